@@ -1,0 +1,452 @@
+"""Alphabets: the mapping between text and the class indices of an acoustic model's output.
+
+An alphabet of `n` labels goes with a model of `n + 1` classes; the last class is the CTC blank.
+Method names exist twice, as upstream's (`GetSize`) and as Python's (`size`); they are the same.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from .errors import AlphabetError
+
+_HEADER = (
+    "# Each line in this file represents the Unicode codepoint (UTF-8 encoded)\n"
+    "# associated with a numeric index.\n"
+    "# A line that starts with # is a comment. You can escape it with \\# if you wish\n"
+    "# to use '#' in the Alphabet.\n"
+)
+_FOOTER = "# The last (non-comment) line needs to end with a newline.\n"
+_UINT16_MAX = 0xFFFF
+
+
+class Alphabet:
+    """Labels of a character model, in class order.
+
+    Text is matched longest label first, after Unicode NFC normalisation of both sides, so a label
+    may be several code points long.
+
+    Args:
+        config_path: a file in upstream's format: one label a line; `#` starts a comment, `\\#` is
+            the label `#`; a line of one space is the space; LF or CRLF; the last newline is
+            optional; empty lines are ignored. Without it the alphabet is empty.
+
+    Raises:
+        AlphabetError: the file is missing, not UTF-8, empty, or names a label twice.
+    """
+
+    def __init__(self, config_path: str | Path | None = None) -> None:
+        self._set_labels(())
+        if config_path is not None:
+            path = Path(config_path)
+            self._set_labels(_parse_file(path), source=str(path))
+
+    @classmethod
+    def from_labels(cls, labels: Iterable[str]) -> Alphabet:
+        """Make an alphabet of these labels, in this order."""
+        alphabet = cls()
+        alphabet.init_from_labels(list(labels))
+        return alphabet
+
+    def init_from_labels(self, labels: Sequence[str]) -> None:
+        """Replace all labels."""
+        self._set_labels(labels)
+
+    def _set_labels(self, labels: Sequence[str], source: str = "the list of labels") -> None:
+        empty = [i for i, label in enumerate(labels) if not label]
+        if empty:
+            raise AlphabetError(f"{source}: label {empty[0]} is empty; every label needs a text")
+        indices: dict[str, int] = {}
+        for index, label in enumerate(labels):
+            key = unicodedata.normalize("NFC", label)
+            if key in indices:
+                raise AlphabetError(
+                    f"{source}: label {label!r} ({describe_codepoints(label)}) stands at positions "
+                    f"{indices[key]} and {index}; remove one of the two"
+                )
+            indices[key] = index
+        self._labels = tuple(labels)
+        self._indices = indices
+        longest_first = sorted(indices, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)", re.DOTALL)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels in class order."""
+        return self._labels
+
+    @property
+    def size(self) -> int:
+        """Number of labels, the blank not counted."""
+        return len(self._labels)
+
+    @property
+    def blank(self) -> int:
+        """Class index of the CTC blank: the one after the last label."""
+        return self.size
+
+    @property
+    def is_bytes(self) -> bool:
+        """Whether the labels are bytes of UTF-8 instead of characters."""
+        return False
+
+    @property
+    def space_label(self) -> int:
+        """Class index of the space, or -1 where there is none."""
+        return self._indices.get(" ", -1)
+
+    def is_space(self, label: int) -> bool:
+        """Whether this class is the space."""
+        return label == self.space_label
+
+    def label_bytes(self) -> list[bytes]:
+        """Return the UTF-8 bytes of every label, in class order."""
+        return [label.encode() for label in self._labels]
+
+    def unknown_characters(self, text: str) -> list[str]:
+        """Return the characters of `text` that no label covers, in order of appearance."""
+        normalized = unicodedata.normalize("NFC", text)
+        unknown: list[str] = []
+        position = 0
+        while position < len(normalized):
+            match = self._pattern.match(normalized, position)
+            if match is None:
+                unknown.append(normalized[position])
+                position += 1
+            else:
+                position = match.end()
+        return unknown
+
+    def can_encode(self, text: str) -> bool:
+        """Whether every character of `text` has a label."""
+        return not self.unknown_characters(text)
+
+    def can_encode_single(self, text: str) -> bool:
+        """Whether `text` is exactly one label."""
+        return unicodedata.normalize("NFC", text) in self._indices
+
+    def encode_single(self, text: str) -> int:
+        """Return the class index of one label.
+
+        Raises:
+            AlphabetError: `text` is not a label.
+        """
+        index = self._indices.get(unicodedata.normalize("NFC", text))
+        if index is None:
+            raise AlphabetError(
+                f"{text!r} ({describe_codepoints(text)}) is not in the alphabet of "
+                f"{self.size} labels; add it to the alphabet file or take it out of the text"
+            )
+        return index
+
+    def encode(self, text: str) -> list[int]:
+        """Return the class indices of a text.
+
+        Raises:
+            AlphabetError: characters without a label, all of them named.
+        """
+        unknown = self.unknown_characters(text)
+        if unknown:
+            names = ", ".join(
+                f"{character!r} ({describe_codepoints(character)})"
+                for character in dict.fromkeys(unknown)
+            )
+            raise AlphabetError(
+                f"text {text!r} has characters outside the alphabet: {names}; "
+                "add them to the alphabet file or take them out of the text"
+            )
+        normalized = unicodedata.normalize("NFC", text)
+        return [self._indices[match] for match in self._pattern.findall(normalized)]
+
+    def decode_single(self, label: int) -> str:
+        """Return the text of one class index.
+
+        Raises:
+            AlphabetError: the index is out of range.
+        """
+        self._check_range([label])
+        return self._labels[label]
+
+    def decode(self, labels: Iterable[int]) -> str:
+        """Return the text of class indices (no collapsing of repeats, no blanks).
+
+        Raises:
+            AlphabetError: an index is out of range.
+        """
+        indices = [int(label) for label in labels]
+        self._check_range(indices)
+        return "".join(self._labels[index] for index in indices)
+
+    def _check_range(self, indices: Sequence[int]) -> None:
+        for index in indices:
+            if not 0 <= index < self.size:
+                raise AlphabetError(
+                    f"class {index} is outside the alphabet's range 0..{self.size - 1}"
+                    + (" (it is the blank)" if index == self.blank else "")
+                )
+
+    def serialize(self) -> bytes:
+        """Return the binary form stored in exported models.
+
+        Little-endian: uint16 count, then for each label uint16 index, uint16 byte length, bytes.
+
+        Raises:
+            AlphabetError: more than 65,535 labels, or a label longer than 65,535 bytes.
+        """
+        entries = self.label_bytes()
+        if len(entries) > _UINT16_MAX or any(len(entry) > _UINT16_MAX for entry in entries):
+            raise AlphabetError(
+                "an alphabet can be stored with at most 65535 labels of 65535 bytes each"
+            )
+        packed = [
+            struct.pack("<HH", index, len(entry)) + entry for index, entry in enumerate(entries)
+        ]
+        return struct.pack("<H", len(entries)) + b"".join(packed)
+
+    def deserialize(self, buffer: bytes) -> None:
+        """Replace all labels by those of `serialize`'s binary form.
+
+        Raises:
+            AlphabetError: the buffer is truncated, has trailing bytes, indices out of order, or
+                labels that are not UTF-8.
+        """
+        entries = unpack_labels(buffer)
+        try:
+            self._set_labels([entry.decode() for entry in entries], source="the alphabet blob")
+        except UnicodeDecodeError as error:
+            raise AlphabetError(
+                f"the alphabet blob holds a label that is not UTF-8 ({error}); "
+                "a model of byte labels needs UTF8Alphabet"
+            ) from None
+
+    def serialize_text(self) -> bytes:
+        """Return the contents of an alphabet file, UTF-8 with LF line ends.
+
+        Raises:
+            AlphabetError: a label holds a line break, which the format cannot say.
+        """
+        lines = []
+        for label in self._labels:
+            if "\n" in label or "\r" in label:
+                raise AlphabetError(
+                    f"label {label!r} holds a line break and cannot stand in an alphabet file; "
+                    "clean the transcripts it came from"
+                )
+            lines.append("\\#" if label == "#" else label)
+        return (_HEADER + "".join(f"{line}\n" for line in lines) + _FOOTER).encode()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Alphabet):
+            return NotImplemented
+        return self.is_bytes == other.is_bytes and self.label_bytes() == other.label_bytes()
+
+    def __hash__(self) -> int:
+        return hash((self.is_bytes, tuple(self.label_bytes())))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.size} labels)"
+
+    # Upstream's names. They call, rather than alias, so that subclasses answer under both names.
+
+    def InitFromLabels(self, labels: Sequence[str]) -> None:
+        """Replace all labels, like `init_from_labels`."""
+        self.init_from_labels(labels)
+
+    def GetSpaceLabel(self) -> int:
+        """Return `space_label`."""
+        return self.space_label
+
+    def IsSpace(self, label: int) -> bool:
+        """Return `is_space(label)`."""
+        return self.is_space(label)
+
+    def CanEncode(self, text: str) -> bool:
+        """Return `can_encode(text)`."""
+        return self.can_encode(text)
+
+    def CanEncodeSingle(self, text: str) -> bool:
+        """Return `can_encode_single(text)`."""
+        return self.can_encode_single(text)
+
+    def EncodeSingle(self, text: str) -> int:
+        """Return `encode_single(text)`."""
+        return self.encode_single(text)
+
+    def Serialize(self) -> bytes:
+        """Return `serialize()`."""
+        return self.serialize()
+
+    def SerializeText(self) -> bytes:
+        """Return `serialize_text()`."""
+        return self.serialize_text()
+
+    def Deserialize(self, buffer: bytes) -> None:
+        """Replace all labels, like `deserialize`."""
+        self.deserialize(buffer)
+
+    def GetSize(self) -> int:
+        """Return `size`."""
+        return self.size
+
+    def GetLabels(self) -> list[str]:
+        """Return `labels`."""
+        return list(self.labels)
+
+    def Encode(self, text: str) -> list[int]:
+        """Return `encode(text)`."""
+        return self.encode(text)
+
+    def Decode(self, labels: Iterable[int]) -> str:
+        """Return `decode(labels)`."""
+        return self.decode(labels)
+
+    def DecodeSingle(self, label: int) -> str:
+        """Return `decode_single(label)`."""
+        return self.decode_single(label)
+
+
+class UTF8Alphabet(Alphabet):
+    """Byte output mode: 255 labels, label `i` is the byte `i + 1`; it writes any language.
+
+    Decoding replaces byte sequences that are not UTF-8 by U+FFFD, since a model may emit them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._set_labels([chr(byte) for byte in range(1, 256)])
+
+    @property
+    def is_bytes(self) -> bool:
+        """Whether the labels are bytes of UTF-8 instead of characters: here they are."""
+        return True
+
+    def label_bytes(self) -> list[bytes]:
+        """Return the single byte of every label."""
+        return [bytes([byte]) for byte in range(1, 256)]
+
+    def unknown_characters(self, text: str) -> list[str]:
+        """Return what bytes cannot say: NUL, and lone surrogates."""
+        return [
+            character
+            for character in text
+            if character == "\0" or 0xD800 <= ord(character) <= 0xDFFF
+        ]
+
+    def can_encode_single(self, text: str) -> bool:
+        """Whether `text` is exactly one byte."""
+        return self.can_encode(text) and len(text.encode()) == 1
+
+    def encode_single(self, text: str) -> int:
+        """Return the class index of a text of one byte.
+
+        Raises:
+            AlphabetError: `text` is not one byte of UTF-8.
+        """
+        if not self.can_encode_single(text):
+            raise AlphabetError(f"{text!r} is not a single byte of UTF-8 other than NUL")
+        return text.encode()[0] - 1
+
+    def encode(self, text: str) -> list[int]:
+        """Return the class indices of the NFC-normalised text's UTF-8 bytes.
+
+        Raises:
+            AlphabetError: the text holds NUL or lone surrogates.
+        """
+        if self.unknown_characters(text):
+            raise AlphabetError(
+                f"text {text!r} holds NUL or lone surrogates, which UTF-8 labels cannot say"
+            )
+        return [byte - 1 for byte in unicodedata.normalize("NFC", text).encode()]
+
+    def decode_single(self, label: int) -> str:
+        """Return the text of one byte; U+FFFD where it is only part of a character."""
+        return self.decode([label])
+
+    def decode(self, labels: Iterable[int]) -> str:
+        """Return the text of byte labels.
+
+        Raises:
+            AlphabetError: an index is out of range.
+        """
+        indices = [int(label) for label in labels]
+        self._check_range(indices)
+        return bytes(index + 1 for index in indices).decode("utf-8", errors="replace")
+
+    def serialize_text(self) -> bytes:
+        """Return a note instead of labels: bytes such as LF cannot stand in an alphabet file.
+
+        The checkpoint itself says that it writes bytes; `--bytes_output_mode true` is this.
+        """
+        return (
+            b"# This model writes UTF-8 bytes (--bytes_output_mode true): 255 labels, label i is\n"
+            b"# the byte i+1. They cannot be listed here, one a line.\n"
+        )
+
+    def deserialize(self, buffer: bytes) -> None:
+        """Check that a binary form is this alphabet.
+
+        Raises:
+            AlphabetError: it is another one.
+        """
+        if unpack_labels(buffer) != self.label_bytes():
+            raise AlphabetError("the alphabet blob does not hold the 255 byte labels")
+
+
+def unpack_labels(buffer: bytes) -> list[bytes]:
+    """Return the raw labels of `Alphabet.serialize`'s binary form.
+
+    Raises:
+        AlphabetError: truncated, trailing bytes, or indices out of order.
+    """
+
+    def take(offset: int, size: int) -> bytes:
+        if offset + size > len(buffer):
+            raise AlphabetError(
+                f"the alphabet blob of {len(buffer)} bytes ends inside the field at byte {offset}"
+            )
+        return buffer[offset : offset + size]
+
+    (count,) = struct.unpack("<H", take(0, 2))
+    offset = 2
+    labels = []
+    for expected in range(count):
+        index, length = struct.unpack("<HH", take(offset, 4))
+        if index != expected:
+            raise AlphabetError(f"the alphabet blob lists label {index} where {expected} belongs")
+        labels.append(take(offset + 4, length))
+        offset += 4 + length
+    if offset != len(buffer):
+        raise AlphabetError(f"the alphabet blob has {len(buffer) - offset} bytes after its labels")
+    return labels
+
+
+def describe_codepoints(text: str) -> str:
+    """Return code points with their names: `U+0436 CYRILLIC SMALL LETTER ZHE`."""
+    return " + ".join(
+        f"U+{ord(character):04X} {unicodedata.name(character, 'unnamed')}" for character in text
+    )
+
+
+def _parse_file(path: Path) -> list[str]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise AlphabetError(f"alphabet file {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise AlphabetError(
+            f"alphabet file {path} is not UTF-8 (byte {error.start}); save it as UTF-8"
+        ) from None
+    labels = []
+    for line in text.split("\n"):
+        label = line.removesuffix("\r")
+        if label == "\\#":
+            labels.append("#")
+        elif label and not label.startswith("#"):
+            labels.append(label)
+    if not labels:
+        raise AlphabetError(f"alphabet file {path} has no labels; write one character a line")
+    return labels

@@ -1,0 +1,1 @@
+"""Train, bootstrap, evaluate and export speech-to-text models."""

@@ -1,0 +1,40 @@
+"""Errors a user can mend. Each says what is wrong, where, why, and what to do about it."""
+
+from coqui_stt_ctcdecoder.errors import AlphabetError, DecodeError, ScorerError, UserError
+
+__all__ = [
+    "AlphabetError",
+    "AudioError",
+    "BootstrapError",
+    "CheckpointError",
+    "CorpusError",
+    "DecodeError",
+    "FlagError",
+    "ScorerError",
+    "TrainingError",
+    "UserError",
+]
+
+
+class FlagError(UserError):
+    """Flags that are unknown, malformed, or contradict each other."""
+
+
+class AudioError(UserError):
+    """An audio file that is missing, unreadable, or holds nothing to learn from."""
+
+
+class CorpusError(UserError):
+    """Problems in the rows of a corpus, all of them in one report."""
+
+
+class CheckpointError(UserError):
+    """A checkpoint that is missing, broken, foreign, or does not fit."""
+
+
+class BootstrapError(UserError):
+    """A source model and a target that do not go together as asked."""
+
+
+class TrainingError(UserError):
+    """Training that cannot go on; the last good checkpoint is intact."""

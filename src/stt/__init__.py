@@ -1,0 +1,1 @@
+"""The runtime: speech to text with a trained model, without PyTorch."""
