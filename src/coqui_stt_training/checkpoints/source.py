@@ -1,0 +1,60 @@
+"""A pre-trained model as something to start from, whatever file it was read from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+
+from ..features import FeatureConfig
+from ..models.geometry import Geometry
+
+Tensors = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class AdamState:
+    """Adam's moments, under the names of the tensors they belong to, and its step count."""
+
+    first_moments: Tensors
+    second_moments: Tensors
+    step: int  # updates done so far; bias correction of the next one uses step + 1
+
+
+@dataclass(frozen=True)
+class SourceModel:
+    """What a checkpoint says of itself, and its weights.
+
+    Attributes:
+        format: `coqui-stt`, `tensorflow-1` or `tflite`.
+        path: the file, or the prefix, that was read.
+        geometry: read from the tensors.
+        tensors: float32, named and shaped as `geometry.tensor_shapes()` says. May be memory-mapped
+            views; copy before writing.
+        alphabet: None where neither the checkpoint nor a file beside it says.
+        features: sample rate, window and step; None where the format does not say.
+        adam: optimizer state where the checkpoint has all of it.
+        learning_rate: the stored one, where there is one.
+        step: training steps taken, 0 where unknown.
+        notes: what a person should know of this source, a sentence each (precision lost, slots
+            missing, ...).
+        details: further facts for `inspect`, JSON values.
+    """
+
+    format: str
+    path: Path
+    geometry: Geometry
+    tensors: Tensors
+    alphabet: Alphabet | None = None
+    features: FeatureConfig | None = None
+    adam: AdamState | None = None
+    learning_rate: float | None = None
+    step: int = 0
+    notes: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
