@@ -1,0 +1,221 @@
+"""Our checkpoint file: one safetensors file, weights and all that is known about them.
+
+    tensors   NAME             the weights, as `Geometry.tensor_shapes` names them
+              adam.m/NAME      Adam's first moments
+              adam.v/NAME      Adam's second moments
+    metadata  format           "coqui-stt-checkpoint"
+              content          JSON: version, geometry, alphabet, features, step, flags, lineage,
+                               run (what resuming needs; absent in converted models)
+
+One file, so that weights and their description cannot disagree, and one rename replaces both.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+
+from ..atomic_file import replacing
+from ..errors import CheckpointError, UserError
+from ..features import FeatureConfig
+from ..models.geometry import Geometry
+from .source import AdamState, SourceModel, Tensors
+
+FORMAT = "coqui-stt-checkpoint"
+VERSION = 1
+SUFFIX = ".safetensors"
+_FIRST_MOMENT = "adam.m/"
+_SECOND_MOMENT = "adam.v/"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything a checkpoint file holds.
+
+    Attributes:
+        geometry: of the model.
+        alphabet: of its output.
+        features: of its input.
+        tensors: the weights, float32.
+        step: training steps behind them, those of the source included.
+        adam: optimizer state, if training may go on.
+        flags: those in force when it was written.
+        lineage: what the weights were made from, oldest first; see `bootstrap.py`.
+        run: what resuming needs; see `trainer.py`.
+    """
+
+    geometry: Geometry
+    alphabet: Alphabet
+    features: FeatureConfig
+    tensors: Tensors
+    step: int = 0
+    adam: AdamState | None = None
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    lineage: tuple[Mapping[str, Any], ...] = ()
+    run: Mapping[str, Any] | None = None
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint file atomically."""
+    tensors: dict[str, NDArray[np.float32]] = dict(checkpoint.tensors)
+    if checkpoint.adam:
+        for prefix, moments in (
+            (_FIRST_MOMENT, checkpoint.adam.first_moments),
+            (_SECOND_MOMENT, checkpoint.adam.second_moments),
+        ):
+            tensors |= {prefix + name: moment for name, moment in moments.items()}
+    content = {
+        "version": VERSION,
+        "geometry": asdict(checkpoint.geometry),
+        "alphabet": _describe_alphabet(checkpoint.alphabet),
+        "features": asdict(checkpoint.features),
+        "step": checkpoint.step,
+        "adam_step": checkpoint.adam.step if checkpoint.adam else None,
+        "flags": dict(checkpoint.flags),
+        "lineage": list(checkpoint.lineage),
+        "run": checkpoint.run,
+    }
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    metadata = {"format": FORMAT, "content": json.dumps(content, ensure_ascii=False)}
+    with replacing(path) as partial:
+        save_file(contiguous, partial, metadata)
+
+
+def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
+    """Read a checkpoint file.
+
+    Args:
+        path: the file.
+        with_adam: whether to read the optimizer's state too.
+
+    Raises:
+        CheckpointError: missing, truncated, not one of ours, of a later version, or with tensors
+            that do not fit its own description.
+    """
+    content, tensors = _read(path, with_adam)
+    try:
+        if content["version"] > VERSION:
+            raise CheckpointError(
+                f"{path}: written by a later release (checkpoint version {content['version']}, "
+                f"this one reads {VERSION}); upgrade with pip install -U coqui-stt"
+            )
+        geometry = Geometry(**content["geometry"])
+        alphabet = _restore_alphabet(content["alphabet"])
+        features = FeatureConfig(**content["features"])
+        step, adam_step = int(content["step"]), content["adam_step"]
+        flags, lineage, run = content["flags"], tuple(content["lineage"]), content["run"]
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise CheckpointError(
+            f"{path}: its description is malformed ({type(error).__name__}: {error})"
+        ) from None
+    if alphabet.size + 1 != geometry.n_classes:
+        raise CheckpointError(
+            f"{path}: {alphabet.size} labels do not go with {geometry.n_classes} classes"
+        )
+    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith("adam.")}
+    check_shapes(path, geometry, weights)
+    adam = None
+    if with_adam and adam_step is not None:
+        adam = AdamState(
+            _moments(tensors, _FIRST_MOMENT), _moments(tensors, _SECOND_MOMENT), adam_step
+        )
+        check_shapes(path, geometry, adam.first_moments, _FIRST_MOMENT)
+        check_shapes(path, geometry, adam.second_moments, _SECOND_MOMENT)
+    return Checkpoint(geometry, alphabet, features, weights, step, adam, flags, lineage, run)
+
+
+def check_shapes(path: Path, geometry: Geometry, tensors: Tensors, prefix: str = "") -> None:
+    """Check that tensors are those of a geometry.
+
+    Raises:
+        CheckpointError: all tensors that are missing, unexpected, or of another shape.
+    """
+    expected = geometry.tensor_shapes()
+    problems = [f"{prefix}{name} is missing" for name in expected if name not in tensors]
+    problems += [
+        f"{prefix}{name} is not part of the model" for name in tensors if name not in expected
+    ]
+    problems += [
+        f"{prefix}{name} is {tensors[name].dtype} {list(tensors[name].shape)} "
+        f"instead of float32 {list(shape)}"
+        for name, shape in expected.items()
+        if name in tensors and (tensors[name].shape != shape or tensors[name].dtype != np.float32)
+    ]
+    if problems:
+        raise CheckpointError(f"{path}: {'; '.join(problems)}")
+
+
+def as_source(path: Path, checkpoint: Checkpoint) -> SourceModel:
+    """Return a checkpoint as something to start from."""
+    run = checkpoint.run or {}
+    return SourceModel(
+        format="coqui-stt",
+        path=path,
+        geometry=checkpoint.geometry,
+        tensors=checkpoint.tensors,
+        alphabet=checkpoint.alphabet,
+        features=checkpoint.features,
+        adam=checkpoint.adam,
+        learning_rate=run.get("learning_rate"),
+        step=checkpoint.step,
+        details={"lineage": list(checkpoint.lineage), "flags": dict(checkpoint.flags)},
+    )
+
+
+def _read(path: Path, with_adam: bool) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    try:
+        with safe_open(path, framework="np") as opened:
+            metadata = opened.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise CheckpointError(
+                    f"{path}: a safetensors file, but not a Coqui STT checkpoint; "
+                    "its metadata has no format entry of ours"
+                )
+            content = json.loads(metadata["content"])
+            tensors = {name: opened.get_tensor(name) for name in _wanted(opened.keys(), with_adam)}
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such checkpoint file") from None
+    except (SafetensorError, OSError, KeyError, json.JSONDecodeError, TypeError) as error:
+        raise CheckpointError(
+            f"{path}: cannot be read as a checkpoint, it is truncated or damaged ({error}); "
+            "use another checkpoint of the folder: name its file with --load_checkpoint_dir"
+        ) from None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: its description is malformed")
+    return content, tensors
+
+
+def _wanted(names: Any, with_adam: bool) -> Iterator[str]:
+    return (name for name in names if with_adam or not name.startswith("adam."))
+
+
+def _moments(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _describe_alphabet(alphabet: Alphabet) -> dict[str, Any]:
+    if alphabet.is_bytes:
+        return {"kind": "bytes"}
+    return {"kind": "labels", "labels": list(alphabet.labels)}
+
+
+def _restore_alphabet(description: Mapping[str, Any]) -> Alphabet:
+    if description["kind"] == "bytes":
+        return UTF8Alphabet()
+    return Alphabet.from_labels(description["labels"])

@@ -1,0 +1,114 @@
+"""A checkpoint folder: upstream's names, our files.
+
+    checkpoint             names the most recent checkpoint, and all others
+    best_dev_checkpoint    names the one with the best validation loss
+    train-STEP.safetensors, best_dev-STEP.safetensors
+    alphabet.txt, flags.txt
+
+The two state files have upstream's format (`model_checkpoint_path: "train-303"`), so a folder
+that holds a TensorFlow checkpoint can take our files beside it: what was there stays there, listed
+and loadable by name, and the state files go on to name the newest.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ..atomic_file import write_bytes, write_text
+from ..errors import CheckpointError
+from .file import SUFFIX, Checkpoint, read_checkpoint, write_checkpoint
+
+Kind = Literal["last", "best"]
+STATE_FILES: Mapping[Kind, str] = {"last": "checkpoint", "best": "best_dev_checkpoint"}
+_STEMS: Mapping[Kind, str] = {"last": "train", "best": "best_dev"}
+_STEP = re.compile(r"(?:train|best_dev)-(\d+)(?:\.safetensors|\.index)$")
+
+
+@dataclass(frozen=True)
+class CheckpointFolder:
+    """Reads and writes the checkpoints of a folder."""
+
+    path: Path
+
+    def newest(self, kind: Kind) -> Path | None:
+        """Return the checkpoint that a state file names, or None.
+
+        The name may be of our format or of TensorFlow's (a prefix, without suffix). State files
+        hold the absolute paths of the machine that wrote them; only the last part counts.
+        """
+        names = self._state(kind)
+        return self.path / names[0] if names else None
+
+    def newest_of_ours(self, kind: Kind) -> Path | None:
+        """Return the newest checkpoint if it is in our format."""
+        newest = self.newest(kind)
+        return newest if newest and newest.suffix == SUFFIX and newest.exists() else None
+
+    def highest_step(self) -> int:
+        """Return the highest step in any checkpoint's name, of whatever format; 0 if none."""
+        if not self.path.is_dir():
+            return 0
+        matches = (_STEP.match(file.name) for file in self.path.iterdir())
+        return max((int(match[1]) for match in matches if match), default=0)
+
+    def read(self, kind: Kind) -> Checkpoint | None:
+        """Read the newest checkpoint of our format, or None.
+
+        Raises:
+            CheckpointError: it is damaged.
+        """
+        newest = self.newest_of_ours(kind)
+        return read_checkpoint(newest) if newest else None
+
+    def save(self, kind: Kind, checkpoint: Checkpoint) -> Path:
+        """Write a checkpoint, then name it in the state file."""
+        path = self.path / f"{_STEMS[kind]}-{checkpoint.step}{SUFFIX}"
+        write_checkpoint(path, checkpoint)
+        others = [
+            name
+            for name in self._state(kind, "all_model_checkpoint_paths")
+            if name != path.name and self._exists(name)
+        ]
+        lines = [f'model_checkpoint_path: "{path.name}"']
+        lines += [f'all_model_checkpoint_paths: "{name}"' for name in [*others, path.name]]
+        write_text(self.path / STATE_FILES[kind], "\n".join(lines) + "\n")
+        return path
+
+    def prune(self, kind: Kind, keep: int, newer_than_step: int) -> None:
+        """Delete the oldest checkpoints of a run: those beyond `keep` that began after a step."""
+        ours = [
+            (int(match[1]), file)
+            for file in self.path.glob(f"{_STEMS[kind]}-*{SUFFIX}")
+            if (match := _STEP.match(file.name)) and int(match[1]) > newer_than_step
+        ]
+        for _, file in sorted(ours)[:-keep]:
+            file.unlink()
+
+    def describe(self, flags: Mapping[str, Any], alphabet_text: bytes) -> None:
+        """Write `flags.txt` and `alphabet.txt` for people; checkpoints hold both themselves.
+
+        Files that came with a checkpoint of another format describe that one and are left alone.
+        """
+        if any(self.path.glob("*.index")):
+            return
+        write_text(self.path / "flags.txt", json.dumps(flags, indent=2, ensure_ascii=False) + "\n")
+        write_bytes(self.path / "alphabet.txt", alphabet_text)
+
+    def _exists(self, name: str) -> bool:
+        return (self.path / name).exists() or (self.path / f"{name}.index").exists()
+
+    def _state(self, kind: Kind, key: str = "model_checkpoint_path") -> list[str]:
+        file = self.path / STATE_FILES[kind]
+        try:
+            text = file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        except (OSError, UnicodeDecodeError) as error:
+            raise CheckpointError(f"{file}: cannot be read ({error})") from None
+        names = re.findall(rf'^\s*{key}:\s*"([^"\n]*)"', text, re.MULTILINE)
+        return [re.split(r"[/\\]", name)[-1] for name in names]

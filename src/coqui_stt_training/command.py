@@ -1,0 +1,42 @@
+"""What every command does around its work: flags, logging, and errors a person can read."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+
+from coqui_stt_ctcdecoder.errors import UserError
+
+LOG_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
+
+
+def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) -> int:
+    """Run a command's main function and return its exit status.
+
+    A user's mistake is printed in one line, or as one report, and gives status 2; an interrupt
+    gives 130, as shells expect.
+    """
+    try:
+        return main(sys.argv[1:] if argv is None else argv) or 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def start_logging(log_level: int) -> None:
+    """Log to standard error in upstream's form: `I message`, from `--log_level` upwards."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_LetterFormatter())
+    root = logging.getLogger("coqui_stt_training")
+    root.handlers[:] = [handler]
+    root.propagate = False
+    root.setLevel(LOG_LEVELS[min(max(log_level, 0), 3)])
+
+
+class _LetterFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{record.levelname[0]} {super().format(record)}"

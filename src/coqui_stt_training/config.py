@@ -1,0 +1,373 @@
+"""The flags of training and evaluation, in the groups that `--help` shows.
+
+Names, defaults and meanings are upstream's; where upstream's flag did something surprising, the
+help text says what it does here. See `flags.py` for how these become a command line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import FlagError
+from .features import FeatureConfig
+from .flags import flag, not_negative, positive, probability
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DataFlags:
+    """Data."""
+
+    train_files: Names = flag(
+        [], "CSV files to train on, separated by spaces; several are merged. Empty: no training"
+    )
+    dev_files: Names = flag([], "CSV files to validate on after each epoch, reported one by one")
+    test_files: Names = flag([], "CSV files to evaluate on, reported one by one")
+    metrics_files: Names = flag(
+        [], "CSV files whose loss is reported after each epoch without deciding anything"
+    )
+    auto_input_dataset: str = flag(
+        "", "one CSV file, or a folder with one, to split into train, dev and test sets"
+    )
+    on_bad_row: str = flag(
+        "fail",
+        "what to do with rows that cannot be used: stop with one report of all of them, or skip "
+        "them and list them in skipped_rows.csv beside the checkpoint",
+        choices=("fail", "skip"),
+    )
+    read_buffer: str = flag("1MB", "", replacement="each clip is read whole, in one call")
+    feature_cache: str = flag(
+        "", "folder in which to keep features for later runs (they are kept in memory anyway)"
+    )
+    cache_for_epochs: int = flag(
+        0, "after how many epochs features are computed anew; 0: never", check=not_negative
+    )
+    shuffle_batches: bool = flag(
+        False,
+        "shuffle the order of batches each epoch; else from the shortest clips to the longest",
+    )
+    shuffle_start: int = flag(
+        1, "first epoch, counted from 0, whose batches are shuffled", check=not_negative
+    )
+    shuffle_buffer: int = flag(1000, "how many batches ahead shuffling may reach", check=positive)
+    limit_train: int = flag(
+        0, "use only so many clips of the training set; 0: all", check=not_negative
+    )
+    limit_dev: int = flag(0, "use only so many clips of each dev set; 0: all", check=not_negative)
+    limit_test: int = flag(0, "use only so many clips of each test set; 0: all", check=not_negative)
+    reverse_train: bool = flag(False, "train from the longest clips to the shortest")
+    reverse_dev: bool = flag(False, "validate from the longest clips to the shortest")
+    reverse_test: bool = flag(False, "evaluate from the longest clips to the shortest")
+    augment: Names = flag([], "augmentations of the training clips")
+
+    def __post_init__(self) -> None:
+        if self.auto_input_dataset and (self.train_files or self.dev_files or self.test_files):
+            raise FlagError(
+                "--auto_input_dataset makes the train, dev and test sets itself; "
+                "do not give --train_files, --dev_files or --test_files with it"
+            )
+        if self.augment:
+            raise FlagError("--augment: this release has no augmentations yet; leave the flag out")
+
+
+@dataclass(frozen=True)
+class FeatureFlags:
+    """Features."""
+
+    audio_sample_rate: int = flag(16000, "sample rate in Hz that the model expects", check=positive)
+    feature_win_len: int = flag(32, "length of a feature frame in milliseconds", check=positive)
+    feature_win_step: int = flag(20, "step between feature frames in milliseconds", check=positive)
+    normalize_sample_rate: bool = flag(
+        True, "resample audio of another rate; else such clips are bad rows"
+    )
+
+    def __post_init__(self) -> None:
+        self.to_config()
+
+    def to_config(self) -> FeatureConfig:
+        """Return the feature definition these flags ask for."""
+        return FeatureConfig(self.audio_sample_rate, self.feature_win_len, self.feature_win_step)
+
+
+@dataclass(frozen=True)
+class AlphabetFlags:
+    """Alphabet."""
+
+    alphabet_config_path: str = flag(
+        "",
+        "alphabet file, one label a line. Else: the checkpoint's, else alphabet.txt beside the "
+        "data, else generated from the data",
+    )
+    bytes_output_mode: bool = flag(
+        False,
+        "write UTF-8 bytes instead of characters: any language, no alphabet",
+        aliases=("utf8",),
+    )
+
+    def __post_init__(self) -> None:
+        if self.bytes_output_mode and self.alphabet_config_path:
+            raise FlagError(
+                "--bytes_output_mode and --alphabet_config_path exclude each other; leave one out"
+            )
+
+
+@dataclass(frozen=True)
+class GeometryFlags:
+    """Model geometry (a model to start from brings its own)."""
+
+    n_hidden: int = flag(2048, "width of the layers", check=positive)
+    layer_norm: bool = flag(False, "layer normalisation after the dense layers 1, 2, 3 and 5")
+    relu_clip: float = flag(20.0, "upper bound of the dense layers' activations", check=positive)
+
+
+@dataclass(frozen=True)
+class CheckpointFlags:
+    """Checkpoints."""
+
+    checkpoint_dir: str = flag("", "folder to load from and save to; overrides the next two")
+    load_checkpoint_dir: str = flag("", "folder, or file, of the model to start from")
+    save_checkpoint_dir: str = flag("", "folder to save to")
+    load_train: str = flag(
+        "auto",
+        "what to start training from: the best or last checkpoint, or init for new weights; "
+        "auto: best, else last, else init",
+        choices=("auto", "best", "last", "init"),
+    )
+    load_evaluate: str = flag(
+        "auto",
+        "what to evaluate: the best or last checkpoint; auto: best, else last",
+        choices=("auto", "best", "last"),
+    )
+    run: str = flag(
+        "auto",
+        "whether to continue the run found in --save_checkpoint_dir or to begin a new one; auto: "
+        "the same command on an unfinished run continues it",
+        choices=("auto", "continue", "new"),
+    )
+    checkpoint_secs: int = flag(
+        600, "seconds between checkpoints within an epoch; 0: only after epochs", check=not_negative
+    )
+    max_to_keep: int = flag(5, "how many checkpoints of each kind a run keeps", check=positive)
+
+    @property
+    def load_dir(self) -> str:
+        """Where to load from, or an empty string."""
+        return self.checkpoint_dir or self.load_checkpoint_dir
+
+    @property
+    def save_dir(self) -> str:
+        """Where to save to, or an empty string."""
+        return self.checkpoint_dir or self.save_checkpoint_dir
+
+
+@dataclass(frozen=True)
+class BootstrapFlags:
+    """Bootstrapping."""
+
+    drop_source_layers: int = flag(
+        0,
+        "how many layers of the source model to replace by new ones, from the output backwards: "
+        "1 is the output layer, 2 also the one before it, up to 5",
+    )
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.drop_source_layers <= 5:
+            raise FlagError(
+                f"--drop_source_layers {self.drop_source_layers}: the model has 6 layers and the "
+                "first must stay, so 0 to 5 can be dropped; to drop all is to train from scratch: "
+                "--load_train init"
+            )
+
+
+@dataclass(frozen=True)
+class TrainingFlags:
+    """Training."""
+
+    epochs: int = flag(75, "how many times to go through the training set", check=not_negative)
+    train_batch_size: int = flag(1, "clips in a training batch", check=positive)
+    dev_batch_size: int = flag(1, "clips in a validation batch", check=positive)
+    learning_rate: float = flag(0.001, "of Adam", check=positive)
+    beta1: float = flag(0.9, "decay of Adam's first moment", check=probability)
+    beta2: float = flag(0.999, "decay of Adam's second moment", check=probability)
+    epsilon: float = flag(1e-8, "of Adam, added to the root of the second moment", check=positive)
+    force_initialize_learning_rate: bool = flag(
+        False, "use --learning_rate also when a continued run has reduced its own"
+    )
+    random_seed: int = flag(4568, "of new weights, dropout and the order of batches")
+    skip_batch_test: bool = flag(
+        False, "do not try whether the longest batch fits into memory before training"
+    )
+    automatic_mixed_precision: bool = flag(
+        False, "compute in bfloat16, or scaled float16; the weights stay float32"
+    )
+
+
+@dataclass(frozen=True)
+class DropoutFlags:
+    """Dropout."""
+
+    dropout_rate: float = flag(0.05, "after layer 1", check=probability)
+    dropout_rate2: float = flag(-1.0, "after layer 2; -1: as dropout_rate")
+    dropout_rate3: float = flag(-1.0, "after layer 3; -1: as dropout_rate")
+    dropout_rate4: float = flag(0.0, "after the LSTM", check=probability)
+    dropout_rate5: float = flag(0.0, "after layer 5, in addition to the next", check=probability)
+    dropout_rate6: float = flag(-1.0, "before layer 6; -1: as dropout_rate")
+
+    def __post_init__(self) -> None:
+        for name in ("dropout_rate2", "dropout_rate3", "dropout_rate6"):
+            if getattr(self, name) >= 1:
+                raise FlagError(f"--{name} {getattr(self, name)}: {probability(1)}")
+
+    def by_layer(self) -> dict[str, float]:
+        """Return the rate of each layer's output.
+
+        Upstream applied `dropout_rate6` to what enters layer 6, and 4 and 5 nowhere.
+        """
+
+        def rate(value: float) -> float:
+            return self.dropout_rate if value < 0 else value
+
+        return {
+            "layer_1": self.dropout_rate,
+            "layer_2": rate(self.dropout_rate2),
+            "layer_3": rate(self.dropout_rate3),
+            "lstm": self.dropout_rate4,
+            "layer_5": 1 - (1 - self.dropout_rate5) * (1 - rate(self.dropout_rate6)),
+        }
+
+
+@dataclass(frozen=True)
+class ScheduleFlags:
+    """Early stopping and learning rate reduction (need --dev_files)."""
+
+    early_stop: bool = flag(False, "stop when validation no longer improves")
+    es_epochs: int = flag(25, "epochs without improvement after which to stop", check=positive)
+    es_min_delta: float = flag(0.05, "how much the loss must fall to count", check=not_negative)
+    reduce_lr_on_plateau: bool = flag(
+        False, "reduce the learning rate, and go back to the best weights, on a plateau"
+    )
+    plateau_epochs: int = flag(10, "epochs without improvement that are a plateau", check=positive)
+    plateau_reduction: float = flag(0.1, "factor of the learning rate", check=positive)
+
+
+@dataclass(frozen=True)
+class EvaluationFlags:
+    """Evaluation."""
+
+    test_batch_size: int = flag(1, "clips in a test batch", check=positive)
+    report_count: int = flag(
+        5, "how many of the best, median and worst samples to print", check=not_negative
+    )
+    test_output_file: str = flag("", "JSON file for all samples with their transcripts and errors")
+
+
+@dataclass(frozen=True)
+class DecoderFlags:
+    """Decoding."""
+
+    scorer_path: str = flag("", "language-model scorer", aliases=("scorer",))
+    beam_width: int = flag(1024, "prefixes the beam search keeps", check=positive)
+    lm_alpha: float = flag(0.931289039105002, "weight of the language model")
+    lm_beta: float = flag(1.1834137581510284, "bonus of each word")
+    cutoff_prob: float = flag(1.0, "consider only the likeliest labels up to this probability")
+    cutoff_top_n: int = flag(300, "consider only so many of the likeliest labels", check=positive)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.cutoff_prob <= 1:
+            raise FlagError(f"--cutoff_prob {self.cutoff_prob}: must be above 0, at most 1")
+
+
+@dataclass(frozen=True)
+class OutputFlags:
+    """Logging."""
+
+    log_level: int = flag(1, "0: debug, 1: info, 2: warnings, 3: errors")
+    show_progressbar: bool = flag(True, "show progress bars where the output is a terminal")
+    log_placement: bool = flag(False, "say on which device each layer's weights are")
+    summary_dir: str = flag("", "TensorBoard folder; empty: summaries in the checkpoint's folder")
+
+
+@dataclass(frozen=True)
+class MachineFlags:
+    """Machine."""
+
+    inter_op_parallelism_threads: int = flag(
+        0, "threads between operations; 0: PyTorch's choice", check=not_negative
+    )
+    intra_op_parallelism_threads: int = flag(
+        0, "threads within an operation; 0: PyTorch's choice", check=not_negative
+    )
+    use_allow_growth: bool = flag(False, "", replacement="PyTorch takes GPU memory as it needs it")
+    load_cudnn: bool = flag(
+        False, "", replacement="a checkpoint trained with cuDNN is recognised by itself"
+    )
+    train_cudnn: bool = flag(
+        False, "", replacement="cuDNN is used wherever there is a GPU, with the same checkpoints"
+    )
+
+
+@dataclass(frozen=True)
+class InferenceFlags:
+    """Inference."""
+
+    one_shot_infer: str = flag("", "audio file to transcribe with the checkpoint")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All flags of `train`."""
+
+    data: DataFlags = DataFlags()
+    checkpoints: CheckpointFlags = CheckpointFlags()
+    bootstrap: BootstrapFlags = BootstrapFlags()
+    alphabet: AlphabetFlags = AlphabetFlags()
+    geometry: GeometryFlags = GeometryFlags()
+    features: FeatureFlags = FeatureFlags()
+    training: TrainingFlags = TrainingFlags()
+    dropout: DropoutFlags = DropoutFlags()
+    schedule: ScheduleFlags = ScheduleFlags()
+    evaluation: EvaluationFlags = EvaluationFlags()
+    decoder: DecoderFlags = DecoderFlags()
+    inference: InferenceFlags = InferenceFlags()
+    output: OutputFlags = OutputFlags()
+    machine: MachineFlags = MachineFlags()
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """All flags of `evaluate`; those of `train` are accepted too."""
+
+    data: DataFlags = DataFlags()
+    checkpoints: CheckpointFlags = CheckpointFlags()
+    alphabet: AlphabetFlags = AlphabetFlags()
+    features: FeatureFlags = FeatureFlags()
+    evaluation: EvaluationFlags = EvaluationFlags()
+    decoder: DecoderFlags = DecoderFlags()
+    output: OutputFlags = OutputFlags()
+    machine: MachineFlags = MachineFlags()
+
+
+@dataclass(frozen=True)
+class InferenceConfig:
+    """All flags of `training_graph_inference`; those of `train` are accepted too."""
+
+    inference: InferenceFlags = InferenceFlags()
+    checkpoints: CheckpointFlags = CheckpointFlags()
+    alphabet: AlphabetFlags = AlphabetFlags()
+    features: FeatureFlags = FeatureFlags()
+    decoder: DecoderFlags = DecoderFlags()
+    output: OutputFlags = OutputFlags()
+    machine: MachineFlags = MachineFlags()
+
+
+def require_folder(value: str, flags: str) -> Path:
+    """Return a folder that a command cannot do without.
+
+    Raises:
+        FlagError: it was not given.
+    """
+    if not value:
+        raise FlagError(f"no checkpoint folder; give {flags}")
+    return Path(value)
