@@ -1,38 +1,48 @@
-"""Files that are there whole or not at all."""
+"""Files that are either there in full or not at all, whenever the process is killed."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+
+_PARTIAL = ".partial"
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a name beside `path` to write to; afterwards it takes the place of `path`.
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a name beside `path` to write to; afterwards that file takes the place of `path`.
 
-    A process killed at any moment leaves the old file or the new one. On an error the old one
-    stays and the new one is removed.
+    Missing parent folders are made. On an error the old file stays and the new one is removed.
+
+    Raises:
+        OSError: the folder cannot be written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}{_PARTIAL}")
     try:
         yield partial
         with partial.open("rb") as written:
             os.fsync(written.fileno())
-        partial.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            partial.unlink()
+        partial.replace(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file atomically."""
-    write_bytes(path, text.encode())
+def write_atomically(path: str | Path, content: str | bytes) -> None:
+    """Write a file; text as UTF-8, line ends as they are.
 
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically."""
+    Raises:
+        OSError: the folder cannot be written to; the file that was there before is untouched.
+    """
     with replacing(path) as partial:
-        partial.write_bytes(content)
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove what processes that were killed while writing have left in a folder."""
+    for partial in folder.glob(f".*{_PARTIAL}"):
+        partial.unlink(missing_ok=True)

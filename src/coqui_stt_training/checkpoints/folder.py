@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ..atomic_file import write_bytes, write_text
+from ..atomic_file import write_atomically
 from ..errors import CheckpointError
 from .file import SUFFIX, Checkpoint, read_checkpoint, write_checkpoint
 
@@ -76,7 +76,7 @@ class CheckpointFolder:
         ]
         lines = [f'model_checkpoint_path: "{path.name}"']
         lines += [f'all_model_checkpoint_paths: "{name}"' for name in [*others, path.name]]
-        write_text(self.path / STATE_FILES[kind], "\n".join(lines) + "\n")
+        write_atomically(self.path / STATE_FILES[kind], "\n".join(lines) + "\n")
         return path
 
     def prune(self, kind: Kind, keep: int, newer_than_step: int) -> None:
@@ -96,8 +96,10 @@ class CheckpointFolder:
         """
         if any(self.path.glob("*.index")):
             return
-        write_text(self.path / "flags.txt", json.dumps(flags, indent=2, ensure_ascii=False) + "\n")
-        write_bytes(self.path / "alphabet.txt", alphabet_text)
+        write_atomically(
+            self.path / "flags.txt", json.dumps(flags, indent=2, ensure_ascii=False) + "\n"
+        )
+        write_atomically(self.path / "alphabet.txt", alphabet_text)
 
     def _exists(self, name: str) -> bool:
         return (self.path / name).exists() or (self.path / f"{name}.index").exists()

@@ -1,0 +1,180 @@
+"""One look at every audio file before training: can it be decoded, how long is it, is it silent?
+
+Decoding is what training will do anyway, so nothing that passes here fails an epoch later. What was
+found is remembered by size and time of change, so that a second run over the same files is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..atomic_file import write_atomically
+from ..audio import read_audio, read_info
+from ..errors import AudioError, CorpusError
+
+_CACHE_VERSION = 1
+_FILES_PER_TASK = 32
+_LEAST_DECODED = 0.9  # of what the header says, which for MP3 is an estimate
+
+
+@dataclass(frozen=True)
+class AudioScan:
+    """What one audio file holds.
+
+    Attributes:
+        size_bytes: of the file.
+        modified_ns: time of its last change, nanoseconds since 1970.
+        sample_rate_hz: its own, before resampling.
+        sample_count: of one channel, decoded.
+        peak_to_peak: of the mean of its channels, full scale being 2.
+    """
+
+    size_bytes: int
+    modified_ns: int
+    sample_rate_hz: int
+    sample_count: int
+    peak_to_peak: float
+
+    @property
+    def duration_seconds(self) -> float:
+        """Length of the audio."""
+        return self.sample_count / self.sample_rate_hz
+
+    def sample_count_at(self, sample_rate_hz: int) -> int:
+        """Return the number of samples after resampling, as soxr rounds it."""
+        return int(self.sample_count * sample_rate_hz / self.sample_rate_hz + 0.5)
+
+
+ScanResult = AudioScan | AudioError
+
+
+def scan_audio(
+    paths: Iterable[Path],
+    *,
+    cache_path: Path | None = None,
+    workers: int | None = None,
+    show_progressbar: bool = False,
+) -> dict[Path, ScanResult]:
+    """Decode audio files in a thread pool, each path once.
+
+    Args:
+        paths: the files; the result has the same keys.
+        cache_path: a JSON file of earlier results, which is read and brought up to date.
+        workers: threads; by default a few more than there are cores.
+        show_progressbar: whether to show one on a terminal.
+
+    Returns:
+        What each file holds, or the error that says why it cannot be used.
+
+    Raises:
+        CorpusError: the cache cannot be written.
+    """
+    unique = list(dict.fromkeys(paths))
+    known = _read_cache(cache_path) if cache_path else {}
+    tasks = [unique[i : i + _FILES_PER_TASK] for i in range(0, len(unique), _FILES_PER_TASK)]
+    bar = tqdm(
+        total=len(unique),
+        desc="Checking audio",
+        unit="clip",
+        delay=1,
+        disable=None if show_progressbar else True,
+    )
+
+    def scan_files(task: Sequence[Path]) -> list[ScanResult]:
+        return [_scan_file(path, known) for path in task]
+
+    results: dict[Path, ScanResult] = {}
+    with bar, ThreadPoolExecutor(workers) as pool:
+        for task, found in zip(tasks, pool.map(scan_files, tasks), strict=True):
+            results.update(zip(task, found, strict=True))
+            bar.update(len(task))
+    if cache_path:
+        _write_cache(cache_path, known, results)
+    return results
+
+
+def _scan_file(path: Path, known: Mapping[str, AudioScan]) -> ScanResult:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return AudioError(f"{path}: not a regular file")
+        remembered = known.get(str(path.absolute()))
+        if remembered and (remembered.size_bytes, remembered.modified_ns) == (
+            status.st_size,
+            status.st_mtime_ns,
+        ):
+            return remembered
+        info = read_info(path)
+        samples = read_audio(path, info.sample_rate_hz)
+    except FileNotFoundError:
+        return AudioError(f"{path}: no such file")
+    except AudioError as error:
+        return error
+    except (OSError, ValueError) as error:
+        return AudioError(f"{str(path)!r}: {getattr(error, 'strerror', None) or error}")
+    except MemoryError:
+        return AudioError(f"{path}: too long to hold in memory; cut it into utterances")
+    if len(samples) < _LEAST_DECODED * info.sample_count:
+        return AudioError(
+            f"{path}: cut off; its header says {info.duration_seconds:.2f} s, but only "
+            f"{len(samples) / info.sample_rate_hz:.2f} s can be decoded"
+        )
+    return AudioScan(
+        size_bytes=status.st_size,
+        modified_ns=status.st_mtime_ns,
+        sample_rate_hz=info.sample_rate_hz,
+        sample_count=len(samples),
+        peak_to_peak=float(samples.max() - samples.min()),
+    )
+
+
+def _read_cache(path: Path) -> dict[str, AudioScan]:
+    """Return what is remembered; a cache that is missing, old or broken remembers nothing."""
+    try:
+        content = json.loads(path.read_bytes())
+        if content["version"] != _CACHE_VERSION:
+            return {}
+        return {name: _parse_entry(entry) for name, entry in content["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def _parse_entry(entry: Sequence[int | float]) -> AudioScan:
+    *whole, peak_to_peak = entry
+    size_bytes, modified_ns, sample_rate_hz, sample_count = map(int, whole)
+    scan = AudioScan(size_bytes, modified_ns, sample_rate_hz, sample_count, float(peak_to_peak))
+    if scan.sample_rate_hz <= 0 or scan.sample_count <= 0:
+        raise ValueError("an entry that no audio file gives")
+    return scan
+
+
+def _write_cache(
+    path: Path, known: Mapping[str, AudioScan], results: Mapping[Path, ScanResult]
+) -> None:
+    """Remember good files, old and new; bad ones are few, and are looked at again."""
+    fresh = {
+        str(file.absolute()): scan for file, scan in results.items() if isinstance(scan, AudioScan)
+    }
+    if all(known.get(name) == scan for name, scan in fresh.items()):
+        return
+    entries = {
+        name: [
+            scan.size_bytes,
+            scan.modified_ns,
+            scan.sample_rate_hz,
+            scan.sample_count,
+            scan.peak_to_peak,
+        ]
+        for name, scan in {**known, **fresh}.items()
+    }
+    try:
+        write_atomically(path, json.dumps({"version": _CACHE_VERSION, "files": entries}))
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be written ({error.strerror or error})") from None

@@ -1,0 +1,62 @@
+"""Clips: recordings that have been checked, with what is said in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording and its transcript.
+
+    Attributes:
+        audio_path: the audio file.
+        transcript: what is said, in Unicode normal form C.
+        source: where it is listed, for messages: `train.csv:17`.
+        size_bytes: of the audio file, None where unknown.
+        duration_seconds: of the audio.
+    """
+
+    audio_path: Path
+    transcript: str
+    source: str
+    size_bytes: int | None
+    duration_seconds: float
+
+
+@dataclass(frozen=True)
+class ClipSet:
+    """The clips of one input file, in its order.
+
+    Attributes:
+        path: the file as the user named it.
+        clips: those that can be trained on or evaluated.
+    """
+
+    path: str
+    clips: tuple[Clip, ...]
+
+    @property
+    def duration_seconds(self) -> float:
+        """Length of all clips together."""
+        return sum(clip.duration_seconds for clip in self.clips)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All sets of a run, one `ClipSet` for each input file.
+
+    Attributes:
+        train: `--train_files`.
+        dev: `--dev_files`.
+        test: `--test_files`; references may be empty there.
+        metrics: `--metrics_files`.
+        skipped_rows: number of rows left out under `--on_bad_row skip`.
+    """
+
+    train: tuple[ClipSet, ...] = ()
+    dev: tuple[ClipSet, ...] = ()
+    test: tuple[ClipSet, ...] = ()
+    metrics: tuple[ClipSet, ...] = ()
+    skipped_rows: int = 0

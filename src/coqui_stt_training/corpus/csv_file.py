@@ -1,0 +1,71 @@
+"""CSV files: comma-separated UTF-8, with or without a byte order mark, LF or CRLF."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..atomic_file import write_atomically
+from ..errors import CorpusError
+
+Record = tuple[int, tuple[str, ...]]  # the line it begins at, counted from 1; its fields
+
+
+def parse_csv(path: str | Path) -> tuple[tuple[str, ...], list[Record]]:
+    """Read a CSV file's column names, stripped of blanks, and its records; blank lines are skipped.
+
+    Raises:
+        CorpusError: the file is missing, empty, not UTF-8, or a quote is open for 128 KiB.
+    """
+    reader = csv.reader(io.StringIO(_read_text(Path(path)), newline=""))
+    columns: tuple[str, ...] = ()
+    records: list[Record] = []
+    line = 1
+    try:
+        for fields in reader:
+            if columns and fields:
+                records.append((line, tuple(fields)))
+            elif fields:
+                columns = tuple(field.strip() for field in fields)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise CorpusError(
+            f"{path}:{line}: not a CSV record ({error}); a double quote may be left open"
+        ) from None
+    if not columns:
+        raise CorpusError(f"{path}: the file is empty; its first line must name the columns")
+    return columns, records
+
+
+def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file atomically, UTF-8 with LF line ends.
+
+    Raises:
+        CorpusError: the folder cannot be written to.
+    """
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    try:
+        write_atomically(path, buffer.getvalue())
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CorpusError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise CorpusError(f"{path}:{line}: not UTF-8; save the file as UTF-8") from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise CorpusError(f"{path}:{line}: holds a NUL byte; save the file as UTF-8 text")
+    return text

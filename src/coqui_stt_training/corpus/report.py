@@ -1,0 +1,112 @@
+"""The one report of everything that is wrong with a corpus."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from coqui_stt_ctcdecoder.alphabet import describe_codepoints
+
+_LISTED_PER_KIND = 20
+
+
+class Kind(enum.Enum):
+    """Ways for a row to be bad; the value heads the rows in the report, their count before it."""
+
+    FORM = "malformed"
+    AUDIO = "with audio that is missing or cannot be read"
+    SILENCE = "with silent audio"
+    EMPTY = "without a transcript"
+    CHARACTERS = "with characters outside the alphabet"
+    LENGTH = "with audio too short for the transcript"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with one row.
+
+    Attributes:
+        kind: under which heading it goes.
+        source: `train.csv:17`.
+        reason: what is wrong, the offending value included.
+        characters: those outside the alphabet, each as often as it occurs.
+    """
+
+    kind: Kind
+    source: str
+    reason: str
+    characters: tuple[str, ...] = ()
+
+
+@dataclass
+class Report:
+    """Collects problems of files, which nothing can skip, and of rows.
+
+    Attributes:
+        file_problems: one text for each file that cannot be used at all; an ordered set.
+        row_problems: in the order of the files and rows; an ordered set.
+        sources: of all rows looked at.
+        advice: what to do about it all, the last line.
+    """
+
+    file_problems: dict[str, None] = field(default_factory=dict)
+    row_problems: dict[Problem, None] = field(default_factory=dict)
+    sources: set[str] = field(default_factory=set)
+    advice: str = ""
+
+    def add(self, *problems: str | Problem) -> None:
+        """Take up problems, of files as texts; a file listed twice has each problem once."""
+        for problem in problems:
+            if isinstance(problem, Problem):
+                self.row_problems[problem] = None
+            else:
+                self.file_problems[problem] = None
+
+    @property
+    def bad_row_count(self) -> int:
+        """Number of rows that have at least one problem."""
+        return len({problem.source for problem in self.row_problems})
+
+    def __str__(self) -> str:
+        lines = _cap(list(self.file_problems), indent="")
+        if self.row_problems:
+            lines.append(f"{self.bad_row_count} of {len(self.sources)} rows cannot be used:")
+        for kind in Kind:
+            problems = [problem for problem in self.row_problems if problem.kind is kind]
+            if problems:
+                lines.append(f"  {len(problems)} {_rows(problems)} {kind.value}:")
+                lines += _cap(_describe(kind, problems), indent="    ")
+        return "\n".join([*lines, self.advice] if self.advice else lines)
+
+
+def _describe(kind: Kind, problems: Sequence[Problem]) -> list[str]:
+    if kind is Kind.CHARACTERS:
+        return _describe_characters(problems)
+    return [f"{problem.source}: {problem.reason}" for problem in problems]
+
+
+def _describe_characters(problems: Iterable[Problem]) -> list[str]:
+    """Return a line for each character, the most frequent first."""
+    counts: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for problem in problems:
+        counts.update(problem.characters)
+        for character in problem.characters:
+            first.setdefault(character, problem.source)
+    return [
+        f"{character!r} ({describe_codepoints(character)}), {count} "
+        f"{'time' if count == 1 else 'times'}, first in {first[character]}"
+        for character, count in counts.most_common()
+    ]
+
+
+def _rows(problems: Sequence[Problem]) -> str:
+    return "row" if len(problems) == 1 else "rows"
+
+
+def _cap(lines: Sequence[str], indent: str) -> list[str]:
+    listed = [indent + line for line in lines[:_LISTED_PER_KIND]]
+    hidden = len(lines) - len(listed)
+    return [*listed, f"{indent}... and {hidden} more"] if hidden else listed

@@ -1,0 +1,221 @@
+"""Checks that a corpus can be trained on, before the first step, and reports all it finds.
+
+A row that cannot train would otherwise show hours later: as a crash in the middle of an epoch, as
+an infinite loss, or not at all, as a model that learnt nonsense.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from coqui_stt_ctcdecoder import Alphabet
+
+from ..errors import AudioError, CorpusError
+from ..features import FeatureConfig
+from .audio_scan import AudioScan, ScanResult, scan_audio
+from .clip import Clip, ClipSet, Corpus
+from .report import Kind, Problem, Report
+from .rows import Row, RowFile, read_rows
+from .skipped_rows import write_skipped_rows
+
+OnBadRow = Literal["fail", "skip"]
+
+# Two bits of 16-bit audio: dither and the rounding of codecs, not a voice.
+SILENCE_PEAK_TO_PEAK = 4 / 32768
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Input:
+    """One input file, where each of its rows' audio is, and whether transcripts may be empty."""
+
+    file: RowFile
+    audio_paths: list[Path]
+    may_be_empty: bool
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What rows must fit."""
+
+    alphabet: Alphabet
+    features: FeatureConfig
+
+
+def check_corpus(
+    *,
+    train: Sequence[str] = (),
+    dev: Sequence[str] = (),
+    test: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    alphabet: Alphabet,
+    features: FeatureConfig,
+    on_bad_row: OnBadRow = "fail",
+    skipped_rows_path: Path | None = None,
+    scan_cache_path: Path | None = None,
+    workers: int | None = None,
+    show_progressbar: bool = False,
+) -> Corpus:
+    """Read all sets of a run, and check every row of them.
+
+    The same recording in two of train, dev and test is logged as a warning: scores measured on it
+    flatter. In test sets the transcript may be empty.
+
+    Args:
+        train: corpus files, like `dev`, `test` and `metrics`.
+        alphabet: of the model to train or evaluate.
+        features: they say how many frames audio has.
+        on_bad_row: whether one bad row refuses the corpus, or is left out.
+        skipped_rows_path: a CSV for the rows left out, with `file`, `line` and `reason`.
+        scan_cache_path: a JSON file that remembers what audio files hold, see `scan_audio`.
+        workers: threads that decode; by default a few more than there are cores.
+        show_progressbar: whether to show one on a terminal.
+
+    Raises:
+        CorpusError: its text is the report. Files that cannot be read and files with no row left
+            are errors under both policies.
+    """
+    report = Report()
+    roles = {"train": train, "dev": dev, "test": test, "metrics": metrics}
+    inputs = {role: _read_inputs(paths, role == "test", report) for role, paths in roles.items()}
+    every_input = list(itertools.chain.from_iterable(inputs.values()))
+    scans = scan_audio(
+        itertools.chain.from_iterable(given.audio_paths for given in every_input),
+        cache_path=scan_cache_path,
+        workers=workers,
+        show_progressbar=show_progressbar,
+    )
+    target = _Target(alphabet, features)
+    sets = {
+        role: tuple(_check_input(given, scans, target, report) for given in role_inputs)
+        for role, role_inputs in inputs.items()
+    }
+    files = [given.file for given in every_input]
+    if on_bad_row == "skip":
+        _skip_rows(report, files, sets, skipped_rows_path)
+    elif report.row_problems:
+        them = "this row" if report.bad_row_count == 1 else f"these {report.bad_row_count} rows"
+        report.advice = f"Mend {them}, or leave {them} out with: --on_bad_row skip"
+    if report.file_problems or (report.row_problems and on_bad_row == "fail"):
+        raise CorpusError(str(report))
+    _warn_of_shared_audio(sets)
+    return Corpus(**sets, skipped_rows=report.bad_row_count)
+
+
+def _read_inputs(paths: Iterable[str], may_be_empty: bool, report: Report) -> list[_Input]:
+    inputs = []
+    for path in paths:
+        try:
+            file = read_rows(path)
+        except CorpusError as error:
+            report.add(str(error))
+            continue
+        if not file.rows:
+            report.add(f"{path}: has a header, but no rows")
+        report.sources.update(row.source for row in file.rows)
+        inputs.append(_Input(file, file.audio_paths(), may_be_empty))
+    return inputs
+
+
+def _check_input(
+    given: _Input, scans: Mapping[Path, ScanResult], target: _Target, report: Report
+) -> ClipSet:
+    clips = []
+    for row, path in zip(given.file.rows, given.audio_paths, strict=True):
+        scan = scans[path]
+        problems = _find_problems(row, scan, target, given.may_be_empty)
+        report.add(*problems)
+        if not problems and isinstance(scan, AudioScan):
+            clips.append(
+                Clip(path, row.transcript, row.source, scan.size_bytes, scan.duration_seconds)
+            )
+    return ClipSet(given.file.path, tuple(clips))
+
+
+def _find_problems(
+    row: Row, scan: ScanResult, target: _Target, may_be_empty: bool
+) -> list[Problem]:
+    if row.problem:
+        return [Problem(Kind.FORM, row.source, row.problem)]
+    problems = []
+    if isinstance(scan, AudioError):
+        problems.append(Problem(Kind.AUDIO, row.source, str(scan)))
+    elif scan.peak_to_peak < SILENCE_PEAK_TO_PEAK:
+        reason = f"{row.audio_name}: {scan.duration_seconds:.2f} s of silence"
+        problems.append(Problem(Kind.SILENCE, row.source, reason))
+    if not row.transcript.strip() and not may_be_empty:
+        problems.append(Problem(Kind.EMPTY, row.source, f"{row.audio_name} has none"))
+    unknown = tuple(target.alphabet.unknown_characters(row.transcript))
+    if unknown:
+        named = ", ".join(map(repr, dict.fromkeys(unknown)))
+        reason = f"{row.transcript!r} has {named}"
+        problems.append(Problem(Kind.CHARACTERS, row.source, reason, unknown))
+    elif isinstance(scan, AudioScan):
+        problems += _find_shortage(row, scan, target)
+    return problems
+
+
+def _find_shortage(row: Row, scan: AudioScan, target: _Target) -> list[Problem]:
+    """Compare the frames with what CTC needs: one a label, and a blank between equal ones."""
+    labels = target.alphabet.encode(row.transcript)
+    repeats = sum(left == right for left, right in itertools.pairwise(labels))
+    needed = max(1, len(labels) + repeats)
+    frames = target.features.frame_count(scan.sample_count_at(target.features.sample_rate_hz))
+    if frames >= needed:
+        return []
+    reason = (
+        f"{row.audio_name}: {scan.duration_seconds:.2f} s are {frames} frames, but "
+        f"{row.transcript!r} needs {needed} ({len(labels)} labels, {repeats} of them repeated)"
+    )
+    return [Problem(Kind.LENGTH, row.source, reason)]
+
+
+def _skip_rows(
+    report: Report,
+    files: Sequence[RowFile],
+    sets: Mapping[str, Sequence[ClipSet]],
+    skipped_rows_path: Path | None,
+) -> None:
+    """List the rows left out, and see to it that no file is left without any."""
+    if not report.row_problems:
+        return
+    if skipped_rows_path:
+        write_skipped_rows(skipped_rows_path, files, report.row_problems)
+    listed = f"; they are listed in {skipped_rows_path}" if skipped_rows_path else ""
+    report.advice = f"{report.bad_row_count} rows are left out (--on_bad_row skip){listed}"
+    _log.warning("%s", report)
+    rows = {file.path: len(file.rows) for file in files}
+    for clip_set in itertools.chain.from_iterable(sets.values()):
+        if not clip_set.clips and rows[clip_set.path]:
+            report.add(f"{clip_set.path}: not one of its {rows[clip_set.path]} rows can be used")
+
+
+def _warn_of_shared_audio(sets: Mapping[str, Sequence[ClipSet]]) -> None:
+    sources = {
+        role: {
+            os.path.abspath(clip.audio_path): clip.source  # noqa: PTH100 - resolve() asks the disk
+            for clip_set in sets[role]
+            for clip in clip_set.clips
+        }
+        for role in ("train", "dev", "test")
+    }
+    for one, other in itertools.combinations(sources, 2):
+        shared = sources[one].keys() & sources[other].keys()
+        if shared:
+            example = next(path for path in sources[one] if path in shared)
+            _log.warning(
+                "%d recordings are in both %s and %s, the first in %s and %s; scores measured on "
+                "what was trained on flatter",
+                len(shared),
+                one,
+                other,
+                sources[one][example],
+                sources[other][example],
+            )

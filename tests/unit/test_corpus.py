@@ -1,0 +1,238 @@
+"""Reading rows, and what becomes of a good corpus."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import os
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
+from coqui_stt_training.corpus import (
+    alphabet_from_corpus,
+    check_corpus,
+    expand_file_list,
+    read_rows,
+)
+from coqui_stt_training.corpus.audio_scan import AudioScan
+from coqui_stt_training.errors import CorpusError
+from coqui_stt_training.features import FeatureConfig
+
+LETTERS = Alphabet.from_labels(" abcdefghijklmnopqrstuvwxyz")
+FEATURES = FeatureConfig()
+
+
+def write_tone(path: Path, seconds: float = 1.0, rate_hz: int = 16000) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    time = np.arange(int(seconds * rate_hz)) / rate_hz
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * 440 * time), rate_hz)
+    return path
+
+
+@pytest.fixture
+def make_csv(tmp_path: Path) -> Callable[..., str]:
+    """Write a CSV of (name, transcript) rows whose audio is made, unless it is there."""
+
+    def make(name: str, *rows: tuple[str, str]) -> str:
+        path = tmp_path / name
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["wav_filename", "wav_filesize", "transcript"])
+            for audio, transcript in rows:
+                if not (tmp_path / audio).exists():
+                    write_tone(tmp_path / audio)
+                writer.writerow([audio, (tmp_path / audio).stat().st_size, transcript])
+        return str(path)
+
+    return make
+
+
+def test_rows_carry_what_the_file_says(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_bytes(
+        b"\xef\xbb\xbf speaker ,wav_filename,wav_filesize,transcript\r\n"
+        b'ann,a.wav,12,"one, two"\r\n'
+        b"\r\n"
+        b"bob,b.wav,,cafe\xcc\x81\r\n"
+    )
+    file = read_rows(path)
+    assert file.columns == ("speaker", "wav_filename", "wav_filesize", "transcript")
+    first, second = file.rows
+    assert (first.source, first.audio_name, first.size_bytes) == (f"{path}:2", "a.wav", 12)
+    assert first.transcript == "one, two"
+    assert first.fields == ("ann", "a.wav", "12", "one, two")
+    assert (second.source, second.size_bytes) == (f"{path}:4", None)
+    assert second.transcript == unicodedata.normalize("NFC", "cafe\u0301") != "cafe\u0301"
+    assert first.problem is None
+    assert second.problem is None
+
+
+def test_the_size_column_may_be_missing(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text("transcript,wav_filename\nhello,a.wav\n")
+    (row,) = read_rows(path).rows
+    assert (row.audio_name, row.transcript, row.size_bytes) == ("a.wav", "hello", None)
+
+
+def test_names_resolve_beside_the_csv_first_then_where_we_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    write_tone(there / "both.wav")
+    write_tone(here / "both.wav")
+    write_tone(here / "only_here.wav")
+    monkeypatch.chdir(here)
+    (there / "x.csv").write_text(
+        f"wav_filename,transcript\nboth.wav,a\nonly_here.wav,b\nnowhere.wav,c\n{here}/both.wav,d\n"
+    )
+    assert [path.absolute() for path in read_rows(there / "x.csv").audio_paths()] == [
+        there / "both.wav",
+        here / "only_here.wav",
+        there / "nowhere.wav",
+        here / "both.wav",
+    ]
+
+
+def test_a_list_flag_takes_commas_where_that_is_what_exists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.csv", "b.csv", "with,comma.csv"):
+        Path(name).touch()
+    assert expand_file_list(["a.csv,b.csv"]) == ["a.csv", "b.csv"]
+    assert expand_file_list(["a.csv", "b.csv, a.csv"]) == ["a.csv", "b.csv", "a.csv"]
+    assert expand_file_list(["with,comma.csv"]) == ["with,comma.csv"]
+    assert expand_file_list(["a.csv,missing.csv"]) == ["a.csv,missing.csv"]
+    assert expand_file_list([]) == []
+
+
+def test_other_formats_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"set\.xyz.*'\.xyz'.*\.csv"):
+        read_rows(tmp_path / "set.xyz")
+
+
+def test_a_good_corpus_becomes_clips(make_csv: Callable[..., str], tmp_path: Path) -> None:
+    write_tone(tmp_path / "long.flac", seconds=2.5, rate_hz=8000)
+    one = make_csv("one.csv", ("a.wav", "hello"), ("long.flac", "the whole world"))
+    two = make_csv("two.csv", ("b.wav", "again"))
+    dev = make_csv("dev.csv", ("c.wav", "dev"))
+    corpus = check_corpus(train=[one, two], dev=[dev], alphabet=LETTERS, features=FEATURES)
+    assert [s.path for s in corpus.train] == [one, two]
+    assert [clip.transcript for clip in corpus.train[0].clips] == ["hello", "the whole world"]
+    clip = corpus.train[0].clips[1]
+    assert clip.audio_path == tmp_path / "long.flac"
+    assert clip.source == f"{one}:3"
+    assert clip.size_bytes == (tmp_path / "long.flac").stat().st_size
+    assert clip.duration_seconds == 2.5
+    assert corpus.train[0].duration_seconds == 3.5
+    assert len(corpus.dev[0].clips) == 1
+    assert (corpus.test, corpus.metrics, corpus.skipped_rows) == ((), (), 0)
+
+
+def test_byte_output_mode_takes_any_script(make_csv: Callable[..., str]) -> None:
+    train = make_csv("train.csv", ("a.wav", "привет"))
+    corpus = check_corpus(train=[train], alphabet=UTF8Alphabet(), features=FEATURES)
+    assert corpus.train[0].clips[0].transcript == "привет"
+
+
+def test_test_references_may_be_empty_but_no_others(make_csv: Callable[..., str]) -> None:
+    empty = make_csv("empty.csv", ("a.wav", ""))
+    corpus = check_corpus(test=[empty], alphabet=LETTERS, features=FEATURES)
+    assert corpus.test[0].clips[0].transcript == ""
+    with pytest.raises(CorpusError, match="without a transcript"):
+        check_corpus(dev=[empty], alphabet=LETTERS, features=FEATURES)
+
+
+def test_a_file_may_serve_two_sets_and_is_reported_once(make_csv: Callable[..., str]) -> None:
+    both = make_csv("both.csv", ("a.wav", "Ж"), ("b.wav", "fine"))
+    with pytest.raises(CorpusError) as caught:
+        check_corpus(dev=[both], test=[both], alphabet=LETTERS, features=FEATURES)
+    assert "1 of 2 rows" in str(caught.value)
+    assert "1 time, first" in str(caught.value)
+
+
+def test_recordings_in_two_sets_are_a_warning(
+    make_csv: Callable[..., str], caplog: pytest.LogCaptureFixture
+) -> None:
+    train = make_csv("train.csv", ("a.wav", "one"), ("b.wav", "two"))
+    dev = make_csv("dev.csv", ("b.wav", "two"))
+    test = make_csv("test.csv", ("c.wav", "three"))
+    with caplog.at_level(logging.WARNING):
+        check_corpus(train=[train], dev=[dev], test=[test], alphabet=LETTERS, features=FEATURES)
+    (message,) = caplog.messages
+    assert message.startswith("1 recordings are in both train and dev")
+    assert f"{train}:3 and {dev}:2" in message
+
+
+def test_the_alphabet_of_a_corpus_is_its_sorted_characters(make_csv: Callable[..., str]) -> None:
+    train = make_csv("train.csv", ("a.wav", "жив"), ("b.wav", "a b"))
+    dev = make_csv("dev.csv", ("c.wav", "ce\u0301"))
+    assert alphabet_from_corpus([train, dev]).labels == (" ", "a", "b", "c", "é", "в", "ж", "и")
+
+
+def test_no_alphabet_comes_of_nothing(make_csv: Callable[..., str], tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="no transcript"):
+        alphabet_from_corpus([make_csv("train.csv", ("a.wav", ""))])
+    with pytest.raises(CorpusError, match=r"one\.csv.*\n.*two\.csv"):
+        alphabet_from_corpus([tmp_path / "one.csv", tmp_path / "two.csv"])
+
+
+def test_resampled_length_is_what_soxr_makes() -> None:
+    for rate_hz in (8000, 11025, 22050, 44100, 48000):
+        for count in (1, 777, 12345):
+            scan = AudioScan(0, 0, rate_hz, count, 1.0)
+            resampled = soxr.resample(np.zeros(count, np.float32), rate_hz, 16000)
+            assert scan.sample_count_at(16000) == len(resampled)
+
+
+def test_a_scan_is_remembered_until_the_file_changes(
+    make_csv: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = make_csv("train.csv", ("a.wav", "one"), ("b.wav", "two"))
+    cache = tmp_path / "run" / "scan.json"
+
+    def durations() -> list[float]:
+        corpus = check_corpus(
+            train=[train], alphabet=LETTERS, features=FEATURES, scan_cache_path=cache
+        )
+        return [clip.duration_seconds for clip in corpus.train[0].clips]
+
+    assert durations() == [1.0, 1.0]
+    content = cache.read_text()
+    decoded: list[str] = []
+    monkeypatch.setattr(
+        "coqui_stt_training.corpus.audio_scan.read_audio",
+        lambda path, rate_hz: (
+            decoded.append(path.name) or np.ones(rate_hz * 3, np.float32).cumsum()
+        ),
+    )
+    assert durations() == [1.0, 1.0]
+    assert decoded == []
+    assert cache.read_text() == content
+    os.utime(tmp_path / "b.wav", ns=(1, 1))
+    assert durations() == [1.0, 3.0]
+    assert decoded == ["b.wav"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"version": 0, "files": {}}', '{"version": 1, "files": {"x": [1]}}',
+     '{"version": 1, "files": 3}', "[" * 100_000],
+)  # fmt: skip
+def test_a_broken_memory_is_made_anew(
+    make_csv: Callable[..., str], tmp_path: Path, content: str
+) -> None:
+    train = make_csv("train.csv", ("a.wav", "one"))
+    cache = tmp_path / "scan.json"
+    cache.write_text(content)
+    check_corpus(train=[train], alphabet=LETTERS, features=FEATURES, scan_cache_path=cache)
+    (name,) = json.loads(cache.read_text())["files"]
+    assert name == str(tmp_path / "a.wav")
