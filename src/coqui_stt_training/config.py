@@ -171,6 +171,26 @@ class BootstrapFlags:
         "how many layers of the source model to replace by new ones, from the output backwards: "
         "1 is the output layer, 2 also the one before it, up to 5",
     )
+    map_shared_characters: bool = flag(
+        False,
+        "with a new alphabet: copy the output rows of characters both alphabets have, and of the "
+        "blank, instead of making them anew",
+    )
+    extend_alphabet: bool = flag(
+        False,
+        "keep the source's alphabet and append the characters of --alphabet_config_path, or of the "
+        "data, that it lacks; no layer is dropped",
+    )
+    freeze_source_layers: int = flag(
+        0, "how many layers of the source, from the input, not to train", check=not_negative
+    )
+    unfreeze_after_epochs: int = flag(
+        0, "epochs after which frozen layers are trained too; 0: never", check=not_negative
+    )
+    source_learning_rate_factor: float = flag(
+        1.0, "factor of the learning rate of layers kept from the source", check=positive
+    )
+    dry_run: bool = flag(False, "print what would be loaded, kept and made new, and stop")
 
     def __post_init__(self) -> None:
         if not 0 <= self.drop_source_layers <= 5:
@@ -179,6 +199,19 @@ class BootstrapFlags:
                 "first must stay, so 0 to 5 can be dropped; to drop all is to train from scratch: "
                 "--load_train init"
             )
+        if self.extend_alphabet and self.drop_source_layers:
+            raise FlagError(
+                "--extend_alphabet keeps all layers; leave out --drop_source_layers, or use "
+                "--map_shared_characters with it instead"
+            )
+        if self.freeze_source_layers > 6 - max(1, self.drop_source_layers):
+            raise FlagError(
+                f"--freeze_source_layers {self.freeze_source_layers}: with --drop_source_layers "
+                f"{self.drop_source_layers} at most {6 - max(1, self.drop_source_layers)} layers "
+                "can be frozen, else nothing is left to train"
+            )
+        if self.unfreeze_after_epochs and not self.freeze_source_layers:
+            raise FlagError("--unfreeze_after_epochs needs --freeze_source_layers")
 
 
 @dataclass(frozen=True)

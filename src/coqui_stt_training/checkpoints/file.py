@@ -81,6 +81,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "features": asdict(checkpoint.features),
         "step": checkpoint.step,
         "adam_step": checkpoint.adam.step if checkpoint.adam else None,
+        "adam_tensor_steps": dict(checkpoint.adam.tensor_steps) if checkpoint.adam else {},
         "flags": dict(checkpoint.flags),
         "lineage": list(checkpoint.lineage),
         "run": checkpoint.run,
@@ -113,6 +114,7 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
         alphabet = _restore_alphabet(content["alphabet"])
         features = FeatureConfig(**content["features"])
         step, adam_step = int(content["step"]), content["adam_step"]
+        tensor_steps = dict(content["adam_tensor_steps"])
         flags, lineage, run = content["flags"], tuple(content["lineage"]), content["run"]
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, UserError):
@@ -129,7 +131,10 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
     adam = None
     if with_adam and adam_step is not None:
         adam = AdamState(
-            _moments(tensors, _FIRST_MOMENT), _moments(tensors, _SECOND_MOMENT), adam_step
+            _moments(tensors, _FIRST_MOMENT),
+            _moments(tensors, _SECOND_MOMENT),
+            int(adam_step),
+            tensor_steps,
         )
         check_shapes(path, geometry, adam.first_moments, _FIRST_MOMENT)
         check_shapes(path, geometry, adam.second_moments, _SECOND_MOMENT)

@@ -25,6 +25,7 @@ class AdamState:
     first_moments: Tensors
     second_moments: Tensors
     step: int  # updates done so far; bias correction of the next one uses step + 1
+    tensor_steps: Mapping[str, int] = field(default_factory=dict)  # where layers were frozen
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,177 @@
+"""Where a training command starts: it continues the run it finds, or begins a new one.
+
+    the same command, the run unfinished     it continues, from its last checkpoint
+    the same command, the run finished       a new run begins from its result; no layer is dropped
+                                             a second time
+    another command                          a new run begins from what --load_checkpoint_dir says
+
+"The same command" means the same data, alphabet, source, dropped layers and --load_train. Other
+flags, the number of epochs among them, may change within a run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+
+from .checkpoints.file import Checkpoint, as_source
+from .checkpoints.folder import CheckpointFolder
+from .checkpoints.loading import Which, find_source, load_source
+from .checkpoints.source import SourceModel
+from .config import BootstrapFlags, CheckpointFlags, DataFlags
+from .errors import CheckpointError, FlagError
+
+# Names of what an identity is made of, for the log.
+_NAMES = {
+    "train": "the training data",
+    "dev": "the validation data",
+    "alphabet": "the alphabet",
+    "source": "the model to start from (--load_checkpoint_dir)",
+    "load_train": "--load_train",
+    "bootstrap": "the bootstrapping flags (--drop_source_layers and the like)",
+}
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where to start.
+
+    Attributes:
+        reason: what is done and why, and how to ask for something else; for the log.
+        continued: the checkpoint of a run to go on with, or None.
+        source: the model that a new run starts from, or None: from scratch.
+        drops_layers: whether `--drop_source_layers` applies: not where it has already been done.
+    """
+
+    reason: str
+    continued: Checkpoint | None = None
+    source: SourceModel | None = None
+    drops_layers: bool = True
+
+
+def run_identity(
+    data: DataFlags,
+    alphabet: Alphabet,
+    checkpoints: CheckpointFlags,
+    bootstrap: BootstrapFlags,
+) -> dict[str, Any]:
+    """Return what makes two commands the same run, as JSON values."""
+    apart = checkpoints.load_dir and checkpoints.load_dir != checkpoints.save_dir
+    return {
+        "train": [*_digests(data.train_files), data.limit_train],
+        "dev": [*_digests(data.dev_files), data.limit_dev],
+        "alphabet": hashlib.sha256(alphabet.serialize()).hexdigest()[:16],
+        "source": Path(checkpoints.load_dir).resolve().name if apart else None,
+        "load_train": checkpoints.load_train,
+        "bootstrap": [
+            bootstrap.drop_source_layers,
+            bootstrap.map_shared_characters,
+            bootstrap.extend_alphabet,
+        ],
+    }
+
+
+def _digests(paths: Sequence[str]) -> list[str]:
+    return [hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] for path in paths]
+
+
+def find_start(
+    flags: CheckpointFlags, bootstrap: BootstrapFlags, identity: Mapping[str, Any]
+) -> Start:
+    """Decide where to start.
+
+    Raises:
+        CheckpointError: what the flags name is missing or damaged.
+        FlagError: `--run continue` without a run to continue.
+    """
+    folder = CheckpointFolder(Path(flags.save_dir))
+    last = folder.read("last")
+    run = last.run if last else None
+    if last is None or run is None:
+        if flags.run == "continue":
+            raise FlagError(f"--run continue: {flags.save_dir} holds no run; leave the flag out")
+        return _begin(flags, bootstrap, f"{flags.save_dir} holds no run of this program")
+    changes = [_NAMES[key] for key in _NAMES if run["identity"].get(key) != identity[key]]
+    if flags.run == "continue" or (flags.run == "auto" and not changes and not run["finished"]):
+        return _continue(flags, last, changes)
+    if flags.run == "auto" and not changes:
+        return _begin_from_result(flags, folder, run)
+    why = "--run new was given" if flags.run == "new" else f"{' and '.join(changes)} changed"
+    return _begin(flags, bootstrap, why + ("" if flags.run == "new" else "; to go on with the run "
+                  f"in {flags.save_dir} all the same: --run continue"))  # fmt: skip
+
+
+def _continue(flags: CheckpointFlags, last: Checkpoint, changes: Sequence[str]) -> Start:
+    run = last.run or {}
+    note = f" although {' and '.join(changes)} changed" if changes else ""
+    why = "--run continue was given" if flags.run == "continue" else "it is not finished"
+    return Start(
+        f"Continuing the run in {flags.save_dir} from step {last.step}, epoch {run['epoch']}{note}: "
+        f"{why}. No layers are dropped again. To begin a new one instead: --run new",
+        continued=last,
+    )
+
+
+def _begin_from_result(
+    flags: CheckpointFlags, folder: CheckpointFolder, run: Mapping[str, Any]
+) -> Start:
+    which: Which = "auto" if flags.load_train in ("auto", "init") else _which(flags.load_train)
+    source = load_source(folder.path, which)
+    return Start(
+        f"Beginning a new run (fine-tuning) from {source.path}, because the run of this command is "
+        f"finished: {run['finished']}. Layers are not dropped again. To go on with the old run, "
+        "for more epochs say: --run continue; to repeat it from its beginning: --run new",
+        source=source,
+        drops_layers=False,
+    )
+
+
+def _begin(flags: CheckpointFlags, bootstrap: BootstrapFlags, why: str) -> Start:
+    source = None if flags.load_train == "init" else _find_source(flags, bootstrap)
+    if source:
+        return Start(f"Beginning a new run from {source.path}, because {why}", source=source)
+    origin = (
+        "--load_train init was given"
+        if flags.load_train == "init"
+        else f"{flags.load_dir or flags.save_dir} holds no checkpoint"
+    )
+    if bootstrap.drop_source_layers or bootstrap.extend_alphabet:
+        raise CheckpointError(
+            f"--drop_source_layers and --extend_alphabet need a model to start from, but {origin}; "
+            "name its folder with --load_checkpoint_dir"
+        )
+    return Start(f"Training from scratch, because {origin}")
+
+
+def _find_source(flags: CheckpointFlags, bootstrap: BootstrapFlags) -> SourceModel | None:
+    """Read the source; none is no error only where a run may start from scratch."""
+    if not flags.load_dir:
+        return None
+    which = _which(flags.load_train)
+    required = flags.load_train != "auto" or flags.load_dir != flags.save_dir
+    if not required and not find_source(flags.load_dir, which):
+        return None
+    return load_source(flags.load_dir, which)
+
+
+def _which(load_train: str) -> Which:
+    return "best" if load_train == "best" else "last" if load_train == "last" else "auto"
+
+
+def describe_changes(flags: Mapping[str, Any], earlier: Mapping[str, Any]) -> list[str]:
+    """Return the flags of a continued run that are not what they were: `--epochs 3 -> 5`."""
+    return [
+        f"--{name} {earlier[name]} -> {value}"
+        for name, value in flags.items()
+        if name in earlier and earlier[name] != value
+    ]
+
+
+def source_of(checkpoint: Checkpoint, path: Path) -> SourceModel:
+    """Return a continued run's checkpoint as a source, for its geometry and alphabet."""
+    return as_source(path, checkpoint)

@@ -1,0 +1,369 @@
+"""The training loop.
+
+Position, loss sums and counters live in `Progress`, weights in the model, moments in the
+optimizer; the order of batches and the dropout masks follow from the seed and the position. So a
+run that goes on from a checkpoint is the run that was never interrupted, bit for bit on a CPU.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .batching import Batch, BatchLoader, BatchOrder
+from .checkpoints.file import Checkpoint
+from .config import ScheduleFlags
+from .corpus import Clip
+from .ctc import ctc_losses
+from .decoding import Decoder
+from .errors import TrainingError
+from .metrics import score_sample, score_set
+from .models.deepspeech import DeepSpeech, Dropout
+from .optimizer import Adam
+from .precision import Precision
+from .progress import Progress
+from .progress_bar import ProgressBar
+from .summaries import Summaries
+
+ClipGroups = list[tuple[Clip, ...]]
+_log = logging.getLogger(__name__)
+
+_NON_FINITE_STEPS_BEFORE_STOP = 5
+_DECODED_DEV_CLIPS = 32
+_EPOCHS_BEFORE_BLANK_WARNING = 3
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error
+    """The user asked to stop; everything is saved."""
+
+
+@dataclass(frozen=True)
+class Sets:
+    """What to train on and to validate with, in batches; dev and metrics sets by file name."""
+
+    train: ClipGroups
+    dev: Mapping[str, ClipGroups]
+    metrics: Mapping[str, ClipGroups]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the loop talks to.
+
+    Attributes:
+        save: writes a checkpoint ("last" or "best") of the current state; returns its file name.
+        reload_best: reads the weights and moments of this run's best checkpoint back.
+        summaries: TensorBoard.
+        bar: makes progress bars.
+        decoder: for a few dev clips an epoch.
+        interrupted: whether the user asked to stop.
+        new_epoch: called with the number of an epoch before it begins.
+        clock: seconds, for the interval between checkpoints.
+    """
+
+    save: Callable[[str], str]
+    reload_best: Callable[[], Checkpoint]
+    summaries: Summaries
+    bar: Callable[[str, int], ProgressBar]
+    decoder: Decoder
+    interrupted: Callable[[], bool] = lambda: False
+    new_epoch: Callable[[int], None] = lambda epoch: None
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do.
+
+    Attributes:
+        epochs: how many.
+        order: of the batches.
+        dropout_rates: of each layer's output.
+        seed: of the dropout masks.
+        schedule: early stopping and plateaus.
+        checkpoint_seconds: between checkpoints within an epoch; 0: none there.
+        frozen_epochs: for layers not trained from the start, the epochs until they are, or None.
+    """
+
+    epochs: int
+    order: BatchOrder
+    dropout_rates: Mapping[str, float]
+    seed: int
+    schedule: ScheduleFlags
+    checkpoint_seconds: float
+    frozen_epochs: Mapping[str, int | None]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a pass over a set without training showed.
+
+    Attributes:
+        loss: mean of the batches' mean losses, weighted by clips.
+        blank_ratio: share of frames whose likeliest class is the blank.
+        references: of the first few clips.
+        hypotheses: their transcripts.
+    """
+
+    loss: float
+    blank_ratio: float
+    references: tuple[str, ...]
+    hypotheses: tuple[str, ...]
+
+
+class Trainer:
+    """Trains a model; see `train`."""
+
+    def __init__(
+        self,
+        model: DeepSpeech,
+        optimizer: Adam,
+        precision: Precision,
+        progress: Progress,
+        sets: Sets,
+        loader: BatchLoader,
+        plan: Plan,
+        around: Surroundings,
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.precision = precision
+        self.progress = progress
+        self._sets = sets
+        self._loader = loader
+        self._plan = plan
+        self._around = around
+        self._device = next(model.parameters()).device
+        self._generator = torch.Generator(self._device)
+        self._saved_at = around.clock()
+
+    def train(self) -> None:
+        """Train until all epochs are done or validation no longer improves.
+
+        Raises:
+            Interrupted: the user asked to stop; a checkpoint has been saved.
+            TrainingError: the loss stays infinite or NaN.
+        """
+        progress, plan = self.progress, self._plan
+        while not progress.finished:
+            if progress.epoch >= plan.epochs:
+                progress.finished = f"all {plan.epochs} epochs are done"
+                break
+            self._freeze_layers()
+            self._around.new_epoch(progress.epoch)
+            self._train_epoch()
+            self._end_epoch()
+        self._save("last")
+
+    def _freeze_layers(self) -> None:
+        for layer, members in self.model.layer_parameters().items():
+            epochs = self._plan.frozen_epochs.get(layer, 0)
+            frozen = epochs is None or self.progress.epoch < epochs
+            for _, parameter in members:
+                parameter.requires_grad_(not frozen)
+
+    def _train_epoch(self) -> None:
+        progress = self.progress
+        order = self._plan.order.indices(len(self._sets.train), progress.epoch)
+        groups = [self._sets.train[index] for index in order[progress.batch :]]
+        with self._around.bar(f"Epoch {progress.epoch} |   Training", len(order)) as bar:
+            bar.start_at(progress.batch)
+            for batch in self._loader(groups):
+                self._train_step(batch)
+                progress.batch += 1
+                bar.advance(len(batch.clips), progress.mean_loss)
+                self._pause_if_asked()
+                self._save_if_due()
+        _log.info("Finished training epoch %d - loss: %f", progress.epoch, progress.mean_loss)
+
+    def _train_step(self, batch: Batch) -> None:
+        progress = self.progress
+        self._generator.manual_seed(
+            self._plan.seed * 1_000_003 + progress.step - progress.begun_step
+        )
+        dropout = Dropout(self._plan.dropout_rates, self._generator)
+        self.optimizer.zero_grad()
+        losses = self._losses(batch, dropout)
+        loss = losses.mean()
+        norm = math.nan
+        if bool(loss.isfinite()):
+            norm = self.precision.backward(loss, self.model)
+        progress.step += 1
+        if not math.isfinite(norm):
+            self._skip_step(batch, losses)
+            return
+        progress.non_finite_steps = 0
+        self.optimizer.learning_rate = progress.learning_rate
+        self.precision.step(self.optimizer)
+        progress.loss_sum += float(loss)
+        progress.loss_count += 1
+        self._around.summaries.training_step(
+            progress.step,
+            loss=float(loss),
+            gradient_norm=norm,
+            learning_rate=progress.learning_rate,
+        )
+
+    def _losses(self, batch: Batch, dropout: Dropout) -> Tensor:
+        with self.precision.forward():
+            logits, _ = self.model(batch.features.to(self._device), batch.lengths, None, dropout)
+        return ctc_losses(logits, batch)
+
+    def _skip_step(self, batch: Batch, losses: Tensor) -> None:
+        """Leave a step out whose loss or gradient is not finite, and name the files."""
+        if bool(losses.isfinite().all()) and self.precision.skip():
+            return
+        blamed = [
+            clip
+            for clip, finite in zip(batch.clips, losses.isfinite().tolist(), strict=True)
+            if not finite
+        ] or list(batch.clips)
+        names = ", ".join(f"{clip.audio_path} ({clip.source})" for clip in blamed)
+        progress = self.progress
+        progress.non_finite_steps += 1
+        _log.error("The loss is infinite or NaN, this step is skipped; files: %s", names)
+        if progress.non_finite_steps >= _NON_FINITE_STEPS_BEFORE_STOP:
+            raise TrainingError(
+                f"the loss was infinite or NaN in {progress.non_finite_steps} steps in a row, at "
+                f"last for {names}; the last checkpoint is from before that. Continue from it with "
+                f"a lower --learning_rate than {progress.learning_rate:g}, or leave these files out"
+            )
+
+    def _pause_if_asked(self) -> None:
+        if self._around.interrupted():
+            self._save("last")
+            raise Interrupted
+
+    def _save_if_due(self) -> None:
+        interval = self._plan.checkpoint_seconds
+        if interval and self._around.clock() - self._saved_at >= interval:
+            self._save("last")
+
+    def _save(self, kind: str) -> str:
+        self._saved_at = self._around.clock()
+        return self._around.save(kind)
+
+    def _end_epoch(self) -> None:
+        """Validate, keep the best, and move on."""
+        epoch = self.progress.epoch
+        if self._sets.dev:
+            self._after_validation(self._validate_sets("dev", self._sets.dev))
+        if self._sets.metrics:
+            self._validate_sets("metrics", self._sets.metrics)
+        self.progress.begin_epoch(epoch + 1)
+        if not self.progress.finished:
+            self._save("last")
+
+    def _validate_sets(self, name: str, sets: Mapping[str, ClipGroups]) -> float:
+        """Return the mean loss over all clips of some sets, after reporting each."""
+        epoch, verb = self.progress.epoch, "validating" if name == "dev" else "metrics for"
+        total, count = 0.0, 0
+        for source, groups in sets.items():
+            result = self._validate(source, groups)
+            _log.info("Finished %s epoch %d on %s - loss: %f", verb, epoch, source, result.loss)
+            samples = [
+                score_sample("", reference, hypothesis, 0.0)
+                for reference, hypothesis in zip(result.references, result.hypotheses, strict=True)
+            ]
+            scores = score_set(samples)
+            _log.info(
+                "%d clips of it decoded - WER: %f, CER: %f, blank: %.1f %% of frames",
+                len(samples), scores.wer, scores.cer, 100 * result.blank_ratio,
+            )  # fmt: skip
+            self._around.summaries.validation(
+                name, source, self.progress.step,
+                loss=result.loss, wer=scores.wer, cer=scores.cer, blank_ratio=result.blank_ratio,
+                samples=list(zip(result.references, result.hypotheses, strict=True)),
+            )  # fmt: skip
+            if name == "dev":
+                self._warn_if_blank(result.blank_ratio)
+            clips = sum(map(len, groups))
+            total, count = total + result.loss * clips, count + clips
+        return total / count
+
+    def _warn_if_blank(self, blank_ratio: float) -> None:
+        if self.progress.epoch + 1 == _EPOCHS_BEFORE_BLANK_WARNING and blank_ratio > 0.999:
+            _log.warning(
+                "After %d epochs the model still answers with silence only (blank in every frame). "
+                "That often passes; if it does not, try more epochs, a higher --learning_rate than "
+                "%g, a smaller --train_batch_size, fewer --drop_source_layers, or look whether the "
+                "transcripts belong to the audio",
+                self.progress.epoch + 1, self.progress.learning_rate,
+            )  # fmt: skip
+
+    @torch.no_grad()
+    def _validate(self, source: str, groups: ClipGroups) -> Validation:
+        total, count, blank_frames, frames = 0.0, 0, 0, 0
+        references: list[str] = []
+        hypotheses: list[str] = []
+        blank = self.model.geometry.n_classes - 1
+        with self._around.bar(f"Epoch {self.progress.epoch} | Validation", len(groups)) as bar:
+            for batch in self._interruptible(self._loader(groups)):
+                with self.precision.forward():
+                    logits, _ = self.model(batch.features.to(self._device), batch.lengths)
+                losses = ctc_losses(logits, batch)
+                total, count = total + float(losses.sum()), count + len(batch.clips)
+                valid = torch.arange(len(logits))[:, None] < batch.lengths
+                blank_frames += int(((logits.argmax(-1).cpu() == blank) & valid).sum())
+                frames += int(batch.lengths.sum())
+                wanted = _DECODED_DEV_CLIPS - len(references)
+                if wanted > 0:
+                    decoded = logits[:, :wanted].float().softmax(-1).transpose(0, 1).cpu().numpy()
+                    hypotheses += self._around.decoder(decoded, batch.lengths[:wanted].tolist())
+                    references += [clip.transcript for clip in batch.clips[:wanted]]
+                bar.advance(len(batch.clips), total / count)
+        return Validation(
+            total / count, blank_frames / max(1, frames), tuple(references), tuple(hypotheses)
+        )
+
+    def _interruptible(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            self._pause_if_asked()
+            self._save_if_due()
+            yield batch
+
+    def _after_validation(self, dev_loss: float) -> None:
+        """Count epochs without improvement; keep the best; stop early; react to a plateau."""
+        progress, schedule = self.progress, self._plan.schedule
+        best = math.inf if progress.best_dev_loss is None else progress.best_dev_loss
+        improved = dev_loss <= best - schedule.es_min_delta
+        progress.epochs_without_improvement = (
+            0 if improved else progress.epochs_without_improvement + 1
+        )
+        if dev_loss < best:
+            progress.best_dev_loss = dev_loss
+            progress.best_checkpoint = self._save("best")
+            _log.info(
+                "Saved new best validating model with loss %f to: %s",
+                dev_loss, progress.best_checkpoint,
+            )  # fmt: skip
+        stale = progress.epochs_without_improvement
+        if schedule.early_stop and stale >= schedule.es_epochs:
+            progress.finished = f"validation did not improve for {stale} epochs (--early_stop)"
+            _log.info("Early stop triggered as the loss did not improve the last %d epochs", stale)
+        elif schedule.reduce_lr_on_plateau and stale and stale % schedule.plateau_epochs == 0:
+            self._leave_plateau()
+
+    def _leave_plateau(self) -> None:
+        """Go back to this run's best weights with a lower learning rate."""
+        progress = self.progress
+        if progress.best_checkpoint:
+            best = self._around.reload_best()
+            load_weights(self.model, best.tensors)
+            if best.adam:
+                self.optimizer.load_state(best.adam)
+        progress.learning_rate *= self._plan.schedule.plateau_reduction
+        _log.info("Encountered a plateau, reducing learning rate to %g", progress.learning_rate)
+
+
+def load_weights(model: DeepSpeech, tensors: Mapping[str, object]) -> None:
+    """Copy weights into a model, in place."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(torch.as_tensor(tensors[name]))
