@@ -100,7 +100,7 @@ class BatchLoader:
 
     def __init__(self, store: FeatureStore, alphabet: Alphabet, workers: int = 2) -> None:
         self._store = store
-        self._alphabet = alphabet
+        self.alphabet = alphabet
         self._workers = workers
 
     def load(self, clips: Sequence[Clip]) -> Batch:
@@ -110,7 +110,7 @@ class BatchLoader:
             AudioError: the audio has become unreadable since the corpus was checked.
         """
         features = [torch.from_numpy(self._store(clip)) for clip in clips]
-        labels = [torch.tensor(self._alphabet.encode(clip.transcript)) for clip in clips]
+        labels = [torch.tensor(self.alphabet.encode(clip.transcript)) for clip in clips]
         return Batch(
             clips=tuple(clips),
             features=torch.nn.utils.rnn.pad_sequence(features, batch_first=True),

@@ -36,7 +36,7 @@ class Precision:
 
     def backward(self, loss: Tensor, model: DeepSpeech) -> float:
         """Compute gradients and return their norm, not finite where they cannot be used."""
-        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(self._scaler.scale(loss))
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         return float(norm) / self._scaler.get_scale()

@@ -12,19 +12,17 @@ flags, the number of epochs among them, may change within a run.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from coqui_stt_ctcdecoder.alphabet import Alphabet
-
-from .checkpoints.file import Checkpoint, as_source
+from .checkpoints.file import Checkpoint
 from .checkpoints.folder import CheckpointFolder
 from .checkpoints.loading import Which, find_source, load_source
 from .checkpoints.source import SourceModel
-from .config import BootstrapFlags, CheckpointFlags, DataFlags
-from .errors import CheckpointError, FlagError
+from .config import AlphabetFlags, BootstrapFlags, CheckpointFlags, DataFlags
+from .errors import CheckpointError, CorpusError, FlagError
 
 # Names of what an identity is made of, for the log.
 _NAMES = {
@@ -56,16 +54,23 @@ class Start:
 
 def run_identity(
     data: DataFlags,
-    alphabet: Alphabet,
+    alphabet: AlphabetFlags,
     checkpoints: CheckpointFlags,
     bootstrap: BootstrapFlags,
 ) -> dict[str, Any]:
-    """Return what makes two commands the same run, as JSON values."""
+    """Return what makes two commands the same run, as JSON values.
+
+    Raises:
+        CorpusError: a data or alphabet file cannot be read.
+    """
     apart = checkpoints.load_dir and checkpoints.load_dir != checkpoints.save_dir
     return {
         "train": [*_digests(data.train_files), data.limit_train],
         "dev": [*_digests(data.dev_files), data.limit_dev],
-        "alphabet": hashlib.sha256(alphabet.serialize()).hexdigest()[:16],
+        "alphabet": [
+            *_digests(filter(None, [alphabet.alphabet_config_path])),
+            alphabet.bytes_output_mode,
+        ],
         "source": Path(checkpoints.load_dir).resolve().name if apart else None,
         "load_train": checkpoints.load_train,
         "bootstrap": [
@@ -76,8 +81,14 @@ def run_identity(
     }
 
 
-def _digests(paths: Sequence[str]) -> list[str]:
-    return [hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] for path in paths]
+def _digests(paths: Iterable[str]) -> list[str]:
+    digests = []
+    for path in paths:
+        try:
+            digests.append(hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16])
+        except OSError as error:
+            raise CorpusError(f"{path}: {error.strerror or error}") from None
+    return digests
 
 
 def find_start(
@@ -111,8 +122,8 @@ def _continue(flags: CheckpointFlags, last: Checkpoint, changes: Sequence[str]) 
     note = f" although {' and '.join(changes)} changed" if changes else ""
     why = "--run continue was given" if flags.run == "continue" else "it is not finished"
     return Start(
-        f"Continuing the run in {flags.save_dir} from step {last.step}, epoch {run['epoch']}{note}: "
-        f"{why}. No layers are dropped again. To begin a new one instead: --run new",
+        f"Continuing the run in {flags.save_dir} from step {last.step}, epoch {run['epoch']}"
+        f"{note}: {why}. No layers are dropped again. To begin a new one instead: --run new",
         continued=last,
     )
 
@@ -120,8 +131,8 @@ def _continue(flags: CheckpointFlags, last: Checkpoint, changes: Sequence[str]) 
 def _begin_from_result(
     flags: CheckpointFlags, folder: CheckpointFolder, run: Mapping[str, Any]
 ) -> Start:
-    which: Which = "auto" if flags.load_train in ("auto", "init") else _which(flags.load_train)
-    source = load_source(folder.path, which)
+    which = "auto" if flags.load_train == "init" else flags.load_train
+    source = load_source(folder.path, cast(Which, which))
     return Start(
         f"Beginning a new run (fine-tuning) from {source.path}, because the run of this command is "
         f"finished: {run['finished']}. Layers are not dropped again. To go on with the old run, "
@@ -152,15 +163,11 @@ def _find_source(flags: CheckpointFlags, bootstrap: BootstrapFlags) -> SourceMod
     """Read the source; none is no error only where a run may start from scratch."""
     if not flags.load_dir:
         return None
-    which = _which(flags.load_train)
+    which = cast(Which, flags.load_train)
     required = flags.load_train != "auto" or flags.load_dir != flags.save_dir
     if not required and not find_source(flags.load_dir, which):
         return None
     return load_source(flags.load_dir, which)
-
-
-def _which(load_train: str) -> Which:
-    return "best" if load_train == "best" else "last" if load_train == "last" else "auto"
 
 
 def describe_changes(flags: Mapping[str, Any], earlier: Mapping[str, Any]) -> list[str]:
@@ -170,8 +177,3 @@ def describe_changes(flags: Mapping[str, Any], earlier: Mapping[str, Any]) -> li
         for name, value in flags.items()
         if name in earlier and earlier[name] != value
     ]
-
-
-def source_of(checkpoint: Checkpoint, path: Path) -> SourceModel:
-    """Return a continued run's checkpoint as a source, for its geometry and alphabet."""
-    return as_source(path, checkpoint)

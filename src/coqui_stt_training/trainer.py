@@ -10,26 +10,24 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from .batching import Batch, BatchLoader, BatchOrder
-from .checkpoints.file import Checkpoint
+from .checkpoints.folder import Kind
 from .config import ScheduleFlags
 from .corpus import Clip
 from .ctc import ctc_losses
 from .decoding import Decoder
 from .errors import TrainingError
 from .metrics import score_sample, score_set
-from .models.deepspeech import DeepSpeech, Dropout
-from .optimizer import Adam
-from .precision import Precision
-from .progress import Progress
+from .models.deepspeech import Dropout
 from .progress_bar import ProgressBar
 from .summaries import Summaries
+from .training_state import RunFolder, TrainingState, load_weights
 
 ClipGroups = list[tuple[Clip, ...]]
 _log = logging.getLogger(__name__)
@@ -57,8 +55,7 @@ class Surroundings:
     """What the loop talks to.
 
     Attributes:
-        save: writes a checkpoint ("last" or "best") of the current state; returns its file name.
-        reload_best: reads the weights and moments of this run's best checkpoint back.
+        folder: where checkpoints go.
         summaries: TensorBoard.
         bar: makes progress bars.
         decoder: for a few dev clips an epoch.
@@ -67,8 +64,7 @@ class Surroundings:
         clock: seconds, for the interval between checkpoints.
     """
 
-    save: Callable[[str], str]
-    reload_best: Callable[[], Checkpoint]
+    folder: RunFolder
     summaries: Summaries
     bar: Callable[[str, int], ProgressBar]
     decoder: Decoder
@@ -122,24 +118,22 @@ class Trainer:
 
     def __init__(
         self,
-        model: DeepSpeech,
-        optimizer: Adam,
-        precision: Precision,
-        progress: Progress,
+        state: TrainingState,
         sets: Sets,
         loader: BatchLoader,
         plan: Plan,
         around: Surroundings,
     ) -> None:
-        self.model = model
-        self.optimizer = optimizer
-        self.precision = precision
-        self.progress = progress
-        self._sets = sets
+        self._state = state
+        self.model = state.model
+        self.optimizer = state.optimizer
+        self.precision = state.precision
+        self.progress = state.progress
+        self.sets = sets
         self._loader = loader
         self._plan = plan
         self._around = around
-        self._device = next(model.parameters()).device
+        self._device = next(state.model.parameters()).device
         self._generator = torch.Generator(self._device)
         self._saved_at = around.clock()
 
@@ -160,6 +154,14 @@ class Trainer:
             self._train_epoch()
             self._end_epoch()
         self._save("last")
+        self._around.summaries.close()
+
+    def try_step(self, clips: Sequence[Clip]) -> None:
+        """Do a forward and a backward pass and forget the gradients: see `memory_test`."""
+        dropout = Dropout(self._plan.dropout_rates, self._generator)
+        losses = self._losses(self._loader.load(clips), dropout)
+        torch.autograd.backward(losses.mean())
+        self.optimizer.zero_grad()
 
     def _freeze_layers(self) -> None:
         for layer, members in self.model.layer_parameters().items():
@@ -170,8 +172,8 @@ class Trainer:
 
     def _train_epoch(self) -> None:
         progress = self.progress
-        order = self._plan.order.indices(len(self._sets.train), progress.epoch)
-        groups = [self._sets.train[index] for index in order[progress.batch :]]
+        order = self._plan.order.indices(len(self.sets.train), progress.epoch)
+        groups = [self.sets.train[index] for index in order[progress.batch :]]
         with self._around.bar(f"Epoch {progress.epoch} |   Training", len(order)) as bar:
             bar.start_at(progress.batch)
             for batch in self._loader(groups):
@@ -245,17 +247,17 @@ class Trainer:
         if interval and self._around.clock() - self._saved_at >= interval:
             self._save("last")
 
-    def _save(self, kind: str) -> str:
+    def _save(self, kind: Kind) -> str:
         self._saved_at = self._around.clock()
-        return self._around.save(kind)
+        return self._around.folder.save(kind, self._state)
 
     def _end_epoch(self) -> None:
         """Validate, keep the best, and move on."""
         epoch = self.progress.epoch
-        if self._sets.dev:
-            self._after_validation(self._validate_sets("dev", self._sets.dev))
-        if self._sets.metrics:
-            self._validate_sets("metrics", self._sets.metrics)
+        if self.sets.dev:
+            self._after_validation(self._validate_sets("dev", self.sets.dev))
+        if self.sets.metrics:
+            self._validate_sets("metrics", self.sets.metrics)
         self.progress.begin_epoch(epoch + 1)
         if not self.progress.finished:
             self._save("last")
@@ -354,16 +356,9 @@ class Trainer:
         """Go back to this run's best weights with a lower learning rate."""
         progress = self.progress
         if progress.best_checkpoint:
-            best = self._around.reload_best()
+            best = self._around.folder.reload(progress.best_checkpoint)
             load_weights(self.model, best.tensors)
             if best.adam:
                 self.optimizer.load_state(best.adam)
         progress.learning_rate *= self._plan.schedule.plateau_reduction
         _log.info("Encountered a plateau, reducing learning rate to %g", progress.learning_rate)
-
-
-def load_weights(model: DeepSpeech, tensors: Mapping[str, object]) -> None:
-    """Copy weights into a model, in place."""
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(torch.as_tensor(tensors[name]))

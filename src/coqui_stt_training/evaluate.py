@@ -1,0 +1,40 @@
+"""Evaluate a checkpoint on corpus files: loss, word and character error rates, samples.
+
+python -m coqui_stt_training.evaluate --checkpoint_dir DIR --test_files test.csv
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from .command import run, start_logging
+from .config import EvaluateConfig, TrainConfig
+from .errors import FlagError
+from .flags import parse
+
+PROGRAM = "python -m coqui_stt_training.evaluate"
+
+
+def main(argv: list[str]) -> int:
+    """Run the command and return its exit status."""
+    parsed = parse(
+        EvaluateConfig,
+        argv,
+        program=PROGRAM,
+        description="Evaluate a checkpoint: loss, word and character error rates, and samples.",
+        tolerated=TrainConfig,
+    )
+    start_logging(parsed.config.output.log_level)
+    for notice in parsed.notices:
+        logging.getLogger(__name__).info(notice)
+    if not parsed.config.data.test_files:
+        raise FlagError("no --test_files: name the CSV files to evaluate on")
+
+    from .evaluation_run import run_evaluation  # PyTorch takes a second to import
+
+    return run_evaluation(parsed)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,123 @@
+"""What `evaluate` and `training_graph_inference` do after their flags are read."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+
+from .audio import read_audio
+from .batching import BatchLoader
+from .checkpoints.loading import load_source
+from .checkpoints.source import SourceModel
+from .config import AlphabetFlags, CheckpointFlags, EvaluateConfig, InferenceConfig
+from .corpus import check_corpus, expand_file_list
+from .decoding import BestPathDecoder
+from .errors import BootstrapError, FlagError
+from .evaluation import build_model, evaluate_sets
+from .feature_store import FeatureStore
+from .features import FeatureConfig, Mfcc
+from .flags import Parsed
+from .machine import log_placement, prepare_machine
+from .session import choose_features
+
+_log = logging.getLogger(__name__)
+
+
+def run_evaluation(parsed: Parsed[EvaluateConfig]) -> int:
+    """Evaluate a checkpoint on `--test_files`; return the exit status.
+
+    Raises:
+        UserError: no checkpoint, bad rows, flags that do not fit, ...
+    """
+    config = parsed.config
+    data = replace(config.data, test_files=tuple(expand_file_list(config.data.test_files)))
+    source, alphabet = load_for_inference(config.checkpoints, config.alphabet)
+    features = choose_features(config.features, source, parsed.given)
+    skip = config.data.on_bad_row == "skip"
+    corpus = check_corpus(
+        test=data.test_files,
+        alphabet=alphabet,
+        features=features,
+        on_bad_row="skip" if skip else "fail",
+        skipped_rows_path=Path("skipped_rows.csv") if skip else None,
+        show_progressbar=config.output.show_progressbar,
+    )
+    model = build_model(source, prepare_machine(config.machine))
+    if config.output.log_placement:
+        log_placement(model)
+    loader = BatchLoader(FeatureStore(features), alphabet)
+    decoder = BestPathDecoder(alphabet)
+    evaluate_sets(model, corpus.test, loader, decoder, data, config.evaluation, config.output)
+    return 0
+
+
+@torch.inference_mode()
+def run_inference(parsed: Parsed[InferenceConfig]) -> int:
+    """Print the transcript of `--one_shot_infer`; return the exit status.
+
+    Raises:
+        UserError: no checkpoint, unreadable audio, ...
+    """
+    config = parsed.config
+    source, alphabet = load_for_inference(config.checkpoints, config.alphabet)
+    features = choose_features(config.features, source, parsed.given)
+    samples = read_audio(config.inference.one_shot_infer, features.sample_rate_hz)
+    model = build_model(source, prepare_machine(config.machine))
+    print(transcribe(model, samples_to_features(samples, features), BestPathDecoder(alphabet)))
+    return 0
+
+
+def samples_to_features(samples: object, config: FeatureConfig) -> torch.Tensor:
+    """Return the features of audio as a batch of one, `[1, frames, 26]`."""
+    return torch.from_numpy(Mfcc(config)(samples))[None]
+
+
+def transcribe(model: torch.nn.Module, features: torch.Tensor, decoder: BestPathDecoder) -> str:
+    """Return the transcript of one clip's features `[1, frames, 26]`."""
+    frames = features.shape[1]
+    if frames == 0:
+        return ""
+    device = next(model.parameters()).device
+    logits, _ = model(features.to(device), torch.tensor([frames]))
+    return decoder(logits.softmax(-1).transpose(0, 1).cpu().numpy(), [frames])[0]
+
+
+def load_for_inference(
+    checkpoints: CheckpointFlags, flags: AlphabetFlags
+) -> tuple[SourceModel, Alphabet]:
+    """Read the checkpoint that flags name, and its alphabet.
+
+    Raises:
+        FlagError: no checkpoint was named.
+        BootstrapError: the alphabet does not fit the checkpoint.
+    """
+    location = checkpoints.load_dir or checkpoints.save_dir
+    if not location:
+        raise FlagError("no checkpoint; give --checkpoint_dir or --load_checkpoint_dir")
+    which = checkpoints.load_evaluate
+    source = load_source(
+        location, "best" if which == "best" else "last" if which == "last" else "auto"
+    )
+    _log.info("Loaded %s", source.path)
+    for note in source.notes:
+        _log.info(note)
+    alphabet = source.alphabet
+    if flags.alphabet_config_path or flags.bytes_output_mode:
+        given = UTF8Alphabet() if flags.bytes_output_mode else Alphabet(flags.alphabet_config_path)
+        if alphabet is not None and given != alphabet:
+            raise BootstrapError(
+                f"the alphabet given is not that of {source.path}; a checkpoint can be evaluated "
+                "only with its own: leave out --alphabet_config_path and --bytes_output_mode"
+            )
+        alphabet = given
+    if alphabet is None or alphabet.size + 1 != source.geometry.n_classes:
+        raise BootstrapError(
+            f"{source.path} has {source.geometry.n_classes} classes; give its alphabet file of "
+            f"{source.geometry.n_classes - 1} labels with --alphabet_config_path"
+        )
+    return source, alphabet

@@ -1,0 +1,31 @@
+"""The machine a command runs on: its device and threads."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+
+from .config import MachineFlags
+from .models.deepspeech import DeepSpeech
+
+_log = logging.getLogger(__name__)
+
+
+def prepare_machine(flags: MachineFlags) -> torch.device:
+    """Set the numbers of threads and return the device to compute on: a GPU where there is one."""
+    if flags.intra_op_parallelism_threads:
+        torch.set_num_threads(flags.intra_op_parallelism_threads)
+    if flags.inter_op_parallelism_threads:
+        torch.set_num_interop_threads(flags.inter_op_parallelism_threads)
+    if torch.cuda.is_available():
+        _log.info("Computing on %s", torch.cuda.get_device_name())
+        return torch.device("cuda")
+    _log.info("Computing on the CPU with %d threads", torch.get_num_threads())
+    return torch.device("cpu")
+
+
+def log_placement(model: DeepSpeech) -> None:
+    """Say on which device each layer's weights are (`--log_placement`)."""
+    for layer, members in model.layer_parameters().items():
+        _log.info("%s is on %s", layer, members[0][1].device)

@@ -1,0 +1,93 @@
+"""Whether the longest batch fits into memory, found out before training and not hours into it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from .corpus import Clip
+from .errors import TrainingError
+from .models.geometry import Geometry
+
+# Float32 values that one clip's frame keeps for the backward pass, in widths of a layer: the
+# activations, clips and dropout masks of the dense layers, and the gates and states of the LSTM.
+_LAYER_WIDTHS_PER_FRAME = 34
+
+
+def check_memory(
+    groups: Sequence[Sequence[Clip]],
+    geometry: Geometry,
+    frames_of: Callable[[Clip], int],
+    try_step: Callable[[Sequence[Clip]], None],
+) -> None:
+    """Try a training step on the longest batch, without changing anything.
+
+    Args:
+        groups: all training batches.
+        geometry: of the model.
+        frames_of: number of frames of a clip.
+        try_step: does a forward and a backward pass over clips and forgets the gradients.
+
+    Raises:
+        TrainingError: it does not fit; says which durations and which batch size would.
+    """
+    longest = max(groups, key=lambda group: len(group) * max(map(frames_of, group)))
+    frames = max(map(frames_of, longest))
+    clips = list(longest)
+    while clips:
+        if _fits(clips, len(clips) * frames, geometry, try_step):
+            break
+        clips = clips[: len(clips) // 2]
+    if len(clips) == len(longest):
+        return
+    durations = sorted(clip.duration_seconds for clip in longest)
+    remedy = (
+        f"--train_batch_size {len(clips)} would"
+        if clips
+        else f"not even one clip of {durations[-1]:.1f} s does: leave such clips out, or use a "
+        "smaller --n_hidden"
+    )
+    raise TrainingError(
+        f"a batch of {len(longest)} clips of {durations[0]:.1f} to {durations[-1]:.1f} s does not "
+        f"fit into memory; {remedy} (to skip this test: --skip_batch_test true)"
+    )
+
+
+def _fits(
+    clips: Sequence[Clip],
+    frames: int,
+    geometry: Geometry,
+    try_step: Callable[[Sequence[Clip]], None],
+) -> bool:
+    if not torch.cuda.is_available():
+        # Linux kills a process that uses more than there is, so do not try it out.
+        needed = 4 * frames * (_LAYER_WIDTHS_PER_FRAME * geometry.n_hidden + 3 * geometry.n_classes)
+        if needed > available_memory_bytes():
+            return False
+    try:
+        try_step(clips)
+    except (torch.OutOfMemoryError, MemoryError):
+        torch.cuda.empty_cache()
+        return False
+    except RuntimeError as error:
+        if "allocate memory" in str(error):
+            return False
+        raise
+    return True
+
+
+def available_memory_bytes() -> int:
+    """Return how much main memory can still be used."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass  # not Linux
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 1 << 62

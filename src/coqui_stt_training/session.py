@@ -1,0 +1,183 @@
+"""What a training command will do, found out before anything is computed or written.
+
+flags -> start (continue, or begin from a source) -> plan -> geometry, alphabet, features
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+
+from .bootstrap import BootstrapPlan, from_scratch, plan_bootstrap
+from .checkpoints.source import SourceModel
+from .config import BootstrapFlags, FeatureFlags, GeometryFlags, TrainConfig
+from .corpus import expand_file_list, split_auto_input
+from .errors import FlagError
+from .features import FeatureConfig
+from .flags import as_dict
+from .models.geometry import Geometry
+from .starting_point import Start, describe_changes, find_start, run_identity
+from .target_alphabet import choose_alphabet
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run that is ready to begin or to go on.
+
+    Attributes:
+        config: all flags, file lists expanded.
+        start: where it starts.
+        plan: what is taken from the source; None for a continued run.
+        geometry: of the model.
+        alphabet: of its output.
+        features: of its input.
+        identity: of the run.
+    """
+
+    config: TrainConfig
+    start: Start
+    plan: BootstrapPlan | None
+    geometry: Geometry
+    alphabet: Alphabet
+    features: FeatureConfig
+    identity: dict[str, Any]
+
+
+def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
+    """Find out where to start and what to take from there, and say so.
+
+    Raises:
+        UserError: no data or folder, a source that is missing or does not fit, ...
+    """
+    if not config.data.train_files:
+        raise FlagError(
+            "no --train_files; to evaluate a checkpoint: python -m coqui_stt_training.evaluate"
+        )
+    if not config.checkpoints.save_dir:
+        raise FlagError("no folder to save to; give --checkpoint_dir or --save_checkpoint_dir")
+    identity = run_identity(config.data, config.alphabet, config.checkpoints, config.bootstrap)
+    start = find_start(config.checkpoints, config.bootstrap, identity)
+    _log.info(start.reason)
+    if start.continued:
+        kept = start.continued
+        _note_geometry(kept.geometry, config.geometry, given)
+        for change in describe_changes(as_dict(config), kept.flags):
+            _log.info("Flag changed since this run was last saved: %s", change)
+        return Session(config, start, None, kept.geometry, kept.alphabet, kept.features, identity)
+    bootstrap = config.bootstrap if start.drops_layers else BootstrapFlags()
+    files = [*config.data.train_files, *config.data.dev_files, *config.data.test_files]
+    alphabet = choose_alphabet(
+        config.alphabet,
+        bootstrap,
+        start.source.alphabet if start.source else None,
+        [*files, *config.data.metrics_files],
+    )
+    plan = _plan(config, start, bootstrap, alphabet, given)
+    features = choose_features(config.features, start.source, given)
+    return Session(config, start, plan, plan.geometry, alphabet, features, identity)
+
+
+def _plan(
+    config: TrainConfig,
+    start: Start,
+    bootstrap: BootstrapFlags,
+    alphabet: Alphabet,
+    given: frozenset[str],
+) -> BootstrapPlan:
+    if start.source is None:
+        flags = config.geometry
+        plan = from_scratch(
+            Geometry(flags.n_hidden, alphabet.size + 1, flags.layer_norm, relu_clip=flags.relu_clip)
+        )
+    else:
+        _note_geometry(start.source.geometry, config.geometry, given)
+        for note in start.source.notes:
+            _log.info(note)
+        plan = plan_bootstrap(start.source, alphabet, bootstrap, _transfer_command(config))
+    _log.info("The plan, layer by layer:\n%s", plan.describe())
+    return plan
+
+
+def _transfer_command(config: TrainConfig) -> str:
+    """Return the command that does transfer-learning with the same files."""
+    flags = config.checkpoints
+    alphabet = config.alphabet.alphabet_config_path
+    words = [
+        "python -m coqui_stt_training.train --drop_source_layers 1",
+        f"--alphabet_config_path {alphabet}" if alphabet else "",
+        "--bytes_output_mode true" if config.alphabet.bytes_output_mode else "",
+        f"--load_checkpoint_dir {flags.load_dir}",
+        f"--save_checkpoint_dir {flags.save_dir}"
+        + ("-transfer" if flags.save_dir == flags.load_dir else ""),
+        f"--train_files {' '.join(config.data.train_files)}",
+        f"--dev_files {' '.join(config.data.dev_files)}" if config.data.dev_files else "",
+        f"--test_files {' '.join(config.data.test_files)}" if config.data.test_files else "",
+    ]
+    return " ".join(filter(None, words))
+
+
+def _note_geometry(source: Geometry, flags: GeometryFlags, given: frozenset[str]) -> None:
+    """Say where flags about the model's shape give way to the model itself."""
+    for name in ("n_hidden", "layer_norm", "relu_clip"):
+        if name in given and getattr(flags, name) != getattr(source, name):
+            _log.warning(
+                "--%s %s gives way to the checkpoint's %s",
+                name, getattr(flags, name), getattr(source, name),
+            )  # fmt: skip
+
+
+def choose_features(
+    flags: FeatureFlags, source: SourceModel | None, given: frozenset[str]
+) -> FeatureConfig:
+    """Return the features of the source, but for what was asked for explicitly."""
+    asked = flags.to_config()
+    if source is None or source.features is None:
+        return asked
+    names = {
+        "audio_sample_rate": "sample_rate_hz",
+        "feature_win_len": "window_milliseconds",
+        "feature_win_step": "step_milliseconds",
+    }
+    changes = {
+        field: getattr(asked, field)
+        for name, field in names.items()
+        if name in given and getattr(asked, field) != getattr(source.features, field)
+    }
+    if changes:
+        _log.warning(
+            "The source was trained with %s; using %s, as the flags say", source.features, changes
+        )
+    return replace(source.features, **changes)
+
+
+def expand_data(config: TrainConfig) -> TrainConfig:
+    """Split `--auto_input_dataset`, and file lists in older syntax."""
+    data, alphabet = config.data, config.alphabet
+    if data.auto_input_dataset:
+        made = split_auto_input(
+            data.auto_input_dataset,
+            seed=config.training.random_seed,
+            alphabet_path=alphabet.alphabet_config_path or None,
+        )
+        data = replace(
+            data,
+            auto_input_dataset="",
+            train_files=(str(made.train),),
+            dev_files=(str(made.dev),),
+            test_files=(str(made.test),),
+        )
+        if not (alphabet.bytes_output_mode or alphabet.alphabet_config_path):
+            alphabet = replace(alphabet, alphabet_config_path=str(made.alphabet))
+    data = replace(
+        data,
+        train_files=tuple(expand_file_list(data.train_files)),
+        dev_files=tuple(expand_file_list(data.dev_files)),
+        test_files=tuple(expand_file_list(data.test_files)),
+        metrics_files=tuple(expand_file_list(data.metrics_files)),
+    )
+    return replace(config, data=data, alphabet=alphabet)

@@ -1,0 +1,52 @@
+"""Train a model: from scratch, fine-tuning a pre-trained one, or transfer-learning from one.
+
+    python -m coqui_stt_training.train --checkpoint_dir DIR --train_files train.csv \\
+        --dev_files dev.csv --test_files test.csv
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from .command import run, start_logging
+from .config import TrainConfig
+from .flags import parse
+
+PROGRAM = "python -m coqui_stt_training.train"
+EXAMPLES = """\
+examples:
+  from scratch
+    python -m coqui_stt_training.train --checkpoint_dir DIR --train_files train.csv \\
+        --dev_files dev.csv --test_files test.csv
+  fine-tuning a pre-trained model on data in the same alphabet
+    the same command, with DIR the folder of the pre-trained model
+  transfer-learning to another alphabet
+    python -m coqui_stt_training.train --drop_source_layers 1 \\
+        --alphabet_config_path alphabet.txt --load_checkpoint_dir SOURCE \\
+        --save_checkpoint_dir DIR --train_files train.csv --dev_files dev.csv
+
+A command that is interrupted goes on where it was when it is run again.
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command and return its exit status."""
+    parsed = parse(
+        TrainConfig,
+        argv,
+        program=PROGRAM,
+        description="Train a speech-to-text model: from scratch, or from a pre-trained one.",
+        epilog=EXAMPLES,
+    )
+    start_logging(parsed.config.output.log_level)
+    for notice in parsed.notices:
+        logging.getLogger(__name__).info(notice)
+
+    from .training_run import run_training  # PyTorch takes a second to import
+
+    return run_training(parsed)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,41 @@
+"""Transcribe one audio file with a checkpoint.
+
+    python -m coqui_stt_training.training_graph_inference --checkpoint_dir DIR \\
+        --one_shot_infer audio.wav
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from .command import run, start_logging
+from .config import InferenceConfig, TrainConfig
+from .errors import FlagError
+from .flags import parse
+
+PROGRAM = "python -m coqui_stt_training.training_graph_inference"
+
+
+def main(argv: list[str]) -> int:
+    """Run the command and return its exit status."""
+    parsed = parse(
+        InferenceConfig,
+        argv,
+        program=PROGRAM,
+        description="Transcribe one audio file with a checkpoint, and print the transcript.",
+        tolerated=TrainConfig,
+    )
+    start_logging(parsed.config.output.log_level)
+    for notice in parsed.notices:
+        logging.getLogger(__name__).info(notice)
+    if not parsed.config.inference.one_shot_infer:
+        raise FlagError("no --one_shot_infer: name the audio file to transcribe")
+
+    from .evaluation_run import run_inference  # PyTorch takes a second to import
+
+    return run_inference(parsed)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

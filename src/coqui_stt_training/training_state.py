@@ -1,0 +1,92 @@
+"""The state of training, and the folder it is saved to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from .atomic_file import remove_partial_files
+from .checkpoints.file import Checkpoint, read_checkpoint
+from .checkpoints.folder import CheckpointFolder, Kind
+from .models.deepspeech import DeepSpeech
+from .optimizer import Adam
+from .precision import Precision
+from .progress import Progress
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """All that training changes."""
+
+    model: DeepSpeech
+    optimizer: Adam
+    precision: Precision
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Saves the checkpoints of one run.
+
+    Attributes:
+        folder: where to.
+        description: a checkpoint with all that does not change during the run; no tensors.
+        max_to_keep: how many of the last checkpoints to keep; of the best, the newest is kept.
+    """
+
+    folder: CheckpointFolder
+    description: Checkpoint
+    max_to_keep: int
+
+    def begin(self) -> None:
+        """Make the folder, with a description for people."""
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        remove_partial_files(self.folder.path)
+        self.folder.describe(self.description.flags, self.description.alphabet.serialize_text())
+
+    def save(self, kind: Kind, state: TrainingState) -> str:
+        """Write a checkpoint and return its file name.
+
+        Superseded ones are deleted only after a last checkpoint no longer refers to them.
+        """
+        progress = state.progress
+        progress.loss_scale = state.precision.state
+        checkpoint = replace(
+            self.description,
+            tensors=weights_of(state.model),
+            adam=state.optimizer.state(),
+            step=progress.step,
+            run=progress.as_json(),
+        )
+        path = self.folder.save(kind, checkpoint)
+        if kind == "last":
+            self.folder.prune("last", self.max_to_keep, progress.begun_step)
+            self.folder.prune("best", 1, progress.begun_step)
+        _log.debug("Saved %s", path)
+        return path.name
+
+    def reload(self, name: str) -> Checkpoint:
+        """Read one of this run's checkpoints.
+
+        Raises:
+            CheckpointError: it is gone or damaged.
+        """
+        return read_checkpoint(self.folder.path / name)
+
+
+def weights_of(model: DeepSpeech) -> dict[str, Any]:
+    """Return a model's weights as arrays."""
+    return {name: parameter.detach().cpu().numpy() for name, parameter in model.named_parameters()}
+
+
+def load_weights(model: DeepSpeech, tensors: Mapping[str, Any]) -> None:
+    """Copy weights into a model, in place."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(torch.as_tensor(tensors[name]))
