@@ -123,7 +123,7 @@ def choose_phrases(language: Language) -> list[list[str]]:
 
 def speak(voice: str, text: str, rng: random.Random) -> NDArray[np.float32]:
     """Return `[samples]` of speech at the model's rate; speed, pitch, level and noise vary."""
-    words_a_minute, pitch = rng.randint(150, 190), rng.randint(30, 70)
+    words_a_minute, pitch = rng.randint(130, 165), rng.randint(30, 70)
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/speech.wav"
         options = ["-v", voice, "-s", str(words_a_minute), "-p", str(pitch), "-z", "-w", path]
