@@ -203,11 +203,11 @@ class Trainer:
         progress.non_finite_steps = 0
         self.optimizer.learning_rate = progress.learning_rate
         self.precision.step(self.optimizer)
-        progress.loss_sum += float(loss)
+        progress.loss_sum += loss.item()
         progress.loss_count += 1
         self._around.summaries.training_step(
             progress.step,
-            loss=float(loss),
+            loss=loss.item(),
             gradient_norm=norm,
             learning_rate=progress.learning_rate,
         )
