@@ -1,4 +1,4 @@
-"""The DeepSpeech graph as plain NumPy, from its definition: slow, and easy to see that it is right."""
+"""The DeepSpeech graph as plain NumPy, from its definition: slow, and easy to check by eye."""
 
 from __future__ import annotations
 

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 from ..errors import CheckpointError
 
-_MOST_READINGS = 4
+# A model of 16 unrolled frames has some 400 tensors and operators, whose shapes and inputs take
+# kilobytes; what is far beyond is an attack on memory.
+_MOST_TABLES = 20_000
+_MOST_UNPACKED_BYTES = 4 << 20
 
 
 class FlatBuffer:
@@ -62,15 +65,12 @@ class FlatBuffer:
         """Return the items of a vector that is going to be unpacked into Python objects.
 
         Raises:
-            CheckpointError: all of them together are larger than the file several times over, which
-                only vectors that share bytes can be: an attack on memory.
+            CheckpointError: all of those together are larger than any model's.
         """
         items = self.vector(offset, item_bytes)
         self._unpacked_bytes += len(items)
-        if self._unpacked_bytes > _MOST_READINGS * len(self.data):
-            raise CheckpointError(
-                f"{self.source} is damaged: it refers to the same bytes too often"
-            )
+        if self._unpacked_bytes > _MOST_UNPACKED_BYTES:
+            raise CheckpointError(f"{self.source} lists more numbers than any speech model has")
         return items
 
 
@@ -134,6 +134,8 @@ class Table:
         target = self._target(number)
         if target is None:
             return []
-        count = len(self.buffer.unpacked_vector(target, 4)) // 4
+        count = len(self.buffer.vector(target, 4)) // 4
+        if count > _MOST_TABLES:
+            raise CheckpointError(f"{self.buffer.source} has {count} tables; no model has so many")
         positions = range(target + 4, target + 4 + 4 * count, 4)
         return [Table(self.buffer, at + self.buffer.uint32(at)) for at in positions]

@@ -159,9 +159,17 @@ def _read_adam(
     if not wanted:
         return None, None
     first, second = (_read_moments(bundle, geometry, with_moments, slot) for slot in _ADAM_SLOTS)
-    lacking = [at for name, at in stored.items() if name not in with_moments]
-    note = f"Optimizer state starts from zero for {', '.join(lacking)}." if lacking else None
+    lacking = {_layer(name) for name in stored if name not in with_moments}
+    note = (
+        f"It has no optimizer state for {', '.join(sorted(lacking))}; that starts from zero."
+        if lacking
+        else None
+    )
     return AdamState(first, second, _adam_step(bundle, flags, step)), note
+
+
+def _layer(name: str) -> str:
+    return "lstm" if name.startswith(LSTM_SCOPE) else name.split("/", 1)[0]
 
 
 def _read_moments(
