@@ -40,7 +40,8 @@ class SourceModel:
             views; copy before writing.
         alphabet: None where neither the checkpoint nor a file beside it says.
         features: sample rate, window and step; None where the format does not say.
-        adam: optimizer state where the checkpoint has all of it.
+        adam: optimizer state where the checkpoint has any; moments it lacks are zero, as upstream
+            makes them, and a note says so.
         learning_rate: the stored one, where there is one.
         step: training steps taken, 0 where unknown.
         notes: what a person should know of this source, a sentence each (precision lost, slots

@@ -1,0 +1,220 @@
+"""What a path is: told by content, before any reader is tried."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from ..errors import CheckpointError
+from .protobuf import BYTES, read_fields
+from .tensorflow_bundle import TABLE_MAGIC, with_suffix
+from .tensorflow_directory import NATIVE_SUFFIX, STATE_FILES, Which, choose_checkpoint
+from .tflite_file import MAGIC as TFLITE_MAGIC
+
+
+class Format(Enum):
+    """A format that can be read; the value is `SourceModel.format`."""
+
+    NATIVE = "coqui-stt"
+    TENSORFLOW = "tensorflow-1"
+    TFLITE = "tflite"
+
+
+_HOW_TO = (
+    "give a checkpoint directory, the prefix of a TensorFlow checkpoint (its path without .index), "
+    "or an exported .tflite"
+)
+_NOT_TRAINABLE = "it cannot be trained further; " + _HOW_TO
+_SUFFIXES = (".index", ".meta")
+_HEAD_BYTES = 512
+_ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
+_ARCHIVES = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2"}
+_KENLM = b"mmap lm http://kheafield.com/code"
+_MEMMAPPED = b"memmapped_package://"  # names the parts of a .pbmm, near its end
+# Files that are no source, by their suffix, for directories that hold nothing else.
+_FOREIGN_SUFFIXES = (".pb", ".pbmm", ".pt", ".pth", ".bin", ".h5", ".hdf5", ".keras", ".zip")
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What a path is.
+
+    Attributes:
+        format: its format.
+        path: what to give to the format's reader: a file, or a TensorFlow checkpoint's prefix.
+        chosen: of a directory: its `best`, `last` or `only` checkpoint; else `named`.
+    """
+
+    format: Format
+    path: Path
+    chosen: str = "named"
+
+
+def recognise(path: Path, which: Which = "auto") -> Recognised:
+    """Tell what a path is, and choose among a directory's checkpoints.
+
+    Args:
+        path: a directory, a file, or the prefix of a TensorFlow checkpoint.
+        which: of a directory: its `best` checkpoint, its `last`, or `auto`: the best or else the
+            last.
+
+    Raises:
+        CheckpointError: nothing there, or something that is no source of weights; the message says
+            what it is.
+    """
+    if path.is_dir():
+        return _recognise_directory(path, which)
+    if path.is_file():
+        return _recognise_file(path)
+    if with_suffix(path, ".index").is_file():
+        return Recognised(Format.TENSORFLOW, path)
+    if any(path.parent.glob(_glob_literal(path.name) + ".data-*-of-*")):
+        raise CheckpointError(
+            f"{path} has data files but no {path.name}.index beside them; copy that too"
+        )
+    raise CheckpointError(f"{path} does not exist; {_HOW_TO}")
+
+
+def _recognise_directory(path: Path, which: Which) -> Recognised:
+    try:
+        entries = sorted(path.iterdir())
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
+    if not entries:
+        raise CheckpointError(f"{path} is an empty directory; {_HOW_TO}")
+    if _has_checkpoint(path):
+        checkpoint, chosen = choose_checkpoint(path, which)
+        if checkpoint.suffix == NATIVE_SUFFIX and checkpoint.is_file():
+            return Recognised(Format.NATIVE, checkpoint, chosen)
+        return Recognised(Format.TENSORFLOW, checkpoint, chosen)
+    if (path / "saved_model.pb").is_file():
+        raise CheckpointError(f"{path} is a TensorFlow SavedModel; {_NOT_TRAINABLE}")
+    exports = [entry for entry in entries if entry.suffix == ".tflite" and entry.is_file()]
+    if len(exports) > 1:
+        raise CheckpointError(
+            f"{path} has {len(exports)} exported models ({', '.join(e.name for e in exports[:4])}) "
+            "and no checkpoint; name one of them"
+        )
+    if exports:
+        return _recognise_file(exports[0])
+    shards = [entry for entry in entries if ".data-" in entry.name]
+    if shards:
+        raise CheckpointError(
+            f"{path} has data files of a checkpoint ({shards[0].name}) but no .index file; "
+            "copy that too"
+        )
+    for entry in entries:
+        if entry.suffix in _FOREIGN_SUFFIXES and entry.is_file():
+            return _recognise_file(entry)
+    inside = [entry for entry in entries if entry.is_dir() and _has_checkpoint(entry)]
+    hint = f"did you mean {inside[0]}?" if inside else _HOW_TO
+    raise CheckpointError(f"{path} holds no checkpoint; {hint}")
+
+
+def _has_checkpoint(directory: Path) -> bool:
+    names = {file.name for file in directory.iterdir()}
+    return not names.isdisjoint(STATE_FILES.values()) or any(
+        name.endswith((".index", NATIVE_SUFFIX)) for name in names
+    )
+
+
+def _recognise_file(path: Path) -> Recognised:
+    """Recognise a file; one of a TensorFlow checkpoint's files stands for the checkpoint."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _HEAD_BYTES))
+            tail = file.read()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
+    if head[4:8] == TFLITE_MAGIC:
+        return Recognised(Format.TFLITE, path)
+    if path.suffix == NATIVE_SUFFIX and head[8:9] == b"{":
+        return Recognised(Format.NATIVE, path)
+    prefix = _prefix_of(path, tail)
+    if prefix is not None:
+        return Recognised(Format.TENSORFLOW, prefix)
+    raise CheckpointError(f"{path} {_describe(path, head, tail)}")
+
+
+def _prefix_of(path: Path, tail: bytes) -> Path | None:
+    name = path.name
+    for suffix in _SUFFIXES:
+        if name.endswith(suffix) and (suffix != ".index" or tail.endswith(TABLE_MAGIC)):
+            return path.with_name(name.removesuffix(suffix))
+    stem, found, shard = name.rpartition(".data-")
+    return path.with_name(stem) if found and "-of-" in shard else None
+
+
+def _describe(path: Path, head: bytes, tail: bytes) -> str:
+    """Say what a file is that is no source, and what to do about it."""
+    if not head:
+        return f"is empty (0 bytes); copy or download it again, or {_HOW_TO}"
+    if path.name in STATE_FILES.values() and b"model_checkpoint_path" in head:
+        return f"only names a checkpoint; give the directory it is in: {path.parent}"
+    if path.suffix == ".index":
+        return (
+            "does not end as the index of a TensorFlow checkpoint does; it is cut off or damaged, "
+            "copy or download it again"
+        )
+    if head.startswith(_ZIP):
+        return _describe_zip(path)
+    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        return (
+            "is a Python pickle (as older PyTorch checkpoints are), which can run code when it is "
+            f"read, so it is not; {_HOW_TO}"
+        )
+    if head.startswith(_HDF5):
+        return f"is an HDF5 file (Keras weights); models of Coqui STT have none; {_HOW_TO}"
+    if _KENLM in head or path.suffix == ".scorer":
+        return f"is a language model or scorer, not an acoustic model; {_HOW_TO}"
+    for magic, kind in _ARCHIVES.items():
+        if head.startswith(magic):
+            return f"is a {kind} archive; unpack it and give the directory it makes"
+    if head[257:262] == b"ustar":
+        return "is a tar archive; unpack it and give the directory it makes"
+    if _MEMMAPPED in tail or path.suffix == ".pbmm":
+        return f"is a memory-mapped frozen graph (.pbmm) for inference: {_NOT_TRAINABLE}"
+    if path.suffix == ".pb" or _is_graph(head):
+        return f"is a frozen TensorFlow graph (.pb) for inference: {_NOT_TRAINABLE}"
+    if path.suffix == NATIVE_SUFFIX:
+        return "is named as a checkpoint of ours, but is none; copy or download it again"
+    return f"is of no known format (it starts with {head[:8]!r}); {_HOW_TO}"
+
+
+def _describe_zip(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        return f"is a damaged zip archive ({error}); copy or download it again"
+    if any(name.endswith("data.pkl") for name in names):
+        return (
+            "is a PyTorch checkpoint: a pickle, which can run code when it is read, so it is not; "
+            + _HOW_TO
+        )
+    if "model.weights.h5" in names:
+        return f"is a Keras model; models of Coqui STT have another form; {_HOW_TO}"
+    return "is a zip archive; unpack it and give the directory it makes"
+
+
+def _is_graph(head: bytes) -> bool:
+    """Whether a file starts as a GraphDef: a first node (field 1) with a name and an operator."""
+    try:
+        number, wire_type, node = next(read_fields(head, "the head"), (0, 0, b""))
+    except CheckpointError:  # the first node may be longer than what was read of it
+        return (head[:1] == b"\x0a" and b"\x12\x0bPlaceholder" in head) or b"\x12\x05Const" in head
+    if (number, wire_type) != (1, BYTES):
+        return False
+    try:
+        fields = {number for number, _, _ in read_fields(bytes(node), "the node")}
+    except (CheckpointError, TypeError):
+        return False
+    return {1, 2} <= fields
+
+
+def _glob_literal(name: str) -> str:
+    return "".join(f"[{character}]" if character in "*?[" else character for character in name)

@@ -1,0 +1,166 @@
+"""Say what a checkpoint or an exported model is.
+
+    python -m coqui_stt_training.inspect SOURCE [--which best] [--json]
+
+Reads everything and verifies every checksum on the way, so it also answers whether a file is whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .errors import UserError
+
+if TYPE_CHECKING:
+    from .checkpoints.source import SourceModel
+
+_MOST_LABELS_SHOWN = 60
+_FLOAT32_BYTES = 4
+
+
+def describe(source: SourceModel) -> dict[str, Any]:
+    """Return what is known of a source as JSON values; what it does not say is null."""
+    parameters = {name: math.prod(shape) for name, shape in source.geometry.tensor_shapes().items()}
+    alphabet, features = source.alphabet, source.features
+    details = dict(source.details)
+    return {
+        "format": source.format,
+        "path": str(source.path),
+        "size_bytes": details.pop("size_bytes", None),
+        "geometry": {
+            "n_hidden": source.geometry.n_hidden,
+            "n_classes": source.geometry.n_classes,
+            "layer_norm": source.geometry.layer_norm,
+            "n_context": source.geometry.n_context,
+            "relu_clip": source.geometry.relu_clip,
+        },
+        "parameters": sum(parameters.values()),
+        "tensors": {name: list(tensor.shape) for name, tensor in source.tensors.items()},
+        "alphabet": None
+        if alphabet is None
+        else {
+            "bytes_output_mode": alphabet.is_bytes,
+            "size": alphabet.size,
+            "labels": None if alphabet.is_bytes else list(alphabet.labels),
+        },
+        "features": None
+        if features is None
+        else {
+            "audio_sample_rate": features.sample_rate_hz,
+            "feature_win_len": features.window_milliseconds,
+            "feature_win_step": features.step_milliseconds,
+        },
+        "steps": source.step,
+        "learning_rate": source.learning_rate,
+        "optimizer_steps": None if source.adam is None else source.adam.step,
+        "lineage": list(details.pop("lineage", ())),
+        "details": details,
+        "notes": list(source.notes),
+    }
+
+
+def format_text(description: Mapping[str, Any]) -> str:
+    """Return the lines a person reads."""
+    return "\n".join(f"{title:<12}{text}" for title, text in _lines(description))
+
+
+def _lines(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    geometry, details = description["geometry"], description["details"]
+    chosen = details.get("checkpoint", "named")
+    yield "format", description["format"]
+    yield "path", description["path"] + ("" if chosen == "named" else f" ({chosen})")
+    if description["size_bytes"] is not None:
+        yield "size", f"{description['size_bytes'] / 1e6:.1f} MB"
+    yield (
+        "geometry",
+        f"n_hidden {geometry['n_hidden']}, {geometry['n_classes']} classes, "
+        f"{'with' if geometry['layer_norm'] else 'no'} layer normalisation, "
+        f"context {geometry['n_context']}, relu clip {geometry['relu_clip']:g}",
+    )
+    weights_megabytes = description["parameters"] * _FLOAT32_BYTES / 1e6
+    yield "parameters", f"{description['parameters']:,} ({weights_megabytes:.1f} MB as float32)"
+    yield "alphabet", _alphabet_text(description["alphabet"], geometry["n_classes"])
+    yield "audio", _features_text(description["features"])
+    yield "trained", _training_text(description)
+    for ancestor in description["lineage"]:
+        yield "lineage", _mapping_text(ancestor) if isinstance(ancestor, dict) else str(ancestor)
+    shown = {key: value for key, value in details.items() if key != "checkpoint" and value}
+    if shown:
+        yield "details", _mapping_text(shown)
+    for note in description["notes"]:
+        yield "note", note
+
+
+def _alphabet_text(alphabet: Mapping[str, Any] | None, class_count: int) -> str:
+    if alphabet is None:
+        return (
+            f"unknown; the output layer has {class_count} classes, which is {class_count - 1} "
+            "labels: give --alphabet_config_path with as many"
+        )
+    if alphabet["bytes_output_mode"]:
+        return "bytes of UTF-8 (--bytes_output_mode true)"
+    labels = "".join(alphabet["labels"])
+    shown = labels[:_MOST_LABELS_SHOWN] + ("..." if len(labels) > _MOST_LABELS_SHOWN else "")
+    return f"{alphabet['size']} labels: {shown!r}"
+
+
+def _features_text(features: Mapping[str, Any] | None) -> str:
+    if features is None:
+        return "unknown; --audio_sample_rate, --feature_win_len and --feature_win_step say it"
+    return (
+        f"{features['audio_sample_rate']} Hz, window {features['feature_win_len']} ms, "
+        f"step {features['feature_win_step']} ms"
+    )
+
+
+def _training_text(description: Mapping[str, Any]) -> str:
+    steps, rate = description["steps"], description["learning_rate"]
+    parts = [f"{steps} steps" if steps else "steps unknown"]
+    parts += [] if rate is None else [f"learning rate {rate:.6g}"]
+    has_optimizer = description["optimizer_steps"] is not None
+    return ", ".join([*parts, "with optimizer state" if has_optimizer else "no optimizer state"])
+
+
+def _mapping_text(mapping: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in mapping.items())
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m coqui_stt_training.inspect",
+        description="Say what a checkpoint or an exported model is, and whether it is whole.",
+    )
+    parser.add_argument(
+        "source", help="checkpoint directory, prefix of a TensorFlow checkpoint, or .tflite file"
+    )
+    parser.add_argument(
+        "--which",
+        choices=("auto", "best", "last"),
+        default="auto",
+        help="which checkpoint of a directory; auto: the best, or the last where there is no best",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args(argv)
+
+    from .checkpoints.foreign import load_foreign  # NumPy takes its time; --help does not need it
+
+    description = describe(load_foreign(arguments.source, arguments.which))
+    if arguments.json:
+        print(json.dumps(description, ensure_ascii=False, indent=2))
+    else:
+        print(format_text(description))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,70 @@
+"""`python -m coqui_stt_training.inspect`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from coqui_stt_training.inspect import main
+from tensorflow_bundle_writer import random_tensors, write_checkpoint
+
+FIXTURE = Path(__file__).parents[1] / "data/tensorflow_1_15"
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(FIXTURE), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["format"] == "tensorflow-1"
+    assert said["geometry"] == {
+        "n_hidden": 8,
+        "n_classes": 6,
+        "layer_norm": True,
+        "n_context": 9,
+        "relu_clip": 20.0,
+    }
+    assert said["steps"] == said["optimizer_steps"] == 7
+    assert said["tensors"]["lstm.weight_ih"] == [32, 8]
+    assert said["parameters"] == 4838
+    assert said["alphabet"] is None
+
+
+def test_text_says_what_is_missing_and_how_to_give_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_checkpoint(tmp_path, random_tensors(16, 34))
+    assert main([str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "n_hidden 16, 34 classes, no layer normalisation" in said
+    assert "41 steps, learning rate 0.0005, with optimizer state" in said
+    assert "33 labels: give --alphabet_config_path" in said
+    assert "best_dev-41 (best)" in said
+
+
+def test_text_of_an_export(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(FIXTURE / "int8.tflite")]) == 0
+    said = capsys.readouterr().out
+    assert "5 labels: 'abcde'" in said
+    assert "16000 Hz, window 32 ms, step 20 ms" in said
+    assert "stored as int8" in said
+
+
+def test_error_is_one_line_and_status_2(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "coqui_stt_training.inspect", str(tmp_path / "nothing")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert "does not exist" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_help_does_not_load_numpy() -> None:
+    code = "import sys, coqui_stt_training.inspect; print('numpy' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "False\n"

@@ -1,0 +1,40 @@
+"""Exports by TensorFlow 1.15's converter, of a layer-normalised graph, as sources."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import numpy_graph
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+from coqui_stt_training.checkpoints.foreign import load_foreign
+from coqui_stt_training.features import FeatureConfig
+
+FIXTURE = Path(__file__).parents[1] / "data/tensorflow_1_15"
+
+
+@pytest.mark.parametrize(("kind", "logit_tolerance"), [("int8", 0.2), ("float16", 0.02)])
+def test_layer_normalised_export(kind: str, logit_tolerance: float) -> None:
+    truth = np.load(FIXTURE / "truth.npz")
+    trained = load_foreign(FIXTURE)
+    source = load_foreign(FIXTURE / f"{kind}.tflite")
+    assert source.geometry == trained.geometry
+    assert source.features == FeatureConfig(16000, 32, 20)
+    assert source.alphabet == Alphabet.from_labels("abcde")
+    assert any(f"stored as {kind}" in note for note in source.notes)
+    for name, expected in trained.tensors.items():
+        largest = np.abs(expected).max()
+        error = np.abs(source.tensors[name] - expected).max()
+        assert error <= largest / (200 if kind == "int8" else 2000), name
+    # Normalisation can tell: exchanged or forgotten gains and biases are far off.
+    logits = numpy_graph.logits(source.tensors, source.geometry, truth["x"])
+    assert np.abs(logits - truth["logits"]).max() <= logit_tolerance
+
+
+def test_only_export_of_a_directory_is_taken(tmp_path: Path) -> None:
+    shutil.copy(FIXTURE / "int8.tflite", tmp_path)
+    (tmp_path / "notes.md").write_text("a model card")
+    assert load_foreign(tmp_path).path == tmp_path / "int8.tflite"
