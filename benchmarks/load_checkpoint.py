@@ -23,10 +23,10 @@ TESTS = Path(__file__).parents[1] / "tests"
 
 def load(path: str, optimizer: bool) -> dict[str, float]:
     """Load in this process; return seconds and bytes."""
-    from coqui_stt_training.checkpoints.foreign import load_foreign
+    from coqui_stt_training.checkpoints.loading import load_source
 
     before, start = peak_bytes(), time.perf_counter()
-    source = load_foreign(path, optimizer=optimizer)
+    source = load_source(path, with_adam=optimizer)
     seconds = time.perf_counter() - start
     kinds = [source.tensors]
     if source.adam:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .errors import UserError
+from .command import run
 
 if TYPE_CHECKING:
     from .checkpoints.source import SourceModel
@@ -130,14 +130,15 @@ def _mapping_text(mapping: Mapping[str, Any]) -> str:
     return ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in mapping.items())
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str]) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(
         prog="python -m coqui_stt_training.inspect",
         description="Say what a checkpoint or an exported model is, and whether it is whole.",
     )
     parser.add_argument(
-        "source", help="checkpoint directory, prefix of a TensorFlow checkpoint, or .tflite file"
+        "source",
+        help="checkpoint folder or file, prefix of a TensorFlow checkpoint, or .tflite file",
     )
     parser.add_argument(
         "--which",
@@ -148,9 +149,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args(argv)
 
-    from .checkpoints.foreign import load_foreign  # NumPy takes its time; --help does not need it
+    from .checkpoints.loading import load_source  # NumPy takes its time; --help does not need it
 
-    description = describe(load_foreign(arguments.source, arguments.which))
+    description = describe(load_source(arguments.source, arguments.which, with_adam=True))
     if arguments.json:
         print(json.dumps(description, ensure_ascii=False, indent=2))
     else:
@@ -159,8 +160,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(run(main))

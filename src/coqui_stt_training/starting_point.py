@@ -19,8 +19,10 @@ from typing import Any, cast
 
 from .checkpoints.file import Checkpoint
 from .checkpoints.folder import CheckpointFolder
-from .checkpoints.loading import Which, find_source, load_source
+from .checkpoints.loading import load_source
+from .checkpoints.recognise import is_vacant
 from .checkpoints.source import SourceModel
+from .checkpoints.tensorflow_directory import Which
 from .config import AlphabetFlags, BootstrapFlags, CheckpointFlags, DataFlags
 from .errors import CheckpointError, CorpusError, FlagError
 
@@ -163,11 +165,10 @@ def _find_source(flags: CheckpointFlags, bootstrap: BootstrapFlags) -> SourceMod
     """Read the source; none is no error only where a run may start from scratch."""
     if not flags.load_dir:
         return None
-    which = cast(Which, flags.load_train)
     required = flags.load_train != "auto" or flags.load_dir != flags.save_dir
-    if not required and not find_source(flags.load_dir, which):
+    if not required and is_vacant(Path(flags.load_dir)):
         return None
-    return load_source(flags.load_dir, which)
+    return load_source(flags.load_dir, cast(Which, flags.load_train))
 
 
 def describe_changes(flags: Mapping[str, Any], earlier: Mapping[str, Any]) -> list[str]:

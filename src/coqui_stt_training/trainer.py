@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .batching import Batch, BatchLoader, BatchOrder
-from .checkpoints.folder import Kind
+from .checkpoints.state_file import Kind
 from .config import ScheduleFlags
 from .corpus import Clip
 from .ctc import ctc_losses

@@ -11,7 +11,8 @@ import torch
 
 from .atomic_file import remove_partial_files
 from .checkpoints.file import Checkpoint, read_checkpoint
-from .checkpoints.folder import CheckpointFolder, Kind
+from .checkpoints.folder import CheckpointFolder
+from .checkpoints.state_file import Kind
 from .models.deepspeech import DeepSpeech
 from .optimizer import Adam
 from .precision import Precision

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coqui_stt_training.checkpoints.foreign import load_foreign
+from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.checkpoints.protobuf import read_fields
 from coqui_stt_training.checkpoints.source import SourceModel
 from coqui_stt_training.errors import CheckpointError
@@ -55,7 +55,7 @@ def _peak_bytes() -> int:
 def fails(path: Path, *parts: str) -> None:
     """Loading fails with an error of one line that has all these parts."""
     with bounded(), pytest.raises(CheckpointError) as caught:
-        load_foreign(path)
+        load_source(path, with_adam=True)
     message = str(caught.value)
     assert "\n" not in message
     for part in parts:
@@ -177,7 +177,7 @@ def test_two_exports(tmp_path: Path) -> None:
 
 def test_other_checkpoint_is_named_where_the_wanted_one_is_not_there(checkpoint: Path) -> None:
     with pytest.raises(CheckpointError, match=r"no checkpoint to tell.*best_dev_checkpoint"):
-        load_foreign(checkpoint, "last")
+        load_source(checkpoint, "last")
 
 
 # State files.
@@ -418,7 +418,7 @@ def _damaged(content: bytes, rng: random.Random) -> bytes:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("name", [INDEX, DATA])
 def test_random_damage_to_a_checkpoint(checkpoint: Path, name: str, seed: int) -> None:
-    original = load_foreign(checkpoint)
+    original = load_source(checkpoint, with_adam=True)
     file = checkpoint / name
     content = file.read_bytes()
     rng = random.Random(seed)
@@ -427,7 +427,7 @@ def test_random_damage_to_a_checkpoint(checkpoint: Path, name: str, seed: int) -
         for _ in range(150):
             file.write_bytes(_damaged(content, rng))
             try:
-                source = load_foreign(checkpoint)
+                source = load_source(checkpoint, with_adam=True)
             except CheckpointError:
                 failures += 1
             else:
@@ -440,14 +440,14 @@ def test_random_damage_to_what_lies_beside(checkpoint: Path, name: str) -> None:
     """These carry no checksum: the weights are still the same, or there is an error."""
     (checkpoint / "flags.txt").write_text('{"audio_sample_rate": 16000, "relu_clip": 20.0}')
     (checkpoint / "alphabet.txt").write_text("a\nb\nc\nd\n")
-    original = load_foreign(checkpoint)
+    original = load_source(checkpoint, with_adam=True)
     content = (checkpoint / name).read_bytes()
     rng = random.Random(5)
     with bounded(30):
         for _ in range(150):
             (checkpoint / name).write_bytes(_damaged(content, rng))
             try:
-                source = load_foreign(checkpoint)
+                source = load_source(checkpoint, with_adam=True)
             except CheckpointError:
                 continue
             for tensor_name, tensor in original.tensors.items():
@@ -465,7 +465,7 @@ def test_random_damage_to_an_export(tmp_path: Path, kind: str, seed: int) -> Non
         file.write_bytes(_damaged(content, rng))
         with bounded():
             try:
-                source = load_foreign(file)
+                source = load_source(file, with_adam=True)
             except CheckpointError:
                 continue
         shapes = {name: tensor.shape for name, tensor in source.tensors.items()}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import numpy_graph
-from coqui_stt_training.checkpoints.foreign import load_foreign
+from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.checkpoints.source import SourceModel
 from coqui_stt_training.checkpoints.tensorflow_bundle import TensorBundle
 from coqui_stt_training.models.deepspeech_weights import LSTM_SCOPE, to_upstream, upstream_shapes
@@ -45,7 +45,7 @@ def test_every_tensor_is_what_tensorflow_says(checkpoint: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("which", ["best", "last"])
 def test_source_holds_exactly_the_stored_values(name: str, which: Any) -> None:
-    source = load_foreign(CHECKPOINTS / name, which)
+    source = load_source(CHECKPOINTS / name, which, with_adam=True)
     shapes = {key: tensor.shape for key, tensor in source.tensors.items()}
     assert shapes == source.geometry.tensor_shapes()
     assert list(shapes) == list(source.geometry.tensor_shapes())
@@ -78,11 +78,11 @@ def test_state_files_choose_and_the_checkpoint_describes_itself(
     name: str, best: str, last: str, classes: int
 ) -> None:
     directory = CHECKPOINTS / name
-    assert load_foreign(directory).path.name == best
-    assert load_foreign(directory, "best").path.name == best
-    source = load_foreign(directory, "last")
+    assert load_source(directory, with_adam=True).path.name == best
+    assert load_source(directory, "best").path.name == best
+    source = load_source(directory, "last")
     assert source.path.name == last
-    assert load_foreign(directory / last).tensors.keys() == source.tensors.keys()
+    assert load_source(directory / last).tensors.keys() == source.tensors.keys()
     assert source.format == "tensorflow-1"
     assert source.step == int(last.split("-")[1])
     assert source.geometry.n_hidden == 64
@@ -104,7 +104,7 @@ def test_state_files_choose_and_the_checkpoint_describes_itself(
 @pytest.mark.parametrize("name", NAMES)
 def test_adam_counts_its_steps_from_the_beta_powers(name: str) -> None:
     for checkpoint in ("best", "last"):
-        source = load_foreign(CHECKPOINTS / name, checkpoint)  # type: ignore[arg-type]
+        source = load_source(CHECKPOINTS / name, checkpoint, with_adam=True)  # type: ignore[arg-type]
         assert source.adam is not None
         assert source.adam.step == source.step
         stored = TensorBundle(source.path)
@@ -113,7 +113,9 @@ def test_adam_counts_its_steps_from_the_beta_powers(name: str) -> None:
 
 
 def test_cudnn_checkpoint_is_the_cpu_one_but_for_the_moments_of_the_lstm() -> None:
-    cpu, cudnn = (load_foreign(CHECKPOINTS / name, "last") for name in ("cpu_n64", "cudnn_n64"))
+    cpu, cudnn = (
+        load_source(CHECKPOINTS / name, "last", with_adam=True) for name in ("cpu_n64", "cudnn_n64")
+    )
     for name, tensor in cpu.tensors.items():
         np.testing.assert_array_equal(tensor, cudnn.tensors[name])
     assert cpu.notes == ()
@@ -123,7 +125,7 @@ def test_cudnn_checkpoint_is_the_cpu_one_but_for_the_moments_of_the_lstm() -> No
 
 
 def test_optimizer_state_is_left_alone_where_it_is_not_wanted() -> None:
-    source = load_foreign(CHECKPOINTS / "cpu_n64", optimizer=False)
+    source = load_source(CHECKPOINTS / "cpu_n64")
     assert source.adam is None
     assert source.notes == ()
 
@@ -132,14 +134,14 @@ def test_optimizer_state_is_left_alone_where_it_is_not_wanted() -> None:
 @pytest.mark.parametrize("clip", ["LDC93S1", "LDC93S1_8k", "newhome"])
 def test_logits(name: str, clip: str) -> None:
     reference = np.load(ORACLE / f"refs/{name}__{clip}.npz")
-    source = load_foreign(CHECKPOINTS / name, "best")
+    source = load_source(CHECKPOINTS / name, "best")
     logits = _run(source, reference["mfcc"])
     np.testing.assert_allclose(logits, reference["logits"][:, 0], atol=2e-5)
 
 
 def test_activations() -> None:
     reference = np.load(ORACLE / "refs/cpu_n64__LDC93S1.npz")
-    source = load_foreign(CHECKPOINTS / "cpu_n64", "best")
+    source = load_source(CHECKPOINTS / "cpu_n64", "best")
     tensors, inputs = source.tensors, numpy_graph.windows(reference["mfcc"], 9)
     layer_1 = np.clip(inputs @ tensors["layer_1.weight"].T + tensors["layer_1.bias"], 0, 20)
     np.testing.assert_allclose(layer_1, reference["act_layer_1"], atol=2e-5)
@@ -149,7 +151,7 @@ def test_activations() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_upstream_names_and_shapes_round_trip(name: str) -> None:
-    source = load_foreign(CHECKPOINTS / name)
+    source = load_source(CHECKPOINTS / name, with_adam=True)
     theirs = to_upstream(source.tensors)
     shapes = upstream_shapes(source.geometry)
     assert {key: tensor.shape for key, tensor in theirs.items()} == shapes

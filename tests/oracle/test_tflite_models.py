@@ -10,7 +10,7 @@ import pytest
 
 import numpy_graph
 from coqui_stt_ctcdecoder.alphabet import UTF8Alphabet
-from coqui_stt_training.checkpoints.foreign import load_foreign
+from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.checkpoints.tflite_file import TFLiteFile
 from coqui_stt_training.features import FeatureConfig, Mfcc
 
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_are_the_checkpoints_to_half_a_quantisation_step(name: str) -> None:
-    source = load_foreign(MODELS / f"{name}.tflite")
-    trained = load_foreign(ORACLE / "ckpt" / name.rsplit("_", 1)[0], "best")
+    source = load_source(MODELS / f"{name}.tflite")
+    trained = load_source(ORACLE / "ckpt" / name.rsplit("_", 1)[0], "best")
     assert source.format == "tflite"
     assert source.geometry == trained.geometry
     assert source.alphabet == trained.alphabet
@@ -46,7 +46,7 @@ def test_weights_are_the_checkpoints_to_half_a_quantisation_step(name: str) -> N
 
 @pytest.mark.parametrize(("name", "kinds"), [("cpu_n64_float", set()), ("cpu_n64_quant", {"int8"})])
 def test_notes_say_what_precision_was_lost(name: str, kinds: set[str]) -> None:
-    source = load_foreign(MODELS / f"{name}.tflite")
+    source = load_source(MODELS / f"{name}.tflite")
     assert source.details["quantised"] == bool(kinds)
     notes = [note for note in source.notes if "stored as" in note]
     assert len(notes) == len(kinds)
@@ -57,14 +57,14 @@ def test_notes_say_what_precision_was_lost(name: str, kinds: set[str]) -> None:
 
 
 def test_metadata() -> None:
-    source = load_foreign(MODELS / "cpu_n64_quant.tflite")
+    source = load_source(MODELS / "cpu_n64_quant.tflite")
     assert source.features == FeatureConfig(16000, 32, 20)
     assert source.alphabet is not None
     assert source.alphabet.labels[:3] == (" ", "a", "b")
     assert source.details["language"] == "en-Latn-US"
     assert source.details["graph_version"] == 6
     assert source.details["beam_width"] == 500
-    assert isinstance(load_foreign(MODELS / "bytes_n64_quant.tflite").alphabet, UTF8Alphabet)
+    assert isinstance(load_source(MODELS / "bytes_n64_quant.tflite").alphabet, UTF8Alphabet)
 
 
 @pytest.mark.parametrize("name", ["cpu_n64_float", "cpu_n64_quant"])
@@ -98,7 +98,7 @@ def test_probabilities_are_libstts(model: str, clip: str, kind: str, tolerance: 
     samples = reference.astype(np.float32) / 32768
     end = config.sample_count(config.frame_count(len(samples)) + 1)
     mfcc = Mfcc(config)(np.pad(samples, (0, max(0, end - len(samples))))[:end])
-    source = load_foreign(path)
+    source = load_source(path, with_adam=True)
     inputs = numpy_graph.windows(mfcc, source.geometry.n_context)
     logits = numpy_graph.logits(source.tensors, source.geometry, inputs)
     ours = np.exp(logits - logits.max(axis=-1, keepdims=True))

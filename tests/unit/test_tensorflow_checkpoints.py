@@ -11,7 +11,7 @@ import pytest
 
 import numpy_graph
 from coqui_stt_ctcdecoder.alphabet import UTF8Alphabet
-from coqui_stt_training.checkpoints.foreign import load_foreign
+from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.checkpoints.recognise import Format, recognise
 from coqui_stt_training.checkpoints.source import SourceModel
 from coqui_stt_training.checkpoints.tensorflow_bundle import TensorBundle
@@ -39,7 +39,7 @@ def assert_holds(source: SourceModel, tensors: Tensors) -> None:
 
 def test_checkpoint_of_tensorflow_itself_with_layer_normalisation() -> None:
     truth = np.load(FIXTURE / "truth.npz")
-    source = load_foreign(FIXTURE)
+    source = load_source(FIXTURE, with_adam=True)
     assert source.geometry.layer_norm
     assert (source.geometry.n_hidden, source.geometry.n_classes) == (8, 6)
     assert (source.step, source.adam and source.adam.step) == (7, 7)
@@ -54,7 +54,7 @@ def test_checkpoint_of_tensorflow_itself_with_layer_normalisation() -> None:
 def test_shards_sizes_and_layer_norm(tmp_path: Path, shards: int, layer_norm: bool) -> None:
     tensors = random_tensors(24, 40, layer_norm=layer_norm)
     write_checkpoint(tmp_path, tensors, shards=shards)
-    source = load_foreign(tmp_path)
+    source = load_source(tmp_path, with_adam=True)
     assert source.geometry.n_hidden == 24
     assert source.geometry.n_classes == 40
     assert source.geometry.layer_norm == layer_norm
@@ -70,7 +70,7 @@ def test_shards_sizes_and_layer_norm(tmp_path: Path, shards: int, layer_norm: bo
 
 def test_number_of_windows_is_read_from_the_first_layer(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, random_tensors(8, 5, inputs=11 * 26))
-    assert load_foreign(tmp_path).geometry.n_context == 5
+    assert load_source(tmp_path, with_adam=True).geometry.n_context == 5
 
 
 @pytest.mark.parametrize(("block_items", "restart_items"), [(1, 1), (3, 2), (1000, 1), (7, 1000)])
@@ -87,14 +87,14 @@ def test_index_of_several_blocks(tmp_path: Path, block_items: int, restart_items
         Path(f"{prefix}.index"), items, block_items=block_items, restart_items=restart_items
     )
     assert TensorBundle(prefix).entries == bundle.entries
-    assert_holds(load_foreign(prefix), tensors)
+    assert_holds(load_source(prefix, with_adam=True), tensors)
 
 
 def test_checkpoint_without_optimizer_state_or_anything_beside_it(tmp_path: Path) -> None:
     tensors = random_tensors(8, 5, adam=False)
     del tensors["global_step"], tensors["learning_rate"]
     write_bundle(tmp_path / "model", tensors)
-    source = load_foreign(tmp_path)
+    source = load_source(tmp_path, with_adam=True)
     assert source.details["checkpoint"] == "only"
     assert (source.adam, source.learning_rate, source.step) == (None, None, 0)
     assert (source.alphabet, source.features) == (None, None)
@@ -106,7 +106,7 @@ def test_mixed_precision_leaves_the_same_weights(tmp_path: Path) -> None:
     tensors["current_loss_scale"] = np.float32(32768).reshape(())
     tensors["good_steps"] = np.int64(3).reshape(())
     write_checkpoint(tmp_path, tensors)
-    source = load_foreign(tmp_path)
+    source = load_source(tmp_path, with_adam=True)
     assert_holds(source, tensors)
     assert source.details["trained_with_mixed_precision"]
 
@@ -121,7 +121,7 @@ def test_names_of_deepspeech_0_5_and_its_forget_bias(tmp_path: Path) -> None:
         old[f"h{layer}"] = old.pop(f"layer_{layer}/weights")
         old[f"b{layer}"] = old.pop(f"layer_{layer}/bias")
     write_checkpoint(tmp_path, old)
-    source = load_foreign(tmp_path)
+    source = load_source(tmp_path, with_adam=True)
     bias = tensors[f"{LSTM}/bias"].copy()
     bias[2 * 8 : 3 * 8] += 1  # the forget gate is the third of upstream's four
     assert_holds(source, {**tensors, f"{LSTM}/bias": bias})
@@ -141,7 +141,7 @@ def test_adam_step(tmp_path: Path, step: int, power_step: int, expected: int) ->
     tensors = random_tensors(4, 5, step=step)
     tensors["beta2_power"] = np.float32(0.999 ** (power_step + 1)).reshape(())
     write_checkpoint(tmp_path, tensors)
-    source = load_foreign(tmp_path)
+    source = load_source(tmp_path, with_adam=True)
     assert source.adam is not None
     assert (source.step, source.adam.step) == (step, expected)
 
@@ -167,7 +167,7 @@ def test_flags_in_both_forms(tmp_path: Path, text: str) -> None:
     tensors["beta2_power"] = np.float32(0.99 ** (17 + 1)).reshape(())
     write_checkpoint(tmp_path, tensors)
     (tmp_path / "flags.txt").write_text(text)
-    source = load_foreign(tmp_path)
+    source = load_source(tmp_path, with_adam=True)
     assert source.features == FeatureConfig(8000, 40, 10)
     assert source.geometry.relu_clip == 12.5
     assert source.adam is not None
@@ -181,7 +181,7 @@ def test_flags_in_both_forms(tmp_path: Path, text: str) -> None:
 def test_flags_that_say_nothing_are_as_none(tmp_path: Path, text: str) -> None:
     write_checkpoint(tmp_path, random_tensors(4, 5))
     (tmp_path / "flags.txt").write_text(text, encoding="latin-1")
-    source = load_foreign(tmp_path)
+    source = load_source(tmp_path, with_adam=True)
     assert source.features is None
     assert source.geometry.relu_clip == 20
 
@@ -189,7 +189,7 @@ def test_flags_that_say_nothing_are_as_none(tmp_path: Path, text: str) -> None:
 def test_features_that_cannot_be_are_a_note(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, random_tensors(4, 5))
     (tmp_path / "flags.txt").write_text('{"audio_sample_rate": 11025, "feature_win_len": 32}')
-    source = load_foreign(tmp_path)
+    source = load_source(tmp_path, with_adam=True)
     assert source.features is None
     assert any("11025" in note for note in source.notes)
 
@@ -202,19 +202,19 @@ def test_alphabet_beside(tmp_path: Path, labels: str | None, classes: int, known
     write_checkpoint(tmp_path, random_tensors(4, classes))
     if labels is not None:
         (tmp_path / "alphabet.txt").write_text("".join(f"{label}\n" for label in labels))
-    source = load_foreign(tmp_path)
+    source = load_source(tmp_path, with_adam=True)
     assert (source.alphabet is not None) == known
     assert any("alphabet" in note for note in source.notes) == (labels is not None and not known)
 
 
 def test_256_classes_are_bytes_unless_the_alphabet_has_255_labels(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, random_tensors(4, 256))
-    assert load_foreign(tmp_path).alphabet == UTF8Alphabet()
+    assert load_source(tmp_path, with_adam=True).alphabet == UTF8Alphabet()
     alphabet = tmp_path / "alphabet.txt"
     alphabet.write_bytes(b"".join(bytes([i]) + b"\n" for i in range(1, 256)))
-    assert load_foreign(tmp_path).alphabet == UTF8Alphabet()
+    assert load_source(tmp_path, with_adam=True).alphabet == UTF8Alphabet()
     alphabet.write_text("".join(f"{chr(0x4E00 + i)}\n" for i in range(255)), encoding="utf-8")
-    characters = load_foreign(tmp_path).alphabet
+    characters = load_source(tmp_path, with_adam=True).alphabet
     assert characters is not None
     assert not characters.is_bytes
 
@@ -234,14 +234,14 @@ def test_state_files_of_other_machines(tmp_path: Path, named: str) -> None:
     (tmp_path / "best_dev_checkpoint").write_text(
         f'model_checkpoint_path: "{named}"\nall_model_checkpoint_paths: "other"\n'
     )
-    assert load_foreign(tmp_path).path == prefix
+    assert load_source(tmp_path, with_adam=True).path == prefix
 
 
 def test_name_that_is_escaped(tmp_path: Path) -> None:
     prefix = write_checkpoint(tmp_path, random_tensors(4, 5), name="best_dev-жук")
     escaped = "".join(f"\\{byte:03o}" for byte in "жук".encode())
     (tmp_path / "best_dev_checkpoint").write_text(f'model_checkpoint_path: "best_dev-{escaped}"')
-    assert load_foreign(tmp_path).path == prefix
+    assert load_source(tmp_path, with_adam=True).path == prefix
 
 
 def test_choice_of_best_and_last(tmp_path: Path) -> None:
@@ -250,18 +250,18 @@ def test_choice_of_best_and_last(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, tensors["last"], name="train-3")
     which: Any
     for which, expected in (("auto", "best"), ("best", "best"), ("last", "last")):
-        source = load_foreign(tmp_path, which)
+        source = load_source(tmp_path, which, with_adam=True)
         assert_holds(source, tensors[expected])
         assert source.details["checkpoint"] == expected
     (tmp_path / "best_dev_checkpoint").unlink()
-    assert_holds(load_foreign(tmp_path), tensors["last"])
+    assert_holds(load_source(tmp_path, with_adam=True), tensors["last"])
 
 
 @pytest.mark.parametrize("suffix", ["", ".index", ".data-00000-of-00002", ".data-00001-of-00002"])
 def test_any_file_of_a_checkpoint_stands_for_it(tmp_path: Path, suffix: str) -> None:
     tensors = random_tensors(4, 5)
     prefix = write_checkpoint(tmp_path, tensors, name="v0.9.3", shards=2)
-    assert_holds(load_foreign(f"{prefix}{suffix}"), tensors)
+    assert_holds(load_source(f"{prefix}{suffix}", with_adam=True), tensors)
 
 
 def test_state_file_may_name_a_checkpoint_of_ours(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import numpy_graph
 from coqui_stt_ctcdecoder.alphabet import Alphabet
-from coqui_stt_training.checkpoints.foreign import load_foreign
+from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.features import FeatureConfig
 
 FIXTURE = Path(__file__).parents[1] / "data/tensorflow_1_15"
@@ -19,8 +19,8 @@ FIXTURE = Path(__file__).parents[1] / "data/tensorflow_1_15"
 @pytest.mark.parametrize(("kind", "logit_tolerance"), [("int8", 0.2), ("float16", 0.02)])
 def test_layer_normalised_export(kind: str, logit_tolerance: float) -> None:
     truth = np.load(FIXTURE / "truth.npz")
-    trained = load_foreign(FIXTURE)
-    source = load_foreign(FIXTURE / f"{kind}.tflite")
+    trained = load_source(FIXTURE, with_adam=True)
+    source = load_source(FIXTURE / f"{kind}.tflite")
     assert source.geometry == trained.geometry
     assert source.features == FeatureConfig(16000, 32, 20)
     assert source.alphabet == Alphabet.from_labels("abcde")
@@ -37,4 +37,4 @@ def test_layer_normalised_export(kind: str, logit_tolerance: float) -> None:
 def test_only_export_of_a_directory_is_taken(tmp_path: Path) -> None:
     shutil.copy(FIXTURE / "int8.tflite", tmp_path)
     (tmp_path / "notes.md").write_text("a model card")
-    assert load_foreign(tmp_path).path == tmp_path / "int8.tflite"
+    assert load_source(tmp_path, with_adam=True).path == tmp_path / "int8.tflite"

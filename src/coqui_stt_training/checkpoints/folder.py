@@ -5,9 +5,9 @@
     train-STEP.safetensors, best_dev-STEP.safetensors
     alphabet.txt, flags.txt
 
-The two state files have upstream's format (`model_checkpoint_path: "train-303"`), so a folder
-that holds a TensorFlow checkpoint can take our files beside it: what was there stays there, listed
-and loadable by name, and the state files go on to name the newest.
+The two state files have upstream's format, so a folder that holds a TensorFlow checkpoint can take
+our files beside it: what was there stays there, listed and loadable by name, and the state files go
+on to name the newest.
 """
 
 from __future__ import annotations
@@ -17,14 +17,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..atomic_file import write_atomically
-from ..errors import CheckpointError
 from .file import SUFFIX, Checkpoint, read_checkpoint, write_checkpoint
+from .state_file import STATE_FILES, Kind, read_state, write_state
 
-Kind = Literal["last", "best"]
-STATE_FILES: Mapping[Kind, str] = {"last": "checkpoint", "best": "best_dev_checkpoint"}
 _STEMS: Mapping[Kind, str] = {"last": "train", "best": "best_dev"}
 _STEP = re.compile(r"(?:train|best_dev)-(\d+)(?:\.safetensors|\.index)$")
 
@@ -35,18 +33,14 @@ class CheckpointFolder:
 
     path: Path
 
-    def newest(self, kind: Kind) -> Path | None:
-        """Return the checkpoint that a state file names, or None.
-
-        The name may be of our format or of TensorFlow's (a prefix, without suffix). State files
-        hold the absolute paths of the machine that wrote them; only the last part counts.
-        """
-        names = self._state(kind)
-        return self.path / names[0] if names else None
-
     def newest_of_ours(self, kind: Kind) -> Path | None:
-        """Return the newest checkpoint if it is in our format."""
-        newest = self.newest(kind)
+        """Return the checkpoint that a state file names, if it is in our format, or None.
+
+        Raises:
+            CheckpointError: the state file is damaged.
+        """
+        names = read_state(self.path / STATE_FILES[kind])
+        newest = self.path / names[0] if names else None
         return newest if newest and newest.suffix == SUFFIX and newest.exists() else None
 
     def highest_step(self) -> int:
@@ -69,14 +63,9 @@ class CheckpointFolder:
         """Write a checkpoint, then name it in the state file."""
         path = self.path / f"{_STEMS[kind]}-{checkpoint.step}{SUFFIX}"
         write_checkpoint(path, checkpoint)
-        others = [
-            name
-            for name in self._state(kind, "all_model_checkpoint_paths")
-            if name != path.name and self._exists(name)
-        ]
-        lines = [f'model_checkpoint_path: "{path.name}"']
-        lines += [f'all_model_checkpoint_paths: "{name}"' for name in [*others, path.name]]
-        write_atomically(self.path / STATE_FILES[kind], "\n".join(lines) + "\n")
+        state_file = self.path / STATE_FILES[kind]
+        known = [name for name in read_state(state_file) if name != path.name]
+        write_state(state_file, path.name, [name for name in known if self._exists(name)])
         return path
 
     def prune(self, kind: Kind, keep: int, newer_than_step: int) -> None:
@@ -103,14 +92,3 @@ class CheckpointFolder:
 
     def _exists(self, name: str) -> bool:
         return (self.path / name).exists() or (self.path / f"{name}.index").exists()
-
-    def _state(self, kind: Kind, key: str = "model_checkpoint_path") -> list[str]:
-        file = self.path / STATE_FILES[kind]
-        try:
-            text = file.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return []
-        except (OSError, UnicodeDecodeError) as error:
-            raise CheckpointError(f"{file}: cannot be read ({error})") from None
-        names = re.findall(rf'^\s*{key}:\s*"([^"\n]*)"', text, re.MULTILINE)
-        return [re.split(r"[/\\]", name)[-1] for name in names]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ..errors import CheckpointError
 from .protobuf import BYTES, read_fields
+from .state_file import STATE_FILES
 from .tensorflow_bundle import TABLE_MAGIC, with_suffix
-from .tensorflow_directory import NATIVE_SUFFIX, STATE_FILES, Which, choose_checkpoint
+from .tensorflow_directory import NATIVE_SUFFIX, Which, choose_checkpoint
 from .tflite_file import MAGIC as TFLITE_MAGIC
 
 
@@ -75,6 +76,16 @@ def recognise(path: Path, which: Which = "auto") -> Recognised:
             f"{path} has data files but no {path.name}.index beside them; copy that too"
         )
     raise CheckpointError(f"{path} does not exist; {_HOW_TO}")
+
+
+def is_vacant(path: Path) -> bool:
+    """Whether training may begin from scratch in a folder: nothing in it looks like a model."""
+    if not path.is_dir():
+        return not path.exists() and not with_suffix(path, ".index").is_file()
+    suffixes = {".tflite", *_FOREIGN_SUFFIXES}
+    return not _has_checkpoint(path) and not any(
+        entry.suffix in suffixes or ".data-" in entry.name for entry in path.iterdir()
+    )
 
 
 def _recognise_directory(path: Path, which: Which) -> Recognised:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -13,17 +12,13 @@ from coqui_stt_ctcdecoder.errors import AlphabetError
 
 from ..errors import CheckpointError, FlagError
 from ..features import FeatureConfig
+from .state_file import STATE_FILES, Kind, read_small_file, read_state
 from .tensorflow_bundle import with_suffix
 
 Which: TypeAlias = Literal["auto", "best", "last"]
 
-STATE_FILES = {"best": "best_dev_checkpoint", "last": "checkpoint"}
 NATIVE_SUFFIX = ".safetensors"
 BYTES_MODE_CLASSES = 256
-_LARGEST_TEXT_BYTES = 1 << 20
-_STATE_LINE = re.compile(rb'^\s*model_checkpoint_path\s*:\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
-_ESCAPE = re.compile(rb"\\([0-7]{1,3}|x[0-9a-fA-F]{1,2}|.)", re.DOTALL)
-_SINGLE_ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r"}
 
 
 def prefixes_in(directory: Path) -> list[Path]:
@@ -49,16 +44,16 @@ def choose_checkpoint(directory: Path, which: Which) -> tuple[Path, str]:
         CheckpointError: none there, several and no state file to choose by, or the state file names
             one that is not there.
     """
-    wanted = ("best", "last") if which == "auto" else (which,)
+    wanted: tuple[Kind, ...] = ("best", "last") if which == "auto" else (which,)
     for name in wanted:
         state_file = directory / STATE_FILES[name]
         if state_file.is_file():
-            return _read_state(state_file), name
+            return _find_named(state_file), name
     candidates = prefixes_in(directory) + sorted(directory.glob(f"*{NATIVE_SUFFIX}"))
     others = [file for file in STATE_FILES.values() if (directory / file).is_file()]
     if others and candidates:
         raise CheckpointError(
-            f"{directory} has no {STATE_FILES[which]} to tell its {which} checkpoint by; take "
+            f"{directory} has no {STATE_FILES[wanted[0]]} to tell its {which} checkpoint by; take "
             f"the one that {others[0]} names, or name one yourself, e.g. {candidates[0]}"
         )
     if not candidates:
@@ -72,53 +67,18 @@ def choose_checkpoint(directory: Path, which: Which) -> tuple[Path, str]:
     return candidates[0], "only"
 
 
-def _read_state(state_file: Path) -> Path:
-    """Return the checkpoint that a state file names.
-
-    It is looked for beside the state file only: the path inside may be of another machine, or of
-    where the directory was copied from.
-    """
-    match = _STATE_LINE.search(_read_small_file(state_file))
-    if match is None:
-        raise CheckpointError(
-            f'{state_file} has no line model_checkpoint_path: "..."; it is damaged. Name the '
-            "checkpoint itself instead"
-        )
-    named = _unescape(match[1]).decode("utf-8", "replace")
-    name = re.split(r"[/\\]", named)[-1]
-    if name and "\0" not in name:
-        checkpoint = state_file.parent / name
-        is_native = checkpoint.suffix == NATIVE_SUFFIX and checkpoint.is_file()
-        if is_native or with_suffix(checkpoint, ".index").is_file():
-            return checkpoint
+def _find_named(state_file: Path) -> Path:
+    """Return the checkpoint that a state file names, if it is there."""
+    name = read_state(state_file)[0]
+    checkpoint = state_file.parent / name
+    is_native = checkpoint.suffix == NATIVE_SUFFIX and checkpoint.is_file()
+    if is_native or with_suffix(checkpoint, ".index").is_file():
+        return checkpoint
     present = ", ".join(prefix.name for prefix in prefixes_in(state_file.parent)[:4]) or "none"
     raise CheckpointError(
-        f"{state_file} names {named!r}, but there is no {name}.index beside it (checkpoints there: "
+        f"{state_file} names {name!r}, but there is no {name}.index beside it (checkpoints there: "
         f"{present}); copy it there, or name another checkpoint by its prefix"
     )
-
-
-def _unescape(text: bytes) -> bytes:
-    """Undo the escapes of protobuf's text format: `\\"`, `\\\\`, and bytes in octal or hex."""
-
-    def replace(match: re.Match[bytes]) -> bytes:
-        code = match[1]
-        if code[:1].isdigit():
-            return bytes([int(code, 8) & 0xFF])
-        if len(code) > 1:
-            return bytes([int(code[1:], 16)])
-        return _SINGLE_ESCAPES.get(code, code)
-
-    return _ESCAPE.sub(replace, text)
-
-
-def _read_small_file(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > _LARGEST_TEXT_BYTES:
-            raise CheckpointError(f"{path} is larger than a megabyte; it is another kind of file")
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
 
 
 def read_flags(path: Path) -> dict[str, Any]:
@@ -127,7 +87,7 @@ def read_flags(path: Path) -> dict[str, Any]:
     Values of the second form stay strings. A missing or unreadable file is as one without flags.
     """
     try:
-        text = _read_small_file(path).decode("utf-8", "replace")
+        text = read_small_file(path).decode("utf-8", "replace")
     except CheckpointError:
         return {}
     try:
