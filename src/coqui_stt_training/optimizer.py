@@ -117,4 +117,5 @@ class Adam:
 
 
 def _like(parameter: torch.Tensor, values: NDArray[np.float32]) -> torch.Tensor:
-    return torch.tensor(values, dtype=torch.float32, device=parameter.device)
+    """Return values laid out as a parameter is; the fused kernel walks both in memory order."""
+    return torch.empty_like(parameter, requires_grad=False).copy_(torch.as_tensor(values))
