@@ -233,6 +233,10 @@ def ctc_beam_search_decoder_for_wav2vec2am_batch(
     return [[_result(alphabet, hypothesis) for hypothesis in results] for results in batch]
 
 
+decode = ctc_beam_search_decoder
+decode_batch = ctc_beam_search_decoder_batch
+
+
 class StreamingDecoder:
     """A beam search that is fed as frames come in, and can be asked for its results at any time.
 
