@@ -1,0 +1,166 @@
+// The Python face of the core. It converts and checks shapes; it decides nothing.
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <string_view>
+#include <utility>
+
+#include "batch.h"
+#include "beam_search.h"
+#include "errors.h"
+#include "frame_kernel.h"
+#include "scorer.h"
+
+namespace nb = nanobind;
+
+namespace stt {
+namespace {
+
+template <typename Real, size_t Dimensions>
+using Array = nb::ndarray<const Real, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
+
+std::string_view view(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
+
+std::vector<std::string> strings(const std::vector<nb::bytes>& list) {
+  std::vector<std::string> texts;
+  for (const auto& bytes : list) texts.emplace_back(view(bytes));
+  return texts;
+}
+
+std::shared_ptr<Scorer> open_scorer(const std::string& path, const std::vector<nb::bytes>& labels, int space,
+                                    bool is_bytes, const nb::bytes& alphabet_hash) {
+  return std::make_shared<Scorer>(path, Labels{strings(labels), space, is_bytes}, view(alphabet_hash));
+}
+
+double log_cond_prob(const Scorer& scorer, const std::vector<nb::bytes>& words, bool from_start) {
+  const NgramModel& model = scorer.model();
+  NgramState state = from_start ? model.sentence_start() : NgramState{}, next;
+  double log_prob = 0;
+  for (const auto& text : words) {
+    const WordIndex word = model.find(view(text));
+    if (word == kUnknownWord) return WordContexts::kUnknownLogProb;
+    log_prob = static_cast<double>(model.score(state, word, next)) / 0.4342944819;
+    state = next;
+  }
+  return log_prob;
+}
+
+bool spells(const Scorer& scorer, const std::vector<int>& labels) {
+  auto state = scorer.dictionary().start();
+  for (const int label : labels) {
+    if (state == Dictionary::kNone) return false;
+    state = scorer.dictionary().next(state, label);
+  }
+  return state == scorer.dictionary().start();
+}
+
+template <typename Real>
+void feed(BeamSearch& search, const Array<Real, 2>& probs, int classes) {
+  if (probs.shape(1) != static_cast<size_t>(classes)) {
+    throw DecodeError("the posteriors have " + std::to_string(probs.shape(1)) + " classes, the decoder was made for " + std::to_string(classes));
+  }
+  const nb::gil_scoped_release unlocked;
+  search.feed(probs.data(), static_cast<int64_t>(probs.shape(0)));
+}
+
+template <typename Real>
+std::vector<std::vector<Hypothesis>> batch(const Array<Real, 3>& probs, const std::vector<int64_t>& lengths,
+                                           const DecoderOptions& options, std::shared_ptr<const Scorer> scorer,
+                                           int64_t num_results, int threads) {
+  if (lengths.size() != probs.shape(0)) {
+    throw DecodeError("there are " + std::to_string(probs.shape(0)) + " utterances and " + std::to_string(lengths.size()) + " lengths");
+  }
+  if (probs.shape(2) != static_cast<size_t>(options.classes)) {
+    throw DecodeError("the posteriors have " + std::to_string(probs.shape(2)) + " classes, the alphabet makes " + std::to_string(options.classes));
+  }
+  const PosteriorBatch<Real> input{probs.data(), static_cast<int64_t>(probs.shape(1)), options.classes, lengths};
+  const nb::gil_scoped_release unlocked;
+  return decode_batch(input, options, scorer, num_results, threads);
+}
+
+// Raises `error` as the class of this name in the package's errors module.
+void raise_as(const char* name, const std::exception& error) {
+  nb::object type = nb::module_::import_("coqui_stt_ctcdecoder.errors").attr(name);
+  PyErr_SetString(type.ptr(), error.what());
+}
+
+}  // namespace
+}  // namespace stt
+
+NB_MODULE(_native, module) {
+  using namespace stt;
+  nb::register_exception_translator([](const std::exception_ptr& pointer, void*) {
+    try {
+      std::rethrow_exception(pointer);
+    } catch (const ScorerError& error) {
+      raise_as("ScorerError", error);
+    } catch (const DecodeError& error) {
+      raise_as("DecodeError", error);
+    }
+  });
+
+  module.attr("kernel") = frame_kernel().name;
+
+  nb::class_<Scorer>(module, "Scorer")
+      .def(nb::new_(&open_scorer), nb::arg("path"), nb::arg("labels"), nb::arg("space"), nb::arg("is_bytes"),
+           nb::arg("alphabet_hash"))
+      .def_prop_ro("is_utf8", &Scorer::is_utf8)
+      .def_prop_ro("order", [](const Scorer& s) { return s.model().order(); })
+      .def_prop_ro("alpha", [](const Scorer& s) { return s.header().alpha; })
+      .def_prop_ro("beta", [](const Scorer& s) { return s.header().beta; })
+      .def_prop_ro("has_alphabet_hash", &Scorer::has_alphabet_hash)
+      .def_prop_ro("parameters_offset", &Scorer::parameters_offset)
+      .def("knows", [](const Scorer& s, const nb::bytes& word) { return s.model().find(view(word)) != kUnknownWord; }, nb::arg("word"))
+      .def("spells", &spells, nb::arg("labels"))
+      .def("log_cond_prob", &log_cond_prob, nb::arg("words"), nb::arg("from_start"));
+
+  nb::class_<HotPhrases::Phrase>(module, "HotPhrase")
+      .def("__init__", [](HotPhrases::Phrase* self, std::vector<int> labels, float boost) {
+        new (self) HotPhrases::Phrase{std::move(labels), boost};
+      });
+
+  nb::class_<DecoderOptions>(module, "DecoderOptions")
+      .def(nb::init<>())
+      .def_rw("classes", &DecoderOptions::classes)
+      .def_rw("blank", &DecoderOptions::blank)
+      .def_rw("beam_size", &DecoderOptions::beam_size)
+      .def_rw("cutoff_prob", &DecoderOptions::cutoff_prob)
+      .def_rw("cutoff_top_n", &DecoderOptions::cutoff_top_n)
+      .def_rw("alpha", &DecoderOptions::alpha)
+      .def_rw("beta", &DecoderOptions::beta)
+      .def_rw("ignored", &DecoderOptions::ignored)
+      .def_prop_rw(
+          "hot_words", [](const DecoderOptions& o) { return o.hot_words.size(); },
+          [](DecoderOptions& o, const std::vector<std::pair<nb::bytes, float>>& words) {
+            o.hot_words.clear();
+            for (const auto& [word, boost] : words) o.hot_words.emplace(view(word), boost);
+          })
+      .def_rw("hot_phrases", &DecoderOptions::hot_phrases)
+      .def_rw("space", &DecoderOptions::space)
+      .def_rw("is_bytes", &DecoderOptions::is_bytes);
+
+  nb::class_<Hypothesis>(module, "Hypothesis")
+      .def_ro("confidence", &Hypothesis::confidence)
+      .def_ro("tokens", &Hypothesis::tokens)
+      .def_ro("timesteps", &Hypothesis::timesteps);
+
+  nb::class_<BeamSearch>(module, "BeamSearch")
+      .def("__init__", [](BeamSearch* self, const DecoderOptions& options, std::shared_ptr<Scorer> scorer) {
+        new (self) BeamSearch(options, std::move(scorer));
+      }, nb::arg("options"), nb::arg("scorer").none())
+      .def_prop_ro("frames", &BeamSearch::frames)
+      .def("feed", &feed<float>, nb::arg("probs"), nb::arg("classes"))
+      .def("feed", &feed<double>, nb::arg("probs"), nb::arg("classes"))
+      .def("decode", &BeamSearch::decode, nb::arg("num_results"), nb::call_guard<nb::gil_scoped_release>());
+
+  module.def("decode_batch", &batch<float>, nb::arg("probs"), nb::arg("lengths"), nb::arg("options"),
+             nb::arg("scorer").none(), nb::arg("num_results"), nb::arg("threads"));
+  module.def("decode_batch", &batch<double>, nb::arg("probs"), nb::arg("lengths"), nb::arg("options"),
+             nb::arg("scorer").none(), nb::arg("num_results"), nb::arg("threads"));
+}

@@ -1,0 +1,463 @@
+"""CTC beam search: from posteriors to text, with or without a scorer.
+
+Posteriors are probabilities, rows summing to one, float32 or float64; float32 is what the search
+computes in, so it costs no conversion. The last class is the blank.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _native
+from .alphabet import Alphabet
+from .errors import AlphabetError, DecodeError
+from .scorer import Scorer
+
+DEFAULT_BEAM_SIZE = 500
+Boosts = Mapping[str, float] | Mapping[bytes, float] | Mapping[str | bytes, float]
+_NO_BOOSTS: dict[str, float] = {}
+
+
+class DecodeResult(NamedTuple):
+    """One hypothesis.
+
+    Attributes:
+        confidence: natural log score: of the alignments, the language model and the boosts.
+        transcript: the text.
+        tokens: class of every label of the text.
+        timesteps: for every token the frame, from 0, where it most likely begins.
+    """
+
+    confidence: float
+    transcript: str
+    tokens: list[int]
+    timesteps: list[int]
+
+
+def ctc_beam_search_decoder(
+    probs_seq: ArrayLike,
+    alphabet: Alphabet,
+    beam_size: int = DEFAULT_BEAM_SIZE,
+    cutoff_prob: float = 1.0,
+    cutoff_top_n: int = 40,
+    scorer: Scorer | None = None,
+    hot_words: Boosts = _NO_BOOSTS,
+    num_results: int = 1,
+    hot_phrases: Boosts = _NO_BOOSTS,
+) -> list[DecodeResult]:
+    """Return the best hypotheses for one utterance, best first.
+
+    Args:
+        probs_seq: posteriors `[frames, classes]`.
+        alphabet: the labels; `classes` is their number plus one.
+        beam_size: prefixes kept after each frame.
+        cutoff_prob: keep a frame's likeliest classes until they reach this mass; 1 keeps all.
+        cutoff_top_n: and at most so many; acts only where `cutoff_prob` is below 1.
+        scorer: the language model; None decodes without.
+        hot_words: word -> boost, added to the log probability of every n-gram with the word (so
+            the words after a hot word share its boost), times the scorer's alpha. What cannot be
+            scored so, phrases with spaces and words that the scorer does not know, is taken as a
+            hot phrase. Words need a scorer.
+        num_results: hypotheses wanted; fewer come back where there are fewer.
+        hot_phrases: word or phrase -> boost in nats, added once for every time it is said, with
+            or without a scorer.
+
+    Raises:
+        DecodeError: posteriors that are not distributions over the alphabet, or bad settings.
+    """
+    return ctc_beam_search_decoder_for_wav2vec2am(
+        probs_seq,
+        alphabet,
+        beam_size,
+        cutoff_prob,
+        cutoff_top_n,
+        alphabet.blank,
+        frozenset(),
+        scorer,
+        hot_words,
+        num_results,
+        hot_phrases,
+    )
+
+
+def ctc_beam_search_decoder_batch(
+    probs_seq: ArrayLike,
+    seq_lengths: Sequence[int] | NDArray[Any],
+    alphabet: Alphabet,
+    beam_size: int = DEFAULT_BEAM_SIZE,
+    num_processes: int = 1,
+    cutoff_prob: float = 1.0,
+    cutoff_top_n: int = 40,
+    scorer: Scorer | None = None,
+    hot_words: Boosts = _NO_BOOSTS,
+    num_results: int = 1,
+    hot_phrases: Boosts = _NO_BOOSTS,
+) -> list[list[DecodeResult]]:
+    """Return the best hypotheses for each utterance of a batch, decoded in parallel.
+
+    Args:
+        probs_seq: posteriors `[batch, frames, classes]`; frames past an utterance's length are
+            not looked at.
+        seq_lengths: frames of each utterance `[batch]`.
+        alphabet: see `ctc_beam_search_decoder`.
+        beam_size: likewise.
+        num_processes: threads; Python's lock is released while they run.
+        cutoff_prob: likewise.
+        cutoff_top_n: likewise.
+        scorer: likewise.
+        hot_words: likewise.
+        num_results: likewise.
+        hot_phrases: likewise.
+
+    Raises:
+        DecodeError: as `ctc_beam_search_decoder`, naming the utterance.
+    """
+    return ctc_beam_search_decoder_for_wav2vec2am_batch(
+        probs_seq,
+        seq_lengths,
+        alphabet,
+        beam_size,
+        num_processes,
+        cutoff_prob,
+        cutoff_top_n,
+        alphabet.blank,
+        frozenset(),
+        scorer,
+        hot_words,
+        num_results,
+        hot_phrases,
+    )
+
+
+def ctc_beam_search_decoder_for_wav2vec2am(
+    probs_seq: ArrayLike,
+    alphabet: Alphabet,
+    beam_size: int = DEFAULT_BEAM_SIZE,
+    cutoff_prob: float = 1.0,
+    cutoff_top_n: int = 40,
+    blank_id: int = -1,
+    ignored_symbols: Collection[int] = frozenset(),
+    scorer: Scorer | None = None,
+    hot_words: Boosts = _NO_BOOSTS,
+    num_results: int = 1,
+    hot_phrases: Boosts = _NO_BOOSTS,
+) -> list[DecodeResult]:
+    """Decode one utterance of a model whose alphabet holds the blank itself.
+
+    Args:
+        probs_seq: posteriors `[frames, classes]`, `classes` being the alphabet's size.
+        alphabet: see `ctc_beam_search_decoder`.
+        beam_size: likewise.
+        cutoff_prob: likewise.
+        cutoff_top_n: likewise.
+        blank_id: class of the blank; -1 is the last one.
+        ignored_symbols: classes that are never written, such as padding.
+        scorer: likewise.
+        hot_words: likewise.
+        num_results: likewise.
+        hot_phrases: likewise.
+
+    Raises:
+        DecodeError: as `ctc_beam_search_decoder`.
+    """
+    decoder = StreamingDecoder(
+        alphabet,
+        beam_size,
+        cutoff_prob,
+        cutoff_top_n,
+        scorer,
+        hot_words,
+        hot_phrases,
+        blank_id=blank_id,
+        ignored_symbols=ignored_symbols,
+    )
+    probs = _as_array(probs_seq, 2)
+    if len(probs) == 0:
+        raise DecodeError("the posteriors have no frames; there is nothing to decode")
+    decoder.feed(probs)
+    return decoder.decode(num_results)
+
+
+def ctc_beam_search_decoder_for_wav2vec2am_batch(
+    probs_seq: ArrayLike,
+    seq_lengths: Sequence[int] | NDArray[Any],
+    alphabet: Alphabet,
+    beam_size: int = DEFAULT_BEAM_SIZE,
+    num_threads: int = 1,
+    cutoff_prob: float = 1.0,
+    cutoff_top_n: int = 40,
+    blank_id: int = -1,
+    ignored_symbols: Collection[int] = frozenset(),
+    scorer: Scorer | None = None,
+    hot_words: Boosts = _NO_BOOSTS,
+    num_results: int = 1,
+    hot_phrases: Boosts = _NO_BOOSTS,
+) -> list[list[DecodeResult]]:
+    """Decode a batch of a model whose alphabet holds the blank itself; see the two functions above.
+
+    Raises:
+        DecodeError: as `ctc_beam_search_decoder`, naming the utterance.
+    """
+    options = _options(
+        alphabet,
+        beam_size,
+        cutoff_prob,
+        cutoff_top_n,
+        scorer,
+        hot_words,
+        hot_phrases,
+        blank_id,
+        ignored_symbols,
+    )
+    lengths = [int(length) for length in seq_lengths]
+    empty = [index for index, length in enumerate(lengths) if length == 0]
+    if empty:
+        raise DecodeError(f"utterance {empty[0]} has no frames; there is nothing to decode")
+    if num_threads < 1:
+        raise DecodeError(f"{num_threads} threads cannot decode; 1 is the least")
+    if not lengths:
+        return []
+    batch = _native.decode_batch(
+        _as_array(probs_seq, 3),
+        lengths,
+        options,
+        scorer.native if scorer is not None else None,
+        num_results,
+        num_threads,
+    )
+    return [[_result(alphabet, hypothesis) for hypothesis in results] for results in batch]
+
+
+decode = ctc_beam_search_decoder
+decode_batch = ctc_beam_search_decoder_batch
+
+
+class StreamingDecoder:
+    """A beam search that is fed as frames come in, and can be asked for its results at any time.
+
+    Args:
+        alphabet: see `ctc_beam_search_decoder`.
+        beam_size: likewise.
+        cutoff_prob: likewise.
+        cutoff_top_n: likewise.
+        scorer: likewise; its alpha and beta are those at this moment.
+        hot_words: likewise.
+        hot_phrases: likewise.
+        blank_id: class of the blank; by default the one after the alphabet's last.
+        ignored_symbols: classes that are never written.
+
+    Raises:
+        DecodeError: settings that make no sense.
+    """
+
+    def __init__(
+        self,
+        alphabet: Alphabet,
+        beam_size: int = DEFAULT_BEAM_SIZE,
+        cutoff_prob: float = 1.0,
+        cutoff_top_n: int = 40,
+        scorer: Scorer | None = None,
+        hot_words: Boosts = _NO_BOOSTS,
+        hot_phrases: Boosts = _NO_BOOSTS,
+        blank_id: int | None = None,
+        ignored_symbols: Collection[int] = frozenset(),
+    ) -> None:
+        options = _options(
+            alphabet,
+            beam_size,
+            cutoff_prob,
+            cutoff_top_n,
+            scorer,
+            hot_words,
+            hot_phrases,
+            alphabet.blank if blank_id is None else blank_id,
+            ignored_symbols,
+        )
+        self._alphabet = alphabet
+        self._classes = options.classes
+        self._search = _native.BeamSearch(options, scorer.native if scorer is not None else None)
+
+    def feed(self, probs: ArrayLike) -> None:
+        """Take in more frames of posteriors `[frames, classes]`; none is fine.
+
+        Raises:
+            DecodeError: a row is not a distribution over the alphabet.
+        """
+        array = _as_array(probs, 2)
+        if len(array):
+            self._search.feed(array, self._classes)
+
+    def decode(self, num_results: int = 1) -> list[DecodeResult]:
+        """Return the best hypotheses so far, best first; feeding can go on.
+
+        Raises:
+            DecodeError: `num_results` is below 1.
+        """
+        return [
+            _result(self._alphabet, hypothesis) for hypothesis in self._search.decode(num_results)
+        ]
+
+    @property
+    def frames(self) -> int:
+        """Number of frames taken in."""
+        return self._search.frames
+
+
+class DecoderState:
+    """`StreamingDecoder` under upstream's names: `init`, `next`, `decode`."""
+
+    def __init__(self) -> None:
+        self._decoder: StreamingDecoder | None = None
+
+    def init(
+        self,
+        alphabet: Alphabet,
+        beam_size: int,
+        cutoff_prob: float = 1.0,
+        cutoff_top_n: int = 40,
+        ext_scorer: Scorer | None = None,
+        hot_words: Boosts = _NO_BOOSTS,
+    ) -> int:
+        """Start a search; return 0, upstream's sign of success.
+
+        Raises:
+            DecodeError: settings that make no sense.
+        """
+        self._decoder = StreamingDecoder(
+            alphabet, beam_size, cutoff_prob, cutoff_top_n, ext_scorer, hot_words
+        )
+        return 0
+
+    def next(self, probs: ArrayLike) -> None:
+        """Take in more frames of posteriors `[frames, classes]`.
+
+        Raises:
+            DecodeError: a row is not a distribution over the alphabet, or `init` was not called.
+        """
+        self._started().feed(probs)
+
+    def decode(self, num_results: int = 1) -> list[DecodeResult]:
+        """Return the best hypotheses so far, best first; feeding can go on.
+
+        Raises:
+            DecodeError: `num_results` is below 1, or `init` was not called.
+        """
+        return self._started().decode(num_results)
+
+    def _started(self) -> StreamingDecoder:
+        if self._decoder is None:
+            raise DecodeError("call DecoderState.init before next and decode")
+        return self._decoder
+
+
+def _options(
+    alphabet: Alphabet,
+    beam_size: int,
+    cutoff_prob: float,
+    cutoff_top_n: int,
+    scorer: Scorer | None,
+    hot_words: Boosts,
+    hot_phrases: Boosts,
+    blank_id: int,
+    ignored_symbols: Collection[int],
+) -> _native.DecoderOptions:
+    if scorer is not None and scorer.alphabet != alphabet:
+        raise DecodeError(
+            "the scorer was loaded with another alphabet than the one to decode with; "
+            "load it with this one"
+        )
+    options = _native.DecoderOptions()
+    options.classes = max(alphabet.size, blank_id + 1)
+    options.blank = blank_id
+    options.beam_size = _within_int64(beam_size, "beam_size")
+    options.cutoff_prob = float(cutoff_prob)
+    options.cutoff_top_n = _within_int64(cutoff_top_n, "cutoff_top_n")
+    if scorer is not None:
+        options.alpha, options.beta = scorer.alpha, scorer.beta
+    options.space = alphabet.space_label
+    options.is_bytes = alphabet.is_bytes
+    ignored = set(ignored_symbols)
+    options.ignored = [index in ignored for index in range(options.classes)]
+    words, phrases = _split_hot_words(_as_text(hot_words), scorer)
+    options.hot_words = [(word.encode(), boost) for word, boost in words.items()]
+    phrases.update(_as_text(hot_phrases))
+    options.hot_phrases = [
+        _native.HotPhrase(_spell(phrase, alphabet, scorer), boost)
+        for phrase, boost in phrases.items()
+    ]
+    return options
+
+
+def _within_int64(value: int, name: str) -> int:
+    if not -(2**63) <= value < 2**63:
+        raise DecodeError(f"{name} {value} is absurd; it does not even fit 64 bits")
+    return int(value)
+
+
+def _as_text(boosts: Boosts) -> dict[str, float]:
+    return {
+        word.decode() if isinstance(word, bytes) else word: float(boost)
+        for word, boost in boosts.items()
+    }
+
+
+def _split_hot_words(
+    hot_words: dict[str, float], scorer: Scorer | None
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Part hot words into those that upstream's rule can score, and phrases."""
+    if scorer is None:
+        phrases = {word: boost for word, boost in hot_words.items() if " " in word.strip()}
+        if len(phrases) < len(hot_words):
+            warnings.warn(
+                "hot words without a scorer have no effect; pass them as hot_phrases to boost "
+                "them all the same",
+                stacklevel=5,
+            )
+        return {}, phrases
+    words = {word: boost for word, boost in hot_words.items() if scorer.native.knows(word.encode())}
+    return words, {word: boost for word, boost in hot_words.items() if word not in words}
+
+
+def _spell(phrase: str, alphabet: Alphabet, scorer: Scorer | None) -> list[int]:
+    text = " ".join(phrase.split())
+    if not text:
+        raise DecodeError(f"hot word {phrase!r} has no characters")
+    try:
+        labels = alphabet.encode(text)
+    except AlphabetError as error:
+        raise DecodeError(f"hot word {phrase!r} cannot be written: {error}") from None
+    if scorer is not None and scorer.is_utf8_mode():
+        unknown = [character for character in text if not scorer.native.knows(character.encode())]
+        if unknown:
+            raise DecodeError(
+                f"hot word {phrase!r} has characters that the scorer never writes: "
+                f"{', '.join(map(repr, unknown))}; leave it out or use a scorer with them"
+            )
+    return labels
+
+
+def _as_array(probs: ArrayLike, dimensions: int) -> NDArray[np.float32] | NDArray[np.float64]:
+    shape = "[frames, classes]" if dimensions == 2 else "[batch, frames, classes]"
+    try:
+        array = np.asarray(probs)
+        if array.dtype not in (np.float32, np.float64):
+            array = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise DecodeError(f"the posteriors are not an array {shape} of numbers: {error}") from None
+    if array.size == 0 and array.ndim < dimensions:
+        array = array.reshape((0,) * dimensions)
+    if array.ndim != dimensions:
+        raise DecodeError(f"the posteriors have the shape {list(array.shape)}; {shape} is needed")
+    return np.ascontiguousarray(array)
+
+
+def _result(alphabet: Alphabet, hypothesis: _native.Hypothesis) -> DecodeResult:
+    tokens = hypothesis.tokens
+    return DecodeResult(
+        hypothesis.confidence, alphabet.decode(tokens), tokens, hypothesis.timesteps
+    )

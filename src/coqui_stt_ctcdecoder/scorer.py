@@ -1,0 +1,132 @@
+"""Scorers: a language model and the dictionary of its words, in one `.scorer` file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from os import PathLike, fspath
+
+from . import _native
+from .alphabet import Alphabet
+from .errors import ScorerError
+
+
+def alphabet_hash(alphabet: Alphabet) -> bytes:
+    """Return the 32-byte digest by which a scorer file knows its alphabet."""
+    return hashlib.sha256(bytes([alphabet.is_bytes]) + alphabet.serialize()).digest()
+
+
+class Scorer:
+    """A language model that scores words (code points, in UTF-8 mode) while decoding.
+
+    The file is mapped into memory, not read; several scorers of one file share its pages. One
+    scorer may serve many threads.
+
+    Args:
+        alpha: weight of the language model; by default the one in the file.
+        beta: worth of every word, natural logarithm; by default the one in the file.
+        scorer_path: the `.scorer` file.
+        alphabet: the alphabet of the acoustic model.
+
+    Raises:
+        ScorerError: the file is missing or damaged, or does not fit the alphabet.
+    """
+
+    def __init__(
+        self,
+        alpha: float | None = None,
+        beta: float | None = None,
+        scorer_path: str | PathLike[str] | None = None,
+        alphabet: Alphabet | None = None,
+    ) -> None:
+        self.alpha = 0.0
+        self.beta = 0.0
+        self._native: _native.Scorer | None = None
+        self._alphabet = alphabet
+        self._path = ""
+        if scorer_path is None and alphabet is None:
+            self.reset_params(alpha or 0.0, beta or 0.0)
+            return
+        if scorer_path is None or not fspath(scorer_path):
+            raise ScorerError("a scorer needs scorer_path, the .scorer file to load")
+        if alphabet is None:
+            raise ScorerError("a scorer needs the alphabet of the acoustic model")
+        self.init_from_filepath(scorer_path, alphabet)
+        self.reset_params(
+            self.native.alpha if alpha is None else alpha,
+            self.native.beta if beta is None else beta,
+        )
+
+    def init_from_filepath(self, scorer_path: str | PathLike[str], alphabet: Alphabet) -> None:
+        """Load a `.scorer` file, and take alpha and beta from it.
+
+        Raises:
+            ScorerError: the file is missing or damaged, or does not fit the alphabet.
+        """
+        self._path = fspath(scorer_path)
+        self._alphabet = alphabet
+        self._native = _native.Scorer(
+            self._path,
+            alphabet.label_bytes(),
+            alphabet.space_label,
+            alphabet.is_bytes,
+            alphabet_hash(alphabet),
+        )
+        self.reset_params(self._native.alpha, self._native.beta)
+
+    def reset_params(self, alpha: float, beta: float) -> None:
+        """Set the weight of the language model and the worth of a word."""
+        self.alpha = float(alpha)
+        self.beta = float(beta)
+
+    @property
+    def native(self) -> _native.Scorer:
+        """The core's scorer.
+
+        Raises:
+            ScorerError: nothing has been loaded.
+        """
+        if self._native is None:
+            raise ScorerError("this scorer is empty: load a file with init_from_filepath")
+        return self._native
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """The alphabet that the scorer was loaded with.
+
+        Raises:
+            ScorerError: none has been set.
+        """
+        if self._alphabet is None:
+            raise ScorerError("this scorer has no alphabet: set one with set_alphabet")
+        return self._alphabet
+
+    def set_alphabet(self, alphabet: Alphabet) -> None:
+        """Set the alphabet that `fill_dictionary` spells words with."""
+        self._alphabet = alphabet
+
+    def get_alphabet(self) -> Alphabet:
+        """Return `alphabet`."""
+        return self.alphabet
+
+    def is_utf8_mode(self) -> bool:
+        """Whether code points are scored, for models that write UTF-8 bytes, instead of words."""
+        return self.native.is_utf8
+
+    def get_max_order(self) -> int:
+        """Return the longest n-gram of the language model."""
+        return self.native.order
+
+    def get_log_cond_prob(self, words: Sequence[str], bos: bool = False) -> float:
+        """Return the natural log probability of the last word after the others.
+
+        -1000 where one of them is not in the language model.
+
+        Args:
+            words: the n-gram, at most `get_max_order()` words.
+            bos: whether the first one starts a sentence.
+        """
+        return self.native.log_cond_prob([word.encode() for word in words], bos)
+
+    def __repr__(self) -> str:
+        return f"Scorer({self._path!r}, alpha={self.alpha:g}, beta={self.beta:g})"
