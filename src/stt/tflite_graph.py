@@ -211,7 +211,6 @@ class Graph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     description: str = ""
-    min_runtime_version: str = ""
 
     def output(self, name: str) -> int:
         """Return the index of the output of this name.

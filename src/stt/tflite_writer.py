@@ -15,7 +15,9 @@ _ALIGNMENT_BYTES = 16  # of constants, demanded by the schema
 _PREPEND = {
     "b": flatbuffers.Builder.PrependInt8Slot,
     "?": flatbuffers.Builder.PrependBoolSlot,
+    "B": flatbuffers.Builder.PrependUint8Slot,
     "i": flatbuffers.Builder.PrependInt32Slot,
+    "I": flatbuffers.Builder.PrependUint32Slot,
     "f": flatbuffers.Builder.PrependFloat32Slot,
 }
 
@@ -29,8 +31,6 @@ def write_graph(graph: Graph) -> bytes:
     }
     buffer_numbers = {key: number for number, key in enumerate(constants, start=1)}
     contents = [None, *constants.values()]
-    if graph.min_runtime_version:
-        contents.append(graph.min_runtime_version.encode().ljust(16, b"\0"))
     constant_bytes = sum(len(data) for data in contents if data is not None)
     builder = flatbuffers.Builder(constant_bytes + 512 * (len(graph.tensors) + 64))
     codes = sorted(
@@ -38,16 +38,10 @@ def write_graph(graph: Graph) -> bytes:
         key=lambda code: (_number(code[0]), code),
     )
     buffers = _tables(builder, [_buffer(builder, data) for data in contents])
-    metadata = None
-    if graph.min_runtime_version:
-        name = builder.CreateString("min_runtime_version")
-        metadata = _tables(builder, [_table(builder, {0: name}, {1: ("I", len(contents) - 1)})])
     description = builder.CreateString(graph.description)
     subgraphs = _tables(builder, [_subgraph(builder, graph, codes, buffer_numbers)])
     code_tables = _tables(builder, [_code(builder, *code) for code in codes])
     offsets = {1: code_tables, 2: subgraphs, 3: description, 4: buffers}
-    if metadata is not None:
-        offsets[6] = metadata
     root = _table(builder, offsets, {0: ("I", _SCHEMA_VERSION)})
     builder.Finish(root, file_identifier=_IDENTIFIER)
     return bytes(memoryview(builder.Bytes)[builder.Head() :])
@@ -64,10 +58,8 @@ def _table(
     builder.StartObject(1 + max((*offsets, *scalars), default=0))
     for slot, offset in offsets.items():
         builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
-    prepend = _PREPEND | {"I": flatbuffers.Builder.PrependUint32Slot}
-    prepend["B"] = flatbuffers.Builder.PrependUint8Slot
     for slot, (code, value) in scalars.items():
-        prepend[code](builder, slot, value, None)
+        _PREPEND[code](builder, slot, value, None)
     return int(builder.EndObject())
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from export_oracle import ORACLE, litert_step, needs_oracle, runtime_features, stream
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from export_support import ORACLE, genuine, litert_step, needs_oracle, runtime_features, stream
 from stt.tflite_acoustic import INPUTS, OUTPUTS, acoustic_only, read_metadata
 from stt.tflite_reader import read_graph
 from stt.tflite_writer import write_graph
@@ -15,10 +15,6 @@ MODELS = ("cpu_n64_float", "cpu_n64_quant", "bytes_n64_quant")
 # int8: the activations are rounded to 8 bits, so that a difference in the last bit of a sum can
 # move one of them by 1/127 of the largest. Where that happens, libstt's probabilities are this far.
 TOLERANCE = {"float": 3e-6, "quant": 4e-3}
-
-
-def genuine(model: str) -> bytes:
-    return (ORACLE / "tflite" / f"{model}.tflite").read_bytes()
 
 
 @pytest.mark.parametrize("clip", ["LDC93S1", "newhome"])
