@@ -37,9 +37,7 @@ def test_float_models_compute_the_model(shape):
     found = stream(step, features(), geometry.n_hidden, n_steps, geometry.n_context)
     expected = reference_probabilities(deployment, features())
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
-    assert (
-        expected.std(axis=0) / expected.mean(axis=0)
-    ).max() > 0.1  # it listens
+    assert (expected.std(axis=0) / expected.mean(axis=0)).max() > 0.1  # it listens
 
 
 @pytest.mark.parametrize("layer_norm", [False, True])
