@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from ..config import AlphabetFlags, CheckpointFlags, DataFlags, FeatureFlags, OutputFlags
+from ..config import AlphabetFlags
 from ..errors import FlagError
+from ..features import FeatureConfig
 from ..flags import flag, not_negative, positive
 
 
@@ -40,8 +41,26 @@ _DESCRIPTION = (
 
 
 @dataclass(frozen=True)
+class SourceFlags:
+    """What to export."""
+
+    checkpoint_dir: str = flag("", "folder, or file, of the checkpoint; overrides the next")
+    load_checkpoint_dir: str = flag("", "the same")
+    load_evaluate: str = flag(
+        "auto",
+        "which checkpoint of the folder: the best or the last; auto: best, else last",
+        choices=("auto", "best", "last"),
+    )
+
+    @property
+    def load_dir(self) -> str:
+        """Where to load from, or an empty string."""
+        return self.checkpoint_dir or self.load_checkpoint_dir
+
+
+@dataclass(frozen=True)
 class ExportFlags:
-    """Export."""
+    """What to write."""
 
     export_dir: str = flag("", "folder for the exported files")
     export_tflite: bool = flag(
@@ -67,12 +86,6 @@ class ExportFlags:
     remove_export: bool = flag(
         False, "first remove the models, scorers and model cards that are in --export_dir"
     )
-    export_verify_clips: int = flag(
-        50,
-        "clips of --test_files on which the exported model is compared with the checkpoint, "
-        "spread evenly; 0: all. Without --test_files: on noise",
-        check=not_negative,
-    )
     export_savedmodel: bool = flag(
         False, "", replacement="--export_onnx writes a batch model; that is done now"
     )
@@ -91,6 +104,49 @@ class ExportFlags:
                 "--export_tflite false leaves nothing to export (TensorFlow graphs are no longer "
                 "written); add --export_onnx true"
             )
+
+
+@dataclass(frozen=True)
+class VerificationFlags:
+    """Verification."""
+
+    test_files: tuple[str, ...] = flag(
+        [],
+        "CSV files with clips on which to compare the exported model with the checkpoint; without "
+        "them: on noise",
+    )
+    export_verify_clips: int = flag(
+        50, "how many clips of --test_files, spread evenly; 0: all", check=not_negative
+    )
+    on_bad_row: str = flag(
+        "fail",
+        "what to do with rows of --test_files that cannot be used",
+        choices=("fail", "skip"),
+    )
+
+
+@dataclass(frozen=True)
+class AudioFlags:
+    """Features, for checkpoints that do not say (TensorFlow's)."""
+
+    audio_sample_rate: int = flag(16000, "sample rate in Hz that the model expects", check=positive)
+    feature_win_len: int = flag(32, "length of a feature frame in milliseconds", check=positive)
+    feature_win_step: int = flag(20, "step between feature frames in milliseconds", check=positive)
+
+    def __post_init__(self) -> None:
+        self.to_config()
+
+    def to_config(self) -> FeatureConfig:
+        """Return the feature definition these flags ask for."""
+        return FeatureConfig(self.audio_sample_rate, self.feature_win_len, self.feature_win_step)
+
+
+@dataclass(frozen=True)
+class LogFlags:
+    """Logging."""
+
+    log_level: int = flag(1, "0: debug, 1: info, 2: warnings, 3: errors")
+    show_progressbar: bool = flag(True, "show progress bars where the output is a terminal")
 
 
 @dataclass(frozen=True)
@@ -127,13 +183,13 @@ class CardFlags:
 class ExportConfig:
     """All flags of `export`; those of `train` are accepted too."""
 
+    source: SourceFlags = SourceFlags()
     export: ExportFlags = ExportFlags()
+    verification: VerificationFlags = VerificationFlags()
     card: CardFlags = CardFlags()
-    checkpoints: CheckpointFlags = CheckpointFlags()
     alphabet: AlphabetFlags = AlphabetFlags()
-    features: FeatureFlags = FeatureFlags()
-    data: DataFlags = DataFlags()
-    output: OutputFlags = OutputFlags()
+    features: AudioFlags = AudioFlags()
+    output: LogFlags = LogFlags()
 
 
 @dataclass(frozen=True)
@@ -161,4 +217,4 @@ class EvaluateExportConfig:
     """All flags of `evaluate_export`."""
 
     evaluation: EvaluateExportFlags = EvaluateExportFlags()
-    output: OutputFlags = OutputFlags()
+    output: LogFlags = LogFlags()
