@@ -9,6 +9,7 @@ __all__ = [
     "CheckpointError",
     "CorpusError",
     "DecodeError",
+    "ExportError",
     "FlagError",
     "ScorerError",
     "TrainingError",
@@ -34,6 +35,10 @@ class CheckpointError(UserError):
 
 class BootstrapError(UserError):
     """A source model and a target that do not go together as asked."""
+
+
+class ExportError(UserError):
+    """A model that cannot be exported, or an export that is not the model."""
 
 
 class TrainingError(UserError):

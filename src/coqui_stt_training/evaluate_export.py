@@ -1,0 +1,44 @@
+"""Measure an exported model on CSV files.
+
+python -m coqui_stt_training.evaluate_export --model FILE --csv test.csv
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from .command import run, start_logging
+from .errors import FlagError
+from .exporting.config import EvaluateExportConfig
+from .flags import parse
+
+PROGRAM = "python -m coqui_stt_training.evaluate_export"
+
+
+def main(argv: list[str]) -> int:
+    """Run the command and return its exit status."""
+    parsed = parse(
+        EvaluateExportConfig,
+        argv,
+        program=PROGRAM,
+        description="Transcribe CSV files with an exported model and report its error rates. "
+        "There is no loss: a deployed model has none.",
+        epilog=f"example:\n  {PROGRAM} --model exported/output_graph.tflite \\\n"
+        "      --csv test.csv --scorer kenlm.scorer",
+    )
+    start_logging(parsed.config.output.log_level)
+    for notice in parsed.notices:
+        logging.getLogger("coqui_stt_training.evaluate_export").info(notice)
+    if not parsed.config.evaluation.model:
+        raise FlagError("no model to evaluate; give --model")
+    if not parsed.config.evaluation.csv:
+        raise FlagError("nothing to evaluate on; give --csv")
+
+    from .exporting.evaluation import run_evaluation  # keeps --help quick
+
+    return run_evaluation(parsed.config)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,56 @@
+"""Write a checkpoint as a model to deploy.
+
+python -m coqui_stt_training.export --checkpoint_dir DIR --export_dir DIR
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from .command import run, start_logging
+from .config import TrainConfig
+from .errors import FlagError
+from .exporting.config import ExportConfig
+from .flags import parse
+
+PROGRAM = "python -m coqui_stt_training.export"
+_EPILOG = f"""
+examples:
+  the model for all Coqui STT clients, 8-bit, compared with the checkpoint on a test set
+    {PROGRAM} --checkpoint_dir ckpt --export_dir exported \\
+        --test_files test.csv
+  for servers and GPUs, in float
+    {PROGRAM} --checkpoint_dir ckpt --export_dir exported \\
+        --export_tflite false --export_onnx true --export_quantize false
+  packed with its scorer: exported/uk.zip
+    {PROGRAM} --checkpoint_dir ckpt --export_dir exported/uk \\
+        --export_zip true --scorer_path kenlm.scorer --export_language uk-Cyrl-UA
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command and return its exit status."""
+    parsed = parse(
+        ExportConfig,
+        argv,
+        program=PROGRAM,
+        description="Write a checkpoint as .tflite and .onnx models, with a model card.",
+        epilog=_EPILOG,
+        tolerated=TrainConfig,
+    )
+    start_logging(parsed.config.output.log_level)
+    for notice in parsed.notices:
+        logging.getLogger("coqui_stt_training.export").info(notice)
+    if not parsed.config.source.load_dir:
+        raise FlagError("no model to export; give --checkpoint_dir")
+    if not parsed.config.export.export_dir:
+        raise FlagError("no folder to export to; give --export_dir")
+
+    from .exporting.run import run_export  # PyTorch takes a second to import
+
+    return run_export(parsed)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,1 @@
+"""Exported models: `.tflite` for devices, `.onnx` for servers, and their model card."""

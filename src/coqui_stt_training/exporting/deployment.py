@@ -1,0 +1,69 @@
+"""What goes into an exported model, whatever its format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+
+from ..checkpoints.source import Tensors
+from ..errors import CheckpointError, FlagError
+from ..features import FeatureConfig
+from ..models.geometry import Geometry
+
+MAX_STEPS = 512  # a .tflite graph is unrolled: a dozen operators a step
+INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A model together with what its runtime must know.
+
+    Attributes:
+        geometry: the shape of the model.
+        tensors: as `geometry.tensor_shapes()` says, float32.
+        alphabet: the labels of its classes.
+        features: what it takes as input.
+        n_steps: frames that a streaming model takes in one call (`--n_steps`).
+        beam_width: the decoder's default (`--export_beam_width`).
+        language: a BCP 47 tag, or empty (`--export_language`).
+
+    Raises:
+        CheckpointError: tensors are missing, misshapen, or hold NaN or infinite values, or the
+            alphabet does not fit the last layer.
+        FlagError: a number is out of range.
+    """
+
+    geometry: Geometry
+    tensors: Tensors
+    alphabet: Alphabet
+    features: FeatureConfig
+    n_steps: int = 16
+    beam_width: int = 500
+    language: str = ""
+
+    def __post_init__(self) -> None:
+        for flag, value, highest in (
+            ("--n_steps", self.n_steps, MAX_STEPS),
+            ("--export_beam_width", self.beam_width, INT32_MAX),
+        ):
+            if not 1 <= value <= highest:
+                raise FlagError(f"{flag} is {value}; it must be from 1 to {highest}")
+        if self.alphabet.size + 1 != self.geometry.n_classes:
+            raise CheckpointError(
+                f"the model has {self.geometry.n_classes} classes, but the alphabet has "
+                f"{self.alphabet.size} labels, which with the blank make "
+                f"{self.alphabet.size + 1}; give the alphabet that the model was trained with "
+                "(--alphabet_config_path, or --bytes_output_mode true)"
+            )
+        for name, shape in self.geometry.tensor_shapes().items():
+            tensor = self.tensors.get(name)
+            if tensor is None or tensor.shape != shape:
+                found = "missing" if tensor is None else f"of shape {list(tensor.shape)}"
+                raise CheckpointError(f"tensor {name} is {found}; it should be {list(shape)}")
+            if not np.isfinite(tensor).all():
+                raise CheckpointError(
+                    f"tensor {name} holds NaN or infinite values; export an earlier checkpoint"
+                )

@@ -1,0 +1,114 @@
+"""The evaluate_export command: what an exported model makes of corpus files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from stt.audio_source import read_pcm
+
+from stt import Model
+
+from ..atomic_file import write_atomically
+from ..corpus import read_rows
+from ..errors import CorpusError, FlagError, UserError
+from ..evaluation_report import format_report, save_samples_json
+from ..metrics import SampleResult, score_sample
+from ..progress_bar import ProgressBar
+from .config import EvaluateExportConfig, EvaluateExportFlags
+
+_SHOWN_PROBLEMS = 20
+
+
+def run_evaluation(config: EvaluateExportConfig) -> int:
+    """Evaluate what the flags say, print the reports, and return the exit status."""
+    flags = config.evaluation
+    samples: list[SampleResult] = []
+    with _load(flags) as model:
+        for path in flags.csv:
+            found = evaluate_file(model, path, flags.proc, config.output.show_progressbar)
+            print(format_report(found, path, report_count=flags.report_count))
+            samples += found
+    if flags.test_output_file:
+        save_samples_json(samples, flags.test_output_file)
+    if flags.dump:
+        _dump(samples, flags.dump)
+    return 0
+
+
+def _load(flags: EvaluateExportFlags) -> Model:
+    model = Model(flags.model, threads=1, parallel=flags.proc)
+    if flags.beam_width:
+        model.set_beam_width(flags.beam_width)
+    if flags.scorer:
+        model.enable_external_scorer(flags.scorer)
+        alpha, beta = model.scorer_alpha_beta()
+        model.set_scorer_alpha_beta(
+            alpha if flags.lm_alpha < 0 else flags.lm_alpha,
+            beta if flags.lm_beta < 0 else flags.lm_beta,
+        )
+    return model
+
+
+def evaluate_file(
+    model: Model, path: str, parallel: int, show_progressbar: bool = False
+) -> list[SampleResult]:
+    """Transcribe the rows of a corpus file and compare them with their transcripts.
+
+    Args:
+        model: what to transcribe with.
+        path: the file.
+        parallel: clips to transcribe at the same time.
+        show_progressbar: whether to show one on a terminal.
+
+    Raises:
+        CorpusError: rows that cannot be transcribed, all of them.
+    """
+    file = read_rows(path)
+    audio_paths = file.audio_paths()
+    samples, problems = [], []
+    with (
+        ThreadPoolExecutor(parallel) as pool,
+        ProgressBar(path, len(file.rows), show_progressbar) as bar,
+    ):
+        transcripts = [
+            None if row.problem else pool.submit(_transcribe, model, audio)
+            for row, audio in zip(file.rows, audio_paths, strict=True)
+        ]
+        for row, audio, transcript in zip(file.rows, audio_paths, transcripts, strict=True):
+            try:
+                if transcript is None:
+                    raise CorpusError(row.problem)
+                text = transcript.result()
+                samples.append(score_sample(str(audio), row.transcript, text, math.nan))
+            except UserError as error:
+                problems.append(f"{row.source}: {error}")
+            bar.advance(1)
+    if problems:
+        more = len(problems) - _SHOWN_PROBLEMS
+        shown = problems[:_SHOWN_PROBLEMS] + ([f"and {more} more"] if more > 0 else [])
+        raise CorpusError(
+            f"{path}: {len(problems)} of {len(file.rows)} rows cannot be evaluated; correct them "
+            "or take them out:\n  " + "\n  ".join(shown)
+        )
+    return samples
+
+
+def _transcribe(model: Model, audio_path: Path) -> str:
+    return model.stt(read_pcm(audio_path, model.sample_rate()))
+
+
+def _dump(samples: Sequence[SampleResult], name: str) -> None:
+    for suffix, what, texts in (
+        ("txt", "Reference texts", [sample.src for sample in samples]),
+        ("out", "Transcription  ", [sample.res for sample in samples]),
+    ):
+        lines = zip(samples, texts, strict=True)
+        content = "".join(f"{sample.wav_filename} {text}\n" for sample, text in lines)
+        try:
+            write_atomically(f"{name}.{suffix}", content)
+        except OSError as error:
+            raise FlagError(f"--dump {name}.{suffix}: {error.strerror or error}") from None
+        print(f"{what} dumped to {name}.{suffix}")

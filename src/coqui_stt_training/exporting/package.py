@@ -1,0 +1,91 @@
+"""The folder of an export: staged, then moved into place; and the zip of it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..atomic_file import replacing
+from ..errors import FlagError
+
+_MODEL_SUFFIXES = (".tflite", ".onnx", ".pb", ".pbmm", ".scorer")
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same export, the same bytes
+
+
+@contextmanager
+def staging_folder(export_dir: Path) -> Iterator[Path]:
+    """Yield a folder on the same disk as `export_dir`; it is gone afterwards.
+
+    Raises:
+        FlagError: the disk cannot be written to.
+    """
+    try:
+        export_dir.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(dir=export_dir, prefix=".export-")
+    except OSError as error:
+        raise FlagError(
+            f"--export_dir {export_dir}: cannot be written to ({error.strerror or error})"
+        ) from None
+    with folder as name:
+        yield Path(name)
+
+
+def move_into(files: Sequence[Path], export_dir: Path) -> list[Path]:
+    """Move finished files into a folder, replacing those of the same name."""
+    return [Path(file.replace(export_dir / file.name)) for file in files]
+
+
+def copy_scorer(scorer_path: Path, folder: Path) -> Path:
+    """Copy a scorer.
+
+    Raises:
+        FlagError: it is missing or cannot be read.
+    """
+    target = folder / scorer_path.name
+    try:
+        shutil.copyfile(scorer_path, target)
+    except OSError as error:
+        raise FlagError(f"--scorer_path {scorer_path}: {error.strerror or error}") from None
+    return target
+
+
+def remove_exports(export_dir: Path) -> list[Path]:
+    """Remove what exports left in a folder: models, scorers and model cards; nothing else.
+
+    Returns the files removed.
+    """
+    if not export_dir.is_dir():
+        return []
+    found = [
+        file
+        for file in sorted(export_dir.iterdir())
+        if file.is_file() and (file.suffix in _MODEL_SUFFIXES or _is_card(file))
+    ]
+    for file in found:
+        file.unlink()
+    return found
+
+
+def _is_card(file: Path) -> bool:
+    if file.suffix != ".md":
+        return False
+    with file.open("rb") as opened:
+        head = opened.read(64 * 1024)
+    return head.startswith(b"---\nauthor: ") and b"\nacoustic_model_url: " in head
+
+
+def write_zip(files: Sequence[Path], export_dir: Path) -> Path:
+    """Pack files into `EXPORT_DIR.zip`, beside the folder, and return its path."""
+    target = export_dir.resolve().with_name(export_dir.resolve().name + ".zip")
+    with replacing(target) as partial, zipfile.ZipFile(partial, "w") as archive:
+        for file in sorted(files):
+            entry = zipfile.ZipInfo(file.name, _ZIP_TIME)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            with file.open("rb") as source, archive.open(entry, "w", force_zip64=True) as packed:
+                shutil.copyfileobj(source, packed, 1 << 20)
+    return target

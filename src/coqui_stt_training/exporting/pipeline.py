@@ -1,0 +1,144 @@
+"""From a checkpoint to verified files in a folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ExportError
+from .deployment import Deployment
+from .model_card import ModelCard
+from .package import copy_scorer, move_into, remove_exports, staging_folder, write_zip
+from .verification import (
+    Probabilities,
+    ProbeClip,
+    Verification,
+    batch_probabilities,
+    checkpoint_probabilities,
+    compare,
+    exported_probabilities,
+)
+
+_log = logging.getLogger(__name__)
+_INSTALL = "pip install 'coqui-stt[export]'"
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """What to write.
+
+    Attributes:
+        folder: where to.
+        file_name: of the models, without suffix.
+        tflite: whether to write the `.tflite` model.
+        onnx: whether to write the `.onnx` models.
+        quantize: whether matrices become int8.
+        scorer: a scorer to copy into the folder.
+        zip: whether to pack all files into a zip beside the folder.
+        remove_old: whether to remove earlier exports from the folder.
+    """
+
+    folder: Path
+    file_name: str = "output_graph"
+    tflite: bool = True
+    onnx: bool = False
+    quantize: bool = True
+    scorer: Path | None = None
+    zip: bool = False
+    remove_old: bool = False
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and what was found when it was loaded again."""
+
+    files: tuple[Path, ...]
+    verifications: tuple[Verification, ...]
+    zip: Path | None = None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What to compare on: `noise` says that it is no speech."""
+
+    clips: Sequence[ProbeClip]
+    noise: bool
+
+
+def export_model(
+    deployment: Deployment, plan: ExportPlan, card: ModelCard, probe: Probe
+) -> Exported:
+    """Write a model and its card; nothing is in the folder before all of it is verified.
+
+    Raises:
+        ExportError: a file that was written is not the checkpoint's model, or a library to write
+            it with is missing.
+        FlagError: the folder cannot be written to, the scorer cannot be read, or the card's file
+            cannot have the name it should.
+    """
+    card_name = card.file_name
+    with staging_folder(plan.folder) as staging:
+        files = _write_models(deployment, plan, staging)
+        expected = checkpoint_probabilities(deployment, probe.clips)
+        verifications = []
+        for file, hear in files.items():
+            if hear is None:
+                continue
+            exact = not plan.quantize
+            found = hear(file, probe.clips)
+            verifications.append(
+                compare(file, deployment, probe.clips, expected, found, exact=exact)
+            )
+        card_file = staging / card_name
+        card_file.write_text(card.render(verifications, probe.noise), encoding="utf-8")
+        staged = [*files, card_file]
+        if plan.scorer:
+            staged.append(copy_scorer(plan.scorer, staging))
+        if plan.remove_old:
+            for removed in remove_exports(plan.folder):
+                _log.info("Removed old export %s", removed)
+        written = move_into(staged, plan.folder)
+    archive = write_zip(written, plan.folder) if plan.zip else None
+    return Exported(tuple(written), tuple(verifications), archive)
+
+
+Hear = Callable[[Path, Sequence[ProbeClip]], list[Probabilities]]
+
+
+def _write_models(
+    deployment: Deployment, plan: ExportPlan, staging: Path
+) -> dict[Path, Hear | None]:
+    """Write models to a folder; return how to hear clips with each, None for one of features."""
+    files: dict[Path, Hear | None] = {}
+    try:
+        if plan.tflite:
+            from .tflite_writer import tflite_model
+
+            path = staging / f"{plan.file_name}.tflite"
+            path.write_bytes(tflite_model(deployment, plan.quantize))
+            files[path] = exported_probabilities
+        if plan.onnx:
+            files |= _write_onnx(deployment, plan, staging)
+    except ImportError as error:
+        raise ExportError(f"{error.name} is not installed; run: {_INSTALL}") from None
+    return files
+
+
+def _write_onnx(deployment: Deployment, plan: ExportPlan, staging: Path) -> dict[Path, Hear | None]:
+    from .onnx_writer import batch_model, features_model, quantize, streaming_model
+
+    streaming, batch = streaming_model(deployment), batch_model(deployment)
+    if plan.quantize:
+        streaming, batch = quantize(streaming), quantize(batch)
+    files: dict[Path, Hear | None] = {}
+    for suffix, model, hear in (
+        ("onnx", streaming, exported_probabilities),
+        ("batch.onnx", batch, batch_probabilities),
+        ("features.onnx", features_model(deployment.features), None),
+    ):
+        path = staging / f"{plan.file_name}.{suffix}"
+        path.write_bytes(model.SerializeToString(deterministic=True))
+        files[path] = hear
+    return files

@@ -1,0 +1,148 @@
+"""The export command: from its flags to files, and what it prints."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Literal, cast
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+
+from ..checkpoints.loading import Which, load_source
+from ..checkpoints.source import SourceModel
+from ..corpus import check_corpus
+from ..errors import FlagError
+from ..features import FeatureConfig
+from ..flags import Parsed
+from .config import CardFlags, ExportConfig, ExportFlags
+from .deployment import Deployment
+from .model_card import ModelCard, check_file_name
+from .pipeline import ExportPlan, Probe, export_model
+from .verification import noise_clips, read_probe_clips
+
+_log = logging.getLogger(__name__)
+_NOISE_SEED = 0
+
+
+def run_export(parsed: Parsed[ExportConfig]) -> int:
+    """Export what the flags say, print what was written, and return the exit status."""
+    config = parsed.config
+    plan, card = _plan(config.export), _card(config.card, config.export)
+    _check_names(plan, card)
+    source = load_source(config.source.load_dir, cast(Which, config.source.load_evaluate))
+    _log.info("Exporting %s", source.path)
+    for note in source.notes:
+        _log.info(note)
+    deployment = _deployment(parsed, source)
+    exported = export_model(deployment, plan, card, _probe(config, deployment))
+    for verification in exported.verifications:
+        print(f"Verified {verification.describe()}")
+    for file in exported.files:
+        print(f"Wrote {file}")
+    if exported.zip:
+        print(f"Exported packaged model {exported.zip}")
+    _log.info(
+        "Before you publish the model, see that all of its model card is right, and complete the "
+        "URLs in it"
+    )
+    return 0
+
+
+def _check_names(plan: ExportPlan, card: ModelCard) -> None:
+    """Find mistakes before anything is computed."""
+    check_file_name("--export_file_name", plan.file_name)
+    _ = card.file_name
+    if plan.scorer and not plan.scorer.is_file():
+        raise FlagError(f"--scorer_path {plan.scorer}: no such file")
+
+
+def _plan(flags: ExportFlags) -> ExportPlan:
+    return ExportPlan(
+        folder=Path(flags.export_dir),
+        file_name=flags.export_file_name,
+        tflite=flags.export_tflite,
+        onnx=flags.writes_onnx,
+        quantize=flags.export_quantize,
+        scorer=Path(flags.scorer_path) if flags.scorer_path else None,
+        zip=flags.export_zip,
+        remove_old=flags.remove_export,
+    )
+
+
+def _card(flags: CardFlags, export: ExportFlags) -> ModelCard:
+    written = {"tflite": export.export_tflite, "onnx": export.writes_onnx}
+    return ModelCard(
+        author=flags.export_author_id,
+        model_name=flags.export_model_name,
+        model_version=flags.export_model_version,
+        contact_info=flags.export_contact_info,
+        license=flags.export_license,
+        language=flags.export_language,
+        runtime=", ".join(name for name in written if written[name]),
+        min_stt_version=flags.export_min_stt_version,
+        max_stt_version=flags.export_max_stt_version,
+        description=flags.export_description,
+    )
+
+
+def _deployment(parsed: Parsed[ExportConfig], source: SourceModel) -> Deployment:
+    config = parsed.config
+    return Deployment(
+        geometry=source.geometry,
+        tensors=source.tensors,
+        alphabet=_alphabet(config, source),
+        features=_features(parsed, source),
+        n_steps=config.export.n_steps,
+        beam_width=config.export.export_beam_width,
+        language=config.card.language_tag,
+    )
+
+
+def _alphabet(config: ExportConfig, source: SourceModel) -> Alphabet:
+    if config.alphabet.bytes_output_mode:
+        return UTF8Alphabet()
+    if config.alphabet.alphabet_config_path:
+        return Alphabet(config.alphabet.alphabet_config_path)
+    if source.alphabet:
+        return source.alphabet
+    raise FlagError(
+        f"{source.path} does not say which alphabet it was trained with; give "
+        "--alphabet_config_path, or --bytes_output_mode true"
+    )
+
+
+def _features(parsed: Parsed[ExportConfig], source: SourceModel) -> FeatureConfig:
+    """What the checkpoint was trained on; flags count where it does not say."""
+    asked = parsed.config.features.to_config()
+    if source.features is None or source.features == asked:
+        return asked
+    flags = ("audio_sample_rate", "feature_win_len", "feature_win_step")
+    given = [f"--{name}" for name in flags if name in parsed.given]
+    if given:
+        raise FlagError(
+            f"{', '.join(given)}: the checkpoint was trained on {source.features.sample_rate_hz} "
+            f"Hz, frames of {source.features.window_milliseconds} ms every "
+            f"{source.features.step_milliseconds} ms, and a model hears nothing else; leave the "
+            "flags out"
+        )
+    return source.features
+
+
+def _probe(config: ExportConfig, deployment: Deployment) -> Probe:
+    flags = config.verification
+    if not flags.test_files:
+        _log.info("No --test_files: comparing on noise; speech would show the WER as well")
+        return Probe(noise_clips(deployment.features, _NOISE_SEED), noise=True)
+    corpus = check_corpus(
+        test=flags.test_files,
+        alphabet=deployment.alphabet,
+        features=deployment.features,
+        on_bad_row=cast(Literal["fail", "skip"], flags.on_bad_row),
+        show_progressbar=config.output.show_progressbar,
+    )
+    clips = [clip for clip_set in corpus.test for clip in clip_set.clips]
+    if not clips:
+        raise FlagError(f"--test_files {' '.join(flags.test_files)}: no clip can be used")
+    wanted = min(flags.export_verify_clips or len(clips), len(clips))
+    spread = [clips[index * len(clips) // wanted] for index in range(wanted)]
+    return Probe(read_probe_clips(spread, deployment.features), noise=False)

@@ -1,0 +1,256 @@
+"""Proof that an exported file is the checkpoint: it is loaded again and both hear the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio import read_audio
+from ..corpus import Clip
+from ..decoding import BestPathDecoder
+from ..errors import ExportError
+from ..features import FeatureConfig, Mfcc
+from ..metrics import score_sample, score_set
+from .deployment import Deployment
+
+Probabilities = NDArray[np.float32]  # [frames, classes]
+
+# Float exports differ from the checkpoint by the order of additions: 1e-6 in practice.
+FLOAT_TOLERANCE = 1e-3
+# Logits are compared where a decoder would look; below, rounding is all there is.
+_RELEVANT_PROBABILITY = 1e-3
+_FULL_SCALE = 32768
+_BATCH_CLIPS = 8
+
+
+@dataclass(frozen=True)
+class ProbeClip:
+    """Audio to compare on.
+
+    Attributes:
+        samples: int16 `[samples]` at the model's rate.
+        transcript: what is said, None where nobody knows.
+    """
+
+    samples: NDArray[np.int16]
+    transcript: str | None = None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How an exported file compares with its checkpoint.
+
+    Attributes:
+        file_name: of the exported file.
+        size_bytes: of the file.
+        checkpoint_bytes: of the weights in the checkpoint.
+        clip_count: clips compared on.
+        duration_seconds: of all of them.
+        logit_difference: the largest one of a logit (normalised: the logarithm of a probability),
+            where the checkpoint's probability is at least 0.001.
+        probability_difference: the largest one of a probability.
+        frame_agreement: share of frames in which the likeliest class is the same.
+        checkpoint_wer: word error rate of the checkpoint's best path, None without transcripts.
+        exported_wer: of the exported file's.
+    """
+
+    file_name: str
+    size_bytes: int
+    checkpoint_bytes: int
+    clip_count: int
+    duration_seconds: float
+    logit_difference: float
+    probability_difference: float
+    frame_agreement: float
+    checkpoint_wer: float | None = None
+    exported_wer: float | None = None
+
+    def describe(self) -> str:
+        """Return the comparison in one line."""
+        text = (
+            f"{self.file_name}: {self.size_bytes / 1e6:.2f} MB "
+            f"(weights of the checkpoint: {self.checkpoint_bytes / 1e6:.2f} MB); "
+            f"largest difference of a logit {self.logit_difference:.2g}, "
+            f"of a probability {self.probability_difference:.2g}; "
+            f"same best label in {self.frame_agreement:.2%} of frames"
+        )
+        if self.checkpoint_wer is None or self.exported_wer is None:
+            return text
+        change = self.exported_wer - self.checkpoint_wer
+        return (
+            f"{text}; WER without scorer {self.exported_wer:.4f} "
+            f"(checkpoint {self.checkpoint_wer:.4f}, change {change:+.4f})"
+        )
+
+
+def read_probe_clips(clips: Sequence[Clip], features: FeatureConfig) -> list[ProbeClip]:
+    """Read clips of a corpus.
+
+    Raises:
+        AudioError: one cannot be read.
+    """
+    return [
+        ProbeClip(
+            _to_pcm(read_audio(clip.audio_path, features.sample_rate_hz)), clip.transcript or None
+        )
+        for clip in clips
+    ]
+
+
+def noise_clips(features: FeatureConfig, seed: int) -> list[ProbeClip]:
+    """Return audio to compare on where there is none: bursts of noise of changing colour, 6 s."""
+    random = np.random.default_rng(seed)
+    length = 2 * features.sample_rate_hz
+    clips = []
+    for _ in range(3):
+        spectrum = np.fft.rfft(random.normal(size=length))
+        colour = np.interp(np.linspace(0, 1, len(spectrum)), np.linspace(0, 1, 9), random.random(9))
+        loudness = np.interp(np.linspace(0, 1, length), np.linspace(0, 1, 17), random.random(17))
+        noise = np.fft.irfft(spectrum * colour, length) * loudness**3
+        clips.append(ProbeClip(_to_pcm((0.5 * noise / np.abs(noise).max()).astype(np.float32))))
+    return clips
+
+
+def checkpoint_probabilities(
+    deployment: Deployment, clips: Sequence[ProbeClip]
+) -> list[Probabilities]:
+    """Return what the checkpoint itself makes of clips, on the frames that a runtime makes."""
+    import torch
+
+    from ..models.deepspeech import DeepSpeech
+
+    model = DeepSpeech(deployment.geometry)
+    model.load_state_dict(
+        {name: torch.from_numpy(np.array(value)) for name, value in deployment.tensors.items()}
+    )
+    mfcc = Mfcc(deployment.features)
+    results = []
+    with torch.inference_mode():
+        for clip in clips:
+            features = torch.from_numpy(mfcc(_runtime_samples(clip, deployment.features)))
+            logits, _ = model(features[None], torch.tensor([len(features)]))
+            results.append(logits[:, 0].softmax(dim=-1).numpy())
+    return results
+
+
+def exported_probabilities(path: Path, clips: Sequence[ProbeClip]) -> list[Probabilities]:
+    """Return what a streaming model file makes of clips, with the runtime its users have.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    from stt.acoustic import AcousticStream
+    from stt.engines import open_engine
+
+    engine = open_engine(path, threads=1, parallel=1)
+    mfcc = Mfcc(engine.info.features)
+    results = []
+    for clip in clips:
+        stream = AcousticStream(engine, mfcc)
+        results.append(np.concatenate([stream.feed(clip.samples), stream.finish()]))
+    engine.close()
+    return results
+
+
+def batch_probabilities(path: Path, clips: Sequence[ProbeClip]) -> list[Probabilities]:
+    """Return what a batch model (`.batch.onnx`) makes of clips."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    results = []
+    for start in range(0, len(clips), _BATCH_CLIPS):
+        results += _run_batch(session, clips[start : start + _BATCH_CLIPS])
+    return results
+
+
+def _run_batch(session: Any, clips: Sequence[ProbeClip]) -> list[Probabilities]:
+    counts = np.array([len(clip.samples) for clip in clips], np.int64)
+    samples = np.zeros((len(clips), counts.max()), np.float32)
+    for row, clip in zip(samples, clips, strict=True):
+        row[: len(clip.samples)] = clip.samples / np.float32(_FULL_SCALE)
+    probabilities, frames = session.run(
+        ["probabilities", "frame_counts"], {"samples": samples, "sample_counts": counts}
+    )
+    return [rows[:count] for rows, count in zip(probabilities, frames, strict=True)]
+
+
+def compare(
+    path: Path,
+    deployment: Deployment,
+    clips: Sequence[ProbeClip],
+    expected: Sequence[Probabilities],
+    found: Sequence[Probabilities],
+    *,
+    exact: bool,
+) -> Verification:
+    """Compare what a file and its checkpoint made of clips.
+
+    Args:
+        path: the file.
+        deployment: the checkpoint.
+        clips: what both heard.
+        expected: the checkpoint's probabilities, for each clip.
+        found: the file's.
+        exact: whether they should be the same but for rounding: not for int8.
+
+    Raises:
+        ExportError: the shapes differ, or the values by more than rounding where `exact`.
+    """
+    for wanted, have in zip(expected, found, strict=True):
+        if wanted.shape != have.shape or not np.isfinite(have).all():
+            raise ExportError(
+                f"{path.name}: the exported model returns {list(have.shape)} values where the "
+                f"checkpoint returns {list(wanted.shape)}, or some that are no numbers; "
+                "this is a bug, please report it"
+            )
+    wanted, have = np.concatenate(expected), np.concatenate(found)
+    relevant = wanted >= _RELEVANT_PROBABILITY
+    logits = np.log(np.maximum(have[relevant], 1e-30)) - np.log(wanted[relevant])
+    verification = Verification(
+        file_name=path.name,
+        size_bytes=path.stat().st_size,
+        checkpoint_bytes=sum(tensor.nbytes for tensor in deployment.tensors.values()),
+        clip_count=len(clips),
+        duration_seconds=sum(len(c.samples) for c in clips) / deployment.features.sample_rate_hz,
+        logit_difference=float(np.abs(logits).max()),
+        probability_difference=float(np.abs(have - wanted).max()),
+        frame_agreement=float((have.argmax(axis=1) == wanted.argmax(axis=1)).mean()),
+        checkpoint_wer=_word_error_rate(deployment, clips, expected),
+        exported_wer=_word_error_rate(deployment, clips, found),
+    )
+    if exact and verification.probability_difference > FLOAT_TOLERANCE:
+        raise ExportError(
+            f"{path.name}: the exported model differs from the checkpoint by "
+            f"{verification.probability_difference:.2g} in a probability, which is more than "
+            f"rounding ({FLOAT_TOLERANCE:g}); this is a bug, please report it"
+        )
+    return verification
+
+
+def _word_error_rate(
+    deployment: Deployment, clips: Sequence[ProbeClip], probabilities: Sequence[Probabilities]
+) -> float | None:
+    decode = BestPathDecoder(deployment.alphabet)
+    samples = [
+        score_sample("", clip.transcript, decode(rows[None], [len(rows)])[0], 0.0)
+        for clip, rows in zip(clips, probabilities, strict=True)
+        if clip.transcript is not None
+    ]
+    return score_set(samples).wer if samples else None
+
+
+def _runtime_samples(clip: ProbeClip, config: FeatureConfig) -> NDArray[np.float32]:
+    """Pad audio as runtimes do: all complete frames, and one more for what is left."""
+    frames = config.frame_count(len(clip.samples)) + 1
+    padding = config.sample_count(frames) - len(clip.samples)
+    return np.pad(clip.samples / np.float32(_FULL_SCALE), (0, max(0, padding)))
+
+
+def _to_pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    scaled = np.rint(samples * _FULL_SCALE).clip(-_FULL_SCALE, _FULL_SCALE - 1)
+    return np.asarray(scaled, np.int16)

@@ -1,0 +1,161 @@
+"""Models to export, run as runtimes run them, and what upstream made of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from coqui_stt_training.audio import read_audio
+from coqui_stt_training.exporting.deployment import Deployment
+from coqui_stt_training.features import FeatureConfig, Mfcc
+from coqui_stt_training.models.geometry import Geometry
+from stt.tflite_acoustic import read_metadata
+from stt.tflite_reader import read_graph
+
+ORACLE = Path(__file__).resolve().parents[1] / "../shared/oracle/tf"
+needs_oracle = pytest.mark.skipif(not ORACLE.is_dir(), reason=f"no reference data in {ORACLE}")
+
+UPSTREAM_FEATURES = FeatureConfig()
+Array = NDArray[np.float32]
+# (features [1, n_steps, 19, 26], c [1, H], h [1, H]) -> (probabilities [n_steps, C], c, h)
+Step = Callable[[Array, Array, Array], tuple[Array, Array, Array]]
+
+
+def runtime_features(wav: str, config: FeatureConfig = UPSTREAM_FEATURES) -> Array:
+    """Features `[T + 1, 26]` as libstt computes them: one zero-padded window more."""
+    samples = read_audio(ORACLE / "wav" / wav, config.sample_rate_hz)
+    complete = config.frame_count(len(samples))
+    wanted = complete * config.step_samples + config.window_samples
+    return Mfcc(config)(np.pad(samples, (0, wanted - len(samples))))
+
+
+def stream(
+    step: Step, features: Array, n_hidden: int, n_steps: int = 16, n_context: int = 9
+) -> Array:
+    """Probabilities `[frames, classes]` of a streaming model, `n_steps` frames at a time."""
+    width = 2 * n_context + 1
+    padded = np.pad(features, ((n_context, n_context), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, width, axis=0).transpose(0, 2, 1)
+    c = h = np.zeros((1, n_hidden), np.float32)
+    results = []
+    for start in range(0, len(windows), n_steps):
+        block = np.zeros((1, n_steps, width, 26), np.float32)
+        part = windows[start : start + n_steps]
+        block[0, : len(part)] = part
+        probabilities, c, h = step(block, c, h)
+        results.append(probabilities)
+    return np.concatenate(results)[: len(features)]
+
+
+def litert_step(model: bytes) -> Step:
+    """Run an acoustic-only `.tflite` file with the kernels that libstt uses for int8."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(
+        model_content=model,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.allocate_tensors()
+    inputs = [detail["index"] for detail in interpreter.get_input_details()]
+    outputs = [detail["index"] for detail in interpreter.get_output_details()]
+
+    def step(block: Array, c: Array, h: Array) -> tuple[Array, Array, Array]:
+        for index, value in zip(inputs, (block, c, h), strict=True):
+            interpreter.set_tensor(index, value)
+        interpreter.invoke()
+        probabilities, new_c, new_h = (interpreter.get_tensor(index) for index in outputs)
+        return probabilities, new_c, new_h
+
+    return step
+
+
+def random_deployment(
+    geometry: Geometry,
+    *,
+    features: FeatureConfig = UPSTREAM_FEATURES,
+    n_steps: int = 16,
+    language: str = "",
+    seed: int = 0,
+) -> Deployment:
+    """A model of random weights, large enough that every layer matters to the result."""
+    random = np.random.default_rng(seed)
+    tensors = {}
+    for name, shape in geometry.tensor_shapes().items():
+        spread = 1.5 / np.sqrt(shape[-1]) if len(shape) == 2 else 0.1
+        centre = 1.0 if name.endswith("norm.weight") else 0.0
+        tensors[name] = random.normal(centre, spread, shape).astype(np.float32)
+    alphabet = UTF8Alphabet()
+    if geometry.n_classes != 256:
+        alphabet = Alphabet.from_labels([chr(0x61 + i) for i in range(geometry.n_classes - 1)])
+    return Deployment(
+        geometry, tensors, alphabet, features, n_steps=n_steps, beam_width=77, language=language
+    )
+
+
+def reference_probabilities(deployment: Deployment, features: Array) -> Array:
+    """Probabilities `[T, C]` of features `[T, 26]`, computed in float64, line by line."""
+    geometry = deployment.geometry
+    tensors = {name: value.astype(np.float64) for name, value in deployment.tensors.items()}
+    context = geometry.n_context
+    padded = np.pad(features.astype(np.float64), ((context, context), (0, 0)))
+    rows = np.stack([padded[t : t + 2 * context + 1].ravel() for t in range(len(features))])
+
+    def dense(rows, layer):
+        clipped = np.clip(
+            rows @ tensors[f"{layer}.weight"].T + tensors[f"{layer}.bias"], 0, geometry.relu_clip
+        )
+        if not geometry.layer_norm:
+            return clipped
+        centred = clipped - clipped.mean(axis=1, keepdims=True)
+        deviation = np.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-12)
+        scaled = centred / deviation * tensors[f"{layer}.norm.weight"]
+        return scaled + tensors[f"{layer}.norm.bias"]
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    for layer in ("layer_1", "layer_2", "layer_3"):
+        rows = dense(rows, layer)
+    c = h = np.zeros(geometry.n_hidden)
+    outputs = []
+    for row in rows:
+        gates = tensors["lstm.weight_ih"] @ row + tensors["lstm.weight_hh"] @ h
+        i, f, g, o = np.split(gates + tensors["lstm.bias"], 4)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        outputs.append(h)
+    rows = dense(np.stack(outputs), "layer_5")
+    logits = rows @ tensors["layer_6.weight"].T + tensors["layer_6.bias"]
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def genuine(model: str) -> bytes:
+    """One of upstream's own exports."""
+    return (ORACLE / "tflite" / f"{model}.tflite").read_bytes()
+
+
+def upstream_deployment() -> Deployment:
+    """The model `cpu_n64`, with the weights that upstream's float export holds."""
+    graph = read_graph(genuine("cpu_n64_float"))
+    stored = {tensor.name: tensor.array for tensor in graph.tensors}
+    tensors = {}
+    for index, layer in enumerate(("layer_1", "layer_2", "layer_3", "layer_5", "layer_6")):
+        tensors[f"{layer}.weight"] = stored[f"{layer}/weights/transpose"]()
+        tensors[f"{layer}.bias"] = stored[f"MatMul_{index}_bias" if index else "MatMul_bias"]()
+    cell = "cudnn_lstm/rnn/multi_rnn_cell/cell_0/cudnn_compatible_lstm_cell"
+
+    def ours(rows: Array) -> Array:
+        i, g, f, o = np.split(rows, 4)
+        return np.concatenate([i, f, g, o])
+
+    kernel = ours(stored[f"{cell}/kernel/transpose_13"]())
+    tensors["lstm.weight_ih"], tensors["lstm.weight_hh"] = kernel[:, :64], kernel[:, 64:]
+    tensors["lstm.bias"] = ours(stored[f"{cell}/MatMul_15_bias"]())
+    alphabet = Alphabet()
+    alphabet.deserialize(read_metadata(graph).alphabet)
+    geometry = Geometry(n_hidden=64, n_classes=29)
+    return Deployment(geometry, tensors, alphabet, UPSTREAM_FEATURES, language="en-Latn-US")

@@ -1,0 +1,108 @@
+"""Our export of upstream's model against upstream's export of it."""
+
+import json
+
+import numpy as np
+import pytest
+from flatbuffers import flexbuffers
+
+from coqui_stt_training.exporting.tflite_writer import tflite_model
+from export_support import (
+    ORACLE,
+    genuine,
+    litert_step,
+    needs_oracle,
+    runtime_features,
+    stream,
+    upstream_deployment,
+)
+from stt.tflite_acoustic import acoustic_only, read_metadata
+from stt.tflite_reader import read_graph
+
+pytestmark = needs_oracle
+
+KINDS = ("float", "quant")
+TOLERANCE = {"float": 3e-6, "quant": 2e-5}
+
+
+def ours(kind: str) -> bytes:
+    return tflite_model(upstream_deployment(), quantize=kind == "quant")
+
+
+def dump(kind: str) -> dict:
+    return json.loads((ORACLE / "tflite" / f"cpu_n64_{kind}.dump.json").read_text())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_interface_is_upstreams(kind):
+    """libstt finds tensors by name and trusts their types and shapes."""
+    graph, upstream = read_graph(ours(kind)), dump(kind)
+    for role in ("inputs", "outputs"):
+        found = {}
+        for index in getattr(graph, role):
+            tensor = graph.tensors[index]
+            found[tensor.name] = (tensor.type.name, list(tensor.shape))
+        expected = {name: (kind_, shape) for _, name, kind_, shape in upstream[role]}
+        expected["mfccs"] = ("FLOAT32", [1, 26]) if role == "outputs" else None
+        expected = {name: what for name, what in expected.items() if what}
+        assert found == expected
+        assert list(found) == list(expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_operators_are_upstreams_and_in_its_order(kind):
+    upstream = dump(kind)
+    found = [operator.name for operator in read_graph(ours(kind)).operators]
+    expected = [operator["op"] for operator in upstream["operators"]]
+    assert sorted(found) == sorted(expected)
+    first, last = expected.index("FULLY_CONNECTED"), expected.index("SOFTMAX")
+    start = found.index("FULLY_CONNECTED")
+    assert found[start : start + last - first + 1] == expected[first : last + 1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_operator_versions_and_options_are_upstreams(kind):
+    def facts(model: bytes) -> set:
+        return {
+            (operator.name, operator.version, str(operator.options), flexbuffer(operator))
+            for operator in read_graph(model).operators
+        }
+
+    def flexbuffer(operator) -> str:
+        options = operator.custom_options
+        return str(flexbuffers.GetRoot(bytearray(options)).Value) if options else ""
+
+    assert facts(ours(kind)) == facts(genuine(f"cpu_n64_{kind}"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_constants_are_upstreams_to_the_bit(kind):
+    upstream = [
+        (tensor.type, tensor.shape, tensor.scales, bytes(tensor.data))
+        for tensor in read_graph(genuine(f"cpu_n64_{kind}")).tensors
+        if tensor.data is not None and tensor.element_count > 2
+    ]
+    found = [
+        (tensor.type, tensor.shape, tensor.scales, bytes(tensor.data))
+        for tensor in read_graph(ours(kind)).tensors
+        if tensor.data is not None and tensor.element_count > 2
+    ]
+    assert sorted(found) == sorted(upstream)
+    assert read_metadata(ours(kind)) == read_metadata(genuine(f"cpu_n64_{kind}"))
+
+
+@pytest.mark.parametrize("clip", ["LDC93S1", "newhome"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_probabilities_are_those_of_libstt_with_upstreams_export(kind, clip):
+    pytest.importorskip("ai_edge_litert", reason="the [litert] extra is not installed")
+    found = stream(litert_step(acoustic_only(ours(kind))), runtime_features(f"{clip}.wav"), 64)
+    expected = np.load(ORACLE / "libstt/probs_cpu_n64.npz")[f"{kind}__{clip}"]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[kind])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_metadata_output_is_made_by_an_operator(kind):
+    """Else libstt crashes."""
+    graph = read_graph(ours(kind))
+    made = {index for operator in graph.operators for index in operator.outputs}
+    assert made >= set(graph.outputs)
