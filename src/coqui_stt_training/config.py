@@ -302,8 +302,12 @@ class DecoderFlags:
 
     scorer_path: str = flag("", "language-model scorer", aliases=("scorer",))
     beam_width: int = flag(1024, "prefixes the beam search keeps", check=positive)
-    lm_alpha: float = flag(0.931289039105002, "weight of the language model")
-    lm_beta: float = flag(1.1834137581510284, "bonus of each word")
+    lm_alpha: float = flag(
+        0.931289039105002, "weight of the language model; if not given, the one in the scorer"
+    )
+    lm_beta: float = flag(
+        1.1834137581510284, "bonus of each word; if not given, the one in the scorer"
+    )
     cutoff_prob: float = flag(1.0, "consider only the likeliest labels up to this probability")
     cutoff_top_n: int = flag(300, "consider only so many of the likeliest labels", check=positive)
 

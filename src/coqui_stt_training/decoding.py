@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coqui_stt_ctcdecoder import Scorer, ctc_beam_search_decoder_batch
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 
+from .config import DecoderFlags
 from .ctc import best_path
 
 
@@ -42,3 +45,52 @@ class BestPathDecoder:
             self._alphabet.decode(best_path(path[:length].tolist(), self._alphabet.blank))
             for path, length in zip(paths, lengths, strict=True)
         ]
+
+
+class BeamSearchDecoder:
+    """Searches for the likeliest text, with a language model where there is a scorer.
+
+    Clips of a batch are decoded in parallel.
+
+    Args:
+        alphabet: of the model.
+        flags: beam width, cutoffs, and the scorer; its own alpha and beta act where the flags do
+            not say others.
+        given: names of the flags that were given.
+
+    Raises:
+        ScorerError: the scorer is missing, damaged, or was made for another alphabet.
+    """
+
+    def __init__(self, alphabet: Alphabet, flags: DecoderFlags, given: frozenset[str]) -> None:
+        self._alphabet = alphabet
+        self._flags = flags
+        self._scorer = None
+        if flags.scorer_path:
+            self._scorer = Scorer(
+                flags.lm_alpha if "lm_alpha" in given else None,
+                flags.lm_beta if "lm_beta" in given else None,
+                flags.scorer_path,
+                alphabet,
+            )
+
+    def __call__(self, probabilities: NDArray[np.float32], lengths: Sequence[int]) -> list[str]:
+        """Decode a batch; see `Decoder`."""
+        results = ctc_beam_search_decoder_batch(
+            probabilities,
+            lengths,
+            self._alphabet,
+            self._flags.beam_width,
+            num_processes=os.cpu_count() or 1,
+            cutoff_prob=self._flags.cutoff_prob,
+            cutoff_top_n=self._flags.cutoff_top_n,
+            scorer=self._scorer,
+        )
+        return [hypotheses[0].transcript for hypotheses in results]
+
+
+def monitoring_decoder(alphabet: Alphabet, flags: DecoderFlags, given: frozenset[str]) -> Decoder:
+    """Return the decoder for watching a model learn: the beam search only where it has a scorer."""
+    if flags.scorer_path:
+        return BeamSearchDecoder(alphabet, flags, given)
+    return BestPathDecoder(alphabet)

@@ -16,7 +16,7 @@ from .checkpoints.loading import load_source
 from .checkpoints.source import SourceModel
 from .config import AlphabetFlags, CheckpointFlags, EvaluateConfig, InferenceConfig
 from .corpus import check_corpus, expand_file_list
-from .decoding import BestPathDecoder
+from .decoding import BeamSearchDecoder, Decoder
 from .errors import BootstrapError, FlagError
 from .evaluation import build_model, evaluate_sets
 from .feature_store import FeatureStore
@@ -37,6 +37,7 @@ def run_evaluation(parsed: Parsed[EvaluateConfig]) -> int:
     config = parsed.config
     data = replace(config.data, test_files=tuple(expand_file_list(config.data.test_files)))
     source, alphabet = load_for_inference(config.checkpoints, config.alphabet)
+    decoder = BeamSearchDecoder(alphabet, config.decoder, parsed.given)
     features = choose_features(config.features, source, parsed.given)
     skip = config.data.on_bad_row == "skip"
     corpus = check_corpus(
@@ -51,7 +52,6 @@ def run_evaluation(parsed: Parsed[EvaluateConfig]) -> int:
     if config.output.log_placement:
         log_placement(model)
     loader = BatchLoader(FeatureStore(features), alphabet)
-    decoder = BestPathDecoder(alphabet)
     evaluate_sets(model, corpus.test, loader, decoder, data, config.evaluation, config.output)
     return 0
 
@@ -65,10 +65,11 @@ def run_inference(parsed: Parsed[InferenceConfig]) -> int:
     """
     config = parsed.config
     source, alphabet = load_for_inference(config.checkpoints, config.alphabet)
+    decoder = BeamSearchDecoder(alphabet, config.decoder, parsed.given)
     features = choose_features(config.features, source, parsed.given)
     samples = read_audio(config.inference.one_shot_infer, features.sample_rate_hz)
     model = build_model(source, prepare_machine(config.machine))
-    print(transcribe(model, samples_to_features(samples, features), BestPathDecoder(alphabet)))
+    print(transcribe(model, samples_to_features(samples, features), decoder))
     return 0
 
 
@@ -77,7 +78,7 @@ def samples_to_features(samples: object, config: FeatureConfig) -> torch.Tensor:
     return torch.from_numpy(Mfcc(config)(samples))[None]
 
 
-def transcribe(model: torch.nn.Module, features: torch.Tensor, decoder: BestPathDecoder) -> str:
+def transcribe(model: torch.nn.Module, features: torch.Tensor, decoder: Decoder) -> str:
     """Return the transcript of one clip's features `[1, frames, 26]`."""
     frames = features.shape[1]
     if frames == 0:

@@ -31,6 +31,7 @@ class Session:
 
     Attributes:
         config: all flags, file lists expanded.
+        given: names of the flags that were given.
         start: where it starts.
         plan: what is taken from the source; None for a continued run.
         geometry: of the model.
@@ -40,6 +41,7 @@ class Session:
     """
 
     config: TrainConfig
+    given: frozenset[str]
     start: Start
     plan: BootstrapPlan | None
     geometry: Geometry
@@ -68,7 +70,9 @@ def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
         _note_geometry(kept.geometry, config.geometry, given)
         for change in describe_changes(as_dict(config), kept.flags):
             _log.info("Flag changed since this run was last saved: %s", change)
-        return Session(config, start, None, kept.geometry, kept.alphabet, kept.features, identity)
+        return Session(
+            config, given, start, None, kept.geometry, kept.alphabet, kept.features, identity
+        )
     bootstrap = config.bootstrap if start.drops_layers else BootstrapFlags()
     files = [*config.data.train_files, *config.data.dev_files, *config.data.test_files]
     alphabet = choose_alphabet(
@@ -79,7 +83,7 @@ def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
     )
     plan = _plan(config, start, bootstrap, alphabet, given)
     features = choose_features(config.features, start.source, given)
-    return Session(config, start, plan, plan.geometry, alphabet, features, identity)
+    return Session(config, given, start, plan, plan.geometry, alphabet, features, identity)
 
 
 def _plan(

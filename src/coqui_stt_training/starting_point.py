@@ -22,7 +22,7 @@ from .checkpoints.folder import CheckpointFolder
 from .checkpoints.loading import load_source
 from .checkpoints.recognise import is_vacant
 from .checkpoints.source import SourceModel
-from .checkpoints.tensorflow_directory import Which
+from .checkpoints.state_file import Which
 from .config import AlphabetFlags, BootstrapFlags, CheckpointFlags, DataFlags
 from .errors import CheckpointError, CorpusError, FlagError
 

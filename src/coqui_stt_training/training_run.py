@@ -16,7 +16,7 @@ from .checkpoints.file import Checkpoint
 from .checkpoints.folder import CheckpointFolder
 from .config import TrainConfig
 from .corpus import Clip, ClipSet, Corpus, check_corpus
-from .decoding import BestPathDecoder
+from .decoding import BeamSearchDecoder, monitoring_decoder
 from .evaluation import evaluate_sets
 from .feature_store import FeatureStore
 from .flags import Parsed, as_dict
@@ -213,7 +213,7 @@ def _make_trainer(
             folder=folder,
             summaries=Summaries(summary_dir, state.progress.step),
             bar=lambda title, count: ProgressBar(title, count, config.output.show_progressbar),
-            decoder=BestPathDecoder(session.alphabet),
+            decoder=monitoring_decoder(session.alphabet, config.decoder, session.given),
             interrupted=interruption,
             new_epoch=lambda epoch: _forget_features(store, config.data.cache_for_epochs, epoch),
         ),
@@ -281,7 +281,7 @@ def _evaluate(
         state.model,
         corpus.test,
         loader,
-        BestPathDecoder(session.alphabet),
+        BeamSearchDecoder(session.alphabet, config.decoder, session.given),
         config.data,
         config.evaluation,
         config.output,

@@ -9,8 +9,8 @@ from .file import as_source, read_checkpoint
 from .folder import CheckpointFolder
 from .recognise import Format, recognise
 from .source import SourceModel
+from .state_file import Which
 from .tensorflow import load_tensorflow
-from .tensorflow_directory import Which
 from .tflite import load_tflite
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ..errors import CheckpointError
 from .protobuf import BYTES, read_fields
-from .state_file import STATE_FILES
+from .state_file import STATE_FILES, Which
 from .tensorflow_bundle import TABLE_MAGIC, with_suffix
-from .tensorflow_directory import NATIVE_SUFFIX, Which, choose_checkpoint
+from .tensorflow_directory import NATIVE_SUFFIX, choose_checkpoint
 from .tflite_file import MAGIC as TFLITE_MAGIC
 
 

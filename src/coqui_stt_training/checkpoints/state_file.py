@@ -15,12 +15,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from ..atomic_file import write_atomically
 from ..errors import CheckpointError
 
 Kind = Literal["last", "best"]
+Which: TypeAlias = Literal["auto", "best", "last"]
 STATE_FILES: dict[Kind, str] = {"best": "best_dev_checkpoint", "last": "checkpoint"}
 _LARGEST_TEXT_BYTES = 1 << 20
 _LINE = re.compile(

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
 
 from ..errors import CheckpointError, FlagError
 from ..features import FeatureConfig
-from .state_file import STATE_FILES, Kind, read_small_file, read_state
+from .state_file import STATE_FILES, Kind, Which, read_small_file, read_state
 from .tensorflow_bundle import with_suffix
-
-Which: TypeAlias = Literal["auto", "best", "last"]
 
 NATIVE_SUFFIX = ".safetensors"
 BYTES_MODE_CLASSES = 256

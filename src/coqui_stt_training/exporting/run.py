@@ -8,8 +8,9 @@ from typing import Literal, cast
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 
-from ..checkpoints.loading import Which, load_source
+from ..checkpoints.loading import load_source
 from ..checkpoints.source import SourceModel
+from ..checkpoints.state_file import Which
 from ..corpus import check_corpus
 from ..errors import FlagError
 from ..features import FeatureConfig
