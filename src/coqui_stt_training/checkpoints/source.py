@@ -37,7 +37,8 @@ class SourceModel:
         path: the file, or the prefix, that was read.
         geometry: read from the tensors.
         tensors: float32, named and shaped as `geometry.tensor_shapes()` says. May be memory-mapped
-            views; copy before writing.
+            or transposed views (`Adam`'s moments too); copy before writing, and do not count on
+            strides.
         alphabet: None where neither the checkpoint nor a file beside it says.
         features: sample rate, window and step; None where the format does not say.
         adam: optimizer state where the checkpoint has any; moments it lacks are zero, as upstream
