@@ -31,7 +31,7 @@ def describe(source: SourceModel) -> dict[str, Any]:
     return {
         "format": source.format,
         "path": str(source.path),
-        "size_bytes": details.pop("size_bytes", None),
+        "size_bytes": details.pop("size_bytes", None) or source.path.stat().st_size,
         "geometry": {
             "n_hidden": source.geometry.n_hidden,
             "n_classes": source.geometry.n_classes,
@@ -74,8 +74,7 @@ def _lines(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     chosen = details.get("checkpoint", "named")
     yield "format", description["format"]
     yield "path", description["path"] + ("" if chosen == "named" else f" ({chosen})")
-    if description["size_bytes"] is not None:
-        yield "size", f"{description['size_bytes'] / 1e6:.1f} MB"
+    yield "size", f"{description['size_bytes'] / 1e6:.1f} MB"
     yield (
         "geometry",
         f"n_hidden {geometry['n_hidden']}, {geometry['n_classes']} classes, "
@@ -90,7 +89,7 @@ def _lines(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for ancestor in description["lineage"]:
         yield "lineage", _mapping_text(ancestor) if isinstance(ancestor, dict) else str(ancestor)
     shown = {key: value for key, value in details.items() if key != "checkpoint" and value}
-    if shown:
+    if _mapping_text(shown):
         yield "details", _mapping_text(shown)
     for note in description["notes"]:
         yield "note", note
@@ -127,7 +126,12 @@ def _training_text(description: Mapping[str, Any]) -> str:
 
 
 def _mapping_text(mapping: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in mapping.items())
+    """Show what fits on a line; --json has the rest."""
+    return ", ".join(
+        f"{key.replace('_', ' ')}: {value}"
+        for key, value in mapping.items()
+        if not isinstance(value, (dict, list))
+    )
 
 
 def main(argv: list[str]) -> int:

@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+from coqui_stt_training.checkpoints.file import Checkpoint
+from coqui_stt_training.checkpoints.folder import CheckpointFolder
+from coqui_stt_training.checkpoints.loading import load_source
+from coqui_stt_training.features import FeatureConfig
 from coqui_stt_training.inspect import main
 from tensorflow_bundle_writer import random_tensors, write_checkpoint
 
@@ -50,6 +55,32 @@ def test_text_of_an_export(capsys: pytest.CaptureFixture[str]) -> None:
     assert "5 labels: 'abcde'" in said
     assert "16000 Hz, window 32 ms, step 20 ms" in said
     assert "stored as int8" in said
+
+
+def test_checkpoint_of_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = load_source(FIXTURE, with_adam=True)
+    checkpoint = Checkpoint(
+        source.geometry,
+        Alphabet.from_labels("abcde"),
+        FeatureConfig(),
+        source.tensors,
+        step=99,
+        adam=source.adam,
+        flags={"epochs": 3},
+        lineage=({"format": "tensorflow-1", "path": "train-7"},),
+    )
+    path = CheckpointFolder(tmp_path).save("last", checkpoint)
+    assert main([str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "coqui-stt" in said
+    assert "99 steps" in said
+    assert "lineage     format: tensorflow-1, path: train-7" in said
+    assert "epochs" not in said
+    assert main([str(path), "--json"]) == 0
+    described = json.loads(capsys.readouterr().out)
+    assert described["details"]["flags"] == {"epochs": 3}
+    assert described["optimizer_steps"] == 7
+    assert described["size_bytes"] == path.stat().st_size
 
 
 def test_error_is_one_line_and_status_2(tmp_path: Path) -> None:

@@ -156,13 +156,13 @@ def _read_adam(
         if all(f"{at}/{slot}" in bundle.entries for slot in _ADAM_SLOTS)
     }
     if not with_moments:
-        return None, "It has no optimizer state."
+        return None, "The checkpoint has no optimizer state."
     if not wanted:
         return None, None
     first, second = (_read_moments(bundle, geometry, with_moments, slot) for slot in _ADAM_SLOTS)
     lacking = {_layer(name) for name in stored if name not in with_moments}
     note = (
-        f"It has no optimizer state for {', '.join(sorted(lacking))}; that starts from zero."
+        f"The checkpoint has no optimizer state for {', '.join(sorted(lacking))}; that starts from zero."
         if lacking
         else None
     )

@@ -69,7 +69,7 @@ def load_tflite(path: Path) -> SourceModel:
             raise CheckpointError(f"{path}: {name} holds NaN or infinite values; it is damaged")
     features = _features(file)
     alphabet, alphabet_note = _alphabet(file, geometry.n_classes)
-    notes = (_precision_note(stored), "It has no optimizer state.", alphabet_note)
+    notes = (_precision_note(stored), alphabet_note)
     return SourceModel(
         format="tflite",
         path=path,
