@@ -120,7 +120,7 @@ def test_cudnn_checkpoint_is_the_cpu_one_but_for_the_moments_of_the_lstm() -> No
         np.testing.assert_array_equal(tensor, cudnn.tensors[name])
     assert cpu.notes == ()
     assert cudnn.notes == (
-        "The checkpoint has no optimizer state for lstm; that starts from zero.",
+        "The optimizer's state is not stored for lstm; there it starts from zero.",
     )
     assert cudnn.adam is not None
     assert cudnn.adam.first_moments["layer_1.weight"].any()

@@ -98,7 +98,7 @@ def test_checkpoint_without_optimizer_state_or_anything_beside_it(tmp_path: Path
     assert source.details["checkpoint"] == "only"
     assert (source.adam, source.learning_rate, source.step) == (None, None, 0)
     assert (source.alphabet, source.features) == (None, None)
-    assert source.notes == ("The checkpoint has no optimizer state.",)
+    assert source.notes == ("The optimizer's state is not stored.",)
 
 
 def test_mixed_precision_leaves_the_same_weights(tmp_path: Path) -> None:

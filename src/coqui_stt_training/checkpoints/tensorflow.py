@@ -156,17 +156,15 @@ def _read_adam(
         if all(f"{at}/{slot}" in bundle.entries for slot in _ADAM_SLOTS)
     }
     if not with_moments:
-        return None, "The checkpoint has no optimizer state."
+        return None, "The optimizer's state is not stored."
     if not wanted:
         return None, None
     first, second = (_read_moments(bundle, geometry, with_moments, slot) for slot in _ADAM_SLOTS)
-    lacking = {_layer(name) for name in stored if name not in with_moments}
+    lacking = sorted({_layer(name) for name in stored if name not in with_moments})
     note = (
-        f"The checkpoint has no optimizer state for {', '.join(sorted(lacking))}; that starts from zero."
-        if lacking
-        else None
+        f"The optimizer's state is not stored for {', '.join(lacking)}; there it starts from zero."
     )
-    return AdamState(first, second, _adam_step(bundle, flags, step)), note
+    return AdamState(first, second, _adam_step(bundle, flags, step)), note if lacking else None
 
 
 def _layer(name: str) -> str:
