@@ -1,0 +1,105 @@
+"""A tiny corpus of tones: each letter is a pitch, so that a small model can learn it in seconds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+RATE_HZ = 16000
+LATIN = "abcd"
+CYRILLIC = "бгжю"
+Result = subprocess.CompletedProcess[str]
+
+
+@dataclass(frozen=True)
+class ToneCorpus:
+    """CSV files of one language."""
+
+    train: Path
+    dev: Path
+    test: Path
+    alphabet: Path
+
+    @property
+    def flags(self) -> list[str]:
+        return ["--train_files", str(self.train), "--dev_files", str(self.dev),
+                "--test_files", str(self.test)]  # fmt: skip
+
+
+def write_tones(folder: Path, letters: str, seed: int) -> ToneCorpus:
+    folder.mkdir()
+    generator = np.random.default_rng(seed)
+    paths = []
+    for name, count in (("train", 24), ("dev", 6), ("test", 6)):
+        lines = ["wav_filename,wav_filesize,transcript"]
+        for number in range(count):
+            text = "".join(generator.choice(list(letters), generator.integers(2, 5)))
+            file = folder / f"{name}{number}.wav"
+            soundfile.write(file, speak(text, letters, generator), RATE_HZ)
+            lines.append(f"{file.name},{file.stat().st_size},{text}")
+        paths.append(folder / f"{name}.csv")
+        paths[-1].write_text("\n".join(lines) + "\n", encoding="utf-8")
+    alphabet = folder / "letters.txt"
+    alphabet.write_text("".join(f"{letter}\n" for letter in letters), encoding="utf-8")
+    return ToneCorpus(*paths, alphabet)
+
+
+def speak(text: str, letters: str, generator: np.random.Generator) -> np.ndarray:
+    silence = np.zeros(RATE_HZ // 10)
+    parts = [silence]
+    for letter in text:
+        pitch_hz = 300 * 1.7 ** letters.index(letter) * generator.uniform(0.97, 1.03)
+        time = np.arange(RATE_HZ * 12 // 100) / RATE_HZ
+        parts += [0.4 * np.sin(2 * np.pi * pitch_hz * time), silence]
+    audio = np.concatenate(parts)
+    return audio + generator.normal(0, 0.003, len(audio))
+
+
+@pytest.fixture(scope="session")
+def latin(tmp_path_factory: pytest.TempPathFactory) -> ToneCorpus:
+    return write_tones(tmp_path_factory.mktemp("corpora") / "latin", LATIN, seed=1)
+
+
+@pytest.fixture(scope="session")
+def cyrillic(tmp_path_factory: pytest.TempPathFactory) -> ToneCorpus:
+    return write_tones(tmp_path_factory.mktemp("corpora") / "cyrillic", CYRILLIC, seed=2)
+
+
+def run_command(name: str, *flags: object, cwd: Path | None = None) -> Result:
+    """Run `python -m coqui_stt_training.NAME` as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", f"coqui_stt_training.{name}", *map(str, flags)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=cwd,
+        check=False,
+    )
+
+
+SMALL: Sequence[str] = (
+    "--n_hidden", "32", "--train_batch_size", "4", "--dev_batch_size", "6", "--learning_rate",
+    "0.003", "--beam_width", "32", "--intra_op_parallelism_threads", "1", "--report_count", "1",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def source(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of the Latin tones, trained by the documented command."""
+    folder = tmp_path_factory.mktemp("models") / "source"
+    result = run_command("train", "--checkpoint_dir", folder, *latin.flags, *SMALL, "--epochs", 25)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Callable[..., Result]:
+    """Run `train` with the flags of small models."""
+    return lambda *flags: run_command("train", *flags, *SMALL)

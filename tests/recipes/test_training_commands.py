@@ -1,0 +1,332 @@
+"""The documented commands, on a corpus small enough to learn in seconds."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coqui_stt_training.checkpoints.file import read_checkpoint
+from coqui_stt_training.checkpoints.loading import load_source
+
+from .conftest import Result, ToneCorpus, run_command
+
+Train = Callable[..., Result]
+
+
+def word_error_rate(output: str) -> float:
+    match = re.search(r"^Test on .* - WER: ([\d.]+), CER: ([\d.]+), loss: ([\d.]+)$", output, re.M)
+    assert match, output
+    return float(match[1])
+
+
+def same_weights(first: Path, second: Path) -> bool:
+    a, b = load_source(first).tensors, load_source(second).tensors
+    return all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_training_from_scratch_learns(source: Path, latin: ToneCorpus) -> None:
+    result = run_command(
+        "evaluate", "--checkpoint_dir", source, "--test_files", latin.test, "--beam_width", 32,
+        "--test_output_file", source / "samples.json",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert word_error_rate(result.stdout) <= 0.35
+    samples = json.loads((source / "samples.json").read_text())
+    assert len(samples) == 6
+    assert {"wav_filename", "src", "res", "loss", "char_distance", "wer"} <= samples[0].keys()
+    assert {file.name for file in source.iterdir()} >= {
+        "checkpoint", "best_dev_checkpoint", "alphabet.txt", "flags.txt", "summaries",
+    }  # fmt: skip
+
+
+def test_one_shot_inference_prints_the_transcript(source: Path, latin: ToneCorpus) -> None:
+    clip, _, text = latin.train.read_text().splitlines()[1].split(",")
+    result = run_command(
+        "training_graph_inference", "--checkpoint_dir", source,
+        "--one_shot_infer", latin.train.parent / clip, "--beam_width", 32,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == text
+
+
+def test_fine_tuning_in_the_folder_of_the_source(
+    source: Path, latin: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(source, folder)
+    before = {file.name: file.read_bytes() for file in folder.glob("*.safetensors")}
+    result = train("--checkpoint_dir", folder, *latin.flags, "--epochs", 1)
+    assert result.returncode == 0, result.stderr
+    assert "finished" in result.stderr
+    assert "--run continue" in result.stderr
+    assert "--n_hidden" not in result.stderr
+    for name, content in before.items():
+        assert (folder / name).read_bytes() == content
+    last = read_checkpoint(folder / re.findall(r'"(.*)"', (folder / "checkpoint").read_text())[0])
+    assert last.run is not None
+    assert last.step == last.run["begun_step"] + 6
+    assert last.adam is not None
+    assert last.adam.step == 6
+    assert len(last.lineage) == 2
+
+
+def test_transfer_learning_to_another_alphabet(
+    source: Path, cyrillic: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    target = tmp_path / "target"
+    command = [
+        "--drop_source_layers", 1, "--alphabet_config_path", cyrillic.alphabet,
+        "--save_checkpoint_dir", target, "--load_checkpoint_dir", source, *cyrillic.flags,
+    ]  # fmt: skip
+    result = train(*command, "--epochs", 6)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"layer_6 +new weights +dropped by --drop_source_layers 1", result.stderr)
+    assert re.search(r"layer_5 +kept", result.stderr)
+    scratch = train("--checkpoint_dir", tmp_path / "scratch", *cyrillic.flags, "--epochs", 6)
+    assert word_error_rate(result.stdout) < word_error_rate(scratch.stdout)
+    model = load_source(target)
+    assert model.alphabet is not None
+    assert "".join(model.alphabet.labels) == "бгжю"
+    entry = model.details["lineage"][-1]
+    assert [layer["action"] for layer in entry["plan"]] == ["kept"] * 5 + ["new"]
+
+    again = train(*command, "--epochs", 1)
+    assert again.returncode == 0, again.stderr
+    assert "Layers are not dropped again" in again.stderr
+    assert not re.search(r"layer_6 +new", again.stderr)
+
+
+@pytest.mark.parametrize("dropped", [1, 2, 3, 4, 5])
+def test_dropped_layers_are_new_and_the_others_are_the_sources(
+    dropped: int, source: Path, cyrillic: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    result = train(
+        "--drop_source_layers", dropped, "--load_checkpoint_dir", source, "--save_checkpoint_dir",
+        tmp_path, "--alphabet_config_path", cyrillic.alphabet, "--train_files", cyrillic.train,
+        "--epochs", 0,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    old, new = load_source(source), load_source(tmp_path)
+    order = ["layer_1", "layer_2", "layer_3", "lstm", "layer_5", "layer_6"]
+    for name, tensor in new.tensors.items():
+        kept = name.split(".")[0] in order[: 6 - dropped]
+        same = tensor.shape == old.tensors[name].shape and np.array_equal(tensor, old.tensors[name])
+        assert same == kept, name
+
+
+def test_another_alphabet_is_refused_with_the_command_to_use(
+    source: Path, cyrillic: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    result = train(
+        "--alphabet_config_path", cyrillic.alphabet, "--load_checkpoint_dir", source,
+        "--save_checkpoint_dir", tmp_path / "new", *cyrillic.flags,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "U+0436 CYRILLIC SMALL LETTER ZHE" in result.stderr
+    assert "--drop_source_layers 1 --alphabet_config_path" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_characters_outside_the_sources_alphabet_are_reported(
+    source: Path, cyrillic: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    result = train(
+        "--load_checkpoint_dir", source, "--save_checkpoint_dir", tmp_path, *cyrillic.flags
+    )
+    assert result.returncode == 2
+    assert "U+0436" in result.stderr
+    assert "--drop_source_layers 1" in result.stderr
+
+
+def test_the_sources_geometry_wins_with_a_notice(
+    source: Path, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    result = run_command(
+        "train", "--load_checkpoint_dir", source, "--save_checkpoint_dir", tmp_path / "new",
+        "--train_files", latin.train, "--n_hidden", 64, "--layer_norm", "true", "--epochs", 0,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "--n_hidden 64 gives way to the checkpoint's 32" in result.stderr
+    assert "--layer_norm True gives way" in result.stderr
+    assert load_source(tmp_path / "new").geometry.n_hidden == 32
+
+
+def test_byte_output_models_fine_tune_on_any_language(
+    latin: ToneCorpus, cyrillic: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    folder = tmp_path / "bytes"
+    first = train("--checkpoint_dir", folder, "--bytes_output_mode", "true", *latin.flags,
+                  "--epochs", 1)  # fmt: skip
+    assert first.returncode == 0, first.stderr
+    second = train("--checkpoint_dir", folder, *cyrillic.flags, "--epochs", 1)
+    assert second.returncode == 0, second.stderr
+    assert "layer_6  kept" in second.stderr
+    assert load_source(folder).geometry.n_classes == 256
+
+
+def test_extending_an_alphabet_keeps_what_is_known(
+    source: Path, latin: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    more = tmp_path / "more.txt"
+    more.write_text("a\nb\nc\nd\ne\n")
+    result = train(
+        "--extend_alphabet", "true", "--alphabet_config_path", more, "--load_checkpoint_dir",
+        source, "--save_checkpoint_dir", tmp_path / "new", "--train_files", latin.train,
+        "--epochs", 0,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    old, new = load_source(source).tensors, load_source(tmp_path / "new").tensors
+    np.testing.assert_array_equal(new["layer_6.weight"][:4], old["layer_6.weight"][:4])
+    np.testing.assert_array_equal(new["layer_6.weight"][5], old["layer_6.weight"][4])
+    np.testing.assert_array_equal(new["layer_5.weight"], old["layer_5.weight"])
+
+
+def test_frozen_layers_stay_until_they_are_unfrozen(
+    source: Path, cyrillic: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    command = [
+        "--drop_source_layers", 1, "--freeze_source_layers", 5, "--unfreeze_after_epochs", 1,
+        "--alphabet_config_path", cyrillic.alphabet, "--load_checkpoint_dir", source,
+        "--train_files", cyrillic.train, "--save_checkpoint_dir",
+    ]  # fmt: skip
+    old = load_source(source).tensors
+    for epochs, trained in ((1, False), (2, True)):
+        folder = tmp_path / str(epochs)
+        result = train(*command, folder, "--epochs", epochs)
+        assert result.returncode == 0, result.stderr
+        new = load_source(folder).tensors
+        assert np.array_equal(new["layer_2.weight"], old["layer_2.weight"]) != trained
+
+
+def test_dry_run_prints_the_plan_and_writes_nothing(
+    source: Path, cyrillic: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    result = train(
+        "--drop_source_layers", 2, "--alphabet_config_path", cyrillic.alphabet,
+        "--load_checkpoint_dir", source, "--save_checkpoint_dir", tmp_path / "new",
+        "--train_files", cyrillic.train, "--dry_run",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"layer_5 +new weights", result.stderr)
+    assert not (tmp_path / "new").exists()
+
+
+def test_early_stopping_and_plateaus(latin: ToneCorpus, tmp_path: Path, train: Train) -> None:
+    result = train(
+        "--checkpoint_dir", tmp_path, *latin.flags, "--epochs", 50, "--early_stop", "true",
+        "--es_epochs", 4, "--es_min_delta", 1000, "--reduce_lr_on_plateau", "--plateau_epochs", 2,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "Early stop triggered as the loss did not improve the last 4 epochs" in result.stderr
+    assert "reducing learning rate to 0.0003" in result.stderr
+
+
+def test_metrics_files_and_summaries(latin: ToneCorpus, tmp_path: Path, train: Train) -> None:
+    result = train(
+        "--checkpoint_dir", tmp_path / "model", *latin.flags, "--metrics_files", latin.test,
+        "--summary_dir", tmp_path / "curves", "--epochs", 1,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "Finished metrics for epoch 0" in result.stderr
+    for kind in ("train", "dev", "metrics"):
+        assert list((tmp_path / "curves" / kind).glob("events.out.tfevents.*"))
+
+
+def test_a_flags_file_and_the_command_line_over_it(latin: ToneCorpus, tmp_path: Path) -> None:
+    config = tmp_path / "flags.yaml"
+    config.write_text(
+        f"train_files: [{latin.train}]\nepochs: 3\nn_hidden: 16\nearly_stop: false\n"
+        f"checkpoint_dir: {tmp_path / 'model'}\n"
+    )
+    result = run_command("train", "--config", config, "--epochs", 1)
+    assert result.returncode == 0, result.stderr
+    flags = json.loads((tmp_path / "model/flags.txt").read_text())
+    assert (flags["epochs"], flags["n_hidden"]) == (1, 16)
+
+
+def test_mixed_precision_on_and_off_on_the_same_run(
+    latin: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    flags = ["--checkpoint_dir", tmp_path, *latin.flags]
+    for epochs, mixed in ((1, "true"), (2, "false"), (3, "true")):
+        result = train(
+            *flags, "--epochs", epochs, "--automatic_mixed_precision", mixed, "--run",
+            "auto" if epochs == 1 else "continue",
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+    assert load_source(tmp_path, "last").step == 18
+
+
+def test_flags_that_tensorflow_needed_are_accepted_and_say_so_once(
+    latin: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    result = train(
+        "--checkpoint_dir", tmp_path, "--train_files", latin.train, "--epochs", 0,
+        "--train_cudnn", "true", "--load_cudnn", "--use_allow_growth",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("--train_cudnn is not needed") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--epoch", "3"], "unknown flag --epoch, did you mean --epochs?"),
+        (["--epochs", "three"], "--epochs three: must be a whole number"),
+        (["--drop_source_layers", "6"], "the model has 6 layers and the first must stay"),
+        (["--early_stop", "maybe"], "--early_stop maybe: must be true or false"),
+        (["--dropout_rate", "1.5"], "--dropout_rate 1.5: must be at least 0 and less than 1"),
+        (["--feature_win_len", "33", "--audio_sample_rate", "8001"], "must be a whole number"),
+        (["--train_files", "nowhere.csv", "--checkpoint_dir", "x"], "nowhere.csv: No such file"),
+        (["--train_files", "a.csv"], "give --checkpoint_dir or --save_checkpoint_dir"),
+        (["--checkpoint_dir", "x"], "no --train_files"),
+        (["--bytes_output_mode", "--alphabet_config_path", "a"], "exclude each other"),
+    ],
+)
+def test_wrong_flags_are_one_line_that_says_what_to_do(
+    flags: list[str], message: str, tmp_path: Path
+) -> None:
+    result = run_command("train", *flags, cwd=tmp_path)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_all_wrong_flags_are_reported_at_once(tmp_path: Path) -> None:
+    result = run_command("train", "--epochs", "x", "--foo", "1", "--beta1", "2", cwd=tmp_path)
+    assert result.returncode == 2
+    for flag in ("--epochs x", "--foo", "--beta1 2"):
+        assert flag in result.stderr
+
+
+@pytest.mark.parametrize("folder", ["missing", "empty"])
+def test_a_source_folder_without_a_model_is_an_error(
+    folder: str, latin: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    (tmp_path / "empty").mkdir()
+    result = train(
+        "--load_checkpoint_dir", tmp_path / folder, "--save_checkpoint_dir", tmp_path / "new",
+        "--train_files", latin.train,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert str(tmp_path / folder) in result.stderr
+    assert "Traceback" not in result.stderr
+    evaluated = run_command(
+        "evaluate", "--checkpoint_dir", tmp_path / folder, "--test_files", latin.test
+    )
+    assert evaluated.returncode == 2
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "training_graph_inference", "inspect"])
+def test_help_is_quick_and_needs_no_torch(name: str) -> None:
+    result = run_command(name, "--help")
+    assert result.returncode == 0
+    assert "usage:" in result.stdout
