@@ -19,15 +19,10 @@ from .conftest import Result, ToneCorpus, run_command
 Train = Callable[..., Result]
 
 
-def word_error_rate(output: str) -> float:
+def character_error_rate(output: str) -> float:
     match = re.search(r"^Test on .* - WER: ([\d.]+), CER: ([\d.]+), loss: ([\d.]+)$", output, re.M)
     assert match, output
-    return float(match[1])
-
-
-def same_weights(first: Path, second: Path) -> bool:
-    a, b = load_source(first).tensors, load_source(second).tensors
-    return all(np.array_equal(a[name], b[name]) for name in a)
+    return float(match[2])
 
 
 def test_training_from_scratch_learns(source: Path, latin: ToneCorpus) -> None:
@@ -36,7 +31,7 @@ def test_training_from_scratch_learns(source: Path, latin: ToneCorpus) -> None:
         "--test_output_file", source / "samples.json",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert word_error_rate(result.stdout) <= 0.35
+    assert character_error_rate(result.stdout) < 0.4
     samples = json.loads((source / "samples.json").read_text())
     assert len(samples) == 6
     assert {"wav_filename", "src", "res", "loss", "char_distance", "wer"} <= samples[0].keys()
@@ -89,7 +84,7 @@ def test_transfer_learning_to_another_alphabet(
     assert re.search(r"layer_6 +new weights +dropped by --drop_source_layers 1", result.stderr)
     assert re.search(r"layer_5 +kept", result.stderr)
     scratch = train("--checkpoint_dir", tmp_path / "scratch", *cyrillic.flags, "--epochs", 6)
-    assert word_error_rate(result.stdout) < word_error_rate(scratch.stdout)
+    assert character_error_rate(result.stdout) < character_error_rate(scratch.stdout)
     model = load_source(target)
     assert model.alphabet is not None
     assert "".join(model.alphabet.labels) == "бгжю"

@@ -1,0 +1,64 @@
+"""Turn a model of any readable format into a checkpoint folder of our own.
+
+    python -m coqui_stt_training.convert SOURCE TARGET_DIR
+
+TensorFlow checkpoints and `.tflite` models can be trained from as they are; converting one is for
+keeping it: one file, checked, that holds its alphabet and features.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .command import run
+
+
+def main(argv: list[str]) -> int:
+    """Run the command and return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m coqui_stt_training.convert",
+        description="Turn a checkpoint or an exported model into a checkpoint folder of our own.",
+    )
+    parser.add_argument(
+        "source",
+        help="checkpoint folder or file, prefix of a TensorFlow checkpoint, or .tflite file",
+    )
+    parser.add_argument("target_dir", type=Path, help="folder to write; it must hold no checkpoint")
+    parser.add_argument(
+        "--which",
+        choices=("auto", "best", "last"),
+        default="auto",
+        help="which checkpoint of a folder; auto: the best, or the last where there is no best",
+    )
+    parser.add_argument(
+        "--alphabet_config_path",
+        default="",
+        help="the source's alphabet, where it does not say itself",
+    )
+    parser.add_argument(
+        "--audio_sample_rate",
+        type=int,
+        default=0,
+        help="the source's sample rate in Hz, where it does not say itself (default: 16000)",
+    )
+    arguments = parser.parse_args(argv)
+
+    from .conversion import convert  # NumPy takes its time; --help does not need it
+
+    path, notes = convert(
+        arguments.source,
+        arguments.target_dir,
+        arguments.which,
+        arguments.alphabet_config_path,
+        arguments.audio_sample_rate,
+    )
+    for note in notes:
+        print(note)
+    print(f"Wrote {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
