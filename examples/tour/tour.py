@@ -27,7 +27,7 @@ SPEECH = Path("examples/tour")  # from the repository, where the commands run
 TRAINING = "--train_batch_size 8 --dev_batch_size 40 --shuffle_batches true --dropout_rate 0.1"
 TESTING = "--test_batch_size 60 --report_count 1"
 NEW_MODEL = "--n_hidden 160"
-SOURCE_EPOCHS, TARGET_EPOCHS = 14, 10
+SOURCE_EPOCHS, TARGET_EPOCHS = 14, 12
 
 
 @dataclass(frozen=True)
