@@ -137,7 +137,11 @@ def take_tour(output: Path) -> None:
     kitchen_scratch = tour.train("kitchen", "kitchen-scratch", flags, TARGET_EPOCHS)
 
     say("5. Transfer-learning: a new alphabet, so the output layer is made anew")
-    new = f"--drop_source_layers 1 --alphabet_config_path {SPEECH}/ukrainian/alphabet.txt"
+    # What both alphabets have, the space and CTC's blank above all, need not be learnt again.
+    new = (
+        "--drop_source_layers 1 --map_shared_characters true "
+        f"--alphabet_config_path {SPEECH}/ukrainian/alphabet.txt"
+    )
     flags = f"{new} {source} --save_checkpoint_dir {tour.folder('ukrainian')}"
     transferred = tour.train("ukrainian", "ukrainian", flags, TARGET_EPOCHS)
 
