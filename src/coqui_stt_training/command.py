@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from coqui_stt_ctcdecoder.errors import UserError
 
@@ -27,14 +27,21 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
         return 130
 
 
-def start_logging(log_level: int) -> None:
-    """Log to standard error in upstream's form: `I message`, from `--log_level` upwards."""
+def start_logging(log_level: int, notices: Iterable[str] = ()) -> None:
+    """Log to standard error in upstream's form: `I message`, from `--log_level` upwards.
+
+    Args:
+        log_level: 0 to 3.
+        notices: what there is to say about the flags; logged at once.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_LetterFormatter())
     root = logging.getLogger("coqui_stt_training")
     root.handlers[:] = [handler]
     root.propagate = False
     root.setLevel(LOG_LEVELS[min(max(log_level, 0), 3)])
+    for notice in notices:
+        root.info(notice)
 
 
 class _LetterFormatter(logging.Formatter):

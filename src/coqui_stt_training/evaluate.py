@@ -5,7 +5,6 @@ python -m coqui_stt_training.evaluate --checkpoint_dir DIR --test_files test.csv
 
 from __future__ import annotations
 
-import logging
 import sys
 
 from .command import run, start_logging
@@ -25,9 +24,7 @@ def main(argv: list[str]) -> int:
         description="Evaluate a checkpoint: loss, word and character error rates, and samples.",
         tolerated=TrainConfig,
     )
-    start_logging(parsed.config.output.log_level)
-    for notice in parsed.notices:
-        logging.getLogger(__name__).info(notice)
+    start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.data.test_files:
         raise FlagError("no --test_files: name the CSV files to evaluate on")
 

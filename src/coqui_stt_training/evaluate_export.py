@@ -5,7 +5,6 @@ python -m coqui_stt_training.evaluate_export --model FILE --csv test.csv
 
 from __future__ import annotations
 
-import logging
 import sys
 
 from .command import run, start_logging
@@ -27,9 +26,7 @@ def main(argv: list[str]) -> int:
         epilog=f"example:\n  {PROGRAM} --model exported/output_graph.tflite \\\n"
         "      --csv test.csv --scorer kenlm.scorer",
     )
-    start_logging(parsed.config.output.log_level)
-    for notice in parsed.notices:
-        logging.getLogger("coqui_stt_training.evaluate_export").info(notice)
+    start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.evaluation.model:
         raise FlagError("no model to evaluate; give --model")
     if not parsed.config.evaluation.csv:

@@ -5,7 +5,6 @@ python -m coqui_stt_training.export --checkpoint_dir DIR --export_dir DIR
 
 from __future__ import annotations
 
-import logging
 import sys
 
 from .command import run, start_logging
@@ -39,9 +38,7 @@ def main(argv: list[str]) -> int:
         epilog=_EPILOG,
         tolerated=TrainConfig,
     )
-    start_logging(parsed.config.output.log_level)
-    for notice in parsed.notices:
-        logging.getLogger("coqui_stt_training.export").info(notice)
+    start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.source.load_dir:
         raise FlagError("no model to export; give --checkpoint_dir")
     if not parsed.config.export.export_dir:

@@ -49,6 +49,16 @@ class Session:
     features: FeatureConfig
     identity: dict[str, Any]
 
+    def alphabet_advice(self) -> str:
+        """Return what to do about characters that the source's alphabet lacks."""
+        if self.start.source is None or self.alphabet.is_bytes:
+            return ""
+        return (
+            f"The alphabet is that of {self.start.source.path}. To learn another: "
+            f"{transfer_command(self.config)}\nTo add characters to it, keeping all layers, add "
+            "to your command: --extend_alphabet true"
+        )
+
 
 def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
     """Find out where to start and what to take from there, and say so.
@@ -102,12 +112,12 @@ def _plan(
         _note_geometry(start.source.geometry, config.geometry, given)
         for note in start.source.notes:
             _log.info(note)
-        plan = plan_bootstrap(start.source, alphabet, bootstrap, _transfer_command(config))
+        plan = plan_bootstrap(start.source, alphabet, bootstrap, transfer_command(config))
     _log.info("The plan, layer by layer:\n%s", plan.describe())
     return plan
 
 
-def _transfer_command(config: TrainConfig) -> str:
+def transfer_command(config: TrainConfig) -> str:
     """Return the command that does transfer-learning with the same files."""
     flags = config.checkpoints
     alphabet = config.alphabet.alphabet_config_path

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 
 from .command import run, start_logging
@@ -39,9 +38,7 @@ def main(argv: list[str]) -> int:
         description="Train a speech-to-text model: from scratch, or from a pre-trained one.",
         epilog=EXAMPLES,
     )
-    start_logging(parsed.config.output.log_level)
-    for notice in parsed.notices:
-        logging.getLogger(__name__).info(notice)
+    start_logging(parsed.config.output.log_level, parsed.notices)
 
     from .training_run import run_training  # PyTorch takes a second to import
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 
 from .command import run, start_logging
@@ -26,9 +25,7 @@ def main(argv: list[str]) -> int:
         description="Transcribe one audio file with a checkpoint, and print the transcript.",
         tolerated=TrainConfig,
     )
-    start_logging(parsed.config.output.log_level)
-    for notice in parsed.notices:
-        logging.getLogger(__name__).info(notice)
+    start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.inference.one_shot_infer:
         raise FlagError("no --one_shot_infer: name the audio file to transcribe")
 

@@ -83,6 +83,7 @@ def _read_corpus(session: Session) -> Corpus:
         skipped_rows_path=folder / "skipped_rows.csv",
         scan_cache_path=folder / "audio_scan.json",
         show_progressbar=config.output.show_progressbar,
+        alphabet_advice=session.alphabet_advice(),
     )
 
 

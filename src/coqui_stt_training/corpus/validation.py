@@ -62,6 +62,7 @@ def check_corpus(
     scan_cache_path: Path | None = None,
     workers: int | None = None,
     show_progressbar: bool = False,
+    alphabet_advice: str = "",
 ) -> Corpus:
     """Read all sets of a run, and check every row of them.
 
@@ -77,6 +78,7 @@ def check_corpus(
         scan_cache_path: a JSON file that remembers what audio files hold, see `scan_audio`.
         workers: threads that decode; by default a few more than there are cores.
         show_progressbar: whether to show one on a terminal.
+        alphabet_advice: what to do about characters outside the alphabet, for the report.
 
     Raises:
         CorpusError: its text is the report. Files that cannot be read and files with no row left
@@ -103,6 +105,8 @@ def check_corpus(
     elif report.row_problems:
         them = "this row" if report.bad_row_count == 1 else f"these {report.bad_row_count} rows"
         report.advice = f"Mend {them}, or leave {them} out with: --on_bad_row skip"
+        if alphabet_advice and any(p.kind is Kind.CHARACTERS for p in report.row_problems):
+            report.advice += f"\n{alphabet_advice}"
     if report.file_problems or (report.row_problems and on_bad_row == "fail"):
         raise CorpusError(str(report))
     _warn_of_shared_audio(sets)
