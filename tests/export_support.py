@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import numpy_graph
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from coqui_stt_training.audio import read_audio
 from coqui_stt_training.exporting.deployment import Deployment
@@ -89,46 +90,19 @@ def random_deployment(
         tensors[name] = random.normal(centre, spread, shape).astype(np.float32)
     alphabet = UTF8Alphabet()
     if geometry.n_classes != 256:
-        alphabet = Alphabet.from_labels([chr(0x61 + i) for i in range(geometry.n_classes - 1)])
+        letters = [chr(0x61 + index) for index in range(geometry.n_classes - 2)]
+        alphabet = Alphabet.from_labels([" ", *letters])
     return Deployment(
         geometry, tensors, alphabet, features, n_steps=n_steps, beam_width=77, language=language
     )
 
 
 def reference_probabilities(deployment: Deployment, features: Array) -> Array:
-    """Probabilities `[T, C]` of features `[T, 26]`, computed in float64, line by line."""
+    """Probabilities `[T, C]` of features `[T, 26]`, computed in float64."""
     geometry = deployment.geometry
     tensors = {name: value.astype(np.float64) for name, value in deployment.tensors.items()}
-    context = geometry.n_context
-    padded = np.pad(features.astype(np.float64), ((context, context), (0, 0)))
-    rows = np.stack([padded[t : t + 2 * context + 1].ravel() for t in range(len(features))])
-
-    def dense(rows, layer):
-        clipped = np.clip(
-            rows @ tensors[f"{layer}.weight"].T + tensors[f"{layer}.bias"], 0, geometry.relu_clip
-        )
-        if not geometry.layer_norm:
-            return clipped
-        centred = clipped - clipped.mean(axis=1, keepdims=True)
-        deviation = np.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-12)
-        scaled = centred / deviation * tensors[f"{layer}.norm.weight"]
-        return scaled + tensors[f"{layer}.norm.bias"]
-
-    def sigmoid(x):
-        return 1 / (1 + np.exp(-x))
-
-    for layer in ("layer_1", "layer_2", "layer_3"):
-        rows = dense(rows, layer)
-    c = h = np.zeros(geometry.n_hidden)
-    outputs = []
-    for row in rows:
-        gates = tensors["lstm.weight_ih"] @ row + tensors["lstm.weight_hh"] @ h
-        i, f, g, o = np.split(gates + tensors["lstm.bias"], 4)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
-        outputs.append(h)
-    rows = dense(np.stack(outputs), "layer_5")
-    logits = rows @ tensors["layer_6.weight"].T + tensors["layer_6.bias"]
+    windows = numpy_graph.windows(features.astype(np.float64), geometry.n_context)
+    logits = numpy_graph.logits(tensors, geometry, windows)
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 

@@ -19,9 +19,14 @@ CARD = "---\nauthor: a\nmodel_name: b\nacoustic_model_url: <replace>\n---\n"
 
 def test_staging_leaves_nothing_behind_when_it_fails(tmp_path: Path):
     folder = tmp_path / "exported"
-    with pytest.raises(RuntimeError), staging_folder(folder) as staging:
-        (staging / "model.tflite").write_bytes(b"half")
-        raise RuntimeError
+
+    def export():
+        with staging_folder(folder) as staging:
+            (staging / "model.tflite").write_bytes(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        export()
     assert list(folder.iterdir()) == []
 
 
@@ -38,7 +43,7 @@ def test_moving_replaces_files_of_the_same_name(tmp_path: Path):
 def test_a_folder_that_cannot_be_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(FlagError, match="--export_dir .*file/exported"),
+        pytest.raises(FlagError, match=r"--export_dir .*file/exported"),
         staging_folder(tmp_path / "file" / "exported"),
     ):
         pass
