@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 import numpy_graph
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from coqui_stt_training.audio import read_audio
+from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.exporting.deployment import Deployment
 from coqui_stt_training.features import FeatureConfig, Mfcc
 from coqui_stt_training.models.geometry import Geometry
-from stt.tflite_acoustic import read_metadata
-from stt.tflite_reader import read_graph
 
 ORACLE = Path(__file__).resolve().parents[1] / "../shared/oracle/tf"
 needs_oracle = pytest.mark.skipif(not ORACLE.is_dir(), reason=f"no reference data in {ORACLE}")
@@ -112,24 +111,10 @@ def genuine(model: str) -> bytes:
     return (ORACLE / "tflite" / f"{model}.tflite").read_bytes()
 
 
-def upstream_deployment() -> Deployment:
-    """The model `cpu_n64`, with the weights that upstream's float export holds."""
-    graph = read_graph(genuine("cpu_n64_float"))
-    stored = {tensor.name: tensor.array for tensor in graph.tensors}
-    tensors = {}
-    for index, layer in enumerate(("layer_1", "layer_2", "layer_3", "layer_5", "layer_6")):
-        tensors[f"{layer}.weight"] = stored[f"{layer}/weights/transpose"]()
-        tensors[f"{layer}.bias"] = stored[f"MatMul_{index}_bias" if index else "MatMul_bias"]()
-    cell = "cudnn_lstm/rnn/multi_rnn_cell/cell_0/cudnn_compatible_lstm_cell"
-
-    def ours(rows: Array) -> Array:
-        i, g, f, o = np.split(rows, 4)
-        return np.concatenate([i, f, g, o])
-
-    kernel = ours(stored[f"{cell}/kernel/transpose_13"]())
-    tensors["lstm.weight_ih"], tensors["lstm.weight_hh"] = kernel[:, :64], kernel[:, 64:]
-    tensors["lstm.bias"] = ours(stored[f"{cell}/MatMul_15_bias"]())
-    alphabet = Alphabet()
-    alphabet.deserialize(read_metadata(graph).alphabet)
-    geometry = Geometry(n_hidden=64, n_classes=29)
-    return Deployment(geometry, tensors, alphabet, UPSTREAM_FEATURES, language="en-Latn-US")
+def upstream_deployment(name: str) -> Deployment:
+    """One of upstream's checkpoints."""
+    source = load_source(ORACLE / "ckpt" / name)
+    assert source.alphabet is not None
+    return Deployment(
+        source.geometry, source.tensors, source.alphabet, UPSTREAM_FEATURES, language="en-Latn-US"
+    )
