@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import numpy_graph
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from coqui_stt_training.audio import read_audio
+from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.exporting.deployment import Deployment
 from coqui_stt_training.features import FeatureConfig, Mfcc
 from coqui_stt_training.models.geometry import Geometry
-from stt.tflite_acoustic import read_metadata
-from stt.tflite_reader import read_graph
 
 ORACLE = Path(__file__).resolve().parents[1] / "../shared/oracle/tf"
 needs_oracle = pytest.mark.skipif(not ORACLE.is_dir(), reason=f"no reference data in {ORACLE}")
@@ -89,46 +89,19 @@ def random_deployment(
         tensors[name] = random.normal(centre, spread, shape).astype(np.float32)
     alphabet = UTF8Alphabet()
     if geometry.n_classes != 256:
-        alphabet = Alphabet.from_labels([chr(0x61 + i) for i in range(geometry.n_classes - 1)])
+        letters = [chr(0x61 + index) for index in range(geometry.n_classes - 2)]
+        alphabet = Alphabet.from_labels([" ", *letters])
     return Deployment(
         geometry, tensors, alphabet, features, n_steps=n_steps, beam_width=77, language=language
     )
 
 
 def reference_probabilities(deployment: Deployment, features: Array) -> Array:
-    """Probabilities `[T, C]` of features `[T, 26]`, computed in float64, line by line."""
+    """Probabilities `[T, C]` of features `[T, 26]`, computed in float64."""
     geometry = deployment.geometry
     tensors = {name: value.astype(np.float64) for name, value in deployment.tensors.items()}
-    context = geometry.n_context
-    padded = np.pad(features.astype(np.float64), ((context, context), (0, 0)))
-    rows = np.stack([padded[t : t + 2 * context + 1].ravel() for t in range(len(features))])
-
-    def dense(rows, layer):
-        clipped = np.clip(
-            rows @ tensors[f"{layer}.weight"].T + tensors[f"{layer}.bias"], 0, geometry.relu_clip
-        )
-        if not geometry.layer_norm:
-            return clipped
-        centred = clipped - clipped.mean(axis=1, keepdims=True)
-        deviation = np.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-12)
-        scaled = centred / deviation * tensors[f"{layer}.norm.weight"]
-        return scaled + tensors[f"{layer}.norm.bias"]
-
-    def sigmoid(x):
-        return 1 / (1 + np.exp(-x))
-
-    for layer in ("layer_1", "layer_2", "layer_3"):
-        rows = dense(rows, layer)
-    c = h = np.zeros(geometry.n_hidden)
-    outputs = []
-    for row in rows:
-        gates = tensors["lstm.weight_ih"] @ row + tensors["lstm.weight_hh"] @ h
-        i, f, g, o = np.split(gates + tensors["lstm.bias"], 4)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
-        outputs.append(h)
-    rows = dense(np.stack(outputs), "layer_5")
-    logits = rows @ tensors["layer_6.weight"].T + tensors["layer_6.bias"]
+    windows = numpy_graph.windows(features.astype(np.float64), geometry.n_context)
+    logits = numpy_graph.logits(tensors, geometry, windows)
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
@@ -138,24 +111,10 @@ def genuine(model: str) -> bytes:
     return (ORACLE / "tflite" / f"{model}.tflite").read_bytes()
 
 
-def upstream_deployment() -> Deployment:
-    """The model `cpu_n64`, with the weights that upstream's float export holds."""
-    graph = read_graph(genuine("cpu_n64_float"))
-    stored = {tensor.name: tensor.array for tensor in graph.tensors}
-    tensors = {}
-    for index, layer in enumerate(("layer_1", "layer_2", "layer_3", "layer_5", "layer_6")):
-        tensors[f"{layer}.weight"] = stored[f"{layer}/weights/transpose"]()
-        tensors[f"{layer}.bias"] = stored[f"MatMul_{index}_bias" if index else "MatMul_bias"]()
-    cell = "cudnn_lstm/rnn/multi_rnn_cell/cell_0/cudnn_compatible_lstm_cell"
-
-    def ours(rows: Array) -> Array:
-        i, g, f, o = np.split(rows, 4)
-        return np.concatenate([i, f, g, o])
-
-    kernel = ours(stored[f"{cell}/kernel/transpose_13"]())
-    tensors["lstm.weight_ih"], tensors["lstm.weight_hh"] = kernel[:, :64], kernel[:, 64:]
-    tensors["lstm.bias"] = ours(stored[f"{cell}/MatMul_15_bias"]())
-    alphabet = Alphabet()
-    alphabet.deserialize(read_metadata(graph).alphabet)
-    geometry = Geometry(n_hidden=64, n_classes=29)
-    return Deployment(geometry, tensors, alphabet, UPSTREAM_FEATURES, language="en-Latn-US")
+def upstream_deployment(name: str) -> Deployment:
+    """One of upstream's checkpoints."""
+    source = load_source(ORACLE / "ckpt" / name)
+    assert source.alphabet is not None
+    return Deployment(
+        source.geometry, source.tensors, source.alphabet, UPSTREAM_FEATURES, language="en-Latn-US"
+    )

@@ -96,17 +96,19 @@ def test_float_models_are_the_checkpoint(tmp_path, features):
     assert (tmp_path / "out" / "output_graph.features.onnx").exists()
 
 
-def test_a_package_with_its_scorer(checkpoint_dir, tmp_path):
-    scorer = tmp_path / "my.scorer"
-    scorer.write_bytes(b"not looked into")
-    flags = ("--export_zip", "true", "--scorer_path", scorer, "--export_model_name", "digits")
+def test_a_package(checkpoint_dir, tmp_path):
+    flags = ("--export_zip", "true", "--export_model_name", "digits")
     assert run_export(checkpoint_dir, tmp_path / "uk", *flags) == 0
     with zipfile.ZipFile(tmp_path / "uk.zip") as archive:
-        assert set(archive.namelist()) == {
-            "output_graph.tflite",
-            "author_digits_0.0.1.md",
-            "my.scorer",
-        }
+        assert set(archive.namelist()) == {"output_graph.tflite", "author_digits_0.0.1.md"}
+
+
+def test_a_scorer_that_is_none_is_not_packed(checkpoint_dir, tmp_path, capsys):
+    scorer = tmp_path / "my.scorer"
+    scorer.write_bytes(b"no scorer at all")
+    assert run_export(checkpoint_dir, tmp_path / "uk", "--scorer_path", scorer) == 2
+    assert "my.scorer" in capsys.readouterr().err
+    assert not (tmp_path / "uk").exists()
 
 
 def test_old_exports_are_removed_when_asked_and_nothing_else(checkpoint_dir, tmp_path):

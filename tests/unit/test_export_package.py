@@ -19,9 +19,14 @@ CARD = "---\nauthor: a\nmodel_name: b\nacoustic_model_url: <replace>\n---\n"
 
 def test_staging_leaves_nothing_behind_when_it_fails(tmp_path: Path):
     folder = tmp_path / "exported"
-    with pytest.raises(RuntimeError), staging_folder(folder) as staging:  # noqa: PT012
-        (staging / "model.tflite").write_bytes(b"half")
-        raise RuntimeError
+
+    def export():
+        with staging_folder(folder) as staging:
+            (staging / "model.tflite").write_bytes(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        export()
     assert list(folder.iterdir()) == []
 
 

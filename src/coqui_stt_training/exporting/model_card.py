@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
@@ -89,7 +88,12 @@ def _as_yaml(value: str) -> str:
     )
     intact = plain and isinstance(read, dict) and str(read["key"]) == value
     is_number = plain and isinstance(read, dict) and not isinstance(read["key"], str)
-    return value if intact or is_number else json.dumps(value, ensure_ascii=False)
+    return value if intact or is_number else _quoted(value)
+
+
+def _quoted(value: str) -> str:
+    dumped = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=float("inf"))
+    return str(dumped).removesuffix("\n")
 
 
 def _render_verifications(verifications: Sequence[Verification], noise_only: bool) -> str:

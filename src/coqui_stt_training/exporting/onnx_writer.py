@@ -94,17 +94,21 @@ def features_model(features: FeatureConfig) -> onnx.ModelProto:
     return builder.model("features", {"kind": "features", **_feature_properties(features)})
 
 
-def quantize(model: onnx.ModelProto) -> onnx.ModelProto:
+def quantize(model: onnx.ModelProto, float_layers: Sequence[str] = ("layer_1",)) -> onnx.ModelProto:
     """Return the model with int8 matrices; activations are quantised as they come.
 
-    Features stay in float64, and layer 1 in float32: it is a fiftieth of the weights, and its
-    input, MFCCs whose first coefficient is a hundred times the others, loses most when it is cut
-    into 255 steps (the probabilities' mean error is a seventh without it, benchmarks/export.py).
     Weights take 7 bits, since processors without VNNI overflow on 8.
+
+    Args:
+        model: a streaming or batch model. Its features stay in float64.
+        float_layers: layers to leave in float32. Layer 1 is a fiftieth of the weights, and its
+            input, MFCCs whose first coefficient is a hundred times the others, loses most when it
+            is cut into 255 steps (benchmarks/export.py).
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    kept = [node.name for node in model.graph.node if node.name.startswith((_FEATURES, "layer_1/"))]
+    prefixes = (_FEATURES, *(f"{layer}/" for layer in float_layers))
+    kept = [node.name for node in model.graph.node if node.name.startswith(prefixes)]
     prepared = onnx.ModelProto()
     prepared.CopyFrom(model)
     # The mark of a model that is ready for this; else it warns.

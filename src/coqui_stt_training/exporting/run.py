@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Literal, cast
 
+from coqui_stt_ctcdecoder import Scorer
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 
 from ..checkpoints.loading import load_source
@@ -35,6 +36,10 @@ def run_export(parsed: Parsed[ExportConfig]) -> int:
     for note in source.notes:
         _log.info(note)
     deployment = _deployment(parsed, source)
+    if plan.scorer:
+        Scorer(
+            scorer_path=plan.scorer, alphabet=deployment.alphabet
+        )  # raises where it does not fit
     exported = export_model(deployment, plan, card, _probe(config, deployment))
     for verification in exported.verifications:
         print(f"Verified {verification.describe()}")
