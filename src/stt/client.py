@@ -291,7 +291,7 @@ def _write_subtitles(
         stem = "stdin" if audio == _STDIN else Path(audio).stem
         target = str(folder / f"{stem}.{name}")
     if target:
-        from .atomic_file import write_atomically
+        from coqui_stt_training.atomic_file import write_atomically
 
         write_atomically(Path(target), text)
         _report(f"Wrote {target}")

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coqui_stt_ctcdecoder import DecoderState, Scorer
+from coqui_stt_ctcdecoder import DecodeResult, Scorer, StreamingDecoder
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 
 from .engines import FloatArray
@@ -51,8 +50,7 @@ class DecoderStream:
 
     def __init__(self, settings: DecoderSettings) -> None:
         self._settings = settings
-        self._state: Any = DecoderState()
-        self._state.init(
+        self._search = StreamingDecoder(
             settings.alphabet,
             settings.beam_width,
             _CUTOFF_PROB,
@@ -65,7 +63,7 @@ class DecoderStream:
     def feed(self, probabilities: FloatArray) -> None:
         """Go on with probabilities, float32 `[frames, classes]`."""
         if len(probabilities):
-            self._state.next(probabilities)
+            self._search.feed(probabilities)
             self._heard.append(probabilities.astype(np.float16))
 
     def decode(self, num_results: int = 1) -> Metadata:
@@ -74,8 +72,8 @@ class DecoderStream:
             self._heard = [np.concatenate(self._heard)]
         return Metadata(
             tuple(
-                CandidateTranscript(self._tokens(reading), float(reading.confidence))
-                for reading in self._state.decode(num_results)
+                CandidateTranscript(self._tokens(reading), reading.confidence)
+                for reading in self._search.decode(num_results)
             )
             or (CandidateTranscript((), 0.0),)
         )
@@ -84,13 +82,12 @@ class DecoderStream:
         """Return a stream that goes on from here without touching this one."""
         other = DecoderStream.__new__(DecoderStream)
         other._settings = self._settings
-        other._state = self._state.copy()
+        other._search = self._search.copy()
         other._heard = list(self._heard)
         return other
 
-    def _tokens(self, reading: Any) -> tuple[TokenMetadata, ...]:
-        labels = [int(label) for label in reading.tokens]
-        timesteps = [int(timestep) for timestep in reading.timesteps]
+    def _tokens(self, reading: DecodeResult) -> tuple[TokenMetadata, ...]:
+        labels, timesteps = reading.tokens, reading.timesteps
         return tuple(
             TokenMetadata(
                 text=self._settings.alphabet.decode(labels[first:end]),

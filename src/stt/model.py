@@ -13,7 +13,7 @@ from typing import Any
 
 from coqui_stt_ctcdecoder import Scorer
 from coqui_stt_ctcdecoder.alphabet import Alphabet
-from coqui_stt_ctcdecoder.errors import UserError
+from coqui_stt_ctcdecoder.errors import DecodeError, UserError
 from coqui_stt_training.features import Mfcc
 
 from .acoustic import AcousticStream
@@ -124,6 +124,17 @@ class Model:
         self._change(without)
         self._scorer_path = None
 
+    def scorer_alpha_beta(self) -> tuple[float, float]:
+        """Return the weight of the language model and the bonus for each word.
+
+        Raises:
+            ScorerNotEnabledError: there is no scorer.
+        """
+        scorer = self._settings.scorer
+        if scorer is None:
+            raise ScorerNotEnabledError("GetScorerAlphaBeta")
+        return scorer.alpha, scorer.beta
+
     def set_scorer_alpha_beta(self, alpha: float, beta: float) -> None:
         """Set the weight of the language model and the bonus for each word.
 
@@ -141,11 +152,9 @@ class Model:
     def add_hot_word(self, word: str, boost: float) -> None:
         """Make a word likelier (positive boost) or less likely (negative).
 
-        Words that the scorer does not know, and several words with spaces, have no effect.
-
         Raises:
             ScorerNotEnabledError: there is no scorer.
-            HotWordError: the word was added before.
+            HotWordError: the word was added before, or cannot be written with the alphabet.
         """
 
         def added(settings: DecoderSettings) -> Mapping[str, float]:
@@ -155,6 +164,12 @@ class Model:
                     ErrorCode.FAIL_INSERT_HOTWORD,
                     f"{word!r} is a hot word already; erase it first to change its boost",
                 )
+            try:
+                DecoderStream(replace(settings, hot_words={word: float(boost)}))
+            except DecodeError as error:
+                raise HotWordError(
+                    "AddHotWord", ErrorCode.FAIL_INSERT_HOTWORD, str(error)
+                ) from None
             return {**settings.hot_words, word: float(boost)}
 
         self._change_hot_words("AddHotWord", added)
