@@ -203,21 +203,32 @@ def _unfinished(tasks: list[Task], flags: TranscribeFlags) -> Iterator[Task]:
 def _load_model(config: TranscribeConfig, given: frozenset[str]) -> Model:
     from stt import Model
 
-    path = config.transcription.model or config.checkpoints.load_dir
-    if not path:
-        raise FlagError("no model: give --checkpoint_dir FOLDER or --model FILE.tflite")
-    model = Model(path, threads=1, parallel=os.cpu_count())
+    if config.transcription.model:
+        model = Model(config.transcription.model, threads=1, parallel=os.cpu_count())
+    else:
+        model = _load_checkpoint(config)
     if "beam_width" in given or not config.transcription.model:
         model.set_beam_width(config.decoder.beam_width)
     if config.decoder.scorer_path:
         model.enable_external_scorer(config.decoder.scorer_path)
-        if {"lm_alpha", "lm_beta"} & given:
-            alpha, beta = model.scorer_alpha_beta()
-            model.set_scorer_alpha_beta(
-                config.decoder.lm_alpha if "lm_alpha" in given else alpha,
-                config.decoder.lm_beta if "lm_beta" in given else beta,
-            )
+        alpha, beta = model.scorer_alpha_beta()
+        model.set_scorer_alpha_beta(
+            config.decoder.lm_alpha if "lm_alpha" in given else alpha,
+            config.decoder.lm_beta if "lm_beta" in given else beta,
+        )
     return model
+
+
+def _load_checkpoint(config: TranscribeConfig) -> Model:
+    if not (config.checkpoints.load_dir or config.checkpoints.save_dir):
+        raise FlagError("no model: give --checkpoint_dir FOLDER or --model FILE.tflite")
+    from stt import Model
+    from stt.engines.checkpoint import CheckpointEngine
+
+    from .evaluation_run import load_for_inference
+
+    source, alphabet = load_for_inference(config.checkpoints, config.alphabet)
+    return Model.from_engine(CheckpointEngine(source, alphabet))
 
 
 def _transcribe(tasks: list[Task], config: TranscribeConfig, given: frozenset[str]) -> int:

@@ -101,5 +101,14 @@ class AcousticStream:
         return np.concatenate([np.zeros((0, self._engine.info.n_classes), np.float32), *parts])
 
 
+def utterance_features(samples: Pcm, mfcc: Mfcc) -> FloatArray:
+    """Return the features of a whole utterance, float32 `[frames + 1, 26]`, as above."""
+    config = mfcc.config
+    padded = np.zeros(config.sample_count(config.frame_count(len(samples)) + 1), np.int16)
+    padded[: len(samples)] = samples[: len(padded)]
+    features: FloatArray = mfcc(padded.astype(np.float32) * _FULL_SCALE)
+    return features
+
+
 def _zero_frames(count: int) -> FloatArray:
     return np.zeros((count, MFCC_COEFFICIENTS), np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -16,9 +16,9 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.errors import DecodeError, UserError
 from coqui_stt_training.features import Mfcc
 
-from .acoustic import AcousticStream
+from .acoustic import AcousticStream, utterance_features
 from .decoding import DecoderSettings, DecoderStream
-from .engines import CREATE_MODEL, Engine, open_engine
+from .engines import CREATE_MODEL, BatchEngine, Engine, FloatArray, open_engine
 from .errors import ErrorCode, HotWordError, ModelError, ScorerNotEnabledError, SttError
 from .metadata import Metadata
 from .pcm import as_pcm
@@ -50,10 +50,18 @@ class Model:
         self, model_path: str | Path, *, threads: int | None = None, parallel: int | None = None
     ) -> None:
         cores = os.cpu_count() or 1
-        self._engine: Engine | None = open_engine(
-            model_path, threads=threads or cores, parallel=parallel or cores
-        )
-        info = self._engine.info
+        self._start(open_engine(model_path, threads=threads or cores, parallel=parallel or cores))
+
+    @classmethod
+    def from_engine(cls, engine: Engine) -> Model:
+        """Return a model that runs on an engine made elsewhere."""
+        model = cls.__new__(cls)
+        model._start(engine)
+        return model
+
+    def _start(self, engine: Engine) -> None:
+        self._engine: Engine | None = engine
+        info = engine.info
         self._mfcc = Mfcc(info.features)
         self._lock = threading.Lock()  # of the settings: replaced as a whole, never written to
         self._settings = DecoderSettings(
@@ -244,6 +252,29 @@ class Model:
         with self.create_stream() as stream:
             stream.feed_audio_content(samples)
             return stream.finish_stream_with_metadata(num_results)
+
+    @property
+    def takes_batches(self) -> bool:
+        """Whether `batch_probabilities` is faster than streams side by side."""
+        return isinstance(self._engine, BatchEngine)
+
+    def batch_probabilities(self, audio_buffers: Sequence[Any]) -> list[FloatArray]:
+        """Return the probabilities of whole utterances, float32 `[frames, classes]` each.
+
+        Args:
+            audio_buffers: the utterances, each as `stt` takes it.
+
+        Raises:
+            AudioBufferError: one is something else.
+            ModelError: the engine takes no batches, see `takes_batches`.
+        """
+        engine = self._open_engine()
+        if not isinstance(engine, BatchEngine):
+            raise ModelError(
+                "RunBatch", ErrorCode.FAIL_RUN_SESSION, "only checkpoints take batches; use streams"
+            )
+        features = [utterance_features(as_pcm(audio), self._mfcc) for audio in audio_buffers]
+        return engine.run_batch(features)
 
     def close(self) -> None:
         """Free the model; its streams must not be used afterwards."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from coqui_stt_ctcdecoder.errors import UserError
 
 from .audio_source import read_pcm_blocks
+from .engines import FloatArray
 from .metadata import CandidateTranscript
 from .model import Model
 from .voice_activity import Segment, split_speech
@@ -91,7 +93,8 @@ def transcribe_recordings(
         aggressiveness: of the voice activity detection, 0 to 3.
     """
     waiting: deque[_Job] = deque()
-    with _Workers(model, limits) as workers:
+    make_workers = _BatchWorkers if model.takes_batches else _StreamWorkers
+    with make_workers(model, limits) as workers:
         for path in paths:
             job = _Job(path)
             waiting.append(job)
@@ -103,42 +106,121 @@ def transcribe_recordings(
                 job.error = error
             while waiting and waiting[0].is_done:
                 yield waiting.popleft().result()
-        for job in waiting:
-            yield job.result()
+        workers.flush()
+        while waiting:
+            yield waiting.popleft().result()
 
 
-class _Workers:
-    """Threads that transcribe segments; `submit` waits while as many as allowed are in flight."""
+class _Workers(ABC):
+    """Threads that transcribe segments."""
 
     def __init__(self, model: Model, limits: Limits) -> None:
-        cores = os.cpu_count() or 1
-        self._model = model
-        self._limits = limits
-        self._pool = ThreadPoolExecutor(cores, "transcribe")
-        self._in_flight: dict[bool, deque[Future[Passage]]] = {False: deque(), True: deque()}
-        self._capacity = {
-            False: max(limits.batch_size, cores),
-            True: max(limits.outlier_batch_size, cores),
-        }
+        self.model = model
+        self.limits = limits
+        self.cores = os.cpu_count() or 1
+        self.pool = ThreadPoolExecutor(self.cores, "transcribe")
 
+    @abstractmethod
     def submit(self, segment: Segment) -> Future[Passage]:
-        is_outlier = segment.duration_milliseconds > self._limits.outlier_milliseconds
-        in_flight = self._in_flight[is_outlier]
-        while len(in_flight) >= self._capacity[is_outlier]:
-            in_flight.popleft().exception()  # waits; the error itself is told by the job
-        future = self._pool.submit(self._transcribe, segment)
-        in_flight.append(future)
-        return future
+        """Have a segment transcribed; wait while as many as allowed are in flight."""
 
-    def _transcribe(self, segment: Segment) -> Passage:
-        best = self._model.stt_with_metadata(segment.samples).transcripts[0]
-        return passage_of(segment, best)
+    @abstractmethod
+    def flush(self) -> None:
+        """Begin with what was held back."""
+
+    def is_outlier(self, segment: Segment) -> bool:
+        return segment.duration_milliseconds > self.limits.outlier_milliseconds
 
     def __enter__(self) -> _Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        self.pool.shutdown(cancel_futures=True)
+
+
+class _StreamWorkers(_Workers):
+    """Segments as streams of their own, one to a core."""
+
+    def __init__(self, model: Model, limits: Limits) -> None:
+        super().__init__(model, limits)
+        self._in_flight: dict[bool, deque[Future[Passage]]] = {False: deque(), True: deque()}
+        self._capacity = {
+            False: max(limits.batch_size, self.cores),
+            True: max(limits.outlier_batch_size, self.cores),
+        }
+
+    def submit(self, segment: Segment) -> Future[Passage]:
+        is_outlier = self.is_outlier(segment)
+        in_flight = self._in_flight[is_outlier]
+        while len(in_flight) >= self._capacity[is_outlier]:
+            in_flight.popleft().exception()  # waits; the error itself is told by the job
+        future = self.pool.submit(self._transcribe, segment)
+        in_flight.append(future)
+        return future
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def _transcribe(self, segment: Segment) -> Passage:
+        return passage_of(segment, self.model.stt_with_metadata(segment.samples).transcripts[0])
+
+
+_Waiting = list[tuple[Segment, "Future[Passage]"]]
+_BATCHES_IN_FLIGHT = 2  # one in the acoustic model, one in the decoders
+
+
+class _BatchWorkers(_Workers):
+    """Segments in batches, for a GPU; decoding goes on beside it."""
+
+    def __init__(self, model: Model, limits: Limits) -> None:
+        super().__init__(model, limits)
+        self._device = ThreadPoolExecutor(1, "acoustic")
+        self._held_back: dict[bool, _Waiting] = {False: [], True: []}
+        self._size = {False: limits.batch_size, True: limits.outlier_batch_size}
+        self._in_flight: deque[_Waiting] = deque()
+
+    def submit(self, segment: Segment) -> Future[Passage]:
+        future: Future[Passage] = Future()
+        is_outlier = self.is_outlier(segment)
+        self._held_back[is_outlier].append((segment, future))
+        if len(self._held_back[is_outlier]) >= self._size[is_outlier]:
+            self._send(is_outlier)
+        return future
+
+    def flush(self) -> None:
+        for is_outlier in (False, True):
+            if self._held_back[is_outlier]:
+                self._send(is_outlier)
+
+    def _send(self, is_outlier: bool) -> None:
+        while len(self._in_flight) >= _BATCHES_IN_FLIGHT:
+            wait([future for _, future in self._in_flight.popleft()])
+        batch = self._held_back[is_outlier]
+        self._held_back[is_outlier] = []
+        self._in_flight.append(batch)
+        self._device.submit(self._run, batch)
+
+    def _run(self, batch: _Waiting) -> None:
+        try:
+            probabilities = self.model.batch_probabilities([part.samples for part, _ in batch])
+        except BaseException as error:  # handed to those who wait
+            for _, future in batch:
+                future.set_exception(error)
+            return
+        for (segment, future), rows in zip(batch, probabilities, strict=True):
+            self.pool.submit(self._decode, segment, future, rows)
+
+    def _decode(self, segment: Segment, future: Future[Passage], rows: FloatArray) -> None:
+        try:
+            decoder = self.model.create_decoder_stream()
+            decoder.feed(rows)
+            future.set_result(passage_of(segment, decoder.decode().transcripts[0]))
+        except BaseException as error:  # handed to those who wait
+            future.set_exception(error)
+
+    def __exit__(self, *_: object) -> None:
+        self._device.shutdown(cancel_futures=True)
+        super().__exit__()
 
 
 def passage_of(segment: Segment, transcript: CandidateTranscript) -> Passage:

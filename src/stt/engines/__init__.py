@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,22 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class BatchEngine(Engine, Protocol):
+    """An engine that takes many whole utterances at a time, faster than one after the other."""
+
+    def run_batch(self, features: Sequence[FloatArray]) -> list[FloatArray]:
+        """Compute the probabilities of utterances.
+
+        Args:
+            features: of each, float32 `[frames, 26]`.
+
+        Returns:
+            For each float32 `[frames, classes]`.
+        """
+        ...
+
+
 def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
     """Load a model file with the runtime it is for.
 
@@ -91,9 +108,7 @@ def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
     if not str(path):
         raise ModelError(CREATE_MODEL, ErrorCode.NO_MODEL, "the model's path is empty")
     if file.is_dir():
-        from .checkpoint import CheckpointEngine
-
-        return CheckpointEngine(file, threads=threads)
+        return _open_checkpoint(file)
     content = _read(file)
     if content[4:8] == b"TFL3":
         from .litert import LiteRtEngine
@@ -109,6 +124,19 @@ def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
         f"{file} is neither a TensorFlow Lite model (it lacks the mark TFL3) nor an .onnx file; "
         "give the file that coqui_stt_training.export wrote",
     )
+
+
+def _open_checkpoint(folder: Path) -> Engine:
+    try:
+        from .checkpoint import CheckpointEngine
+    except ImportError as error:
+        raise ModelError(
+            CREATE_MODEL,
+            ErrorCode.FAIL_INIT_MMAP,
+            f"{folder} is a folder, and checkpoints need PyTorch ({error}); install it with: pip "
+            "install coqui-stt[train], or give an exported model",
+        ) from None
+    return CheckpointEngine.open(folder)
 
 
 def _read(file: Path) -> bytes:
