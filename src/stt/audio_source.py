@@ -134,7 +134,7 @@ def _open_with_av(source: Source, reason: str) -> tuple[int, Iterator[NDArray[np
             raise AudioError(f"{name}: holds no audio track")
         rate_hz = int(container.streams.audio[0].rate or 0)
     except (av.FFmpegError, OSError) as error:
-        raise AudioError(f"{name}: not an audio file that can be read ({error})") from None
+        raise AudioError(f"{name}: not an audio file that can be read ({error.strerror or error})") from None
     return rate_hz, _av_blocks(container, rate_hz, name)
 
 
@@ -148,7 +148,7 @@ def _av_blocks(container: Any, rate_hz: int, name: str) -> Iterator[NDArray[np.f
                 for mono in to_mono.resample(frame):
                     yield mono.to_ndarray().reshape(-1).astype(np.float32)
         except av.FFmpegError as error:
-            raise AudioError(f"{name}: cannot be decoded ({error})") from None
+            raise AudioError(f"{name}: cannot be decoded ({error.strerror or error})") from None
 
 
 def _name(source: Source) -> str:

@@ -31,7 +31,8 @@ def cues_of(words: Sequence[Word]) -> list[Cue]:
     least a second, but not into the next one.
     """
     groups = list(_groups(words))
-    next_starts = [group[0].start_time for group in groups[1:]] + [float("inf")]
+    starts = [group[0].start_time for group in groups]
+    next_starts = [*starts, float("inf")][1:]
     return [
         Cue(
             group[0].start_time,

@@ -153,6 +153,32 @@ def _read(file: Path) -> bytes:
     return content
 
 
+_HIGHEST_SAMPLE_RATE_HZ = 192_000
+_LONGEST_WINDOW_MILLISECONDS = 1000
+_WIDEST_BEAM = 100_000
+
+
+def check_limits(info: ModelInfo, source: Path) -> None:
+    """Check that a model file asks for no absurd amounts of work and memory.
+
+    Raises:
+        ModelError: it does.
+    """
+    features = info.features
+    for what, value, highest in (
+        ("sample rate", features.sample_rate_hz, _HIGHEST_SAMPLE_RATE_HZ),
+        ("window in milliseconds", features.window_milliseconds, _LONGEST_WINDOW_MILLISECONDS),
+        ("step in milliseconds", features.step_milliseconds, features.window_milliseconds),
+        ("beam width", info.beam_width, _WIDEST_BEAM),
+    ):
+        if not 1 <= value <= highest:
+            raise ModelError(
+                CREATE_MODEL,
+                ErrorCode.MODEL_INCOMPATIBLE,
+                f"{source}: its {what} is {value}; 1 to {highest} is possible",
+            )
+
+
 def parse_alphabet(blob: bytes, n_classes: int, source: Path) -> Alphabet:
     """Return the alphabet stored in a model file.
 

@@ -29,7 +29,7 @@ from ..tflite_acoustic import INPUTS, OUTPUTS, acoustic_graph, read_metadata
 from ..tflite_graph import Graph
 from ..tflite_reader import read_graph
 from ..tflite_writer import write_graph
-from . import CREATE_MODEL, FloatArray, ModelInfo, State, parse_alphabet
+from . import CREATE_MODEL, FloatArray, ModelInfo, State, check_limits, parse_alphabet
 
 _OLDEST_VERSION = 6  # of metadata_version: the first with everything this runtime reads
 
@@ -53,6 +53,7 @@ class LiteRtEngine:
         try:
             graph = read_graph(content)
             self._info = _read_info(graph, source)
+            check_limits(self._info, source)
             self._content = write_graph(acoustic_graph(graph))
         except ModelError:
             raise

@@ -18,7 +18,7 @@ from coqui_stt_ctcdecoder.errors import UserError
 from coqui_stt_training.features import MFCC_COEFFICIENTS, FeatureConfig
 
 from ..errors import ErrorCode, ModelError
-from . import CREATE_MODEL, FloatArray, ModelInfo, State, parse_alphabet
+from . import CREATE_MODEL, FloatArray, ModelInfo, State, check_limits, parse_alphabet
 
 _INPUT = "input_node"
 _STATE_INPUTS = ("previous_state_c", "previous_state_h")
@@ -42,6 +42,7 @@ class OnnxEngine:
         self._session = _open_session(content, source, threads)
         try:
             self._info, self._state_size = _describe(self._session, source)
+            check_limits(self._info, source)
         except ModelError:
             raise
         except (KeyError, ValueError, IndexError, binascii.Error, UserError) as error:
