@@ -6,6 +6,7 @@ its labels into tokens with times and confidences.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -58,18 +59,16 @@ class DecoderStream:
             settings.scorer,
             settings.hot_words,
         )
-        self._heard: list[NDArray[np.float16]] = []
+        self._heard = _Rows(settings.alphabet.size + 1)
 
     def feed(self, probabilities: FloatArray) -> None:
         """Go on with probabilities, float32 `[frames, classes]`."""
         if len(probabilities):
             self._search.feed(probabilities)
-            self._heard.append(probabilities.astype(np.float16))
+            self._heard.append(probabilities)
 
     def decode(self, num_results: int = 1) -> Metadata:
         """Return the best readings so far; the stream goes on undisturbed."""
-        if len(self._heard) > 1:
-            self._heard = [np.concatenate(self._heard)]
         return Metadata(
             tuple(
                 CandidateTranscript(self._tokens(reading), reading.confidence)
@@ -83,38 +82,63 @@ class DecoderStream:
         other = DecoderStream.__new__(DecoderStream)
         other._settings = self._settings
         other._search = self._search.copy()
-        other._heard = list(self._heard)
+        other._heard = self._heard.copy()
         return other
 
     def _tokens(self, reading: DecodeResult) -> tuple[TokenMetadata, ...]:
         labels, timesteps = reading.tokens, reading.timesteps
+        if not labels:
+            return ()
+        confidences = self._heard.at(timesteps, labels)
+        step_seconds = self._settings.step_seconds
+        if self._settings.alphabet.is_bytes:
+            return self._characters(labels, timesteps, confidences)
+        texts = self._settings.alphabet.labels
+        return tuple(
+            TokenMetadata(texts[label], timestep, timestep * step_seconds, confidence)
+            for label, timestep, confidence in zip(labels, timesteps, confidences, strict=True)
+        )
+
+    def _characters(
+        self, labels: list[int], timesteps: list[int], confidences: list[float]
+    ) -> tuple[TokenMetadata, ...]:
+        """Put the bytes together that UTF-8 writes one character with."""
+        starts = [i for i, label in enumerate(labels) if i == 0 or not _is_continuation(label + 1)]
         return tuple(
             TokenMetadata(
-                text=self._settings.alphabet.decode(labels[first:end]),
-                timestep=timesteps[first],
-                start_time=timesteps[first] * self._settings.step_seconds,
-                confidence=self._confidence(labels[first:end], timesteps[first:end]),
+                text=self._settings.alphabet.decode(labels[start:end]),
+                timestep=timesteps[start],
+                start_time=timesteps[start] * self._settings.step_seconds,
+                confidence=math.prod(confidences[start:end]) ** (1 / (end - start)),
             )
-            for first, end in _characters(self._settings.alphabet, labels)
-        )
-
-    def _confidence(self, labels: list[int], timesteps: list[int]) -> float:
-        if not self._heard:
-            return 0.0
-        return float(
-            self._heard[0][timesteps, labels].astype(np.float64).prod() ** (1 / len(labels))
+            for start, end in zip(starts, [*starts, len(labels)][1:], strict=True)
         )
 
 
-def _characters(alphabet: Alphabet, labels: list[int]) -> list[tuple[int, int]]:
-    """Return where the characters among labels start and end: single labels, but of a bytes model
-    the bytes that UTF-8 writes one character with."""
-    starts = [
-        index
-        for index, label in enumerate(labels)
-        if index == 0 or not (alphabet.is_bytes and _is_continuation(label + 1))
-    ]
-    return list(zip(starts, [*starts, len(labels)][1:], strict=True))
+class _Rows:
+    """Probabilities of all frames so far; appending costs time in the new ones only."""
+
+    def __init__(self, width: int) -> None:
+        self._rows: NDArray[np.float16] = np.empty((64, width), np.float16)
+        self._count = 0
+
+    def append(self, rows: FloatArray) -> None:
+        needed = self._count + len(rows)
+        if needed > len(self._rows):
+            longer = np.empty((max(needed, 2 * len(self._rows)), self._rows.shape[1]), np.float16)
+            longer[: self._count] = self._rows[: self._count]
+            self._rows = longer
+        self._rows[self._count : needed] = rows
+        self._count = needed
+
+    def at(self, frames: list[int], classes: list[int]) -> list[float]:
+        found: list[float] = self._rows[frames, classes].tolist()
+        return found
+
+    def copy(self) -> _Rows:
+        other = _Rows(self._rows.shape[1])
+        other.append(self._rows[: self._count])  # type: ignore[arg-type]
+        return other
 
 
 def _is_continuation(byte: int) -> bool:
