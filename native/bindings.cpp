@@ -155,6 +155,7 @@ NB_MODULE(_native, module) {
         new (self) BeamSearch(options, std::move(scorer));
       }, nb::arg("options"), nb::arg("scorer").none())
       .def_prop_ro("frames", &BeamSearch::frames)
+      .def("copy", [](const BeamSearch& self) { return BeamSearch(self); }, nb::call_guard<nb::gil_scoped_release>())
       .def("feed", &feed<float>, nb::arg("probs"), nb::arg("classes"))
       .def("feed", &feed<double>, nb::arg("probs"), nb::arg("classes"))
       .def("decode", &BeamSearch::decode, nb::arg("num_results"), nb::call_guard<nb::gil_scoped_release>());

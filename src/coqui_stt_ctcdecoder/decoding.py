@@ -302,6 +302,13 @@ class StreamingDecoder:
             _result(self._alphabet, hypothesis) for hypothesis in self._search.decode(num_results)
         ]
 
+    def copy(self) -> StreamingDecoder:
+        """Return a search that goes on from here without touching this one."""
+        other = StreamingDecoder.__new__(StreamingDecoder)
+        other.__dict__.update(self.__dict__)
+        other._search = self._search.copy()
+        return other
+
     @property
     def frames(self) -> int:
         """Number of frames taken in."""

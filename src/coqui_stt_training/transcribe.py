@@ -1,0 +1,295 @@
+"""`python -m coqui_stt_training.transcribe`: recordings of any length to transcription logs.
+
+A recording is read in blocks, cut where nobody speaks, and its segments are transcribed side by
+side on all cores, or in batches on a GPU. What is written (`.tlog`, JSON) is upstream's: a list of
+`{"start": milliseconds, "end": milliseconds, "transcript": text}`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .atomic_file import write_atomically
+from .command import run, start_logging
+from .config import (
+    AlphabetFlags,
+    CheckpointFlags,
+    DecoderFlags,
+    MachineFlags,
+    Names,
+    OutputFlags,
+)
+from .errors import FlagError, UserError
+from .flags import flag, parse, positive
+
+if TYPE_CHECKING:
+    from stt import Model
+    from stt.transcriber import Recording
+
+_log = logging.getLogger("coqui_stt_training.transcribe")  # __name__ is __main__ under -m
+
+AUDIO_SUFFIXES = (
+    *(".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64"),
+    *(".m4a", ".mp4", ".webm", ".mka", ".mkv", ".aac", ".amr"),
+)
+
+
+@dataclass(frozen=True)
+class TranscribeFlags:
+    """Transcription."""
+
+    src: str = flag(
+        "",
+        "audio file, folder of audio files, or catalog (.catalog, as DSAlign writes them) to "
+        "transcribe",
+    )
+    dst: str = flag(
+        "",
+        "where to write: a .tlog file, or for a folder another folder, which gets the same "
+        "subfolders; by default logs stand beside their audio files",
+    )
+    recursive: bool = flag(False, "look for audio files in subfolders, too")
+    force: bool = flag(False, "transcribe again what has been transcribed, and overwrite it")
+    vad_aggressiveness: int = flag(
+        3,
+        "how readily sound is taken for silence, from 0 to 3",
+        check=lambda value: None if 0 <= value <= 3 else "must be 0, 1, 2 or 3",
+    )
+    batch_size: int = flag(40, "segments transcribed side by side", check=positive)
+    outlier_duration_ms: int = flag(
+        10000, "length in milliseconds beyond which a segment is an outlier", check=positive
+    )
+    outlier_batch_size: int = flag(1, "outliers transcribed side by side", check=positive)
+    model: str = flag(
+        "", "exported model, .tflite or .onnx, to transcribe with instead of a checkpoint"
+    )
+    subtitles: Names = flag([], "also write subtitles beside the log: srt, vtt, txt, tsv")
+    word_times: bool = flag(
+        False, "add to each entry of the log its words, with times in seconds and confidences"
+    )
+
+    def __post_init__(self) -> None:
+        unknown = set(self.subtitles) - {"srt", "vtt", "txt", "tsv"}
+        if unknown:
+            raise FlagError(
+                f"--subtitles {' '.join(sorted(unknown))}: must be among srt, vtt, txt, tsv"
+            )
+
+
+@dataclass(frozen=True)
+class TranscribeConfig:
+    """All flags of `transcribe`; those of `train` are accepted too."""
+
+    transcription: TranscribeFlags = TranscribeFlags()
+    checkpoints: CheckpointFlags = CheckpointFlags()
+    alphabet: AlphabetFlags = AlphabetFlags()
+    decoder: DecoderFlags = DecoderFlags()
+    output: OutputFlags = OutputFlags()
+    machine: MachineFlags = MachineFlags()
+
+
+@dataclass(frozen=True)
+class Task:
+    """One recording, and where its log goes."""
+
+    src: Path
+    dst: Path
+
+
+_EPILOG = """examples:
+  python -m coqui_stt_training.transcribe --checkpoint_dir ckpt --src interview.wav
+  python -m coqui_stt_training.transcribe --model model.tflite --scorer_path kenlm.scorer \\
+      --src recordings --recursive true --subtitles srt
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command; return its exit status."""
+    from .config import TrainConfig
+
+    parsed = parse(
+        TranscribeConfig,
+        argv,
+        program="coqui_stt_training.transcribe",
+        description="Transcribe recordings of any length.",
+        epilog=_EPILOG,
+        tolerated=TrainConfig,
+    )
+    config = parsed.config
+    start_logging(config.output.log_level)
+    for notice in parsed.notices:
+        _log.warning("%s", notice)
+    tasks = list(_unfinished(find_tasks(config.transcription), config.transcription))
+    if not tasks:
+        return 0
+    return _transcribe(tasks, config, parsed.given)
+
+
+def find_tasks(flags: TranscribeFlags) -> list[Task]:
+    """Return what `--src` and `--dst` ask for.
+
+    Raises:
+        FlagError: they are missing, or do not go together.
+    """
+    src = Path(flags.src)
+    if not flags.src or not src.exists():
+        raise FlagError(
+            f"--src {flags.src or '(not given)'}: give an audio file, a folder or a catalog"
+            + (" that exists" if flags.src else "")
+        )
+    if src.is_dir():
+        return _tasks_of_folder(src, Path(flags.dst) if flags.dst else src, flags.recursive)
+    if src.suffix == ".catalog":
+        if flags.dst:
+            raise FlagError("--dst: a catalog names the logs itself; leave --dst out")
+        return _tasks_of_catalog(src)
+    dst = Path(flags.dst) if flags.dst else src.with_suffix(".tlog")
+    if dst.is_file() and not flags.force:
+        raise FlagError(f"{dst} exists already; --force true overwrites it")
+    return [Task(src, dst)]
+
+
+def _tasks_of_folder(src: Path, dst: Path, recursive: bool) -> list[Task]:
+    if dst.is_file():
+        raise FlagError(f"--dst {dst}: must be a folder, because --src is one")
+    files = sorted(
+        path
+        for path in (src.rglob("*") if recursive else src.glob("*"))
+        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+    )
+    if not files:
+        raise FlagError(
+            f"--src {src}: no audio files there"
+            + ("" if recursive else "; --recursive true looks in its subfolders")
+        )
+    by_log: dict[Path, Path] = {}
+    for file in files:
+        log = dst / file.relative_to(src).with_suffix(".tlog")
+        if log in by_log:  # clip.wav and clip.mp3 would write one log
+            log = log.with_name(f"{file.name}.tlog")
+        by_log[log] = file
+    return [Task(file, log) for log, file in by_log.items()]
+
+
+def _tasks_of_catalog(catalog: Path) -> list[Task]:
+    try:
+        entries = json.loads(catalog.read_text(encoding="utf-8"))
+        return [
+            Task(catalog.parent / entry["audio"], catalog.parent / entry["tlog"])
+            for entry in entries
+        ]
+    except (ValueError, TypeError, KeyError) as error:
+        raise FlagError(
+            f"--src {catalog}: not a catalog; it must be a JSON list of objects with `audio` and "
+            f"`tlog` ({type(error).__name__}: {error})"
+        ) from None
+
+
+def _unfinished(tasks: list[Task], flags: TranscribeFlags) -> Iterator[Task]:
+    for task in tasks:
+        if task.dst.is_file() and not flags.force:
+            _log.info('"%s" exists already, skipped (--force true overwrites it)', task.dst)
+        else:
+            yield task
+
+
+def _load_model(config: TranscribeConfig, given: frozenset[str]) -> Model:
+    from stt import Model
+
+    if config.transcription.model:
+        model = Model(config.transcription.model, threads=1, parallel=os.cpu_count())
+    else:
+        model = _load_checkpoint(config)
+    if "beam_width" in given or not config.transcription.model:
+        model.set_beam_width(config.decoder.beam_width)
+    if config.decoder.scorer_path:
+        model.enable_external_scorer(config.decoder.scorer_path)
+        alpha, beta = model.scorer_alpha_beta()
+        model.set_scorer_alpha_beta(
+            config.decoder.lm_alpha if "lm_alpha" in given else alpha,
+            config.decoder.lm_beta if "lm_beta" in given else beta,
+        )
+    return model
+
+
+def _load_checkpoint(config: TranscribeConfig) -> Model:
+    if not (config.checkpoints.load_dir or config.checkpoints.save_dir):
+        raise FlagError("no model: give --checkpoint_dir FOLDER or --model FILE.tflite")
+    from stt import Model
+    from stt.engines.checkpoint import CheckpointEngine
+
+    from .evaluation_run import load_for_inference
+
+    source, alphabet = load_for_inference(config.checkpoints, config.alphabet)
+    return Model.from_engine(CheckpointEngine(source, alphabet))
+
+
+def _transcribe(tasks: list[Task], config: TranscribeConfig, given: frozenset[str]) -> int:
+    from tqdm import tqdm
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    from stt.transcriber import Limits, transcribe_recordings
+
+    flags = config.transcription
+    model = _load_model(config, given)
+    limits = Limits(flags.batch_size, flags.outlier_duration_ms, flags.outlier_batch_size)
+    dst_of = {task.src: task.dst for task in tasks}
+    failures = 0
+    show = config.output.show_progressbar and sys.stderr.isatty()
+    with logging_redirect_tqdm([logging.getLogger("coqui_stt_training")]):
+        recordings = transcribe_recordings(
+            model, list(dst_of), limits, aggressiveness=flags.vad_aggressiveness
+        )
+        for number, recording in enumerate(
+            tqdm(recordings, "Transcribing files", total=len(tasks), disable=not show), 1
+        ):
+            if recording.error is not None:
+                _log.error("%s", recording.error)
+                failures += 1
+                continue
+            dst = dst_of[recording.path]
+            _write(recording, dst, flags)
+            _log.info('[%d]: "%s" -> "%s"', number, recording.path, dst)
+    if failures:
+        raise UserError(f"{failures} of {len(tasks)} files could not be transcribed, see above")
+    return 0
+
+
+def _write(recording: Recording, dst: Path, flags: TranscribeFlags) -> None:
+    from stt.subtitles import FORMATS
+
+    for name in flags.subtitles:  # the log last: where it stands, all is done
+        write_atomically(dst.with_suffix(f".{name}"), FORMATS[name](recording.words))
+    entries = [
+        {
+            "start": passage.start_milliseconds,
+            "end": passage.end_milliseconds,
+            "transcript": passage.text,
+        }
+        | ({"words": _words(passage.words)} if flags.word_times else {})
+        for passage in recording.passages
+    ]
+    write_atomically(dst, json.dumps(entries, ensure_ascii=False))
+
+
+def _words(words: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "word": word.text,
+            "start": round(word.start_time, 3),
+            "end": round(word.end_time, 3),
+            "confidence": round(word.confidence, 4),
+        }
+        for word in words
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,114 @@
+"""From samples to probabilities, piece by piece, the same whatever the pieces.
+
+Upstream's runtime makes every complete frame and then exactly one more, which holds what is left,
+zero-padded: `T + 1` frames for audio of `T` complete ones, also for no audio at all. Before the
+first and after the last frame stand `n_context` frames of zeros. The model takes windows of
+`2 * n_context + 1` frames, `n_steps` of them in one call.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from coqui_stt_training.features import MFCC_COEFFICIENTS, Mfcc
+
+from .engines import Engine, FloatArray, State
+from .pcm import Pcm
+
+_FULL_SCALE = np.float32(1 / 32768)
+_SLICE_SECONDS = 60  # of audio turned into features at once: bounds the memory a call takes
+
+
+class AcousticStream:
+    """One utterance on its way through the acoustic model. Not for two threads at once.
+
+    Args:
+        engine: the model, shared with other streams.
+        mfcc: the features it wants, shared as well.
+    """
+
+    def __init__(self, engine: Engine, mfcc: Mfcc) -> None:
+        self._engine = engine
+        self._mfcc = mfcc
+        self._state: State = engine.initial_state()
+        self._samples = np.zeros(0, np.int16)  # from the start of the next frame on
+        self._rows = _zero_frames(engine.info.n_context)  # from the next window's start on
+
+    def feed(self, samples: Pcm) -> FloatArray:
+        """Take samples; return the probabilities that are due, float32 `[frames, classes]`."""
+        slice_samples = _SLICE_SECONDS * self._mfcc.config.sample_rate_hz
+        due = [
+            self._feed_slice(samples[start : start + slice_samples])
+            for start in range(0, len(samples), slice_samples)
+        ]
+        return self._concatenate(due)
+
+    def _feed_slice(self, samples: Pcm) -> FloatArray:
+        info, config = self._engine.info, self._mfcc.config
+        self._samples = np.concatenate([self._samples, samples])
+        frames_at_hand = config.frame_count(len(self._samples))
+        lookaround = 2 * info.n_context
+        calls = (len(self._rows) + frames_at_hand - lookaround) // info.n_steps
+        if calls < 1:
+            return self._concatenate([])
+        frames_due = calls * info.n_steps + lookaround - len(self._rows)
+        self._take_frames(frames_due)
+        return self._run(calls)
+
+    def _take_frames(self, count: int) -> None:
+        config = self._mfcc.config
+        audio = self._samples[: config.sample_count(count)].astype(np.float32) * _FULL_SCALE
+        self._rows = np.concatenate([self._rows, self._mfcc(audio)])
+        self._samples = self._samples[count * config.step_samples :]
+
+    def _run(self, calls: int) -> FloatArray:
+        info = self._engine.info
+        windows = np.lib.stride_tricks.sliding_window_view(
+            self._rows, 2 * info.n_context + 1, axis=0
+        ).transpose(0, 2, 1)
+        results = []
+        for start in range(0, calls * info.n_steps, info.n_steps):
+            probabilities, self._state = self._engine.run(
+                np.ascontiguousarray(windows[start : start + info.n_steps]), self._state
+            )
+            results.append(probabilities)
+        self._rows = self._rows[calls * info.n_steps :].copy()
+        return self._concatenate(results)
+
+    def finish(self) -> FloatArray:
+        """Return the probabilities of what is left. The stream must not be used afterwards."""
+        info, config = self._engine.info, self._mfcc.config
+        full_frames = config.frame_count(len(self._samples))
+        padded = np.zeros(config.sample_count(full_frames + 1), np.int16)
+        padded[: len(self._samples)] = self._samples[: len(padded)]
+        self._samples = padded
+        self._take_frames(full_frames + 1)
+        steps_left = len(self._rows) - info.n_context
+        calls = -(-steps_left // info.n_steps)
+        padding = calls * info.n_steps - steps_left
+        self._rows = np.concatenate([self._rows, _zero_frames(info.n_context + padding)])
+        return self._run(calls)[:steps_left]
+
+    def copy(self) -> AcousticStream:
+        """Return a stream that goes on from here without touching this one."""
+        other = AcousticStream.__new__(AcousticStream)
+        other.__dict__.update(self.__dict__)  # arrays are replaced, never written to
+        return other
+
+    def _concatenate(self, parts: list[FloatArray]) -> FloatArray:
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate([np.zeros((0, self._engine.info.n_classes), np.float32), *parts])
+
+
+def utterance_features(samples: Pcm, mfcc: Mfcc) -> FloatArray:
+    """Return the features of a whole utterance, float32 `[frames + 1, 26]`, as above."""
+    config = mfcc.config
+    padded = np.zeros(config.sample_count(config.frame_count(len(samples)) + 1), np.int16)
+    padded[: len(samples)] = samples[: len(padded)]
+    features: FloatArray = mfcc(padded.astype(np.float32) * _FULL_SCALE)
+    return features
+
+
+def _zero_frames(count: int) -> FloatArray:
+    return np.zeros((count, MFCC_COEFFICIENTS), np.float32)

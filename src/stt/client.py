@@ -1,0 +1,328 @@
+"""The `stt` command: transcribe files, a pipe or a microphone; `stt serve` starts a server."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from timeit import default_timer as timer
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from coqui_stt_ctcdecoder.errors import UserError
+
+if TYPE_CHECKING:
+    from .metadata import CandidateTranscript, Metadata
+    from .model import Model
+
+_SUBTITLES = ("srt", "vtt", "txt", "tsv")
+_STDIN = "-"
+
+
+class UsageError(UserError):
+    """Flags that are missing, malformed, or contradict each other."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status: 0, or 2 for an error of the user's."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if arguments[:1] == ["serve"]:
+            from .server.command import serve
+
+            serve(arguments[1:])
+        else:
+            _run(_parser().parse_args(arguments))
+    except UserError as error:
+        print(f"stt: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+class _VersionAction(argparse.Action):
+    def __call__(self, *_: Any) -> None:
+        from . import version
+
+        print("Coqui STT ", version())
+        raise SystemExit(0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="stt",
+        description="Transcribe speech. `stt serve --help` tells about the server.",
+    )
+    add_model_flags(parser)
+    parser.add_argument(
+        "--audio",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="audio files, of any format and sample rate; - is the standard input",
+    )
+    parser.add_argument(
+        "--mic",
+        action="store_true",
+        help="transcribe the microphone until Ctrl-C (needs coqui-stt[mic])",
+    )
+    parser.add_argument("--version", action=_VersionAction, nargs=0, help="print the version")
+    parser.add_argument(
+        "--extended", action="store_true", help="print the transcript from extended metadata"
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print JSON: candidate transcripts with the time of each word",
+    )
+    parser.add_argument(
+        "--candidate_transcripts",
+        type=_positive,
+        default=3,
+        metavar="N",
+        help="how many candidates --json prints at most (default 3)",
+    )
+    for name, what in (
+        ("srt", "SubRip subtitles"),
+        ("vtt", "WebVTT subtitles"),
+        ("txt", "plain text, one subtitle a line"),
+        ("tsv", "a table of subtitles, times in milliseconds"),
+    ):
+        parser.add_argument(
+            f"--{name}",
+            nargs="?",
+            const="",
+            metavar="FILE",
+            help=f"write {what} to FILE, or print them",
+        )
+    parser.add_argument(
+        "--output_dir",
+        type=Path,
+        metavar="DIR",
+        help="write subtitles to DIR, each file named after its audio",
+    )
+    return parser
+
+
+def add_model_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say how to transcribe; `load_model` takes their values."""
+    parser.add_argument(
+        "--model", required=True, metavar="FILE", help="the model: .tflite or .onnx"
+    )
+    parser.add_argument("--scorer", metavar="FILE", help="the external scorer: .scorer")
+    parser.add_argument(
+        "--beam_width", type=_positive, metavar="N", help="beam width of the decoder"
+    )
+    parser.add_argument(
+        "--lm_alpha", type=float, help="weight of the language model (default: the scorer's)"
+    )
+    parser.add_argument("--lm_beta", type=float, help="bonus for a word (default: the scorer's)")
+    parser.add_argument(
+        "--hot_words",
+        metavar="WORD:BOOST,...",
+        help="words to make likelier (or, with negative boosts, less likely)",
+    )
+    parser.add_argument(
+        "--threads",
+        type=_positive,
+        metavar="N",
+        help="threads of the acoustic model (default: all cores)",
+    )
+
+
+def load_model(flags: argparse.Namespace, *, parallel: int | None = None) -> Model:
+    """Load the model that `add_model_flags`' values describe.
+
+    Raises:
+        UserError: it cannot be.
+    """
+    from .model import Model
+
+    if not flags.scorer:
+        needing = [
+            f"--{name}"
+            for name in ("lm_alpha", "lm_beta", "hot_words")
+            if getattr(flags, name) is not None
+        ]
+        if needing:
+            raise UsageError(f"{', '.join(needing)}: has no effect without --scorer; add one")
+    hot_words = parse_hot_words(flags.hot_words or "")
+    model = Model(flags.model, threads=flags.threads, parallel=parallel)
+    if flags.beam_width:
+        model.set_beam_width(flags.beam_width)
+    if flags.scorer:
+        model.enable_external_scorer(flags.scorer)
+        if flags.lm_alpha is not None or flags.lm_beta is not None:
+            alpha, beta = model.scorer_alpha_beta()
+            model.set_scorer_alpha_beta(
+                alpha if flags.lm_alpha is None else flags.lm_alpha,
+                beta if flags.lm_beta is None else flags.lm_beta,
+            )
+    for word, boost in hot_words.items():
+        model.add_hot_word(word, boost)
+    return model
+
+
+def parse_hot_words(text: str) -> dict[str, float]:
+    """Parse `word:boost,word:boost`.
+
+    Raises:
+        UsageError: malformed.
+    """
+    boosts = {}
+    for pair in filter(None, text.split(",")):
+        word, colon, boost = pair.rpartition(":")
+        try:
+            boosts[word.strip()] = float(boost)
+        except ValueError:
+            colon = ""
+        if not colon or not word.strip():
+            raise UsageError(f"--hot_words: {pair!r} is not WORD:BOOST, as in `coqui:7.5,mars:-2`")
+    return boosts
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+_positive.__name__ = "positive integer"  # argparse puts it into its messages
+
+
+@dataclass(frozen=True)
+class _Result:
+    name: str
+    metadata: Metadata
+    audio_seconds: float
+
+
+def _run(flags: argparse.Namespace) -> None:
+    _check_outputs(flags)
+    _report(f"Loading model from file {flags.model}")
+    started = timer()
+    model = load_model(flags)
+    _report(f"Loaded model in {timer() - started:.3}s.")
+    if flags.mic:
+        from .microphone import transcribe_microphone
+
+        transcribe_microphone(model)
+        return
+    many = len(flags.audio) > 1
+    results = (_transcribe(model, name, flags) for name in flags.audio)
+    if flags.json and many:
+        print(json.dumps([{"audio": r.name, **_json(r.metadata)} for r in results], indent=2))
+        return
+    for result in results:
+        _write(result, flags, many)
+
+
+def _check_outputs(flags: argparse.Namespace) -> None:
+    if flags.mic and flags.audio:
+        raise UsageError("--mic and --audio: give one of the two")
+    if not flags.mic and not flags.audio:
+        raise UsageError("nothing to transcribe; give --audio FILE, --audio - or --mic")
+    asked = [name for name in _SUBTITLES if getattr(flags, name) is not None]
+    if (flags.mic or flags.json) and asked:
+        raise UsageError(f"--{asked[0]}: does not go with {'--mic' if flags.mic else '--json'}")
+    if flags.output_dir:
+        if not asked:
+            raise UsageError("--output_dir: say which files to write: --srt, --vtt, --txt, --tsv")
+        flags.output_dir.mkdir(parents=True, exist_ok=True)
+    elif len(flags.audio) > 1 and asked:
+        raise UsageError(f"--{asked[0]}: of several files needs --output_dir DIR")
+
+
+def _transcribe(model: Model, name: str, flags: argparse.Namespace) -> _Result:
+    from .audio_source import read_pcm_blocks
+
+    _report(f"Running inference on {name}." if name != _STDIN else "Running inference.")
+    started = timer()
+    samples = 0
+    with model.create_stream() as stream:
+        for block in read_pcm_blocks(_source(name), model.sample_rate()):
+            samples += len(block)
+            stream.feed_audio_content(block)
+        metadata = stream.finish_stream_with_metadata(
+            flags.candidate_transcripts if flags.json else 1
+        )
+    seconds = samples / model.sample_rate()
+    _report(f"Inference took {timer() - started:.3f}s for {seconds:.3f}s audio file.")
+    return _Result(name, metadata, seconds)
+
+
+def _source(name: str) -> str | BinaryIO:
+    return io.BytesIO(sys.stdin.buffer.read()) if name == _STDIN else name
+
+
+def _write(result: _Result, flags: argparse.Namespace, many: bool) -> None:
+    best = result.metadata.transcripts[0]
+    if flags.json:
+        print(json.dumps(_json(result.metadata), indent=2))
+        return
+    written = False
+    for name in _SUBTITLES:
+        target = getattr(flags, name)
+        if target is not None:
+            _write_subtitles(name, target, best, result.name, flags.output_dir)
+            written = True
+    if not written:
+        text = "".join(token.text for token in best.tokens) if flags.extended else best.text
+        print(f"{result.name}: {text}" if many else text, flush=True)
+
+
+def _write_subtitles(
+    name: str, target: str, transcript: CandidateTranscript, audio: str, folder: Path | None
+) -> None:
+    from .subtitles import FORMATS
+    from .words import words_of
+
+    text = FORMATS[name](words_of(transcript.tokens))
+    if folder is not None and not target:
+        stem = "stdin" if audio == _STDIN else Path(audio).stem
+        target = str(folder / f"{stem}.{name}")
+    if target:
+        from coqui_stt_training.atomic_file import write_atomically
+
+        write_atomically(Path(target), text)
+        _report(f"Wrote {target}")
+    else:
+        print(text, end="", flush=True)
+
+
+def _json(metadata: Metadata) -> dict[str, Any]:
+    from .words import words_of
+
+    return {
+        "transcripts": [
+            {
+                "confidence": transcript.confidence,
+                "words": [
+                    {
+                        "word": word.text,
+                        "start_time": round(word.start_time, 4),
+                        "duration": round(word.duration, 4),
+                    }
+                    for word in words_of(transcript.tokens)
+                ],
+            }
+            for transcript in metadata.transcripts
+        ]
+    }
+
+
+def _report(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""From probabilities to readings: the beam search, and what it found put into words.
+
+The search is `coqui_stt_ctcdecoder`'s; here are the settings libstt uses, and the translation of
+its labels into tokens with times and confidences.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coqui_stt_ctcdecoder import DecodeResult, Scorer, StreamingDecoder
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+
+from .engines import FloatArray
+from .metadata import CandidateTranscript, Metadata, TokenMetadata
+
+_CUTOFF_PROB = 1.0  # no pruning of classes, as libstt
+_CUTOFF_TOP_N = 40
+
+
+@dataclass(frozen=True)
+class DecoderSettings:
+    """What a decoder is made from; a stream keeps those of the moment it was created.
+
+    Attributes:
+        alphabet: of the model.
+        beam_width: readings kept from frame to frame.
+        step_seconds: from one frame to the next.
+        scorer: the language model, where there is one.
+        hot_words: words and their boosts; used with a scorer only.
+    """
+
+    alphabet: Alphabet
+    beam_width: int
+    step_seconds: float
+    scorer: Scorer | None = None
+    hot_words: Mapping[str, float] = field(default_factory=dict)
+
+
+class DecoderStream:
+    """The readings of one utterance so far. Not for two threads at once.
+
+    The probabilities are kept, as float16, for the confidence of tokens: 10 MB an hour for 28
+    labels.
+    """
+
+    def __init__(self, settings: DecoderSettings) -> None:
+        self._settings = settings
+        self._search = StreamingDecoder(
+            settings.alphabet,
+            settings.beam_width,
+            _CUTOFF_PROB,
+            _CUTOFF_TOP_N,
+            settings.scorer,
+            settings.hot_words,
+        )
+        self._heard = _Rows(settings.alphabet.size + 1)
+
+    def feed(self, probabilities: FloatArray) -> None:
+        """Go on with probabilities, float32 `[frames, classes]`."""
+        if len(probabilities):
+            self._search.feed(probabilities)
+            self._heard.append(probabilities)
+
+    def decode(self, num_results: int = 1) -> Metadata:
+        """Return the best readings so far; the stream goes on undisturbed."""
+        return Metadata(
+            tuple(
+                CandidateTranscript(self._tokens(reading), reading.confidence)
+                for reading in self._search.decode(num_results)
+            )
+            or (CandidateTranscript((), 0.0),)
+        )
+
+    def copy(self) -> DecoderStream:
+        """Return a stream that goes on from here without touching this one."""
+        other = DecoderStream.__new__(DecoderStream)
+        other._settings = self._settings
+        other._search = self._search.copy()
+        other._heard = self._heard.copy()
+        return other
+
+    def _tokens(self, reading: DecodeResult) -> tuple[TokenMetadata, ...]:
+        labels, timesteps = reading.tokens, reading.timesteps
+        if not labels:
+            return ()
+        confidences = self._heard.at(timesteps, labels)
+        step_seconds = self._settings.step_seconds
+        if self._settings.alphabet.is_bytes:
+            return self._characters(labels, timesteps, confidences)
+        texts = self._settings.alphabet.labels
+        return tuple(
+            TokenMetadata(texts[label], timestep, timestep * step_seconds, confidence)
+            for label, timestep, confidence in zip(labels, timesteps, confidences, strict=True)
+        )
+
+    def _characters(
+        self, labels: list[int], timesteps: list[int], confidences: list[float]
+    ) -> tuple[TokenMetadata, ...]:
+        """Put the bytes together that UTF-8 writes one character with."""
+        starts = [i for i, label in enumerate(labels) if i == 0 or not _is_continuation(label + 1)]
+        return tuple(
+            TokenMetadata(
+                text=self._settings.alphabet.decode(labels[start:end]),
+                timestep=timesteps[start],
+                start_time=timesteps[start] * self._settings.step_seconds,
+                confidence=math.prod(confidences[start:end]) ** (1 / (end - start)),
+            )
+            for start, end in zip(starts, [*starts, len(labels)][1:], strict=True)
+        )
+
+
+class _Rows:
+    """Probabilities of all frames so far; appending costs time in the new ones only."""
+
+    def __init__(self, width: int) -> None:
+        self._rows: NDArray[np.float16] = np.empty((64, width), np.float16)
+        self._count = 0
+
+    def append(self, rows: FloatArray) -> None:
+        needed = self._count + len(rows)
+        if needed > len(self._rows):
+            longer = np.empty((max(needed, 2 * len(self._rows)), self._rows.shape[1]), np.float16)
+            longer[: self._count] = self._rows[: self._count]
+            self._rows = longer
+        self._rows[self._count : needed] = rows
+        self._count = needed
+
+    def at(self, frames: list[int], classes: list[int]) -> list[float]:
+        found: list[float] = self._rows[frames, classes].tolist()
+        return found
+
+    def copy(self) -> _Rows:
+        other = _Rows(self._rows.shape[1])
+        other.append(self._rows[: self._count])  # type: ignore[arg-type]
+        return other
+
+
+def _is_continuation(byte: int) -> bool:
+    return byte & 0xC0 == 0x80

@@ -1,0 +1,207 @@
+"""Acoustic engines: what runs a model file. One small interface, one module for each runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet, unpack_labels
+from coqui_stt_ctcdecoder.errors import AlphabetError
+from coqui_stt_training.features import FeatureConfig
+
+from ..errors import ErrorCode, ModelError
+
+FloatArray = NDArray[np.float32]
+State = tuple[FloatArray, ...]  # what a model carries from one call to the next; opaque to callers
+
+CREATE_MODEL = "CreateModel"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model file says of itself.
+
+    Attributes:
+        alphabet: its labels; the model has one class more, the blank, which is the last.
+        features: what its input is computed from.
+        n_steps: windows taken in one call.
+        n_context: frames to each side of the one a window is about.
+        beam_width: the decoder's default.
+        language: the model card's tag, empty where the file does not say.
+    """
+
+    alphabet: Alphabet
+    features: FeatureConfig
+    n_steps: int
+    n_context: int
+    beam_width: int
+    language: str = ""
+
+    @property
+    def n_classes(self) -> int:
+        """Labels and the blank."""
+        return self.alphabet.size + 1
+
+
+class Engine(Protocol):
+    """Runs an acoustic model. All methods may be called from many threads at once."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the model says of itself."""
+        ...
+
+    def initial_state(self) -> State:
+        """Return the state at the start of an utterance."""
+        ...
+
+    def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
+        """Compute probabilities.
+
+        Args:
+            windows: float32 `[n_steps, 2 * n_context + 1, 26]`, the oldest frame first.
+            state: what the call before returned, or `initial_state()`; it is left as it is.
+
+        Returns:
+            float32 `[n_steps, classes]`, and the state after the last window.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the model. The engine must not be used afterwards."""
+        ...
+
+
+@runtime_checkable
+class BatchEngine(Engine, Protocol):
+    """An engine that takes many whole utterances at a time, faster than one after the other."""
+
+    def run_batch(self, features: Sequence[FloatArray]) -> list[FloatArray]:
+        """Compute the probabilities of utterances.
+
+        Args:
+            features: of each, float32 `[frames, 26]`.
+
+        Returns:
+            For each float32 `[frames, classes]`.
+        """
+        ...
+
+
+def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
+    """Load a model file with the runtime it is for.
+
+    Args:
+        path: a `.tflite` or `.onnx` file, recognised by content, or a checkpoint directory.
+        threads: how many threads one call may use.
+        parallel: how many calls may run at the same time.
+
+    Raises:
+        ModelError: missing, broken, or not a speech-to-text model.
+    """
+    file = Path(path)
+    if not str(path):
+        raise ModelError(CREATE_MODEL, ErrorCode.NO_MODEL, "the model's path is empty")
+    if file.is_dir():
+        return _open_checkpoint(file)
+    content = _read(file)
+    if content[4:8] == b"TFL3":
+        from .litert import LiteRtEngine
+
+        return LiteRtEngine(content, source=file, threads=threads, parallel=parallel)
+    if file.suffix == ".onnx":
+        from .onnx import OnnxEngine
+
+        return OnnxEngine(content, source=file, threads=threads)
+    raise ModelError(
+        CREATE_MODEL,
+        ErrorCode.FAIL_INIT_MMAP,
+        f"{file} is neither a TensorFlow Lite model (it lacks the mark TFL3) nor an .onnx file; "
+        "give the file that coqui_stt_training.export wrote",
+    )
+
+
+def _open_checkpoint(folder: Path) -> Engine:
+    try:
+        from .checkpoint import CheckpointEngine
+    except ImportError as error:
+        raise ModelError(
+            CREATE_MODEL,
+            ErrorCode.FAIL_INIT_MMAP,
+            f"{folder} is a folder, and checkpoints need PyTorch ({error}); install it with: pip "
+            "install coqui-stt[train], or give an exported model",
+        ) from None
+    return CheckpointEngine.open(folder)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{file}: {error.strerror or error}"
+        ) from None
+    if not content:
+        raise ModelError(
+            CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{file}: the file is empty (0 bytes)"
+        )
+    return content
+
+
+_HIGHEST_SAMPLE_RATE_HZ = 192_000
+_LONGEST_WINDOW_MILLISECONDS = 1000
+_WIDEST_BEAM = 100_000
+
+
+def check_limits(info: ModelInfo, source: Path) -> None:
+    """Check that a model file asks for no absurd amounts of work and memory.
+
+    Raises:
+        ModelError: it does.
+    """
+    features = info.features
+    for what, value, highest in (
+        ("sample rate", features.sample_rate_hz, _HIGHEST_SAMPLE_RATE_HZ),
+        ("window in milliseconds", features.window_milliseconds, _LONGEST_WINDOW_MILLISECONDS),
+        ("step in milliseconds", features.step_milliseconds, features.window_milliseconds),
+        ("beam width", info.beam_width, _WIDEST_BEAM),
+    ):
+        if not 1 <= value <= highest:
+            raise ModelError(
+                CREATE_MODEL,
+                ErrorCode.MODEL_INCOMPATIBLE,
+                f"{source}: its {what} is {value}; 1 to {highest} is possible",
+            )
+
+
+def parse_alphabet(blob: bytes, n_classes: int, source: Path) -> Alphabet:
+    """Return the alphabet stored in a model file.
+
+    Args:
+        blob: as `Alphabet.serialize` writes it.
+        n_classes: of the model, the blank included.
+        source: the file, for messages.
+
+    Raises:
+        ModelError: it is broken, or does not fit the number of classes.
+    """
+    try:
+        alphabet: Alphabet = UTF8Alphabet()
+        if unpack_labels(blob) != alphabet.label_bytes():
+            alphabet = Alphabet()
+            alphabet.deserialize(blob)
+    except AlphabetError as error:
+        raise ModelError(CREATE_MODEL, ErrorCode.INVALID_ALPHABET, f"{source}: {error}") from None
+    if alphabet.size + 1 != n_classes:
+        raise ModelError(
+            CREATE_MODEL,
+            ErrorCode.INVALID_ALPHABET,
+            f"{source}: the alphabet has {alphabet.size} labels and the model {n_classes} "
+            f"classes; {alphabet.size + 1} are needed (one for the blank)",
+        )
+    return alphabet

@@ -1,0 +1,181 @@
+"""`.tflite` models, on LiteRT: upstream's exports and ours.
+
+The names and shapes of the tensors are upstream's (libstt finds them by name): `input_node`
+`[1, 16, 19, 26]`, `previous_state_c` and `previous_state_h` `[1, hidden]` in, `logits` (which are
+probabilities) `[16, classes]`, `new_state_c` and `new_state_h` out, and constants that describe the
+model. The file is parsed, checked and written anew before LiteRT, which trusts its input, sees it.
+
+LiteRT's own kernels are used, not its XNNPACK delegate: of an int8 model they quantise activations
+as libstt does, so that probabilities agree to 1e-5 (with XNNPACK to 0.2), and they share one copy
+of the LSTM's weights among the unrolled steps (XNNPACK packs sixteen).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import LifoQueue
+from typing import Any
+
+import numpy as np
+
+from coqui_stt_ctcdecoder.errors import UserError
+from coqui_stt_training.features import MFCC_COEFFICIENTS, FeatureConfig
+
+from ..errors import ErrorCode, ModelError
+from ..tflite_acoustic import INPUTS, OUTPUTS, acoustic_graph, read_metadata
+from ..tflite_graph import Graph
+from ..tflite_reader import read_graph
+from ..tflite_writer import write_graph
+from . import CREATE_MODEL, FloatArray, ModelInfo, State, check_limits, parse_alphabet
+
+_OLDEST_VERSION = 6  # of metadata_version: the first with everything this runtime reads
+
+
+class LiteRtEngine:
+    """Runs a `.tflite` model.
+
+    Args:
+        content: the file.
+        source: its name, for messages.
+        threads: how many threads one call may use.
+        parallel: how many calls may run at the same time. LiteRT's interpreters each serve one
+            call, so this many are made, the second and later ones only when calls coincide. They
+            share the weights.
+
+    Raises:
+        ModelError: broken, or not a speech-to-text model.
+    """
+
+    def __init__(self, content: bytes, *, source: Path, threads: int, parallel: int) -> None:
+        try:
+            graph = read_graph(content)
+            self._info = _read_info(graph, source)
+            check_limits(self._info, source)
+            self._content = write_graph(acoustic_graph(graph))
+        except ModelError:
+            raise
+        except UserError as error:
+            raise ModelError(CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{source}: {error}") from None
+        self._source = source
+        self._threads = threads
+        self._idle: LifoQueue[_Interpreter] = LifoQueue()
+        self._lock = threading.Lock()
+        self._still_to_make = parallel - 1
+        first = self._make()
+        first.check(self._info, source)
+        self._state_sizes = first.state_sizes()
+        self._idle.put(first)
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the model says of itself."""
+        return self._info
+
+    def _make(self) -> _Interpreter:
+        return _Interpreter(self._content, self._source, self._threads)
+
+    def initial_state(self) -> State:
+        """Return the state at the start of an utterance: zeros."""
+        return tuple(np.zeros((1, size), np.float32) for size in self._state_sizes)
+
+    def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
+        """Compute the probabilities of `n_steps` windows; see `Engine.run`."""
+        with self._borrow() as interpreter:
+            return interpreter.run(windows, state)
+
+    @contextmanager
+    def _borrow(self) -> Iterator[_Interpreter]:
+        interpreter = self._take()
+        try:
+            yield interpreter
+        finally:
+            self._idle.put(interpreter)
+
+    def _take(self) -> _Interpreter:
+        with self._lock:
+            must_make = self._still_to_make > 0 and self._idle.empty()
+            self._still_to_make -= must_make
+        return self._make() if must_make else self._idle.get()
+
+    def close(self) -> None:
+        """Free the interpreters that are not at work."""
+        while not self._idle.empty():
+            self._idle.get_nowait()
+
+
+class _Interpreter:
+    """One LiteRT interpreter; serves one call at a time."""
+
+    def __init__(self, content: bytes, source: Path, threads: int) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        try:
+            self._litert: Any = Interpreter(
+                model_content=content,
+                num_threads=threads,
+                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            )
+            self._litert.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{source}: LiteRT refuses it ({error})"
+            ) from None
+        inputs = {detail["name"]: detail for detail in self._litert.get_input_details()}
+        outputs = {detail["name"]: detail for detail in self._litert.get_output_details()}
+        self._inputs = [inputs[name]["index"] for name in INPUTS]
+        self._outputs = [outputs[name]["index"] for name in OUTPUTS]
+        self._input_shapes = [tuple(map(int, inputs[name]["shape"])) for name in INPUTS]
+
+    def check(self, info: ModelInfo, source: Path) -> None:
+        """Check that the windows are what the features give.
+
+        Raises:
+            ModelError: they are not.
+        """
+        width, coefficients = self._input_shapes[0][2:]
+        if width % 2 == 0 or coefficients != MFCC_COEFFICIENTS:
+            raise ModelError(
+                CREATE_MODEL,
+                ErrorCode.INVALID_SHAPE,
+                f"{source}: {INPUTS[0]} is {list(self._input_shapes[0])}; [1, steps, odd number "
+                f"of frames, {MFCC_COEFFICIENTS}] is needed",
+            )
+
+    def state_sizes(self) -> tuple[int, ...]:
+        """Return the width of each part of the state."""
+        return tuple(shape[1] for shape in self._input_shapes[1:])
+
+    def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
+        """Compute probabilities; see `Engine.run`."""
+        litert = self._litert
+        for index, value in zip(self._inputs, (windows[None], *state), strict=True):
+            litert.set_tensor(index, value)
+        litert.invoke()
+        probabilities, *new_state = (litert.get_tensor(index) for index in self._outputs)
+        return probabilities, tuple(new_state)
+
+
+def _read_info(graph: Graph, source: Path) -> ModelInfo:
+    metadata = read_metadata(graph)
+    if metadata.version < _OLDEST_VERSION:
+        raise ModelError(
+            CREATE_MODEL,
+            ErrorCode.MODEL_INCOMPATIBLE,
+            f"{source}: metadata_version is {metadata.version}; {_OLDEST_VERSION} or later is "
+            "needed, so export the model anew",
+        )
+    shape = graph.tensors[graph.input(INPUTS[0])].shape
+    n_classes = graph.tensors[graph.output(OUTPUTS[0])].shape[-1]
+    return ModelInfo(
+        alphabet=parse_alphabet(metadata.alphabet, n_classes, source),
+        features=FeatureConfig(
+            metadata.sample_rate_hz, metadata.window_milliseconds, metadata.step_milliseconds
+        ),
+        n_steps=shape[1],
+        n_context=shape[2] // 2,
+        beam_width=metadata.beam_width,
+        language=metadata.language,
+    )

@@ -1,0 +1,146 @@
+"""`.onnx` models, on ONNX Runtime: the streaming graph that our export writes.
+
+Names and shapes of inputs and outputs are those of the `.tflite` models; what the model says of
+itself stands in its metadata (docs/export.md).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coqui_stt_ctcdecoder.errors import UserError
+from coqui_stt_training.features import MFCC_COEFFICIENTS, FeatureConfig
+
+from ..errors import ErrorCode, ModelError
+from . import CREATE_MODEL, FloatArray, ModelInfo, State, check_limits, parse_alphabet
+
+_INPUT = "input_node"
+_STATE_INPUTS = ("previous_state_c", "previous_state_h")
+_OUTPUTS = ("logits", "new_state_c", "new_state_h")
+_FORMAT_VERSION = 1
+
+
+class OnnxEngine:
+    """Runs an `.onnx` model. ONNX Runtime serves any number of calls at a time itself.
+
+    Args:
+        content: the file.
+        source: its name, for messages.
+        threads: how many threads one call may use.
+
+    Raises:
+        ModelError: broken, or not a speech-to-text model of the streaming kind.
+    """
+
+    def __init__(self, content: bytes, *, source: Path, threads: int) -> None:
+        self._session = _open_session(content, source, threads)
+        try:
+            self._info, self._state_size = _describe(self._session, source)
+            check_limits(self._info, source)
+        except ModelError:
+            raise
+        except (KeyError, ValueError, IndexError, binascii.Error, UserError) as error:
+            raise ModelError(
+                CREATE_MODEL,
+                ErrorCode.MODEL_INCOMPATIBLE,
+                f"{source}: its metadata is incomplete or wrong ({type(error).__name__}: {error}); "
+                "export the model anew",
+            ) from None
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the model says of itself."""
+        return self._info
+
+    def initial_state(self) -> State:
+        """Return the state at the start of an utterance: zeros."""
+        return tuple(np.zeros((1, self._state_size), np.float32) for _ in _STATE_INPUTS)
+
+    def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
+        """Compute the probabilities of `n_steps` windows; see `Engine.run`."""
+        feed = {_INPUT: windows[None], **dict(zip(_STATE_INPUTS, state, strict=True))}
+        probabilities, *new_state = self._session.run(_OUTPUTS, feed)
+        return probabilities, tuple(new_state)
+
+    def close(self) -> None:
+        """Free the model."""
+        self._session = None
+
+
+def _open_session(content: bytes, source: Path, threads: int) -> Any:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ModelError(
+            CREATE_MODEL,
+            ErrorCode.FAIL_INIT_MMAP,
+            f"{source} needs ONNX Runtime; install it with: pip install coqui-stt[onnx]",
+        ) from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    # Threads that spin between calls would burn the time that other streams need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors have no base class of their own
+        raise ModelError(
+            CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{source}: ONNX Runtime refuses it ({error})"
+        ) from None
+
+
+def _describe(session: Any, source: Path) -> tuple[ModelInfo, int]:
+    """Return what the model says of itself, and the width of its state."""
+    properties: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
+    _check_kind(properties, source)
+    n_steps, n_context = int(properties["n_steps"]), int(properties["n_context"])
+    inputs = {item.name: list(item.shape) for item in session.get_inputs()}
+    outputs = {item.name: list(item.shape) for item in session.get_outputs()}
+    expected = [1, n_steps, 2 * n_context + 1, MFCC_COEFFICIENTS]
+    state_size = inputs[_STATE_INPUTS[0]][-1]
+    if inputs[_INPUT] != expected or not isinstance(state_size, int):
+        raise ModelError(
+            CREATE_MODEL,
+            ErrorCode.INVALID_SHAPE,
+            f"{source}: {_INPUT} is {inputs[_INPUT]}, and its metadata says {expected}",
+        )
+    alphabet = base64.b64decode(properties["alphabet"], validate=True)
+    info = ModelInfo(
+        alphabet=parse_alphabet(alphabet, outputs[_OUTPUTS[0]][-1], source),
+        features=FeatureConfig(
+            int(properties["sample_rate"]),
+            int(properties["feature_win_len"]),
+            int(properties["feature_win_step"]),
+        ),
+        n_steps=n_steps,
+        n_context=n_context,
+        beam_width=int(properties["beam_width"]),
+        language=properties["language"],
+    )
+    return info, state_size
+
+
+def _check_kind(properties: Mapping[str, str], source: Path) -> None:
+    kind = properties.get("kind")
+    if kind != "streaming":
+        raise ModelError(
+            CREATE_MODEL,
+            ErrorCode.MODEL_INCOMPATIBLE,
+            f"{source} is "
+            + (f"the {kind} graph of an export" if kind else "no model of this toolkit")
+            + "; give the streaming one, which coqui_stt_training.export --export_onnx true "
+            "writes as output_graph.onnx",
+        )
+    if int(properties["format_version"]) > _FORMAT_VERSION:
+        raise ModelError(
+            CREATE_MODEL,
+            ErrorCode.MODEL_INCOMPATIBLE,
+            f"{source}: written by a later release; upgrade with pip install -U coqui-stt",
+        )

@@ -1,0 +1,88 @@
+"""The server's endpoints, put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from .. import version
+from ..model import Model
+from .file_endpoints import RequestError, add_file_endpoints
+from .limits import Limits
+from .live_endpoint import serve_live
+from .service import Service
+
+_PAGE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' blob:; "
+        "worker-src blob:; connect-src 'self'; img-src data:; "
+        "media-src blob:; base-uri 'none'; form-action 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "microphone=(self)",
+}
+
+
+def create_app(model: Model, limits: Limits | None = None) -> FastAPI:
+    """Return the application, for any ASGI server. Its `state.service` is the `Service`.
+
+    Args:
+        model: loaded; the application uses it until it ends.
+        limits: what is granted.
+    """
+    service = Service(model, limits or Limits())
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    app = FastAPI(
+        title="Coqui STT",
+        version=version(),
+        description="Speech to text. Audio is transcribed as it arrives, and not stored.",
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    page = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    def show_page() -> HTMLResponse:
+        return HTMLResponse(page, headers=_PAGE_HEADERS)
+
+    @app.get("/health", summary="Whether the server takes work")
+    def health() -> JSONResponse:
+        """Return 200 and `ok`, or 503 and `stopping`."""
+        stopping = service.draining.is_set()
+        return JSONResponse(
+            {
+                "status": "stopping" if stopping else "ok",
+                "version": version(),
+                "sample_rate": model.sample_rate(),
+                "language": model.language,
+                "live_streams": service.streams.taken,
+                "files": service.files.taken,
+            },
+            503 if stopping else 200,
+        )
+
+    @app.get("/metrics", summary="Counters, in Prometheus' format")
+    def metrics() -> Response:
+        """Return all counters."""
+        return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    @app.exception_handler(RequestError)
+    def refuse(_: Request, error: RequestError) -> JSONResponse:
+        return JSONResponse(error.body, error.status, headers=error.headers)
+
+    @app.websocket("/live")
+    async def live(websocket: WebSocket) -> None:
+        await serve_live(service, websocket)
+
+    add_file_endpoints(app, service)
+    return app

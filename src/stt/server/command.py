@@ -1,0 +1,85 @@
+"""The command `stt serve`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from ..client import UsageError, add_model_flags, load_model
+from .limits import Limits
+
+
+def serve(arguments: Sequence[str]) -> None:
+    """Serve until SIGINT or SIGTERM; then finish what is at work, and return.
+
+    Raises:
+        UserError: the model cannot be loaded, or the server's packages are missing.
+    """
+    flags = _parser().parse_args(arguments)
+    limits = _limits(flags)
+    try:
+        from .app import create_app
+        from .draining import DrainingServer, server_config
+    except ImportError as error:
+        raise UsageError(
+            f"stt serve needs further packages ({error}); install them with: "
+            "pip install coqui-stt[server]"
+        ) from None
+    if flags.threads is None:
+        flags.threads = 1  # streams side by side make better use of the cores
+    app = create_app(load_model(flags), limits)
+    config = server_config(
+        app,
+        host=flags.host,
+        port=flags.port,
+        ssl_certfile=flags.ssl_certfile,
+        ssl_keyfile=flags.ssl_keyfile,
+        access_log=flags.access_log,
+    )
+
+    DrainingServer(config, app.state.service).run()
+
+
+def _limits(flags: argparse.Namespace) -> Limits:
+    values: dict[str, Any] = {
+        name: value for name, value in vars(flags).items() if name in Limits.__dataclass_fields__
+    }
+    wrong = [f"--{name} {value:g}" for name, value in values.items() if value <= 0]
+    if wrong:
+        raise UsageError(f"{', '.join(wrong)}: must be greater than 0")
+    return Limits(**values)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="stt serve",
+        description="Serve a web page for microphone and files, an HTTP API for files (also for "
+        "OpenAI's clients, /v1/audio/transcriptions) and a WebSocket for live audio (/live). "
+        "/docs describes the API. No audio is stored.",
+    )
+    add_model_flags(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
+    parser.add_argument(
+        "--ssl_certfile",
+        help="certificate, for HTTPS: browsers give pages from other machines no "
+        "microphone without it",
+    )
+    parser.add_argument("--ssl_keyfile", help="key of the certificate")
+    parser.add_argument("--access_log", action="store_true", help="log every request")
+    limits = parser.add_argument_group("limits")
+    for name, kind, text in (
+        ("max_upload_megabytes", float, "size of one file"),
+        ("max_file_seconds", float, "length of one file"),
+        ("max_stream_seconds", float, "length of one live stream"),
+        ("max_streams", int, "live streams at a time"),
+        ("max_files", int, "files at a time"),
+        ("idle_seconds", float, "how long a live stream may be silent on the line"),
+        ("shutdown_seconds", float, "how long those at work may take when the server is stopped"),
+    ):
+        default = getattr(Limits, name)
+        limits.add_argument(
+            f"--{name}", type=kind, default=default, metavar="N", help=f"{text} ({default:g})"
+        )
+    return parser

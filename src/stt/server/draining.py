@@ -1,0 +1,57 @@
+"""The HTTP server, uvicorn's, which lets those at work finish before it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from .service import Service
+
+_log = logging.getLogger("uvicorn.error")
+_MAX_MESSAGE_BYTES = 1 << 20  # of a WebSocket message: 5 seconds at 96 kHz
+_MESSAGES_AHEAD = 4  # read from a client before it has to wait
+_PING_SECONDS = 20  # clients that vanished without a word are found out after twice this
+
+
+def server_config(app: FastAPI, **options: Any) -> uvicorn.Config:
+    """Return uvicorn's configuration for an application of `create_app`."""
+    return uvicorn.Config(
+        app,
+        ws="websockets-sansio",
+        ws_max_size=_MAX_MESSAGE_BYTES,
+        ws_max_queue=_MESSAGES_AHEAD,
+        ws_ping_interval=_PING_SECONDS,
+        ws_ping_timeout=_PING_SECONDS,
+        timeout_graceful_shutdown=2,  # what is left after `Service.drain`
+        **options,
+    )
+
+
+class DrainingServer(uvicorn.Server):
+    """At SIGINT or SIGTERM takes nobody new and waits for those at work; at a second one stops."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+        self._draining: asyncio.Task[None] | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take note of a signal; called by uvicorn."""
+        loop = asyncio.get_running_loop()
+        loop.call_soon_threadsafe(self._begin_to_stop)
+
+    def _begin_to_stop(self) -> None:
+        if self._draining is not None:
+            self.force_exit = self.should_exit = True
+            return
+        _log.info("Finishing what is at work; a second signal ends at once")
+        self._draining = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        await self._service.drain()
+        self.should_exit = True

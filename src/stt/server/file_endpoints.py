@@ -1,0 +1,310 @@
+"""HTTP endpoints that transcribe files: our own, and one that OpenAI's clients know.
+
+https://platform.openai.com/docs/api-reference/audio/createTranscription
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from coqui_stt_ctcdecoder.errors import UserError
+
+from ..audio_source import read_pcm_blocks
+from ..metadata import Metadata
+from ..pcm import Pcm
+from ..subtitles import cues_of, format_srt, format_vtt
+from ..words import Word, words_of
+from .service import Service, describe_word
+
+_MODEL_NAME = "coqui-stt"
+_OPENAI_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+_MAX_CANDIDATES = 100
+_MAX_FORM_FIELDS = 32
+
+
+class RequestError(Exception):
+    """A request that is refused; the answer's body has the form that OpenAI's clients read."""
+
+    def __init__(
+        self, status: int, code: str, message: str, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers
+        kind = "invalid_request_error" if status < 500 else "server_error"
+        self.body = {"error": {"message": message, "type": kind, "param": None, "code": code}}
+
+
+@dataclass(frozen=True)
+class _Transcription:
+    metadata: Metadata
+    audio_seconds: float
+
+    @property
+    def text(self) -> str:
+        return self.metadata.transcripts[0].text
+
+    @property
+    def words(self) -> list[Word]:
+        return words_of(self.metadata.transcripts[0].tokens)
+
+
+def add_file_endpoints(app: FastAPI, service: Service) -> None:
+    """Add the endpoints to an application."""
+
+    @app.post(
+        "/transcribe",
+        summary="Transcribe a file",
+        openapi_extra=_request_body({}, raw=True),
+        responses=_RESPONSES,
+    )
+    async def transcribe(request: Request, candidates: int = 1) -> JSONResponse:
+        """Transcribe an audio file of any format: the request's body, or its form field `file`.
+
+        `candidates` is how many readings to return at most.
+        """
+        if not 1 <= candidates <= _MAX_CANDIDATES:
+            raise RequestError(422, "bad_candidates", f"candidates must be 1 to {_MAX_CANDIDATES}")
+        with _place(service):
+            audio, _ = await _receive(request, service)
+            result = await _transcribe(service, audio, candidates)
+        return JSONResponse(
+            {
+                "text": result.text,
+                "duration": round(result.audio_seconds, 3),
+                "words": [describe_word(word) for word in result.words],
+                "candidates": [
+                    {"text": reading.text, "confidence": reading.confidence}
+                    for reading in result.metadata.transcripts
+                ],
+            }
+        )
+
+    @app.post(
+        "/v1/audio/transcriptions",
+        summary="Transcribe a file (OpenAI's API)",
+        openapi_extra=_request_body(_OPENAI_FIELDS, raw=False),
+        responses=_RESPONSES,
+    )
+    async def create_transcription(request: Request) -> Response:
+        """Transcribe an audio file as OpenAI's API does.
+
+        `language`, `prompt` and `temperature` have no effect: the model knows one language, and
+        decoding is deterministic.
+        """
+        with _place(service):
+            audio, fields = await _receive(request, service)
+            response_format = fields.get("response_format", "json")
+            if response_format not in _OPENAI_FORMATS:
+                raise RequestError(
+                    400,
+                    "bad_response_format",
+                    f"response_format {response_format!r}: must be one of "
+                    + ", ".join(_OPENAI_FORMATS),
+                )
+            result = await _transcribe(service, audio, 1)
+        return _openai_response(result, response_format, service)
+
+    @app.get("/v1/models", summary="The model (OpenAI's API)")
+    def list_models() -> dict[str, Any]:
+        """List the one model there is."""
+        model = {"id": _MODEL_NAME, "object": "model", "created": 0, "owned_by": "coqui-stt"}
+        return {"object": "list", "data": [model]}
+
+
+@contextmanager
+def _place(service: Service) -> Iterator[None]:
+    """Take a place for a file, or refuse the request."""
+    if service.draining.is_set():
+        raise RequestError(503, "stopping", "the server is being stopped; try another one")
+    if service.files.is_full:
+        raise RequestError(
+            503,
+            "busy",
+            f"{service.limits.max_files} files are being transcribed, which is all this server "
+            "does at a time; try again in a few seconds",
+            {"Retry-After": "5"},
+        )
+    with service.files.take():
+        yield
+
+
+async def _receive(request: Request, service: Service) -> tuple[io.BytesIO, dict[str, str]]:
+    """Return the audio file of a request, and its form's other fields. All stays in memory."""
+    max_bytes = service.limits.max_upload_bytes
+    body = _limited(request, max_bytes)
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await _receive_form(request, body, max_bytes)
+    return io.BytesIO(b"".join([chunk async for chunk in body])), {}
+
+
+async def _receive_form(
+    request: Request, body: AsyncGenerator[bytes, None], max_bytes: int
+) -> tuple[io.BytesIO, dict[str, str]]:
+    parser = MultiPartParser(request.headers, body, max_files=1, max_fields=_MAX_FORM_FIELDS)
+    parser.spool_max_size = max_bytes + 1  # never to disk
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise RequestError(400, "bad_form", f"the form cannot be read: {error.message}") from None
+    upload = form.get("file")
+    if not isinstance(upload, UploadFile):
+        raise RequestError(
+            400, "no_file", "the form has no file; send the audio in its field `file`"
+        )
+    audio = io.BytesIO(await upload.read())
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    await form.close()
+    return audio, fields
+
+
+async def _limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+    received = 0
+    announced = request.headers.get("content-length", "")
+    too_large = RequestError(
+        413,
+        "too_large",
+        f"the file is larger than {max_bytes / 1e6:g} MB, the most this server takes; cut it or "
+        "compress it",
+    )
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise too_large
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > max_bytes:
+            raise too_large
+        yield chunk
+
+
+async def _transcribe(service: Service, audio: io.BytesIO, candidates: int) -> _Transcription:
+    try:
+        result = await _transcribe_slices(service, audio, candidates)
+    except (UserError, RequestError) as error:
+        service.metrics.files.labels("refused").inc()
+        if isinstance(error, RequestError):
+            raise
+        raise RequestError(400, "bad_audio", str(error)) from None
+    except BaseException:
+        service.metrics.files.labels("failed").inc()
+        raise
+    service.metrics.files.labels("done").inc()
+    service.metrics.audio_seconds.labels("file").inc(result.audio_seconds)
+    return result
+
+
+async def _transcribe_slices(
+    service: Service, audio: io.BytesIO, candidates: int
+) -> _Transcription:
+    model, limits = service.model, service.limits
+    slices = _slices(read_pcm_blocks(audio, model.sample_rate()), service.slice_samples)
+    samples = 0
+    with model.create_stream() as stream:
+        while (piece := await service.run(next, slices, None)) is not None:
+            samples += len(piece)
+            if samples > limits.max_file_seconds * model.sample_rate():
+                raise RequestError(
+                    413,
+                    "too_long",
+                    f"the audio is longer than {limits.max_file_seconds:g} seconds, the most this "
+                    "server transcribes in one request; cut it",
+                )
+            await service.run(stream.feed_audio_content, piece)
+        metadata = await service.run(stream.finish_stream_with_metadata, candidates)
+    return _Transcription(metadata, samples / model.sample_rate())
+
+
+def _slices(blocks: Iterator[Pcm], slice_samples: int) -> Iterator[Pcm]:
+    for block in blocks:
+        for start in range(0, len(block), slice_samples):
+            yield block[start : start + slice_samples]
+
+
+def _openai_response(result: _Transcription, response_format: str, service: Service) -> Response:
+    if response_format == "text":
+        return PlainTextResponse(result.text + "\n")
+    if response_format == "srt":
+        return PlainTextResponse(format_srt(result.words))
+    if response_format == "vtt":
+        return PlainTextResponse(format_vtt(result.words), media_type="text/vtt")
+    if response_format == "json":
+        return JSONResponse({"text": result.text})
+    return JSONResponse(
+        {
+            "task": "transcribe",
+            "language": service.model.language,
+            "duration": round(result.audio_seconds, 3),
+            "text": result.text,
+            "segments": _openai_segments(result.words),
+            "words": [
+                {
+                    "word": word.text,
+                    "start": round(word.start_time, 3),
+                    "end": round(word.end_time, 3),
+                }
+                for word in result.words
+            ],
+        }
+    )
+
+
+def _openai_segments(words: list[Word]) -> list[dict[str, Any]]:
+    segments = []
+    for number, cue in enumerate(cues_of(words)):
+        inside = [word for word in words if cue.start_time <= word.start_time < cue.end_time]
+        logs = [math.log(max(word.confidence, 1e-7)) for word in inside]
+        segments.append(
+            {
+                "id": number,
+                "seek": 0,
+                "start": round(cue.start_time, 3),
+                "end": round(cue.end_time, 3),
+                "text": cue.text,
+                "tokens": [],
+                "temperature": 0.0,
+                "avg_logprob": sum(logs) / max(len(logs), 1),
+                "compression_ratio": 1.0,
+                "no_speech_prob": 0.0,
+            }
+        )
+    return segments
+
+
+def _request_body(fields: dict[str, Any], raw: bool) -> dict[str, Any]:
+    form = {
+        "schema": {
+            "type": "object",
+            "required": ["file"],
+            "properties": {
+                "file": {"type": "string", "format": "binary", "description": "audio"},
+                **fields,
+            },
+        }
+    }
+    content: dict[str, Any] = {"multipart/form-data": form}
+    if raw:
+        content["application/octet-stream"] = {"schema": {"type": "string", "format": "binary"}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+_OPENAI_FIELDS: dict[str, Any] = {
+    "model": {"type": "string", "description": "any name; there is one model"},
+    "response_format": {"type": "string", "enum": list(_OPENAI_FORMATS), "default": "json"},
+    "language": {"type": "string"},
+    "prompt": {"type": "string"},
+    "temperature": {"type": "number"},
+}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    400: {"description": "Not audio, or not a form"},
+    413: {"description": "Larger or longer than this server takes"},
+    503: {"description": "Busy, or being stopped"},
+}

@@ -1,0 +1,242 @@
+"""WebSocket for live audio.
+
+The client opens `/live?sample_rate=48000` and sends binary messages: 16-bit little-endian mono
+samples. It may send the text `{"event": "end"}`, and gets the rest of its transcript. `pause` is
+how many seconds of silence end an utterance; 0 makes one utterance of everything.
+
+The server sends JSON: `{"type": "ready", ...}`, then `partial` (the utterance so far) and `final`
+(what will not change any more), each with `text` and `words`, at the end `done`; or `error`, with
+`code` and `message`, before it closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from contextlib import suppress
+from time import perf_counter
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from fastapi import WebSocket, WebSocketDisconnect
+
+from coqui_stt_ctcdecoder.errors import UserError
+
+from ..audio_source import Resampler
+from ..live import LiveTranscriber, Utterance
+from ..pcm import Pcm, as_pcm
+from .service import Service, describe_word
+
+_NORMAL, _GOING_AWAY, _BAD_DATA, _POLICY, _TOO_BIG, _TRY_LATER = 1000, 1001, 1007, 1008, 1009, 1013
+_SHORTEST_TURN_SECONDS = 0.1  # of audio: smaller messages are collected
+_LONGEST_PAUSE_SECONDS = 60.0
+_REFUSAL_SECONDS = 5  # a client that does not take its refusal is left alone
+
+
+class _RefusedError(Exception):
+    """The stream is ended by the server."""
+
+    def __init__(self, close_code: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.close_code = close_code
+        self.code = code
+
+
+class _StoppingError(Exception):
+    """The server is being stopped: what was heard is finished."""
+
+
+async def serve_live(service: Service, websocket: WebSocket) -> None:
+    """Serve one live stream from its opening to its end."""
+    await websocket.accept()
+    outcome = "failed"
+    try:
+        _admit(service, websocket)
+        with service.streams.take(), service.metrics.live_streams.track_inprogress():
+            outcome = await _LiveStream(service, websocket).serve()
+    except _RefusedError as refusal:
+        outcome = refusal.code
+        await _refuse(websocket, refusal)
+    except (WebSocketDisconnect, asyncio.TimeoutError, RuntimeError):
+        outcome = "vanished"  # RuntimeError: sending to a socket that closed meanwhile
+    finally:
+        service.metrics.streams.labels(outcome).inc()
+
+
+def _admit(service: Service, websocket: WebSocket) -> None:
+    origin = websocket.headers.get("origin")
+    if origin and urlsplit(origin).netloc != websocket.headers.get("host"):
+        raise _RefusedError(_POLICY, "foreign_origin", f"pages of {origin} may not use this server")
+    if service.draining.is_set():
+        raise _RefusedError(_TRY_LATER, "stopping", "the server is being stopped; try another one")
+    if service.streams.is_full:
+        raise _RefusedError(
+            _TRY_LATER,
+            "busy",
+            f"{service.limits.max_streams} live streams are open, which is all this server does "
+            "at a time; try again later",
+        )
+
+
+async def _refuse(websocket: WebSocket, refusal: _RefusedError) -> None:
+    message = {"type": "error", "code": refusal.code, "message": str(refusal)}
+
+    async def tell() -> None:
+        await websocket.send_json(message)
+        await websocket.close(refusal.close_code, refusal.code)
+
+    with suppress(asyncio.TimeoutError, RuntimeError, WebSocketDisconnect):
+        await asyncio.wait_for(tell(), _REFUSAL_SECONDS)
+
+
+class _LiveStream:
+    """One stream that was admitted."""
+
+    def __init__(self, service: Service, websocket: WebSocket) -> None:
+        self._service = service
+        self._websocket = websocket
+        model = service.model
+        rate_hz = int(self._number("sample_rate", model.sample_rate(), 1000, 768_000))
+        pause_seconds = self._number("pause", 1.0, 0, _LONGEST_PAUSE_SECONDS)
+        self._resampler = Resampler(rate_hz, model.sample_rate())
+        self._live = LiveTranscriber(model, pause_seconds or None)
+        self._turn_samples = int(_SHORTEST_TURN_SECONDS * model.sample_rate())
+        self._waiting: list[Pcm] = []
+        self._heard_samples = 0
+
+    def _number(self, name: str, default: float, lowest: float, highest: float) -> float:
+        text = self._websocket.query_params.get(name)
+        try:
+            value = default if text is None else float(text)
+        except ValueError:
+            value = math.nan
+        if not lowest <= value <= highest:
+            raise _RefusedError(
+                _POLICY,
+                "bad_parameter",
+                f"{name}={text} is not a number from {lowest:g} to {highest:g}",
+            )
+        return value
+
+    async def serve(self) -> str:
+        """Receive until the end; return how it ended."""
+        limits = self._service.limits
+        await self._send(
+            {
+                "type": "ready",
+                "sample_rate": self._service.model.sample_rate(),
+                "max_seconds": limits.max_stream_seconds,
+            }
+        )
+        close_code = _NORMAL
+        try:
+            while (message := await self._receive()) is not None:
+                await self._take(message)
+        except _StoppingError:
+            close_code = _GOING_AWAY
+        await self._finish(close_code)
+        return "done"
+
+    async def _receive(self) -> bytes | None:
+        """Return the next message's audio; None at the end."""
+        received = asyncio.ensure_future(self._websocket.receive())
+        stopping = asyncio.ensure_future(self._service.draining.wait())
+        try:
+            await asyncio.wait(
+                (received, stopping),
+                timeout=self._service.limits.idle_seconds,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if received.done():
+                return self._parse(received.result())
+            if stopping.done():
+                raise _StoppingError
+        finally:
+            received.cancel()
+            stopping.cancel()
+        raise _RefusedError(
+            _POLICY,
+            "idle",
+            f"nothing was received for {self._service.limits.idle_seconds:g} seconds; send silence "
+            "to keep a stream open",
+        )
+
+    def _parse(self, message: Any) -> bytes | None:
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", _NORMAL))
+        data: bytes | None = message.get("bytes")
+        if data is not None:
+            return data
+        try:
+            event = json.loads(message.get("text") or "")["event"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            event = None
+        if event != "end":
+            raise _RefusedError(
+                _BAD_DATA,
+                "bad_message",
+                'a text message must be {"event": "end"}; audio goes into binary messages',
+            )
+        return None
+
+    async def _take(self, message: bytes) -> None:
+        try:
+            samples = as_pcm(message)
+        except UserError as error:
+            raise _RefusedError(_BAD_DATA, "bad_audio", str(error)) from None
+        resampled = self._resampler.feed(samples.astype(np.float32) * np.float32(1 / 32768))
+        self._heard_samples += len(resampled)
+        most = self._service.limits.max_stream_seconds
+        if self._heard_samples > most * self._service.model.sample_rate():
+            raise _RefusedError(
+                _TOO_BIG, "too_long", f"a stream may last {most:g} seconds; open another one"
+            )
+        self._waiting.append(resampled)
+        if sum(map(len, self._waiting)) >= self._turn_samples:
+            await self._transcribe_waiting()
+
+    async def _transcribe_waiting(self) -> None:
+        samples = np.concatenate([np.zeros(0, np.int16), *self._waiting])
+        self._waiting.clear()
+        slice_samples = self._service.slice_samples
+        for start in range(0, len(samples), slice_samples):
+            piece = samples[start : start + slice_samples]
+            started = perf_counter()
+            news = await self._service.run(self._transcribe, piece)
+            self._service.metrics.latency_seconds.observe(perf_counter() - started)
+            self._count(len(piece))
+            for utterance in news:
+                await self._send(_describe(utterance))
+
+    def _transcribe(self, piece: Pcm) -> list[Utterance]:
+        news = list(self._live.feed(piece))
+        current = self._live.current()
+        return news if current is None else [*news, current]
+
+    async def _finish(self, close_code: int) -> None:
+        self._waiting.append(self._resampler.finish())
+        await self._transcribe_waiting()
+        await self._send(_describe(await self._service.run(self._live.finish)))
+        seconds = self._heard_samples / self._service.model.sample_rate()
+        await self._send({"type": "done", "seconds": round(seconds, 3)})
+        await self._websocket.close(close_code)
+
+    def _count(self, samples: int) -> None:
+        seconds = samples / self._service.model.sample_rate()
+        self._service.metrics.audio_seconds.labels("live").inc(seconds)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        # A client that does not read is given up like one that does not send.
+        await asyncio.wait_for(
+            self._websocket.send_json(message), self._service.limits.idle_seconds
+        )
+
+
+def _describe(utterance: Utterance) -> dict[str, Any]:
+    return {
+        "type": "final" if utterance.is_final else "partial",
+        "text": utterance.text,
+        "words": [describe_word(word) for word in utterance.words],
+    }

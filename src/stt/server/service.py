@@ -1,0 +1,71 @@
+"""What the endpoints of one server share."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+from ..model import Model
+from ..words import Word
+from .limits import Limits, Slots
+from .metrics import Metrics
+
+SLICE_SECONDS = 0.5  # of audio in one turn of a worker thread: what others wait for at most
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+class Service:
+    """A model at work for many clients.
+
+    Transcribing is done by as many threads as there are cores, in turns of half a second of audio,
+    first come first served: whoever sends much waits for those who send little.
+    """
+
+    def __init__(self, model: Model, limits: Limits) -> None:
+        self.model = model
+        self.limits = limits
+        self.metrics = Metrics()
+        self.streams = Slots(limits.max_streams)
+        self.files = Slots(limits.max_files)
+        self.draining = asyncio.Event()
+        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, "transcribe")
+
+    @property
+    def slice_samples(self) -> int:
+        """Samples in one turn of a worker thread."""
+        return int(SLICE_SECONDS * self.model.sample_rate())
+
+    async def run(
+        self, work: Callable[Parameters, Result], *args: Parameters.args, **_: Parameters.kwargs
+    ) -> Result:
+        """Do a turn's work in a worker thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+
+    async def drain(self) -> None:
+        """Take nobody new, and wait until all are done, or no longer than allowed."""
+        self.draining.set()
+        everyone = asyncio.gather(self.streams.wait_all_free(), self.files.wait_all_free())
+        try:
+            await asyncio.wait_for(everyone, self.limits.shutdown_seconds)
+        except asyncio.TimeoutError:
+            return
+
+    def close(self) -> None:
+        """End the worker threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def describe_word(word: Word) -> dict[str, Any]:
+    """Return a word as JSON, times in seconds."""
+    return {
+        "word": word.text,
+        "start": round(word.start_time, 3),
+        "end": round(word.end_time, 3),
+        "confidence": round(word.confidence, 4),
+        "spaced": word.spaced,
+    }

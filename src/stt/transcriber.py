@@ -1,0 +1,234 @@
+"""Many recordings of any length, transcribed with all cores in bounded memory."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from coqui_stt_ctcdecoder.errors import UserError
+
+from .audio_source import read_pcm_blocks
+from .engines import FloatArray
+from .metadata import CandidateTranscript
+from .model import Model
+from .voice_activity import Segment, split_speech
+from .words import Word, words_of
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is transcribed side by side, which bounds the memory it takes.
+
+    Attributes:
+        batch_size: segments.
+        outlier_milliseconds: length beyond which a segment is an outlier.
+        outlier_batch_size: outliers; at least one for each core.
+    """
+
+    batch_size: int = 40
+    outlier_milliseconds: int = 10_000
+    outlier_batch_size: int = 1
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A segment of a recording, and what is said in it; times count from the recording's start."""
+
+    start_milliseconds: int
+    end_milliseconds: int
+    text: str
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What became of a recording: its passages in order, or an error that says why not."""
+
+    path: Path
+    passages: tuple[Passage, ...] = ()
+    error: UserError | None = None
+
+    @property
+    def words(self) -> list[Word]:
+        """All words."""
+        return [word for passage in self.passages for word in passage.words]
+
+
+@dataclass
+class _Job:
+    path: Path
+    futures: list[Future[Passage]] = field(default_factory=list)
+    error: UserError | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return all(future.done() for future in self.futures)
+
+    def result(self) -> Recording:
+        if self.error is None:
+            try:
+                return Recording(self.path, tuple(future.result() for future in self.futures))
+            except UserError as error:
+                self.error = error
+        return Recording(self.path, error=self.error)
+
+
+def transcribe_recordings(
+    model: Model, paths: Sequence[Path], limits: Limits, *, aggressiveness: int = 3
+) -> Iterator[Recording]:
+    """Yield recordings as they are done, roughly in order.
+
+    Segments of one recording, and of several, are transcribed at the same time; audio is read only
+    as fast as it is transcribed.
+
+    Args:
+        model: loaded.
+        paths: audio files of any format, rate and length.
+        limits: of the memory this may take.
+        aggressiveness: of the voice activity detection, 0 to 3.
+    """
+    waiting: deque[_Job] = deque()
+    make_workers = _BatchWorkers if model.takes_batches else _StreamWorkers
+    with make_workers(model, limits) as workers:
+        for path in paths:
+            job = _Job(path)
+            waiting.append(job)
+            try:
+                blocks = read_pcm_blocks(path, model.sample_rate())
+                for segment in split_speech(blocks, model.sample_rate(), aggressiveness):
+                    job.futures.append(workers.submit(segment))
+            except UserError as error:
+                job.error = error
+            while waiting and waiting[0].is_done:
+                yield waiting.popleft().result()
+        workers.flush()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+class _Workers(ABC):
+    """Threads that transcribe segments."""
+
+    def __init__(self, model: Model, limits: Limits) -> None:
+        self.model = model
+        self.limits = limits
+        self.cores = os.cpu_count() or 1
+        self.pool = ThreadPoolExecutor(self.cores, "transcribe")
+
+    @abstractmethod
+    def submit(self, segment: Segment) -> Future[Passage]:
+        """Have a segment transcribed; wait while as many as allowed are in flight."""
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Begin with what was held back."""
+
+    def is_outlier(self, segment: Segment) -> bool:
+        return segment.duration_milliseconds > self.limits.outlier_milliseconds
+
+    def __enter__(self) -> _Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.shutdown(cancel_futures=True)
+
+
+class _StreamWorkers(_Workers):
+    """Segments as streams of their own, one to a core."""
+
+    def __init__(self, model: Model, limits: Limits) -> None:
+        super().__init__(model, limits)
+        self._in_flight: dict[bool, deque[Future[Passage]]] = {False: deque(), True: deque()}
+        self._capacity = {
+            False: max(limits.batch_size, self.cores),
+            True: max(limits.outlier_batch_size, self.cores),
+        }
+
+    def submit(self, segment: Segment) -> Future[Passage]:
+        is_outlier = self.is_outlier(segment)
+        in_flight = self._in_flight[is_outlier]
+        while len(in_flight) >= self._capacity[is_outlier]:
+            in_flight.popleft().exception()  # waits; the error itself is told by the job
+        future = self.pool.submit(self._transcribe, segment)
+        in_flight.append(future)
+        return future
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def _transcribe(self, segment: Segment) -> Passage:
+        return passage_of(segment, self.model.stt_with_metadata(segment.samples).transcripts[0])
+
+
+_Waiting = list[tuple[Segment, "Future[Passage]"]]
+_BATCHES_IN_FLIGHT = 2  # one in the acoustic model, one in the decoders
+
+
+class _BatchWorkers(_Workers):
+    """Segments in batches, for a GPU; decoding goes on beside it."""
+
+    def __init__(self, model: Model, limits: Limits) -> None:
+        super().__init__(model, limits)
+        self._device = ThreadPoolExecutor(1, "acoustic")
+        self._held_back: dict[bool, _Waiting] = {False: [], True: []}
+        self._size = {False: limits.batch_size, True: limits.outlier_batch_size}
+        self._in_flight: deque[_Waiting] = deque()
+
+    def submit(self, segment: Segment) -> Future[Passage]:
+        future: Future[Passage] = Future()
+        is_outlier = self.is_outlier(segment)
+        self._held_back[is_outlier].append((segment, future))
+        if len(self._held_back[is_outlier]) >= self._size[is_outlier]:
+            self._send(is_outlier)
+        return future
+
+    def flush(self) -> None:
+        for is_outlier in (False, True):
+            if self._held_back[is_outlier]:
+                self._send(is_outlier)
+
+    def _send(self, is_outlier: bool) -> None:
+        while len(self._in_flight) >= _BATCHES_IN_FLIGHT:
+            wait([future for _, future in self._in_flight.popleft()])
+        batch = self._held_back[is_outlier]
+        self._held_back[is_outlier] = []
+        self._in_flight.append(batch)
+        self._device.submit(self._run, batch)
+
+    def _run(self, batch: _Waiting) -> None:
+        try:
+            probabilities = self.model.batch_probabilities([part.samples for part, _ in batch])
+        except BaseException as error:  # handed to those who wait
+            for _, future in batch:
+                future.set_exception(error)
+            return
+        for (segment, future), rows in zip(batch, probabilities, strict=True):
+            self.pool.submit(self._decode, segment, future, rows)
+
+    def _decode(self, segment: Segment, future: Future[Passage], rows: FloatArray) -> None:
+        try:
+            decoder = self.model.create_decoder_stream()
+            decoder.feed(rows)
+            future.set_result(passage_of(segment, decoder.decode().transcripts[0]))
+        except BaseException as error:  # handed to those who wait
+            future.set_exception(error)
+
+    def __exit__(self, *_: object) -> None:
+        self._device.shutdown(cancel_futures=True)
+        super().__exit__()
+
+
+def passage_of(segment: Segment, transcript: CandidateTranscript) -> Passage:
+    """Return a segment's transcript with times of the recording."""
+    offset_seconds = segment.start_milliseconds / 1000
+    return Passage(
+        segment.start_milliseconds,
+        segment.end_milliseconds,
+        transcript.text,
+        tuple(word.shifted(offset_seconds) for word in words_of(transcript.tokens)),
+    )

@@ -1,0 +1,95 @@
+"""Words: tokens put together, with times and confidences."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from .metadata import TokenMetadata
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word of a transcript.
+
+    Attributes:
+        text: without spaces.
+        start_time: of its first character, in seconds.
+        end_time: of what follows its last character, in seconds.
+        confidence: geometric mean of its characters' probabilities, 0 to 1.
+        spaced: whether a space stands before it, where it is not the first.
+    """
+
+    text: str
+    start_time: float
+    end_time: float
+    confidence: float
+    spaced: bool = True
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.end_time - self.start_time
+
+    def shifted(self, seconds: float) -> Word:
+        """Return the same word, so much later."""
+        return replace(self, start_time=self.start_time + seconds, end_time=self.end_time + seconds)
+
+
+def words_of(tokens: Sequence[TokenMetadata]) -> list[Word]:
+    """Return the words that tokens spell.
+
+    Words end at spaces, before and after each character of scripts that write none (Chinese,
+    Japanese, Thai, ...), and at the end. A word lasts until the token that ends it.
+    """
+    words: list[Word] = []
+    letters: list[TokenMetadata] = []
+    spaced = True
+
+    def close(end_time: float) -> None:
+        if letters:
+            words.append(_word(letters, end_time, spaced))
+            letters.clear()
+
+    for token in tokens:
+        if token.text.isspace():
+            close(token.start_time)
+            spaced = True
+            continue
+        if letters and (_stands_alone(token.text) or _stands_alone(letters[-1].text)):
+            close(token.start_time)
+            spaced = False
+        letters.append(token)
+    if tokens:
+        close(tokens[-1].start_time)
+    return words
+
+
+def join_words(words: Iterable[Word]) -> str:
+    """Return the text of words, with spaces where the language writes them."""
+    text = ""
+    for word in words:
+        text += (" " if word.spaced and text else "") + word.text
+    return text
+
+
+def _word(letters: Sequence[TokenMetadata], end_time: float, spaced: bool) -> Word:
+    logs = [math.log(max(letter.confidence, 1e-7)) for letter in letters]
+    return Word(
+        text="".join(letter.text for letter in letters),
+        start_time=letters[0].start_time,
+        end_time=end_time,
+        confidence=math.exp(sum(logs) / len(logs)),
+        spaced=spaced,
+    )
+
+
+_UNSPACED_SCRIPTS = ("CJK ", "HIRAGANA", "KATAKANA", "THAI", "LAO ", "KHMER", "MYANMAR", "TIBETAN")
+
+
+def _stands_alone(character: str) -> bool:
+    return not character.isascii() and unicodedata.name(character[0], "").startswith(
+        _UNSPACED_SCRIPTS
+    )

@@ -1,0 +1,276 @@
+"""`stt serve`: files over HTTP, live audio over WebSocket, limits."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from stt_models import ORACLE, SENTENCE, needs_oracle, speech, trained
+
+pytest.importorskip("fastapi")
+pytest.importorskip("httpx")
+
+from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from stt.server.app import create_app
+from stt.server.limits import Limits
+
+pytestmark = needs_oracle
+CLIP = ORACLE / "wav/LDC93S1.wav"
+MIDDLE = "your dark suit in greasy wash water"
+
+
+def make_client(**limits):
+    return TestClient(create_app(trained(), Limits(**limits)))
+
+
+@pytest.fixture(scope="module")
+def client():
+    with make_client() as client:
+        yield client
+
+
+def upload(path=CLIP):
+    return {"file": (path.name, path.read_bytes())}
+
+
+def messages(websocket):
+    """All messages up to the last one."""
+    received = []
+    while not received or received[-1]["type"] not in ("done", "error"):
+        received.append(websocket.receive_json())
+    return received
+
+
+def finals(received):
+    return [message for message in received if message["type"] == "final"]
+
+
+# ------------------------------------------------------------------ files
+
+
+@pytest.mark.parametrize("name", ["LDC93S1.wav", "LDC93S1.flac", "LDC93S1.opus"])
+def test_a_file_comes_back_as_words(client, name):
+    answer = client.post("/transcribe", files=upload(ORACLE / "wav" / name))
+    assert answer.status_code == 200
+    body = answer.json()
+    assert MIDDLE in body["text"]
+    assert abs(body["duration"] - 2.925) < 0.01
+    assert " ".join(word["word"] for word in body["words"]) == body["text"]
+    assert all(0 <= word["confidence"] <= 1 for word in body["words"])
+    assert all(word["start"] <= word["end"] for word in body["words"])
+
+
+def test_a_bare_body_does_as_well_and_candidates_are_counted(client):
+    answer = client.post("/transcribe?candidates=3", content=CLIP.read_bytes())
+    assert answer.json()["text"] == SENTENCE
+    assert len(answer.json()["candidates"]) == 3
+    assert client.post("/transcribe?candidates=0", content=b"x").status_code == 422
+
+
+def test_openais_formats(client):
+    def ask(response_format):
+        data = {"model": "whisper-1", "response_format": response_format}
+        return client.post("/v1/audio/transcriptions", files=upload(), data=data)
+
+    assert ask("json").json() == {"text": SENTENCE}
+    assert ask("text").text == SENTENCE + "\n"
+    assert ask("srt").text.startswith("1\n00:00:00,000 --> ")
+    assert ask("vtt").text.startswith("WEBVTT\n\n00:00:00.000 --> ")
+    verbose = ask("verbose_json").json()
+    assert verbose["text"] == SENTENCE
+    assert verbose["segments"][0]["text"] == SENTENCE
+    assert [word["word"] for word in verbose["words"]] == SENTENCE.split()
+    refused = ask("pdf")
+    assert refused.status_code == 400
+    assert "pdf" in refused.json()["error"]["message"]
+    assert client.get("/v1/models").json()["data"][0]["object"] == "model"
+
+
+def test_openais_own_client_understands_us(client):
+    openai = pytest.importorskip("openai")
+    theirs = openai.OpenAI(
+        base_url="http://testserver/v1", api_key="none", http_client=client, max_retries=0
+    )
+    with CLIP.open("rb") as file:
+        assert theirs.audio.transcriptions.create(model="whisper-1", file=file).text == SENTENCE
+    with CLIP.open("rb") as file:
+        verbose = theirs.audio.transcriptions.create(
+            model="whisper-1",
+            file=file,
+            response_format="verbose_json",
+            timestamp_granularities=["word"],
+        )
+    assert [word.word for word in verbose.words] == SENTENCE.split()
+    with pytest.raises(openai.BadRequestError, match="not an audio file"):
+        theirs.audio.transcriptions.create(model="whisper-1", file=("a.wav", b"no audio"))
+
+
+@pytest.mark.parametrize(
+    ("files", "data", "status", "code"),
+    [
+        ({"file": ("a.wav", b"no audio at all")}, {}, 400, "bad_audio"),
+        ({"file": ("a.wav", b"")}, {}, 400, "bad_audio"),
+        ({"other": ("a.wav", b"x")}, {}, 400, "no_file"),
+    ],
+)
+def test_what_is_no_audio_is_refused(client, files, data, status, code):
+    for address in ("/transcribe", "/v1/audio/transcriptions"):
+        answer = client.post(address, files=files, data=data)
+        assert answer.status_code == status
+        assert answer.json()["error"]["code"] == code
+
+
+def test_a_form_in_tatters_is_refused(client):
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    answer = client.post("/transcribe", content=b"--y\r\nnot a form", headers=headers)
+    assert answer.status_code == 400
+
+
+def test_a_file_too_large_or_too_long_is_refused():
+    with make_client(max_upload_megabytes=0.01) as client:
+        answer = client.post("/transcribe", files=upload())
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+        chunks = (bytes(1000) for _ in range(100))  # sent without an announced length
+        answer = client.post("/transcribe", content=chunks)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+    with make_client(max_file_seconds=2) as client:
+        answer = client.post("/transcribe", files=upload())
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_long")
+
+
+def test_more_files_than_allowed_are_sent_away():
+    app = create_app(trained(), Limits(max_files=1))
+    with TestClient(app) as client, app.state.service.files.take():
+        answer = client.post("/transcribe", files=upload())
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+
+
+# ------------------------------------------------------------------ live audio
+
+
+@pytest.mark.parametrize("chunk", [160, 4000, 46797])
+def test_live_audio_becomes_the_transcript(client, chunk):
+    samples = speech()
+    with client.websocket_connect("/live?pause=0") as websocket:
+        assert websocket.receive_json()["type"] == "ready"
+        for start in range(0, len(samples), chunk):
+            websocket.send_bytes(samples[start : start + chunk].tobytes())
+        websocket.send_json({"event": "end"})
+        received = messages(websocket)
+    assert [message["text"] for message in finals(received)] == [SENTENCE]
+    assert received[-1] == {"type": "done", "seconds": 2.925}
+    partials = [message["text"] for message in received if message["type"] == "partial"]
+    assert len(partials) > 3
+    assert partials[1].startswith("she")
+    words = finals(received)[0]["words"]
+    assert [word["word"] for word in words] == SENTENCE.split()
+    assert all(0 <= word["confidence"] <= 1 for word in words)
+
+
+def test_live_audio_at_another_rate(client):
+    samples = np.repeat(speech(), 3)
+    with client.websocket_connect("/live?sample_rate=48000&pause=0") as websocket:
+        for start in range(0, len(samples), 6000):
+            websocket.send_bytes(samples[start : start + 6000].tobytes())
+        websocket.send_json({"event": "end"})
+        received = messages(websocket)
+    assert "dark suit in greasy" in finals(received)[0]["text"]
+
+
+def test_a_pause_ends_an_utterance(client):
+    with client.websocket_connect("/live?pause=0.6") as websocket:
+        for _ in range(2):
+            websocket.send_bytes(speech().tobytes())
+            websocket.send_bytes(bytes(2 * 16000 * 4))
+        websocket.send_json({"event": "end"})
+        received = messages(websocket)
+    assert len(finals(received)) >= 2
+
+
+def error_of(client, address, *sent, text=None):
+    with client.websocket_connect(address) as websocket:
+        for data in sent:
+            websocket.send_bytes(data)
+        if text is not None:
+            websocket.send_text(text)
+        error = messages(websocket)[-1]
+        assert error["type"] == "error"
+        with pytest.raises(WebSocketDisconnect):
+            websocket.receive_json()
+    return error["code"]
+
+
+def test_garbage_ends_the_stream_with_a_reason(client):
+    assert error_of(client, "/live", b"odd") == "bad_audio"
+    for text in ("", "hello", "[]", "{}", '{"event": "dance"}', "[" * 5000):
+        assert error_of(client, "/live", text=text) == "bad_message"
+    for query in ("sample_rate=no", "sample_rate=7", "pause=-1", "pause=nan", "sample_rate=1e99"):
+        assert error_of(client, f"/live?{query}") == "bad_parameter"
+
+
+def test_limits_of_streams():
+    with make_client(max_stream_seconds=1) as client:
+        assert error_of(client, "/live", speech().tobytes()) == "too_long"
+    with make_client(idle_seconds=0.2) as client:
+        assert error_of(client, "/live", bytes(100)) == "idle"
+    with make_client(max_streams=1) as client, client.websocket_connect("/live") as first:
+        assert first.receive_json()["type"] == "ready"
+        assert error_of(client, "/live") == "busy"
+        first.send_json({"event": "end"})
+        messages(first)
+
+
+def test_pages_of_others_may_not_listen(client):
+    headers = {"origin": "https://evil.example", "host": "testserver"}
+    with client.websocket_connect("/live", headers=headers) as websocket:
+        assert websocket.receive_json()["code"] == "foreign_origin"
+
+
+def test_streams_that_vanish_free_their_place():
+    app = create_app(trained(), Limits(max_streams=2))
+    with TestClient(app) as client:
+        for _ in range(5):
+            with client.websocket_connect("/live") as websocket:
+                websocket.send_bytes(speech()[:8000].tobytes())
+        assert client.get("/health").json()["live_streams"] == 0
+        outcomes = re.findall(
+            r"^stt_live_streams_total.* ([0-9.]+)$", client.get("/metrics").text, re.MULTILINE
+        )
+        assert sum(map(float, outcomes)) == 5
+
+
+def test_a_server_that_stops_finishes_what_it_heard():
+    app = create_app(trained(), Limits(shutdown_seconds=10))
+    with TestClient(app) as client:
+        with client.websocket_connect("/live?pause=0") as websocket:
+            websocket.send_bytes(speech().tobytes())
+            while "water" not in websocket.receive_json().get("text", ""):
+                pass
+            client.portal.call(app.state.service.drain)
+            received = messages(websocket)
+            assert finals(received)[0]["text"] == SENTENCE
+        assert client.get("/health").status_code == 503
+        assert client.post("/transcribe", files=upload()).status_code == 503
+        assert error_of(client, "/live") == "stopping"
+
+
+# ------------------------------------------------------------------ the rest
+
+
+def test_health_metrics_page_and_description(client):
+    health = client.get("/health").json()
+    assert health["status"] == "ok"
+    assert health["sample_rate"] == 16000
+    client.post("/transcribe", files=upload())
+    metrics = client.get("/metrics").text
+    assert 'stt_audio_seconds_total{kind="file"}' in metrics
+    assert "stt_open_live_streams 0.0" in metrics
+    page = client.get("/")
+    assert "Speak" in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "http://" not in page.text.replace("http://www.w3.org", "")  # nothing from elsewhere
+    paths = json.loads(client.get("/openapi.json").text)["paths"]
+    assert {"/transcribe", "/v1/audio/transcriptions", "/health"} <= set(paths)

@@ -1,0 +1,122 @@
+"""The web page, in a headless Chromium whose microphone hears a real clip."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from stt_models import ORACLE, SENTENCE, needs_oracle, speech
+
+playwright = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("fastapi")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    needs_oracle,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
+    pytest.mark.slow,
+]
+PATIENCE_MILLISECONDS = 30_000
+
+
+@contextmanager
+def served():
+    """A server in a process of its own; yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    model = str(ORACLE / "tflite/cpu_n64_quant.tflite")
+    command = [sys.executable, "-m", "stt.client", "serve", "--model", model, "--port", str(port)]
+    process = subprocess.Popen([*command, "--beam_width", "50"])
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"{address}/health")
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        assert process.wait(timeout=30) == 0  # a graceful end
+
+
+@pytest.fixture(scope="module")
+def address():
+    with served() as address:
+        yield address
+
+
+@pytest.fixture
+def page(address, tmp_path):
+    microphone = tmp_path / "microphone.wav"
+    quiet = np.zeros(16000 * 20, np.int16)
+    soundfile.write(microphone, np.concatenate([speech(), quiet]), 16000)
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--use-fake-ui-for-media-stream",
+                "--use-fake-device-for-media-stream",
+                f"--use-file-for-fake-audio-capture={microphone}%noloop",
+            ],
+        )
+        context = browser.new_context(accept_downloads=True, permissions=["microphone"])
+        page = context.new_page()
+        problems = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.set_default_timeout(PATIENCE_MILLISECONDS)
+        page.goto(address)
+        page.wait_for_selector(".state.ready")
+        yield page
+        assert not problems
+        browser.close()
+
+
+def save(page, kind):
+    with page.expect_download() as download:
+        page.click(f"[data-save={kind}]")
+    return download.value.suggested_filename, Path(download.value.path()).read_text()
+
+
+def test_a_file_becomes_words_and_subtitles(page):
+    page.set_input_files("#file", ORACLE / "wav/LDC93S1_44k_stereo.wav")
+    page.wait_for_selector("[data-save=srt]:enabled")
+    words = [word.inner_text() for word in page.query_selector_all(".word")]
+    assert words == SENTENCE.split()
+    assert "confidence" in page.query_selector(".word").get_attribute("title")
+    name, srt = save(page, "srt")
+    assert name == "LDC93S1_44k_stereo.srt"
+    assert srt.startswith("1\n00:00:00,000 --> 00:00:0")
+    assert srt.split("\n", 2)[2].split() == SENTENCE.split()
+    assert save(page, "vtt")[1].startswith("WEBVTT\n\n00:00:00.000 --> ")
+    assert save(page, "txt")[1].strip() == SENTENCE
+    assert '"confidence"' in save(page, "json")[1]
+
+
+def test_a_file_that_is_no_audio_is_told(page, tmp_path):
+    text = tmp_path / "notes.wav"
+    text.write_text("these are notes")
+    page.set_input_files("#file", text)
+    page.wait_for_selector("#message:visible")
+    assert "not an audio file" in page.inner_text("#message")
+
+
+def test_speech_appears_while_it_is_spoken(page):
+    page.click("#record")
+    page.wait_for_selector(".partial .word")  # words that may still change
+    page.wait_for_selector(".word >> nth=8")
+    page.click("#record")
+    page.wait_for_selector("#record:not(.live)")
+    text = page.inner_text("#transcript")
+    assert {"dark", "suit", "wash", "water", "your"} & set(text.split())
+    assert page.is_enabled("[data-save=srt]")

@@ -1,0 +1,137 @@
+"""The `stt` command."""
+
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from stt_models import ORACLE, SCORERS, SENTENCE, needs_oracle, speech
+
+from stt.client import main
+
+pytestmark = needs_oracle
+MODEL = str(ORACLE / "tflite/cpu_n64_quant.tflite")
+
+
+def clip(name):
+    return str(ORACLE / "wav" / name)
+
+
+def run(*arguments):
+    return main(["--model", MODEL, *arguments])
+
+
+def test_a_transcript_is_all_that_is_printed(capsys):
+    assert run("--audio", clip("LDC93S1.wav")) == 0
+    captured = capsys.readouterr()
+    assert captured.out == SENTENCE + "\n"
+    assert "Loaded model in" in captured.err
+    assert "for 2.925s audio file" in captured.err
+
+
+def test_extended_prints_the_same(capsys):
+    assert run("--audio", clip("LDC93S1.wav"), "--extended") == 0
+    assert capsys.readouterr().out == SENTENCE + "\n"
+
+
+def test_json_is_upstreams(capsys):
+    assert run("--audio", clip("LDC93S1.wav"), "--json", "--candidate_transcripts", "2") == 0
+    transcripts = json.loads(capsys.readouterr().out)["transcripts"]
+    assert len(transcripts) == 2
+    words = transcripts[0]["words"]
+    assert [word["word"] for word in words] == SENTENCE.split()
+    assert set(words[0]) == {"word", "start_time", "duration"}
+    assert transcripts[0]["confidence"] > transcripts[1]["confidence"]
+
+
+@pytest.mark.parametrize("name", ["LDC93S1.flac", "LDC93S1.opus", "LDC93S1_44k_stereo.wav"])
+def test_formats_and_rates(name, capsys):
+    assert run("--audio", clip(name)) == 0
+    assert capsys.readouterr().out.split()[3:8] == SENTENCE.split()[3:8]
+
+
+def test_several_files_are_named(capsys):
+    assert run("--audio", clip("LDC93S1.wav"), clip("newhome.wav"), "--beam_width", "20") == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == f"{clip('LDC93S1.wav')}: {SENTENCE}"
+    assert second.startswith(clip("newhome.wav") + ": ")
+
+
+def test_several_files_as_json(capsys):
+    assert run("--audio", clip("LDC93S1.wav"), "--audio", clip("newhome.wav"), "--json") == 0
+    results = json.loads(capsys.readouterr().out)
+    assert [result["audio"] for result in results] == [clip("LDC93S1.wav"), clip("newhome.wav")]
+    assert all(len(result["transcripts"]) == 3 for result in results)
+
+
+def test_the_standard_input(capsys, monkeypatch):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.repeat(speech(), 2), 32000, format="FLAC")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(buffer.getvalue())))
+    assert run("--audio", "-") == 0
+    assert "dark suit in greasy" in capsys.readouterr().out
+
+
+def test_subtitles_are_printed_or_written(capsys, tmp_path):
+    assert run("--audio", clip("LDC93S1.wav"), "--srt") == 0
+    srt = capsys.readouterr().out
+    assert srt.startswith("1\n00:00:00,000 --> 00:00:02,")
+    target = tmp_path / "out.vtt"
+    assert run("--audio", clip("LDC93S1.wav"), "--vtt", str(target)) == 0
+    assert target.read_text().startswith("WEBVTT\n")
+    folder = tmp_path / "all"
+    clips = (clip("LDC93S1.wav"), clip("newhome.wav"))
+    assert run("--audio", *clips, "--srt", "--tsv", "--txt", "--output_dir", str(folder)) == 0
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"{name}.{kind}" for name in ("LDC93S1", "newhome") for kind in ("srt", "tsv", "txt")
+    ]
+    assert (folder / "LDC93S1.srt").read_text() == srt
+    assert (folder / "LDC93S1.txt").read_text() == SENTENCE + "\n"
+
+
+def test_scorer_flags_act(capsys):
+    scorer = str(SCORERS / "smoke_word.scorer")
+    assert run("--audio", clip("newhome.wav"), "--scorer", scorer) == 0
+    plain = capsys.readouterr().out
+    flags = ("--scorer", scorer, "--lm_alpha", "0", "--lm_beta", "0")
+    assert run("--audio", clip("newhome.wav"), *flags) == 0
+    assert capsys.readouterr().out != plain
+    assert run("--audio", clip("newhome.wav"), "--scorer", scorer, "--hot_words", "had:20") == 0
+    assert "had" in capsys.readouterr().out.split()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "--audio FILE"),
+        (("--audio", "missing.wav"), "missing.wav: no such file"),
+        (("--audio", __file__), "not an audio file"),
+        (("--audio", "a.wav", "--mic"), "one of the two"),
+        (("--audio", "a.wav", "--lm_alpha", "1"), "without --scorer"),
+        (("--audio", "a.wav", "--hot_words", "a:1"), "without --scorer"),
+        (("--audio", "a.wav", "--scorer", "s", "--hot_words", "a"), "WORD:BOOST"),
+        (("--audio", "a.wav", "b.wav", "--srt"), "--output_dir"),
+        (("--audio", "a.wav", "--json", "--srt"), "--json"),
+        (("--audio", "a.wav", "--output_dir", "d"), "--srt"),
+        (("--audio", "a.wav", "--scorer", "missing.scorer"), "missing.scorer"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(arguments, message, capsys):
+    assert run(*arguments) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("stt: ")
+    assert message in error
+
+
+def test_a_broken_model_is_told_in_one_line(capsys, tmp_path):
+    assert main(["--model", str(tmp_path / "none.tflite"), "--audio", "a.wav"]) == 2
+    assert "No such file" in capsys.readouterr().err
+
+
+def test_version_is_printed(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("Coqui STT ")

@@ -1,0 +1,162 @@
+"""`python -m coqui_stt_training.transcribe`."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+from stt_models import ORACLE, needs_oracle, noise, speech, write_random_model
+
+from coqui_stt_training.errors import FlagError, UserError
+from coqui_stt_training.transcribe import TranscribeFlags, find_tasks, main
+from stt.voice_activity import FRAME_MILLISECONDS, LONGEST_SEGMENT_SECONDS, split_speech
+
+pytest.importorskip("webrtcvad")
+MODEL = str(ORACLE / "tflite/cpu_n64_quant.tflite")
+MIDDLE = "dark suit in greasy"
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """The sentence three times, with silence between."""
+    quiet = np.zeros(2 * 16000, np.int16)
+    path = tmp_path / "recording.wav"
+    soundfile.write(path, np.concatenate([quiet, speech(), quiet, speech(), quiet, speech()]), 16000)
+    return path
+
+
+@needs_oracle
+def test_a_recording_becomes_a_log_in_upstreams_form(recording):
+    assert main(["--model", MODEL, "--src", str(recording)]) == 0
+    entries = json.loads(recording.with_suffix(".tlog").read_text())
+    assert len(entries) == 3
+    assert all(set(entry) == {"start", "end", "transcript"} for entry in entries)
+    assert all(MIDDLE in entry["transcript"] for entry in entries)
+    for entry, start in zip(entries, (2000, 6925, 11850), strict=True):
+        assert abs(entry["start"] - start) < 350
+        assert entry["end"] - entry["start"] > 2400
+
+
+@needs_oracle
+def test_words_and_subtitles_count_from_the_start_of_the_recording(recording):
+    flags = ["--word_times", "true", "--subtitles", "srt", "vtt"]
+    assert main(["--model", MODEL, "--src", str(recording), *flags]) == 0
+    entries = json.loads(recording.with_suffix(".tlog").read_text())
+    for entry in entries:
+        words = entry["words"]
+        assert [word["word"] for word in words] == entry["transcript"].split()
+        assert entry["start"] / 1000 <= words[0]["start"] < words[-1]["start"] < entry["end"] / 1000
+    assert "00:00:07," in recording.with_suffix(".srt").read_text()
+    assert recording.with_suffix(".vtt").read_text().startswith("WEBVTT")
+
+
+@needs_oracle
+def test_folders_are_mirrored_and_finished_files_skipped(recording, tmp_path):
+    src, dst = tmp_path / "src", tmp_path / "dst"
+    (src / "deep").mkdir(parents=True)
+    shutil.copy(recording, src / "a.wav")
+    shutil.copy(ORACLE / "wav/LDC93S1.opus", src / "deep/b.opus")
+    (src / "notes.txt").write_text("no audio")
+    command = ["--model", MODEL, "--src", str(src), "--dst", str(dst)]
+    assert main(command) == 0
+    assert [path.name for path in dst.rglob("*.tlog")] == ["a.tlog"]
+    (dst / "a.tlog").write_text("done before")
+    assert main([*command, "--recursive", "true"]) == 0
+    assert (dst / "a.tlog").read_text() == "done before"
+    assert json.loads((dst / "deep/b.tlog").read_text())
+    assert main([*command, "--recursive", "true", "--force", "true"]) == 0
+    assert len(json.loads((dst / "a.tlog").read_text())) == 3
+
+
+@needs_oracle
+def test_a_catalog_names_its_files(recording, tmp_path):
+    entries = [{"audio": recording.name, "tlog": "logs/one.tlog"}]
+    catalog = tmp_path / "work.catalog"
+    catalog.write_text(json.dumps(entries))
+    assert main(["--model", MODEL, "--src", str(catalog)]) == 0
+    assert len(json.loads((tmp_path / "logs/one.tlog").read_text())) == 3
+
+
+@needs_oracle
+def test_a_broken_file_does_not_stop_the_others(recording, tmp_path):
+    (tmp_path / "broken.wav").write_bytes(b"RIFF, or is it")
+    with pytest.raises(UserError, match="1 of 2 files could not be transcribed"):
+        main(["--model", MODEL, "--src", str(tmp_path)])
+    assert recording.with_suffix(".tlog").is_file()
+    assert not (tmp_path / "broken.tlog").exists()
+
+
+@needs_oracle
+@pytest.mark.parametrize("batch", [("1", "1"), ("2", "3")])
+def test_a_checkpoint_gives_what_its_export_gives(recording, tmp_path, batch):
+    pytest.importorskip("torch")
+    logs = [tmp_path / "checkpoint.tlog", tmp_path / "export.tlog"]
+    flags = ["--src", str(recording), "--beam_width", "50", "--outlier_duration_ms", "2800"]
+    size = ["--batch_size", batch[0], "--outlier_batch_size", batch[1]]
+    model = str(ORACLE / "tflite/cpu_n64_float.tflite")
+    checkpoint = str(ORACLE / "ckpt/cpu_n64")
+    assert main([*flags, *size, "--checkpoint_dir", checkpoint, "--dst", str(logs[0])]) == 0
+    assert main([*flags, "--model", model, "--dst", str(logs[1])]) == 0
+    assert json.loads(logs[0].read_text()) == json.loads(logs[1].read_text())
+
+
+def test_mistakes_are_told(tmp_path):
+    audio = tmp_path / "a.wav"
+    soundfile.write(audio, noise(1), 16000)
+    audio.with_suffix(".tlog").write_text("[]")
+    (tmp_path / "bad.catalog").write_text('[{"audio": "a.wav"}]')
+    (tmp_path / "empty").mkdir()
+    for flags, message in (
+        (TranscribeFlags(), r"--src \(not given\)"),
+        (TranscribeFlags(src=str(tmp_path / "none")), "that exists"),
+        (TranscribeFlags(src=str(audio)), "--force true overwrites"),
+        (TranscribeFlags(src=str(tmp_path / "bad.catalog")), "`tlog`"),
+        (TranscribeFlags(src=str(tmp_path / "bad.catalog"), dst="x"), "names the logs itself"),
+        (TranscribeFlags(src=str(tmp_path), dst=str(audio)), "must be a folder"),
+        (TranscribeFlags(src=str(tmp_path / "empty")), "no audio files there"),
+    ):
+        with pytest.raises(FlagError, match=message):
+            find_tasks(flags)
+    with pytest.raises(FlagError, match="vad_aggressiveness"):
+        main(["--src", str(audio), "--vad_aggressiveness", "4"])
+    with pytest.raises(FlagError, match="--subtitles doc"):
+        main(["--src", str(audio), "--subtitles", "doc"])
+    audio.with_suffix(".tlog").unlink()
+    with pytest.raises(FlagError, match="no model"):
+        main(["--src", str(audio)])
+
+
+def test_silence_has_an_empty_log(tmp_path):
+    audio = tmp_path / "quiet.wav"
+    soundfile.write(audio, np.zeros(32000, np.int16), 16000)
+    assert main(["--model", str(write_random_model(tmp_path)), "--src", str(audio)]) == 0
+    assert json.loads(audio.with_suffix(".tlog").read_text()) == []
+
+
+@needs_oracle
+def test_segments_do_not_depend_on_blocks_and_cover_what_is_said():
+    quiet = np.zeros(16000, np.int16)
+    audio = np.concatenate([quiet, speech(), quiet, quiet, speech()])
+    whole = list(split_speech([audio], 16000, 3))
+    pieces = list(split_speech(np.array_split(audio, 97), 16000, 3))
+    assert len(whole) == 2
+    for a, b in zip(whole, pieces, strict=True):
+        assert (a.start_milliseconds, a.end_milliseconds) == (
+            b.start_milliseconds,
+            b.end_milliseconds,
+        )
+        assert np.array_equal(a.samples, b.samples)
+        start = a.start_milliseconds * 16
+        inside = audio[start : start + len(a.samples)]
+        assert np.array_equal(a.samples[: len(inside)], inside)
+        assert a.duration_milliseconds % FRAME_MILLISECONDS == 0
+
+
+@needs_oracle
+def test_endless_speech_is_cut():
+    loud = speech()[3000:-3000]
+    segments = list(split_speech((loud for _ in range(50)), 16000, 0))
+    assert max(segment.duration_milliseconds for segment in segments) <= (
+        LONGEST_SEGMENT_SECONDS * 1000
+    )

@@ -1,0 +1,195 @@
+"""Models: settings, hot words, scorers, threads, engines."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from stt_models import (
+    ORACLE,
+    SCORERS,
+    SENTENCE,
+    needs_oracle,
+    noise,
+    random_deployment,
+    speech,
+    trained,
+    write_random_model,
+)
+
+import stt
+
+SCORER = SCORERS / "smoke_word.scorer"
+
+
+@pytest.fixture
+def model():
+    if not ORACLE.is_dir():
+        pytest.skip(f"no reference data in {ORACLE}")
+    with stt.Model(ORACLE / "tflite/cpu_n64_quant.tflite") as model:
+        yield model
+
+
+def test_version_is_a_version():
+    assert stt.version()[0].isdigit()
+
+
+def test_both_spellings_answer(model):
+    assert model.beam_width() == model.beamWidth() == 500
+    assert model.setBeamWidth(100) == 0
+    assert model.beam_width() == 100
+    assert model.sample_rate() == model.sampleRate() == 16000
+    assert model.stt(speech()) == SENTENCE
+    assert model.stt_with_metadata(speech()) == model.sttWithMetadata(speech())
+
+
+def test_a_beam_of_no_width_is_refused(model):
+    with pytest.raises(stt.SttError, match="beam width is 0; it must be at least 1"):
+        model.setBeamWidth(0)
+
+
+def test_metadata_spells_the_text_and_is_confident(model):
+    metadata = model.sttWithMetadata(speech(), num_results=5)
+    assert 1 <= len(metadata.transcripts) <= 5
+    best = metadata.transcripts[0]
+    assert "".join(token.text for token in best.tokens) == best.text == SENTENCE
+    assert all(0 <= token.confidence <= 1 for token in best.tokens)
+    assert np.mean([token.confidence for token in best.tokens]) > 0.8
+    timesteps = [token.timestep for token in best.tokens]
+    assert timesteps == sorted(timesteps)
+    confidences = [transcript.confidence for transcript in metadata.transcripts]
+    assert confidences == sorted(confidences, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments"),
+    [("addHotWord", ("word", 1.0)), ("eraseHotWord", ("word",)), ("clearHotWords", ())],
+)
+def test_hot_words_need_a_scorer(model, operation, arguments):
+    with pytest.raises(RuntimeError, match=r"0x2004.*enableExternalScorer") as caught:
+        getattr(model, operation)(*arguments)
+    assert caught.value.code == 0x2004
+
+
+def test_upstreams_status_numbers_and_the_same_as_errors(model):
+    assert model.disableExternalScorer() == 0x2004
+    assert model.setScorerAlphaBeta(1, 1) == 0x2004
+    with pytest.raises(stt.ScorerNotEnabledError):
+        model.disable_external_scorer()
+    with pytest.raises(stt.ScorerNotEnabledError):
+        model.set_scorer_alpha_beta(1, 1)
+    model.enableExternalScorer(str(SCORER))
+    assert model.setScorerAlphaBeta(1, 2) == 0
+    assert model.scorer_alpha_beta() == (1, 2)
+    assert model.disableExternalScorer() == 0
+
+
+def test_hot_words_act_and_are_forgotten(model):
+    model.enableExternalScorer(str(SCORER))
+    plain = model.stt(speech("newhome"))
+    model.addHotWord("had", 20.0)
+    boosted = model.stt(speech("newhome"))
+    assert boosted.split().count("had") > plain.split().count("had")
+    with pytest.raises(stt.HotWordError, match="'had' is a hot word already"):
+        model.addHotWord("had", 1.0)
+    model.eraseHotWord("had")
+    with pytest.raises(stt.HotWordError, match="'had' is no hot word; there are: none"):
+        model.eraseHotWord("had")
+    model.addHotWord("had", 20.0)
+    model.clearHotWords()
+    assert model.stt(speech("newhome")) == plain
+
+
+def test_a_hot_word_that_cannot_be_written_is_refused(model):
+    model.enableExternalScorer(str(SCORER))
+    with pytest.raises(stt.HotWordError, match="слово"):
+        model.addHotWord("слово", 1.0)
+
+
+def test_scorers_that_are_missing_or_garbage_are_refused_and_change_nothing(model, tmp_path):
+    garbage = tmp_path / "garbage.scorer"
+    garbage.write_bytes(bytes(range(256)) * 10)
+    for path in (tmp_path / "missing.scorer", garbage):
+        with pytest.raises(RuntimeError, match=r"EnableExternalScorer failed.*0x2002") as caught:
+            model.enableExternalScorer(str(path))
+        assert path.name in str(caught.value)
+    assert model.stt(speech()) == SENTENCE
+
+
+def test_a_scorer_of_another_alphabet_is_refused(model):
+    with pytest.raises(RuntimeError, match="0x2002"):
+        model.enableExternalScorer(str(SCORERS / "ru3.scorer"))
+
+
+def test_streams_keep_the_settings_they_were_made_with(model):
+    model.enableExternalScorer(str(SCORER))
+    with_scorer = model.stt(speech("newhome"))
+    stream = model.createStream()
+    model.disableExternalScorer()
+    stream.feedAudioContent(speech("newhome"))
+    assert stream.finishStream() == with_scorer != model.stt(speech("newhome"))
+
+
+def test_one_model_serves_many_threads(model):
+    clips = [speech(), speech("newhome"), speech()[:20000]] * 4
+    expected = [model.stt(clip) for clip in clips]
+    barrier = threading.Barrier(6)
+
+    def work(clip):
+        if barrier.n_waiting < barrier.parties:
+            barrier.wait(timeout=30)
+        stream = model.createStream()
+        for start in range(0, len(clip), 3000):
+            stream.feedAudioContent(clip[start : start + 3000])
+            stream.intermediateDecode()
+        return stream.finishStream()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(work, clips)) == expected
+
+
+def test_a_closed_model_says_so(tmp_path):
+    model = stt.Model(write_random_model(tmp_path))
+    model.close()
+    model.close()
+    with pytest.raises(stt.ModelError, match="closed"):
+        model.stt(noise(1))
+
+
+def test_onnx_and_tflite_files_of_one_model_hear_the_same(tmp_path):
+    pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    from coqui_stt_training.exporting.onnx_writer import batch_model, streaming_model
+
+    deployment = random_deployment(beam_width=77, language="en")
+    onnx.save(streaming_model(deployment), tmp_path / "model.onnx")
+    onnx.save(batch_model(deployment), tmp_path / "batch.onnx")
+    models = [stt.Model(tmp_path / "model.onnx")]
+    models.append(stt.Model(write_random_model(tmp_path, beam_width=77, language="en")))
+    heard = []
+    for model in models:
+        assert (model.beamWidth(), model.language) == (77, "en")
+        stream = model.create_acoustic_stream()
+        heard.append(np.concatenate([stream.feed(noise(2.3)), stream.finish()]))
+    assert np.abs(heard[0] - heard[1]).max() < 1e-4
+    with pytest.raises(stt.ModelError, match="the batch graph of an export; give the streaming"):
+        stt.Model(tmp_path / "batch.onnx")
+
+
+@needs_oracle
+def test_importing_and_running_needs_no_torch():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, stt, numpy, stt.client, stt.transcriber\n"
+        f"stt.Model({str(ORACLE / 'tflite/cpu_n64_quant.tflite')!r}).stt(numpy.zeros(999, 'i2'))\n"
+        "assert not {'torch', 'tensorboard', 'onnxruntime', 'fastapi'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@needs_oracle
+def test_bytes_models_have_tokens_of_whole_characters():
+    transcript = trained("bytes_n64_quant").sttWithMetadata(speech()).transcripts[0]
+    assert all(len(token.text) == 1 for token in transcript.tokens)

@@ -1,0 +1,99 @@
+"""Words and subtitles."""
+
+import re
+
+from stt.live import LiveTranscriber
+from stt.metadata import TokenMetadata
+from stt.subtitles import LINE_CHARACTERS, cues_of, format_srt, format_tsv, format_txt, format_vtt
+from stt.words import Word, join_words, words_of
+from stt_models import SENTENCE, needs_oracle, speech, trained
+
+
+def tokens(text, step=0.1, confidence=0.5):
+    return [
+        TokenMetadata(character, index, index * step, confidence)
+        for index, character in enumerate(text)
+    ]
+
+
+def test_words_have_the_times_of_their_tokens():
+    first, second = words_of(tokens("he is"))
+    assert (first.text, first.start_time, first.end_time) == ("he", 0.0, 0.2)
+    assert second.text == "is"
+    assert abs(second.start_time - 0.3) < 1e-9
+    assert abs(second.end_time - 0.4) < 1e-9
+
+
+def test_runs_of_spaces_make_no_words():
+    assert [word.text for word in words_of(tokens("  a   b "))] == ["a", "b"]
+    assert words_of(tokens("   ")) == []
+    assert words_of([]) == []
+
+
+def test_confidence_is_the_geometric_mean():
+    letters = [TokenMetadata("a", 0, 0, 0.9), TokenMetadata("b", 1, 0.02, 0.4)]
+    assert abs(words_of(letters)[0].confidence - 0.6) < 1e-9
+
+
+def test_scripts_without_spaces_are_cut_into_characters_and_joined_again():
+    words = words_of(tokens("我们 go去"))
+    assert [word.text for word in words] == ["我", "们", "go", "去"]
+    assert join_words(words) == "我们 go去"
+
+
+def sentence(count, gap=0.3, start=0.0):
+    return [
+        Word(f"word{i}", start + i * gap, start + i * gap + 0.2, 0.9) for i in range(count)
+    ]
+
+
+def test_cues_are_short_ordered_and_complete():
+    words = sentence(60) + sentence(10, start=30)
+    cues = cues_of(words)
+    assert " ".join(cue.text for cue in cues) == " ".join(word.text for word in words)
+    for cue, following in zip(cues, cues[1:], strict=False):
+        assert cue.start_time < cue.end_time <= following.start_time
+    assert all(len(cue.text) <= 2 * LINE_CHARACTERS + 1 for cue in cues)
+    assert any(cue.start_time == 30 for cue in cues)  # a pause begins a new one
+
+
+def test_files_have_their_formats():
+    words = [*sentence(3), Word("<&>", 3661.5, 3662.0, 0.9)]
+    srt = format_srt(words)
+    assert srt.startswith("1\n00:00:00,000 --> 00:00:01,000\nword0 word1 word2\n\n2\n01:01:01,500")
+    vtt = format_vtt(words)
+    assert vtt.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n")
+    assert "&lt;&amp;&gt;" in vtt
+    assert format_tsv(words).splitlines()[1] == "0\t1000\tword0 word1 word2"
+    assert format_txt(words) == "word0 word1 word2\n<&>\n"
+    assert format_srt([]) == format_txt([]) == ""
+    assert all(
+        re.fullmatch(r"\d\d:\d\d:\d\d,\d{3} --> \d\d:\d\d:\d\d,\d{3}", line)
+        for line in srt.splitlines()
+        if "-->" in line
+    )
+
+
+@needs_oracle
+def test_one_long_utterance_is_what_stt_gives():
+    live = LiveTranscriber(trained(), pause_seconds=None)
+    assert list(live.feed(speech())) == []
+    assert live.current().text in SENTENCE
+    final = live.finish()
+    assert final.is_final
+    assert final.text == trained().stt(speech())
+    assert [word.text for word in final.words] == SENTENCE.split()
+
+
+@needs_oracle
+def test_utterances_end_at_pauses_and_times_go_on():
+    import numpy as np
+
+    live = LiveTranscriber(trained("cpu_n64_float"), pause_seconds=0.5)
+    quiet = np.zeros(5 * 16000, np.int16)
+    finals = [*live.feed(speech()), *live.feed(quiet), *live.feed(speech()), live.finish()]
+    texts = " ".join(utterance.text for utterance in finals)
+    assert texts.count("dark suit in greasy wash water") == 2
+    starts = [word.start_time for utterance in finals for word in utterance.words]
+    assert starts == sorted(starts)
+    assert max(starts) > 7
