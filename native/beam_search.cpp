@@ -1,26 +1,27 @@
 #include "beam_search.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
-#include <functional>
-#include <limits>
 #include <numeric>
-#include <utility>
+#include <span>
+#include <string>
 
 #include "errors.h"
 
 namespace stt {
 namespace {
 
-constexpr int64_t kLargestBeam = 1 << 24;
-constexpr int kMaskedClasses = 64;      // alphabets this small keep their open steps in one word
-constexpr double kSureBlank = 0.999;    // leading frames at least so sure of the blank are skipped
-constexpr double kSumTolerance = 0.01;
-constexpr float kRoundingSlack = 1e-3f;  // keeps bounds from dropping what exact arithmetic keeps
+constexpr int kMaskedClasses = 64;
+constexpr double kSureBlank = 0.999;     // leading frames at least so sure of the blank are skipped
+constexpr float kRoundingSlack = 0.01f;  // keeps bounds from dropping what exact arithmetic keeps
 constexpr float kNoCutoff = -3e38f;
+constexpr size_t kFewCandidates = 2048;  // up to here thinning them out is not worth it
 constexpr size_t kGarbageFloor = 4096;
 
 size_t at(int64_t index) { return static_cast<size_t>(index); }
+uint64_t bit(int label) { return uint64_t{1} << label; }
 
 // Bytes of the code point that starts with this byte; 0 where none does.
 uint8_t code_point_size(uint8_t lead) {
@@ -31,248 +32,194 @@ uint8_t code_point_size(uint8_t lead) {
   return 0;
 }
 
-bool continues_code_point(uint8_t byte) { return (byte & 0xc0) == 0x80; }
+uint8_t byte_of(int label) { return static_cast<uint8_t>(label + 1); }
+bool continues_code_point(int label) { return (byte_of(label) & 0xc0) == 0x80; }
 
 }  // namespace
 
-void BeamSearch::Slots::resize(size_t size) {
-  for (auto* column : {&blank, &label_end, &score, &bonus, &next_blank, &next_label_end, &next_score,
-                       &emission, &blank_rival, &parent_score, &parent_base}) {
-    column->resize(size, kLogZero);
-  }
-  for (auto* column : {&label, &parent, &repeats, &moved, &children}) column->resize(size);
-  open.resize(size);
-  node.resize(size);
-  timestep.resize(size);
-  state.resize(size, Dictionary::kNone);
-  context.resize(size);
-  phrase.resize(size);
-  word.resize(size);
-  word_known.resize(size);
-  bytes_seen.resize(size);
-  bytes_needed.resize(size);
-}
-
-SlotView BeamSearch::Slots::view() {
-  return {count,
-          blank.data(),
-          label_end.data(),
-          score.data(),
-          bonus.data(),
-          label.data(),
-          parent.data(),
-          repeats.data(),
-          next_blank.data(),
-          next_label_end.data(),
-          next_score.data(),
-          moved.data(),
-          emission.data(),
-          blank_rival.data(),
-          parent_score.data(),
-          parent_base.data()};
-}
-
-BeamSearch::BeamSearch(DecoderOptions options, std::shared_ptr<const Scorer> scorer)
-    : options_(std::move(options)),
+BeamSearch::BeamSearch(const DecoderOptions& options, std::shared_ptr<const Scorer> scorer)
+    : options_(options.checked()),
       scorer_(std::move(scorer)),
       kernel_(frame_kernel()),
+      is_masked_(options_.classes <= kMaskedClasses),
       prefix_limit_(kGarbageFloor),
       timestep_limit_(kGarbageFloor),
-      context_limit_(kGarbageFloor) {
-  if (options_.blank < 0) options_.blank = options_.classes - 1;
-  options_.ignored.resize(at(std::max(options_.classes, 0)), false);
-  check_options();
-  const bool whole_words = options_.space >= 0 && !options_.is_bytes;
-  phrases_ = HotPhrases(options_.hot_phrases, whole_words ? options_.space : -1);
+      context_limit_(kGarbageFloor),
+      frame_(options_.classes, options_.blank, options_.ignored, options_.cutoff_prob,
+             options_.cutoff_top_n) {
+  if (scorer_ != nullptr && scorer_->labels().size() > options_.classes) {
+    throw DecodeError("the scorer's alphabet has " + std::to_string(scorer_->labels().size()) +
+                      " labels, the posteriors have " + std::to_string(options_.classes) +
+                      " classes");
+  }
+  phrases_ = HotPhrases(options_.hot_phrases, options_.is_bytes ? -1 : options_.space);
   if (scorer_ != nullptr) {
     contexts_.emplace(*scorer_, options_.hot_words);
+    // Probabilities are at most one. A negative alpha rewards the improbable without bound.
     largest_word_bonus_ =
-        options_.alpha < 0 ? -kDead
-                           : static_cast<float>(options_.alpha * contexts_->largest_boost() + options_.beta);
+        options_.alpha < 0
+            ? -kDead
+            : static_cast<float>(options_.alpha * contexts_->largest_boost() + options_.beta);
   }
-
-  const size_t classes = at(options_.classes);
-  probs_.resize(classes);
-  log_probs_.resize(classes + 1, kLogZero);
-  blank_rival_.resize(classes + 1, kLogZero);
   slots_.resize(16);
   slots_.count = 1;
   slots_.score[1] = slots_.blank[1] = 0;
   slots_.bonus[1] = 0;
   slots_.label[0] = slots_.label[1] = options_.classes;
-  slots_.state[1] = scorer_ != nullptr ? scorer_->dictionary().start() : Dictionary::kNone;
-  slots_.phrase[1] = phrases_.start();
-  slots_.open[1] = open_labels(1);
+  Prefix& empty = prefix(1);
+  if (scorer_ != nullptr) empty.state = scorer_->dictionary().start();
+  empty.phrase = phrases_.start();
+  slots_.open[1] = allowed_labels(empty);
   prefixes_.set_slot(HistoryForest::kRoot, 1);
-}
-
-void BeamSearch::check_options() const {
-  const auto& o = options_;
-  if (o.classes < 2) throw DecodeError("the posteriors have " + std::to_string(o.classes) + " classes; a label and the blank are the least");
-  if (o.blank >= o.classes) throw DecodeError("blank " + std::to_string(o.blank) + " is not among the " + std::to_string(o.classes) + " classes");
-  if (o.beam_size < 1 || o.beam_size > kLargestBeam) {
-    throw DecodeError("beam size " + std::to_string(o.beam_size) + " is outside 1.." + std::to_string(kLargestBeam) + "; 500 is usual");
-  }
-  if (!(o.cutoff_prob > 0 && o.cutoff_prob <= 1)) {
-    throw DecodeError("cutoff_prob " + std::to_string(o.cutoff_prob) + " is outside (0, 1]; 1 keeps all classes");
-  }
-  if (o.cutoff_top_n < 1) throw DecodeError("cutoff_top_n " + std::to_string(o.cutoff_top_n) + " is below 1");
-  if (!std::isfinite(o.alpha) || !std::isfinite(o.beta) || std::abs(o.alpha) > 1e6 || std::abs(o.beta) > 1e6) {
-    throw DecodeError("the language model's alpha and beta must be finite and within a million");
-  }
-  const auto check_boost = [](float boost) {
-    if (!std::isfinite(boost) || std::abs(boost) > 1e6f) {
-      throw DecodeError("the boosts of hot words must be finite and within a million");
-    }
-  };
-  for (const auto& [word, boost] : o.hot_words) check_boost(boost);
-  for (const auto& phrase : o.hot_phrases) {
-    check_boost(phrase.boost);
-    if (phrase.labels.empty()) throw DecodeError("a hot phrase is empty");
-  }
-  if (scorer_ != nullptr && scorer_->labels().size() > o.classes) {
-    throw DecodeError("the scorer's alphabet has " + std::to_string(scorer_->labels().size()) +
-                      " labels, the posteriors only " + std::to_string(o.classes) + " classes");
-  }
+  affordable_.resize(kLeads);
 }
 
 template <typename Real>
 void BeamSearch::feed(const Real* probs, int64_t frames) {
   for (int64_t i = 0; i < frames; ++i) {
-    const Real* row = probs + i * options_.classes;
-    read_frame(row);
-    started_ = started_ || static_cast<double>(row[options_.blank]) < kSureBlank;
+    frame_.read(probs + i * options_.classes, frame_number_);
+    started_ = started_ || frame_.blank_prob() < kSureBlank;
     if (started_) step();
-    ++frame_;
+    ++frame_number_;
   }
 }
-template void BeamSearch::feed(const float* probs, int64_t frames);
-template void BeamSearch::feed(const double* probs, int64_t frames);
-
-template <typename Real>
-void BeamSearch::read_frame(const Real* row) {
-  double sum = 0;
-  bool negative = false;
-  for (int c = 0; c < options_.classes; ++c) {
-    probs_[at(c)] = static_cast<float>(row[c]);
-    sum += static_cast<double>(row[c]);
-    negative |= row[c] < 0;
-  }
-  if (std::abs(sum - 1) <= kSumTolerance && !negative) return;
-  if (!std::isfinite(sum)) {
-    throw DecodeError("frame " + std::to_string(frame_) + " of the posteriors holds NaN or infinity; the model's weights or its input are broken");
-  }
-  throw DecodeError("frame " + std::to_string(frame_) + " of the posteriors is not a distribution: it sums to " +
-                    std::to_string(sum) + (negative ? " and has negative entries" : "") +
-                    "; these look like logits: apply a softmax over the classes first");
-}
-
-// Takes logarithms of the classes that are kept this frame.
-void BeamSearch::cut_classes(double cutoff_prob) {
-  const int classes = options_.classes, blank = options_.blank;
-  kept_.clear();
-  kernel_.take_logs(probs_.data(), classes, log_probs_.data());
-  for (int c = 0; c < classes; ++c) {
-    if (options_.ignored[at(c)]) log_probs_[at(c)] = kLogZero;
-  }
-  if (cutoff_prob >= 1) {
-    for (int c = 0; c < classes; ++c) {
-      if (c != blank && !options_.ignored[at(c)]) kept_.push_back(c);
-    }
-  } else {
-    ranking_.clear();
-    for (int c = 0; c < classes; ++c) {
-      if (!options_.ignored[at(c)]) ranking_.emplace_back(probs_[at(c)], c);
-    }
-    std::sort(ranking_.begin(), ranking_.end(), [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
-    double mass = 0;
-    size_t taken = 0;
-    while (taken < ranking_.size() && mass < cutoff_prob && static_cast<int64_t>(taken) < options_.cutoff_top_n) {
-      mass += static_cast<double>(ranking_[taken].first);
-      if (ranking_[taken].second != blank) kept_.push_back(ranking_[taken].second);
-      ++taken;
-    }
-    for (; taken < ranking_.size(); ++taken) log_probs_[at(ranking_[taken].second)] = kLogZero;
-  }
-  // A blank that is taken before a label does not contest the label's timestep. Upstream takes
-  // classes in order of probability where a cutoff is set, else the blank last.
-  const bool sorted = options_.cutoff_prob < 1 || options_.cutoff_top_n < classes;
-  const float blank_log_prob = log_probs_[at(blank)];
-  for (int c = 0; c < classes; ++c) {
-    const bool blank_first = sorted ? probs_[at(blank)] > probs_[at(c)] : blank < c;
-    blank_rival_[at(c)] = blank_first ? kLogZero : blank_log_prob;
-  }
-}
+template void BeamSearch::feed(const float*, int64_t);
+template void BeamSearch::feed(const double*, int64_t);
 
 void BeamSearch::step() {
-  const double blank_prob = static_cast<double>(probs_[at(options_.blank)]);
-  cut_classes(options_.cutoff_prob);
-  if (!take_step(blank_prob)) {
+  frame_.take_logs(true);
+  if (!take_step()) {
     // The cutoff left no class that any prefix could take. Upstream loses its beam here; without
     // the cutoff in this one frame the blank at least keeps every prefix alive.
-    cut_classes(1);
-    take_step(blank_prob);
+    frame_.take_logs(false);
+    take_step();
   }
   collect_garbage();
 }
 
 // Returns whether any prefix lives on; where none does nothing has changed.
-bool BeamSearch::take_step(double blank_prob) {
-  Slots& s = slots_;
+bool BeamSearch::take_step() {
+  BeamSlots& s = slots_;
   const bool full = s.count >= options_.beam_size;
   float lowest = 0, highest = 0;
   kernel_.extremes(s.score.data(), s.count, &lowest, &highest);
   float min_cutoff = kNoCutoff;
-  if (scorer_ != nullptr && full && blank_prob > 0) {
-    min_cutoff = static_cast<float>(static_cast<double>(lowest) + std::log(blank_prob) -
-                                    std::max(0.0, options_.beta)) - phrases_.largest_bonus();
+  if (scorer_ != nullptr && full && frame_.blank_prob() > 0) {
+    // Upstream's rule; it drops contributions, so it has to be kept to get the same sums.
+    min_cutoff = static_cast<float>(static_cast<double>(lowest) + std::log(frame_.blank_prob()) -
+                                    std::max(0.0, options_.beta)) -
+                 phrases_.largest_bonus();
   }
-  const FrameView frame{log_probs_.data(), blank_rival_.data(), log_probs_[at(options_.blank)], min_cutoff};
-  kernel_.advance(frame, s.view());
+  kernel_.advance(frame_.view(min_cutoff), s.view());
 
   float next_lowest = 0, next_highest = 0;
   kernel_.extremes(s.next_score.data(), s.count, &next_lowest, &next_highest);
-  float floor = full ? std::max(next_lowest, kDead) : kDead;
+  floor_ = full ? std::max(next_lowest, kDead) : kDead;
   candidates_.clear();
   candidate_scores_.clear();
-  const size_t most = 2 * std::max(at(options_.beam_size), size_t{1024});
-  for (const int label : kept_) {
-    const float log_prob = log_probs_[at(label)];
-    const bool ends_word = scorer_ != nullptr && (scorer_->is_utf8() || label == options_.space);
-    const float bonus = (ends_word ? largest_word_bonus_ : 0.0f) + phrases_.largest_bonus();
-    const float most_bonus = is_scored_utf8() ? std::max(bonus, phrases_.largest_bonus()) : bonus;
-    const float needed = std::max(floor - most_bonus, min_cutoff) - log_prob;
-    const float bound = needed - kRoundingSlack - 1e-6f * std::abs(needed);
-    if (highest < bound) continue;
-    indices_.resize(at(s.count) + 1);
-    const int found = kernel_.collect_at_least(s.score.data(), s.count, bound, indices_.data());
-    for (int i = 0; i < found; ++i) propose_step(indices_[at(i)], label, floor, min_cutoff);
-    if (candidates_.size() > most) thin_candidates(floor);
+  if (is_masked_) {
+    propose_by_slot(min_cutoff);
+  } else {
+    propose_by_label(highest, min_cutoff);
   }
-  if (next_highest <= kDead && candidates_.empty()) return false;
-  select();
+  for (const float score : candidate_scores_) next_highest = std::max(next_highest, score);
+  if (next_highest <= kDead) return false;
+  select(next_lowest, next_highest);
   if (next_lowest <= kDead) drop_dead();
   return true;
 }
 
-void BeamSearch::propose_step(int slot, int label, float floor, float min_cutoff) {
-  Slots& s = slots_;
-  const size_t p = at(slot);
-  if (options_.classes <= kMaskedClasses) {
-    if ((s.open[p] >> label & 1) == 0) return;
-  } else if (is_taken(slot, label)) {
-    return;
+// The most that a step to this label can earn besides its probability.
+float BeamSearch::largest_bonus(int label) const {
+  float bonus = phrases_.largest_bonus();
+  if (scores_words() && label == options_.space) bonus += largest_word_bonus_;
+  if (scorer_ != nullptr && scorer_->is_utf8()) bonus += std::max(largest_word_bonus_, 0.0f);
+  return bonus;
+}
+
+// Proposes steps prefix by prefix: how far a prefix is above the floor says which labels it can
+// afford, and of those it takes the ones that are allowed and lead to a new prefix.
+void BeamSearch::propose_by_slot(float min_cutoff) {
+  std::fill(affordable_.begin(), affordable_.end(), uint64_t{0});
+  for (const int label : frame_.labels()) {
+    const float price = -(frame_.log_prob(label) + largest_bonus(label)) * kLeadsPerNat;
+    const float lead = std::clamp(std::ceil(price - kRoundingSlack), 0.0f, kLeads - 1.0f);
+    affordable_[static_cast<size_t>(lead)] |= bit(label);
   }
-  const float log_prob = log_probs_[at(label)];
-  if (log_prob + s.score[p] < min_cutoff) return;
-  float score = log_prob + (s.label[p] == label ? s.blank[p] : s.score[p]);
-  if (score <= kDead) return;
-  Candidate candidate{slot, label, 0, s.context[p], s.phrase[p]};
+  for (size_t i = 1; i < affordable_.size(); ++i) affordable_[i] |= affordable_[i - 1];
+
+  indices_.resize(at(slots_.count) + 1);
+  steps_.resize(at(slots_.count) + 1);
+  const int found = kernel_.collect_steps(slots_.score.data(), slots_.open.data(), slots_.count,
+                                          floor_, affordable_.data(), steps_.data(), indices_.data());
+  for (int i = 0; i < found; ++i) {
+    const int slot = indices_[at(i)];
+    for (uint64_t steps = steps_[at(slot)]; steps != 0; steps &= steps - 1) {
+      propose(slot, std::countr_zero(steps), min_cutoff);
+    }
+    thin_candidates();
+  }
+}
+
+// Proposes steps label by label, for alphabets too large for a bit each.
+void BeamSearch::propose_by_label(float highest, float min_cutoff) {
+  indices_.resize(at(slots_.count) + 1);
+  for (const int label : frame_.labels()) {
+    const float needed =
+        std::max(floor_ - largest_bonus(label), min_cutoff) - frame_.log_prob(label);
+    const float bound = needed - kRoundingSlack - 1e-6f * std::abs(needed);
+    if (highest < bound) continue;
+    const int found =
+        kernel_.collect_at_least(slots_.score.data(), slots_.count, bound, indices_.data());
+    for (int i = 0; i < found; ++i) {
+      if (may_step(indices_[at(i)], label)) propose(indices_[at(i)], label, min_cutoff);
+    }
+    thin_candidates();
+  }
+}
+
+// Whether this step is allowed and leads to a prefix that is not in the beam.
+bool BeamSearch::may_step(int slot, int label) const {
+  const Prefix& p = prefix(slot);
+  if (p.children > 0) {
+    const auto child = prefixes_.find(p.node, label);
+    if (child != HistoryForest::kGone && prefixes_.slot(child) != kNoSlot) return false;
+  }
+  if (scorer_ == nullptr) return true;
+  if (p.state != Dictionary::kNone && scorer_->dictionary().next(p.state, label) != Dictionary::kNone) return true;
+  return scores_words() && !phrases_.empty() && phrases_.continues(p.phrase, label);
+}
+
+// The same for all labels of a small alphabet, but for those that are in the beam: a bit each.
+// A hot phrase may be spelled outside the dictionary of words.
+uint64_t BeamSearch::allowed_labels(const Prefix& prefix) const {
+  if (!is_masked_) return 0;
+  const uint64_t all = ~uint64_t{0} >> (kMaskedClasses - options_.classes);
+  uint64_t allowed = all;
   if (scorer_ != nullptr) {
-    if (score + std::max(largest_word_bonus_, 0.0f) + phrases_.largest_bonus() < floor) return;
-    if (options_.classes > kMaskedClasses && next_state(slot, label) == Dictionary::kNone) return;
+    allowed = prefix.state == Dictionary::kNone ? 0 : scorer_->dictionary().label_bits(prefix.state);
+    if (scores_words() && !phrases_.empty()) {
+      for (int label = 0; label < options_.classes; ++label) {
+        if (phrases_.continues(prefix.phrase, label)) allowed |= bit(label);
+      }
+    }
+  }
+  return allowed & all & ~bit(options_.blank);
+}
+
+void BeamSearch::propose(int slot, int label, float min_cutoff) {
+  const size_t p = at(slot);
+  const float log_prob = frame_.log_prob(label);
+  if (log_prob + slots_.score[p] < min_cutoff) return;
+  // A label that repeats the last one needs a blank between the two.
+  float score = log_prob + (slots_.label[p] == label ? slots_.blank[p] : slots_.score[p]);
+  if (score <= kDead) return;
+  Candidate candidate{slot, label, 0, 0, 0};
+  if (scorer_ != nullptr) {
+    if (score + largest_bonus(label) < floor_) return;
+    candidate.context = slots_.prefix[p].context;
     WordContexts::Scored scored;
-    if (scores_step(slot, label, scored)) {
+    if (score_unit(slot, label, scored)) {
       candidate.context = scored.next;
       candidate.bonus = static_cast<float>((scored.log_prob + scored.boost) * options_.alpha) +
                         static_cast<float>(options_.beta);
@@ -280,103 +227,85 @@ void BeamSearch::propose_step(int slot, int label, float floor, float min_cutoff
   }
   if (!phrases_.empty()) {
     float bonus = 0;
-    candidate.phrase = phrases_.next(s.phrase[p], label, bonus);
+    candidate.phrase = phrases_.next(slots_.prefix[p].phrase, label, bonus);
     candidate.bonus += bonus;
   }
   score += candidate.bonus;
-  if (score < floor || score <= kDead) return;
+  if (score < floor_ || score <= kDead) return;
   candidates_.push_back(candidate);
   candidate_scores_.push_back(score);
 }
 
-bool BeamSearch::is_taken(int slot, int label) const {
-  if (slots_.children[at(slot)] == 0) return false;
-  const Node child = prefixes_.find(slots_.node[at(slot)], label);
-  return child != HistoryForest::kGone && prefixes_.slot(child) != 0;
-}
-
-// The dictionary's state after a step, kNone where it is not allowed. A hot phrase may be spelled
-// outside the dictionary; the start stands for "allowed" as long as a scorer of words sees none.
-Dictionary::State BeamSearch::next_state(int slot, int label) const {
-  const Dictionary& dictionary = scorer_->dictionary();
-  const Dictionary::State state = slots_.state[at(slot)];
-  return state == Dictionary::kNone ? state : dictionary.next(state, label);
-}
-
 // Whether this step completes a word (a code point in UTF-8 mode), and if so its score.
-bool BeamSearch::scores_step(int slot, int label, WordContexts::Scored& scored) {
-  if (!scorer_->is_utf8()) {
+bool BeamSearch::score_unit(int slot, int label, WordContexts::Scored& scored) {
+  if (scores_words()) {
     if (label != options_.space) return false;
     scored = word_at(slot);
     return true;
   }
-  const auto byte = static_cast<uint8_t>(label + 1);
-  const bool inside = continues_code_point(byte);
-  const int seen = inside ? slots_.bytes_seen[at(slot)] + 1 : 1;
-  const int needed = inside ? slots_.bytes_needed[at(slot)] : code_point_size(byte);
+  const Prefix& p = prefix(slot);
+  const bool inside = continues_code_point(label);
+  const int seen = inside ? p.bytes_seen + 1 : 1;
+  const int needed = inside ? p.bytes_needed : code_point_size(byte_of(label));
   if (seen != needed) return false;
-  scored = contexts_->score(slots_.context[at(slot)], hash_unit(slot, label), false);
+  scored = contexts_->score(p.context, hash_code_point(slot, label), false);
   return true;
 }
 
 // The score of the word that ends with this prefix's last label.
 const WordContexts::Scored& BeamSearch::word_at(int slot) {
-  const size_t p = at(slot);
-  if (slots_.word_known[p] == 0) {
-    const bool vouched = !phrases_.empty() && phrases_.continues(slots_.phrase[p], options_.space);
-    slots_.word[p] = contexts_->score(slots_.context[p], hash_unit(slot, -1), vouched);
-    slots_.word_known[p] = 1;
+  Prefix& p = prefix(slot);
+  if (!p.word_known) {
+    const bool vouched = !phrases_.empty() && phrases_.continues(p.phrase, options_.space);
+    p.word = contexts_->score(p.context, hash_word_at(slot), vouched);
+    p.word_known = true;
   }
-  return slots_.word[p];
+  return p.word;
 }
 
-// Hash of the word, or in UTF-8 mode of the code point, that ends with this prefix and `extra`.
-uint64_t BeamSearch::hash_unit(int slot, int extra) const {
-  const auto& texts = scorer_->labels().texts;
+uint64_t BeamSearch::hash_word_at(int slot) const {
   const HistoryForest& forest = prefixes_.forest();
-  Node node = slots_.node[at(slot)];
-  std::array<int32_t, 64> buffer;
-  std::vector<int32_t> overflow;
+  const auto start = prefix(slot).node;
   size_t length = 0;
-  const auto push = [&](int32_t label) {
-    if (length < buffer.size()) {
-      buffer[length] = label;
-    } else {
-      overflow.push_back(label);
-    }
-    ++length;
+  const auto in_word = [&](PrefixTree::Node node) {
+    return node != HistoryForest::kRoot && forest.value(node) != options_.space;
   };
-  if (scorer_->is_utf8()) {
-    if (extra >= 0) push(extra);
-    const bool inside = extra >= 0 && continues_code_point(static_cast<uint8_t>(extra + 1));
-    for (int left = inside ? slots_.bytes_seen[at(slot)] : 0; left > 0 && node != HistoryForest::kRoot; --left) {
-      push(forest.value(node));
-      node = forest.parent(node);
-    }
-  } else {
-    for (; node != HistoryForest::kRoot && forest.value(node) != options_.space; node = forest.parent(node)) {
-      push(forest.value(node));
-    }
+  for (auto node = start; in_word(node); node = forest.parent(node)) {
+    length += scorer_->labels().texts[at(forest.value(node))].size();
   }
-  std::string text;
-  while (length-- > 0) {
-    const int32_t label = length < buffer.size() ? buffer[length] : overflow[length - buffer.size()];
-    text += texts[at(label)];
+  std::string word(length, '\0');
+  for (auto node = start; in_word(node); node = forest.parent(node)) {
+    const std::string& text = scorer_->labels().texts[at(forest.value(node))];
+    length -= text.size();
+    word.replace(length, text.size(), text);
   }
-  return hash_word(text);
+  return hash_word(word);
 }
 
-// Raises the floor to the score of the beam's last place, and drops candidates below it.
-void BeamSearch::thin_candidates(float& floor) {
-  const Slots& s = slots_;
-  selection_.assign(s.next_score.begin() + 1, s.next_score.begin() + 1 + s.count);
-  selection_.insert(selection_.end(), candidate_scores_.begin(), candidate_scores_.end());
-  const auto last = selection_.begin() + static_cast<std::ptrdiff_t>(options_.beam_size) - 1;
-  std::nth_element(selection_.begin(), last, selection_.end(), std::greater<>());
-  floor = std::max(floor, *last);
+uint64_t BeamSearch::hash_code_point(int slot, int label) const {
+  std::array<char, 4> bytes{};
+  const HistoryForest& forest = prefixes_.forest();
+  const Prefix& p = prefix(slot);
+  size_t first = bytes.size() - 1;
+  bytes[first] = static_cast<char>(byte_of(label));
+  if (continues_code_point(label)) {
+    auto node = p.node;
+    for (int left = p.bytes_seen; left > 0 && first > 0; --left, node = forest.parent(node)) {
+      bytes[--first] = static_cast<char>(byte_of(forest.value(node)));
+    }
+  }
+  return hash_word({bytes.data() + first, bytes.size() - first});
+}
+
+// Raises the floor to the beam's last place so far, and drops candidates below it.
+void BeamSearch::thin_candidates() {
+  const size_t beam = at(options_.beam_size);
+  if (candidates_.size() < std::max(2 * beam, kFewCandidates)) return;
+  const auto [lowest, highest] = std::minmax_element(candidate_scores_.begin(), candidate_scores_.end());
+  floor_ = std::max(floor_, last_place_.find({}, candidate_scores_, beam, *lowest, *highest));
   size_t kept = 0;
   for (size_t i = 0; i < candidates_.size(); ++i) {
-    if (candidate_scores_[i] < floor) continue;
+    if (candidate_scores_[i] < floor_) continue;
     candidates_[kept] = candidates_[i];
     candidate_scores_[kept++] = candidate_scores_[i];
   }
@@ -384,56 +313,54 @@ void BeamSearch::thin_candidates(float& floor) {
   candidate_scores_.resize(kept);
 }
 
-// Decides who is in the next beam: the best by score, then by the lower label; and moves there.
-void BeamSearch::select() {
-  Slots& s = slots_;
+// Decides who is in the next beam, the best by score and of equals those with the lower label, and
+// goes over to it.
+void BeamSearch::select(float lowest, float highest) {
+  BeamSlots& s = slots_;
   const size_t held = at(s.count), beam = at(options_.beam_size);
+  const std::span<const float> held_scores(s.next_score.data() + 1, held);
   float last_place = kNoCutoff;
-  size_t surplus_ties = 0;  // how many of those at the last place do not fit
+  size_t surplus = 0;
   if (held + candidates_.size() > beam) {
-    selection_.assign(s.next_score.begin() + 1, s.next_score.begin() + 1 + s.count);
-    selection_.insert(selection_.end(), candidate_scores_.begin(), candidate_scores_.end());
-    const auto last = selection_.begin() + static_cast<std::ptrdiff_t>(beam) - 1;
-    std::nth_element(selection_.begin(), last, selection_.end(), std::greater<>());
-    last_place = *last;
-    surplus_ties = static_cast<size_t>(std::count(last + 1, selection_.end(), last_place));
+    last_place = last_place_.find(held_scores, candidate_scores_, beam, std::max(lowest, highest - 100), highest);
+    surplus = last_place_.surplus();
   }
-  int32_t highest_label = std::numeric_limits<int32_t>::max();  // of ties that fit
-  size_t at_highest = std::numeric_limits<size_t>::max();
-  if (surplus_ties > 0) {
+  int32_t last_label = std::numeric_limits<int32_t>::max();  // of those at the last place that fit
+  size_t with_last_label = std::numeric_limits<size_t>::max();
+  if (surplus > 0) {
     std::vector<int32_t> tied;
-    for (size_t i = 1; i <= held; ++i) {
-      if (s.next_score[i] == last_place) tied.push_back(s.label[i]);
+    for (size_t i = 0; i < held; ++i) {
+      if (held_scores[i] == last_place) tied.push_back(s.label[i + 1]);
     }
     for (size_t i = 0; i < candidates_.size(); ++i) {
       if (candidate_scores_[i] == last_place) tied.push_back(candidates_[i].label);
     }
     std::sort(tied.begin(), tied.end());
-    const size_t fitting = tied.size() - surplus_ties;
-    // Where none fits no label is low enough; labels are never negative.
-    highest_label = fitting == 0 ? -1 : tied[fitting - 1];
-    at_highest = fitting - static_cast<size_t>(std::lower_bound(tied.begin(), tied.end(), highest_label) - tied.begin());
+    const auto fitting = static_cast<std::ptrdiff_t>(tied.size() - surplus);
+    last_label = tied[at(fitting) - 1];
+    with_last_label = at(fitting - (std::lower_bound(tied.begin(), tied.end(), last_label) - tied.begin()));
   }
-  const auto fits = [&](float score, int32_t label) {
-    if (score != last_place) return score > last_place;
-    if (label != highest_label) return label < highest_label;
-    if (at_highest == 0) return false;
-    --at_highest;
+  const auto fits_tied = [&](int32_t label) {
+    if (label != last_label) return label < last_label;
+    if (with_last_label == 0) return false;
+    --with_last_label;
     return true;
   };
+  const auto fits = [&](float score, int32_t label) {
+    return score > last_place || (score == last_place && fits_tied(label));
+  };
   losers_.clear();
-  for (size_t i = 1; i <= held; ++i) {
-    if (s.next_score[i] <= last_place && !fits(s.next_score[i], s.label[i])) losers_.push_back(static_cast<int32_t>(i));
+  for (size_t i = 0; i < held; ++i) {
+    if (!fits(held_scores[i], s.label[i + 1])) losers_.push_back(static_cast<int32_t>(i + 1));
   }
   births_.clear();
   for (size_t i = 0; i < candidates_.size(); ++i) {
-    if (fits(candidate_scores_[i], candidates_[i].label)) births_.push_back(prepare(candidates_[i], candidate_scores_[i]));
+    const float score = candidate_scores_[i];
+    if (fits(score, candidates_[i].label)) births_.push_back(prepare(candidates_[i], score));
   }
   advance_timesteps();
-  s.blank.swap(s.next_blank);
-  s.label_end.swap(s.next_label_end);
-  s.score.swap(s.next_score);
-  evict(losers_);
+  s.advance();
+  evict();
   size_t reused = 0;
   for (const Birth& birth : births_) {
     if (reused < losers_.size()) {
@@ -445,174 +372,142 @@ void BeamSearch::select() {
   }
 }
 
-BeamSearch::Birth BeamSearch::prepare(const Candidate& candidate, float score) {
-  const size_t p = at(candidate.slot);
+BeamSearch::Birth BeamSearch::prepare(const Candidate& candidate, float score) const {
+  const Prefix& parent = prefix(candidate.parent);
+  const int label = candidate.label;
   Birth birth;
-  birth.candidate = candidate;
   birth.score = score;
-  birth.parent_node = slots_.node[p];
-  birth.parent_timestep = slots_.timestep[p];
-  birth.repeats = slots_.label[p] == candidate.label;
+  birth.bonus = candidate.bonus;
+  birth.label = label;
+  birth.repeats = slots_.label[at(candidate.parent)] == label;
+  birth.parent_node = parent.node;
+  birth.parent_timestep = parent.timestep;
+  birth.prefix.context = candidate.context;
+  birth.prefix.phrase = candidate.phrase;
   if (scorer_ == nullptr) return birth;
-  birth.state = next_state(candidate.slot, candidate.label);
-  const bool is_space = !scorer_->is_utf8() && candidate.label == options_.space;
-  if (is_space && birth.state == Dictionary::kNone) birth.state = scorer_->dictionary().start();
-  if (scorer_->is_utf8()) {
-    const auto byte = static_cast<uint8_t>(candidate.label + 1);
-    const bool inside = continues_code_point(byte);
-    birth.bytes_seen = inside ? static_cast<uint8_t>(std::min(slots_.bytes_seen[p] + 1, 255)) : uint8_t{1};
-    birth.bytes_needed = inside ? slots_.bytes_needed[p] : code_point_size(byte);
+  const Dictionary& dictionary = scorer_->dictionary();
+  if (parent.state != Dictionary::kNone) birth.prefix.state = dictionary.next(parent.state, label);
+  if (scores_words()) {
+    // After a word that only a hot phrase allowed, the dictionary's words are possible again.
+    const bool out = birth.prefix.state == Dictionary::kNone;
+    if (out && label == options_.space) birth.prefix.state = dictionary.start();
+    return birth;
   }
+  const bool inside = continues_code_point(label);
+  birth.prefix.bytes_seen = inside ? static_cast<uint8_t>(std::min(parent.bytes_seen + 1, 255)) : uint8_t{1};
+  birth.prefix.bytes_needed = inside ? parent.bytes_needed : code_point_size(byte_of(label));
   return birth;
 }
 
 // Gives prefixes whose last label is now best aligned with this frame their new timestep.
 void BeamSearch::advance_timesteps() {
-  Slots& s = slots_;
   moves_.clear();
-  for (int i = 1; i <= s.count; ++i) {
-    if (s.moved[at(i)] != 0) moves_.emplace_back(i, s.timestep[at(s.parent[at(i)])]);
+  for (int i = 1; i <= slots_.count; ++i) {
+    if (slots_.moved[at(i)] == 0) continue;
+    moves_.emplace_back(i, prefix(slots_.parent[at(i)]).timestep);
   }
-  const auto now = static_cast<int32_t>(frame_);
-  for (const auto& [slot, parent] : moves_) s.timestep[at(slot)] = timesteps_.add(parent, now);
+  const auto now = static_cast<int32_t>(frame_number_);
+  for (const auto& [slot, before] : moves_) prefix(slot).timestep = timesteps_.add(before, now);
 }
 
-void BeamSearch::evict(const std::vector<int32_t>& losers) {
-  Slots& s = slots_;
+void BeamSearch::evict() {
   bool orphans = false;
-  for (const int32_t loser : losers) {
+  for (const int32_t loser : losers_) {
     const size_t i = at(loser);
-    prefixes_.set_slot(s.node[i], 0);
-    const size_t parent = at(s.parent[i]);
-    --s.children[parent];
-    if (options_.classes <= kMaskedClasses && s.label[i] < options_.classes) s.open[parent] |= uint64_t{1} << s.label[i];
-    orphans |= s.children[i] > 0;
-    s.repeats[i] = -1;  // marks the slot until it is entered again
+    prefixes_.set_slot(prefix(loser).node, kNoSlot);
+    const int32_t parent = slots_.parent[i];
+    --prefix(parent).children;
+    if (is_masked_ && slots_.label[i] < options_.classes) slots_.open[at(parent)] |= bit(slots_.label[i]);
+    orphans |= prefix(loser).children > 0;
+    slots_.repeats[i] = -1;  // marks the slot until it is entered again
   }
   if (!orphans) return;
-  for (int i = 1; i <= s.count; ++i) {
-    if (s.repeats[at(s.parent[at(i)])] == -1) s.parent[at(i)] = 0;
+  for (size_t i = 1; i <= at(slots_.count); ++i) {
+    if (slots_.repeats[at(slots_.parent[i])] == -1) slots_.parent[i] = kNoSlot;
   }
 }
 
 void BeamSearch::enter(const Birth& birth, int slot) {
-  Slots& s = slots_;
+  BeamSlots& s = slots_;
   const size_t i = at(slot);
-  const int32_t label = birth.candidate.label;
-  Node node = prefixes_.find(birth.parent_node, label);
-  const bool known = node != HistoryForest::kGone;
-  if (!known) node = prefixes_.add(birth.parent_node, label);
-  prefixes_.set_slot(node, slot);
-  const int32_t parent = prefixes_.slot(birth.parent_node);
   s.blank[i] = kLogZero;
   s.label_end[i] = s.score[i] = birth.score;
-  s.bonus[i] = birth.candidate.bonus;
-  s.label[i] = label;
-  s.parent[i] = parent;
+  s.bonus[i] = birth.bonus;
+  s.label[i] = birth.label;
   s.repeats[i] = birth.repeats ? 1 : 0;
-  s.children[i] = 0;
-  s.node[i] = node;
-  s.timestep[i] = timesteps_.add(birth.parent_timestep, static_cast<int32_t>(frame_));
-  s.state[i] = birth.state;
-  s.context[i] = birth.candidate.context;
-  s.phrase[i] = birth.candidate.phrase;
-  s.word_known[i] = 0;
-  s.bytes_seen[i] = birth.bytes_seen;
-  s.bytes_needed[i] = birth.bytes_needed;
-  s.open[i] = open_labels(slot);
-  if (parent != 0) {
-    ++s.children[at(parent)];
-    if (options_.classes <= kMaskedClasses) s.open[at(parent)] &= ~(uint64_t{1} << label);
-  }
-  if (!known) return;
-  // It was in the beam before: what grew from it then finds its parent again.
-  for (int child = 1; child <= s.count; ++child) {
-    const size_t c = at(child);
-    if (child == slot || s.parent[c] != 0 || s.node[c] == HistoryForest::kRoot) continue;
-    if (prefixes_.forest().parent(s.node[c]) != node || prefixes_.slot(s.node[c]) != child) continue;
-    s.parent[c] = slot;
-    ++s.children[i];
-    if (options_.classes <= kMaskedClasses) s.open[i] &= ~(uint64_t{1} << s.label[c]);
-  }
+  Prefix& p = s.prefix[i];
+  p = birth.prefix;
+  p.node = prefixes_.find_or_add(birth.parent_node, birth.label);
+  p.timestep = timesteps_.add(birth.parent_timestep, static_cast<int32_t>(frame_number_));
+  s.open[i] = allowed_labels(p);
+  prefixes_.set_slot(p.node, slot);
+  link(slot, prefixes_.slot(birth.parent_node));
+  if (prefixes_.has_children(p.node)) adopt_orphans(slot);
 }
 
-// The steps that may be taken from this prefix, as a bit per class; for small alphabets only.
-uint64_t BeamSearch::open_labels(int slot) const {
-  if (options_.classes > kMaskedClasses) return 0;
-  uint64_t open = 0;
-  if (scorer_ == nullptr) {
-    open = options_.classes == kMaskedClasses ? ~uint64_t{0} : (uint64_t{1} << options_.classes) - 1;
-  } else if (slots_.state[at(slot)] != Dictionary::kNone) {
-    scorer_->dictionary().for_each_arc(slots_.state[at(slot)], [&](int label, Dictionary::State next) {
-      if (label >= 0 && label < options_.classes && next != Dictionary::kNone) open |= uint64_t{1} << label;
-    });
+// Makes `parent` (kNoSlot: none) the parent of a prefix.
+void BeamSearch::link(int slot, int32_t parent) {
+  slots_.parent[at(slot)] = parent;
+  if (parent == kNoSlot) return;
+  ++prefix(parent).children;
+  if (is_masked_) slots_.open[at(parent)] &= ~bit(slots_.label[at(slot)]);
+}
+
+// A prefix is back in the beam: what grew from it when it was there before gets its parent back.
+void BeamSearch::adopt_orphans(int slot) {
+  const auto node = prefix(slot).node;
+  for (int child = 1; child <= slots_.count; ++child) {
+    if (slots_.parent[at(child)] != kNoSlot) continue;
+    const auto child_node = prefix(child).node;
+    if (child_node == HistoryForest::kRoot || prefixes_.slot(child_node) != child) continue;
+    if (prefixes_.forest().parent(child_node) == node) link(child, slot);
   }
-  if (scorer_ != nullptr && !phrases_.empty() && !scorer_->is_utf8()) {
-    for (int label = 0; label < options_.classes; ++label) {
-      if (phrases_.continues(slots_.phrase[at(slot)], label)) open |= uint64_t{1} << label;
-    }
-  }
-  return open & ~(uint64_t{1} << options_.blank);
 }
 
 // Removes prefixes that no path reaches any more: a cutoff took the blank and their label.
 void BeamSearch::drop_dead() {
-  Slots& s = slots_;
+  BeamSlots& s = slots_;
   int kept = 0;
   for (int i = 1; i <= s.count; ++i) {
-    const size_t from = at(i);
-    if (s.score[from] <= kDead) {
-      prefixes_.set_slot(s.node[from], 0);
-      continue;
-    }
-    const size_t to = at(++kept);
-    prefixes_.set_slot(s.node[from], kept);
-    for (auto* column : {&s.blank, &s.label_end, &s.score, &s.bonus}) (*column)[to] = (*column)[from];
-    s.label[to] = s.label[from];
-    s.repeats[to] = s.repeats[from];
-    s.node[to] = s.node[from];
-    s.timestep[to] = s.timestep[from];
-    s.state[to] = s.state[from];
-    s.context[to] = s.context[from];
-    s.phrase[to] = s.phrase[from];
-    s.word[to] = s.word[from];
-    s.word_known[to] = s.word_known[from];
-    s.bytes_seen[to] = s.bytes_seen[from];
-    s.bytes_needed[to] = s.bytes_needed[from];
+    const bool dead = s.score[at(i)] <= kDead;
+    if (!dead) s.move(at(i), at(++kept));
+    prefixes_.set_slot(prefix(i).node, kNoSlot);
+    if (!dead) prefixes_.set_slot(prefix(kept).node, kept);
   }
   s.count = kept;
   for (int i = 1; i <= kept; ++i) {
-    s.children[at(i)] = 0;
-    s.open[at(i)] = open_labels(i);
+    prefix(i).children = 0;
+    s.open[at(i)] = allowed_labels(prefix(i));
   }
   for (int i = 1; i <= kept; ++i) {
-    const Node node = s.node[at(i)];
-    const int32_t parent = node == HistoryForest::kRoot ? 0 : prefixes_.slot(prefixes_.forest().parent(node));
-    s.parent[at(i)] = parent;
-    if (parent == 0) continue;
-    ++s.children[at(parent)];
-    if (options_.classes <= kMaskedClasses) s.open[at(parent)] &= ~(uint64_t{1} << s.label[at(i)]);
+    const auto node = prefix(i).node;
+    const bool empty = node == HistoryForest::kRoot;
+    link(i, empty ? kNoSlot : prefixes_.slot(prefixes_.forest().parent(node)));
   }
 }
 
 void BeamSearch::collect_garbage() {
-  Slots& s = slots_;
-  const size_t end = at(s.count) + 1;
+  const auto live = std::span(slots_.prefix).subspan(1, at(slots_.count));
   if (prefixes_.size() > prefix_limit_) {
     const auto moved = prefixes_.compact();
-    for (size_t i = 1; i < end; ++i) s.node[i] = moved[s.node[i]];
+    for (Prefix& p : live) p.node = moved[p.node];
     prefix_limit_ = 2 * prefixes_.size() + kGarbageFloor;
   }
   if (timesteps_.size() > timestep_limit_) {
     std::vector<HistoryForest::Node> marks(timesteps_.size());
-    for (size_t i = 1; i < end; ++i) marks[s.timestep[i]] = 1;
+    for (const Prefix& p : live) marks[p.timestep] = 1;
     timesteps_.compact(marks);
-    for (size_t i = 1; i < end; ++i) s.timestep[i] = marks[s.timestep[i]];
+    for (Prefix& p : live) p.timestep = marks[p.timestep];
     timestep_limit_ = 2 * timesteps_.size() + kGarbageFloor;
   }
   if (contexts_ && contexts_->size() > context_limit_) {
-    contexts_->compact(std::span(s.context).subspan(1, at(s.count)));
-    std::fill(s.word_known.begin(), s.word_known.end(), uint8_t{0});
+    std::vector<WordContexts::Context> used;
+    for (const Prefix& p : live) used.push_back(p.context);
+    contexts_->compact(used);
+    for (size_t i = 0; i < live.size(); ++i) {
+      live[i].context = used[i];
+      live[i].word_known = false;
+    }
     context_limit_ = 2 * contexts_->size() + kGarbageFloor;
   }
 }
@@ -620,40 +515,41 @@ void BeamSearch::collect_garbage() {
 // What ending the text here adds: the score of a last word that no space has ended. As upstream
 // has it, without the boosts of hot words.
 float BeamSearch::final_bonus(int slot) {
-  const size_t i = at(slot);
-  float bonus = phrases_.empty() ? 0.0f : phrases_.finish(slots_.phrase[i]);
+  const Prefix& p = prefix(slot);
+  const float bonus = phrases_.empty() ? 0.0f : phrases_.finish(p.phrase);
   if (scorer_ == nullptr) return bonus;
-  const bool empty = slots_.node[i] == HistoryForest::kRoot;
-  double log_prob = 0;
+  const bool empty = p.node == HistoryForest::kRoot;
+  float log_prob = 0;
   if (scorer_->is_utf8()) {
-    if (!empty && slots_.bytes_seen[i] == slots_.bytes_needed[i]) return bonus;
-    log_prob = empty ? 0.0 : WordContexts::kUnknownLogProb;
+    if (!empty && p.bytes_seen == p.bytes_needed) return bonus;
+    log_prob = empty ? 0.0f : WordContexts::kUnknownLogProb;
   } else {
-    if (empty || slots_.label[i] == options_.space) return bonus;
+    if (empty || slots_.label[at(slot)] == options_.space) return bonus;
     log_prob = word_at(slot).log_prob;
   }
-  return bonus + static_cast<float>(log_prob * options_.alpha) + static_cast<float>(options_.beta);
+  return bonus + static_cast<float>(static_cast<double>(log_prob) * options_.alpha) +
+         static_cast<float>(options_.beta);
 }
 
 std::vector<Hypothesis> BeamSearch::decode(int64_t num_results) {
   if (num_results < 1) throw DecodeError("num_results " + std::to_string(num_results) + " is below 1");
-  const Slots& s = slots_;
-  std::vector<int32_t> order(at(s.count));
+  std::vector<int32_t> order(at(slots_.count));
   std::iota(order.begin(), order.end(), 1);
-  std::vector<float> finals(at(s.count) + 1);
-  for (const int32_t slot : order) finals[at(slot)] = s.score[at(slot)] + final_bonus(slot);
+  std::vector<float> finals(order.size() + 1);
+  for (const int32_t slot : order) finals[at(slot)] = slots_.score[at(slot)] + final_bonus(slot);
   const auto better = [&](int32_t a, int32_t b) {
     if (finals[at(a)] != finals[at(b)]) return finals[at(a)] > finals[at(b)];
-    return s.label[at(a)] != s.label[at(b)] ? s.label[at(a)] < s.label[at(b)] : a < b;
+    const int32_t label_a = slots_.label[at(a)], label_b = slots_.label[at(b)];
+    return label_a != label_b ? label_a < label_b : a < b;
   };
-  const auto wanted = static_cast<std::ptrdiff_t>(std::min<int64_t>(num_results, s.count));
+  const auto wanted = static_cast<std::ptrdiff_t>(std::min<int64_t>(num_results, slots_.count));
   std::partial_sort(order.begin(), order.begin() + wanted, order.end(), better);
-  order.resize(static_cast<size_t>(wanted));
+  order.resize(at(wanted));
 
   std::vector<Hypothesis> results;
   for (const int32_t slot : order) {
-    results.push_back({static_cast<double>(finals[at(slot)]), prefixes_.forest().path(s.node[at(slot)]),
-                       timesteps_.path(s.timestep[at(slot)])});
+    results.push_back({static_cast<double>(finals[at(slot)]), prefixes_.forest().path(prefix(slot).node),
+                       timesteps_.path(prefix(slot).timestep)});
   }
   return results;
 }

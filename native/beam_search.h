@@ -10,34 +10,22 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
-#include <string>
+#include <utility>
 #include <vector>
 
+#include "beam_slots.h"
+#include "decoder_options.h"
 #include "frame_kernel.h"
 #include "hot_phrases.h"
+#include "last_place.h"
+#include "posterior_frame.h"
 #include "prefix_tree.h"
 #include "scorer.h"
 #include "word_contexts.h"
 
 namespace stt {
-
-struct DecoderOptions {
-  int classes = 0;           // columns of the posteriors, the blank among them
-  int blank = -1;            // the blank's column; -1: the last one
-  int64_t beam_size = 500;   // prefixes kept after each frame
-  double cutoff_prob = 1.0;  // likeliest classes of a frame to keep, by cumulative probability
-  int64_t cutoff_top_n = 40; // and by number; acts only where cutoff_prob < 1, as upstream's does
-  double alpha = 0;          // weight of the language model
-  double beta = 0;           // worth of every word
-  std::vector<bool> ignored; // classes that are never emitted, by column; empty: none
-  std::map<std::string, float> hot_words;  // upstream's: boosts the n-grams that hold the word
-  std::vector<HotPhrases::Phrase> hot_phrases;
-  int space = -1;            // column of the space, -1 where there is none
-  bool is_bytes = false;     // byte output mode
-};
 
 struct Hypothesis {
   double confidence = 0;  // log, the language model's part included
@@ -48,7 +36,7 @@ struct Hypothesis {
 class BeamSearch {
  public:
   // `scorer` may be null. Throws DecodeError where the options make no sense.
-  BeamSearch(DecoderOptions options, std::shared_ptr<const Scorer> scorer);
+  BeamSearch(const DecoderOptions& options, std::shared_ptr<const Scorer> scorer);
 
   // Moves over `frames` rows of probabilities [frames, classes].
   // Throws DecodeError where a row is not a distribution; the rows before it have been taken.
@@ -57,95 +45,81 @@ class BeamSearch {
   // Returns the best `num_results` hypotheses so far, best first. The search can go on.
   std::vector<Hypothesis> decode(int64_t num_results);
 
-  int64_t frames() const { return frame_; }
+  int64_t frames() const { return frame_number_; }
 
  private:
-  using Node = PrefixTree::Node;
+  using Prefix = BeamSlots::Prefix;
 
-  // The beam, a column per property; slot 0 is "no parent".
-  struct Slots {
-    int count = 0;
-    std::vector<float> blank, label_end, score, bonus, next_blank, next_label_end, next_score;
-    std::vector<float> emission, blank_rival, parent_score, parent_base;
-    std::vector<int32_t> label, parent, repeats, moved, children;
-    std::vector<uint64_t> open;  // bit c: a step to class c is allowed and new (classes < 64)
-    std::vector<Node> node;
-    std::vector<HistoryForest::Node> timestep;
-    std::vector<Dictionary::State> state;
-    std::vector<WordContexts::Context> context;
-    std::vector<HotPhrases::State> phrase;
-    std::vector<WordContexts::Scored> word;  // the score of the word that ends here, once asked
-    std::vector<uint8_t> word_known;
-    std::vector<uint8_t> bytes_seen, bytes_needed;  // of the code point being spelled
-
-    void resize(size_t size);
-    SlotView view();
-  };
-  // A new prefix that may enter the beam.
+  // A step from a prefix to a new one that may enter the beam.
   struct Candidate {
-    int32_t slot = 0;  // its parent's
+    int32_t parent = kNoSlot;
     int32_t label = 0;
     float bonus = 0;
     WordContexts::Context context = 0;
     HotPhrases::State phrase = 0;
   };
-  // What a candidate needs of its parent, read before slots are reused.
+  // A candidate that has won, with what it needs of its parent, whose slot may be given away.
   struct Birth {
-    Candidate candidate;
-    float score = 0;
-    Node parent_node = 0;
+    float score = 0, bonus = 0;
+    int32_t label = 0;
+    bool repeats = false;
+    PrefixTree::Node parent_node = 0;
     HistoryForest::Node parent_timestep = 0;
-    Dictionary::State state = 0;
-    uint8_t bytes_seen = 0, bytes_needed = 0;
-    bool repeats = false, orphan = false;
+    Prefix prefix;
   };
 
-  void check_options() const;
-  template <typename Real>
-  void read_frame(const Real* row);
-  void cut_classes(double cutoff_prob);
+  // The frame, in the order in which it happens.
   void step();
-  bool take_step(double blank_prob);
-  void propose(int label, float floor, float min_cutoff);
-  void propose_step(int slot, int label, float floor, float min_cutoff);
-  void thin_candidates(float& floor);
-  void select();
-  bool is_taken(int slot, int label) const;
-  Dictionary::State next_state(int slot, int label) const;
-  bool scores_step(int slot, int label, WordContexts::Scored& scored);
-  const WordContexts::Scored& word_at(int slot);
+  bool take_step();
+  void propose_by_slot(float min_cutoff);
+  void propose_by_label(float highest, float min_cutoff);
+  void propose(int slot, int label, float min_cutoff);
+  bool score_unit(int slot, int label, WordContexts::Scored& scored);
+  void thin_candidates();
+  void select(float lowest, float highest);
+  Birth prepare(const Candidate& candidate, float score) const;
   void advance_timesteps();
-  void evict(const std::vector<int32_t>& losers);
+  void evict();
   void enter(const Birth& birth, int slot);
-  Birth prepare(const Candidate& candidate, float score);
-  uint64_t open_labels(int slot) const;
+  void adopt_orphans(int slot);
   void drop_dead();
   void collect_garbage();
-  float final_bonus(int slot);
-  uint64_t hash_unit(int slot, int extra_label) const;
-  bool is_scored_utf8() const { return scorer_ != nullptr && scorer_->is_utf8(); }
 
-  DecoderOptions options_;
-  std::shared_ptr<const Scorer> scorer_;
+  Prefix& prefix(int slot) { return slots_.prefix[static_cast<size_t>(slot)]; }
+  const Prefix& prefix(int slot) const { return slots_.prefix[static_cast<size_t>(slot)]; }
+  bool scores_words() const { return scorer_ != nullptr && !scorer_->is_utf8(); }
+  float largest_bonus(int label) const;
+  bool may_step(int slot, int label) const;
+  uint64_t allowed_labels(const Prefix& prefix) const;
+  void link(int slot, int32_t parent);
+  const WordContexts::Scored& word_at(int slot);
+  uint64_t hash_word_at(int slot) const;
+  uint64_t hash_code_point(int slot, int label) const;
+  float final_bonus(int slot);
+
+  const DecoderOptions options_;
+  const std::shared_ptr<const Scorer> scorer_;
   const FrameKernel& kernel_;
+  const bool is_masked_;  // few enough classes for BeamSlots::open
   HotPhrases phrases_;
   std::optional<WordContexts> contexts_;
   float largest_word_bonus_ = 0;
 
-  int64_t frame_ = 0;
+  int64_t frame_number_ = 0;
   bool started_ = false;
-  Slots slots_;
+  BeamSlots slots_;
   PrefixTree prefixes_;
   HistoryForest timesteps_;
   size_t prefix_limit_, timestep_limit_, context_limit_;
 
   // Of the frame at hand.
-  std::vector<float> probs_, log_probs_, blank_rival_;
-  std::vector<int> kept_;
-  std::vector<std::pair<float, int>> ranking_;
+  PosteriorFrame frame_;
+  float floor_ = 0;  // score that a new prefix has to reach
+  LastPlace last_place_;
   std::vector<Candidate> candidates_;
-  std::vector<float> candidate_scores_, selection_;
+  std::vector<float> candidate_scores_;
   std::vector<int32_t> indices_, losers_;
+  std::vector<uint64_t> affordable_, steps_;
   std::vector<Birth> births_;
   std::vector<std::pair<int32_t, HistoryForest::Node>> moves_;
 };

@@ -61,37 +61,18 @@ Dictionary::Dictionary(std::span<const uint8_t> file, uint64_t offset) {
   end_offset_ = reader.offset();
 }
 
-Dictionary::Arcs Dictionary::arcs_of(State state) const {
-  const uint8_t* record = states_ + static_cast<uint64_t>(state) * fst::kStateSize;
-  const uint64_t begin = std::min<uint64_t>(load<uint32_t>(record + 4), arc_count_);
-  return {begin, std::min<uint64_t>(begin + load<uint32_t>(record + 8), arc_count_)};
-}
-
-int Dictionary::label_of(uint64_t arc) const { return load<int32_t>(arcs_ + arc * fst::kArcSize); }
-
-Dictionary::State Dictionary::target_of(uint64_t arc) const {
-  const auto target = load<int32_t>(arcs_ + arc * fst::kArcSize + 12);
-  if (target < 0 || static_cast<uint64_t>(target) >= state_count_) return kNone;
-  return is_final(target) ? start_ : target;
-}
-
-bool Dictionary::is_final(State state) const {
-  return load<float>(states_ + static_cast<uint64_t>(state) * fst::kStateSize) !=
-         std::numeric_limits<float>::infinity();
-}
-
 Dictionary::State Dictionary::next(State state, int label) const {
   const Arcs arcs = arcs_of(state);
   uint64_t low = arcs.begin, high = arcs.end;
   while (low < high) {
     const uint64_t middle = low + (high - low) / 2;
-    if (label_of(middle) < label + 1) {
+    if (label_of(middle) < label) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  if (low == arcs.end || label_of(low) != label + 1) return kNone;
+  if (low == arcs.end || label_of(low) != label) return kNone;
   return target_of(low);
 }
 

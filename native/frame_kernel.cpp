@@ -10,6 +10,15 @@
 #define STT_KERNEL baseline
 #endif
 
+// The columns that a loop reads and writes never overlap; compilers do not see that by themselves.
+#if defined(__clang__)
+#define STT_VECTORIZE _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define STT_VECTORIZE _Pragma("GCC ivdep")
+#else
+#define STT_VECTORIZE
+#endif
+
 namespace stt::STT_KERNEL {
 namespace {
 
@@ -49,52 +58,34 @@ inline float add_logs(float a, float b) {
 
 void advance(const FrameView& frame, const SlotView& slots) {
   const int end = slots.count + 1;
-  {
-    const float* __restrict log_probs = frame.log_probs;
-    const float* __restrict rivals = frame.blank_rival;
-    const float* __restrict scores = slots.score;
-    const float* __restrict blanks = slots.blank;
-    const int32_t* __restrict labels = slots.label;
-    const int32_t* __restrict parents = slots.parent;
-    const int32_t* __restrict repeats = slots.repeats;
-    float* __restrict emission = slots.emission;
-    float* __restrict blank_rival = slots.blank_rival;
-    float* __restrict parent_score = slots.parent_score;
-    float* __restrict parent_base = slots.parent_base;
-    for (int i = 1; i < end; ++i) {
-      const int32_t label = labels[i], parent = parents[i];
-      emission[i] = log_probs[label];
-      blank_rival[i] = rivals[label];
-      const float score = scores[parent], blank = blanks[parent];
-      parent_score[i] = score;
-      // A label that repeats its parent's needs a blank between the two.
-      parent_base[i] = repeats[i] != 0 ? blank : score;
-    }
-  }
-  const float blank_log_prob = frame.blank, min_cutoff = frame.min_cutoff;
-  const float* __restrict score = slots.score;
-  const float* __restrict label_end = slots.label_end;
-  const float* __restrict bonus = slots.bonus;
-  const float* __restrict emission = slots.emission;
-  const float* __restrict blank_rival = slots.blank_rival;
-  const float* __restrict parent_score = slots.parent_score;
-  const float* __restrict parent_base = slots.parent_base;
-  float* __restrict next_blank = slots.next_blank;
-  float* __restrict next_label_end = slots.next_label_end;
-  float* __restrict next_score = slots.next_score;
-  int32_t* __restrict moved = slots.moved;
+  STT_VECTORIZE
   for (int i = 1; i < end; ++i) {
-    const float by_blank = blank_log_prob + score[i];
-    const float by_repeat =
-        emission[i] + score[i] < min_cutoff ? kLogZero : emission[i] + label_end[i];
-    const float by_step = emission[i] + parent_score[i] < min_cutoff
-                              ? kLogZero
-                              : emission[i] + parent_base[i] + bonus[i];
+    const int32_t label = slots.label[i], parent = slots.parent[i];
+    slots.emission[i] = frame.log_probs[label];
+    slots.blank_rival[i] = frame.blank_rival[label];
+    const float score = slots.score[parent], blank = slots.blank[parent];
+    slots.parent_score[i] = score;
+    // A label that repeats its parent's needs a blank between the two.
+    slots.parent_base[i] = slots.repeats[i] != 0 ? blank : score;
+  }
+  const float blank = frame.blank, min_cutoff = frame.min_cutoff;
+  STT_VECTORIZE
+  for (int i = 1; i < end; ++i) {
+    const float score = slots.score[i], emission = slots.emission[i];
+    const float repeat = emission + slots.label_end[i];
+    const float step = emission + slots.parent_base[i] + slots.bonus[i];
+    const float by_blank = blank + score;
+    const float by_repeat = emission + score < min_cutoff ? kLogZero : repeat;
+    const float by_step = emission + slots.parent_score[i] < min_cutoff ? kLogZero : step;
     const float by_label = add_logs(by_repeat, by_step);
-    next_blank[i] = by_blank;
-    next_label_end[i] = by_label;
-    next_score[i] = add_logs(by_blank, by_label);
-    moved[i] = (by_step > by_repeat) & (by_step > kDead) & (by_label >= blank_rival[i] + score[i]);
+    slots.next_blank[i] = by_blank;
+    slots.next_label_end[i] = by_label;
+    slots.next_score[i] = add_logs(by_blank, by_label);
+    // Written as differences, since compilers stumble over vectors of booleans.
+    const float lead_over_repeat = by_step - (by_repeat > kDead ? by_repeat : kDead);
+    const float lead_over_blank = by_label - (slots.blank_rival[i] + score);
+    const float lead = lead_over_blank >= 0.0f ? lead_over_repeat : 0.0f;
+    slots.moved[i] = lead > 0.0f ? 1 : 0;
   }
 }
 
@@ -103,6 +94,23 @@ int collect_at_least(const float* values, int count, float floor, int32_t* indic
   for (int i = 1; i <= count; ++i) {
     indices[found] = i;
     found += values[i] >= floor ? 1 : 0;
+  }
+  return found;
+}
+
+int collect_steps(const float* scores, const uint64_t* open, int count, float floor,
+                  const uint64_t* affordable, uint64_t* steps, int32_t* indices) {
+  STT_VECTORIZE
+  for (int i = 1; i <= count; ++i) {
+    float lead = (scores[i] - floor) * kLeadsPerNat + 1.0f;
+    lead = lead < 0.0f ? 0.0f : lead;
+    lead = lead > kLeads - 1 ? kLeads - 1 : lead;
+    steps[i] = affordable[static_cast<int32_t>(lead)] & open[i];
+  }
+  int found = 0;
+  for (int i = 1; i <= count; ++i) {
+    indices[found] = i;
+    found += steps[i] != 0 ? 1 : 0;
   }
   return found;
 }
@@ -117,9 +125,10 @@ void extremes(const float* values, int count, float* lowest, float* highest) {
   *highest = high;
 }
 
-void take_logs(const float* __restrict probs, int count, float* __restrict logs) {
+void take_logs(const float* probs, int count, float* logs) {
   // log(m * 2^e) with m in [sqrt(1/2), sqrt(2)): e log 2 + log m, by the series of atanh.
   constexpr float kLog2 = 0.693147181f;
+  STT_VECTORIZE
   for (int i = 0; i < count; ++i) {
     const float x = probs[i] + FLT_MIN;
     const int32_t bits = std::bit_cast<int32_t>(x) - 0x3f3504f3;
@@ -135,6 +144,6 @@ void take_logs(const float* __restrict probs, int count, float* __restrict logs)
 }  // namespace
 
 extern const FrameKernel kernel;
-const FrameKernel kernel = {STT_KERNEL_NAME, advance, collect_at_least, extremes, take_logs};
+const FrameKernel kernel = {STT_KERNEL_NAME, advance, collect_at_least, collect_steps, extremes, take_logs};
 
 }  // namespace stt::STT_KERNEL

@@ -42,12 +42,20 @@ struct FrameView {
   float min_cutoff = 0;  // steps that score less are not taken
 };
 
+// Leads over the floor are told apart in steps of 1/kLeadsPerNat.
+constexpr float kLeadsPerNat = 4;
+constexpr int kLeads = 512;
+
 struct FrameKernel {
   const char* name;
   // Moves all prefixes over the frame by blanks, repeats and steps from their parents.
   void (*advance)(const FrameView& frame, const SlotView& slots);
   // Writes the indices in 1..count whose value is at least `floor`; returns how many.
   int (*collect_at_least)(const float* values, int count, float floor, int32_t* indices);
+  // Writes which classes each slot in 1..count may be extended by: those of `open` that a prefix
+  // with so much of a lead over `floor` can afford. Returns how many slots have any, and which.
+  int (*collect_steps)(const float* scores, const uint64_t* open, int count, float floor,
+                       const uint64_t* affordable, uint64_t* steps, int32_t* indices);
   // Finds the extremes of values[1..count]; count is at least 1.
   void (*extremes)(const float* values, int count, float* lowest, float* highest);
   // Takes logarithms the way upstream does: log(p + FLT_MIN).

@@ -31,13 +31,23 @@ class PrefixTree {
     }
   }
 
-  Node add(Node parent, int32_t label) {
+  // Returns the child of `parent` with this label, which is made where it is missing.
+  Node find_or_add(Node parent, int32_t label) {
     if (2 * (forest_.size() + 1) > table_.size()) rebuild();
+    size_t i = hash(parent, label);
+    for (; table_[i] != HistoryForest::kGone; i = (i + 1) & mask_) {
+      const Node node = table_[i];
+      if (forest_.parent(node) == parent && forest_.value(node) == label) return node;
+    }
     const Node node = forest_.add(parent, label);
     slots_.push_back(0);
-    insert(node);
+    has_children_.push_back(0);
+    has_children_[parent] = 1;
+    table_[i] = node;
     return node;
   }
+  // Whether anything has grown from this prefix, be it in the beam or not.
+  bool has_children(Node node) const { return has_children_[node] != 0; }
 
   // Forgets nodes that are neither in a slot nor before one that is; returns new indices by old.
   std::vector<Node> compact() {
@@ -48,6 +58,8 @@ class PrefixTree {
       if (marks[i] != HistoryForest::kGone) slots_[marks[i]] = slots_[i];
     }
     slots_.resize(forest_.size());
+    has_children_.assign(forest_.size(), 0);
+    for (Node node = 1; node < forest_.size(); ++node) has_children_[forest_.parent(node)] = 1;
     rebuild();
     return marks;
   }
@@ -57,21 +69,20 @@ class PrefixTree {
     const uint64_t key = (uint64_t{parent} << 32) | static_cast<uint32_t>(label);
     return static_cast<size_t>((key * 0x9e3779b97f4a7c15ULL) >> 32) & mask_;
   }
-  void insert(Node node) {
-    size_t i = hash(forest_.parent(node), forest_.value(node));
-    while (table_[i] != HistoryForest::kGone) i = (i + 1) & mask_;
-    table_[i] = node;
-  }
   void rebuild() {
     const size_t size = std::bit_ceil(4 * (forest_.size() + 256));
     table_.assign(size, HistoryForest::kGone);
     mask_ = size - 1;
-    for (Node node = 1; node < forest_.size(); ++node) insert(node);
-    if (slots_.empty()) slots_.push_back(0);
+    for (Node node = 1; node < forest_.size(); ++node) {
+      size_t i = hash(forest_.parent(node), forest_.value(node));
+      while (table_[i] != HistoryForest::kGone) i = (i + 1) & mask_;
+      table_[i] = node;
+    }
   }
 
   HistoryForest forest_;
-  std::vector<int32_t> slots_;  // where each node is in the beam; 0: it is not
+  std::vector<int32_t> slots_{0};  // where each node is in the beam; 0: it is not
+  std::vector<uint8_t> has_children_{0};
   std::vector<Node> table_;
   size_t mask_ = 0;
 };

@@ -32,7 +32,8 @@ WordContexts::Scored WordContexts::score(Context context, uint64_t word_hash, bo
   const WordIndex word = model_.find(word_hash);
   const bool known = word != kUnknownWord || vouched;
   if (known) {
-    scored.log_prob = static_cast<double>(model_.score(before.state, word, after.state)) / kLog10E;
+    const auto log10_prob = static_cast<double>(model_.score(before.state, word, after.state));
+    scored.log_prob = static_cast<float>(log10_prob / kLog10E);
     after.words_since_unknown = std::min(before.words_since_unknown + 1, kMaxOrder);
   } else {
     after.words_since_unknown = 0;

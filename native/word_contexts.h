@@ -22,12 +22,12 @@ class WordContexts {
   static constexpr Context kStart = 0;
 
   struct Scored {
-    double log_prob = 0;  // natural logarithm; kUnknownLogProb where a word is not in the model
-    double boost = 0;     // of the hot words among the last words, this one included
+    float log_prob = 0;  // natural logarithm; kUnknownLogProb where a word is not in the model
+    float boost = 0;     // of the hot words among the last words, this one included
     Context next = kStart;
   };
   // Upstream's score of an n-gram with a word that the model lacks.
-  static constexpr double kUnknownLogProb = -1000.0;
+  static constexpr float kUnknownLogProb = -1000.0f;
 
   WordContexts(const Scorer& scorer, const std::map<std::string, float>& hot_words);
 

@@ -64,7 +64,7 @@ def test_posteriors(probs: Any, message: str) -> None:
         ({"beam_size": 10, "cutoff_prob": float("nan")}, "cutoff_prob"),
         ({"beam_size": 10, "cutoff_top_n": 0}, "cutoff_top_n"),
         ({"beam_size": 10, "num_results": 0}, "num_results"),
-        ({"beam_size": 10, "hot_phrases": {"a": float("inf")}}, "boosts"),
+        ({"beam_size": 10, "hot_phrases": {"a": float("inf")}}, "boost"),
         ({"beam_size": 10, "hot_phrases": {"": 1.0}}, "no characters"),
         ({"beam_size": 10, "hot_phrases": {"xyz": 1.0}}, "xyz.*alphabet"),
     ],
