@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -320,8 +322,30 @@ def test_a_source_folder_without_a_model_is_an_error(
     assert evaluated.returncode == 2
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "training_graph_inference", "inspect"])
+@pytest.mark.parametrize(
+    "name", ["train", "evaluate", "training_graph_inference", "inspect", "convert", "export"]
+)
 def test_help_is_quick_and_needs_no_torch(name: str) -> None:
-    result = run_command(name, "--help")
-    assert result.returncode == 0
+    """Torch is made impossible to import, which is exact where a stopwatch is not."""
+    program = (
+        "import runpy, sys; sys.modules['torch'] = None; "
+        f"sys.argv = ['{name}', '--help']; "
+        f"runpy.run_module('coqui_stt_training.{name}', run_name='__main__')"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
     assert "usage:" in result.stdout
+
+
+def test_a_model_converted_from_our_own_checkpoint_is_the_same(
+    source: Path, tmp_path: Path
+) -> None:
+    result = run_command("convert", source, tmp_path / "new")
+    assert result.returncode == 0, result.stderr
+    old, new = load_source(source), load_source(tmp_path / "new")
+    assert old.alphabet == new.alphabet
+    for name, tensor in old.tensors.items():
+        np.testing.assert_array_equal(new.tensors[name], tensor)
+    again = run_command("convert", source, tmp_path / "new")
+    assert again.returncode == 2
+    assert "already holds a model" in again.stderr

@@ -22,7 +22,9 @@ def recording(tmp_path):
     """The sentence three times, with silence between."""
     quiet = np.zeros(2 * 16000, np.int16)
     path = tmp_path / "recording.wav"
-    soundfile.write(path, np.concatenate([quiet, speech(), quiet, speech(), quiet, speech()]), 16000)
+    soundfile.write(
+        path, np.concatenate([quiet, speech(), quiet, speech(), quiet, speech()]), 16000
+    )
     return path
 
 

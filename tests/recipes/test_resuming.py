@@ -1,0 +1,164 @@
+"""A run that is interrupted, at whatever moment, ends with the weights of one that is not."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coqui_stt_training import trainer as trainer_module
+from coqui_stt_training.checkpoints.file import read_checkpoint
+from coqui_stt_training.checkpoints.folder import CheckpointFolder
+
+from .conftest import SMALL, ToneCorpus, run_command, start_process
+
+EPOCHS = 3
+FLAGS = ("--epochs", EPOCHS, "--shuffle_batches", "true", "--reduce_lr_on_plateau", "true",
+         "--plateau_epochs", 1, "--es_min_delta", 0.5, "--max_to_keep", 2)  # fmt: skip
+
+
+def command(folder: Path, corpus: ToneCorpus) -> list[object]:
+    return ["--checkpoint_dir", folder, "--train_files", corpus.train, "--dev_files", corpus.dev,
+            *SMALL, *FLAGS]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "uninterrupted"
+    result = run_command("train", *command(folder, latin))
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def assert_same_end(folder: Path, uninterrupted: Path) -> None:
+    for kind in ("last", "best"):
+        ours = CheckpointFolder(folder).newest_of_ours(kind)  # type: ignore[arg-type]
+        theirs = CheckpointFolder(uninterrupted).newest_of_ours(kind)  # type: ignore[arg-type]
+        assert ours is not None
+        assert theirs is not None
+        assert ours.name == theirs.name
+        a, b = read_checkpoint(ours), read_checkpoint(theirs)
+        assert a.run == b.run
+        assert a.adam is not None
+        assert b.adam is not None
+        assert a.adam.step == b.adam.step
+        for name, tensor in b.tensors.items():
+            np.testing.assert_array_equal(a.tensors[name], tensor)
+            np.testing.assert_array_equal(a.adam.second_moments[name], b.adam.second_moments[name])
+
+
+class KilledError(Exception):
+    """Stands for `kill -9` within the process."""
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_dying_at_any_step(
+    seed: int,
+    latin: ToneCorpus,
+    uninterrupted: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process dies after a random number of steps, again and again, saving now and then."""
+    generator = random.Random(seed)
+    steps_left = 0
+    take_step = trainer_module.Trainer._train_step
+
+    def step(self: trainer_module.Trainer, batch: object) -> None:
+        nonlocal steps_left
+        if steps_left == 0:
+            raise KilledError
+        steps_left -= 1
+        take_step(self, batch)  # type: ignore[arg-type]
+
+    def save_now_and_then(self: trainer_module.Trainer) -> None:
+        if generator.random() < 0.3:
+            self._save("last")
+
+    monkeypatch.setattr(trainer_module.Trainer, "_train_step", step)
+    monkeypatch.setattr(trainer_module.Trainer, "_save_if_due", save_now_and_then)
+    deaths = 0
+    while True:
+        steps_left = generator.randint(2, 9)
+        try:
+            result = run_command("train", *command(tmp_path, latin))
+        except KilledError:
+            deaths += 1
+            assert deaths < 60
+            continue
+        assert result.returncode == 0, result.stderr
+        break
+    assert deaths > 0
+    assert_same_end(tmp_path, uninterrupted)
+
+
+def test_kill_9_at_random_moments(latin: ToneCorpus, uninterrupted: Path, tmp_path: Path) -> None:
+    generator = random.Random(7)
+    flags = [*command(tmp_path, latin), "--checkpoint_secs", 1]
+    for _ in range(3):
+        process = start_process("train", *flags)
+        time.sleep(generator.uniform(2.0, 5.0))
+        process.kill()
+        process.communicate()
+    result = run_command("train", *command(tmp_path, latin))
+    assert result.returncode == 0, result.stderr
+    run = CheckpointFolder(tmp_path).read("last")
+    assert run is not None
+    if run.lineage and len(run.lineage) == 1:  # not one that finished before it was killed
+        assert_same_end(tmp_path, uninterrupted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_how_to_go_on(
+    number: signal.Signals, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    flags = ["--checkpoint_dir", tmp_path, "--train_files", latin.train, *SMALL, "--epochs", 100000]
+    process = start_process("train", *flags)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "checkpoint").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, log = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "everything is saved" in log
+    assert "run the same command again" in log
+    assert "Traceback" not in log
+    step = CheckpointFolder(tmp_path).read("last")
+    assert step is not None
+    assert f"Stopped at step {step.step}" in log
+
+
+def test_other_data_begins_a_new_run_and_says_why(
+    latin: ToneCorpus, uninterrupted: Path, tmp_path: Path
+) -> None:
+    flags = command(tmp_path, latin)
+    run_command("train", *flags, "--epochs", 1, "--checkpoint_secs", 0)
+    folder = CheckpointFolder(tmp_path)
+    before = folder.read("last")
+    assert before is not None
+    flags[3] = latin.dev
+    result = run_command("train", *flags)
+    assert result.returncode == 0, result.stderr
+    assert "the training data changed" in result.stderr
+    assert "--run continue" in result.stderr
+    after = folder.read("last")
+    assert after is not None
+    assert after.run is not None
+    assert after.run["begun_step"] == before.step
+    assert len(after.lineage) == 2
+
+
+def test_a_finished_run_goes_on_where_asked_to(latin: ToneCorpus, tmp_path: Path) -> None:
+    flags = command(tmp_path, latin)
+    assert run_command("train", *flags).returncode == 0
+    result = run_command("train", *flags, "--epochs", EPOCHS + 1, "--run", "continue")
+    assert result.returncode == 0, result.stderr
+    assert f"Finished training epoch {EPOCHS} " in result.stderr
+    assert "Flag changed since this run was last saved: --epochs 3 -> 4" in result.stderr
+    last = CheckpointFolder(tmp_path).read("last")
+    assert last is not None
+    assert last.step == 6 * (EPOCHS + 1)
