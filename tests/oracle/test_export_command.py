@@ -31,9 +31,8 @@ def test_the_card_begins_as_upstreams(tmp_path):
 
 
 def test_the_package_holds_the_scorer_and_hears_what_libstt_hears(tmp_path):
-    from stt.audio_source import read_pcm
-
     from stt import Model
+    from stt.audio_source import read_pcm
 
     folder = tmp_path / "en"
     flags = ["--export_zip", "true", "--scorer_path", SCORERS / "smoke_word.scorer"]

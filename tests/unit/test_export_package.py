@@ -1,5 +1,6 @@
 """The folder of an export: complete or untouched."""
 
+import errno
 import zipfile
 from pathlib import Path
 
@@ -27,7 +28,17 @@ def test_staging_leaves_nothing_behind_when_it_fails(tmp_path: Path):
 
     with pytest.raises(RuntimeError):
         export()
-    assert list(folder.iterdir()) == []
+    assert not folder.exists()
+
+
+def test_a_disk_that_is_full_is_named(tmp_path: Path):
+    def export():
+        with staging_folder(tmp_path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(FlagError, match="No space left on device"):
+        export()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_moving_replaces_files_of_the_same_name(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import zipfile
@@ -20,18 +21,24 @@ _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same export, the same bytes
 def staging_folder(export_dir: Path) -> Iterator[Path]:
     """Yield a folder on the same disk as `export_dir`; it is gone afterwards.
 
+    Where an error leaves `export_dir` empty, and it was not there before, it goes too.
+
     Raises:
-        FlagError: the disk cannot be written to.
+        FlagError: the disk cannot be written to, or is full.
     """
+    is_new = not export_dir.exists()
     try:
         export_dir.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(dir=export_dir, prefix=".export-")
-    except OSError as error:
-        raise FlagError(
-            f"--export_dir {export_dir}: cannot be written to ({error.strerror or error})"
-        ) from None
-    with folder as name:
-        yield Path(name)
+        with tempfile.TemporaryDirectory(dir=export_dir, prefix=".export-") as name:
+            yield Path(name)
+    except BaseException as error:
+        if is_new:
+            with contextlib.suppress(OSError):
+                export_dir.rmdir()
+        if isinstance(error, OSError):
+            reason = error.strerror or error
+            raise FlagError(f"--export_dir {export_dir}: cannot be written to ({reason})") from None
+        raise
 
 
 def move_into(files: Sequence[Path], export_dir: Path) -> list[Path]:
@@ -79,13 +86,26 @@ def _is_card(file: Path) -> bool:
 
 
 def write_zip(files: Sequence[Path], export_dir: Path) -> Path:
-    """Pack files into `EXPORT_DIR.zip`, beside the folder, and return its path."""
+    """Pack files into `EXPORT_DIR.zip`, beside the folder, and return its path.
+
+    Raises:
+        FlagError: it cannot be written.
+    """
     target = export_dir.resolve().with_name(export_dir.resolve().name + ".zip")
-    with replacing(target) as partial, zipfile.ZipFile(partial, "w") as archive:
-        for file in sorted(files):
-            entry = zipfile.ZipInfo(file.name, _ZIP_TIME)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            with file.open("rb") as source, archive.open(entry, "w", force_zip64=True) as packed:
-                shutil.copyfileobj(source, packed, 1 << 20)
+    try:
+        with replacing(target) as partial, zipfile.ZipFile(partial, "w") as archive:
+            for file in sorted(files):
+                _pack(file, archive)
+    except OSError as error:
+        raise FlagError(
+            f"--export_zip: {target} cannot be written ({error.strerror or error})"
+        ) from None
     return target
+
+
+def _pack(file: Path, archive: zipfile.ZipFile) -> None:
+    entry = zipfile.ZipInfo(file.name, _ZIP_TIME)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    with file.open("rb") as source, archive.open(entry, "w", force_zip64=True) as packed:
+        shutil.copyfileobj(source, packed, 1 << 20)
