@@ -225,6 +225,11 @@ class TrainingFlags:
     beta1: float = flag(0.9, "decay of Adam's first moment", check=probability)
     beta2: float = flag(0.999, "decay of Adam's second moment", check=probability)
     epsilon: float = flag(1e-8, "of Adam, added to the root of the second moment", check=positive)
+    average_weights: bool = flag(
+        True,
+        "validate, keep and evaluate a running average of the weights, which is steadier than the "
+        "weights of the last step; false: as upstream",
+    )
     force_initialize_learning_rate: bool = flag(
         False, "use --learning_rate also when a continued run has reduced its own"
     )

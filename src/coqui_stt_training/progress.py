@@ -26,6 +26,7 @@ class Progress:
         best_checkpoint: name of its checkpoint file.
         epochs_without_improvement: for early stopping and plateaus.
         non_finite_steps: steps skipped in a row because their loss was not finite.
+        averaged_steps: steps in the running average of the weights.
         loss_scale: of float16 training.
         finished: why the run is over; empty while it is not.
     """
@@ -42,6 +43,7 @@ class Progress:
     best_checkpoint: str | None = None
     epochs_without_improvement: int = 0
     non_finite_steps: int = 0
+    averaged_steps: int = 0
     loss_scale: Mapping[str, Any] = field(default_factory=dict)
     finished: str = ""
 

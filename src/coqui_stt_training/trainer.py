@@ -203,6 +203,8 @@ class Trainer:
         progress.non_finite_steps = 0
         self.optimizer.learning_rate = progress.learning_rate
         self.precision.step(self.optimizer)
+        if self._state.average:
+            self._state.average.update(self.model)
         progress.loss_sum += loss.item()
         progress.loss_count += 1
         self._around.summaries.training_step(
@@ -304,11 +306,12 @@ class Trainer:
         total, count, blank_frames, frames = 0.0, 0, 0, 0
         references: list[str] = []
         hypotheses: list[str] = []
-        blank = self.model.geometry.n_classes - 1
+        model = self._state.validated_model
+        blank = model.geometry.n_classes - 1
         with self._around.bar(f"Epoch {self.progress.epoch} | Validation", len(groups)) as bar:
             for batch in self._interruptible(self._loader(groups)):
                 with self.precision.forward():
-                    logits, _ = self.model(batch.features.to(self._device), batch.lengths)
+                    logits, _ = model(batch.features.to(self._device), batch.lengths)
                 losses = ctc_losses(logits, batch)
                 total, count = total + float(losses.sum()), count + len(batch.clips)
                 valid = torch.arange(len(logits))[:, None] < batch.lengths
@@ -358,6 +361,7 @@ class Trainer:
         if progress.best_checkpoint:
             best = self._around.folder.reload(progress.best_checkpoint)
             load_weights(self.model, best.tensors)
+            load_weights(self._state.validated_model, best.tensors)
             if best.adam:
                 self.optimizer.load_state(best.adam)
         progress.learning_rate *= self._plan.schedule.plateau_reduction

@@ -32,6 +32,7 @@ from .session import Session, expand_data, prepare
 from .summaries import Summaries
 from .trainer import Interrupted, Plan, Sets, Surroundings, Trainer
 from .training_state import RunFolder, TrainingState, load_weights, weights_of
+from .weight_average import WeightAverage
 
 _log = logging.getLogger(__name__)
 
@@ -113,6 +114,12 @@ def _initial_state(session: Session, device: torch.device) -> tuple[TrainingStat
         training.epsilon,
         {name: layer["learning_rate_factor"] for name, layer in _planned_layers(lineage).items()},
     )
+    average = None
+    if training.average_weights:
+        average = WeightAverage(model)
+        if kept and kept.average:
+            load_weights(average.model, kept.average)
+            average.updates = progress.averaged_steps
     precision = Precision(training.automatic_mixed_precision, device)
     if kept and kept.adam:
         optimizer.load_state(kept.adam)
@@ -126,7 +133,7 @@ def _initial_state(session: Session, device: torch.device) -> tuple[TrainingStat
         lineage=lineage,
     )
     run_folder = RunFolder(folder, description, config.checkpoints.max_to_keep)
-    return TrainingState(model, optimizer, precision, progress), run_folder
+    return TrainingState(model, average, optimizer, precision, progress), run_folder
 
 
 def _bootstrapped(
@@ -275,11 +282,11 @@ def _evaluate(
     if session.config.checkpoints.load_evaluate == "last":
         name = None
     if name:
-        load_weights(state.model, folder.reload(name).tensors)
+        load_weights(state.validated_model, folder.reload(name).tensors)
     _log.info("Evaluating %s of this run", name or "the last weights")
     config = session.config
     evaluate_sets(
-        state.model,
+        state.validated_model,
         corpus.test,
         loader,
         BeamSearchDecoder(session.alphabet, config.decoder, session.given),

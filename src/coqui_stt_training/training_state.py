@@ -17,18 +17,25 @@ from .models.deepspeech import DeepSpeech
 from .optimizer import Adam
 from .precision import Precision
 from .progress import Progress
+from .weight_average import WeightAverage
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """All that training changes."""
+    """All that training changes; without an average, the weights themselves are validated."""
 
     model: DeepSpeech
+    average: WeightAverage | None
     optimizer: Adam
     precision: Precision
     progress: Progress
+
+    @property
+    def validated_model(self) -> DeepSpeech:
+        """The model to validate, evaluate and keep as the best."""
+        return self.average.model if self.average else self.model
 
 
 @dataclass(frozen=True)
@@ -54,13 +61,18 @@ class RunFolder:
     def save(self, kind: Kind, state: TrainingState) -> str:
         """Write a checkpoint and return its file name.
 
+        The last one holds the weights and their average, to go on from; the best one holds what
+        was validated.
         Superseded ones are deleted only after a last checkpoint no longer refers to them.
         """
         progress = state.progress
         progress.loss_scale = state.precision.state
+        progress.averaged_steps = state.average.updates if state.average else 0
+        both = kind == "last" and state.average is not None
         checkpoint = replace(
             self.description,
-            tensors=weights_of(state.model),
+            tensors=weights_of(state.model if both else state.validated_model),
+            average=weights_of(state.validated_model) if both else None,
             adam=state.optimizer.state(),
             step=progress.step,
             run=progress.as_json(),

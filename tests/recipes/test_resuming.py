@@ -48,6 +48,9 @@ def assert_same_end(folder: Path, uninterrupted: Path) -> None:
         assert a.adam.step == b.adam.step
         for name, tensor in b.tensors.items():
             np.testing.assert_array_equal(a.tensors[name], tensor)
+            if b.average is not None:
+                assert a.average is not None
+                np.testing.assert_array_equal(a.average[name], b.average[name])
             np.testing.assert_array_equal(a.adam.second_moments[name], b.adam.second_moments[name])
 
 

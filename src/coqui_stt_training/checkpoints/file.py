@@ -1,6 +1,7 @@
 """Our checkpoint file: one safetensors file, weights and all that is known about them.
 
     tensors   NAME             the weights, as `Geometry.tensor_shapes` names them
+              average/NAME     their running average, which is what the model is used with
               adam.m/NAME      Adam's first moments
               adam.v/NAME      Adam's second moments
     metadata  format           "coqui-stt-checkpoint"
@@ -34,6 +35,7 @@ from .source import AdamState, SourceModel, Tensors
 FORMAT = "coqui-stt-checkpoint"
 VERSION = 1
 SUFFIX = ".safetensors"
+_AVERAGE = "average/"
 _FIRST_MOMENT = "adam.m/"
 _SECOND_MOMENT = "adam.v/"
 
@@ -47,6 +49,7 @@ class Checkpoint:
         alphabet: of its output.
         features: of its input.
         tensors: the weights, float32.
+        average: their running average, where one is kept beside them; see `weight_average.py`.
         step: training steps behind them, those of the source included.
         adam: optimizer state, if training may go on.
         flags: those in force when it was written.
@@ -59,6 +62,7 @@ class Checkpoint:
     features: FeatureConfig
     tensors: Tensors
     step: int = 0
+    average: Tensors | None = None
     adam: AdamState | None = None
     flags: Mapping[str, Any] = field(default_factory=dict)
     lineage: tuple[Mapping[str, Any], ...] = ()
@@ -68,6 +72,7 @@ class Checkpoint:
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint file atomically."""
     tensors: dict[str, NDArray[np.float32]] = dict(checkpoint.tensors)
+    tensors |= {_AVERAGE + name: tensor for name, tensor in (checkpoint.average or {}).items()}
     if checkpoint.adam:
         for prefix, moments in (
             (_FIRST_MOMENT, checkpoint.adam.first_moments),
@@ -126,19 +131,24 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
         raise CheckpointError(
             f"{path}: {alphabet.size} labels do not go with {geometry.n_classes} classes"
         )
-    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith("adam.")}
+    weights = {name: tensor for name, tensor in tensors.items() if "/" not in name}
+    average = _named(tensors, _AVERAGE)
     check_shapes(path, geometry, weights)
+    if average:
+        check_shapes(path, geometry, average, _AVERAGE)
     adam = None
     if with_adam and adam_step is not None:
         adam = AdamState(
-            _moments(tensors, _FIRST_MOMENT),
-            _moments(tensors, _SECOND_MOMENT),
+            _named(tensors, _FIRST_MOMENT),
+            _named(tensors, _SECOND_MOMENT),
             int(adam_step),
             tensor_steps,
         )
         check_shapes(path, geometry, adam.first_moments, _FIRST_MOMENT)
         check_shapes(path, geometry, adam.second_moments, _SECOND_MOMENT)
-    return Checkpoint(geometry, alphabet, features, weights, step, adam, flags, lineage, run)
+    return Checkpoint(
+        geometry, alphabet, features, weights, step, average or None, adam, flags, lineage, run
+    )
 
 
 def check_shapes(path: Path, geometry: Geometry, tensors: Tensors, prefix: str = "") -> None:
@@ -163,13 +173,13 @@ def check_shapes(path: Path, geometry: Geometry, tensors: Tensors, prefix: str =
 
 
 def as_source(path: Path, checkpoint: Checkpoint) -> SourceModel:
-    """Return a checkpoint as something to start from."""
+    """Return a checkpoint as something to start from: with its averaged weights, if it has them."""
     run = checkpoint.run or {}
     return SourceModel(
         format="coqui-stt",
         path=path,
         geometry=checkpoint.geometry,
-        tensors=checkpoint.tensors,
+        tensors=checkpoint.average or checkpoint.tensors,
         alphabet=checkpoint.alphabet,
         features=checkpoint.features,
         adam=checkpoint.adam,
@@ -206,7 +216,7 @@ def _wanted(names: Any, with_adam: bool) -> Iterator[str]:
     return (name for name in names if with_adam or not name.startswith("adam."))
 
 
-def _moments(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+def _named(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
     return {
         name.removeprefix(prefix): tensor
         for name, tensor in tensors.items()
