@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coqui_stt_ctcdecoder import Scorer, ctc_beam_search_decoder_batch
 from coqui_stt_ctcdecoder.alphabet import Alphabet
@@ -20,6 +21,10 @@ from coqui_stt_ctcdecoder.scorer_file import set_parameters
 from ..atomic_file import replacing
 from ..metrics import score_sample, score_set
 from .posteriors import PosteriorSet
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.storages import BaseStorage
 
 _log = logging.getLogger(__name__)
 
@@ -157,23 +162,22 @@ def _fingerprint(posteriors: PosteriorSet, scorer: Scorer, options: TuningOption
     return f"lm_optimize-{digest.hexdigest()[:16]}"
 
 
-def _open_journal(path: Path | None) -> object:
-    import optuna
+def _open_journal(path: Path | None) -> BaseStorage | None:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
 
     if path is None:
         return None
     path.parent.mkdir(parents=True, exist_ok=True)
-    backend = optuna.storages.journal.JournalFileBackend(str(path))
-    return optuna.storages.JournalStorage(backend)
+    return JournalStorage(JournalFileBackend(str(path)))
 
 
-def _finished(study: object) -> list[Trial]:
-    import optuna
+def _finished(study: Study) -> list[Trial]:
+    from optuna.trial import TrialState
 
-    assert isinstance(study, optuna.Study)
     return [
         Trial(trial.params["lm_alpha"], trial.params["lm_beta"], trial.value)
-        for trial in study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+        for trial in study.get_trials(states=(TrialState.COMPLETE,))
         if trial.value is not None
     ]
 

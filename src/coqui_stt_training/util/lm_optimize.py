@@ -12,54 +12,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..command import run, start_logging
-from ..config import (
-    AlphabetFlags,
-    CheckpointFlags,
-    DataFlags,
-    DecoderFlags,
-    EvaluationFlags,
-    FeatureFlags,
-    MachineFlags,
-    OutputFlags,
-    TrainConfig,
-)
+from ..config import LmOptimizeConfig, TrainConfig
 from ..errors import FlagError
-from ..flags import Parsed, flag, parse, positive
+from ..flags import Parsed, parse
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TuningFlags:
-    """Tuning."""
-
-    lm_alpha_max: float = flag(5.0, "alpha is searched from 0 to here", check=positive)
-    lm_beta_max: float = flag(5.0, "beta is searched from 0 to here", check=positive)
-    n_trials: int = flag(2400, "trials in all, earlier runs included", check=positive)
-    posteriors: str = flag("", "file that keeps what the acoustic model said, for further runs")
-    journal: str = flag("", "file that keeps the trials; empty: beside the scorer")
-    plot: str = flag("", "picture of the error rate over alpha and beta; empty: beside the scorer")
-    write_scorer: bool = flag(True, "write the best values into the scorer")
-    random_seed_trials: int = flag(0, "seed of the search")
-
-
-@dataclass(frozen=True)
-class LmOptimizeConfig:
-    """All flags of `lm_optimize`; those of `train` are accepted too."""
-
-    tuning: TuningFlags = TuningFlags()
-    decoder: DecoderFlags = DecoderFlags()
-    data: DataFlags = DataFlags()
-    checkpoints: CheckpointFlags = CheckpointFlags()
-    alphabet: AlphabetFlags = AlphabetFlags()
-    features: FeatureFlags = FeatureFlags()
-    evaluation: EvaluationFlags = EvaluationFlags()
-    output: OutputFlags = OutputFlags()
-    machine: MachineFlags = MachineFlags()
 
 
 def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
@@ -114,7 +74,6 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
         cutoff_prob=config.decoder.cutoff_prob,
         cutoff_top_n=config.decoder.cutoff_top_n,
         threads=os.cpu_count() or 1,
-        seed=tuning.random_seed_trials,
     )
 
     def report(number: int, trial: Trial) -> None:
