@@ -13,6 +13,7 @@
 
 #include "batch.h"
 #include "beam_search.h"
+#include "dictionary_builder.h"
 #include "errors.h"
 #include "frame_kernel.h"
 #include "scorer.h"
@@ -58,6 +59,25 @@ bool spells(const Scorer& scorer, const std::vector<int>& labels) {
     state = scorer.dictionary().next(state, label);
   }
   return state == scorer.dictionary().start();
+}
+
+// Bytes that the language model takes at the start of a file, and the file's size.
+std::pair<uint64_t, uint64_t> language_model_size(const std::string& path) {
+  const MappedFile file(path);
+  try {
+    return {NgramModel(file.bytes()).end_offset(), file.bytes().size()};
+  } catch (const ScorerError& error) {
+    throw ScorerError("language model " + path + ": " + error.what());
+  }
+}
+
+// Which words the language model of a file knows.
+std::vector<bool> model_knows(const std::string& path, const std::vector<nb::bytes>& words) {
+  const MappedFile file(path);
+  const NgramModel model(file.bytes());
+  std::vector<bool> known;
+  for (const auto& word : words) known.push_back(model.find(view(word)) != kUnknownWord);
+  return known;
 }
 
 template <typename Real>
@@ -116,9 +136,17 @@ NB_MODULE(_native, module) {
       .def_prop_ro("beta", [](const Scorer& s) { return s.header().beta; })
       .def_prop_ro("has_alphabet_hash", &Scorer::has_alphabet_hash)
       .def_prop_ro("parameters_offset", &Scorer::parameters_offset)
+      .def_prop_ro("dictionary_size", [](const Scorer& s) { return std::pair(s.dictionary().states(), s.dictionary().arcs()); })
       .def("knows", [](const Scorer& s, const nb::bytes& word) { return s.model().find(view(word)) != kUnknownWord; }, nb::arg("word"))
       .def("spells", &spells, nb::arg("labels"))
       .def("log_cond_prob", &log_cond_prob, nb::arg("words"), nb::arg("from_start"));
+
+  module.def("language_model_size", &language_model_size, nb::arg("path"));
+  module.def("model_knows", &model_knows, nb::arg("path"), nb::arg("words"));
+  module.def("build_dictionary", [](std::vector<std::vector<int>> words, uint64_t offset) {
+    const std::string built = build_dictionary(std::move(words), offset);
+    return nb::bytes(built.data(), built.size());
+  }, nb::arg("words"), nb::arg("offset"));
 
   nb::class_<HotPhrases::Phrase>(module, "HotPhrase")
       .def("__init__", [](HotPhrases::Phrase* self, std::vector<int> labels, float boost) {

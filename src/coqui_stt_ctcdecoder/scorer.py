@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
+from pathlib import Path
 
 from . import _native
 from .alphabet import Alphabet
-from .errors import ScorerError
+from .errors import AlphabetError, ScorerError
+from .scorer_file import pack_dictionary
+
+STT_ERR_OK = 0
+STT_ERR_SCORER_NO_TRIE = 0x2007
+_SENTENCE_MARKS = ("<s>", "</s>", "<unk>")
+
+
+def alphabet_tail(alphabet: Alphabet) -> bytes:
+    """Return what ends a scorer file and says which alphabet it is for; upstream ignores it."""
+    return b"STTALPH1" + alphabet_hash(alphabet)
 
 
 def alphabet_hash(alphabet: Alphabet) -> bytes:
@@ -44,6 +55,9 @@ class Scorer:
         self._native: _native.Scorer | None = None
         self._alphabet = alphabet
         self._path = ""
+        self._utf8_mode = False
+        self._lm_path = ""
+        self._spelled: list[list[int]] = []
         if scorer_path is None and alphabet is None:
             self.reset_params(alpha or 0.0, beta or 0.0)
             return
@@ -72,6 +86,7 @@ class Scorer:
             alphabet.is_bytes,
             alphabet_hash(alphabet),
         )
+        self._utf8_mode = self._native.is_utf8
         self.reset_params(self._native.alpha, self._native.beta)
 
     def reset_params(self, alpha: float, beta: float) -> None:
@@ -111,11 +126,63 @@ class Scorer:
 
     def is_utf8_mode(self) -> bool:
         """Whether code points are scored, for models that write UTF-8 bytes, instead of words."""
-        return self.native.is_utf8
+        return self._utf8_mode
+
+    def set_utf8_mode(self, utf8: bool) -> None:
+        """Choose between code points and words, before `fill_dictionary`."""
+        self._utf8_mode = bool(utf8)
+
+    def load_lm(self, lm_path: str | PathLike[str]) -> int:
+        """Name the language model to make a scorer of: a KenLM trie binary.
+
+        Returns:
+            `STT_ERR_SCORER_NO_TRIE` where it is a bare language model, which is what is needed;
+            `STT_ERR_OK` where it is a scorer already.
+
+        Raises:
+            ScorerError: it is no language model that a scorer can hold.
+        """
+        self._lm_path = fspath(lm_path)
+        model_size, file_size = _native.language_model_size(self._lm_path)
+        return STT_ERR_SCORER_NO_TRIE if model_size == file_size else STT_ERR_OK
+
+    def fill_dictionary(self, vocabulary: Iterable[str | bytes]) -> None:
+        """Take the words that the scorer shall allow; those it cannot spell are left out."""
+        self._spelled = []
+        for entry in vocabulary:
+            word = entry.decode() if isinstance(entry, bytes) else entry
+            if word in _SENTENCE_MARKS:
+                continue
+            try:
+                self._spelled.append(self.alphabet.encode(word))
+            except AlphabetError:
+                continue
+
+    def save_dictionary(
+        self, path: str | PathLike[str], append_instead_of_overwrite: bool = False
+    ) -> bool:
+        """Write the dictionary, with alpha and beta: what follows the language model in a scorer.
+
+        Raises:
+            ScorerError: there are no words, or in UTF-8 mode one is the beginning of another.
+            OSError: the file cannot be written.
+        """
+        target = Path(path)
+        offset = target.stat().st_size if append_instead_of_overwrite else 0
+        packed = pack_dictionary(
+            self._spelled, self.alphabet, self._utf8_mode, self.alpha, self.beta, offset
+        )
+        with target.open("ab" if append_instead_of_overwrite else "wb") as file:
+            file.write(packed + alphabet_tail(self.alphabet))
+        return True
 
     def get_max_order(self) -> int:
         """Return the longest n-gram of the language model."""
         return self.native.order
+
+    def dictionary_size(self) -> tuple[int, int]:
+        """Return the states and arcs of the dictionary."""
+        return self.native.dictionary_size
 
     def get_log_cond_prob(self, words: Sequence[str], bos: bool = False) -> float:
         """Return the natural log probability of the last word after the others.

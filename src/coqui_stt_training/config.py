@@ -358,6 +358,19 @@ class InferenceFlags:
 
 
 @dataclass(frozen=True)
+class TuningFlags:
+    """Tuning."""
+
+    lm_alpha_max: float = flag(5.0, "alpha is searched from 0 to here", check=positive)
+    lm_beta_max: float = flag(5.0, "beta is searched from 0 to here", check=positive)
+    n_trials: int = flag(2400, "trials in all, earlier runs included", check=positive)
+    posteriors: str = flag("", "file that keeps what the acoustic model said, for further runs")
+    journal: str = flag("", "file that keeps the trials; empty: beside the scorer")
+    plot: str = flag("", "picture of the error rate over alpha and beta; empty: beside the scorer")
+    write_scorer: bool = flag(True, "write the best values into the scorer")
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """All flags of `train`."""
 
@@ -400,6 +413,21 @@ class InferenceConfig:
     alphabet: AlphabetFlags = AlphabetFlags()
     features: FeatureFlags = FeatureFlags()
     decoder: DecoderFlags = DecoderFlags()
+    output: OutputFlags = OutputFlags()
+    machine: MachineFlags = MachineFlags()
+
+
+@dataclass(frozen=True)
+class LmOptimizeConfig:
+    """All flags of `lm_optimize`; those of `train` are accepted too."""
+
+    tuning: TuningFlags = TuningFlags()
+    decoder: DecoderFlags = DecoderFlags()
+    data: DataFlags = DataFlags()
+    checkpoints: CheckpointFlags = CheckpointFlags()
+    alphabet: AlphabetFlags = AlphabetFlags()
+    features: FeatureFlags = FeatureFlags()
+    evaluation: EvaluationFlags = EvaluationFlags()
     output: OutputFlags = OutputFlags()
     machine: MachineFlags = MachineFlags()
 

@@ -1,0 +1,1 @@
+"""From text to language models and scorers."""

@@ -1,0 +1,63 @@
+"""Running an acoustic model over corpus files, for its posteriors. Needs PyTorch."""
+
+from __future__ import annotations
+
+import torch
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+
+from ..batching import BatchLoader, make_batches
+from ..checkpoints.source import SourceModel
+from ..config import DataFlags, EvaluationFlags, OutputFlags
+from ..corpus import check_corpus
+from ..evaluation import build_model
+from ..feature_store import FeatureStore
+from ..features import FeatureConfig
+from ..progress_bar import ProgressBar
+from .posteriors import PosteriorSet
+
+
+@torch.inference_mode()
+def compute_posteriors(
+    source: SourceModel,
+    alphabet: Alphabet,
+    features: FeatureConfig,
+    data: DataFlags,
+    evaluation: EvaluationFlags,
+    output: OutputFlags,
+    device: torch.device,
+) -> PosteriorSet:
+    """Return posteriors and transcripts of all clips of `--test_files`.
+
+    Raises:
+        CorpusError: rows that cannot be used, unless `--on_bad_row skip`.
+    """
+    corpus = check_corpus(
+        test=data.test_files,
+        alphabet=alphabet,
+        features=features,
+        on_bad_row="skip" if data.on_bad_row == "skip" else "fail",
+        skipped_rows_path=None,
+        show_progressbar=output.show_progressbar,
+    )
+    model = build_model(source, device)
+    loader = BatchLoader(FeatureStore(features), alphabet)
+    posteriors = PosteriorSet([], [])
+    for clips in corpus.test:
+        groups = make_batches(
+            clips.clips,
+            evaluation.test_batch_size,
+            reverse=data.reverse_test,
+            limit=data.limit_test,
+        )
+        with ProgressBar("Acoustic model", len(groups), output.show_progressbar) as bar:
+            for batch in loader(groups):
+                logits, _ = model(batch.features.to(device), batch.lengths)
+                rows = logits.softmax(-1).transpose(0, 1).cpu().numpy()
+                for clip, probs, length in zip(
+                    batch.clips, rows, batch.lengths.tolist(), strict=True
+                ):
+                    posteriors.probs.append(probs[:length].copy())
+                    posteriors.transcripts.append(clip.transcript)
+                bar.advance(len(batch.clips))
+    return posteriors

@@ -1,0 +1,137 @@
+"""KenLM's command-line tools, which ship with this package."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..errors import UserError
+
+_DISTRIBUTION = "coqui-stt"
+_SHIPPED = "coqui_stt_training/lm/bin"
+_HOW_TO_GET = {
+    "lmplz": "install Boost's headers (apt-get install libboost-program-options-dev "
+    "libboost-thread-dev) and then this package again",
+    "build_binary": "install this package again with access to a package index",
+}
+
+
+class LanguageModelError(UserError):
+    """A language model could not be made."""
+
+
+def find_program(name: str, kenlm_bins: str = "") -> Path:
+    """Return the path of `lmplz` or `build_binary`.
+
+    Args:
+        name: the program.
+        kenlm_bins: the folder to look in, and only there; empty: this package, then `PATH`.
+
+    Raises:
+        LanguageModelError: it is not there; the message says how to get it.
+    """
+    if kenlm_bins:
+        program = Path(kenlm_bins) / name
+        if not program.is_file():
+            raise LanguageModelError(f"--kenlm_bins {kenlm_bins} has no {name}")
+        return program
+    shipped = Path(__file__).parent / "bin" / name
+    if shipped.is_file():
+        return shipped
+    try:
+        installed = importlib.metadata.distribution(_DISTRIBUTION).locate_file(f"{_SHIPPED}/{name}")
+        if Path(str(installed)).is_file():
+            return Path(str(installed))
+    except importlib.metadata.PackageNotFoundError:
+        pass  # run from the sources
+    found = shutil.which(name)
+    if found:
+        return Path(found)
+    raise LanguageModelError(
+        f"{name} was not built with this package: {_HOW_TO_GET[name]}, or give --kenlm_bins, the "
+        "folder of a KenLM build"
+    )
+
+
+def run_lmplz(
+    program: Path,
+    lines: Iterable[str],
+    arpa_path: Path,
+    *,
+    order: int,
+    memory: str,
+    prune: Sequence[str],
+    discount_fallback: bool,
+) -> None:
+    """Estimate an n-gram model of sentences that are streamed to it.
+
+    Args:
+        program: path of `lmplz`.
+        lines: sentences, without line ends.
+        arpa_path: the ARPA file to write; temporary files go beside it.
+        order: longest n-gram.
+        memory: as `lmplz -S` has it, for instance `85%`.
+        prune: for each order, n-grams seen so often or less are left out.
+        discount_fallback: do not fail on texts too small for Kneser-Ney discounts.
+
+    Raises:
+        LanguageModelError: it failed; the message has its last words.
+    """
+    command = [
+        str(program),
+        *("--order", str(order), "--memory", memory),
+        *("--temp_prefix", f"{arpa_path.parent}/", "--arpa", str(arpa_path)),
+        *(("--prune", *prune) if prune else ()),
+        *(("--discount_fallback",) if discount_fallback else ()),
+    ]
+    log_path = arpa_path.with_suffix(".log")
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
+        assert process.stdin is not None
+        try:
+            for line in lines:
+                process.stdin.write(line.encode() + b"\n")
+            process.stdin.close()
+        except BrokenPipeError:
+            pass  # it says why on its way out
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            status = process.wait()
+    if status != 0:
+        raise LanguageModelError(_explain_lmplz(log_path.read_text(errors="replace")))
+    log_path.unlink()
+
+
+def run_build_binary(
+    program: Path, arpa_path: Path, binary_path: Path, *, a_bits: int, q_bits: int, kind: str
+) -> None:
+    """Turn an ARPA file into a binary that a scorer can hold.
+
+    Raises:
+        LanguageModelError: it failed; the message has its last words.
+    """
+    command = [str(program), "-a", str(a_bits), "-q", str(q_bits), "-v", kind]
+    done = subprocess.run(
+        [*command, str(arpa_path), str(binary_path)], capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        raise LanguageModelError(f"build_binary failed: {_last_words(done.stderr.decode())}")
+
+
+def _explain_lmplz(log: str) -> str:
+    advice = ""
+    if "discount" in log.lower():
+        advice = "; the text is too small or too regular for discounts: add --discount_fallback"
+    elif "memory" in log.lower():
+        advice = "; give it another share of memory with --max_arpa_memory"
+    return f"lmplz failed: {_last_words(log)}{advice}"
+
+
+def _last_words(log: str) -> str:
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return " ".join(lines[-3:]) or "it said nothing"

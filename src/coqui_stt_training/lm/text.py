@@ -1,0 +1,105 @@
+"""Plain text, one sentence a line, for language models."""
+
+from __future__ import annotations
+
+import gzip
+import unicodedata
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet, describe_codepoints
+
+from .kenlm import LanguageModelError
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_MARKS = frozenset({"<s>", "</s>", "<unk>"})
+
+
+def read_lines(paths: Sequence[Path], lowercase: bool) -> Iterator[str]:
+    """Yield the sentences of text files, plain or gzipped, in Unicode NFC.
+
+    Words that KenLM keeps for itself (`<s>`, `</s>`, `<unk>`) are left out.
+
+    Raises:
+        LanguageModelError: a file is missing, damaged or not UTF-8.
+    """
+    for path in paths:
+        try:
+            with path.open("rb") as probe:
+                is_gzip = probe.read(2) == _GZIP_MAGIC
+            with gzip.open(path, "rb") if is_gzip else path.open("rb") as file:
+                for number, raw in enumerate(file, 1):
+                    yield _clean(raw, lowercase, path, number)
+        except (OSError, EOFError, zlib.error) as error:
+            raise LanguageModelError(f"text file {path}: {error}") from None
+
+
+def _clean(raw: bytes, lowercase: bool, path: Path, number: int) -> str:
+    try:
+        text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError:
+        raise LanguageModelError(f"{path}:{number}: not UTF-8; save the text as UTF-8") from None
+    text = unicodedata.normalize("NFC", text.lower() if lowercase else text)
+    return " ".join(word for word in text.replace("\0", " ").split() if word not in _MARKS)
+
+
+def as_code_points(lines: Iterable[str]) -> Iterator[str]:
+    """Yield sentences with every character a word of its own, for models that write bytes.
+
+    A space between words becomes `|`, since a language model's words cannot hold spaces.
+    """
+    for line in lines:
+        yield " ".join(line.replace(" ", "|"))
+
+
+@dataclass
+class WordCounts:
+    """Counts the words of sentences that flow past."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def watch(self, lines: Iterable[str]) -> Iterator[str]:
+        """Yield the sentences again."""
+        for line in lines:
+            self.counts.update(line.split())
+            yield line
+
+    def most_common(self, top_k: int) -> list[tuple[str, int]]:
+        """Return the commonest words with their counts; of equals, the first in code points."""
+        return sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))[:top_k]
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """Words parted by whether an alphabet can write them.
+
+    Attributes:
+        labels: the labels of each word that it can.
+        words: those words.
+        left_out: word -> why not.
+    """
+
+    labels: list[list[int]]
+    words: list[str]
+    left_out: dict[str, str]
+
+
+def spell_words(words: Iterable[str], alphabet: Alphabet) -> Spelling:
+    """Spell each different word, in order of appearance."""
+    spelling = Spelling([], [], {})
+    for word in dict.fromkeys(words):
+        if word in _MARKS:
+            continue
+        unknown = alphabet.unknown_characters(word)
+        if unknown:
+            names = ", ".join(
+                describe_codepoints(character) for character in dict.fromkeys(unknown)
+            )
+            spelling.left_out[word] = f"not in the alphabet: {names}"
+            continue
+        spelling.labels.append(alphabet.encode(word))
+        spelling.words.append(word)
+    return spelling

@@ -1,0 +1,1 @@
+"""Commands that upstream keeps in its `util` package."""

@@ -1,0 +1,216 @@
+"""From text to a scorer by the documented commands, on a tiny text."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coqui_stt_ctcdecoder import Alphabet, Scorer, UTF8Alphabet, ctc_beam_search_decoder
+from coqui_stt_training.command import run
+from coqui_stt_training.lm import build_scorer, generate_lm, generate_scorer_package
+from coqui_stt_training.lm.kenlm import LanguageModelError, find_program
+from coqui_stt_training.lm.posteriors import PosteriorSet, load_posteriors, save_posteriors
+from coqui_stt_training.lm.tuning import TuningOptions, plot_surface, tune, write_parameters
+
+SENTENCES = """the cat sat on the mat
+The dog sat on the log
+a cat and a dog
+naïve cats
+the cat on the log
+"""
+LABELS = " abcdefghijklmnopqrstuvwxyz"
+SMALL = ["--discount_fallback", "--arpa_order", "3", "--max_arpa_memory", "64M"]
+
+
+def has_tools() -> bool:
+    try:
+        find_program("lmplz")
+        find_program("build_binary")
+    except LanguageModelError:
+        return False
+    return True
+
+
+needs_tools = pytest.mark.skipif(not has_tools(), reason="lmplz was not built (Boost is missing)")
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.txt"
+    path.write_text(SENTENCES * 3)
+    return path
+
+
+@pytest.fixture
+def alphabet_file(tmp_path: Path) -> Path:
+    path = tmp_path / "alphabet.txt"
+    path.write_text("".join(f"{label}\n" for label in LABELS))
+    return path
+
+
+def say(text: str, alphabet: Alphabet, sure: float = 0.8) -> np.ndarray:
+    rows = []
+    for label in alphabet.encode(text):
+        for best in (label, alphabet.blank):
+            row = np.full(alphabet.size + 1, (1 - sure) / alphabet.size, np.float32)
+            row[best] = sure
+            rows.append(row)
+    return np.asarray(rows)
+
+
+@needs_tools
+def test_upstreams_two_commands(
+    text: Path, alphabet_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "lm"
+    flags = ["--input_txt", str(text), "--output_dir", str(folder), "--top_k", "8", *SMALL]
+    assert run(generate_lm.main, [*flags, "--arpa_prune", "0|0|1"]) == 0
+    words = (folder / "vocab-8.txt").read_text().split()
+    assert words[0] == "the"
+    assert len(words) == 8
+    assert sorted(path.name for path in folder.iterdir()) == ["lm.binary", "vocab-8.txt"]
+    assert "unique words" in capsys.readouterr().out
+
+    package = tmp_path / "kenlm.scorer"
+    flags = ["--alphabet", str(alphabet_file), "--lm", str(folder / "lm.binary")]
+    flags += ["--vocab", str(folder / "vocab-8.txt"), "--package", str(package)]
+    flags += ["--default_alpha", "0.5", "--default_beta", "1.5"]
+    assert run(generate_scorer_package.main, flags) == 0
+    printed = capsys.readouterr().out
+    assert "8 unique words read from vocabulary file." in printed
+    assert "Doesn't look like a character based" in printed
+    assert f"Package created in {package}." in printed
+
+    alphabet = Alphabet(alphabet_file)
+    scorer = Scorer(scorer_path=package, alphabet=alphabet)
+    assert (scorer.alpha, scorer.beta) == (0.5, 1.5)
+    [result] = ctc_beam_search_decoder(say("the czt sat", alphabet), alphabet, 100, scorer=scorer)
+    assert result.transcript == "the cat sat"
+
+
+@needs_tools
+def test_one_command(
+    tmp_path: Path, alphabet_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text.gz"
+    text.write_bytes(gzip.compress((SENTENCES * 3).encode()))
+    package, left_out = tmp_path / "out" / "my.scorer", tmp_path / "left_out.tsv"
+    flags = ["--input_txt", str(text), "--alphabet", str(alphabet_file)]
+    flags += ["--package", str(package), "--left_out", str(left_out), *SMALL]
+    assert run(build_scorer.main, flags) == 0
+    assert "naïve: not in the alphabet: U+00EF" in capsys.readouterr().out
+    assert left_out.read_text().startswith("naïve\t")
+    assert [path.name for path in package.parent.iterdir()] == ["my.scorer"]
+    other = Alphabet.from_labels([*Alphabet(alphabet_file).labels, "é"])
+    with pytest.raises(ValueError, match="made for another alphabet"):
+        Scorer(scorer_path=package, alphabet=other)
+
+
+@needs_tools
+def test_code_points_for_models_that_write_bytes(text: Path, tmp_path: Path) -> None:
+    package = tmp_path / "bytes.scorer"
+    flags = ["--input_txt", str(text), "--force_bytes_output_mode", "true"]
+    flags += ["--package", str(package), *SMALL]
+    assert run(build_scorer.main, flags) == 0
+    alphabet = UTF8Alphabet()
+    scorer = Scorer(scorer_path=package, alphabet=alphabet)
+    assert scorer.is_utf8_mode()
+    [result] = ctc_beam_search_decoder(say("naïve|cats", alphabet), alphabet, 50, scorer=scorer)
+    assert result.transcript == "naïve|cats"
+
+
+@needs_tools
+def test_tuning_resumes_and_writes(text: Path, alphabet_file: Path, tmp_path: Path) -> None:
+    package = tmp_path / "my.scorer"
+    flags = ["--input_txt", str(text), "--alphabet", str(alphabet_file), "--package", str(package)]
+    assert run(build_scorer.main, [*flags, *SMALL]) == 0
+    alphabet = Alphabet(alphabet_file)
+    heard, meant = ["the czt sat", "the log"], ["the cat sat", "the log"]
+    posteriors = PosteriorSet([say(text, alphabet) for text in heard], meant)
+    kept = tmp_path / "posteriors.npz"
+    save_posteriors(kept, posteriors, alphabet)
+    posteriors = load_posteriors(kept, alphabet)
+    journal = tmp_path / "journal"
+    scorer = Scorer(scorer_path=package, alphabet=alphabet)
+    first = tune(posteriors, alphabet, scorer, TuningOptions(n_trials=4, beam_width=50), journal)
+    assert len(first.trials) == 4
+    numbers = []
+    result = tune(
+        posteriors,
+        alphabet,
+        scorer,
+        TuningOptions(n_trials=7, beam_width=50),
+        journal,
+        lambda number, _trial: numbers.append(number),
+    )
+    assert numbers == [4, 5, 6]
+    assert result.trials[:4] == first.trials
+    assert result.best.error == min(trial.error for trial in result.trials) == 0
+    plot_surface(result, tmp_path / "surface.png")
+    assert (tmp_path / "surface.png").read_bytes().startswith(b"\x89PNG")
+    write_parameters(package, result.best)
+    tuned = Scorer(scorer_path=package, alphabet=alphabet)
+    assert tuned.alpha == pytest.approx(result.best.alpha)
+    assert tuned.beta == pytest.approx(result.best.beta)
+
+
+@needs_tools
+@pytest.mark.parametrize(
+    ("content", "flags", "message"),
+    [
+        (b"", [], "lmplz failed|no words"),
+        (b"\xff\xfe\n", [], "text.txt:1: not UTF-8"),
+        (b"\x1f\x8bnot gzip", [], "text.txt"),
+        (b"a b\n", ["--arpa_order", "9"], "--arpa_order 9"),
+        (b"a b\n", ["--top_k", "0"], "--top_k 0"),
+    ],
+)
+def test_bad_text(
+    content: bytes,
+    flags: list[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_bytes(content)
+    command = ["--input_txt", str(text), "--output_dir", str(tmp_path / "lm"), *SMALL, *flags]
+    assert run(generate_lm.main, command) == 2
+    error = capsys.readouterr().err
+    assert any(part in error for part in message.split("|"))
+
+
+@needs_tools
+def test_small_texts_are_told_what_helps(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--input_txt", str(text), "--output_dir", str(tmp_path), "--max_arpa_memory", "64M"]
+    assert run(generate_lm.main, flags) == 2
+    assert "--discount_fallback" in capsys.readouterr().err
+
+
+def test_missing_tools_and_files(
+    tmp_path: Path, text: Path, alphabet_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--input_txt", str(text), "--output_dir", str(tmp_path), "--kenlm_bins", str(tmp_path)]
+    assert run(generate_lm.main, flags) == 2
+    assert "has no lmplz" in capsys.readouterr().err
+    flags = ["--alphabet", str(alphabet_file), "--lm", str(text), "--vocab", str(text)]
+    flags += ["--package", str(tmp_path / "x"), "--default_alpha", "1", "--default_beta", "1"]
+    assert run(generate_scorer_package.main, flags) == 2
+    assert "KenLM" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_posteriors_of_another_alphabet_are_refused(tmp_path: Path) -> None:
+    alphabet = Alphabet.from_labels("abc")
+    path = tmp_path / "posteriors.npz"
+    save_posteriors(path, PosteriorSet([say("abc", alphabet)], ["abc"]), alphabet)
+    with pytest.raises(ValueError, match="another alphabet"):
+        load_posteriors(path, Alphabet.from_labels("abd"))
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ValueError, match="compute them again"):
+        load_posteriors(path, alphabet)
