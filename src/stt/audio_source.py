@@ -134,7 +134,9 @@ def _open_with_av(source: Source, reason: str) -> tuple[int, Iterator[NDArray[np
             raise AudioError(f"{name}: holds no audio track")
         rate_hz = int(container.streams.audio[0].rate or 0)
     except (av.FFmpegError, OSError) as error:
-        raise AudioError(f"{name}: not an audio file that can be read ({error.strerror or error})") from None
+        raise AudioError(
+            f"{name}: not an audio file that can be read ({error.strerror or error})"
+        ) from None
     return rate_hz, _av_blocks(container, rate_hz, name)
 
 

@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
-from stt_models import ORACLE, needs_oracle, noise, speech, write_random_model
 
 from coqui_stt_training.errors import FlagError, UserError
 from coqui_stt_training.transcribe import TranscribeFlags, find_tasks, main
 from stt.voice_activity import FRAME_MILLISECONDS, LONGEST_SEGMENT_SECONDS, split_speech
+from stt_models import ORACLE, needs_oracle, noise, speech, write_random_model
 
 pytest.importorskip("webrtcvad")
 MODEL = str(ORACLE / "tflite/cpu_n64_quant.tflite")
@@ -22,7 +22,9 @@ def recording(tmp_path):
     """The sentence three times, with silence between."""
     quiet = np.zeros(2 * 16000, np.int16)
     path = tmp_path / "recording.wav"
-    soundfile.write(path, np.concatenate([quiet, speech(), quiet, speech(), quiet, speech()]), 16000)
+    soundfile.write(
+        path, np.concatenate([quiet, speech(), quiet, speech(), quiet, speech()]), 16000
+    )
     return path
 
 

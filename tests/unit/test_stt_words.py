@@ -42,9 +42,7 @@ def test_scripts_without_spaces_are_cut_into_characters_and_joined_again():
 
 
 def sentence(count, gap=0.3, start=0.0):
-    return [
-        Word(f"word{i}", start + i * gap, start + i * gap + 0.2, 0.9) for i in range(count)
-    ]
+    return [Word(f"word{i}", start + i * gap, start + i * gap + 0.2, 0.9) for i in range(count)]
 
 
 def test_cues_are_short_ordered_and_complete():

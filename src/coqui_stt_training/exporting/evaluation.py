@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from stt.audio_source import read_pcm
-
 from stt import Model
+from stt.audio_source import read_pcm
 
 from ..atomic_file import write_atomically
 from ..corpus import read_rows
