@@ -1,16 +1,16 @@
 """The LSTM of a `.tflite` model, rewritten to read half of its weights once for all steps.
 
 Exported graphs unroll the LSTM: at each of 16 steps `[x; h]` is multiplied with one matrix
-`[4H, 2H]`, 34 million weights at 2048 units, which is nearly all the time a model takes. But x does
-not wait for h: here `x` of all steps is multiplied with its half of the matrix at once, and each step
-multiplies only `h`:
+`[4H, 2H]`, 34 million weights at 2048 units, which is nearly all the time a model takes. But x
+does not wait for h: here `x` of all steps is multiplied with its half of the matrix at once, and
+each step multiplies only `h`:
 
     W [x_t; h] + b   =   (W_x x)_t + (W_h h + b)
 
-Of an int8 model the operator quantises its input row by row, `[x; h]` by max(|x|, |h|) / 127. So that
-h is rounded as before, max |x_t| is appended to it, with weights of zero. x alone is rounded as before
-wherever max |x_t| >= |h|, which is below 1; else more finely than before. Results are equal but for
-the order of float additions.
+Of an int8 model the operator quantises its input row by row, `[x; h]` by max(|x|, |h|) / 127. So
+that h is rounded as before, max |x_t| is appended to it, with weights of zero. x alone is rounded
+as before wherever max |x_t| >= |h|, which is below 1; else more finely than before. Results are
+equal but for the order of float additions.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _find_steps(graph: Graph) -> list[_Step]:
 
 
 def _row(graph: Graph, operator: Operator) -> int | None:
-    """Return which row `[1, H]` of `[steps, 1, H]` a slice takes; None where it is no such slice."""
+    """Return which row `[1, H]` of `[steps, 1, H]` a slice takes; None if it is no such slice."""
     if operator.name != "STRIDED_SLICE":
         return None
     source, begin = graph.tensors[operator.inputs[0]], graph.tensors[operator.inputs[1]]

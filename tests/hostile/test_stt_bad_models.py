@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stt
+from coqui_stt_ctcdecoder.errors import UserError
 from coqui_stt_training.exporting.tflite_writer import tflite_model
 from stt.tflite_graph import TensorType
 from stt.tflite_reader import read_graph
@@ -140,8 +141,8 @@ def _load_mutants(content, seeds, report):
                 model.stt(noise(0.5))
             except RuntimeError:
                 pass
-            except ValueError as error:  # probabilities that are NaN, for instance
-                assert "frame" in str(error) or "probab" in str(error), error
+            except UserError:  # probabilities that are NaN, for instance
+                pass
         report.put("survived")
 
 

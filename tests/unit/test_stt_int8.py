@@ -112,13 +112,14 @@ def test_both_engines_and_the_rewritten_graph_agree(tmp_path, quantize, layer_no
         second, state = engine.run(windows, state)
         results.append([first, second, *state])
     for litert, ours in zip(*results, strict=True):
-        assert np.abs(litert - ours).max() < 2e-3
+        # A value on the edge between two steps of int8 may fall to either side.
+        assert np.abs(litert - ours).max() < (0.05 if quantize else 1e-4)
 
 
 def test_large_int8_models_take_it_and_others_do_not(tmp_path):
     for n_hidden, quantize, expected in (
-        (160, True, Int8Engine),
-        (160, False, LiteRtEngine),
+        (192, True, Int8Engine),
+        (192, False, LiteRtEngine),
         (32, True, LiteRtEngine),
     ):
         path = tmp_path / "model.tflite"

@@ -1,5 +1,6 @@
 """Words and subtitles."""
 
+import itertools
 import re
 
 from stt.live import LiveTranscriber
@@ -49,7 +50,7 @@ def test_cues_are_short_ordered_and_complete():
     words = sentence(60) + sentence(10, start=30)
     cues = cues_of(words)
     assert " ".join(cue.text for cue in cues) == " ".join(word.text for word in words)
-    for cue, following in zip(cues, cues[1:], strict=False):
+    for cue, following in itertools.pairwise(cues):
         assert cue.start_time < cue.end_time <= following.start_time
     assert all(len(cue.text) <= 2 * LINE_CHARACTERS + 1 for cue in cues)
     assert any(cue.start_time == 30 for cue in cues)  # a pause begins a new one

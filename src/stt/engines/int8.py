@@ -172,7 +172,9 @@ def _elementwise(
 
 
 def _logistic(x: Array) -> Array:
-    return np.float32(0.5) * (np.float32(1) + np.tanh(np.float32(0.5) * x))
+    half = np.float32(0.5)
+    result: Array = half * (np.float32(1) + np.tanh(half * x))
+    return result
 
 
 _OPERATORS: Mapping[str, Callable[[Operator, Sequence[Array]], list[Array]]] = {
