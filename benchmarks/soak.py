@@ -1,12 +1,12 @@
-"""Soak a server: hundreds of live streams, and clients that vanish, send garbage, nothing, too fast.
+"""Soak a server: hundreds of live streams, and clients that misbehave.
 
-    python benchmarks/soak.py --model model.tflite --audio clip.wav [--streams 200] [--seconds 120]
+    python benchmarks/soak.py --model model.tflite --audio clip.wav --streams 200 --seconds 120
 
-Starts `stt serve` with the model, keeps `--streams` well-behaved clients speaking in real time (each
-says the clip, waits for its transcript, and begins anew), and beside them misbehaving ones. At the
-end prints how late answers were, how much the server's memory grew after the first quarter, and what
-its metrics count; exits with 1 if a good client got a wrong transcript, or the server did not end
-well.
+Starts `stt serve` with the model, keeps `--streams` well-behaved clients speaking in real time
+(each says the clip, waits for its transcript, and begins anew), and beside them clients that
+vanish, send garbage, send nothing, or send as fast as they can. At the end prints how late answers
+were, how much the server's memory grew after the first quarter, and what its metrics count; exits
+with 1 if a good client got a wrong transcript, or the server did not end well.
 """
 
 from __future__ import annotations

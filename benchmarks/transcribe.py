@@ -4,9 +4,9 @@
     python benchmarks/transcribe.py --n_hidden 2048        # random weights: speed, not words
     python benchmarks/transcribe.py --model model.tflite --audio clip.wav --peer PYTHON
 
-Each figure comes from a process of its own. `--peer` is the Python of an environment with upstream's
-`stt` 1.4.0 (Python 3.7 to 3.10); its runs are interleaved with ours, and the ratio is printed. The
-machine's other work weighs on wall times: CPU seconds and ratios are steadier.
+Each figure comes from a process of its own. `--peer` is the Python of an environment with
+upstream's `stt` 1.4.0 (Python 3.7 to 3.10); its runs are interleaved with ours, and the ratio is
+printed. The machine's other work weighs on wall times: CPU seconds and ratios are steadier.
 """
 
 from __future__ import annotations

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from .decoding import DecoderStream
 from .engines import FloatArray
 from .model import Model
@@ -53,9 +51,7 @@ class LiveTranscriber:
         self._model = model
         self._pause_frames = None if pause_seconds is None else pause_seconds / model.step_seconds
         self._longest_frames = longest_utterance_seconds / model.step_seconds
-        self._silent_classes = [model.alphabet.blank]
-        if model.alphabet.space_label >= 0:
-            self._silent_classes.append(model.alphabet.space_label)
+        self._blank, self._space = model.alphabet.blank, model.alphabet.space_label
         self._acoustic = model.create_acoustic_stream()
         self._start_frame = 0
         self._restart(0)
@@ -95,7 +91,8 @@ class LiveTranscriber:
     def _take(self, probabilities: FloatArray) -> None:
         self._decoder.feed(probabilities)
         self._frames += len(probabilities)
-        silent = np.isin(probabilities.argmax(axis=1), self._silent_classes)
+        best = probabilities.argmax(axis=1)
+        silent = (best == self._blank) | (best == self._space)
         if silent.all():
             self._silent_frames += len(silent)
         else:

@@ -152,11 +152,12 @@ def _mean(operator: Operator, inputs: Sequence[Any]) -> list[Shape]:
 
 
 _RULES: Mapping[str, Callable[[Operator, Sequence[Any]], list[Shape]]] = {
-    **dict.fromkeys(("LOGISTIC", "RELU", "RSQRT", "SOFTMAX", "TANH"), _same),
+    **dict.fromkeys(("ABS", "LOGISTIC", "RELU", "RSQRT", "SOFTMAX", "TANH"), _same),
     **dict.fromkeys(("ADD", "MAXIMUM", "MINIMUM", "MUL", "SQUARED_DIFFERENCE", "SUB"), _broadcast),
     "CONCATENATION": _concatenation,
     "FULLY_CONNECTED": _fully_connected,
     "MEAN": _mean,
+    "REDUCE_MAX": _mean,
     "RESHAPE": _reshape,
     "SPLIT": _split,
     "STRIDED_SLICE": _strided_slice,

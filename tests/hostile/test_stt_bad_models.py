@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stt_models import noise, random_deployment, write_random_model
 
 import stt
+from coqui_stt_ctcdecoder.errors import UserError
 from coqui_stt_training.exporting.tflite_writer import tflite_model
 from stt.tflite_graph import TensorType
 from stt.tflite_reader import read_graph
 from stt.tflite_writer import write_graph
+from stt_models import noise, random_deployment, write_random_model
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +141,8 @@ def _load_mutants(content, seeds, report):
                 model.stt(noise(0.5))
             except RuntimeError:
                 pass
-            except ValueError as error:  # probabilities that are NaN, for instance
-                assert "frame" in str(error) or "probab" in str(error), error
+            except UserError:  # probabilities that are NaN, for instance
+                pass
         report.put("survived")
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from stt_models import ORACLE, SCORERS, libstt, needs_oracle, speech
 
 import stt
+from stt_models import ORACLE, SCORERS, libstt, needs_oracle, speech
 
 pytestmark = needs_oracle
 

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+
 from stt_models import ORACLE, SENTENCE, needs_oracle, speech, trained
 
 pytest.importorskip("fastapi")

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
 from stt_models import ORACLE, SENTENCE, needs_oracle, speech
 
 playwright = pytest.importorskip("playwright.sync_api")

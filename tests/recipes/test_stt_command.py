@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from stt_models import ORACLE, SCORERS, SENTENCE, needs_oracle, speech
 
 from stt.client import main
+from stt_models import ORACLE, SCORERS, SENTENCE, needs_oracle, speech
 
 pytestmark = needs_oracle
 MODEL = str(ORACLE / "tflite/cpu_n64_quant.tflite")

@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
-from stt_models import ORACLE, needs_oracle, noise, speech, write_random_model
 
 from coqui_stt_training.errors import FlagError, UserError
 from coqui_stt_training.transcribe import TranscribeFlags, find_tasks, main
 from stt.voice_activity import FRAME_MILLISECONDS, LONGEST_SEGMENT_SECONDS, split_speech
+from stt_models import ORACLE, needs_oracle, noise, speech, write_random_model
 
 pytest.importorskip("webrtcvad")
 MODEL = str(ORACLE / "tflite/cpu_n64_quant.tflite")

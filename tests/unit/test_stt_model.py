@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+
+import stt
 from stt_models import (
     ORACLE,
     SCORERS,
@@ -16,8 +18,6 @@ from stt_models import (
     trained,
     write_random_model,
 )
-
-import stt
 
 SCORER = SCORERS / "smoke_word.scorer"
 

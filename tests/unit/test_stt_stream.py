@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stt_models import SENTENCE, needs_oracle, noise, speech, trained, write_random_model
 
 import stt
+from stt_models import SENTENCE, needs_oracle, noise, speech, trained, write_random_model
 
 
 @pytest.fixture(scope="module")

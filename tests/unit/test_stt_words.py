@@ -1,5 +1,6 @@
 """Words and subtitles."""
 
+import itertools
 import re
 
 from stt.live import LiveTranscriber
@@ -42,16 +43,14 @@ def test_scripts_without_spaces_are_cut_into_characters_and_joined_again():
 
 
 def sentence(count, gap=0.3, start=0.0):
-    return [
-        Word(f"word{i}", start + i * gap, start + i * gap + 0.2, 0.9) for i in range(count)
-    ]
+    return [Word(f"word{i}", start + i * gap, start + i * gap + 0.2, 0.9) for i in range(count)]
 
 
 def test_cues_are_short_ordered_and_complete():
     words = sentence(60) + sentence(10, start=30)
     cues = cues_of(words)
     assert " ".join(cue.text for cue in cues) == " ".join(word.text for word in words)
-    for cue, following in zip(cues, cues[1:], strict=False):
+    for cue, following in itertools.pairwise(cues):
         assert cue.start_time < cue.end_time <= following.start_time
     assert all(len(cue.text) <= 2 * LINE_CHARACTERS + 1 for cue in cues)
     assert any(cue.start_time == 30 for cue in cues)  # a pause begins a new one

@@ -111,9 +111,7 @@ def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
         return _open_checkpoint(file)
     content = _read(file)
     if content[4:8] == b"TFL3":
-        from .litert import LiteRtEngine
-
-        return LiteRtEngine(content, source=file, threads=threads, parallel=parallel)
+        return _open_tflite(content, file, threads, parallel)
     if file.suffix == ".onnx":
         from .onnx import OnnxEngine
 
@@ -124,6 +122,16 @@ def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
         f"{file} is neither a TensorFlow Lite model (it lacks the mark TFL3) nor an .onnx file; "
         "give the file that coqui_stt_training.export wrote",
     )
+
+
+def _open_tflite(content: bytes, file: Path, threads: int, parallel: int) -> Engine:
+    from .int8 import Int8Engine
+    from .litert import LiteRtEngine, read_model
+
+    graph, info = read_model(content, file)
+    if Int8Engine.suits(graph):
+        return Int8Engine(graph, info, threads=threads)
+    return LiteRtEngine(graph, info, source=file, threads=threads, parallel=parallel)
 
 
 def _open_checkpoint(folder: Path) -> Engine:

@@ -26,8 +26,9 @@ from coqui_stt_training.features import MFCC_COEFFICIENTS, FeatureConfig
 
 from ..errors import ErrorCode, ModelError
 from ..tflite_acoustic import INPUTS, OUTPUTS, acoustic_graph, read_metadata
-from ..tflite_graph import Graph
+from ..tflite_graph import Graph, TensorType
 from ..tflite_reader import read_graph
+from ..tflite_split import split_recurrence
 from ..tflite_writer import write_graph
 from . import CREATE_MODEL, FloatArray, ModelInfo, State, check_limits, parse_alphabet
 
@@ -38,8 +39,9 @@ class LiteRtEngine:
     """Runs a `.tflite` model.
 
     Args:
-        content: the file.
-        source: its name, for messages.
+        graph: the acoustic part of the file, checked.
+        info: what the file says of the model.
+        source: the file's name, for messages.
         threads: how many threads one call may use.
         parallel: how many calls may run at the same time. LiteRT's interpreters each serve one
             call, so this many are made, the second and later ones only when calls coincide. They
@@ -49,16 +51,13 @@ class LiteRtEngine:
         ModelError: broken, or not a speech-to-text model.
     """
 
-    def __init__(self, content: bytes, *, source: Path, threads: int, parallel: int) -> None:
-        try:
-            graph = read_graph(content)
-            self._info = _read_info(graph, source)
-            check_limits(self._info, source)
-            self._content = write_graph(acoustic_graph(graph))
-        except ModelError:
-            raise
-        except UserError as error:
-            raise ModelError(CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{source}: {error}") from None
+    def __init__(
+        self, graph: Graph, info: ModelInfo, *, source: Path, threads: int, parallel: int
+    ) -> None:
+        self._info = info
+        # Of an int8 model LiteRT multiplies row by row all the same: splitting gains nothing.
+        is_int8 = any(tensor.type == TensorType.INT8 for tensor in graph.tensors)
+        self._content = write_graph(graph if is_int8 else split_recurrence(graph))
         self._source = source
         self._threads = threads
         self._idle: LifoQueue[_Interpreter] = LifoQueue()
@@ -156,6 +155,23 @@ class _Interpreter:
         litert.invoke()
         probabilities, *new_state = (litert.get_tensor(index) for index in self._outputs)
         return probabilities, tuple(new_state)
+
+
+def read_model(content: bytes, source: Path) -> tuple[Graph, ModelInfo]:
+    """Return the acoustic part of a `.tflite` file, checked, and what the file says of itself.
+
+    Raises:
+        ModelError: broken, or not a speech-to-text model.
+    """
+    try:
+        graph = read_graph(content)
+        info = _read_info(graph, source)
+        check_limits(info, source)
+        return acoustic_graph(graph), info
+    except ModelError:
+        raise
+    except UserError as error:
+        raise ModelError(CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{source}: {error}") from None
 
 
 def _read_info(graph: Graph, source: Path) -> ModelInfo:

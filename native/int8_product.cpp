@@ -1,0 +1,199 @@
+#include "int8_product.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define STT_X86
+#include <immintrin.h>
+#endif
+
+namespace stt {
+namespace {
+
+constexpr int64_t kProductsWorthAThread = 1 << 20;
+constexpr int64_t kTileRows = 64;
+constexpr int kBlock = 8;
+
+// Rounds a row to int8, halves away from zero, and returns its scale.
+float quantize(const float* x, int64_t size, int8_t* quantized) {
+  float largest = 0;
+  for (int64_t i = 0; i < size; ++i) largest = std::max(largest, std::fabs(x[i]));
+  if (!(largest > 0) || !std::isfinite(largest)) {
+    std::fill(quantized, quantized + size, int8_t{0});
+    return std::isfinite(largest) ? 1.0f : largest;  // what is not finite shows in the result
+  }
+  const float inverse = 127.0f / largest;
+  for (int64_t i = 0; i < size; ++i) {
+    const float scaled = x[i] * inverse;
+    const float rounded = std::trunc(scaled + std::copysign(0.5f, scaled));
+    quantized[i] = static_cast<int8_t>(std::clamp(rounded, -127.0f, 127.0f));
+  }
+  return largest / 127.0f;
+}
+
+// Sums of products of one row of weights with `Count` rows of x.
+template <int Count>
+void dots(const int8_t* weights, const int8_t* x, int64_t columns, int32_t* sums) {
+  for (int n = 0; n < Count; ++n) {
+    int32_t sum = 0;
+    for (int64_t i = 0; i < columns; ++i) {
+      sum += static_cast<int16_t>(weights[i]) * static_cast<int16_t>(x[n * columns + i]);
+    }
+    sums[n] = sum;
+  }
+}
+
+#ifdef STT_X86
+// The instruction multiplies unsigned by signed bytes, so 128 is added to the weights: these sums are
+// larger by 128 times the sum of the row of x. A row alone is summed up in four chains, for speed.
+template <int Count>
+__attribute__((target("avx512f,avx512bw,avx512vnni"))) void dots_vnni(const int8_t* weights,
+                                                                      const int8_t* x,
+                                                                      int64_t columns, int32_t* sums) {
+  constexpr int kChains = Count == 1 ? 4 : 1;
+  const __m512i offset = _mm512_set1_epi8(static_cast<char>(0x80));
+  __m512i totals[Count * kChains];
+  for (__m512i& total : totals) total = _mm512_setzero_si512();
+  int64_t i = 0;
+  for (; i + 64 * kChains <= columns; i += 64 * kChains) {
+    for (int chain = 0; chain < kChains; ++chain) {
+      const int64_t at = i + 64 * chain;
+      const __m512i row = _mm512_xor_si512(_mm512_loadu_si512(weights + at), offset);
+      for (int n = 0; n < Count; ++n) {
+        __m512i& total = totals[n * kChains + chain];
+        total = _mm512_dpbusd_epi32(total, row, _mm512_loadu_si512(x + n * columns + at));
+      }
+    }
+  }
+  for (; i < columns; i += 64) {
+    const int64_t left = columns - i;
+    const __mmask64 mask = left >= 64 ? ~__mmask64{0} : (__mmask64{1} << left) - 1;
+    const __m512i row = _mm512_xor_si512(_mm512_maskz_loadu_epi8(mask, weights + i), offset);
+    for (int n = 0; n < Count; ++n) {
+      __m512i& total = totals[n * kChains];
+      total = _mm512_dpbusd_epi32(total, row, _mm512_maskz_loadu_epi8(mask, x + n * columns + i));
+    }
+  }
+  for (int n = 0; n < Count; ++n) {
+    for (int chain = 1; chain < kChains; ++chain) {
+      totals[n * kChains] = _mm512_add_epi32(totals[n * kChains], totals[n * kChains + chain]);
+    }
+    alignas(64) int32_t lanes[16];
+    _mm512_store_si512(lanes, totals[n * kChains]);
+    sums[n] = 0;
+    for (const int32_t lane : lanes) sums[n] += lane;
+  }
+}
+
+template <int Count>
+__attribute__((target("avx2"))) void dots_avx2(const int8_t* weights, const int8_t* x,
+                                               int64_t columns, int32_t* sums) {
+#define STT_WIDENED(at) _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)))
+  __m256i totals[Count];
+  for (__m256i& total : totals) total = _mm256_setzero_si256();
+  int64_t i = 0;
+  for (; i + 16 <= columns; i += 16) {
+    const __m256i row = STT_WIDENED(weights + i);
+    for (int n = 0; n < Count; ++n) {
+      totals[n] =
+          _mm256_add_epi32(totals[n], _mm256_madd_epi16(row, STT_WIDENED(x + n * columns + i)));
+    }
+  }
+#undef STT_WIDENED
+  for (int n = 0; n < Count; ++n) {
+    alignas(32) int32_t lanes[8];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), totals[n]);
+    sums[n] = 0;
+    for (const int32_t lane : lanes) sums[n] += lane;
+    for (int64_t rest = i; rest < columns; ++rest) {
+      sums[n] += weights[rest] * x[n * columns + rest];
+    }
+  }
+}
+#endif
+
+using Dots = void (*)(const int8_t* weights, const int8_t* x, int64_t columns, int32_t* sums);
+
+struct Kernel {
+  Dots many;  // `kBlock` rows of x
+  Dots one;
+  int32_t weights_offset;  // what is added to weights
+};
+
+const Kernel& kernel() {
+  static const Kernel chosen = [] {
+#ifdef STT_X86
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni")) {
+      return Kernel{dots_vnni<kBlock>, dots_vnni<1>, 128};
+    }
+    if (__builtin_cpu_supports("avx2")) return Kernel{dots_avx2<kBlock>, dots_avx2<1>, 0};
+#endif
+    return Kernel{dots<kBlock>, dots<1>, 0};
+  }();
+  return chosen;
+}
+
+struct QuantizedRows {
+  std::vector<int8_t> values;
+  std::vector<float> scales;
+  std::vector<int32_t> excess;  // of the sums that the kernel computes
+};
+
+QuantizedRows quantize_rows(const float* x, int64_t count, int64_t columns) {
+  QuantizedRows rows{std::vector<int8_t>(static_cast<size_t>(count * columns)), {}, {}};
+  for (int64_t n = 0; n < count; ++n) {
+    int8_t* row = rows.values.data() + n * columns;
+    rows.scales.push_back(quantize(x + n * columns, columns, row));
+    const int32_t sum = std::accumulate(row, row + columns, int32_t{0});
+    rows.excess.push_back(kernel().weights_offset * sum);
+  }
+  return rows;
+}
+
+// Rows `first` to `last` of the result. A tile of weights stays in the second cache, a block of x in
+// the first.
+void multiply_rows(const Int8Matrix& matrix, const QuantizedRows& x, int64_t count, const float* bias,
+                   float* out, int64_t first, int64_t last) {
+  const Kernel& dots = kernel();
+  const int64_t columns = matrix.columns;
+  int32_t sums[kBlock];
+  for (int64_t tile = first; tile < last; tile += kTileRows) {
+    for (int64_t n = 0; n < count;) {
+      const int64_t block = n + kBlock <= count ? kBlock : 1;
+      for (int64_t row = tile; row < std::min(tile + kTileRows, last); ++row) {
+        (block == 1 ? dots.one : dots.many)(matrix.weights + row * columns,
+                                            x.values.data() + n * columns, columns, sums);
+        for (int64_t i = n; i < n + block; ++i) {
+          const auto at = static_cast<size_t>(i);
+          const auto sum = static_cast<float>(sums[i - n] - x.excess[at]);
+          out[i * matrix.rows + row] =
+              (bias ? bias[row] : 0.0f) + sum * (x.scales[at] * matrix.scale);
+        }
+      }
+      n += block;
+    }
+  }
+}
+
+}  // namespace
+
+void multiply(const Int8Matrix& matrix, const float* x, int64_t count, const float* bias, float* out,
+              int threads) {
+  const QuantizedRows quantized = quantize_rows(x, count, matrix.columns);
+  const int64_t products = count * matrix.rows * matrix.columns;
+  const int64_t parts = std::clamp<int64_t>(products / kProductsWorthAThread, 1, std::max(threads, 1));
+  const int64_t share = (matrix.rows / parts + 3) / 4 * 4;
+  std::vector<std::jthread> helpers;
+  for (int64_t first = share; first < matrix.rows; first += share) {
+    helpers.emplace_back(multiply_rows, std::cref(matrix), std::cref(quantized), count, bias, out, first,
+                         std::min(first + share, matrix.rows));
+  }
+  multiply_rows(matrix, quantized, count, bias, out, 0, std::min(share, matrix.rows));
+}
+
+}  // namespace stt

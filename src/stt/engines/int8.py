@@ -1,0 +1,204 @@
+"""Large int8 `.tflite` models, with our own matrix products (`native/int8_product.cpp`).
+
+LiteRT's products of int8 weights with float rows (hybrid kernels) use little of what processors can
+do. Here the graph is run operator by operator with NumPy, which is quick where rows are long, and
+those products by a kernel that rounds as LiteRT and libstt do: the probabilities are the same. The
+LSTM reads the weights of its input once for all steps (`tflite_split.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._native import multiply
+from ..errors import ErrorCode, ModelError
+from ..tflite_graph import RELU, Graph, Operator, TensorType
+from ..tflite_split import split_recurrence
+from . import CREATE_MODEL, FloatArray, ModelInfo, State
+
+Array = NDArray[Any]
+_LARGE = 1 << 18  # elements of a matrix; with smaller ones LiteRT's interpreter is quicker
+
+
+class Int8Engine:
+    """Runs an int8 `.tflite` model. Any number of calls at a time share everything.
+
+    Args:
+        graph: the acoustic part, checked.
+        info: what the file says of the model.
+        threads: how many threads one product may use.
+    """
+
+    def __init__(self, graph: Graph, info: ModelInfo, *, threads: int) -> None:
+        self._info = info
+        self._graph = split_recurrence(graph)
+        self._threads = threads
+        self._constants = {
+            index: np.array(tensor.array())
+            for index, tensor in enumerate(self._graph.tensors)
+            if tensor.data is not None and _is_used(self._graph, index)
+        }
+        self._last_use = _last_uses(self._graph)
+
+    @staticmethod
+    def suits(graph: Graph) -> bool:
+        """Whether a graph has large int8 matrices, and only operators that are known here."""
+        return all(operator.name in _OPERATORS for operator in graph.operators) and any(
+            tensor.type == TensorType.INT8 and tensor.element_count >= _LARGE
+            for tensor in graph.tensors
+        )
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the model says of itself."""
+        return self._info
+
+    def initial_state(self) -> State:
+        """Return the state at the start of an utterance: zeros."""
+        shapes = [self._graph.tensors[index].shape for index in self._graph.inputs[1:]]
+        return tuple(np.zeros(shape, np.float32) for shape in shapes)
+
+    def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
+        """Compute the probabilities of `n_steps` windows; see `Engine.run`."""
+        values: dict[int, Array] = dict(
+            zip(self._graph.inputs, (windows[None], *state), strict=True)
+        )
+        for position, operator in enumerate(self._graph.operators):
+            inputs = [self._value(values, index) for index in operator.inputs]
+            outputs = (
+                [self._product(operator, inputs)]
+                if operator.name == "FULLY_CONNECTED"
+                else _OPERATORS[operator.name](operator, inputs)
+            )
+            values.update(zip(operator.outputs, outputs, strict=True))
+            for index in self._last_use[position]:
+                values.pop(index, None)
+        probabilities, *new_state = (values[index] for index in self._graph.outputs)
+        return probabilities, tuple(new_state)
+
+    def close(self) -> None:
+        """Free the weights."""
+        self._constants.clear()
+
+    def _value(self, values: Mapping[int, Array], index: int) -> Any:
+        if index < 0:
+            return None
+        return values[index] if index in values else self._constant(index)
+
+    def _constant(self, index: int) -> Array:
+        if not self._constants:
+            raise ModelError(
+                CREATE_MODEL, ErrorCode.NO_MODEL, "the model was closed; load it again"
+            )
+        return self._constants[index]
+
+    def _product(self, operator: Operator, inputs: Sequence[Any]) -> Array:
+        x, weights, bias = inputs
+        rows = np.ascontiguousarray(x.reshape(-1, weights.shape[1]), np.float32)
+        if weights.dtype == np.int8:
+            scale = self._graph.tensors[operator.inputs[1]].scales[0]
+            product: Array = multiply(weights, scale, rows, bias, self._threads)
+        else:
+            product = rows @ weights.T
+            if bias is not None:
+                product += bias
+        if operator.options.get("activation") == RELU:
+            np.maximum(product, 0, out=product)
+        return product
+
+
+def _is_used(graph: Graph, index: int) -> bool:
+    return any(index in operator.inputs for operator in graph.operators)
+
+
+def _last_uses(graph: Graph) -> list[list[int]]:
+    """Return after which operator which values are not needed any more."""
+    last = {index: n for n, operator in enumerate(graph.operators) for index in operator.inputs}
+    result: list[list[int]] = [[] for _ in graph.operators]
+    for index, position in last.items():
+        if index not in graph.outputs:
+            result[position].append(index)
+    return result
+
+
+def _slice(operator: Operator, inputs: Sequence[Array]) -> list[Array]:
+    source, begins, ends, strides = inputs
+    options = operator.options
+    index: list[Any] = []
+    for axis in range(len(begins)):
+        if options.get("shrink_axis_mask", 0) >> axis & 1:
+            index.append(int(begins[axis]))
+            continue
+        begin = None if options.get("begin_mask", 0) >> axis & 1 else int(begins[axis])
+        end = None if options.get("end_mask", 0) >> axis & 1 else int(ends[axis])
+        index.append(slice(begin, end, int(strides[axis])))
+    return [source[tuple(index)]]
+
+
+def _softmax(operator: Operator, inputs: Sequence[Array]) -> list[Array]:
+    scaled = inputs[0] * np.float32(operator.options.get("beta", 1.0))
+    exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return [exponentials / exponentials.sum(axis=-1, keepdims=True)]
+
+
+def _reduced(function: Callable[..., Array]) -> Callable[[Operator, Sequence[Array]], list[Array]]:
+    def run(operator: Operator, inputs: Sequence[Array]) -> list[Array]:
+        axes = tuple(int(axis) for axis in inputs[1].reshape(-1))
+        keep = bool(operator.options.get("keep_dims", False))
+        return [function(inputs[0], axis=axes, keepdims=keep)]
+
+    return run
+
+
+def _reshape(operator: Operator, inputs: Sequence[Array]) -> list[Array]:
+    shape = inputs[1].reshape(-1) if len(inputs) > 1 else operator.options["new_shape"]
+    return [inputs[0].reshape([int(size) for size in shape])]
+
+
+def _elementwise(
+    function: Callable[..., Array],
+) -> Callable[[Operator, Sequence[Array]], list[Array]]:
+    def run(operator: Operator, inputs: Sequence[Array]) -> list[Array]:
+        result = function(*inputs)
+        if operator.options.get("activation") == RELU:
+            result = np.maximum(result, 0)
+        return [result]
+
+    return run
+
+
+def _logistic(x: Array) -> Array:
+    half = np.float32(0.5)
+    result: Array = half * (np.float32(1) + np.tanh(half * x))
+    return result
+
+
+_OPERATORS: Mapping[str, Callable[[Operator, Sequence[Array]], list[Array]]] = {
+    "ABS": _elementwise(np.abs),
+    "ADD": _elementwise(np.add),
+    "CONCATENATION": lambda operator, inputs: [
+        np.concatenate(inputs, axis=operator.options.get("axis", 0))
+    ],
+    "FULLY_CONNECTED": lambda operator, inputs: [],  # `Int8Engine._product`
+    "LOGISTIC": _elementwise(_logistic),
+    "MAXIMUM": _elementwise(np.maximum),
+    "MEAN": _reduced(np.mean),
+    "MINIMUM": _elementwise(np.minimum),
+    "MUL": _elementwise(np.multiply),
+    "REDUCE_MAX": _reduced(np.max),
+    "RELU": _elementwise(lambda x: np.maximum(x, 0)),
+    "RESHAPE": _reshape,
+    "RSQRT": _elementwise(lambda x: 1 / np.sqrt(x)),
+    "SOFTMAX": _softmax,
+    "SPLIT": lambda operator, inputs: np.split(
+        inputs[1], operator.options["num_splits"], axis=int(inputs[0].reshape(-1)[0])
+    ),
+    "SQUARED_DIFFERENCE": _elementwise(lambda x, y: np.square(x - y)),
+    "STRIDED_SLICE": _slice,
+    "SUB": _elementwise(np.subtract),
+    "TANH": _elementwise(np.tanh),
+}

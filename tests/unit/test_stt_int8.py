@@ -1,0 +1,129 @@
+"""Our int8 products, the rewritten LSTM, and the engine that uses both."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import stt
+from coqui_stt_training.exporting.tflite_writer import tflite_model
+from stt._native import multiply
+from stt.engines.int8 import Int8Engine
+from stt.engines.litert import LiteRtEngine, read_model
+from stt.tflite_shapes import check_shapes
+from stt.tflite_split import split_recurrence
+from stt_models import ORACLE, libstt, needs_oracle, random_deployment, speech
+
+
+def reference(weights, scale, x, bias):
+    """TensorFlow Lite's hybrid product, in integers."""
+    largest = np.abs(x).max(axis=1, keepdims=True)
+    inverse = np.divide(127, largest, where=largest > 0, out=np.zeros_like(largest))
+    scaled = x * inverse.astype(np.float32)
+    quantized = np.trunc(scaled + np.copysign(np.float32(0.5), scaled)).astype(np.int64)
+    sums = quantized @ weights.astype(np.int64).T
+    return bias + sums.astype(np.float32) * (largest / np.float32(127) * np.float32(scale))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.integers(1, 150),
+    columns=st.integers(1, 400),
+    count=st.integers(1, 19),
+    threads=st.integers(1, 3),
+    seed=st.integers(0, 2**16),
+)
+def test_products_are_exact_whatever_their_size(rows, columns, count, threads, seed):
+    random = np.random.default_rng(seed)
+    weights = random.integers(-128, 128, (rows, columns), np.int8)
+    x = random.normal(0, 10, (count, columns)).astype(np.float32)
+    bias = random.normal(0, 1, rows).astype(np.float32)
+    result = multiply(weights, 0.01, x, bias, threads)
+    expected = reference(weights, 0.01, x, bias)
+    assert np.allclose(result, expected, rtol=1e-5, atol=1e-4 * (1 + np.abs(expected).max()))
+
+
+def test_large_products_are_shared_among_threads_and_equal():
+    random = np.random.default_rng(0)
+    weights = random.integers(-127, 128, (2051, 1030), np.int8)
+    x = random.normal(0, 1, (9, 1030)).astype(np.float32)
+    results = [multiply(weights, 0.5, x, None, threads) for threads in (1, 2, 5)]
+    assert all(np.array_equal(results[0], result) for result in results)
+
+
+def test_rows_of_zeros_and_of_nothing_finite():
+    weights = np.full((3, 70), 127, np.int8)
+    bias = np.array([1, 2, 3], np.float32)
+    assert multiply(weights, 1.0, np.zeros((1, 70), np.float32), bias, 1).tolist() == [[1, 2, 3]]
+    broken = multiply(weights, 1.0, np.full((1, 70), np.nan, np.float32), bias, 1)
+    assert not np.isfinite(broken).any() or broken.tolist() == [[1, 2, 3]]
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    weights = np.zeros((3, 5), np.int8)
+    for x, bias in (((1, 4), 3), ((1, 5), 2)):
+        with pytest.raises(ValueError, match="do not go together"):
+            multiply(weights, 1.0, np.zeros(x, np.float32), np.zeros(bias, np.float32), 1)
+
+
+def probabilities(engine, samples):
+    stream = stt.Model.from_engine(engine).create_acoustic_stream()
+    return np.concatenate([stream.feed(samples), stream.finish()])
+
+
+@needs_oracle
+@pytest.mark.parametrize("name", ["cpu_n64_quant", "bytes_n64_quant", "cpu_n64_float"])
+def test_the_engine_gives_libstts_probabilities(name):
+    geometry, precision = name.rsplit("_", 1)
+    path = ORACLE / f"tflite/{name}.tflite"
+    engine = Int8Engine(*read_model(path.read_bytes(), path), threads=2)
+    for key, expected in libstt(f"probs_{geometry}.npz").items():
+        if key.startswith(precision):
+            heard = probabilities(engine, speech(key.split("__")[1]))
+            assert np.abs(heard - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("quantize", [False, True])
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_both_engines_and_the_rewritten_graph_agree(tmp_path, quantize, layer_norm):
+    from dataclasses import replace
+
+    from coqui_stt_training.models.geometry import Geometry
+
+    plain = random_deployment(n_hidden=48)
+    geometry = Geometry(48, plain.geometry.n_classes, layer_norm=layer_norm)
+    random = np.random.default_rng(1)
+    tensors = {
+        name: random.normal(0, 0.3, shape).astype(np.float32)
+        for name, shape in geometry.tensor_shapes().items()
+    }
+    content = tflite_model(replace(plain, geometry=geometry, tensors=tensors), quantize)
+    graph, info = read_model(content, tmp_path)
+    rewritten = split_recurrence(graph)
+    assert rewritten is not graph
+    check_shapes(rewritten)
+    windows = random.normal(0, 3, (16, 19, 26)).astype(np.float32)
+    results = []
+    for engine in (
+        LiteRtEngine(graph, info, source=tmp_path, threads=1, parallel=1),
+        Int8Engine(graph, info, threads=1),
+    ):
+        first, state = engine.run(windows, engine.initial_state())
+        second, state = engine.run(windows, state)
+        results.append([first, second, *state])
+    for litert, ours in zip(*results, strict=True):
+        # A value on the edge between two steps of int8 may fall to either side.
+        assert np.abs(litert - ours).max() < (0.05 if quantize else 1e-4)
+
+
+def test_large_int8_models_take_it_and_others_do_not(tmp_path):
+    for n_hidden, quantize, expected in (
+        (192, True, Int8Engine),
+        (192, False, LiteRtEngine),
+        (32, True, LiteRtEngine),
+    ):
+        path = tmp_path / "model.tflite"
+        path.write_bytes(tflite_model(random_deployment(n_hidden=n_hidden), quantize))
+        model = stt.Model(path)
+        assert type(model._open_engine()) is expected
+        assert isinstance(model.stt(np.zeros(16000, np.int16)), str)
