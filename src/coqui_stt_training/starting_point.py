@@ -46,12 +46,15 @@ class Start:
         continued: the checkpoint of a run to go on with, or None.
         source: the model that a new run starts from, or None: from scratch.
         drops_layers: whether `--drop_source_layers` applies: not where it has already been done.
+        keeps_optimizer: whether a run of upstream's goes on, with the source's optimizer state and
+            learning rate.
     """
 
     reason: str
     continued: Checkpoint | None = None
     source: SourceModel | None = None
     drops_layers: bool = True
+    keeps_optimizer: bool = False
 
 
 def run_identity(
@@ -107,7 +110,7 @@ def find_start(
     run = last.run if last else None
     if last is None or run is None:
         if flags.run == "continue":
-            raise FlagError(f"--run continue: {flags.save_dir} holds no run; leave the flag out")
+            return _continue_foreign(flags)
         return _begin(flags, bootstrap, f"{flags.save_dir} holds no run of this program")
     changes = [_NAMES[key] for key in _NAMES if run["identity"].get(key) != identity[key]]
     if flags.run == "continue" or (flags.run == "auto" and not changes and not run["finished"]):
@@ -127,6 +130,26 @@ def _continue(flags: CheckpointFlags, last: Checkpoint, changes: Sequence[str]) 
         f"Continuing the run in {flags.save_dir} from step {last.step}, epoch {run['epoch']}"
         f"{note}: {why}. No layers are dropped again. To begin a new one instead: --run new",
         continued=last,
+    )
+
+
+def _continue_foreign(flags: CheckpointFlags) -> Start:
+    """Go on with a run of upstream's, whose checkpoint has its optimizer state."""
+    if not flags.load_dir or is_vacant(Path(flags.load_dir)):
+        raise FlagError(f"--run continue: {flags.save_dir} holds no run; leave the flag out")
+    which = "last" if flags.load_train in ("auto", "init") else flags.load_train
+    source = load_source(flags.load_dir, cast(Which, which), with_adam=True)
+    if source.adam is None:
+        raise FlagError(
+            f"--run continue: {source.path} has no optimizer state to go on with; leave the flag "
+            "out to begin a new run from its weights"
+        )
+    return Start(
+        f"Continuing the training of {source.path} from step {source.step} with its optimizer "
+        "state and learning rate: --run continue was given. No layers are dropped",
+        source=source,
+        drops_layers=False,
+        keeps_optimizer=True,
     )
 
 

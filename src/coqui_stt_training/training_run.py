@@ -104,7 +104,7 @@ def _initial_state(session: Session, device: torch.device) -> tuple[TrainingStat
         load_weights(model, tensors)
         source_step = session.start.source.step if session.start.source else 0
         begun = max(source_step, folder.highest_step())
-        progress = Progress(session.identity, begun, begun, training.learning_rate)
+        progress = Progress(session.identity, begun, begun, _learning_rate(session))
     model.to(device)
     optimizer = Adam(
         model,
@@ -114,6 +114,9 @@ def _initial_state(session: Session, device: torch.device) -> tuple[TrainingStat
         training.epsilon,
         {name: layer["learning_rate_factor"] for name, layer in _planned_layers(lineage).items()},
     )
+    origin = session.start.source if session.start.keeps_optimizer else kept
+    if origin and origin.adam:
+        optimizer.load_state(origin.adam)
     average = None
     if training.average_weights:
         average = WeightAverage(model)
@@ -121,8 +124,7 @@ def _initial_state(session: Session, device: torch.device) -> tuple[TrainingStat
             load_weights(average.model, kept.average)
             average.updates = progress.averaged_steps
     precision = Precision(training.automatic_mixed_precision, device)
-    if kept and kept.adam:
-        optimizer.load_state(kept.adam)
+    if kept:
         precision.load_state(progress.loss_scale)
     description = Checkpoint(
         session.geometry,
@@ -134,6 +136,26 @@ def _initial_state(session: Session, device: torch.device) -> tuple[TrainingStat
     )
     run_folder = RunFolder(folder, description, config.checkpoints.max_to_keep)
     return TrainingState(model, average, optimizer, precision, progress), run_folder
+
+
+def _learning_rate(session: Session) -> float:
+    """Return the learning rate of a new run: the flag's, whatever the source had.
+
+    Only where a run of upstream's goes on is the stored one used, unless the flag was given.
+    """
+    flag = session.config.training.learning_rate
+    source = session.start.source
+    stored = source.learning_rate if source else None
+    if stored is None or abs(stored - flag) < 1e-6 * flag:
+        return flag
+    if session.start.keeps_optimizer and "learning_rate" not in session.given:
+        _log.info("Going on with the stored learning rate %g", stored)
+        return stored
+    _log.info(
+        "Using --learning_rate %g; the %g stored in the source belongs to its own training",
+        flag, stored,
+    )  # fmt: skip
+    return flag
 
 
 def _bootstrapped(

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import io
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from coqui_stt_training.command import run
+from command_runner import Result, run_command
 
 RATE_HZ = 16000
 LATIN = "abcd"
 CYRILLIC = "бгжю"
-Result = subprocess.CompletedProcess[str]
 
 
 @dataclass(frozen=True)
@@ -76,39 +69,6 @@ def latin(tmp_path_factory: pytest.TempPathFactory) -> ToneCorpus:
 @pytest.fixture(scope="session")
 def cyrillic(tmp_path_factory: pytest.TempPathFactory) -> ToneCorpus:
     return write_tones(tmp_path_factory.mktemp("corpora") / "cyrillic", CYRILLIC, seed=2)
-
-
-def run_command(name: str, *flags: object, cwd: Path | None = None) -> Result:
-    """Run `python -m coqui_stt_training.NAME`, in this process: PyTorch is slow to start."""
-    words = [name, *map(str, flags)]
-    module = importlib.import_module(f"coqui_stt_training.{name}")
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), chdir(cwd or Path.cwd()):
-        try:
-            status = run(module.main, words[1:])
-        except SystemExit as stop:  # --help
-            status = int(stop.code or 0)
-    return Result(words, status, out.getvalue(), err.getvalue())
-
-
-@contextmanager
-def chdir(folder: Path) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
-
-
-def start_process(name: str, *flags: object) -> subprocess.Popen[str]:
-    """Start `python -m coqui_stt_training.NAME` as a user does."""
-    return subprocess.Popen(
-        [sys.executable, "-m", f"coqui_stt_training.{name}", *map(str, flags)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 SMALL: Sequence[str] = (

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from command_runner import run_command, start_process
 from coqui_stt_training import trainer as trainer_module
 from coqui_stt_training.checkpoints.file import read_checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
 
-from .conftest import SMALL, ToneCorpus, run_command, start_process
+from .conftest import SMALL, ToneCorpus
 
 EPOCHS = 3
 FLAGS = ("--epochs", EPOCHS, "--shuffle_batches", "true", "--reduce_lr_on_plateau", "true",

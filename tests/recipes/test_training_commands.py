@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from command_runner import Result, run_command
 from coqui_stt_training.checkpoints.file import read_checkpoint
 from coqui_stt_training.checkpoints.loading import load_source
 
-from .conftest import Result, ToneCorpus, run_command
+from .conftest import ToneCorpus
 
 Train = Callable[..., Result]
 
