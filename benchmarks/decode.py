@@ -167,9 +167,7 @@ def measure(system: str, with_scorer: bool, beam: int, share: float) -> dict[str
     transcripts = [decode(probs) for probs in posteriors]
     cpu_seconds = time.process_time() - start
     texts = [references[name] for name in names]
-    errors = sum(
-        word_errors(text.split(), said.split()) for text, said in zip(texts, transcripts)
-    )
+    errors = sum(word_errors(text.split(), said.split()) for text, said in zip(texts, transcripts))
     audio_seconds = sum(map(len, posteriors)) / FRAMES_PER_SECOND
     return {
         "speed": audio_seconds / cpu_seconds,
