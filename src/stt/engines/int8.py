@@ -9,6 +9,7 @@ LSTM reads the weights of its input once for all steps (`tflite_split.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,13 +36,18 @@ class Int8Engine:
 
     def __init__(self, graph: Graph, info: ModelInfo, *, threads: int) -> None:
         self._info = info
-        self._graph = split_recurrence(graph)
+        split = split_recurrence(graph)
+        used = {index for operator in split.operators for index in operator.inputs}
         self._threads = threads
         self._constants = {
             index: np.array(tensor.array())
-            for index, tensor in enumerate(self._graph.tensors)
-            if tensor.data is not None and _is_used(self._graph, index)
+            for index, tensor in enumerate(split.tensors)
+            if tensor.data is not None and index in used
         }
+        # Without the data, which would keep the whole file in memory.
+        self._graph = replace(
+            split, tensors=tuple(replace(tensor, data=None) for tensor in split.tensors)
+        )
         self._last_use = _last_uses(self._graph)
 
     @staticmethod
@@ -109,10 +115,6 @@ class Int8Engine:
         if operator.options.get("activation") == RELU:
             np.maximum(product, 0, out=product)
         return product
-
-
-def _is_used(graph: Graph, index: int) -> bool:
-    return any(index in operator.inputs for operator in graph.operators)
 
 
 def _last_uses(graph: Graph) -> list[list[int]]:
