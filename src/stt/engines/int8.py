@@ -52,10 +52,12 @@ class Int8Engine:
 
     @staticmethod
     def suits(graph: Graph) -> bool:
-        """Whether a graph has large int8 matrices, and only operators that are known here."""
-        return all(operator.name in _OPERATORS for operator in graph.operators) and any(
-            tensor.type == TensorType.INT8 and tensor.element_count >= _LARGE
-            for tensor in graph.tensors
+        """Whether a graph has large int8 matrices, each of one scale, and known operators only."""
+        matrices = [tensor for tensor in graph.tensors if tensor.type == TensorType.INT8]
+        return (
+            any(matrix.element_count >= _LARGE for matrix in matrices)
+            and all(len(matrix.scales) == 1 for matrix in matrices)
+            and all(operator.name in _OPERATORS for operator in graph.operators)
         )
 
     @property
