@@ -185,7 +185,7 @@ def test_int8_models_with_some_bytes_changed_are_refused_or_run(tmp_path, monkey
     monkeypatch.setattr(int8, "_LARGE", 1)
     content = tflite_model(random_deployment(n_hidden=16), quantize=True)
     ran = 0
-    for seed in range(300):
+    for seed in range(120):
         random = np.random.default_rng(seed)
         mutant = bytearray(content)
         for position in random.integers(0, len(mutant), random.integers(1, 6)):
@@ -202,4 +202,4 @@ def test_int8_models_with_some_bytes_changed_are_refused_or_run(tmp_path, monkey
             probabilities, _ = engine.run(windows, engine.initial_state())
         assert probabilities.shape == (info.n_steps, info.n_classes)
         ran += 1
-    assert ran > 5
+    assert ran > 2
