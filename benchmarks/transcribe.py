@@ -85,7 +85,9 @@ print(json.dumps({'rtf': wall / (streams * len(samples) / 16000)}))
 
 
 def measure(python: str, code: str, *parameters: object) -> dict[str, float]:
-    command = [python, "-c", code, json.dumps(parameters)]
+    # -E: a PYTHONPATH that leads to our package must not reach the peer.
+    options = [] if python == sys.executable else ["-E"]
+    command = [python, *options, "-c", code, json.dumps(parameters)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         raise SystemExit(f"{python} failed:\n{result.stderr}")

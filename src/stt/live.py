@@ -11,6 +11,7 @@ from .model import Model
 from .pcm import Pcm
 from .words import Word, words_of
 
+_LOOK_FRAMES = 16  # pauses are looked for in steps of so many frames
 _FORGET_SILENCE_SECONDS = 10.0  # a decoder that heard nothing for so long is made anew
 
 
@@ -21,7 +22,7 @@ class Utterance:
     Attributes:
         text: the transcript.
         words: with times from the start of the audio, and confidences.
-        is_final: whether it can still change.
+        is_final: whether it stays as it is; else more audio may change it.
     """
 
     text: str
@@ -67,9 +68,8 @@ class LiveTranscriber:
     def feed(self, samples: Pcm) -> Iterator[Utterance]:
         """Go on with samples; yield the utterances that ended in them."""
         probabilities = self._acoustic.feed(samples)
-        n_steps = 16  # pauses are looked for in steps of about a third of a second
-        for start in range(0, len(probabilities), n_steps):
-            self._take(probabilities[start : start + n_steps])
+        for start in range(0, len(probabilities), _LOOK_FRAMES):
+            self._take(probabilities[start : start + _LOOK_FRAMES])
             if self._must_end():
                 utterance = self._utterance(is_final=True)
                 self._restart(self._frames)

@@ -176,3 +176,30 @@ def test_a_long_recording_in_one_call_takes_bounded_memory(tmp_path):
     assert isinstance(model.stt(quarter), str)
     grown_megabytes = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert grown_megabytes < 200
+
+
+def test_int8_models_with_some_bytes_changed_are_refused_or_run(tmp_path, monkeypatch):
+    from stt.engines import int8
+    from stt.engines.litert import read_model
+
+    monkeypatch.setattr(int8, "_LARGE", 1)
+    content = tflite_model(random_deployment(n_hidden=16), quantize=True)
+    ran = 0
+    for seed in range(120):
+        random = np.random.default_rng(seed)
+        mutant = bytearray(content)
+        for position in random.integers(0, len(mutant), random.integers(1, 6)):
+            mutant[position] = random.integers(0, 256)
+        try:
+            graph, info = read_model(bytes(mutant), tmp_path)
+        except RuntimeError:
+            continue
+        if not int8.Int8Engine.suits(graph):
+            continue
+        engine = int8.Int8Engine(graph, info, threads=1)
+        windows = np.ones((info.n_steps, 2 * info.n_context + 1, 26), np.float32)
+        with np.errstate(all="ignore"):
+            probabilities, _ = engine.run(windows, engine.initial_state())
+        assert probabilities.shape == (info.n_steps, info.n_classes)
+        ran += 1
+    assert ran > 2

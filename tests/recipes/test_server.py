@@ -275,3 +275,34 @@ def test_health_metrics_page_and_description(client):
     assert "http://" not in page.text.replace("http://www.w3.org", "")  # nothing from elsewhere
     paths = json.loads(client.get("/openapi.json").text)["paths"]
     assert {"/transcribe", "/v1/audio/transcriptions", "/health"} <= set(paths)
+
+
+def test_a_file_that_does_not_arrive_is_given_up():
+    import asyncio
+
+    app = create_app(trained(), Limits(idle_seconds=0.1))
+    sent = []
+
+    async def receive():
+        await asyncio.sleep(5)
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/transcribe",
+        "raw_path": b"/transcribe",
+        "query_string": b"",
+        "headers": [(b"host", b"testserver")],
+        "scheme": "http",
+        "server": ("testserver", 80),
+        "client": ("test", 1),
+    }
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 408
+    assert app.state.service.files.taken == 0

@@ -9,6 +9,7 @@ LSTM reads the weights of its input once for all steps (`tflite_split.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,21 +36,28 @@ class Int8Engine:
 
     def __init__(self, graph: Graph, info: ModelInfo, *, threads: int) -> None:
         self._info = info
-        self._graph = split_recurrence(graph)
+        split = split_recurrence(graph)
+        used = {index for operator in split.operators for index in operator.inputs}
         self._threads = threads
         self._constants = {
             index: np.array(tensor.array())
-            for index, tensor in enumerate(self._graph.tensors)
-            if tensor.data is not None and _is_used(self._graph, index)
+            for index, tensor in enumerate(split.tensors)
+            if tensor.data is not None and index in used
         }
+        # Without the data, which would keep the whole file in memory.
+        self._graph = replace(
+            split, tensors=tuple(replace(tensor, data=None) for tensor in split.tensors)
+        )
         self._last_use = _last_uses(self._graph)
 
     @staticmethod
     def suits(graph: Graph) -> bool:
-        """Whether a graph has large int8 matrices, and only operators that are known here."""
-        return all(operator.name in _OPERATORS for operator in graph.operators) and any(
-            tensor.type == TensorType.INT8 and tensor.element_count >= _LARGE
-            for tensor in graph.tensors
+        """Whether a graph has large int8 matrices, each of one scale, and known operators only."""
+        matrices = [tensor for tensor in graph.tensors if tensor.type == TensorType.INT8]
+        return (
+            any(matrix.element_count >= _LARGE for matrix in matrices)
+            and all(len(matrix.scales) == 1 for matrix in matrices)
+            and all(operator.name in _OPERATORS for operator in graph.operators)
         )
 
     @property
@@ -109,10 +117,6 @@ class Int8Engine:
         if operator.options.get("activation") == RELU:
             np.maximum(product, 0, out=product)
         return product
-
-
-def _is_used(graph: Graph, index: int) -> bool:
-    return any(index in operator.inputs for operator in graph.operators)
 
 
 def _last_uses(graph: Graph) -> list[list[int]]:

@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         ("max_stream_seconds", float, "length of one live stream"),
         ("max_streams", int, "live streams at a time"),
         ("max_files", int, "files at a time"),
-        ("idle_seconds", float, "how long a live stream may be silent on the line"),
+        ("idle_seconds", float, "how long a client may be silent on the line"),
         ("shutdown_seconds", float, "how long those at work may take when the server is stopped"),
     ):
         default = getattr(Limits, name)

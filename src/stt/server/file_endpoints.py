@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/audio/createTranscription
 
 from __future__ import annotations
 
+import asyncio
 import io
 import math
 from collections.abc import AsyncGenerator, Iterator
@@ -142,7 +143,7 @@ def _place(service: Service) -> Iterator[None]:
 async def _receive(request: Request, service: Service) -> tuple[io.BytesIO, dict[str, str]]:
     """Return the audio file of a request, and its form's other fields. All stays in memory."""
     max_bytes = service.limits.max_upload_bytes
-    body = _limited(request, max_bytes)
+    body = _limited(request, max_bytes, service.limits.idle_seconds)
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         return await _receive_form(request, body, max_bytes)
     return io.BytesIO(b"".join([chunk async for chunk in body])), {}
@@ -168,7 +169,9 @@ async def _receive_form(
     return audio, fields
 
 
-async def _limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+async def _limited(
+    request: Request, max_bytes: int, idle_seconds: float
+) -> AsyncGenerator[bytes, None]:
     received = 0
     announced = request.headers.get("content-length", "")
     too_large = RequestError(
@@ -179,7 +182,16 @@ async def _limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes, No
     )
     if announced.isdecimal() and int(announced) > max_bytes:
         raise too_large
-    async for chunk in request.stream():
+    stream = request.stream()
+    while True:
+        try:
+            chunk = await asyncio.wait_for(anext(stream), idle_seconds)
+        except StopAsyncIteration:
+            return
+        except asyncio.TimeoutError:
+            raise RequestError(
+                408, "idle", f"nothing of the file arrived for {idle_seconds:g} seconds"
+            ) from None
         received += len(chunk)
         if received > max_bytes:
             raise too_large
@@ -305,6 +317,7 @@ _OPENAI_FIELDS: dict[str, Any] = {
 }
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"description": "Not audio, or not a form"},
+    408: {"description": "The file did not arrive"},
     413: {"description": "Larger or longer than this server takes"},
     503: {"description": "Busy, or being stopped"},
 }

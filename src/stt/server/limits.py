@@ -18,7 +18,7 @@ class Limits:
         max_stream_seconds: of audio in one live stream.
         max_streams: live streams at the same time.
         max_files: files at the same time.
-        idle_seconds: how long a live stream may send nothing, or take nothing.
+        idle_seconds: how long a client may send nothing, or take nothing.
         shutdown_seconds: how long those at work may take to finish when the server is stopped.
     """
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from ..model import Model
 from ..words import Word
@@ -15,7 +15,6 @@ from .metrics import Metrics
 
 SLICE_SECONDS = 0.5  # of audio in one turn of a worker thread: what others wait for at most
 
-Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
@@ -40,9 +39,7 @@ class Service:
         """Samples in one turn of a worker thread."""
         return int(SLICE_SECONDS * self.model.sample_rate())
 
-    async def run(
-        self, work: Callable[Parameters, Result], *args: Parameters.args, **_: Parameters.kwargs
-    ) -> Result:
+    async def run(self, work: Callable[..., Result], *args: Any) -> Result:
         """Do a turn's work in a worker thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
 
