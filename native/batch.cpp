@@ -18,8 +18,9 @@ std::vector<std::vector<Hypothesis>> decode_batch(const PosteriorBatch<Real>& ba
   const size_t utterances = batch.lengths.size();
   for (size_t i = 0; i < utterances; ++i) {
     if (batch.lengths[i] >= 0 && batch.lengths[i] <= batch.frames) continue;
-    throw DecodeError("utterance " + std::to_string(i) + ": length " + std::to_string(batch.lengths[i]) +
-                      " is outside 0.." + std::to_string(batch.frames));
+    throw DecodeError("utterance " + std::to_string(i) + ": length " +
+                      std::to_string(batch.lengths[i]) + " is outside 0.." +
+                      std::to_string(batch.frames));
   }
   std::vector<std::vector<Hypothesis>> results(utterances);
   std::vector<std::exception_ptr> errors(utterances);
@@ -28,10 +29,12 @@ std::vector<std::vector<Hypothesis>> decode_batch(const PosteriorBatch<Real>& ba
     for (size_t i = next++; i < utterances; i = next++) {
       try {
         BeamSearch search(options, scorer);
-        search.feed(batch.probs + static_cast<int64_t>(i) * batch.frames * batch.classes, batch.lengths[i]);
+        search.feed(batch.probs + static_cast<int64_t>(i) * batch.frames * batch.classes,
+                    batch.lengths[i]);
         results[i] = search.decode(num_results);
       } catch (const DecodeError& error) {
-        errors[i] = std::make_exception_ptr(DecodeError("utterance " + std::to_string(i) + ": " + error.what()));
+        errors[i] = std::make_exception_ptr(
+            DecodeError("utterance " + std::to_string(i) + ": " + error.what()));
       } catch (...) {
         errors[i] = std::current_exception();
       }
@@ -49,9 +52,13 @@ std::vector<std::vector<Hypothesis>> decode_batch(const PosteriorBatch<Real>& ba
   return results;
 }
 
-template std::vector<std::vector<Hypothesis>> decode_batch(const PosteriorBatch<float>&, const DecoderOptions&,
-                                                           const std::shared_ptr<const Scorer>&, int64_t, int);
-template std::vector<std::vector<Hypothesis>> decode_batch(const PosteriorBatch<double>&, const DecoderOptions&,
-                                                           const std::shared_ptr<const Scorer>&, int64_t, int);
+template std::vector<std::vector<Hypothesis>> decode_batch(const PosteriorBatch<float>&,
+                                                           const DecoderOptions&,
+                                                           const std::shared_ptr<const Scorer>&,
+                                                           int64_t, int);
+template std::vector<std::vector<Hypothesis>> decode_batch(const PosteriorBatch<double>&,
+                                                           const DecoderOptions&,
+                                                           const std::shared_ptr<const Scorer>&,
+                                                           int64_t, int);
 
 }  // namespace stt

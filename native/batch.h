@@ -7,7 +7,6 @@
 
 #include "beam_search.h"
 
-
 namespace stt {
 
 // Posteriors [batch, frames, classes], contiguous, of which the first `lengths[i]` frames count.

@@ -150,8 +150,9 @@ void BeamSearch::propose_by_slot(float min_cutoff) {
 
   indices_.resize(at(slots_.count) + 1);
   steps_.resize(at(slots_.count) + 1);
-  const int found = kernel_.collect_steps(slots_.score.data(), slots_.open.data(), slots_.count,
-                                          floor_, affordable_.data(), steps_.data(), indices_.data());
+  const int found =
+      kernel_.collect_steps(slots_.score.data(), slots_.open.data(), slots_.count, floor_,
+                            affordable_.data(), steps_.data(), indices_.data());
   for (int i = 0; i < found; ++i) {
     const int slot = indices_[at(i)];
     for (uint64_t steps = steps_[at(slot)]; steps != 0; steps &= steps - 1) {
@@ -186,7 +187,9 @@ bool BeamSearch::may_step(int slot, int label) const {
     if (child != HistoryForest::kGone && prefixes_.slot(child) != kNoSlot) return false;
   }
   if (scorer_ == nullptr) return true;
-  if (p.state != Dictionary::kNone && scorer_->dictionary().next(p.state, label) != Dictionary::kNone) return true;
+  if (p.state != Dictionary::kNone &&
+      scorer_->dictionary().next(p.state, label) != Dictionary::kNone)
+    return true;
   return scores_words() && !phrases_.empty() && phrases_.continues(p.phrase, label);
 }
 
@@ -197,7 +200,8 @@ uint64_t BeamSearch::allowed_labels(const Prefix& prefix) const {
   const uint64_t all = ~uint64_t{0} >> (kMaskedClasses - options_.classes);
   uint64_t allowed = all;
   if (scorer_ != nullptr) {
-    allowed = prefix.state == Dictionary::kNone ? 0 : scorer_->dictionary().label_bits(prefix.state);
+    allowed =
+        prefix.state == Dictionary::kNone ? 0 : scorer_->dictionary().label_bits(prefix.state);
     if (scores_words() && !phrases_.empty()) {
       for (int label = 0; label < options_.classes; ++label) {
         if (phrases_.continues(prefix.phrase, label)) allowed |= bit(label);
@@ -301,7 +305,8 @@ uint64_t BeamSearch::hash_code_point(int slot, int label) const {
 void BeamSearch::thin_candidates() {
   const size_t beam = at(options_.beam_size);
   if (candidates_.size() < std::max(2 * beam, kFewCandidates)) return;
-  const auto [lowest, highest] = std::minmax_element(candidate_scores_.begin(), candidate_scores_.end());
+  const auto [lowest, highest] =
+      std::minmax_element(candidate_scores_.begin(), candidate_scores_.end());
   floor_ = std::max(floor_, last_place_.find({}, candidate_scores_, beam, *lowest, *highest));
   size_t kept = 0;
   for (size_t i = 0; i < candidates_.size(); ++i) {
@@ -322,7 +327,8 @@ void BeamSearch::select(float lowest, float highest) {
   float last_place = kNoCutoff;
   size_t surplus = 0;
   if (held + candidates_.size() > beam) {
-    last_place = last_place_.find(held_scores, candidate_scores_, beam, std::max(lowest, highest - 100), highest);
+    last_place = last_place_.find(held_scores, candidate_scores_, beam,
+                                  std::max(lowest, highest - 100), highest);
     surplus = last_place_.surplus();
   }
   int32_t last_label = std::numeric_limits<int32_t>::max();  // of those at the last place that fit
@@ -338,7 +344,8 @@ void BeamSearch::select(float lowest, float highest) {
     std::sort(tied.begin(), tied.end());
     const auto fitting = static_cast<std::ptrdiff_t>(tied.size() - surplus);
     last_label = tied[at(fitting) - 1];
-    with_last_label = at(fitting - (std::lower_bound(tied.begin(), tied.end(), last_label) - tied.begin()));
+    with_last_label =
+        at(fitting - (std::lower_bound(tied.begin(), tied.end(), last_label) - tied.begin()));
   }
   const auto fits_tied = [&](int32_t label) {
     if (label != last_label) return label < last_label;
@@ -394,7 +401,8 @@ BeamSearch::Birth BeamSearch::prepare(const Candidate& candidate, float score) c
     return birth;
   }
   const bool inside = continues_code_point(label);
-  birth.prefix.bytes_seen = inside ? static_cast<uint8_t>(std::min(parent.bytes_seen + 1, 255)) : uint8_t{1};
+  birth.prefix.bytes_seen =
+      inside ? static_cast<uint8_t>(std::min(parent.bytes_seen + 1, 255)) : uint8_t{1};
   birth.prefix.bytes_needed = inside ? parent.bytes_needed : code_point_size(byte_of(label));
   return birth;
 }
@@ -417,7 +425,8 @@ void BeamSearch::evict() {
     prefixes_.set_slot(prefix(loser).node, kNoSlot);
     const int32_t parent = slots_.parent[i];
     --prefix(parent).children;
-    if (is_masked_ && slots_.label[i] < options_.classes) slots_.open[at(parent)] |= bit(slots_.label[i]);
+    if (is_masked_ && slots_.label[i] < options_.classes)
+      slots_.open[at(parent)] |= bit(slots_.label[i]);
     orphans |= prefix(loser).children > 0;
     slots_.repeats[i] = -1;  // marks the slot until it is entered again
   }
@@ -532,7 +541,8 @@ float BeamSearch::final_bonus(int slot) {
 }
 
 std::vector<Hypothesis> BeamSearch::decode(int64_t num_results) {
-  if (num_results < 1) throw DecodeError("num_results " + std::to_string(num_results) + " is below 1");
+  if (num_results < 1)
+    throw DecodeError("num_results " + std::to_string(num_results) + " is below 1");
   std::vector<int32_t> order(at(slots_.count));
   std::iota(order.begin(), order.end(), 1);
   std::vector<float> finals(order.size() + 1);
@@ -548,7 +558,8 @@ std::vector<Hypothesis> BeamSearch::decode(int64_t num_results) {
 
   std::vector<Hypothesis> results;
   for (const int32_t slot : order) {
-    results.push_back({static_cast<double>(finals[at(slot)]), prefixes_.forest().path(prefix(slot).node),
+    results.push_back({static_cast<double>(finals[at(slot)]),
+                       prefixes_.forest().path(prefix(slot).node),
                        timesteps_.path(prefix(slot).timestep)});
   }
   return results;

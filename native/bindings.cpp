@@ -34,9 +34,10 @@ std::vector<std::string> strings(const std::vector<nb::bytes>& list) {
   return texts;
 }
 
-std::shared_ptr<Scorer> open_scorer(const std::string& path, const std::vector<nb::bytes>& labels, int space,
-                                    bool is_bytes, const nb::bytes& alphabet_hash) {
-  return std::make_shared<Scorer>(path, Labels{strings(labels), space, is_bytes}, view(alphabet_hash));
+std::shared_ptr<Scorer> open_scorer(const std::string& path, const std::vector<nb::bytes>& labels,
+                                    int space, bool is_bytes, const nb::bytes& alphabet_hash) {
+  return std::make_shared<Scorer>(path, Labels{strings(labels), space, is_bytes},
+                                  view(alphabet_hash));
 }
 
 double log_cond_prob(const Scorer& scorer, const std::vector<nb::bytes>& words, bool from_start) {
@@ -83,23 +84,29 @@ std::vector<bool> model_knows(const std::string& path, const std::vector<nb::byt
 template <typename Real>
 void feed(BeamSearch& search, const Array<Real, 2>& probs, int classes) {
   if (probs.shape(1) != static_cast<size_t>(classes)) {
-    throw DecodeError("the posteriors have " + std::to_string(probs.shape(1)) + " classes, the decoder was made for " + std::to_string(classes));
+    throw DecodeError("the posteriors have " + std::to_string(probs.shape(1)) +
+                      " classes, the decoder was made for " + std::to_string(classes));
   }
   const nb::gil_scoped_release unlocked;
   search.feed(probs.data(), static_cast<int64_t>(probs.shape(0)));
 }
 
 template <typename Real>
-std::vector<std::vector<Hypothesis>> batch(const Array<Real, 3>& probs, const std::vector<int64_t>& lengths,
-                                           const DecoderOptions& options, std::shared_ptr<const Scorer> scorer,
+std::vector<std::vector<Hypothesis>> batch(const Array<Real, 3>& probs,
+                                           const std::vector<int64_t>& lengths,
+                                           const DecoderOptions& options,
+                                           std::shared_ptr<const Scorer> scorer,
                                            int64_t num_results, int threads) {
   if (lengths.size() != probs.shape(0)) {
-    throw DecodeError("there are " + std::to_string(probs.shape(0)) + " utterances and " + std::to_string(lengths.size()) + " lengths");
+    throw DecodeError("there are " + std::to_string(probs.shape(0)) + " utterances and " +
+                      std::to_string(lengths.size()) + " lengths");
   }
   if (probs.shape(2) != static_cast<size_t>(options.classes)) {
-    throw DecodeError("the posteriors have " + std::to_string(probs.shape(2)) + " classes, the alphabet makes " + std::to_string(options.classes));
+    throw DecodeError("the posteriors have " + std::to_string(probs.shape(2)) +
+                      " classes, the alphabet makes " + std::to_string(options.classes));
   }
-  const PosteriorBatch<Real> input{probs.data(), static_cast<int64_t>(probs.shape(1)), options.classes, lengths};
+  const PosteriorBatch<Real> input{probs.data(), static_cast<int64_t>(probs.shape(1)),
+                                   options.classes, lengths};
   const nb::gil_scoped_release unlocked;
   return decode_batch(input, options, scorer, num_results, threads);
 }
@@ -128,25 +135,35 @@ NB_MODULE(_native, module) {
   module.attr("kernel") = frame_kernel().name;
 
   nb::class_<Scorer>(module, "Scorer")
-      .def(nb::new_(&open_scorer), nb::arg("path"), nb::arg("labels"), nb::arg("space"), nb::arg("is_bytes"),
-           nb::arg("alphabet_hash"))
+      .def(nb::new_(&open_scorer), nb::arg("path"), nb::arg("labels"), nb::arg("space"),
+           nb::arg("is_bytes"), nb::arg("alphabet_hash"))
       .def_prop_ro("is_utf8", &Scorer::is_utf8)
       .def_prop_ro("order", [](const Scorer& s) { return s.model().order(); })
       .def_prop_ro("alpha", [](const Scorer& s) { return s.header().alpha; })
       .def_prop_ro("beta", [](const Scorer& s) { return s.header().beta; })
       .def_prop_ro("has_alphabet_hash", &Scorer::has_alphabet_hash)
       .def_prop_ro("parameters_offset", &Scorer::parameters_offset)
-      .def_prop_ro("dictionary_size", [](const Scorer& s) { return std::pair(s.dictionary().states(), s.dictionary().arcs()); })
-      .def("knows", [](const Scorer& s, const nb::bytes& word) { return s.model().find(view(word)) != kUnknownWord; }, nb::arg("word"))
+      .def_prop_ro(
+          "dictionary_size",
+          [](const Scorer& s) { return std::pair(s.dictionary().states(), s.dictionary().arcs()); })
+      .def(
+          "knows",
+          [](const Scorer& s, const nb::bytes& word) {
+            return s.model().find(view(word)) != kUnknownWord;
+          },
+          nb::arg("word"))
       .def("spells", &spells, nb::arg("labels"))
       .def("log_cond_prob", &log_cond_prob, nb::arg("words"), nb::arg("from_start"));
 
   module.def("language_model_size", &language_model_size, nb::arg("path"));
   module.def("model_knows", &model_knows, nb::arg("path"), nb::arg("words"));
-  module.def("build_dictionary", [](std::vector<std::vector<int>> words, uint64_t offset) {
-    const std::string built = build_dictionary(std::move(words), offset);
-    return nb::bytes(built.data(), built.size());
-  }, nb::arg("words"), nb::arg("offset"));
+  module.def(
+      "build_dictionary",
+      [](std::vector<std::vector<int>> words, uint64_t offset) {
+        const std::string built = build_dictionary(std::move(words), offset);
+        return nb::bytes(built.data(), built.size());
+      },
+      nb::arg("words"), nb::arg("offset"));
 
   nb::class_<HotPhrases::Phrase>(module, "HotPhrase")
       .def("__init__", [](HotPhrases::Phrase* self, std::vector<int> labels, float boost) {
@@ -179,17 +196,25 @@ NB_MODULE(_native, module) {
       .def_ro("timesteps", &Hypothesis::timesteps);
 
   nb::class_<BeamSearch>(module, "BeamSearch")
-      .def("__init__", [](BeamSearch* self, const DecoderOptions& options, std::shared_ptr<Scorer> scorer) {
-        new (self) BeamSearch(options, std::move(scorer));
-      }, nb::arg("options"), nb::arg("scorer").none())
+      .def(
+          "__init__",
+          [](BeamSearch* self, const DecoderOptions& options, std::shared_ptr<Scorer> scorer) {
+            new (self) BeamSearch(options, std::move(scorer));
+          },
+          nb::arg("options"), nb::arg("scorer").none())
       .def_prop_ro("frames", &BeamSearch::frames)
-      .def("copy", [](const BeamSearch& self) { return BeamSearch(self); }, nb::call_guard<nb::gil_scoped_release>())
+      .def(
+          "copy", [](const BeamSearch& self) { return BeamSearch(self); },
+          nb::call_guard<nb::gil_scoped_release>())
       .def("feed", &feed<float>, nb::arg("probs"), nb::arg("classes"))
       .def("feed", &feed<double>, nb::arg("probs"), nb::arg("classes"))
-      .def("decode", &BeamSearch::decode, nb::arg("num_results"), nb::call_guard<nb::gil_scoped_release>());
+      .def("decode", &BeamSearch::decode, nb::arg("num_results"),
+           nb::call_guard<nb::gil_scoped_release>());
 
-  module.def("decode_batch", &batch<float>, nb::arg("probs"), nb::arg("lengths"), nb::arg("options"),
-             nb::arg("scorer").none(), nb::arg("num_results"), nb::arg("threads"));
-  module.def("decode_batch", &batch<double>, nb::arg("probs"), nb::arg("lengths"), nb::arg("options"),
-             nb::arg("scorer").none(), nb::arg("num_results"), nb::arg("threads"));
+  module.def("decode_batch", &batch<float>, nb::arg("probs"), nb::arg("lengths"),
+             nb::arg("options"), nb::arg("scorer").none(), nb::arg("num_results"),
+             nb::arg("threads"));
+  module.def("decode_batch", &batch<double>, nb::arg("probs"), nb::arg("lengths"),
+             nb::arg("options"), nb::arg("scorer").none(), nb::arg("num_results"),
+             nb::arg("threads"));
 }

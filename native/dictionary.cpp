@@ -24,7 +24,8 @@ Dictionary::Dictionary(std::span<const uint8_t> file, uint64_t offset) {
   constexpr const char* kWhat = "the dictionary's header";
   ByteReader reader(file, offset);
   if (reader.read<int32_t>(kWhat) != fst::kMagic) {
-    throw ScorerError("it has no dictionary where one belongs (byte " + std::to_string(offset) + ")");
+    throw ScorerError("it has no dictionary where one belongs (byte " + std::to_string(offset) +
+                      ")");
   }
   const std::string fst_type = read_string(reader), arc_type = read_string(reader);
   if (fst_type != "const" || arc_type != "standard") {
@@ -43,12 +44,13 @@ Dictionary::Dictionary(std::span<const uint8_t> file, uint64_t offset) {
   const auto start = reader.read<int64_t>(kWhat);
   const auto state_count = reader.read<int64_t>(kWhat);
   const auto arc_count = reader.read<int64_t>(kWhat);
-  const auto limit = static_cast<int64_t>(std::min<uint64_t>(file.size(), std::numeric_limits<int32_t>::max()));
+  const auto limit =
+      static_cast<int64_t>(std::min<uint64_t>(file.size(), std::numeric_limits<int32_t>::max()));
   if (state_count < 1 || state_count > limit || arc_count < 0 || arc_count > limit || start < 0 ||
       start >= state_count) {
     throw ScorerError("its dictionary is damaged or empty: start state " + std::to_string(start) +
-                      ", " + std::to_string(state_count) + " states, " +
-                      std::to_string(arc_count) + " arcs");
+                      ", " + std::to_string(state_count) + " states, " + std::to_string(arc_count) +
+                      " arcs");
   }
   start_ = static_cast<State>(start);
   state_count_ = static_cast<uint64_t>(state_count);

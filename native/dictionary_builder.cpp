@@ -34,7 +34,8 @@ class MinimalAcceptor {
 
   void add(const std::vector<int>& word) {
     size_t common = 0;
-    while (common < word.size() && common < path_.size() && path_[common].label == word[common]) ++common;
+    while (common < word.size() && common < path_.size() && path_[common].label == word[common])
+      ++common;
     freeze(common);
     for (size_t i = common; i < word.size(); ++i) path_.push_back({word[i], {}});
   }
@@ -100,7 +101,8 @@ class ByteWriter {
 // What OpenFst believes of the acceptor: expanded, deterministic, acyclic, unweighted, without
 // epsilons, sorted arcs, every state on a way to the end.
 constexpr uint64_t kProperties = 0x852a'5a95'0001;
-constexpr uint64_t kTopologicallySorted = uint64_t{0x40} << 32, kNotTopologicallySorted = uint64_t{0x80} << 32;
+constexpr uint64_t kTopologicallySorted = uint64_t{0x40} << 32,
+                   kNotTopologicallySorted = uint64_t{0x80} << 32;
 constexpr uint64_t kIsString = uint64_t{0x1000} << 32, kIsNoString = uint64_t{0x2000} << 32;
 
 }  // namespace
@@ -112,8 +114,11 @@ std::string build_dictionary(std::vector<std::vector<int>> words, uint64_t offse
   if (words.front().empty()) throw ScorerError("the dictionary has an empty word");
   for (size_t i = 1; i < words.size(); ++i) {
     const auto& shorter = words[i - 1];
-    if (shorter.size() >= words[i].size() || !std::equal(shorter.begin(), shorter.end(), words[i].begin())) continue;
-    throw ScorerError("a word of the dictionary is the beginning of another; words need an end mark");
+    if (shorter.size() >= words[i].size() ||
+        !std::equal(shorter.begin(), shorter.end(), words[i].begin()))
+      continue;
+    throw ScorerError(
+        "a word of the dictionary is the beginning of another; words need an end mark");
   }
   MinimalAcceptor acceptor;
   for (const auto& word : words) acceptor.add(word);
@@ -121,7 +126,8 @@ std::string build_dictionary(std::vector<std::vector<int>> words, uint64_t offse
   const auto& states = acceptor.states();
   uint64_t arc_count = 0;
   for (const auto& arcs : states) arc_count += arcs.size();
-  if (arc_count > std::numeric_limits<int32_t>::max()) throw ScorerError("the dictionary is too large");
+  if (arc_count > std::numeric_limits<int32_t>::max())
+    throw ScorerError("the dictionary is too large");
 
   // The start comes first, then the others as they are reached; files are the same for any order.
   std::vector<int32_t> order{start}, number(states.size(), -1);

@@ -136,7 +136,8 @@ void take_logs(const float* probs, int count, float* logs) {
     const float mantissa = std::bit_cast<float>((bits & 0x007fffff) + 0x3f3504f3);
     const float s = (mantissa - 1.0f) / (mantissa + 1.0f);
     const float q = s * s;
-    const float series = 2.0f * s * (1.0f + q * (0.33333333f + q * (0.2f + q * (0.14285714f + q * 0.11111111f))));
+    const float series =
+        2.0f * s * (1.0f + q * (0.33333333f + q * (0.2f + q * (0.14285714f + q * 0.11111111f))));
     logs[i] = exponent * kLog2 + series;
   }
 }
@@ -144,6 +145,7 @@ void take_logs(const float* probs, int count, float* logs) {
 }  // namespace
 
 extern const FrameKernel kernel;
-const FrameKernel kernel = {STT_KERNEL_NAME, advance, collect_at_least, collect_steps, extremes, take_logs};
+const FrameKernel kernel = {STT_KERNEL_NAME, advance,  collect_at_least,
+                            collect_steps,   extremes, take_logs};
 
 }  // namespace stt::STT_KERNEL

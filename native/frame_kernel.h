@@ -17,10 +17,10 @@ struct SlotView {
   const float* blank = nullptr;
   const float* label_end = nullptr;
   const float* score = nullptr;
-  const float* bonus = nullptr;         // what the language model adds to the step to this prefix
-  const int32_t* label = nullptr;       // last label; the number of classes for the empty prefix
-  const int32_t* parent = nullptr;      // slot of the prefix without its last label
-  const int32_t* repeats = nullptr;     // whether the parent ends in the same label
+  const float* bonus = nullptr;      // what the language model adds to the step to this prefix
+  const int32_t* label = nullptr;    // last label; the number of classes for the empty prefix
+  const int32_t* parent = nullptr;   // slot of the prefix without its last label
+  const int32_t* repeats = nullptr;  // whether the parent ends in the same label
   // After the frame.
   float* next_blank = nullptr;
   float* next_label_end = nullptr;

@@ -22,7 +22,8 @@ float LastPlace::find(std::span<const float> first, std::span<const float> secon
 
   size_t above = 0;  // scores in higher ranges than the last place's
   int chosen = kRanges - 1;
-  while (above + counts_[static_cast<size_t>(chosen)] < places) above += counts_[static_cast<size_t>(chosen--)];
+  while (above + counts_[static_cast<size_t>(chosen)] < places)
+    above += counts_[static_cast<size_t>(chosen--)];
   close_.clear();
   range = ranges_.data();
   for (const auto scores : {first, second}) {

@@ -36,7 +36,7 @@ class FileDescriptor {
 MappedFile::MappedFile(const std::string& path) {
   const FileDescriptor file(path.c_str());
   if (file.get() < 0) fail(path, "open the file");
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.get(), &status) != 0) fail(path, "read the file's size");
   if (!S_ISREG(status.st_mode)) throw ScorerError(path + ": is not a regular file");
   size_ = static_cast<size_t>(status.st_size);

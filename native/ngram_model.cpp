@@ -15,7 +15,14 @@ constexpr char kMagic[] = "mmap lm http://kheafield.com/code format version 5\n"
 constexpr uint64_t kSanitySize = 88;
 constexpr uint64_t kUnigramSize = 16;
 constexpr uint32_t kNoExtensionBits = 0x80000000;  // back-off -0.0: no longer n-gram starts so
-enum ModelType : uint32_t { kProbing = 0, kRestProbing = 1, kTrie = 2, kQuantTrie = 3, kArrayTrie = 4, kQuantArrayTrie = 5 };
+enum ModelType : uint32_t {
+  kProbing = 0,
+  kRestProbing = 1,
+  kTrie = 2,
+  kQuantTrie = 3,
+  kArrayTrie = 4,
+  kQuantArrayTrie = 5
+};
 
 int required_bits(uint64_t value) { return static_cast<int>(std::bit_width(value)); }
 
@@ -106,7 +113,8 @@ NgramModel::NgramModel(std::span<const uint8_t> file) {
     }
   }
   if (counts_[0] == 0 || counts_[0] > UINT32_MAX) {
-    throw ScorerError("its language model has an impossible number of words: " + std::to_string(counts_[0]));
+    throw ScorerError("its language model has an impossible number of words: " +
+                      std::to_string(counts_[0]));
   }
   reader.align(sizeof(uint64_t));
   lay_out(file, reader.offset(), model_type);
@@ -129,7 +137,8 @@ void NgramModel::lay_out(std::span<const uint8_t> file, uint64_t offset, uint32_
   if (quantised) {
     const uint8_t* header = reader.take(8, "the language model's quantisation");
     const int prob_bits = header[1], backoff_bits = header[2];
-    if (header[0] != 2 || prob_bits == 0 || prob_bits > 25 || backoff_bits == 0 || backoff_bits > 25) {
+    if (header[0] != 2 || prob_bits == 0 || prob_bits > 25 || backoff_bits == 0 ||
+        backoff_bits > 25) {
       throw ScorerError("its language model's quantisation is of an unknown version or width");
     }
     for (size_t i = 0; i < levels_.size(); ++i) {
@@ -140,7 +149,8 @@ void NgramModel::lay_out(std::span<const uint8_t> file, uint64_t offset, uint32_
       level.weight_bits = prob_bits;
       if (longest) continue;
       level.backoff_bits = backoff_bits;
-      level.backoffs = reader.take(sizeof(float) << backoff_bits, "the language model's quantisation");
+      level.backoffs =
+          reader.take(sizeof(float) << backoff_bits, "the language model's quantisation");
       level.weight_bits += backoff_bits;
     }
   }
@@ -158,7 +168,8 @@ void NgramModel::lay_out(std::span<const uint8_t> file, uint64_t offset, uint32_
       if (array) {
         const uint64_t start = reader.offset();
         const uint8_t* header = reader.take(2, "the language model's pointers");
-        if (header[0] != 0) throw ScorerError("its language model's pointers are of an unknown version");
+        if (header[0] != 0)
+          throw ScorerError("its language model's pointers are of an unknown version");
         level.next_bits -= chopped_bits(level.count + 1, level.child_count, header[1]);
         level.high_count = (level.child_count >> level.next_bits) + 1;
         // The header is not aligned but the array is; seven spare bytes make room for that.
@@ -168,7 +179,8 @@ void NgramModel::lay_out(std::span<const uint8_t> file, uint64_t offset, uint32_
       }
     }
     level.record_bits = level.word_bits + level.weight_bits + level.next_bits;
-    level.records = reader.take(packed_size(level.count, level.record_bits), "the language model's n-grams");
+    level.records =
+        reader.take(packed_size(level.count, level.record_bits), "the language model's n-grams");
   }
   end_offset_ = reader.offset();
 }
@@ -299,7 +311,8 @@ NgramModel::Range NgramModel::Level::children(uint64_t record) const {
   if (high_offsets != nullptr) {
     uint64_t high = high_part(record);
     begin |= high << next_bits;
-    while (high + 1 < high_count && load<uint64_t>(high_offsets + 8 * (high + 1)) <= record + 1) ++high;
+    while (high + 1 < high_count && load<uint64_t>(high_offsets + 8 * (high + 1)) <= record + 1)
+      ++high;
     end |= high << next_bits;
   }
   return {begin, std::min(end, child_count)};

@@ -51,7 +51,7 @@ class NgramModel {
     const uint8_t* records = nullptr;
     uint64_t count = 0;
     int word_bits = 0, weight_bits = 0, next_bits = 0, record_bits = 0;
-    const uint8_t* probs = nullptr;     // quantisation tables; null where not quantised
+    const uint8_t* probs = nullptr;  // quantisation tables; null where not quantised
     const uint8_t* backoffs = nullptr;
     int prob_bits = 0, backoff_bits = 0;
     const uint8_t* high_offsets = nullptr;  // Bhiksha: first record of each high part of `next`

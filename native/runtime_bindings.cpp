@@ -1,7 +1,6 @@
 // The runtime's native part, for Python: stt._native.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
-
 #include <nanobind/stl/optional.h>
 
 #include <memory>

@@ -88,8 +88,9 @@ void Scorer::check_alphabet() const {
   if (words.empty() || 2 * known < words.size()) {
     throw ScorerError(
         "its dictionary does not fit the alphabet of " + std::to_string(labels_.size()) +
-        " labels: of " + std::to_string(words.size()) + " words looked at, its language model knows " +
-        std::to_string(known) + (words.empty() ? "" : " (one reads '" + words.front() + "')") +
+        " labels: of " + std::to_string(words.size()) +
+        " words looked at, its language model knows " + std::to_string(known) +
+        (words.empty() ? "" : " (one reads '" + words.front() + "')") +
         "; use the alphabet it was made with, or make it again with generate_scorer_package");
   }
 }
@@ -103,7 +104,8 @@ std::vector<std::string> Scorer::sample_words(int limit) const {
     Dictionary::State state = dictionary_.start();
     for (int length = 0; length < kLongestSampledWord; ++length) {
       std::vector<std::pair<int, Dictionary::State>> arcs;
-      dictionary_.for_each_arc(state, [&](int label, Dictionary::State next) { arcs.emplace_back(label, next); });
+      dictionary_.for_each_arc(
+          state, [&](int label, Dictionary::State next) { arcs.emplace_back(label, next); });
       if (arcs.empty()) break;
       choice = choice * 6364136223846793005ULL + 1442695040888963407ULL;
       const auto [label, next] = arcs[(choice >> 33) % arcs.size()];

@@ -68,8 +68,11 @@ WordContexts::Context WordContexts::intern(const Entry& entry) {
 }
 
 uint64_t WordContexts::hash(const Entry& entry) const {
-  uint64_t key = static_cast<uint64_t>(entry.state.length * (kMaxOrder + 1) + entry.words_since_unknown);
-  const auto mix = [&key](uint64_t value) { key = (key ^ value) * 0x9e3779b97f4a7c15ULL, key ^= key >> 29; };
+  uint64_t key =
+      static_cast<uint64_t>(entry.state.length * (kMaxOrder + 1) + entry.words_since_unknown);
+  const auto mix = [&key](uint64_t value) {
+    key = (key ^ value) * 0x9e3779b97f4a7c15ULL, key ^= key >> 29;
+  };
   for (int i = 0; i < entry.state.length; ++i) mix(entry.state.words[static_cast<size_t>(i)]);
   for (size_t i = 0; i < history_; ++i) mix(std::bit_cast<uint32_t>(entry.boosts[i]));
   return key;
@@ -77,7 +80,8 @@ uint64_t WordContexts::hash(const Entry& entry) const {
 
 bool WordContexts::same(const Entry& a, const Entry& b) const {
   return a.state.length == b.state.length && a.words_since_unknown == b.words_since_unknown &&
-         std::equal(a.state.words.begin(), a.state.words.begin() + a.state.length, b.state.words.begin()) &&
+         std::equal(a.state.words.begin(), a.state.words.begin() + a.state.length,
+                    b.state.words.begin()) &&
          std::equal(a.boosts.begin(), a.boosts.end(), b.boosts.begin());
 }
 

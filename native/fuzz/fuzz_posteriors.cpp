@@ -57,7 +57,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::vector<float> row(static_cast<size_t>(options.classes));
     for (int t = 0; t < 50 && !input.is_empty(); ++t) {
       float sum = 0;
-      for (float& value : row) sum += value = normalise ? input.take<uint8_t>() / 255.0f : input.take<float>();
+      for (float& value : row)
+        sum += value = normalise ? input.take<uint8_t>() / 255.0f : input.take<float>();
       for (float& value : row) value = normalise && sum > 0 ? value / sum : value;
       search.feed(row.data(), 1);
       if (search.decode(3).empty()) std::abort();

@@ -27,10 +27,18 @@ void mutate(Bytes& bytes, std::mt19937_64& random) {
   for (size_t changes = 1 + below(8); changes > 0 && !bytes.empty(); --changes) {
     uint8_t& byte = bytes[below(bytes.size())];
     switch (below(5)) {
-      case 0: byte ^= static_cast<uint8_t>(1U << below(8)); break;
-      case 1: byte = static_cast<uint8_t>(random()); break;
-      case 2: byte = 0xff; break;
-      case 3: byte = 0; break;
+      case 0:
+        byte ^= static_cast<uint8_t>(1U << below(8));
+        break;
+      case 1:
+        byte = static_cast<uint8_t>(random());
+        break;
+      case 2:
+        byte = 0xff;
+        break;
+      case 3:
+        byte = 0;
+        break;
       default:
         if (below(8) == 0) bytes.resize(below(bytes.size()) + 1);
     }

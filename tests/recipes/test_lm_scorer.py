@@ -7,13 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from coqui_stt_ctcdecoder import Alphabet, Scorer, UTF8Alphabet, ctc_beam_search_decoder
+from coqui_stt_training.checkpoints.file import Checkpoint
+from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.command import run
+from coqui_stt_training.features import FeatureConfig
 from coqui_stt_training.lm import build_scorer, generate_lm, generate_scorer_package
 from coqui_stt_training.lm.kenlm import LanguageModelError, find_program
 from coqui_stt_training.lm.posteriors import PosteriorSet, load_posteriors, save_posteriors
 from coqui_stt_training.lm.tuning import TuningOptions, plot_surface, tune, write_parameters
+from coqui_stt_training.models.geometry import Geometry
+from coqui_stt_training.util import lm_optimize
 
 SENTENCES = """the cat sat on the mat
 The dog sat on the log
@@ -214,3 +220,63 @@ def test_posteriors_of_another_alphabet_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(ValueError, match="compute them again"):
         load_posteriors(path, alphabet)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that knows nothing yet, as `train` keeps it."""
+    geometry = Geometry(n_hidden=16, n_classes=len(LABELS) + 1)
+    random = np.random.default_rng(3)
+    tensors = {
+        name: random.normal(0, 0.1, shape).astype(np.float32)
+        for name, shape in geometry.tensor_shapes().items()
+    }
+    folder = tmp_path_factory.mktemp("checkpoint")
+    alphabet = Alphabet.from_labels(LABELS)
+    CheckpointFolder(folder).save(
+        "last", Checkpoint(geometry, alphabet, FeatureConfig(), tensors, 1)
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dev_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dev")
+    lines = ["wav_filename,wav_filesize,transcript"]
+    for number in range(3):
+        noise = np.random.default_rng(number).normal(0, 0.1, 16000).astype(np.float32)
+        soundfile.write(folder / f"{number}.wav", noise, 16000, "PCM_16")
+        lines.append(f"{number}.wav,{(folder / f'{number}.wav').stat().st_size},the cat")
+    (folder / "dev.csv").write_text("\n".join(lines) + "\n")
+    return folder / "dev.csv"
+
+
+@needs_tools
+def test_one_command_with_a_checkpoint_tunes(
+    text: Path,
+    alphabet_file: Path,
+    checkpoint: Path,
+    dev_csv: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("torch", reason="the [train] extra is not installed")
+    package = tmp_path / "my.scorer"
+    flags = ["--input_txt", str(text), "--checkpoint", str(checkpoint), "--package", str(package)]
+    command = [*flags, "--tune_on", str(dev_csv), "--n_trials", "3", *SMALL]
+    assert run(build_scorer.main, command) == 0
+    assert "Best params: lm_alpha=" in capsys.readouterr().out
+    assert Path(f"{package}.png").read_bytes().startswith(b"\x89PNG")
+
+    kept = tmp_path / "posteriors.npz"
+    again = ["--checkpoint_dir", str(checkpoint), "--scorer_path", str(package), "--n_trials", "4"]
+    again += ["--posteriors", str(kept), "--journal", str(tmp_path / "other"), "--beam_width", "9"]
+    assert run(lm_optimize.main, again) == 2
+    assert "no --test_files" in capsys.readouterr().err
+    assert run(lm_optimize.main, [*again, "--test_files", str(dev_csv)]) == 0
+    assert run(lm_optimize.main, again) == 0, "what the model said is kept"
+
+    other = tmp_path / "other.txt"
+    other.write_text(" \na\nb\n")
+    assert run(build_scorer.main, [*flags, "--alphabet", str(other), *SMALL]) == 2
+    assert "is not that of" in capsys.readouterr().err
