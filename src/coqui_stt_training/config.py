@@ -278,8 +278,14 @@ class DropoutFlags:
 
 @dataclass(frozen=True)
 class ScheduleFlags:
-    """Early stopping and learning rate reduction (need --dev_files)."""
+    """Validation, early stopping and learning rate reduction (need --dev_files)."""
 
+    best_by: str = flag(
+        "cer",
+        "what makes a checkpoint the best: the lowest character error rate on the dev files (of "
+        "equal ones the lowest loss), or, as upstream, the lowest loss alone",
+        choices=("cer", "loss"),
+    )
     early_stop: bool = flag(False, "stop when validation no longer improves")
     es_epochs: int = flag(25, "epochs without improvement after which to stop", check=positive)
     es_min_delta: float = flag(0.05, "how much the loss must fall to count", check=not_negative)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -22,8 +22,9 @@ class Progress:
         batch: the batch of the epoch that comes next; all done: validation comes next.
         loss_sum: of the epoch's batches so far.
         loss_count: of batches in `loss_sum`.
-        best_dev_loss: the best validation loss so far; None before the first.
-        best_checkpoint: name of its checkpoint file.
+        best_dev_loss: the lowest validation loss so far; None before the first.
+        best_score: what made the best checkpoint the best, lower is better; empty before the first.
+        best_checkpoint: name of its file.
         epochs_without_improvement: for early stopping and plateaus.
         non_finite_steps: steps skipped in a row because their loss was not finite.
         averaged_steps: steps in the running average of the weights.
@@ -40,6 +41,7 @@ class Progress:
     loss_sum: float = 0.0
     loss_count: int = 0
     best_dev_loss: float | None = None
+    best_score: Sequence[float] = ()
     best_checkpoint: str | None = None
     epochs_without_improvement: int = 0
     non_finite_steps: int = 0

@@ -23,7 +23,7 @@ from .corpus import Clip
 from .ctc import ctc_losses
 from .decoding import Decoder
 from .errors import TrainingError
-from .metrics import score_sample, score_set
+from .metrics import SampleResult, SetResult, score_sample, score_set
 from .models.deepspeech import Dropout
 from .progress_bar import ProgressBar
 from .summaries import Summaries
@@ -33,7 +33,6 @@ ClipGroups = list[tuple[Clip, ...]]
 _log = logging.getLogger(__name__)
 
 _NON_FINITE_STEPS_BEFORE_STOP = 5
-_DECODED_DEV_CLIPS = 32
 _EPOCHS_BEFORE_BLANK_WARNING = 3
 
 
@@ -58,7 +57,7 @@ class Surroundings:
         folder: where checkpoints go.
         summaries: TensorBoard.
         bar: makes progress bars.
-        decoder: for a few dev clips an epoch.
+        decoder: for validation.
         interrupted: whether the user asked to stop.
         new_epoch: called with the number of an epoch before it begins.
         clock: seconds, for the interval between checkpoints.
@@ -101,16 +100,12 @@ class Validation:
     """What a pass over a set without training showed.
 
     Attributes:
-        loss: mean of the batches' mean losses, weighted by clips.
         blank_ratio: share of frames whose likeliest class is the blank.
-        references: of the first few clips.
-        hypotheses: their transcripts.
+        samples: every clip with its transcript and loss.
     """
 
-    loss: float
     blank_ratio: float
-    references: tuple[str, ...]
-    hypotheses: tuple[str, ...]
+    samples: tuple[SampleResult, ...]
 
 
 class Trainer:
@@ -257,39 +252,34 @@ class Trainer:
         """Validate, keep the best, and move on."""
         epoch = self.progress.epoch
         if self.sets.dev:
-            self._after_validation(self._validate_sets("dev", self.sets.dev))
+            self._after_validation(score_set(self._validate_sets("dev", self.sets.dev)))
         if self.sets.metrics:
             self._validate_sets("metrics", self.sets.metrics)
         self.progress.begin_epoch(epoch + 1)
         if not self.progress.finished:
             self._save("last")
 
-    def _validate_sets(self, name: str, sets: Mapping[str, ClipGroups]) -> float:
-        """Return the mean loss over all clips of some sets, after reporting each."""
+    def _validate_sets(self, name: str, sets: Mapping[str, ClipGroups]) -> list[SampleResult]:
+        """Return all clips of some sets with their transcripts, after reporting each set."""
         epoch, verb = self.progress.epoch, "validating" if name == "dev" else "metrics for"
-        total, count = 0.0, 0
+        everything: list[SampleResult] = []
         for source, groups in sets.items():
-            result = self._validate(source, groups)
-            _log.info("Finished %s epoch %d on %s - loss: %f", verb, epoch, source, result.loss)
-            samples = [
-                score_sample("", reference, hypothesis, 0.0)
-                for reference, hypothesis in zip(result.references, result.hypotheses, strict=True)
-            ]
-            scores = score_set(samples)
+            result = self._validate(groups)
+            scores = score_set(result.samples)
+            _log.info("Finished %s epoch %d on %s - loss: %f", verb, epoch, source, scores.loss)
             _log.info(
-                "%d clips of it decoded - WER: %f, CER: %f, blank: %.1f %% of frames",
-                len(samples), scores.wer, scores.cer, 100 * result.blank_ratio,
+                "WER: %f, CER: %f, blank: %.1f %% of frames",
+                scores.wer, scores.cer, 100 * result.blank_ratio,
             )  # fmt: skip
             self._around.summaries.validation(
                 name, source, self.progress.step,
-                loss=result.loss, wer=scores.wer, cer=scores.cer, blank_ratio=result.blank_ratio,
-                samples=list(zip(result.references, result.hypotheses, strict=True)),
+                loss=scores.loss, wer=scores.wer, cer=scores.cer, blank_ratio=result.blank_ratio,
+                samples=[(sample.src, sample.res) for sample in result.samples],
             )  # fmt: skip
             if name == "dev":
                 self._warn_if_blank(result.blank_ratio)
-            clips = sum(map(len, groups))
-            total, count = total + result.loss * clips, count + clips
-        return total / count
+            everything += result.samples
+        return everything
 
     def _warn_if_blank(self, blank_ratio: float) -> None:
         if self.progress.epoch + 1 == _EPOCHS_BEFORE_BLANK_WARNING and blank_ratio > 0.999:
@@ -302,30 +292,25 @@ class Trainer:
             )  # fmt: skip
 
     @torch.no_grad()
-    def _validate(self, source: str, groups: ClipGroups) -> Validation:
-        total, count, blank_frames, frames = 0.0, 0, 0, 0
-        references: list[str] = []
-        hypotheses: list[str] = []
+    def _validate(self, groups: ClipGroups) -> Validation:
+        samples: list[SampleResult] = []
+        blank_frames, frames = 0, 0
         model = self._state.validated_model
         blank = model.geometry.n_classes - 1
         with self._around.bar(f"Epoch {self.progress.epoch} | Validation", len(groups)) as bar:
             for batch in self._interruptible(self._loader(groups)):
                 with self.precision.forward():
                     logits, _ = model(batch.features.to(self._device), batch.lengths)
-                losses = ctc_losses(logits, batch)
-                total, count = total + float(losses.sum()), count + len(batch.clips)
+                losses = ctc_losses(logits, batch).tolist()
+                probabilities = logits.float().softmax(-1).transpose(0, 1).cpu().numpy()
+                transcripts = self._around.decoder(probabilities, batch.lengths.tolist())
+                for clip, text, loss in zip(batch.clips, transcripts, losses, strict=True):
+                    samples.append(score_sample(str(clip.audio_path), clip.transcript, text, loss))
                 valid = torch.arange(len(logits))[:, None] < batch.lengths
                 blank_frames += int(((logits.argmax(-1).cpu() == blank) & valid).sum())
                 frames += int(batch.lengths.sum())
-                wanted = _DECODED_DEV_CLIPS - len(references)
-                if wanted > 0:
-                    decoded = logits[:, :wanted].float().softmax(-1).transpose(0, 1).cpu().numpy()
-                    hypotheses += self._around.decoder(decoded, batch.lengths[:wanted].tolist())
-                    references += [clip.transcript for clip in batch.clips[:wanted]]
-                bar.advance(len(batch.clips), total / count)
-        return Validation(
-            total / count, blank_frames / max(1, frames), tuple(references), tuple(hypotheses)
-        )
+                bar.advance(len(batch.clips))
+        return Validation(blank_frames / max(1, frames), tuple(samples))
 
     def _interruptible(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         for batch in batches:
@@ -333,20 +318,22 @@ class Trainer:
             self._save_if_due()
             yield batch
 
-    def _after_validation(self, dev_loss: float) -> None:
+    def _after_validation(self, dev: SetResult) -> None:
         """Count epochs without improvement; keep the best; stop early; react to a plateau."""
         progress, schedule = self.progress, self._plan.schedule
-        best = math.inf if progress.best_dev_loss is None else progress.best_dev_loss
-        improved = dev_loss <= best - schedule.es_min_delta
+        lowest = math.inf if progress.best_dev_loss is None else progress.best_dev_loss
+        improved = dev.loss <= lowest - schedule.es_min_delta
         progress.epochs_without_improvement = (
             0 if improved else progress.epochs_without_improvement + 1
         )
-        if dev_loss < best:
-            progress.best_dev_loss = dev_loss
+        progress.best_dev_loss = min(lowest, dev.loss)
+        score = [dev.loss] if schedule.best_by == "loss" else [dev.cer, dev.loss]
+        if not progress.best_score or score < list(progress.best_score):
+            progress.best_score = score
             progress.best_checkpoint = self._save("best")
             _log.info(
-                "Saved new best validating model with loss %f to: %s",
-                dev_loss, progress.best_checkpoint,
+                "Saved new best validating model with loss %f, CER %f to: %s",
+                dev.loss, dev.cer, progress.best_checkpoint,
             )  # fmt: skip
         stale = progress.epochs_without_improvement
         if schedule.early_stop and stale >= schedule.es_epochs:

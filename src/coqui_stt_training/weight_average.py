@@ -15,7 +15,7 @@ import torch
 
 from .models.deepspeech import DeepSpeech
 
-ETA = 3.0
+ETA = 8.0
 
 
 class WeightAverage:

@@ -56,9 +56,9 @@ class Dense(nn.Module):
         self.norm = nn.LayerNorm(outputs, eps=1e-12) if layer_norm else None
         self.clip = clip
 
-    def initialize(self, generator: torch.Generator, gain: float = 1.0) -> None:
-        """Draw new weights (Glorot uniform, times `gain`); biases are zero."""
-        nn.init.xavier_uniform_(self.weight, gain, generator=generator)
+    def initialize(self, generator: torch.Generator) -> None:
+        """Draw new weights (Glorot uniform); biases are zero."""
+        nn.init.xavier_uniform_(self.weight, generator=generator)
         nn.init.zeros_(self.bias)
         if self.norm is not None:
             self.norm.reset_parameters()
@@ -113,17 +113,12 @@ class DeepSpeech(nn.Module):
         """Draw new weights for some layers.
 
         Each layer has a generator of its own, so a layer's weights do not depend on which others
-        are drawn. An output layer on top of trained ones begins small: their activations are large,
-        and at full size its first guesses are so sure that the blank may never be learnt.
+        are drawn.
         """
         for index, name in enumerate(LAYERS):
             if name in layers:
                 generator = torch.Generator().manual_seed(seed * len(LAYERS) + index)
-                layer = self.get_submodule(name)
-                if name == LAYERS[-1] and LAYERS[-2] not in layers:
-                    layer.initialize(generator, gain=0.1)  # type: ignore[operator]
-                else:
-                    layer.initialize(generator)  # type: ignore[operator]
+                self.get_submodule(name).initialize(generator)  # type: ignore[operator]
 
     def initial_state(self, batch: int) -> LstmState:
         """Return the state at the start of an utterance: zeros."""
