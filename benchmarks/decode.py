@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -203,7 +204,10 @@ def measure_threads(beam: int) -> tuple[float, float]:
 def run_row(python: str, row: tuple[str, bool, int, float]) -> dict[str, float] | None:
     system, with_scorer, beam, share = row
     command = [python, __file__, "--row", system, str(int(with_scorer)), str(beam), str(share)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = dict(os.environ)
+    if system != "ours":  # upstream's package has the same name
+        environment.pop("PYTHONPATH", None)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
         print(f"{system}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
         return None
