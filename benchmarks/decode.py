@@ -1,3 +1,4 @@
+# ruff: noqa: B905 - the peers' Pythons do not know zip(strict=...)
 """How fast the decoder is, beside the others that can be picked, on the same posteriors.
 
     python benchmarks/decode.py                                   # ours alone
