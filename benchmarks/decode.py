@@ -88,7 +88,7 @@ def make_flashlight(labels: list[str], with_scorer: bool, beam: int) -> Decode:
     if with_scorer:
         words = (ORACLE / "bench/en_vocab.txt").read_text().split()
         usable = [word for word in words if set(word) <= set(labels)]
-        word_dictionary = fd.Dictionary(usable + ["<unk>"])
+        word_dictionary = fd.Dictionary([*usable, "<unk>"])
         model = fl.KenLM(str(ORACLE / "bench/en5.binary"), word_dictionary)
         trie = fl.Trie(len(tokens), silence)
         start = model.start(False)
