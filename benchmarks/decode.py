@@ -1,3 +1,4 @@
+# ruff: noqa: B905 - the peers' Pythons do not know zip(strict=...)
 """How fast the decoder is, beside the others that can be picked, on the same posteriors.
 
     python benchmarks/decode.py                                   # ours alone
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -86,7 +88,7 @@ def make_flashlight(labels: list[str], with_scorer: bool, beam: int) -> Decode:
     if with_scorer:
         words = (ORACLE / "bench/en_vocab.txt").read_text().split()
         usable = [word for word in words if set(word) <= set(labels)]
-        word_dictionary = fd.Dictionary(usable + ["<unk>"])
+        word_dictionary = fd.Dictionary([*usable, "<unk>"])
         model = fl.KenLM(str(ORACLE / "bench/en5.binary"), word_dictionary)
         trie = fl.Trie(len(tokens), silence)
         start = model.start(False)
@@ -203,7 +205,10 @@ def measure_threads(beam: int) -> tuple[float, float]:
 def run_row(python: str, row: tuple[str, bool, int, float]) -> dict[str, float] | None:
     system, with_scorer, beam, share = row
     command = [python, __file__, "--row", system, str(int(with_scorer)), str(beam), str(share)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = dict(os.environ)
+    if system != "ours":  # upstream's package has the same name
+        environment.pop("PYTHONPATH", None)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
         print(f"{system}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
         return None

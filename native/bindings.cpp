@@ -6,8 +6,11 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <memory>
+#include <mutex>
 #include <string_view>
 #include <utility>
 
@@ -81,14 +84,43 @@ std::vector<bool> model_knows(const std::string& path, const std::vector<nb::byt
   return known;
 }
 
+// A search that Python threads may share: they take turns.
+struct SharedSearch {
+  SharedSearch(const DecoderOptions& options, std::shared_ptr<const Scorer> scorer)
+      : search(options, std::move(scorer)) {}
+  explicit SharedSearch(const BeamSearch& other) : search(other) {}
+
+  BeamSearch search;
+  std::mutex turn;
+};
+
 template <typename Real>
-void feed(BeamSearch& search, const Array<Real, 2>& probs, int classes) {
+void feed(SharedSearch& shared, const Array<Real, 2>& probs, int classes) {
   if (probs.shape(1) != static_cast<size_t>(classes)) {
     throw DecodeError("the posteriors have " + std::to_string(probs.shape(1)) +
                       " classes, the decoder was made for " + std::to_string(classes));
   }
   const nb::gil_scoped_release unlocked;
-  search.feed(probs.data(), static_cast<int64_t>(probs.shape(0)));
+  const std::lock_guard lock(shared.turn);
+  shared.search.feed(probs.data(), static_cast<int64_t>(probs.shape(0)));
+}
+
+std::vector<Hypothesis> decode(SharedSearch& shared, int64_t num_results) {
+  const nb::gil_scoped_release unlocked;
+  const std::lock_guard lock(shared.turn);
+  return shared.search.decode(num_results);
+}
+
+std::unique_ptr<SharedSearch> copy(SharedSearch& shared) {
+  const nb::gil_scoped_release unlocked;
+  const std::lock_guard lock(shared.turn);
+  return std::make_unique<SharedSearch>(shared.search);
+}
+
+int64_t frames(SharedSearch& shared) {
+  const nb::gil_scoped_release unlocked;
+  const std::lock_guard lock(shared.turn);
+  return shared.search.frames();
 }
 
 template <typename Real>
@@ -195,21 +227,18 @@ NB_MODULE(_native, module) {
       .def_ro("tokens", &Hypothesis::tokens)
       .def_ro("timesteps", &Hypothesis::timesteps);
 
-  nb::class_<BeamSearch>(module, "BeamSearch")
+  nb::class_<SharedSearch>(module, "BeamSearch")
       .def(
           "__init__",
-          [](BeamSearch* self, const DecoderOptions& options, std::shared_ptr<Scorer> scorer) {
-            new (self) BeamSearch(options, std::move(scorer));
+          [](SharedSearch* self, const DecoderOptions& options, std::shared_ptr<Scorer> scorer) {
+            new (self) SharedSearch(options, std::move(scorer));
           },
           nb::arg("options"), nb::arg("scorer").none())
-      .def_prop_ro("frames", &BeamSearch::frames)
-      .def(
-          "copy", [](const BeamSearch& self) { return BeamSearch(self); },
-          nb::call_guard<nb::gil_scoped_release>())
+      .def_prop_ro("frames", &frames)
+      .def("copy", &copy)
       .def("feed", &feed<float>, nb::arg("probs"), nb::arg("classes"))
       .def("feed", &feed<double>, nb::arg("probs"), nb::arg("classes"))
-      .def("decode", &BeamSearch::decode, nb::arg("num_results"),
-           nb::call_guard<nb::gil_scoped_release>());
+      .def("decode", &decode, nb::arg("num_results"));
 
   module.def("decode_batch", &batch<float>, nb::arg("probs"), nb::arg("lengths"),
              nb::arg("options"), nb::arg("scorer").none(), nb::arg("num_results"),

@@ -146,6 +146,10 @@ class Scorer:
         model_size, file_size = _native.language_model_size(self._lm_path)
         return STT_ERR_SCORER_NO_TRIE if model_size == file_size else STT_ERR_OK
 
+    def load_lm_filepath(self, lm_path: str | PathLike[str]) -> int:
+        """Do what `load_lm` does."""
+        return self.load_lm(lm_path)
+
     def fill_dictionary(self, vocabulary: Iterable[str | bytes]) -> None:
         """Take the words that the scorer shall allow; those it cannot spell are left out."""
         self._spelled = []
