@@ -1,0 +1,160 @@
+"""What the documentation says exists: commands and their flags, links, targets, scripts."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import re
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGES = [path for pattern in ("*.md", "docs/*.md", "examples/*/*.md")
+         for path in sorted(REPOSITORY.glob(pattern))]  # fmt: skip
+# Modules with a `main(argv)` that the documentation may call, under the words that call them.
+COMMANDS = {
+    **{
+        f"python -m {name}": name
+        for folder in ("", "lm/", "util/")
+        for path in (REPOSITORY / "src/coqui_stt_training" / folder).glob("*.py")
+        if "\ndef main(" in path.read_text(encoding="utf-8")
+        for name in [f"coqui_stt_training.{folder.replace('/', '.')}{path.stem}"]
+    },
+    "generate_scorer_package": "coqui_stt_training.lm.generate_scorer_package",
+    "stt": "stt.client",
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    page: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def documented_commands() -> Iterator[Command]:
+    """Yield every command in a fenced block, continuation lines joined."""
+    for page in PAGES:
+        name, language, begun, parts = str(page.relative_to(REPOSITORY)), None, 0, list[str]()
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+            if line.startswith("```"):
+                language = None if language is not None else line[3:].strip()
+            elif language in ("", "bash"):
+                begun = begun if parts else number
+                parts.append(line.strip().removesuffix("\\"))
+                if not line.endswith("\\"):
+                    yield Command(name, begun, " ".join(parts))
+                    parts = []
+
+
+def own_commands() -> list[Command]:
+    calls = tuple(f"{call} " for call in COMMANDS)
+    return [command for command in documented_commands() if command.text.startswith(calls)]
+
+
+class Accepted(Exception):  # noqa: N818 - what is hoped for
+    """The command line was read, without fault; the command itself is not run."""
+
+
+@pytest.fixture
+def stop_after_parsing(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], object]:
+    """Return a module's `main`, which raises `Accepted` as soon as its flags are read."""
+    parse_args = argparse.ArgumentParser.parse_args
+
+    def parse_and_stop(*arguments: object, **named: object) -> None:
+        parse_args(*arguments, **named)  # type: ignore[arg-type]
+        raise Accepted
+
+    def main_of(module_name: str) -> object:
+        module = importlib.import_module(module_name)
+        monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
+        if parse := getattr(module, "parse", None):
+
+            def parse_flags_and_stop(*arguments: object, **named: object) -> None:
+                notices = parse(*arguments, **named).notices
+                assert not notices, notices
+                raise Accepted
+
+            monkeypatch.setattr(module, "parse", parse_flags_and_stop)
+        return module.main
+
+    return main_of
+
+
+@pytest.mark.parametrize("command", own_commands(), ids=str)
+def test_documented_commands_are_understood(
+    command: Command, stop_after_parsing: Callable[[str], Callable[[Sequence[str]], int]]
+) -> None:
+    call = max((call for call in COMMANDS if command.text.startswith(f"{call} ")), key=len)
+    words = shlex.split(command.text.removeprefix(call), comments=True)
+    with pytest.raises(Accepted):
+        stop_after_parsing(COMMANDS[call])(words)
+
+
+def test_every_python_module_that_is_called_exists() -> None:
+    called = {
+        match[0]
+        for command in documented_commands()
+        if (match := re.match(r"python -m coqui_stt_training[\w.]*", command.text))
+    }
+    assert called
+    assert called <= COMMANDS.keys()
+    core = ("train", "evaluate", "inspect", "convert", "export", "transcribe")
+    assert called >= {f"python -m coqui_stt_training.{name}" for name in core}
+
+
+def test_scripts_and_make_targets_that_are_named_exist() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^(\w+):", makefile, re.M))
+    for command in documented_commands():
+        if match := re.match(r"(?:make (\w+)$|python ([\w/]+\.py))", command.text):
+            target, script = match.groups()
+            assert target in targets if target else (REPOSITORY / script).is_file(), str(command)
+
+
+def test_flags_in_the_text_exist() -> None:
+    known = set()
+    for module_name in set(COMMANDS.values()):
+        known |= set(re.findall(r"--(\w+)", help_of(module_name)))
+    known |= set(re.findall(r"--(\w+)", help_of("stt.client", "serve")))
+    for page in PAGES:
+        text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+        for span in re.findall(r"`(--[^`]+)`", text):
+            for flag in re.findall(r"--(\w+)", span):
+                name = flag.removeprefix("no") if flag.removeprefix("no") in known else flag
+                assert name in known, f"{page.name}: --{flag}"
+
+
+def help_of(module_name: str, *words: str) -> str:
+    text = io.StringIO()
+    with redirect_stdout(text), pytest.raises(SystemExit):
+        importlib.import_module(module_name).main([*words, "--help"])
+    return text.getvalue()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = page.parent / path if path else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), target
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return {
+        re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+    }
