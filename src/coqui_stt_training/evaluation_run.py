@@ -10,14 +10,14 @@ import torch
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 
-from .audio import read_audio
+from .audio import read_audio, read_info
 from .batching import BatchLoader
 from .checkpoints.loading import load_source
 from .checkpoints.source import SourceModel
 from .config import AlphabetFlags, CheckpointFlags, EvaluateConfig, InferenceConfig
 from .corpus import check_corpus, expand_file_list
 from .decoding import BeamSearchDecoder, Decoder
-from .errors import BootstrapError, FlagError
+from .errors import AudioError, BootstrapError, FlagError
 from .evaluation import build_model, evaluate_sets
 from .feature_store import FeatureStore
 from .features import FeatureConfig, Mfcc
@@ -44,6 +44,7 @@ def run_evaluation(parsed: Parsed[EvaluateConfig]) -> int:
         test=data.test_files,
         alphabet=alphabet,
         features=features,
+        any_sample_rate=config.features.normalize_sample_rate,
         on_bad_row="skip" if skip else "fail",
         skipped_rows_path=Path("skipped_rows.csv") if skip else None,
         show_progressbar=config.output.show_progressbar,
@@ -67,7 +68,14 @@ def run_inference(parsed: Parsed[InferenceConfig]) -> int:
     source, alphabet = load_for_inference(config.checkpoints, config.alphabet)
     decoder = BeamSearchDecoder(alphabet, config.decoder, parsed.given)
     features = choose_features(config.features, source, parsed.given)
-    samples = read_audio(config.inference.one_shot_infer, features.sample_rate_hz)
+    file = config.inference.one_shot_infer
+    rate_hz = read_info(file).sample_rate_hz
+    if rate_hz != features.sample_rate_hz and not config.features.normalize_sample_rate:
+        raise AudioError(
+            f"{file} has {rate_hz} Hz, the model {features.sample_rate_hz} Hz, and "
+            "--normalize_sample_rate false forbids to resample"
+        )
+    samples = read_audio(file, features.sample_rate_hz)
     model = build_model(source, prepare_machine(config.machine))
     print(transcribe(model, samples_to_features(samples, features), decoder))
     return 0

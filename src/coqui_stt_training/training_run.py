@@ -80,6 +80,7 @@ def _read_corpus(session: Session) -> Corpus:
         metrics=config.data.metrics_files,
         alphabet=session.alphabet,
         features=session.features,
+        any_sample_rate=config.features.normalize_sample_rate,
         on_bad_row="skip" if config.data.on_bad_row == "skip" else "fail",
         skipped_rows_path=folder / "skipped_rows.csv",
         scan_cache_path=folder / "audio_scan.json",

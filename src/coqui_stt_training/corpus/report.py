@@ -17,6 +17,7 @@ class Kind(enum.Enum):
 
     FORM = "malformed"
     AUDIO = "with audio that is missing or cannot be read"
+    RATE = "with audio of another sample rate"
     SILENCE = "with silent audio"
     EMPTY = "without a transcript"
     CHARACTERS = "with characters outside the alphabet"

@@ -47,6 +47,7 @@ class _Target:
 
     alphabet: Alphabet
     features: FeatureConfig
+    any_sample_rate: bool
 
 
 def check_corpus(
@@ -57,6 +58,7 @@ def check_corpus(
     metrics: Sequence[str] = (),
     alphabet: Alphabet,
     features: FeatureConfig,
+    any_sample_rate: bool = True,
     on_bad_row: OnBadRow = "fail",
     skipped_rows_path: Path | None = None,
     scan_cache_path: Path | None = None,
@@ -73,6 +75,7 @@ def check_corpus(
         train: corpus files, like `dev`, `test` and `metrics`.
         alphabet: of the model to train or evaluate.
         features: they say how many frames audio has.
+        any_sample_rate: whether audio of another rate than the model's is fine: it is resampled.
         on_bad_row: whether one bad row refuses the corpus, or is left out.
         skipped_rows_path: a CSV for the rows left out, with `file`, `line` and `reason`.
         scan_cache_path: a JSON file that remembers what audio files hold, see `scan_audio`.
@@ -94,7 +97,7 @@ def check_corpus(
         workers=workers,
         show_progressbar=show_progressbar,
     )
-    target = _Target(alphabet, features)
+    target = _Target(alphabet, features, any_sample_rate)
     sets = {
         role: tuple(_check_input(given, scans, target, report) for given in role_inputs)
         for role, role_inputs in inputs.items()
@@ -154,6 +157,13 @@ def _find_problems(
     elif scan.peak_to_peak < SILENCE_PEAK_TO_PEAK:
         reason = f"{row.audio_name}: {scan.duration_seconds:.2f} s of silence"
         problems.append(Problem(Kind.SILENCE, row.source, reason))
+    elif not target.any_sample_rate and scan.sample_rate_hz != target.features.sample_rate_hz:
+        reason = (
+            f"{row.audio_name} has {scan.sample_rate_hz} Hz, the model "
+            f"{target.features.sample_rate_hz} Hz, and --normalize_sample_rate false forbids "
+            "to resample"
+        )
+        problems.append(Problem(Kind.RATE, row.source, reason))
     if not row.transcript.strip() and not may_be_empty:
         problems.append(Problem(Kind.EMPTY, row.source, f"{row.audio_name} has none"))
     unknown = tuple(target.alphabet.unknown_characters(row.transcript))
