@@ -107,7 +107,7 @@ class _Flag:
         if self.spec.choices:
             return "{" + ",".join(self.spec.choices) + "}"
         if self.is_list:
-            return "VALUE"
+            return "VALUE ..."
         return {bool: "true|false", int: "N", float: "X", str: "TEXT"}[self.kind]
 
     def convert(self, value: Any) -> Any:
@@ -149,6 +149,13 @@ class _Flag:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> typing.NoReturn:
         raise FlagError(f"{message}; see --help")
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Shows `--epochs N`: values are counted by us, so argparse takes any number of them."""
+
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        return str(action.metavar or default_metavar)
 
 
 def parse(
@@ -254,11 +261,12 @@ def _argument_parser(
 ) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=program,
+        usage=f"{program} [--config FILE.yaml] [--FLAG VALUE ...] ...",
         description=description,
         epilog=epilog,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_HelpFormatter,
     )
     parser.add_argument(
         "--config",
