@@ -9,6 +9,7 @@ and prints the median of each and their ratio. Wall and CPU seconds, and the pro
 from __future__ import annotations
 
 import argparse
+import itertools
 import resource
 import statistics
 import time
@@ -34,7 +35,7 @@ class PlainModel(torch.nn.Module):
         super().__init__()
         sizes = [494, n_hidden, n_hidden, n_hidden]
         self.before = torch.nn.ModuleList(
-            torch.nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False)
+            torch.nn.Linear(a, b) for a, b in itertools.pairwise(sizes)
         )
         self.lstm = torch.nn.LSTM(n_hidden, n_hidden)
         self.layer_5 = torch.nn.Linear(n_hidden, n_hidden)

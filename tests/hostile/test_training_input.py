@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
 from command_runner import Result, run_command
 
 SMALL: Sequence[str] = (
