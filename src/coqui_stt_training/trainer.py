@@ -152,7 +152,7 @@ class Trainer:
         self._around.summaries.close()
 
     def try_step(self, clips: Sequence[Clip]) -> None:
-        """Do a forward and a backward pass and forget the gradients: see `memory_test`."""
+        """Do a forward and a backward pass and forget the gradients: see `memory_check`."""
         dropout = Dropout(self._plan.dropout_rates, self._generator)
         losses = self._losses(self._loader.load(clips), dropout)
         torch.autograd.backward(losses.mean())

@@ -22,7 +22,7 @@ from .feature_store import FeatureStore
 from .flags import Parsed, as_dict
 from .interruption import Interruption
 from .machine import log_placement, prepare_machine
-from .memory_test import check_memory
+from .memory_check import check_memory
 from .models.deepspeech import DeepSpeech
 from .optimizer import Adam
 from .precision import Precision
