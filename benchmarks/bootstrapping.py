@@ -1,0 +1,96 @@
+"""What bootstrapping is worth: error rates on real speech after equal epochs, by what is kept.
+
+    python benchmarks/bootstrapping.py DATA_DIR SOURCE_CHECKPOINT_DIR OUTPUT_DIR \
+        --targets ukrainian_asterisk kannada_halthor --epochs 12
+
+Each target's folder has train.csv, dev.csv, test.csv and alphabet.txt. For each way of starting it
+runs `coqui_stt_training.train` and prints a row of a Markdown table: test CER and WER, best dev
+loss, and CPU seconds. What has been run before is read from OUTPUT_DIR, so a stopped benchmark
+goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import re
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+from coqui_stt_training.command import run
+from coqui_stt_training.train import main as train
+
+WAYS = {
+    "from scratch": "",
+    "drop 1": "--drop_source_layers 1",
+    "drop 2": "--drop_source_layers 2",
+    "drop 3": "--drop_source_layers 3",
+    "drop 1, frozen then unfrozen": (
+        "--drop_source_layers 1 --freeze_source_layers 5 --unfreeze_after_epochs {quarter}"
+    ),
+    "drop 1, shared characters mapped": "--drop_source_layers 1 --map_shared_characters true",
+}
+
+
+def measure(data: Path, source: Path, output: Path, way: str, epochs: int) -> dict[str, float]:
+    """Run one way of starting on one target, or read what it gave before."""
+    kept = output / "result.json"
+    if kept.exists():
+        return dict(json.loads(kept.read_text()))
+    words = [
+        "--save_checkpoint_dir", output, "--train_files", data / "train.csv",
+        "--dev_files", data / "dev.csv", "--test_files", data / "test.csv",
+        "--alphabet_config_path", data / "alphabet.txt", "--epochs", epochs, "--n_hidden", 256,
+        "--train_batch_size", 8, "--dev_batch_size", 8, "--test_batch_size", 16,
+        "--dropout_rate", 0.2, "--skip_batch_test", "true", "--beam_width", 64,
+        "--report_count", 0, "--intra_op_parallelism_threads", 1,
+    ]  # fmt: skip
+    if WAYS[way]:
+        words += ["--load_checkpoint_dir", source]
+        words += WAYS[way].format(quarter=max(1, epochs // 4)).split()
+    out, err, begun = io.StringIO(), io.StringIO(), time.process_time()
+    with redirect_stdout(out), redirect_stderr(err):
+        status = run(train, [str(word) for word in words])
+    if status:
+        raise SystemExit(err.getvalue())
+    match = re.search(r"WER: ([\d.]+), CER: ([\d.]+), loss: ([\d.]+)", out.getvalue())
+    if match is None:
+        raise SystemExit(out.getvalue())
+    result = {
+        "wer": float(match[1]),
+        "cer": float(match[2]),
+        "loss": float(match[3]),
+        "cpu_seconds": time.process_time() - begun,
+    }
+    kept.write_text(json.dumps(result))
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--targets", nargs="+", required=True)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--epochs", type=int, default=12)
+    arguments = parser.parse_args()
+    print("| target | start | test CER | test WER | test loss | CPU s |")
+    print("|---|---|---|---|---|---|")
+    for target in arguments.targets:
+        for way in arguments.ways:
+            folder = arguments.output / target / re.sub(r"\W+", "_", way)
+            result = measure(
+                arguments.data / target, arguments.source, folder, way, arguments.epochs
+            )
+            print(
+                f"| {target} | {way} | {result['cer']:.3f} | {result['wer']:.3f} "
+                f"| {result['loss']:.1f} | {result['cpu_seconds']:.0f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
