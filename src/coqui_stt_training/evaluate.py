@@ -10,6 +10,7 @@ import sys
 from .command import run, start_logging
 from .config import EvaluateConfig, TrainConfig
 from .errors import FlagError
+from .exporting.config import ExportConfig
 from .flags import parse
 
 PROGRAM = "python -m coqui_stt_training.evaluate"
@@ -22,7 +23,7 @@ def main(argv: list[str]) -> int:
         argv,
         program=PROGRAM,
         description="Evaluate a checkpoint: loss, word and character error rates, and samples.",
-        tolerated=TrainConfig,
+        tolerated=(TrainConfig, ExportConfig),
     )
     start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.data.test_files:

@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
         program=PROGRAM,
         description="Write a checkpoint as .tflite and .onnx models, with a model card.",
         epilog=_EPILOG,
-        tolerated=TrainConfig,
+        tolerated=(TrainConfig,),
     )
     start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.source.load_dir:

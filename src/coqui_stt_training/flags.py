@@ -165,7 +165,8 @@ def parse(
     program: str,
     description: str,
     epilog: str = "",
-    tolerated: type | None = None,
+    tolerated: Sequence[type] = (),
+    announce_tolerated: bool = True,
 ) -> Parsed[Config]:
     """Read a command's configuration from its command line.
 
@@ -175,8 +176,9 @@ def parse(
         program: the command's name, for `--help`.
         description: what the command does, for `--help`.
         epilog: examples, for the end of `--help`.
-        tolerated: a configuration whose flags are known too, but act in other commands: scripts
-            pass one set of flags to several commands. Using one gives a notice.
+        tolerated: configurations whose flags are known too, but act in other commands: scripts
+            pass one set of flags to several commands.
+        announce_tolerated: whether using one of those gives a notice.
 
     Raises:
         FlagError: everything that is wrong with the flags, in one message.
@@ -186,7 +188,8 @@ def parse(
     flags = {item.name: item for _, members in groups.values() for item in members}
     elsewhere = {
         item.name: item
-        for _, members in (_groups(tolerated) if tolerated else {}).values()
+        for config in tolerated
+        for _, members in _groups(config).values()
         for item in members
         if item.name not in flags
     }
@@ -217,7 +220,7 @@ def parse(
         if item.spec.replacement and values.get(name, item.default) != item.default
     )
     idle = sorted(f"--{name}" for name in values if name in elsewhere)
-    if idle:
+    if idle and announce_tolerated:
         notices += (f"no effect on {program.split('.')[-1]}: {', '.join(idle)}",)
     return Parsed(_build(config_type, groups, values), frozenset(values), notices)
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import sys
 
+from . import evaluate, export, training_graph_inference
 from .command import run, start_logging
 from .config import TrainConfig
+from .exporting.config import ExportConfig
 from .flags import parse
 
 PROGRAM = "python -m coqui_stt_training.train"
@@ -37,12 +39,31 @@ def main(argv: list[str]) -> int:
         program=PROGRAM,
         description="Train a speech-to-text model: from scratch, or from a pre-trained one.",
         epilog=EXAMPLES,
+        tolerated=(ExportConfig,),
+        announce_tolerated=False,
     )
     start_logging(parsed.config.output.log_level, parsed.notices)
 
-    from .training_run import run_training  # PyTorch takes a second to import
+    # Scripts of upstream's users call `train` also for what has commands of its own.
+    afterwards = [
+        command
+        for command, wanted in (
+            (export.main, "export_dir" in parsed.given),
+            (training_graph_inference.main, bool(parsed.config.inference.one_shot_infer)),
+        )
+        if wanted
+    ]
+    data = parsed.config.data
+    if data.train_files or data.auto_input_dataset or not (data.test_files or afterwards):
+        from .training_run import run_training  # PyTorch takes a second to import
 
-    return run_training(parsed)
+        status = run_training(parsed)
+        argv = [*argv, "--checkpoint_dir", parsed.config.checkpoints.save_dir]
+    else:
+        status = evaluate.main(argv) if data.test_files else 0
+    for command in afterwards:
+        status = status or command(argv)
+    return status
 
 
 if __name__ == "__main__":

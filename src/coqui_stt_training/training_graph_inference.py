@@ -11,6 +11,7 @@ import sys
 from .command import run, start_logging
 from .config import InferenceConfig, TrainConfig
 from .errors import FlagError
+from .exporting.config import ExportConfig
 from .flags import parse
 
 PROGRAM = "python -m coqui_stt_training.training_graph_inference"
@@ -23,7 +24,7 @@ def main(argv: list[str]) -> int:
         argv,
         program=PROGRAM,
         description="Transcribe one audio file with a checkpoint, and print the transcript.",
-        tolerated=TrainConfig,
+        tolerated=(TrainConfig, ExportConfig),
     )
     start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.inference.one_shot_infer:

@@ -120,7 +120,7 @@ def main(argv: list[str]) -> int:
         program="coqui_stt_training.transcribe",
         description="Transcribe recordings of any length.",
         epilog=_EPILOG,
-        tolerated=TrainConfig,
+        tolerated=(TrainConfig,),
     )
     config = parsed.config
     start_logging(config.output.log_level)

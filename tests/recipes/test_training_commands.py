@@ -355,3 +355,20 @@ def test_a_model_converted_from_our_own_checkpoint_is_the_same(
     again = run_command("convert", source, tmp_path / "new")
     assert again.returncode == 2
     assert "already holds a model" in again.stderr
+
+
+def test_train_also_evaluates_exports_and_transcribes_as_upstreams_did(
+    source: Path, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    clip = next(latin.test.parent.glob("test0.wav"))
+    model = tmp_path / "model"
+    shutil.copytree(source, model)
+    result = run_command(
+        "train", "--checkpoint_dir", model, "--test_files", latin.test, "--export_dir",
+        tmp_path / "exported", "--one_shot_infer", clip, "--beam_width", 32,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert character_error_rate(result.stdout) < 0.4
+    assert (tmp_path / "exported/output_graph.tflite").exists()
+    assert set(result.stdout.splitlines()[-1]) <= set("abcd")
+    assert "no effect on train" not in result.stderr

@@ -104,7 +104,7 @@ def main(argv: list[str]) -> int:
         argv,
         program="python -m coqui_stt_training.util.lm_optimize",
         description="Find the alpha and beta of a scorer that give the fewest errors.",
-        tolerated=TrainConfig,
+        tolerated=(TrainConfig,),
     )
     start_logging(parsed.config.output.log_level)
     for notice in parsed.notices:
