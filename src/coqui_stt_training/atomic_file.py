@@ -24,12 +24,19 @@ def replacing(path: str | Path) -> Iterator[Path]:
     partial = target.with_name(f".{target.name}.{os.getpid()}{_PARTIAL}")
     try:
         yield partial
+        partial.chmod(0o666 & ~_umask())  # libraries that write files of their own make 0600
         with partial.open("rb") as written:
             os.fsync(written.fileno())
         partial.replace(target)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)  # it can only be read by setting it
+    os.umask(mask)
+    return mask
 
 
 def write_atomically(path: str | Path, content: str | bytes) -> None:
