@@ -228,3 +228,26 @@ def test_folders_that_cannot_be_written_to(speech: Speech, tmp_path: Path, flag:
     (tmp_path / "file").touch()
     flags = ("--checkpoint_dir", tmp_path / "new", *speech.flags, flag, tmp_path / "file" / "x")
     assert str(tmp_path / "file") in refused(train(*flags))
+
+
+def test_broken_weights_never_replace_a_good_checkpoint(speech: Speech, tmp_path: Path) -> None:
+    flags = ("--checkpoint_dir", tmp_path, *speech.flags)
+    assert train(*flags).returncode == 0
+    good = {file.name for file in tmp_path.glob("*.safetensors")}
+    diverged = train(*flags, "--run", "continue", "--epochs", 9, "--learning_rate", 1e30)
+    error = refused(diverged)
+    assert "this step is skipped; files: " in diverged.stderr
+    assert f"({speech.train}:4)" in diverged.stderr
+    assert f"the last good checkpoint is {tmp_path / 'train-3.safetensors'}" in error
+    assert "the weights have diverged" in error
+    assert "Run the command again with a lower --learning_rate than 1e+30" in error
+    assert {file.name for file in tmp_path.glob("*.safetensors")} == good
+    mended = train(*flags, "--run", "continue", "--epochs", 2)
+    assert mended.returncode == 0, mended.stderr
+    assert "Continuing the run" in mended.stderr
+
+
+def test_diverging_before_the_first_checkpoint(speech: Speech, tmp_path: Path) -> None:
+    error = refused(train("--checkpoint_dir", tmp_path, *speech.flags, "--learning_rate", 1e30))
+    assert "no checkpoint was saved yet" in error
+    assert not list(tmp_path.glob("train-*"))
