@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .errors import FlagError
 from .features import FeatureConfig
-from .flags import flag, not_negative, positive, probability
+from .flags import at_most, flag, not_negative, positive, probability
 
 Names = tuple[str, ...]
 
@@ -150,6 +150,24 @@ class CheckpointFlags:
         600, "seconds between checkpoints within an epoch; 0: only after epochs", check=not_negative
     )
     max_to_keep: int = flag(5, "how many checkpoints of each kind a run keeps", check=positive)
+
+    def overruled(self) -> str:
+        """Return a sentence about folders that `--checkpoint_dir` overrules; empty where none."""
+        others = {
+            "--load_checkpoint_dir": self.load_checkpoint_dir,
+            "--save_checkpoint_dir": self.save_checkpoint_dir,
+        }
+        idle = [
+            f"{name} {folder}"
+            for name, folder in others.items()
+            if self.checkpoint_dir and folder not in ("", self.checkpoint_dir)
+        ]
+        if not idle:
+            return ""
+        return (
+            f"--checkpoint_dir {self.checkpoint_dir} is used to load and to save, and "
+            f"{' and '.join(idle)} is not; leave out --checkpoint_dir to use both of the others"
+        )
 
     @property
     def load_dir(self) -> str:
@@ -312,7 +330,7 @@ class DecoderFlags:
     """Decoding."""
 
     scorer_path: str = flag("", "language-model scorer", aliases=("scorer",))
-    beam_width: int = flag(1024, "prefixes the beam search keeps", check=positive)
+    beam_width: int = flag(1024, "prefixes the beam search keeps", check=at_most(1 << 24))
     lm_alpha: float = flag(
         0.931289039105002, "weight of the language model; if not given, the one in the scorer"
     )
@@ -342,10 +360,10 @@ class MachineFlags:
     """Machine."""
 
     inter_op_parallelism_threads: int = flag(
-        0, "threads between operations; 0: PyTorch's choice", check=not_negative
+        0, "threads between operations; 0: PyTorch's choice", check=at_most(1024, least=0)
     )
     intra_op_parallelism_threads: int = flag(
-        0, "threads within an operation; 0: PyTorch's choice", check=not_negative
+        0, "threads within an operation; 0: PyTorch's choice", check=at_most(1024, least=0)
     )
     use_allow_growth: bool = flag(False, "", replacement="PyTorch takes GPU memory as it needs it")
     load_cudnn: bool = flag(

@@ -106,6 +106,8 @@ def load_for_inference(
         BootstrapError: the alphabet does not fit the checkpoint.
     """
     location = checkpoints.load_dir or checkpoints.save_dir
+    if checkpoints.load_checkpoint_dir and checkpoints.overruled():
+        _log.warning(checkpoints.overruled())
     if not location:
         raise FlagError("no checkpoint; give --checkpoint_dir or --load_checkpoint_dir")
     which = checkpoints.load_evaluate

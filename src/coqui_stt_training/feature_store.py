@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .atomic_file import replacing
 from .audio import read_audio
 from .corpus import Clip
+from .errors import FlagError
 from .features import FeatureConfig, Mfcc
 
 Features = NDArray[np.float32]  # [frames, 26]
@@ -45,6 +46,7 @@ class FeatureStore:
 
         Raises:
             AudioError: the audio has become unreadable since the corpus was checked.
+            FlagError: the folder cannot be written to.
         """
         features = self._kept.get(clip.audio_path)
         if features is None:
@@ -74,8 +76,7 @@ class FeatureStore:
         samples = read_audio(clip.audio_path, self._mfcc.config.sample_rate_hz)
         features: Features = self._mfcc(samples)
         if kept:
-            with replacing(kept) as partial, partial.open("wb") as file:
-                np.save(file, features, allow_pickle=False)
+            _write(kept, features)
         return features
 
     def _file(self, clip: Clip) -> Path | None:
@@ -86,3 +87,14 @@ class FeatureStore:
             f"{clip.audio_path.resolve()} {status.st_size} {status.st_mtime_ns} {self._mfcc.config}"
         )
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
+
+
+def _write(path: Path, features: Features) -> None:
+    try:
+        with replacing(path) as partial, partial.open("wb") as file:
+            np.save(file, features, allow_pickle=False)
+    except OSError as error:
+        raise FlagError(
+            f"--feature_cache: {path} cannot be written ({error.strerror or error}); make room, "
+            "name another folder, or leave the flag out: features are kept in memory anyway"
+        ) from None

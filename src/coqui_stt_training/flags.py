@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
+import math
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from typing import Any, Generic, TypeVar
 from .errors import FlagError, UserError
 
 Config = TypeVar("Config")
+
+# Seeds and counts end in 64-bit integers, some after a multiplication.
+_LARGEST_INTEGER = 2**40
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,11 @@ def probability(value: float) -> str | None:
     return None if 0 <= value < 1 else "must be at least 0 and less than 1"
 
 
+def at_most(most: int, least: int = 1) -> Callable[[int], str | None]:
+    """Return a check: in `least..most`."""
+    return lambda value: None if least <= value <= most else f"must be in {least}..{most}"
+
+
 @dataclass(frozen=True)
 class Parsed(Generic[Config]):
     """A configuration, and how it came about.
@@ -119,7 +128,7 @@ class _Flag:
             if self.kind is bool and not value:
                 return True
             if len(value) != 1:
-                raise ValueError(f"takes one value, not {len(value)}")
+                raise ValueError(f"takes one value, not {len(value) or 'none'}")
             value = value[0]
         converted = self._convert_one(value)
         if self.spec.choices and converted not in self.spec.choices:
@@ -140,9 +149,14 @@ class _Flag:
         if self.kind in (int, float):
             noun = "a whole number" if self.kind is int else "a number"
             try:
-                return self.kind(value)
-            except (TypeError, ValueError):
+                number = self.kind(value)
+            except (TypeError, ValueError, OverflowError):
                 raise ValueError(f"must be {noun}") from None
+            if not math.isfinite(number):
+                raise ValueError("must be finite")
+            if self.kind is int and abs(number) > _LARGEST_INTEGER:
+                raise ValueError("is too large")
+            return number
         return "" if value is None else str(value)
 
 

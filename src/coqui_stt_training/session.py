@@ -6,6 +6,7 @@ flags -> start (continue, or begin from a source) -> plan -> geometry, alphabet,
 from __future__ import annotations
 
 import logging
+import shlex
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,12 +52,12 @@ class Session:
 
     def alphabet_advice(self) -> str:
         """Return what to do about characters that the source's alphabet lacks."""
-        if self.start.source is None or self.alphabet.is_bytes:
+        if self.start.source is None or self.config.bootstrap.extend_alphabet:
             return ""
         return (
             f"The alphabet is that of {self.start.source.path}. To learn another: "
-            f"{transfer_command(self.config)}\nTo add characters to it, keeping all layers, add "
-            "to your command: --extend_alphabet true"
+            f"{transfer_command(self.config, self.given)}\nTo add characters to it, keeping all "
+            "layers, add to your command: --extend_alphabet true"
         )
 
 
@@ -72,14 +73,15 @@ def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
         )
     if not config.checkpoints.save_dir:
         raise FlagError("no folder to save to; give --checkpoint_dir or --save_checkpoint_dir")
+    for note in _idle_flags(config):
+        _log.warning(note)
     identity = run_identity(config.data, config.alphabet, config.checkpoints, config.bootstrap)
     start = find_start(config.checkpoints, config.bootstrap, identity)
     _log.info(start.reason)
     if start.continued:
         kept = start.continued
-        _note_geometry(kept.geometry, config.geometry, given)
-        for change in describe_changes(as_dict(config), kept.flags):
-            _log.info("Flag changed since this run was last saved: %s", change)
+        for change in describe_changes(as_dict(config), kept.flags, given):
+            _log.info(change)
         return Session(
             config, given, start, None, kept.geometry, kept.alphabet, kept.features, identity
         )
@@ -112,27 +114,44 @@ def _plan(
         _note_geometry(start.source.geometry, config.geometry, given)
         for note in start.source.notes:
             _log.info(note)
-        plan = plan_bootstrap(start.source, alphabet, bootstrap, transfer_command(config))
+        rate = start.source.learning_rate
+        if rate is not None and not start.keeps_optimizer:
+            _log.info(
+                "The source's own learning rate %g is not used, --learning_rate %g is",
+                rate, config.training.learning_rate,
+            )  # fmt: skip
+        plan = plan_bootstrap(start.source, alphabet, bootstrap, transfer_command(config, given))
     _log.info("The plan, layer by layer:\n%s", plan.describe())
     return plan
 
 
-def transfer_command(config: TrainConfig) -> str:
-    """Return the command that does transfer-learning with the same files."""
+def _idle_flags(config: TrainConfig) -> list[str]:
+    """Return sentences about flags that do nothing beside the others that were given."""
+    notes = [config.checkpoints.overruled()]
+    for name in ("early_stop", "reduce_lr_on_plateau"):
+        if getattr(config.schedule, name) and not config.data.dev_files:
+            notes.append(f"--{name} has no effect without --dev_files: nothing is validated")
+    return [note for note in notes if note]
+
+
+def transfer_command(config: TrainConfig, given: frozenset[str]) -> str:
+    """Return the user's own command, changed to do transfer-learning."""
     flags = config.checkpoints
-    alphabet = config.alphabet.alphabet_config_path
-    words = [
-        "python -m coqui_stt_training.train --drop_source_layers 1",
-        f"--alphabet_config_path {alphabet}" if alphabet else "",
-        "--bytes_output_mode true" if config.alphabet.bytes_output_mode else "",
-        f"--load_checkpoint_dir {flags.load_dir}",
-        f"--save_checkpoint_dir {flags.save_dir}"
-        + ("-transfer" if flags.save_dir == flags.load_dir else ""),
-        f"--train_files {' '.join(config.data.train_files)}",
-        f"--dev_files {' '.join(config.data.dev_files)}" if config.data.dev_files else "",
-        f"--test_files {' '.join(config.data.test_files)}" if config.data.test_files else "",
-    ]
-    return " ".join(filter(None, words))
+    apart = flags.save_dir != flags.load_dir
+    changed = {
+        "drop_source_layers": 1,
+        "load_checkpoint_dir": flags.load_dir,
+        "save_checkpoint_dir": flags.save_dir if apart else f"{flags.save_dir}-transfer",
+    }
+    left_out = {"checkpoint_dir", "auto_input_dataset", "extend_alphabet", *vars(config.geometry)}
+    wanted = (given | {"train_files", "dev_files", "test_files"}) - left_out
+    kept = {name: value for name, value in as_dict(config).items() if name in wanted}
+    words = ["python", "-m", "coqui_stt_training.train"]
+    for name, value in {**changed, **kept, **changed}.items():
+        values = value if isinstance(value, list) else [value]
+        shown = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
+        words += [f"--{name}", *shown] if shown else []
+    return shlex.join(words)
 
 
 def _note_geometry(source: Geometry, flags: GeometryFlags, given: frozenset[str]) -> None:
@@ -163,9 +182,12 @@ def choose_features(
         if name in given and getattr(asked, field) != getattr(source.features, field)
     }
     if changes:
-        _log.warning(
-            "The source was trained with %s; using %s, as the flags say", source.features, changes
-        )
+        for name, field in names.items():
+            if field in changes:
+                _log.warning(
+                    "The source was trained with --%s %s; using %s, as the flag says",
+                    name, getattr(source.features, field), changes[field],
+                )  # fmt: skip
     return replace(source.features, **changes)
 
 

@@ -23,7 +23,7 @@ from .checkpoints.loading import load_source
 from .checkpoints.recognise import is_vacant
 from .checkpoints.source import SourceModel
 from .checkpoints.state_file import Which
-from .config import AlphabetFlags, BootstrapFlags, CheckpointFlags, DataFlags
+from .config import AlphabetFlags, BootstrapFlags, CheckpointFlags, DataFlags, GeometryFlags
 from .errors import CheckpointError, CorpusError, FlagError
 
 # Names of what an identity is made of, for the log.
@@ -35,6 +35,16 @@ _NAMES = {
     "load_train": "--load_train",
     "bootstrap": "the bootstrapping flags (--drop_source_layers and the like)",
 }
+
+_SCRATCH = vars(BootstrapFlags())
+_ABOUT_THE_COMMAND = frozenset({"run", "dry_run"})
+# What is decided when a run begins.
+_FIXED = frozenset(
+    {
+        *vars(GeometryFlags()), "audio_sample_rate", "feature_win_len", "feature_win_step",
+        "freeze_source_layers", "unfreeze_after_epochs", "source_learning_rate_factor",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -176,10 +186,18 @@ def _begin(flags: CheckpointFlags, bootstrap: BootstrapFlags, why: str) -> Start
         if flags.load_train == "init"
         else f"{flags.load_dir or flags.save_dir} holds no checkpoint"
     )
-    if bootstrap.drop_source_layers or bootstrap.extend_alphabet:
+    asked = [
+        name
+        for name, unset in _SCRATCH.items()
+        if name not in _ABOUT_THE_COMMAND and getattr(bootstrap, name) != unset
+    ]
+    if asked:
+        remedy = "name its folder with --load_checkpoint_dir"
+        if flags.load_train == "init":
+            remedy = "leave that out to start from one, or these flags out to train from scratch"
         raise CheckpointError(
-            f"--drop_source_layers and --extend_alphabet need a model to start from, but {origin}; "
-            "name its folder with --load_checkpoint_dir"
+            f"{', '.join(f'--{name}' for name in asked)} {'need' if len(asked) > 1 else 'needs'} a "
+            f"model to start from, but {origin}; {remedy}"
         )
     return Start(f"Training from scratch, because {origin}")
 
@@ -188,16 +206,29 @@ def _find_source(flags: CheckpointFlags, bootstrap: BootstrapFlags) -> SourceMod
     """Read the source; none is no error only where a run may start from scratch."""
     if not flags.load_dir:
         return None
-    required = flags.load_train != "auto" or flags.load_dir != flags.save_dir
-    if not required and is_vacant(Path(flags.load_dir)):
-        return None
+    if is_vacant(Path(flags.load_dir)) and flags.load_dir == flags.save_dir:
+        if flags.load_train == "auto":
+            return None
+        raise CheckpointError(
+            f"--load_train {flags.load_train}: {flags.load_dir} holds no checkpoint; leave the "
+            "flag out to train from scratch, or name a model's folder with --load_checkpoint_dir"
+        )
     return load_source(flags.load_dir, cast(Which, flags.load_train))
 
 
-def describe_changes(flags: Mapping[str, Any], earlier: Mapping[str, Any]) -> list[str]:
-    """Return the flags of a continued run that are not what they were: `--epochs 3 -> 5`."""
-    return [
-        f"--{name} {earlier[name]} -> {value}"
+def describe_changes(
+    flags: Mapping[str, Any], earlier: Mapping[str, Any], given: frozenset[str]
+) -> list[str]:
+    """Return sentences about the flags of a continued run that are not what they were."""
+    changes = {
+        name: f"--{name} {earlier[name]} -> {value}"
         for name, value in flags.items()
-        if name in earlier and earlier[name] != value
-    ]
+        if name in earlier and earlier[name] != value and name not in _ABOUT_THE_COMMAND
+    }
+    idle = [name for name in changes if name in _FIXED and name in given]
+    return [
+        *(f"Flag changed since this run was last saved: {changes[name]}"
+          for name in changes if name not in _FIXED),
+        *(f"{changes[name]} has no effect: a run keeps what it began with. To begin a new one: "
+          "--run new" for name in idle),
+    ]  # fmt: skip

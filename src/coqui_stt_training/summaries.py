@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .errors import FlagError
+
 
 class Summaries:
     """Writes event files under `FOLDER/train`, `FOLDER/dev` and `FOLDER/metrics`, as upstream.
@@ -47,7 +49,13 @@ class Summaries:
         if name not in self._writers:
             from torch.utils.tensorboard import SummaryWriter  # takes a second to import
 
-            self._writers[name] = SummaryWriter(
-                self._folder / name, purge_step=self._begin_step + 1
-            )
+            try:
+                self._writers[name] = SummaryWriter(
+                    self._folder / name, purge_step=self._begin_step + 1
+                )
+            except OSError as error:
+                raise FlagError(
+                    f"{self._folder} cannot be written to ({error.strerror or error}); name "
+                    "another folder for the summaries with --summary_dir"
+                ) from None
         return self._writers[name]

@@ -68,7 +68,12 @@ def _given_alphabet(flags: AlphabetFlags) -> Alphabet | None:
 
 def _extend(source: Alphabet, wanted: Alphabet) -> Alphabet:
     if source.is_bytes:
-        return source
+        return source  # which writes every character
+    if wanted.is_bytes:
+        raise FlagError(
+            "--extend_alphabet appends characters, and the source's labels are no bytes; for "
+            "--bytes_output_mode use --drop_source_layers 1 instead"
+        )
     added = [label for label in wanted.labels if not source.can_encode_single(label)]
     return Alphabet.from_labels([*source.labels, *added])
 

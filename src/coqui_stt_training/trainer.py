@@ -33,6 +33,8 @@ ClipGroups = list[tuple[Clip, ...]]
 _log = logging.getLogger(__name__)
 
 _NON_FINITE_STEPS_BEFORE_STOP = 5
+_BLAMED_LISTED = 8
+_LARGEST_SOUND_WEIGHT = 1e6  # those of trained models stay below a hundred
 _EPOCHS_BEFORE_BLANK_WARNING = 3
 
 
@@ -137,7 +139,7 @@ class Trainer:
 
         Raises:
             Interrupted: the user asked to stop; a checkpoint has been saved.
-            TrainingError: the loss stays infinite or NaN.
+            TrainingError: the loss stays infinite or NaN, or the weights have diverged.
         """
         progress, plan = self.progress, self._plan
         while not progress.finished:
@@ -223,16 +225,14 @@ class Trainer:
             for clip, finite in zip(batch.clips, losses.isfinite().tolist(), strict=True)
             if not finite
         ] or list(batch.clips)
-        names = ", ".join(f"{clip.audio_path} ({clip.source})" for clip in blamed)
+        names = ", ".join(f"{clip.audio_path} ({clip.source})" for clip in blamed[:_BLAMED_LISTED])
+        if len(blamed) > _BLAMED_LISTED:
+            names += f" and {len(blamed) - _BLAMED_LISTED} more"
         progress = self.progress
         progress.non_finite_steps += 1
         _log.error("The loss is infinite or NaN, this step is skipped; files: %s", names)
         if progress.non_finite_steps >= _NON_FINITE_STEPS_BEFORE_STOP:
-            raise TrainingError(
-                f"the loss was infinite or NaN in {progress.non_finite_steps} steps in a row, at "
-                f"last for {names}; the last checkpoint is from before that. Continue from it with "
-                f"a lower --learning_rate than {progress.learning_rate:g}, or leave these files out"
-            )
+            raise self._give_up(names)
 
     def _pause_if_asked(self) -> None:
         if self._around.interrupted():
@@ -245,8 +245,29 @@ class Trainer:
             self._save("last")
 
     def _save(self, kind: Kind) -> str:
+        """Save the weights; broken ones never take the place of a good checkpoint."""
+        if not self._are_weights_sound():
+            raise self._give_up("")
         self._saved_at = self._around.clock()
         return self._around.folder.save(kind, self._state)
+
+    def _are_weights_sound(self) -> bool:
+        largest = torch.stack([weight.detach().abs().max() for weight in self.model.parameters()])
+        return bool((largest < _LARGEST_SOUND_WEIGHT).all())  # not so for NaN
+
+    def _give_up(self, names: str) -> TrainingError:
+        last = self._around.folder.folder.newest_of_ours("last")
+        saved = f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet"
+        if not self._are_weights_sound():
+            return TrainingError(
+                f"the weights have diverged; {saved}. Run the command again with a lower "
+                f"--learning_rate than {self.progress.learning_rate:g}"
+            )
+        return TrainingError(
+            f"the loss was infinite or NaN in {self.progress.non_finite_steps} steps in a row, "
+            f"while the weights are sound; {saved}. Leave these files out, or run the command "
+            f"again with a lower --learning_rate than {self.progress.learning_rate:g}: {names}"
+        )
 
     def _end_epoch(self) -> None:
         """Validate, keep the best, and move on."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from .atomic_file import remove_partial_files
 from .checkpoints.file import Checkpoint, read_checkpoint
 from .checkpoints.folder import CheckpointFolder
 from .checkpoints.state_file import Kind
@@ -54,8 +53,6 @@ class RunFolder:
 
     def begin(self) -> None:
         """Make the folder, with a description for people."""
-        self.folder.path.mkdir(parents=True, exist_ok=True)
-        remove_partial_files(self.folder.path)
         self.folder.describe(self.description.flags, self.description.alphabet.serialize_text())
 
     def save(self, kind: Kind, state: TrainingState) -> str:

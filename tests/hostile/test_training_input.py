@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import resource
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,3 +99,155 @@ def test_one_recording_of_another_rate_is_refused_where_resampling_is_forbidden(
     result = run_command("training_graph_inference", *flags, "--normalize_sample_rate", "false")
     assert "low.wav has 8000 Hz, the model 16000 Hz" in refused(result)
     assert run_command("training_graph_inference", *flags).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--freeze_source_layers 2", "--freeze_source_layers needs a model to start from"),
+        ("--source_learning_rate_factor 0.1", "--source_learning_rate_factor needs a model"),
+        ("--drop_source_layers 1 --map_shared_characters true", "need a model to start from"),
+        ("--load_train init --drop_source_layers 1", "--load_train init was given; leave that out"),
+        ("--load_train best", "--load_train best: {folder} holds no checkpoint; leave the flag"),
+        ("--load_train last", "--load_train last: {folder} holds no checkpoint; leave the flag"),
+        (
+            "--random_seed 100000000000000000000000",
+            "--random_seed 100000000000000000000000: is too",
+        ),
+        ("--learning_rate inf --lm_alpha nan", "--learning_rate inf: must be finite; --lm_alpha"),
+        ("--intra_op_parallelism_threads 99999999999", "must be in 0..1024"),
+        ("--beam_width 99999999", "--beam_width 99999999: must be in 1..16777216"),
+        ("--epochs", "--epochs : takes one value, not none"),
+    ],
+)
+def test_flags_that_cannot_be_followed(
+    speech: Speech, tmp_path: Path, flags: str, said: str
+) -> None:
+    folder = tmp_path / "new"
+    result = train("--checkpoint_dir", folder, *speech.flags, *flags.split())
+    assert said.format(folder=folder) in refused(result)
+    assert not folder.exists()
+
+
+def test_idle_flags_are_named(speech: Speech, source: Path, tmp_path: Path) -> None:
+    result = train(
+        *("--checkpoint_dir", tmp_path, "--load_checkpoint_dir", source, "--early_stop", "true"),
+        *("--train_files", speech.train, "--dry_run"),
+    )
+    assert f"--load_checkpoint_dir {source} is not; leave out --checkpoint_dir" in result.stderr
+    assert "--early_stop has no effect without --dev_files" in result.stderr
+    assert "Training from scratch" in result.stderr
+
+
+def test_the_command_for_another_alphabet_is_the_users_own(
+    speech: Speech, source: Path, tmp_path: Path
+) -> None:
+    letters = tmp_path / "my letters.txt"
+    letters.write_text("a\nb\nc\n", encoding="utf-8")
+    save = tmp_path / "new"
+    flags = ("--load_checkpoint_dir", source, "--save_checkpoint_dir", save,
+             "--alphabet_config_path", letters, "--shuffle_batches", "true", *speech.flags)  # fmt: skip
+    error = refused(train(*flags))
+    assert "1 new: 'c' (U+0063 LATIN SMALL LETTER C)" in error
+    command = error[error.index("python -m coqui_stt_training.train ") :].strip()
+    words = shlex.split(command)[3:]
+    assert {"--drop_source_layers", str(letters), "--shuffle_batches"} <= {*words}
+    assert "--n_hidden" not in words
+    done = run_command("train", *words)
+    assert done.returncode == 0, done.stderr
+    assert "sized for the 3 labels of the new alphabet" in done.stderr
+
+
+def test_bytes_and_characters_do_not_mix(speech: Speech, source: Path, tmp_path: Path) -> None:
+    flags = ("--load_checkpoint_dir", source, "--save_checkpoint_dir", tmp_path / "new",
+             "--bytes_output_mode", "true", *speech.flags)  # fmt: skip
+    assert "the source writes characters, the new model bytes" in refused(train(*flags))
+    extended = refused(train(*flags, "--extend_alphabet", "true"))
+    assert "use --drop_source_layers 1 instead" in extended
+
+
+def test_what_a_run_began_with_stays(speech: Speech, tmp_path: Path) -> None:
+    flags = ("--checkpoint_dir", tmp_path, *speech.flags)
+    assert train(*flags).returncode == 0
+    again = train(*flags, "--run", "continue", "--epochs", 2, "--audio_sample_rate", 8000,
+                  "--n_hidden", 16)  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert "--audio_sample_rate 16000 -> 8000 has no effect" in again.stderr
+    assert "--n_hidden 8 -> 16 has no effect" in again.stderr
+    assert "Flag changed since this run was last saved: --epochs 1 -> 2" in again.stderr
+
+
+def test_the_source_s_audio_format_stays_unless_flags_say_otherwise(
+    speech: Speech, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    assert (
+        train("--checkpoint_dir", source, *speech.flags, "--audio_sample_rate", 8000).returncode
+        == 0
+    )
+    flags = ("--load_checkpoint_dir", source, *speech.flags)
+    kept = train(*flags, "--save_checkpoint_dir", tmp_path / "kept")
+    assert kept.returncode == 0, kept.stderr
+    changed = train(*flags, "--save_checkpoint_dir", tmp_path / "changed",
+                    "--audio_sample_rate", 16000)  # fmt: skip
+    assert "trained with --audio_sample_rate 8000; using 16000" in changed.stderr
+    rates = [
+        json.loads(run_command("inspect", tmp_path / name, "--json").stdout)["features"]
+        for name in ("kept", "changed")
+    ]
+    assert [rate["audio_sample_rate"] for rate in rates] == [8000, 16000]
+
+
+@contextmanager
+def no_file_larger_than(size_bytes: int) -> Iterator[None]:
+    """Let writing fail as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_earlier_checkpoints(speech: Speech, tmp_path: Path) -> None:
+    flags = ("--checkpoint_dir", tmp_path, *speech.flags, "--skip_batch_test", "true")
+    assert train(*flags).returncode == 0
+    before = {file.name for file in tmp_path.iterdir()}
+    with no_file_larger_than(8192):
+        error = refused(train(*flags, "--run", "continue", "--epochs", 3))
+    assert "cannot be written" in error
+    assert "the checkpoints saved before are intact" in error
+    assert {file.name for file in tmp_path.iterdir()} == before
+    resumed = train(*flags, "--run", "continue", "--epochs", 3)
+    assert resumed.returncode == 0
+    assert "Continuing the run" in resumed.stderr
+
+
+@pytest.mark.parametrize("flag", ["--checkpoint_dir", "--summary_dir", "--feature_cache"])
+def test_folders_that_cannot_be_written_to(speech: Speech, tmp_path: Path, flag: str) -> None:
+    (tmp_path / "file").touch()
+    flags = ("--checkpoint_dir", tmp_path / "new", *speech.flags, flag, tmp_path / "file" / "x")
+    assert str(tmp_path / "file") in refused(train(*flags))
+
+
+def test_broken_weights_never_replace_a_good_checkpoint(speech: Speech, tmp_path: Path) -> None:
+    flags = ("--checkpoint_dir", tmp_path, *speech.flags)
+    assert train(*flags).returncode == 0
+    good = {file.name for file in tmp_path.glob("*.safetensors")}
+    diverged = train(*flags, "--run", "continue", "--epochs", 9, "--learning_rate", 1e30)
+    error = refused(diverged)
+    assert "this step is skipped; files: " in diverged.stderr
+    assert f"({speech.train}:4)" in diverged.stderr
+    assert f"the last good checkpoint is {tmp_path / 'train-3.safetensors'}" in error
+    assert "the weights have diverged" in error
+    assert "Run the command again with a lower --learning_rate than 1e+30" in error
+    assert {file.name for file in tmp_path.glob("*.safetensors")} == good
+    mended = train(*flags, "--run", "continue", "--epochs", 2)
+    assert mended.returncode == 0, mended.stderr
+    assert "Continuing the run" in mended.stderr
+
+
+def test_diverging_before_the_first_checkpoint(speech: Speech, tmp_path: Path) -> None:
+    error = refused(train("--checkpoint_dir", tmp_path, *speech.flags, "--learning_rate", 1e30))
+    assert "no checkpoint was saved yet" in error
+    assert not list(tmp_path.glob("train-*"))

@@ -19,7 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..atomic_file import write_atomically
+from safetensors import SafetensorError
+
+from ..atomic_file import remove_partial_files, write_atomically
+from ..errors import CheckpointError
 from .file import SUFFIX, Checkpoint, read_checkpoint, write_checkpoint
 from .state_file import STATE_FILES, Kind, read_state, write_state
 
@@ -60,12 +63,22 @@ class CheckpointFolder:
         return read_checkpoint(newest) if newest else None
 
     def save(self, kind: Kind, checkpoint: Checkpoint) -> Path:
-        """Write a checkpoint, then name it in the state file."""
+        """Write a checkpoint, then name it in the state file.
+
+        Raises:
+            CheckpointError: the folder cannot be written to; earlier checkpoints are intact.
+        """
         path = self.path / f"{_STEMS[kind]}-{checkpoint.step}{SUFFIX}"
-        write_checkpoint(path, checkpoint)
         state_file = self.path / STATE_FILES[kind]
-        known = [name for name in read_state(state_file) if name != path.name]
-        write_state(state_file, path.name, [name for name in known if self._exists(name)])
+        try:
+            write_checkpoint(path, checkpoint)
+            known = [name for name in read_state(state_file) if name != path.name]
+            write_state(state_file, path.name, [name for name in known if self._exists(name)])
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(
+                f"{path} cannot be written ({_reason(error)}); the checkpoints saved before are "
+                "intact. Make room or mend the folder, then run the same command again to go on"
+            ) from None
         return path
 
     def prune(self, kind: Kind, keep: int, newer_than_step: int) -> None:
@@ -79,16 +92,33 @@ class CheckpointFolder:
             file.unlink()
 
     def describe(self, flags: Mapping[str, Any], alphabet_text: bytes) -> None:
-        """Write `flags.txt` and `alphabet.txt` for people; checkpoints hold both themselves.
+        """Make the folder, with `flags.txt` and `alphabet.txt` for people; checkpoints hold both.
 
         Files that came with a checkpoint of another format describe that one and are left alone.
+
+        Raises:
+            CheckpointError: the folder cannot be written to.
         """
-        if any(self.path.glob("*.index")):
-            return
-        write_atomically(
-            self.path / "flags.txt", json.dumps(flags, indent=2, ensure_ascii=False) + "\n"
-        )
-        write_atomically(self.path / "alphabet.txt", alphabet_text)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            remove_partial_files(self.path)
+            if any(self.path.glob("*.index")):
+                return
+            text = json.dumps(flags, indent=2, ensure_ascii=False) + "\n"
+            write_atomically(self.path / "flags.txt", text)
+            write_atomically(self.path / "alphabet.txt", alphabet_text)
+        except OSError as error:
+            raise CheckpointError(
+                f"{self.path} cannot be written to ({_reason(error)}); name another folder with "
+                "--save_checkpoint_dir"
+            ) from None
 
     def _exists(self, name: str) -> bool:
         return (self.path / name).exists() or (self.path / f"{name}.index").exists()
+
+
+def _reason(error: Exception) -> str:
+    """Return the system's words for why a file could not be written."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error).removeprefix("Error while serializing: ").removeprefix("I/O error: ")
