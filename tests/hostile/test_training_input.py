@@ -7,7 +7,7 @@ import resource
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,9 @@ import pytest
 import soundfile
 
 from command_runner import Result, run_command
+from coqui_stt_training.checkpoints.file import read_checkpoint, write_checkpoint
 
+ORACLE = Path(__file__).parents[2] / "../shared/oracle/tf"
 SMALL: Sequence[str] = (
     "--n_hidden", "8", "--train_batch_size", "2", "--dev_batch_size", "2", "--epochs", "1",
     "--beam_width", "8", "--intra_op_parallelism_threads", "1", "--report_count", "0",
@@ -145,8 +147,8 @@ def test_the_command_for_another_alphabet_is_the_users_own(
     letters = tmp_path / "my letters.txt"
     letters.write_text("a\nb\nc\n", encoding="utf-8")
     save = tmp_path / "new"
-    flags = ("--load_checkpoint_dir", source, "--save_checkpoint_dir", save,
-             "--alphabet_config_path", letters, "--shuffle_batches", "true", *speech.flags)  # fmt: skip
+    flags = ("--load_checkpoint_dir", source, "--save_checkpoint_dir", save, *speech.flags,
+             "--alphabet_config_path", letters, "--shuffle_batches", "true")  # fmt: skip
     error = refused(train(*flags))
     assert "1 new: 'c' (U+0063 LATIN SMALL LETTER C)" in error
     command = error[error.index("python -m coqui_stt_training.train ") :].strip()
@@ -251,3 +253,58 @@ def test_diverging_before_the_first_checkpoint(speech: Speech, tmp_path: Path) -
     error = refused(train("--checkpoint_dir", tmp_path, *speech.flags, "--learning_rate", 1e30))
     assert "no checkpoint was saved yet" in error
     assert not list(tmp_path.glob("train-*"))
+
+
+def test_a_source_with_broken_weights_is_refused(source: Path, speech: Speech) -> None:
+    checkpoint = read_checkpoint(source / "train-3.safetensors")
+    tensors = dict(checkpoint.tensors)
+    name = next(iter(tensors))
+    tensors[name] = np.full_like(tensors[name], np.nan)
+    broken = speech.folder / "broken.safetensors"
+    write_checkpoint(broken, replace(checkpoint, tensors=tensors, average=None))
+    error = refused(run_command("evaluate", "--load_checkpoint_dir", broken, "--test_files",
+                                speech.train))  # fmt: skip
+    assert f"{broken}: {name} holds NaN or infinite values" in error
+
+
+def test_empty_references_are_evaluated(speech: Speech, source: Path, tmp_path: Path) -> None:
+    files = speech.write_csv("silence.csv", ("a.wav", ""))
+    output = tmp_path / "samples.json"
+    result = run_command("evaluate", "--checkpoint_dir", source, "--test_files", files,
+                         "--test_output_file", output)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    sample = json.loads(output.read_text(encoding="utf-8"))[0]
+    assert sample["src"] == ""
+    assert sample["wer"] == (1.0 if sample["res"] else 0.0)
+
+
+def test_a_file_without_a_usable_row_is_refused_even_where_rows_are_skipped(
+    speech: Speech, tmp_path: Path
+) -> None:
+    files = speech.write_csv("useless.csv", ("none.wav", "ab"), ("nobody.wav", "ab"))
+    error = refused(train("--checkpoint_dir", tmp_path, "--train_files", files, speech.train,
+                          "--on_bad_row", "skip"))  # fmt: skip
+    assert f"{files}: not one of its 2 rows can be used" in error
+    assert "none.wav" not in error  # the report of all rows came before
+
+
+@pytest.mark.parametrize("model", ["cpu_n64", "cudnn_n64", "bytes_n64", "cpu_n64_quant.tflite"])
+def test_sources_of_other_formats_with_another_alphabet_are_refused(
+    speech: Speech, tmp_path: Path, model: str
+) -> None:
+    folder = ORACLE / ("tflite" if model.endswith(".tflite") else "ckpt") / model
+    if not folder.exists():
+        pytest.skip(f"{folder} is not here")
+    letters = tmp_path / "letters.txt"
+    letters.write_text("a\nb\n", encoding="utf-8")
+    flags = ("--load_checkpoint_dir", folder, "--save_checkpoint_dir", tmp_path / "new",
+             "--alphabet_config_path", letters, *speech.flags)  # fmt: skip
+    error = refused(train(*flags))
+    assert "the alphabet differs" in error
+    assert "--drop_source_layers 1 --load_checkpoint_dir" in error
+    assert not (tmp_path / "new").exists()
+    planned = train(*flags, "--drop_source_layers", 1, "--dry_run")
+    assert planned.returncode == 0, planned.stderr
+    assert "sized for the 2 labels" in planned.stderr
+    own_rate_is_named = "own learning rate 0.001 is not used, --learning_rate 0.001 is"
+    assert (planned.stderr.count(own_rate_is_named) == 1) == (folder.suffix != ".tflite")

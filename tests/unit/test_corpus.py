@@ -168,7 +168,7 @@ def test_recordings_in_two_sets_are_a_warning(
     with caplog.at_level(logging.WARNING):
         check_corpus(train=[train], dev=[dev], test=[test], alphabet=LETTERS, features=FEATURES)
     (message,) = caplog.messages
-    assert message.startswith("1 recordings are in both train and dev")
+    assert message.startswith("Recordings in both train and dev: 1, the first in")
     assert f"{train}:3 and {dev}:2" in message
 
 

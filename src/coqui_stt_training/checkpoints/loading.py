@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from ..errors import CheckpointError
 from .file import as_source, read_checkpoint
 from .folder import CheckpointFolder
 from .recognise import Format, recognise
@@ -25,16 +28,20 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
         with_adam: whether to read the optimizer's state too.
 
     Raises:
-        CheckpointError: nothing there, damaged, or of a format that is not read.
+        CheckpointError: nothing there, damaged, of a format that is not read, or with weights that
+            are not finite.
     """
     location = Path(path)
     found = recognise(location, _of_newest_run(location) if which == "auto" else which)
     if found.format is Format.TFLITE:
-        return load_tflite(found.path)
+        source = load_tflite(found.path)
+        _check_finite(source)
+        return source
     if found.format is Format.TENSORFLOW:
         source = load_tensorflow(found.path, optimizer=with_adam)
     else:
         source = as_source(found.path, read_checkpoint(found.path, with_adam))
+    _check_finite(source)
     return replace(source, details={"checkpoint": found.chosen, **source.details})
 
 
@@ -42,3 +49,12 @@ def _of_newest_run(location: Path) -> Which:
     last = CheckpointFolder(location).newest_of_ours("last")
     run = read_checkpoint(last, with_adam=False).run if last else None
     return "last" if run and not run["best_checkpoint"] else "auto"
+
+
+def _check_finite(source: SourceModel) -> None:
+    broken = [name for name, tensor in source.tensors.items() if not np.isfinite(tensor).all()]
+    if broken:
+        raise CheckpointError(
+            f"{source.path}: {', '.join(broken)} {'hold' if len(broken) > 1 else 'holds'} NaN or "
+            "infinite values; it was saved after training had diverged, name an earlier checkpoint"
+        )

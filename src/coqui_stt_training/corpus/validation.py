@@ -110,10 +110,13 @@ def check_corpus(
         report.advice = f"Mend {them}, or leave {them} out with: --on_bad_row skip"
         if alphabet_advice and any(p.kind is Kind.CHARACTERS for p in report.row_problems):
             report.advice += f"\n{alphabet_advice}"
-    if report.file_problems or (report.row_problems and on_bad_row == "fail"):
+    skipped = report.bad_row_count
+    if on_bad_row == "skip":  # the rows have been reported
+        report = Report(report.file_problems)
+    if report.file_problems or report.row_problems:
         raise CorpusError(str(report))
     _warn_of_shared_audio(sets)
-    return Corpus(**sets, skipped_rows=report.bad_row_count)
+    return Corpus(**sets, skipped_rows=skipped)
 
 
 def _read_inputs(paths: Iterable[str], may_be_empty: bool, report: Report) -> list[_Input]:
@@ -225,11 +228,11 @@ def _warn_of_shared_audio(sets: Mapping[str, Sequence[ClipSet]]) -> None:
         if shared:
             example = next(path for path in sources[one] if path in shared)
             _log.warning(
-                "%d recordings are in both %s and %s, the first in %s and %s; scores measured on "
-                "what was trained on flatter",
-                len(shared),
+                "Recordings in both %s and %s: %d, the first in %s and %s; scores measured on what "
+                "was trained on flatter",
                 one,
                 other,
+                len(shared),
                 sources[one][example],
                 sources[other][example],
             )

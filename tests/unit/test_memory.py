@@ -1,0 +1,56 @@
+"""Whether a batch fits into memory, asked before training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from coqui_stt_training import memory_check
+from coqui_stt_training.corpus import Clip
+from coqui_stt_training.errors import TrainingError
+from coqui_stt_training.memory_check import check_memory
+from coqui_stt_training.models.geometry import Geometry
+
+GEOMETRY = Geometry(n_hidden=100, n_classes=29)
+
+
+def clip(seconds: float) -> Clip:
+    return Clip(Path(f"{seconds}.wav"), "a", "train.csv:2", None, seconds)
+
+
+def check(memory_bytes: int, monkeypatch: pytest.MonkeyPatch, *groups: Sequence[Clip]) -> list[int]:
+    """Check with so much memory; return the sizes of the batches that were tried."""
+    tried: list[int] = []
+    monkeypatch.setattr(memory_check, "available_memory_bytes", lambda: memory_bytes)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    check_memory(
+        groups,
+        GEOMETRY,
+        lambda clip: int(clip.duration_seconds * 50),
+        lambda clips: tried.append(len(clips)),
+    )
+    return tried
+
+
+def test_only_the_longest_batch_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    short, long = [clip(1.0)] * 3, [clip(4.0), clip(5.0)]
+    assert check(1 << 30, monkeypatch, short, long) == [2]
+
+
+def test_the_message_names_durations_and_the_batch_size_that_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batch = [clip(seconds) for seconds in (2.0, 3.0, 3.5, 4.0, 4.0, 5.0, 6.0, 10.0)]
+    one_clip_bytes = 4 * 500 * (34 * 100 + 3 * 29)
+    with pytest.raises(TrainingError, match=r"8 clips of 2.0 to 10.0 s does not fit") as caught:
+        check(3 * one_clip_bytes, monkeypatch, batch)
+    assert "--train_batch_size 2 would" in str(caught.value)
+    assert "--skip_batch_test true" in str(caught.value)
+
+
+def test_one_clip_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TrainingError, match=r"not even one clip of 10.0 s does") as caught:
+        check(1000, monkeypatch, [clip(2.0), clip(10.0)])
+    assert "leave such clips out, or use a smaller --n_hidden" in str(caught.value)
