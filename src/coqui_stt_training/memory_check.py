@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from .models.geometry import Geometry
 # Float32 values that one clip's frame keeps for the backward pass, in widths of a layer: the
 # activations, clips and dropout masks of the dense layers, and the gates and states of the LSTM.
 _LAYER_WIDTHS_PER_FRAME = 34
+_COPIES_OF_WEIGHTS = 5  # weights, their average, gradients, and Adam's two moments
 
 
 def check_memory(
@@ -36,7 +38,7 @@ def check_memory(
     """
     longest = max(groups, key=lambda group: len(group) * max(map(frames_of, group)))
     frames = max(map(frames_of, longest))
-    clips = list(longest)
+    clips = sorted(longest, key=frames_of, reverse=True)  # what fits must fit the longest clips
     while clips:
         if _fits(clips, len(clips) * frames, geometry, try_step):
             break
@@ -54,6 +56,23 @@ def check_memory(
         f"a batch of {len(longest)} clips of {durations[0]:.1f} to {durations[-1]:.1f} s does not "
         f"fit into memory; {remedy} (to skip this test: --skip_batch_test true)"
     )
+
+
+def check_model_memory(geometry: Geometry) -> None:
+    """Find out whether a model can be trained at all, before it is made.
+
+    Raises:
+        TrainingError: its weights and their companions do not fit into main memory.
+    """
+    parameters = sum(math.prod(shape) for shape in geometry.tensor_shapes().values())
+    copies = 2 if torch.cuda.is_available() else _COPIES_OF_WEIGHTS
+    needed, available = 4 * parameters * copies, available_memory_bytes()
+    if needed > available:
+        raise TrainingError(
+            f"a model with --n_hidden {geometry.n_hidden} needs {needed / 1e9:.1f} GB of memory to "
+            f"be trained, and {available / 1e9:.1f} GB are free; choose a smaller --n_hidden, or a "
+            "smaller model to start from"
+        )
 
 
 def _fits(

@@ -22,7 +22,7 @@ from .feature_store import FeatureStore
 from .flags import Parsed, as_dict
 from .interruption import Interruption
 from .machine import log_placement, prepare_machine
-from .memory_check import check_memory
+from .memory_check import check_memory, check_model_memory
 from .models.deepspeech import DeepSpeech
 from .optimizer import Adam
 from .precision import Precision
@@ -93,6 +93,7 @@ def _initial_state(session: Session, device: torch.device) -> tuple[TrainingStat
     """Build the model and bring it, the optimizer and the progress to where the run starts."""
     config, training = session.config, session.config.training
     folder = CheckpointFolder(Path(config.checkpoints.save_dir))
+    check_model_memory(session.geometry)
     model = DeepSpeech(session.geometry)
     kept = session.start.continued
     if kept:

@@ -10,7 +10,7 @@ import pytest
 from coqui_stt_training import memory_check
 from coqui_stt_training.corpus import Clip
 from coqui_stt_training.errors import TrainingError
-from coqui_stt_training.memory_check import check_memory
+from coqui_stt_training.memory_check import check_memory, check_model_memory
 from coqui_stt_training.models.geometry import Geometry
 
 GEOMETRY = Geometry(n_hidden=100, n_classes=29)
@@ -48,6 +48,28 @@ def test_the_message_names_durations_and_the_batch_size_that_fits(
         check(3 * one_clip_bytes, monkeypatch, batch)
     assert "--train_batch_size 2 would" in str(caught.value)
     assert "--skip_batch_test true" in str(caught.value)
+
+
+def test_the_longest_clips_are_those_that_must_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[list[float]] = []
+
+    def try_step(clips: Sequence[Clip]) -> None:
+        tried.append([clip.duration_seconds for clip in clips])
+        if sum(tried[-1]) > 9:
+            raise MemoryError
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    batch = [clip(seconds) for seconds in (1.0, 2.0, 4.0, 5.0)]
+    with pytest.raises(TrainingError, match="--train_batch_size 2 would"):
+        check_memory([batch], GEOMETRY, lambda clip: int(clip.duration_seconds), try_step)
+    assert tried == [[5.0, 4.0, 2.0, 1.0], [5.0, 4.0]]
+
+
+def test_a_model_too_large_for_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_check, "available_memory_bytes", lambda: 1 << 30)
+    check_model_memory(GEOMETRY)
+    with pytest.raises(TrainingError, match=r"--n_hidden 100000 needs .* GB of memory"):
+        check_model_memory(Geometry(n_hidden=100_000, n_classes=29))
 
 
 def test_one_clip_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,103 @@
+"""The plan of what a new model takes from a source, and its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
+from coqui_stt_training.bootstrap import (
+    bootstrapped_tensors,
+    describe_difference,
+    plan_bootstrap,
+    shared_rows,
+)
+from coqui_stt_training.checkpoints.source import SourceModel
+from coqui_stt_training.config import BootstrapFlags
+from coqui_stt_training.errors import BootstrapError
+from coqui_stt_training.models.geometry import LAYERS, Geometry
+
+LATIN = Alphabet.from_labels("abc")
+MIXED = Alphabet.from_labels("cжa")
+
+
+def tensors(geometry: Geometry, value: float) -> dict[str, np.ndarray]:
+    return {
+        name: np.full(shape, value, np.float32) for name, shape in geometry.tensor_shapes().items()
+    }
+
+
+def make_source(alphabet: Alphabet | None = LATIN) -> SourceModel:
+    geometry = Geometry(n_hidden=4, n_classes=4)
+    weights = tensors(geometry, 1.0)
+    weights["layer_6.bias"] = np.array([10, 11, 12, 13], np.float32)
+    return SourceModel("coqui-stt", Path("source"), geometry, weights, alphabet)
+
+
+def actions(alphabet: Alphabet, **flags: Any) -> dict[str, str]:
+    source, asked = make_source(), BootstrapFlags(**flags)
+    plan = plan_bootstrap(source, alphabet, asked, "the command")
+    return {layer.layer: layer.action for layer in plan.layers}
+
+
+def test_fine_tuning_keeps_every_layer() -> None:
+    assert set(actions(LATIN).values()) == {"kept"}
+
+
+@pytest.mark.parametrize("count", range(1, 6))
+def test_layers_are_dropped_from_the_output_backwards(count: int) -> None:
+    found = actions(MIXED, drop_source_layers=count)
+    assert [found[layer] for layer in LAYERS] == ["kept"] * (6 - count) + ["new"] * count
+
+
+@pytest.mark.parametrize("alphabet", [MIXED, Alphabet.from_labels("cba"), UTF8Alphabet()])
+def test_another_alphabet_needs_a_new_output_layer(alphabet: Alphabet) -> None:
+    with pytest.raises(BootstrapError, match="Transfer-learning replaces it: the command"):
+        actions(alphabet)
+    assert actions(alphabet, drop_source_layers=1)["layer_6"] == "new"
+
+
+def test_a_source_must_say_its_alphabet() -> None:
+    with pytest.raises(BootstrapError, match="4 classes but names no alphabet; give its own file"):
+        plan_bootstrap(make_source(None), LATIN, BootstrapFlags(), "")
+
+
+def test_shared_characters_are_copied_row_by_row() -> None:
+    source = make_source()
+    plan = plan_bootstrap(source, MIXED, BootstrapFlags(map_shared_characters=True), "")
+    fresh = tensors(plan.geometry, 0.0)
+    made = bootstrapped_tensors(plan, source.tensors, fresh)
+    assert made["layer_6.bias"].tolist() == [12, 0, 10, 13]  # c, ж, a, blank
+    assert made["layer_6.weight"].sum(axis=1).tolist() == [4, 0, 4, 4]
+    assert made["layer_1.weight"] is source.tensors["layer_1.weight"]
+    assert not fresh["layer_6.bias"].any()
+
+
+def test_shared_rows_of_byte_models() -> None:
+    rows = shared_rows(LATIN, UTF8Alphabet())
+    assert rows == {ord("a") - 1: 0, ord("b") - 1: 1, ord("c") - 1: 2, 255: 3}
+
+
+def test_layers_are_frozen_from_the_input_if_they_are_kept() -> None:
+    flags = BootstrapFlags(drop_source_layers=2, freeze_source_layers=2, unfreeze_after_epochs=3,
+                           source_learning_rate_factor=0.5)  # fmt: skip
+    layers = plan_bootstrap(make_source(), MIXED, flags, "").layers
+    assert [layer.frozen_epochs for layer in layers] == [3, 3, 0, 0, 0, 0]
+    assert [layer.learning_rate_factor for layer in layers] == [0.5] * 4 + [1.0] * 2
+    assert "frozen for 3 epochs; learning rate x 0.5" in layers[0].describe()
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (MIXED, "1 new: 'ж' (U+0436 CYRILLIC SMALL LETTER ZHE); 1 gone: 'b' "),
+        (Alphabet.from_labels("cba"), "the same characters in another order"),
+        (UTF8Alphabet(), "the source writes characters, the new model bytes"),
+        (Alphabet.from_labels(map(chr, range(0x430, 0x450))), "and 20 more; 3 gone"),
+    ],
+)
+def test_differences_are_named(target: Alphabet, said: str) -> None:
+    assert said in describe_difference(LATIN, target)

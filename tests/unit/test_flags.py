@@ -1,0 +1,141 @@
+"""Flags: upstream's value syntax, older forms, files of flags, and what is said about mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from coqui_stt_training.config import EvaluateConfig, TrainConfig
+from coqui_stt_training.errors import FlagError
+from coqui_stt_training.flags import Parsed, as_dict, parse
+
+
+def read(*words: str) -> Parsed[TrainConfig]:
+    return parse(TrainConfig, words, program="train", description="")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--early_stop", "false"], False),
+        (["--early_stop", "True"], True),
+        (["--early_stop=true"], True),
+        (["--early_stop"], True),
+        (["--noearly_stop"], False),
+        ([], False),
+    ],
+)
+def test_switches(words: list[str], expected: bool) -> None:
+    assert read(*words).config.schedule.early_stop is expected
+
+
+def test_values() -> None:
+    parsed = read("--train_files", "a.csv", "b c.csv", "--epochs=3", "--learning_rate", "1e-4",
+                  "--utf8", "true", "--epochs", "4")  # fmt: skip
+    config = parsed.config
+    assert config.data.train_files == ("a.csv", "b c.csv")
+    assert config.training.epochs == 4
+    assert config.training.learning_rate == 1e-4
+    assert config.alphabet.bytes_output_mode
+    assert parsed.given == {"train_files", "epochs", "learning_rate", "bytes_output_mode"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--epohcs 3", "unknown flag --epohcs, did you mean --epochs?"),
+        ("--zzz 3", "unknown flag --zzz; see --help"),
+        ("--epochs three", "--epochs three: must be a whole number"),
+        ("--epochs 1.5", "--epochs 1.5: must be a whole number"),
+        ("--epochs 1 2", "--epochs 1 2: takes one value, not 2"),
+        ("--epochs -1", "--epochs -1: must be 0 or more"),
+        ("--early_stop maybe", "--early_stop maybe: must be true or false"),
+        ("--load_train newest", "--load_train newest: must be one of auto, best, last, init"),
+        ("--learning_rate 0", "--learning_rate 0: must be greater than 0"),
+        ("--learning_rate nan", "--learning_rate nan: must be finite"),
+        ("--dropout_rate 1", "--dropout_rate 1: must be at least 0 and less than 1"),
+        ("--cutoff_prob 1.5", "--cutoff_prob 1.5: must be above 0, at most 1"),
+        ("stray", "unexpected argument 'stray'; every value follows a flag"),
+        ("--drop_source_layers 6", "0 to 5 can be dropped"),
+        ("--unfreeze_after_epochs 2", "needs --freeze_source_layers"),
+        ("--bytes_output_mode true --alphabet_config_path a.txt", "exclude each other"),
+        ("--auto_input_dataset a.csv --dev_files b.csv", "do not give --train_files"),
+        ("--extend_alphabet true --drop_source_layers 1", "leave out --drop_source_layers"),
+    ],
+)
+def test_mistakes(words: str, said: str) -> None:
+    with pytest.raises(FlagError) as caught:
+        read(*words.split())
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(FlagError) as caught:
+        read("--epochs", "x", "--n_hidden", "0", "--foo")
+    assert str(caught.value).count(";") >= 2
+
+
+def test_a_file_of_flags_gives_way_to_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "flags.yaml"
+    file.write_text("epochs: 7\nn_hidden: 64\ntrain_files: [a.csv, b.csv]\nearly_stop: true\n")
+    parsed = read("--config", str(file), "--epochs", "9")
+    assert parsed.config.training.epochs == 9
+    assert parsed.config.geometry.n_hidden == 64
+    assert parsed.config.data.train_files == ("a.csv", "b.csv")
+    assert parsed.config.schedule.early_stop
+    assert "n_hidden" in parsed.given
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("epohcs: 7", "unknown flag epohcs, did you mean --epochs?"),
+        ("- epochs", "must hold `name: value` lines"),
+        ("epochs: [1", "is not YAML"),
+        ("epochs: many", "--epochs many: must be a whole number"),
+        ("epochs: !!python/object/apply:os.system ['true']", "is not YAML"),
+    ],
+)
+def test_files_that_hold_no_flags(tmp_path: Path, content: str, said: str) -> None:
+    file = tmp_path / "flags.yaml"
+    file.write_text(content)
+    with pytest.raises(FlagError) as caught:
+        read("--config", str(file))
+    assert said in str(caught.value)
+
+
+def test_flags_that_only_tensorflow_needed_say_what_takes_their_place() -> None:
+    assert read("--train_cudnn", "true").notices == (
+        "--train_cudnn is not needed: cuDNN is used wherever there is a GPU, with the same "
+        "checkpoints",
+    )
+    assert read("--train_cudnn", "false").notices == ()
+
+
+def test_flags_of_train_are_no_mistake_elsewhere() -> None:
+    parsed = parse(EvaluateConfig, ["--n_hidden", "64", "--test_files", "a.csv"],
+                   program="evaluate", description="", tolerated=(TrainConfig,))  # fmt: skip
+    assert parsed.config.data.test_files == ("a.csv",)
+    assert parsed.notices == ("no effect on evaluate: --n_hidden",)
+
+
+def test_a_configuration_comes_back_from_its_saved_form(tmp_path: Path) -> None:
+    import yaml
+
+    parsed = read("--train_files", "a.csv", "--epochs", "3", "--layer_norm", "true")
+    file = tmp_path / "flags.yaml"
+    file.write_text(yaml.safe_dump(as_dict(parsed.config)))
+    assert read("--config", str(file)).config == parsed.config
+
+
+def test_checkpoint_dir_says_what_it_overrules() -> None:
+    def overruled(*words: str) -> str:
+        return read(*words).config.checkpoints.overruled()
+
+    assert overruled("--checkpoint_dir", "a") == ""
+    assert overruled("--checkpoint_dir", "a", "--save_checkpoint_dir", "a") == ""
+    assert "--load_checkpoint_dir b is not" in overruled(
+        "--checkpoint_dir", "a", "--load_checkpoint_dir", "b"
+    )
