@@ -1,0 +1,145 @@
+"""Where a command starts: it continues a run, fine-tunes, or begins from scratch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from coqui_stt_ctcdecoder import Alphabet
+from coqui_stt_training.checkpoints.file import Checkpoint
+from coqui_stt_training.checkpoints.folder import CheckpointFolder
+from coqui_stt_training.config import AlphabetFlags, BootstrapFlags, CheckpointFlags, DataFlags
+from coqui_stt_training.errors import CheckpointError, CorpusError, FlagError
+from coqui_stt_training.features import FeatureConfig
+from coqui_stt_training.models.geometry import Geometry
+from coqui_stt_training.progress import Progress
+from coqui_stt_training.starting_point import Start, describe_changes, find_start, run_identity
+
+NOTHING = BootstrapFlags()
+DROP_ONE = BootstrapFlags(drop_source_layers=1)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataFlags:
+    for name in ("train.csv", "other.csv"):
+        (tmp_path / name).write_text(f"{name}\n")
+    return DataFlags(train_files=(str(tmp_path / "train.csv"),))
+
+
+def identity(data: DataFlags, flags: CheckpointFlags, bootstrap: BootstrapFlags) -> dict[str, Any]:
+    return run_identity(data, AlphabetFlags(), flags, bootstrap)
+
+
+def save_run(folder: Path, data: DataFlags, flags: CheckpointFlags,
+             bootstrap: BootstrapFlags = NOTHING, finished: str = "") -> None:  # fmt: skip
+    """Leave a run in a folder as training does."""
+    geometry = Geometry(n_hidden=2, n_classes=3)
+    tensors = {name: np.ones(shape, np.float32) for name, shape in geometry.tensor_shapes().items()}
+    progress = Progress(identity(data, flags, bootstrap), 0, 7, 0.001, epoch=2, finished=finished)
+    checkpoint = Checkpoint(
+        geometry, Alphabet.from_labels("ab"), FeatureConfig(), tensors, step=7,
+        run=progress.as_json(),
+    )  # fmt: skip
+    CheckpointFolder(folder).save("last", checkpoint)
+
+
+def start(data: DataFlags, flags: CheckpointFlags, bootstrap: BootstrapFlags = NOTHING) -> Start:
+    return find_start(flags, bootstrap, identity(data, flags, bootstrap))
+
+
+def test_an_empty_folder_is_trained_from_scratch(tmp_path: Path, data: DataFlags) -> None:
+    found = start(data, CheckpointFlags(checkpoint_dir=str(tmp_path / "new")))
+    assert (found.continued, found.source) == (None, None)
+    assert "Training from scratch" in found.reason
+
+
+def test_the_same_command_continues_an_unfinished_run(tmp_path: Path, data: DataFlags) -> None:
+    flags = CheckpointFlags(checkpoint_dir=str(tmp_path / "run"))
+    save_run(tmp_path / "run", data, flags)
+    found = start(data, flags)
+    assert found.continued is not None
+    assert "from step 7, epoch 2" in found.reason
+    assert "--run new" in found.reason
+
+
+def test_the_same_command_on_a_finished_run_begins_from_its_result(
+    tmp_path: Path, data: DataFlags
+) -> None:
+    flags = CheckpointFlags(load_checkpoint_dir=str(tmp_path / "source"),
+                            save_checkpoint_dir=str(tmp_path / "run"))  # fmt: skip
+    save_run(tmp_path / "source", data, flags)
+    save_run(tmp_path / "run", data, flags, DROP_ONE, finished="all 3 epochs are done")
+    found = start(data, flags, DROP_ONE)
+    assert found.source is not None
+    assert found.source.path.parent == tmp_path / "run"
+    assert not found.drops_layers
+    assert "all 3 epochs are done" in found.reason
+
+
+@pytest.mark.parametrize("what", ["data", "bootstrap", "limit"])
+def test_another_command_begins_anew_and_says_what_changed(
+    tmp_path: Path, data: DataFlags, what: str
+) -> None:
+    flags = CheckpointFlags(checkpoint_dir=str(tmp_path / "run"))
+    save_run(tmp_path / "run", data, flags)
+    other = {
+        "data": replace(data, train_files=(str(tmp_path / "other.csv"),)),
+        "limit": replace(data, limit_train=3),
+    }
+    found = start(other.get(what, data), flags, DROP_ONE if what == "bootstrap" else NOTHING)
+    assert found.continued is None
+    assert found.source is not None
+    named = "the bootstrapping flags" if what == "bootstrap" else "the training data"
+    assert f"{named}" in found.reason
+    assert "--run continue" in found.reason
+
+
+def test_a_file_s_name_does_not_matter_but_its_content(tmp_path: Path, data: DataFlags) -> None:
+    flags = CheckpointFlags(checkpoint_dir=str(tmp_path / "run"))
+    save_run(tmp_path / "run", data, flags)
+    moved = tmp_path / "moved.csv"
+    Path(data.train_files[0]).rename(moved)
+    assert start(replace(data, train_files=(str(moved),)), flags).continued is not None
+
+
+def test_continue_and_new_are_obeyed(tmp_path: Path, data: DataFlags) -> None:
+    flags = CheckpointFlags(checkpoint_dir=str(tmp_path / "run"))
+    save_run(tmp_path / "run", data, flags, finished="all 3 epochs are done")
+    assert start(data, replace(flags, run="continue")).continued is not None
+    assert start(data, replace(flags, run="continue"), DROP_ONE).continued is not None
+    assert start(data, replace(flags, run="new")).source is not None
+    with pytest.raises(FlagError, match="holds no run"):
+        start(data, CheckpointFlags(checkpoint_dir=str(tmp_path / "empty"), run="continue"))
+
+
+def test_init_ignores_what_is_there(tmp_path: Path, data: DataFlags) -> None:
+    flags = CheckpointFlags(checkpoint_dir=str(tmp_path / "run"))
+    save_run(tmp_path / "run", data, flags)
+    found = start(data, replace(flags, load_train="init"))
+    assert (found.continued, found.source) == (None, None)
+
+
+def test_a_source_elsewhere_must_be_there(tmp_path: Path, data: DataFlags) -> None:
+    flags = CheckpointFlags(load_checkpoint_dir=str(tmp_path / "none"),
+                            save_checkpoint_dir=str(tmp_path / "run"))  # fmt: skip
+    with pytest.raises(CheckpointError, match="none does not exist"):
+        start(data, flags)
+
+
+def test_missing_data_is_named(tmp_path: Path) -> None:
+    data = DataFlags(train_files=(str(tmp_path / "none.csv"),))
+    with pytest.raises(CorpusError, match=r"none\.csv: No such file"):
+        start(data, CheckpointFlags(checkpoint_dir=str(tmp_path)))
+
+
+def test_changes_of_flags_are_told_by_whether_they_act() -> None:
+    earlier = {"epochs": 3, "n_hidden": 8, "run": "auto", "freeze_source_layers": 2}
+    flags = {"epochs": 5, "n_hidden": 16, "run": "continue", "freeze_source_layers": 0}
+    told = describe_changes(flags, earlier, frozenset({"epochs", "n_hidden"}))
+    assert told[0] == "Flag changed since this run was last saved: --epochs 3 -> 5"
+    assert told[1].startswith("--n_hidden 8 -> 16 has no effect")
+    assert len(told) == 2
