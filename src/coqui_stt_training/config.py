@@ -222,6 +222,12 @@ class BootstrapFlags:
                 "--extend_alphabet keeps all layers; leave out --drop_source_layers, or use "
                 "--map_shared_characters with it instead"
             )
+        if self.map_shared_characters and self.drop_source_layers > 1:
+            raise FlagError(
+                "--map_shared_characters copies rows of the output layer, which mean nothing on "
+                f"top of new layers; use it with --drop_source_layers 1, not "
+                f"{self.drop_source_layers}"
+            )
         if self.freeze_source_layers > 6 - max(1, self.drop_source_layers):
             raise FlagError(
                 f"--freeze_source_layers {self.freeze_source_layers}: with --drop_source_layers "

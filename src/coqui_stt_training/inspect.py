@@ -87,12 +87,29 @@ def _lines(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "audio", _features_text(description["features"])
     yield "trained", _training_text(description)
     for ancestor in description["lineage"]:
-        yield "lineage", _mapping_text(ancestor) if isinstance(ancestor, dict) else str(ancestor)
+        yield "lineage", _ancestor_text(ancestor) if isinstance(ancestor, dict) else str(ancestor)
     shown = {key: value for key, value in details.items() if key != "checkpoint" and value}
     if _mapping_text(shown):
         yield "details", _mapping_text(shown)
     for note in description["notes"]:
         yield "note", note
+
+
+def _ancestor_text(ancestor: Mapping[str, Any]) -> str:
+    """Say in a line how weights came about: when, from what, and what of it was kept."""
+    if "converted_from" in ancestor:
+        return f"converted from {ancestor['converted_from']} ({ancestor['source_format']})"
+    origin = ancestor.get("source")
+    text = f"{ancestor.get('begun', '?')} {f'from {origin}' if origin else 'from scratch'}"
+    plan = ancestor.get("plan")
+    if not origin or not isinstance(plan, list):
+        return text
+    layers: dict[str, list[str]] = {}
+    for layer in plan:
+        layers.setdefault(str(layer["action"]), []).append(str(layer["layer"]))
+    return f"{text}: " + "; ".join(
+        f"{action}: {', '.join(names)}" for action, names in layers.items()
+    )
 
 
 def _alphabet_text(alphabet: Mapping[str, Any] | None, class_count: int) -> str:

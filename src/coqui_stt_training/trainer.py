@@ -86,6 +86,7 @@ class Plan:
         schedule: early stopping and plateaus.
         checkpoint_seconds: between checkpoints within an epoch; 0: none there.
         frozen_epochs: for layers not trained from the start, the epochs until they are, or None.
+        advice_on_new_layers: what to try where new layers on a source do not learn.
     """
 
     epochs: int
@@ -95,6 +96,7 @@ class Plan:
     schedule: ScheduleFlags
     checkpoint_seconds: float
     frozen_epochs: Mapping[str, int | None]
+    advice_on_new_layers: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Trainer:
         progress, plan = self.progress, self._plan
         while not progress.finished:
             if progress.epoch >= plan.epochs:
-                progress.finished = f"all {plan.epochs} epochs are done"
+                progress.finished = f"epoch {plan.epochs} of {plan.epochs} is done"
                 break
             self._freeze_layers()
             self._around.new_epoch(progress.epoch)
@@ -307,10 +309,12 @@ class Trainer:
             _log.warning(
                 "After %d epochs the model still answers with silence only (blank in every frame). "
                 "That often passes; if it does not, try more epochs, a higher --learning_rate than "
-                "%g, a smaller --train_batch_size, fewer --drop_source_layers, or look whether the "
-                "transcripts belong to the audio",
-                self.progress.epoch + 1, self.progress.learning_rate,
-            )  # fmt: skip
+                "%g, a smaller --train_batch_size%s, or look whether the transcripts belong to the "
+                "audio",
+                self.progress.epoch + 1,
+                self.progress.learning_rate,
+                self._plan.advice_on_new_layers,
+            )
 
     @torch.no_grad()
     def _validate(self, groups: ClipGroups) -> Validation:

@@ -16,7 +16,7 @@ from .checkpoints.file import Checkpoint
 from .checkpoints.folder import CheckpointFolder
 from .config import TrainConfig
 from .corpus import Clip, ClipSet, Corpus, check_corpus
-from .decoding import BeamSearchDecoder, monitoring_decoder
+from .decoding import BeamSearchDecoder, Decoder, monitoring_decoder
 from .evaluation import evaluate_sets
 from .feature_store import FeatureStore
 from .flags import Parsed, as_dict
@@ -47,6 +47,7 @@ def run_training(parsed: Parsed[TrainConfig]) -> int:
     if session.config.bootstrap.dry_run:
         _log.info("Dry run: nothing was trained or written")
         return 0
+    decoder = BeamSearchDecoder(session.alphabet, session.config.decoder, session.given)
     corpus = _read_corpus(session)
     device = prepare_machine(session.config.machine)
     cache = session.config.data.feature_cache
@@ -66,8 +67,14 @@ def run_training(parsed: Parsed[TrainConfig]) -> int:
             )  # fmt: skip
             return interruption.exit_status
     _log.info("FINISHED optimization: %s", state.progress.finished)
+    _log.info(
+        "The model is in %s (best: %s). To write it for deployment: python -m "
+        "coqui_stt_training.export --checkpoint_dir %s --export_dir exported",
+        folder.folder.path, state.progress.best_checkpoint or "none, no --dev_files",
+        folder.folder.path,
+    )  # fmt: skip
     if corpus.test:
-        _evaluate(session, corpus, loader, state, folder)
+        _evaluate(session, corpus, loader, state, folder, decoder)
     return 0
 
 
@@ -133,11 +140,24 @@ def _initial_state(session: Session, device: torch.device) -> tuple[TrainingStat
         session.alphabet,
         session.features,
         tensors={},
-        flags=as_dict(config),
+        flags=_flags_in_force(session),
         lineage=lineage,
     )
     run_folder = RunFolder(folder, description, config.checkpoints.max_to_keep)
     return TrainingState(model, average, optimizer, precision, progress), run_folder
+
+
+def _flags_in_force(session: Session) -> dict[str, Any]:
+    """Return all flags, with the geometry and features that the source brought."""
+    return {
+        **as_dict(session.config),
+        "n_hidden": session.geometry.n_hidden,
+        "layer_norm": session.geometry.layer_norm,
+        "relu_clip": session.geometry.relu_clip,
+        "audio_sample_rate": session.features.sample_rate_hz,
+        "feature_win_len": session.features.window_milliseconds,
+        "feature_win_step": session.features.step_milliseconds,
+    }
 
 
 def _learning_rate(session: Session) -> float:
@@ -240,6 +260,11 @@ def _make_trainer(
             schedule=config.schedule,
             checkpoint_seconds=config.checkpoints.checkpoint_secs,
             frozen_epochs={name: layer["frozen_epochs"] for name, layer in layers.items()},
+            advice_on_new_layers=(
+                ", fewer --drop_source_layers, --map_shared_characters true"
+                if config.bootstrap.drop_source_layers
+                else ""
+            ),
         ),
         Surroundings(
             folder=folder,
@@ -300,6 +325,7 @@ def _evaluate(
     loader: BatchLoader,
     state: TrainingState,
     folder: RunFolder,
+    decoder: Decoder,
 ) -> None:
     """Evaluate this run's best weights; its last ones where nothing was validated."""
     name = state.progress.best_checkpoint
@@ -313,7 +339,7 @@ def _evaluate(
         state.validated_model,
         corpus.test,
         loader,
-        BeamSearchDecoder(session.alphabet, config.decoder, session.given),
+        decoder,
         config.data,
         config.evaluation,
         config.output,

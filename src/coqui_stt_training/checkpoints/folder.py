@@ -72,8 +72,10 @@ class CheckpointFolder:
         state_file = self.path / STATE_FILES[kind]
         try:
             write_checkpoint(path, checkpoint)
-            known = [name for name in read_state(state_file) if name != path.name]
-            write_state(state_file, path.name, [name for name in known if self._exists(name)])
+            newest_first = read_state(state_file)
+            known = [*newest_first[1:], *newest_first[:1]]
+            others = [name for name in known if name != path.name and self._exists(name)]
+            write_state(state_file, path.name, others)
         except (OSError, SafetensorError) as error:
             raise CheckpointError(
                 f"{path} cannot be written ({_reason(error)}); the checkpoints saved before are "
