@@ -67,14 +67,25 @@ def test_checkpoint_of_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         step=99,
         adam=source.adam,
         flags={"epochs": 3},
-        lineage=({"format": "tensorflow-1", "path": "train-7"},),
+        lineage=(
+            {"begun": "2026-01-01", "source": None, "plan": []},
+            {
+                "begun": "2026-01-02",
+                "source": "old/train-7",
+                "plan": [
+                    {"layer": "layer_5", "action": "kept"},
+                    {"layer": "layer_6", "action": "new"},
+                ],
+            },
+        ),
     )
     path = CheckpointFolder(tmp_path).save("last", checkpoint)
     assert main([str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "coqui-stt" in said
     assert "99 steps" in said
-    assert "lineage     format: tensorflow-1, path: train-7" in said
+    assert "lineage     2026-01-01 from scratch" in said
+    assert "lineage     2026-01-02 from old/train-7: kept: layer_5; new: layer_6" in said
     assert "epochs" not in said
     assert main([str(path), "--json"]) == 0
     described = json.loads(capsys.readouterr().out)
