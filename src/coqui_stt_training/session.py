@@ -114,12 +114,6 @@ def _plan(
         _note_geometry(start.source.geometry, config.geometry, given)
         for note in start.source.notes:
             _log.info(note)
-        rate = start.source.learning_rate
-        if rate is not None and not start.keeps_optimizer:
-            _log.info(
-                "The source's own learning rate %g is not used, --learning_rate %g is",
-                rate, config.training.learning_rate,
-            )  # fmt: skip
         plan = plan_bootstrap(start.source, alphabet, bootstrap, transfer_command(config, given))
     _log.info("The plan, layer by layer:\n%s", plan.describe())
     return plan

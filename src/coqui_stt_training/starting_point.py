@@ -97,12 +97,14 @@ def run_identity(
 
 
 def _digests(paths: Iterable[str]) -> list[str]:
-    digests = []
+    digests, problems = [], []
     for path in paths:
         try:
             digests.append(hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16])
         except OSError as error:
-            raise CorpusError(f"{path}: {error.strerror or error}") from None
+            problems.append(f"{path}: {(error.strerror or str(error)).lower()}")
+    if problems:
+        raise CorpusError("\n".join(problems))
     return digests
 
 

@@ -130,10 +130,11 @@ def test_a_source_elsewhere_must_be_there(tmp_path: Path, data: DataFlags) -> No
         start(data, flags)
 
 
-def test_missing_data_is_named(tmp_path: Path) -> None:
-    data = DataFlags(train_files=(str(tmp_path / "none.csv"),))
-    with pytest.raises(CorpusError, match=r"none\.csv: No such file"):
+def test_all_missing_data_is_named(tmp_path: Path) -> None:
+    data = DataFlags(train_files=(str(tmp_path / "none.csv"), str(tmp_path / "nil.csv")))
+    with pytest.raises(CorpusError, match=r"none\.csv: no such file") as caught:
         start(data, CheckpointFlags(checkpoint_dir=str(tmp_path)))
+    assert "nil.csv: no such file" in str(caught.value)
 
 
 def test_changes_of_flags_are_told_by_whether_they_act() -> None:
