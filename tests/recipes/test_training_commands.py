@@ -288,7 +288,7 @@ def test_flags_that_tensorflow_needed_are_accepted_and_say_so_once(
         (["--early_stop", "maybe"], "--early_stop maybe: must be true or false"),
         (["--dropout_rate", "1.5"], "--dropout_rate 1.5: must be at least 0 and less than 1"),
         (["--feature_win_len", "33", "--audio_sample_rate", "8001"], "must be a whole number"),
-        (["--train_files", "nowhere.csv", "--checkpoint_dir", "x"], "nowhere.csv: No such file"),
+        (["--train_files", "nowhere.csv", "--checkpoint_dir", "x"], "nowhere.csv: no such file"),
         (["--train_files", "a.csv"], "give --checkpoint_dir or --save_checkpoint_dir"),
         (["--checkpoint_dir", "x"], "no --train_files"),
         (["--bytes_output_mode", "--alphabet_config_path", "a"], "exclude each other"),
