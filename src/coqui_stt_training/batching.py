@@ -37,11 +37,6 @@ class Batch:
     labels: Tensor
     label_lengths: Tensor
 
-    @property
-    def audio_seconds(self) -> float:
-        """Length of all clips together."""
-        return sum(clip.duration_seconds for clip in self.clips)
-
 
 def make_batches(
     clips: Iterable[Clip], batch_size: int, *, reverse: bool = False, limit: int = 0

@@ -87,10 +87,3 @@ class BeamSearchDecoder:
             scorer=self._scorer,
         )
         return [hypotheses[0].transcript for hypotheses in results]
-
-
-def monitoring_decoder(alphabet: Alphabet, flags: DecoderFlags, given: frozenset[str]) -> Decoder:
-    """Return the decoder for watching a model learn: the beam search only where it has a scorer."""
-    if flags.scorer_path:
-        return BeamSearchDecoder(alphabet, flags, given)
-    return BestPathDecoder(alphabet)

@@ -143,17 +143,19 @@ class Trainer:
             Interrupted: the user asked to stop; a checkpoint has been saved.
             TrainingError: the loss stays infinite or NaN, or the weights have diverged.
         """
-        progress, plan = self.progress, self._plan
-        while not progress.finished:
-            if progress.epoch >= plan.epochs:
-                progress.finished = f"epoch {plan.epochs} of {plan.epochs} is done"
-                break
+        self._finish_if_done()
+        while not self.progress.finished:
             self._freeze_layers()
-            self._around.new_epoch(progress.epoch)
+            self._around.new_epoch(self.progress.epoch)
             self._train_epoch()
             self._end_epoch()
         self._save("last")
         self._around.summaries.close()
+
+    def _finish_if_done(self) -> None:
+        epochs = self._plan.epochs
+        if self.progress.epoch >= epochs and not self.progress.finished:
+            self.progress.finished = f"epoch {epochs} of {epochs} is done"
 
     def try_step(self, clips: Sequence[Clip]) -> None:
         """Do a forward and a backward pass and forget the gradients: see `memory_check`."""
@@ -192,8 +194,8 @@ class Trainer:
         self.optimizer.zero_grad()
         losses = self._losses(batch, dropout)
         loss = losses.mean()
-        norm = math.nan
-        if bool(loss.isfinite()):
+        value, norm = loss.item(), math.nan
+        if math.isfinite(value):
             norm = self.precision.backward(loss, self.model)
         progress.step += 1
         if not math.isfinite(norm):
@@ -204,11 +206,11 @@ class Trainer:
         self.precision.step(self.optimizer)
         if self._state.average:
             self._state.average.update(self.model)
-        progress.loss_sum += loss.item()
+        progress.loss_sum += value
         progress.loss_count += 1
         self._around.summaries.training_step(
             progress.step,
-            loss=loss.item(),
+            loss=value,
             gradient_norm=norm,
             learning_rate=progress.learning_rate,
         )
@@ -279,6 +281,7 @@ class Trainer:
         if self.sets.metrics:
             self._validate_sets("metrics", self.sets.metrics)
         self.progress.begin_epoch(epoch + 1)
+        self._finish_if_done()
         if not self.progress.finished:
             self._save("last")
 

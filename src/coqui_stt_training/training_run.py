@@ -16,7 +16,7 @@ from .checkpoints.file import Checkpoint
 from .checkpoints.folder import CheckpointFolder
 from .config import TrainConfig
 from .corpus import Clip, ClipSet, Corpus, check_corpus
-from .decoding import BeamSearchDecoder, Decoder, monitoring_decoder
+from .decoding import BeamSearchDecoder, BestPathDecoder, Decoder
 from .evaluation import evaluate_sets
 from .feature_store import FeatureStore
 from .flags import Parsed, as_dict
@@ -55,7 +55,9 @@ def run_training(parsed: Parsed[TrainConfig]) -> int:
     loader = BatchLoader(store, session.alphabet)
     state, folder = _initial_state(session, device)
     with Interruption() as interruption:
-        trainer = _make_trainer(session, corpus, store, loader, state, folder, interruption)
+        trainer = _make_trainer(
+            session, corpus, store, loader, state, folder, decoder, interruption
+        )
         folder.begin()
         try:
             trainer.train()
@@ -236,6 +238,7 @@ def _make_trainer(
     loader: BatchLoader,
     state: TrainingState,
     folder: RunFolder,
+    decoder: Decoder,
     interruption: Interruption,
 ) -> Trainer:
     config, training = session.config, session.config.training
@@ -270,7 +273,8 @@ def _make_trainer(
             folder=folder,
             summaries=Summaries(summary_dir, state.progress.step),
             bar=lambda title, count: ProgressBar(title, count, config.output.show_progressbar),
-            decoder=monitoring_decoder(session.alphabet, config.decoder, session.given),
+            # The beam search only where it has a scorer: without one the best path shows as much.
+            decoder=decoder if config.decoder.scorer_path else BestPathDecoder(session.alphabet),
             interrupted=interruption,
             new_epoch=lambda epoch: _forget_features(store, config.data.cache_for_epochs, epoch),
         ),

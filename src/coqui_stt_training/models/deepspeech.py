@@ -96,8 +96,6 @@ class Lstm(nn.Module):
 class DeepSpeech(nn.Module):
     """The acoustic model. Its weights are drawn by `initialize`, or loaded."""
 
-    layer_names = LAYERS
-
     def __init__(self, geometry: Geometry) -> None:
         super().__init__()
         self.geometry = geometry
