@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from .geometry import LAYERS, Geometry, layer_of
 from .lstm import LstmState, lstm
 
+_LEVELS = 2**16  # the precision of a dropout rate
+
 
 @dataclass(frozen=True)
 class Dropout:
@@ -36,8 +38,13 @@ class Dropout:
         rate = self.rates.get(layer, 0.0)
         if rate == 0.0:
             return x
-        keep = torch.empty_like(x).bernoulli_(1 - rate, generator=self.generator)
-        return x * keep.div_(1 - rate)
+        dropped = round(rate * _LEVELS)
+        # Four comparisons with each random number: six times as fast on a CPU as `bernoulli_`.
+        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
+        bits = words.random_(-(2**63), None, generator=self.generator).view(torch.int16)
+        keep = torch.empty_like(x)
+        torch.ge(bits[: x.numel()].view_as(x), dropped - _LEVELS // 2, out=keep)
+        return x * keep.mul_(_LEVELS / max(1, _LEVELS - dropped))
 
 
 NO_DROPOUT = Dropout()
@@ -67,7 +74,7 @@ class Dense(nn.Module):
         """Map `[..., inputs]` to `[..., outputs]`."""
         x = nn.functional.linear(x, self.weight, self.bias)
         if self.clip is not None:
-            x = x.clamp(0, self.clip)
+            x = nn.functional.hardtanh(x, 0.0, self.clip)
         return x if self.norm is None else self.norm(x)
 
 

@@ -55,16 +55,11 @@ def lstm(
     if x.is_cuda or not torch.is_grad_enabled():
         h, final = _library_lstm(x, lengths, state, weight_ih, weight_hh, bias)
     else:
-        h, c = _LstmFunction.apply(x, state.c, state.h, weight_ih, weight_hh, bias)
-        final = LstmState(_at_length(c, state.c, lengths), _at_length(h, state.h, lengths))
+        hs, cs = _LstmFunction.apply(x, state.c, state.h, weight_ih, weight_hh, bias)
+        h, at_end = hs[1:], (lengths, torch.arange(len(lengths)))
+        final = LstmState(cs[at_end], hs[at_end])
     valid = torch.arange(x.shape[0], device=x.device)[:, None] < lengths.to(x.device)
     return h * valid[:, :, None], final
-
-
-def _at_length(steps: Tensor, initial: Tensor, lengths: Tensor) -> Tensor:
-    """Return each sequence's last value: `[frames, batch, n]` to `[batch, n]`."""
-    with_initial = torch.cat([initial[None], steps])
-    return with_initial[lengths, torch.arange(len(lengths))]
 
 
 def _library_lstm(
@@ -117,6 +112,8 @@ def _threads_for(weight: Tensor) -> Iterator[None]:
 
 
 class _LstmFunction(torch.autograd.Function):
+    """Returns `h` and `c`, each `[1 + frames, batch, n_hidden]` from the initial state on."""
+
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
     def forward(
@@ -150,36 +147,45 @@ class _LstmFunction(torch.autograd.Function):
                 torch.tanh(cells[t + 1], out=tanh_c_t)
                 torch.mul(o[t], tanh_c_t, out=outputs[t + 1])
         ctx.save_for_backward(x, weight_ih, weight_hh, gates, h, c, tanh_c)
-        return h[1:], c[1:]
+        ctx.set_materialize_grads(False)
+        return h, c
 
     @staticmethod
     @torch.amp.custom_bwd(device_type="cpu")
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         """Back-propagate through time; what does not depend on later frames is done at once."""
         grad_h, grad_c = grads
         x, weight_ih, weight_hh, gates, h, c, tanh_c = ctx.saved_tensors
         frames, batch, _ = x.shape
         i, f, g, o = gates.view(frames, batch, 4, -1).unbind(2)
         # d(gate before its nonlinearity) / d(c_t), and / d(h_t) for the output gate
-        local = torch.stack(
-            (g * i * (1 - i), c[:-1] * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)), dim=2
-        )
-        dc_dh = o * (1 - tanh_c * tanh_c)
+        local = torch.empty_like(gates).view(frames, batch, 4, -1)
+        torch.addcmul(i, i, i, value=-1, out=local[:, :, 0]).mul_(g)
+        torch.addcmul(f, f, f, value=-1, out=local[:, :, 1]).mul_(c[:-1])
+        torch.addcmul(i, i * g, g, value=-1, out=local[:, :, 2])
+        torch.addcmul(o, o, o, value=-1, out=local[:, :, 3]).mul_(tanh_c)
+        dc_dh = torch.addcmul(o, o * tanh_c, tanh_c, value=-1)
         dh = torch.zeros_like(h[0])
         dc = torch.zeros_like(c[0])
+        if grad_h is None:
+            grad_h = torch.zeros_like(h)
         steps = local.flatten(2).unbind(0)
         inner, output = local[:, :, :3].unbind(0), local[:, :, 3].unbind(0)
-        grads_h, grads_c, forget, dcs_dh = (x.unbind(0) for x in (grad_h, grad_c, f, dc_dh))
+        grads_h, forget, dcs_dh = grad_h.unbind(0), f.unbind(0), dc_dh.unbind(0)
         dc_broadcast = dc[:, None]
         with _threads_for(weight_hh):
             for t in range(frames - 1, -1, -1):
-                dh += grads_h[t]
-                dc += grads_c[t]
+                dh += grads_h[t + 1]
+                if grad_c is not None:
+                    dc += grad_c[t + 1]
                 dc.addcmul_(dh, dcs_dh[t])
                 inner[t].mul_(dc_broadcast)
                 output[t].mul_(dh)
                 dc *= forget[t]
                 torch.mm(steps[t], weight_hh, out=dh)
+        dh += grads_h[0]
+        if grad_c is not None:
+            dc += grad_c[0]
         d_gates = local.flatten(2).flatten(0, 1)
         return (
             (d_gates @ weight_ih).view_as(x) if ctx.needs_input_grad[0] else None,
