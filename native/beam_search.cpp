@@ -55,6 +55,7 @@ BeamSearch::BeamSearch(const DecoderOptions& options, std::shared_ptr<const Scor
   phrases_ = HotPhrases(options_.hot_phrases, options_.is_bytes ? -1 : options_.space);
   if (scorer_ != nullptr) {
     contexts_.emplace(*scorer_, options_.hot_words);
+    walk_.emplace(scorer_->dictionary());
     // Probabilities are at most one. A negative alpha rewards the improbable without bound.
     largest_word_bonus_ =
         options_.alpha < 0
@@ -70,6 +71,9 @@ BeamSearch::BeamSearch(const DecoderOptions& options, std::shared_ptr<const Scor
   if (scorer_ != nullptr) empty.state = scorer_->dictionary().start();
   empty.phrase = phrases_.start();
   slots_.open[1] = allowed_labels(empty);
+  for (int label = 0; label < options_.classes; ++label) {
+    largest_bonuses_.push_back(largest_bonus(label));
+  }
   prefixes_.set_slot(HistoryForest::kRoot, 1);
   affordable_.resize(kLeads);
 }
@@ -142,7 +146,7 @@ float BeamSearch::largest_bonus(int label) const {
 void BeamSearch::propose_by_slot(float min_cutoff) {
   std::fill(affordable_.begin(), affordable_.end(), uint64_t{0});
   for (const int label : frame_.labels()) {
-    const float price = -(frame_.log_prob(label) + largest_bonus(label)) * kLeadsPerNat;
+    const float price = -(frame_.log_prob(label) + largest_bonuses_[at(label)]) * kLeadsPerNat;
     const float lead = std::clamp(std::ceil(price - kRoundingSlack), 0.0f, kLeads - 1.0f);
     affordable_[static_cast<size_t>(lead)] |= bit(label);
   }
@@ -167,7 +171,7 @@ void BeamSearch::propose_by_label(float highest, float min_cutoff) {
   indices_.resize(at(slots_.count) + 1);
   for (const int label : frame_.labels()) {
     const float needed =
-        std::max(floor_ - largest_bonus(label), min_cutoff) - frame_.log_prob(label);
+        std::max(floor_ - largest_bonuses_[at(label)], min_cutoff) - frame_.log_prob(label);
     const float bound = needed - kRoundingSlack - 1e-6f * std::abs(needed);
     if (highest < bound) continue;
     const int found =
@@ -197,15 +201,17 @@ bool BeamSearch::may_step(int slot, int label) const {
 // A hot phrase may be spelled outside the dictionary of words.
 uint64_t BeamSearch::allowed_labels(const Prefix& prefix) const {
   if (!is_masked_) return 0;
+  const bool in_dictionary = scorer_ != nullptr && prefix.state != Dictionary::kNone;
+  return allowed_labels(prefix, in_dictionary ? scorer_->dictionary().label_bits(prefix.state) : 0);
+}
+
+uint64_t BeamSearch::allowed_labels(const Prefix& prefix, uint64_t in_dictionary) const {
+  if (!is_masked_) return 0;
   const uint64_t all = ~uint64_t{0} >> (kMaskedClasses - options_.classes);
-  uint64_t allowed = all;
-  if (scorer_ != nullptr) {
-    allowed =
-        prefix.state == Dictionary::kNone ? 0 : scorer_->dictionary().label_bits(prefix.state);
-    if (scores_words() && !phrases_.empty()) {
-      for (int label = 0; label < options_.classes; ++label) {
-        if (phrases_.continues(prefix.phrase, label)) allowed |= bit(label);
-      }
+  uint64_t allowed = scorer_ == nullptr ? all : in_dictionary;
+  if (scores_words() && !phrases_.empty()) {
+    for (int label = 0; label < options_.classes; ++label) {
+      if (phrases_.continues(prefix.phrase, label)) allowed |= bit(label);
     }
   }
   return allowed & all & ~bit(options_.blank);
@@ -220,7 +226,7 @@ void BeamSearch::propose(int slot, int label, float min_cutoff) {
   if (score <= kDead) return;
   Candidate candidate{slot, label, 0, 0, 0};
   if (scorer_ != nullptr) {
-    if (score + largest_bonus(label) < floor_) return;
+    if (score + largest_bonuses_[at(label)] < floor_) return;
     candidate.context = slots_.prefix[p].context;
     WordContexts::Scored scored;
     if (score_unit(slot, label, scored)) {
@@ -356,14 +362,19 @@ void BeamSearch::select(float lowest, float highest) {
   const auto fits = [&](float score, int32_t label) {
     return score > last_place || (score == last_place && fits_tied(label));
   };
-  losers_.clear();
+  losers_.resize(held + 1);
+  size_t lost = 0;
   for (size_t i = 0; i < held; ++i) {
-    if (!fits(held_scores[i], s.label[i + 1])) losers_.push_back(static_cast<int32_t>(i + 1));
+    losers_[lost] = static_cast<int32_t>(i + 1);
+    const bool loses = surplus == 0 ? held_scores[i] < last_place
+                                    : !fits(held_scores[i], s.label[i + 1]);
+    lost += loses ? 1 : 0;
   }
+  losers_.resize(lost);
   births_.clear();
   for (size_t i = 0; i < candidates_.size(); ++i) {
     const float score = candidate_scores_[i];
-    if (fits(score, candidates_[i].label)) births_.push_back(prepare(candidates_[i], score));
+    if (score > last_place || fits(score, candidates_[i].label)) births_.push_back(prepare(candidates_[i], score));
   }
   advance_timesteps();
   s.advance();
@@ -379,7 +390,7 @@ void BeamSearch::select(float lowest, float highest) {
   }
 }
 
-BeamSearch::Birth BeamSearch::prepare(const Candidate& candidate, float score) const {
+BeamSearch::Birth BeamSearch::prepare(const Candidate& candidate, float score) {
   const Prefix& parent = prefix(candidate.parent);
   const int label = candidate.label;
   Birth birth;
@@ -391,15 +402,16 @@ BeamSearch::Birth BeamSearch::prepare(const Candidate& candidate, float score) c
   birth.parent_timestep = parent.timestep;
   birth.prefix.context = candidate.context;
   birth.prefix.phrase = candidate.phrase;
-  if (scorer_ == nullptr) return birth;
-  const Dictionary& dictionary = scorer_->dictionary();
-  if (parent.state != Dictionary::kNone) birth.prefix.state = dictionary.next(parent.state, label);
-  if (scores_words()) {
+  DictionaryWalk::Step step;
+  if (parent.state != Dictionary::kNone) step = walk_->step(parent.state, label);
+  if (step.next == Dictionary::kNone && scores_words() && label == options_.space) {
     // After a word that only a hot phrase allowed, the dictionary's words are possible again.
-    const bool out = birth.prefix.state == Dictionary::kNone;
-    if (out && label == options_.space) birth.prefix.state = dictionary.start();
-    return birth;
+    step.next = scorer_->dictionary().start();
+    step.labels = scorer_->dictionary().label_bits(step.next);
   }
+  birth.prefix.state = step.next;
+  birth.open = allowed_labels(birth.prefix, step.labels);
+  if (scorer_ == nullptr || scores_words()) return birth;
   const bool inside = continues_code_point(label);
   birth.prefix.bytes_seen =
       inside ? static_cast<uint8_t>(std::min(parent.bytes_seen + 1, 255)) : uint8_t{1};
@@ -409,10 +421,15 @@ BeamSearch::Birth BeamSearch::prepare(const Candidate& candidate, float score) c
 
 // Gives prefixes whose last label is now best aligned with this frame their new timestep.
 void BeamSearch::advance_timesteps() {
-  moves_.clear();
+  moved_.resize(at(slots_.count) + 1);
+  size_t count = 0;
   for (int i = 1; i <= slots_.count; ++i) {
-    if (slots_.moved[at(i)] == 0) continue;
-    moves_.emplace_back(i, prefix(slots_.parent[at(i)]).timestep);
+    moved_[count] = i;
+    count += slots_.moved[at(i)] != 0 ? 1 : 0;
+  }
+  moves_.clear();
+  for (const int32_t slot : std::span(moved_).first(count)) {
+    moves_.emplace_back(slot, prefix(slots_.parent[at(slot)]).timestep);
   }
   const auto now = static_cast<int32_t>(frame_number_);
   for (const auto& [slot, before] : moves_) prefix(slot).timestep = timesteps_.add(before, now);
@@ -448,10 +465,10 @@ void BeamSearch::enter(const Birth& birth, int slot) {
   p = birth.prefix;
   p.node = prefixes_.find_or_add(birth.parent_node, birth.label);
   p.timestep = timesteps_.add(birth.parent_timestep, static_cast<int32_t>(frame_number_));
-  s.open[i] = allowed_labels(p);
+  s.open[i] = birth.open;
   prefixes_.set_slot(p.node, slot);
   link(slot, prefixes_.slot(birth.parent_node));
-  if (prefixes_.has_children(p.node)) adopt_orphans(slot);
+  adopt_orphans(slot);
 }
 
 // Makes `parent` (kNoSlot: none) the parent of a prefix.
@@ -464,13 +481,10 @@ void BeamSearch::link(int slot, int32_t parent) {
 
 // A prefix is back in the beam: what grew from it when it was there before gets its parent back.
 void BeamSearch::adopt_orphans(int slot) {
-  const auto node = prefix(slot).node;
-  for (int child = 1; child <= slots_.count; ++child) {
-    if (slots_.parent[at(child)] != kNoSlot) continue;
-    const auto child_node = prefix(child).node;
-    if (child_node == HistoryForest::kRoot || prefixes_.slot(child_node) != child) continue;
-    if (prefixes_.forest().parent(child_node) == node) link(child, slot);
-  }
+  prefixes_.for_each_child(prefix(slot).node, options_.classes, [&](PrefixTree::Node child) {
+    const int32_t child_slot = prefixes_.slot(child);
+    if (child_slot != kNoSlot) link(child_slot, slot);
+  });
 }
 
 // Removes prefixes that no path reaches any more: a cutoff took the blank and their label.

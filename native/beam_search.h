@@ -17,6 +17,7 @@
 
 #include "beam_slots.h"
 #include "decoder_options.h"
+#include "dictionary_walk.h"
 #include "frame_kernel.h"
 #include "hot_phrases.h"
 #include "last_place.h"
@@ -65,6 +66,7 @@ class BeamSearch {
     bool repeats = false;
     PrefixTree::Node parent_node = 0;
     HistoryForest::Node parent_timestep = 0;
+    uint64_t open = 0;
     Prefix prefix;
   };
 
@@ -77,7 +79,7 @@ class BeamSearch {
   bool score_unit(int slot, int label, WordContexts::Scored& scored);
   void thin_candidates();
   void select(float lowest, float highest);
-  Birth prepare(const Candidate& candidate, float score) const;
+  Birth prepare(const Candidate& candidate, float score);
   void advance_timesteps();
   void evict();
   void enter(const Birth& birth, int slot);
@@ -91,6 +93,7 @@ class BeamSearch {
   float largest_bonus(int label) const;
   bool may_step(int slot, int label) const;
   uint64_t allowed_labels(const Prefix& prefix) const;
+  uint64_t allowed_labels(const Prefix& prefix, uint64_t in_dictionary) const;
   void link(int slot, int32_t parent);
   const WordContexts::Scored& word_at(int slot);
   uint64_t hash_word_at(int slot) const;
@@ -103,7 +106,9 @@ class BeamSearch {
   const bool is_masked_;  // few enough classes for BeamSlots::open
   HotPhrases phrases_;
   std::optional<WordContexts> contexts_;
+  std::optional<DictionaryWalk> walk_;
   float largest_word_bonus_ = 0;
+  std::vector<float> largest_bonuses_;  // by label
 
   int64_t frame_number_ = 0;
   bool started_ = false;
@@ -118,7 +123,7 @@ class BeamSearch {
   LastPlace last_place_;
   std::vector<Candidate> candidates_;
   std::vector<float> candidate_scores_;
-  std::vector<int32_t> indices_, losers_;
+  std::vector<int32_t> indices_, losers_, moved_;
   std::vector<uint64_t> affordable_, steps_;
   std::vector<Birth> births_;
   std::vector<std::pair<int32_t, HistoryForest::Node>> moves_;

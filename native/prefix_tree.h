@@ -41,13 +41,22 @@ class PrefixTree {
     }
     const Node node = forest_.add(parent, label);
     slots_.push_back(0);
-    has_children_.push_back(0);
-    has_children_[parent] = 1;
+    children_.push_back(0);
+    children_[parent] |= bit(label);
     table_[i] = node;
     return node;
   }
-  // Whether anything has grown from this prefix, be it in the beam or not.
-  bool has_children(Node node) const { return has_children_[node] != 0; }
+  // Calls `visit(child)` for what has grown from this prefix, be it in the beam or not. Labels are
+  // below `labels`.
+  template <typename Visit>
+  void for_each_child(Node node, int32_t labels, Visit visit) const {
+    for (uint64_t bits = children_[node]; bits != 0; bits &= bits - 1) {
+      for (int32_t label = std::countr_zero(bits); label < labels; label += 64) {
+        const Node child = find(node, label);
+        if (child != HistoryForest::kGone) visit(child);
+      }
+    }
+  }
 
   // Forgets nodes that are neither in a slot nor before one that is; returns new indices by old.
   std::vector<Node> compact() {
@@ -58,13 +67,16 @@ class PrefixTree {
       if (marks[i] != HistoryForest::kGone) slots_[marks[i]] = slots_[i];
     }
     slots_.resize(forest_.size());
-    has_children_.assign(forest_.size(), 0);
-    for (Node node = 1; node < forest_.size(); ++node) has_children_[forest_.parent(node)] = 1;
+    children_.assign(forest_.size(), 0);
+    for (Node node = 1; node < forest_.size(); ++node) {
+      children_[forest_.parent(node)] |= bit(forest_.value(node));
+    }
     rebuild();
     return marks;
   }
 
  private:
+  static uint64_t bit(int32_t label) { return uint64_t{1} << (label & 63); }
   size_t hash(Node parent, int32_t label) const {
     const uint64_t key = (uint64_t{parent} << 32) | static_cast<uint32_t>(label);
     return static_cast<size_t>((key * 0x9e3779b97f4a7c15ULL) >> 32) & mask_;
@@ -82,7 +94,7 @@ class PrefixTree {
 
   HistoryForest forest_;
   std::vector<int32_t> slots_{0};  // where each node is in the beam; 0: it is not
-  std::vector<uint8_t> has_children_{0};
+  std::vector<uint64_t> children_{0};  // bit l: one whose label is l, modulo 64
   std::vector<Node> table_;
   size_t mask_ = 0;
 };
