@@ -38,10 +38,11 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
         _check_finite(source)
         return source
     if found.format is Format.TENSORFLOW:
+        # It looks for broken weights itself, and names them as the checkpoint does.
         source = load_tensorflow(found.path, optimizer=with_adam)
     else:
         source = as_source(found.path, read_checkpoint(found.path, with_adam))
-    _check_finite(source)
+        _check_finite(source)
     return replace(source, details={"checkpoint": found.chosen, **source.details})
 
 
