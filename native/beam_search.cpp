@@ -1,7 +1,6 @@
 #include "beam_search.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <numeric>
@@ -9,6 +8,7 @@
 #include <string>
 
 #include "errors.h"
+#include "spelling.h"
 
 namespace stt {
 namespace {
@@ -22,18 +22,6 @@ constexpr size_t kGarbageFloor = 4096;
 
 size_t at(int64_t index) { return static_cast<size_t>(index); }
 uint64_t bit(int label) { return uint64_t{1} << label; }
-
-// Bytes of the code point that starts with this byte; 0 where none does.
-uint8_t code_point_size(uint8_t lead) {
-  if (lead < 0x80) return 1;
-  if (lead >> 5 == 0x06) return 2;
-  if (lead >> 4 == 0x0e) return 3;
-  if (lead >> 3 == 0x1e) return 4;
-  return 0;
-}
-
-uint8_t byte_of(int label) { return static_cast<uint8_t>(label + 1); }
-bool continues_code_point(int label) { return (byte_of(label) & 0xc0) == 0x80; }
 
 }  // namespace
 
@@ -258,7 +246,9 @@ bool BeamSearch::score_unit(int slot, int label, WordContexts::Scored& scored) {
   const int seen = inside ? p.bytes_seen + 1 : 1;
   const int needed = inside ? p.bytes_needed : code_point_size(byte_of(label));
   if (seen != needed) return false;
-  scored = contexts_->score(p.context, hash_code_point(slot, label), false);
+  const uint64_t code_point =
+      hash_code_point_at(prefixes_.forest(), p.node, inside ? p.bytes_seen : 0, label);
+  scored = contexts_->score(p.context, code_point, false);
   return true;
 }
 
@@ -267,44 +257,12 @@ const WordContexts::Scored& BeamSearch::word_at(int slot) {
   Prefix& p = prefix(slot);
   if (!p.word_known) {
     const bool vouched = !phrases_.empty() && phrases_.continues(p.phrase, options_.space);
-    p.word = contexts_->score(p.context, hash_word_at(slot), vouched);
+    const uint64_t word =
+        hash_word_at(prefixes_.forest(), p.node, scorer_->labels(), options_.space);
+    p.word = contexts_->score(p.context, word, vouched);
     p.word_known = true;
   }
   return p.word;
-}
-
-uint64_t BeamSearch::hash_word_at(int slot) const {
-  const HistoryForest& forest = prefixes_.forest();
-  const auto start = prefix(slot).node;
-  size_t length = 0;
-  const auto in_word = [&](PrefixTree::Node node) {
-    return node != HistoryForest::kRoot && forest.value(node) != options_.space;
-  };
-  for (auto node = start; in_word(node); node = forest.parent(node)) {
-    length += scorer_->labels().texts[at(forest.value(node))].size();
-  }
-  std::string word(length, '\0');
-  for (auto node = start; in_word(node); node = forest.parent(node)) {
-    const std::string& text = scorer_->labels().texts[at(forest.value(node))];
-    length -= text.size();
-    word.replace(length, text.size(), text);
-  }
-  return hash_word(word);
-}
-
-uint64_t BeamSearch::hash_code_point(int slot, int label) const {
-  std::array<char, 4> bytes{};
-  const HistoryForest& forest = prefixes_.forest();
-  const Prefix& p = prefix(slot);
-  size_t first = bytes.size() - 1;
-  bytes[first] = static_cast<char>(byte_of(label));
-  if (continues_code_point(label)) {
-    auto node = p.node;
-    for (int left = p.bytes_seen; left > 0 && first > 0; --left, node = forest.parent(node)) {
-      bytes[--first] = static_cast<char>(byte_of(forest.value(node)));
-    }
-  }
-  return hash_word({bytes.data() + first, bytes.size() - first});
 }
 
 // Raises the floor to the beam's last place so far, and drops candidates below it.
@@ -331,50 +289,28 @@ void BeamSearch::select(float lowest, float highest) {
   const size_t held = at(s.count), beam = at(options_.beam_size);
   const std::span<const float> held_scores(s.next_score.data() + 1, held);
   float last_place = kNoCutoff;
-  size_t surplus = 0;
+  bool contested = false;
   if (held + candidates_.size() > beam) {
     last_place = last_place_.find(held_scores, candidate_scores_, beam,
                                   std::max(lowest, highest - 100), highest);
-    surplus = last_place_.surplus();
+    contested = last_place_.is_contested();
   }
-  int32_t last_label = std::numeric_limits<int32_t>::max();  // of those at the last place that fit
-  size_t with_last_label = std::numeric_limits<size_t>::max();
-  if (surplus > 0) {
-    std::vector<int32_t> tied;
-    for (size_t i = 0; i < held; ++i) {
-      if (held_scores[i] == last_place) tied.push_back(s.label[i + 1]);
-    }
-    for (size_t i = 0; i < candidates_.size(); ++i) {
-      if (candidate_scores_[i] == last_place) tied.push_back(candidates_[i].label);
-    }
-    std::sort(tied.begin(), tied.end());
-    const auto fitting = static_cast<std::ptrdiff_t>(tied.size() - surplus);
-    last_label = tied[at(fitting) - 1];
-    with_last_label =
-        at(fitting - (std::lower_bound(tied.begin(), tied.end(), last_label) - tied.begin()));
-  }
-  const auto fits_tied = [&](int32_t label) {
-    if (label != last_label) return label < last_label;
-    if (with_last_label == 0) return false;
-    --with_last_label;
-    return true;
-  };
+  if (contested) settle_ties(held_scores, last_place);
   const auto fits = [&](float score, int32_t label) {
-    return score > last_place || (score == last_place && fits_tied(label));
+    return score > last_place || (score == last_place && (!contested || last_place_.admits(label)));
   };
   losers_.resize(held + 1);
   size_t lost = 0;
   for (size_t i = 0; i < held; ++i) {
     losers_[lost] = static_cast<int32_t>(i + 1);
-    const bool loses = surplus == 0 ? held_scores[i] < last_place
-                                    : !fits(held_scores[i], s.label[i + 1]);
-    lost += loses ? 1 : 0;
+    lost +=
+        (contested ? !fits(held_scores[i], s.label[i + 1]) : held_scores[i] < last_place) ? 1 : 0;
   }
   losers_.resize(lost);
   births_.clear();
   for (size_t i = 0; i < candidates_.size(); ++i) {
     const float score = candidate_scores_[i];
-    if (score > last_place || fits(score, candidates_[i].label)) births_.push_back(prepare(candidates_[i], score));
+    if (fits(score, candidates_[i].label)) births_.push_back(prepare(candidates_[i], score));
   }
   advance_timesteps();
   s.advance();
@@ -388,6 +324,17 @@ void BeamSearch::select(float lowest, float highest) {
     if (at(++s.count) >= s.score.size()) s.resize(std::min(2 * s.score.size(), beam + 2));
     enter(birth, s.count);
   }
+}
+
+void BeamSearch::settle_ties(std::span<const float> held_scores, float last_place) {
+  std::vector<int32_t> tied;
+  for (size_t i = 0; i < held_scores.size(); ++i) {
+    if (held_scores[i] == last_place) tied.push_back(slots_.label[i + 1]);
+  }
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    if (candidate_scores_[i] == last_place) tied.push_back(candidates_[i].label);
+  }
+  last_place_.settle(std::move(tied));
 }
 
 BeamSearch::Birth BeamSearch::prepare(const Candidate& candidate, float score) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -79,6 +80,7 @@ class BeamSearch {
   bool score_unit(int slot, int label, WordContexts::Scored& scored);
   void thin_candidates();
   void select(float lowest, float highest);
+  void settle_ties(std::span<const float> held_scores, float last_place);
   Birth prepare(const Candidate& candidate, float score);
   void advance_timesteps();
   void evict();
@@ -96,8 +98,6 @@ class BeamSearch {
   uint64_t allowed_labels(const Prefix& prefix, uint64_t in_dictionary) const;
   void link(int slot, int32_t parent);
   const WordContexts::Scored& word_at(int slot);
-  uint64_t hash_word_at(int slot) const;
-  uint64_t hash_code_point(int slot, int label) const;
   float final_bonus(int slot);
 
   const DecoderOptions options_;

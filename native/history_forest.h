@@ -1,6 +1,7 @@
 // Append-only trees of back-pointers that share their prefixes, cleaned by compaction.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

@@ -38,4 +38,18 @@ float LastPlace::find(std::span<const float> first, std::span<const float> secon
   return *last;
 }
 
+void LastPlace::settle(std::vector<int32_t> labels) {
+  std::sort(labels.begin(), labels.end());
+  const auto end = labels.end() - static_cast<std::ptrdiff_t>(surplus_);
+  last_label_ = *(end - 1);
+  with_last_label_ = static_cast<size_t>(end - std::lower_bound(labels.begin(), end, last_label_));
+}
+
+bool LastPlace::admits(int32_t label) {
+  if (label != last_label_) return label < last_label_;
+  if (with_last_label_ == 0) return false;
+  --with_last_label_;
+  return true;
+}
+
 }  // namespace stt

@@ -17,8 +17,13 @@ class LastPlace {
   float find(std::span<const float> first, std::span<const float> second, size_t places,
              float lowest, float highest);
 
-  // How many that score exactly the last place do not fit. Valid after `find`.
-  size_t surplus() const { return surplus_; }
+  // Whether more score exactly the last place than fit. Valid after `find`.
+  bool is_contested() const { return surplus_ > 0; }
+  // Decides who of those fits. `labels` has an entry for each; those with the lower label fit, and
+  // of equal ones those that ask first.
+  void settle(std::vector<int32_t> labels);
+  // Whether the next one at the last place fits. Valid after `settle`.
+  bool admits(int32_t label);
 
  private:
   static constexpr int kRanges = 512;
@@ -26,6 +31,8 @@ class LastPlace {
   std::vector<uint16_t> ranges_;
   std::vector<float> close_;
   size_t surplus_ = 0;
+  int32_t last_label_ = 0;      // the highest label that fits
+  size_t with_last_label_ = 0;  // how many more of that label fit
 };
 
 }  // namespace stt

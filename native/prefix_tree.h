@@ -93,7 +93,7 @@ class PrefixTree {
   }
 
   HistoryForest forest_;
-  std::vector<int32_t> slots_{0};  // where each node is in the beam; 0: it is not
+  std::vector<int32_t> slots_{0};      // where each node is in the beam; 0: it is not
   std::vector<uint64_t> children_{0};  // bit l: one whose label is l, modulo 64
   std::vector<Node> table_;
   size_t mask_ = 0;
