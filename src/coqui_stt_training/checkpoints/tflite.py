@@ -145,7 +145,7 @@ def _constants(file: TFLiteFile, operator: Operator) -> tuple[Tensor, Tensor]:
         raise CheckpointError(
             f"{file.path}: a layer without constant weights and bias; this is another kind of graph"
         )
-    if operator.options is not None and operator.options.number(1, "b") != 0:
+    if operator.options is not None and operator.options.scalar(1, "b") != 0:
         raise CheckpointError(f"{file.path}: {weights.name!r} has shuffled weights; not supported")
     return weights, bias
 
@@ -185,7 +185,7 @@ def _geometry(file: TFLiteFile, layers: dict[str, _Layer], stored: dict[str, Ten
 def _relu_clip(file: TFLiteFile, name: str, layer: _Layer) -> float:
     """Return the upper bound of a dense layer's activation, min(relu(x), bound)."""
     options = layer.uses[0].options
-    activation = options.number(0, "b") if options is not None else 0
+    activation = options.scalar(0, "b") if options is not None else 0
     if activation == _RELU6:
         return 6.0
     bounds = [

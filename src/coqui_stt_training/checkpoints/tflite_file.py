@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stt.flatbuffer import FlatBuffer, Table
+
 from ..errors import CheckpointError
-from .flatbuffer import FlatBuffer, Table
 
 MAGIC = b"TFL3"  # at byte 4
 
@@ -95,7 +96,7 @@ class TFLiteFile:
         if content[4:8] != MAGIC:
             raise CheckpointError(f"{path} is not a TFLite file (no TFL3 at byte 4)")
         self.size_bytes = len(content)
-        model = FlatBuffer(content, str(path)).root()
+        model = FlatBuffer(content, str(path), CheckpointError).root()
         graphs = model.tables(2)
         if len(graphs) != 1:
             raise CheckpointError(f"{path} has {len(graphs)} graphs; a speech model has one")
@@ -105,11 +106,11 @@ class TFLiteFile:
             self._tensor(index, table, buffers) for index, table in enumerate(graphs[0].tables(0))
         ]
         self.operators = [self._operator(table, codes) for table in graphs[0].tables(3)]
-        self.inputs = self._named(graphs[0].integers(1))
-        self.outputs = self._named(graphs[0].integers(2))
+        self.inputs = self._named(graphs[0].int32s(1))
+        self.outputs = self._named(graphs[0].int32s(2))
 
     def _tensor(self, index: int, table: Table, buffers: Sequence[Table]) -> Tensor:
-        buffer = table.number(2, "I")
+        buffer = table.scalar(2, "I")
         if buffer >= len(buffers):
             raise CheckpointError(f"{self.path}: tensor {index} has no buffer {buffer}; damaged")
         quantization = table.table(4)
@@ -117,19 +118,19 @@ class TFLiteFile:
         return Tensor(
             index=index,
             name=table.text(3),
-            type=_TYPES.get(table.number(1, "b"), f"type {table.number(1, 'b')}"),
-            shape=table.integers(0),
-            data=buffers[buffer].bytes(0),
+            type=_TYPES.get(table.scalar(1, "b"), f"type {table.scalar(1, 'b')}"),
+            shape=table.int32s(0),
+            data=buffers[buffer].data(0),
             quantization=None
             if quantization is None or not scales
-            else Quantization(scales, quantization.integers(3, "q"), quantization.number(6, "i")),
+            else Quantization(scales, quantization.numbers(3, "q"), quantization.scalar(6, "i")),
         )
 
     def _operator(self, table: Table, codes: Sequence[str]) -> Operator:
-        code = table.number(0, "I")
+        code = table.scalar(0, "I")
         if code >= len(codes):
             raise CheckpointError(f"{self.path}: an operator has no code {code}; damaged")
-        operator = Operator(codes[code], table.integers(1), table.integers(2), table.table(4))
+        operator = Operator(codes[code], table.int32s(1), table.int32s(2), table.table(4))
         if not operator.inputs or not operator.outputs:
             raise CheckpointError(f"{self.path}: {operator.name} lacks inputs or outputs; damaged")
         indices = operator.inputs + operator.outputs
@@ -222,5 +223,5 @@ class TFLiteFile:
 
 def _operator_name(code: Table) -> str:
     """Return an operator's name; before 2020 its number was one byte, which newer files repeat."""
-    number = max(code.number(0, "b"), code.number(3, "i"))
+    number = max(code.scalar(0, "b"), code.scalar(3, "i"))
     return code.text(1) if number == _CUSTOM else _OPERATORS.get(number, f"operator {number}")
