@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from ..errors import CheckpointError
 from .file import as_source, read_checkpoint
 from .folder import CheckpointFolder
 from .recognise import Format, recognise
-from .source import SourceModel
+from .source import SourceModel, is_finite
 from .state_file import Which
 from .tensorflow import load_tensorflow
 from .tflite import load_tflite
@@ -53,7 +51,7 @@ def _of_newest_run(location: Path) -> Which:
 
 
 def _check_finite(source: SourceModel) -> None:
-    broken = [name for name, tensor in source.tensors.items() if not np.isfinite(tensor).all()]
+    broken = [name for name, tensor in source.tensors.items() if not is_finite(tensor)]
     if broken:
         raise CheckpointError(
             f"{source.path}: {', '.join(broken)} {'hold' if len(broken) > 1 else 'holds'} NaN or "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,3 +62,10 @@ class SourceModel:
     step: int = 0
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def is_finite(values: NDArray[np.float32]) -> bool:
+    """Say whether an array holds neither NaN nor infinity, without an array of answers."""
+    # A sum is quick and shows any; only one that is too large by itself needs the closer look.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(values.sum()) or bool(np.isfinite(values).all())

@@ -23,7 +23,7 @@ from ..models.deepspeech_weights import (
     upstream_shapes,
 )
 from ..models.geometry import Geometry
-from .source import AdamState, SourceModel
+from .source import AdamState, SourceModel, is_finite
 from .tensorflow_bundle import TensorBundle
 from .tensorflow_directory import (
     alphabet_beside,
@@ -115,9 +115,7 @@ def _in_order(tensors: Mapping[str, Float32], geometry: Geometry) -> dict[str, F
 
 def _check_finite(weights: Mapping[str, Float32], prefix: Path) -> None:
     for name, tensor in weights.items():
-        # A sum is quick and shows any NaN or infinity; only one that is too large by itself
-        # needs the closer look.
-        if not math.isfinite(tensor.sum()) and not np.isfinite(tensor).all():
+        if not is_finite(tensor):
             raise CheckpointError(
                 f"{prefix}: tensor {name!r} holds NaN or infinite values; its training diverged, "
                 "so take an earlier checkpoint"

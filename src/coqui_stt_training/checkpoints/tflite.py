@@ -26,6 +26,7 @@ from .tflite_file import Operator, Tensor, TFLiteFile
 
 _RELU, _RELU6 = 1, 3  # ActivationFunctionType
 _NORM_OPERATORS = {"MEAN", "SQUARED_DIFFERENCE", "RSQRT"}
+_ROWS_AT_A_TIME = 64
 _GATES = ("input", "forget", "cell", "output")  # the order of our rows
 
 
@@ -250,12 +251,15 @@ def _gate_role(file: TFLiteFile, split: Operator, activation: Operator) -> str |
 
 
 def _split_lstm(tensors: dict[str, Float32], order: list[int]) -> None:
-    """Replace the LSTM's one kernel by our two, gates in our order."""
+    """Replace the LSTM's one kernel by views of its halves, our two, gates in our order."""
     kernel, bias = tensors.pop("lstm.weight"), tensors["lstm.bias"]
     n_hidden = kernel.shape[0] // 4
     gates = kernel.reshape(4, n_hidden, -1)
-    tensors["lstm.weight_ih"] = gates[order, :, :n_hidden].reshape(4 * n_hidden, n_hidden)
-    tensors["lstm.weight_hh"] = gates[order, :, n_hidden:].reshape(4 * n_hidden, n_hidden)
+    for start in range(0, n_hidden, _ROWS_AT_A_TIME):  # in place: it is by far the largest tensor
+        rows = slice(start, start + _ROWS_AT_A_TIME)
+        gates[:, rows] = gates[order, rows]
+    tensors["lstm.weight_ih"] = kernel[:, :n_hidden]
+    tensors["lstm.weight_hh"] = kernel[:, n_hidden:]
     tensors["lstm.bias"] = bias.reshape(4, n_hidden)[order].reshape(-1)
 
 

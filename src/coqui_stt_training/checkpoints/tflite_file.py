@@ -7,6 +7,8 @@ numbers below are the schema's.
 from __future__ import annotations
 
 import math
+import mmap
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -89,10 +91,7 @@ class TFLiteFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
+        content = _map(path)
         if content[4:8] != MAGIC:
             raise CheckpointError(f"{path} is not a TFLite file (no TFL3 at byte 4)")
         self.size_bytes = len(content)
@@ -169,7 +168,7 @@ class TFLiteFile:
         return None
 
     def values(self, tensor: Tensor) -> NDArray[Any]:
-        """Return a constant's values as stored, in its shape: a read-only view of the file.
+        """Return a constant's values as stored, in its shape: a view of the mapped file.
 
         Raises:
             CheckpointError: of a type without numbers, or of another size than its shape says.
@@ -190,12 +189,16 @@ class TFLiteFile:
     def real_values(self, tensor: Tensor) -> NDArray[np.float32]:
         """Return a constant's values as float32, dequantised where they are integers.
 
+        Returns:
+            What is stored so anyway as a view of the mapped file, which can be written to: the file
+            on disk does not change.
+
         Raises:
             CheckpointError: as `values`, or integers without a scale for each.
         """
         stored = self.values(tensor)
         if tensor.type in ("float32", "float16"):
-            return stored.astype(np.float32)
+            return np.require(stored, np.float32, ["ALIGNED", "WRITEABLE"])
         quantization = tensor.quantization
         if quantization is None or tensor.type not in ("int8", "uint8", "int16"):
             raise CheckpointError(
@@ -219,6 +222,17 @@ class TFLiteFile:
             real -= zero_points.astype(np.float32).reshape(along if len(zero_points) > 1 else -1)
         real *= scales.reshape(along if len(scales) > 1 else -1)
         return real
+
+
+def _map(path: Path) -> memoryview:
+    """Return a file's bytes, mapped: pages that are written to become private copies."""
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                return memoryview(b"")
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
 
 
 def _operator_name(code: Table) -> str:
