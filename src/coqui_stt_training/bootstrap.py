@@ -17,6 +17,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet, describe_codepoints
 
 from .checkpoints.source import SourceModel, Tensors
 from .config import BootstrapFlags
+from .counted import counted
 from .errors import BootstrapError
 from .models.geometry import LAYERS, Geometry, layer_of
 
@@ -49,7 +50,7 @@ class LayerPlan:
         if self.frozen_epochs is None:
             line += "; frozen"
         elif self.frozen_epochs:
-            line += f"; frozen for {self.frozen_epochs} epochs"
+            line += f"; frozen for {counted(self.frozen_epochs, 'epoch')}"
         if self.learning_rate_factor != 1.0:
             line += f"; learning rate x {self.learning_rate_factor:g}"
         return line
@@ -146,7 +147,9 @@ def _decide(
         count = len(LAYERS) - LAYERS.index(layer)
         reason = f"dropped by --drop_source_layers {len(dropped)}, number {count} from the output"
         if layer == OUTPUT_LAYER and not same:
-            reason += f"; sized for the {labels} labels of the new alphabet and the blank"
+            reason += (
+                f"; sized for the {counted(labels, 'label')} of the new alphabet and the blank"
+            )
         return "new", reason
     return "kept", "from the source"
 

@@ -12,6 +12,7 @@ from .batching import BatchLoader, make_batches
 from .checkpoints.source import SourceModel
 from .config import DataFlags, EvaluationFlags, OutputFlags
 from .corpus import ClipSet
+from .counted import counted
 from .ctc import ctc_losses
 from .decoding import Decoder
 from .evaluation_report import format_report, save_samples_json
@@ -95,5 +96,5 @@ def evaluate_sets(
         everything += results
     if flags.test_output_file:
         save_samples_json(everything, Path(flags.test_output_file))
-        _log.info("Wrote %d samples to %s", len(everything), flags.test_output_file)
+        _log.info("Wrote %s to %s", counted(len(everything), "sample"), flags.test_output_file)
     return everything

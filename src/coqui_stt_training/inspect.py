@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .command import run
+from .counted import counted
 
 if TYPE_CHECKING:
     from .checkpoints.source import SourceModel
@@ -122,7 +123,7 @@ def _alphabet_text(alphabet: Mapping[str, Any] | None, class_count: int) -> str:
         return "bytes of UTF-8 (--bytes_output_mode true)"
     labels = "".join(alphabet["labels"])
     shown = labels[:_MOST_LABELS_SHOWN] + ("..." if len(labels) > _MOST_LABELS_SHOWN else "")
-    return f"{alphabet['size']} labels: {shown!r}"
+    return f"{counted(alphabet['size'], 'label')}: {shown!r}"
 
 
 def _features_text(features: Mapping[str, Any] | None) -> str:
@@ -136,7 +137,7 @@ def _features_text(features: Mapping[str, Any] | None) -> str:
 
 def _training_text(description: Mapping[str, Any]) -> str:
     steps, rate = description["steps"], description["learning_rate"]
-    parts = [f"{steps} steps" if steps else "steps unknown"]
+    parts = [counted(steps, "step") if steps else "steps unknown"]
     parts += [] if rate is None else [f"learning rate {rate:.6g}"]
     has_optimizer = description["optimizer_steps"] is not None
     return ", ".join([*parts, "with optimizer state" if has_optimizer else "no optimizer state"])

@@ -7,6 +7,7 @@ import logging
 import torch
 
 from .config import MachineFlags
+from .counted import counted
 from .models.deepspeech import DeepSpeech
 
 _log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ def prepare_machine(flags: MachineFlags) -> torch.device:
     if torch.cuda.is_available():
         _log.info("Computing on %s", torch.cuda.get_device_name())
         return torch.device("cuda")
-    _log.info("Computing on the CPU with %d threads", torch.get_num_threads())
+    _log.info("Computing on the CPU with %s", counted(torch.get_num_threads(), "thread"))
     return torch.device("cpu")
 
 

@@ -51,7 +51,10 @@ class Session:
     identity: dict[str, Any]
 
     def alphabet_advice(self) -> str:
-        """Return what to do about characters that the source's alphabet lacks."""
+        """Return what to do about characters that the alphabet lacks."""
+        given = self.config.alphabet.alphabet_config_path
+        if given:
+            return f"The alphabet is {given}: add the characters that belong to the language to it."
         if self.start.source is None or self.config.bootstrap.extend_alphabet:
             return ""
         return (

@@ -26,6 +26,7 @@ from .config import (
     Names,
     OutputFlags,
 )
+from .counted import counted
 from .errors import FlagError, UserError
 from .flags import flag, parse, positive
 
@@ -258,7 +259,9 @@ def _transcribe(tasks: list[Task], config: TranscribeConfig, given: frozenset[st
             _write(recording, dst, flags)
             _log.info('[%d]: "%s" -> "%s"', number, recording.path, dst)
     if failures:
-        raise UserError(f"{failures} of {len(tasks)} files could not be transcribed, see above")
+        raise UserError(
+            f"{failures} of {counted(len(tasks), 'file')} could not be transcribed, see above"
+        )
     return 0
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..atomic_file import replacing, write_atomically
 from ..command import run
+from ..counted import counted
 from .arpa import keep_words
 from .kenlm import LanguageModelError, find_program, run_build_binary, run_lmplz
 from .text import WordCounts, as_code_points, read_lines
@@ -169,11 +170,11 @@ def _describe(words: WordCounts, kept: list[tuple[str, int]]) -> list[str]:
     share = 100 * sum(count for _, count in kept) / total
     (most, most_count), (least, least_count) = kept[0], kept[-1]
     return [
-        f"Your text file has {total} words in total",
-        f"It has {len(words.counts)} unique words",
+        f"Your text file has {counted(total, 'word')} in total",
+        f"It has {counted(len(words.counts), 'unique word')}",
         f"Your top-{len(kept)} words are {share:.4f} percent of all words",
-        f'Your most common word "{most}" occurred {most_count} times',
-        f'The least common word in your top-k is "{least}" with {least_count} times',
+        f'Your most common word "{most}" occurred {counted(most_count, "time")}',
+        f'The least common word in your top-k is "{least}" with {counted(least_count, "time")}',
     ]
 
 

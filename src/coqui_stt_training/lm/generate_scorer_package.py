@@ -19,6 +19,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 
 from ..atomic_file import replacing, write_atomically
 from ..command import run
+from ..counted import counted
 from ..errors import AlphabetError, ScorerError
 from .text import Spelling, spell_words
 
@@ -41,7 +42,7 @@ class ScorerReport:
 
     def summary(self) -> list[str]:
         """Return a few lines for people."""
-        lines = [f"{self.words} words in the scorer, {len(self.left_out)} left out"]
+        lines = [f"{counted(self.words, 'word')} in the scorer, {len(self.left_out)} left out"]
         lines += [f"  {word}: {why}" for word, why in list(self.left_out.items())[:_SHOWN]]
         if len(self.left_out) > _SHOWN:
             lines.append(f"  ... and {len(self.left_out) - _SHOWN} more")
@@ -214,7 +215,7 @@ def main(argv: list[str]) -> int:
     if flags.default_alpha is None or flags.default_beta is None:
         parser.error("--default_alpha and --default_beta are needed")
     words = read_vocabulary(Path(flags.vocab))
-    print(f"{len(words)} unique words read from vocabulary file.")
+    print(f"{counted(len(words), 'unique word')} read from vocabulary file.")
     utf8_mode = flags.force_bytes_output_mode
     if utf8_mode is None:
         utf8_mode = looks_like_code_points(words)
