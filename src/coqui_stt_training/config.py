@@ -123,44 +123,25 @@ class GeometryFlags:
 
 
 @dataclass(frozen=True)
-class CheckpointFlags:
-    """Checkpoints."""
+class SourceFlags:
+    """Checkpoint to read."""
 
-    checkpoint_dir: str = flag("", "folder to load from and save to; overrides the next two")
-    load_checkpoint_dir: str = flag("", "folder, or file, of the model to start from")
-    save_checkpoint_dir: str = flag("", "folder to save to")
-    load_train: str = flag(
-        "auto",
-        "what to start training from: the best or last checkpoint, or init for new weights; "
-        "auto: best, else last, else init",
-        choices=("auto", "best", "last", "init"),
-    )
+    checkpoint_dir: str = flag("", "folder, or file, of the checkpoint; overrides the next")
+    load_checkpoint_dir: str = flag("", "the same")
     load_evaluate: str = flag(
         "auto",
-        "what to evaluate: the best or last checkpoint; auto: best, else last",
+        "which checkpoint of the folder: the best or the last; auto: best, else last",
         choices=("auto", "best", "last"),
     )
-    run: str = flag(
-        "auto",
-        "whether to continue the run found in --save_checkpoint_dir or to begin a new one; auto: "
-        "the same command on an unfinished run continues it",
-        choices=("auto", "continue", "new"),
-    )
-    checkpoint_secs: int = flag(
-        600, "seconds between checkpoints within an epoch; 0: only after epochs", check=not_negative
-    )
-    max_to_keep: int = flag(5, "how many checkpoints of each kind a run keeps", check=positive)
 
     def overruled(self) -> str:
         """Return a sentence about folders that `--checkpoint_dir` overrules; empty where none."""
-        others = {
-            "--load_checkpoint_dir": self.load_checkpoint_dir,
-            "--save_checkpoint_dir": self.save_checkpoint_dir,
-        }
         idle = [
-            f"{name} {folder}"
-            for name, folder in others.items()
-            if self.checkpoint_dir and folder not in ("", self.checkpoint_dir)
+            f"--{name} {folder}"
+            for name, folder in vars(self).items()
+            if name in ("load_checkpoint_dir", "save_checkpoint_dir")
+            and self.checkpoint_dir
+            and folder not in ("", self.checkpoint_dir)
         ]
         if not idle:
             return ""
@@ -173,6 +154,41 @@ class CheckpointFlags:
     def load_dir(self) -> str:
         """Where to load from, or an empty string."""
         return self.checkpoint_dir or self.load_checkpoint_dir
+
+    @property
+    def save_dir(self) -> str:
+        """Where to save to, or an empty string."""
+        return self.checkpoint_dir
+
+
+@dataclass(frozen=True)
+class CheckpointFlags(SourceFlags):
+    """Checkpoints."""
+
+    checkpoint_dir: str = flag("", "folder to load from and save to; overrides the next two")
+    load_checkpoint_dir: str = flag("", "folder, or file, of the model to start from")
+    load_evaluate: str = flag(
+        "auto",
+        "what to evaluate: the best or last checkpoint; auto: best, else last",
+        choices=("auto", "best", "last"),
+    )
+    save_checkpoint_dir: str = flag("", "folder to save to")
+    load_train: str = flag(
+        "auto",
+        "what to start training from: the best or last checkpoint, or init for new weights; "
+        "auto: best, else last, else init",
+        choices=("auto", "best", "last", "init"),
+    )
+    run: str = flag(
+        "auto",
+        "whether to continue the run found in --save_checkpoint_dir or to begin a new one; auto: "
+        "the same command on an unfinished run continues it",
+        choices=("auto", "continue", "new"),
+    )
+    checkpoint_secs: int = flag(
+        600, "seconds between checkpoints within an epoch; 0: only after epochs", check=not_negative
+    )
+    max_to_keep: int = flag(5, "how many checkpoints of each kind a run keeps", check=positive)
 
     @property
     def save_dir(self) -> str:
@@ -332,7 +348,7 @@ class EvaluationFlags:
 
 
 @dataclass(frozen=True)
-class DecoderFlags:
+class ScorerFlags:
     """Decoding."""
 
     scorer_path: str = flag("", "language-model scorer", aliases=("scorer",))
@@ -343,6 +359,12 @@ class DecoderFlags:
     lm_beta: float = flag(
         1.1834137581510284, "bonus of each word; if not given, the one in the scorer"
     )
+
+
+@dataclass(frozen=True)
+class DecoderFlags(ScorerFlags):
+    """Decoding."""
+
     cutoff_prob: float = flag(1.0, "consider only the likeliest labels up to this probability")
     cutoff_top_n: int = flag(300, "consider only so many of the likeliest labels", check=positive)
 
@@ -352,11 +374,17 @@ class DecoderFlags:
 
 
 @dataclass(frozen=True)
-class OutputFlags:
+class LogFlags:
     """Logging."""
 
     log_level: int = flag(1, "0: debug, 1: info, 2: warnings, 3: errors")
     show_progressbar: bool = flag(True, "show progress bars where the output is a terminal")
+
+
+@dataclass(frozen=True)
+class OutputFlags(LogFlags):
+    """Logging."""
+
     log_placement: bool = flag(False, "say on which device each layer's weights are")
     summary_dir: str = flag("", "TensorBoard folder; empty: summaries in the checkpoint's folder")
 

@@ -14,7 +14,7 @@ from .audio import read_audio, read_info
 from .batching import BatchLoader
 from .checkpoints.loading import load_source
 from .checkpoints.source import SourceModel
-from .config import AlphabetFlags, CheckpointFlags, EvaluateConfig, InferenceConfig
+from .config import AlphabetFlags, EvaluateConfig, InferenceConfig, SourceFlags
 from .corpus import check_corpus, expand_file_list
 from .decoding import BeamSearchDecoder, Decoder
 from .errors import AudioError, BootstrapError, FlagError
@@ -97,7 +97,7 @@ def transcribe(model: torch.nn.Module, features: torch.Tensor, decoder: Decoder)
 
 
 def load_for_inference(
-    checkpoints: CheckpointFlags, flags: AlphabetFlags
+    checkpoints: SourceFlags, flags: AlphabetFlags
 ) -> tuple[SourceModel, Alphabet]:
     """Read the checkpoint that flags name, and its alphabet.
 

@@ -7,14 +7,13 @@ Reads everything and verifies every checksum on the way, so it also answers whet
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .command import run
+from .command import ArgumentParser, run
 from .counted import counted
 
 if TYPE_CHECKING:
@@ -154,7 +153,7 @@ def _mapping_text(mapping: Mapping[str, Any]) -> str:
 
 def main(argv: list[str]) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="python -m coqui_stt_training.inspect",
         description="Say what a checkpoint or an exported model is, and whether it is whole.",
     )

@@ -143,6 +143,7 @@ def _probe(config: ExportConfig, deployment: Deployment) -> Probe:
         test=flags.test_files,
         alphabet=deployment.alphabet,
         features=deployment.features,
+        any_sample_rate=flags.normalize_sample_rate,
         on_bad_row=cast(Literal["fail", "skip"], flags.on_bad_row),
         show_progressbar=config.output.show_progressbar,
     )

@@ -26,8 +26,12 @@ def compute_posteriors(
     evaluation: EvaluationFlags,
     output: OutputFlags,
     device: torch.device,
+    *,
+    any_sample_rate: bool = True,
 ) -> PosteriorSet:
     """Return posteriors and transcripts of all clips of `--test_files`.
+
+    Audio of another rate than the model's is resampled, or a bad row where not `any_sample_rate`.
 
     Raises:
         CorpusError: rows that cannot be used, unless `--on_bad_row skip`.
@@ -36,6 +40,7 @@ def compute_posteriors(
         test=data.test_files,
         alphabet=alphabet,
         features=features,
+        any_sample_rate=any_sample_rate,
         on_bad_row="skip" if data.on_bad_row == "skip" else "fail",
         skipped_rows_path=None,
         show_progressbar=output.show_progressbar,
