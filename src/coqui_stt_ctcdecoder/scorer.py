@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 
-from . import _native
 from .alphabet import Alphabet
 from .errors import AlphabetError, ScorerError
+from .native import _native
 from .scorer_file import pack_dictionary
 
 STT_ERR_OK = 0

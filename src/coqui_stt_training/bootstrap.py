@@ -7,7 +7,7 @@ checkpoint's lineage, and only then carried out. Nothing here reads or writes fi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -79,6 +79,11 @@ class BootstrapPlan:
     def as_json(self) -> list[dict[str, Any]]:
         """Return the plan for the checkpoint's lineage."""
         return [asdict(layer) for layer in self.layers]
+
+    def going_on(self, step: int) -> BootstrapPlan:
+        """Return the plan of a run that goes on, with its optimizer, from a source's step."""
+        reason = f"goes on with its Adam slots from step {step}"
+        return replace(self, layers=tuple(replace(layer, reason=reason) for layer in self.layers))
 
     @property
     def new_layers(self) -> tuple[str, ...]:

@@ -11,6 +11,9 @@ from typing import NoReturn
 
 from .errors import FlagError, UserError
 
+# Packages whose names on the package index are others.
+_DISTRIBUTIONS = {"yaml": "pyyaml", "google_crc32c": "google-crc32c"}
+_OWN_PACKAGES = ("", "coqui_stt_training", "coqui_stt_ctcdecoder", "stt")
 LOG_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 
 
@@ -24,6 +27,17 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
         return main(sys.argv[1:] if argv is None else argv) or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if package in _OWN_PACKAGES:
+            raise
+        print(
+            f"error: this needs the package {package}, which is not installed: pip install "
+            f"{_DISTRIBUTIONS.get(package, package)}; all that training needs, in the folder with "
+            "the sources: pip install '.[train]'",
+            file=sys.stderr,
+        )
         return 2
     except BrokenPipeError:  # `inspect model | head`: whoever read has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

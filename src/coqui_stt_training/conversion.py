@@ -16,6 +16,7 @@ from .checkpoints.source import AdamState, SourceModel, Tensors
 from .checkpoints.state_file import Which
 from .errors import BootstrapError, CheckpointError
 from .features import FeatureConfig
+from .output_path import check_output_folder
 
 
 def convert(
@@ -41,6 +42,7 @@ def convert(
         CheckpointError: no source, a damaged one, or a target that holds a checkpoint already.
         BootstrapError: no alphabet, or one that does not fit.
     """
+    check_output_folder("target_dir", target)
     if not is_vacant(target):
         raise CheckpointError(f"{target} already holds a model; name a new folder")
     source = load_source(source_path, which, with_adam=True)

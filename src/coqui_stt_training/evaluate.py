@@ -12,6 +12,7 @@ from .config import EvaluateConfig, TrainConfig
 from .errors import FlagError
 from .exporting.config import ExportConfig
 from .flags import parse
+from .output_path import check_output_file
 
 PROGRAM = "python -m coqui_stt_training.evaluate"
 
@@ -28,6 +29,8 @@ def main(argv: list[str]) -> int:
     start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.data.test_files:
         raise FlagError("no --test_files: name the CSV files to evaluate on")
+    if parsed.config.evaluation.test_output_file:
+        check_output_file("--test_output_file", parsed.config.evaluation.test_output_file)
 
     from .evaluation_run import run_evaluation  # PyTorch takes a second to import
 

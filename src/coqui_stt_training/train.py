@@ -44,6 +44,8 @@ def main(argv: list[str]) -> int:
     )
     start_logging(parsed.config.output.log_level, parsed.notices)
 
+    if "export_dir" in parsed.given:
+        export.read_flags(argv)  # a mistake in them should not wait for the end of the training
     # Scripts of upstream's users call `train` also for what has commands of its own.
     afterwards = [
         command

@@ -1,7 +1,7 @@
 """Audio of any length, format and rate, as blocks of 16-bit mono samples at the model's rate.
 
 libsndfile reads WAV, FLAC, OGG/Vorbis/Opus, MP3, AIFF, ...; what it does not know (M4A, WebM,
-video) goes to PyAV, where that is installed (`pip install coqui-stt[formats]`).
+video) goes to PyAV, where that is installed (`pip install av`).
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _open_with_av(source: Source, reason: str) -> tuple[int, Iterator[NDArray[np
     except ImportError:
         raise AudioError(
             f"{name}: not an audio file that libsndfile reads ({reason}); for M4A, WebM and video "
-            "install PyAV: pip install coqui-stt[formats]"
+            "install PyAV: pip install av"
         ) from None
     if not isinstance(source, (str, Path)):
         source.seek(0)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import errno
+import importlib
+import sys
 from pathlib import Path
 
 import pytest
 
+import coqui_stt_ctcdecoder
+from coqui_stt_ctcdecoder.errors import NotBuiltError
 from coqui_stt_training.command import run
 from coqui_stt_training.errors import FlagError
 from coqui_stt_training.output_path import check_output_file, check_output_folder
@@ -40,3 +44,22 @@ def test_places_that_cannot_be_written_are_named_with_their_flag(tmp_path: Path)
             check_output_file("--flag", path)
     with pytest.raises(FlagError, match="is a file; name a folder"):
         check_output_folder("--flag", file)
+
+
+def test_a_package_that_is_missing_is_named_with_how_to_get_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def main(argv: list[str]) -> int:
+        raise ModuleNotFoundError("No module named 'yaml.nodes'", name="yaml.nodes")
+
+    assert run(main, []) == 2
+    assert "pip install pyyaml" in capsys.readouterr().err
+
+
+def test_what_is_not_compiled_says_how_to_compile_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("native", "_native"):
+        monkeypatch.delitem(sys.modules, f"coqui_stt_ctcdecoder.{name}", raising=False)
+        monkeypatch.delattr(coqui_stt_ctcdecoder, name, raising=False)
+    monkeypatch.setitem(sys.modules, "coqui_stt_ctcdecoder._native", None)
+    with pytest.raises(NotBuiltError, match=r"in the folder with its sources run: pip install \."):
+        importlib.import_module("coqui_stt_ctcdecoder.native")

@@ -123,7 +123,7 @@ def make_scorer(
             not go together.
         OSError: a file cannot be read or written.
     """
-    from coqui_stt_ctcdecoder import _native
+    from coqui_stt_ctcdecoder.native import _native
     from coqui_stt_ctcdecoder.scorer import alphabet_tail
     from coqui_stt_ctcdecoder.scorer_file import pack_dictionary
 
@@ -188,7 +188,7 @@ def check_alphabet(alphabet: Alphabet, utf8_mode: bool) -> None:
 
 
 def _leave_out_unknown(spelling: Spelling, lm_path: Path) -> Spelling:
-    from coqui_stt_ctcdecoder import _native
+    from coqui_stt_ctcdecoder.native import _native
 
     known = _native.model_knows(str(lm_path), [word.encode() for word in spelling.words])
     kept = Spelling([], [], dict(spelling.left_out))
