@@ -79,6 +79,8 @@ class Scorer:
         """
         self._path = fspath(scorer_path)
         self._alphabet = alphabet
+        if not Path(self._path).exists():
+            raise ScorerError(f"scorer {self._path}: no such file")
         self._native = _native.Scorer(
             self._path,
             alphabet.label_bytes(),

@@ -48,6 +48,7 @@ def run_evaluation(parsed: Parsed[EvaluateConfig]) -> int:
         on_bad_row="skip" if skip else "fail",
         skipped_rows_path=Path("skipped_rows.csv") if skip else None,
         show_progressbar=config.output.show_progressbar,
+        alphabet_advice=alphabet_advice(source),
     )
     model = build_model(source, prepare_machine(config.machine))
     if config.output.log_placement:
@@ -79,6 +80,14 @@ def run_inference(parsed: Parsed[InferenceConfig]) -> int:
     model = build_model(source, prepare_machine(config.machine))
     print(transcribe(model, samples_to_features(samples, features), decoder))
     return 0
+
+
+def alphabet_advice(source: SourceModel) -> str:
+    """Return what to do about transcripts that a model cannot write."""
+    return (
+        f"The alphabet is that of {source.path}. Text in another can only be evaluated with a "
+        "model that was trained on it: see --drop_source_layers of train"
+    )
 
 
 def samples_to_features(samples: object, config: FeatureConfig) -> torch.Tensor:

@@ -221,7 +221,7 @@ def parse(
             values[name] = known_flags[name].convert(value)
         except ValueError as error:
             shown = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-            problems.append(f"--{name} {shown}: {error}")
+            problems.append(f"{f'--{name} {shown}'.rstrip()}: {error}")
     if problems:
         raise FlagError("; ".join(problems))
     notices = tuple(

@@ -9,6 +9,7 @@ import logging
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
@@ -110,6 +111,12 @@ def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
 
 
 def _check_outputs(config: TrainConfig) -> None:
+    if Path(config.checkpoints.checkpoint_dir or ".").is_file():
+        raise FlagError(
+            f"--checkpoint_dir {config.checkpoints.checkpoint_dir}: is a file, and nothing can be "
+            "saved to it; name the model with --load_checkpoint_dir, and a folder to save to with "
+            "--save_checkpoint_dir"
+        )
     for flag, folder in (
         ("--checkpoint_dir" if config.checkpoints.checkpoint_dir else "--save_checkpoint_dir",
          config.checkpoints.save_dir),

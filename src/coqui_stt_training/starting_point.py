@@ -102,7 +102,8 @@ def _digests(paths: Iterable[str]) -> list[str]:
         try:
             digests.append(hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16])
         except OSError as error:
-            problems.append(f"{path}: {(error.strerror or str(error)).lower()}")
+            hint = "; name a file in it" if isinstance(error, IsADirectoryError) else ""
+            problems.append(f"{path}: {(error.strerror or str(error)).lower()}{hint}")
     if problems:
         raise CorpusError("\n".join(problems))
     return digests

@@ -54,8 +54,8 @@ class TranscribeFlags:
     )
     dst: str = flag(
         "",
-        "where to write: a .tlog file, or for a folder another folder, which gets the same "
-        "subfolders; by default logs stand beside their audio files",
+        "where to write: a .tlog file, or a folder, which gets the same subfolders as --src; by "
+        "default logs stand beside their audio files",
     )
     recursive: bool = flag(False, "look for audio files in subfolders, too")
     force: bool = flag(False, "transcribe again what has been transcribed, and overwrite it")
@@ -153,6 +153,8 @@ def find_tasks(flags: TranscribeFlags) -> list[Task]:
             raise FlagError("--dst: a catalog names the logs itself; leave --dst out")
         return _tasks_of_catalog(src)
     dst = Path(flags.dst) if flags.dst else src.with_suffix(".tlog")
+    if dst.is_dir():
+        dst /= f"{src.stem}.tlog"
     if dst.is_file() and not flags.force:
         raise FlagError(f"{dst} exists already; --force true overwrites it")
     return [Task(src, dst)]

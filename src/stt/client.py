@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mic",
         action="store_true",
-        help="transcribe the microphone until Ctrl-C (needs coqui-stt[mic])",
+        help="transcribe the microphone until Ctrl-C (needs the package sounddevice)",
     )
     parser.add_argument("--version", action=_VersionAction, nargs=0, help="print the version")
     parser.add_argument(

@@ -139,6 +139,9 @@ def test_places_and_rates_that_will_not_do(tmp_path, capsys):
         main([*command, "--normalize_sample_rate", "false"])
     assert "a.wav has 8000 Hz, the model 16000 Hz" in capsys.readouterr().err
     assert main(command) == 0
+    (tmp_path / "logs").mkdir()
+    assert main([*command, "--dst", str(tmp_path / "logs")]) == 0
+    assert (tmp_path / "logs" / "a.tlog").is_file()
 
 
 def test_help_has_what_acts_and_the_other_flags_are_accepted(tmp_path, capsys):

@@ -64,9 +64,11 @@ def evaluate_file(
         show_progressbar: whether to show one on a terminal.
 
     Raises:
-        CorpusError: rows that cannot be transcribed, all of them.
+        CorpusError: no rows, or rows that cannot be transcribed, all of them.
     """
     file = read_rows(path)
+    if not file.rows:
+        raise CorpusError(f"{path}: has a header, but no rows")
     audio_paths = file.audio_paths()
     samples, problems = [], []
     with (
