@@ -7,13 +7,27 @@ help text says what it does here. See `flags.py` for how these become a command 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from .errors import FlagError
 from .features import FeatureConfig
 from .flags import at_most, flag, not_negative, positive, probability
 
 Names = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TestDataFlags:
+    """Data."""
+
+    test_files: Names = flag([], "CSV files to evaluate on, reported one by one")
+    on_bad_row: str = flag(
+        "fail",
+        "what to do with rows that cannot be used: stop with one report of all of them, or skip "
+        "them",
+        choices=("fail", "skip"),
+    )
+    limit_test: int = flag(0, "use only so many clips of each test set; 0: all", check=not_negative)
+    reverse_test: bool = flag(False, "evaluate from the longest clips to the shortest")
 
 
 @dataclass(frozen=True)
@@ -126,8 +140,9 @@ class GeometryFlags:
 class SourceFlags:
     """Checkpoint to read."""
 
-    checkpoint_dir: str = flag("", "folder, or file, of the checkpoint; overrides the next")
-    load_checkpoint_dir: str = flag("", "the same")
+    checkpoint_dir: str = flag("", "folder, or file, of the checkpoint; overrides the next two")
+    load_checkpoint_dir: str = flag("", "the same; overrides the next")
+    save_checkpoint_dir: str = flag("", "the same")
     load_evaluate: str = flag(
         "auto",
         "which checkpoint of the folder: the best or the last; auto: best, else last",
@@ -153,12 +168,7 @@ class SourceFlags:
     @property
     def load_dir(self) -> str:
         """Where to load from, or an empty string."""
-        return self.checkpoint_dir or self.load_checkpoint_dir
-
-    @property
-    def save_dir(self) -> str:
-        """Where to save to, or an empty string."""
-        return self.checkpoint_dir
+        return self.checkpoint_dir or self.load_checkpoint_dir or self.save_checkpoint_dir
 
 
 @dataclass(frozen=True)
@@ -167,12 +177,12 @@ class CheckpointFlags(SourceFlags):
 
     checkpoint_dir: str = flag("", "folder to load from and save to; overrides the next two")
     load_checkpoint_dir: str = flag("", "folder, or file, of the model to start from")
+    save_checkpoint_dir: str = flag("", "folder to save to")
     load_evaluate: str = flag(
         "auto",
         "what to evaluate: the best or last checkpoint; auto: best, else last",
         choices=("auto", "best", "last"),
     )
-    save_checkpoint_dir: str = flag("", "folder to save to")
     load_train: str = flag(
         "auto",
         "what to start training from: the best or last checkpoint, or init for new weights; "
@@ -189,6 +199,11 @@ class CheckpointFlags(SourceFlags):
         600, "seconds between checkpoints within an epoch; 0: only after epochs", check=not_negative
     )
     max_to_keep: int = flag(5, "how many checkpoints of each kind a run keeps", check=positive)
+
+    @property
+    def load_dir(self) -> str:
+        """Where to load from, or an empty string."""
+        return self.checkpoint_dir or self.load_checkpoint_dir
 
     @property
     def save_dir(self) -> str:
@@ -337,10 +352,16 @@ class ScheduleFlags:
 
 
 @dataclass(frozen=True)
-class EvaluationFlags:
+class TestBatchFlags:
     """Evaluation."""
 
     test_batch_size: int = flag(1, "clips in a test batch", check=positive)
+
+
+@dataclass(frozen=True)
+class EvaluationFlags(TestBatchFlags):
+    """Evaluation."""
+
     report_count: int = flag(
         5, "how many of the best, median and worst samples to print", check=not_negative
     )
@@ -382,10 +403,16 @@ class LogFlags:
 
 
 @dataclass(frozen=True)
-class OutputFlags(LogFlags):
+class PlacementFlags(LogFlags):
     """Logging."""
 
     log_placement: bool = flag(False, "say on which device each layer's weights are")
+
+
+@dataclass(frozen=True)
+class OutputFlags(PlacementFlags):
+    """Logging."""
+
     summary_dir: str = flag("", "TensorBoard folder; empty: summaries in the checkpoint's folder")
 
 
@@ -452,13 +479,13 @@ class TrainConfig:
 class EvaluateConfig:
     """All flags of `evaluate`; those of `train` are accepted too."""
 
-    data: DataFlags = DataFlags()
-    checkpoints: CheckpointFlags = CheckpointFlags()
+    data: TestDataFlags = TestDataFlags()
+    source: SourceFlags = SourceFlags()
     alphabet: AlphabetFlags = AlphabetFlags()
     features: FeatureFlags = FeatureFlags()
     evaluation: EvaluationFlags = EvaluationFlags()
     decoder: DecoderFlags = DecoderFlags()
-    output: OutputFlags = OutputFlags()
+    output: PlacementFlags = PlacementFlags()
     machine: MachineFlags = MachineFlags()
 
 
@@ -467,11 +494,11 @@ class InferenceConfig:
     """All flags of `training_graph_inference`; those of `train` are accepted too."""
 
     inference: InferenceFlags = InferenceFlags()
-    checkpoints: CheckpointFlags = CheckpointFlags()
+    source: SourceFlags = SourceFlags()
     alphabet: AlphabetFlags = AlphabetFlags()
     features: FeatureFlags = FeatureFlags()
     decoder: DecoderFlags = DecoderFlags()
-    output: OutputFlags = OutputFlags()
+    output: LogFlags = LogFlags()
     machine: MachineFlags = MachineFlags()
 
 
@@ -481,21 +508,10 @@ class LmOptimizeConfig:
 
     tuning: TuningFlags = TuningFlags()
     decoder: DecoderFlags = DecoderFlags()
-    data: DataFlags = DataFlags()
-    checkpoints: CheckpointFlags = CheckpointFlags()
+    data: TestDataFlags = TestDataFlags()
+    source: SourceFlags = SourceFlags()
     alphabet: AlphabetFlags = AlphabetFlags()
     features: FeatureFlags = FeatureFlags()
-    evaluation: EvaluationFlags = EvaluationFlags()
-    output: OutputFlags = OutputFlags()
+    evaluation: TestBatchFlags = TestBatchFlags()
+    output: LogFlags = LogFlags()
     machine: MachineFlags = MachineFlags()
-
-
-def require_folder(value: str, flags: str) -> Path:
-    """Return a folder that a command cannot do without.
-
-    Raises:
-        FlagError: it was not given.
-    """
-    if not value:
-        raise FlagError(f"no checkpoint folder; give {flags}")
-    return Path(value)

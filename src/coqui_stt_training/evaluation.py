@@ -10,7 +10,7 @@ import torch
 
 from .batching import BatchLoader, make_batches
 from .checkpoints.source import SourceModel
-from .config import DataFlags, EvaluationFlags, OutputFlags
+from .config import DataFlags, EvaluationFlags, LogFlags, TestDataFlags
 from .corpus import ClipSet
 from .counted import counted
 from .ctc import ctc_losses
@@ -66,9 +66,9 @@ def evaluate_sets(
     sets: Sequence[ClipSet],
     loader: BatchLoader,
     decoder: Decoder,
-    data: DataFlags,
+    data: DataFlags | TestDataFlags,
     flags: EvaluationFlags,
-    output: OutputFlags,
+    output: LogFlags,
 ) -> list[SampleResult]:
     """Evaluate sets one by one, print a report of each, and write `--test_output_file`."""
     everything = []

@@ -36,7 +36,7 @@ def run_evaluation(parsed: Parsed[EvaluateConfig]) -> int:
     """
     config = parsed.config
     data = replace(config.data, test_files=tuple(expand_file_list(config.data.test_files)))
-    source, alphabet = load_for_inference(config.checkpoints, config.alphabet)
+    source, alphabet = load_for_inference(config.source, config.alphabet)
     decoder = BeamSearchDecoder(alphabet, config.decoder, parsed.given)
     features = choose_features(config.features, source, parsed.given)
     skip = config.data.on_bad_row == "skip"
@@ -66,7 +66,7 @@ def run_inference(parsed: Parsed[InferenceConfig]) -> int:
         UserError: no checkpoint, unreadable audio, ...
     """
     config = parsed.config
-    source, alphabet = load_for_inference(config.checkpoints, config.alphabet)
+    source, alphabet = load_for_inference(config.source, config.alphabet)
     decoder = BeamSearchDecoder(alphabet, config.decoder, parsed.given)
     features = choose_features(config.features, source, parsed.given)
     file = config.inference.one_shot_infer
@@ -106,7 +106,7 @@ def transcribe(model: torch.nn.Module, features: torch.Tensor, decoder: Decoder)
 
 
 def load_for_inference(
-    checkpoints: SourceFlags, flags: AlphabetFlags
+    source_flags: SourceFlags, flags: AlphabetFlags
 ) -> tuple[SourceModel, Alphabet]:
     """Read the checkpoint that flags name, and its alphabet.
 
@@ -114,12 +114,12 @@ def load_for_inference(
         FlagError: no checkpoint was named.
         BootstrapError: the alphabet does not fit the checkpoint.
     """
-    location = checkpoints.load_dir or checkpoints.save_dir
-    if checkpoints.load_checkpoint_dir and checkpoints.overruled():
-        _log.warning(checkpoints.overruled())
+    location = source_flags.load_dir
+    if source_flags.overruled():
+        _log.warning(source_flags.overruled())
     if not location:
         raise FlagError("no checkpoint; give --checkpoint_dir or --load_checkpoint_dir")
-    which = checkpoints.load_evaluate
+    which = source_flags.load_evaluate
     source = load_source(
         location, "best" if which == "best" else "last" if which == "last" else "auto"
     )

@@ -60,7 +60,8 @@ def main(argv: list[str]) -> int:
         from .training_run import run_training  # PyTorch takes a second to import
 
         status = run_training(parsed)
-        argv = [*argv, "--checkpoint_dir", parsed.config.checkpoints.save_dir]
+        folder = parsed.config.checkpoints.save_dir
+        argv = [*argv, "--checkpoint_dir", folder, "--load_checkpoint_dir", folder]
     else:
         status = evaluate.main(argv) if data.test_files else 0
     for command in afterwards:

@@ -408,6 +408,24 @@ def test_help_is_quick_and_needs_no_torch(name: str) -> None:
     assert "usage:" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "idle"),
+    [
+        ("evaluate", "--epochs=3 --load_train=init --max_to_keep=2 --summary_dir=x --train_files"),
+        ("training_graph_inference", "--load_train=init --log_placement=true --report_count=3"),
+        ("util.lm_optimize", "--load_train=init --log_placement=true --report_count=3"),
+    ],
+)
+def test_help_has_what_acts_and_other_flags_are_accepted_with_a_notice(
+    name: str, idle: str
+) -> None:
+    names = [flag.split("=")[0] for flag in idle.split()]
+    text = run_command(name, "--help").stdout
+    assert not [flag for flag in names if f"{flag} " in text]
+    notice = f"no effect on {name.split('.')[-1]}: {', '.join(names)}"
+    assert notice in run_command(name, *idle.split()).stderr
+
+
 def test_a_model_converted_from_our_own_checkpoint_is_the_same(
     source: Path, tmp_path: Path
 ) -> None:

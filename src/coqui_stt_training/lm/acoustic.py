@@ -8,7 +8,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 
 from ..batching import BatchLoader, make_batches
 from ..checkpoints.source import SourceModel
-from ..config import DataFlags, EvaluationFlags, OutputFlags
+from ..config import LogFlags, TestBatchFlags, TestDataFlags
 from ..corpus import check_corpus
 from ..evaluation import build_model
 from ..feature_store import FeatureStore
@@ -22,9 +22,9 @@ def compute_posteriors(
     source: SourceModel,
     alphabet: Alphabet,
     features: FeatureConfig,
-    data: DataFlags,
-    evaluation: EvaluationFlags,
-    output: OutputFlags,
+    data: TestDataFlags,
+    evaluation: TestBatchFlags,
+    output: LogFlags,
     device: torch.device,
     *,
     any_sample_rate: bool = True,

@@ -39,7 +39,7 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
     from ..session import choose_features
 
     config = parsed.config
-    source, alphabet = load_for_inference(config.checkpoints, config.alphabet)
+    source, alphabet = load_for_inference(config.source, config.alphabet)
     scorer_path = Path(config.decoder.scorer_path)
     scorer = Scorer(
         config.decoder.lm_alpha if "lm_alpha" in parsed.given else None,
