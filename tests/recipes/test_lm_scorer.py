@@ -252,6 +252,9 @@ def test_what_cannot_become_a_scorer_is_found_before_the_language_model_is_made(
         (["--package", str(tmp_path)], "is a folder; name a file"),
         (["--package", str(alphabet_file / "x.scorer")], "is a file, not a folder"),
         (["--package", "x.scorer", "--left_out", "/dev/null"], "--left_out /dev/null: is no regu"),
+        (["--package", "x.scorer", "--tune_on", "a.csv"], "--tune_on needs --checkpoint"),
+        (["--package", "x.scorer", "--checkpoint", "x", "--tune_on", "a.csv"], "a.csv: no such fi"),
+        (["--package", "x.scorer", "--n_trials", "0"], "--n_trials 0: must be greater than 0"),
     ):
         assert run(build_scorer.main, [*flags, *more]) == 2
         printed = capsys.readouterr()

@@ -57,6 +57,11 @@ def main(argv: list[str]) -> int:
     flags = parser.parse_args(argv)
     if flags.tune_on and not flags.checkpoint:
         raise FlagError("--tune_on needs --checkpoint, the model to tune with")
+    missing = [path for path in flags.tune_on if not Path(path).is_file()]
+    if missing:
+        raise FlagError(f"--tune_on {' '.join(missing)}: no such file")
+    if flags.n_trials < 1:
+        raise FlagError(f"--n_trials {flags.n_trials}: must be greater than 0")
 
     check_outputs(flags)
     alphabet = find_alphabet(flags.checkpoint, flags.alphabet, bool(flags.force_bytes_output_mode))
