@@ -114,7 +114,8 @@ def plan_bootstrap(
     if source.alphabet is None:
         raise BootstrapError(
             f"{source.path} has {source.geometry.n_classes} classes but names no alphabet; "
-            f"give its own file of {source.geometry.n_classes - 1} labels as alphabet.txt beside it"
+            f"give its own file of {counted(source.geometry.n_classes - 1, 'label')} as "
+            "alphabet.txt beside it"
         )
     same = alphabet == source.alphabet
     dropped = LAYERS[len(LAYERS) - flags.drop_source_layers :]

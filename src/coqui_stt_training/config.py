@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .counted import counted
 from .errors import FlagError
 from .features import FeatureConfig
 from .flags import at_most, flag, not_negative, positive, probability
@@ -259,10 +260,11 @@ class BootstrapFlags:
                 f"top of new layers; use it with --drop_source_layers 1, not "
                 f"{self.drop_source_layers}"
             )
-        if self.freeze_source_layers > 6 - max(1, self.drop_source_layers):
+        most = 6 - max(1, self.drop_source_layers)
+        if self.freeze_source_layers > most:
             raise FlagError(
                 f"--freeze_source_layers {self.freeze_source_layers}: with --drop_source_layers "
-                f"{self.drop_source_layers} at most {6 - max(1, self.drop_source_layers)} layers "
+                f"{self.drop_source_layers} at most {counted(most, 'layer')} "
                 "can be frozen, else nothing is left to train"
             )
         if self.unfreeze_after_epochs and not self.freeze_source_layers:

@@ -14,6 +14,7 @@ from .checkpoints.loading import load_source
 from .checkpoints.recognise import is_vacant
 from .checkpoints.source import AdamState, SourceModel, Tensors
 from .checkpoints.state_file import Which
+from .counted import counted
 from .errors import BootstrapError, CheckpointError
 from .features import FeatureConfig
 from .output_path import check_output_folder
@@ -84,11 +85,11 @@ def _alphabet_of(source: SourceModel, alphabet_path: str) -> Alphabet:
     if alphabet is None:
         raise BootstrapError(
             f"{source.path} has {labels + 1} classes and does not say its alphabet; give its file "
-            f"of {labels} labels with --alphabet_config_path"
+            f"of {counted(labels, 'label')} with --alphabet_config_path"
         )
     if alphabet.size != labels:
         raise BootstrapError(
-            f"{source.path} has {labels + 1} classes, which is {labels} labels, but "
+            f"{source.path} has {labels + 1} classes, which is {counted(labels, 'label')}, but "
             f"{alphabet_path} has {alphabet.size}; give the alphabet it was trained with"
         )
     return alphabet

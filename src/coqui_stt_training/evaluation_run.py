@@ -16,6 +16,7 @@ from .checkpoints.loading import load_source
 from .checkpoints.source import SourceModel
 from .config import AlphabetFlags, EvaluateConfig, InferenceConfig, SourceFlags
 from .corpus import check_corpus, expand_file_list
+from .counted import counted
 from .decoding import BeamSearchDecoder, Decoder
 from .errors import AudioError, BootstrapError, FlagError
 from .evaluation import build_model, evaluate_sets
@@ -138,6 +139,6 @@ def load_for_inference(
     if alphabet is None or alphabet.size + 1 != source.geometry.n_classes:
         raise BootstrapError(
             f"{source.path} has {source.geometry.n_classes} classes; give its alphabet file of "
-            f"{source.geometry.n_classes - 1} labels with --alphabet_config_path"
+            f"{counted(source.geometry.n_classes - 1, 'label')} with --alphabet_config_path"
         )
     return source, alphabet

@@ -30,7 +30,7 @@ examples:
 """
 
 
-def read_flags(argv: list[str]) -> Parsed[ExportConfig]:
+def read_flags(argv: list[str], announce_tolerated: bool = True) -> Parsed[ExportConfig]:
     """Read the flags, and see that what they name can be written.
 
     Raises:
@@ -43,6 +43,7 @@ def read_flags(argv: list[str]) -> Parsed[ExportConfig]:
         description="Write a checkpoint as .tflite and .onnx models, with a model card.",
         epilog=_EPILOG,
         tolerated=(TrainConfig,),
+        announce_tolerated=announce_tolerated,
     )
     flags = parsed.config.export
     if flags.export_dir:
@@ -53,9 +54,15 @@ def read_flags(argv: list[str]) -> Parsed[ExportConfig]:
     return parsed
 
 
-def main(argv: list[str]) -> int:
-    """Run the command and return its exit status."""
-    parsed = read_flags(argv)
+def main(argv: list[str], announce_tolerated: bool = True) -> int:
+    """Run the command and return its exit status.
+
+    Args:
+        argv: the words after the command's name.
+        announce_tolerated: whether to name flags that act in other commands only; `train`, which
+            calls this with its own, does not.
+    """
+    parsed = read_flags(argv, announce_tolerated)
     start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.source.load_dir:
         raise FlagError("no model to export; give --checkpoint_dir")
