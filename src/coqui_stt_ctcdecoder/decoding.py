@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _native
 from .alphabet import Alphabet
 from .errors import AlphabetError, DecodeError
+from .native import _native
 from .scorer import Scorer
 
 DEFAULT_BEAM_SIZE = 500

@@ -19,3 +19,7 @@ class ScorerError(UserError):
 
 class DecodeError(UserError):
     """Posteriors or decoder settings that cannot be decoded."""
+
+
+class NotBuiltError(UserError, ImportError):
+    """The sources are there, but what is compiled from them is not."""

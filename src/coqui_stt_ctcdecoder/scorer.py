@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 
-from . import _native
 from .alphabet import Alphabet
 from .errors import AlphabetError, ScorerError
+from .native import _native
 from .scorer_file import pack_dictionary
 
 STT_ERR_OK = 0
@@ -79,6 +79,8 @@ class Scorer:
         """
         self._path = fspath(scorer_path)
         self._alphabet = alphabet
+        if not Path(self._path).exists():
+            raise ScorerError(f"scorer {self._path}: no such file")
         self._native = _native.Scorer(
             self._path,
             alphabet.label_bytes(),

@@ -11,9 +11,9 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import _native
 from .alphabet import Alphabet
 from .errors import ScorerError
+from .native import _native
 
 _HEADER = struct.Struct("<iiBdd")
 _MAGIC, _VERSION = 0x54524945, 6

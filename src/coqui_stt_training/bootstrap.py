@@ -7,7 +7,7 @@ checkpoint's lineage, and only then carried out. Nothing here reads or writes fi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet, describe_codepoints
 
 from .checkpoints.source import SourceModel, Tensors
 from .config import BootstrapFlags
+from .counted import counted
 from .errors import BootstrapError
 from .models.geometry import LAYERS, Geometry, layer_of
 
@@ -49,7 +50,7 @@ class LayerPlan:
         if self.frozen_epochs is None:
             line += "; frozen"
         elif self.frozen_epochs:
-            line += f"; frozen for {self.frozen_epochs} epochs"
+            line += f"; frozen for {counted(self.frozen_epochs, 'epoch')}"
         if self.learning_rate_factor != 1.0:
             line += f"; learning rate x {self.learning_rate_factor:g}"
         return line
@@ -78,6 +79,11 @@ class BootstrapPlan:
     def as_json(self) -> list[dict[str, Any]]:
         """Return the plan for the checkpoint's lineage."""
         return [asdict(layer) for layer in self.layers]
+
+    def going_on(self, step: int) -> BootstrapPlan:
+        """Return the plan of a run that goes on, with its optimizer, from a source's step."""
+        reason = f"goes on with its Adam slots from step {step}"
+        return replace(self, layers=tuple(replace(layer, reason=reason) for layer in self.layers))
 
     @property
     def new_layers(self) -> tuple[str, ...]:
@@ -108,7 +114,8 @@ def plan_bootstrap(
     if source.alphabet is None:
         raise BootstrapError(
             f"{source.path} has {source.geometry.n_classes} classes but names no alphabet; "
-            f"give its own file of {source.geometry.n_classes - 1} labels as alphabet.txt beside it"
+            f"give its own file of {counted(source.geometry.n_classes - 1, 'label')} as "
+            "alphabet.txt beside it"
         )
     same = alphabet == source.alphabet
     dropped = LAYERS[len(LAYERS) - flags.drop_source_layers :]
@@ -146,7 +153,9 @@ def _decide(
         count = len(LAYERS) - LAYERS.index(layer)
         reason = f"dropped by --drop_source_layers {len(dropped)}, number {count} from the output"
         if layer == OUTPUT_LAYER and not same:
-            reason += f"; sized for the {labels} labels of the new alphabet and the blank"
+            reason += (
+                f"; sized for the {counted(labels, 'label')} of the new alphabet and the blank"
+            )
         return "new", reason
     return "kept", "from the source"
 

@@ -7,13 +7,28 @@ help text says what it does here. See `flags.py` for how these become a command 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from .counted import counted
 from .errors import FlagError
 from .features import FeatureConfig
 from .flags import at_most, flag, not_negative, positive, probability
 
 Names = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TestDataFlags:
+    """Data."""
+
+    test_files: Names = flag([], "CSV files to evaluate on, reported one by one")
+    on_bad_row: str = flag(
+        "fail",
+        "what to do with rows that cannot be used: stop with one report of all of them, or skip "
+        "them",
+        choices=("fail", "skip"),
+    )
+    limit_test: int = flag(0, "use only so many clips of each test set; 0: all", check=not_negative)
+    reverse_test: bool = flag(False, "evaluate from the longest clips to the shortest")
 
 
 @dataclass(frozen=True)
@@ -123,22 +138,57 @@ class GeometryFlags:
 
 
 @dataclass(frozen=True)
-class CheckpointFlags:
+class SourceFlags:
+    """Checkpoint to read."""
+
+    checkpoint_dir: str = flag("", "folder, or file, of the checkpoint; overrides the next two")
+    load_checkpoint_dir: str = flag("", "the same; overrides the next")
+    save_checkpoint_dir: str = flag("", "the same")
+    load_evaluate: str = flag(
+        "auto",
+        "which checkpoint of the folder: the best or the last; auto: best, else last",
+        choices=("auto", "best", "last"),
+    )
+
+    def overruled(self) -> str:
+        """Return a sentence about folders that `--checkpoint_dir` overrules; empty where none."""
+        idle = [
+            f"--{name} {folder}"
+            for name, folder in vars(self).items()
+            if name in ("load_checkpoint_dir", "save_checkpoint_dir")
+            and self.checkpoint_dir
+            and folder not in ("", self.checkpoint_dir)
+        ]
+        if not idle:
+            return ""
+        return (
+            f"--checkpoint_dir {self.checkpoint_dir} is used to load and to save, and "
+            f"{' and '.join(idle)} is not; leave out --checkpoint_dir to use both of the others"
+        )
+
+    @property
+    def load_dir(self) -> str:
+        """Where to load from, or an empty string."""
+        return self.checkpoint_dir or self.load_checkpoint_dir or self.save_checkpoint_dir
+
+
+@dataclass(frozen=True)
+class CheckpointFlags(SourceFlags):
     """Checkpoints."""
 
     checkpoint_dir: str = flag("", "folder to load from and save to; overrides the next two")
     load_checkpoint_dir: str = flag("", "folder, or file, of the model to start from")
     save_checkpoint_dir: str = flag("", "folder to save to")
+    load_evaluate: str = flag(
+        "auto",
+        "what to evaluate: the best or last checkpoint; auto: best, else last",
+        choices=("auto", "best", "last"),
+    )
     load_train: str = flag(
         "auto",
         "what to start training from: the best or last checkpoint, or init for new weights; "
         "auto: best, else last, else init",
         choices=("auto", "best", "last", "init"),
-    )
-    load_evaluate: str = flag(
-        "auto",
-        "what to evaluate: the best or last checkpoint; auto: best, else last",
-        choices=("auto", "best", "last"),
     )
     run: str = flag(
         "auto",
@@ -150,24 +200,6 @@ class CheckpointFlags:
         600, "seconds between checkpoints within an epoch; 0: only after epochs", check=not_negative
     )
     max_to_keep: int = flag(5, "how many checkpoints of each kind a run keeps", check=positive)
-
-    def overruled(self) -> str:
-        """Return a sentence about folders that `--checkpoint_dir` overrules; empty where none."""
-        others = {
-            "--load_checkpoint_dir": self.load_checkpoint_dir,
-            "--save_checkpoint_dir": self.save_checkpoint_dir,
-        }
-        idle = [
-            f"{name} {folder}"
-            for name, folder in others.items()
-            if self.checkpoint_dir and folder not in ("", self.checkpoint_dir)
-        ]
-        if not idle:
-            return ""
-        return (
-            f"--checkpoint_dir {self.checkpoint_dir} is used to load and to save, and "
-            f"{' and '.join(idle)} is not; leave out --checkpoint_dir to use both of the others"
-        )
 
     @property
     def load_dir(self) -> str:
@@ -228,10 +260,11 @@ class BootstrapFlags:
                 f"top of new layers; use it with --drop_source_layers 1, not "
                 f"{self.drop_source_layers}"
             )
-        if self.freeze_source_layers > 6 - max(1, self.drop_source_layers):
+        most = 6 - max(1, self.drop_source_layers)
+        if self.freeze_source_layers > most:
             raise FlagError(
                 f"--freeze_source_layers {self.freeze_source_layers}: with --drop_source_layers "
-                f"{self.drop_source_layers} at most {6 - max(1, self.drop_source_layers)} layers "
+                f"{self.drop_source_layers} at most {counted(most, 'layer')} "
                 "can be frozen, else nothing is left to train"
             )
         if self.unfreeze_after_epochs and not self.freeze_source_layers:
@@ -321,10 +354,16 @@ class ScheduleFlags:
 
 
 @dataclass(frozen=True)
-class EvaluationFlags:
+class TestBatchFlags:
     """Evaluation."""
 
     test_batch_size: int = flag(1, "clips in a test batch", check=positive)
+
+
+@dataclass(frozen=True)
+class EvaluationFlags(TestBatchFlags):
+    """Evaluation."""
+
     report_count: int = flag(
         5, "how many of the best, median and worst samples to print", check=not_negative
     )
@@ -332,7 +371,7 @@ class EvaluationFlags:
 
 
 @dataclass(frozen=True)
-class DecoderFlags:
+class ScorerFlags:
     """Decoding."""
 
     scorer_path: str = flag("", "language-model scorer", aliases=("scorer",))
@@ -343,6 +382,12 @@ class DecoderFlags:
     lm_beta: float = flag(
         1.1834137581510284, "bonus of each word; if not given, the one in the scorer"
     )
+
+
+@dataclass(frozen=True)
+class DecoderFlags(ScorerFlags):
+    """Decoding."""
+
     cutoff_prob: float = flag(1.0, "consider only the likeliest labels up to this probability")
     cutoff_top_n: int = flag(300, "consider only so many of the likeliest labels", check=positive)
 
@@ -352,12 +397,24 @@ class DecoderFlags:
 
 
 @dataclass(frozen=True)
-class OutputFlags:
+class LogFlags:
     """Logging."""
 
     log_level: int = flag(1, "0: debug, 1: info, 2: warnings, 3: errors")
     show_progressbar: bool = flag(True, "show progress bars where the output is a terminal")
+
+
+@dataclass(frozen=True)
+class PlacementFlags(LogFlags):
+    """Logging."""
+
     log_placement: bool = flag(False, "say on which device each layer's weights are")
+
+
+@dataclass(frozen=True)
+class OutputFlags(PlacementFlags):
+    """Logging."""
+
     summary_dir: str = flag("", "TensorBoard folder; empty: summaries in the checkpoint's folder")
 
 
@@ -424,13 +481,13 @@ class TrainConfig:
 class EvaluateConfig:
     """All flags of `evaluate`; those of `train` are accepted too."""
 
-    data: DataFlags = DataFlags()
-    checkpoints: CheckpointFlags = CheckpointFlags()
+    data: TestDataFlags = TestDataFlags()
+    source: SourceFlags = SourceFlags()
     alphabet: AlphabetFlags = AlphabetFlags()
     features: FeatureFlags = FeatureFlags()
     evaluation: EvaluationFlags = EvaluationFlags()
     decoder: DecoderFlags = DecoderFlags()
-    output: OutputFlags = OutputFlags()
+    output: PlacementFlags = PlacementFlags()
     machine: MachineFlags = MachineFlags()
 
 
@@ -439,11 +496,11 @@ class InferenceConfig:
     """All flags of `training_graph_inference`; those of `train` are accepted too."""
 
     inference: InferenceFlags = InferenceFlags()
-    checkpoints: CheckpointFlags = CheckpointFlags()
+    source: SourceFlags = SourceFlags()
     alphabet: AlphabetFlags = AlphabetFlags()
     features: FeatureFlags = FeatureFlags()
     decoder: DecoderFlags = DecoderFlags()
-    output: OutputFlags = OutputFlags()
+    output: LogFlags = LogFlags()
     machine: MachineFlags = MachineFlags()
 
 
@@ -453,21 +510,10 @@ class LmOptimizeConfig:
 
     tuning: TuningFlags = TuningFlags()
     decoder: DecoderFlags = DecoderFlags()
-    data: DataFlags = DataFlags()
-    checkpoints: CheckpointFlags = CheckpointFlags()
+    data: TestDataFlags = TestDataFlags()
+    source: SourceFlags = SourceFlags()
     alphabet: AlphabetFlags = AlphabetFlags()
     features: FeatureFlags = FeatureFlags()
-    evaluation: EvaluationFlags = EvaluationFlags()
-    output: OutputFlags = OutputFlags()
+    evaluation: TestBatchFlags = TestBatchFlags()
+    output: LogFlags = LogFlags()
     machine: MachineFlags = MachineFlags()
-
-
-def require_folder(value: str, flags: str) -> Path:
-    """Return a folder that a command cannot do without.
-
-    Raises:
-        FlagError: it was not given.
-    """
-    if not value:
-        raise FlagError(f"no checkpoint folder; give {flags}")
-    return Path(value)

@@ -14,8 +14,10 @@ from .checkpoints.loading import load_source
 from .checkpoints.recognise import is_vacant
 from .checkpoints.source import AdamState, SourceModel, Tensors
 from .checkpoints.state_file import Which
+from .counted import counted
 from .errors import BootstrapError, CheckpointError
 from .features import FeatureConfig
+from .output_path import check_output_folder
 
 
 def convert(
@@ -41,6 +43,7 @@ def convert(
         CheckpointError: no source, a damaged one, or a target that holds a checkpoint already.
         BootstrapError: no alphabet, or one that does not fit.
     """
+    check_output_folder("target_dir", target)
     if not is_vacant(target):
         raise CheckpointError(f"{target} already holds a model; name a new folder")
     source = load_source(source_path, which, with_adam=True)
@@ -82,11 +85,11 @@ def _alphabet_of(source: SourceModel, alphabet_path: str) -> Alphabet:
     if alphabet is None:
         raise BootstrapError(
             f"{source.path} has {labels + 1} classes and does not say its alphabet; give its file "
-            f"of {labels} labels with --alphabet_config_path"
+            f"of {counted(labels, 'label')} with --alphabet_config_path"
         )
     if alphabet.size != labels:
         raise BootstrapError(
-            f"{source.path} has {labels + 1} classes, which is {labels} labels, but "
+            f"{source.path} has {labels + 1} classes, which is {counted(labels, 'label')}, but "
             f"{alphabet_path} has {alphabet.size}; give the alphabet it was trained with"
         )
     return alphabet

@@ -8,16 +8,15 @@ keeping it: one file, checked, that holds its alphabet and features.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
-from .command import run
+from .command import ArgumentParser, run
 
 
 def main(argv: list[str]) -> int:
     """Run the command and return its exit status."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="python -m coqui_stt_training.convert",
         description="Turn a checkpoint or an exported model into a checkpoint folder of our own.",
     )

@@ -12,22 +12,32 @@ from .config import EvaluateConfig, TrainConfig
 from .errors import FlagError
 from .exporting.config import ExportConfig
 from .flags import parse
+from .output_path import check_output_file
 
 PROGRAM = "python -m coqui_stt_training.evaluate"
 
 
-def main(argv: list[str]) -> int:
-    """Run the command and return its exit status."""
+def main(argv: list[str], announce_tolerated: bool = True) -> int:
+    """Run the command and return its exit status.
+
+    Args:
+        argv: the words after the command's name.
+        announce_tolerated: whether to name flags that act in other commands only; `train`, which
+            calls this with its own, does not.
+    """
     parsed = parse(
         EvaluateConfig,
         argv,
         program=PROGRAM,
         description="Evaluate a checkpoint: loss, word and character error rates, and samples.",
         tolerated=(TrainConfig, ExportConfig),
+        announce_tolerated=announce_tolerated,
     )
     start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.data.test_files:
         raise FlagError("no --test_files: name the CSV files to evaluate on")
+    if parsed.config.evaluation.test_output_file:
+        check_output_file("--test_output_file", parsed.config.evaluation.test_output_file)
 
     from .evaluation_run import run_evaluation  # PyTorch takes a second to import
 

@@ -11,6 +11,7 @@ from .command import run, start_logging
 from .errors import FlagError
 from .exporting.config import EvaluateExportConfig
 from .flags import parse
+from .output_path import check_output_file
 
 PROGRAM = "python -m coqui_stt_training.evaluate_export"
 
@@ -31,6 +32,12 @@ def main(argv: list[str]) -> int:
         raise FlagError("no model to evaluate; give --model")
     if not parsed.config.evaluation.csv:
         raise FlagError("nothing to evaluate on; give --csv")
+    flags = parsed.config.evaluation
+    if flags.test_output_file:
+        check_output_file("--test_output_file", flags.test_output_file)
+    if flags.dump:
+        check_output_file("--dump", f"{flags.dump}.txt")
+        check_output_file("--dump", f"{flags.dump}.out")
 
     from .exporting.evaluation import run_evaluation  # keeps --help quick
 

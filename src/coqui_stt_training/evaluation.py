@@ -10,8 +10,9 @@ import torch
 
 from .batching import BatchLoader, make_batches
 from .checkpoints.source import SourceModel
-from .config import DataFlags, EvaluationFlags, OutputFlags
+from .config import DataFlags, EvaluationFlags, LogFlags, TestDataFlags
 from .corpus import ClipSet
+from .counted import counted
 from .ctc import ctc_losses
 from .decoding import Decoder
 from .evaluation_report import format_report, save_samples_json
@@ -65,9 +66,9 @@ def evaluate_sets(
     sets: Sequence[ClipSet],
     loader: BatchLoader,
     decoder: Decoder,
-    data: DataFlags,
+    data: DataFlags | TestDataFlags,
     flags: EvaluationFlags,
-    output: OutputFlags,
+    output: LogFlags,
 ) -> list[SampleResult]:
     """Evaluate sets one by one, print a report of each, and write `--test_output_file`."""
     everything = []
@@ -95,5 +96,5 @@ def evaluate_sets(
         everything += results
     if flags.test_output_file:
         save_samples_json(everything, Path(flags.test_output_file))
-        _log.info("Wrote %d samples to %s", len(everything), flags.test_output_file)
+        _log.info("Wrote %s to %s", counted(len(everything), "sample"), flags.test_output_file)
     return everything

@@ -11,7 +11,7 @@ from typing import Literal
 
 from .atomic_file import write_atomically
 from .errors import FlagError
-from .metrics import SampleResult, score_set
+from .metrics import SampleResult, SetResult, score_set
 
 SortKey = Literal["wer", "cer"]
 _RULE = "-" * 80
@@ -36,6 +36,7 @@ def format_report(
     *,
     report_count: int = 5,
     sort_by: SortKey = "wer",
+    show_loss: bool = True,
 ) -> str:
     """Return upstream's report of one set: its rates, and some of the best, median and worst clips.
 
@@ -44,6 +45,7 @@ def format_report(
         dataset_name: the input file, for the first line.
         report_count: clips of each of the three kinds (`--report_count`).
         sort_by: the rate that says which are best; `cer` suits byte output mode.
+        show_loss: whether there is one to show: exported models have none.
     """
     ordered = sort_samples(samples, sort_by)
     count = max(0, report_count)
@@ -54,20 +56,23 @@ def format_report(
         "Worst WER": ordered[max(0, len(ordered) - count) :],
     }
     total = score_set(ordered)
-    lines = [
-        f"Test on {dataset_name} - WER: {total.wer:f}, CER: {total.cer:f}, loss: {total.loss:f}",
-        _RULE,
-    ]
+    lines = [f"Test on {dataset_name} - {_format_rates(total, show_loss)}", _RULE]
     for title, chosen in parts.items():
-        lines += [f"{title}: ", _RULE]
+        if chosen:
+            lines += [f"{title}: ", _RULE]
         for sample in chosen:
-            lines += _format_sample(sample)
+            lines += _format_sample(sample, show_loss)
     return "\n".join(lines)
 
 
-def _format_sample(sample: SampleResult) -> list[str]:
+def _format_rates(result: SampleResult | SetResult, show_loss: bool) -> str:
+    loss = f", loss: {result.loss:f}" if show_loss else ""
+    return f"WER: {result.wer:f}, CER: {result.cer:f}{loss}"
+
+
+def _format_sample(sample: SampleResult, show_loss: bool) -> list[str]:
     return [
-        f"WER: {sample.wer:f}, CER: {sample.cer:f}, loss: {sample.loss:f}",
+        _format_rates(sample, show_loss),
         f" - wav: {sample.wav_filename}",
         f' - src: "{sample.src}"',
         f' - res: "{sample.res}"',

@@ -14,8 +14,9 @@ from .audio import read_audio, read_info
 from .batching import BatchLoader
 from .checkpoints.loading import load_source
 from .checkpoints.source import SourceModel
-from .config import AlphabetFlags, CheckpointFlags, EvaluateConfig, InferenceConfig
+from .config import AlphabetFlags, EvaluateConfig, InferenceConfig, SourceFlags
 from .corpus import check_corpus, expand_file_list
+from .counted import counted
 from .decoding import BeamSearchDecoder, Decoder
 from .errors import AudioError, BootstrapError, FlagError
 from .evaluation import build_model, evaluate_sets
@@ -36,7 +37,7 @@ def run_evaluation(parsed: Parsed[EvaluateConfig]) -> int:
     """
     config = parsed.config
     data = replace(config.data, test_files=tuple(expand_file_list(config.data.test_files)))
-    source, alphabet = load_for_inference(config.checkpoints, config.alphabet)
+    source, alphabet = load_for_inference(config.source, config.alphabet)
     decoder = BeamSearchDecoder(alphabet, config.decoder, parsed.given)
     features = choose_features(config.features, source, parsed.given)
     skip = config.data.on_bad_row == "skip"
@@ -48,6 +49,7 @@ def run_evaluation(parsed: Parsed[EvaluateConfig]) -> int:
         on_bad_row="skip" if skip else "fail",
         skipped_rows_path=Path("skipped_rows.csv") if skip else None,
         show_progressbar=config.output.show_progressbar,
+        alphabet_advice=alphabet_advice(source),
     )
     model = build_model(source, prepare_machine(config.machine))
     if config.output.log_placement:
@@ -65,7 +67,7 @@ def run_inference(parsed: Parsed[InferenceConfig]) -> int:
         UserError: no checkpoint, unreadable audio, ...
     """
     config = parsed.config
-    source, alphabet = load_for_inference(config.checkpoints, config.alphabet)
+    source, alphabet = load_for_inference(config.source, config.alphabet)
     decoder = BeamSearchDecoder(alphabet, config.decoder, parsed.given)
     features = choose_features(config.features, source, parsed.given)
     file = config.inference.one_shot_infer
@@ -79,6 +81,14 @@ def run_inference(parsed: Parsed[InferenceConfig]) -> int:
     model = build_model(source, prepare_machine(config.machine))
     print(transcribe(model, samples_to_features(samples, features), decoder))
     return 0
+
+
+def alphabet_advice(source: SourceModel) -> str:
+    """Return what to do about transcripts that a model cannot write."""
+    return (
+        f"The alphabet is that of {source.path}. Text in another can only be evaluated with a "
+        "model that was trained on it: see --drop_source_layers of train"
+    )
 
 
 def samples_to_features(samples: object, config: FeatureConfig) -> torch.Tensor:
@@ -97,7 +107,7 @@ def transcribe(model: torch.nn.Module, features: torch.Tensor, decoder: Decoder)
 
 
 def load_for_inference(
-    checkpoints: CheckpointFlags, flags: AlphabetFlags
+    source_flags: SourceFlags, flags: AlphabetFlags
 ) -> tuple[SourceModel, Alphabet]:
     """Read the checkpoint that flags name, and its alphabet.
 
@@ -105,12 +115,12 @@ def load_for_inference(
         FlagError: no checkpoint was named.
         BootstrapError: the alphabet does not fit the checkpoint.
     """
-    location = checkpoints.load_dir or checkpoints.save_dir
-    if checkpoints.load_checkpoint_dir and checkpoints.overruled():
-        _log.warning(checkpoints.overruled())
+    location = source_flags.load_dir
+    if source_flags.overruled():
+        _log.warning(source_flags.overruled())
     if not location:
         raise FlagError("no checkpoint; give --checkpoint_dir or --load_checkpoint_dir")
-    which = checkpoints.load_evaluate
+    which = source_flags.load_evaluate
     source = load_source(
         location, "best" if which == "best" else "last" if which == "last" else "auto"
     )
@@ -129,6 +139,6 @@ def load_for_inference(
     if alphabet is None or alphabet.size + 1 != source.geometry.n_classes:
         raise BootstrapError(
             f"{source.path} has {source.geometry.n_classes} classes; give its alphabet file of "
-            f"{source.geometry.n_classes - 1} labels with --alphabet_config_path"
+            f"{counted(source.geometry.n_classes - 1, 'label')} with --alphabet_config_path"
         )
     return source, alphabet

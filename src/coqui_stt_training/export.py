@@ -6,12 +6,14 @@ python -m coqui_stt_training.export --checkpoint_dir DIR --export_dir DIR
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from .command import run, start_logging
 from .config import TrainConfig
 from .errors import FlagError
 from .exporting.config import ExportConfig
-from .flags import parse
+from .flags import Parsed, parse
+from .output_path import check_output_file, check_output_folder
 
 PROGRAM = "python -m coqui_stt_training.export"
 _EPILOG = f"""
@@ -28,8 +30,12 @@ examples:
 """
 
 
-def main(argv: list[str]) -> int:
-    """Run the command and return its exit status."""
+def read_flags(argv: list[str], announce_tolerated: bool = True) -> Parsed[ExportConfig]:
+    """Read the flags, and see that what they name can be written.
+
+    Raises:
+        FlagError: something about the flags is wrong.
+    """
     parsed = parse(
         ExportConfig,
         argv,
@@ -37,7 +43,26 @@ def main(argv: list[str]) -> int:
         description="Write a checkpoint as .tflite and .onnx models, with a model card.",
         epilog=_EPILOG,
         tolerated=(TrainConfig,),
+        announce_tolerated=announce_tolerated,
     )
+    flags = parsed.config.export
+    if flags.export_dir:
+        check_output_folder("--export_dir", flags.export_dir)
+    if flags.export_dir and flags.export_zip:
+        folder = Path(flags.export_dir).resolve()
+        check_output_file("--export_zip", folder.with_name(f"{folder.name}.zip"))
+    return parsed
+
+
+def main(argv: list[str], announce_tolerated: bool = True) -> int:
+    """Run the command and return its exit status.
+
+    Args:
+        argv: the words after the command's name.
+        announce_tolerated: whether to name flags that act in other commands only; `train`, which
+            calls this with its own, does not.
+    """
+    parsed = read_flags(argv, announce_tolerated)
     start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.source.load_dir:
         raise FlagError("no model to export; give --checkpoint_dir")

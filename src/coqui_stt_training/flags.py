@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from .command import ArgumentParser
 from .errors import FlagError, UserError
 
 Config = TypeVar("Config")
@@ -160,11 +161,6 @@ class _Flag:
         return "" if value is None else str(value)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> typing.NoReturn:
-        raise FlagError(f"{message}; see --help")
-
-
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Shows `--epochs N`: values are counted by us, so argparse takes any number of them."""
 
@@ -225,7 +221,7 @@ def parse(
             values[name] = known_flags[name].convert(value)
         except ValueError as error:
             shown = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-            problems.append(f"--{name} {shown}: {error}")
+            problems.append(f"{f'--{name} {shown}'.rstrip()}: {error}")
     if problems:
         raise FlagError("; ".join(problems))
     notices = tuple(
@@ -276,7 +272,7 @@ def _argument_parser(
     description: str,
     epilog: str,
 ) -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = ArgumentParser(
         prog=program,
         usage=f"{program} [--config FILE.yaml] [--FLAG VALUE ...] ...",
         description=description,

@@ -7,14 +7,14 @@ Reads everything and verifies every checksum on the way, so it also answers whet
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .command import run
+from .command import ArgumentParser, run
+from .counted import counted
 
 if TYPE_CHECKING:
     from .checkpoints.source import SourceModel
@@ -122,7 +122,7 @@ def _alphabet_text(alphabet: Mapping[str, Any] | None, class_count: int) -> str:
         return "bytes of UTF-8 (--bytes_output_mode true)"
     labels = "".join(alphabet["labels"])
     shown = labels[:_MOST_LABELS_SHOWN] + ("..." if len(labels) > _MOST_LABELS_SHOWN else "")
-    return f"{alphabet['size']} labels: {shown!r}"
+    return f"{counted(alphabet['size'], 'label')}: {shown!r}"
 
 
 def _features_text(features: Mapping[str, Any] | None) -> str:
@@ -136,7 +136,7 @@ def _features_text(features: Mapping[str, Any] | None) -> str:
 
 def _training_text(description: Mapping[str, Any]) -> str:
     steps, rate = description["steps"], description["learning_rate"]
-    parts = [f"{steps} steps" if steps else "steps unknown"]
+    parts = [counted(steps, "step") if steps else "steps unknown"]
     parts += [] if rate is None else [f"learning rate {rate:.6g}"]
     has_optimizer = description["optimizer_steps"] is not None
     return ", ".join([*parts, "with optimizer state" if has_optimizer else "no optimizer state"])
@@ -153,7 +153,7 @@ def _mapping_text(mapping: Mapping[str, Any]) -> str:
 
 def main(argv: list[str]) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="python -m coqui_stt_training.inspect",
         description="Say what a checkpoint or an exported model is, and whether it is whole.",
     )

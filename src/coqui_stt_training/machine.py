@@ -7,6 +7,7 @@ import logging
 import torch
 
 from .config import MachineFlags
+from .counted import counted
 from .models.deepspeech import DeepSpeech
 
 _log = logging.getLogger(__name__)
@@ -16,12 +17,13 @@ def prepare_machine(flags: MachineFlags) -> torch.device:
     """Set the numbers of threads and return the device to compute on: a GPU where there is one."""
     if flags.intra_op_parallelism_threads:
         torch.set_num_threads(flags.intra_op_parallelism_threads)
-    if flags.inter_op_parallelism_threads:
+    # It can be set but once in a process, and `train` may have been here before.
+    if flags.inter_op_parallelism_threads not in (0, torch.get_num_interop_threads()):
         torch.set_num_interop_threads(flags.inter_op_parallelism_threads)
     if torch.cuda.is_available():
         _log.info("Computing on %s", torch.cuda.get_device_name())
         return torch.device("cuda")
-    _log.info("Computing on the CPU with %d threads", torch.get_num_threads())
+    _log.info("Computing on the CPU with %s", counted(torch.get_num_threads(), "thread"))
     return torch.device("cpu")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from .corpus import Clip
+from .counted import counted
 from .errors import TrainingError
 from .models.geometry import Geometry
 
@@ -53,9 +54,14 @@ def check_memory(
         "smaller --n_hidden"
     )
     raise TrainingError(
-        f"a batch of {len(longest)} clips of {durations[0]:.1f} to {durations[-1]:.1f} s does not "
-        f"fit into memory; {remedy} (to skip this test: --skip_batch_test true)"
+        f"a batch of {counted(len(longest), 'clip')} of {_spread(durations)} s does not fit into "
+        f"memory; {remedy} (to skip this test: --skip_batch_test true)"
     )
+
+
+def _spread(durations: Sequence[float]) -> str:
+    least, most = f"{durations[0]:.1f}", f"{durations[-1]:.1f}"
+    return most if least == most else f"{least} to {most}"
 
 
 def check_model_memory(geometry: Geometry) -> None:

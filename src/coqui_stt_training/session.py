@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
@@ -20,6 +22,7 @@ from .errors import FlagError
 from .features import FeatureConfig
 from .flags import as_dict
 from .models.geometry import Geometry
+from .output_path import check_output_file, check_output_folder
 from .starting_point import Start, describe_changes, find_start, run_identity
 from .target_alphabet import choose_alphabet
 
@@ -51,7 +54,10 @@ class Session:
     identity: dict[str, Any]
 
     def alphabet_advice(self) -> str:
-        """Return what to do about characters that the source's alphabet lacks."""
+        """Return what to do about characters that the alphabet lacks."""
+        given = self.config.alphabet.alphabet_config_path
+        if given:
+            return f"The alphabet is {given}: add the characters that belong to the language to it."
         if self.start.source is None or self.config.bootstrap.extend_alphabet:
             return ""
         return (
@@ -73,6 +79,7 @@ def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
         )
     if not config.checkpoints.save_dir:
         raise FlagError("no folder to save to; give --checkpoint_dir or --save_checkpoint_dir")
+    _check_outputs(config)
     for note in _idle_flags(config):
         _log.warning(note)
     identity = run_identity(config.data, config.alphabet, config.checkpoints, config.bootstrap)
@@ -82,10 +89,15 @@ def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
         kept = start.continued
         for change in describe_changes(as_dict(config), kept.flags, given):
             _log.info(change)
+        _log_frozen_layers(kept.lineage, given)
         return Session(
             config, given, start, None, kept.geometry, kept.alphabet, kept.features, identity
         )
-    bootstrap = config.bootstrap if start.drops_layers else BootstrapFlags()
+    bootstrap = config.bootstrap
+    if not start.drops_layers:
+        bootstrap = replace(
+            bootstrap, drop_source_layers=0, map_shared_characters=False, extend_alphabet=False
+        )
     files = [*config.data.train_files, *config.data.dev_files, *config.data.test_files]
     alphabet = choose_alphabet(
         config.alphabet,
@@ -96,6 +108,25 @@ def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
     plan = _plan(config, start, bootstrap, alphabet, given)
     features = choose_features(config.features, start.source, given)
     return Session(config, given, start, plan, plan.geometry, alphabet, features, identity)
+
+
+def _check_outputs(config: TrainConfig) -> None:
+    if Path(config.checkpoints.checkpoint_dir or ".").is_file():
+        raise FlagError(
+            f"--checkpoint_dir {config.checkpoints.checkpoint_dir}: is a file, and nothing can be "
+            "saved to it; name the model with --load_checkpoint_dir, and a folder to save to with "
+            "--save_checkpoint_dir"
+        )
+    for flag, folder in (
+        ("--checkpoint_dir" if config.checkpoints.checkpoint_dir else "--save_checkpoint_dir",
+         config.checkpoints.save_dir),
+        ("--summary_dir", config.output.summary_dir),
+        ("--feature_cache", config.data.feature_cache),
+    ):  # fmt: skip
+        if folder:
+            check_output_folder(flag, folder)
+    if config.evaluation.test_output_file:
+        check_output_file("--test_output_file", config.evaluation.test_output_file)
 
 
 def _plan(
@@ -115,8 +146,57 @@ def _plan(
         for note in start.source.notes:
             _log.info(note)
         plan = plan_bootstrap(start.source, alphabet, bootstrap, transfer_command(config, given))
-    _log.info("The plan, layer by layer:\n%s", plan.describe())
+        _note_unfrozen_layers(start.source, plan)
+    if start.source and start.keeps_optimizer:
+        step = start.source.step
+        plan = plan.going_on(step)
+        _log.info("The run goes on at step %d, layer by layer:\n%s", step, plan.describe())
+    else:
+        _log.info("The plan, layer by layer:\n%s", plan.describe())
     return plan
+
+
+def _log_frozen_layers(lineage: Sequence[Mapping[str, Any]], given: frozenset[str]) -> None:
+    """Say which layers a continued run does not train although the command does not say so."""
+    forever, for_a_while = _frozen_layers(lineage)
+    if "freeze_source_layers" in given:
+        return
+    if forever:
+        _log.info(
+            "Still frozen, as --freeze_source_layers said when this run began: %s. To train them "
+            "too, begin a new run: --run new",
+            ", ".join(forever),
+        )
+    if for_a_while:
+        _log.info(
+            "Frozen for the first epochs of this run, as it began with: %s",
+            ", ".join(for_a_while),
+        )
+
+
+def _note_unfrozen_layers(source: SourceModel, plan: BootstrapPlan) -> None:
+    """Say which layers are trained now that were frozen in the training of the source."""
+    forever, _ = _frozen_layers(source.details.get("lineage", ()))
+    trained = [
+        layer.layer for layer in plan.layers if layer.action == "kept" and layer.frozen_epochs == 0
+    ]
+    unfrozen = [layer for layer in forever if layer in trained]
+    if unfrozen:
+        _log.info(
+            "Frozen when the source was trained, and trained now: %s. To keep them frozen: "
+            "--freeze_source_layers %d",
+            ", ".join(unfrozen), len(forever),
+        )  # fmt: skip
+
+
+def _frozen_layers(lineage: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+    """Return the layers that the newest training froze: for good, and for its first epochs."""
+    plan = lineage[-1].get("plan", ()) if lineage else ()
+    frozen = {layer["layer"]: layer.get("frozen_epochs", 0) for layer in plan}
+    return (
+        [layer for layer, epochs in frozen.items() if epochs is None],
+        [layer for layer, epochs in frozen.items() if epochs],
+    )
 
 
 def _idle_flags(config: TrainConfig) -> list[str]:

@@ -39,7 +39,7 @@ _NAMES = {
 _SCRATCH = vars(BootstrapFlags())
 _ABOUT_THE_COMMAND = frozenset({"run", "dry_run"})
 # What is decided when a run begins.
-_FIXED = frozenset(
+FIXED_FLAGS = frozenset(
     {
         *vars(GeometryFlags()), "audio_sample_rate", "feature_win_len", "feature_win_step",
         "freeze_source_layers", "unfreeze_after_epochs", "source_learning_rate_factor",
@@ -102,7 +102,8 @@ def _digests(paths: Iterable[str]) -> list[str]:
         try:
             digests.append(hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16])
         except OSError as error:
-            problems.append(f"{path}: {(error.strerror or str(error)).lower()}")
+            hint = "; name a file in it" if isinstance(error, IsADirectoryError) else ""
+            problems.append(f"{path}: {(error.strerror or str(error)).lower()}{hint}")
     if problems:
         raise CorpusError("\n".join(problems))
     return digests
@@ -227,10 +228,10 @@ def describe_changes(
         for name, value in flags.items()
         if name in earlier and earlier[name] != value and name not in _ABOUT_THE_COMMAND
     }
-    idle = [name for name in changes if name in _FIXED and name in given]
+    idle = [name for name in changes if name in FIXED_FLAGS and name in given]
     return [
         *(f"Flag changed since this run was last saved: {changes[name]}"
-          for name in changes if name not in _FIXED),
+          for name in changes if name not in FIXED_FLAGS),
         *(f"{changes[name]} has no effect: a run keeps what it began with. To begin a new one: "
           "--run new" for name in idle),
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 
 from .config import AlphabetFlags, BootstrapFlags
 from .corpus import alphabet_from_corpus
+from .counted import counted
 from .errors import FlagError
 
 _log = logging.getLogger(__name__)
@@ -53,8 +54,8 @@ def choose_alphabet(
         return Alphabet(beside)
     generated = alphabet_from_corpus(data_files)
     _log.info(
-        "No --alphabet_config_path: made an alphabet of %d characters from the data: %s",
-        generated.size,
+        "No --alphabet_config_path: made an alphabet of %s from the data: %s",
+        counted(generated.size, "character"),
         "".join(generated.labels),
     )
     return generated

@@ -44,6 +44,8 @@ def main(argv: list[str]) -> int:
     )
     start_logging(parsed.config.output.log_level, parsed.notices)
 
+    if "export_dir" in parsed.given:
+        export.read_flags(argv)  # a mistake in them should not wait for the end of the training
     # Scripts of upstream's users call `train` also for what has commands of its own.
     afterwards = [
         command
@@ -58,11 +60,12 @@ def main(argv: list[str]) -> int:
         from .training_run import run_training  # PyTorch takes a second to import
 
         status = run_training(parsed)
-        argv = [*argv, "--checkpoint_dir", parsed.config.checkpoints.save_dir]
+        folder = parsed.config.checkpoints.save_dir
+        argv = [*argv, "--checkpoint_dir", folder, "--load_checkpoint_dir", folder]
     else:
-        status = evaluate.main(argv) if data.test_files else 0
+        status = evaluate.main(argv, announce_tolerated=False) if data.test_files else 0
     for command in afterwards:
-        status = status or command(argv)
+        status = status or command(argv, announce_tolerated=False)
     return status
 
 

@@ -20,6 +20,7 @@ from .batching import Batch, BatchLoader, BatchOrder
 from .checkpoints.state_file import Kind
 from .config import ScheduleFlags
 from .corpus import Clip
+from .counted import counted
 from .ctc import ctc_losses
 from .decoding import Decoder
 from .errors import TrainingError
@@ -365,8 +366,13 @@ class Trainer:
             )  # fmt: skip
         stale = progress.epochs_without_improvement
         if schedule.early_stop and stale >= schedule.es_epochs:
-            progress.finished = f"validation did not improve for {stale} epochs (--early_stop)"
-            _log.info("Early stop triggered as the loss did not improve the last %d epochs", stale)
+            progress.finished = (
+                f"validation did not improve for {counted(stale, 'epoch')} (--early_stop)"
+            )
+            _log.info(
+                "Early stop triggered as the loss did not improve the last %s",
+                counted(stale, "epoch"),
+            )
         elif schedule.reduce_lr_on_plateau and stale and stale % schedule.plateau_epochs == 0:
             self._leave_plateau()
 

@@ -17,14 +17,21 @@ from .flags import parse
 PROGRAM = "python -m coqui_stt_training.training_graph_inference"
 
 
-def main(argv: list[str]) -> int:
-    """Run the command and return its exit status."""
+def main(argv: list[str], announce_tolerated: bool = True) -> int:
+    """Run the command and return its exit status.
+
+    Args:
+        argv: the words after the command's name.
+        announce_tolerated: whether to name flags that act in other commands only; `train`, which
+            calls this with its own, does not.
+    """
     parsed = parse(
         InferenceConfig,
         argv,
         program=PROGRAM,
         description="Transcribe one audio file with a checkpoint, and print the transcript.",
         tolerated=(TrainConfig, ExportConfig),
+        announce_tolerated=announce_tolerated,
     )
     start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.inference.one_shot_infer:

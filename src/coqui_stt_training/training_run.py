@@ -29,6 +29,7 @@ from .precision import Precision
 from .progress import Progress
 from .progress_bar import ProgressBar
 from .session import Session, expand_data, prepare
+from .starting_point import FIXED_FLAGS
 from .summaries import Summaries
 from .trainer import Interrupted, Plan, Sets, Surroundings, Trainer
 from .training_state import RunFolder, TrainingState, load_weights, weights_of
@@ -150,9 +151,18 @@ def _initial_state(session: Session, device: torch.device) -> tuple[TrainingStat
 
 
 def _flags_in_force(session: Session) -> dict[str, Any]:
-    """Return all flags, with the geometry and features that the source brought."""
+    """Return all flags, with the geometry and features that the source brought.
+
+    A continued run keeps those that were fixed when it began, whatever the command says now.
+    """
+    kept = session.start.continued
     return {
         **as_dict(session.config),
+        **{
+            name: value
+            for name, value in (kept.flags if kept else {}).items()
+            if name in FIXED_FLAGS
+        },
         "n_hidden": session.geometry.n_hidden,
         "layer_norm": session.geometry.layer_norm,
         "relu_clip": session.geometry.relu_clip,

@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +20,16 @@ from .atomic_file import write_atomically
 from .command import run, start_logging
 from .config import (
     AlphabetFlags,
-    CheckpointFlags,
-    DecoderFlags,
-    MachineFlags,
+    FeatureFlags,
+    LogFlags,
     Names,
-    OutputFlags,
+    ScorerFlags,
+    SourceFlags,
 )
+from .counted import counted
 from .errors import FlagError, UserError
 from .flags import flag, parse, positive
+from .output_path import check_output_folder
 
 if TYPE_CHECKING:
     from stt import Model
@@ -52,8 +54,8 @@ class TranscribeFlags:
     )
     dst: str = flag(
         "",
-        "where to write: a .tlog file, or for a folder another folder, which gets the same "
-        "subfolders; by default logs stand beside their audio files",
+        "where to write: a .tlog file, or a folder, which gets the same subfolders as --src; by "
+        "default logs stand beside their audio files",
     )
     recursive: bool = flag(False, "look for audio files in subfolders, too")
     force: bool = flag(False, "transcribe again what has been transcribed, and overwrite it")
@@ -88,11 +90,11 @@ class TranscribeConfig:
     """All flags of `transcribe`; those of `train` are accepted too."""
 
     transcription: TranscribeFlags = TranscribeFlags()
-    checkpoints: CheckpointFlags = CheckpointFlags()
+    source: SourceFlags = SourceFlags()
     alphabet: AlphabetFlags = AlphabetFlags()
-    decoder: DecoderFlags = DecoderFlags()
-    output: OutputFlags = OutputFlags()
-    machine: MachineFlags = MachineFlags()
+    features: FeatureFlags = FeatureFlags()
+    decoder: ScorerFlags = ScorerFlags()
+    output: LogFlags = LogFlags()
 
 
 @dataclass(frozen=True)
@@ -117,18 +119,18 @@ def main(argv: list[str]) -> int:
     parsed = parse(
         TranscribeConfig,
         argv,
-        program="coqui_stt_training.transcribe",
+        program="python -m coqui_stt_training.transcribe",
         description="Transcribe recordings of any length.",
         epilog=_EPILOG,
         tolerated=(TrainConfig,),
     )
     config = parsed.config
-    start_logging(config.output.log_level)
-    for notice in parsed.notices:
-        _log.warning("%s", notice)
+    start_logging(config.output.log_level, parsed.notices)
     tasks = list(_unfinished(find_tasks(config.transcription), config.transcription))
     if not tasks:
         return 0
+    for folder in sorted({task.dst.parent for task in tasks}):
+        check_output_folder("--dst", folder)
     return _transcribe(tasks, config, parsed.given)
 
 
@@ -151,6 +153,8 @@ def find_tasks(flags: TranscribeFlags) -> list[Task]:
             raise FlagError("--dst: a catalog names the logs itself; leave --dst out")
         return _tasks_of_catalog(src)
     dst = Path(flags.dst) if flags.dst else src.with_suffix(".tlog")
+    if dst.is_dir():
+        dst /= f"{src.stem}.tlog"
     if dst.is_file() and not flags.force:
         raise FlagError(f"{dst} exists already; --force true overwrites it")
     return [Task(src, dst)]
@@ -206,7 +210,7 @@ def _load_model(config: TranscribeConfig, given: frozenset[str]) -> Model:
     if config.transcription.model:
         model = Model(config.transcription.model, threads=1, parallel=os.cpu_count())
     else:
-        model = _load_checkpoint(config)
+        model = _load_checkpoint(config, given)
     if "beam_width" in given or not config.transcription.model:
         model.set_beam_width(config.decoder.beam_width)
     if config.decoder.scorer_path:
@@ -219,16 +223,18 @@ def _load_model(config: TranscribeConfig, given: frozenset[str]) -> Model:
     return model
 
 
-def _load_checkpoint(config: TranscribeConfig) -> Model:
-    if not (config.checkpoints.load_dir or config.checkpoints.save_dir):
+def _load_checkpoint(config: TranscribeConfig, given: frozenset[str]) -> Model:
+    if not config.source.load_dir:
         raise FlagError("no model: give --checkpoint_dir FOLDER or --model FILE.tflite")
     from stt import Model
     from stt.engines.checkpoint import CheckpointEngine
 
     from .evaluation_run import load_for_inference
+    from .session import choose_features
 
-    source, alphabet = load_for_inference(config.checkpoints, config.alphabet)
-    return Model.from_engine(CheckpointEngine(source, alphabet))
+    source, alphabet = load_for_inference(config.source, config.alphabet)
+    features = choose_features(config.features, source, given)
+    return Model.from_engine(CheckpointEngine(replace(source, features=features), alphabet))
 
 
 def _transcribe(tasks: list[Task], config: TranscribeConfig, given: frozenset[str]) -> int:
@@ -245,7 +251,11 @@ def _transcribe(tasks: list[Task], config: TranscribeConfig, given: frozenset[st
     show = config.output.show_progressbar and sys.stderr.isatty()
     with logging_redirect_tqdm([logging.getLogger("coqui_stt_training")]):
         recordings = transcribe_recordings(
-            model, list(dst_of), limits, aggressiveness=flags.vad_aggressiveness
+            model,
+            list(dst_of),
+            limits,
+            aggressiveness=flags.vad_aggressiveness,
+            any_sample_rate=config.features.normalize_sample_rate,
         )
         for number, recording in enumerate(
             tqdm(recordings, "Transcribing files", total=len(tasks), disable=not show), 1
@@ -258,7 +268,9 @@ def _transcribe(tasks: list[Task], config: TranscribeConfig, given: frozenset[st
             _write(recording, dst, flags)
             _log.info('[%d]: "%s" -> "%s"', number, recording.path, dst)
     if failures:
-        raise UserError(f"{failures} of {len(tasks)} files could not be transcribed, see above")
+        raise UserError(
+            f"{failures} of {counted(len(tasks), 'file')} could not be transcribed, see above"
+        )
     return 0
 
 

@@ -1,7 +1,7 @@
 """Audio of any length, format and rate, as blocks of 16-bit mono samples at the model's rate.
 
 libsndfile reads WAV, FLAC, OGG/Vorbis/Opus, MP3, AIFF, ...; what it does not know (M4A, WebM,
-video) goes to PyAV, where that is installed (`pip install coqui-stt[formats]`).
+video) goes to PyAV, where that is installed (`pip install av`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def read_pcm(source: Source, sample_rate_hz: int) -> Pcm:
     return np.concatenate([np.zeros(0, np.int16), *read_pcm_blocks(source, sample_rate_hz)])
 
 
-def read_pcm_blocks(source: Source, sample_rate_hz: int) -> Iterator[Pcm]:
+def read_pcm_blocks(
+    source: Source, sample_rate_hz: int, *, any_sample_rate: bool = True
+) -> Iterator[Pcm]:
     """Yield an audio file in blocks of about 10 seconds, whatever its length.
 
     Channels are averaged, then resampled with soxr. 16-bit mono audio at the right rate comes out
@@ -42,11 +44,17 @@ def read_pcm_blocks(source: Source, sample_rate_hz: int) -> Iterator[Pcm]:
     Args:
         source: a file's name, or a seekable binary stream.
         sample_rate_hz: of the result.
+        any_sample_rate: whether audio of another rate is resampled; else it is an error.
 
     Raises:
-        AudioError: missing, unreadable, or with NaN or infinite samples.
+        AudioError: missing, unreadable, with NaN or infinite samples, or of another rate.
     """
     rate_hz, blocks = _open(source)
+    if rate_hz != sample_rate_hz and not any_sample_rate:
+        raise AudioError(
+            f"{_name(source)} has {rate_hz} Hz, the model {sample_rate_hz} Hz, and "
+            "--normalize_sample_rate false forbids to resample"
+        )
     resampler = Resampler(rate_hz, sample_rate_hz)
     for block in blocks:
         if not np.isfinite(block).all():
@@ -121,7 +129,7 @@ def _open_with_av(source: Source, reason: str) -> tuple[int, Iterator[NDArray[np
     except ImportError:
         raise AudioError(
             f"{name}: not an audio file that libsndfile reads ({reason}); for M4A, WebM and video "
-            "install PyAV: pip install coqui-stt[formats]"
+            "install PyAV: pip install av"
         ) from None
     if not isinstance(source, (str, Path)):
         source.seek(0)

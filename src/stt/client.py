@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mic",
         action="store_true",
-        help="transcribe the microphone until Ctrl-C (needs coqui-stt[mic])",
+        help="transcribe the microphone until Ctrl-C (needs the package sounddevice)",
     )
     parser.add_argument("--version", action=_VersionAction, nargs=0, help="print the version")
     parser.add_argument(
@@ -227,6 +227,8 @@ def _run(flags: argparse.Namespace) -> None:
 
 
 def _check_outputs(flags: argparse.Namespace) -> None:
+    from coqui_stt_training.output_path import check_output_file, check_output_folder
+
     if flags.mic and flags.audio:
         raise UsageError("--mic and --audio: give one of the two")
     if not flags.mic and not flags.audio:
@@ -237,9 +239,12 @@ def _check_outputs(flags: argparse.Namespace) -> None:
     if flags.output_dir:
         if not asked:
             raise UsageError("--output_dir: say which files to write: --srt, --vtt, --txt, --tsv")
-        flags.output_dir.mkdir(parents=True, exist_ok=True)
+        check_output_folder("--output_dir", flags.output_dir)
     elif len(flags.audio) > 1 and asked:
         raise UsageError(f"--{asked[0]}: of several files needs --output_dir DIR")
+    for name in asked:
+        if getattr(flags, name):
+            check_output_file(f"--{name}", getattr(flags, name))
 
 
 def _transcribe(model: Model, name: str, flags: argparse.Namespace) -> _Result:

@@ -27,7 +27,7 @@ def transcribe_microphone(model: Model) -> None:
     except (ImportError, OSError) as error:  # OSError: PortAudio itself is missing
         raise StreamError(
             f"--mic needs the package sounddevice and PortAudio ({error}); install them with: "
-            "pip install coqui-stt[mic], and on Debian: apt install libportaudio2"
+            "pip install sounddevice, and on Debian: apt install libportaudio2"
         ) from None
     blocks: SimpleQueue[Pcm] = SimpleQueue()
 

@@ -114,9 +114,8 @@ class Model:
         try:
             return Scorer(alpha, beta, str(path), self.alphabet)
         except UserError as error:
-            raise SttError(
-                "EnableExternalScorer", ErrorCode.INVALID_SCORER, f"{path}: {error}"
-            ) from None
+            reason = str(error) if str(path) in str(error) else f"{path}: {error}"
+            raise SttError("EnableExternalScorer", ErrorCode.INVALID_SCORER, reason) from None
 
     def disable_external_scorer(self) -> None:
         """Decode without a scorer from now on; hot words are forgotten.

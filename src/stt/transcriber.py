@@ -79,7 +79,12 @@ class _Job:
 
 
 def transcribe_recordings(
-    model: Model, paths: Sequence[Path], limits: Limits, *, aggressiveness: int = 3
+    model: Model,
+    paths: Sequence[Path],
+    limits: Limits,
+    *,
+    aggressiveness: int = 3,
+    any_sample_rate: bool = True,
 ) -> Iterator[Recording]:
     """Yield recordings as they are done, roughly in order.
 
@@ -91,6 +96,8 @@ def transcribe_recordings(
         paths: audio files of any format, rate and length.
         limits: of the memory this may take.
         aggressiveness: of the voice activity detection, 0 to 3.
+        any_sample_rate: whether audio of another rate than the model's is resampled; else it is an
+            error.
     """
     waiting: deque[_Job] = deque()
     make_workers = _BatchWorkers if model.takes_batches else _StreamWorkers
@@ -99,7 +106,7 @@ def transcribe_recordings(
             job = _Job(path)
             waiting.append(job)
             try:
-                blocks = read_pcm_blocks(path, model.sample_rate())
+                blocks = read_pcm_blocks(path, model.sample_rate(), any_sample_rate=any_sample_rate)
                 for segment in split_speech(blocks, model.sample_rate(), aggressiveness):
                     job.futures.append(workers.submit(segment))
             except UserError as error:

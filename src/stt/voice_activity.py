@@ -61,7 +61,7 @@ def split_speech(
     except ImportError:
         raise FlagError(
             "finding speech needs the package webrtcvad-wheels; "
-            "install it with: pip install coqui-stt[transcribe]"
+            "install it with: pip install webrtcvad-wheels"
         ) from None
     if sample_rate_hz not in SAMPLE_RATES_HZ:
         raise AudioError(

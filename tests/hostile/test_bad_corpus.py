@@ -104,7 +104,7 @@ def test_rows_with_too_few_or_too_many_fields(clips: Path) -> None:
     path.write_text("wav_filename,transcript\ngood.wav\ngood.wav,one, two\ngood.wav,fine\n")
     with pytest.raises(CorpusError) as caught:
         check(train=[str(path)])
-    assert f"{path}:2: 1 fields where the header has 2" in str(caught.value)
+    assert f"{path}:2: 1 field where the header has 2:" in str(caught.value)
     assert f"{path}:3: 3 fields where the header has 2; put a transcript" in str(caught.value)
 
 
@@ -137,8 +137,25 @@ def test_one_report_holds_everything(clips: Path) -> None:
         "  2 rows with characters outside the alphabet:",
         f"    'Ж' (U+0416 CYRILLIC CAPITAL LETTER ZHE), 2 times, first in {train}:3",
         f"    'ж' (U+0436 CYRILLIC SMALL LETTER ZHE), 1 time, first in {train}:4",
-        "Mend these 3 rows, or leave these 3 rows out with: --on_bad_row skip",
+        f"Mend these 3 rows; to skip them would leave nothing of {dev}",
     ]
+
+
+@pytest.mark.parametrize(("transcript", "offers_skip"), [("мяу", False), ("fine", True)])
+def test_skipping_is_offered_only_where_rows_remain(
+    clips: Path, transcript: str, offers_skip: bool
+) -> None:
+    train = write_rows(
+        clips / "train.csv", ("good.wav", 1, transcript), *[("good.wav", 1, "мур")] * 2
+    )
+    with pytest.raises(CorpusError) as caught:
+        check_corpus(
+            train=[train], alphabet=LETTERS, features=FeatureConfig(), alphabet_advice="ADVICE"
+        )
+    *_, advice, last = str(caught.value).splitlines()
+    assert advice == "ADVICE"
+    assert last.startswith("Mend these ")
+    assert ("--on_bad_row skip" in last) == offers_skip
 
 
 def test_long_lists_are_cut_but_counts_are_exact(clips: Path) -> None:

@@ -66,7 +66,7 @@ def test_parts_of_a_file(start: int, end: int | None, message: str, tmp_path: Pa
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
-    with pytest.raises(ScorerError, match=r"gone\.scorer.*No such file"):
+    with pytest.raises(ScorerError, match=r"gone\.scorer: no such file"):
         Scorer(None, None, tmp_path / "gone.scorer", english())
     with pytest.raises(ScorerError, match="not a regular file"):
         Scorer(None, None, tmp_path, english())

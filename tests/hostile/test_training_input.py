@@ -119,7 +119,7 @@ def test_one_recording_of_another_rate_is_refused_where_resampling_is_forbidden(
         ("--learning_rate inf --lm_alpha nan", "--learning_rate inf: must be finite; --lm_alpha"),
         ("--intra_op_parallelism_threads 99999999999", "must be in 0..1024"),
         ("--beam_width 99999999", "--beam_width 99999999: must be in 1..16777216"),
-        ("--epochs", "--epochs : takes one value, not none"),
+        ("--epochs", "--epochs: takes one value, not none"),
     ],
 )
 def test_flags_that_cannot_be_followed(

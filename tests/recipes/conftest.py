@@ -81,7 +81,7 @@ SMALL: Sequence[str] = (
 def source(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of the Latin tones, trained by the documented command."""
     folder = tmp_path_factory.mktemp("models") / "source"
-    result = run_command("train", "--checkpoint_dir", folder, *latin.flags, *SMALL, "--epochs", 25)
+    result = run_command("train", "--checkpoint_dir", folder, *latin.flags, *SMALL, "--epochs", 30)
     assert result.returncode == 0, result.stderr
     return folder
 

@@ -152,7 +152,7 @@ def test_old_flags_do_what_replaces_them(checkpoint_dir, tmp_path, capsys):
         (["--export_author_id", "a/b"], "--export_author_id 'a/b'"),
         (["--export_file_name", ".."], "--export_file_name '..'"),
         (["--scorer_path", "none.scorer"], "--scorer_path none.scorer: no such file"),
-        (["--bytes_output_mode", "true"], "the alphabet has 255 labels"),
+        (["--bytes_output_mode", "true"], "the alphabet given is not that of"),
         (["--n_steps", "0"], "--n_steps 0"),
         (["--n_steps", "5000"], "--n_steps is 5000"),
         (["--export_beam_widht", "7"], "did you mean --export_beam_width"),
@@ -165,6 +165,15 @@ def test_mistakes_are_explained_and_nothing_is_written(
     assert run_export(checkpoint_dir, tmp_path / "out", *flags) == 2
     assert reason in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_clips_of_another_rate_are_heard_unless_that_is_forbidden(checkpoint_dir, tmp_path, capsys):
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(1).normal(0, 0.1, 8000), 8000)
+    (tmp_path / "test.csv").write_text("wav_filename,transcript\na.wav,abc\n")
+    flags = ["--test_files", tmp_path / "test.csv"]
+    assert run_export(checkpoint_dir, tmp_path / "x", *flags) == 0
+    assert run_export(checkpoint_dir, tmp_path / "x", *flags, "--normalize_sample_rate=false") == 2
+    assert "a.wav has 8000 Hz, the model 16000 Hz" in capsys.readouterr().err
 
 
 def test_missing_folders_are_asked_for(capsys):
@@ -185,7 +194,9 @@ def test_exported_models_are_evaluated(model, test_csv, tmp_path, capsys):
     report, dump = tmp_path / "samples.json", tmp_path / "dump"
     argv = ["--model", model, "--csv", test_csv, "--test_output_file", report, "--dump", dump]
     assert run(evaluate_export.main, [*map(str, argv), "--proc", "2", "--beam_width", "16"]) == 0
-    assert f"Test on {test_csv} - WER: " in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"Test on {test_csv} - WER: " in printed
+    assert "loss" not in printed
     references = (tmp_path / "dump.txt").read_text().splitlines()
     transcripts = (tmp_path / "dump.out").read_text().splitlines()
     assert [line.split(" ", 1)[1] for line in references] == ["abc def"] * 3
@@ -193,6 +204,13 @@ def test_exported_models_are_evaluated(model, test_csv, tmp_path, capsys):
         str(test_csv.parent / f"{index}.wav") for index in range(3)
     ]
     assert report.read_text().count('"wer"') == 3
+
+
+def test_a_corpus_of_no_rows_has_no_error_rate(model, test_csv, capsys):
+    empty = test_csv.with_name("empty.csv")
+    empty.write_text("wav_filename,wav_filesize,transcript\n")
+    assert run(evaluate_export.main, ["--model", str(model), "--csv", str(empty)]) == 2
+    assert "has a header, but no rows" in capsys.readouterr().err
 
 
 def test_rows_that_cannot_be_evaluated_are_all_named(model, test_csv, capsys):

@@ -130,6 +130,18 @@ def test_a_broken_model_is_told_in_one_line(capsys, tmp_path):
     assert "No such file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("flags", [["--srt", "FILE/a.srt"], ["--vtt", "--output_dir", "FILE"]])
+def test_places_that_cannot_be_written_are_found_before_the_model_is_loaded(
+    flags, tmp_path, capsys
+):
+    (tmp_path / "file").touch()
+    flags = [flag.replace("FILE", str(tmp_path / "file")) for flag in flags]
+    assert main(["--model", "none.tflite", "--audio", "a.wav", *flags]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"stt: {flags[-2]} ")
+    assert "is a file" in error
+
+
 def test_version_is_printed(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["--version"])

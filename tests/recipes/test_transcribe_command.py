@@ -129,6 +129,34 @@ def test_mistakes_are_told(tmp_path):
         main(["--src", str(audio)])
 
 
+def test_places_and_rates_that_will_not_do(tmp_path, capsys):
+    audio = tmp_path / "a.wav"
+    soundfile.write(audio, noise(1), 8000)
+    command = ["--model", str(write_random_model(tmp_path)), "--src", str(audio)]
+    with pytest.raises(FlagError, match=f"--dst {audio}: is a file; name a folder"):
+        main([*command, "--dst", f"{audio}/log.tlog"])
+    with pytest.raises(UserError, match="1 of 1 file could not"):
+        main([*command, "--normalize_sample_rate", "false"])
+    assert "a.wav has 8000 Hz, the model 16000 Hz" in capsys.readouterr().err
+    assert main(command) == 0
+    (tmp_path / "logs").mkdir()
+    assert main([*command, "--dst", str(tmp_path / "logs")]) == 0
+    assert (tmp_path / "logs" / "a.tlog").is_file()
+
+
+def test_help_has_what_acts_and_the_other_flags_are_accepted(tmp_path, capsys):
+    audio = tmp_path / "quiet.wav"
+    soundfile.write(audio, np.zeros(16000, np.int16), 16000)
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    idle = ["--cutoff_top_n", "--checkpoint_secs", "--summary_dir", "--load_cudnn", "--run"]
+    assert not [flag for flag in idle if flag in text]
+    model = str(write_random_model(tmp_path))
+    assert main(["--model", model, "--src", str(audio), "--cutoff_top_n", "9", "--epochs=3"]) == 0
+    assert "I no effect on transcribe: --cutoff_top_n, --epochs" in capsys.readouterr().err
+
+
 def test_silence_has_an_empty_log(tmp_path):
     audio = tmp_path / "quiet.wav"
     soundfile.write(audio, np.zeros(32000, np.int16), 16000)

@@ -113,6 +113,11 @@ def test_the_report_lists_as_many_as_asked_or_all(report_count: int, listed: int
     assert format_report(results, "x", report_count=report_count).count(" - wav: ") == listed
 
 
+def test_the_report_has_no_headings_of_nothing_and_no_loss_where_there_is_none() -> None:
+    report = format_report([sample("a", "b", math.nan)], "x.csv", report_count=0, show_loss=False)
+    assert report == f"Test on x.csv - WER: 1.000000, CER: 1.000000\n{RULE}"
+
+
 def test_byte_output_sorts_by_characters() -> None:
     few_characters, few_words = sample("abcdefgh", "abcdefgx"), sample("a bc", "a xyzq")
     assert sort_samples([few_characters, few_words], "cer")[0] is few_characters

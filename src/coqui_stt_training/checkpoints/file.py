@@ -113,7 +113,7 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
         if content["version"] > VERSION:
             raise CheckpointError(
                 f"{path}: written by a later release (checkpoint version {content['version']}, "
-                f"this one reads {VERSION}); upgrade with pip install -U coqui-stt"
+                f"this one reads {VERSION}); install that release"
             )
         geometry = Geometry(**content["geometry"])
         alphabet = _restore_alphabet(content["alphabet"])

@@ -78,10 +78,33 @@ class CheckpointFolder:
             write_state(state_file, path.name, others)
         except (OSError, SafetensorError) as error:
             raise CheckpointError(
-                f"{path} cannot be written ({_reason(error)}); the checkpoints saved before are "
-                "intact. Make room or mend the folder, then run the same command again to go on"
+                f"{path} cannot be written ({_reason(error)}); {self._what_is_left(checkpoint)}"
             ) from None
         return path
+
+    def _what_is_left(self, failed: Checkpoint) -> str:
+        """Say what a run has on disk when a checkpoint cannot be written, and how to go on."""
+        begun_step = int((failed.run or {}).get("begun_step", 0))
+        ours = {
+            kind: file.name
+            for kind in _STEMS
+            if (file := self.newest_of_ours(kind))
+            and (match := _STEP.match(file.name))
+            and int(match[1]) > begun_step
+        }
+        remedy = "Make room or mend the folder, then run the same command again"
+        if "last" in ours:
+            return (
+                f"the checkpoints saved before are intact: {', '.join(ours.values())}. {remedy} "
+                f"to go on from {ours['last']}"
+            )
+        if "best" in ours:
+            return (
+                f"this run has {ours['best']}, the best weights so far, and no checkpoint that it "
+                f"can go on from. {remedy}, which begins a new run; to begin with those weights, "
+                "name the file with --load_checkpoint_dir and another --save_checkpoint_dir"
+            )
+        return f"this run has no checkpoint yet. {remedy} to begin anew"
 
     def prune(self, kind: Kind, keep: int, newer_than_step: int) -> None:
         """Delete the oldest checkpoints of a run: those beyond `keep` that began after a step."""

@@ -278,7 +278,7 @@ def _precision_note(stored: dict[str, Tensor]) -> str | None:
     detail = f" by up to {error:.2g} (half a step, in {worst})" if error else ""
     return (
         f"Weights are stored as {' and '.join(sorted(kinds))}: each differs from the trained one"
-        f"{detail}. The TensorFlow checkpoint it was exported from is a better start, where there "
+        f"{detail}. The checkpoint it was exported from is a better start, where there "
         "is one."
     )
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from coqui_stt_ctcdecoder.alphabet import describe_codepoints
 
+from ..counted import counted
+
 _LISTED_PER_KIND = 20
 
 
@@ -73,11 +75,13 @@ class Report:
     def __str__(self) -> str:
         lines = _cap(list(self.file_problems), indent="")
         if self.row_problems:
-            lines.append(f"{self.bad_row_count} of {len(self.sources)} rows cannot be used:")
+            lines.append(
+                f"{self.bad_row_count} of {counted(len(self.sources), 'row')} cannot be used:"
+            )
         for kind in Kind:
             problems = [problem for problem in self.row_problems if problem.kind is kind]
             if problems:
-                lines.append(f"  {len(problems)} {_rows(problems)} {kind.value}:")
+                lines.append(f"  {counted(len(problems), 'row')} {kind.value}:")
                 lines += _cap(_describe(kind, problems), indent="    ")
         return "\n".join([*lines, self.advice] if self.advice else lines)
 
@@ -97,14 +101,10 @@ def _describe_characters(problems: Iterable[Problem]) -> list[str]:
         for character in problem.characters:
             first.setdefault(character, problem.source)
     return [
-        f"{character!r} ({describe_codepoints(character)}), {count} "
-        f"{'time' if count == 1 else 'times'}, first in {first[character]}"
+        f"{character!r} ({describe_codepoints(character)}), {counted(count, 'time')}, "
+        f"first in {first[character]}"
         for character, count in counts.most_common()
     ]
-
-
-def _rows(problems: Sequence[Problem]) -> str:
-    return "row" if len(problems) == 1 else "rows"
 
 
 def _cap(lines: Sequence[str], indent: str) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..counted import counted
 from ..errors import CorpusError
 from .csv_file import parse_csv
 
@@ -138,13 +139,11 @@ def _make_row(path: str, columns: Sequence[str], line: int, fields: tuple[str, .
 def _find_problem(
     columns: Sequence[str], fields: Sequence[str], values: dict[str, str]
 ) -> str | None:
+    found = f"{counted(len(fields), 'field')} where the header has {len(columns)}"
     if len(fields) > len(columns):
-        return (
-            f"{len(fields)} fields where the header has {len(columns)}; "
-            "put a transcript with commas between double quotes"
-        )
+        return f"{found}; put a transcript with commas between double quotes"
     if len(fields) < len(columns):
-        return f"{len(fields)} fields where the header has {len(columns)}: {','.join(fields)[:80]}"
+        return f"{found}: {','.join(fields)[:80]}"
     if not values[AUDIO_COLUMN].strip():
         return f"{AUDIO_COLUMN} is empty"
     if "\n" in values[TRANSCRIPT_COLUMN] or "\r" in values[TRANSCRIPT_COLUMN]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..atomic_file import write_atomically
+from ..counted import counted
 from ..errors import CorpusError
 from .alphabet_source import alphabet_from_corpus
 from .csv_file import write_csv
@@ -96,7 +97,7 @@ def _write_sets(source: Path, sets: list[Path], seed: int) -> None:
     file = read_rows(source)
     if len(file.rows) < len(sets):
         raise CorpusError(
-            f"--auto_input_dataset {source}: {len(file.rows)} rows cannot be split into "
+            f"--auto_input_dataset {source}: {counted(len(file.rows), 'row')} cannot be split into "
             f"{len(sets)} sets; give more"
         )
     order = list(range(len(file.rows)))
@@ -105,7 +106,7 @@ def _write_sets(source: Path, sets: list[Path], seed: int) -> None:
     parts = order[2 * size :], order[size : 2 * size], order[:size]
     for path, part in zip(sets, parts, strict=True):
         write_csv(path, file.columns, [file.rows[index].fields for index in sorted(part)])
-        _log.info("Wrote %d rows to %s", len(part), path)
+        _log.info("Wrote %s to %s", counted(len(part), "row"), path)
 
 
 def _provide_alphabet(folder: Path, sets: list[Path], alphabet_path: str | Path | None) -> Path:

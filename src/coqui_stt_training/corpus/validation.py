@@ -16,6 +16,7 @@ from typing import Literal
 
 from coqui_stt_ctcdecoder import Alphabet
 
+from ..counted import counted
 from ..errors import AudioError, CorpusError
 from ..features import FeatureConfig
 from .audio_scan import AudioScan, ScanResult, scan_audio
@@ -106,10 +107,7 @@ def check_corpus(
     if on_bad_row == "skip":
         _skip_rows(report, files, sets, skipped_rows_path)
     elif report.row_problems:
-        them = "this row" if report.bad_row_count == 1 else f"these {report.bad_row_count} rows"
-        report.advice = f"Mend {them}, or leave {them} out with: --on_bad_row skip"
-        if alphabet_advice and any(p.kind is Kind.CHARACTERS for p in report.row_problems):
-            report.advice += f"\n{alphabet_advice}"
+        report.advice = _advise(report, sets, alphabet_advice)
     skipped = report.bad_row_count
     if on_bad_row == "skip":  # the rows have been reported
         report = Report(report.file_problems)
@@ -188,10 +186,27 @@ def _find_shortage(row: Row, scan: AudioScan, target: _Target) -> list[Problem]:
     if frames >= needed:
         return []
     reason = (
-        f"{row.audio_name}: {scan.duration_seconds:.2f} s are {frames} frames, but "
-        f"{row.transcript!r} needs {needed} ({len(labels)} labels, {repeats} of them repeated)"
+        f"{row.audio_name}: {scan.duration_seconds:.2f} s are {counted(frames, 'frame')}, but "
+        f"{row.transcript!r} needs {needed} ({counted(len(labels), 'label')}, {repeats} of them "
+        "repeated)"
     )
     return [Problem(Kind.LENGTH, row.source, reason)]
+
+
+def _advise(report: Report, sets: Mapping[str, Sequence[ClipSet]], alphabet_advice: str) -> str:
+    """Say what to do about bad rows: skip them only where every file keeps some."""
+    them = "this row" if report.bad_row_count == 1 else f"these {report.bad_row_count} rows"
+    empty = [
+        clips.path for clips in itertools.chain.from_iterable(sets.values()) if not clips.clips
+    ]
+    about_characters = any(p.kind is Kind.CHARACTERS for p in report.row_problems)
+    lines = [alphabet_advice] if alphabet_advice and about_characters else []
+    if empty:
+        files = ", ".join(dict.fromkeys(empty))
+        lines.append(f"Mend {them}; to skip them would leave nothing of {files}")
+    else:
+        lines.append(f"Mend {them}, or leave {them} out with: --on_bad_row skip")
+    return "\n".join(lines)
 
 
 def _skip_rows(
@@ -206,12 +221,16 @@ def _skip_rows(
     if skipped_rows_path:
         write_skipped_rows(skipped_rows_path, files, report.row_problems)
     listed = f"; they are listed in {skipped_rows_path}" if skipped_rows_path else ""
-    report.advice = f"{report.bad_row_count} rows are left out (--on_bad_row skip){listed}"
+    rows_are = (
+        f"{counted(report.bad_row_count, 'row')} {'is' if report.bad_row_count == 1 else 'are'}"
+    )
+    report.advice = f"{rows_are} left out (--on_bad_row skip){listed}"
     _log.warning("%s", report)
     rows = {file.path: len(file.rows) for file in files}
     for clip_set in itertools.chain.from_iterable(sets.values()):
         if not clip_set.clips and rows[clip_set.path]:
-            report.add(f"{clip_set.path}: not one of its {rows[clip_set.path]} rows can be used")
+            count = counted(rows[clip_set.path], "row")
+            report.add(f"{clip_set.path}: not one of its {count} can be used")
 
 
 def _warn_of_shared_audio(sets: Mapping[str, Sequence[ClipSet]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from ..config import AlphabetFlags
+from ..config import AlphabetFlags, LogFlags, SourceFlags
 from ..errors import FlagError
 from ..features import FeatureConfig
 from ..flags import flag, not_negative, positive
@@ -38,24 +38,6 @@ _DESCRIPTION = (
     "architectural changes, names of public datasets that were used when applicable, "
     "hyperparameters used for training, evaluation results on standard benchmark datasets, etc."
 )
-
-
-@dataclass(frozen=True)
-class SourceFlags:
-    """What to export."""
-
-    checkpoint_dir: str = flag("", "folder, or file, of the checkpoint; overrides the next")
-    load_checkpoint_dir: str = flag("", "the same")
-    load_evaluate: str = flag(
-        "auto",
-        "which checkpoint of the folder: the best or the last; auto: best, else last",
-        choices=("auto", "best", "last"),
-    )
-
-    @property
-    def load_dir(self) -> str:
-        """Where to load from, or an empty string."""
-        return self.checkpoint_dir or self.load_checkpoint_dir
 
 
 @dataclass(frozen=True)
@@ -123,6 +105,9 @@ class VerificationFlags:
         "what to do with rows of --test_files that cannot be used",
         choices=("fail", "skip"),
     )
+    normalize_sample_rate: bool = flag(
+        True, "resample audio of another rate; else such clips are bad rows"
+    )
 
 
 @dataclass(frozen=True)
@@ -139,14 +124,6 @@ class AudioFlags:
     def to_config(self) -> FeatureConfig:
         """Return the feature definition these flags ask for."""
         return FeatureConfig(self.audio_sample_rate, self.feature_win_len, self.feature_win_step)
-
-
-@dataclass(frozen=True)
-class LogFlags:
-    """Logging."""
-
-    log_level: int = flag(1, "0: debug, 1: info, 2: warnings, 3: errors")
-    show_progressbar: bool = flag(True, "show progress bars where the output is a terminal")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from stt.audio_source import read_pcm
 
 from ..atomic_file import write_atomically
 from ..corpus import read_rows
+from ..counted import counted
 from ..errors import CorpusError, FlagError, UserError
 from ..evaluation_report import format_report, save_samples_json
 from ..metrics import SampleResult, score_sample
@@ -28,7 +29,7 @@ def run_evaluation(config: EvaluateExportConfig) -> int:
     with _load(flags) as model:
         for path in flags.csv:
             found = evaluate_file(model, path, flags.proc, config.output.show_progressbar)
-            print(format_report(found, path, report_count=flags.report_count))
+            print(format_report(found, path, report_count=flags.report_count, show_loss=False))
             samples += found
     if flags.test_output_file:
         save_samples_json(samples, flags.test_output_file)
@@ -63,9 +64,11 @@ def evaluate_file(
         show_progressbar: whether to show one on a terminal.
 
     Raises:
-        CorpusError: rows that cannot be transcribed, all of them.
+        CorpusError: no rows, or rows that cannot be transcribed, all of them.
     """
     file = read_rows(path)
+    if not file.rows:
+        raise CorpusError(f"{path}: has a header, but no rows")
     audio_paths = file.audio_paths()
     samples, problems = [], []
     with (
@@ -89,8 +92,8 @@ def evaluate_file(
         more = len(problems) - _SHOWN_PROBLEMS
         shown = problems[:_SHOWN_PROBLEMS] + ([f"and {more} more"] if more > 0 else [])
         raise CorpusError(
-            f"{path}: {len(problems)} of {len(file.rows)} rows cannot be evaluated; correct them "
-            "or take them out:\n  " + "\n  ".join(shown)
+            f"{path}: {len(problems)} of {counted(len(file.rows), 'row')} cannot be evaluated; "
+            "correct what is bad or take it out:\n  " + "\n  ".join(shown)
         )
     return samples
 

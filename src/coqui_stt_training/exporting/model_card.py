@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import yaml
 
+from ..counted import counted
 from ..errors import FlagError
 from .verification import Verification
 
@@ -100,7 +101,7 @@ def _render_verifications(verifications: Sequence[Verification], noise_only: boo
     if not verifications:
         return ""
     first = verifications[0]
-    heard = f"{first.clip_count} clips, {first.duration_seconds:.1f} s"
+    heard = f"{counted(first.clip_count, 'clip')}, {first.duration_seconds:.1f} s"
     heard += " of synthesised noise" if noise_only else ""
     lines = [
         "",

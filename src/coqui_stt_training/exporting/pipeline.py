@@ -22,7 +22,6 @@ from .verification import (
 )
 
 _log = logging.getLogger(__name__)
-_INSTALL = "pip install 'coqui-stt[export]'"
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,8 @@ def _write_models(
         if plan.onnx:
             files |= _write_onnx(deployment, plan, staging)
     except ImportError as error:
-        raise ExportError(f"{error.name} is not installed; run: {_INSTALL}") from None
+        package = (error.name or "").split(".")[0]
+        raise ExportError(f"{package} is not installed; run: pip install {package}") from None
     return files
 
 

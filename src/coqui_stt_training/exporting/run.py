@@ -105,12 +105,20 @@ def _deployment(parsed: Parsed[ExportConfig], source: SourceModel) -> Deployment
 
 
 def _alphabet(config: ExportConfig, source: SourceModel) -> Alphabet:
-    if config.alphabet.bytes_output_mode:
-        return UTF8Alphabet()
-    if config.alphabet.alphabet_config_path:
-        return Alphabet(config.alphabet.alphabet_config_path)
-    if source.alphabet:
-        return source.alphabet
+    flags = config.alphabet
+    given: Alphabet | None = None
+    if flags.bytes_output_mode:
+        given = UTF8Alphabet()
+    elif flags.alphabet_config_path:
+        given = Alphabet(flags.alphabet_config_path)
+    if given is not None and source.alphabet is not None and given != source.alphabet:
+        raise FlagError(
+            f"the alphabet given is not that of {source.path}, and a model writes in its own; "
+            "leave out --alphabet_config_path and --bytes_output_mode"
+        )
+    alphabet = source.alphabet if given is None else given
+    if alphabet is not None:
+        return alphabet
     raise FlagError(
         f"{source.path} does not say which alphabet it was trained with; give "
         "--alphabet_config_path, or --bytes_output_mode true"
@@ -143,6 +151,7 @@ def _probe(config: ExportConfig, deployment: Deployment) -> Probe:
         test=flags.test_files,
         alphabet=deployment.alphabet,
         features=deployment.features,
+        any_sample_rate=flags.normalize_sample_rate,
         on_bad_row=cast(Literal["fail", "skip"], flags.on_bad_row),
         show_progressbar=config.output.show_progressbar,
     )

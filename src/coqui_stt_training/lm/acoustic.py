@@ -8,7 +8,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 
 from ..batching import BatchLoader, make_batches
 from ..checkpoints.source import SourceModel
-from ..config import DataFlags, EvaluationFlags, OutputFlags
+from ..config import LogFlags, TestBatchFlags, TestDataFlags
 from ..corpus import check_corpus
 from ..evaluation import build_model
 from ..feature_store import FeatureStore
@@ -22,12 +22,16 @@ def compute_posteriors(
     source: SourceModel,
     alphabet: Alphabet,
     features: FeatureConfig,
-    data: DataFlags,
-    evaluation: EvaluationFlags,
-    output: OutputFlags,
+    data: TestDataFlags,
+    evaluation: TestBatchFlags,
+    output: LogFlags,
     device: torch.device,
+    *,
+    any_sample_rate: bool = True,
 ) -> PosteriorSet:
     """Return posteriors and transcripts of all clips of `--test_files`.
+
+    Audio of another rate than the model's is resampled, or a bad row where not `any_sample_rate`.
 
     Raises:
         CorpusError: rows that cannot be used, unless `--on_bad_row skip`.
@@ -36,6 +40,7 @@ def compute_posteriors(
         test=data.test_files,
         alphabet=alphabet,
         features=features,
+        any_sample_rate=any_sample_rate,
         on_bad_row="skip" if data.on_bad_row == "skip" else "fail",
         skipped_rows_path=None,
         show_progressbar=output.show_progressbar,

@@ -14,12 +14,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..atomic_file import write_atomically
-from ..command import run
+from ..command import ArgumentParser, run
 from ..errors import FlagError
 from . import generate_lm, generate_scorer_package
 from .generate_lm import make_language_model
-from .generate_scorer_package import find_alphabet, make_scorer
+from .generate_scorer_package import (
+    check_alphabet,
+    check_outputs,
+    find_alphabet,
+    make_scorer,
+    report_scorer,
+)
 
 # What upstream's release models were tuned to: a start for those that are not tuned here.
 _USUAL_ALPHA, _USUAL_BETA = 0.931289039105002, 1.1834137581510284
@@ -27,27 +32,47 @@ _USUAL_ALPHA, _USUAL_BETA = 0.931289039105002, 1.1834137581510284
 
 def main(argv: list[str]) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="python -m coqui_stt_training.lm.build_scorer",
         description="Make a scorer of text.",
     )
-    parser.add_argument(
-        "--input_txt", nargs="+", required=True, help="text, one sentence a line; .gz is fine"
-    )
     generate_lm.add_flags(parser)
-    generate_scorer_package.add_flags(parser)
-    parser.add_argument(
-        "--tune_on", nargs="+", default=[], help="CSV files to find alpha and beta on"
+    generate_scorer_package.add_flags(
+        parser, _USUAL_ALPHA, _USUAL_BETA, "as the checkpoint is, else false"
     )
-    parser.add_argument("--n_trials", type=int, default=300, help="trials to find them with")
+    parser.add_argument(
+        "--tune_on",
+        nargs="+",
+        default=[],
+        metavar="CSV",
+        help="CSV files to find alpha and beta on; without them the scorer has the defaults above",
+    )
+    parser.add_argument(
+        "--n_trials",
+        type=int,
+        default=300,
+        metavar="N",
+        help="trials to find them with (default: %(default)s)",
+    )
     flags = parser.parse_args(argv)
     if flags.tune_on and not flags.checkpoint:
         raise FlagError("--tune_on needs --checkpoint, the model to tune with")
+    missing = [path for path in flags.tune_on if not Path(path).is_file()]
+    if missing:
+        raise FlagError(f"--tune_on {' '.join(missing)}: no such file")
+    if flags.n_trials < 1:
+        raise FlagError(f"--n_trials {flags.n_trials}: must be greater than 0")
 
-    bytes_mode = bool(flags.force_bytes_output_mode)
-    alphabet = find_alphabet(flags.checkpoint, flags.alphabet, bytes_mode)
+    check_outputs(flags)
+    alphabet = find_alphabet(flags.checkpoint, flags.alphabet, bool(flags.force_bytes_output_mode))
+    check_alphabet(alphabet, alphabet.is_bytes)
     if alphabet.is_bytes:
         flags.code_points = True
+    elif flags.code_points:
+        raise FlagError(
+            "--code_points is for models that write bytes (--force_bytes_output_mode true), and "
+            "this one writes characters; leave it out"
+        )
     package = Path(flags.package)
     package.parent.mkdir(parents=True, exist_ok=True)
     inputs = [Path(path) for path in flags.input_txt]
@@ -60,14 +85,10 @@ def main(argv: list[str]) -> int:
             words,
             alphabet,
             alphabet.is_bytes,
-            _USUAL_ALPHA if flags.default_alpha is None else flags.default_alpha,
-            _USUAL_BETA if flags.default_beta is None else flags.default_beta,
+            flags.default_alpha,
+            flags.default_beta,
         )
-    print("\n".join(report.summary()))
-    if flags.left_out:
-        rows = (f"{word}\t{why}\n" for word, why in report.left_out.items())
-        write_atomically(flags.left_out, "".join(rows))
-    print(f"Package created in {package}.")
+    report_scorer(report, flags)
     return _tune(flags) if flags.tune_on else 0
 
 

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..atomic_file import replacing, write_atomically
-from ..command import run
+from ..command import ArgumentParser, run
+from ..counted import counted
+from ..output_path import check_output_folder
 from .arpa import keep_words
 from .kenlm import LanguageModelError, find_program, run_build_binary, run_lmplz
 from .text import WordCounts, as_code_points, read_lines
@@ -53,41 +55,84 @@ class LanguageModelOptions:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of `LanguageModelOptions`, under upstream's names."""
+    """Add `--input_txt` and the flags of `LanguageModelOptions`, under upstream's names."""
     defaults = LanguageModelOptions()
     add = parser.add_argument
-    add("--top_k", type=int, default=defaults.top_k, help="commonest words to keep")
-    add("--kenlm_bins", default="", help="folder of another KenLM build than this package's")
-    add("--arpa_order", type=int, default=defaults.order, help="longest n-gram")
     add(
-        "--max_arpa_memory",
-        default=defaults.max_arpa_memory,
-        help="share of memory that estimation may take",
+        "--input_txt",
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="text, one sentence a line, in UTF-8; may be gzipped",
+    )
+    add(
+        "--top_k",
+        type=int,
+        default=defaults.top_k,
+        metavar="N",
+        help="how many of the commonest words to keep (default: %(default)s)",
+    )
+    add(
+        "--arpa_order",
+        type=int,
+        default=defaults.order,
+        metavar="N",
+        help="words of the longest n-gram, 2 to 6 (default: %(default)s)",
+    )
+    add(
+        "--discount_fallback",
+        action="store_true",
+        help="make a model of a small text, too; without it small texts are refused",
+    )
+    add(
+        "--keep_case",
+        action="store_true",
+        help="leave capital letters as they are; without it all text is put in lower case",
     )
     add(
         "--arpa_prune",
         default=defaults.prune,
-        help="for each order, leave out n-grams seen so often or less, e.g. 0|0|1",
+        metavar="N|N|...",
+        help="for each order, leave out n-grams seen so often or less (default: %(default)s)",
+    )
+    add(
+        "--max_arpa_memory",
+        default=defaults.max_arpa_memory,
+        metavar="SIZE",
+        help="share of memory, or amount such as 512M, that may be used "
+        f"(default: {defaults.max_arpa_memory}%)",
     )
     add(
         "--binary_a_bits",
         type=int,
         default=defaults.binary_a_bits,
-        help="bits of pointers that may be compressed",
+        metavar="N",
+        help="bits of pointers that may be compressed (default: %(default)s)",
     )
     add(
         "--binary_q_bits",
         type=int,
         default=defaults.binary_q_bits,
-        help="bits of a probability or back-off",
+        metavar="N",
+        help="bits of a probability or back-off (default: %(default)s)",
     )
-    add("--binary_type", choices=["trie"], default="trie", help="what scorers hold")
-    add("--discount_fallback", action="store_true", help="do not fail on small texts")
-    add("--keep_case", action="store_true", help="do not lower the case of the text")
+    add(
+        "--binary_type",
+        choices=["trie"],
+        default="trie",
+        help="data structure; the one that scorers hold (default: %(default)s)",
+    )
     add(
         "--code_points",
         action="store_true",
-        help="make every character a word, for models that write bytes; spaces become |",
+        help="make every character a word, for models trained with --bytes_output_mode "
+        "(Bytes Are All You Need); spaces become |",
+    )
+    add(
+        "--kenlm_bins",
+        default="",
+        metavar="DIR",
+        help="folder of another KenLM build than the one of this package",
     )
 
 
@@ -108,6 +153,35 @@ def options_of(flags: argparse.Namespace) -> LanguageModelOptions:
     )
 
 
+def check_options(options: LanguageModelOptions) -> None:
+    """See that KenLM can do what is asked for.
+
+    Raises:
+        LanguageModelError: it cannot.
+    """
+    if not 2 <= options.order <= 6:
+        raise LanguageModelError(f"--arpa_order {options.order} is outside 2..6, what KenLM makes")
+    if options.top_k < 1:
+        raise LanguageModelError(f"--top_k {options.top_k} keeps no words")
+    if not 1 <= options.binary_q_bits <= 25:
+        raise LanguageModelError(f"--binary_q_bits {options.binary_q_bits}: must be in 1..25")
+    if not 0 <= options.binary_a_bits <= 255:
+        raise LanguageModelError(f"--binary_a_bits {options.binary_a_bits}: must be in 0..255")
+    if not options.prune:
+        return
+    counts = options.prune.split("|")
+    if not all(count.isascii() and count.isdigit() for count in counts):
+        raise LanguageModelError(
+            f"--arpa_prune {options.prune}: must be counts parted by |, as in '0|0|1'"
+        )
+    thresholds = [int(count) for count in counts]
+    if thresholds != sorted(thresholds) or len(thresholds) > options.order:
+        raise LanguageModelError(
+            f"--arpa_prune {options.prune}: must not fall, and have no more counts than "
+            f"--arpa_order {options.order}"
+        )
+
+
 def make_language_model(
     input_paths: list[Path],
     binary_path: Path,
@@ -119,10 +193,11 @@ def make_language_model(
     Raises:
         LanguageModelError: no text, text that cannot be read, or KenLM failed.
     """
-    if not 2 <= options.order <= 6:
-        raise LanguageModelError(f"--arpa_order {options.order} is outside 2..6, what KenLM makes")
-    if options.top_k < 1:
-        raise LanguageModelError(f"--top_k {options.top_k} keeps no words")
+    check_options(options)
+    for path in input_paths:
+        if path.is_dir() or not path.exists():
+            problem = "is a folder; name text files" if path.is_dir() else "no such file"
+            raise LanguageModelError(f"--input_txt {path}: {problem}")
     lmplz = find_program("lmplz", options.kenlm_bins)
     build_binary = find_program("build_binary", options.kenlm_bins)
     binary_path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,7 +219,9 @@ def make_language_model(
         )
         kept = words.most_common(options.top_k)
         if not kept:
-            raise LanguageModelError(f"there are no words in {', '.join(map(str, input_paths))}")
+            raise LanguageModelError(
+                f"--input_txt {' '.join(map(str, input_paths))}: there are no words in it"
+            )
         for line in _describe(words, kept):
             say(line)
         if len(kept) < len(words.counts):
@@ -169,27 +246,27 @@ def _describe(words: WordCounts, kept: list[tuple[str, int]]) -> list[str]:
     share = 100 * sum(count for _, count in kept) / total
     (most, most_count), (least, least_count) = kept[0], kept[-1]
     return [
-        f"Your text file has {total} words in total",
-        f"It has {len(words.counts)} unique words",
+        f"Your text file has {counted(total, 'word')} in total",
+        f"It has {counted(len(words.counts), 'unique word')}",
         f"Your top-{len(kept)} words are {share:.4f} percent of all words",
-        f'Your most common word "{most}" occurred {most_count} times',
-        f'The least common word in your top-k is "{least}" with {least_count} times',
+        f'Your most common word "{most}" occurred {counted(most_count, "time")}',
+        f'The least common word in your top-k is "{least}" with {counted(least_count, "time")}',
     ]
 
 
 def main(argv: list[str]) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="python -m coqui_stt_training.lm.generate_lm",
         description="Make a language model of text, for generate_scorer_package.",
     )
     parser.add_argument(
-        "--input_txt", nargs="+", required=True, help="text, one sentence a line; .gz is fine"
+        "--output_dir", required=True, metavar="DIR", help="where lm.binary and the words go"
     )
-    parser.add_argument("--output_dir", required=True, help="where lm.binary and the words go")
     add_flags(parser)
     flags = parser.parse_args(argv)
     folder = Path(flags.output_dir)
+    check_output_folder("--output_dir", folder)
     inputs = [Path(path) for path in flags.input_txt]
     words = make_language_model(inputs, folder / "lm.binary", options_of(flags))
     vocabulary = folder / f"vocab-{flags.top_k}.txt"

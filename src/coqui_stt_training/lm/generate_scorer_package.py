@@ -18,9 +18,11 @@ from pathlib import Path
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 
 from ..atomic_file import replacing, write_atomically
-from ..command import run
+from ..command import ArgumentParser, run
+from ..counted import counted
 from ..errors import AlphabetError, ScorerError
-from .text import Spelling, spell_words
+from ..output_path import check_output_file
+from .text import Spelling, spell_words, spelling_hints
 
 _SHOWN = 10
 
@@ -33,19 +35,21 @@ class ScorerReport:
         words: number of words in the scorer.
         left_out: word -> why it is not.
         utf8_mode: whether the scorer scores code points instead of words.
+        hints: how fewer words would be left out, a sentence each.
     """
 
     words: int
     left_out: dict[str, str]
     utf8_mode: bool
+    hints: tuple[str, ...] = ()
 
     def summary(self) -> list[str]:
         """Return a few lines for people."""
-        lines = [f"{self.words} words in the scorer, {len(self.left_out)} left out"]
+        lines = [f"{counted(self.words, 'word')} in the scorer, {len(self.left_out)} left out"]
         lines += [f"  {word}: {why}" for word, why in list(self.left_out.items())[:_SHOWN]]
         if len(self.left_out) > _SHOWN:
             lines.append(f"  ... and {len(self.left_out) - _SHOWN} more")
-        return lines
+        return [*lines, *self.hints]
 
 
 def find_alphabet(checkpoint: str, alphabet_path: str, bytes_mode: bool) -> Alphabet:
@@ -119,24 +123,34 @@ def make_scorer(
             not go together.
         OSError: a file cannot be read or written.
     """
-    from coqui_stt_ctcdecoder import _native
+    from coqui_stt_ctcdecoder.native import _native
     from coqui_stt_ctcdecoder.scorer import alphabet_tail
     from coqui_stt_ctcdecoder.scorer_file import pack_dictionary
 
-    if utf8_mode != alphabet.is_bytes:
-        raise ScorerError(
-            "a scorer of code points goes with models that write bytes, one of words with models "
-            "that write characters; see --force_bytes_output_mode and --checkpoint"
-        )
+    check_alphabet(alphabet, utf8_mode)
     model_size, file_size = _native.language_model_size(str(lm_path))
     if model_size != file_size:
         raise ScorerError(f"{lm_path} is not a bare language model; it may be a scorer already")
     units = list(dict.fromkeys("".join(words))) if utf8_mode else words
-    spelling = _leave_out_unknown(spell_words(units, alphabet), lm_path)
+    spelling = spell_words(units, alphabet)
+    hints = tuple(spelling_hints(spelling.left_out, alphabet))
+    if not spelling.words:
+        example, why = next(iter(spelling.left_out.items()), ("", "there are none"))
+        raise ScorerError(
+            "\n".join(
+                [
+                    f"the alphabet can write not one of {counted(len(units), 'word')} of the text; "
+                    f"the commonest is {example!r}, {why}. Is it the model's alphabet, and "
+                    "text of the same language?",
+                    *hints,
+                ]
+            )
+        )
+    spelling = _leave_out_unknown(spelling, lm_path)
     if not spelling.words:
         raise ScorerError(
-            f"none of the {len(words)} words is both in the alphabet and in {lm_path}; "
-            "are these the right files?"
+            f"{lm_path} knows not one of {counted(len(units), 'word')} of the vocabulary; are "
+            "--lm and --vocab of one and the same generate_lm?"
         )
     with replacing(package) as partial:
         shutil.copyfile(lm_path, partial)
@@ -145,11 +159,36 @@ def make_scorer(
                 pack_dictionary(spelling.labels, alphabet, utf8_mode, alpha, beta, model_size)
             )
             file.write(alphabet_tail(alphabet))
-    return ScorerReport(len(spelling.words), spelling.left_out, utf8_mode)
+    return ScorerReport(len(spelling.words), spelling.left_out, utf8_mode, hints)
+
+
+def check_alphabet(alphabet: Alphabet, utf8_mode: bool) -> None:
+    """See that a kind of scorer can be made for an alphabet.
+
+    Raises:
+        ScorerError: it cannot.
+    """
+    if utf8_mode and not alphabet.is_bytes:
+        raise ScorerError(
+            "the vocabulary is one of characters, for models that write bytes, but this model "
+            "writes characters; make one of words (generate_lm without --code_points), and leave "
+            "out --force_bytes_output_mode"
+        )
+    if alphabet.is_bytes and not utf8_mode:
+        raise ScorerError(
+            "the model writes bytes, for which a scorer knows characters instead of words; make "
+            "the vocabulary with generate_lm --code_points, and say --force_bytes_output_mode true"
+        )
+    if not alphabet.is_bytes and not alphabet.can_encode_single(" "):
+        raise ScorerError(
+            "the alphabet has no space, and without one nothing shows where a word of the scorer "
+            "ends; such a model works without a scorer only. (A model for a script without spaces "
+            "can be trained with --bytes_output_mode true, and has a scorer then)"
+        )
 
 
 def _leave_out_unknown(spelling: Spelling, lm_path: Path) -> Spelling:
-    from coqui_stt_ctcdecoder import _native
+    from coqui_stt_ctcdecoder.native import _native
 
     known = _native.model_knows(str(lm_path), [word.encode() for word in spelling.words])
     kept = Spelling([], [], dict(spelling.left_out))
@@ -171,9 +210,10 @@ def read_vocabulary(path: Path) -> list[str]:
     try:
         words = list(dict.fromkeys(path.read_text(encoding="utf-8-sig").split()))
     except (OSError, UnicodeDecodeError) as error:
-        raise ScorerError(f"vocabulary {path}: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise ScorerError(f"--vocab {path}: {reason}") from None
     if not words:
-        raise ScorerError(f"vocabulary {path} has no words")
+        raise ScorerError(f"--vocab {path}: there are no words in it")
     return words
 
 
@@ -184,37 +224,106 @@ def parse_bool(text: str) -> bool:
     return text.lower() in ("true", "1")
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say which model a scorer is for, and its defaults."""
+def add_flags(
+    parser: argparse.ArgumentParser,
+    default_alpha: float | None = None,
+    default_beta: float | None = None,
+    default_mode: str = "true if every entry of the vocabulary is one character",
+) -> None:
+    """Add the flags that say which model a scorer is for, and its defaults.
+
+    Args:
+        parser: to add them to.
+        default_alpha: of `--default_alpha`; None where the user must say it.
+        default_beta: likewise.
+        default_mode: what `--force_bytes_output_mode` is where it is not given, for `--help`.
+    """
     add = parser.add_argument
-    add("--checkpoint", default="", help="the model's checkpoint or its folder")
-    add("--alphabet", default="", help="alphabet file, where there is no checkpoint")
-    add("--package", required=True, help="scorer file to write")
-    add("--default_alpha", type=float, default=None, help="weight of the language model")
-    add("--default_beta", type=float, default=None, help="worth of every word")
+    add(
+        "--checkpoint",
+        default="",
+        metavar="DIR",
+        help="the model that the scorer is for: its checkpoint or its folder",
+    )
+    add(
+        "--alphabet",
+        default="",
+        metavar="FILE",
+        help="alphabet file of the model, where there is no checkpoint",
+    )
+    add("--package", required=True, metavar="FILE", help="scorer file to write")
+    add(
+        "--default_alpha",
+        type=float,
+        default=default_alpha,
+        metavar="X",
+        help=f"weight of the language model ({_default(default_alpha)})",
+    )
+    add(
+        "--default_beta",
+        type=float,
+        default=default_beta,
+        metavar="X",
+        help=f"bonus of each word ({_default(default_beta)})",
+    )
     add(
         "--force_bytes_output_mode",
+        "--force_utf8",
         type=parse_bool,
         default=None,
-        help="true: the model writes UTF-8 bytes; default: true if all words are one character",
+        metavar="true|false",
+        help="whether the model writes UTF-8 bytes instead of characters, as one trained with "
+        "--bytes_output_mode (Bytes Are All You Need) does; its scorer knows characters, not words "
+        f"(default: {default_mode})",
     )
-    add("--left_out", default="", help="file for the words left out, and why")
+    add("--left_out", default="", metavar="FILE", help="file to list the words left out in")
+
+
+def _default(value: float | None) -> str:
+    return "required" if value is None else f"default: {value}"
+
+
+def check_outputs(flags: argparse.Namespace) -> None:
+    """See that what the flags name can be written.
+
+    Raises:
+        FlagError: it cannot.
+    """
+    check_output_file("--package", flags.package)
+    if flags.left_out:
+        check_output_file("--left_out", flags.left_out)
+
+
+def report_scorer(report: ScorerReport, flags: argparse.Namespace) -> None:
+    """Print what became of the words, and list those left out where the flags say."""
+    print("\n".join(report.summary()))
+    if flags.left_out:
+        rows = (f"{word}\t{why}\n" for word, why in report.left_out.items())
+        write_atomically(flags.left_out, "".join(rows))
+    print(f"Package created in {flags.package}.")
 
 
 def main(argv: list[str]) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="generate_scorer_package",
         description="Make a scorer of a language model and a vocabulary.",
     )
-    parser.add_argument("--lm", required=True, help="language model made by generate_lm")
-    parser.add_argument("--vocab", required=True, help="words to allow, as generate_lm writes them")
+    parser.add_argument(
+        "--lm", required=True, metavar="FILE", help="language model, lm.binary of generate_lm"
+    )
+    parser.add_argument(
+        "--vocab", required=True, metavar="FILE", help="words to allow, vocab-K.txt of generate_lm"
+    )
     add_flags(parser)
     flags = parser.parse_args(argv)
     if flags.default_alpha is None or flags.default_beta is None:
         parser.error("--default_alpha and --default_beta are needed")
+    check_outputs(flags)
+    if not Path(flags.lm).is_file():
+        raise ScorerError(f"--lm {flags.lm}: no such file; generate_lm makes it, as lm.binary")
     words = read_vocabulary(Path(flags.vocab))
-    print(f"{len(words)} unique words read from vocabulary file.")
+    print(f"{counted(len(words), 'unique word')} read from vocabulary file.")
     utf8_mode = flags.force_bytes_output_mode
     if utf8_mode is None:
         utf8_mode = looks_like_code_points(words)
@@ -225,15 +334,16 @@ def main(argv: list[str]) -> int:
             f"contents: {str(utf8_mode).lower()}"
         )
     alphabet = find_alphabet(flags.checkpoint, flags.alphabet, utf8_mode)
-    package = Path(flags.package)
     report = make_scorer(
-        package, Path(flags.lm), words, alphabet, utf8_mode, flags.default_alpha, flags.default_beta
+        Path(flags.package),
+        Path(flags.lm),
+        words,
+        alphabet,
+        utf8_mode,
+        flags.default_alpha,
+        flags.default_beta,
     )
-    print("\n".join(report.summary()))
-    if flags.left_out:
-        rows = (f"{word}\t{why}\n" for word, why in report.left_out.items())
-        write_atomically(flags.left_out, "".join(rows))
-    print(f"Package created in {package}.")
+    report_scorer(report, flags)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,10 @@ _HOW_TO_GET = {
     "libboost-thread-dev) and then this package again",
     "build_binary": "install this package again with access to a package index",
 }
+
+
+# What KenLM's exceptions begin with: the place in its sources, and the condition there.
+_EXCEPTION = re.compile(r"^\S+\.\w+:\d+ in .*? threw [\w:]+(?: because `.*?')?\.\s*")
 
 
 class LanguageModelError(UserError):
@@ -103,7 +108,7 @@ def run_lmplz(
         finally:
             status = process.wait()
     if status != 0:
-        raise LanguageModelError(_explain_lmplz(log_path.read_text(errors="replace")))
+        raise LanguageModelError(_explain_lmplz(log_path.read_text(errors="replace"), memory))
     log_path.unlink()
 
 
@@ -120,18 +125,26 @@ def run_build_binary(
         [*command, str(arpa_path), str(binary_path)], capture_output=True, check=False
     )
     if done.returncode != 0:
-        raise LanguageModelError(f"build_binary failed: {_last_words(done.stderr.decode())}")
+        raise LanguageModelError(
+            f"build_binary failed: {_last_words(done.stderr.decode(errors='replace'))}"
+        )
 
 
-def _explain_lmplz(log: str) -> str:
-    advice = ""
-    if "discount" in log.lower():
-        advice = "; the text is too small or too regular for discounts: add --discount_fallback"
-    elif "memory" in log.lower():
-        advice = "; give it another share of memory with --max_arpa_memory"
-    return f"lmplz failed: {_last_words(log)}{advice}"
+def _explain_lmplz(log: str, memory: str) -> str:
+    if "BadDiscountException" in log:
+        return (
+            "there is too little text, or it repeats itself too much, to estimate a language model "
+            "in the usual way; add --discount_fallback, which small texts need, or give more text"
+        )
+    if "memory size" in log or "minimum block" in log or "std::bad_alloc" in log:
+        return (
+            f"--max_arpa_memory {memory}: KenLM cannot work with that; give it a share of the "
+            "machine's memory, such as 85%, or an amount, such as 512M"
+        )
+    return f"lmplz failed: {_last_words(log)}"
 
 
 def _last_words(log: str) -> str:
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    return " ".join(lines[-3:]) or "it said nothing"
+    lines = [_EXCEPTION.sub("", line.strip()) for line in log.splitlines()]
+    said = [line for line in lines if line and not line.startswith("Byte: ") and line != "ERROR"]
+    return " ".join(said[-3:]) or "it said nothing"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, describe_codepoints
 
+from ..counted import counted
 from .kenlm import LanguageModelError
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -34,7 +35,8 @@ def read_lines(paths: Sequence[Path], lowercase: bool) -> Iterator[str]:
                 for number, raw in enumerate(file, 1):
                     yield _clean(raw, lowercase, path, number)
         except (OSError, EOFError, zlib.error) as error:
-            raise LanguageModelError(f"text file {path}: {error}") from None
+            reason = getattr(error, "strerror", None) or error
+            raise LanguageModelError(f"--input_txt {path}: {reason}") from None
 
 
 def _clean(raw: bytes, lowercase: bool, path: Path, number: int) -> str:
@@ -103,3 +105,27 @@ def spell_words(words: Iterable[str], alphabet: Alphabet) -> Spelling:
         spelling.labels.append(alphabet.encode(word))
         spelling.words.append(word)
     return spelling
+
+
+def spelling_hints(left_out: Iterable[str], alphabet: Alphabet) -> list[str]:
+    """Return what would let an alphabet write words that it cannot, a sentence each."""
+    words = list(left_out)
+    capitals = sum(
+        word != word.lower() and not alphabet.unknown_characters(word.lower()) for word in words
+    )
+    marks = sum(
+        all(unicodedata.category(one)[0] in "PS" for one in alphabet.unknown_characters(word))
+        for word in words
+    )
+    hints = []
+    if capitals:
+        hints.append(
+            f"{counted(capitals, 'word')} left out only for capital letters, which the alphabet "
+            "does not have; leave out --keep_case"
+        )
+    if marks:
+        hints.append(
+            f"{counted(marks, 'word')} left out only for punctuation: take it out of the text, as "
+            "it is not in what the model was trained on either"
+        )
+    return hints

@@ -19,6 +19,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.scorer_file import set_parameters
 
 from ..atomic_file import replacing
+from ..counted import counted
 from ..metrics import score_sample, score_set
 from .posteriors import PosteriorSet
 
@@ -143,7 +144,7 @@ def tune(
         # What is in the scorer may be good already, and is what the outcome is compared with.
         study.enqueue_trial({"lm_alpha": scorer.alpha, "lm_beta": scorer.beta}, skip_if_exists=True)
     if done:
-        _log.info("Going on after %d trials in %s", len(done), journal)
+        _log.info("Going on after %s in %s", counted(len(done), "trial"), journal)
     study.optimize(objective, n_trials=max(options.n_trials - len(done), 0))
     trials = _finished(study)
     best = min(trials, key=lambda trial: trial.error)

@@ -15,11 +15,13 @@ import sys
 from pathlib import Path
 
 from ..command import run, start_logging
-from ..config import LmOptimizeConfig, TrainConfig
+from ..config import DecoderFlags, LmOptimizeConfig, TrainConfig, TuningFlags
+from ..counted import counted
 from ..errors import FlagError
 from ..flags import Parsed, parse
+from ..output_path import check_output_file
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("coqui_stt_training.util.lm_optimize")  # __name__ is __main__ under -m
 
 
 def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
@@ -37,7 +39,7 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
     from ..session import choose_features
 
     config = parsed.config
-    source, alphabet = load_for_inference(config.checkpoints, config.alphabet)
+    source, alphabet = load_for_inference(config.source, config.alphabet)
     scorer_path = Path(config.decoder.scorer_path)
     scorer = Scorer(
         config.decoder.lm_alpha if "lm_alpha" in parsed.given else None,
@@ -61,6 +63,7 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
             config.evaluation,
             config.output,
             prepare_machine(config.machine),
+            any_sample_rate=config.features.normalize_sample_rate,
         )
         if kept is not None:
             save_posteriors(kept, posteriors, alphabet)
@@ -87,14 +90,47 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
 
     journal = Path(tuning.journal or f"{scorer_path}.trials")
     result = tune(posteriors, alphabet, scorer, options, journal, report)
-    plot_surface(result, Path(tuning.plot or f"{scorer_path}.png"))
-    if tuning.write_scorer:
-        write_parameters(scorer_path, result.best)
+    best = result.best
     print(
-        f"Best params: lm_alpha={result.best.alpha} and lm_beta={result.best.beta} with "
-        f"{result.measure}={result.best.error}"
+        f"Best params: lm_alpha={best.alpha} and lm_beta={best.beta} with "
+        f"{result.measure}={best.error}"
     )
+    picture = Path(tuning.plot or f"{scorer_path}.png")
+    plot_surface(result, picture)
+    print(
+        f"That is the best of {counted(len(result.trials), 'trial')}, which are in {journal} and "
+        f"drawn in {picture}"
+    )
+    if tuning.write_scorer:
+        write_parameters(scorer_path, best)
+        print(
+            f"Wrote lm_alpha {best.alpha:.6g} and lm_beta {best.beta:.6g} into {scorer_path}: they "
+            "are used wherever this scorer is, without further flags"
+        )
+    else:
+        print(
+            f"Left {scorer_path} as it was (--write_scorer false); to use the values: "
+            f"--lm_alpha {best.alpha:.6g} --lm_beta {best.beta:.6g}"
+        )
     return 0
+
+
+def check_outputs(decoder: DecoderFlags, tuning: TuningFlags) -> None:
+    """See that what the flags name can be written.
+
+    Raises:
+        FlagError: it cannot.
+    """
+    scorer = decoder.scorer_path
+    outputs = {
+        "--journal": tuning.journal or f"{scorer}.trials",
+        "--plot": tuning.plot or f"{scorer}.png",
+        "--posteriors": tuning.posteriors,
+        "--scorer_path": scorer if tuning.write_scorer else "",
+    }
+    for flag, path in outputs.items():
+        if path:
+            check_output_file(flag, path)
 
 
 def main(argv: list[str]) -> int:
@@ -106,11 +142,12 @@ def main(argv: list[str]) -> int:
         description="Find the alpha and beta of a scorer that give the fewest errors.",
         tolerated=(TrainConfig,),
     )
-    start_logging(parsed.config.output.log_level)
-    for notice in parsed.notices:
-        _log.info(notice)
+    start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.decoder.scorer_path:
         raise FlagError("no --scorer_path: name the scorer to tune")
+    if not Path(parsed.config.decoder.scorer_path).is_file():
+        raise FlagError(f"--scorer_path {parsed.config.decoder.scorer_path}: no such file")
+    check_outputs(parsed.config.decoder, parsed.config.tuning)
     return optimize(parsed)
 
 

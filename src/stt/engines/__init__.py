@@ -141,8 +141,9 @@ def _open_checkpoint(folder: Path) -> Engine:
         raise ModelError(
             CREATE_MODEL,
             ErrorCode.FAIL_INIT_MMAP,
-            f"{folder} is a folder, and checkpoints need PyTorch ({error}); install it with: pip "
-            "install coqui-stt[train], or give an exported model",
+            f"{folder} is a folder, and checkpoints need what training needs ({error}); install "
+            "that, in the folder with the sources, with: pip install '.[train]', or give an "
+            "exported model",
         ) from None
     return CheckpointEngine.open(folder)
 

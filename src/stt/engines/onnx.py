@@ -80,7 +80,7 @@ def _open_session(content: bytes, source: Path, threads: int) -> Any:
         raise ModelError(
             CREATE_MODEL,
             ErrorCode.FAIL_INIT_MMAP,
-            f"{source} needs ONNX Runtime; install it with: pip install coqui-stt[onnx]",
+            f"{source} needs ONNX Runtime; install it with: pip install onnxruntime",
         ) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -142,5 +142,5 @@ def _check_kind(properties: Mapping[str, str], source: Path) -> None:
         raise ModelError(
             CREATE_MODEL,
             ErrorCode.MODEL_INCOMPATIBLE,
-            f"{source}: written by a later release; upgrade with pip install -U coqui-stt",
+            f"{source}: written by a later release of this program; install that",
         )

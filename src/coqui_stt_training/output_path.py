@@ -1,0 +1,57 @@
+"""Whether what a command is to write can be written: found out before hours of work, not after."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+from pathlib import Path
+
+from .errors import FlagError
+
+
+def check_output_file(flag: str, path: str | Path) -> None:
+    """See that a file can be written, without a trace.
+
+    Args:
+        flag: that named it, for the error; `--test_output_file`.
+        path: the file; its folders need not exist yet.
+
+    Raises:
+        FlagError: it cannot.
+    """
+    file = Path(path)
+    if file.is_dir():
+        raise FlagError(f"{flag} {path}: is a folder; name a file")
+    if file.exists() and not file.is_file():
+        raise FlagError(f"{flag} {path}: is no regular file, and is not overwritten; name another")
+    _check_folder(flag, path, file.parent)
+
+
+def check_output_folder(flag: str, path: str | Path) -> None:
+    """See that files can be written to a folder, or that it can be made, without a trace.
+
+    Raises:
+        FlagError: they cannot.
+    """
+    if Path(path).exists() and not Path(path).is_dir():
+        raise FlagError(f"{flag} {path}: is a file; name a folder")
+    _check_folder(flag, path, Path(path))
+
+
+def _check_folder(flag: str, path: str | Path, folder: Path) -> None:
+    nearest = folder.absolute()
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise FlagError(f"{flag} {path}: {nearest} is a file, not a folder")
+    try:
+        # Permissions alone do not tell: there are read-only disks, and folders like /proc.
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        reason = (
+            "not a folder for files" if error.errno == errno.ENOENT else error.strerror or error
+        )
+        raise FlagError(
+            f"{flag} {path}: {nearest} cannot be written to ({reason}); name another place"
+        ) from None
