@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from coqui_stt_ctcdecoder.alphabet import Alphabet, describe_codepoints
 
 from .checkpoints.source import SourceModel, Tensors
-from .config import BootstrapFlags
 from .counted import counted
 from .errors import BootstrapError
 from .models.geometry import LAYERS, Geometry, layer_of
+from .training_flags import BootstrapFlags
 
 OUTPUT_LAYER = LAYERS[-1]
 Action = Literal["kept", "mapped", "new"]

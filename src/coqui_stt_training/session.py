@@ -16,7 +16,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 
 from .bootstrap import BootstrapPlan, from_scratch, plan_bootstrap
 from .checkpoints.source import SourceModel
-from .config import BootstrapFlags, FeatureFlags, GeometryFlags, TrainConfig
+from .config import FeatureFlags, GeometryFlags, TrainConfig
 from .corpus import expand_file_list, split_auto_input
 from .errors import FlagError
 from .features import FeatureConfig
@@ -25,6 +25,7 @@ from .models.geometry import Geometry
 from .output_path import check_output_file, check_output_folder
 from .starting_point import Start, describe_changes, find_start, run_identity
 from .target_alphabet import choose_alphabet
+from .training_flags import BootstrapFlags
 
 _log = logging.getLogger(__name__)
 

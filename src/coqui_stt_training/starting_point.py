@@ -23,8 +23,9 @@ from .checkpoints.loading import load_source
 from .checkpoints.recognise import is_vacant
 from .checkpoints.source import SourceModel
 from .checkpoints.state_file import Which
-from .config import AlphabetFlags, BootstrapFlags, CheckpointFlags, DataFlags, GeometryFlags
+from .config import AlphabetFlags, CheckpointFlags, DataFlags, GeometryFlags
 from .errors import CheckpointError, CorpusError, FlagError
+from .training_flags import BootstrapFlags
 
 # Names of what an identity is made of, for the log.
 _NAMES = {

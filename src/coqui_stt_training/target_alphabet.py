@@ -8,10 +8,11 @@ from pathlib import Path
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 
-from .config import AlphabetFlags, BootstrapFlags
+from .config import AlphabetFlags
 from .corpus import alphabet_from_corpus
 from .counted import counted
 from .errors import FlagError
+from .training_flags import BootstrapFlags
 
 _log = logging.getLogger(__name__)
 

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from .batching import Batch, BatchLoader, BatchOrder
 from .checkpoints.state_file import Kind
-from .config import ScheduleFlags
 from .corpus import Clip
 from .counted import counted
 from .ctc import ctc_losses
@@ -28,6 +27,7 @@ from .metrics import SampleResult, SetResult, score_sample, score_set
 from .models.deepspeech import Dropout
 from .progress_bar import ProgressBar
 from .summaries import Summaries
+from .training_flags import ScheduleFlags
 from .training_state import RunFolder, TrainingState, load_weights
 
 ClipGroups = list[tuple[Clip, ...]]

@@ -16,9 +16,9 @@ from coqui_stt_training.bootstrap import (
     shared_rows,
 )
 from coqui_stt_training.checkpoints.source import SourceModel
-from coqui_stt_training.config import BootstrapFlags
 from coqui_stt_training.errors import BootstrapError
 from coqui_stt_training.models.geometry import LAYERS, Geometry
+from coqui_stt_training.training_flags import BootstrapFlags
 
 LATIN = Alphabet.from_labels("abc")
 MIXED = Alphabet.from_labels("cжa")
