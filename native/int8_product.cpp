@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numeric>
-#include <thread>
 #include <vector>
+
+#include "row_shares.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define STT_X86
@@ -15,13 +15,13 @@
 namespace stt {
 namespace {
 
-constexpr int64_t kProductsWorthAThread = 1 << 20;
 constexpr int64_t kTileRows = 64;
+constexpr int64_t kRowsAhead = 2;
+constexpr int64_t kCacheLine = 64;
 constexpr int kBlock = 8;
 
-// Rounds a row to int8, halves away from zero, and returns its scale.
-float quantize(const float* x, int64_t size, int8_t* quantized) {
-  float largest = 0;
+// Rounds a row to int8, halves away from zero, and returns its scale, which holds `largest` too.
+float quantize(const float* x, int64_t size, float largest, int8_t* quantized) {
   for (int64_t i = 0; i < size; ++i) largest = std::max(largest, std::fabs(x[i]));
   if (!(largest > 0) || !std::isfinite(largest)) {
     std::fill(quantized, quantized + size, int8_t{0});
@@ -144,15 +144,22 @@ struct QuantizedRows {
   std::vector<int32_t> excess;  // of the sums that the kernel computes
 };
 
-QuantizedRows quantize_rows(const float* x, int64_t count, int64_t columns) {
+QuantizedRows quantize_rows(const float* x, int64_t count, int64_t columns, const float* peaks) {
   QuantizedRows rows{std::vector<int8_t>(static_cast<size_t>(count * columns)), {}, {}};
   for (int64_t n = 0; n < count; ++n) {
     int8_t* row = rows.values.data() + n * columns;
-    rows.scales.push_back(quantize(x + n * columns, columns, row));
+    rows.scales.push_back(quantize(x + n * columns, columns, peaks ? peaks[n] : 0.0f, row));
     const int32_t sum = std::accumulate(row, row + columns, int32_t{0});
     rows.excess.push_back(kernel().weights_offset * sum);
   }
   return rows;
+}
+
+// Has a row of weights fetched. Processors do it by themselves where rows lie side by side, and later.
+void prefetch([[maybe_unused]] const int8_t* row, [[maybe_unused]] int64_t size) {
+#ifdef __GNUC__
+  for (int64_t i = 0; i < size; i += kCacheLine) __builtin_prefetch(row + i);
+#endif
 }
 
 // Rows `first` to `last` of the result. A tile of weights stays in the second cache, a block of x in
@@ -166,7 +173,8 @@ void multiply_rows(const Int8Matrix& matrix, const QuantizedRows& x, int64_t cou
     for (int64_t n = 0; n < count;) {
       const int64_t block = n + kBlock <= count ? kBlock : 1;
       for (int64_t row = tile; row < std::min(tile + kTileRows, last); ++row) {
-        (block == 1 ? dots.one : dots.many)(matrix.weights + row * columns,
+        if (n == 0) prefetch(matrix.weights + (row + kRowsAhead) * matrix.stride, columns);
+        (block == 1 ? dots.one : dots.many)(matrix.weights + row * matrix.stride,
                                             x.values.data() + n * columns, columns, sums);
         for (int64_t i = n; i < n + block; ++i) {
           const auto at = static_cast<size_t>(i);
@@ -182,18 +190,13 @@ void multiply_rows(const Int8Matrix& matrix, const QuantizedRows& x, int64_t cou
 
 }  // namespace
 
-void multiply(const Int8Matrix& matrix, const float* x, int64_t count, const float* bias, float* out,
-              int threads) {
-  const QuantizedRows quantized = quantize_rows(x, count, matrix.columns);
-  const int64_t products = count * matrix.rows * matrix.columns;
-  const int64_t parts = std::clamp<int64_t>(products / kProductsWorthAThread, 1, std::max(threads, 1));
-  const int64_t share = (matrix.rows / parts + 3) / 4 * 4;
-  std::vector<std::jthread> helpers;
-  for (int64_t first = share; first < matrix.rows; first += share) {
-    helpers.emplace_back(multiply_rows, std::cref(matrix), std::cref(quantized), count, bias, out, first,
-                         std::min(first + share, matrix.rows));
-  }
-  multiply_rows(matrix, quantized, count, bias, out, 0, std::min(share, matrix.rows));
+void multiply(const Int8Matrix& matrix, const float* x, int64_t count, const float* bias,
+              const float* peaks, float* out, int threads) {
+  const QuantizedRows quantized = quantize_rows(x, count, matrix.columns, peaks);
+  share_rows(matrix.rows, count * matrix.rows * matrix.columns, threads,
+             [&](int64_t first, int64_t last) {
+               multiply_rows(matrix, quantized, count, bias, out, first, last);
+             });
 }
 
 }  // namespace stt

@@ -5,37 +5,72 @@
 
 #include <memory>
 
+#include "float_product.h"
 #include "int8_product.h"
 
 namespace nb = nanobind;
 
 namespace {
 
-template <typename Value, int Dimensions>
-using Input = nb::ndarray<const Value, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
+template <typename Value>
+using Weights = nb::ndarray<const Value, nb::ndim<2>, nb::device::cpu>;  // rows may lie apart
+using Rows = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Column = std::optional<nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>>;
 using Output = nb::ndarray<nb::numpy, float, nb::ndim<2>>;
 
-Output multiply(const Input<int8_t, 2>& weights, float scale, const Input<float, 2>& x,
-                const std::optional<Input<float, 1>>& bias, int threads) {
-  const stt::Int8Matrix matrix{weights.data(), static_cast<int64_t>(weights.shape(0)),
-                               static_cast<int64_t>(weights.shape(1)), scale};
+template <typename Value>
+void check(const Weights<Value>& weights, const Rows& x, const Column& bias) {
+  if (weights.stride(1) != 1 && weights.shape(1) > 1) {
+    throw nb::value_error("the weights of a row must lie side by side");
+  }
   if (x.shape(1) != weights.shape(1) || (bias && bias->shape(0) != weights.shape(0))) {
     throw nb::value_error("the shapes of weights, input and bias do not go together");
   }
-  auto result = std::make_unique<float[]>(x.shape(0) * weights.shape(0));
+}
+
+const float* data_of(const Column& column) { return column ? column->data() : nullptr; }
+
+// Runs compute(result) without Python's lock.
+template <typename Compute>
+Output computed(size_t count, size_t rows, const Compute& compute) {
+  auto result = std::make_unique<float[]>(count * rows);
   {
     const nb::gil_scoped_release unlocked;
-    stt::multiply(matrix, x.data(), static_cast<int64_t>(x.shape(0)), bias ? bias->data() : nullptr,
-                  result.get(), threads);
+    compute(result.get());
   }
   float* values = result.release();
   nb::capsule owner(values, [](void* pointer) noexcept { delete[] static_cast<float*>(pointer); });
-  return Output(values, {x.shape(0), weights.shape(0)}, owner);
+  return Output(values, {count, rows}, owner);
+}
+
+Output multiply_int8(const Weights<int8_t>& weights, float scale, const Rows& x, const Column& bias,
+                     const Column& peaks, int threads) {
+  check(weights, x, bias);
+  if (peaks && peaks->shape(0) != x.shape(0)) {
+    throw nb::value_error("the shapes of input and peaks do not go together");
+  }
+  const stt::Int8Matrix matrix{weights.data(), static_cast<int64_t>(weights.shape(0)),
+                               static_cast<int64_t>(weights.shape(1)), weights.stride(0), scale};
+  return computed(x.shape(0), weights.shape(0), [&](float* out) {
+    stt::multiply(matrix, x.data(), static_cast<int64_t>(x.shape(0)), data_of(bias), data_of(peaks),
+                  out, threads);
+  });
+}
+
+Output multiply_float(const Weights<float>& weights, const Rows& x, const Column& bias, int threads) {
+  check(weights, x, bias);
+  const stt::FloatMatrix matrix{weights.data(), static_cast<int64_t>(weights.shape(0)),
+                                static_cast<int64_t>(weights.shape(1)), weights.stride(0)};
+  return computed(x.shape(0), weights.shape(0), [&](float* out) {
+    stt::multiply(matrix, x.data(), static_cast<int64_t>(x.shape(0)), data_of(bias), out, threads);
+  });
 }
 
 }  // namespace
 
 NB_MODULE(_native, module) {
-  module.def("multiply", &multiply, nb::arg("weights"), nb::arg("scale"), nb::arg("x"),
+  module.def("multiply_int8", &multiply_int8, nb::arg("weights"), nb::arg("scale"), nb::arg("x"),
+             nb::arg("bias").none(), nb::arg("peaks").none(), nb::arg("threads"));
+  module.def("multiply_float", &multiply_float, nb::arg("weights"), nb::arg("x"),
              nb::arg("bias").none(), nb::arg("threads"));
 }

@@ -4,9 +4,6 @@ Names, defaults and units are those of upstream's `stt` package; every method al
 snake case.
 """
 
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as _distribution_version
-
 from .errors import (
     AudioBufferError,
     ErrorCode,
@@ -39,7 +36,9 @@ __all__ = [
 
 def version() -> str:
     """Return the version of this package."""
+    from importlib import metadata  # late: it takes longer to import than all of this package
+
     try:
-        return _distribution_version("coqui-stt")
-    except PackageNotFoundError:  # run from a source tree that was never installed
+        return metadata.version("coqui-stt")
+    except metadata.PackageNotFoundError:  # run from a source tree that was never installed
         return "0.0.0"

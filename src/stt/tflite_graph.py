@@ -117,8 +117,8 @@ class Tensor:
         name: unique in files that this package writes.
         type: of the elements.
         shape: static; `()` for a scalar, and for what is known only when the graph runs.
-        data: a constant's elements, little-endian and row-major; None where operators or the
-            caller produce them.
+        data: a constant's elements, little-endian and row-major, as bytes or, of a part of another
+            constant, as a view of more dimensions; None where operators or the caller produce them.
         scales: of symmetric quantisation: one, or one per index of `quantized_axis`.
         quantized_axis: see `scales`.
     """
@@ -146,6 +146,8 @@ class Tensor:
         """
         if self.data is None or self.type not in NUMPY_TYPES:
             raise TFLiteError(f"tensor {self.name!r} is not an array stored in the file")
+        if memoryview(self.data).ndim > 1:
+            return np.asarray(self.data)
         return np.frombuffer(self.data, NUMPY_TYPES[self.type]).reshape(self.shape)
 
     def strings(self) -> list[bytes]:

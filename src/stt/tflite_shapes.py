@@ -65,7 +65,7 @@ def _broadcast(_: Operator, inputs: Sequence[Any]) -> list[Shape]:
 
 
 def _fully_connected(operator: Operator, inputs: Sequence[Any]) -> list[Shape]:
-    tensor, weight, bias = (*inputs, None)[:3]
+    tensor, weight, bias, peaks = (*inputs, None, None)[:4]
     outputs, width = weight.shape
     if weight.data is None or operator.options.get("weights_format"):
         raise TFLiteError("its weights are not a matrix stored in the file")
@@ -77,6 +77,8 @@ def _fully_connected(operator: Operator, inputs: Sequence[Any]) -> list[Shape]:
         raise TFLiteError("its bias does not fit its weights")
     if not width or tensor.element_count % width:
         raise TFLiteError(f"an input of shape {list(tensor.shape)} for weights of width {width}")
+    if peaks is not None and peaks.element_count != tensor.element_count // width:
+        raise TFLiteError("its fourth input is not one number for each row")
     if operator.options.get("keep_num_dims"):
         if tensor.shape[-1] != width:
             raise TFLiteError("its input does not fit its weights")

@@ -7,10 +7,12 @@ each step multiplies only `h`:
 
     W [x_t; h] + b   =   (W_x x)_t + (W_h h + b)
 
+The halves are views: no weight is copied.
+
 Of an int8 model the operator quantises its input row by row, `[x; h]` by max(|x|, |h|) / 127. So
-that h is rounded as before, max |x_t| is appended to it, with weights of zero. x alone is rounded
-as before wherever max |x_t| >= |h|, which is below 1; else more finely than before. Results are
-equal but for the order of float additions.
+that h is rounded as before, its product takes max |x_t| as a fourth input, which only our own
+engine knows. x alone is rounded as before wherever max |x_t| >= |h|, which is below 1; else more
+finely than before. Results are equal but for the order of float additions.
 """
 
 from __future__ import annotations
@@ -23,8 +25,6 @@ from typing import Any
 import numpy as np
 
 from .tflite_graph import Graph, Operator, Tensor, TensorType
-
-_PADDING = 16  # columns appended to h: one for max |x|, the others keep rows aligned
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class _Rewriter:
     def rewrite(self) -> Graph:
         weights = self._weights.array()
         x_weights = self._matrix("x", weights[:, : self._width])
-        h_weights = self._matrix("h", self._padded(weights[:, self._width :]))
+        h_weights = self._matrix("h", weights[:, self._width :])
         rows = len(weights)
         products = self._tensor("x/products", (self._count, rows))
         before = [
@@ -120,8 +120,8 @@ class _Rewriter:
         largest = self._largest(before) if self._is_int8 else None
         replaced: dict[int, list[Operator]] = {}
         for step in self._steps:
-            replaced[step.join] = self._join(step, largest)
-            replaced[step.product] = self._product(step, products, h_weights, rows)
+            replaced[step.join] = []
+            replaced[step.product] = self._product(step, products, h_weights, rows, largest)
         replaced[min(step.slice for step in self._steps)] = [
             *before,
             self._graph.operators[min(step.slice for step in self._steps)],
@@ -133,9 +133,6 @@ class _Rewriter:
         ]
         return replace(self._graph, tensors=tuple(self._tensors), operators=tuple(operators))
 
-    def _padded(self, weights: Any) -> Any:
-        return np.pad(weights, ((0, 0), (0, _PADDING))) if self._is_int8 else weights
-
     def _largest(self, operators: list[Operator]) -> int:
         """Append what computes max |x| of all rows, `[steps, 1]`."""
         absolute = self._tensor("x/absolute", self._tensors[self._x].shape)
@@ -145,24 +142,20 @@ class _Rewriter:
         operators.append(Operator("REDUCE_MAX", (absolute, axis), (largest,)))
         return largest
 
-    def _join(self, step: _Step, largest: int | None) -> list[Operator]:
-        """What makes the input of `h`'s product: of an int8 model, h, max |x| and zeros."""
-        if largest is None:
-            return []
-        join = self._graph.operators[step.join]
-        peak, take = self._take_row(f"{step.row}/peak", largest, step.row, 1)
-        zeros = self._constant("zeros", np.zeros((1, _PADDING - 1), np.float32))
-        joined = self._tensor(f"{step.row}/h", (1, self._width + _PADDING))
-        return [take, replace(join, inputs=(join.inputs[1], peak, zeros), outputs=(joined,))]
-
-    def _product(self, step: _Step, products: int, weights: int, rows: int) -> list[Operator]:
-        join = self._graph.operators[step.join]
+    def _product(
+        self, step: _Step, products: int, weights: int, rows: int, largest: int | None
+    ) -> list[Operator]:
+        h = self._graph.operators[step.join].inputs[1]
         old = self._graph.operators[step.product]
-        joined = self._named(f"{step.row}/h") if self._is_int8 else join.inputs[1]
+        inputs, operators = (h, weights, self._bias), []
+        if largest is not None:
+            peak, take_peak = self._take_row(f"{step.row}/peak", largest, step.row, 1)
+            inputs, operators = (*inputs, peak), [take_peak]
         of_h = self._tensor(f"{step.row}/h_product", (1, rows))
         of_x, take = self._take_row(f"{step.row}/x_product", products, step.row, rows)
         return [
-            replace(old, inputs=(joined, weights, self._bias), outputs=(of_h,)),
+            *operators,
+            replace(old, inputs=inputs, outputs=(of_h,)),
             take,
             Operator("ADD", (of_h, of_x), old.outputs),
         ]
@@ -184,7 +177,7 @@ class _Rewriter:
             self._weights,
             name=f"split/{name}/weights",
             shape=values.shape,
-            data=np.ascontiguousarray(values).tobytes(),
+            data=memoryview(values),
         )
         return self._append(tensor)
 
@@ -201,8 +194,3 @@ class _Rewriter:
     def _append(self, tensor: Tensor) -> int:
         self._tensors.append(tensor)
         return len(self._tensors) - 1
-
-    def _named(self, name: str) -> int:
-        return next(
-            index for index, tensor in enumerate(self._tensors) if tensor.name == f"split/{name}"
-        )

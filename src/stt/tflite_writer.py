@@ -31,7 +31,7 @@ def write_graph(graph: Graph) -> bytes:
     }
     buffer_numbers = {key: number for number, key in enumerate(constants, start=1)}
     contents = [None, *constants.values()]
-    constant_bytes = sum(len(data) for data in contents if data is not None)
+    constant_bytes = sum(memoryview(data).nbytes for data in contents if data is not None)
     builder = flatbuffers.Builder(constant_bytes + 512 * (len(graph.tensors) + 64))
     codes = sorted(
         {(operator.name, operator.version) for operator in graph.operators},
@@ -77,9 +77,15 @@ def _numbers(builder: flatbuffers.Builder, values: tuple[Any, ...], dtype: type[
 def _buffer(builder: flatbuffers.Builder, data: bytes | memoryview | None) -> int:
     if data is None:
         return _table(builder, {}, {})
-    builder.StartVector(1, len(data), _ALIGNMENT_BYTES)
-    builder.head -= len(data)
-    builder.Bytes[builder.head : builder.head + len(data)] = data
+    view = memoryview(data)
+    builder.StartVector(1, view.nbytes, _ALIGNMENT_BYTES)
+    builder.head -= view.nbytes
+    place = memoryview(builder.Bytes)[builder.head : builder.head + view.nbytes]
+    if view.ndim == 1:
+        place[:] = view.cast("B")
+    else:  # a part of a matrix
+        values = np.asarray(view)
+        np.frombuffer(place, values.dtype).reshape(values.shape)[...] = values
     return _table(builder, {0: int(builder.EndVector())}, {})
 
 

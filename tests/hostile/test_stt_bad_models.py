@@ -179,10 +179,10 @@ def test_a_long_recording_in_one_call_takes_bounded_memory(tmp_path):
 
 
 def test_int8_models_with_some_bytes_changed_are_refused_or_run(tmp_path, monkeypatch):
-    from stt.engines import int8
+    from stt.engines import native
     from stt.engines.litert import read_model
 
-    monkeypatch.setattr(int8, "_LARGE", 1)
+    monkeypatch.setattr(native, "_LARGE", 1)
     content = tflite_model(random_deployment(n_hidden=16), quantize=True)
     ran = 0
     for seed in range(120):
@@ -194,9 +194,9 @@ def test_int8_models_with_some_bytes_changed_are_refused_or_run(tmp_path, monkey
             graph, info = read_model(bytes(mutant), tmp_path)
         except RuntimeError:
             continue
-        if not int8.Int8Engine.suits(graph):
+        if not native.NativeEngine.suits(graph):
             continue
-        engine = int8.Int8Engine(graph, info, threads=1)
+        engine = native.NativeEngine(graph, info, threads=1)
         windows = np.ones((info.n_steps, 2 * info.n_context + 1, 26), np.float32)
         with np.errstate(all="ignore"):
             probabilities, _ = engine.run(windows, engine.initial_state())

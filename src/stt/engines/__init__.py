@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,13 +110,13 @@ def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
         raise ModelError(CREATE_MODEL, ErrorCode.NO_MODEL, "the model's path is empty")
     if file.is_dir():
         return _open_checkpoint(file)
-    content = _read(file)
+    content = _map(file)
     if content[4:8] == b"TFL3":
         return _open_tflite(content, file, threads, parallel)
     if file.suffix == ".onnx":
         from .onnx import OnnxEngine
 
-        return OnnxEngine(content, source=file, threads=threads)
+        return OnnxEngine(bytes(content), source=file, threads=threads)
     raise ModelError(
         CREATE_MODEL,
         ErrorCode.FAIL_INIT_MMAP,
@@ -124,13 +125,13 @@ def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
     )
 
 
-def _open_tflite(content: bytes, file: Path, threads: int, parallel: int) -> Engine:
-    from .int8 import Int8Engine
+def _open_tflite(content: memoryview, file: Path, threads: int, parallel: int) -> Engine:
     from .litert import LiteRtEngine, read_model
+    from .native import NativeEngine
 
     graph, info = read_model(content, file)
-    if Int8Engine.suits(graph):
-        return Int8Engine(graph, info, threads=threads)
+    if NativeEngine.suits(graph):
+        return NativeEngine(graph, info, threads=threads)
     return LiteRtEngine(graph, info, source=file, threads=threads, parallel=parallel)
 
 
@@ -148,9 +149,14 @@ def _open_checkpoint(folder: Path) -> Engine:
     return CheckpointEngine.open(folder)
 
 
-def _read(file: Path) -> bytes:
+def _map(file: Path) -> memoryview:
+    """Return the contents of a file, mapped where it can be: read from disk as they are needed."""
     try:
-        content = file.read_bytes()
+        with file.open("rb") as stream:
+            try:
+                content = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+            except (OSError, ValueError):  # a pipe, or an empty file
+                content = memoryview(stream.read())
     except OSError as error:
         raise ModelError(
             CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{file}: {error.strerror or error}"

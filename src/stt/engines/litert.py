@@ -157,7 +157,7 @@ class _Interpreter:
         return probabilities, tuple(new_state)
 
 
-def read_model(content: bytes, source: Path) -> tuple[Graph, ModelInfo]:
+def read_model(content: bytes | memoryview, source: Path) -> tuple[Graph, ModelInfo]:
     """Return the acoustic part of a `.tflite` file, checked, and what the file says of itself.
 
     Raises:

@@ -1,9 +1,10 @@
-"""Large int8 `.tflite` models, with our own matrix products (`native/int8_product.cpp`).
+"""Large `.tflite` models, with our own matrix products (`native/*_product.cpp`).
 
-LiteRT's products of int8 weights with float rows (hybrid kernels) use little of what processors can
-do. Here the graph is run operator by operator with NumPy, which is quick where rows are long, and
-those products by a kernel that rounds as LiteRT and libstt do: the probabilities are the same. The
-LSTM reads the weights of its input once for all steps (`tflite_split.py`).
+LiteRT's products use little of what processors can do, and it wants a copy of the weights. Here the
+graph is run operator by operator with NumPy, which is quick where rows are long, and its products
+by kernels that take the weights as they lie in the file; those of int8 weights round as LiteRT and
+libstt do: the probabilities are the same. The LSTM reads the weights of its input once for all
+steps (`tflite_split.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._native import multiply
+from .._native import multiply_float, multiply_int8
 from ..errors import ErrorCode, ModelError
 from ..tflite_graph import RELU, Graph, Operator, TensorType
 from ..tflite_split import split_recurrence
@@ -25,8 +26,8 @@ Array = NDArray[Any]
 _LARGE = 1 << 18  # elements of a matrix; with smaller ones LiteRT's interpreter is quicker
 
 
-class Int8Engine:
-    """Runs an int8 `.tflite` model. Any number of calls at a time share everything.
+class NativeEngine:
+    """Runs a `.tflite` model. Any number of calls at a time share everything.
 
     Args:
         graph: the acoustic part, checked.
@@ -40,11 +41,11 @@ class Int8Engine:
         used = {index for operator in split.operators for index in operator.inputs}
         self._threads = threads
         self._constants = {
-            index: np.array(tensor.array())
+            index: np.require(tensor.array(), requirements="A")  # a view, unless it is askew
             for index, tensor in enumerate(split.tensors)
             if tensor.data is not None and index in used
         }
-        # Without the data, which would keep the whole file in memory.
+        # Without the data, which would keep the file open after `close`.
         self._graph = replace(
             split, tensors=tuple(replace(tensor, data=None) for tensor in split.tensors)
         )
@@ -52,11 +53,15 @@ class Int8Engine:
 
     @staticmethod
     def suits(graph: Graph) -> bool:
-        """Whether a graph has large int8 matrices, each of one scale, and known operators only."""
-        matrices = [tensor for tensor in graph.tensors if tensor.type == TensorType.INT8]
+        """Whether a graph has large matrices, int8 ones of one scale, and known operators only."""
+        constants = [tensor for tensor in graph.tensors if tensor.data is not None]
         return (
-            any(matrix.element_count >= _LARGE for matrix in matrices)
-            and all(len(matrix.scales) == 1 for matrix in matrices)
+            any(constant.element_count >= _LARGE for constant in constants)
+            and all(
+                len(constant.scales) == 1
+                for constant in constants
+                if constant.type == TensorType.INT8
+            )
             and all(operator.name in _OPERATORS for operator in graph.operators)
         )
 
@@ -105,15 +110,14 @@ class Int8Engine:
         return self._constants[index]
 
     def _product(self, operator: Operator, inputs: Sequence[Any]) -> Array:
-        x, weights, bias = inputs
+        x, weights, bias, peaks = (*inputs, None)[:4]
         rows = np.ascontiguousarray(x.reshape(-1, weights.shape[1]), np.float32)
         if weights.dtype == np.int8:
             scale = self._graph.tensors[operator.inputs[1]].scales[0]
-            product: Array = multiply(weights, scale, rows, bias, self._threads)
+            peaks = None if peaks is None else peaks.reshape(-1)
+            product: Array = multiply_int8(weights, scale, rows, bias, peaks, self._threads)
         else:
-            product = rows @ weights.T
-            if bias is not None:
-                product += bias
+            product = multiply_float(weights, rows, bias, self._threads)
         if operator.options.get("activation") == RELU:
             np.maximum(product, 0, out=product)
         return product
@@ -187,7 +191,7 @@ _OPERATORS: Mapping[str, Callable[[Operator, Sequence[Array]], list[Array]]] = {
     "CONCATENATION": lambda operator, inputs: [
         np.concatenate(inputs, axis=operator.options.get("axis", 0))
     ],
-    "FULLY_CONNECTED": lambda operator, inputs: [],  # `Int8Engine._product`
+    "FULLY_CONNECTED": lambda operator, inputs: [],  # `NativeEngine._product`
     "LOGISTIC": _elementwise(_logistic),
     "MAXIMUM": _elementwise(np.maximum),
     "MEAN": _reduced(np.mean),

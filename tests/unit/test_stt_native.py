@@ -1,4 +1,4 @@
-"""Our int8 products, the rewritten LSTM, and the engine that uses both."""
+"""Our matrix products, the rewritten LSTM, and the engine that uses both."""
 
 import numpy as np
 import pytest
@@ -7,17 +7,21 @@ from hypothesis import strategies as st
 
 import stt
 from coqui_stt_training.exporting.tflite_writer import tflite_model
-from stt._native import multiply
-from stt.engines.int8 import Int8Engine
+from stt._native import multiply_float, multiply_int8
+from stt.engines.native import NativeEngine
 from stt.engines.litert import LiteRtEngine, read_model
 from stt.tflite_shapes import check_shapes
 from stt.tflite_split import split_recurrence
 from stt_models import ORACLE, libstt, needs_oracle, random_deployment, speech
 
 
-def reference(weights, scale, x, bias):
+def multiply(weights, scale, x, bias, threads):
+    return multiply_int8(weights, scale, x, bias, None, threads)
+
+
+def reference(weights, scale, x, bias, peaks=0):
     """TensorFlow Lite's hybrid product, in integers."""
-    largest = np.abs(x).max(axis=1, keepdims=True)
+    largest = np.maximum(np.abs(x).max(axis=1, keepdims=True), peaks)
     inverse = np.divide(127, largest, where=largest > 0, out=np.zeros_like(largest))
     scaled = x * inverse.astype(np.float32)
     quantized = np.trunc(scaled + np.copysign(np.float32(0.5), scaled)).astype(np.int64)
@@ -41,6 +45,55 @@ def test_products_are_exact_whatever_their_size(rows, columns, count, threads, s
     result = multiply(weights, 0.01, x, bias, threads)
     expected = reference(weights, 0.01, x, bias)
     assert np.allclose(result, expected, rtol=1e-5, atol=1e-4 * (1 + np.abs(expected).max()))
+
+
+def test_peaks_widen_the_scale_of_their_rows():
+    random = np.random.default_rng(0)
+    weights = random.integers(-128, 128, (30, 100), np.int8)
+    x = random.normal(0, 1, (3, 100)).astype(np.float32)
+    bias, peaks = np.zeros(30, np.float32), np.array([0, 5, 100], np.float32)
+    result = multiply_int8(weights, 0.5, x, bias, peaks, 1)
+    assert np.allclose(result, reference(weights, 0.5, x, bias, peaks[:, None]), rtol=1e-5)
+    with pytest.raises(ValueError, match="peaks do not go together"):
+        multiply_int8(weights, 0.5, x, bias, peaks[:2], 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.integers(1, 150),
+    columns=st.integers(1, 400),
+    count=st.integers(1, 19),
+    threads=st.integers(1, 3),
+    seed=st.integers(0, 2**16),
+)
+def test_float_products_whatever_their_size(rows, columns, count, threads, seed):
+    random = np.random.default_rng(seed)
+    weights = random.normal(0, 1, (rows, columns)).astype(np.float32)
+    x = random.normal(0, 10, (count, columns)).astype(np.float32)
+    bias = random.normal(0, 1, rows).astype(np.float32)
+    expected = x.astype(np.float64) @ weights.T.astype(np.float64)
+    assert np.allclose(multiply_float(weights, x, None, threads), expected, rtol=1e-4, atol=1e-3)
+    with_bias = multiply_float(weights, x, bias, threads)
+    assert np.allclose(with_bias, expected + bias, rtol=1e-4, atol=1e-3)
+
+
+def test_a_part_of_a_matrix_is_multiplied_where_it_lies():
+    random = np.random.default_rng(0)
+    whole = random.integers(-128, 128, (517, 3000), np.int8)
+    part, x = whole[:, 1000:2500], random.normal(0, 1, (5, 1500)).astype(np.float32)
+    apart = np.ascontiguousarray(part)
+    assert np.array_equal(multiply(part, 1.0, x, None, 2), multiply(apart, 1.0, x, None, 1))
+    whole, part, apart = (array.astype(np.float32) for array in (whole, part, apart))
+    here = multiply_float(whole[:, 1000:2500], x, None, 2)
+    assert np.array_equal(here, multiply_float(apart, x, None, 1))
+
+
+def test_weights_of_a_row_must_lie_side_by_side():
+    weights, x = np.zeros((6, 8), np.int8)[:, ::2], np.zeros((1, 4), np.float32)
+    with pytest.raises(ValueError, match="side by side"):
+        multiply(weights, 1.0, x, None, 1)
+    with pytest.raises(ValueError, match="side by side"):
+        multiply_float(np.zeros((4, 6), np.float32).T, x, None, 1)
 
 
 def test_large_products_are_shared_among_threads_and_equal():
@@ -76,7 +129,7 @@ def probabilities(engine, samples):
 def test_the_engine_gives_libstts_probabilities(name):
     geometry, precision = name.rsplit("_", 1)
     path = ORACLE / f"tflite/{name}.tflite"
-    engine = Int8Engine(*read_model(path.read_bytes(), path), threads=2)
+    engine = NativeEngine(*read_model(path.read_bytes(), path), threads=2)
     for key, expected in libstt(f"probs_{geometry}.npz").items():
         if key.startswith(precision):
             heard = probabilities(engine, speech(key.split("__")[1]))
@@ -106,7 +159,7 @@ def test_both_engines_and_the_rewritten_graph_agree(tmp_path, quantize, layer_no
     results = []
     for engine in (
         LiteRtEngine(graph, info, source=tmp_path, threads=1, parallel=1),
-        Int8Engine(graph, info, threads=1),
+        NativeEngine(graph, info, threads=1),
     ):
         first, state = engine.run(windows, engine.initial_state())
         second, state = engine.run(windows, state)
@@ -116,11 +169,12 @@ def test_both_engines_and_the_rewritten_graph_agree(tmp_path, quantize, layer_no
         assert np.abs(litert - ours).max() < (0.05 if quantize else 1e-4)
 
 
-def test_large_int8_models_take_it_and_others_do_not(tmp_path):
+def test_large_models_take_it_and_others_do_not(tmp_path):
     for n_hidden, quantize, expected in (
-        (192, True, Int8Engine),
-        (192, False, LiteRtEngine),
+        (192, True, NativeEngine),
+        (192, False, NativeEngine),
         (32, True, LiteRtEngine),
+        (32, False, LiteRtEngine),
     ):
         path = tmp_path / "model.tflite"
         path.write_bytes(tflite_model(random_deployment(n_hidden=n_hidden), quantize))
