@@ -7,7 +7,7 @@ each step multiplies only `h`:
 
     W [x_t; h] + b   =   (W_x x)_t + (W_h h + b)
 
-The halves are views: no weight is copied.
+The halves are views of the matrix, not copies.
 
 Of an int8 model the operator quantises its input row by row, `[x; h]` by max(|x|, |h|) / 127. So
 that h is rounded as before, its product takes max |x_t| as a fourth input, which only our own
@@ -147,7 +147,8 @@ class _Rewriter:
     ) -> list[Operator]:
         h = self._graph.operators[step.join].inputs[1]
         old = self._graph.operators[step.product]
-        inputs, operators = (h, weights, self._bias), []
+        inputs: tuple[int, ...] = (h, weights, self._bias)
+        operators: list[Operator] = []
         if largest is not None:
             peak, take_peak = self._take_row(f"{step.row}/peak", largest, step.row, 1)
             inputs, operators = (*inputs, peak), [take_peak]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 import stt
 from coqui_stt_training.exporting.tflite_writer import tflite_model
 from stt._native import multiply_float, multiply_int8
-from stt.engines.native import NativeEngine
 from stt.engines.litert import LiteRtEngine, read_model
+from stt.engines.native import NativeEngine
 from stt.tflite_shapes import check_shapes
 from stt.tflite_split import split_recurrence
 from stt_models import ORACLE, libstt, needs_oracle, random_deployment, speech

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -111,7 +112,7 @@ def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
     if file.is_dir():
         return _open_checkpoint(file)
     content = _map(file)
-    if content[4:8] == b"TFL3":
+    if bytes(content[4:8]) == b"TFL3":
         return _open_tflite(content, file, threads, parallel)
     if file.suffix == ".onnx":
         from .onnx import OnnxEngine
@@ -131,7 +132,7 @@ def _open_tflite(content: memoryview, file: Path, threads: int, parallel: int) -
 
     graph, info = read_model(content, file)
     if NativeEngine.suits(graph):
-        return NativeEngine(graph, info, threads=threads)
+        return NativeEngine(graph, info, threads=threads, forget=partial(_forget, content))
     return LiteRtEngine(graph, info, source=file, threads=threads, parallel=parallel)
 
 
@@ -166,6 +167,12 @@ def _map(file: Path) -> memoryview:
             CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{file}: the file is empty (0 bytes)"
         )
     return content
+
+
+def _forget(content: memoryview) -> None:
+    """Take what was read of a mapped file out of this process's memory until it is read again."""
+    if isinstance(content.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        content.obj.madvise(mmap.MADV_DONTNEED)
 
 
 _HIGHEST_SAMPLE_RATE_HZ = 192_000

@@ -33,15 +33,23 @@ class NativeEngine:
         graph: the acoustic part, checked.
         info: what the file says of the model.
         threads: how many threads one product may use.
+        forget: called after a part of the file was copied: the pages it lies on may go.
     """
 
-    def __init__(self, graph: Graph, info: ModelInfo, *, threads: int) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        info: ModelInfo,
+        *,
+        threads: int,
+        forget: Callable[[], None] = lambda: None,
+    ) -> None:
         self._info = info
         split = split_recurrence(graph)
         used = {index for operator in split.operators for index in operator.inputs}
         self._threads = threads
         self._constants = {
-            index: np.require(tensor.array(), requirements="A")  # a view, unless it is askew
+            index: _at_hand(tensor.array(), forget)
             for index, tensor in enumerate(split.tensors)
             if tensor.data is not None and index in used
         }
@@ -121,6 +129,25 @@ class NativeEngine:
         if operator.options.get("activation") == RELU:
             np.maximum(product, 0, out=product)
         return product
+
+
+_BLOCK_BYTES = 1 << 22
+
+
+def _at_hand(constant: Array, forget: Callable[[], None]) -> Array:
+    """Return a constant as the products want it: as it lies in the file, where that will do.
+
+    Half of the columns of an int8 matrix are copied: their rows are too short for processors to
+    fetch the next one in time.
+    """
+    if constant.dtype != np.int8 or constant.flags.c_contiguous:
+        return np.require(constant, requirements="A")
+    copied = np.empty(constant.shape, np.int8)
+    block_rows = max(1, _BLOCK_BYTES // constant.strides[0])
+    for start in range(0, len(copied), block_rows):
+        copied[start : start + block_rows] = constant[start : start + block_rows]
+        forget()
+    return copied
 
 
 def _last_uses(graph: Graph) -> list[list[int]]:
