@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from .tflite_graph import Graph, Tensor, TensorType, TFLiteError
 from .tflite_reader import read_graph
 from .tflite_shapes import check_shapes
-from .tflite_writer import write_graph
 
 INPUTS = ("input_node", "previous_state_c", "previous_state_h")
 OUTPUTS = ("logits", "new_state_c", "new_state_h")
@@ -56,6 +55,8 @@ def acoustic_only(model: bytes | memoryview) -> bytes:
     Raises:
         TFLiteError: broken, or not such a model.
     """
+    from .tflite_writer import write_graph  # late, as most models are not written anew
+
     return write_graph(acoustic_graph(read_graph(model)))
 
 

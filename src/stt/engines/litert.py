@@ -29,7 +29,6 @@ from ..tflite_acoustic import INPUTS, OUTPUTS, acoustic_graph, read_metadata
 from ..tflite_graph import Graph, TensorType
 from ..tflite_reader import read_graph
 from ..tflite_split import split_recurrence
-from ..tflite_writer import write_graph
 from . import CREATE_MODEL, FloatArray, ModelInfo, State, check_limits, parse_alphabet
 
 _OLDEST_VERSION = 6  # of metadata_version: the first with everything this runtime reads
@@ -54,6 +53,8 @@ class LiteRtEngine:
     def __init__(
         self, graph: Graph, info: ModelInfo, *, source: Path, threads: int, parallel: int
     ) -> None:
+        from ..tflite_writer import write_graph  # late: large models have another engine
+
         self._info = info
         # Of an int8 model LiteRT multiplies row by row all the same: splitting gains nothing.
         is_int8 = any(tensor.type == TensorType.INT8 for tensor in graph.tensors)
