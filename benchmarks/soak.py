@@ -4,9 +4,11 @@
 
 Starts `stt serve` with the model, keeps `--streams` well-behaved clients speaking in real time
 (each says the clip, waits for its transcript, and begins anew), and beside them clients that
-vanish, send garbage, send nothing, or send as fast as they can. At the end prints how late answers
-were, how much the server's memory grew after the first quarter, and what its metrics count; exits
-with 1 if a good client got a wrong transcript, or the server did not end well.
+vanish, send garbage, send nothing, or send as fast as they can. Then opens more streams at once than
+the server takes. Prints how late answers were, in all and by client, the server's CPU time and
+memory from tenth to tenth of the time, and what became of everyone; exits with 1 if a good client
+got a wrong transcript or an error, a refusal was not one, memory grew by more than a tenth in the
+second half, or the server did not end well.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import re
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -28,6 +32,7 @@ from pathlib import Path
 import websockets
 
 CHUNK_SECONDS = 0.1
+RUSH = 50  # streams beyond those that the server takes
 
 
 class Soak:
@@ -38,13 +43,17 @@ class Soak:
         self.flags = flags
         self.expected: str | None = None
         self.outcomes: Counter[str] = Counter()
-        self.lateness: list[float] = []  # from the last audio sent to the final transcript
+        # From the last audio sent to the final transcript, of each good client.
+        self.lateness: list[list[float]] = [[] for _ in range(flags.streams)]
+        self.memory: list[float] = []  # MB, second by second
+        self.cpu_seconds = 0.0
+        self.max_streams = flags.streams + 4 * flags.bad + 10
         self.until = 0.0
         self.address = ""
 
-    async def say(self, pace: float) -> str:
+    async def say(self, pace: float, lateness: list[float]) -> str:
         """Say the clip once; return the transcript."""
-        texts = []
+        texts: list[str] = []
         async with websockets.connect(self.address, max_size=None) as connection:
             receiving = asyncio.create_task(self.receive(connection, texts))
             step = int(CHUNK_SECONDS * self.rate) * 2
@@ -56,8 +65,7 @@ class Soak:
             sent = time.perf_counter()
             await connection.send('{"event": "end"}')
             await receiving
-            if pace == 1:
-                self.lateness.append(time.perf_counter() - sent)
+            lateness.append(time.perf_counter() - sent)
         return " ".join(texts)
 
     async def receive(self, connection: websockets.ClientConnection, texts: list[str]) -> None:
@@ -68,18 +76,18 @@ class Soak:
             if said["type"] == "error":
                 raise RuntimeError(said["code"])
 
-    async def good_client(self) -> None:
+    async def good_client(self, number: int) -> None:
         await asyncio.sleep(random.random() * len(self.pcm) / 2 / self.rate)
         while time.perf_counter() < self.until:
-            await self.attempt("good", 1.0)
+            await self.attempt("good", 1.0, self.lateness[number])
 
     async def hasty_client(self) -> None:
         while time.perf_counter() < self.until:
-            await self.attempt("hasty", 0.0)
+            await self.attempt("hasty", 0.0, [])
 
-    async def attempt(self, kind: str, pace: float) -> None:
+    async def attempt(self, kind: str, pace: float, lateness: list[float]) -> None:
         try:
-            text = await self.say(pace)
+            text = await self.say(pace, lateness)
         except (OSError, RuntimeError, websockets.WebSocketException) as error:
             self.outcomes[f"{kind}: {type(error).__name__} {error}"[:80]] += 1
             await asyncio.sleep(0.5)
@@ -122,22 +130,45 @@ class Soak:
                 pass
             self.outcomes["silent: ended by the server"] += 1
 
-    async def watch(self, process: subprocess.Popen[bytes]) -> list[float]:
-        """Return the server's memory in MB, second by second."""
-        memory = []
+    async def watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Note the server's memory, second by second, and the CPU time it took."""
+        before = cpu_seconds(process)
         while time.perf_counter() < self.until:
             status = Path(f"/proc/{process.pid}/status").read_text()
-            memory.append(int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024)
+            self.memory.append(int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024)
             await asyncio.sleep(1)
-        return memory
+        self.cpu_seconds = cpu_seconds(process) - before
+
+    async def rush(self) -> Counter[str]:
+        """Open more streams at once than the server takes; return what became of them."""
+        full, found = asyncio.Event(), Counter()
+
+        async def come() -> None:
+            async with websockets.connect(self.address) as connection:
+                said = json.loads(await connection.recv())
+                if said["type"] == "ready":
+                    found["taken"] += 1
+                    await full.wait()
+                    return
+                await connection.wait_closed()
+                found[f"{said['code']}, closed with {connection.close_code}"] += 1
+
+        async def leave() -> None:
+            while sum(found.values()) < self.max_streams + RUSH:
+                await asyncio.sleep(0.1)
+            full.set()
+
+        coming = asyncio.gather(leave(), *(come() for _ in range(self.max_streams + RUSH)))
+        await asyncio.wait_for(coming, 60)
+        return found
 
     async def run(self) -> bool:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         command = [sys.executable, "-m", "stt.client", "serve", "--model", self.flags.model]
-        command += ["--port", str(port), "--max_streams", "1000", "--idle_seconds", "10"]
-        command += ["--beam_width", str(self.flags.beam_width)]
+        command += ["--port", str(port), "--max_streams", str(self.max_streams)]
+        command += ["--idle_seconds", "10", "--beam_width", str(self.flags.beam_width)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             return await self.soak(process, port)
@@ -148,38 +179,58 @@ class Soak:
         self.address = f"ws://127.0.0.1:{port}/live?pause=0&sample_rate={self.rate}"
         for _ in range(100):
             try:
-                self.expected = await self.say(0.0)
+                self.expected = await self.say(0.0, [])
                 break
             except OSError:
                 await asyncio.sleep(0.2)
         self.until = time.perf_counter() + self.flags.seconds
         kinds = (self.vanishing_client, self.garbage_client, self.silent_client, self.hasty_client)
-        clients = [self.good_client() for _ in range(self.flags.streams)]
+        clients = [self.good_client(number) for number in range(self.flags.streams)]
         clients += [kind() for kind in kinds for _ in range(self.flags.bad)]
-        memory, *_ = await asyncio.gather(self.watch(process), *clients)
+        await asyncio.gather(self.watch(process), *clients)
+        rush = await self.rush()
         metrics = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
         process.terminate()
         status = process.wait(timeout=60)
-        self.report(memory, metrics, status)
-        return status == 0 and not any("WRONG" in outcome for outcome in self.outcomes)
+        return self.report(rush, metrics, status)
 
-    def report(self, memory: list[float], metrics: str, status: int) -> None:
+    def report(self, rush: Counter[str], metrics: str, status: int) -> bool:
         for outcome, count in sorted(self.outcomes.items()):
             print(f"{count:7} {outcome}")
-        late = sorted(self.lateness)
-        if late:
+        for outcome, count in sorted(rush.items()):
+            print(f"{count:7} of {self.max_streams + RUSH} streams at once: {outcome}")
+        everything = [value for client in self.lateness for value in client]
+        clients = [statistics.median(client) for client in self.lateness if client]
+        for name, values in (("final transcripts", everything), ("medians of clients", clients)):
+            p50, p95, p99, worst = (1000 * quantile(values, q) for q in (0.5, 0.95, 0.99, 1))
             print(
-                f"lateness of the final transcript: median {1000 * late[len(late) // 2]:.0f} ms, "
-                f"95 % {1000 * late[int(0.95 * len(late))]:.0f} ms, worst {1000 * late[-1]:.0f} ms"
+                f"late, ms, {name:18}: 50 % {p50:5.0f}  95 % {p95:5.0f}  99 % {p99:5.0f}  "
+                f"worst {worst:5.0f}"
             )
-        quarter = len(memory) // 4
+        tenths = [self.memory[len(self.memory) * tenth // 10] for tenth in range(10)]
+        print("memory, MB:", *(f"{size:.0f}" for size in (*tenths, self.memory[-1])))
+        audio = float(re.search(r'audio_seconds_total{kind="live"} (\S+)', metrics)[1])
         print(
-            f"server's memory: {memory[quarter]:.0f} MB after a quarter of the time, "
-            f"{memory[-1]:.0f} MB at the end, {max(memory):.0f} MB at most; exit status {status}"
+            f"CPU: {self.cpu_seconds:.1f} s in {self.flags.seconds:g} s, for {audio:.0f} s of audio: "
+            f"{1000 * self.cpu_seconds / audio:.1f} ms for a second; exit status {status}"
         )
-        for line in metrics.splitlines():
-            if re.match(r"stt_\w+(_total|_open_live_streams|_sum|_count|live_streams)\b", line):
-                print("  " + line)
+        return (
+            status == 0
+            and rush == {"taken": self.max_streams, "busy, closed with 1013": RUSH}
+            and self.memory[-1] < 1.1 * self.memory[len(self.memory) // 2]
+            and {outcome for outcome in self.outcomes if outcome.startswith("good")}
+            == {"good: right"}
+        )
+
+
+def quantile(values: list[float], share: float) -> float:
+    ordered = sorted(values) or [float("nan")]
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
+def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> int:

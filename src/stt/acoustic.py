@@ -43,6 +43,13 @@ class AcousticStream:
         ]
         return self._concatenate(due)
 
+    @property
+    def samples_until_due(self) -> int:
+        """How many samples `feed` needs to return probabilities; at least 1."""
+        info, config = self._engine.info, self._mfcc.config
+        frames_missing = info.n_steps + 2 * info.n_context - len(self._rows)
+        return max(1, config.sample_count(frames_missing) - len(self._samples))
+
     def _feed_slice(self, samples: Pcm) -> FloatArray:
         info, config = self._engine.info, self._mfcc.config
         self._samples = np.concatenate([self._samples, samples])

@@ -12,6 +12,7 @@ from .pcm import Pcm
 from .words import Word, words_of
 
 _LOOK_FRAMES = 16  # pauses are looked for in steps of so many frames
+_TOLD_GROWTH = 1.01  # by how much an utterance grows before it is told again
 _FORGET_SILENCE_SECONDS = 10.0  # a decoder that heard nothing for so long is made anew
 
 
@@ -61,6 +62,7 @@ class LiveTranscriber:
         self._decoder: DecoderStream = self._model.create_decoder_stream()
         self._start_frame += frames
         self._frames = 0
+        self._told_frames = 0  # when `current` returned something last
         self._silent_frames = 0
         self._has_speech = False
         self._changed = False
@@ -76,11 +78,21 @@ class LiveTranscriber:
                 if utterance.text:
                     yield utterance
 
+    @property
+    def samples_until_due(self) -> int:
+        """How many samples `feed` needs to hear anything in them: with less there is no news."""
+        return self._acoustic.samples_until_due
+
     def current(self) -> Utterance | None:
-        """Return the utterance so far; None where there is nothing new since the last call."""
-        if not self._changed:
+        """Return the utterance so far; None where there is nothing new since the last call.
+
+        Of an utterance that goes on for minutes not every change is told, so that the time all
+        this takes does not grow with the square of its length.
+        """
+        if not self._changed or self._frames < self._told_frames * _TOLD_GROWTH:
             return None
         self._changed = False
+        self._told_frames = self._frames
         return self._utterance(is_final=False)
 
     def finish(self) -> Utterance:
@@ -109,6 +121,8 @@ class LiveTranscriber:
 
     def _utterance(self, *, is_final: bool) -> Utterance:
         best = self._decoder.decode().transcripts[0]
-        offset_seconds = self._start_frame * self._model.step_seconds
-        words = tuple(word.shifted(offset_seconds) for word in words_of(best.tokens))
-        return Utterance(best.text, words, is_final)
+        words = words_of(best.tokens)
+        if self._start_frame:
+            offset_seconds = self._start_frame * self._model.step_seconds
+            words = [word.shifted(offset_seconds) for word in words]
+        return Utterance(best.text, tuple(words), is_final)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from ..client import UsageError, add_model_flags, load_model
 from .limits import Limits
+
+# How long a thread that transcribes may keep Python's lock while others wait: what is received and
+# sent meanwhile is late by it.
+_SWITCH_SECONDS = 0.0005
 
 
 def serve(arguments: Sequence[str]) -> None:
@@ -38,6 +43,7 @@ def serve(arguments: Sequence[str]) -> None:
         access_log=flags.access_log,
     )
 
+    sys.setswitchinterval(_SWITCH_SECONDS)
     DrainingServer(config, app.state.service).run()
 
 

@@ -25,6 +25,7 @@ def server_config(app: FastAPI, **options: Any) -> uvicorn.Config:
         ws="websockets-sansio",
         ws_max_size=_MAX_MESSAGE_BYTES,
         ws_max_queue=_MESSAGES_AHEAD,
+        ws_per_message_deflate=False,  # audio does not get smaller, only later
         ws_ping_interval=_PING_SECONDS,
         ws_ping_timeout=_PING_SECONDS,
         timeout_graceful_shutdown=2,  # what is left after `Service.drain`

@@ -26,8 +26,8 @@ from coqui_stt_ctcdecoder.errors import UserError
 
 from ..audio_source import Resampler
 from ..live import LiveTranscriber, Utterance
-from ..pcm import Pcm, as_pcm
-from .service import Service, describe_word
+from ..pcm import as_pcm
+from .service import SLICE_SECONDS, Service, describe_word
 
 _NORMAL, _GOING_AWAY, _BAD_DATA, _POLICY, _TOO_BIG, _TRY_LATER = 1000, 1001, 1007, 1008, 1009, 1013
 _SHORTEST_TURN_SECONDS = 0.1  # of audio: smaller messages are collected
@@ -100,11 +100,13 @@ class _LiveStream:
         model = service.model
         rate_hz = int(self._number("sample_rate", model.sample_rate(), 1000, 768_000))
         pause_seconds = self._number("pause", 1.0, 0, _LONGEST_PAUSE_SECONDS)
+        self._rate_hz = rate_hz
         self._resampler = Resampler(rate_hz, model.sample_rate())
         self._live = LiveTranscriber(model, pause_seconds or None)
-        self._turn_samples = int(_SHORTEST_TURN_SECONDS * model.sample_rate())
-        self._waiting: list[Pcm] = []
-        self._heard_samples = 0
+        self._waiting = bytearray()  # what was received and not yet transcribed
+        self._turn_bytes = self._next_turn_bytes()
+        self._received_samples = 0
+        self._stopping = asyncio.ensure_future(service.draining.wait())
 
     def _number(self, name: str, default: float, lowest: float, highest: float) -> float:
         text = self._websocket.query_params.get(name)
@@ -120,8 +122,19 @@ class _LiveStream:
             )
         return value
 
+    def _next_turn_bytes(self) -> int:
+        """How much to receive before there is anything to hear in it."""
+        due_seconds = self._live.samples_until_due / self._service.model.sample_rate()
+        return 2 * int(max(due_seconds, _SHORTEST_TURN_SECONDS) * self._rate_hz)
+
     async def serve(self) -> str:
         """Receive until the end; return how it ended."""
+        try:
+            return await self._serve()
+        finally:
+            self._stopping.cancel()
+
+    async def _serve(self) -> str:
         limits = self._service.limits
         await self._send(
             {
@@ -142,20 +155,18 @@ class _LiveStream:
     async def _receive(self) -> bytes | None:
         """Return the next message's audio; None at the end."""
         received = asyncio.ensure_future(self._websocket.receive())
-        stopping = asyncio.ensure_future(self._service.draining.wait())
         try:
             await asyncio.wait(
-                (received, stopping),
+                (received, self._stopping),
                 timeout=self._service.limits.idle_seconds,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if received.done():
                 return self._parse(received.result())
-            if stopping.done():
+            if self._stopping.done():
                 raise _StoppingError
         finally:
             received.cancel()
-            stopping.cancel()
         raise _RefusedError(
             _POLICY,
             "idle",
@@ -183,49 +194,48 @@ class _LiveStream:
 
     async def _take(self, message: bytes) -> None:
         try:
-            samples = as_pcm(message)
+            self._received_samples += len(as_pcm(message))
         except UserError as error:
             raise _RefusedError(_BAD_DATA, "bad_audio", str(error)) from None
-        resampled = self._resampler.feed(samples.astype(np.float32) * np.float32(1 / 32768))
-        self._heard_samples += len(resampled)
         most = self._service.limits.max_stream_seconds
-        if self._heard_samples > most * self._service.model.sample_rate():
+        if self._received_samples > most * self._rate_hz:
             raise _RefusedError(
                 _TOO_BIG, "too_long", f"a stream may last {most:g} seconds; open another one"
             )
-        self._waiting.append(resampled)
-        if sum(map(len, self._waiting)) >= self._turn_samples:
+        self._waiting += message
+        if len(self._waiting) >= self._turn_bytes:
             await self._transcribe_waiting()
 
     async def _transcribe_waiting(self) -> None:
-        samples = np.concatenate([np.zeros(0, np.int16), *self._waiting])
-        self._waiting.clear()
-        slice_samples = self._service.slice_samples
-        for start in range(0, len(samples), slice_samples):
-            piece = samples[start : start + slice_samples]
+        received, self._waiting = self._waiting, bytearray()
+        slice_bytes = 2 * int(SLICE_SECONDS * self._rate_hz)
+        for start in range(0, len(received), slice_bytes):
+            piece = bytes(received[start : start + slice_bytes])
             started = perf_counter()
             news = await self._service.run(self._transcribe, piece)
             self._service.metrics.latency_seconds.observe(perf_counter() - started)
-            self._count(len(piece))
+            self._service.metrics.live_audio_seconds.inc(len(piece) / 2 / self._rate_hz)
             for utterance in news:
                 await self._send(_describe(utterance))
+        self._turn_bytes = self._next_turn_bytes()
 
-    def _transcribe(self, piece: Pcm) -> list[Utterance]:
-        news = list(self._live.feed(piece))
+    def _transcribe(self, piece: bytes) -> list[Utterance]:
+        samples = as_pcm(piece).astype(np.float32) * np.float32(1 / 32768)
+        news = list(self._live.feed(self._resampler.feed(samples)))
         current = self._live.current()
         return news if current is None else [*news, current]
 
+    def _transcribe_rest(self) -> list[Utterance]:
+        news = list(self._live.feed(self._resampler.finish()))
+        return [*news, self._live.finish()]
+
     async def _finish(self, close_code: int) -> None:
-        self._waiting.append(self._resampler.finish())
         await self._transcribe_waiting()
-        await self._send(_describe(await self._service.run(self._live.finish)))
-        seconds = self._heard_samples / self._service.model.sample_rate()
+        for utterance in await self._service.run(self._transcribe_rest):
+            await self._send(_describe(utterance))
+        seconds = self._received_samples / self._rate_hz
         await self._send({"type": "done", "seconds": round(seconds, 3)})
         await self._websocket.close(close_code)
-
-    def _count(self, samples: int) -> None:
-        seconds = samples / self._service.model.sample_rate()
-        self._service.metrics.audio_seconds.labels("live").inc(seconds)
 
     async def _send(self, message: dict[str, Any]) -> None:
         # A client that does not read is given up like one that does not send.

@@ -30,6 +30,7 @@ class Metrics:
             ["kind"],
             registry=self._registry,
         )
+        self.live_audio_seconds = self.audio_seconds.labels("live")
         self.latency_seconds = Histogram(
             "stt_chunk_latency_seconds",
             "From a chunk of live audio to its transcript, waiting included",
