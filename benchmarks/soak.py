@@ -4,8 +4,8 @@
 
 Starts `stt serve` with the model, keeps `--streams` well-behaved clients speaking in real time
 (each says the clip, waits for its transcript, and begins anew), and beside them clients that
-vanish, send garbage, send nothing, or send as fast as they can. Then opens more streams at once than
-the server takes. Prints how late answers were, in all and by client, the server's CPU time and
+vanish, send garbage, send nothing, or send as fast as they can. Then opens more streams at once
+than the server takes. Prints how late answers were, in all and by client, the server's CPU time and
 memory from tenth to tenth of the time, and what became of everyone; exits with 1 if a good client
 got a wrong transcript or an error, a refusal was not one, memory grew by more than a tenth in the
 second half, or the server did not end well.
@@ -211,8 +211,8 @@ class Soak:
         print("memory, MB:", *(f"{size:.0f}" for size in (*tenths, self.memory[-1])))
         audio = float(re.search(r'audio_seconds_total{kind="live"} (\S+)', metrics)[1])
         print(
-            f"CPU: {self.cpu_seconds:.1f} s in {self.flags.seconds:g} s, for {audio:.0f} s of audio: "
-            f"{1000 * self.cpu_seconds / audio:.1f} ms for a second; exit status {status}"
+            f"CPU: {self.cpu_seconds:.1f} s in {self.flags.seconds:g} s, for {audio:.0f} s of "
+            f"audio: {1000 * self.cpu_seconds / audio:.1f} ms for a second; exit status {status}"
         )
         return (
             status == 0

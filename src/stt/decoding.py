@@ -21,6 +21,8 @@ from .metadata import CandidateTranscript, Metadata, TokenMetadata
 
 _CUTOFF_PROB = 1.0  # no pruning of classes, as libstt
 _CUTOFF_TOP_N = 40
+_HELD_PROBABILITY = 0.1  # a label is heard as long as it has so much
+_LONGEST_HELD_FRAMES = 16
 
 
 @dataclass(frozen=True)
@@ -91,25 +93,35 @@ class DecoderStream:
             return ()
         confidences = self._heard.at(timesteps, labels)
         step_seconds = self._settings.step_seconds
+        durations = (self._heard.held_frames(timesteps, labels) * step_seconds).tolist()
         if self._settings.alphabet.is_bytes:
-            return self._characters(labels, timesteps, confidences)
+            return self._characters(labels, timesteps, confidences, durations)
         texts = self._settings.alphabet.labels
         return tuple(
-            TokenMetadata(texts[label], timestep, timestep * step_seconds, confidence)
-            for label, timestep, confidence in zip(labels, timesteps, confidences, strict=True)
+            TokenMetadata(texts[label], timestep, timestep * step_seconds, confidence, duration)
+            for label, timestep, confidence, duration in zip(
+                labels, timesteps, confidences, durations, strict=True
+            )
         )
 
     def _characters(
-        self, labels: list[int], timesteps: list[int], confidences: list[float]
+        self,
+        labels: list[int],
+        timesteps: list[int],
+        confidences: list[float],
+        durations: list[float],
     ) -> tuple[TokenMetadata, ...]:
         """Put the bytes together that UTF-8 writes one character with."""
         starts = [i for i, label in enumerate(labels) if i == 0 or not _is_continuation(label + 1)]
+        step_seconds = self._settings.step_seconds
         return tuple(
             TokenMetadata(
                 text=self._settings.alphabet.decode(labels[start:end]),
                 timestep=timesteps[start],
-                start_time=timesteps[start] * self._settings.step_seconds,
+                start_time=timesteps[start] * step_seconds,
                 confidence=math.prod(confidences[start:end]) ** (1 / (end - start)),
+                duration=(timesteps[end - 1] - timesteps[start]) * step_seconds
+                + durations[end - 1],
             )
             for start, end in zip(starts, [*starts, len(labels)][1:], strict=True)
         )
@@ -134,6 +146,18 @@ class _Rows:
     def at(self, frames: list[int], classes: list[int]) -> list[float]:
         found: list[float] = self._rows[frames, classes].tolist()
         return found
+
+    def held_frames(self, frames: list[int], classes: list[int]) -> NDArray[np.int64]:
+        """Return for how many frames each class stays likely, from its frame to the next one's."""
+        first = np.array(frames)
+        limits = np.append(first[1:], self._count).clip(first + 1, first + _LONGEST_HELD_FRAMES)
+        ahead = first[:, None] + np.arange(1, _LONGEST_HELD_FRAMES)
+        rows = ahead.clip(max=self._count - 1)
+        held = (self._rows[rows, np.array(classes)[:, None]] > _HELD_PROBABILITY) & (
+            ahead < limits[:, None]
+        )
+        counts: NDArray[np.int64] = 1 + np.logical_and.accumulate(held, axis=1).sum(axis=1)
+        return counts
 
     def copy(self) -> _Rows:
         other = _Rows(self._rows.shape[1])

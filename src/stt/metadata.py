@@ -14,12 +14,14 @@ class TokenMetadata:
         timestep: index of the frame it was heard in, from the start of the stream.
         start_time: the same in seconds.
         confidence: probability that the acoustic model gave it in that frame, 0 to 1.
+        duration: how long the model went on hearing it, in seconds; at least one frame.
     """
 
     text: str
     timestep: int
     start_time: float
     confidence: float = 1.0
+    duration: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 import itertools
 import re
 
+import pytest
+
 from stt.live import LiveTranscriber
 from stt.metadata import TokenMetadata
 from stt.subtitles import LINE_CHARACTERS, cues_of, format_srt, format_tsv, format_txt, format_vtt
@@ -17,12 +19,31 @@ def tokens(text, step=0.1, confidence=0.5):
     ]
 
 
-def test_words_have_the_times_of_their_tokens():
-    first, second = words_of(tokens("he is"))
-    assert (first.text, first.start_time, first.end_time) == ("he", 0.0, 0.2)
-    assert second.text == "is"
-    assert abs(second.start_time - 0.3) < 1e-9
-    assert abs(second.end_time - 0.4) < 1e-9
+def test_words_meet_in_the_middle_of_the_space_or_begin_a_little_before_their_first_letter():
+    held = [
+        TokenMetadata(text, round(50 * start), start, 0.5, duration)
+        for text, start, duration in (
+            *(("h", 0.0, 0.02), ("e", 0.1, 0.06), (" ", 0.2, 0.04)),
+            *(("i", 0.24, 0.02), ("s", 0.3, 0.06), (" ", 0.4, 0.02), ("a", 0.9, 0.04)),
+        )
+    ]
+    times = [(word.text, word.start_time, word.end_time) for word in words_of(held)]
+    assert times == [
+        ("he", 0.0, pytest.approx(0.22)),
+        ("is", pytest.approx(0.22), pytest.approx(0.41)),
+        ("a", pytest.approx(0.84), pytest.approx(0.94)),
+    ]
+
+
+@needs_oracle
+def test_every_word_lasts_and_ends_before_the_next_one_starts():
+    metadata = trained().stt_with_metadata(speech())
+    words = words_of(metadata.transcripts[0].tokens)
+    assert join_words(words) == SENTENCE
+    assert all(word.duration > 0 for word in words)
+    for word, following in itertools.pairwise(words):
+        assert word.end_time <= following.start_time
+    assert words[-1].end_time <= len(speech()) / 16000 + 0.02
 
 
 def test_runs_of_spaces_make_no_words():

@@ -31,6 +31,7 @@ from .service import SLICE_SECONDS, Service, describe_word
 
 _NORMAL, _GOING_AWAY, _BAD_DATA, _POLICY, _TOO_BIG, _TRY_LATER = 1000, 1001, 1007, 1008, 1009, 1013
 _SHORTEST_TURN_SECONDS = 0.1  # of audio: smaller messages are collected
+_LATE_SECONDS = 0.5  # a turn that had to wait so long tells no partial: that is what can be spared
 _LONGEST_PAUSE_SECONDS = 60.0
 _REFUSAL_SECONDS = 5  # a client that does not take its refusal is left alone
 
@@ -106,7 +107,9 @@ class _LiveStream:
         self._waiting = bytearray()  # what was received and not yet transcribed
         self._turn_bytes = self._next_turn_bytes()
         self._received_samples = 0
-        self._stopping = asyncio.ensure_future(service.draining.wait())
+        self._receiving: asyncio.Task[Any] | None = None  # while a message is waited for
+        self._receiving_since = 0.0  # by the event loop's clock
+        self._interruption: Exception | None = None  # why that waiting was given up
 
     def _number(self, name: str, default: float, lowest: float, highest: float) -> float:
         text = self._websocket.query_params.get(name)
@@ -129,10 +132,34 @@ class _LiveStream:
 
     async def serve(self) -> str:
         """Receive until the end; return how it ended."""
+        watch = asyncio.create_task(self._watch())
         try:
             return await self._serve()
         finally:
-            self._stopping.cancel()
+            watch.cancel()
+
+    async def _watch(self) -> None:
+        """Interrupt the waiting for a message when it lasts too long, or the server is stopped."""
+        idle_seconds = self._service.limits.idle_seconds
+        clock = asyncio.get_running_loop().time
+        while not self._service.draining.is_set():
+            left_seconds = idle_seconds
+            if self._receiving is not None:
+                left_seconds += self._receiving_since - clock()
+            if left_seconds <= 0:
+                text = f"nothing was received for {idle_seconds:g} seconds"
+                self._interrupt(
+                    _RefusedError(_POLICY, "idle", f"{text}; send silence to keep a stream open")
+                )
+                return
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._service.draining.wait(), left_seconds)
+        self._interrupt(_StoppingError())
+
+    def _interrupt(self, reason: Exception) -> None:
+        self._interruption = reason
+        if self._receiving is not None:
+            self._receiving.cancel()
 
     async def _serve(self) -> str:
         limits = self._service.limits
@@ -154,25 +181,19 @@ class _LiveStream:
 
     async def _receive(self) -> bytes | None:
         """Return the next message's audio; None at the end."""
-        received = asyncio.ensure_future(self._websocket.receive())
+        if self._interruption is not None:
+            raise self._interruption
+        self._receiving = asyncio.current_task()
+        self._receiving_since = asyncio.get_running_loop().time()
         try:
-            await asyncio.wait(
-                (received, self._stopping),
-                timeout=self._service.limits.idle_seconds,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if received.done():
-                return self._parse(received.result())
-            if self._stopping.done():
-                raise _StoppingError
+            message = await self._websocket.receive()
+        except asyncio.CancelledError:
+            if self._interruption is None:
+                raise
+            raise self._interruption from None
         finally:
-            received.cancel()
-        raise _RefusedError(
-            _POLICY,
-            "idle",
-            f"nothing was received for {self._service.limits.idle_seconds:g} seconds; send silence "
-            "to keep a stream open",
-        )
+            self._receiving = None
+        return self._parse(message)
 
     def _parse(self, message: Any) -> bytes | None:
         if message["type"] == "websocket.disconnect":
@@ -212,17 +233,18 @@ class _LiveStream:
         for start in range(0, len(received), slice_bytes):
             piece = bytes(received[start : start + slice_bytes])
             started = perf_counter()
-            news = await self._service.run(self._transcribe, piece)
+            news = await self._service.run(self._transcribe, piece, started)
             self._service.metrics.latency_seconds.observe(perf_counter() - started)
             self._service.metrics.live_audio_seconds.inc(len(piece) / 2 / self._rate_hz)
             for utterance in news:
                 await self._send(_describe(utterance))
         self._turn_bytes = self._next_turn_bytes()
 
-    def _transcribe(self, piece: bytes) -> list[Utterance]:
+    def _transcribe(self, piece: bytes, asked_at: float) -> list[Utterance]:
+        is_late = perf_counter() - asked_at > _LATE_SECONDS
         samples = as_pcm(piece).astype(np.float32) * np.float32(1 / 32768)
         news = list(self._live.feed(self._resampler.feed(samples)))
-        current = self._live.current()
+        current = None if is_late else self._live.current()
         return news if current is None else [*news, current]
 
     def _transcribe_rest(self) -> list[Utterance]:
