@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -32,9 +33,12 @@ model.setBeamWidth(beam)
 if scorer:
     model.enableExternalScorer(scorer)
 start_up = time.perf_counter() - started
+cpu_start_up = time.process_time()
 with wave.open(audio) as file:
     samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
 seconds = len(samples) / 16000
+model.stt(samples[:16000])
+cpu_first_result = time.process_time()
 wall, cpu = [], []
 for _ in range(4):
     w, c = time.perf_counter(), time.process_time()
@@ -52,7 +56,8 @@ for start in range(0, len(samples), 1600):
         first = (start + 1600) / 16000
 stream.finishStream()
 print(json.dumps({
-    'start_up': start_up, 'rtf': min(wall[1:]) / seconds, 'cpu_rtf': min(cpu[1:]) / seconds,
+    'start_up': start_up, 'cpu_start_up': cpu_start_up, 'cpu_first_result': cpu_first_result,
+    'rtf': min(wall[1:]) / seconds, 'cpu_rtf': min(cpu[1:]) / seconds,
     'first_word': first, 'slowest_chunk': busy,
     'memory': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 'text': text,
 }))
@@ -76,19 +81,21 @@ def run(_):
     for start in range(0, len(samples), 1600):
         stream.feedAudioContent(samples[start:start + 1600])
     return stream.finishStream()
-started = time.perf_counter()
+started, cpu = time.perf_counter(), time.process_time()
 with ThreadPoolExecutor(streams) as pool:
     list(pool.map(run, range(streams)))
-wall = time.perf_counter() - started
-print(json.dumps({'rtf': wall / (streams * len(samples) / 16000)}))
+wall, cpu = time.perf_counter() - started, time.process_time() - cpu
+print(json.dumps({'rtf': wall / (streams * len(samples) / 16000), 'cores': cpu / wall}))
 """
 
 
 def measure(python: str, code: str, *parameters: object) -> dict[str, float]:
-    # -E: a PYTHONPATH that leads to our package must not reach the peer.
-    options = [] if python == sys.executable else ["-E"]
-    command = [python, *options, "-c", code, json.dumps(parameters)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    # A PYTHONPATH that leads to our package must not reach the peer. Compiled modules are kept, as
+    # of any installed package.
+    unwanted = {"PYTHONDONTWRITEBYTECODE"} | ({"PYTHONPATH"} if python != sys.executable else set())
+    environment = {name: value for name, value in os.environ.items() if name not in unwanted}
+    command = [python, "-c", code, json.dumps(parameters)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if result.returncode:
         raise SystemExit(f"{python} failed:\n{result.stderr}")
     return json.loads(result.stdout.splitlines()[-1])
@@ -104,7 +111,9 @@ def report(name: str, runs: list[dict[str, float]]) -> None:
         f"{name:44} RTF {median(runs, 'rtf'):6.3f}  CPU {median(runs, 'cpu_rtf'):6.3f}  "
         f"first word {median(runs, 'first_word'):5.2f} s  "
         f"slowest 0.1 s chunk {1000 * median(runs, 'slowest_chunk'):5.0f} ms  "
-        f"start {median(runs, 'start_up'):5.2f} s  memory {median(runs, 'memory'):5.0f} MB",
+        f"start {median(runs, 'start_up'):5.2f} s, CPU {median(runs, 'cpu_start_up'):5.2f} s, "
+        f"and first second {median(runs, 'cpu_first_result'):5.2f} s  "
+        f"memory {median(runs, 'memory'):5.0f} MB",
         flush=True,
     )
 
@@ -176,8 +185,13 @@ def compare(model: str, audio: str, flags: argparse.Namespace) -> None:
     name = Path(model).name
     for threads, runs in ours.items():
         report(f"{name}, {threads} thread{'s' if threads > 1 else ''}", runs)
+    alone = measure(sys.executable, MEASURE_MANY, *setting, 1, audio)
     many = measure(sys.executable, MEASURE_MANY, *setting, flags.streams, audio)
-    print(f"{name + f', {flags.streams} streams, all cores':44} RTF {many['rtf']:6.3f} each")
+    print(
+        f"{name + f', {flags.streams} streams, all cores':44} RTF {many['rtf']:6.3f} each "
+        f"({alone['rtf'] / many['rtf']:.1f} times as many as one after the other); "
+        f"{many['cores']:.1f} cores busy"
+    )
     if theirs:
         report(f"{name}, upstream", theirs)
         for threads, runs in ours.items():
