@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from queue import SimpleQueue
+from queue import Full, Queue
 from typing import Any
 
 import numpy as np
@@ -14,25 +14,38 @@ from .model import Model
 from .pcm import Pcm
 
 _BLOCK_SECONDS = 0.1
+_BLOCKS_BEHIND = 300  # what is kept for a model that is slower than the speaker
 
 
 def transcribe_microphone(model: Model) -> None:
     """Print utterances as they end, and on the terminal's error stream as they grow, until Ctrl-C.
+
+    Where the model falls half a minute behind, audio is left out, and that is said.
 
     Raises:
         StreamError: sounddevice is not installed, or there is no microphone.
     """
     try:
         import sounddevice
-    except (ImportError, OSError) as error:  # OSError: PortAudio itself is missing
+    except ImportError as error:
         raise StreamError(
-            f"--mic needs the package sounddevice and PortAudio ({error}); install them with: "
-            "pip install sounddevice, and on Debian: apt install libportaudio2"
+            f"--mic needs the package sounddevice ({error}); install it with: "
+            "pip install sounddevice"
         ) from None
-    blocks: SimpleQueue[Pcm] = SimpleQueue()
+    except OSError as error:
+        raise StreamError(
+            f"--mic needs the library PortAudio ({error}); install it, on Debian with: "
+            "apt install libportaudio2"
+        ) from None
+    blocks: Queue[Pcm] = Queue(_BLOCKS_BEHIND)
+    lost_blocks = 0
 
     def on_audio(data: Any, *_: object) -> None:
-        blocks.put(np.frombuffer(bytes(data), np.int16))
+        nonlocal lost_blocks
+        try:
+            blocks.put_nowait(np.frombuffer(bytes(data), np.int16))
+        except Full:
+            lost_blocks += 1
 
     rate_hz = model.sample_rate()
     live = LiveTranscriber(model)
@@ -45,8 +58,17 @@ def transcribe_microphone(model: Model) -> None:
                 _show(live, blocks.get())
     except KeyboardInterrupt:
         print(f"\r\x1b[K{live.finish().text}")
+        if lost_blocks:
+            print(
+                f"The model is slower than the speaker: {lost_blocks * _BLOCK_SECONDS:.0f} s of "
+                "audio were left out; use a smaller one, or a lower --beam_width",
+                file=sys.stderr,
+            )
     except sounddevice.PortAudioError as error:
-        raise StreamError(f"--mic: the microphone cannot be opened ({error})") from None
+        raise StreamError(
+            f"--mic: no microphone can be opened ({error}); connect one, or give "
+            "--audio - and pipe audio into it"
+        ) from None
 
 
 def _show(live: LiveTranscriber, block: Pcm) -> None:
