@@ -56,6 +56,7 @@ class Soak:
         texts: list[str] = []
         async with websockets.connect(self.address, max_size=None) as connection:
             receiving = asyncio.create_task(self.receive(connection, texts))
+            receiving.add_done_callback(lambda task: task.cancelled() or task.exception())
             step = int(CHUNK_SECONDS * self.rate) * 2
             due = time.perf_counter()
             for start in range(0, len(self.pcm), step):

@@ -15,7 +15,6 @@ from .service import Service
 _log = logging.getLogger("uvicorn.error")
 _MAX_MESSAGE_BYTES = 1 << 20  # of a WebSocket message: 5 seconds at 96 kHz
 _MESSAGES_AHEAD = 4  # read from a client before it has to wait
-_PING_SECONDS = 20  # clients that vanished without a word are found out after twice this
 
 
 def server_config(app: FastAPI, **options: Any) -> uvicorn.Config:
@@ -26,8 +25,9 @@ def server_config(app: FastAPI, **options: Any) -> uvicorn.Config:
         ws_max_size=_MAX_MESSAGE_BYTES,
         ws_max_queue=_MESSAGES_AHEAD,
         ws_per_message_deflate=False,  # audio does not get smaller, only later
-        ws_ping_interval=_PING_SECONDS,
-        ws_ping_timeout=_PING_SECONDS,
+        # When there is much to do, an answer to a ping stands behind audio that is not read yet.
+        # Who vanished without a word is found out by `Limits.idle_seconds`.
+        ws_ping_interval=None,
         timeout_graceful_shutdown=2,  # what is left after `Service.drain`
         **options,
     )

@@ -107,9 +107,7 @@ class _LiveStream:
         self._waiting = bytearray()  # what was received and not yet transcribed
         self._turn_bytes = self._next_turn_bytes()
         self._received_samples = 0
-        self._receiving: asyncio.Task[Any] | None = None  # while a message is waited for
-        self._receiving_since = 0.0  # by the event loop's clock
-        self._interruption: Exception | None = None  # why that waiting was given up
+        self._stopping = asyncio.ensure_future(service.draining.wait())
 
     def _number(self, name: str, default: float, lowest: float, highest: float) -> float:
         text = self._websocket.query_params.get(name)
@@ -132,34 +130,10 @@ class _LiveStream:
 
     async def serve(self) -> str:
         """Receive until the end; return how it ended."""
-        watch = asyncio.create_task(self._watch())
         try:
             return await self._serve()
         finally:
-            watch.cancel()
-
-    async def _watch(self) -> None:
-        """Interrupt the waiting for a message when it lasts too long, or the server is stopped."""
-        idle_seconds = self._service.limits.idle_seconds
-        clock = asyncio.get_running_loop().time
-        while not self._service.draining.is_set():
-            left_seconds = idle_seconds
-            if self._receiving is not None:
-                left_seconds += self._receiving_since - clock()
-            if left_seconds <= 0:
-                text = f"nothing was received for {idle_seconds:g} seconds"
-                self._interrupt(
-                    _RefusedError(_POLICY, "idle", f"{text}; send silence to keep a stream open")
-                )
-                return
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._service.draining.wait(), left_seconds)
-        self._interrupt(_StoppingError())
-
-    def _interrupt(self, reason: Exception) -> None:
-        self._interruption = reason
-        if self._receiving is not None:
-            self._receiving.cancel()
+            self._stopping.cancel()
 
     async def _serve(self) -> str:
         limits = self._service.limits
@@ -181,19 +155,26 @@ class _LiveStream:
 
     async def _receive(self) -> bytes | None:
         """Return the next message's audio; None at the end."""
-        if self._interruption is not None:
-            raise self._interruption
-        self._receiving = asyncio.current_task()
-        self._receiving_since = asyncio.get_running_loop().time()
+        received = asyncio.ensure_future(self._websocket.receive())
+        idle_seconds = self._service.limits.idle_seconds
         try:
-            message = await self._websocket.receive()
-        except asyncio.CancelledError:
-            if self._interruption is None:
-                raise
-            raise self._interruption from None
+            await asyncio.wait(
+                (received, self._stopping),
+                timeout=idle_seconds,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if received.done():
+                return self._parse(received.result())
+            if self._stopping.done():
+                raise _StoppingError
         finally:
-            self._receiving = None
-        return self._parse(message)
+            received.cancel()
+        raise _RefusedError(
+            _POLICY,
+            "idle",
+            f"nothing was received for {idle_seconds:g} seconds; send silence to keep a stream "
+            "open",
+        )
 
     def _parse(self, message: Any) -> bytes | None:
         if message["type"] == "websocket.disconnect":
