@@ -12,7 +12,7 @@ from .pcm import Pcm
 from .words import Word, words_of
 
 _LOOK_FRAMES = 16  # pauses are looked for in steps of so many frames
-_TOLD_GROWTH = 1.01  # by how much an utterance grows before it is told again
+_TOLD_GROWTH = 1.04  # by how much an utterance grows before it is told again
 _FORGET_SILENCE_SECONDS = 10.0  # a decoder that heard nothing for so long is made anew
 
 
