@@ -167,7 +167,7 @@ class Soak:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "stt.client", "serve", "--model", self.flags.model]
+        command = [sys.executable, "-m", "stt", "serve", "--model", self.flags.model]
         command += ["--port", str(port), "--max_streams", str(self.max_streams)]
         command += ["--idle_seconds", "10", "--beam_width", str(self.flags.beam_width)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

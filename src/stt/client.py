@@ -12,7 +12,9 @@ from pathlib import Path
 from timeit import default_timer as timer
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from coqui_stt_ctcdecoder.errors import UserError
+from coqui_stt_training.errors import FlagError, UserError
+
+from .model_flags import add_model_flags, load_model, positive
 
 if TYPE_CHECKING:
     from .metadata import CandidateTranscript, Metadata
@@ -20,10 +22,6 @@ if TYPE_CHECKING:
 
 _SUBTITLES = ("srt", "vtt", "txt", "tsv")
 _STDIN = "-"
-
-
-class UsageError(UserError):
-    """Flags that are missing, malformed, or contradict each other."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--candidate_transcripts",
-        type=_positive,
+        type=positive,
         default=3,
         metavar="N",
         help="how many candidates --json prints at most (default 3)",
@@ -110,93 +108,6 @@ def _parser() -> argparse.ArgumentParser:
         help="write subtitles to DIR, each file named after its audio",
     )
     return parser
-
-
-def add_model_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say how to transcribe; `load_model` takes their values."""
-    parser.add_argument(
-        "--model", required=True, metavar="FILE", help="the model: .tflite or .onnx"
-    )
-    parser.add_argument("--scorer", metavar="FILE", help="the external scorer: .scorer")
-    parser.add_argument(
-        "--beam_width", type=_positive, metavar="N", help="beam width of the decoder"
-    )
-    parser.add_argument(
-        "--lm_alpha", type=float, help="weight of the language model (default: the scorer's)"
-    )
-    parser.add_argument("--lm_beta", type=float, help="bonus for a word (default: the scorer's)")
-    parser.add_argument(
-        "--hot_words",
-        metavar="WORD:BOOST,...",
-        help="words to make likelier (or, with negative boosts, less likely)",
-    )
-    parser.add_argument(
-        "--threads",
-        type=_positive,
-        metavar="N",
-        help="threads of the acoustic model (default: all cores)",
-    )
-
-
-def load_model(flags: argparse.Namespace, *, parallel: int | None = None) -> Model:
-    """Load the model that `add_model_flags`' values describe.
-
-    Raises:
-        UserError: it cannot be.
-    """
-    from .model import Model
-
-    if not flags.scorer:
-        needing = [
-            f"--{name}"
-            for name in ("lm_alpha", "lm_beta", "hot_words")
-            if getattr(flags, name) is not None
-        ]
-        if needing:
-            raise UsageError(f"{', '.join(needing)}: has no effect without --scorer; add one")
-    hot_words = parse_hot_words(flags.hot_words or "")
-    model = Model(flags.model, threads=flags.threads, parallel=parallel)
-    if flags.beam_width:
-        model.set_beam_width(flags.beam_width)
-    if flags.scorer:
-        model.enable_external_scorer(flags.scorer)
-        if flags.lm_alpha is not None or flags.lm_beta is not None:
-            alpha, beta = model.scorer_alpha_beta()
-            model.set_scorer_alpha_beta(
-                alpha if flags.lm_alpha is None else flags.lm_alpha,
-                beta if flags.lm_beta is None else flags.lm_beta,
-            )
-    for word, boost in hot_words.items():
-        model.add_hot_word(word, boost)
-    return model
-
-
-def parse_hot_words(text: str) -> dict[str, float]:
-    """Parse `word:boost,word:boost`.
-
-    Raises:
-        UsageError: malformed.
-    """
-    boosts = {}
-    for pair in filter(None, text.split(",")):
-        word, colon, boost = pair.rpartition(":")
-        try:
-            boosts[word.strip()] = float(boost)
-        except ValueError:
-            colon = ""
-        if not colon or not word.strip():
-            raise UsageError(f"--hot_words: {pair!r} is not WORD:BOOST, as in `coqui:7.5,mars:-2`")
-    return boosts
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
-
-
-_positive.__name__ = "positive integer"  # argparse puts it into its messages
 
 
 @dataclass(frozen=True)
@@ -230,18 +141,18 @@ def _check_outputs(flags: argparse.Namespace) -> None:
     from coqui_stt_training.output_path import check_output_file, check_output_folder
 
     if flags.mic and flags.audio:
-        raise UsageError("--mic and --audio: give one of the two")
+        raise FlagError("--mic and --audio: give one of the two")
     if not flags.mic and not flags.audio:
-        raise UsageError("nothing to transcribe; give --audio FILE, --audio - or --mic")
+        raise FlagError("nothing to transcribe; give --audio FILE, --audio - or --mic")
     asked = [name for name in _SUBTITLES if getattr(flags, name) is not None]
     if (flags.mic or flags.json) and asked:
-        raise UsageError(f"--{asked[0]}: does not go with {'--mic' if flags.mic else '--json'}")
+        raise FlagError(f"--{asked[0]}: does not go with {'--mic' if flags.mic else '--json'}")
     if flags.output_dir:
         if not asked:
-            raise UsageError("--output_dir: say which files to write: --srt, --vtt, --txt, --tsv")
+            raise FlagError("--output_dir: say which files to write: --srt, --vtt, --txt, --tsv")
         check_output_folder("--output_dir", flags.output_dir)
     elif len(flags.audio) > 1 and asked:
-        raise UsageError(f"--{asked[0]}: of several files needs --output_dir DIR")
+        raise FlagError(f"--{asked[0]}: of several files needs --output_dir DIR")
     for name in asked:
         if getattr(flags, name):
             check_output_file(f"--{name}", getattr(flags, name))
@@ -327,7 +238,3 @@ def _json(metadata: Metadata) -> dict[str, Any]:
 
 def _report(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -34,7 +34,7 @@ def served():
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     model = str(ORACLE / "tflite/cpu_n64_quant.tflite")
-    command = [sys.executable, "-m", "stt.client", "serve", "--model", model, "--port", str(port)]
+    command = [sys.executable, "-m", "stt", "serve", "--model", model, "--port", str(port)]
     process = subprocess.Popen([*command, "--beam_width", "50"])
     address = f"http://127.0.0.1:{port}"
     try:

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ..client import UsageError, add_model_flags, load_model
+from coqui_stt_training.errors import FlagError
+
+from ..model_flags import add_model_flags, load_model
 from .limits import Limits
 
 # How long a thread that transcribes may keep Python's lock while others wait: what is received and
@@ -27,9 +29,9 @@ def serve(arguments: Sequence[str]) -> None:
         from .app import create_app
         from .draining import DrainingServer, server_config
     except ImportError as error:
-        raise UsageError(
-            f"stt serve needs further packages ({error}); install them with: "
-            "pip install coqui-stt[server]"
+        raise FlagError(
+            f"stt serve needs further packages ({error}); install them, in the folder with the "
+            "sources, with: pip install '.[server]'"
         ) from None
     if flags.threads is None:
         flags.threads = 1  # streams side by side make better use of the cores
@@ -53,7 +55,7 @@ def _limits(flags: argparse.Namespace) -> Limits:
     }
     wrong = [f"--{name} {value:g}" for name, value in values.items() if value <= 0]
     if wrong:
-        raise UsageError(f"{', '.join(wrong)}: must be greater than 0")
+        raise FlagError(f"{', '.join(wrong)}: must be greater than 0")
     return Limits(**values)
 
 

@@ -1,0 +1,7 @@
+"""`python -m stt` is the `stt` command."""
+
+import sys
+
+from .client import main
+
+sys.exit(main())
