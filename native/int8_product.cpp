@@ -1,9 +1,12 @@
 #include "int8_product.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numeric>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -120,22 +123,33 @@ __attribute__((target("avx2"))) void dots_avx2(const int8_t* weights, const int8
 using Dots = void (*)(const int8_t* weights, const int8_t* x, int64_t columns, int32_t* sums);
 
 struct Kernel {
+  const char* name;
   Dots many;  // `kBlock` rows of x
   Dots one;
   int32_t weights_offset;  // what is added to weights
 };
 
-const Kernel& kernel() {
-  static const Kernel chosen = [] {
+// Fastest first.
+const std::vector<Kernel>& kernels() {
+  static const std::vector<Kernel> found = [] {
+    std::vector<Kernel> list;
 #ifdef STT_X86
     if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni")) {
-      return Kernel{dots_vnni<kBlock>, dots_vnni<1>, 128};
+      list.push_back({"avx512vnni", dots_vnni<kBlock>, dots_vnni<1>, 128});
     }
-    if (__builtin_cpu_supports("avx2")) return Kernel{dots_avx2<kBlock>, dots_avx2<1>, 0};
+    if (__builtin_cpu_supports("avx2")) {
+      list.push_back({"avx2", dots_avx2<kBlock>, dots_avx2<1>, 0});
+    }
 #endif
-    return Kernel{dots<kBlock>, dots<1>, 0};
+    list.push_back({"baseline", dots<kBlock>, dots<1>, 0});
+    return list;
   }();
-  return chosen;
+  return found;
+}
+
+std::atomic<const Kernel*>& chosen() {
+  static std::atomic<const Kernel*> kernel{&kernels().front()};
+  return kernel;
 }
 
 struct QuantizedRows {
@@ -144,22 +158,21 @@ struct QuantizedRows {
   std::vector<int32_t> excess;  // of the sums that the kernel computes
 };
 
-QuantizedRows quantize_rows(const float* x, int64_t count, int64_t columns) {
+QuantizedRows quantize_rows(const float* x, int64_t count, int64_t columns, const Kernel& kernel) {
   QuantizedRows rows{std::vector<int8_t>(static_cast<size_t>(count * columns)), {}, {}};
   for (int64_t n = 0; n < count; ++n) {
     int8_t* row = rows.values.data() + n * columns;
     rows.scales.push_back(quantize(x + n * columns, columns, row));
     const int32_t sum = std::accumulate(row, row + columns, int32_t{0});
-    rows.excess.push_back(kernel().weights_offset * sum);
+    rows.excess.push_back(kernel.weights_offset * sum);
   }
   return rows;
 }
 
 // Rows `first` to `last` of the result. A tile of weights stays in the second cache, a block of x in
 // the first.
-void multiply_rows(const Int8Matrix& matrix, const QuantizedRows& x, int64_t count, const float* bias,
-                   float* out, int64_t first, int64_t last) {
-  const Kernel& dots = kernel();
+void multiply_rows(const Kernel& dots, const Int8Matrix& matrix, const QuantizedRows& x,
+                   int64_t count, const float* bias, float* out, int64_t first, int64_t last) {
   const int64_t columns = matrix.columns;
   int32_t sums[kBlock];
   for (int64_t tile = first; tile < last; tile += kTileRows) {
@@ -184,16 +197,37 @@ void multiply_rows(const Int8Matrix& matrix, const QuantizedRows& x, int64_t cou
 
 void multiply(const Int8Matrix& matrix, const float* x, int64_t count, const float* bias, float* out,
               int threads) {
-  const QuantizedRows quantized = quantize_rows(x, count, matrix.columns);
+  if (matrix.columns > kMostInt8Columns) {
+    throw std::invalid_argument("an int8 matrix has " + std::to_string(matrix.columns) +
+                                " columns; sums of more than " + std::to_string(kMostInt8Columns) +
+                                " products could overflow");
+  }
+  const Kernel& kernel = *chosen().load(std::memory_order_relaxed);
+  const QuantizedRows quantized = quantize_rows(x, count, matrix.columns, kernel);
   const int64_t products = count * matrix.rows * matrix.columns;
   const int64_t parts = std::clamp<int64_t>(products / kProductsWorthAThread, 1, std::max(threads, 1));
   const int64_t share = (matrix.rows / parts + 3) / 4 * 4;
   std::vector<std::jthread> helpers;
   for (int64_t first = share; first < matrix.rows; first += share) {
-    helpers.emplace_back(multiply_rows, std::cref(matrix), std::cref(quantized), count, bias, out, first,
-                         std::min(first + share, matrix.rows));
+    helpers.emplace_back(multiply_rows, std::cref(kernel), std::cref(matrix), std::cref(quantized),
+                         count, bias, out, first, std::min(first + share, matrix.rows));
   }
-  multiply_rows(matrix, quantized, count, bias, out, 0, std::min(share, matrix.rows));
+  multiply_rows(kernel, matrix, quantized, count, bias, out, 0, std::min(share, matrix.rows));
+}
+
+std::vector<std::string> int8_kernels() {
+  std::vector<std::string> names;
+  for (const Kernel& kernel : kernels()) names.emplace_back(kernel.name);
+  return names;
+}
+
+void use_int8_kernel(std::string_view name) {
+  for (const Kernel& kernel : kernels()) {
+    if (name != kernel.name) continue;
+    chosen().store(&kernel, std::memory_order_relaxed);
+    return;
+  }
+  throw std::invalid_argument("this processor runs no int8 kernel '" + std::string(name) + "'");
 }
 
 }  // namespace stt

@@ -4,8 +4,14 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace stt {
+
+// More columns could overflow the 32 bits of a sum.
+constexpr int64_t kMostInt8Columns = 1 << 16;
 
 struct Int8Matrix {
   const int8_t* weights = nullptr;  // [rows, columns], row-major
@@ -15,8 +21,16 @@ struct Int8Matrix {
 };
 
 // out[n, r] = bias[r] + scale * sum over c of weights[r, c] * x[n, c], for n below `count`.
-// `bias` may be null. Work is shared among `threads` threads where there is enough of it.
+// `bias` may be null. A row of x that is not finite throughout gives a row of NaN; one too small to
+// be scaled counts as zeros. Work is shared among `threads` threads where there is enough of it.
+// Throws std::invalid_argument where there are more than kMostInt8Columns columns.
 void multiply(const Int8Matrix& matrix, const float* x, int64_t count, const float* bias, float* out,
               int threads);
+
+// The kernels that this processor runs, fastest first. They give equal results.
+std::vector<std::string> int8_kernels();
+// Makes products from now on use another of them, to test and to measure those that newer processors
+// pass over. Throws std::invalid_argument where there is none of that name.
+void use_int8_kernel(std::string_view name);
 
 }  // namespace stt

@@ -2,6 +2,9 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
 
 #include <memory>
 
@@ -38,4 +41,6 @@ Output multiply(const Input<int8_t, 2>& weights, float scale, const Input<float,
 NB_MODULE(_native, module) {
   module.def("multiply", &multiply, nb::arg("weights"), nb::arg("scale"), nb::arg("x"),
              nb::arg("bias").none(), nb::arg("threads"));
+  module.def("kernels", &stt::int8_kernels);
+  module.def("use_kernel", &stt::use_int8_kernel, nb::arg("name"));
 }
