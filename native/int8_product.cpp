@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -22,15 +23,20 @@ constexpr int64_t kProductsWorthAThread = 1 << 20;
 constexpr int64_t kTileRows = 64;
 constexpr int kBlock = 8;
 
-// Rounds a row to int8, halves away from zero, and returns its scale.
+// Rounds a row to int8, halves away from zero, and returns its scale: NaN where the row is not finite
+// throughout, so that it shows in the result.
 float quantize(const float* x, int64_t size, int8_t* quantized) {
-  float largest = 0;
-  for (int64_t i = 0; i < size; ++i) largest = std::max(largest, std::fabs(x[i]));
-  if (!(largest > 0) || !std::isfinite(largest)) {
-    std::fill(quantized, quantized + size, int8_t{0});
-    return std::isfinite(largest) ? 1.0f : largest;  // what is not finite shows in the result
+  // Without their signs, floats are in the order of their bits; infinity and NaN come last.
+  int32_t largest_bits = 0;
+  for (int64_t i = 0; i < size; ++i) {
+    largest_bits = std::max(largest_bits, std::bit_cast<int32_t>(x[i]) & 0x7fffffff);
   }
+  const auto largest = std::bit_cast<float>(largest_bits);
   const float inverse = 127.0f / largest;
+  if (!std::isfinite(largest) || !std::isfinite(inverse)) {
+    std::fill(quantized, quantized + size, int8_t{0});
+    return std::isfinite(largest) ? 1.0f : std::numeric_limits<float>::quiet_NaN();
+  }
   for (int64_t i = 0; i < size; ++i) {
     const float scaled = x[i] * inverse;
     const float rounded = std::trunc(scaled + std::copysign(0.5f, scaled));

@@ -21,8 +21,9 @@ struct Int8Matrix {
 };
 
 // out[n, r] = bias[r] + scale * sum over c of weights[r, c] * x[n, c], for n below `count`.
-// `bias` may be null. A row of x that is not finite throughout gives a row of NaN; one too small to
-// be scaled counts as zeros. Work is shared among `threads` threads where there is enough of it.
+// `bias` may be null. A row of x that is not finite throughout gives a row of NaN; one
+// that is too small to be scaled counts as zeros. Work is shared among `threads` threads where there
+// is enough of it.
 // Throws std::invalid_argument where there are more than kMostInt8Columns columns.
 void multiply(const Int8Matrix& matrix, const float* x, int64_t count, const float* bias, float* out,
               int threads);

@@ -37,8 +37,9 @@ void walk(std::span<const uint8_t> file, uint64_t offset) {
 
 bool spells(const Dictionary& dictionary, const std::vector<int>& word) {
   auto state = dictionary.start();
-  for (const int label : word) {
-    state = dictionary.next(state, label);
+  for (size_t i = 0; i < word.size(); ++i) {
+    if (i > 0 && state == dictionary.start()) return false;  // the next word begins here
+    state = dictionary.next(state, word[i]);
     if (state == Dictionary::kNone) return false;
   }
   return state == dictionary.start();

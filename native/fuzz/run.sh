@@ -40,10 +40,17 @@ find ../shared/oracle/decoder/scorers -name '*.scorer' -size -64k -exec cp {} "$
 export ASAN_OPTIONS=handle_abort=1:detect_stack_use_after_return=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
 for target in "${targets[@]}"; do
-  echo "$target, $((seconds / ${#targets[@]})) s"
   corpus=$build/corpus/$target  # what libFuzzer finds worth keeping
+  log=$build/$target.log
   mkdir -p "$corpus"
-  "$bin/$target" -max_total_time=$((seconds / ${#targets[@]})) -timeout=60 -rss_limit_mb=4096 \
-    -print_final_stats=1 -verbosity=0 -artifact_prefix="$findings/$target-" \
-    "$corpus" "$seeds/$target" || { echo "$target: FAILED, see $findings"; exit 1; }
+  if "$bin/$target" -max_total_time=$((seconds / ${#targets[@]})) -timeout=60 -rss_limit_mb=4096 \
+    -print_final_stats=1 -artifact_prefix="$findings/$target-" "$corpus" "$seeds/$target" \
+    >"$log" 2>&1; then
+    echo "$target: $(grep -oE '[0-9]+ runs|executed_units: +[0-9]+' "$log" | tail -1)," \
+      "$((seconds / ${#targets[@]})) s, no finding"
+  else
+    tail -60 "$log"
+    echo "$target: FAILED, see $log and $findings"
+    exit 1
+  fi
 done

@@ -25,7 +25,7 @@ class Writer {
     const auto* bytes = reinterpret_cast<const uint8_t*>(&value);
     bytes_.insert(bytes_.end(), bytes, bytes + sizeof(T));
   }
-  void write(std::string_view text) { bytes_.insert(bytes_.end(), text.begin(), text.end()); }
+  void write_text(std::string_view text) { bytes_.insert(bytes_.end(), text.begin(), text.end()); }
   void pad_to(uint64_t size) { bytes_.resize(size); }
   void align(uint64_t to) { pad_to((bytes_.size() + to - 1) / to * to); }
   uint64_t size() const { return bytes_.size(); }
@@ -165,7 +165,7 @@ void write_model(Writer& writer, const Trigrams& grams, Trie trie) {
   const bool quantised = trie == Trie::kQuantised || trie == Trie::kQuantisedArray;
   const bool array = trie == Trie::kArray || trie == Trie::kQuantisedArray;
   const uint64_t unigrams = grams.words.size() + 1;
-  writer.write("mmap lm http://kheafield.com/code format version 5\n");
+  writer.write_text("mmap lm http://kheafield.com/code format version 5\n");
   writer.pad_to(88);
   writer.write(uint32_t{3});  // order
   writer.write(1.5f);
@@ -233,8 +233,8 @@ std::vector<uint8_t> small_scorer(Trie trie, const Labels& labels) {
   writer.write(1.25);
   std::vector<std::vector<int>> spellings;
   for (const std::string& word : words) spellings.push_back(spell(word, labels));
-  writer.write(std::string_view(build_dictionary(std::move(spellings), writer.size())));
-  writer.write(std::string_view(ScorerTail::kMagic));
+  writer.write_text(build_dictionary(std::move(spellings), writer.size()));
+  writer.write_text(ScorerTail::kMagic);
   for (uint64_t i = 0; i < ScorerTail::kHashSize; ++i) writer.write('x');
   return writer.take();
 }

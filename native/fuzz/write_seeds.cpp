@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dictionary_builder.h"
+#include "scorer.h"
 #include "small_scorer.h"
 
 namespace {
@@ -28,6 +29,7 @@ void write_scorers(const std::filesystem::path& folder) {
       const std::string name = std::string(labels.is_bytes ? "bytes" : "words") +
                                std::to_string(static_cast<int>(trie)) + ".scorer";
       write(folder / name, reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      const stt::Scorer readable(folder / name, labels, std::string(32, 'x'));  // throws if not
     }
   }
 }
