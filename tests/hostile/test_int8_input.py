@@ -1,4 +1,4 @@
-"""Numbers and shapes that int8 products cannot be made of: they show in the result, or are refused."""
+"""What int8 products cannot be made of: it shows in the result, or is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kernel for every instruction set: the same results, also those that this machine passes over."""
+"""The kernels for every instruction set give the same results."""
 
 from __future__ import annotations
 
