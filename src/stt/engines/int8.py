@@ -23,6 +23,7 @@ from . import CREATE_MODEL, FloatArray, ModelInfo, State
 
 Array = NDArray[Any]
 _LARGE = 1 << 18  # elements of a matrix; with smaller ones LiteRT's interpreter is quicker
+_MOST_COLUMNS = 1 << 16  # more products could overflow their sum, so `multiply` refuses them
 
 
 class Int8Engine:
@@ -52,11 +53,12 @@ class Int8Engine:
 
     @staticmethod
     def suits(graph: Graph) -> bool:
-        """Whether a graph has large int8 matrices, each of one scale, and known operators only."""
+        """Whether a graph has large int8 matrices that we can multiply, and known operators only."""
         matrices = [tensor for tensor in graph.tensors if tensor.type == TensorType.INT8]
         return (
             any(matrix.element_count >= _LARGE for matrix in matrices)
             and all(len(matrix.scales) == 1 for matrix in matrices)
+            and all(matrix.shape[-1:] <= (_MOST_COLUMNS,) for matrix in matrices)
             and all(operator.name in _OPERATORS for operator in graph.operators)
         )
 
