@@ -27,10 +27,22 @@ find "$packages" -name '_native*.so' -delete
 cp "$build"/_native*.so "$packages/coqui_stt_ctcdecoder"
 cp "$build"/stt/_native*.so "$packages/stt"
 
+# An editable installation would lead imports back to its own modules.
+read -r -d '' run <<'END' || true
+import sys
+sys.meta_path = [f for f in sys.meta_path if type(f).__name__ != "ScikitBuildRedirectingFinder"]
+from coqui_stt_ctcdecoder import _native
+if not _native.__file__.startswith(sys.argv[1]):
+    sys.exit(f"the modules under test are not these but {_native.__file__}")
+import pytest
+sys.exit(pytest.main(sys.argv[2:]))
+END
+
 # Python itself is not built so: its leaks are not ours, and the sanitizers have to be there first.
-LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so) $(g++ -print-file-name=libstdc++.so)" \
+libraries="$(for name in asan ubsan stdc++; do g++ -print-file-name="lib$name.so"; done)"
+LD_PRELOAD=${libraries//$'\n'/ } \
   ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-  PYTHONPATH=$packages "$python" -m pytest -q -p no:cacheprovider \
+  PYTHONPATH=$PWD/$packages "$python" -c "$run" "$PWD/$packages" -q -p no:cacheprovider \
   tests/unit/test_decoder.py tests/unit/test_kernels.py tests/unit/test_alphabet.py \
   tests/hostile/test_decoder_bad_input.py tests/hostile/test_scorer_files.py \
   tests/hostile/test_int8_input.py tests/oracle/test_decoder_goldens.py \
