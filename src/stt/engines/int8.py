@@ -53,7 +53,7 @@ class Int8Engine:
 
     @staticmethod
     def suits(graph: Graph) -> bool:
-        """Whether a graph has large int8 matrices, such as `multiply` takes, and known operators."""
+        """Whether a graph has large int8 matrices that `multiply` takes, and known operators."""
         matrices = [tensor for tensor in graph.tensors if tensor.type == TensorType.INT8]
         return (
             any(matrix.element_count >= _LARGE for matrix in matrices)
