@@ -40,7 +40,9 @@ find ../shared/oracle/decoder/scorers -name '*.scorer' -size -64k -exec cp {} "$
 export ASAN_OPTIONS=handle_abort=1:detect_stack_use_after_return=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
 for target in "${targets[@]}"; do
-  corpus=$build/corpus/$target  # what libFuzzer finds worth keeping
+  # What libFuzzer finds worth keeping; anew each time, since reading it back would take of the time.
+  corpus=$build/corpus/$target
+  rm -rf "$corpus"
   log=$build/$target.log
   mkdir -p "$corpus"
   if "$bin/$target" -max_total_time=$((seconds / ${#targets[@]})) -timeout=60 -rss_limit_mb=4096 \
