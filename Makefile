@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # The newest PyTorch brings gigabytes of CUDA; this one is enough for everything here.
 TORCH ?= torch==2.13.0
 
-.PHONY: tour test setup system lint sanitize clean
+.PHONY: tour test setup system lint sanitize sanitize-tests clean
 
 tour: setup
 	$(BIN)/python examples/tour/tour.py
@@ -40,10 +40,16 @@ system:
 	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -qq install -y --no-install-recommends $$missing; } \
 	  || echo "going on without: $$missing"
 
-# The native core under the address and undefined-behaviour sanitizers.
+# Broken files, posteriors and settings for the native core under the address and undefined-behaviour
+# sanitizers: after some minutes of building, SANITIZE_SECONDS of it.
+SANITIZE_SECONDS ?= 120
 sanitize:
-	cmake -S . -B build/sanitize -DSTT_SANITIZE=ON -DSTT_PYTHON=OFF -DSTT_FUZZ=ON
-	cmake --build build/sanitize -j2
+	@$(MAKE) system PACKAGES="g++ make"
+	native/fuzz/run.sh $(SANITIZE_SECONDS)
+
+# The tests of the decoder, and of int8 products, with native modules under the sanitizers.
+sanitize-tests: setup
+	PYTHON=$(BIN)/python native/fuzz/run_tests.sh
 
 clean:
 	rm -rf $(VENV) build

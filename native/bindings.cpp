@@ -6,6 +6,7 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
@@ -143,6 +144,19 @@ std::vector<std::vector<Hypothesis>> batch(const Array<Real, 3>& probs,
   return decode_batch(input, options, scorer, num_results, threads);
 }
 
+std::vector<std::string> kernel_names() {
+  std::vector<std::string> names;
+  for (const FrameKernel* kernel : frame_kernels()) names.emplace_back(kernel->name);
+  return names;
+}
+
+void use_kernel(std::string_view name) {
+  for (const FrameKernel* kernel : frame_kernels()) {
+    if (name == kernel->name) return use_frame_kernel(*kernel);
+  }
+  throw nb::value_error("this processor runs no kernel of that name");
+}
+
 // Raises `error` as the class of this name in the package's errors module.
 void raise_as(const char* name, const std::exception& error) {
   nb::object type = nb::module_::import_("coqui_stt_ctcdecoder.errors").attr(name);
@@ -164,7 +178,8 @@ NB_MODULE(_native, module) {
     }
   });
 
-  module.attr("kernel") = frame_kernel().name;
+  module.def("kernels", &kernel_names);
+  module.def("use_kernel", &use_kernel, nb::arg("name"));
 
   nb::class_<Scorer>(module, "Scorer")
       .def(nb::new_(&open_scorer), nb::arg("path"), nb::arg("labels"), nb::arg("space"),

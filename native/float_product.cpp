@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernel_choice.h"
 #include "row_shares.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -54,6 +55,7 @@ using Dots = void (*)(const float* weights, int64_t stride, const float* x, int6
                       float* sums);
 
 struct Kernel {
+  const char* name;
   int block;    // rows of x that `tile` and `row` take
   Dots tile;    // kRows rows of weights, `block` of x
   Dots column;  // kRows rows of weights, one of x
@@ -61,16 +63,20 @@ struct Kernel {
   Dots single;  // one of each
 };
 
-#define STT_KERNEL(name, Lanes, Block, ...)                                                   \
-  template <int Rows, int Count>                                                              \
-  __VA_ARGS__ void dots_##name(const float* weights, int64_t stride, const float* x,          \
-                               int64_t columns, float* sums) {                                \
-    dots<Lanes, Rows, Count>(weights, stride, x, columns, sums);                              \
-  }                                                                                           \
-  constexpr Kernel k_##name{Block, dots_##name<kRows, Block>, dots_##name<kRows, 1>,          \
-                            dots_##name<1, Block>, dots_##name<1, 1>};
+#define STT_KERNEL(name, Lanes, Block, ...)                                          \
+  template <int Rows, int Count>                                                     \
+  __VA_ARGS__ void dots_##name(const float* weights, int64_t stride, const float* x, \
+                               int64_t columns, float* sums) {                       \
+    dots<Lanes, Rows, Count>(weights, stride, x, columns, sums);                     \
+  }                                                                                  \
+  constexpr Kernel k_##name{#name,                                                   \
+                            Block,                                                   \
+                            dots_##name<kRows, Block>,                               \
+                            dots_##name<kRows, 1>,                                   \
+                            dots_##name<1, Block>,                                   \
+                            dots_##name<1, 1>};
 
-STT_KERNEL(plain, Lanes4, 2)
+STT_KERNEL(baseline, Lanes4, 2)
 #ifdef STT_X86
 STT_KERNEL(avx2, Lanes8, 2, [[gnu::target("avx2,fma")]])
 STT_KERNEL(avx512, Lanes16, 4, [[gnu::target("avx512f")]])
@@ -79,21 +85,25 @@ STT_KERNEL(avx512, Lanes16, 4, [[gnu::target("avx512f")]])
 
 constexpr int kLargestBlock = 4;
 
-const Kernel& kernel() {
+// Fastest first.
+KernelChoice<Kernel>& kernels() {
+  static KernelChoice<Kernel> choice([] {
+    std::vector<Kernel> list;
 #ifdef STT_X86
-  static const bool has_avx512 = __builtin_cpu_supports("avx512f");
-  static const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (has_avx512) return k_avx512;
-  if (has_avx2) return k_avx2;
+    if (__builtin_cpu_supports("avx512f")) list.push_back(k_avx512);
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) list.push_back(k_avx2);
 #endif
-  return k_plain;
+    list.push_back(k_baseline);
+    return list;
+  }());
+  return choice;
 }
 
 }  // namespace
 
-void multiply(const FloatMatrix& matrix, const float* x, int64_t count, const float* bias, float* out,
-              int threads) {
-  const Kernel& kernel = stt::kernel();
+void multiply(const FloatMatrix& matrix, const float* x, int64_t count, const float* bias,
+              float* out, int threads) {
+  const Kernel& kernel = kernels().chosen();
   // A tile of weights stays in the first cache while all of x passes by.
   const auto multiply_rows = [&](int64_t first, int64_t last) {
     float sums[kRows * kLargestBlock];
@@ -118,5 +128,9 @@ void multiply(const FloatMatrix& matrix, const float* x, int64_t count, const fl
   };
   share_rows(matrix.rows, count * matrix.rows * matrix.columns, threads, multiply_rows);
 }
+
+std::vector<std::string> float_kernels() { return kernels().names(); }
+
+void use_float_kernel(std::string_view name) { kernels().use(name); }
 
 }  // namespace stt

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 namespace stt {
 
@@ -62,7 +63,12 @@ struct FrameKernel {
   void (*take_logs)(const float* probs, int count, float* logs);
 };
 
-// The fastest kernel that this processor runs.
+// The kernels that this processor runs, fastest first.
+std::span<const FrameKernel* const> frame_kernels();
+// The fastest of them, or the one chosen below.
 const FrameKernel& frame_kernel();
+// Makes searches from now on use another of them, to test and to measure those that newer
+// processors pass over.
+void use_frame_kernel(const FrameKernel& kernel);
 
 }  // namespace stt

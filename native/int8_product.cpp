@@ -1,10 +1,14 @@
 #include "int8_product.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <numeric>
+#include <stdexcept>
 #include <vector>
 
+#include "kernel_choice.h"
 #include "row_shares.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -20,14 +24,20 @@ constexpr int64_t kRowsAhead = 2;
 constexpr int64_t kCacheLine = 64;
 constexpr int kBlock = 8;
 
-// Rounds a row to int8, halves away from zero, and returns its scale, which holds `largest` too.
-float quantize(const float* x, int64_t size, float largest, int8_t* quantized) {
-  for (int64_t i = 0; i < size; ++i) largest = std::max(largest, std::fabs(x[i]));
-  if (!(largest > 0) || !std::isfinite(largest)) {
-    std::fill(quantized, quantized + size, int8_t{0});
-    return std::isfinite(largest) ? 1.0f : largest;  // what is not finite shows in the result
+// Rounds a row to int8, halves away from zero, and returns its scale, which holds `peak` too: NaN
+// where the row is not finite throughout, so that it shows in the result.
+float quantize(const float* x, int64_t size, float peak, int8_t* quantized) {
+  // Without their signs, floats are in the order of their bits; infinity and NaN come last.
+  int32_t largest_bits = std::bit_cast<int32_t>(peak) & 0x7fffffff;
+  for (int64_t i = 0; i < size; ++i) {
+    largest_bits = std::max(largest_bits, std::bit_cast<int32_t>(x[i]) & 0x7fffffff);
   }
+  const auto largest = std::bit_cast<float>(largest_bits);
   const float inverse = 127.0f / largest;
+  if (!std::isfinite(largest) || !std::isfinite(inverse)) {
+    std::fill(quantized, quantized + size, int8_t{0});
+    return std::isfinite(largest) ? 1.0f : std::numeric_limits<float>::quiet_NaN();
+  }
   for (int64_t i = 0; i < size; ++i) {
     const float scaled = x[i] * inverse;
     const float rounded = std::trunc(scaled + std::copysign(0.5f, scaled));
@@ -49,12 +59,14 @@ void dots(const int8_t* weights, const int8_t* x, int64_t columns, int32_t* sums
 }
 
 #ifdef STT_X86
-// The instruction multiplies unsigned by signed bytes, so 128 is added to the weights: these sums are
-// larger by 128 times the sum of the row of x. A row alone is summed up in four chains, for speed.
+// The instruction multiplies unsigned by signed bytes, so 128 is added to the weights: these sums
+// are larger by 128 times the sum of the row of x. A row alone is summed up in four chains, for
+// speed.
 template <int Count>
 __attribute__((target("avx512f,avx512bw,avx512vnni"))) void dots_vnni(const int8_t* weights,
                                                                       const int8_t* x,
-                                                                      int64_t columns, int32_t* sums) {
+                                                                      int64_t columns,
+                                                                      int32_t* sums) {
   constexpr int kChains = Count == 1 ? 4 : 1;
   const __m512i offset = _mm512_set1_epi8(static_cast<char>(0x80));
   __m512i totals[Count * kChains];
@@ -120,22 +132,28 @@ __attribute__((target("avx2"))) void dots_avx2(const int8_t* weights, const int8
 using Dots = void (*)(const int8_t* weights, const int8_t* x, int64_t columns, int32_t* sums);
 
 struct Kernel {
+  const char* name;
   Dots many;  // `kBlock` rows of x
   Dots one;
   int32_t weights_offset;  // what is added to weights
 };
 
-const Kernel& kernel() {
-  static const Kernel chosen = [] {
+// Fastest first.
+KernelChoice<Kernel>& kernels() {
+  static KernelChoice<Kernel> choice([] {
+    std::vector<Kernel> list;
 #ifdef STT_X86
     if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni")) {
-      return Kernel{dots_vnni<kBlock>, dots_vnni<1>, 128};
+      list.push_back({"avx512vnni", dots_vnni<kBlock>, dots_vnni<1>, 128});
     }
-    if (__builtin_cpu_supports("avx2")) return Kernel{dots_avx2<kBlock>, dots_avx2<1>, 0};
+    if (__builtin_cpu_supports("avx2")) {
+      list.push_back({"avx2", dots_avx2<kBlock>, dots_avx2<1>, 0});
+    }
 #endif
-    return Kernel{dots<kBlock>, dots<1>, 0};
-  }();
-  return chosen;
+    list.push_back({"baseline", dots<kBlock>, dots<1>, 0});
+    return list;
+  }());
+  return choice;
 }
 
 struct QuantizedRows {
@@ -144,29 +162,30 @@ struct QuantizedRows {
   std::vector<int32_t> excess;  // of the sums that the kernel computes
 };
 
-QuantizedRows quantize_rows(const float* x, int64_t count, int64_t columns, const float* peaks) {
+QuantizedRows quantize_rows(const float* x, int64_t count, int64_t columns, const float* peaks,
+                            const Kernel& kernel) {
   QuantizedRows rows{std::vector<int8_t>(static_cast<size_t>(count * columns)), {}, {}};
   for (int64_t n = 0; n < count; ++n) {
     int8_t* row = rows.values.data() + n * columns;
     rows.scales.push_back(quantize(x + n * columns, columns, peaks ? peaks[n] : 0.0f, row));
     const int32_t sum = std::accumulate(row, row + columns, int32_t{0});
-    rows.excess.push_back(kernel().weights_offset * sum);
+    rows.excess.push_back(kernel.weights_offset * sum);
   }
   return rows;
 }
 
-// Has a row of weights fetched. Processors do it by themselves where rows lie side by side, and later.
+// Has a row of weights fetched. Processors do it by themselves where rows lie side by side, and
+// later.
 void prefetch([[maybe_unused]] const int8_t* row, [[maybe_unused]] int64_t size) {
 #ifdef __GNUC__
   for (int64_t i = 0; i < size; i += kCacheLine) __builtin_prefetch(row + i);
 #endif
 }
 
-// Rows `first` to `last` of the result. A tile of weights stays in the second cache, a block of x in
-// the first.
-void multiply_rows(const Int8Matrix& matrix, const QuantizedRows& x, int64_t count, const float* bias,
-                   float* out, int64_t first, int64_t last) {
-  const Kernel& dots = kernel();
+// Rows `first` to `last` of the result. A tile of weights stays in the second cache, a block of x
+// in the first.
+void multiply_rows(const Kernel& dots, const Int8Matrix& matrix, const QuantizedRows& x,
+                   int64_t count, const float* bias, float* out, int64_t first, int64_t last) {
   const int64_t columns = matrix.columns;
   int32_t sums[kBlock];
   for (int64_t tile = first; tile < last; tile += kTileRows) {
@@ -192,11 +211,21 @@ void multiply_rows(const Int8Matrix& matrix, const QuantizedRows& x, int64_t cou
 
 void multiply(const Int8Matrix& matrix, const float* x, int64_t count, const float* bias,
               const float* peaks, float* out, int threads) {
-  const QuantizedRows quantized = quantize_rows(x, count, matrix.columns, peaks);
+  if (matrix.columns > kMostInt8Columns) {
+    throw std::invalid_argument("an int8 matrix has " + std::to_string(matrix.columns) +
+                                " columns; sums of more than " + std::to_string(kMostInt8Columns) +
+                                " products could overflow");
+  }
+  const Kernel& kernel = kernels().chosen();
+  const QuantizedRows quantized = quantize_rows(x, count, matrix.columns, peaks, kernel);
   share_rows(matrix.rows, count * matrix.rows * matrix.columns, threads,
              [&](int64_t first, int64_t last) {
-               multiply_rows(matrix, quantized, count, bias, out, first, last);
+               multiply_rows(kernel, matrix, quantized, count, bias, out, first, last);
              });
 }
+
+std::vector<std::string> int8_kernels() { return kernels().names(); }
+
+void use_int8_kernel(std::string_view name) { kernels().use(name); }
 
 }  // namespace stt

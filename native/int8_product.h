@@ -1,11 +1,17 @@
-// Products of float rows with an int8 matrix, as TensorFlow Lite's hybrid kernels compute them: each
-// row is rounded to int8 by its own scale, max |x| / 127, and the integer products are exact. So the
-// results are libstt's, whatever the instruction set.
+// Products of float rows with an int8 matrix, as TensorFlow Lite's hybrid kernels compute them:
+// each row is rounded to int8 by its own scale, max |x| / 127, and the integer products are exact.
+// So the results are libstt's, whatever the instruction set.
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace stt {
+
+// More columns could overflow the 32 bits of a sum.
+constexpr int64_t kMostInt8Columns = 1 << 16;
 
 struct Int8Matrix {
   const int8_t* weights = nullptr;  // [rows, columns], rows `stride` apart
@@ -16,9 +22,17 @@ struct Int8Matrix {
 };
 
 // out[n, r] = bias[r] + scale * sum over c of weights[r, c] * x[n, c], for n below `count`.
-// `bias` may be null. `peaks`, which may be null, has for each row of x a number that its scale must
-// hold too. Work is shared among `threads` threads where there is enough of it.
+// `bias` may be null. `peaks`, which may be null, has for each row of x a number that its scale
+// must hold too. A row of x that is not finite throughout gives a row of NaN; one that is too small
+// to be scaled counts as zeros. Work is shared among `threads` threads where there is enough of it.
+// Throws std::invalid_argument where there are more than kMostInt8Columns columns.
 void multiply(const Int8Matrix& matrix, const float* x, int64_t count, const float* bias,
               const float* peaks, float* out, int threads);
+
+// The kernels that this processor runs, fastest first. They give equal results.
+std::vector<std::string> int8_kernels();
+// Makes products from now on use another of them, to test and to measure those that newer
+// processors pass over. Throws std::invalid_argument where there is none of that name.
+void use_int8_kernel(std::string_view name);
 
 }  // namespace stt

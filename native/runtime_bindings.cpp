@@ -2,6 +2,9 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
 
 #include <memory>
 
@@ -57,7 +60,8 @@ Output multiply_int8(const Weights<int8_t>& weights, float scale, const Rows& x,
   });
 }
 
-Output multiply_float(const Weights<float>& weights, const Rows& x, const Column& bias, int threads) {
+Output multiply_float(const Weights<float>& weights, const Rows& x, const Column& bias,
+                      int threads) {
   check(weights, x, bias);
   const stt::FloatMatrix matrix{weights.data(), static_cast<int64_t>(weights.shape(0)),
                                 static_cast<int64_t>(weights.shape(1)), weights.stride(0)};
@@ -73,4 +77,8 @@ NB_MODULE(_native, module) {
              nb::arg("bias").none(), nb::arg("peaks").none(), nb::arg("threads"));
   module.def("multiply_float", &multiply_float, nb::arg("weights"), nb::arg("x"),
              nb::arg("bias").none(), nb::arg("threads"));
+  module.def("int8_kernels", &stt::int8_kernels);
+  module.def("use_int8_kernel", &stt::use_int8_kernel, nb::arg("name"));
+  module.def("float_kernels", &stt::float_kernels);
+  module.def("use_float_kernel", &stt::use_float_kernel, nb::arg("name"));
 }

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 namespace stt {
 namespace {
 
 constexpr double kLog10E = 0.4342944819;  // as upstream spells it
+// No model's scores come near it, but damaged ones hold any number; sums of this stay finite.
+constexpr float kHighestLogProb = 1000;
 
 }  // namespace
 
@@ -34,6 +37,7 @@ WordContexts::Scored WordContexts::score(Context context, uint64_t word_hash, bo
   if (known) {
     const auto log10_prob = static_cast<double>(model_.score(before.state, word, after.state));
     scored.log_prob = static_cast<float>(log10_prob / kLog10E);
+    if (!(std::abs(scored.log_prob) <= kHighestLogProb)) scored.log_prob = kUnknownLogProb;
     after.words_since_unknown = std::min(before.words_since_unknown + 1, kMaxOrder);
   } else {
     after.words_since_unknown = 0;

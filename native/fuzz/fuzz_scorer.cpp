@@ -1,9 +1,8 @@
 // Whatever a scorer file holds: it is refused with a ScorerError, or can be decoded with.
 
-#include <sys/mman.h>
-#include <unistd.h>
-
+#include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <random>
 #include <string>
@@ -11,29 +10,11 @@
 
 #include "beam_search.h"
 #include "errors.h"
+#include "memory_file.h"
 #include "scorer.h"
+#include "small_scorer.h"
 
 namespace {
-
-// A file in memory, under a name that can be opened.
-class MemoryFile {
- public:
-  MemoryFile(const uint8_t* data, size_t size) : fd_(::memfd_create("scorer", 0)) {
-    size_t written = 0;
-    while (fd_ >= 0 && written < size) {
-      const auto count = ::write(fd_, data + written, size - written);
-      if (count <= 0) break;
-      written += static_cast<size_t>(count);
-    }
-  }
-  ~MemoryFile() { ::close(fd_); }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-  std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
-
- private:
-  int fd_;
-};
 
 std::vector<float> make_posteriors(int frames, int classes) {
   std::mt19937 random(7);
@@ -51,23 +32,6 @@ std::vector<float> make_posteriors(int frames, int classes) {
   return probs;
 }
 
-stt::Labels characters() {
-  stt::Labels labels;
-  labels.texts.push_back(" ");
-  for (char c = 'a'; c <= 'z'; ++c) labels.texts.emplace_back(1, c);
-  labels.texts.push_back("'");
-  labels.space = 0;
-  return labels;
-}
-
-stt::Labels bytes() {
-  stt::Labels labels;
-  for (int byte = 1; byte < 256; ++byte) labels.texts.emplace_back(1, static_cast<char>(byte));
-  labels.space = 31;
-  labels.is_bytes = true;
-  return labels;
-}
-
 void decode_with(const std::string& path, const stt::Labels& labels) {
   constexpr int kFrames = 12;
   try {
@@ -79,10 +43,13 @@ void decode_with(const std::string& path, const stt::Labels& labels) {
     options.beta = 1.2;
     options.space = labels.space;
     options.is_bytes = labels.is_bytes;
+    options.hot_words = {{"a", 3.0f}};
     if (!labels.is_bytes) options.hot_phrases.push_back({{3, 1, 20}, 2.0f});
     stt::BeamSearch search(options, scorer);
     search.feed(make_posteriors(kFrames, options.classes).data(), kFrames);
-    search.decode(5);
+    for (const auto& hypothesis : search.decode(5)) {
+      if (!std::isfinite(hypothesis.confidence)) std::abort();
+    }
   } catch (const stt::ScorerError&) {
     return;  // what a broken file has to give
   }
@@ -91,8 +58,8 @@ void decode_with(const std::string& path, const stt::Labels& labels) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const MemoryFile file(data, size);
-  decode_with(file.path(), characters());
-  decode_with(file.path(), bytes());
+  const stt::fuzz::MemoryFile file({data, size});
+  decode_with(file.path(), stt::fuzz::characters());
+  decode_with(file.path(), stt::fuzz::all_bytes());
   return 0;
 }

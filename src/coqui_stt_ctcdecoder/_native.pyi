@@ -3,7 +3,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-kernel: str
+def kernels() -> list[str]: ...
+def use_kernel(name: str) -> None: ...
 
 class Scorer:
     def __init__(

@@ -180,3 +180,19 @@ def test_no_damage_behind_the_headers_crashes(
     except ScorerError:
         return
     ctc_beam_search_decoder(WORD_PROBS, english(), 50, scorer=scorer, num_results=5)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, -3e38])
+@pytest.mark.parametrize("field", [0, 4])
+def test_scores_that_are_no_numbers_do_not_reach_the_search(
+    value: float, field: int, tmp_path: Path
+) -> None:
+    data = bytearray(CODE_POINTS.read_bytes())
+    words, unigrams = 30, 376  # of 16 bytes: probability, back-off, pointer
+    for word in range(words):
+        start = unigrams + 16 * word + field
+        data[start : start + 4] = np.float32(value).tobytes()
+    scorer = load(bytes(data), tmp_path, UTF8Alphabet())
+    results = ctc_beam_search_decoder(PROBS, UTF8Alphabet(), 50, scorer=scorer, num_results=5)
+    assert results
+    assert all(np.isfinite(result.confidence) for result in results)

@@ -20,6 +20,7 @@ from coqui_stt_ctcdecoder import (
     UTF8Alphabet,
     ctc_beam_search_decoder_batch,
 )
+from kernels import DECODER
 
 ORACLE = Path(__file__).resolve().parents[2] / "../shared/oracle/decoder"
 CONFIGS = sorted(path.name.removesuffix(".json.gz") for path in ORACLE.glob("expected/*.json.gz"))
@@ -80,6 +81,18 @@ def decode_all(config: dict[str, Any], utterances: list[str]) -> dict[str, list[
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_same_results(name: str) -> None:
+    check_results(name)
+
+
+# The first is what the other tests run with. Wide beams take long, and add nothing to a kernel.
+@pytest.mark.parametrize("kernel", DECODER.names()[1:])
+@pytest.mark.parametrize("name", [name for name in CONFIGS if name.endswith(("_b8", "_b100"))])
+def test_same_results_with_every_kernel(name: str, kernel: str) -> None:
+    with DECODER.using(kernel):
+        check_results(name)
+
+
+def check_results(name: str) -> None:
     config, golden = load(name)
     results = decode_all(config, list(golden))
     wrong = []

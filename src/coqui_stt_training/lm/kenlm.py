@@ -16,7 +16,8 @@ _SHIPPED = "coqui_stt_training/lm/bin"
 _HOW_TO_GET = {
     "lmplz": "install Boost's headers (apt-get install libboost-program-options-dev "
     "libboost-thread-dev) and then this package again",
-    "build_binary": "install this package again with access to a package index",
+    "build_binary": "install this package again with access to a package index, or with the path "
+    "of kenlm-0.3.0.tar.gz in the environment variable STT_KENLM_SDIST",
 }
 
 

@@ -24,6 +24,7 @@ from . import CREATE_MODEL, FloatArray, ModelInfo, State
 
 Array = NDArray[Any]
 _LARGE = 1 << 18  # elements of a matrix; with smaller ones LiteRT's interpreter is quicker
+_MOST_COLUMNS = 1 << 16  # more products could overflow their sum, so `multiply` refuses them
 
 
 class NativeEngine:
@@ -61,12 +62,12 @@ class NativeEngine:
 
     @staticmethod
     def suits(graph: Graph) -> bool:
-        """Whether a graph has large matrices, int8 ones of one scale, and known operators only."""
+        """Whether a graph has large matrices, all int8 ones as `multiply_int8` takes them."""
         constants = [tensor for tensor in graph.tensors if tensor.data is not None]
         return (
             any(constant.element_count >= _LARGE for constant in constants)
             and all(
-                len(constant.scales) == 1
+                len(constant.scales) == 1 and constant.shape[-1:] <= (_MOST_COLUMNS,)
                 for constant in constants
                 if constant.type == TensorType.INT8
             )

@@ -1,0 +1,60 @@
+// Whatever the shapes and numbers are: all int8 kernels give equal products, which are the exact
+// ones where the row of x is finite, and NaN where it is not.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "fuzz_input.h"
+#include "int8_product.h"
+
+namespace {
+
+using stt::fuzz::Input;
+
+float take_value(Input& input) {
+  return input.below(16) == 0 ? input.take<float>() : static_cast<float>(input.take<int8_t>()) / 16;
+}
+
+bool is_finite(const float* x, int64_t size) {
+  return std::all_of(x, x + size, [](float value) { return std::isfinite(value); });
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  Input input(data, size);
+  const int rows = input.below(140), columns = input.below(256), count = input.below(20);
+  const int threads = input.below(4);
+  std::vector<int8_t> weights(static_cast<size_t>(rows * columns));
+  std::vector<float> x(static_cast<size_t>(count * columns));
+  const bool full = input.flag();  // extreme sums
+  for (int8_t& weight : weights) weight = full ? int8_t{-128} : input.take<int8_t>();
+  for (float& value : x) value = take_value(input);
+  std::vector<float> bias(static_cast<size_t>(rows));
+  for (float& value : bias) value = static_cast<float>(input.take<int8_t>());
+  const stt::Int8Matrix matrix{weights.data(), rows, columns, columns, 0.01f};
+  const float* offsets = input.flag() ? bias.data() : nullptr;
+  std::vector<float> first;
+  for (const std::string& name : stt::int8_kernels()) {
+    stt::use_int8_kernel(name);
+    std::vector<float> result(static_cast<size_t>(count * rows));
+    stt::multiply(matrix, x.data(), count, offsets, nullptr, result.data(), threads);
+    for (int n = 0; n < count; ++n) {
+      const bool finite = is_finite(x.data() + n * columns, columns);
+      for (int r = 0; r < rows; ++r) {
+        const float value = result[static_cast<size_t>(n * rows + r)];
+        if (finite == std::isnan(value)) std::abort();
+      }
+    }
+    if (first.empty()) first = result;
+    if (!first.empty() &&
+        std::memcmp(first.data(), result.data(), sizeof(float) * first.size()) != 0)
+      std::abort();
+  }
+  return 0;
+}

@@ -1,0 +1,21 @@
+// Scorers of a few kilobytes, in which most bytes mean something: what fuzzing starts from.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "labels.h"
+
+namespace stt::fuzz {
+
+// The four kinds of KenLM trie, by their number in the file.
+enum class Trie : uint32_t { kPlain = 2, kQuantised = 3, kArray = 4, kQuantisedArray = 5 };
+
+Labels characters();  // space, a to z, apostrophe
+Labels all_bytes();
+
+// Returns a `.scorer` file with a trigram model over a dozen words, or over as many code points
+// where the labels are bytes.
+std::vector<uint8_t> small_scorer(Trie trie, const Labels& labels);
+
+}  // namespace stt::fuzz
