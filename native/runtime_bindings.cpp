@@ -23,7 +23,7 @@ using Output = nb::ndarray<nb::numpy, float, nb::ndim<2>>;
 
 template <typename Value>
 void check(const Weights<Value>& weights, const Rows& x, const Column& bias) {
-  if (weights.stride(1) != 1 && weights.shape(1) > 1) {
+  if (weights.stride(1) != 1 && weights.shape(1) > 1 && weights.shape(0) > 0) {
     throw nb::value_error("the weights of a row must lie side by side");
   }
   if (x.shape(1) != weights.shape(1) || (bias && bias->shape(0) != weights.shape(0))) {
