@@ -35,7 +35,9 @@ WAYS = {
 }
 
 
-def measure(data: Path, source: Path, output: Path, way: str, epochs: int) -> dict[str, float]:
+def measure(
+    data: Path, source: Path, output: Path, way: str, epochs: int, seed: int
+) -> dict[str, float]:
     """Run one way of starting on one target, or read what it gave before."""
     kept = output / "result.json"
     if kept.exists():
@@ -46,7 +48,7 @@ def measure(data: Path, source: Path, output: Path, way: str, epochs: int) -> di
         "--alphabet_config_path", data / "alphabet.txt", "--epochs", epochs, "--n_hidden", 256,
         "--train_batch_size", 8, "--dev_batch_size", 8, "--test_batch_size", 16,
         "--dropout_rate", 0.2, "--skip_batch_test", "true", "--beam_width", 64,
-        "--report_count", 0, "--intra_op_parallelism_threads", 1,
+        "--report_count", 0, "--random_seed", seed, "--intra_op_parallelism_threads", 1,
     ]  # fmt: skip
     if way != "from scratch":
         words += ["--load_checkpoint_dir", source]
@@ -81,6 +83,7 @@ def main() -> None:
         help="default: all but 'all kept', for which the alphabets must be the same",
     )  # fmt: skip
     parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=4568)
     arguments = parser.parse_args()
     print("| target | start | test CER | test WER | test loss | CPU s |")
     print("|---|---|---|---|---|---|")
@@ -88,7 +91,12 @@ def main() -> None:
         for way in arguments.ways:
             folder = arguments.output / target / re.sub(r"\W+", "_", way)
             result = measure(
-                arguments.data / target, arguments.source, folder, way, arguments.epochs
+                arguments.data / target,
+                arguments.source,
+                folder,
+                way,
+                arguments.epochs,
+                arguments.seed,
             )
             print(
                 f"| {target} | {way} | {result['cer']:.3f} | {result['wer']:.3f} "

@@ -119,7 +119,7 @@ def plan_bootstrap(
         )
     same = alphabet == source.alphabet
     dropped = LAYERS[len(LAYERS) - flags.drop_source_layers :]
-    maps_output = (flags.map_shared_characters or flags.extend_alphabet) and not same
+    maps_output = (flags.map_shared_characters or flags.extend_alphabet) and (dropped or not same)
     if not same and not dropped and not maps_output:
         raise BootstrapError(
             f"the alphabet differs from that of {source.path}: "
@@ -148,6 +148,8 @@ def _decide(
     layer: str, dropped: tuple[str, ...], same: bool, shared: int, labels: int
 ) -> tuple[Action, str]:
     if layer == OUTPUT_LAYER and shared:
+        if shared == labels + 1:
+            return "mapped", f"all {shared} classes exist in the source"
         return "mapped", f"{shared} of {labels + 1} classes exist in the source, the others are new"
     if layer in dropped:
         count = len(LAYERS) - LAYERS.index(layer)

@@ -76,6 +76,15 @@ def test_shared_characters_are_copied_row_by_row() -> None:
     assert not fresh["layer_6.bias"].any()
 
 
+def test_mapping_the_same_alphabet_keeps_the_whole_dropped_layer() -> None:
+    source, flags = make_source(), BootstrapFlags(drop_source_layers=1, map_shared_characters=True)
+    plan = plan_bootstrap(source, LATIN, flags, "")
+    assert "all 4 classes exist in the source" in plan.describe()
+    made = bootstrapped_tensors(plan, source.tensors, tensors(plan.geometry, 0.0))
+    for name, tensor in source.tensors.items():
+        assert np.array_equal(made[name], tensor), name
+
+
 def test_shared_rows_of_byte_models() -> None:
     rows = shared_rows(LATIN, UTF8Alphabet())
     assert rows == {ord("a") - 1: 0, ord("b") - 1: 1, ord("c") - 1: 2, 255: 3}
