@@ -6,13 +6,13 @@ import argparse
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from timeit import default_timer as timer
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from coqui_stt_training.errors import FlagError, UserError
+from coqui_stt_training.errors import AudioError, FlagError, UserError
 
 from .model_flags import add_model_flags, load_model, positive
 
@@ -129,12 +129,31 @@ def _run(flags: argparse.Namespace) -> None:
         transcribe_microphone(model)
         return
     many = len(flags.audio) > 1
-    results = (_transcribe(model, name, flags) for name in flags.audio)
+    failed: list[UserError] = []
+    results = _transcribe_all(model, flags, failed)
     if flags.json and many:
         print(json.dumps([{"audio": r.name, **_json(r.metadata)} for r in results], indent=2))
-        return
-    for result in results:
-        _write(result, flags, many)
+    else:
+        for result in results:
+            _write(result, flags, many)
+    if failed and many:
+        count = len(flags.audio)
+        raise UserError(f"{len(failed)} of {count} files could not be transcribed, see above")
+    if failed:
+        raise failed[0]
+
+
+def _transcribe_all(
+    model: Model, flags: argparse.Namespace, failed: list[UserError]
+) -> Iterator[_Result]:
+    """Yield what is in each file; a broken one goes to `failed`, and does not stop the others."""
+    for name in flags.audio:
+        try:
+            yield _transcribe(model, name, flags)
+        except AudioError as error:
+            failed.append(error)
+            if len(flags.audio) > 1:
+                _report(f"stt: {error}")
 
 
 def _check_outputs(flags: argparse.Namespace) -> None:
@@ -151,11 +170,35 @@ def _check_outputs(flags: argparse.Namespace) -> None:
         if not asked:
             raise FlagError("--output_dir: say which files to write: --srt, --vtt, --txt, --tsv")
         check_output_folder("--output_dir", flags.output_dir)
+        _check_names(flags.audio)
     elif len(flags.audio) > 1 and asked:
         raise FlagError(f"--{asked[0]}: of several files needs --output_dir DIR")
     for name in asked:
-        if getattr(flags, name):
-            check_output_file(f"--{name}", getattr(flags, name))
+        target = getattr(flags, name)
+        if target and len(flags.audio) > 1:
+            raise FlagError(
+                f"--{name} {target}: one file cannot hold the subtitles of several; leave {target} "
+                "out: --output_dir names them after the audio"
+            )
+        if target:
+            check_output_file(f"--{name}", target)
+
+
+def _check_names(audio: Sequence[str]) -> None:
+    """Refuse files whose subtitles would overwrite each other."""
+    first: dict[str, str] = {}
+    for name in audio:
+        stem = _stem(name)
+        if stem in first:
+            raise FlagError(
+                f"--output_dir: the subtitles of {first[stem]} and {name} would both be named "
+                f"{stem}; give them in two commands, with a folder for each"
+            )
+        first[stem] = name
+
+
+def _stem(audio: str) -> str:
+    return "stdin" if audio == _STDIN else Path(audio).stem
 
 
 def _transcribe(model: Model, name: str, flags: argparse.Namespace) -> _Result:
@@ -204,8 +247,7 @@ def _write_subtitles(
 
     text = FORMATS[name](words_of(transcript.tokens))
     if folder is not None and not target:
-        stem = "stdin" if audio == _STDIN else Path(audio).stem
-        target = str(folder / f"{stem}.{name}")
+        target = str(folder / f"{_stem(audio)}.{name}")
     if target:
         from coqui_stt_training.atomic_file import write_atomically
 

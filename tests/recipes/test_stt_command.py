@@ -91,6 +91,22 @@ def test_subtitles_are_printed_or_written(capsys, tmp_path):
     assert (folder / "LDC93S1.txt").read_text() == SENTENCE + "\n"
 
 
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_broken_file_does_not_stop_the_others(flags, capsys):
+    assert run("--audio", "missing.wav", clip("LDC93S1.wav"), __file__, *flags) == 2
+    captured = capsys.readouterr()
+    assert clip("LDC93S1.wav") in captured.out
+    assert "stt: missing.wav: no such file" in captured.err
+    assert "not an audio file" in captured.err
+    assert captured.err.endswith("stt: 2 of 3 files could not be transcribed, see above\n")
+
+
+def test_a_port_that_is_none_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["serve", "--model", MODEL, "--port", "99999"])
+    assert "port (0 to 65535) value: '99999'" in capsys.readouterr().err
+
+
 def test_scorer_flags_act(capsys):
     scorer = str(SCORERS / "smoke_word.scorer")
     assert run("--audio", clip("newhome.wav"), "--scorer", scorer) == 0
@@ -113,6 +129,8 @@ def test_scorer_flags_act(capsys):
         (("--audio", "a.wav", "--hot_words", "a:1"), "without --scorer"),
         (("--audio", "a.wav", "--scorer", "s", "--hot_words", "a"), "WORD:BOOST"),
         (("--audio", "a.wav", "b.wav", "--srt"), "--output_dir"),
+        (("--audio", "a.wav", "b.wav", "--srt", "c.srt", "--output_dir", "d"), "--srt c.srt"),
+        (("--audio", "a/x.wav", "b/x.flac", "--srt", "--output_dir", "d"), "both be named x"),
         (("--audio", "a.wav", "--json", "--srt"), "--json"),
         (("--audio", "a.wav", "--output_dir", "d"), "--srt"),
         (("--audio", "a.wav", "--scorer", "missing.scorer"), "missing.scorer"),

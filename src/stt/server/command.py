@@ -59,6 +59,16 @@ def _limits(flags: argparse.Namespace) -> Limits:
     return Limits(**values)
 
 
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:  # the system would take the number modulo 65536, silently
+        raise ValueError
+    return port
+
+
+_port.__name__ = "port (0 to 65535)"  # argparse puts it into its messages
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="stt serve",
@@ -68,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_model_flags(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
+    parser.add_argument("--port", type=_port, default=8000, help="port to listen on (8000)")
     parser.add_argument(
         "--ssl_certfile",
         help="certificate, for HTTPS: browsers give pages from other machines no "
