@@ -200,6 +200,16 @@ def _unfinished(tasks: list[Task], flags: TranscribeFlags) -> Iterator[Task]:
     for task in tasks:
         if task.dst.is_file() and not flags.force:
             _log.info('"%s" exists already, skipped (--force true overwrites it)', task.dst)
+            missing = [
+                path
+                for name in flags.subtitles
+                if not (path := task.dst.with_suffix(f".{name}")).is_file()
+            ]
+            if missing:
+                _log.warning(
+                    "%s: not written, as the log exists already; --force true writes both",
+                    ", ".join(map(str, missing)),
+                )
         else:
             yield task
 

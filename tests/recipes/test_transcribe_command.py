@@ -54,7 +54,7 @@ def test_words_and_subtitles_count_from_the_start_of_the_recording(recording):
 
 
 @needs_oracle
-def test_folders_are_mirrored_and_finished_files_skipped(recording, tmp_path):
+def test_folders_are_mirrored_and_finished_files_skipped(recording, tmp_path, capsys):
     src, dst = tmp_path / "src", tmp_path / "dst"
     (src / "deep").mkdir(parents=True)
     shutil.copy(recording, src / "a.wav")
@@ -67,6 +67,8 @@ def test_folders_are_mirrored_and_finished_files_skipped(recording, tmp_path):
     assert main([*command, "--recursive", "true"]) == 0
     assert (dst / "a.tlog").read_text() == "done before"
     assert json.loads((dst / "deep/b.tlog").read_text())
+    assert main([*command, "--subtitles", "srt"]) == 0
+    assert "a.srt: not written" in capsys.readouterr().err
     assert main([*command, "--recursive", "true", "--force", "true"]) == 0
     assert len(json.loads((dst / "a.tlog").read_text())) == 3
 
