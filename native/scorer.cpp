@@ -1,5 +1,6 @@
 #include "scorer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -52,9 +53,11 @@ void Scorer::read_header(std::span<const uint8_t> file) {
 void Scorer::read_tail(std::span<const uint8_t> file, std::string_view alphabet_hash) {
   constexpr uint64_t kMagicSize = sizeof(ScorerTail::kMagic) - 1;
   const auto tail = file.subspan(dictionary_.end_offset());
-  if (tail.size() != kMagicSize + ScorerTail::kHashSize ||
-      std::memcmp(tail.data(), ScorerTail::kMagic, kMagicSize) != 0) {
-    return;
+  const size_t begun = std::min<size_t>(tail.size(), kMagicSize);
+  if (begun == 0 || std::memcmp(tail.data(), ScorerTail::kMagic, begun) != 0) return;
+  if (tail.size() < kMagicSize + ScorerTail::kHashSize) {
+    throw ScorerError(
+        "it is cut off in its last bytes, which say what its alphabet is; get it again");
   }
   has_alphabet_hash_ = true;
   if (!alphabet_hash.empty() &&

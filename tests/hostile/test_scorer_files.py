@@ -65,6 +65,12 @@ def test_parts_of_a_file(start: int, end: int | None, message: str, tmp_path: Pa
     assert "some.scorer" in str(caught.value)
 
 
+@pytest.mark.parametrize("tail", [b"S", b"STTALPH1", b"STTALPH1" + bytes(31)])
+def test_a_cut_off_digest_of_the_alphabet(tail: bytes, tmp_path: Path) -> None:
+    with pytest.raises(ScorerError, match="cut off in its last bytes"):
+        load(WORDS.read_bytes() + tail, tmp_path)
+
+
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(ScorerError, match=r"gone\.scorer: no such file"):
         Scorer(None, None, tmp_path / "gone.scorer", english())
