@@ -14,6 +14,14 @@ from stt.tflite_shapes import check_shapes
 from stt.tflite_split import split_recurrence
 from stt_models import ORACLE, libstt, needs_oracle, random_deployment, speech
 
+SIZES = {
+    "rows": st.integers(1, 150),
+    "columns": st.integers(1, 400),
+    "count": st.integers(1, 19),
+    "threads": st.integers(1, 3),
+    "seed": st.integers(0, 2**16),
+}
+
 
 def multiply(weights, scale, x, bias, threads):
     return multiply_int8(weights, scale, x, bias, None, threads)
@@ -30,13 +38,7 @@ def reference(weights, scale, x, bias, peaks=0):
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    rows=st.integers(1, 150),
-    columns=st.integers(1, 400),
-    count=st.integers(1, 19),
-    threads=st.integers(1, 3),
-    seed=st.integers(0, 2**16),
-)
+@given(**SIZES)
 def test_products_are_exact_whatever_their_size(rows, columns, count, threads, seed):
     random = np.random.default_rng(seed)
     weights = random.integers(-128, 128, (rows, columns), np.int8)
@@ -59,13 +61,7 @@ def test_peaks_widen_the_scale_of_their_rows():
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    rows=st.integers(1, 150),
-    columns=st.integers(1, 400),
-    count=st.integers(1, 19),
-    threads=st.integers(1, 3),
-    seed=st.integers(0, 2**16),
-)
+@given(**SIZES)
 def test_float_products_whatever_their_size(rows, columns, count, threads, seed):
     random = np.random.default_rng(seed)
     weights = random.normal(0, 1, (rows, columns)).astype(np.float32)

@@ -7,8 +7,6 @@ numbers below are the schema's.
 from __future__ import annotations
 
 import math
-import mmap
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stt.flatbuffer import FlatBuffer, Table
+from stt.mapped_file import map_file
 
 from ..errors import CheckpointError
 
@@ -91,7 +90,10 @@ class TFLiteFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        content = _map(path)
+        try:
+            content = map_file(path, writable=True)
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
         if content[4:8] != MAGIC:
             raise CheckpointError(f"{path} is not a TFLite file (no TFL3 at byte 4)")
         self.size_bytes = len(content)
@@ -222,17 +224,6 @@ class TFLiteFile:
             real -= zero_points.astype(np.float32).reshape(along if len(zero_points) > 1 else -1)
         real *= scales.reshape(along if len(scales) > 1 else -1)
         return real
-
-
-def _map(path: Path) -> memoryview:
-    """Return a file's bytes, mapped: pages that are written to become private copies."""
-    try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                return memoryview(b"")
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
 
 
 def _operator_name(code: Table) -> str:

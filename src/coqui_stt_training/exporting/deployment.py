@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 
-from ..checkpoints.source import Tensors
+from ..checkpoints.source import Tensors, is_finite
 from ..errors import CheckpointError, FlagError
 from ..features import FeatureConfig
 from ..models.geometry import Geometry
@@ -63,7 +61,7 @@ class Deployment:
             if tensor is None or tensor.shape != shape:
                 found = "missing" if tensor is None else f"of shape {list(tensor.shape)}"
                 raise CheckpointError(f"tensor {name} is {found}; it should be {list(shape)}")
-            if not np.isfinite(tensor).all():
+            if not is_finite(tensor):
                 raise CheckpointError(
                     f"tensor {name} holds NaN or infinite values; export an earlier checkpoint"
                 )

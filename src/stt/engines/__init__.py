@@ -17,6 +17,7 @@ from coqui_stt_ctcdecoder.errors import AlphabetError
 from coqui_stt_training.features import FeatureConfig
 
 from ..errors import ErrorCode, ModelError
+from ..mapped_file import map_file
 
 FloatArray = NDArray[np.float32]
 State = tuple[FloatArray, ...]  # what a model carries from one call to the next; opaque to callers
@@ -151,13 +152,8 @@ def _open_checkpoint(folder: Path) -> Engine:
 
 
 def _map(file: Path) -> memoryview:
-    """Return the contents of a file, mapped where it can be: read from disk as they are needed."""
     try:
-        with file.open("rb") as stream:
-            try:
-                content = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
-            except (OSError, ValueError):  # a pipe, or an empty file
-                content = memoryview(stream.read())
+        content = map_file(file)
     except OSError as error:
         raise ModelError(
             CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{file}: {error.strerror or error}"

@@ -1,0 +1,26 @@
+"""Files as they lie on disk: read where they are looked at, without a copy of the whole."""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+
+
+def map_file(path: Path, *, writable: bool = False) -> memoryview:
+    """Return a file's bytes, mapped where they can be.
+
+    Args:
+        path: the file. It must be replaced by renaming, not overwritten, while the bytes are used.
+        writable: whether they may be written to: pages that are become private copies, and the file
+            does not change.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    access = mmap.ACCESS_COPY if writable else mmap.ACCESS_READ
+    with path.open("rb") as file:
+        try:
+            return memoryview(mmap.mmap(file.fileno(), 0, access=access))
+        except (OSError, ValueError):  # a pipe, or an empty file
+            content = file.read()
+    return memoryview(bytearray(content) if writable else content)
