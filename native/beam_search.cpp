@@ -172,15 +172,14 @@ void BeamSearch::propose_by_label(float highest, float min_cutoff) {
 }
 
 // Whether this step is allowed and leads to a prefix that is not in the beam.
-bool BeamSearch::may_step(int slot, int label) const {
+bool BeamSearch::may_step(int slot, int label) {
   const Prefix& p = prefix(slot);
   if (p.children > 0) {
     const auto child = prefixes_.find(p.node, label);
     if (child != HistoryForest::kGone && prefixes_.slot(child) != kNoSlot) return false;
   }
   if (scorer_ == nullptr) return true;
-  if (p.state != Dictionary::kNone &&
-      scorer_->dictionary().next(p.state, label) != Dictionary::kNone)
+  if (p.state != Dictionary::kNone && walk_->step(p.state, label).next != Dictionary::kNone)
     return true;
   return scores_words() && !phrases_.empty() && phrases_.continues(p.phrase, label);
 }

@@ -93,7 +93,7 @@ class BeamSearch {
   const Prefix& prefix(int slot) const { return slots_.prefix[static_cast<size_t>(slot)]; }
   bool scores_words() const { return scorer_ != nullptr && !scorer_->is_utf8(); }
   float largest_bonus(int label) const;
-  bool may_step(int slot, int label) const;
+  bool may_step(int slot, int label);
   uint64_t allowed_labels(const Prefix& prefix) const;
   uint64_t allowed_labels(const Prefix& prefix, uint64_t in_dictionary) const;
   void link(int slot, int32_t parent);
