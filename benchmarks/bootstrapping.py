@@ -19,7 +19,7 @@ import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from coqui_stt_training.command import run
+from coqui_stt_training.cli.command import run
 from coqui_stt_training.train import main as train
 
 WAYS = {

@@ -18,19 +18,19 @@ from pathlib import Path
 import numpy as np
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
-from coqui_stt_training.audio import read_audio
 from coqui_stt_training.checkpoints.loading import load_source
+from coqui_stt_training.exporting.deepspeech.onnx_writer import quantize, streaming_model
+from coqui_stt_training.exporting.deepspeech.tflite_writer import tflite_model
 from coqui_stt_training.exporting.deployment import Deployment
-from coqui_stt_training.exporting.onnx_writer import quantize, streaming_model
-from coqui_stt_training.exporting.tflite_writer import tflite_model
 from coqui_stt_training.exporting.verification import (
     ProbeClip,
     checkpoint_probabilities,
     exported_probabilities,
     noise_clips,
 )
-from coqui_stt_training.features import FeatureConfig
-from coqui_stt_training.models.geometry import Geometry
+from coqui_stt_training.models.deepspeech.geometry import Geometry
+from stt.audio.file import read_audio
+from stt.frontends.mfcc import FeatureConfig
 
 
 def main() -> None:

@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from coqui_stt_training.batching import Batch
-from coqui_stt_training.ctc import ctc_losses
-from coqui_stt_training.models.deepspeech import DeepSpeech, context_windows
-from coqui_stt_training.models.geometry import Geometry
-from coqui_stt_training.optimizer import Adam
+from coqui_stt_training.batches.loader import Batch
+from coqui_stt_training.models.deepspeech.geometry import Geometry
+from coqui_stt_training.models.deepspeech.model import DeepSpeech, context_windows
+from coqui_stt_training.scoring.ctc import ctc_losses
+from coqui_stt_training.training.optimizer import Adam
 
 CLASSES = 29
 

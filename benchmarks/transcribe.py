@@ -123,10 +123,10 @@ def random_models(n_hidden: int, folder: Path) -> list[Path]:
     import numpy as np
 
     from coqui_stt_ctcdecoder import Alphabet
+    from coqui_stt_training.exporting.deepspeech.tflite_writer import tflite_model
     from coqui_stt_training.exporting.deployment import Deployment
-    from coqui_stt_training.exporting.tflite_writer import tflite_model
-    from coqui_stt_training.features import FeatureConfig
-    from coqui_stt_training.models.geometry import Geometry
+    from coqui_stt_training.models.deepspeech.geometry import Geometry
+    from stt.frontends.mfcc import FeatureConfig
 
     alphabet = Alphabet.from_labels(" abcdefghijklmnopqrstuvwxyz'")
     geometry = Geometry(n_hidden, alphabet.size + 1)
@@ -143,7 +143,7 @@ def random_models(n_hidden: int, folder: Path) -> list[Path]:
     try:
         import onnx
 
-        from coqui_stt_training.exporting.onnx_writer import quantize, streaming_model
+        from coqui_stt_training.exporting.deepspeech.onnx_writer import quantize, streaming_model
     except ImportError:
         return paths
     model = streaming_model(deployment)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from coqui_stt_training.command import run
+from coqui_stt_training.cli.command import run
 
 Result = subprocess.CompletedProcess[str]
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 import numpy_graph
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
-from coqui_stt_training.audio import read_audio
 from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.exporting.deployment import Deployment
-from coqui_stt_training.features import FeatureConfig, Mfcc
-from coqui_stt_training.models.geometry import Geometry
+from coqui_stt_training.models.deepspeech.geometry import Geometry
+from stt.audio.file import read_audio
+from stt.frontends.mfcc import FeatureConfig, Mfcc
 
 ORACLE = Path(__file__).resolve().parents[1] / "../shared/oracle/tf"
 needs_oracle = pytest.mark.skipif(not ORACLE.is_dir(), reason=f"no reference data in {ORACLE}")

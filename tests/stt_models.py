@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 import stt
 from coqui_stt_ctcdecoder import Alphabet
+from coqui_stt_training.exporting.deepspeech.tflite_writer import tflite_model
 from coqui_stt_training.exporting.deployment import Deployment
-from coqui_stt_training.exporting.tflite_writer import tflite_model
-from coqui_stt_training.features import FeatureConfig
-from coqui_stt_training.models.geometry import Geometry
+from coqui_stt_training.models.deepspeech.geometry import Geometry
+from stt.frontends.mfcc import FeatureConfig
 
 SHARED = Path(__file__).resolve().parents[1] / "../shared"
 ORACLE = SHARED / "oracle/tf"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from .command import ArgumentParser, run
+from .cli.command import ArgumentParser, run
 
 
 def main(argv: list[str]) -> int:
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
     )
     arguments = parser.parse_args(argv)
 
-    from .conversion import convert  # NumPy takes its time; --help does not need it
+    from .checkpoints.conversion import convert  # NumPy takes its time; --help does not need it
 
     path, notes = convert(
         arguments.source,

@@ -1,6 +1,7 @@
 """Errors a user can mend. Each says what is wrong, where, why, and what to do about it."""
 
 from coqui_stt_ctcdecoder.errors import AlphabetError, DecodeError, ScorerError, UserError
+from stt.errors import AudioError, FlagError
 
 __all__ = [
     "AlphabetError",
@@ -15,14 +16,6 @@ __all__ = [
     "TrainingError",
     "UserError",
 ]
-
-
-class FlagError(UserError):
-    """Flags that are unknown, malformed, or contradict each other."""
-
-
-class AudioError(UserError):
-    """An audio file that is missing, unreadable, or holds nothing to learn from."""
 
 
 class CorpusError(UserError):

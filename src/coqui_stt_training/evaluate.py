@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sys
 
-from .command import run, start_logging
-from .config import EvaluateConfig, TrainConfig
+from stt.output_path import check_output_file
+
+from .cli.command import run, start_logging
+from .cli.config import EvaluateConfig, TrainConfig
+from .cli.export_flags import ExportConfig
+from .cli.flags import parse
 from .errors import FlagError
-from .exporting.config import ExportConfig
-from .flags import parse
-from .output_path import check_output_file
 
 PROGRAM = "python -m coqui_stt_training.evaluate"
 
@@ -39,7 +40,7 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
     if parsed.config.evaluation.test_output_file:
         check_output_file("--test_output_file", parsed.config.evaluation.test_output_file)
 
-    from .evaluation_run import run_evaluation  # PyTorch takes a second to import
+    from .runs.evaluation import run_evaluation  # PyTorch takes a second to import
 
     return run_evaluation(parsed)
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sys
 
-from .command import run, start_logging
+from stt.output_path import check_output_file
+
+from .cli.command import run, start_logging
+from .cli.export_flags import EvaluateExportConfig
+from .cli.flags import parse
 from .errors import FlagError
-from .exporting.config import EvaluateExportConfig
-from .flags import parse
-from .output_path import check_output_file
 
 PROGRAM = "python -m coqui_stt_training.evaluate_export"
 

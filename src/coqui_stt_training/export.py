@@ -8,12 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from .command import run, start_logging
-from .config import TrainConfig
+from stt.output_path import check_output_file, check_output_folder
+
+from .cli.command import run, start_logging
+from .cli.config import TrainConfig
+from .cli.export_flags import ExportConfig
+from .cli.flags import Parsed, parse
 from .errors import FlagError
-from .exporting.config import ExportConfig
-from .flags import Parsed, parse
-from .output_path import check_output_file, check_output_folder
 
 PROGRAM = "python -m coqui_stt_training.export"
 _EPILOG = f"""

@@ -13,8 +13,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .command import ArgumentParser, run
-from .counted import counted
+from stt.counted import counted
+
+from .cli.command import ArgumentParser, run
 
 if TYPE_CHECKING:
     from .checkpoints.source import SourceModel

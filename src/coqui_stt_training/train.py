@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 
 from . import evaluate, export, training_graph_inference
-from .command import run, start_logging
-from .config import TrainConfig
-from .exporting.config import ExportConfig
-from .flags import parse
+from .cli.command import run, start_logging
+from .cli.config import TrainConfig
+from .cli.export_flags import ExportConfig
+from .cli.flags import parse
 
 PROGRAM = "python -m coqui_stt_training.train"
 EXAMPLES = """\
@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int:
     ]
     data = parsed.config.data
     if data.train_files or data.auto_input_dataset or not (data.test_files or afterwards):
-        from .training_run import run_training  # PyTorch takes a second to import
+        from .runs.training import run_training  # PyTorch takes a second to import
 
         status = run_training(parsed)
         folder = parsed.config.checkpoints.save_dir

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sys
 
-from .command import run, start_logging
-from .config import InferenceConfig, TrainConfig
+from .cli.command import run, start_logging
+from .cli.config import InferenceConfig, TrainConfig
+from .cli.export_flags import ExportConfig
+from .cli.flags import parse
 from .errors import FlagError
-from .exporting.config import ExportConfig
-from .flags import parse
 
 PROGRAM = "python -m coqui_stt_training.training_graph_inference"
 
@@ -37,7 +37,7 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
     if not parsed.config.inference.one_shot_infer:
         raise FlagError("no --one_shot_infer: name the audio file to transcribe")
 
-    from .evaluation_run import run_inference  # PyTorch takes a second to import
+    from .runs.evaluation import run_inference  # PyTorch takes a second to import
 
     return run_inference(parsed)
 

@@ -16,9 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .atomic_file import write_atomically
-from .command import run, start_logging
-from .config import (
+from stt.atomic_file import write_atomically
+from stt.counted import counted
+from stt.output_path import check_output_folder
+
+from .cli.command import run, start_logging
+from .cli.config import (
     AlphabetFlags,
     FeatureFlags,
     LogFlags,
@@ -26,10 +29,8 @@ from .config import (
     ScorerFlags,
     SourceFlags,
 )
-from .counted import counted
+from .cli.flags import flag, parse, positive
 from .errors import FlagError, UserError
-from .flags import flag, parse, positive
-from .output_path import check_output_folder
 
 if TYPE_CHECKING:
     from stt import Model
@@ -114,7 +115,7 @@ _EPILOG = """examples:
 
 def main(argv: list[str]) -> int:
     """Run the command; return its exit status."""
-    from .config import TrainConfig
+    from .cli.config import TrainConfig
 
     parsed = parse(
         TranscribeConfig,
@@ -237,10 +238,10 @@ def _load_checkpoint(config: TranscribeConfig, given: frozenset[str]) -> Model:
     if not config.source.load_dir:
         raise FlagError("no model: give --checkpoint_dir FOLDER or --model FILE.tflite")
     from stt import Model
-    from stt.engines.checkpoint import CheckpointEngine
 
-    from .evaluation_run import load_for_inference
-    from .session import choose_features
+    from .runs.evaluation import load_for_inference
+    from .runs.session import choose_features
+    from .scoring.engine import CheckpointEngine
 
     source, alphabet = load_for_inference(config.source, config.alphabet)
     features = choose_features(config.features, source, given)

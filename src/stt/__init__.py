@@ -4,18 +4,24 @@ Names, defaults and units are those of upstream's `stt` package; every method al
 snake case.
 """
 
-from .errors import (
-    AudioBufferError,
-    ErrorCode,
-    HotWordError,
-    ModelError,
-    ScorerNotEnabledError,
-    StreamError,
-    SttError,
-)
-from .metadata import CandidateTranscript, Metadata, TokenMetadata
-from .model import Model
-from .stream import Stream
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import (
+        AudioBufferError,
+        ErrorCode,
+        HotWordError,
+        ModelError,
+        ScorerNotEnabledError,
+        StreamError,
+        SttError,
+    )
+    from .metadata import CandidateTranscript, Metadata, TokenMetadata
+    from .model import Model
+    from .stream import Stream
 
 __all__ = [
     "AudioBufferError",
@@ -32,6 +38,19 @@ __all__ = [
     "TokenMetadata",
     "version",
 ]
+
+_HOMES = {"Model": "model", "Stream": "stream"} | dict.fromkeys(
+    ("CandidateTranscript", "Metadata", "TokenMetadata"), "metadata"
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: `stt.errors` alone needs none of the others."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f".{_HOMES.get(name, 'errors')}", __name__), name)
+    globals()[name] = found
+    return found
 
 
 def version() -> str:

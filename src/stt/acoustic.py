@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from coqui_stt_training.features import MFCC_COEFFICIENTS, Mfcc
-
+from .audio.pcm import Pcm
 from .engines import Engine, FloatArray, State
-from .pcm import Pcm
+from .frontends.mfcc import MFCC_COEFFICIENTS, Mfcc
 
 _FULL_SCALE = np.float32(1 / 32768)
 _SLICE_SECONDS = 60  # of audio turned into features at once: bounds the memory a call takes

@@ -12,8 +12,9 @@ from pathlib import Path
 from timeit import default_timer as timer
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from coqui_stt_training.errors import AudioError, FlagError, UserError
+from coqui_stt_ctcdecoder.errors import UserError
 
+from .errors import AudioError, FlagError
 from .model_flags import add_model_flags, load_model, positive
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def _transcribe_all(
 
 
 def _check_outputs(flags: argparse.Namespace) -> None:
-    from coqui_stt_training.output_path import check_output_file, check_output_folder
+    from .output_path import check_output_file, check_output_folder
 
     if flags.mic and flags.audio:
         raise FlagError("--mic and --audio: give one of the two")
@@ -202,7 +203,7 @@ def _stem(audio: str) -> str:
 
 
 def _transcribe(model: Model, name: str, flags: argparse.Namespace) -> _Result:
-    from .audio_source import read_pcm_blocks
+    from .audio.source import read_pcm_blocks
 
     _report(f"Running inference on {name}." if name != _STDIN else "Running inference.")
     started = timer()
@@ -249,7 +250,7 @@ def _write_subtitles(
     if folder is not None and not target:
         target = str(folder / f"{_stem(audio)}.{name}")
     if target:
-        from coqui_stt_training.atomic_file import write_atomically
+        from .atomic_file import write_atomically
 
         write_atomically(Path(target), text)
         _report(f"Wrote {target}")

@@ -1,7 +1,8 @@
-"""Errors of the runtime: each carries upstream's code and says what is wrong and what mends it.
+"""Errors of the runtime, and those that it shares with training; each says what mends it.
 
-Upstream raises `RuntimeError` with a code; these are `RuntimeError`s too, so that existing
-`except` clauses go on working, and `UserError`s like all others of this project.
+Most of the runtime's carry upstream's code. Upstream raises `RuntimeError` with a code; these are
+`RuntimeError`s too, so that existing `except` clauses go on working, and `UserError`s like all
+others of this project.
 """
 
 from __future__ import annotations
@@ -9,6 +10,14 @@ from __future__ import annotations
 from enum import IntEnum
 
 from coqui_stt_ctcdecoder.errors import UserError
+
+
+class FlagError(UserError):
+    """Flags that are unknown, malformed, or contradict each other."""
+
+
+class AudioError(UserError):
+    """An audio file that is missing, unreadable, or holds nothing to learn from."""
 
 
 class ErrorCode(IntEnum):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .audio.pcm import Pcm
 from .decoding import DecoderStream
 from .engines import FloatArray
 from .model import Model
-from .pcm import Pcm
 from .words import Word, words_of
 
 _LOOK_FRAMES = 16  # pauses are looked for in steps of so many frames

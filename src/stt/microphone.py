@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from .audio.pcm import Pcm
 from .errors import StreamError
 from .live import LiveTranscriber
 from .model import Model
-from .pcm import Pcm
 
 _BLOCK_SECONDS = 0.1
 _BLOCKS_BEHIND = 300  # what is kept for a model that is slower than the speaker

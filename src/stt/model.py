@@ -14,14 +14,14 @@ from typing import Any
 from coqui_stt_ctcdecoder import Scorer
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.errors import DecodeError, UserError
-from coqui_stt_training.features import Mfcc
 
 from .acoustic import AcousticStream, utterance_features
+from .audio.pcm import as_pcm
 from .decoding import DecoderSettings, DecoderStream
 from .engines import CREATE_MODEL, BatchEngine, Engine, FloatArray, open_engine
 from .errors import ErrorCode, HotWordError, ModelError, ScorerNotEnabledError, SttError
+from .frontends.mfcc import Mfcc
 from .metadata import Metadata
-from .pcm import as_pcm
 from .stream import Stream
 
 _log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from coqui_stt_training.errors import FlagError
+from .errors import FlagError
 
 if TYPE_CHECKING:
     from .model import Model

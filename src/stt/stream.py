@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import Any
 
 from .acoustic import AcousticStream
+from .audio.pcm import as_pcm
 from .decoding import DecoderStream
 from .errors import StreamError
 from .metadata import Metadata
-from .pcm import as_pcm
 
 
 class Stream:

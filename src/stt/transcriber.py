@@ -12,11 +12,11 @@ from pathlib import Path
 
 from coqui_stt_ctcdecoder.errors import UserError
 
-from .audio_source import read_pcm_blocks
+from .audio.source import read_pcm_blocks
+from .audio.voice_activity import Segment, split_speech
 from .engines import FloatArray
 from .metadata import CandidateTranscript
 from .model import Model
-from .voice_activity import Segment, split_speech
 from .words import Word, words_of
 
 

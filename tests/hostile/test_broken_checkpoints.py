@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from coqui_stt_training.checkpoints.loading import load_source
-from coqui_stt_training.checkpoints.protobuf import read_fields
+from coqui_stt_training.checkpoints.readers.protobuf import read_fields
 from coqui_stt_training.checkpoints.source import SourceModel
 from coqui_stt_training.errors import CheckpointError
 from tensorflow_bundle_writer import (

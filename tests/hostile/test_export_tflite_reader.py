@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stt.tflite_acoustic import acoustic_graph, acoustic_only, read_metadata
-from stt.tflite_graph import Graph, Operator, Tensor, TensorType, TFLiteError, pack_strings
-from stt.tflite_reader import read_graph
-from stt.tflite_writer import write_graph
+from stt.tflite.acoustic import acoustic_graph, acoustic_only, read_metadata
+from stt.tflite.graph import Graph, Operator, Tensor, TensorType, TFLiteError, pack_strings
+from stt.tflite.reader import read_graph
+from stt.tflite.writer import write_graph
 
 F32, I32 = TensorType.FLOAT32, TensorType.INT32
 

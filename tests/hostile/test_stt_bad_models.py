@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 import stt
 from coqui_stt_ctcdecoder.errors import UserError
-from coqui_stt_training.exporting.tflite_writer import tflite_model
-from stt.tflite_graph import TensorType
-from stt.tflite_reader import read_graph
-from stt.tflite_writer import write_graph
+from coqui_stt_training.exporting.deepspeech.tflite_writer import tflite_model
+from stt.tflite.graph import TensorType
+from stt.tflite.reader import read_graph
+from stt.tflite.writer import write_graph
 from stt_models import noise, random_deployment, write_random_model
 
 
@@ -106,7 +106,7 @@ def test_absurd_feature_sizes_are_refused_before_memory_is_taken(tmp_path, genui
 
 def test_an_alphabet_that_does_not_fit_is_refused(tmp_path, genuine):
     from coqui_stt_ctcdecoder import Alphabet
-    from stt.tflite_graph import pack_strings
+    from stt.tflite.graph import pack_strings
 
     graph = read_graph(genuine)
     old = graph.constant_output("metadata_alphabet")

@@ -9,13 +9,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from coqui_stt_training.batching import Batch
+from coqui_stt_training.batches.loader import Batch
 from coqui_stt_training.checkpoints.loading import load_source
-from coqui_stt_training.ctc import ctc_losses
-from coqui_stt_training.models.deepspeech import DeepSpeech
-from coqui_stt_training.models.deepspeech_weights import from_upstream, to_upstream
-from coqui_stt_training.optimizer import Adam
-from coqui_stt_training.training_state import load_weights, weights_of
+from coqui_stt_training.models.deepspeech.model import DeepSpeech
+from coqui_stt_training.models.deepspeech.weights import from_upstream, to_upstream
+from coqui_stt_training.models.tensors import load_weights, weights_of
+from coqui_stt_training.scoring.ctc import ctc_losses
+from coqui_stt_training.training.optimizer import Adam
 
 from . import ORACLE, REFERENCES, needs_oracle
 

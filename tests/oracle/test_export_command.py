@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coqui_stt_training import export
-from coqui_stt_training.command import run
+from coqui_stt_training.cli.command import run
 from export_support import ORACLE, needs_oracle
 
 pytestmark = needs_oracle
@@ -32,7 +32,7 @@ def test_the_card_begins_as_upstreams(tmp_path):
 
 def test_the_package_holds_the_scorer_and_hears_what_libstt_hears(tmp_path):
     from stt import Model
-    from stt.audio_source import read_pcm
+    from stt.audio.source import read_pcm
 
     folder = tmp_path / "en"
     flags = ["--export_zip", "true", "--scorer_path", SCORERS / "smoke_word.scorer"]

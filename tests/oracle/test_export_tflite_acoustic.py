@@ -5,9 +5,9 @@ import pytest
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from export_support import ORACLE, genuine, litert_step, needs_oracle, runtime_features, stream
-from stt.tflite_acoustic import INPUTS, OUTPUTS, acoustic_only, read_metadata
-from stt.tflite_reader import read_graph
-from stt.tflite_writer import write_graph
+from stt.tflite.acoustic import INPUTS, OUTPUTS, acoustic_only, read_metadata
+from stt.tflite.reader import read_graph
+from stt.tflite.writer import write_graph
 
 pytestmark = needs_oracle
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flatbuffers import flexbuffers
 
-from coqui_stt_training.exporting.tflite_writer import tflite_model
+from coqui_stt_training.exporting.deepspeech.tflite_writer import tflite_model
 from export_support import (
     ORACLE,
     genuine,
@@ -16,8 +16,8 @@ from export_support import (
     stream,
     upstream_deployment,
 )
-from stt.tflite_acoustic import acoustic_only, read_metadata
-from stt.tflite_reader import read_graph
+from stt.tflite.acoustic import acoustic_only, read_metadata
+from stt.tflite.reader import read_graph
 
 pytestmark = needs_oracle
 

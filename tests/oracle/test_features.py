@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from coqui_stt_training.features import FeatureConfig, Mfcc
+from stt.frontends.mfcc import FeatureConfig, Mfcc
 
 from . import REFERENCES, needs_oracle
 

@@ -11,9 +11,9 @@ import pytest
 
 import numpy_graph
 from coqui_stt_training.checkpoints.loading import load_source
+from coqui_stt_training.checkpoints.readers.tensorflow_bundle import TensorBundle
 from coqui_stt_training.checkpoints.source import SourceModel
-from coqui_stt_training.checkpoints.tensorflow_bundle import TensorBundle
-from coqui_stt_training.models.deepspeech_weights import LSTM_SCOPE, to_upstream, upstream_shapes
+from coqui_stt_training.models.deepspeech.weights import LSTM_SCOPE, to_upstream, upstream_shapes
 
 ORACLE = Path(__file__).parents[2] / "../shared/oracle/tf"
 CHECKPOINTS = ORACLE / "ckpt"

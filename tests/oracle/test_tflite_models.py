@@ -11,8 +11,8 @@ import pytest
 import numpy_graph
 from coqui_stt_ctcdecoder.alphabet import UTF8Alphabet
 from coqui_stt_training.checkpoints.loading import load_source
-from coqui_stt_training.checkpoints.tflite_file import TFLiteFile
-from coqui_stt_training.features import FeatureConfig, Mfcc
+from coqui_stt_training.checkpoints.readers.tflite_file import TFLiteFile
+from stt.frontends.mfcc import FeatureConfig, Mfcc
 
 ORACLE = Path(__file__).parents[2] / "../shared/oracle/tf"
 MODELS = ORACLE / "tflite"

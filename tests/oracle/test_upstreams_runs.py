@@ -11,7 +11,7 @@ import soundfile
 
 from command_runner import run_command
 from coqui_stt_training.checkpoints.loading import load_source
-from coqui_stt_training.models.deepspeech_weights import to_upstream
+from coqui_stt_training.models.deepspeech.weights import to_upstream
 
 from . import ORACLE, REFERENCES, needs_oracle
 

@@ -23,7 +23,7 @@ COMMANDS = {
         f"python -m {name}": name
         for folder in ("", "lm/", "util/")
         for path in (REPOSITORY / "src/coqui_stt_training" / folder).glob("*.py")
-        if "\ndef main(" in path.read_text(encoding="utf-8")
+        if re.search(r"^(def main\(|from .* import main$)", path.read_text(encoding="utf-8"), re.M)
         for name in [f"coqui_stt_training.{folder.replace('/', '.')}{path.stem}"]
     },
     "generate_scorer_package": "coqui_stt_training.lm.generate_scorer_package",

@@ -11,10 +11,10 @@ import soundfile
 from coqui_stt_training import evaluate_export, export
 from coqui_stt_training.checkpoints.file import Checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
-from coqui_stt_training.command import run
-from coqui_stt_training.features import FeatureConfig
-from coqui_stt_training.models.geometry import Geometry
+from coqui_stt_training.cli.command import run
+from coqui_stt_training.models.deepspeech.geometry import Geometry
 from export_support import random_deployment
+from stt.frontends.mfcc import FeatureConfig
 
 for _module in ("torch", "ai_edge_litert", "stt.model"):
     pytest.importorskip(_module, reason="the [export] extra is not installed")
@@ -124,7 +124,7 @@ def test_old_exports_are_removed_when_asked_and_nothing_else(checkpoint_dir, tmp
 def test_an_export_that_is_not_the_model_leaves_the_folder_as_it_was(
     checkpoint_dir, tmp_path, monkeypatch, capsys
 ):
-    from coqui_stt_training.exporting import tflite_writer
+    from coqui_stt_training.exporting.deepspeech import tflite_writer
 
     other = random_deployment(GEOMETRY, seed=1)
     write = tflite_writer.tflite_model

@@ -12,15 +12,15 @@ import soundfile
 from coqui_stt_ctcdecoder import Alphabet, Scorer, UTF8Alphabet, ctc_beam_search_decoder
 from coqui_stt_training.checkpoints.file import Checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
-from coqui_stt_training.command import run
+from coqui_stt_training.cli.command import run
 from coqui_stt_training.errors import ScorerError
-from coqui_stt_training.features import FeatureConfig
 from coqui_stt_training.lm import build_scorer, generate_lm, generate_scorer_package
 from coqui_stt_training.lm.kenlm import LanguageModelError, find_program
 from coqui_stt_training.lm.posteriors import PosteriorSet, load_posteriors, save_posteriors
 from coqui_stt_training.lm.tuning import TuningOptions, plot_surface, tune, write_parameters
-from coqui_stt_training.models.geometry import Geometry
+from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.util import lm_optimize
+from stt.frontends.mfcc import FeatureConfig
 
 SENTENCES = """the cat sat on the mat
 The dog sat on the log

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from command_runner import run_command, start_process
-from coqui_stt_training import trainer as trainer_module
 from coqui_stt_training.checkpoints.file import read_checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
+from coqui_stt_training.training import trainer as trainer_module
 
 from .conftest import SMALL, ToneCorpus
 

@@ -9,7 +9,7 @@ import soundfile
 
 from coqui_stt_training.errors import FlagError, UserError
 from coqui_stt_training.transcribe import TranscribeFlags, find_tasks, main
-from stt.voice_activity import FRAME_MILLISECONDS, LONGEST_SEGMENT_SECONDS, split_speech
+from stt.audio.voice_activity import FRAME_MILLISECONDS, LONGEST_SEGMENT_SECONDS, split_speech
 from stt_models import ORACLE, needs_oracle, noise, speech, write_random_model
 
 pytest.importorskip("webrtcvad")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coqui_stt_training.atomic_file import write_atomically
+from stt.atomic_file import write_atomically
 
 
 def test_content_is_written_with_the_usual_permissions(tmp_path: Path) -> None:

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
-from coqui_stt_training.bootstrap import (
+from coqui_stt_training.bootstrapping.plan import (
     bootstrapped_tensors,
     describe_difference,
     plan_bootstrap,
     shared_rows,
 )
 from coqui_stt_training.checkpoints.source import SourceModel
+from coqui_stt_training.cli.training_flags import BootstrapFlags
 from coqui_stt_training.errors import BootstrapError
-from coqui_stt_training.models.geometry import LAYERS, Geometry
-from coqui_stt_training.training_flags import BootstrapFlags
+from coqui_stt_training.models.deepspeech.geometry import LAYERS, Geometry
 
 LATIN = Alphabet.from_labels("abc")
 MIXED = Alphabet.from_labels("cжa")

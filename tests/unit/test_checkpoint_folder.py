@@ -14,9 +14,9 @@ from coqui_stt_training.checkpoints.file import Checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.checkpoints.state_file import Kind
 from coqui_stt_training.errors import CheckpointError
-from coqui_stt_training.features import FeatureConfig
-from coqui_stt_training.models.geometry import Geometry
-from coqui_stt_training.progress import Progress
+from coqui_stt_training.models.deepspeech.geometry import Geometry
+from coqui_stt_training.training.progress import Progress
+from stt.frontends.mfcc import FeatureConfig
 
 
 def checkpoint(step: int) -> Checkpoint:

@@ -11,9 +11,9 @@ import pytest
 
 import coqui_stt_ctcdecoder
 from coqui_stt_ctcdecoder.errors import NotBuiltError
-from coqui_stt_training.command import run
+from coqui_stt_training.cli.command import run
 from coqui_stt_training.errors import FlagError
-from coqui_stt_training.output_path import check_output_file, check_output_folder
+from stt.output_path import check_output_file, check_output_folder
 
 
 def test_a_full_disk_is_one_line_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:

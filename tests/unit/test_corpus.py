@@ -24,7 +24,7 @@ from coqui_stt_training.corpus import (
 )
 from coqui_stt_training.corpus.audio_scan import AudioScan
 from coqui_stt_training.errors import CorpusError
-from coqui_stt_training.features import FeatureConfig
+from stt.frontends.mfcc import FeatureConfig
 
 LETTERS = Alphabet.from_labels(" abcdefghijklmnopqrstuvwxyz")
 FEATURES = FeatureConfig()

@@ -1,4 +1,4 @@
-from coqui_stt_training.counted import counted
+from stt.counted import counted
 
 
 def test_one_of_a_thing_has_no_plural() -> None:

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
-from coqui_stt_training.features import FeatureConfig, Mfcc
-from coqui_stt_training.models.geometry import Geometry
+from coqui_stt_training.models.deepspeech.geometry import Geometry
 from export_support import random_deployment, reference_probabilities, stream
+from stt.frontends.mfcc import FeatureConfig, Mfcc
 
 onnx_writer = pytest.importorskip(
-    "coqui_stt_training.exporting.onnx_writer", reason="the [export] extra is not installed"
+    "coqui_stt_training.exporting.deepspeech.onnx_writer",
+    reason="the [export] extra is not installed",
 )
 onnxruntime = pytest.importorskip("onnxruntime")
 

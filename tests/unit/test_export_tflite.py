@@ -5,13 +5,16 @@ import pytest
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_training.errors import CheckpointError, FlagError
-from coqui_stt_training.exporting.tflite_writer import quantize_symmetrically, tflite_model
-from coqui_stt_training.features import FeatureConfig
-from coqui_stt_training.models.geometry import Geometry
+from coqui_stt_training.exporting.deepspeech.tflite_writer import (
+    quantize_symmetrically,
+    tflite_model,
+)
+from coqui_stt_training.models.deepspeech.geometry import Geometry
 from export_support import litert_step, random_deployment, reference_probabilities, stream
-from stt.tflite_acoustic import acoustic_only, read_metadata
-from stt.tflite_graph import TensorType
-from stt.tflite_reader import read_graph
+from stt.frontends.mfcc import FeatureConfig
+from stt.tflite.acoustic import acoustic_only, read_metadata
+from stt.tflite.graph import TensorType
+from stt.tflite.reader import read_graph
 
 SMALL = Geometry(n_hidden=24, n_classes=9)
 SHAPES = {

@@ -13,9 +13,9 @@ from coqui_stt_training.exporting.verification import (
     compare,
     noise_clips,
 )
-from coqui_stt_training.features import FeatureConfig, Mfcc
-from coqui_stt_training.models.geometry import Geometry
+from coqui_stt_training.models.deepspeech.geometry import Geometry
 from export_support import random_deployment, reference_probabilities
+from stt.frontends.mfcc import FeatureConfig, Mfcc
 
 DEPLOYMENT = random_deployment(Geometry(n_hidden=16, n_classes=6, layer_norm=True))
 CLIPS = [replace(clip, transcript="ab") for clip in noise_clips(DEPLOYMENT.features, 0)]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from coqui_stt_training.config import EvaluateConfig, TrainConfig
+from coqui_stt_training.cli.config import EvaluateConfig, TrainConfig
+from coqui_stt_training.cli.flags import Parsed, as_dict, parse
 from coqui_stt_training.errors import FlagError
-from coqui_stt_training.flags import Parsed, as_dict, parse
 
 
 def read(*words: str) -> Parsed[TrainConfig]:

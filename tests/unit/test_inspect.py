@@ -13,8 +13,8 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_training.checkpoints.file import Checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.checkpoints.loading import load_source
-from coqui_stt_training.features import FeatureConfig
 from coqui_stt_training.inspect import main
+from stt.frontends.mfcc import FeatureConfig
 from tensorflow_bundle_writer import random_tensors, write_checkpoint
 
 FIXTURE = Path(__file__).parents[1] / "data/tensorflow_1_15"

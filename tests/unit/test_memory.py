@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from coqui_stt_training import memory_check
 from coqui_stt_training.corpus import Clip
 from coqui_stt_training.errors import TrainingError
-from coqui_stt_training.memory_check import check_memory, check_model_memory
-from coqui_stt_training.models.geometry import Geometry
+from coqui_stt_training.models.deepspeech.geometry import Geometry
+from coqui_stt_training.training import memory_check
+from coqui_stt_training.training.memory_check import check_memory, check_model_memory
 
 GEOMETRY = Geometry(n_hidden=100, n_classes=29)
 

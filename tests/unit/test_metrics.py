@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coqui_stt_training.errors import FlagError
-from coqui_stt_training.evaluation_report import format_report, save_samples_json, sort_samples
-from coqui_stt_training.metrics import SampleResult, score_sample, score_set
+from coqui_stt_training.report.evaluation import format_report, save_samples_json, sort_samples
+from coqui_stt_training.scoring.metrics import SampleResult, score_sample, score_set
 
 RULE = "-" * 80
 

@@ -12,13 +12,13 @@ import pytest
 from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.checkpoints.file import Checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
-from coqui_stt_training.config import AlphabetFlags, CheckpointFlags, DataFlags
+from coqui_stt_training.cli.config import AlphabetFlags, CheckpointFlags, DataFlags
+from coqui_stt_training.cli.training_flags import BootstrapFlags
 from coqui_stt_training.errors import CheckpointError, CorpusError, FlagError
-from coqui_stt_training.features import FeatureConfig
-from coqui_stt_training.models.geometry import Geometry
-from coqui_stt_training.progress import Progress
-from coqui_stt_training.starting_point import Start, describe_changes, find_start, run_identity
-from coqui_stt_training.training_flags import BootstrapFlags
+from coqui_stt_training.models.deepspeech.geometry import Geometry
+from coqui_stt_training.runs.starting_point import Start, describe_changes, find_start, run_identity
+from coqui_stt_training.training.progress import Progress
+from stt.frontends.mfcc import FeatureConfig
 
 NOTHING = BootstrapFlags()
 DROP_ONE = BootstrapFlags(drop_source_layers=1)

@@ -159,7 +159,7 @@ def test_a_closed_model_says_so(tmp_path):
 def test_onnx_and_tflite_files_of_one_model_hear_the_same(tmp_path):
     pytest.importorskip("onnxruntime")
     onnx = pytest.importorskip("onnx")
-    from coqui_stt_training.exporting.onnx_writer import batch_model, streaming_model
+    from coqui_stt_training.exporting.deepspeech.onnx_writer import batch_model, streaming_model
 
     deployment = random_deployment(beam_width=77, language="en")
     onnx.save(streaming_model(deployment), tmp_path / "model.onnx")

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stt
-from coqui_stt_training.exporting.tflite_writer import tflite_model
+from coqui_stt_training.exporting.deepspeech.tflite_writer import tflite_model
 from stt._native import multiply_float, multiply_int8
 from stt.engines.litert import LiteRtEngine, read_model
 from stt.engines.native import NativeEngine
-from stt.tflite_shapes import check_shapes
-from stt.tflite_split import split_recurrence
+from stt.tflite.shapes import check_shapes
+from stt.tflite.split import split_recurrence
 from stt_models import ORACLE, libstt, needs_oracle, random_deployment, speech
 
 SIZES = {
@@ -137,7 +137,7 @@ def test_the_engine_gives_libstts_probabilities(name):
 def test_both_engines_and_the_rewritten_graph_agree(tmp_path, quantize, layer_norm):
     from dataclasses import replace
 
-    from coqui_stt_training.models.geometry import Geometry
+    from coqui_stt_training.models.deepspeech.geometry import Geometry
 
     plain = random_deployment(n_hidden=48)
     geometry = Geometry(48, plain.geometry.n_classes, layer_norm=layer_norm)

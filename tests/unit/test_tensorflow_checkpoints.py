@@ -12,11 +12,11 @@ import pytest
 import numpy_graph
 from coqui_stt_ctcdecoder.alphabet import UTF8Alphabet
 from coqui_stt_training.checkpoints.loading import load_source
+from coqui_stt_training.checkpoints.readers.tensorflow_bundle import TensorBundle
 from coqui_stt_training.checkpoints.recognise import Format, recognise
 from coqui_stt_training.checkpoints.source import SourceModel
-from coqui_stt_training.checkpoints.tensorflow_bundle import TensorBundle
-from coqui_stt_training.features import FeatureConfig
-from coqui_stt_training.models.deepspeech_weights import from_upstream, to_upstream
+from coqui_stt_training.models.deepspeech.weights import from_upstream, to_upstream
+from stt.frontends.mfcc import FeatureConfig
 from tensorflow_bundle_writer import (
     LSTM,
     Tensors,

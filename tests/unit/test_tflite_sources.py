@@ -11,7 +11,7 @@ import pytest
 import numpy_graph
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_training.checkpoints.loading import load_source
-from coqui_stt_training.features import FeatureConfig
+from stt.frontends.mfcc import FeatureConfig
 
 FIXTURE = Path(__file__).parents[1] / "data/tensorflow_1_15"
 

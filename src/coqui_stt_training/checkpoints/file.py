@@ -25,11 +25,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from stt.atomic_file import replacing
+from stt.frontends.mfcc import FeatureConfig
 
-from ..atomic_file import replacing
 from ..errors import CheckpointError, UserError
-from ..features import FeatureConfig
-from ..models.geometry import Geometry
+from ..models.deepspeech.geometry import Geometry
 from .source import AdamState, SourceModel, Tensors
 
 FORMAT = "coqui-stt-checkpoint"

@@ -21,7 +21,8 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from ..atomic_file import remove_partial_files, write_atomically
+from stt.atomic_file import remove_partial_files, write_atomically
+
 from ..errors import CheckpointError
 from .file import SUFFIX, Checkpoint, read_checkpoint, write_checkpoint
 from .state_file import STATE_FILES, Kind, read_state, write_state

@@ -8,11 +8,11 @@ from pathlib import Path
 from ..errors import CheckpointError
 from .file import as_source, read_checkpoint
 from .folder import CheckpointFolder
+from .readers.tensorflow import load_tensorflow
+from .readers.tflite import load_tflite
 from .recognise import Format, recognise
 from .source import SourceModel, is_finite
 from .state_file import Which
-from .tensorflow import load_tensorflow
-from .tflite import load_tflite
 
 
 def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False) -> SourceModel:

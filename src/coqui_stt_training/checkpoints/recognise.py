@@ -8,11 +8,11 @@ from enum import Enum
 from pathlib import Path
 
 from ..errors import CheckpointError
-from .protobuf import BYTES, read_fields
+from .readers.protobuf import BYTES, read_fields
+from .readers.tensorflow_bundle import TABLE_MAGIC, with_suffix
+from .readers.tensorflow_directory import NATIVE_SUFFIX, choose_checkpoint
+from .readers.tflite_file import MAGIC as TFLITE_MAGIC
 from .state_file import STATE_FILES, Which
-from .tensorflow_bundle import TABLE_MAGIC, with_suffix
-from .tensorflow_directory import NATIVE_SUFFIX, choose_checkpoint
-from .tflite_file import MAGIC as TFLITE_MAGIC
 
 
 class Format(Enum):

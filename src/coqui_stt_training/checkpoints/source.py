@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.frontends.mfcc import FeatureConfig
 
-from ..features import FeatureConfig
-from ..models.geometry import Geometry
+from ..models.deepspeech.geometry import Geometry
 
 Tensors = Mapping[str, NDArray[np.float32]]
 

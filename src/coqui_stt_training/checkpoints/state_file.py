@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from ..atomic_file import write_atomically
+from stt.atomic_file import write_atomically
+
 from ..errors import CheckpointError
 
 Kind = Literal["last", "best"]

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..atomic_file import write_atomically
-from ..audio import read_audio, read_info
+from stt.atomic_file import write_atomically
+from stt.audio.file import read_audio, read_info
+
 from ..errors import AudioError, CorpusError
 
 _CACHE_VERSION = 1

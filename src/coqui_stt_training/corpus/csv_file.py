@@ -7,7 +7,8 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..atomic_file import write_atomically
+from stt.atomic_file import write_atomically
+
 from ..errors import CorpusError
 
 Record = tuple[int, tuple[str, ...]]  # the line it begins at, counted from 1; its fields

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from coqui_stt_ctcdecoder.alphabet import describe_codepoints
-
-from ..counted import counted
+from stt.counted import counted
 
 _LISTED_PER_KIND = 20
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..counted import counted
+from stt.counted import counted
+
 from ..errors import CorpusError
 from .csv_file import parse_csv
 

@@ -7,8 +7,9 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..atomic_file import write_atomically
-from ..counted import counted
+from stt.atomic_file import write_atomically
+from stt.counted import counted
+
 from ..errors import CorpusError
 from .alphabet_source import alphabet_from_corpus
 from .csv_file import write_csv

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Literal
 
 from coqui_stt_ctcdecoder import Alphabet
+from stt.counted import counted
+from stt.frontends.mfcc import FeatureConfig
 
-from ..counted import counted
 from ..errors import AudioError, CorpusError
-from ..features import FeatureConfig
 from .audio_scan import AudioScan, ScanResult, scan_audio
 from .clip import Clip, ClipSet, Corpus
 from .report import Kind, Problem, Report

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.frontends.mfcc import FeatureConfig
 
 from ..checkpoints.source import Tensors, is_finite
 from ..errors import CheckpointError, FlagError
-from ..features import FeatureConfig
-from ..models.geometry import Geometry
+from ..models.deepspeech.geometry import Geometry
 
 MAX_STEPS = 512  # a .tflite graph is unrolled: a dozen operators a step
 INT32_MAX = 2**31 - 1

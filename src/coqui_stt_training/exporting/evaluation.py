@@ -8,16 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from stt import Model
-from stt.audio_source import read_pcm
+from stt.atomic_file import write_atomically
+from stt.audio.source import read_pcm
+from stt.counted import counted
 
-from ..atomic_file import write_atomically
+from ..cli.export_flags import EvaluateExportConfig, EvaluateExportFlags
+from ..cli.progress_bar import ProgressBar
 from ..corpus import read_rows
-from ..counted import counted
 from ..errors import CorpusError, FlagError, UserError
-from ..evaluation_report import format_report, save_samples_json
-from ..metrics import SampleResult, score_sample
-from ..progress_bar import ProgressBar
-from .config import EvaluateExportConfig, EvaluateExportFlags
+from ..report.evaluation import format_report, save_samples_json
+from ..scoring.metrics import SampleResult, score_sample
 
 _SHOWN_PROBLEMS = 20
 

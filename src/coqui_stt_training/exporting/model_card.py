@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 
 import yaml
 
-from ..counted import counted
+from stt.counted import counted
+
 from ..errors import FlagError
 from .verification import Verification
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..atomic_file import replacing
+from stt.atomic_file import replacing
+
 from ..errors import FlagError
 
 _MODEL_SUFFIXES = (".tflite", ".onnx", ".pb", ".pbmm", ".scorer")

@@ -113,7 +113,7 @@ def _write_models(
     files: dict[Path, Hear | None] = {}
     try:
         if plan.tflite:
-            from .tflite_writer import tflite_model
+            from .deepspeech.tflite_writer import tflite_model
 
             path = staging / f"{plan.file_name}.tflite"
             path.write_bytes(tflite_model(deployment, plan.quantize))
@@ -127,7 +127,7 @@ def _write_models(
 
 
 def _write_onnx(deployment: Deployment, plan: ExportPlan, staging: Path) -> dict[Path, Hear | None]:
-    from .onnx_writer import batch_model, features_model, quantize, streaming_model
+    from .deepspeech.onnx_writer import batch_model, features_model, quantize, streaming_model
 
     streaming, batch = streaming_model(deployment), batch_model(deployment)
     if plan.quantize:

@@ -8,15 +8,15 @@ from typing import Literal, cast
 
 from coqui_stt_ctcdecoder import Scorer
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from stt.frontends.mfcc import FeatureConfig
 
 from ..checkpoints.loading import load_source
 from ..checkpoints.source import SourceModel
 from ..checkpoints.state_file import Which
+from ..cli.export_flags import CardFlags, ExportConfig, ExportFlags
+from ..cli.flags import Parsed
 from ..corpus import check_corpus
 from ..errors import FlagError
-from ..features import FeatureConfig
-from ..flags import Parsed
-from .config import CardFlags, ExportConfig, ExportFlags
 from .deployment import Deployment
 from .model_card import ModelCard, check_file_name
 from .pipeline import ExportPlan, Probe, export_model

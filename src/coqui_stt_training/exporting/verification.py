@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio import read_audio
+from stt.audio.file import read_audio
+from stt.frontends.mfcc import FeatureConfig, Mfcc
+
 from ..corpus import Clip
-from ..decoding import BestPathDecoder
 from ..errors import ExportError
-from ..features import FeatureConfig, Mfcc
-from ..metrics import score_sample, score_set
+from ..scoring.decoding import BestPathDecoder
+from ..scoring.metrics import score_sample, score_set
 from .deployment import Deployment
 
 Probabilities = NDArray[np.float32]  # [frames, classes]
@@ -122,7 +123,7 @@ def checkpoint_probabilities(
     """Return what the checkpoint itself makes of clips, on the frames that a runtime makes."""
     import torch
 
-    from ..models.deepspeech import DeepSpeech
+    from ..models.deepspeech.model import DeepSpeech
 
     model = DeepSpeech(deployment.geometry)
     model.load_state_dict(

@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.frontends.mfcc import FeatureConfig
 
-from ..batching import BatchLoader, make_batches
+from ..batches.feature_store import FeatureStore
+from ..batches.loader import BatchLoader, make_batches
 from ..checkpoints.source import SourceModel
-from ..config import LogFlags, TestBatchFlags, TestDataFlags
+from ..cli.config import LogFlags, TestBatchFlags, TestDataFlags
+from ..cli.progress_bar import ProgressBar
 from ..corpus import check_corpus
-from ..evaluation import build_model
-from ..feature_store import FeatureStore
-from ..features import FeatureConfig
-from ..progress_bar import ProgressBar
+from ..scoring.evaluation import build_model
 from .posteriors import PosteriorSet
 
 

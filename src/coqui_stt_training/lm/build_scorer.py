@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..command import ArgumentParser, run
+from ..cli.command import ArgumentParser, run
 from ..errors import FlagError
 from . import generate_lm, generate_scorer_package
 from .generate_lm import make_language_model
@@ -93,9 +93,9 @@ def main(argv: list[str]) -> int:
 
 
 def _tune(flags: argparse.Namespace) -> int:
-    from ..util import lm_optimize
+    from . import optimize
 
-    return lm_optimize.main(
+    return optimize.main(
         [
             *("--checkpoint_dir", flags.checkpoint),
             *("--scorer_path", flags.package),

@@ -14,10 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..atomic_file import replacing, write_atomically
-from ..command import ArgumentParser, run
-from ..counted import counted
-from ..output_path import check_output_folder
+from stt.atomic_file import replacing, write_atomically
+from stt.counted import counted
+from stt.output_path import check_output_folder
+
+from ..cli.command import ArgumentParser, run
 from .arpa import keep_words
 from .kenlm import LanguageModelError, find_program, run_build_binary, run_lmplz
 from .text import WordCounts, as_code_points, read_lines

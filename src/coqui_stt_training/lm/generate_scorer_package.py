@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from stt.atomic_file import replacing, write_atomically
+from stt.counted import counted
+from stt.output_path import check_output_file
 
-from ..atomic_file import replacing, write_atomically
-from ..command import ArgumentParser, run
-from ..counted import counted
+from ..cli.command import ArgumentParser, run
 from ..errors import AlphabetError, ScorerError
-from ..output_path import check_output_file
 from .text import Spelling, spell_words, spelling_hints
 
 _SHOWN = 10

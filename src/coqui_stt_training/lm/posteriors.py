@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.scorer import alphabet_hash
+from stt.atomic_file import replacing
 
-from ..atomic_file import replacing
 from ..errors import DecodeError
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, describe_codepoints
+from stt.counted import counted
 
-from ..counted import counted
 from .kenlm import LanguageModelError
 
 _GZIP_MAGIC = b"\x1f\x8b"

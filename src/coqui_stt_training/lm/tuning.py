@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from coqui_stt_ctcdecoder import Scorer, ctc_beam_search_decoder_batch
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.scorer_file import set_parameters
+from stt.atomic_file import replacing
+from stt.counted import counted
 
-from ..atomic_file import replacing
-from ..counted import counted
-from ..metrics import score_sample, score_set
+from ..scoring.metrics import score_sample, score_set
 from .posteriors import PosteriorSet
 
 if TYPE_CHECKING:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -14,15 +15,16 @@ from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet, unpack_labels
 from coqui_stt_ctcdecoder.errors import AlphabetError
-from coqui_stt_training.features import FeatureConfig
 
 from ..errors import ErrorCode, ModelError
+from ..frontends.mfcc import FeatureConfig
 from ..mapped_file import map_file
 
 FloatArray = NDArray[np.float32]
 State = tuple[FloatArray, ...]  # what a model carries from one call to the next; opaque to callers
 
 CREATE_MODEL = "CreateModel"
+ENGINES = "stt.engines"  # the group of entry points that open what this package cannot
 
 
 @dataclass(frozen=True)
@@ -138,17 +140,26 @@ def _open_tflite(content: memoryview, file: Path, threads: int, parallel: int) -
 
 
 def _open_checkpoint(folder: Path) -> Engine:
-    try:
-        from .checkpoint import CheckpointEngine
-    except ImportError as error:
-        raise ModelError(
-            CREATE_MODEL,
-            ErrorCode.FAIL_INIT_MMAP,
-            f"{folder} is a folder, and checkpoints need what training needs ({error}); install "
-            "that, in the folder with the sources, with: pip install '.[train]', or give an "
-            "exported model",
-        ) from None
-    return CheckpointEngine.open(folder)
+    """Open a folder with what the installed packages registered for the job.
+
+    Knowledge flows one way: training registers its engine as the entry point `checkpoint` of the
+    group `stt.engines`.
+    """
+    reason = "that package is not installed"
+    for point in metadata.entry_points(group=ENGINES, name="checkpoint"):
+        try:
+            open_folder: Callable[[Path], Engine] = point.load()
+        except ImportError as error:
+            reason = str(error)
+        else:
+            return open_folder(folder)
+    raise ModelError(
+        CREATE_MODEL,
+        ErrorCode.FAIL_INIT_MMAP,
+        f"{folder} is a folder, and checkpoints need what training needs ({reason}); install "
+        "that, in the folder with the sources, with: pip install '.[train]', or give an "
+        "exported model",
+    ) from None
 
 
 def _map(file: Path) -> memoryview:

@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 
 from coqui_stt_ctcdecoder.errors import UserError
-from coqui_stt_training.features import MFCC_COEFFICIENTS, FeatureConfig
 
 from ..errors import ErrorCode, ModelError
-from ..tflite_acoustic import INPUTS, OUTPUTS, acoustic_graph, read_metadata
-from ..tflite_graph import Graph, TensorType
-from ..tflite_reader import read_graph
-from ..tflite_split import split_recurrence
+from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig
+from ..tflite.acoustic import INPUTS, OUTPUTS, acoustic_graph, read_metadata
+from ..tflite.graph import Graph, TensorType
+from ..tflite.reader import read_graph
+from ..tflite.split import split_recurrence
 from . import CREATE_MODEL, FloatArray, ModelInfo, State, check_limits, parse_alphabet
 
 _OLDEST_VERSION = 6  # of metadata_version: the first with everything this runtime reads
@@ -53,7 +53,7 @@ class LiteRtEngine:
     def __init__(
         self, graph: Graph, info: ModelInfo, *, source: Path, threads: int, parallel: int
     ) -> None:
-        from ..tflite_writer import write_graph  # late: large models have another engine
+        from ..tflite.writer import write_graph  # late: large models have another engine
 
         self._info = info
         # Of an int8 model LiteRT multiplies row by row all the same: splitting gains nothing.

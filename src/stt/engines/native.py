@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from .._native import multiply_float, multiply_int8
 from ..errors import ErrorCode, ModelError
-from ..tflite_graph import RELU, Graph, Operator, TensorType
-from ..tflite_split import split_recurrence
+from ..tflite.graph import RELU, Graph, Operator, TensorType
+from ..tflite.split import split_recurrence
 from . import CREATE_MODEL, FloatArray, ModelInfo, State
 
 Array = NDArray[Any]

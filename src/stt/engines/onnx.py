@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from coqui_stt_ctcdecoder.errors import UserError
-from coqui_stt_training.features import MFCC_COEFFICIENTS, FeatureConfig
 
 from ..errors import ErrorCode, ModelError
+from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig
 from . import CREATE_MODEL, FloatArray, ModelInfo, State, check_limits, parse_alphabet
 
 _INPUT = "input_node"

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from coqui_stt_training.errors import FlagError
-
+from ..errors import FlagError
 from ..model_flags import add_model_flags, load_model
 from .limits import Limits
 

@@ -20,9 +20,9 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from coqui_stt_ctcdecoder.errors import UserError
 
-from ..audio_source import read_pcm_blocks
+from ..audio.pcm import Pcm
+from ..audio.source import read_pcm_blocks
 from ..metadata import Metadata
-from ..pcm import Pcm
 from ..subtitles import cues_of, format_srt, format_vtt
 from ..words import Word, words_of
 from .service import Service, describe_word

@@ -24,9 +24,9 @@ from fastapi import WebSocket, WebSocketDisconnect
 
 from coqui_stt_ctcdecoder.errors import UserError
 
-from ..audio_source import Resampler
+from ..audio.pcm import as_pcm
+from ..audio.source import Resampler
 from ..live import LiveTranscriber, Utterance
-from ..pcm import as_pcm
 from .service import SLICE_SECONDS, Service, describe_word
 
 _NORMAL, _GOING_AWAY, _BAD_DATA, _POLICY, _TOO_BIG, _TRY_LATER = 1000, 1001, 1007, 1008, 1009, 1013

@@ -1,0 +1,101 @@
+"""Features of clips, computed once and kept: in memory, and in a folder where one is given."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stt.atomic_file import replacing
+from stt.audio.file import read_audio
+from stt.frontends.mfcc import FeatureConfig, Mfcc
+
+from ..corpus import Clip
+from ..errors import FlagError
+
+Features = NDArray[np.float32]  # [frames, 26]
+
+# An hour of audio is 19 MB of features: this keeps 100 hours.
+DEFAULT_MEMORY_LIMIT_BYTES = 2 << 30
+
+
+class FeatureStore:
+    """Computes the features of clips, and remembers them. Safe to call from several threads.
+
+    Args:
+        config: what features to compute.
+        folder: where to keep them for later runs too (`--feature_cache`); None: memory only.
+        memory_limit_bytes: how much to keep in memory; beyond it they are read or computed anew.
+    """
+
+    def __init__(
+        self,
+        config: FeatureConfig,
+        folder: Path | None = None,
+        memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES,
+    ) -> None:
+        self._mfcc = Mfcc(config)
+        self._folder = folder
+        self._memory_left = memory_limit_bytes
+        self._memory_limit = memory_limit_bytes
+        self._kept: dict[Path, Features] = {}
+
+    def __call__(self, clip: Clip) -> Features:
+        """Return a clip's features, float32 `[frames, 26]`.
+
+        Raises:
+            AudioError: the audio has become unreadable since the corpus was checked.
+            FlagError: the folder cannot be written to.
+        """
+        features = self._kept.get(clip.audio_path)
+        if features is None:
+            features = self._read_or_compute(clip)
+            if features.nbytes <= self._memory_left:
+                self._memory_left -= features.nbytes
+                self._kept[clip.audio_path] = features
+        return features
+
+    def clear(self) -> None:
+        """Forget everything in memory, and compute files in the folder anew."""
+        self._kept.clear()
+        self._memory_left = self._memory_limit
+        if self._folder:
+            for file in self._folder.glob("*.npy"):
+                file.unlink(missing_ok=True)
+
+    def _read_or_compute(self, clip: Clip) -> Features:
+        kept = self._file(clip)
+        if kept and kept.exists():
+            try:
+                loaded = np.load(kept, allow_pickle=False)
+                if loaded.dtype == np.float32 and loaded.ndim == 2:
+                    return np.asarray(loaded, np.float32)
+            except (OSError, ValueError, EOFError):
+                pass  # a damaged file in a cache is computed anew
+        samples = read_audio(clip.audio_path, self._mfcc.config.sample_rate_hz)
+        features: Features = self._mfcc(samples)
+        if kept:
+            _write(kept, features)
+        return features
+
+    def _file(self, clip: Clip) -> Path | None:
+        if self._folder is None:
+            return None
+        status = clip.audio_path.stat()
+        key = (
+            f"{clip.audio_path.resolve()} {status.st_size} {status.st_mtime_ns} {self._mfcc.config}"
+        )
+        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
+
+
+def _write(path: Path, features: Features) -> None:
+    try:
+        with replacing(path) as partial, partial.open("wb") as file:
+            np.save(file, features, allow_pickle=False)
+    except OSError as error:
+        raise FlagError(
+            f"--feature_cache: {path} cannot be written ({error.strerror or error}); make room, "
+            "name another folder, or leave the flag out: features are kept in memory anyway"
+        ) from None

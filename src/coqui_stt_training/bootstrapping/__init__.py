@@ -1,0 +1,1 @@
+"""What a new model takes from a pre-trained one."""

@@ -1,0 +1,86 @@
+"""Which alphabet a command works with: given, the source's, beside the data, or from the data."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from stt.counted import counted
+
+from ..cli.config import AlphabetFlags
+from ..cli.training_flags import BootstrapFlags
+from ..corpus import alphabet_from_corpus
+from ..errors import FlagError
+
+_log = logging.getLogger(__name__)
+
+
+def choose_alphabet(
+    flags: AlphabetFlags,
+    bootstrap: BootstrapFlags,
+    source_alphabet: Alphabet | None,
+    data_files: Sequence[str],
+) -> Alphabet:
+    """Return the alphabet of the model to train.
+
+    Args:
+        flags: what was asked for.
+        bootstrap: whether the output layer is dropped or extended.
+        source_alphabet: of the model to start from, if there is one.
+        data_files: all corpus files of the command.
+
+    Raises:
+        AlphabetError: the alphabet file is malformed.
+        CorpusError: no alphabet was given, and the data cannot be read to make one.
+        FlagError: no alphabet was given, and there is no data to make one from.
+    """
+    given = _given_alphabet(flags)
+    if bootstrap.extend_alphabet and source_alphabet:
+        return _extend(source_alphabet, given or alphabet_from_corpus(data_files))
+    if given:
+        return given
+    if source_alphabet and not bootstrap.drop_source_layers:
+        return source_alphabet
+    if not data_files:
+        raise FlagError("no alphabet; give --alphabet_config_path, or --bytes_output_mode true")
+    if source_alphabet:
+        generated = alphabet_from_corpus(data_files)
+        if all(source_alphabet.can_encode(label) for label in generated.labels):
+            return source_alphabet
+    beside = _beside_data(data_files)
+    if beside:
+        _log.info("No --alphabet_config_path: using %s, found beside the data", beside)
+        return Alphabet(beside)
+    generated = alphabet_from_corpus(data_files)
+    _log.info(
+        "No --alphabet_config_path: made an alphabet of %s from the data: %s",
+        counted(generated.size, "character"),
+        "".join(generated.labels),
+    )
+    return generated
+
+
+def _given_alphabet(flags: AlphabetFlags) -> Alphabet | None:
+    if flags.bytes_output_mode:
+        return UTF8Alphabet()
+    return Alphabet(flags.alphabet_config_path) if flags.alphabet_config_path else None
+
+
+def _extend(source: Alphabet, wanted: Alphabet) -> Alphabet:
+    if source.is_bytes:
+        return source  # which writes every character
+    if wanted.is_bytes:
+        raise FlagError(
+            "--extend_alphabet appends characters, and the source's labels are no bytes; for "
+            "--bytes_output_mode use --drop_source_layers 1 instead"
+        )
+    added = [label for label in wanted.labels if not source.can_encode_single(label)]
+    return Alphabet.from_labels([*source.labels, *added])
+
+
+def _beside_data(data_files: Sequence[str]) -> Path | None:
+    folders = {Path(file).resolve().parent for file in data_files}
+    beside = folders.pop() / "alphabet.txt"
+    return beside if not folders and beside.is_file() else None

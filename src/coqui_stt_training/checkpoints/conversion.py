@@ -1,0 +1,110 @@
+"""What `convert` does: any source to our own checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.counted import counted
+from stt.frontends.mfcc import FeatureConfig
+from stt.output_path import check_output_folder
+
+from ..errors import BootstrapError, CheckpointError
+from .file import Checkpoint
+from .folder import CheckpointFolder
+from .loading import load_source
+from .recognise import is_vacant
+from .source import AdamState, SourceModel, Tensors
+from .state_file import Which
+
+
+def convert(
+    source_path: str | Path,
+    target: Path,
+    which: Which = "auto",
+    alphabet_path: str = "",
+    sample_rate_hz: int = 0,
+) -> tuple[Path, tuple[str, ...]]:
+    """Write a source as the best and the last checkpoint of a new folder.
+
+    Args:
+        source_path: what `load_source` reads.
+        target: a folder without a checkpoint; it is made where it is missing.
+        which: of a source folder's checkpoints.
+        alphabet_path: of the source's alphabet, where it does not say itself; or an empty string.
+        sample_rate_hz: likewise; 0 where it is not known.
+
+    Returns:
+        The checkpoint's file, and what there is to know of the source.
+
+    Raises:
+        CheckpointError: no source, a damaged one, or a target that holds a checkpoint already.
+        BootstrapError: no alphabet, or one that does not fit.
+    """
+    check_output_folder("target_dir", target)
+    if not is_vacant(target):
+        raise CheckpointError(f"{target} already holds a model; name a new folder")
+    source = load_source(source_path, which, with_adam=True)
+    alphabet = _alphabet_of(source, alphabet_path)
+    features = source.features or FeatureConfig()
+    notes = source.notes
+    if sample_rate_hz:
+        features = FeatureConfig(
+            sample_rate_hz, features.window_milliseconds, features.step_milliseconds
+        )
+    elif source.features is None:
+        notes += (
+            f"The source does not say its sample rate; {features.sample_rate_hz} Hz is taken for "
+            "it. Say another with --audio_sample_rate.",
+        )
+    checkpoint = Checkpoint(
+        geometry=source.geometry,
+        alphabet=alphabet,
+        features=features,
+        tensors=_contiguous(source.tensors),
+        step=source.step,
+        adam=_contiguous_adam(source.adam),
+        flags=source.details.get("flags", {}),
+        lineage=(
+            *source.details.get("lineage", ()),
+            {"converted_from": str(source.path), "source_format": source.format, "plan": []},
+        ),
+    )
+    folder = CheckpointFolder(target)
+    folder.save("last", checkpoint)
+    path = folder.save("best", checkpoint)
+    folder.describe(dict(checkpoint.flags), alphabet.serialize_text())
+    return path, notes
+
+
+def _alphabet_of(source: SourceModel, alphabet_path: str) -> Alphabet:
+    alphabet = Alphabet(alphabet_path) if alphabet_path else source.alphabet
+    labels = source.geometry.n_classes - 1
+    if alphabet is None:
+        raise BootstrapError(
+            f"{source.path} has {labels + 1} classes and does not say its alphabet; give its file "
+            f"of {counted(labels, 'label')} with --alphabet_config_path"
+        )
+    if alphabet.size != labels:
+        raise BootstrapError(
+            f"{source.path} has {labels + 1} classes, which is {counted(labels, 'label')}, but "
+            f"{alphabet_path} has {alphabet.size}; give the alphabet it was trained with"
+        )
+    return alphabet
+
+
+def _contiguous(tensors: Tensors) -> Tensors:
+    return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+
+
+def _contiguous_adam(adam: AdamState | None) -> AdamState | None:
+    if adam is None:
+        return None
+    return AdamState(
+        _contiguous(adam.first_moments),
+        _contiguous(adam.second_moments),
+        adam.step,
+        adam.tensor_steps,
+    )

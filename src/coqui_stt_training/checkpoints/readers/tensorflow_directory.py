@@ -1,0 +1,162 @@
+"""What upstream leaves around a TensorFlow checkpoint: state files, flags.txt, alphabet.txt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from coqui_stt_ctcdecoder.errors import AlphabetError
+from stt.frontends.mfcc import FeatureConfig
+
+from ...errors import CheckpointError, FlagError
+from ..state_file import STATE_FILES, Kind, Which, read_small_file, read_state
+from .tensorflow_bundle import with_suffix
+
+NATIVE_SUFFIX = ".safetensors"
+BYTES_MODE_CLASSES = 256
+
+
+def prefixes_in(directory: Path) -> list[Path]:
+    """Return the TensorFlow checkpoints of a directory, named without their `.index`."""
+    return sorted(
+        path.with_name(path.name.removesuffix(".index")) for path in directory.glob("*.index")
+    )
+
+
+def choose_checkpoint(directory: Path, which: Which) -> tuple[Path, str]:
+    """Choose a directory's best or last checkpoint.
+
+    Args:
+        directory: one with state files, or with a single checkpoint.
+        which: `best` (on the validation set), `last` (most recent), or `auto`: the best, or the
+            last where there is no best.
+
+    Returns:
+        A TensorFlow checkpoint's prefix or a file of our own format, which the same state files
+        may name; and which it is: `best`, `last` or `only`.
+
+    Raises:
+        CheckpointError: none there, several and no state file to choose by, or the state file names
+            one that is not there.
+    """
+    wanted: tuple[Kind, ...] = ("best", "last") if which == "auto" else (which,)
+    for name in wanted:
+        state_file = directory / STATE_FILES[name]
+        if state_file.is_file():
+            return _find_named(state_file), name
+    candidates = prefixes_in(directory) + sorted(directory.glob(f"*{NATIVE_SUFFIX}"))
+    others = [file for file in STATE_FILES.values() if (directory / file).is_file()]
+    if others and candidates:
+        raise CheckpointError(
+            f"{directory} has no {STATE_FILES[wanted[0]]} to tell its {which} checkpoint by; take "
+            f"the one that {others[0]} names, or name one yourself, e.g. {candidates[0]}"
+        )
+    if not candidates:
+        raise CheckpointError(f"{directory} has no checkpoint (no NAME.index file)")
+    if len(candidates) > 1:
+        raise CheckpointError(
+            f"{directory} has {len(candidates)} checkpoints and no state file "
+            "(best_dev_checkpoint, checkpoint) that says which to take; name one: "
+            + " or ".join(map(str, candidates[:4]))
+        )
+    return candidates[0], "only"
+
+
+def _find_named(state_file: Path) -> Path:
+    """Return the checkpoint that a state file names, if it is there."""
+    name = read_state(state_file)[0]
+    checkpoint = state_file.parent / name
+    is_native = checkpoint.suffix == NATIVE_SUFFIX and checkpoint.is_file()
+    if is_native or with_suffix(checkpoint, ".index").is_file():
+        return checkpoint
+    present = ", ".join(prefix.name for prefix in prefixes_in(state_file.parent)[:4]) or "none"
+    raise CheckpointError(
+        f"{state_file} names {name!r}, but there is no {name}.index beside it (checkpoints there: "
+        f"{present}); copy it there, or name another checkpoint by its prefix"
+    )
+
+
+def read_flags(path: Path) -> dict[str, Any]:
+    """Read flags.txt: JSON, or, as releases before Coqui STT 1.0 have it, `--name=value` lines.
+
+    Values of the second form stay strings. A missing or unreadable file is as one without flags.
+    """
+    try:
+        text = read_small_file(path).decode("utf-8", "replace")
+    except CheckpointError:
+        return {}
+    try:
+        flags = json.loads(text)
+    except (ValueError, RecursionError):
+        return dict(_flag_lines(text))
+    return flags if isinstance(flags, dict) else {}
+
+
+def _flag_lines(text: str) -> list[tuple[str, str]]:
+    flags = []
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            continue
+        name, separator, value = line[2:].partition("=")
+        if not separator and name.startswith("no"):
+            flags.append((name[2:], "false"))
+        flags.append((name.strip(), value.strip() if separator else "true"))
+    return flags
+
+
+def number_flag(flags: Mapping[str, Any], name: str) -> float | None:
+    """Return a flag as a finite number, or None where it is not there or is none."""
+    value = flags.get(name)
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if abs(number) < float("inf") else None
+
+
+def features_of(flags: Mapping[str, Any]) -> tuple[FeatureConfig | None, str | None]:
+    """Return what the flags say of the features, and a note where they cannot be right.
+
+    A flag that is not there has upstream's default; without any of the three nothing is known.
+    """
+    values = {
+        "sample_rate_hz": number_flag(flags, "audio_sample_rate"),
+        "window_milliseconds": number_flag(flags, "feature_win_len"),
+        "step_milliseconds": number_flag(flags, "feature_win_step"),
+    }
+    known = {name: int(value) for name, value in values.items() if value is not None}
+    if not known:
+        return None, None
+    try:
+        return FeatureConfig(**known), None
+    except FlagError as error:
+        return None, f"flags.txt is ignored for the features: {error}."
+
+
+def alphabet_beside(directory: Path, class_count: int) -> tuple[Alphabet | None, str | None]:
+    """Return the alphabet of a model from alphabet.txt, and a note where it does not fit.
+
+    256 classes are bytes (`--bytes_output_mode true`), whose alphabet.txt cannot be read back: LF,
+    CR and `#` vanish in it. Only a file of exactly 255 labels says otherwise.
+    """
+    path = directory / "alphabet.txt"
+    bytes_mode = UTF8Alphabet() if class_count == BYTES_MODE_CLASSES else None
+    if not path.is_file():
+        return bytes_mode, None
+    try:
+        alphabet = Alphabet(path)
+    except AlphabetError as error:
+        return bytes_mode, None if bytes_mode else f"The alphabet is not usable: {error}."
+    if alphabet.size + 1 == class_count:
+        return alphabet, None
+    if bytes_mode is not None:
+        return bytes_mode, None
+    return None, (
+        f"{path} is ignored: it has {alphabet.size} labels, and the output layer's {class_count} "
+        f"classes need {class_count - 1} (and the blank)."
+    )

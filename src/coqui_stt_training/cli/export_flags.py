@@ -1,0 +1,198 @@
+"""The flags of `export` and `evaluate_export`. Names and defaults are upstream's."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from stt.frontends.mfcc import FeatureConfig
+
+from ..errors import FlagError
+from .config import AlphabetFlags, LogFlags, SourceFlags
+from .flags import flag, not_negative, positive
+
+
+def _to_fill_in(what: str) -> str:
+    return f"<{what}>"
+
+
+_CONTACT = (
+    "public contact information of the author. Can be an email address, or a link to a contact "
+    "form, issue tracker, or discussion forum. Must provide a way to reach the model authors"
+)
+_LICENSE = (
+    "SPDX identifier of the license of the exported model. See https://spdx.org/licenses/. If the "
+    "license does not have an SPDX identifier, use the license name."
+)
+_LANGUAGE = (
+    "language the model was trained on - IETF BCP 47 language tag including at least language, "
+    'script and region subtags. E.g. "en-Latn-UK" or "de-Latn-DE" or "cmn-Hans-CN". Include as '
+    "much info as you can without loss of precision. For example, if a model is trained on "
+    'Scottish English, include the variant subtag: "en-Latn-GB-Scotland".'
+)
+_MIN_VERSION = "minimum Coqui STT version (inclusive) the exported model is compatible with"
+_MAX_VERSION = "maximum Coqui STT version (inclusive) the exported model is compatible with"
+_DESCRIPTION = (
+    "Freeform description of the model being exported. Markdown accepted. You can also leave this "
+    "flag unchanged and edit the generated .md file directly. Useful things to describe are "
+    "demographic and acoustic characteristics of the data used to train the model, any "
+    "architectural changes, names of public datasets that were used when applicable, "
+    "hyperparameters used for training, evaluation results on standard benchmark datasets, etc."
+)
+
+
+@dataclass(frozen=True)
+class ExportFlags:
+    """What to write."""
+
+    export_dir: str = flag("", "folder for the exported files")
+    export_tflite: bool = flag(
+        True, "write a .tflite model: for devices and all of Coqui's clients"
+    )
+    export_onnx: bool = flag(
+        False, "write .onnx models, streaming and batch, and their features: for servers and GPUs"
+    )
+    export_quantize: bool = flag(
+        True, "store matrices as 8-bit integers: a quarter of the size, and faster on CPUs"
+    )
+    n_steps: int = flag(
+        16, "frames a streaming model takes at once; more are faster and later", check=positive
+    )
+    export_beam_width: int = flag(500, "the decoder's default in the model", check=positive)
+    export_file_name: str = flag("output_graph", "name of the model files, without suffix")
+    export_zip: bool = flag(
+        False, "also pack what was exported, and the scorer, into a .zip beside --export_dir"
+    )
+    scorer_path: str = flag(
+        "", "scorer to copy beside the model, and into the .zip", aliases=("scorer",)
+    )
+    remove_export: bool = flag(
+        False, "first remove the models, scorers and model cards that are in --export_dir"
+    )
+    export_savedmodel: bool = flag(
+        False, "", replacement="--export_onnx writes a batch model; that is done now"
+    )
+    export_batch_size: int = flag(
+        1, "", replacement="the batch model of --export_onnx takes batches of any size"
+    )
+
+    @property
+    def writes_onnx(self) -> bool:
+        """Whether `.onnx` files are asked for, by the name of today or of old."""
+        return self.export_onnx or self.export_savedmodel
+
+    def __post_init__(self) -> None:
+        if not self.export_tflite and not self.writes_onnx:
+            raise FlagError(
+                "--export_tflite false leaves nothing to export (TensorFlow graphs are no longer "
+                "written); add --export_onnx true"
+            )
+
+
+@dataclass(frozen=True)
+class VerificationFlags:
+    """Verification."""
+
+    test_files: tuple[str, ...] = flag(
+        [],
+        "CSV files with clips on which to compare the exported model with the checkpoint; without "
+        "them: on noise",
+    )
+    export_verify_clips: int = flag(
+        50, "how many clips of --test_files, spread evenly; 0: all", check=not_negative
+    )
+    on_bad_row: str = flag(
+        "fail",
+        "what to do with rows of --test_files that cannot be used",
+        choices=("fail", "skip"),
+    )
+    normalize_sample_rate: bool = flag(
+        True, "resample audio of another rate; else such clips are bad rows"
+    )
+
+
+@dataclass(frozen=True)
+class AudioFlags:
+    """Features, for checkpoints that do not say (TensorFlow's)."""
+
+    audio_sample_rate: int = flag(16000, "sample rate in Hz that the model expects", check=positive)
+    feature_win_len: int = flag(32, "length of a feature frame in milliseconds", check=positive)
+    feature_win_step: int = flag(20, "step between feature frames in milliseconds", check=positive)
+
+    def __post_init__(self) -> None:
+        self.to_config()
+
+    def to_config(self) -> FeatureConfig:
+        """Return the feature definition these flags ask for."""
+        return FeatureConfig(self.audio_sample_rate, self.feature_win_len, self.feature_win_step)
+
+
+@dataclass(frozen=True)
+class CardFlags:
+    """Model card."""
+
+    export_author_id: str = flag(
+        "author",
+        "author of the exported model. GitHub user or organization name used to uniquely identify "
+        "the author of this model",
+    )
+    export_model_name: str = flag(
+        "model", "name of the exported model. Must not contain forward slashes."
+    )
+    export_model_version: str = flag(
+        "0.0.1",
+        "semantic version of the exported model. See https://semver.org/. This is fully controlled "
+        "by you as author of the model and has no required connection with Coqui STT versions",
+    )
+    export_contact_info: str = flag(_to_fill_in(_CONTACT), _CONTACT)
+    export_license: str = flag(_to_fill_in(_LICENSE), _LICENSE)
+    export_language: str = flag(_to_fill_in(_LANGUAGE), _LANGUAGE)
+    export_min_stt_version: str = flag(_to_fill_in(_MIN_VERSION), _MIN_VERSION)
+    export_max_stt_version: str = flag(_to_fill_in(_MAX_VERSION), _MAX_VERSION)
+    export_description: str = flag(_to_fill_in(_DESCRIPTION), _DESCRIPTION)
+
+    @property
+    def language_tag(self) -> str:
+        """The language for the model itself: empty while the flag is still to be filled in."""
+        return "" if self.export_language == _to_fill_in(_LANGUAGE) else self.export_language
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """All flags of `export`; those of `train` are accepted too."""
+
+    source: SourceFlags = SourceFlags()
+    export: ExportFlags = ExportFlags()
+    verification: VerificationFlags = VerificationFlags()
+    card: CardFlags = CardFlags()
+    alphabet: AlphabetFlags = AlphabetFlags()
+    features: AudioFlags = AudioFlags()
+    output: LogFlags = LogFlags()
+
+
+@dataclass(frozen=True)
+class EvaluateExportFlags:
+    """Evaluation of an exported model."""
+
+    model: str = flag("", "the exported model: a .tflite or .onnx file")
+    csv: tuple[str, ...] = flag([], "CSV files with the columns wav_filename and transcript")
+    scorer: str = flag("", "language-model scorer", aliases=("scorer_path",))
+    proc: int = flag(os.cpu_count() or 1, "clips to transcribe at the same time", check=positive)
+    dump: str = flag(
+        "", "write `FILE.txt` with the references and `FILE.out` with the transcripts, line by line"
+    )
+    beam_width: int = flag(0, "of the decoder; 0: the model's own", check=not_negative)
+    lm_alpha: float = flag(-1.0, "weight of the scorer; -1: the scorer's own")
+    lm_beta: float = flag(-1.0, "bonus of each word; -1: the scorer's own")
+    report_count: int = flag(
+        5, "how many of the best, median and worst samples to print", check=not_negative
+    )
+    test_output_file: str = flag("", "JSON file for all samples with their transcripts and errors")
+
+
+@dataclass(frozen=True)
+class EvaluateExportConfig:
+    """All flags of `evaluate_export`."""
+
+    evaluation: EvaluateExportFlags = EvaluateExportFlags()
+    output: LogFlags = LogFlags()

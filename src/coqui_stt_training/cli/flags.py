@@ -1,0 +1,385 @@
+"""Flags: frozen dataclasses on one side, the command line and YAML files on the other.
+
+A command's configuration is a frozen dataclass whose fields are groups; a group is a frozen
+dataclass whose fields are flags, made with `flag`. Nothing here touches disk but `--config`'s
+file, and nothing has side effects.
+
+Value syntax is upstream's: `--early_stop false`, `--train_files a.csv b.csv`, `--epochs=3`. Older
+DeepSpeech forms are understood too: `--early_stop` and `--noearly_stop`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import math
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from ..errors import FlagError, UserError
+from .command import ArgumentParser
+
+Config = TypeVar("Config")
+
+# Seeds and counts end in 64-bit integers, some after a multiplication.
+_LARGEST_INTEGER = 2**40
+
+
+@dataclass(frozen=True)
+class FlagSpec:
+    """What the command line must know of one flag."""
+
+    help: str
+    choices: tuple[str, ...] = ()
+    check: Callable[[Any], str | None] | None = None
+    replacement: str | None = None
+    aliases: tuple[str, ...] = ()
+
+
+def flag(
+    default: Any,
+    help: str,  # noqa: A002 - what argparse calls it
+    *,
+    choices: Sequence[str] = (),
+    check: Callable[[Any], str | None] | None = None,
+    replacement: str | None = None,
+    aliases: Sequence[str] = (),
+) -> Any:
+    """Declare a flag as a dataclass field.
+
+    Args:
+        default: its value when not given.
+        help: one sentence for `--help`.
+        choices: the only values allowed.
+        check: returns what is wrong with a value, or None.
+        replacement: for a flag that only TensorFlow needed: what takes its place, said once when
+            the flag is used.
+        aliases: further names, of older releases.
+    """
+    spec = FlagSpec(help, tuple(choices), check, replacement, tuple(aliases))
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: tuple(default), metadata={"flag": spec})
+    return dataclasses.field(default=default, metadata={"flag": spec})
+
+
+def positive(value: float) -> str | None:
+    """Check: greater than zero."""
+    return None if value > 0 else "must be greater than 0"
+
+
+def not_negative(value: float) -> str | None:
+    """Check: zero or more."""
+    return None if value >= 0 else "must be 0 or more"
+
+
+def probability(value: float) -> str | None:
+    """Check: in [0, 1)."""
+    return None if 0 <= value < 1 else "must be at least 0 and less than 1"
+
+
+def at_most(most: int, least: int = 1) -> Callable[[int], str | None]:
+    """Return a check: in `least..most`."""
+    return lambda value: None if least <= value <= most else f"must be in {least}..{most}"
+
+
+@dataclass(frozen=True)
+class Parsed(Generic[Config]):
+    """A configuration, and how it came about.
+
+    Attributes:
+        config: all values.
+        given: names of the flags that the command line or the `--config` file set.
+        notices: sentences about flags whose meaning TensorFlow took along.
+    """
+
+    config: Config
+    given: frozenset[str]
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Flag:
+    name: str
+    kind: Any
+    default: Any
+    spec: FlagSpec
+
+    @property
+    def is_list(self) -> bool:
+        return typing.get_origin(self.kind) is tuple
+
+    @property
+    def metavar(self) -> str:
+        if self.spec.choices:
+            return "{" + ",".join(self.spec.choices) + "}"
+        if self.is_list:
+            return "VALUE ..."
+        return {bool: "true|false", int: "N", float: "X", str: "TEXT"}[self.kind]
+
+    def convert(self, value: Any) -> Any:
+        """Return the typed value of command-line strings or YAML values, or raise ValueError."""
+        if self.is_list:
+            items = value if isinstance(value, (list, tuple)) else [value] if value else []
+            return tuple(str(item) for item in items)
+        if isinstance(value, (list, tuple)):
+            if self.kind is bool and not value:
+                return True
+            if len(value) != 1:
+                raise ValueError(f"takes one value, not {len(value) or 'none'}")
+            value = value[0]
+        converted = self._convert_one(value)
+        if self.spec.choices and converted not in self.spec.choices:
+            raise ValueError("must be one of " + ", ".join(self.spec.choices))
+        problem = self.spec.check(converted) if self.spec.check else None
+        if problem:
+            raise ValueError(problem)
+        return converted
+
+    def _convert_one(self, value: Any) -> Any:
+        if self.kind is bool:
+            text = str(value).lower()
+            if text in ("true", "1", "yes", "on"):
+                return True
+            if text in ("false", "0", "no", "off"):
+                return False
+            raise ValueError("must be true or false")
+        if self.kind in (int, float):
+            noun = "a whole number" if self.kind is int else "a number"
+            try:
+                number = self.kind(value)
+            except (TypeError, ValueError, OverflowError):
+                raise ValueError(f"must be {noun}") from None
+            if not math.isfinite(number):
+                raise ValueError("must be finite")
+            if self.kind is int and abs(number) > _LARGEST_INTEGER:
+                raise ValueError("is too large")
+            return number
+        return "" if value is None else str(value)
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Shows `--epochs N`: values are counted by us, so argparse takes any number of them."""
+
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        return str(action.metavar or default_metavar)
+
+
+def parse(
+    config_type: type[Config],
+    argv: Sequence[str],
+    *,
+    program: str,
+    description: str,
+    epilog: str = "",
+    tolerated: Sequence[type] = (),
+    announce_tolerated: bool = True,
+) -> Parsed[Config]:
+    """Read a command's configuration from its command line.
+
+    Args:
+        config_type: the configuration to build.
+        argv: the words after the command's name.
+        program: the command's name, for `--help`.
+        description: what the command does, for `--help`.
+        epilog: examples, for the end of `--help`.
+        tolerated: configurations whose flags are known too, but act in other commands: scripts
+            pass one set of flags to several commands.
+        announce_tolerated: whether using one of those gives a notice.
+
+    Raises:
+        FlagError: everything that is wrong with the flags, in one message.
+        SystemExit: after `--help`.
+    """
+    groups = _groups(config_type)
+    flags = {item.name: item for _, members in groups.values() for item in members}
+    elsewhere = {
+        item.name: item
+        for config in tolerated
+        for _, members in _groups(config).values()
+        for item in members
+        if item.name not in flags
+    }
+    known_flags = {**flags, **elsewhere}
+    parser = _argument_parser(groups, elsewhere.values(), program, description, epilog)
+    known, unknown = parser.parse_known_args(_spell_out(argv, known_flags))
+    problems = _unknown_flags(unknown, flags)
+
+    given: dict[str, Any] = {}
+    if known.config:
+        from_file, file_problems = _read_config_file(Path(known.config[0]), known_flags)
+        given.update(from_file)
+        problems += file_problems
+    given.update({name: value for name, value in vars(known).items() if name in known_flags})
+
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        try:
+            values[name] = known_flags[name].convert(value)
+        except ValueError as error:
+            shown = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+            problems.append(f"{f'--{name} {shown}'.rstrip()}: {error}")
+    if problems:
+        raise FlagError("; ".join(problems))
+    notices = tuple(
+        f"--{name} is not needed: {item.spec.replacement}"
+        for name, item in flags.items()
+        if item.spec.replacement and values.get(name, item.default) != item.default
+    )
+    idle = sorted(f"--{name}" for name in values if name in elsewhere)
+    if idle and announce_tolerated:
+        notices += (f"no effect on {program.split('.')[-1]}: {', '.join(idle)}",)
+    return Parsed(_build(config_type, groups, values), frozenset(values), notices)
+
+
+def as_dict(config: Any) -> dict[str, Any]:
+    """Return all flags of a configuration, flat, as JSON values."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for group in dataclasses.fields(config)
+        for name, value in vars(getattr(config, group.name)).items()
+    }
+
+
+def _groups(config_type: type) -> dict[str, tuple[str, list[_Flag]]]:
+    """Return for each field of a configuration its group's title and flags."""
+    groups = {}
+    for name, group_type in typing.get_type_hints(config_type).items():
+        kinds = typing.get_type_hints(group_type)
+        members = [
+            _Flag(
+                item.name,
+                kinds[item.name],
+                item.default_factory()
+                if item.default_factory is not dataclasses.MISSING
+                else item.default,
+                item.metadata["flag"],
+            )
+            for item in dataclasses.fields(group_type)
+        ]
+        title = (group_type.__doc__ or name).strip().splitlines()[0].rstrip(".")
+        groups[name] = (title, members)
+    return groups
+
+
+def _argument_parser(
+    groups: Mapping[str, tuple[str, list[_Flag]]],
+    elsewhere: Iterable[_Flag],
+    program: str,
+    description: str,
+    epilog: str,
+) -> argparse.ArgumentParser:
+    parser = ArgumentParser(
+        prog=program,
+        usage=f"{program} [--config FILE.yaml] [--FLAG VALUE ...] ...",
+        description=description,
+        epilog=epilog,
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+        formatter_class=_HelpFormatter,
+    )
+    parser.add_argument(
+        "--config",
+        nargs=1,
+        default=None,
+        metavar="FILE.yaml",
+        help="file of flags, `name: value`; the command line wins over it",
+    )
+    for title, members in groups.values():
+        group = parser.add_argument_group(title)
+        for item in members:
+            group.add_argument(
+                f"--{item.name}",
+                *(f"--{alias}" for alias in item.spec.aliases),
+                dest=item.name,
+                nargs="*",
+                metavar=item.metavar,
+                help=_help_text(item),
+            )
+    for item in elsewhere:
+        parser.add_argument(f"--{item.name}", nargs="*", help=argparse.SUPPRESS)
+    return parser
+
+
+def _help_text(item: _Flag) -> str:
+    text = item.spec.help
+    if item.spec.replacement:
+        text = f"accepted for old scripts; {item.spec.replacement}"
+    elif item.default not in ("", ()):
+        default = str(item.default).lower() if item.kind is bool else item.default
+        text += f" (default: {default})"
+    return text.replace("%", "%%")
+
+
+def _spell_out(argv: Sequence[str], flags: Mapping[str, _Flag]) -> list[str]:
+    """Turn DeepSpeech's `--noearly_stop` into `--early_stop false`."""
+    words: list[str] = []
+    for word in argv:
+        name = word.removeprefix("--no")
+        if word.startswith("--no") and name in flags and flags[name].kind is bool:
+            words += [f"--{name}", "false"]
+        else:
+            words.append(word)
+    return words
+
+
+def _unknown_flags(unknown: Sequence[str], flags: Mapping[str, _Flag]) -> list[str]:
+    problems = []
+    for word in unknown:
+        if word.startswith("--"):
+            problems.append(f"unknown flag {word.split('=')[0]}{_closest(word[2:], flags)}")
+        elif not problems:  # else it is the unknown flag's value
+            problems.append(f"unexpected argument {word!r}; every value follows a flag")
+    return problems
+
+
+def _closest(name: str, flags: Mapping[str, _Flag]) -> str:
+    matches = difflib.get_close_matches(name.split("=")[0], flags, n=1, cutoff=0.6)
+    return f", did you mean --{matches[0]}?" if matches else "; see --help"
+
+
+def _read_config_file(path: Path, flags: Mapping[str, _Flag]) -> tuple[dict[str, Any], list[str]]:
+    import yaml  # only a command with --config pays for this import
+
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FlagError(f"--config {path}: {error.strerror or error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FlagError(f"--config {path} is not YAML: {' '.join(str(error).split())}") from None
+    if loaded is None:
+        return {}, []
+    if not isinstance(loaded, dict):
+        raise FlagError(f"--config {path} must hold `name: value` lines")
+    aliases = {alias: name for name, item in flags.items() for alias in item.spec.aliases}
+    values, problems = {}, []
+    for key, value in loaded.items():
+        name = aliases.get(str(key), str(key))
+        if name not in flags:
+            problems.append(f"{path}: unknown flag {key}{_closest(name, flags)}")
+        elif value is not None:
+            values[name] = value
+    return values, problems
+
+
+def _build(
+    config_type: type[Config],
+    groups: Mapping[str, tuple[str, list[_Flag]]],
+    values: Mapping[str, Any],
+) -> Config:
+    kinds = typing.get_type_hints(config_type)
+    parts = {}
+    problems = []
+    for name, (_, members) in groups.items():
+        try:
+            parts[name] = kinds[name](
+                **{item.name: values[item.name] for item in members if item.name in values}
+            )
+        except UserError as error:  # what a group's __post_init__ finds between its flags
+            problems.append(str(error))
+    if problems:
+        raise FlagError("; ".join(problems))
+    return config_type(**parts)

@@ -1,0 +1,154 @@
+"""The flags of how a model is trained, and of what it starts with, in the groups of `--help`.
+
+Names, defaults and meanings are upstream's, where upstream has them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stt.counted import counted
+
+from ..errors import FlagError
+from .flags import flag, not_negative, positive, probability
+
+
+@dataclass(frozen=True)
+class BootstrapFlags:
+    """Bootstrapping."""
+
+    drop_source_layers: int = flag(
+        0,
+        "how many layers of the source model to replace by new ones, from the output backwards: "
+        "1 is the output layer, 2 also the one before it, up to 5",
+    )
+    map_shared_characters: bool = flag(
+        False,
+        "with a new alphabet: copy the output rows of characters both alphabets have, and of the "
+        "blank, instead of making them anew",
+    )
+    extend_alphabet: bool = flag(
+        False,
+        "keep the source's alphabet and append the characters of --alphabet_config_path, or of the "
+        "data, that it lacks; no layer is dropped",
+    )
+    freeze_source_layers: int = flag(
+        0, "how many layers of the source, from the input, not to train", check=not_negative
+    )
+    unfreeze_after_epochs: int = flag(
+        0, "epochs after which frozen layers are trained too; 0: never", check=not_negative
+    )
+    source_learning_rate_factor: float = flag(
+        1.0, "factor of the learning rate of layers kept from the source", check=positive
+    )
+    dry_run: bool = flag(False, "print what would be loaded, kept and made new, and stop")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.drop_source_layers <= 5:
+            raise FlagError(
+                f"--drop_source_layers {self.drop_source_layers}: the model has 6 layers and the "
+                "first must stay, so 0 to 5 can be dropped; to drop all is to train from scratch: "
+                "--load_train init"
+            )
+        if self.extend_alphabet and self.drop_source_layers:
+            raise FlagError(
+                "--extend_alphabet keeps all layers; leave out --drop_source_layers, or use "
+                "--map_shared_characters with it instead"
+            )
+        if self.map_shared_characters and self.drop_source_layers > 1:
+            raise FlagError(
+                "--map_shared_characters copies rows of the output layer, which mean nothing on "
+                f"top of new layers; use it with --drop_source_layers 1, not "
+                f"{self.drop_source_layers}"
+            )
+        most = 6 - max(1, self.drop_source_layers)
+        if self.freeze_source_layers > most:
+            raise FlagError(
+                f"--freeze_source_layers {self.freeze_source_layers}: with --drop_source_layers "
+                f"{self.drop_source_layers} at most {counted(most, 'layer')} "
+                "can be frozen, else nothing is left to train"
+            )
+        if self.unfreeze_after_epochs and not self.freeze_source_layers:
+            raise FlagError("--unfreeze_after_epochs needs --freeze_source_layers")
+
+
+@dataclass(frozen=True)
+class TrainingFlags:
+    """Training."""
+
+    epochs: int = flag(75, "how many times to go through the training set", check=not_negative)
+    train_batch_size: int = flag(1, "clips in a training batch", check=positive)
+    dev_batch_size: int = flag(1, "clips in a validation batch", check=positive)
+    learning_rate: float = flag(0.001, "of Adam", check=positive)
+    beta1: float = flag(0.9, "decay of Adam's first moment", check=probability)
+    beta2: float = flag(0.999, "decay of Adam's second moment", check=probability)
+    epsilon: float = flag(1e-8, "of Adam, added to the root of the second moment", check=positive)
+    average_weights: bool = flag(
+        True,
+        "validate, keep and evaluate a running average of the weights, which is steadier than the "
+        "weights of the last step; false: as upstream",
+    )
+    force_initialize_learning_rate: bool = flag(
+        False, "use --learning_rate also when a continued run has reduced its own"
+    )
+    random_seed: int = flag(4568, "of new weights, dropout and the order of batches")
+    skip_batch_test: bool = flag(
+        False, "do not try whether the longest batch fits into memory before training"
+    )
+    automatic_mixed_precision: bool = flag(
+        False, "compute in bfloat16, or scaled float16; the weights stay float32"
+    )
+
+
+@dataclass(frozen=True)
+class DropoutFlags:
+    """Dropout."""
+
+    dropout_rate: float = flag(0.05, "after layer 1", check=probability)
+    dropout_rate2: float = flag(-1.0, "after layer 2; -1: as dropout_rate")
+    dropout_rate3: float = flag(-1.0, "after layer 3; -1: as dropout_rate")
+    dropout_rate4: float = flag(0.0, "after the LSTM", check=probability)
+    dropout_rate5: float = flag(0.0, "after layer 5, in addition to the next", check=probability)
+    dropout_rate6: float = flag(-1.0, "before layer 6; -1: as dropout_rate")
+
+    def __post_init__(self) -> None:
+        for name in ("dropout_rate2", "dropout_rate3", "dropout_rate6"):
+            if getattr(self, name) >= 1:
+                raise FlagError(f"--{name} {getattr(self, name)}: {probability(1)}")
+
+    def by_layer(self) -> dict[str, float]:
+        """Return the rate of each layer's output.
+
+        Upstream applied `dropout_rate6` to what enters layer 6, and 4 and 5 nowhere.
+        """
+
+        def rate(value: float) -> float:
+            return self.dropout_rate if value < 0 else value
+
+        return {
+            "layer_1": self.dropout_rate,
+            "layer_2": rate(self.dropout_rate2),
+            "layer_3": rate(self.dropout_rate3),
+            "lstm": self.dropout_rate4,
+            "layer_5": 1 - (1 - self.dropout_rate5) * (1 - rate(self.dropout_rate6)),
+        }
+
+
+@dataclass(frozen=True)
+class ScheduleFlags:
+    """Validation, early stopping and learning rate reduction (need --dev_files)."""
+
+    best_by: str = flag(
+        "cer",
+        "what makes a checkpoint the best: the lowest character error rate on the dev files (of "
+        "equal ones the lowest loss), or, as upstream, the lowest loss alone",
+        choices=("cer", "loss"),
+    )
+    early_stop: bool = flag(False, "stop when validation no longer improves")
+    es_epochs: int = flag(25, "epochs without improvement after which to stop", check=positive)
+    es_min_delta: float = flag(0.05, "how much the loss must fall to count", check=not_negative)
+    reduce_lr_on_plateau: bool = flag(
+        False, "reduce the learning rate, and go back to the best weights, on a plateau"
+    )
+    plateau_epochs: int = flag(10, "epochs without improvement that are a plateau", check=positive)
+    plateau_reduction: float = flag(0.1, "factor of the learning rate", check=positive)

@@ -1,0 +1,1 @@
+"""The DeepSpeech graph as .tflite and .onnx models."""

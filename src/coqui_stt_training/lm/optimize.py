@@ -1,0 +1,151 @@
+"""Find the alpha and beta of a scorer that give the fewest errors.
+
+    python -m coqui_stt_training.util.lm_optimize --checkpoint_dir DIR --test_files dev.csv \\
+        --scorer_path kenlm.scorer --n_trials 600
+
+The acoustic model runs once (`--posteriors` keeps what it said). The best values are written into
+the scorer. Stopped runs go on where they were.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from stt.counted import counted
+from stt.output_path import check_output_file
+
+from ..cli.command import start_logging
+from ..cli.config import DecoderFlags, LmOptimizeConfig, TrainConfig, TuningFlags
+from ..cli.flags import Parsed, parse
+from ..errors import FlagError
+
+_log = logging.getLogger("coqui_stt_training.util.lm_optimize")  # __name__ is __main__ under -m
+
+
+def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
+    """Tune `--scorer_path`; return the exit status.
+
+    Raises:
+        UserError: no checkpoint, bad rows, a scorer that does not fit, ...
+    """
+    from coqui_stt_ctcdecoder import Scorer
+
+    from ..runs.evaluation import load_for_inference
+    from ..runs.machine import prepare_machine
+    from ..runs.session import choose_features
+    from .posteriors import load_posteriors, save_posteriors
+    from .tuning import Trial, TuningOptions, plot_surface, tune, write_parameters
+
+    config = parsed.config
+    source, alphabet = load_for_inference(config.source, config.alphabet)
+    scorer_path = Path(config.decoder.scorer_path)
+    scorer = Scorer(
+        config.decoder.lm_alpha if "lm_alpha" in parsed.given else None,
+        config.decoder.lm_beta if "lm_beta" in parsed.given else None,
+        scorer_path,
+        alphabet,
+    )
+    kept = Path(config.tuning.posteriors) if config.tuning.posteriors else None
+    if kept is not None and kept.is_file():
+        posteriors = load_posteriors(kept, alphabet)
+    else:
+        if not config.data.test_files:
+            raise FlagError("no --test_files: name the CSV files to tune on")
+        from .acoustic import compute_posteriors
+
+        posteriors = compute_posteriors(
+            source,
+            alphabet,
+            choose_features(config.features, source, parsed.given),
+            config.data,
+            config.evaluation,
+            config.output,
+            prepare_machine(config.machine),
+            any_sample_rate=config.features.normalize_sample_rate,
+        )
+        if kept is not None:
+            save_posteriors(kept, posteriors, alphabet)
+
+    tuning = config.tuning
+    options = TuningOptions(
+        n_trials=tuning.n_trials,
+        alpha_max=tuning.lm_alpha_max,
+        beta_max=tuning.lm_beta_max,
+        beam_width=config.decoder.beam_width,
+        cutoff_prob=config.decoder.cutoff_prob,
+        cutoff_top_n=config.decoder.cutoff_top_n,
+        threads=os.cpu_count() or 1,
+    )
+
+    def report(number: int, trial: Trial) -> None:
+        _log.info(
+            "Trial %d: lm_alpha=%.4f lm_beta=%.4f: %.4f",
+            number,
+            trial.alpha,
+            trial.beta,
+            trial.error,
+        )
+
+    journal = Path(tuning.journal or f"{scorer_path}.trials")
+    result = tune(posteriors, alphabet, scorer, options, journal, report)
+    best = result.best
+    print(
+        f"Best params: lm_alpha={best.alpha} and lm_beta={best.beta} with "
+        f"{result.measure}={best.error}"
+    )
+    picture = Path(tuning.plot or f"{scorer_path}.png")
+    plot_surface(result, picture)
+    print(
+        f"That is the best of {counted(len(result.trials), 'trial')}, which are in {journal} and "
+        f"drawn in {picture}"
+    )
+    if tuning.write_scorer:
+        write_parameters(scorer_path, best)
+        print(
+            f"Wrote lm_alpha {best.alpha:.6g} and lm_beta {best.beta:.6g} into {scorer_path}: they "
+            "are used wherever this scorer is, without further flags"
+        )
+    else:
+        print(
+            f"Left {scorer_path} as it was (--write_scorer false); to use the values: "
+            f"--lm_alpha {best.alpha:.6g} --lm_beta {best.beta:.6g}"
+        )
+    return 0
+
+
+def check_outputs(decoder: DecoderFlags, tuning: TuningFlags) -> None:
+    """See that what the flags name can be written.
+
+    Raises:
+        FlagError: it cannot.
+    """
+    scorer = decoder.scorer_path
+    outputs = {
+        "--journal": tuning.journal or f"{scorer}.trials",
+        "--plot": tuning.plot or f"{scorer}.png",
+        "--posteriors": tuning.posteriors,
+        "--scorer_path": scorer if tuning.write_scorer else "",
+    }
+    for flag, path in outputs.items():
+        if path:
+            check_output_file(flag, path)
+
+
+def main(argv: list[str]) -> int:
+    """Run the command and return its exit status."""
+    parsed = parse(
+        LmOptimizeConfig,
+        argv,
+        program="python -m coqui_stt_training.util.lm_optimize",
+        description="Find the alpha and beta of a scorer that give the fewest errors.",
+        tolerated=(TrainConfig,),
+    )
+    start_logging(parsed.config.output.log_level, parsed.notices)
+    if not parsed.config.decoder.scorer_path:
+        raise FlagError("no --scorer_path: name the scorer to tune")
+    if not Path(parsed.config.decoder.scorer_path).is_file():
+        raise FlagError(f"--scorer_path {parsed.config.decoder.scorer_path}: no such file")
+    check_outputs(parsed.config.decoder, parsed.config.tuning)
+    return optimize(parsed)

@@ -1,0 +1,1 @@
+"""The DeepSpeech graph: geometry, module, weights."""

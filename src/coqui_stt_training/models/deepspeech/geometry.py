@@ -1,0 +1,62 @@
+"""The shape of an acoustic model: everything needed to build it, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stt.frontends.mfcc import MFCC_COEFFICIENTS
+
+# From the input to the output. Dropping layers removes them from the end of this list.
+LAYERS = ("layer_1", "layer_2", "layer_3", "lstm", "layer_5", "layer_6")
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Shape of the DeepSpeech graph (https://arxiv.org/abs/1412.5567, with an LSTM).
+
+    Attributes:
+        n_hidden: width of every layer but the last.
+        n_classes: labels of the alphabet, plus one for the blank, which is the last class.
+        layer_norm: whether dense layers 1, 2, 3 and 5 are layer-normalised.
+        n_context: frames to each side of the one a window of the input is about.
+        relu_clip: upper bound of the activations of dense layers.
+    """
+
+    n_hidden: int
+    n_classes: int
+    layer_norm: bool = False
+    n_context: int = 9
+    relu_clip: float = 20.0
+
+    @property
+    def n_input(self) -> int:
+        """Values in one window: 19 frames of 26 coefficients."""
+        return (2 * self.n_context + 1) * MFCC_COEFFICIENTS
+
+    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every tensor by name, in the order of the layers.
+
+        Matrices are `[outputs, inputs]`. The LSTM's rows are its gates in the order input, forget,
+        cell, output, `n_hidden` rows each.
+        """
+        hidden = self.n_hidden
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer in LAYERS:
+            if layer == "lstm":
+                shapes["lstm.weight_ih"] = (4 * hidden, hidden)
+                shapes["lstm.weight_hh"] = (4 * hidden, hidden)
+                shapes["lstm.bias"] = (4 * hidden,)
+                continue
+            outputs = self.n_classes if layer == "layer_6" else hidden
+            inputs = self.n_input if layer == "layer_1" else hidden
+            shapes[f"{layer}.weight"] = (outputs, inputs)
+            shapes[f"{layer}.bias"] = (outputs,)
+            if self.layer_norm and layer != "layer_6":
+                shapes[f"{layer}.norm.weight"] = (hidden,)
+                shapes[f"{layer}.norm.bias"] = (hidden,)
+        return shapes
+
+
+def layer_of(tensor_name: str) -> str:
+    """Return the layer a tensor belongs to: `layer_1.norm.bias` is of `layer_1`."""
+    return tensor_name.split(".", 1)[0]

@@ -1,0 +1,168 @@
+"""The DeepSpeech graph's weights under upstream's TensorFlow names and layout, and under ours.
+
+    upstream                                      ours
+    layer_1/weights            [inputs, outputs]  layer_1.weight       [outputs, inputs]
+    layer_1/bias                                  layer_1.bias
+    layer_1/LayerNorm/gamma, .../beta             layer_1.norm.weight, layer_1.norm.bias
+    LSTM_SCOPE/kernel          [2H, 4H]           lstm.weight_ih [4H, H], lstm.weight_hh [4H, H]
+    LSTM_SCOPE/bias            [4H]               lstm.bias [4H]
+
+Upstream's LSTM kernel has the input's rows above the state's, and the gates' columns in the order
+input, cell, forget, output; ours are input, forget, cell, output, as PyTorch's. The same mapping
+holds for Adam's moments, and for gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stt.frontends.mfcc import MFCC_COEFFICIENTS
+
+from ...errors import CheckpointError
+from .geometry import Geometry
+
+Float32 = NDArray[np.float32]
+
+LSTM_SCOPE = "cudnn_lstm/rnn/multi_rnn_cell/cell_0/cudnn_compatible_lstm_cell"
+_NORM_NAMES = {"norm.weight": "LayerNorm/gamma", "norm.bias": "LayerNorm/beta"}
+_ROWS_AT_A_TIME = 256
+
+
+def upstream_name(name: str) -> str:
+    """Return upstream's name of a tensor of ours; both LSTM weights are in one kernel."""
+    layer, kind = name.split(".", 1)
+    if layer == "lstm":
+        return f"{LSTM_SCOPE}/{'bias' if kind == 'bias' else 'kernel'}"
+    return f"{layer}/{_NORM_NAMES.get(kind, 'weights' if kind == 'weight' else kind)}"
+
+
+def upstream_shapes(geometry: Geometry) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor under upstream's names and in its layout."""
+    shapes = {upstream_name(name): shape[::-1] for name, shape in geometry.tensor_shapes().items()}
+    shapes[f"{LSTM_SCOPE}/kernel"] = (2 * geometry.n_hidden, 4 * geometry.n_hidden)
+    return shapes
+
+
+def from_upstream(tensors: Mapping[str, Float32], *, in_place: bool = False) -> dict[str, Float32]:
+    """Return tensors under our names, those of the LSTM and of dense layers in our layout.
+
+    Args:
+        tensors: some or all of `upstream_shapes`, by upstream's names.
+        in_place: reorder the LSTM's gates within the given arrays, which the caller gives up,
+            instead of in a copy: the kernel is by far the largest tensor.
+
+    Returns:
+        Views of the given arrays where the layout allows it; matrices are transposed views.
+
+    Raises:
+        KeyError: a name that is not upstream's.
+    """
+    ours: dict[str, Float32] = {}
+    for name, tensor in tensors.items():
+        scope, kind = name.rsplit("/", 1)
+        if scope == LSTM_SCOPE:
+            reordered = _swap_cell_and_forget(tensor if in_place else tensor.copy())
+            if kind == "bias":
+                ours["lstm.bias"] = reordered
+                continue
+            inputs = len(tensor) // 2
+            ours["lstm.weight_ih"] = reordered[:inputs].T
+            ours["lstm.weight_hh"] = reordered[inputs:].T
+            continue
+        layer, _, norm = scope.partition("/")
+        kinds = {"gamma": "norm.weight", "beta": "norm.bias"} if norm else {"weights": "weight"}
+        ours[f"{layer}.{'bias' if not norm and kind == 'bias' else kinds[kind]}"] = tensor.T
+    return ours
+
+
+def to_upstream(tensors: Mapping[str, Float32]) -> dict[str, Float32]:
+    """Return tensors under upstream's names and in its layout; the inverse of `from_upstream`.
+
+    Args:
+        tensors: some or all of `Geometry.tensor_shapes`; of the LSTM's weights both or none.
+    """
+    theirs: dict[str, Float32] = {}
+    for name, tensor in tensors.items():
+        if name == "lstm.weight_ih":
+            kernel = np.concatenate([tensor.T, tensors["lstm.weight_hh"].T])
+            theirs[upstream_name(name)] = _swap_cell_and_forget(kernel)
+        elif name == "lstm.bias":
+            theirs[upstream_name(name)] = _swap_cell_and_forget(np.array(tensor))
+        elif name != "lstm.weight_hh":
+            theirs[upstream_name(name)] = tensor.T
+    return theirs
+
+
+def _swap_cell_and_forget(columns: Float32) -> Float32:
+    """Exchange the second and third quarter of the last axis, in place."""
+    gates = columns.reshape(-1, 4, columns.shape[-1] // 4)  # a view: the arrays are contiguous
+    for start in range(0, len(gates), _ROWS_AT_A_TIME):
+        rows = gates[start : start + _ROWS_AT_A_TIME]
+        second = rows[:, 1].copy()
+        rows[:, 1] = rows[:, 2]
+        rows[:, 2] = second
+    return columns
+
+
+def geometry_of(shapes: Mapping[str, tuple[int, ...]], relu_clip: float, source: str) -> Geometry:
+    """Tell the geometry from the shapes of upstream's tensors, and check all of them.
+
+    Args:
+        shapes: by upstream's names; other names are ignored.
+        relu_clip: upper bound of the activations, which no shape tells.
+        source: what file they are in, for the errors.
+
+    Raises:
+        CheckpointError: a tensor is missing, or its shape does not go with the others'.
+    """
+    plain = [name for name in upstream_shapes(Geometry(1, 1)) if name not in shapes]
+    if plain:
+        raise CheckpointError(
+            f"{source} has no {_list(plain)}; it is not a checkpoint of Coqui STT or DeepSpeech "
+            f"0.6 or later, or only a part of one (it has {_list(sorted(shapes))})"
+        )
+    ends = {name: shapes[name] for name in ("layer_1/weights", "layer_6/weights")}
+    for name, shape in ends.items():
+        if len(shape) != 2 or 0 in shape:
+            raise CheckpointError(f"{source}: {name} has shape {list(shape)}; it must be a matrix")
+    inputs, n_hidden = ends["layer_1/weights"]
+    windows, rest = divmod(inputs, MFCC_COEFFICIENTS)
+    if rest or windows % 2 == 0:
+        raise CheckpointError(
+            f"{source}: layer_1/weights has {inputs} inputs; an odd number of windows of "
+            f"{MFCC_COEFFICIENTS} coefficients is expected (494 = 19 x 26)"
+        )
+    geometry = Geometry(
+        n_hidden=n_hidden,
+        n_classes=ends["layer_6/weights"][1],
+        layer_norm=any("/LayerNorm/" in name for name in shapes),
+        n_context=windows // 2,
+        relu_clip=relu_clip,
+    )
+    _check_shapes(shapes, upstream_shapes(geometry), source)
+    return geometry
+
+
+def _check_shapes(
+    shapes: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]], source: str
+) -> None:
+    missing = [name for name in expected if name not in shapes]
+    if missing:
+        raise CheckpointError(
+            f"{source} has layer normalisation in some layers, but no {_list(missing)}; it must be "
+            "in layers 1, 2, 3 and 5"
+        )
+    for name, shape in expected.items():
+        if shapes[name] != shape:
+            raise CheckpointError(
+                f"{source}: {name} has shape {list(shapes[name])}; {list(shape)} goes with the "
+                "other tensors"
+            )
+
+
+def _list(names: list[str], most: int = 4) -> str:
+    shown = ", ".join(names[:most]) or "nothing"
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

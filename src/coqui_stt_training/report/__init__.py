@@ -1,0 +1,1 @@
+"""What people and TensorBoard read of a run."""

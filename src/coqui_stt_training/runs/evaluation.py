@@ -1,0 +1,197 @@
+"""What `evaluate` and `training_graph_inference` do after their flags are read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from stt.audio.file import read_audio, read_info
+from stt.counted import counted
+from stt.frontends.mfcc import FeatureConfig, Mfcc
+
+from ..batches.feature_store import FeatureStore
+from ..batches.loader import BatchLoader
+from ..checkpoints.loading import load_source
+from ..checkpoints.source import SourceModel
+from ..cli.config import (
+    AlphabetFlags,
+    DataFlags,
+    EvaluateConfig,
+    EvaluationFlags,
+    InferenceConfig,
+    LogFlags,
+    SourceFlags,
+    TestDataFlags,
+)
+from ..cli.flags import Parsed
+from ..cli.progress_bar import ProgressBar
+from ..corpus import ClipSet, check_corpus, expand_file_list
+from ..errors import AudioError, BootstrapError, FlagError
+from ..models.deepspeech.model import DeepSpeech
+from ..report.evaluation import format_report, save_samples_json
+from ..scoring.decoding import BeamSearchDecoder, Decoder
+from ..scoring.evaluation import build_model, evaluate_set
+from ..scoring.metrics import SampleResult
+from .machine import log_placement, prepare_machine
+from .session import choose_features
+
+_log = logging.getLogger(__name__)
+
+
+def run_evaluation(parsed: Parsed[EvaluateConfig]) -> int:
+    """Evaluate a checkpoint on `--test_files`; return the exit status.
+
+    Raises:
+        UserError: no checkpoint, bad rows, flags that do not fit, ...
+    """
+    config = parsed.config
+    data = replace(config.data, test_files=tuple(expand_file_list(config.data.test_files)))
+    source, alphabet = load_for_inference(config.source, config.alphabet)
+    decoder = BeamSearchDecoder(alphabet, config.decoder, parsed.given)
+    features = choose_features(config.features, source, parsed.given)
+    skip = config.data.on_bad_row == "skip"
+    corpus = check_corpus(
+        test=data.test_files,
+        alphabet=alphabet,
+        features=features,
+        any_sample_rate=config.features.normalize_sample_rate,
+        on_bad_row="skip" if skip else "fail",
+        skipped_rows_path=Path("skipped_rows.csv") if skip else None,
+        show_progressbar=config.output.show_progressbar,
+        alphabet_advice=alphabet_advice(source),
+    )
+    model = build_model(source, prepare_machine(config.machine))
+    if config.output.log_placement:
+        log_placement(model)
+    loader = BatchLoader(FeatureStore(features), alphabet)
+    evaluate_sets(model, corpus.test, loader, decoder, data, config.evaluation, config.output)
+    return 0
+
+
+@torch.inference_mode()
+def run_inference(parsed: Parsed[InferenceConfig]) -> int:
+    """Print the transcript of `--one_shot_infer`; return the exit status.
+
+    Raises:
+        UserError: no checkpoint, unreadable audio, ...
+    """
+    config = parsed.config
+    source, alphabet = load_for_inference(config.source, config.alphabet)
+    decoder = BeamSearchDecoder(alphabet, config.decoder, parsed.given)
+    features = choose_features(config.features, source, parsed.given)
+    file = config.inference.one_shot_infer
+    rate_hz = read_info(file).sample_rate_hz
+    if rate_hz != features.sample_rate_hz and not config.features.normalize_sample_rate:
+        raise AudioError(
+            f"{file} has {rate_hz} Hz, the model {features.sample_rate_hz} Hz, and "
+            "--normalize_sample_rate false forbids to resample"
+        )
+    samples = read_audio(file, features.sample_rate_hz)
+    model = build_model(source, prepare_machine(config.machine))
+    print(transcribe(model, samples_to_features(samples, features), decoder))
+    return 0
+
+
+def alphabet_advice(source: SourceModel) -> str:
+    """Return what to do about transcripts that a model cannot write."""
+    return (
+        f"The alphabet is that of {source.path}. Text in another can only be evaluated with a "
+        "model that was trained on it: see --drop_source_layers of train"
+    )
+
+
+def samples_to_features(samples: object, config: FeatureConfig) -> torch.Tensor:
+    """Return the features of audio as a batch of one, `[1, frames, 26]`."""
+    return torch.from_numpy(Mfcc(config)(samples))[None]
+
+
+def transcribe(model: torch.nn.Module, features: torch.Tensor, decoder: Decoder) -> str:
+    """Return the transcript of one clip's features `[1, frames, 26]`."""
+    frames = features.shape[1]
+    if frames == 0:
+        return ""
+    device = next(model.parameters()).device
+    logits, _ = model(features.to(device), torch.tensor([frames]))
+    return decoder(logits.softmax(-1).transpose(0, 1).cpu().numpy(), [frames])[0]
+
+
+def load_for_inference(
+    source_flags: SourceFlags, flags: AlphabetFlags
+) -> tuple[SourceModel, Alphabet]:
+    """Read the checkpoint that flags name, and its alphabet.
+
+    Raises:
+        FlagError: no checkpoint was named.
+        BootstrapError: the alphabet does not fit the checkpoint.
+    """
+    location = source_flags.load_dir
+    if source_flags.overruled():
+        _log.warning(source_flags.overruled())
+    if not location:
+        raise FlagError("no checkpoint; give --checkpoint_dir or --load_checkpoint_dir")
+    which = source_flags.load_evaluate
+    source = load_source(
+        location, "best" if which == "best" else "last" if which == "last" else "auto"
+    )
+    _log.info("Loaded %s", source.path)
+    for note in source.notes:
+        _log.info(note)
+    alphabet = source.alphabet
+    if flags.alphabet_config_path or flags.bytes_output_mode:
+        given = UTF8Alphabet() if flags.bytes_output_mode else Alphabet(flags.alphabet_config_path)
+        if alphabet is not None and given != alphabet:
+            raise BootstrapError(
+                f"the alphabet given is not that of {source.path}; a checkpoint can be evaluated "
+                "only with its own: leave out --alphabet_config_path and --bytes_output_mode"
+            )
+        alphabet = given
+    if alphabet is None or alphabet.size + 1 != source.geometry.n_classes:
+        raise BootstrapError(
+            f"{source.path} has {source.geometry.n_classes} classes; give its alphabet file of "
+            f"{counted(source.geometry.n_classes - 1, 'label')} with --alphabet_config_path"
+        )
+    return source, alphabet
+
+
+def evaluate_sets(
+    model: DeepSpeech,
+    sets: Sequence[ClipSet],
+    loader: BatchLoader,
+    decoder: Decoder,
+    data: DataFlags | TestDataFlags,
+    flags: EvaluationFlags,
+    output: LogFlags,
+) -> list[SampleResult]:
+    """Evaluate sets one by one, print a report of each, and write `--test_output_file`."""
+    everything = []
+    for clips in sets:
+        results = evaluate_set(
+            model,
+            clips,
+            loader,
+            decoder,
+            flags,
+            reverse=data.reverse_test,
+            limit=data.limit_test,
+            bar=lambda title, count: ProgressBar(title, count, output.show_progressbar),
+        )
+        by_characters = loader.alphabet.is_bytes
+        print(
+            format_report(
+                results,
+                clips.path,
+                report_count=flags.report_count,
+                sort_by="cer" if by_characters else "wer",
+            ),
+            flush=True,
+        )
+        everything += results
+    if flags.test_output_file:
+        save_samples_json(everything, Path(flags.test_output_file))
+        _log.info("Wrote %s to %s", counted(len(everything), "sample"), flags.test_output_file)
+    return everything

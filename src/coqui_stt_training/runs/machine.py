@@ -1,0 +1,34 @@
+"""The machine a command runs on: its device and threads."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+
+from stt.counted import counted
+
+from ..cli.config import MachineFlags
+from ..models.deepspeech.model import DeepSpeech
+
+_log = logging.getLogger(__name__)
+
+
+def prepare_machine(flags: MachineFlags) -> torch.device:
+    """Set the numbers of threads and return the device to compute on: a GPU where there is one."""
+    if flags.intra_op_parallelism_threads:
+        torch.set_num_threads(flags.intra_op_parallelism_threads)
+    # It can be set but once in a process, and `train` may have been here before.
+    if flags.inter_op_parallelism_threads not in (0, torch.get_num_interop_threads()):
+        torch.set_num_interop_threads(flags.inter_op_parallelism_threads)
+    if torch.cuda.is_available():
+        _log.info("Computing on %s", torch.cuda.get_device_name())
+        return torch.device("cuda")
+    _log.info("Computing on the CPU with %s", counted(torch.get_num_threads(), "thread"))
+    return torch.device("cpu")
+
+
+def log_placement(model: DeepSpeech) -> None:
+    """Say on which device each layer's weights are (`--log_placement`)."""
+    for layer, members in model.layer_parameters().items():
+        _log.info("%s is on %s", layer, members[0][1].device)

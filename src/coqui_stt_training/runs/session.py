@@ -1,0 +1,294 @@
+"""What a training command will do, found out before anything is computed or written.
+
+flags -> start (continue, or begin from a source) -> plan -> geometry, alphabet, features
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.frontends.mfcc import FeatureConfig
+from stt.output_path import check_output_file, check_output_folder
+
+from ..bootstrapping.alphabets import choose_alphabet
+from ..bootstrapping.plan import BootstrapPlan, from_scratch, plan_bootstrap
+from ..checkpoints.source import SourceModel
+from ..cli.config import FeatureFlags, GeometryFlags, TrainConfig
+from ..cli.flags import as_dict
+from ..cli.training_flags import BootstrapFlags
+from ..corpus import expand_file_list, split_auto_input
+from ..errors import FlagError
+from ..models.deepspeech.geometry import Geometry
+from .starting_point import Start, describe_changes, find_start, run_identity
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run that is ready to begin or to go on.
+
+    Attributes:
+        config: all flags, file lists expanded.
+        given: names of the flags that were given.
+        start: where it starts.
+        plan: what is taken from the source; None for a continued run.
+        geometry: of the model.
+        alphabet: of its output.
+        features: of its input.
+        identity: of the run.
+    """
+
+    config: TrainConfig
+    given: frozenset[str]
+    start: Start
+    plan: BootstrapPlan | None
+    geometry: Geometry
+    alphabet: Alphabet
+    features: FeatureConfig
+    identity: dict[str, Any]
+
+    def alphabet_advice(self) -> str:
+        """Return what to do about characters that the alphabet lacks."""
+        given = self.config.alphabet.alphabet_config_path
+        if given:
+            return f"The alphabet is {given}: add the characters that belong to the language to it."
+        if self.start.source is None or self.config.bootstrap.extend_alphabet:
+            return ""
+        return (
+            f"The alphabet is that of {self.start.source.path}. To learn another: "
+            f"{transfer_command(self.config, self.given)}\nTo add characters to it, keeping all "
+            "layers, add to your command: --extend_alphabet true"
+        )
+
+
+def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
+    """Find out where to start and what to take from there, and say so.
+
+    Raises:
+        UserError: no data or folder, a source that is missing or does not fit, ...
+    """
+    if not config.data.train_files:
+        raise FlagError(
+            "no --train_files; to evaluate a checkpoint: python -m coqui_stt_training.evaluate"
+        )
+    if not config.checkpoints.save_dir:
+        raise FlagError("no folder to save to; give --checkpoint_dir or --save_checkpoint_dir")
+    _check_outputs(config)
+    for note in _idle_flags(config):
+        _log.warning(note)
+    identity = run_identity(config.data, config.alphabet, config.checkpoints, config.bootstrap)
+    start = find_start(config.checkpoints, config.bootstrap, identity)
+    _log.info(start.reason)
+    if start.continued:
+        kept = start.continued
+        for change in describe_changes(as_dict(config), kept.flags, given):
+            _log.info(change)
+        _log_frozen_layers(kept.lineage, given)
+        return Session(
+            config, given, start, None, kept.geometry, kept.alphabet, kept.features, identity
+        )
+    bootstrap = config.bootstrap
+    if not start.drops_layers:
+        bootstrap = replace(
+            bootstrap, drop_source_layers=0, map_shared_characters=False, extend_alphabet=False
+        )
+    files = [*config.data.train_files, *config.data.dev_files, *config.data.test_files]
+    alphabet = choose_alphabet(
+        config.alphabet,
+        bootstrap,
+        start.source.alphabet if start.source else None,
+        [*files, *config.data.metrics_files],
+    )
+    plan = _plan(config, start, bootstrap, alphabet, given)
+    features = choose_features(config.features, start.source, given)
+    return Session(config, given, start, plan, plan.geometry, alphabet, features, identity)
+
+
+def _check_outputs(config: TrainConfig) -> None:
+    if Path(config.checkpoints.checkpoint_dir or ".").is_file():
+        raise FlagError(
+            f"--checkpoint_dir {config.checkpoints.checkpoint_dir}: is a file, and nothing can be "
+            "saved to it; name the model with --load_checkpoint_dir, and a folder to save to with "
+            "--save_checkpoint_dir"
+        )
+    for flag, folder in (
+        ("--checkpoint_dir" if config.checkpoints.checkpoint_dir else "--save_checkpoint_dir",
+         config.checkpoints.save_dir),
+        ("--summary_dir", config.output.summary_dir),
+        ("--feature_cache", config.data.feature_cache),
+    ):  # fmt: skip
+        if folder:
+            check_output_folder(flag, folder)
+    if config.evaluation.test_output_file:
+        check_output_file("--test_output_file", config.evaluation.test_output_file)
+
+
+def _plan(
+    config: TrainConfig,
+    start: Start,
+    bootstrap: BootstrapFlags,
+    alphabet: Alphabet,
+    given: frozenset[str],
+) -> BootstrapPlan:
+    if start.source is None:
+        flags = config.geometry
+        plan = from_scratch(
+            Geometry(flags.n_hidden, alphabet.size + 1, flags.layer_norm, relu_clip=flags.relu_clip)
+        )
+    else:
+        _note_geometry(start.source.geometry, config.geometry, given)
+        for note in start.source.notes:
+            _log.info(note)
+        plan = plan_bootstrap(start.source, alphabet, bootstrap, transfer_command(config, given))
+        _note_unfrozen_layers(start.source, plan)
+    if start.source and start.keeps_optimizer:
+        step = start.source.step
+        plan = plan.going_on(step)
+        _log.info("The run goes on at step %d, layer by layer:\n%s", step, plan.describe())
+    else:
+        _log.info("The plan, layer by layer:\n%s", plan.describe())
+    return plan
+
+
+def _log_frozen_layers(lineage: Sequence[Mapping[str, Any]], given: frozenset[str]) -> None:
+    """Say which layers a continued run does not train although the command does not say so."""
+    forever, for_a_while = _frozen_layers(lineage)
+    if "freeze_source_layers" in given:
+        return
+    if forever:
+        _log.info(
+            "Still frozen, as --freeze_source_layers said when this run began: %s. To train them "
+            "too, begin a new run: --run new",
+            ", ".join(forever),
+        )
+    if for_a_while:
+        _log.info(
+            "Frozen for the first epochs of this run, as it began with: %s",
+            ", ".join(for_a_while),
+        )
+
+
+def _note_unfrozen_layers(source: SourceModel, plan: BootstrapPlan) -> None:
+    """Say which layers are trained now that were frozen in the training of the source."""
+    forever, _ = _frozen_layers(source.details.get("lineage", ()))
+    trained = [
+        layer.layer for layer in plan.layers if layer.action == "kept" and layer.frozen_epochs == 0
+    ]
+    unfrozen = [layer for layer in forever if layer in trained]
+    if unfrozen:
+        _log.info(
+            "Frozen when the source was trained, and trained now: %s. To keep them frozen: "
+            "--freeze_source_layers %d",
+            ", ".join(unfrozen), len(forever),
+        )  # fmt: skip
+
+
+def _frozen_layers(lineage: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+    """Return the layers that the newest training froze: for good, and for its first epochs."""
+    plan = lineage[-1].get("plan", ()) if lineage else ()
+    frozen = {layer["layer"]: layer.get("frozen_epochs", 0) for layer in plan}
+    return (
+        [layer for layer, epochs in frozen.items() if epochs is None],
+        [layer for layer, epochs in frozen.items() if epochs],
+    )
+
+
+def _idle_flags(config: TrainConfig) -> list[str]:
+    """Return sentences about flags that do nothing beside the others that were given."""
+    notes = [config.checkpoints.overruled()]
+    for name in ("early_stop", "reduce_lr_on_plateau"):
+        if getattr(config.schedule, name) and not config.data.dev_files:
+            notes.append(f"--{name} has no effect without --dev_files: nothing is validated")
+    return [note for note in notes if note]
+
+
+def transfer_command(config: TrainConfig, given: frozenset[str]) -> str:
+    """Return the user's own command, changed to do transfer-learning."""
+    flags = config.checkpoints
+    apart = flags.save_dir != flags.load_dir
+    changed = {
+        "drop_source_layers": 1,
+        "load_checkpoint_dir": flags.load_dir,
+        "save_checkpoint_dir": flags.save_dir if apart else f"{flags.save_dir}-transfer",
+    }
+    left_out = {"checkpoint_dir", "auto_input_dataset", "extend_alphabet", *vars(config.geometry)}
+    wanted = (given | {"train_files", "dev_files", "test_files"}) - left_out
+    kept = {name: value for name, value in as_dict(config).items() if name in wanted}
+    words = ["python", "-m", "coqui_stt_training.train"]
+    for name, value in {**changed, **kept, **changed}.items():
+        values = value if isinstance(value, list) else [value]
+        shown = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
+        words += [f"--{name}", *shown] if shown else []
+    return shlex.join(words)
+
+
+def _note_geometry(source: Geometry, flags: GeometryFlags, given: frozenset[str]) -> None:
+    """Say where flags about the model's shape give way to the model itself."""
+    for name in ("n_hidden", "layer_norm", "relu_clip"):
+        if name in given and getattr(flags, name) != getattr(source, name):
+            _log.warning(
+                "--%s %s gives way to the checkpoint's %s",
+                name, getattr(flags, name), getattr(source, name),
+            )  # fmt: skip
+
+
+def choose_features(
+    flags: FeatureFlags, source: SourceModel | None, given: frozenset[str]
+) -> FeatureConfig:
+    """Return the features of the source, but for what was asked for explicitly."""
+    asked = flags.to_config()
+    if source is None or source.features is None:
+        return asked
+    names = {
+        "audio_sample_rate": "sample_rate_hz",
+        "feature_win_len": "window_milliseconds",
+        "feature_win_step": "step_milliseconds",
+    }
+    changes = {
+        field: getattr(asked, field)
+        for name, field in names.items()
+        if name in given and getattr(asked, field) != getattr(source.features, field)
+    }
+    if changes:
+        for name, field in names.items():
+            if field in changes:
+                _log.warning(
+                    "The source was trained with --%s %s; using %s, as the flag says",
+                    name, getattr(source.features, field), changes[field],
+                )  # fmt: skip
+    return replace(source.features, **changes)
+
+
+def expand_data(config: TrainConfig) -> TrainConfig:
+    """Split `--auto_input_dataset`, and file lists in older syntax."""
+    data, alphabet = config.data, config.alphabet
+    if data.auto_input_dataset:
+        made = split_auto_input(
+            data.auto_input_dataset,
+            seed=config.training.random_seed,
+            alphabet_path=alphabet.alphabet_config_path or None,
+        )
+        data = replace(
+            data,
+            auto_input_dataset="",
+            train_files=(str(made.train),),
+            dev_files=(str(made.dev),),
+            test_files=(str(made.test),),
+        )
+        if not (alphabet.bytes_output_mode or alphabet.alphabet_config_path):
+            alphabet = replace(alphabet, alphabet_config_path=str(made.alphabet))
+    data = replace(
+        data,
+        train_files=tuple(expand_file_list(data.train_files)),
+        dev_files=tuple(expand_file_list(data.dev_files)),
+        test_files=tuple(expand_file_list(data.test_files)),
+        metrics_files=tuple(expand_file_list(data.metrics_files)),
+    )
+    return replace(config, data=data, alphabet=alphabet)

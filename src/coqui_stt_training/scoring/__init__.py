@@ -1,0 +1,1 @@
+"""From emissions to losses, transcripts and error rates."""

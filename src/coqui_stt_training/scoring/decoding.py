@@ -1,0 +1,89 @@
+"""From logits to transcripts, for evaluation and for the few samples decoded while training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coqui_stt_ctcdecoder import Scorer, ctc_beam_search_decoder_batch
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+
+from ..cli.config import DecoderFlags
+from .ctc import best_path
+
+
+class Decoder(Protocol):
+    """Anything that turns posteriors into text."""
+
+    def __call__(self, probabilities: NDArray[np.float32], lengths: Sequence[int]) -> list[str]:
+        """Decode a batch.
+
+        Args:
+            probabilities: float32 `[batch, frames, classes]`, the last class is the blank.
+            lengths: frames of each clip.
+
+        Returns:
+            A transcript for each clip.
+        """
+        ...
+
+
+class BestPathDecoder:
+    """Takes the likeliest class of each frame: no search, no language model."""
+
+    def __init__(self, alphabet: Alphabet) -> None:
+        self._alphabet = alphabet
+
+    def __call__(self, probabilities: NDArray[np.float32], lengths: Sequence[int]) -> list[str]:
+        """Decode a batch; see `Decoder`."""
+        paths = probabilities.argmax(axis=-1)
+        return [
+            self._alphabet.decode(best_path(path[:length].tolist(), self._alphabet.blank))
+            for path, length in zip(paths, lengths, strict=True)
+        ]
+
+
+class BeamSearchDecoder:
+    """Searches for the likeliest text, with a language model where there is a scorer.
+
+    Clips of a batch are decoded in parallel.
+
+    Args:
+        alphabet: of the model.
+        flags: beam width, cutoffs, and the scorer; its own alpha and beta act where the flags do
+            not say others.
+        given: names of the flags that were given.
+
+    Raises:
+        ScorerError: the scorer is missing, damaged, or was made for another alphabet.
+    """
+
+    def __init__(self, alphabet: Alphabet, flags: DecoderFlags, given: frozenset[str]) -> None:
+        self._alphabet = alphabet
+        self._flags = flags
+        self._scorer = None
+        if flags.scorer_path:
+            self._scorer = Scorer(
+                flags.lm_alpha if "lm_alpha" in given else None,
+                flags.lm_beta if "lm_beta" in given else None,
+                flags.scorer_path,
+                alphabet,
+            )
+
+    def __call__(self, probabilities: NDArray[np.float32], lengths: Sequence[int]) -> list[str]:
+        """Decode a batch; see `Decoder`."""
+        results = ctc_beam_search_decoder_batch(
+            probabilities,
+            lengths,
+            self._alphabet,
+            self._flags.beam_width,
+            num_processes=os.cpu_count() or 1,
+            cutoff_prob=self._flags.cutoff_prob,
+            cutoff_top_n=self._flags.cutoff_top_n,
+            scorer=self._scorer,
+        )
+        return [hypotheses[0].transcript for hypotheses in results]

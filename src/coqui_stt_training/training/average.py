@@ -1,0 +1,38 @@
+"""A running average of the weights: steadier, and better on unseen speech, than the last ones.
+
+    average_1 = w_1
+    average_t = average_{t-1} + (eta + 1) / (t + eta) * (w_t - average_{t-1})
+
+Polynomial-decay averaging (https://arxiv.org/abs/1212.1824): the older a step, the less it counts,
+and the window grows with training, a `1 / (eta + 1)` of it, so there is no length to choose.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+
+from ..models.deepspeech.model import DeepSpeech
+
+ETA = 8.0
+
+
+class WeightAverage:
+    """Averages the weights of a model that is being trained.
+
+    Attributes:
+        model: a model with the average for weights.
+        updates: steps averaged so far.
+    """
+
+    def __init__(self, model: DeepSpeech, updates: int = 0) -> None:
+        self.model = copy.deepcopy(model).requires_grad_(False)
+        self.updates = updates
+
+    @torch.no_grad()
+    def update(self, model: DeepSpeech) -> None:
+        """Take in the weights after a training step."""
+        self.updates += 1
+        share = (ETA + 1) / (self.updates + ETA)
+        torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), share)

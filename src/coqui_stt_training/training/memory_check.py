@@ -1,0 +1,119 @@
+"""Whether the longest batch fits into memory, found out before training and not hours into it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from stt.counted import counted
+
+from ..corpus import Clip
+from ..errors import TrainingError
+from ..models.deepspeech.geometry import Geometry
+
+# Float32 values that one clip's frame keeps for the backward pass, in widths of a layer: the
+# activations, clips and dropout masks of the dense layers, and the gates and states of the LSTM.
+_LAYER_WIDTHS_PER_FRAME = 34
+_COPIES_OF_WEIGHTS = 5  # weights, their average, gradients, and Adam's two moments
+
+
+def check_memory(
+    groups: Sequence[Sequence[Clip]],
+    geometry: Geometry,
+    frames_of: Callable[[Clip], int],
+    try_step: Callable[[Sequence[Clip]], None],
+) -> None:
+    """Try a training step on the longest batch, without changing anything.
+
+    Args:
+        groups: all training batches.
+        geometry: of the model.
+        frames_of: number of frames of a clip.
+        try_step: does a forward and a backward pass over clips and forgets the gradients.
+
+    Raises:
+        TrainingError: it does not fit; says which durations and which batch size would.
+    """
+    longest = max(groups, key=lambda group: len(group) * max(map(frames_of, group)))
+    frames = max(map(frames_of, longest))
+    clips = sorted(longest, key=frames_of, reverse=True)  # what fits must fit the longest clips
+    while clips:
+        if _fits(clips, len(clips) * frames, geometry, try_step):
+            break
+        clips = clips[: len(clips) // 2]
+    if len(clips) == len(longest):
+        return
+    durations = sorted(clip.duration_seconds for clip in longest)
+    remedy = (
+        f"--train_batch_size {len(clips)} would"
+        if clips
+        else f"not even one clip of {durations[-1]:.1f} s does: leave such clips out, or use a "
+        "smaller --n_hidden"
+    )
+    raise TrainingError(
+        f"a batch of {counted(len(longest), 'clip')} of {_spread(durations)} s does not fit into "
+        f"memory; {remedy} (to skip this test: --skip_batch_test true)"
+    )
+
+
+def _spread(durations: Sequence[float]) -> str:
+    least, most = f"{durations[0]:.1f}", f"{durations[-1]:.1f}"
+    return most if least == most else f"{least} to {most}"
+
+
+def check_model_memory(geometry: Geometry) -> None:
+    """Find out whether a model can be trained at all, before it is made.
+
+    Raises:
+        TrainingError: its weights and their companions do not fit into main memory.
+    """
+    parameters = sum(math.prod(shape) for shape in geometry.tensor_shapes().values())
+    copies = 2 if torch.cuda.is_available() else _COPIES_OF_WEIGHTS
+    needed, available = 4 * parameters * copies, available_memory_bytes()
+    if needed > available:
+        raise TrainingError(
+            f"a model with --n_hidden {geometry.n_hidden} needs {needed / 1e9:.1f} GB of memory to "
+            f"be trained, and {available / 1e9:.1f} GB are free; choose a smaller --n_hidden, or a "
+            "smaller model to start from"
+        )
+
+
+def _fits(
+    clips: Sequence[Clip],
+    frames: int,
+    geometry: Geometry,
+    try_step: Callable[[Sequence[Clip]], None],
+) -> bool:
+    if not torch.cuda.is_available():
+        # Linux kills a process that uses more than there is, so do not try it out.
+        needed = 4 * frames * (_LAYER_WIDTHS_PER_FRAME * geometry.n_hidden + 3 * geometry.n_classes)
+        if needed > available_memory_bytes():
+            return False
+    try:
+        try_step(clips)
+    except (torch.OutOfMemoryError, MemoryError):
+        torch.cuda.empty_cache()
+        return False
+    except RuntimeError as error:
+        if "allocate memory" in str(error):
+            return False
+        raise
+    return True
+
+
+def available_memory_bytes() -> int:
+    """Return how much main memory can still be used."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass  # not Linux
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 1 << 62

@@ -1,0 +1,121 @@
+"""Adam in TensorFlow's form, with a learning rate for each layer.
+
+    lr_t = lr * sqrt(1 - beta2^t) / (1 - beta1^t)
+    w   -= lr_t * m / (sqrt(v) + epsilon)
+
+This is the formula before section 2.1's last paragraph of https://arxiv.org/abs/1412.6980
+("epsilon hat"). PyTorch divides v by its bias correction before it adds epsilon; the two are the
+same when epsilon is divided by sqrt(1 - beta2^t), so PyTorch's fused kernel does the work.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..checkpoints.source import AdamState
+from ..models.deepspeech.model import DeepSpeech
+
+
+class Adam:
+    """Updates a model's weights from their gradients; weights without gradients stay.
+
+    Args:
+        model: its weights are updated in place.
+        learning_rate: of all layers, before their factor.
+        beta1: decay of the first moment.
+        beta2: decay of the second moment.
+        epsilon: added to the root of the second moment.
+        layer_factors: learning rate factor of layers; 1 where not named.
+    """
+
+    def __init__(
+        self,
+        model: DeepSpeech,
+        learning_rate: float,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        layer_factors: Mapping[str, float] | None = None,
+    ) -> None:
+        self.learning_rate = learning_rate
+        self.step_count = 0
+        self._beta2 = beta2
+        self._epsilon = epsilon
+        self._parameters = dict(model.named_parameters())
+        factors = layer_factors or {}
+        groups = [
+            {"params": [tensor for _, tensor in members], "factor": factors.get(layer, 1.0)}
+            for layer, members in model.layer_parameters().items()
+        ]
+        self._adam = torch.optim.Adam(groups, betas=(beta1, beta2), fused=True)
+
+    @property
+    def torch_optimizer(self) -> torch.optim.Adam:
+        """What `torch.amp.GradScaler` wants to see."""
+        return self._adam
+
+    def prepare_step(self) -> None:
+        """Count the coming update and set its learning rates and epsilons."""
+        self.step_count += 1
+        for group in self._adam.param_groups:
+            updates = 1 + max(self._updates(parameter) for parameter in group["params"])
+            group["lr"] = self.learning_rate * group["factor"]
+            group["eps"] = self._epsilon / math.sqrt(1 - self._beta2**updates)
+
+    def step(self) -> None:
+        """Update the weights."""
+        self.prepare_step()
+        self._adam.step()
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        self._adam.zero_grad(set_to_none=True)
+
+    def _updates(self, parameter: torch.Tensor) -> int:
+        state = self._adam.state.get(parameter)
+        return int(state["step"]) if state else 0
+
+    def state(self) -> AdamState:
+        """Return what a checkpoint keeps; moments of weights never updated are zero."""
+
+        def moments(key: str) -> dict[str, NDArray[np.float32]]:
+            return {
+                name: (
+                    self._adam.state[parameter][key]
+                    if parameter in self._adam.state
+                    else torch.zeros_like(parameter)
+                )
+                .detach()
+                .cpu()
+                .numpy()
+                for name, parameter in self._parameters.items()
+            }
+
+        steps = {name: self._updates(parameter) for name, parameter in self._parameters.items()}
+        return AdamState(moments("exp_avg"), moments("exp_avg_sq"), self.step_count, steps)
+
+    def load_state(self, state: AdamState) -> None:
+        """Go on from a checkpoint's state."""
+        self.step_count = state.step
+        for name, parameter in self._parameters.items():
+            updates = state.tensor_steps.get(name, state.step)
+            if updates == 0:
+                self._adam.state.pop(parameter, None)
+                continue
+            restored: dict[str, Any] = {
+                "step": torch.tensor(float(updates), device=parameter.device),
+                "exp_avg": _like(parameter, state.first_moments[name]),
+                "exp_avg_sq": _like(parameter, state.second_moments[name]),
+            }
+            self._adam.state[parameter] = restored
+
+
+def _like(parameter: torch.Tensor, values: NDArray[np.float32]) -> torch.Tensor:
+    """Return values laid out as a parameter is; the fused kernel walks both in memory order."""
+    return torch.empty_like(parameter, requires_grad=False).copy_(torch.as_tensor(values))

@@ -1,0 +1,75 @@
+"""How far a training run is: what a checkpoint keeps so that the run can go on from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from ..errors import CheckpointError
+
+
+@dataclass
+class Progress:
+    """The state of a run besides its weights. Everything random follows from it and the seed.
+
+    Attributes:
+        identity: what makes two commands the same run; see `run.py`.
+        begun_step: training steps that the source already had.
+        step: training steps behind the weights, the source's included.
+        learning_rate: the current one.
+        epoch: the current epoch, from 0.
+        batch: the batch of the epoch that comes next; all done: validation comes next.
+        loss_sum: of the epoch's batches so far.
+        loss_count: of batches in `loss_sum`.
+        best_dev_loss: the lowest validation loss so far; None before the first.
+        best_score: what made the best checkpoint the best, lower is better; empty before the first.
+        best_checkpoint: name of its file.
+        epochs_without_improvement: for early stopping and plateaus.
+        non_finite_steps: steps skipped in a row because their loss was not finite.
+        averaged_steps: steps in the running average of the weights.
+        loss_scale: of float16 training.
+        finished: why the run is over; empty while it is not.
+    """
+
+    identity: Mapping[str, Any]
+    begun_step: int
+    step: int
+    learning_rate: float
+    epoch: int = 0
+    batch: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    best_dev_loss: float | None = None
+    best_score: Sequence[float] = ()
+    best_checkpoint: str | None = None
+    epochs_without_improvement: int = 0
+    non_finite_steps: int = 0
+    averaged_steps: int = 0
+    loss_scale: Mapping[str, Any] = field(default_factory=dict)
+    finished: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Progress:
+        """Return the progress that a checkpoint kept.
+
+        Raises:
+            CheckpointError: it is malformed.
+        """
+        names = {item.name for item in fields(cls)}
+        if not {"identity", "begun_step", "step", "learning_rate"} <= set(kept) <= names:
+            raise CheckpointError("the checkpoint's record of its run is malformed")
+        return cls(**kept)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Move to the start of an epoch."""
+        self.epoch, self.batch, self.loss_sum, self.loss_count = epoch, 0, 0.0, 0
+
+    @property
+    def mean_loss(self) -> float:
+        """Mean loss of the epoch's batches so far."""
+        return self.loss_sum / self.loss_count if self.loss_count else float("nan")

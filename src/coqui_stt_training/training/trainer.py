@@ -1,0 +1,391 @@
+"""The training loop.
+
+Position, loss sums and counters live in `Progress`, weights in the model, moments in the
+optimizer; the order of batches and the dropout masks follow from the seed and the position. So a
+run that goes on from a checkpoint is the run that was never interrupted, bit for bit on a CPU.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stt.counted import counted
+
+from ..batches.loader import Batch, BatchLoader, BatchOrder
+from ..checkpoints.state_file import Kind
+from ..cli.progress_bar import ProgressBar
+from ..cli.training_flags import ScheduleFlags
+from ..corpus import Clip
+from ..errors import TrainingError
+from ..models.deepspeech.model import Dropout
+from ..models.tensors import load_weights
+from ..report.summaries import Summaries
+from ..scoring.ctc import ctc_losses
+from ..scoring.decoding import Decoder
+from ..scoring.metrics import SampleResult, SetResult, score_sample, score_set
+from .state import RunFolder, TrainingState
+
+ClipGroups = list[tuple[Clip, ...]]
+_log = logging.getLogger(__name__)
+
+_NON_FINITE_STEPS_BEFORE_STOP = 5
+_BLAMED_LISTED = 8
+_LARGEST_SOUND_WEIGHT = 1e6  # those of trained models stay below a hundred
+_EPOCHS_BEFORE_BLANK_WARNING = 3
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error
+    """The user asked to stop; everything is saved."""
+
+
+@dataclass(frozen=True)
+class Sets:
+    """What to train on and to validate with, in batches; dev and metrics sets by file name."""
+
+    train: ClipGroups
+    dev: Mapping[str, ClipGroups]
+    metrics: Mapping[str, ClipGroups]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the loop talks to.
+
+    Attributes:
+        folder: where checkpoints go.
+        summaries: TensorBoard.
+        bar: makes progress bars.
+        decoder: for validation.
+        interrupted: whether the user asked to stop.
+        new_epoch: called with the number of an epoch before it begins.
+        clock: seconds, for the interval between checkpoints.
+    """
+
+    folder: RunFolder
+    summaries: Summaries
+    bar: Callable[[str, int], ProgressBar]
+    decoder: Decoder
+    interrupted: Callable[[], bool] = lambda: False
+    new_epoch: Callable[[int], None] = lambda epoch: None
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do.
+
+    Attributes:
+        epochs: how many.
+        order: of the batches.
+        dropout_rates: of each layer's output.
+        seed: of the dropout masks.
+        schedule: early stopping and plateaus.
+        checkpoint_seconds: between checkpoints within an epoch; 0: none there.
+        frozen_epochs: for layers not trained from the start, the epochs until they are, or None.
+        advice_on_new_layers: what to try where new layers on a source do not learn.
+    """
+
+    epochs: int
+    order: BatchOrder
+    dropout_rates: Mapping[str, float]
+    seed: int
+    schedule: ScheduleFlags
+    checkpoint_seconds: float
+    frozen_epochs: Mapping[str, int | None]
+    advice_on_new_layers: str = ""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a pass over a set without training showed.
+
+    Attributes:
+        blank_ratio: share of frames whose likeliest class is the blank.
+        samples: every clip with its transcript and loss.
+    """
+
+    blank_ratio: float
+    samples: tuple[SampleResult, ...]
+
+
+class Trainer:
+    """Trains a model; see `train`."""
+
+    def __init__(
+        self,
+        state: TrainingState,
+        sets: Sets,
+        loader: BatchLoader,
+        plan: Plan,
+        around: Surroundings,
+    ) -> None:
+        self._state = state
+        self.model = state.model
+        self.optimizer = state.optimizer
+        self.precision = state.precision
+        self.progress = state.progress
+        self.sets = sets
+        self._loader = loader
+        self._plan = plan
+        self._around = around
+        self._device = next(state.model.parameters()).device
+        self._generator = torch.Generator(self._device)
+        self._saved_at = around.clock()
+
+    def train(self) -> None:
+        """Train until all epochs are done or validation no longer improves.
+
+        Raises:
+            Interrupted: the user asked to stop; a checkpoint has been saved.
+            TrainingError: the loss stays infinite or NaN, or the weights have diverged.
+        """
+        self._finish_if_done()
+        while not self.progress.finished:
+            self._freeze_layers()
+            self._around.new_epoch(self.progress.epoch)
+            self._train_epoch()
+            self._end_epoch()
+        self._save("last")
+        self._around.summaries.close()
+
+    def _finish_if_done(self) -> None:
+        epochs = self._plan.epochs
+        if self.progress.epoch >= epochs and not self.progress.finished:
+            self.progress.finished = f"epoch {epochs} of {epochs} is done"
+
+    def try_step(self, clips: Sequence[Clip]) -> None:
+        """Do a forward and a backward pass and forget the gradients: see `memory_check`."""
+        dropout = Dropout(self._plan.dropout_rates, self._generator)
+        losses = self._losses(self._loader.load(clips), dropout)
+        torch.autograd.backward(losses.mean())
+        self.optimizer.zero_grad()
+
+    def _freeze_layers(self) -> None:
+        for layer, members in self.model.layer_parameters().items():
+            epochs = self._plan.frozen_epochs.get(layer, 0)
+            frozen = epochs is None or self.progress.epoch < epochs
+            for _, parameter in members:
+                parameter.requires_grad_(not frozen)
+
+    def _train_epoch(self) -> None:
+        progress = self.progress
+        order = self._plan.order.indices(len(self.sets.train), progress.epoch)
+        groups = [self.sets.train[index] for index in order[progress.batch :]]
+        with self._around.bar(f"Epoch {progress.epoch} |   Training", len(order)) as bar:
+            bar.start_at(progress.batch)
+            for batch in self._loader(groups):
+                self._train_step(batch)
+                progress.batch += 1
+                bar.advance(len(batch.clips), progress.mean_loss)
+                self._pause_if_asked()
+                self._save_if_due()
+        _log.info("Finished training epoch %d - loss: %f", progress.epoch, progress.mean_loss)
+
+    def _train_step(self, batch: Batch) -> None:
+        progress = self.progress
+        self._generator.manual_seed(
+            self._plan.seed * 1_000_003 + progress.step - progress.begun_step
+        )
+        dropout = Dropout(self._plan.dropout_rates, self._generator)
+        self.optimizer.zero_grad()
+        losses = self._losses(batch, dropout)
+        loss = losses.mean()
+        value, norm = loss.item(), math.nan
+        if math.isfinite(value):
+            norm = self.precision.backward(loss, self.model)
+        progress.step += 1
+        if not math.isfinite(norm):
+            self._skip_step(batch, losses)
+            return
+        progress.non_finite_steps = 0
+        self.optimizer.learning_rate = progress.learning_rate
+        self.precision.step(self.optimizer)
+        if self._state.average:
+            self._state.average.update(self.model)
+        progress.loss_sum += value
+        progress.loss_count += 1
+        self._around.summaries.training_step(
+            progress.step,
+            loss=value,
+            gradient_norm=norm,
+            learning_rate=progress.learning_rate,
+        )
+
+    def _losses(self, batch: Batch, dropout: Dropout) -> Tensor:
+        with self.precision.forward():
+            logits, _ = self.model(batch.features.to(self._device), batch.lengths, None, dropout)
+        return ctc_losses(logits, batch)
+
+    def _skip_step(self, batch: Batch, losses: Tensor) -> None:
+        """Leave a step out whose loss or gradient is not finite, and name the files."""
+        if bool(losses.isfinite().all()) and self.precision.skip():
+            return
+        blamed = [
+            clip
+            for clip, finite in zip(batch.clips, losses.isfinite().tolist(), strict=True)
+            if not finite
+        ] or list(batch.clips)
+        names = ", ".join(f"{clip.audio_path} ({clip.source})" for clip in blamed[:_BLAMED_LISTED])
+        if len(blamed) > _BLAMED_LISTED:
+            names += f" and {len(blamed) - _BLAMED_LISTED} more"
+        progress = self.progress
+        progress.non_finite_steps += 1
+        _log.error("The loss is infinite or NaN, this step is skipped; files: %s", names)
+        if progress.non_finite_steps >= _NON_FINITE_STEPS_BEFORE_STOP:
+            raise self._give_up(names)
+
+    def _pause_if_asked(self) -> None:
+        if self._around.interrupted():
+            self._save("last")
+            raise Interrupted
+
+    def _save_if_due(self) -> None:
+        interval = self._plan.checkpoint_seconds
+        if interval and self._around.clock() - self._saved_at >= interval:
+            self._save("last")
+
+    def _save(self, kind: Kind) -> str:
+        """Save the weights; broken ones never take the place of a good checkpoint."""
+        if not self._are_weights_sound():
+            raise self._give_up("")
+        self._saved_at = self._around.clock()
+        return self._around.folder.save(kind, self._state)
+
+    def _are_weights_sound(self) -> bool:
+        largest = torch.stack([weight.detach().abs().max() for weight in self.model.parameters()])
+        return bool((largest < _LARGEST_SOUND_WEIGHT).all())  # not so for NaN
+
+    def _give_up(self, names: str) -> TrainingError:
+        last = self._around.folder.folder.newest_of_ours("last")
+        saved = f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet"
+        if not self._are_weights_sound():
+            return TrainingError(
+                f"the weights have diverged; {saved}. Run the command again with a lower "
+                f"--learning_rate than {self.progress.learning_rate:g}"
+            )
+        return TrainingError(
+            f"the loss was infinite or NaN in {self.progress.non_finite_steps} steps in a row, "
+            f"while the weights are sound; {saved}. Leave these files out, or run the command "
+            f"again with a lower --learning_rate than {self.progress.learning_rate:g}: {names}"
+        )
+
+    def _end_epoch(self) -> None:
+        """Validate, keep the best, and move on."""
+        epoch = self.progress.epoch
+        if self.sets.dev:
+            self._after_validation(score_set(self._validate_sets("dev", self.sets.dev)))
+        if self.sets.metrics:
+            self._validate_sets("metrics", self.sets.metrics)
+        self.progress.begin_epoch(epoch + 1)
+        self._finish_if_done()
+        if not self.progress.finished:
+            self._save("last")
+
+    def _validate_sets(self, name: str, sets: Mapping[str, ClipGroups]) -> list[SampleResult]:
+        """Return all clips of some sets with their transcripts, after reporting each set."""
+        epoch, verb = self.progress.epoch, "validating" if name == "dev" else "metrics for"
+        everything: list[SampleResult] = []
+        for source, groups in sets.items():
+            result = self._validate(groups)
+            scores = score_set(result.samples)
+            _log.info("Finished %s epoch %d on %s - loss: %f", verb, epoch, source, scores.loss)
+            _log.info(
+                "WER: %f, CER: %f, blank: %.1f %% of frames",
+                scores.wer, scores.cer, 100 * result.blank_ratio,
+            )  # fmt: skip
+            self._around.summaries.validation(
+                name, source, self.progress.step,
+                loss=scores.loss, wer=scores.wer, cer=scores.cer, blank_ratio=result.blank_ratio,
+                samples=[(sample.src, sample.res) for sample in result.samples],
+            )  # fmt: skip
+            if name == "dev":
+                self._warn_if_blank(result.blank_ratio)
+            everything += result.samples
+        return everything
+
+    def _warn_if_blank(self, blank_ratio: float) -> None:
+        if self.progress.epoch + 1 == _EPOCHS_BEFORE_BLANK_WARNING and blank_ratio > 0.999:
+            _log.warning(
+                "After %d epochs the model still answers with silence only (blank in every frame). "
+                "That often passes; if it does not, try more epochs, a higher --learning_rate than "
+                "%g, a smaller --train_batch_size%s, or look whether the transcripts belong to the "
+                "audio",
+                self.progress.epoch + 1,
+                self.progress.learning_rate,
+                self._plan.advice_on_new_layers,
+            )
+
+    @torch.no_grad()
+    def _validate(self, groups: ClipGroups) -> Validation:
+        samples: list[SampleResult] = []
+        blank_frames, frames = 0, 0
+        model = self._state.validated_model
+        blank = model.geometry.n_classes - 1
+        with self._around.bar(f"Epoch {self.progress.epoch} | Validation", len(groups)) as bar:
+            for batch in self._interruptible(self._loader(groups)):
+                with self.precision.forward():
+                    logits, _ = model(batch.features.to(self._device), batch.lengths)
+                losses = ctc_losses(logits, batch).tolist()
+                probabilities = logits.float().softmax(-1).transpose(0, 1).cpu().numpy()
+                transcripts = self._around.decoder(probabilities, batch.lengths.tolist())
+                for clip, text, loss in zip(batch.clips, transcripts, losses, strict=True):
+                    samples.append(score_sample(str(clip.audio_path), clip.transcript, text, loss))
+                valid = torch.arange(len(logits))[:, None] < batch.lengths
+                blank_frames += int(((logits.argmax(-1).cpu() == blank) & valid).sum())
+                frames += int(batch.lengths.sum())
+                bar.advance(len(batch.clips))
+        return Validation(blank_frames / max(1, frames), tuple(samples))
+
+    def _interruptible(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            self._pause_if_asked()
+            self._save_if_due()
+            yield batch
+
+    def _after_validation(self, dev: SetResult) -> None:
+        """Count epochs without improvement; keep the best; stop early; react to a plateau."""
+        progress, schedule = self.progress, self._plan.schedule
+        lowest = math.inf if progress.best_dev_loss is None else progress.best_dev_loss
+        improved = dev.loss <= lowest - schedule.es_min_delta
+        progress.epochs_without_improvement = (
+            0 if improved else progress.epochs_without_improvement + 1
+        )
+        progress.best_dev_loss = min(lowest, dev.loss)
+        score = [dev.loss] if schedule.best_by == "loss" else [dev.cer, dev.loss]
+        if not progress.best_score or score < list(progress.best_score):
+            progress.best_score = score
+            progress.best_checkpoint = self._save("best")
+            _log.info(
+                "Saved new best validating model with loss %f, CER %f to: %s",
+                dev.loss, dev.cer, progress.best_checkpoint,
+            )  # fmt: skip
+        stale = progress.epochs_without_improvement
+        if schedule.early_stop and stale >= schedule.es_epochs:
+            progress.finished = (
+                f"validation did not improve for {counted(stale, 'epoch')} (--early_stop)"
+            )
+            _log.info(
+                "Early stop triggered as the loss did not improve the last %s",
+                counted(stale, "epoch"),
+            )
+        elif schedule.reduce_lr_on_plateau and stale and stale % schedule.plateau_epochs == 0:
+            self._leave_plateau()
+
+    def _leave_plateau(self) -> None:
+        """Go back to this run's best weights with a lower learning rate."""
+        progress = self.progress
+        if progress.best_checkpoint:
+            best = self._around.folder.reload(progress.best_checkpoint)
+            load_weights(self.model, best.tensors)
+            load_weights(self._state.validated_model, best.tensors)
+            if best.adam:
+                self.optimizer.load_state(best.adam)
+        progress.learning_rate *= self._plan.schedule.plateau_reduction
+        _log.info("Encountered a plateau, reducing learning rate to %g", progress.learning_rate)

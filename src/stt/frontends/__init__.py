@@ -1,0 +1,1 @@
+"""Front ends: from samples to what an acoustic model takes. Each is defined once."""

@@ -1,0 +1,210 @@
+"""MFCC features: the one definition, for training, evaluation, export and runtime.
+
+    frame     n = samples[n * step : n * step + window],  only complete frames
+    magnitude   = | rfft(frame * periodic Hann window, fft_length) |
+    mel         = magnitude @ triangular mel filters, 20 Hz to rate / 2
+    mfcc        = log(max(mel, 1e-12)) @ orthonormal-scaled DCT-II
+
+These are TensorFlow's `audio_spectrogram` (square root of the squared magnitude) and `mfcc`
+operators, which upstream uses, and like them computed in float64: in float32 the rounding noise of
+a pure tone stands far above the floor of the logarithm. The formulas are written with operations
+that NumPy and PyTorch name alike, so that the same lines run on arrays and on tensors, on whatever
+device the samples are. This module does not import PyTorch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FlagError
+
+MEL_CHANNELS = 40
+MFCC_COEFFICIENTS = 26
+LOWER_FREQUENCY_HZ = 20.0
+LOG_FLOOR = 1e-12
+
+
+@dataclass(frozen=True)
+class FeatureConfig:
+    """What the features are computed from.
+
+    Attributes:
+        sample_rate_hz: of the audio.
+        window_milliseconds: length of one frame (`--feature_win_len`).
+        step_milliseconds: from one frame's start to the next (`--feature_win_step`).
+
+    Raises:
+        FlagError: the window or step is not a positive whole number of samples.
+    """
+
+    sample_rate_hz: int = 16000
+    window_milliseconds: int = 32
+    step_milliseconds: int = 20
+
+    def __post_init__(self) -> None:
+        for flag, value in (
+            ("--audio_sample_rate", self.sample_rate_hz),
+            ("--feature_win_len", self.window_milliseconds),
+            ("--feature_win_step", self.step_milliseconds),
+        ):
+            if value <= 0:
+                raise FlagError(f"{flag} is {value}; it must be positive")
+        for flag, milliseconds in (
+            ("--feature_win_len", self.window_milliseconds),
+            ("--feature_win_step", self.step_milliseconds),
+        ):
+            if milliseconds * self.sample_rate_hz % 1000:
+                raise FlagError(
+                    f"{flag} {milliseconds} (milliseconds) at --audio_sample_rate "
+                    f"{self.sample_rate_hz} is {milliseconds * self.sample_rate_hz / 1000} "
+                    "samples; it must be a whole number, so change one of the two"
+                )
+
+    @property
+    def window_samples(self) -> int:
+        """Length of one frame."""
+        return self.window_milliseconds * self.sample_rate_hz // 1000
+
+    @property
+    def step_samples(self) -> int:
+        """Distance between the starts of two frames."""
+        return self.step_milliseconds * self.sample_rate_hz // 1000
+
+    @property
+    def step_seconds(self) -> float:
+        """Distance between the starts of two frames."""
+        return self.step_milliseconds / 1000
+
+    @property
+    def fft_length(self) -> int:
+        """The power of two that holds one frame."""
+        return 1 << (self.window_samples - 1).bit_length()
+
+    def frame_count(self, sample_count: int) -> int:
+        """Number of complete frames in so many samples."""
+        if sample_count < self.window_samples:
+            return 0
+        return 1 + (sample_count - self.window_samples) // self.step_samples
+
+    def sample_count(self, frame_count: int) -> int:
+        """Fewest samples that hold so many complete frames."""
+        return (
+            0 if frame_count == 0 else self.window_samples + (frame_count - 1) * self.step_samples
+        )
+
+
+@dataclass(frozen=True)
+class Mfcc:
+    """Computes features. The tables are NumPy arrays; `to` moves them to PyTorch.
+
+    Example:
+        >>> mfcc = Mfcc(FeatureConfig())
+        >>> mfcc(np.zeros(16000, np.float32)).shape
+        (49, 26)
+    """
+
+    config: FeatureConfig
+    backend: Any = field(default=np, repr=False)  # the module: numpy or torch
+    device: Any = None  # of the tensors, where the backend is torch
+
+    def to(self, backend: Any, device: Any = None) -> Mfcc:
+        """Return the same features computed with `torch` on a device."""
+        return Mfcc(self.config, backend, device)
+
+    @cached_property
+    def _window(self) -> Any:
+        return self._table(hann_window(self.config.window_samples))
+
+    @cached_property
+    def _mel(self) -> Any:
+        return self._table(mel_filters(self.config.sample_rate_hz, self.config.fft_length))
+
+    @cached_property
+    def _dct(self) -> Any:
+        return self._table(dct_matrix())
+
+    def _table(self, table: NDArray[np.float64]) -> Any:
+        return table if self.backend is np else self.backend.from_numpy(table).to(self.device)
+
+    def frames(self, samples: Any) -> Any:
+        """Return the complete frames of audio: `[..., samples]` to `[..., frames, window]`, a view.
+
+        Audio shorter than one window has no frames.
+        """
+        window, step = self.config.window_samples, self.config.step_samples
+        if samples.shape[-1] < window:
+            return samples[..., :0].reshape(*samples.shape[:-1], 0, window)
+        if self.backend is np:
+            return np.lib.stride_tricks.sliding_window_view(samples, window, axis=-1)[
+                ..., ::step, :
+            ]
+        return samples.unfold(-1, window, step)
+
+    def __call__(self, samples: Any) -> Any:
+        """Return the features of audio.
+
+        Args:
+            samples: float32 `[..., samples]`, full scale at -1 and 1.
+
+        Returns:
+            float32 `[..., frames, 26]`.
+        """
+        return self.from_frames(self.frames(samples))
+
+    def from_frames(self, frames: Any) -> Any:
+        """Return the features of audio already cut into frames.
+
+        Args:
+            frames: float32 `[..., frames, window]`.
+
+        Returns:
+            float32 `[..., frames, 26]`.
+        """
+        spectrum = self.backend.fft.rfft(frames * self._window, self.config.fft_length)
+        mel = abs(spectrum) @ self._mel
+        mfcc = self.backend.log(self.backend.clip(mel, LOG_FLOOR, None)) @ self._dct
+        return self.backend.asarray(mfcc, dtype=self.backend.float32)
+
+
+def hann_window(length_samples: int) -> NDArray[np.float64]:
+    """Periodic Hann window, float64 `[length]`."""
+    n = np.arange(length_samples)
+    window: NDArray[np.float64] = 0.5 - 0.5 * np.cos(2 * np.pi * n / length_samples)
+    return window
+
+
+def mel_filters(sample_rate_hz: int, fft_length: int) -> NDArray[np.float64]:
+    """Triangular filters on the mel scale, float64 `[fft_length // 2 + 1, 40]`.
+
+    As TensorFlow's `mfcc_mel_filterbank.cc`: band edges equally spaced in mel(f) =
+    1127 ln(1 + f / 700), each bin weighted by its distance in mel to the edges it lies between;
+    bins below 20 Hz (the DC bin always) or above rate / 2 are in no channel.
+    """
+
+    def mel(frequency_hz: Any) -> Any:
+        return 1127.0 * np.log1p(frequency_hz / 700.0)
+
+    low, high = mel(LOWER_FREQUENCY_HZ), mel(sample_rate_hz / 2)
+    edges = low + (high - low) / (MEL_CHANNELS + 1) * np.arange(MEL_CHANNELS + 2)
+    hertz_per_bin = sample_rate_hz / fft_length
+    bins = np.arange(fft_length // 2 + 1)
+    bin_mel = mel(bins * hertz_per_bin)[:, None]
+    rising = (bin_mel - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bin_mel) / (edges[2:] - edges[1:-1])
+    weights = np.maximum(0.0, np.minimum(rising, falling))
+    first_bin = int(1.5 + LOWER_FREQUENCY_HZ / hertz_per_bin)
+    weights[:first_bin] = 0.0
+    return np.asarray(weights, np.float64)
+
+
+def dct_matrix() -> NDArray[np.float64]:
+    """DCT-II of 40 log energies to 26 coefficients, float64 `[40, 26]`."""
+    channel = np.arange(MEL_CHANNELS)[:, None] + 0.5
+    coefficient = np.arange(MFCC_COEFFICIENTS)[None, :]
+    scale = np.sqrt(2.0 / MEL_CHANNELS)
+    return np.asarray(scale * np.cos(np.pi / MEL_CHANNELS * channel * coefficient))

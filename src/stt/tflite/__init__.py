@@ -1,0 +1,1 @@
+"""TensorFlow Lite models: reading, writing, shapes, and cutting them apart."""

@@ -1,0 +1,165 @@
+"""The acoustic model alone, out of a whole `.tflite` speech-to-text model.
+
+A model for libstt also computes features, with two operators that only libstt knows
+(`AudioSpectrogram`, `Mfcc`), and carries its metadata as outputs. `acoustic_only` leaves both out,
+so that any TFLite runtime can run the rest; `read_metadata` returns the metadata.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .graph import Graph, Tensor, TensorType, TFLiteError
+from .reader import read_graph
+from .shapes import check_shapes
+
+INPUTS = ("input_node", "previous_state_c", "previous_state_h")
+OUTPUTS = ("logits", "new_state_c", "new_state_h")
+
+
+@dataclass(frozen=True)
+class TFLiteMetadata:
+    """What a `.tflite` model says of itself.
+
+    Attributes:
+        version: of the format; 6 today.
+        sample_rate_hz: of the audio.
+        window_milliseconds: length of one frame.
+        step_milliseconds: from one frame's start to the next.
+        beam_width: the decoder's default.
+        alphabet: as `Alphabet.serialize` writes it.
+        language: a BCP 47 tag, or empty.
+    """
+
+    version: int
+    sample_rate_hz: int
+    window_milliseconds: int
+    step_milliseconds: int
+    beam_width: int
+    alphabet: bytes
+    language: str = ""
+
+
+def acoustic_only(model: bytes | memoryview) -> bytes:
+    """Return a `.tflite` file that holds only the acoustic graph of another one.
+
+    Its inputs are `input_node` `[1, n_steps, 2 * n_context + 1, 26]`, `previous_state_c` and
+    `previous_state_h` `[1, n_hidden]`; its outputs `logits` `[n_steps, classes]` (which are
+    probabilities), `new_state_c` and `new_state_h` `[1, n_hidden]`; all float32, in this order.
+    The file is written anew from what was read and checked: every offset, index, constant and
+    shape in it is consistent, whoever made the first one.
+
+    Args:
+        model: the contents of a `.tflite` file, upstream's or ours.
+
+    Raises:
+        TFLiteError: broken, or not such a model.
+    """
+    from .writer import write_graph  # late, as most models are not written anew
+
+    return write_graph(acoustic_graph(read_graph(model)))
+
+
+def acoustic_graph(graph: Graph) -> Graph:
+    """Return the part of a model's graph that leads from `INPUTS` to `OUTPUTS`.
+
+    Raises:
+        TFLiteError: there is no such part, or it is inconsistent.
+    """
+    inputs = [graph.input(name) for name in INPUTS]
+    outputs = [graph.output(name) for name in OUTPUTS]
+    needed = set(outputs)
+    operators = []
+    for operator in reversed(graph.operators):
+        if needed.isdisjoint(operator.outputs):
+            continue
+        if operator.is_custom:
+            raise TFLiteError(
+                f"the acoustic model uses the operator {operator.name!r}, unknown here"
+            )
+        operators.append(operator)
+        needed.update(index for index in operator.inputs if index >= 0)
+        needed.update(operator.outputs)
+    foreign = needed & (set(graph.inputs) - set(inputs))
+    if foreign:
+        names = ", ".join(graph.tensors[index].name for index in sorted(foreign))
+        raise TFLiteError(f"the acoustic model needs the input {names}, which is unknown here")
+
+    kept = sorted(needed | set(inputs))
+    number = {old: new for new, old in enumerate(kept)} | {-1: -1}
+    acoustic = Graph(
+        tensors=tuple(graph.tensors[index] for index in kept),
+        operators=tuple(
+            replace(
+                operator,
+                inputs=tuple(number[index] for index in operator.inputs),
+                outputs=tuple(number[index] for index in operator.outputs),
+            )
+            for operator in reversed(operators)
+        ),
+        inputs=tuple(number[index] for index in inputs),
+        outputs=tuple(number[index] for index in outputs),
+        description=graph.description[:256],
+    )
+    _check_interface(acoustic)
+    check_shapes(acoustic)
+    return acoustic
+
+
+def _check_interface(graph: Graph) -> None:
+    features, *states = (graph.tensors[index] for index in graph.inputs)
+    probabilities, *new_states = (graph.tensors[index] for index in graph.outputs)
+    _check_shape(features, (1, None, None, None))
+    _check_shape(states[0], (1, None))
+    _check_shape(probabilities, (features.shape[1], None))
+    for state in (*states, *new_states):
+        _check_shape(state, states[0].shape)
+
+
+def _check_shape(tensor: Tensor, expected: tuple[int | None, ...]) -> None:
+    fits = len(tensor.shape) == len(expected) and all(
+        size > 0 and wanted in (None, size)
+        for size, wanted in zip(tensor.shape, expected, strict=True)
+    )
+    if not fits or tensor.type != TensorType.FLOAT32:
+        text = ", ".join("n" if size is None else str(size) for size in expected)
+        raise TFLiteError(
+            f"tensor {tensor.name!r} is {tensor.type.name} {list(tensor.shape)}; "
+            f"it should be FLOAT32 [{text}]"
+        )
+
+
+def read_metadata(model: bytes | memoryview | Graph) -> TFLiteMetadata:
+    """Return what a `.tflite` model says of itself.
+
+    Args:
+        model: the contents of the file, or what `read_graph` made of them.
+
+    Raises:
+        TFLiteError: broken, or an output that should say it is missing.
+    """
+    graph = model if isinstance(model, Graph) else read_graph(model)
+    names = {graph.tensors[index].name for index in graph.outputs}
+
+    def integer(name: str) -> int:
+        tensor = graph.constant_output(name)
+        if tensor.type != TensorType.INT32 or tensor.element_count != 1:
+            raise TFLiteError(f"output {name!r} should be one whole number")
+        return int(tensor.array().reshape(-1)[0])
+
+    def string(name: str) -> bytes:
+        strings = graph.constant_output(name).strings()
+        if len(strings) != 1:
+            raise TFLiteError(f"output {name!r} should be one string; it holds {len(strings)}")
+        return strings[0]
+
+    language = string("metadata_language") if "metadata_language" in names else b""
+    return TFLiteMetadata(
+        version=integer("metadata_version"),
+        sample_rate_hz=integer("metadata_sample_rate"),
+        window_milliseconds=integer("metadata_feature_win_len"),
+        step_milliseconds=integer("metadata_feature_win_step"),
+        beam_width=integer("metadata_beam_width"),
+        alphabet=string("metadata_alphabet"),
+        language=language.decode("utf-8", errors="replace"),
+    )

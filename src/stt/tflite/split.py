@@ -1,0 +1,197 @@
+"""The LSTM of a `.tflite` model, rewritten to read half of its weights once for all steps.
+
+Exported graphs unroll the LSTM: at each of 16 steps `[x; h]` is multiplied with one matrix
+`[4H, 2H]`, 34 million weights at 2048 units, which is nearly all the time a model takes. But x
+does not wait for h: here `x` of all steps is multiplied with its half of the matrix at once, and
+each step multiplies only `h`:
+
+    W [x_t; h] + b   =   (W_x x)_t + (W_h h + b)
+
+The halves are views of the matrix, not copies.
+
+Of an int8 model the operator quantises its input row by row, `[x; h]` by max(|x|, |h|) / 127. So
+that h is rounded as before, its product takes max |x_t| as a fourth input, which only our own
+engine knows. x alone is rounded as before wherever max |x_t| >= |h|, which is below 1; else more
+finely than before. Results are equal but for the order of float additions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .graph import Graph, Operator, Tensor, TensorType
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One step of an unrolled LSTM: where its operators stand, and the row of x it takes."""
+
+    join: int
+    product: int
+    slice: int
+    row: int
+
+
+def split_recurrence(graph: Graph) -> Graph:
+    """Return the graph with its recurrent product split; the same graph where there is none.
+
+    Args:
+        graph: as `acoustic_graph` returns it.
+    """
+    steps = _find_steps(graph)
+    if len(steps) < 2:
+        return graph
+    return _Rewriter(graph, steps).rewrite()
+
+
+def _find_steps(graph: Graph) -> list[_Step]:
+    """Find the products of one matrix with joined x and h, x being a row of one tensor."""
+    maker = {index: n for n, operator in enumerate(graph.operators) for index in operator.outputs}
+    uses = Counter(index for operator in graph.operators for index in operator.inputs)
+    found: dict[tuple[int, int, int], list[_Step]] = {}
+    for position, operator in enumerate(graph.operators):
+        if operator.name != "FULLY_CONNECTED" or len(operator.inputs) != 3:
+            continue
+        join_at = maker.get(operator.inputs[0], -1)
+        join = graph.operators[join_at] if join_at >= 0 else operator
+        if join.name != "CONCATENATION" or len(join.inputs) != 2 or join.options.get("axis") != 1:
+            continue
+        slice_at = maker.get(join.inputs[0], -1)
+        taken = graph.operators[slice_at] if slice_at >= 0 else operator
+        row = _row(graph, taken)
+        if row is None or uses[join.outputs[0]] != 1 or operator.options.get("activation"):
+            continue
+        key = (taken.inputs[0], operator.inputs[1], operator.inputs[2])
+        found.setdefault(key, []).append(_Step(join_at, position, slice_at, row))
+    return max(found.values(), key=len, default=[])
+
+
+def _row(graph: Graph, operator: Operator) -> int | None:
+    """Return which row `[1, H]` of `[steps, 1, H]` a slice takes; None if it is no such slice."""
+    if operator.name != "STRIDED_SLICE":
+        return None
+    source, begin = graph.tensors[operator.inputs[0]], graph.tensors[operator.inputs[1]]
+    result = graph.tensors[operator.outputs[0]]
+    masks = {name: value for name, value in operator.options.items() if value}
+    if (
+        len(source.shape) != 3
+        or source.shape[1] != 1
+        or result.shape != (1, source.shape[2])
+        or masks != {"begin_mask": 6, "end_mask": 6, "shrink_axis_mask": 1}
+        or begin.data is None
+    ):
+        return None
+    return int(begin.array().reshape(-1)[0])
+
+
+class _Rewriter:
+    """Builds the new graph: tensors are appended, operators replaced."""
+
+    def __init__(self, graph: Graph, steps: Sequence[_Step]) -> None:
+        self._graph = graph
+        self._steps = steps
+        self._tensors = list(graph.tensors)
+        product = graph.operators[steps[0].product]
+        self._weights = graph.tensors[product.inputs[1]]
+        self._bias = product.inputs[2]
+        self._fully_connected = product
+        self._x = graph.operators[steps[0].slice].inputs[0]
+        self._count, _, self._width = graph.tensors[self._x].shape
+        self._is_int8 = self._weights.type == TensorType.INT8
+
+    def rewrite(self) -> Graph:
+        weights = self._weights.array()
+        x_weights = self._matrix("x", weights[:, : self._width])
+        h_weights = self._matrix("h", weights[:, self._width :])
+        rows = len(weights)
+        products = self._tensor("x/products", (self._count, rows))
+        before = [
+            replace(
+                self._fully_connected,
+                inputs=(self._x, x_weights, -1),
+                outputs=(products,),
+            )
+        ]
+        largest = self._largest(before) if self._is_int8 else None
+        replaced: dict[int, list[Operator]] = {}
+        for step in self._steps:
+            replaced[step.join] = []
+            replaced[step.product] = self._product(step, products, h_weights, rows, largest)
+        replaced[min(step.slice for step in self._steps)] = [
+            *before,
+            self._graph.operators[min(step.slice for step in self._steps)],
+        ]
+        operators = [
+            new
+            for position, operator in enumerate(self._graph.operators)
+            for new in replaced.get(position, [operator])
+        ]
+        return replace(self._graph, tensors=tuple(self._tensors), operators=tuple(operators))
+
+    def _largest(self, operators: list[Operator]) -> int:
+        """Append what computes max |x| of all rows, `[steps, 1]`."""
+        absolute = self._tensor("x/absolute", self._tensors[self._x].shape)
+        largest = self._tensor("x/largest", (self._count, 1))
+        axis = self._integers("x/axis", [2])
+        operators.append(Operator("ABS", (self._x,), (absolute,)))
+        operators.append(Operator("REDUCE_MAX", (absolute, axis), (largest,)))
+        return largest
+
+    def _product(
+        self, step: _Step, products: int, weights: int, rows: int, largest: int | None
+    ) -> list[Operator]:
+        h = self._graph.operators[step.join].inputs[1]
+        old = self._graph.operators[step.product]
+        inputs: tuple[int, ...] = (h, weights, self._bias)
+        operators: list[Operator] = []
+        if largest is not None:
+            peak, take_peak = self._take_row(f"{step.row}/peak", largest, step.row, 1)
+            inputs, operators = (*inputs, peak), [take_peak]
+        of_h = self._tensor(f"{step.row}/h_product", (1, rows))
+        of_x, take = self._take_row(f"{step.row}/x_product", products, step.row, rows)
+        return [
+            *operators,
+            replace(old, inputs=inputs, outputs=(of_h,)),
+            take,
+            Operator("ADD", (of_h, of_x), old.outputs),
+        ]
+
+    def _take_row(self, name: str, source: int, row: int, width: int) -> tuple[int, Operator]:
+        result = self._tensor(name, (1, width))
+        bounds = [
+            self._integers(f"{name}/{part}", values)
+            for part, values in (
+                ("begin", [row, 0]),
+                ("end", [row + 1, width]),
+                ("strides", [1, 1]),
+            )
+        ]
+        return result, Operator("STRIDED_SLICE", (source, *bounds), (result,))
+
+    def _matrix(self, name: str, values: Any) -> int:
+        tensor = replace(
+            self._weights,
+            name=f"split/{name}/weights",
+            shape=values.shape,
+            data=memoryview(values),
+        )
+        return self._append(tensor)
+
+    def _integers(self, name: str, values: Sequence[int]) -> int:
+        return self._constant(name, np.array(values, np.int32))
+
+    def _constant(self, name: str, values: Any) -> int:
+        kind = TensorType.INT32 if values.dtype == np.int32 else TensorType.FLOAT32
+        return self._append(Tensor(f"split/{name}", kind, values.shape, values.tobytes()))
+
+    def _tensor(self, name: str, shape: tuple[int, ...]) -> int:
+        return self._append(Tensor(f"split/{name}", TensorType.FLOAT32, shape))
+
+    def _append(self, tensor: Tensor) -> int:
+        self._tensors.append(tensor)
+        return len(self._tensors) - 1

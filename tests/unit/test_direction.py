@@ -1,0 +1,77 @@
+"""Knowledge flows one way: between the three packages, and between the folders of each."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCES = Path(__file__).parents[2] / "src"
+PACKAGES = ("coqui_stt_ctcdecoder", "stt", "coqui_stt_training")  # each may use those before it
+
+
+def _modules() -> dict[str, Path]:
+    names = {}
+    for path in SOURCES.rglob("*.py"):
+        parts = path.relative_to(SOURCES).with_suffix("").parts
+        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return names
+
+
+MODULES = _modules()
+
+
+def _imports(module: str) -> Iterator[str]:
+    """Yield the modules of ours that a module imports, late imports too, those for types not."""
+    path = MODULES[module]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        node
+        for guard in ast.walk(tree)
+        if isinstance(guard, ast.If) and "TYPE_CHECKING" in ast.dump(guard.test)
+        for node in ast.walk(guard)
+    }
+    for node in ast.walk(tree):
+        if node in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        if isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, base]) if base else ".".join(above)
+            for alias in node.names:
+                name = f"{base}.{alias.name}"
+                if name in MODULES:
+                    yield name
+                elif base in MODULES:
+                    yield base
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_package_uses_only_itself_and_those_below(module: str) -> None:
+    own = PACKAGES.index(module.split(".")[0])
+    above = [name for name in _imports(module) if PACKAGES.index(name.split(".")[0]) > own]
+    assert not above
+
+
+def _folder(module: str) -> str:
+    parts = module.split(".")
+    return ".".join(parts[:2]) if (SOURCES / "/".join(parts[:2])).is_dir() else module
+
+
+def test_folders_have_no_import_cycle() -> None:
+    uses: dict[str, set[str]] = {}
+    for module in MODULES:
+        uses.setdefault(_folder(module), set()).update(map(_folder, _imports(module)))
+    for folder, used in uses.items():
+        used.discard(folder)
+    while leaves := [folder for folder, used in uses.items() if not used & uses.keys()]:
+        for folder in leaves:
+            del uses[folder]
+    cycles = {folder: sorted(used & uses.keys()) for folder, used in uses.items()}
+    assert not cycles, cycles
