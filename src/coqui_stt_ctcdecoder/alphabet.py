@@ -32,7 +32,7 @@ class Alphabet:
 
     Args:
         config_path: a file in upstream's format: one label a line; `#` starts a comment, `\\#` is
-            the label `#`; a line of one space is the space; LF or CRLF; the last newline is
+            the label `#`; a line of one space is the space; LF, CRLF or CR; the last newline is
             optional; empty lines are ignored. Without it the alphabet is empty.
 
     Raises:
@@ -441,8 +441,8 @@ def _parse_file(path: Path) -> list[str]:
             f"alphabet file {path} is not UTF-8 (byte {error.start}); save it as UTF-8"
         ) from None
     labels = []
-    for line in text.split("\n"):
-        label = line.removesuffix("\r")
+    # Line ends are those of Unix, Windows, and old Macs; splitlines() would also break at labels.
+    for label in re.split(r"\r\n|\r|\n", text):
         if label == "\\#":
             labels.append("#")
         elif label and not label.startswith("#"):

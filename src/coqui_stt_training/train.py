@@ -24,8 +24,9 @@ examples:
     the same command, with DIR the folder of the pre-trained model
   transfer-learning to another alphabet
     python -m coqui_stt_training.train --drop_source_layers 1 \\
-        --alphabet_config_path alphabet.txt --load_checkpoint_dir SOURCE \\
-        --save_checkpoint_dir DIR --train_files train.csv --dev_files dev.csv
+        --map_shared_characters true --alphabet_config_path alphabet.txt \\
+        --load_checkpoint_dir SOURCE --save_checkpoint_dir DIR \\
+        --train_files train.csv --dev_files dev.csv
 
 A command that is interrupted goes on where it was when it is run again.
 """

@@ -157,7 +157,7 @@ def test_the_command_for_another_alphabet_is_the_users_own(
     assert "--n_hidden" not in words
     done = run_command("train", *words)
     assert done.returncode == 0, done.stderr
-    assert "sized for the 3 labels of the new alphabet" in done.stderr
+    assert "3 of 4 classes exist in the source" in done.stderr
 
 
 def test_bytes_and_characters_do_not_mix(speech: Speech, source: Path, tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_sources_of_other_formats_with_another_alphabet_are_refused(
              "--alphabet_config_path", letters, *speech.flags)  # fmt: skip
     error = refused(train(*flags))
     assert "the alphabet differs" in error
-    assert "--drop_source_layers 1 --load_checkpoint_dir" in error
+    assert "--drop_source_layers 1 --map_shared_characters true --load_checkpoint_dir" in error
     assert not (tmp_path / "new").exists()
     trained = train(*flags, "--drop_source_layers", 1, "--learning_rate", 0.003)
     assert trained.returncode == 0, trained.stderr

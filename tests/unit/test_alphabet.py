@@ -25,6 +25,7 @@ def read(folder: Path, content: bytes) -> Alphabet:
         (b"a\nb\n", ("a", "b")),
         (b"a\nb", ("a", "b")),
         (b"a\r\nb\r\n", ("a", "b")),
+        (b"# Mac\ra\r \rb", ("a", " ", "b")),
         (b"\xef\xbb\xbfa\nb\n", ("a", "b")),
         (b"# a comment\na\n#another\nb\n# the end", ("a", "b")),
         (b"\\#\na\n", ("#", "a")),

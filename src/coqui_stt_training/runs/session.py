@@ -215,6 +215,7 @@ def transfer_command(config: TrainConfig, given: frozenset[str]) -> str:
     apart = flags.save_dir != flags.load_dir
     changed = {
         "drop_source_layers": 1,
+        "map_shared_characters": True,
         "load_checkpoint_dir": flags.load_dir,
         "save_checkpoint_dir": flags.save_dir if apart else f"{flags.save_dir}-transfer",
     }
