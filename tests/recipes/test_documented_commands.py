@@ -75,7 +75,8 @@ def stop_after_parsing(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], objec
         raise Accepted
 
     def main_of(module_name: str) -> object:
-        module = importlib.import_module(module_name)
+        main = importlib.import_module(module_name).main
+        module = importlib.import_module(main.__module__)  # some names only pass on to another
         monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
         if parse := getattr(module, "parse", None):
 
@@ -85,7 +86,7 @@ def stop_after_parsing(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], objec
                 raise Accepted
 
             monkeypatch.setattr(module, "parse", parse_flags_and_stop)
-        return module.main
+        return main
 
     return main_of
 
