@@ -141,7 +141,8 @@ class ScheduleFlags:
     best_by: str = flag(
         "cer",
         "what makes a checkpoint the best: the lowest character error rate on the dev files (of "
-        "equal ones the lowest loss), or, as upstream, the lowest loss alone",
+        "equal ones, and while the model hears nothing yet, the lowest loss), or, as upstream, the "
+        "lowest loss alone",
         choices=("cer", "loss"),
     )
     early_stop: bool = flag(False, "stop when validation no longer improves")

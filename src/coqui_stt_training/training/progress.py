@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -23,8 +23,10 @@ class Progress:
         loss_sum: of the epoch's batches so far.
         loss_count: of batches in `loss_sum`.
         best_dev_loss: the lowest validation loss so far; None before the first.
-        best_score: what made the best checkpoint the best, lower is better; empty before the first.
-        best_checkpoint: name of its file.
+        best_checkpoint: name of the best checkpoint's file; None before the first validation.
+        best_loss: its validation loss.
+        best_cer: its character error rate.
+        best_heard: whether it was chosen by that rate; see `best.py`.
         epochs_without_improvement: for early stopping and plateaus.
         non_finite_steps: steps skipped in a row because their loss was not finite.
         averaged_steps: steps in the running average of the weights.
@@ -41,8 +43,10 @@ class Progress:
     loss_sum: float = 0.0
     loss_count: int = 0
     best_dev_loss: float | None = None
-    best_score: Sequence[float] = ()
     best_checkpoint: str | None = None
+    best_loss: float | None = None
+    best_cer: float | None = None
+    best_heard: bool = False
     epochs_without_improvement: int = 0
     non_finite_steps: int = 0
     averaged_steps: int = 0
@@ -61,6 +65,7 @@ class Progress:
             CheckpointError: it is malformed.
         """
         names = {item.name for item in fields(cls)}
+        kept = _with_scores_named(kept)
         if not {"identity", "begun_step", "step", "learning_rate"} <= set(kept) <= names:
             raise CheckpointError("the checkpoint's record of its run is malformed")
         return cls(**kept)
@@ -73,3 +78,16 @@ class Progress:
     def mean_loss(self) -> float:
         """Mean loss of the epoch's batches so far."""
         return self.loss_sum / self.loss_count if self.loss_count else float("nan")
+
+
+def _with_scores_named(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record in which the best epoch's scores have names.
+
+    Earlier ones have a list of them, in the order in which they counted: the character error rate
+    and the loss, or the loss alone.
+    """
+    named = dict(kept)
+    scores = named.pop("best_score", ())
+    if scores:
+        named |= zip(("best_loss", "best_cer"), reversed(scores), strict=False)
+    return named

@@ -30,6 +30,7 @@ from ..report.summaries import Summaries
 from ..scoring.ctc import ctc_losses
 from ..scoring.decoding import Decoder
 from ..scoring.metrics import SampleResult, SetResult, score_sample, score_set
+from .best import BestRule, deaf_loss
 from .state import RunFolder, TrainingState
 
 ClipGroups = list[tuple[Clip, ...]]
@@ -138,6 +139,15 @@ class Trainer:
         self._device = next(state.model.parameters()).device
         self._generator = torch.Generator(self._device)
         self._saved_at = around.clock()
+        self._best_rule = BestRule(
+            plan.schedule.best_by,
+            deaf_loss(
+                clip.transcript
+                for groups in sets.dev.values()
+                for clips in groups
+                for clip in clips
+            ),
+        )
 
     def train(self) -> None:
         """Train until all epochs are done or validation no longer improves.
@@ -358,9 +368,7 @@ class Trainer:
             0 if improved else progress.epochs_without_improvement + 1
         )
         progress.best_dev_loss = min(lowest, dev.loss)
-        score = [dev.loss] if schedule.best_by == "loss" else [dev.cer, dev.loss]
-        if not progress.best_score or score < list(progress.best_score):
-            progress.best_score = score
+        if self._best_rule.take(progress, dev.loss, dev.cer):
             progress.best_checkpoint = self._save("best")
             _log.info(
                 "Saved new best validating model with loss %f, CER %f to: %s",
