@@ -24,6 +24,7 @@ from coqui_stt_training.corpus import (
 )
 from coqui_stt_training.corpus.audio_scan import AudioScan
 from coqui_stt_training.errors import CorpusError
+from stt.audio.file import AudioSummary
 from stt.frontends.mfcc import FeatureConfig
 
 LETTERS = Alphabet.from_labels(" abcdefghijklmnopqrstuvwxyz")
@@ -209,10 +210,8 @@ def test_a_scan_is_remembered_until_the_file_changes(
     content = cache.read_text()
     decoded: list[str] = []
     monkeypatch.setattr(
-        "coqui_stt_training.corpus.audio_scan.read_audio",
-        lambda path, rate_hz: (
-            decoded.append(path.name) or np.ones(rate_hz * 3, np.float32).cumsum()
-        ),
+        "coqui_stt_training.corpus.audio_scan.summarise_audio",
+        lambda path: decoded.append(path.name) or AudioSummary(16000, 48000, 48000, 1.0),
     )
     assert durations() == [1.0, 1.0]
     assert decoded == []

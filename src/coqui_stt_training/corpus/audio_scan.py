@@ -16,7 +16,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from stt.atomic_file import write_atomically
-from stt.audio.file import read_audio, read_info
+from stt.audio.file import summarise_audio
 
 from ..errors import AudioError, CorpusError
 
@@ -112,8 +112,7 @@ def _scan_file(path: Path, known: Mapping[str, AudioScan]) -> ScanResult:
             status.st_mtime_ns,
         ):
             return remembered
-        info = read_info(path)
-        samples = read_audio(path, info.sample_rate_hz)
+        found = summarise_audio(path)
     except FileNotFoundError:
         return AudioError(f"{path}: no such file")
     except AudioError as error:
@@ -122,17 +121,18 @@ def _scan_file(path: Path, known: Mapping[str, AudioScan]) -> ScanResult:
         return AudioError(f"{str(path)!r}: {getattr(error, 'strerror', None) or error}")
     except MemoryError:
         return AudioError(f"{path}: too long to hold in memory; cut it into utterances")
-    if len(samples) < _LEAST_DECODED * info.sample_count:
+    announced = found.header_sample_count or 0
+    if found.sample_count < _LEAST_DECODED * announced:
         return AudioError(
-            f"{path}: cut off; its header says {info.duration_seconds:.2f} s, but only "
-            f"{len(samples) / info.sample_rate_hz:.2f} s can be decoded"
+            f"{path}: cut off; its header says {announced / found.sample_rate_hz:.2f} s, but only "
+            f"{found.sample_count / found.sample_rate_hz:.2f} s can be decoded"
         )
     return AudioScan(
         size_bytes=status.st_size,
         modified_ns=status.st_mtime_ns,
-        sample_rate_hz=info.sample_rate_hz,
-        sample_count=len(samples),
-        peak_to_peak=float(samples.max() - samples.min()),
+        sample_rate_hz=found.sample_rate_hz,
+        sample_count=found.sample_count,
+        peak_to_peak=found.peak_to_peak,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
-from stt.audio.file import read_audio, read_info
+from stt.audio.file import read_audio, read_sample_rate
 from stt.counted import counted
 from stt.frontends.mfcc import FeatureConfig, Mfcc
 
@@ -85,7 +85,7 @@ def run_inference(parsed: Parsed[InferenceConfig]) -> int:
     decoder = BeamSearchDecoder(alphabet, config.decoder, parsed.given)
     features = choose_features(config.features, source, parsed.given)
     file = config.inference.one_shot_infer
-    rate_hz = read_info(file).sample_rate_hz
+    rate_hz = read_sample_rate(file)
     if rate_hz != features.sample_rate_hz and not config.features.normalize_sample_rate:
         raise AudioError(
             f"{file} has {rate_hz} Hz, the model {features.sample_rate_hz} Hz, and "

@@ -1,0 +1,73 @@
+"""Files that users name, opened only where they are files.
+
+A pipe may never deliver, and `/dev/zero` never ends: what is read whole, mapped, or read twice must
+be a regular file.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """Open a regular file, or a link to one, for reading bytes.
+
+    Raises:
+        OSError: missing, unreadable, or a folder, pipe, device or socket; it never waits.
+    """
+    # A pipe without a writer would make an ordinary open wait.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags |= getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except ValueError:
+        raise OSError(errno.EINVAL, "the name holds a NUL byte", str(path)) from None
+    try:
+        _check_kind(os.fstat(descriptor).st_mode, path)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: str | Path) -> bytes:
+    """Return all of a regular file.
+
+    Raises:
+        OSError: as of `open_regular`.
+    """
+    with open_regular(path) as file:
+        return file.read()
+
+
+def regular_file_size(path: str | Path) -> int:
+    """Return the size of a regular file in bytes, for libraries that open it by name.
+
+    Raises:
+        OSError: missing, or a folder, pipe, device or socket.
+    """
+    try:
+        status = Path(path).stat()
+    except ValueError:
+        raise OSError(errno.EINVAL, "the name holds a NUL byte", str(path)) from None
+    _check_kind(status.st_mode, path)
+    return status.st_size
+
+
+def _check_kind(mode: int, path: str | Path) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+        raise OSError(errno.EINVAL, f"not a regular file but {kind}; name a file", str(path))

@@ -1,0 +1,206 @@
+"""Audio files as blocks of mono samples at their own rate: the one place where audio is decoded.
+
+libsndfile reads WAV, FLAC, OGG/Vorbis/Opus, MP3, AIFF, ...; what it does not know (M4A, WebM,
+video) goes to PyAV, where that is installed (`pip install av`).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from coqui_stt_ctcdecoder.regular_file import regular_file_size
+
+from ..errors import AudioError
+from .bounds import LARGEST_SAMPLE, Allowance, check_form
+
+Samples = NDArray[np.float32]  # [samples], full scale at -1 and 1
+Source = str | Path | BinaryIO  # a file's name, or a seekable binary stream
+
+BLOCK_SECONDS = 10
+_MOST_BLOCK_VALUES = 1 << 20  # of all channels
+
+# What PyAV may read: containers that hold their sound, none that name other files (playlists).
+_CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,mp3,aac,flac,wav,w64,asf,avi,amr,caf,aiff,au"
+)
+_UNKNOWN_LENGTH = 1 << 62  # libsndfile's word for it is near 2**63
+
+
+@dataclass(frozen=True)
+class MonoAudio:
+    """An open audio file.
+
+    Attributes:
+        sample_rate_hz: its own.
+        sample_count: of one channel, as the header says; None where it does not.
+        blocks: the mean of its channels, float32 `[samples]`, in blocks of 10 seconds or less.
+            Raises `AudioError` where it cannot be decoded, is out of bounds, or holds values that
+            are no sound.
+    """
+
+    sample_rate_hz: int
+    sample_count: int | None
+    blocks: Iterator[Samples]
+
+
+@contextmanager
+def open_mono(source: Source, *, longest_seconds: float = float("inf")) -> Iterator[MonoAudio]:
+    """Open an audio file.
+
+    Args:
+        source: a file's name, or a seekable binary stream.
+        longest_seconds: how much of it may be decoded; beyond that is an error.
+
+    Raises:
+        AudioError: missing, no regular file, in no format that is read, or of a rate or a number
+            of channels that no recording of speech has.
+    """
+    name = name_of(source)
+    file_bytes = _size(source, name)
+    if not file_bytes:
+        raise AudioError(f"{name}: the file is empty (0 bytes)")
+    with ExitStack() as stack:
+        try:
+            sound = stack.enter_context(_SequentialFile(source))
+        except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
+            opened = _open_with_av(source, name, str(error), stack)
+        else:
+            opened = _open_sound(sound, name)
+        check_form(name, opened.rate_hz, opened.channels)
+        allowance = Allowance(name, opened.rate_hz, opened.channels, file_bytes, longest_seconds)
+        yield MonoAudio(
+            opened.rate_hz, opened.sample_count, _bounded(opened.blocks, name, allowance)
+        )
+
+
+@dataclass(frozen=True)
+class _Opened:
+    rate_hz: int
+    channels: int
+    sample_count: int | None
+    blocks: Iterator[Samples]
+
+
+class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
+    """A sound file that is read from start to end.
+
+    `soundfile` would seek after every block to where libsndfile is anyway, which costs time with
+    codecs and fails where the length is unknown.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _bounded(blocks: Iterator[Samples], name: str, allowance: Allowance) -> Iterator[Samples]:
+    for block in blocks:
+        allowance.take(len(block))
+        if len(block) and not float(np.abs(block).max()) <= LARGEST_SAMPLE:  # NaN is not, either
+            raise AudioError(
+                f"{name}: holds NaN or infinite samples, or some beyond any scale (full scale is "
+                "1); write the file anew"
+            )
+        yield block
+
+
+def _open_sound(sound: _SequentialFile, name: str) -> _Opened:
+    count = sound.frames if 0 < sound.frames < _UNKNOWN_LENGTH else None
+    return _Opened(sound.samplerate, sound.channels, count, _sound_blocks(sound, name))
+
+
+def _sound_blocks(sound: _SequentialFile, name: str) -> Iterator[Samples]:
+    block_samples = min(
+        BLOCK_SECONDS * sound.samplerate, max(1, _MOST_BLOCK_VALUES // sound.channels)
+    )
+    while True:
+        try:
+            block = sound.read(block_samples, np.float32, always_2d=True)
+        except (soundfile.SoundFileError, OSError) as error:
+            raise AudioError(f"{name}: cannot be decoded ({error})") from None
+        if not len(block):
+            return
+        with np.errstate(over="ignore", invalid="ignore"):  # `_bounded` finds what comes of it
+            mean = block.mean(axis=1, dtype=np.float32)
+        yield mean
+
+
+def _open_with_av(source: Source, name: str, reason: str, stack: ExitStack) -> _Opened:
+    try:
+        import av
+    except ImportError:
+        raise AudioError(
+            f"{name}: not an audio file that libsndfile reads ({reason}); for M4A, WebM and video "
+            "install PyAV: pip install av"
+        ) from None
+    if isinstance(source, (str, Path)):
+        opened: str | BinaryIO = f"file:{source}"  # never an address in the network
+    else:
+        source.seek(0)
+        opened = source
+    try:
+        container: Any = stack.enter_context(
+            av.open(
+                opened,
+                container_options={"format_whitelist": _CONTAINERS},
+                metadata_errors="replace",  # tags are in any encoding, and of no interest
+            )
+        )
+        tracks = container.streams.audio
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise AudioError(f"{name}: not an audio file that can be read ({_reason(error)})") from None
+    if not tracks:
+        raise AudioError(f"{name}: holds no audio track")
+    codec = tracks[0].codec_context
+    if codec is None:
+        raise AudioError(f"{name}: its audio track is coded in a way that is not known here")
+    rate_hz, channels = int(codec.sample_rate or 0), int(codec.channels or 0)
+    return _Opened(rate_hz, channels, None, _av_blocks(container, rate_hz, name))
+
+
+def _av_blocks(container: Any, rate_hz: int, name: str) -> Iterator[Samples]:
+    import av
+
+    setup: tuple[str, str, int] | None = None
+    to_mono: Any = None
+    try:
+        for frame in container.decode(audio=0):
+            check_form(name, frame.sample_rate, len(frame.layout.channels))
+            if setup != (setup := (frame.format.name, frame.layout.name, frame.sample_rate)):
+                to_mono = av.AudioResampler(format="flt", layout="mono", rate=rate_hz)
+            for mono in to_mono.resample(frame):
+                yield mono.to_ndarray().reshape(-1).astype(np.float32)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        if isinstance(error, AudioError):
+            raise
+        raise AudioError(f"{name}: cannot be decoded ({_reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _size(source: Source, name: str) -> int:
+    try:
+        if isinstance(source, (str, Path)):
+            return regular_file_size(source)
+        size = source.seek(0, io.SEEK_END)
+        source.seek(0)
+        return size
+    except FileNotFoundError:
+        raise AudioError(f"{name}: no such file") from None
+    except OSError as error:
+        raise AudioError(f"{name}: {error.strerror or error}") from None
+
+
+def name_of(source: Source) -> str:
+    """Return what to call an audio file in messages."""
+    return str(source) if isinstance(source, (str, Path)) else "the audio"
