@@ -52,7 +52,7 @@ def read(checkpoint: str) -> Deployment:
     if source.alphabet is None:
         raise SystemExit(f"{checkpoint} has no alphabet")
     features = source.features or FeatureConfig()
-    return Deployment(source.geometry, source.tensors, source.alphabet, features)
+    return Deployment(source.specification, source.tensors, source.alphabet, features)
 
 
 def draw(n_hidden: int) -> Deployment:

@@ -84,7 +84,7 @@ def main() -> None:
 
     def ours() -> None:
         optimizer.zero_grad()
-        ctc_losses(model(batch.features, batch.lengths)[0], batch).mean().backward()
+        ctc_losses(model(batch.features, batch.lengths), batch).mean().backward()
         optimizer.step()
 
     def peer() -> None:

@@ -116,5 +116,9 @@ def upstream_deployment(name: str) -> Deployment:
     source = load_source(ORACLE / "ckpt" / name)
     assert source.alphabet is not None
     return Deployment(
-        source.geometry, source.tensors, source.alphabet, UPSTREAM_FEATURES, language="en-Latn-US"
+        source.specification,
+        source.tensors,
+        source.alphabet,
+        UPSTREAM_FEATURES,
+        language="en-Latn-US",
     )

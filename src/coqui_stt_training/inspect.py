@@ -11,6 +11,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stt.counted import counted
@@ -18,6 +19,8 @@ from stt.counted import counted
 from .cli.command import ArgumentParser, run
 
 if TYPE_CHECKING:
+    from stt.frontends import FrontEnd
+
     from .checkpoints.source import SourceModel
 
 _MOST_LABELS_SHOWN = 60
@@ -26,20 +29,20 @@ _FLOAT32_BYTES = 4
 
 def describe(source: SourceModel) -> dict[str, Any]:
     """Return what is known of a source as JSON values; what it does not say is null."""
-    parameters = {name: math.prod(shape) for name, shape in source.geometry.tensor_shapes().items()}
+    shapes = source.specification.tensor_shapes()
+    parameters = {
+        name: math.prod(shape) for name, shape in shapes.items() if name in source.tensors
+    }
     alphabet, features = source.alphabet, source.features
     details = dict(source.details)
     return {
         "format": source.format,
         "path": str(source.path),
         "size_bytes": details.pop("size_bytes", None) or source.path.stat().st_size,
-        "geometry": {
-            "n_hidden": source.geometry.n_hidden,
-            "n_classes": source.geometry.n_classes,
-            "layer_norm": source.geometry.layer_norm,
-            "n_context": source.geometry.n_context,
-            "relu_clip": source.geometry.relu_clip,
-        },
+        "architecture": source.specification.architecture,
+        "geometry": asdict(source.specification),  # type: ignore[call-overload]
+        "summary": source.specification.describe(),
+        "layers": list(source.specification.layers),
         "parameters": sum(parameters.values()),
         "tensors": {name: list(tensor.shape) for name, tensor in source.tensors.items()},
         "alphabet": None
@@ -49,19 +52,27 @@ def describe(source: SourceModel) -> dict[str, Any]:
             "size": alphabet.size,
             "labels": None if alphabet.is_bytes else list(alphabet.labels),
         },
-        "features": None
-        if features is None
-        else {
-            "audio_sample_rate": features.sample_rate_hz,
-            "feature_win_len": features.window_milliseconds,
-            "feature_win_step": features.step_milliseconds,
-        },
+        "features": None if features is None else _features(features),
         "steps": source.step,
         "learning_rate": source.learning_rate,
         "optimizer_steps": None if source.adam is None else source.adam.step,
         "lineage": list(details.pop("lineage", ())),
         "details": details,
         "notes": list(source.notes),
+    }
+
+
+def _features(features: FrontEnd) -> dict[str, Any]:
+    from stt.frontends import describe_front_end
+
+    description = describe_front_end(features)
+    if description["kind"] != "mfcc":
+        return {"audio_sample_rate": features.sample_rate_hz, **description}
+    return {  # by the names of the flags
+        "kind": "mfcc",
+        "audio_sample_rate": description["sample_rate_hz"],
+        "feature_win_len": description["window_milliseconds"],
+        "feature_win_step": description["step_milliseconds"],
     }
 
 
@@ -76,12 +87,8 @@ def _lines(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "format", description["format"]
     yield "path", description["path"] + ("" if chosen == "named" else f" ({chosen})")
     yield "size", f"{description['size_bytes'] / 1e6:.1f} MB"
-    yield (
-        "geometry",
-        f"n_hidden {geometry['n_hidden']}, {geometry['n_classes']} classes, "
-        f"{'with' if geometry['layer_norm'] else 'no'} layer normalisation, "
-        f"context {geometry['n_context']}, relu clip {geometry['relu_clip']:g}",
-    )
+    yield "model", f"{description['architecture']}: {description['summary']}"
+    yield "layers", ", ".join(description["layers"])
     weights_megabytes = description["parameters"] * _FLOAT32_BYTES / 1e6
     yield "parameters", f"{description['parameters']:,} ({weights_megabytes:.1f} MB as float32)"
     yield "alphabet", _alphabet_text(description["alphabet"], geometry["n_classes"])
@@ -129,6 +136,9 @@ def _alphabet_text(alphabet: Mapping[str, Any] | None, class_count: int) -> str:
 def _features_text(features: Mapping[str, Any] | None) -> str:
     if features is None:
         return "unknown; --audio_sample_rate, --feature_win_len and --feature_win_step say it"
+    if features["kind"] != "mfcc":
+        rest = _mapping_text({k: v for k, v in features.items() if k != "audio_sample_rate"})
+        return f"{features['audio_sample_rate']} Hz, {rest}"
     return (
         f"{features['audio_sample_rate']} Hz, window {features['feature_win_len']} ms, "
         f"step {features['feature_win_step']} ms"

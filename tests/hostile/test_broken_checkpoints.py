@@ -78,7 +78,7 @@ def equal(one: SourceModel, other: SourceModel) -> bool:
         )
         if not moments:
             return False
-    return one.geometry == other.geometry and same(one.tensors, other.tensors)
+    return one.specification == other.specification and same(one.tensors, other.tensors)
 
 
 @pytest.fixture
@@ -469,7 +469,7 @@ def test_random_damage_to_an_export(tmp_path: Path, kind: str, seed: int) -> Non
             except CheckpointError:
                 continue
         shapes = {name: tensor.shape for name, tensor in source.tensors.items()}
-        assert shapes == source.geometry.tensor_shapes()
+        assert shapes == source.specification.tensor_shapes()
         assert all(np.isfinite(tensor).all() for tensor in source.tensors.values())
 
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from coqui_stt_training.batches.loader import Batch
 from coqui_stt_training.checkpoints.loading import load_source
-from coqui_stt_training.models.deepspeech.model import DeepSpeech
+from coqui_stt_training.models.deepspeech.lstm import LstmState
+from coqui_stt_training.models.deepspeech.model import DeepSpeech, context_windows
 from coqui_stt_training.models.deepspeech.weights import from_upstream, to_upstream
 from coqui_stt_training.models.tensors import load_weights, weights_of
 from coqui_stt_training.scoring.ctc import ctc_losses
@@ -27,7 +29,7 @@ CLIPS = ["LDC93S1", "LDC93S1_8k", "newhome"]
 
 def load_model(name: str, which: str) -> DeepSpeech:
     source = load_source(CHECKPOINTS / name, which)  # type: ignore[arg-type]
-    model = DeepSpeech(source.geometry)
+    model = DeepSpeech(source.specification)
     load_weights(model, source.tensors)
     return model
 
@@ -42,6 +44,12 @@ def make_batch(features: list[NDArray[np.float32]], labels: list[NDArray[np.int6
     )
 
 
+def time_major(model: DeepSpeech, features: Tensor, lengths: Tensor) -> tuple[Tensor, LstmState]:
+    """Return logits `[frames, batch, classes]` and the final state, as upstream has them."""
+    windows = context_windows(features, model.geometry.n_context).transpose(0, 1)
+    return model.forward_windows(windows, lengths)
+
+
 @pytest.mark.parametrize("grad", [False, True], ids=["inference", "training"])
 @pytest.mark.parametrize("clip", CLIPS)
 @pytest.mark.parametrize("name", NAMES)
@@ -50,7 +58,7 @@ def test_logits_states_and_loss(name: str, clip: str, grad: bool) -> None:
     model = load_model(name, "best")
     features = torch.from_numpy(reference["mfcc"])[None]
     with torch.set_grad_enabled(grad):
-        logits, state = model(features, torch.tensor([features.shape[1]]))
+        logits, state = time_major(model, features, torch.tensor([features.shape[1]]))
     np.testing.assert_allclose(logits.detach(), reference["logits"], atol=2e-5)
     np.testing.assert_allclose(logits.detach().softmax(-1), reference["probs"], atol=4e-6)
     np.testing.assert_allclose(state.c.detach(), reference["final_c"], atol=5e-4)
@@ -59,7 +67,7 @@ def test_logits_states_and_loss(name: str, clip: str, grad: bool) -> None:
         if loss in reference:
             batch = make_batch([reference[key]], [reference["labels"]])
             with torch.no_grad():
-                ours = ctc_losses(model(batch.features, batch.lengths)[0], batch)
+                ours = ctc_losses(model(batch.features, batch.lengths), batch)
             np.testing.assert_allclose(ours, reference[loss].reshape(-1), rtol=1e-5, atol=1e-4)
 
 
@@ -73,13 +81,14 @@ def test_a_padded_batch_and_its_gradients() -> None:
     )
     np.testing.assert_array_equal(batch.features, reference["features"])
     with torch.no_grad():
-        logits, state = model(batch.features, batch.lengths)
+        logits, state = time_major(model, batch.features, batch.lengths)
     np.testing.assert_allclose(logits, reference["logits"], atol=2e-5)
     np.testing.assert_allclose(state.c, reference["final_c"], atol=5e-4)
     np.testing.assert_allclose(state.h, reference["final_h"], atol=5e-4)
-    logits, _ = model(batch.features, batch.lengths)
-    np.testing.assert_allclose(logits.detach(), reference["logits"], atol=2e-5)
-    losses = ctc_losses(logits, batch)
+    emissions = model(batch.features, batch.lengths)
+    logits = emissions.logits.detach().transpose(0, 1)
+    np.testing.assert_allclose(logits, reference["logits"], atol=2e-5)
+    losses = ctc_losses(emissions, batch)
     np.testing.assert_allclose(losses.detach(), reference["ctc_loss"].reshape(-1), atol=5e-5)
     torch.autograd.backward(losses.mean())
     gradients = {name: p.grad.numpy() for name, p in model.named_parameters() if p.grad is not None}
@@ -115,7 +124,7 @@ def test_five_adam_steps_from_the_last_checkpoint(name: str) -> None:
     losses = []
     for step in range(5):
         optimizer.zero_grad()
-        loss = ctc_losses(model(batch.features, batch.lengths)[0], batch).mean()
+        loss = ctc_losses(model(batch.features, batch.lengths), batch).mean()
         losses.append(loss.item())
         torch.autograd.backward(loss)
         if step == 0:

@@ -47,8 +47,8 @@ def test_every_tensor_is_what_tensorflow_says(checkpoint: str) -> None:
 def test_source_holds_exactly_the_stored_values(name: str, which: Any) -> None:
     source = load_source(CHECKPOINTS / name, which, with_adam=True)
     shapes = {key: tensor.shape for key, tensor in source.tensors.items()}
-    assert shapes == source.geometry.tensor_shapes()
-    assert list(shapes) == list(source.geometry.tensor_shapes())
+    assert shapes == source.specification.tensor_shapes()
+    assert list(shapes) == list(source.specification.tensor_shapes())
     stored = TensorBundle(source.path)
     assert source.adam is not None
     for slot, ours in (
@@ -85,11 +85,11 @@ def test_state_files_choose_and_the_checkpoint_describes_itself(
     assert load_source(directory / last).tensors.keys() == source.tensors.keys()
     assert source.format == "tensorflow-1"
     assert source.step == int(last.split("-")[1])
-    assert source.geometry.n_hidden == 64
-    assert source.geometry.n_classes == classes
-    assert not source.geometry.layer_norm
-    assert source.geometry.relu_clip == 20
-    assert source.geometry.n_context == 9
+    assert source.specification.n_hidden == 64
+    assert source.specification.n_classes == classes
+    assert not source.specification.layer_norm
+    assert source.specification.relu_clip == 20
+    assert source.specification.n_context == 9
     assert source.alphabet is not None
     assert source.alphabet.size == classes - 1
     assert source.alphabet.is_bytes == name.startswith("bytes")
@@ -155,7 +155,7 @@ def test_activations() -> None:
 def test_upstream_names_and_shapes_round_trip(name: str) -> None:
     source = load_source(CHECKPOINTS / name, with_adam=True)
     theirs = to_upstream(source.tensors)
-    shapes = upstream_shapes(source.geometry)
+    shapes = upstream_shapes(source.specification)
     assert {key: tensor.shape for key, tensor in theirs.items()} == shapes
     reference = np.load(ORACLE / f"refs/{name}__train5.npz")
     for key in reference.files:
@@ -165,5 +165,5 @@ def test_upstream_names_and_shapes_round_trip(name: str) -> None:
 
 
 def _run(source: SourceModel, mfcc: np.ndarray) -> np.ndarray:
-    inputs = numpy_graph.windows(mfcc, source.geometry.n_context)
-    return numpy_graph.logits(source.tensors, source.geometry, inputs)
+    inputs = numpy_graph.windows(mfcc, source.specification.n_context)
+    return numpy_graph.logits(source.tensors, source.specification, inputs)

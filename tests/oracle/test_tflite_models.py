@@ -28,7 +28,7 @@ def test_weights_are_the_checkpoints_to_half_a_quantisation_step(name: str) -> N
     source = load_source(MODELS / f"{name}.tflite")
     trained = load_source(ORACLE / "ckpt" / name.rsplit("_", 1)[0], "best")
     assert source.format == "tflite"
-    assert source.geometry == trained.geometry
+    assert source.specification == trained.specification
     assert source.alphabet == trained.alphabet
     assert source.features == trained.features
     assert source.adam is None
@@ -99,8 +99,8 @@ def test_probabilities_are_libstts(model: str, clip: str, kind: str, tolerance: 
     end = config.sample_count(config.frame_count(len(samples)) + 1)
     mfcc = Mfcc(config)(np.pad(samples, (0, max(0, end - len(samples))))[:end])
     source = load_source(path, with_adam=True)
-    inputs = numpy_graph.windows(mfcc, source.geometry.n_context)
-    logits = numpy_graph.logits(source.tensors, source.geometry, inputs)
+    inputs = numpy_graph.windows(mfcc, source.specification.n_context)
+    logits = numpy_graph.logits(source.tensors, source.specification, inputs)
     ours = np.exp(logits - logits.max(axis=-1, keepdims=True))
     ours /= ours.sum(axis=-1, keepdims=True)
     theirs = np.load(ORACLE / f"libstt/probs_{model}.npz")[f"{kind}__{clip}"]

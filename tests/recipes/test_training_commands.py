@@ -160,7 +160,7 @@ def test_the_sources_geometry_wins_with_a_notice(
     assert result.returncode == 0, result.stderr
     assert "--n_hidden 64 gives way to the checkpoint's 32" in result.stderr
     assert "--layer_norm True gives way" in result.stderr
-    assert load_source(tmp_path / "new").geometry.n_hidden == 32
+    assert load_source(tmp_path / "new").specification.n_hidden == 32
 
 
 def test_byte_output_models_fine_tune_on_any_language(
@@ -173,7 +173,7 @@ def test_byte_output_models_fine_tune_on_any_language(
     second = train("--checkpoint_dir", folder, *cyrillic.flags, "--epochs", 1)
     assert second.returncode == 0, second.stderr
     assert "layer_6  kept" in second.stderr
-    assert load_source(folder).geometry.n_classes == 256
+    assert load_source(folder).specification.n_classes == 256
 
 
 def test_extending_an_alphabet_keeps_what_is_known(
@@ -348,7 +348,7 @@ def test_flags_that_tensorflow_needed_are_accepted_and_say_so_once(
     [
         (["--epoch", "3"], "unknown flag --epoch, did you mean --epochs?"),
         (["--epochs", "three"], "--epochs three: must be a whole number"),
-        (["--drop_source_layers", "6"], "the model has 6 layers and the first must stay"),
+        (["--drop_source_layers", "-1"], "--drop_source_layers -1: must be 0 or more"),
         (["--early_stop", "maybe"], "--early_stop maybe: must be true or false"),
         (["--dropout_rate", "1.5"], "--dropout_rate 1.5: must be at least 0 and less than 1"),
         (["--feature_win_len", "33", "--audio_sample_rate", "8001"], "must be a whole number"),

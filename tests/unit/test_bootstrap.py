@@ -10,13 +10,14 @@ import pytest
 
 from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
 from coqui_stt_training.bootstrapping.plan import (
+    Head,
+    Request,
     bootstrapped_tensors,
     describe_difference,
     plan_bootstrap,
     shared_rows,
 )
 from coqui_stt_training.checkpoints.source import SourceModel
-from coqui_stt_training.cli.training_flags import BootstrapFlags
 from coqui_stt_training.errors import BootstrapError
 from coqui_stt_training.models.deepspeech.geometry import LAYERS, Geometry
 
@@ -38,7 +39,7 @@ def make_source(alphabet: Alphabet | None = LATIN) -> SourceModel:
 
 
 def actions(alphabet: Alphabet, **flags: Any) -> dict[str, str]:
-    source, asked = make_source(), BootstrapFlags(**flags)
+    source, asked = make_source(), Request(**flags)
     plan = plan_bootstrap(source, alphabet, asked, "the command")
     return {layer.layer: layer.action for layer in plan.layers}
 
@@ -62,13 +63,13 @@ def test_another_alphabet_needs_a_new_output_layer(alphabet: Alphabet) -> None:
 
 def test_a_source_must_say_its_alphabet() -> None:
     with pytest.raises(BootstrapError, match="4 classes but names no alphabet; give its own file"):
-        plan_bootstrap(make_source(None), LATIN, BootstrapFlags(), "")
+        plan_bootstrap(make_source(None), LATIN, Request(), "")
 
 
 def test_shared_characters_are_copied_row_by_row() -> None:
     source = make_source()
-    plan = plan_bootstrap(source, MIXED, BootstrapFlags(map_shared_characters=True), "")
-    fresh = tensors(plan.geometry, 0.0)
+    plan = plan_bootstrap(source, MIXED, Request(map_shared_characters=True), "")
+    fresh = tensors(plan.specification, 0.0)
     made = bootstrapped_tensors(plan, source.tensors, fresh)
     assert made["layer_6.bias"].tolist() == [12, 0, 10, 13]  # c, ж, a, blank
     assert made["layer_6.weight"].sum(axis=1).tolist() == [4, 0, 4, 4]
@@ -77,10 +78,10 @@ def test_shared_characters_are_copied_row_by_row() -> None:
 
 
 def test_mapping_the_same_alphabet_keeps_the_whole_dropped_layer() -> None:
-    source, flags = make_source(), BootstrapFlags(drop_source_layers=1, map_shared_characters=True)
+    source, flags = make_source(), Request(drop_source_layers=1, map_shared_characters=True)
     plan = plan_bootstrap(source, LATIN, flags, "")
     assert "all 4 classes exist in the source" in plan.describe()
-    made = bootstrapped_tensors(plan, source.tensors, tensors(plan.geometry, 0.0))
+    made = bootstrapped_tensors(plan, source.tensors, tensors(plan.specification, 0.0))
     for name, tensor in source.tensors.items():
         assert np.array_equal(made[name], tensor), name
 
@@ -91,7 +92,7 @@ def test_shared_rows_of_byte_models() -> None:
 
 
 def test_layers_are_frozen_from_the_input_if_they_are_kept() -> None:
-    flags = BootstrapFlags(drop_source_layers=2, freeze_source_layers=2, unfreeze_after_epochs=3,
+    flags = Request(drop_source_layers=2, freeze_source_layers=2, unfreeze_after_epochs=3,
                            source_learning_rate_factor=0.5)  # fmt: skip
     layers = plan_bootstrap(make_source(), MIXED, flags, "").layers
     assert [layer.frozen_epochs for layer in layers] == [3, 3, 0, 0, 0, 0]
@@ -110,3 +111,29 @@ def test_layers_are_frozen_from_the_input_if_they_are_kept() -> None:
 )
 def test_differences_are_named(target: Alphabet, said: str) -> None:
     assert said in describe_difference(LATIN, target)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"drop_source_layers": 6}, "the model has 6 layers and the first must stay, so 0 to 5"),
+        ({"drop_source_layers": 2, "freeze_source_layers": 5}, "at most 4 layers can be frozen"),
+        ({"head": Head("linear")}, "--head linear: source is a deepspeech model"),
+    ],
+)
+def test_what_no_source_can_give_is_refused(flags: dict[str, Any], message: str) -> None:
+    with pytest.raises(BootstrapError, match=message):
+        actions(LATIN, **flags)
+
+
+def test_frozen_layers_are_unfrozen_from_the_top() -> None:
+    request = Request(
+        freeze_source_layers=3,
+        unfreeze_after_epochs=2,
+        unfreeze_every_epochs=1,
+        layer_learning_rate_decay=0.5,
+    )
+    layers = plan_bootstrap(make_source(), LATIN, request, "the command").layers
+    assert [layer.frozen_epochs for layer in layers] == [4, 3, 2, 0, 0, 0]
+    factors = [layer.learning_rate_factor for layer in layers]
+    assert factors == [2.0**-exponent for exponent in (5, 4, 3, 2, 1, 0)]

@@ -57,7 +57,7 @@ def test_values() -> None:
         ("--dropout_rate 1", "--dropout_rate 1: must be at least 0 and less than 1"),
         ("--cutoff_prob 1.5", "--cutoff_prob 1.5: must be above 0, at most 1"),
         ("stray", "unexpected argument 'stray'; every value follows a flag"),
-        ("--drop_source_layers 6", "0 to 5 can be dropped"),
+        ("--drop_source_layers -1", "must be 0 or more"),
         ("--unfreeze_after_epochs 2", "needs --freeze_source_layers"),
         ("--bytes_output_mode true --alphabet_config_path a.txt", "exclude each other"),
         ("--auto_input_dataset a.csv --dev_files b.csv", "do not give --train_files"),

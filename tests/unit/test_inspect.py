@@ -60,7 +60,7 @@ def test_text_of_an_export(capsys: pytest.CaptureFixture[str]) -> None:
 def test_checkpoint_of_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = load_source(FIXTURE, with_adam=True)
     checkpoint = Checkpoint(
-        source.geometry,
+        source.specification,
         Alphabet.from_labels("abcde"),
         FeatureConfig(),
         source.tensors,

@@ -68,7 +68,7 @@ def test_the_longest_clips_are_those_that_must_fit(monkeypatch: pytest.MonkeyPat
 def test_a_model_too_large_for_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_check, "available_memory_bytes", lambda: 1 << 30)
     check_model_memory(GEOMETRY)
-    with pytest.raises(TrainingError, match=r"--n_hidden 100000 needs .* GB of memory"):
+    with pytest.raises(TrainingError, match=r"n_hidden 100000, .* needs .* GB of memory"):
         check_model_memory(Geometry(n_hidden=100_000, n_classes=29))
 
 

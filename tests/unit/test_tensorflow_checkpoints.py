@@ -40,12 +40,12 @@ def assert_holds(source: SourceModel, tensors: Tensors) -> None:
 def test_checkpoint_of_tensorflow_itself_with_layer_normalisation() -> None:
     truth = np.load(FIXTURE / "truth.npz")
     source = load_source(FIXTURE, with_adam=True)
-    assert source.geometry.layer_norm
-    assert (source.geometry.n_hidden, source.geometry.n_classes) == (8, 6)
+    assert source.specification.layer_norm
+    assert (source.specification.n_hidden, source.specification.n_classes) == (8, 6)
     assert (source.step, source.adam and source.adam.step) == (7, 7)
     assert source.learning_rate == pytest.approx(0.0003)
     assert_holds(source, truth)
-    logits = numpy_graph.logits(source.tensors, source.geometry, truth["x"])
+    logits = numpy_graph.logits(source.tensors, source.specification, truth["x"])
     np.testing.assert_allclose(logits, truth["logits"], atol=2e-5)
 
 
@@ -55,9 +55,9 @@ def test_shards_sizes_and_layer_norm(tmp_path: Path, shards: int, layer_norm: bo
     tensors = random_tensors(24, 40, layer_norm=layer_norm)
     write_checkpoint(tmp_path, tensors, shards=shards)
     source = load_source(tmp_path, with_adam=True)
-    assert source.geometry.n_hidden == 24
-    assert source.geometry.n_classes == 40
-    assert source.geometry.layer_norm == layer_norm
+    assert source.specification.n_hidden == 24
+    assert source.specification.n_classes == 40
+    assert source.specification.layer_norm == layer_norm
     assert_holds(source, tensors)
     assert source.adam is not None
     for slot, moments in (
@@ -70,7 +70,7 @@ def test_shards_sizes_and_layer_norm(tmp_path: Path, shards: int, layer_norm: bo
 
 def test_number_of_windows_is_read_from_the_first_layer(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, random_tensors(8, 5, inputs=11 * 26))
-    assert load_source(tmp_path, with_adam=True).geometry.n_context == 5
+    assert load_source(tmp_path, with_adam=True).specification.n_context == 5
 
 
 @pytest.mark.parametrize(("block_items", "restart_items"), [(1, 1), (3, 2), (1000, 1), (7, 1000)])
@@ -169,7 +169,7 @@ def test_flags_in_both_forms(tmp_path: Path, text: str) -> None:
     (tmp_path / "flags.txt").write_text(text)
     source = load_source(tmp_path, with_adam=True)
     assert source.features == FeatureConfig(8000, 40, 10)
-    assert source.geometry.relu_clip == 12.5
+    assert source.specification.relu_clip == 12.5
     assert source.adam is not None
     assert source.adam.step == 17
 
@@ -183,7 +183,7 @@ def test_flags_that_say_nothing_are_as_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "flags.txt").write_text(text, encoding="latin-1")
     source = load_source(tmp_path, with_adam=True)
     assert source.features is None
-    assert source.geometry.relu_clip == 20
+    assert source.specification.relu_clip == 20
 
 
 def test_features_that_cannot_be_are_a_note(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def test_layer_normalised_export(kind: str, logit_tolerance: float) -> None:
     truth = np.load(FIXTURE / "truth.npz")
     trained = load_source(FIXTURE, with_adam=True)
     source = load_source(FIXTURE / f"{kind}.tflite")
-    assert source.geometry == trained.geometry
+    assert source.specification == trained.specification
     assert source.features == FeatureConfig(16000, 32, 20)
     assert source.alphabet == Alphabet.from_labels("abcde")
     assert any(f"stored as {kind}" in note for note in source.notes)
@@ -30,7 +30,7 @@ def test_layer_normalised_export(kind: str, logit_tolerance: float) -> None:
         error = np.abs(source.tensors[name] - expected).max()
         assert error <= largest / (200 if kind == "int8" else 2000), name
     # Normalisation can tell: exchanged or forgotten gains and biases are far off.
-    logits = numpy_graph.logits(source.tensors, source.geometry, truth["x"])
+    logits = numpy_graph.logits(source.tensors, source.specification, truth["x"])
     assert np.abs(logits - truth["logits"]).max() <= logit_tolerance
 
 

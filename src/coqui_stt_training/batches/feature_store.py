@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from stt.atomic_file import replacing
 from stt.audio.file import read_audio
-from stt.frontends.mfcc import FeatureConfig, Mfcc
+from stt.frontends import FrontEnd
 
 from ..corpus import Clip
 from ..errors import FlagError
 
-Features = NDArray[np.float32]  # [frames, 26]
+Features = NDArray[np.float32]  # [frames, values]
 
 # An hour of audio is 19 MB of features: this keeps 100 hours.
 DEFAULT_MEMORY_LIMIT_BYTES = 2 << 30
@@ -25,25 +25,26 @@ class FeatureStore:
     """Computes the features of clips, and remembers them. Safe to call from several threads.
 
     Args:
-        config: what features to compute.
+        front_end: what features to compute.
         folder: where to keep them for later runs too (`--feature_cache`); None: memory only.
         memory_limit_bytes: how much to keep in memory; beyond it they are read or computed anew.
     """
 
     def __init__(
         self,
-        config: FeatureConfig,
+        front_end: FrontEnd,
         folder: Path | None = None,
         memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES,
     ) -> None:
-        self._mfcc = Mfcc(config)
+        self._front_end = front_end
+        self._extract = front_end.extractor(np)
         self._folder = folder
         self._memory_left = memory_limit_bytes
         self._memory_limit = memory_limit_bytes
         self._kept: dict[Path, Features] = {}
 
     def __call__(self, clip: Clip) -> Features:
-        """Return a clip's features, float32 `[frames, 26]`.
+        """Return a clip's features, float32 `[frames, values]`.
 
         Raises:
             AudioError: the audio has become unreadable since the corpus was checked.
@@ -74,8 +75,8 @@ class FeatureStore:
                     return np.asarray(loaded, np.float32)
             except (OSError, ValueError, EOFError):
                 pass  # a damaged file in a cache is computed anew
-        samples = read_audio(clip.audio_path, self._mfcc.config.sample_rate_hz)
-        features: Features = self._mfcc(samples)
+        samples = read_audio(clip.audio_path, self._front_end.sample_rate_hz)
+        features: Features = self._extract(samples)
         if kept:
             _write(kept, features)
         return features
@@ -84,9 +85,7 @@ class FeatureStore:
         if self._folder is None:
             return None
         status = clip.audio_path.stat()
-        key = (
-            f"{clip.audio_path.resolve()} {status.st_size} {status.st_mtime_ns} {self._mfcc.config}"
-        )
+        key = f"{clip.audio_path.resolve()} {status.st_size} {status.st_mtime_ns} {self._front_end}"
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
 
 

@@ -25,7 +25,7 @@ class Batch:
 
     Attributes:
         clips: what is in it.
-        features: float32 `[batch, frames, 26]`, zero beyond each clip's length.
+        features: float32 `[batch, frames, values]`, zero beyond each clip's length.
         lengths: int64 `[batch]`, frames of each clip.
         labels: int64 `[all labels]`, those of each clip after one another.
         label_lengths: int64 `[batch]`.

@@ -6,7 +6,7 @@ checkpoint's lineage, and only then carried out. Nothing here reads or writes fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -17,12 +17,56 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet, describe_codepoints
 from stt.counted import counted
 
 from ..checkpoints.source import SourceModel, Tensors
-from ..cli.training_flags import BootstrapFlags
 from ..errors import BootstrapError
-from ..models.deepspeech.geometry import LAYERS, Geometry, layer_of
+from ..models.encoder import EncoderSpecification
+from ..models.specification import Specification, layer_of
 
-OUTPUT_LAYER = LAYERS[-1]
 Action = Literal["kept", "mapped", "new"]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A CTC head for an encoder; see `EncoderSpecification`.
+
+    Attributes:
+        kind: `linear` or `lstm`.
+        layers: BiLSTM layers of the latter.
+        size: width of one of their directions.
+    """
+
+    kind: str
+    layers: int = 1
+    size: int = 256
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a source.
+
+    Attributes:
+        drop_source_layers: how many layers to make anew, from the output backwards.
+        map_shared_characters: copy the output rows of characters that both alphabets have.
+        extend_alphabet: the same, where the new alphabet is the source's with more characters.
+        freeze_source_layers: how many layers not to train, from the input on.
+        unfreeze_after_epochs: when frozen layers are trained too; 0: never.
+        unfreeze_every_epochs: how many epochs later the next one below follows; 0: all at once.
+        source_learning_rate_factor: of layers kept from the source.
+        layer_learning_rate_decay: factor from each of these layers to the one below it.
+        head: for an encoder; None: the one it has, else a default.
+    """
+
+    drop_source_layers: int = 0
+    map_shared_characters: bool = False
+    extend_alphabet: bool = False
+    freeze_source_layers: int = 0
+    unfreeze_after_epochs: int = 0
+    unfreeze_every_epochs: int = 0
+    source_learning_rate_factor: float = 1.0
+    layer_learning_rate_decay: float = 1.0
+    head: Head | None = None
+
+
+DEFAULT_HEAD = Head("lstm")  # a BiLSTM layer is worth more than anything else on a frozen encoder
 
 
 @dataclass(frozen=True)
@@ -43,10 +87,10 @@ class LayerPlan:
     frozen_epochs: int | None = 0
     learning_rate_factor: float = 1.0
 
-    def describe(self) -> str:
-        """Return the layer's line of the plan."""
+    def describe(self, width: int = 8) -> str:
+        """Return the layer's line of the plan, its name in a column so wide."""
         words = {"kept": "kept", "mapped": "mapped", "new": "new weights"}[self.action]
-        line = f"{self.layer:8} {words:12} {self.reason}"
+        line = f"{self.layer:<{width}} {words:12} {self.reason}"
         if self.frozen_epochs is None:
             line += "; frozen"
         elif self.frozen_epochs:
@@ -61,20 +105,21 @@ class BootstrapPlan:
     """How a model is made from a source.
 
     Attributes:
-        geometry: of the new model.
+        specification: of the new model.
         layers: from the input to the output.
         mapped_rows: source row of each output row that is copied, blank included.
         notices: what the user should know, a sentence each.
     """
 
-    geometry: Geometry
+    specification: Specification
     layers: tuple[LayerPlan, ...]
     mapped_rows: Mapping[int, int]
     notices: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """Return the plan for people, a line a layer."""
-        return "\n".join(f"  {layer.describe()}" for layer in self.layers)
+        width = max(8, *(len(layer.layer) for layer in self.layers))
+        return "\n".join(f"  {layer.describe(width)}" for layer in self.layers)
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the plan for the checkpoint's lineage."""
@@ -91,70 +136,133 @@ class BootstrapPlan:
         return tuple(layer.layer for layer in self.layers if layer.action != "kept")
 
 
-def from_scratch(geometry: Geometry) -> BootstrapPlan:
+def from_scratch(specification: Specification) -> BootstrapPlan:
     """Return the plan of a model without a source."""
-    layers = tuple(LayerPlan(layer, "new", "training from scratch") for layer in LAYERS)
-    return BootstrapPlan(geometry, layers, {})
+    layers = tuple(
+        LayerPlan(layer, "new", "training from scratch") for layer in specification.layers
+    )
+    return BootstrapPlan(specification, layers, {})
 
 
 def plan_bootstrap(
-    source: SourceModel, alphabet: Alphabet, flags: BootstrapFlags, retry_command: str
+    source: SourceModel, alphabet: Alphabet, request: Request, retry_command: str
 ) -> BootstrapPlan:
     """Decide, layer by layer, what to take from a source.
 
     Args:
-        source: the pre-trained model; its alphabet is known.
+        source: the pre-trained model; its alphabet is known, if it has an output layer.
         alphabet: of the new model.
-        flags: what was asked for.
+        request: what was asked for.
         retry_command: how the user can call for transfer-learning, for the error message.
 
     Raises:
-        BootstrapError: the alphabets differ and nothing was said about the output layer.
+        BootstrapError: the alphabets differ and nothing was said about the output layer, or more
+            layers are to be dropped or frozen than there are.
     """
-    if source.alphabet is None:
+    if source.has_output and source.alphabet is None:
         raise BootstrapError(
-            f"{source.path} has {source.geometry.n_classes} classes but names no alphabet; "
-            f"give its own file of {counted(source.geometry.n_classes - 1, 'label')} as "
+            f"{source.path} has {source.specification.n_classes} classes but names no alphabet; "
+            f"give its own file of {counted(source.specification.n_classes - 1, 'label')} as "
             "alphabet.txt beside it"
         )
-    same = alphabet == source.alphabet
-    dropped = LAYERS[len(LAYERS) - flags.drop_source_layers :]
-    maps_output = (flags.map_shared_characters or flags.extend_alphabet) and (dropped or not same)
-    if not same and not dropped and not maps_output:
+    specification = _target(source, alphabet, request)
+    layers = specification.layers
+    missing = [
+        name for name in layers if not _has_layer(source, specification, name, ignore_rows=True)
+    ]
+    dropped = layers[len(layers) - request.drop_source_layers :]
+    _check_counts(request, layers, missing)
+    same = alphabet == source.alphabet or not source.has_output
+    maps_output = (
+        (request.map_shared_characters or request.extend_alphabet)
+        and layers[-1] not in missing
+        and bool(dropped or not same)
+    )
+    if source.alphabet is not None and not (same or dropped or maps_output or missing):
         raise BootstrapError(
             f"the alphabet differs from that of {source.path}: "
             f"{describe_difference(source.alphabet, alphabet)}. Its output layer cannot be used as "
             f"it is. Transfer-learning replaces it: {retry_command}"
         )
-    rows = shared_rows(source.alphabet, alphabet) if maps_output else {}
-    layers = []
-    for layer in LAYERS:
-        action, reason = _decide(layer, dropped, same, len(rows), alphabet.size)
-        kept = action == "kept"
-        layers.append(
-            LayerPlan(
-                layer,
-                action,
-                reason,
-                frozen_epochs=_frozen_epochs(layer, kept, flags),
-                learning_rate_factor=flags.source_learning_rate_factor if kept else 1.0,
-            )
+    rows = shared_rows(source.alphabet, alphabet) if maps_output and source.alphabet else {}
+    plans = []
+    for layer in layers:
+        if layer in missing and layer not in dropped:
+            action: Action = "new"
+            reason = f"the source has none; {_sized(layer, specification, alphabet)}"
+        else:
+            action, reason = _decide(layer, layers, dropped, same, len(rows), alphabet.size)
+        plans.append(LayerPlan(layer, action, reason))
+    return BootstrapPlan(specification, tuple(_scheduled(plans, request)), rows)
+
+
+def _target(source: SourceModel, alphabet: Alphabet, request: Request) -> Specification:
+    specification, head = source.specification, request.head
+    if isinstance(specification, EncoderSpecification):
+        if head is None and not source.has_output:
+            head = DEFAULT_HEAD
+        if head is not None:
+            specification = specification.with_head(head.kind, head.layers, head.size)
+    elif head is not None:
+        raise BootstrapError(
+            f"--head {head.kind}: {source.path} is a {specification.architecture} model, which has "
+            "output layers of its own; leave the flag out"
         )
-    geometry = Geometry(**{**asdict(source.geometry), "n_classes": alphabet.size + 1})
-    return BootstrapPlan(geometry, tuple(layers), rows)
+    return specification.with_classes(alphabet.size + 1)
+
+
+def _has_layer(
+    source: SourceModel, target: Specification, layer: str, *, ignore_rows: bool
+) -> bool:
+    """Say whether a source has a layer as the target wants it, but for the number of classes."""
+    return all(
+        name in source.tensors
+        and source.tensors[name].shape[int(ignore_rows and layer == target.layers[-1]) :]
+        == shape[int(ignore_rows and layer == target.layers[-1]) :]
+        for name, shape in target.tensor_shapes().items()
+        if layer_of(name) == layer
+    )
+
+
+def _check_counts(request: Request, layers: tuple[str, ...], missing: list[str]) -> None:
+    count, dropped = len(layers), request.drop_source_layers
+    if dropped >= count:
+        raise BootstrapError(
+            f"--drop_source_layers {dropped}: the model has {count} layers and the first must "
+            f"stay, so 0 to {count - 1} can be dropped; to drop all is to train from scratch: "
+            "--load_train init"
+        )
+    new_from = min([count - max(1, dropped), *(layers.index(name) for name in missing)])
+    if request.freeze_source_layers > new_from:
+        raise BootstrapError(
+            f"--freeze_source_layers {request.freeze_source_layers}: with --drop_source_layers "
+            f"{dropped} at most {counted(new_from, 'layer')} can be frozen, else nothing is left "
+            f"to train; from the input they are {', '.join(layers[:new_from])}"
+        )
+
+
+def _sized(layer: str, specification: Specification, alphabet: Alphabet) -> str:
+    if layer == specification.layers[-1]:
+        return f"sized for the {counted(alphabet.size, 'label')} of the alphabet and the blank"
+    return "part of the new head"
 
 
 def _decide(
-    layer: str, dropped: tuple[str, ...], same: bool, shared: int, labels: int
+    layer: str,
+    layers: tuple[str, ...],
+    dropped: tuple[str, ...],
+    same: bool,
+    shared: int,
+    labels: int,
 ) -> tuple[Action, str]:
-    if layer == OUTPUT_LAYER and shared:
+    if layer == layers[-1] and shared:
         if shared == labels + 1:
             return "mapped", f"all {shared} classes exist in the source"
         return "mapped", f"{shared} of {labels + 1} classes exist in the source, the others are new"
     if layer in dropped:
-        count = len(LAYERS) - LAYERS.index(layer)
+        count = len(layers) - layers.index(layer)
         reason = f"dropped by --drop_source_layers {len(dropped)}, number {count} from the output"
-        if layer == OUTPUT_LAYER and not same:
+        if layer == layers[-1] and not same:
             reason += (
                 f"; sized for the {counted(labels, 'label')} of the new alphabet and the blank"
             )
@@ -162,10 +270,21 @@ def _decide(
     return "kept", "from the source"
 
 
-def _frozen_epochs(layer: str, kept: bool, flags: BootstrapFlags) -> int | None:
-    if not kept or LAYERS.index(layer) >= flags.freeze_source_layers:
-        return 0
-    return flags.unfreeze_after_epochs or None
+def _scheduled(plans: list[LayerPlan], request: Request) -> Iterator[LayerPlan]:
+    """Add to each kept layer when it is trained, and how fast."""
+    kept = [index for index, plan in enumerate(plans) if plan.action == "kept"]
+    for index, plan in enumerate(plans):
+        if plan.action != "kept":
+            yield plan
+            continue
+        frozen: int | None = 0
+        if index < request.freeze_source_layers:
+            above = request.freeze_source_layers - 1 - index  # frozen layers nearer to the output
+            begin = request.unfreeze_after_epochs or request.unfreeze_every_epochs
+            frozen = begin + request.unfreeze_every_epochs * above if begin else None
+        depth = kept[-1] - index
+        factor = request.source_learning_rate_factor * request.layer_learning_rate_decay**depth
+        yield replace(plan, frozen_epochs=frozen, learning_rate_factor=factor)
 
 
 def shared_rows(source: Alphabet, target: Alphabet) -> dict[int, int]:
@@ -208,14 +327,14 @@ def bootstrapped_tensors(
     Args:
         plan: what to take.
         source: the source's weights.
-        fresh: new weights of the planned geometry; only layers in `plan.new_layers` are read.
+        fresh: new weights of the planned model; only layers in `plan.new_layers` are read.
 
     Returns:
         The weights to start training from.
     """
     actions = {layer.layer: layer.action for layer in plan.layers}
     tensors = {}
-    for name in plan.geometry.tensor_shapes():
+    for name in plan.specification.tensor_shapes():
         action = actions[layer_of(name)]
         tensors[name] = source[name] if action == "kept" else fresh[name]
         if action == "mapped":

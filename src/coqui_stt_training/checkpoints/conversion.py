@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +51,12 @@ def convert(
     alphabet = _alphabet_of(source, alphabet_path)
     features = source.features or FeatureConfig()
     notes = source.notes
-    if sample_rate_hz:
-        features = FeatureConfig(
-            sample_rate_hz, features.window_milliseconds, features.step_milliseconds
+    if sample_rate_hz and isinstance(features, FeatureConfig):
+        features = replace(features, sample_rate_hz=sample_rate_hz)
+    elif sample_rate_hz not in (0, features.sample_rate_hz):
+        raise BootstrapError(
+            f"{source.path} takes audio at {features.sample_rate_hz} Hz; leave out "
+            "--audio_sample_rate"
         )
     elif source.features is None:
         notes += (
@@ -60,7 +64,7 @@ def convert(
             "it. Say another with --audio_sample_rate.",
         )
     checkpoint = Checkpoint(
-        geometry=source.geometry,
+        specification=source.specification,
         alphabet=alphabet,
         features=features,
         tensors=_contiguous(source.tensors),
@@ -81,7 +85,7 @@ def convert(
 
 def _alphabet_of(source: SourceModel, alphabet_path: str) -> Alphabet:
     alphabet = Alphabet(alphabet_path) if alphabet_path else source.alphabet
-    labels = source.geometry.n_classes - 1
+    labels = source.specification.n_classes - 1
     if alphabet is None:
         raise BootstrapError(
             f"{source.path} has {labels + 1} classes and does not say its alphabet; give its file "

@@ -1,11 +1,12 @@
 """Our checkpoint file: one safetensors file, weights and all that is known about them.
 
-    tensors   NAME             the weights, as `Geometry.tensor_shapes` names them
+    tensors   NAME             the weights, as its specification names them
               average/NAME     their running average, which is what the model is used with
               adam.m/NAME      Adam's first moments
               adam.v/NAME      Adam's second moments
     metadata  format           "coqui-stt-checkpoint"
-              content          JSON: version, geometry, alphabet, features, step, flags, lineage,
+              content          JSON: version, specification (its architecture's name too),
+                               alphabet, features (the front end), step, flags, lineage,
                                run (what resuming needs; absent in converted models)
 
 One file, so that weights and their description cannot disagree, and one rename replaces both.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,18 @@ from safetensors.numpy import save_file
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from stt.atomic_file import replacing
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends import FrontEnd, describe_front_end, restore_front_end
 
 from ..errors import CheckpointError, UserError
-from ..models.deepspeech.geometry import Geometry
+from ..models.specification import (
+    Specification,
+    describe_specification,
+    restore_specification,
+)
 from .source import AdamState, SourceModel, Tensors
 
 FORMAT = "coqui-stt-checkpoint"
-VERSION = 1
+VERSION = 2
 SUFFIX = ".safetensors"
 _AVERAGE = "average/"
 _FIRST_MOMENT = "adam.m/"
@@ -45,7 +50,7 @@ class Checkpoint:
     """Everything a checkpoint file holds.
 
     Attributes:
-        geometry: of the model.
+        specification: of the model.
         alphabet: of its output.
         features: of its input.
         tensors: the weights, float32.
@@ -57,9 +62,9 @@ class Checkpoint:
         run: what resuming needs; see `trainer.py`.
     """
 
-    geometry: Geometry
+    specification: Specification
     alphabet: Alphabet
-    features: FeatureConfig
+    features: FrontEnd
     tensors: Tensors
     step: int = 0
     average: Tensors | None = None
@@ -81,9 +86,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             tensors |= {prefix + name: moment for name, moment in moments.items()}
     content = {
         "version": VERSION,
-        "geometry": asdict(checkpoint.geometry),
+        "specification": describe_specification(checkpoint.specification),
         "alphabet": _describe_alphabet(checkpoint.alphabet),
-        "features": asdict(checkpoint.features),
+        "features": describe_front_end(checkpoint.features),
         "step": checkpoint.step,
         "adam_step": checkpoint.adam.step if checkpoint.adam else None,
         "adam_tensor_steps": dict(checkpoint.adam.tensor_steps) if checkpoint.adam else {},
@@ -115,9 +120,11 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
                 f"{path}: written by a later release (checkpoint version {content['version']}, "
                 f"this one reads {VERSION}); install that release"
             )
-        geometry = Geometry(**content["geometry"])
+        # Version 1 knew the DeepSpeech graph alone, and called its parameters geometry.
+        described = content["geometry" if content["version"] == 1 else "specification"]
+        specification = restore_specification(described)
         alphabet = _restore_alphabet(content["alphabet"])
-        features = FeatureConfig(**content["features"])
+        features = restore_front_end(content["features"])
         step, adam_step = int(content["step"]), content["adam_step"]
         tensor_steps = dict(content["adam_tensor_steps"])
         flags, lineage, run = content["flags"], tuple(content["lineage"]), content["run"]
@@ -127,15 +134,15 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
         raise CheckpointError(
             f"{path}: its description is malformed ({type(error).__name__}: {error})"
         ) from None
-    if alphabet.size + 1 != geometry.n_classes:
+    if alphabet.size + 1 != specification.n_classes:
         raise CheckpointError(
-            f"{path}: {alphabet.size} labels do not go with {geometry.n_classes} classes"
+            f"{path}: {alphabet.size} labels do not go with {specification.n_classes} classes"
         )
     weights = {name: tensor for name, tensor in tensors.items() if "/" not in name}
     average = _named(tensors, _AVERAGE)
-    check_shapes(path, geometry, weights)
+    check_shapes(path, specification, weights)
     if average:
-        check_shapes(path, geometry, average, _AVERAGE)
+        check_shapes(path, specification, average, _AVERAGE)
     adam = None
     if with_adam and adam_step is not None:
         adam = AdamState(
@@ -144,20 +151,22 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
             int(adam_step),
             tensor_steps,
         )
-        check_shapes(path, geometry, adam.first_moments, _FIRST_MOMENT)
-        check_shapes(path, geometry, adam.second_moments, _SECOND_MOMENT)
+        check_shapes(path, specification, adam.first_moments, _FIRST_MOMENT)
+        check_shapes(path, specification, adam.second_moments, _SECOND_MOMENT)
     return Checkpoint(
-        geometry, alphabet, features, weights, step, average or None, adam, flags, lineage, run
+        specification, alphabet, features, weights, step, average or None, adam, flags, lineage, run
     )
 
 
-def check_shapes(path: Path, geometry: Geometry, tensors: Tensors, prefix: str = "") -> None:
-    """Check that tensors are those of a geometry.
+def check_shapes(
+    path: Path, specification: Specification, tensors: Tensors, prefix: str = ""
+) -> None:
+    """Check that tensors are those of a specification.
 
     Raises:
         CheckpointError: all tensors that are missing, unexpected, or of another shape.
     """
-    expected = geometry.tensor_shapes()
+    expected = specification.tensor_shapes()
     problems = [f"{prefix}{name} is missing" for name in expected if name not in tensors]
     problems += [
         f"{prefix}{name} is not part of the model" for name in tensors if name not in expected
@@ -178,7 +187,7 @@ def as_source(path: Path, checkpoint: Checkpoint) -> SourceModel:
     return SourceModel(
         format="coqui-stt",
         path=path,
-        geometry=checkpoint.geometry,
+        specification=checkpoint.specification,
         tensors=checkpoint.average or checkpoint.tensors,
         alphabet=checkpoint.alphabet,
         features=checkpoint.features,

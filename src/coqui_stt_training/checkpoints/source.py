@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends import FrontEnd
 
-from ..models.deepspeech.geometry import Geometry
+from ..models.specification import Specification
 
 Tensors = Mapping[str, NDArray[np.float32]]
 
@@ -36,10 +36,10 @@ class SourceModel:
     Attributes:
         format: `coqui-stt`, `tensorflow-1` or `tflite`.
         path: the file, or the prefix, that was read.
-        geometry: read from the tensors.
-        tensors: float32, named and shaped as `geometry.tensor_shapes()` says. May be memory-mapped
-            or transposed views (`Adam`'s moments too); copy before writing, and do not count on
-            strides.
+        specification: of the model, read from the tensors.
+        tensors: float32, named and shaped as `specification.tensor_shapes()` says. May be
+            memory-mapped or transposed views (`Adam`'s moments too); copy before writing, and do
+            not count on strides. An encoder's file may lack the layers of a head.
         alphabet: None where neither the checkpoint nor a file beside it says.
         features: sample rate, window and step; None where the format does not say.
         adam: optimizer state where the checkpoint has any; moments it lacks are zero, as upstream
@@ -53,15 +53,20 @@ class SourceModel:
 
     format: str
     path: Path
-    geometry: Geometry
+    specification: Specification
     tensors: Tensors
     alphabet: Alphabet | None = None
-    features: FeatureConfig | None = None
+    features: FrontEnd | None = None
     adam: AdamState | None = None
     learning_rate: float | None = None
     step: int = 0
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_output(self) -> bool:
+        """Whether it has an output layer; a pre-trained encoder alone has none."""
+        return f"{self.specification.layers[-1]}.weight" in self.tensors
 
 
 def is_finite(values: NDArray[np.float32]) -> bool:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stt.counted import counted
-
 from ..errors import FlagError
-from .flags import flag, not_negative, positive, probability
+from .flags import at_most, flag, not_negative, positive, probability
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,8 @@ class BootstrapFlags:
     drop_source_layers: int = flag(
         0,
         "how many layers of the source model to replace by new ones, from the output backwards: "
-        "1 is the output layer, 2 also the one before it, up to 5",
+        "1 is the output layer, 2 also the one before it, up to all but the first",
+        check=not_negative,
     )
     map_shared_characters: bool = flag(
         False,
@@ -38,18 +37,30 @@ class BootstrapFlags:
     unfreeze_after_epochs: int = flag(
         0, "epochs after which frozen layers are trained too; 0: never", check=not_negative
     )
+    unfreeze_every_epochs: int = flag(
+        0,
+        "unfreeze layer by layer from the top, one every so many epochs; 0: all at the same time",
+        check=not_negative,
+    )
     source_learning_rate_factor: float = flag(
         1.0, "factor of the learning rate of layers kept from the source", check=positive
     )
+    layer_learning_rate_decay: float = flag(
+        1.0,
+        "factor of the learning rate from each layer kept from the source to the one below it",
+        check=positive,
+    )
+    head: str = flag(
+        "auto",
+        "what stands on a pre-trained encoder: a linear output layer, or BiLSTM layers below it; "
+        "auto: that which the source has, lstm where it has none",
+        choices=("auto", "linear", "lstm"),
+    )
+    head_layers: int = flag(1, "BiLSTM layers of --head lstm", check=at_most(8))
+    head_size: int = flag(256, "width of each direction of those", check=at_most(1 << 14))
     dry_run: bool = flag(False, "print what would be loaded, kept and made new, and stop")
 
     def __post_init__(self) -> None:
-        if not 0 <= self.drop_source_layers <= 5:
-            raise FlagError(
-                f"--drop_source_layers {self.drop_source_layers}: the model has 6 layers and the "
-                "first must stay, so 0 to 5 can be dropped; to drop all is to train from scratch: "
-                "--load_train init"
-            )
         if self.extend_alphabet and self.drop_source_layers:
             raise FlagError(
                 "--extend_alphabet keeps all layers; leave out --drop_source_layers, or use "
@@ -61,15 +72,11 @@ class BootstrapFlags:
                 f"top of new layers; use it with --drop_source_layers 1, not "
                 f"{self.drop_source_layers}"
             )
-        most = 6 - max(1, self.drop_source_layers)
-        if self.freeze_source_layers > most:
-            raise FlagError(
-                f"--freeze_source_layers {self.freeze_source_layers}: with --drop_source_layers "
-                f"{self.drop_source_layers} at most {counted(most, 'layer')} "
-                "can be frozen, else nothing is left to train"
-            )
-        if self.unfreeze_after_epochs and not self.freeze_source_layers:
-            raise FlagError("--unfreeze_after_epochs needs --freeze_source_layers")
+        for name in ("unfreeze_after_epochs", "unfreeze_every_epochs"):
+            if getattr(self, name) and not self.freeze_source_layers:
+                raise FlagError(f"--{name} needs --freeze_source_layers")
+        if self.head != "lstm" and (self.head_layers, self.head_size) != (1, 256):
+            raise FlagError("--head_layers and --head_size need --head lstm")
 
 
 @dataclass(frozen=True)

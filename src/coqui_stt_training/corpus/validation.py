@@ -9,14 +9,14 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from coqui_stt_ctcdecoder import Alphabet
 from stt.counted import counted
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends import FrontEnd
 
 from ..errors import AudioError, CorpusError
 from .audio_scan import AudioScan, ScanResult, scan_audio
@@ -47,8 +47,9 @@ class _Target:
     """What rows must fit."""
 
     alphabet: Alphabet
-    features: FeatureConfig
+    features: FrontEnd
     any_sample_rate: bool
+    output_length: Callable[[int], int]
 
 
 def check_corpus(
@@ -58,7 +59,8 @@ def check_corpus(
     test: Sequence[str] = (),
     metrics: Sequence[str] = (),
     alphabet: Alphabet,
-    features: FeatureConfig,
+    features: FrontEnd,
+    output_length: Callable[[int], int] = int,
     any_sample_rate: bool = True,
     on_bad_row: OnBadRow = "fail",
     skipped_rows_path: Path | None = None,
@@ -76,6 +78,7 @@ def check_corpus(
         train: corpus files, like `dev`, `test` and `metrics`.
         alphabet: of the model to train or evaluate.
         features: they say how many frames audio has.
+        output_length: how many frames the model makes of so many.
         any_sample_rate: whether audio of another rate than the model's is fine: it is resampled.
         on_bad_row: whether one bad row refuses the corpus, or is left out.
         skipped_rows_path: a CSV for the rows left out, with `file`, `line` and `reason`.
@@ -98,7 +101,7 @@ def check_corpus(
         workers=workers,
         show_progressbar=show_progressbar,
     )
-    target = _Target(alphabet, features, any_sample_rate)
+    target = _Target(alphabet, features, any_sample_rate, output_length)
     sets = {
         role: tuple(_check_input(given, scans, target, report) for given in role_inputs)
         for role, role_inputs in inputs.items()
@@ -182,7 +185,8 @@ def _find_shortage(row: Row, scan: AudioScan, target: _Target) -> list[Problem]:
     labels = target.alphabet.encode(row.transcript)
     repeats = sum(left == right for left, right in itertools.pairwise(labels))
     needed = max(1, len(labels) + repeats)
-    frames = target.features.frame_count(scan.sample_count_at(target.features.sample_rate_hz))
+    sample_count = scan.sample_count_at(target.features.sample_rate_hz)
+    frames = target.output_length(target.features.frame_count(sample_count))
     if frames >= needed:
         return []
     reason = (

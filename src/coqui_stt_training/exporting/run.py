@@ -16,7 +16,8 @@ from ..checkpoints.state_file import Which
 from ..cli.export_flags import CardFlags, ExportConfig, ExportFlags
 from ..cli.flags import Parsed
 from ..corpus import check_corpus
-from ..errors import FlagError
+from ..errors import ExportError, FlagError
+from ..models.deepspeech.geometry import Geometry
 from .deployment import Deployment
 from .model_card import ModelCard, check_file_name
 from .pipeline import ExportPlan, Probe, export_model
@@ -92,9 +93,14 @@ def _card(flags: CardFlags, export: ExportFlags) -> ModelCard:
 
 
 def _deployment(parsed: Parsed[ExportConfig], source: SourceModel) -> Deployment:
-    config = parsed.config
+    config, geometry = parsed.config, source.specification
+    if not isinstance(geometry, Geometry):
+        raise ExportError(
+            f"{source.path} is a {geometry.architecture} model, which cannot be exported yet; "
+            "coqui_stt_training.evaluate and training_graph_inference run the checkpoint"
+        )
     return Deployment(
-        geometry=source.geometry,
+        geometry=geometry,
         tensors=source.tensors,
         alphabet=_alphabet(config, source),
         features=_features(parsed, source),
@@ -127,19 +133,19 @@ def _alphabet(config: ExportConfig, source: SourceModel) -> Alphabet:
 
 def _features(parsed: Parsed[ExportConfig], source: SourceModel) -> FeatureConfig:
     """What the checkpoint was trained on; flags count where it does not say."""
-    asked = parsed.config.features.to_config()
-    if source.features is None or source.features == asked:
+    asked, known = parsed.config.features.to_config(), source.features
+    if known == asked or not isinstance(known, FeatureConfig):
         return asked
     flags = ("audio_sample_rate", "feature_win_len", "feature_win_step")
     given = [f"--{name}" for name in flags if name in parsed.given]
     if given:
         raise FlagError(
-            f"{', '.join(given)}: the checkpoint was trained on {source.features.sample_rate_hz} "
-            f"Hz, frames of {source.features.window_milliseconds} ms every "
-            f"{source.features.step_milliseconds} ms, and a model hears nothing else; leave the "
+            f"{', '.join(given)}: the checkpoint was trained on {known.sample_rate_hz} "
+            f"Hz, frames of {known.window_milliseconds} ms every "
+            f"{known.step_milliseconds} ms, and a model hears nothing else; leave the "
             "flags out"
         )
-    return source.features
+    return known
 
 
 def _probe(config: ExportConfig, deployment: Deployment) -> Probe:

@@ -134,8 +134,8 @@ def checkpoint_probabilities(
     with torch.inference_mode():
         for clip in clips:
             features = torch.from_numpy(mfcc(_runtime_samples(clip, deployment.features)))
-            logits, _ = model(features[None], torch.tensor([len(features)]))
-            results.append(logits[:, 0].softmax(dim=-1).numpy())
+            emissions = model(features[None], torch.tensor([len(features)]))
+            results.append(emissions.posteriors()[0])
     return results
 
 

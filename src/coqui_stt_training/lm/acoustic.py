@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends import FrontEnd
 
 from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader, make_batches
@@ -21,7 +21,7 @@ from .posteriors import PosteriorSet
 def compute_posteriors(
     source: SourceModel,
     alphabet: Alphabet,
-    features: FeatureConfig,
+    features: FrontEnd,
     data: TestDataFlags,
     evaluation: TestBatchFlags,
     output: LogFlags,
@@ -40,6 +40,7 @@ def compute_posteriors(
         test=data.test_files,
         alphabet=alphabet,
         features=features,
+        output_length=source.specification.output_length,
         any_sample_rate=any_sample_rate,
         on_bad_row="skip" if data.on_bad_row == "skip" else "fail",
         skipped_rows_path=None,
@@ -57,10 +58,9 @@ def compute_posteriors(
         )
         with ProgressBar("Acoustic model", len(groups), output.show_progressbar) as bar:
             for batch in loader(groups):
-                logits, _ = model(batch.features.to(device), batch.lengths)
-                rows = logits.softmax(-1).transpose(0, 1).cpu().numpy()
+                emissions = model(batch.features.to(device), batch.lengths)
                 for clip, probs, length in zip(
-                    batch.clips, rows, batch.lengths.tolist(), strict=True
+                    batch.clips, emissions.posteriors(), emissions.lengths.tolist(), strict=True
                 ):
                     posteriors.probs.append(probs[:length].copy())
                     posteriors.transcripts.append(clip.transcript)

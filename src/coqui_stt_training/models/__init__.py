@@ -1,1 +1,1 @@
-"""Acoustic models. Each names its ordered list of layers; nothing outside knows what is in them."""
+"""Acoustic models: what each is to the rest, and one folder an architecture."""

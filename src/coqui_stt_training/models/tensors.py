@@ -1,4 +1,4 @@
-"""The weights of a model as arrays, and back."""
+"""The tensors of a model as arrays, and back: weights, and buffers such as running statistics."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import torch
 
-from .deepspeech.model import DeepSpeech
+from .acoustic_model import AcousticModel
 
 
-def weights_of(model: DeepSpeech) -> dict[str, Any]:
-    """Return a model's weights as arrays."""
-    return {name: parameter.detach().cpu().numpy() for name, parameter in model.named_parameters()}
+def weights_of(model: AcousticModel) -> dict[str, Any]:
+    """Return a model's tensors as arrays, by the names of its specification."""
+    return {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
 
 
-def load_weights(model: DeepSpeech, tensors: Mapping[str, Any]) -> None:
-    """Copy weights into a model, in place."""
+def load_weights(model: AcousticModel, tensors: Mapping[str, Any]) -> None:
+    """Copy tensors into a model, in place."""
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(torch.as_tensor(tensors[name]))
+        for name, tensor in model.state_dict().items():
+            tensor.copy_(torch.as_tensor(tensors[name]))

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from stt.audio.file import read_audio, read_sample_rate
 from stt.counted import counted
-from stt.frontends.mfcc import FeatureConfig, Mfcc
+from stt.frontends import FrontEnd
 
 from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader
@@ -32,7 +33,7 @@ from ..cli.flags import Parsed
 from ..cli.progress_bar import ProgressBar
 from ..corpus import ClipSet, check_corpus, expand_file_list
 from ..errors import AudioError, BootstrapError, FlagError
-from ..models.deepspeech.model import DeepSpeech
+from ..models.acoustic_model import AcousticModel
 from ..report.evaluation import format_report, save_samples_json
 from ..scoring.decoding import BeamSearchDecoder, Decoder
 from ..scoring.evaluation import build_model, evaluate_set
@@ -59,6 +60,7 @@ def run_evaluation(parsed: Parsed[EvaluateConfig]) -> int:
         test=data.test_files,
         alphabet=alphabet,
         features=features,
+        output_length=source.specification.output_length,
         any_sample_rate=config.features.normalize_sample_rate,
         on_bad_row="skip" if skip else "fail",
         skipped_rows_path=Path("skipped_rows.csv") if skip else None,
@@ -105,19 +107,19 @@ def alphabet_advice(source: SourceModel) -> str:
     )
 
 
-def samples_to_features(samples: object, config: FeatureConfig) -> torch.Tensor:
-    """Return the features of audio as a batch of one, `[1, frames, 26]`."""
-    return torch.from_numpy(Mfcc(config)(samples))[None]
+def samples_to_features(samples: object, front_end: FrontEnd) -> torch.Tensor:
+    """Return the features of audio as a batch of one, `[1, frames, values]`."""
+    return torch.from_numpy(front_end.extractor(np)(samples))[None]
 
 
-def transcribe(model: torch.nn.Module, features: torch.Tensor, decoder: Decoder) -> str:
-    """Return the transcript of one clip's features `[1, frames, 26]`."""
+def transcribe(model: AcousticModel, features: torch.Tensor, decoder: Decoder) -> str:
+    """Return the transcript of one clip's features `[1, frames, values]`."""
     frames = features.shape[1]
     if frames == 0:
         return ""
     device = next(model.parameters()).device
-    logits, _ = model(features.to(device), torch.tensor([frames]))
-    return decoder(logits.softmax(-1).transpose(0, 1).cpu().numpy(), [frames])[0]
+    emissions = model(features.to(device), torch.tensor([frames]))
+    return decoder(emissions.posteriors(), emissions.lengths.tolist())[0]
 
 
 def load_for_inference(
@@ -150,16 +152,23 @@ def load_for_inference(
                 "only with its own: leave out --alphabet_config_path and --bytes_output_mode"
             )
         alphabet = given
-    if alphabet is None or alphabet.size + 1 != source.geometry.n_classes:
+    classes = source.specification.n_classes
+    if not source.has_output:
         raise BootstrapError(
-            f"{source.path} has {source.geometry.n_classes} classes; give its alphabet file of "
-            f"{counted(source.geometry.n_classes - 1, 'label')} with --alphabet_config_path"
+            f"{source.path} is an encoder without an output layer, which writes nothing yet; train "
+            "one first: python -m coqui_stt_training.train --load_checkpoint_dir "
+            f"{location} --save_checkpoint_dir DIR --train_files train.csv --dev_files dev.csv"
+        )
+    if alphabet is None or alphabet.size + 1 != classes:
+        raise BootstrapError(
+            f"{source.path} has {classes} classes; give its alphabet file of "
+            f"{counted(classes - 1, 'label')} with --alphabet_config_path"
         )
     return source, alphabet
 
 
 def evaluate_sets(
-    model: DeepSpeech,
+    model: AcousticModel,
     sets: Sequence[ClipSet],
     loader: BatchLoader,
     decoder: Decoder,

@@ -9,7 +9,7 @@ import torch
 from stt.counted import counted
 
 from ..cli.config import MachineFlags
-from ..models.deepspeech.model import DeepSpeech
+from ..models.acoustic_model import AcousticModel
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def prepare_machine(flags: MachineFlags) -> torch.device:
     return torch.device("cpu")
 
 
-def log_placement(model: DeepSpeech) -> None:
+def log_placement(model: AcousticModel) -> None:
     """Say on which device each layer's weights are (`--log_placement`)."""
     for layer, members in model.layer_parameters().items():
         _log.info("%s is on %s", layer, members[0][1].device)

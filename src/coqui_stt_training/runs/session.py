@@ -1,6 +1,6 @@
 """What a training command will do, found out before anything is computed or written.
 
-flags -> start (continue, or begin from a source) -> plan -> geometry, alphabet, features
+flags -> start (continue, or begin from a source) -> plan -> specification, alphabet, features
 """
 
 from __future__ import annotations
@@ -8,16 +8,17 @@ from __future__ import annotations
 import logging
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.frontends import FrontEnd
 from stt.frontends.mfcc import FeatureConfig
 from stt.output_path import check_output_file, check_output_folder
 
 from ..bootstrapping.alphabets import choose_alphabet
-from ..bootstrapping.plan import BootstrapPlan, from_scratch, plan_bootstrap
+from ..bootstrapping.plan import BootstrapPlan, Head, Request, from_scratch, plan_bootstrap
 from ..checkpoints.source import SourceModel
 from ..cli.config import FeatureFlags, GeometryFlags, TrainConfig
 from ..cli.flags import as_dict
@@ -25,6 +26,7 @@ from ..cli.training_flags import BootstrapFlags
 from ..corpus import expand_file_list, split_auto_input
 from ..errors import FlagError
 from ..models.deepspeech.geometry import Geometry
+from ..models.specification import Specification
 from .starting_point import Start, describe_changes, find_start, run_identity
 
 _log = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ class Session:
         given: names of the flags that were given.
         start: where it starts.
         plan: what is taken from the source; None for a continued run.
-        geometry: of the model.
+        specification: of the model.
         alphabet: of its output.
         features: of its input.
         identity: of the run.
@@ -49,9 +51,9 @@ class Session:
     given: frozenset[str]
     start: Start
     plan: BootstrapPlan | None
-    geometry: Geometry
+    specification: Specification
     alphabet: Alphabet
-    features: FeatureConfig
+    features: FrontEnd
     identity: dict[str, Any]
 
     def alphabet_advice(self) -> str:
@@ -92,7 +94,7 @@ def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
             _log.info(change)
         _log_frozen_layers(kept.lineage, given)
         return Session(
-            config, given, start, None, kept.geometry, kept.alphabet, kept.features, identity
+            config, given, start, None, kept.specification, kept.alphabet, kept.features, identity
         )
     bootstrap = config.bootstrap
     if not start.drops_layers:
@@ -108,7 +110,7 @@ def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
     )
     plan = _plan(config, start, bootstrap, alphabet, given)
     features = choose_features(config.features, start.source, given)
-    return Session(config, given, start, plan, plan.geometry, alphabet, features, identity)
+    return Session(config, given, start, plan, plan.specification, alphabet, features, identity)
 
 
 def _check_outputs(config: TrainConfig) -> None:
@@ -143,10 +145,11 @@ def _plan(
             Geometry(flags.n_hidden, alphabet.size + 1, flags.layer_norm, relu_clip=flags.relu_clip)
         )
     else:
-        _note_geometry(start.source.geometry, config.geometry, given)
+        _note_geometry(start.source.specification, config.geometry, given)
         for note in start.source.notes:
             _log.info(note)
-        plan = plan_bootstrap(start.source, alphabet, bootstrap, transfer_command(config, given))
+        request = bootstrap_request(bootstrap)
+        plan = plan_bootstrap(start.source, alphabet, request, transfer_command(config, given))
         _note_unfrozen_layers(start.source, plan)
     if start.source and start.keeps_optimizer:
         step = start.source.step
@@ -155,6 +158,13 @@ def _plan(
     else:
         _log.info("The plan, layer by layer:\n%s", plan.describe())
     return plan
+
+
+def bootstrap_request(flags: BootstrapFlags) -> Request:
+    """Return what the flags ask of a source."""
+    head = Head(flags.head, flags.head_layers, flags.head_size) if flags.head != "auto" else None
+    names = {field.name for field in fields(Request)} - {"head"}
+    return Request(**{name: getattr(flags, name) for name in names}, head=head)
 
 
 def _log_frozen_layers(lineage: Sequence[Mapping[str, Any]], given: frozenset[str]) -> None:
@@ -230,10 +240,12 @@ def transfer_command(config: TrainConfig, given: frozenset[str]) -> str:
     return shlex.join(words)
 
 
-def _note_geometry(source: Geometry, flags: GeometryFlags, given: frozenset[str]) -> None:
+def _note_geometry(source: Specification, flags: GeometryFlags, given: frozenset[str]) -> None:
     """Say where flags about the model's shape give way to the model itself."""
     for name in ("n_hidden", "layer_norm", "relu_clip"):
-        if name in given and getattr(flags, name) != getattr(source, name):
+        if name in given and not isinstance(source, Geometry):
+            _log.warning("--%s has no effect: the source is a %s model", name, source.architecture)
+        elif name in given and getattr(flags, name) != getattr(source, name):
             _log.warning(
                 "--%s %s gives way to the checkpoint's %s",
                 name, getattr(flags, name), getattr(source, name),
@@ -242,11 +254,20 @@ def _note_geometry(source: Geometry, flags: GeometryFlags, given: frozenset[str]
 
 def choose_features(
     flags: FeatureFlags, source: SourceModel | None, given: frozenset[str]
-) -> FeatureConfig:
+) -> FrontEnd:
     """Return the features of the source, but for what was asked for explicitly."""
     asked = flags.to_config()
     if source is None or source.features is None:
         return asked
+    known = source.features
+    if not isinstance(known, FeatureConfig):
+        for name in ("audio_sample_rate", "feature_win_len", "feature_win_step"):
+            if name in given:
+                _log.warning(
+                    "--%s has no effect: a %s model takes %s at %d Hz",
+                    name, source.specification.architecture, known.kind, known.sample_rate_hz,
+                )  # fmt: skip
+        return known
     names = {
         "audio_sample_rate": "sample_rate_hz",
         "feature_win_len": "window_milliseconds",
@@ -255,16 +276,16 @@ def choose_features(
     changes = {
         field: getattr(asked, field)
         for name, field in names.items()
-        if name in given and getattr(asked, field) != getattr(source.features, field)
+        if name in given and getattr(asked, field) != getattr(known, field)
     }
     if changes:
         for name, field in names.items():
             if field in changes:
                 _log.warning(
                     "The source was trained with --%s %s; using %s, as the flag says",
-                    name, getattr(source.features, field), changes[field],
+                    name, getattr(known, field), changes[field],
                 )  # fmt: skip
-    return replace(source.features, **changes)
+    return replace(known, **changes)
 
 
 def expand_data(config: TrainConfig) -> TrainConfig:

@@ -43,7 +43,9 @@ _ABOUT_THE_COMMAND = frozenset({"run", "dry_run"})
 FIXED_FLAGS = frozenset(
     {
         *vars(GeometryFlags()), "audio_sample_rate", "feature_win_len", "feature_win_step",
-        "freeze_source_layers", "unfreeze_after_epochs", "source_learning_rate_factor",
+        "freeze_source_layers", "unfreeze_after_epochs", "unfreeze_every_epochs",
+        "source_learning_rate_factor", "layer_learning_rate_decay",
+        "head", "head_layers", "head_size",
     }
 )  # fmt: skip
 

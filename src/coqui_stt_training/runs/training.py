@@ -10,6 +10,9 @@ from typing import Any
 
 import torch
 
+from stt.frontends import FrontEnd
+from stt.frontends.mfcc import FeatureConfig
+
 from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader, BatchOrder, make_batches
 from ..bootstrapping.plan import bootstrapped_tensors
@@ -19,7 +22,9 @@ from ..cli.config import TrainConfig
 from ..cli.flags import Parsed, as_dict
 from ..cli.progress_bar import ProgressBar
 from ..corpus import Clip, ClipSet, Corpus, check_corpus
-from ..models.deepspeech.model import DeepSpeech
+from ..models.acoustic_model import AcousticModel, build
+from ..models.deepspeech.geometry import Geometry
+from ..models.specification import Specification
 from ..models.tensors import load_weights, weights_of
 from ..report.summaries import Summaries
 from ..scoring.decoding import BeamSearchDecoder, BestPathDecoder, Decoder
@@ -91,6 +96,7 @@ def _read_corpus(session: Session) -> Corpus:
         metrics=config.data.metrics_files,
         alphabet=session.alphabet,
         features=session.features,
+        output_length=session.specification.output_length,
         any_sample_rate=config.features.normalize_sample_rate,
         on_bad_row="skip" if config.data.on_bad_row == "skip" else "fail",
         skipped_rows_path=folder / "skipped_rows.csv",
@@ -104,8 +110,8 @@ def _initial_state(session: Session, device: torch.device) -> tuple[TrainingStat
     """Build the model and bring it, the optimizer and the progress to where the run starts."""
     config, training = session.config, session.config.training
     folder = CheckpointFolder(Path(config.checkpoints.save_dir))
-    check_model_memory(session.geometry)
-    model = DeepSpeech(session.geometry)
+    check_model_memory(session.specification)
+    model = build(session.specification)
     kept = session.start.continued
     if kept:
         load_weights(model, kept.tensors)
@@ -140,7 +146,7 @@ def _initial_state(session: Session, device: torch.device) -> tuple[TrainingStat
     if kept:
         precision.load_state(progress.loss_scale)
     description = Checkpoint(
-        session.geometry,
+        session.specification,
         session.alphabet,
         session.features,
         tensors={},
@@ -164,13 +170,23 @@ def _flags_in_force(session: Session) -> dict[str, Any]:
             for name, value in (kept.flags if kept else {}).items()
             if name in FIXED_FLAGS
         },
-        "n_hidden": session.geometry.n_hidden,
-        "layer_norm": session.geometry.layer_norm,
-        "relu_clip": session.geometry.relu_clip,
-        "audio_sample_rate": session.features.sample_rate_hz,
-        "feature_win_len": session.features.window_milliseconds,
-        "feature_win_step": session.features.step_milliseconds,
+        **_geometry_flags(session.specification),
+        **_feature_flags(session.features),
     }
+
+
+def _geometry_flags(specification: Specification) -> dict[str, Any]:
+    if not isinstance(specification, Geometry):
+        return {}
+    return {name: getattr(specification, name) for name in ("n_hidden", "layer_norm", "relu_clip")}
+
+
+def _feature_flags(features: FrontEnd) -> dict[str, Any]:
+    flags: dict[str, Any] = {"audio_sample_rate": features.sample_rate_hz}
+    if isinstance(features, FeatureConfig):
+        flags["feature_win_len"] = features.window_milliseconds
+        flags["feature_win_step"] = features.step_milliseconds
+    return flags
 
 
 def _learning_rate(session: Session) -> float:
@@ -194,7 +210,7 @@ def _learning_rate(session: Session) -> float:
 
 
 def _bootstrapped(
-    session: Session, model: DeepSpeech
+    session: Session, model: AcousticModel
 ) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
     """Return the weights a new run starts from, and the lineage they have."""
     plan, source = session.plan, session.start.source
@@ -293,7 +309,7 @@ def _make_trainer(
     if not training.skip_batch_test:
         check_memory(
             trainer.sets.train,
-            session.geometry,
+            session.specification,
             lambda clip: session.features.frame_count(
                 int(clip.duration_seconds * session.features.sample_rate_hz)
             ),

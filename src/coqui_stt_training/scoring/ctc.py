@@ -6,25 +6,26 @@ import torch
 from torch import Tensor
 
 from ..batches.loader import Batch
+from ..models.acoustic_model import Emissions
 
 
-def ctc_losses(logits: Tensor, batch: Batch) -> Tensor:
+def ctc_losses(emissions: Emissions, batch: Batch) -> Tensor:
     """Return the negative log-likelihood of each clip's labels, not divided by any length.
 
     Args:
-        logits: `[frames, batch, classes]`, the last class is the blank.
-        batch: its labels and lengths.
+        emissions: of the batch.
+        batch: its labels.
 
     Returns:
         float32 `[batch]`; infinite where a clip has too few frames for its labels.
     """
-    log_probs = logits.float().log_softmax(dim=-1)
+    log_probs = emissions.log_probabilities()
     return torch.nn.functional.ctc_loss(
-        log_probs,
-        batch.labels.to(logits.device),
-        batch.lengths,
+        log_probs.transpose(0, 1),
+        batch.labels.to(log_probs.device),
+        emissions.lengths,
         batch.label_lengths,
-        blank=logits.shape[-1] - 1,
+        blank=log_probs.shape[-1] - 1,
         reduction="none",
     )
 

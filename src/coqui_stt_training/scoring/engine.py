@@ -17,6 +17,7 @@ from stt.frontends.mfcc import FeatureConfig
 from ..checkpoints.loading import load_source
 from ..checkpoints.source import SourceModel
 from ..models.deepspeech.lstm import LstmState
+from ..models.deepspeech.model import DeepSpeech
 from .evaluation import build_model
 
 _N_STEPS = 16
@@ -33,12 +34,20 @@ class CheckpointEngine:
 
     def __init__(self, source: SourceModel, alphabet: Alphabet) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._model = build_model(source, self._device)
+        model, features = build_model(source, self._device), source.features or FeatureConfig()
+        if not isinstance(model, DeepSpeech) or not isinstance(features, FeatureConfig):
+            raise ModelError(
+                CREATE_MODEL,
+                ErrorCode.MODEL_INCOMPATIBLE,
+                f"{source.path} is a {source.specification.architecture} model, which does not "
+                "run here yet; coqui_stt_training.training_graph_inference transcribes with it",
+            )
+        self._model = model
         self._info = ModelInfo(
             alphabet=alphabet,
-            features=source.features or FeatureConfig(),
+            features=features,
             n_steps=_N_STEPS,
-            n_context=source.geometry.n_context,
+            n_context=model.geometry.n_context,
             beam_width=_BEAM_WIDTH,
         )
 
@@ -89,11 +98,10 @@ class CheckpointEngine:
         padded = torch.nn.utils.rnn.pad_sequence(
             [torch.from_numpy(frames) for frames in features], batch_first=True
         )
-        logits, _ = self._model(padded.to(self._device), lengths)
-        probabilities = logits.softmax(-1).transpose(0, 1).cpu().numpy()
+        emissions = self._model(padded.to(self._device), lengths)
         return [
             np.ascontiguousarray(rows[:length])
-            for rows, length in zip(probabilities, lengths.tolist(), strict=True)
+            for rows, length in zip(emissions.posteriors(), emissions.lengths.tolist(), strict=True)
         ]
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from ..checkpoints.source import SourceModel
 from ..cli.config import EvaluationFlags
 from ..cli.progress_bar import ProgressBar
 from ..corpus import ClipSet
-from ..models.deepspeech.model import DeepSpeech
+from ..models.acoustic_model import AcousticModel, build
 from ..models.tensors import load_weights
 from .ctc import ctc_losses
 from .decoding import Decoder
@@ -21,16 +21,16 @@ from .metrics import SampleResult, score_sample
 _log = logging.getLogger(__name__)
 
 
-def build_model(source: SourceModel, device: torch.device) -> DeepSpeech:
+def build_model(source: SourceModel, device: torch.device) -> AcousticModel:
     """Return a source's model, for inference."""
-    model = DeepSpeech(source.geometry)
+    model = build(source.specification)
     load_weights(model, source.tensors)
     return model.to(device).eval()
 
 
 @torch.inference_mode()
 def evaluate_set(
-    model: DeepSpeech,
+    model: AcousticModel,
     clips: ClipSet,
     loader: BatchLoader,
     decoder: Decoder,
@@ -46,10 +46,9 @@ def evaluate_set(
     results = []
     with bar("Test epoch", len(groups)) as shown:
         for batch in loader(groups):
-            logits, _ = model(batch.features.to(device), batch.lengths)
-            losses = ctc_losses(logits, batch).tolist()
-            probabilities = logits.softmax(-1).transpose(0, 1).cpu().numpy()
-            transcripts = decoder(probabilities, batch.lengths.tolist())
+            emissions = model(batch.features.to(device), batch.lengths)
+            losses = ctc_losses(emissions, batch).tolist()
+            transcripts = decoder(emissions.posteriors(), emissions.lengths.tolist())
             for clip, loss, transcript in zip(batch.clips, losses, transcripts, strict=True):
                 results.append(
                     score_sample(str(clip.audio_path), clip.transcript, transcript, loss)

@@ -13,7 +13,7 @@ import copy
 
 import torch
 
-from ..models.deepspeech.model import DeepSpeech
+from ..models.acoustic_model import AcousticModel
 
 ETA = 8.0
 
@@ -26,13 +26,14 @@ class WeightAverage:
         updates: steps averaged so far.
     """
 
-    def __init__(self, model: DeepSpeech, updates: int = 0) -> None:
+    def __init__(self, model: AcousticModel, updates: int = 0) -> None:
         self.model = copy.deepcopy(model).requires_grad_(False)
         self.updates = updates
 
     @torch.no_grad()
-    def update(self, model: DeepSpeech) -> None:
+    def update(self, model: AcousticModel) -> None:
         """Take in the weights after a training step."""
         self.updates += 1
         share = (ETA + 1) / (self.updates + ETA)
-        torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), share)
+        average, current = self.model.state_dict(), model.state_dict()
+        torch._foreach_lerp_(list(average.values()), list(current.values()), share)

@@ -13,17 +13,14 @@ from stt.counted import counted
 
 from ..corpus import Clip
 from ..errors import TrainingError
-from ..models.deepspeech.geometry import Geometry
+from ..models.specification import Specification
 
-# Float32 values that one clip's frame keeps for the backward pass, in widths of a layer: the
-# activations, clips and dropout masks of the dense layers, and the gates and states of the LSTM.
-_LAYER_WIDTHS_PER_FRAME = 34
 _COPIES_OF_WEIGHTS = 5  # weights, their average, gradients, and Adam's two moments
 
 
 def check_memory(
     groups: Sequence[Sequence[Clip]],
-    geometry: Geometry,
+    specification: Specification,
     frames_of: Callable[[Clip], int],
     try_step: Callable[[Sequence[Clip]], None],
 ) -> None:
@@ -31,7 +28,7 @@ def check_memory(
 
     Args:
         groups: all training batches.
-        geometry: of the model.
+        specification: of the model.
         frames_of: number of frames of a clip.
         try_step: does a forward and a backward pass over clips and forgets the gradients.
 
@@ -42,7 +39,7 @@ def check_memory(
     frames = max(map(frames_of, longest))
     clips = sorted(longest, key=frames_of, reverse=True)  # what fits must fit the longest clips
     while clips:
-        if _fits(clips, len(clips) * frames, geometry, try_step):
+        if _fits(clips, frames, specification, try_step):
             break
         clips = clips[: len(clips) // 2]
     if len(clips) == len(longest):
@@ -65,18 +62,18 @@ def _spread(durations: Sequence[float]) -> str:
     return most if least == most else f"{least} to {most}"
 
 
-def check_model_memory(geometry: Geometry) -> None:
+def check_model_memory(specification: Specification) -> None:
     """Find out whether a model can be trained at all, before it is made.
 
     Raises:
         TrainingError: its weights and their companions do not fit into main memory.
     """
-    parameters = sum(math.prod(shape) for shape in geometry.tensor_shapes().values())
+    parameters = sum(math.prod(shape) for shape in specification.tensor_shapes().values())
     copies = 2 if torch.cuda.is_available() else _COPIES_OF_WEIGHTS
     needed, available = 4 * parameters * copies, available_memory_bytes()
     if needed > available:
         raise TrainingError(
-            f"a model with --n_hidden {geometry.n_hidden} needs {needed / 1e9:.1f} GB of memory to "
+            f"a model with {specification.describe()} needs {needed / 1e9:.1f} GB of memory to "
             f"be trained, and {available / 1e9:.1f} GB are free; choose a smaller --n_hidden, or a "
             "smaller model to start from"
         )
@@ -85,12 +82,12 @@ def check_model_memory(geometry: Geometry) -> None:
 def _fits(
     clips: Sequence[Clip],
     frames: int,
-    geometry: Geometry,
+    specification: Specification,
     try_step: Callable[[Sequence[Clip]], None],
 ) -> bool:
     if not torch.cuda.is_available():
         # Linux kills a process that uses more than there is, so do not try it out.
-        needed = 4 * frames * (_LAYER_WIDTHS_PER_FRAME * geometry.n_hidden + 3 * geometry.n_classes)
+        needed = 4 * len(clips) * specification.activation_values(frames)
         if needed > available_memory_bytes():
             return False
     try:

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..checkpoints.source import AdamState
-from ..models.deepspeech.model import DeepSpeech
+from ..models.acoustic_model import AcousticModel
 
 
 class Adam:
@@ -36,7 +36,7 @@ class Adam:
 
     def __init__(
         self,
-        model: DeepSpeech,
+        model: AcousticModel,
         learning_rate: float,
         beta1: float,
         beta2: float,

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..models.deepspeech.model import DeepSpeech
+from ..models.acoustic_model import AcousticModel
 from .optimizer import Adam
 
 
@@ -34,7 +34,7 @@ class Precision:
             return nullcontext()
         return torch.autocast(self._device.type, self._dtype)
 
-    def backward(self, loss: Tensor, model: DeepSpeech) -> float:
+    def backward(self, loss: Tensor, model: AcousticModel) -> float:
         """Compute gradients and return their norm, not finite where they cannot be used."""
         torch.autograd.backward(self._scaler.scale(loss))
         gradients = [p.grad for p in model.parameters() if p.grad is not None]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ..checkpoints.file import Checkpoint, read_checkpoint
 from ..checkpoints.folder import CheckpointFolder
 from ..checkpoints.state_file import Kind
-from ..models.deepspeech.model import DeepSpeech
+from ..models.acoustic_model import AcousticModel
 from ..models.tensors import weights_of
 from .average import WeightAverage
 from .optimizer import Adam
@@ -22,14 +22,14 @@ _log = logging.getLogger(__name__)
 class TrainingState:
     """All that training changes; without an average, the weights themselves are validated."""
 
-    model: DeepSpeech
+    model: AcousticModel
     average: WeightAverage | None
     optimizer: Adam
     precision: Precision
     progress: Progress
 
     @property
-    def validated_model(self) -> DeepSpeech:
+    def validated_model(self) -> AcousticModel:
         """The model to validate, evaluate and keep as the best."""
         return self.average.model if self.average else self.model
 

@@ -24,7 +24,7 @@ from ..cli.progress_bar import ProgressBar
 from ..cli.training_flags import ScheduleFlags
 from ..corpus import Clip
 from ..errors import TrainingError
-from ..models.deepspeech.model import Dropout
+from ..models.dropout import Dropout
 from ..models.tensors import load_weights
 from ..report.summaries import Summaries
 from ..scoring.ctc import ctc_losses
@@ -230,8 +230,8 @@ class Trainer:
 
     def _losses(self, batch: Batch, dropout: Dropout) -> Tensor:
         with self.precision.forward():
-            logits, _ = self.model(batch.features.to(self._device), batch.lengths, None, dropout)
-        return ctc_losses(logits, batch)
+            emissions = self.model(batch.features.to(self._device), batch.lengths, dropout)
+        return ctc_losses(emissions, batch)
 
     def _skip_step(self, batch: Batch, losses: Tensor) -> None:
         """Leave a step out whose loss or gradient is not finite, and name the files."""
@@ -337,19 +337,21 @@ class Trainer:
         samples: list[SampleResult] = []
         blank_frames, frames = 0, 0
         model = self._state.validated_model
-        blank = model.geometry.n_classes - 1
+        blank = model.specification.n_classes - 1
         with self._around.bar(f"Epoch {self.progress.epoch} | Validation", len(groups)) as bar:
             for batch in self._interruptible(self._loader(groups)):
                 with self.precision.forward():
-                    logits, _ = model(batch.features.to(self._device), batch.lengths)
-                losses = ctc_losses(logits, batch).tolist()
-                probabilities = logits.float().softmax(-1).transpose(0, 1).cpu().numpy()
-                transcripts = self._around.decoder(probabilities, batch.lengths.tolist())
+                    emissions = model(batch.features.to(self._device), batch.lengths)
+                losses = ctc_losses(emissions, batch).tolist()
+                transcripts = self._around.decoder(
+                    emissions.posteriors(), emissions.lengths.tolist()
+                )
                 for clip, text, loss in zip(batch.clips, transcripts, losses, strict=True):
                     samples.append(score_sample(str(clip.audio_path), clip.transcript, text, loss))
-                valid = torch.arange(len(logits))[:, None] < batch.lengths
-                blank_frames += int(((logits.argmax(-1).cpu() == blank) & valid).sum())
-                frames += int(batch.lengths.sum())
+                classes = emissions.logits.argmax(-1).cpu()
+                valid = torch.arange(classes.shape[1]) < emissions.lengths[:, None]
+                blank_frames += int(((classes == blank) & valid).sum())
+                frames += int(emissions.lengths.sum())
                 bar.advance(len(batch.clips))
         return Validation(blank_frames / max(1, frames), tuple(samples))
 

@@ -1,1 +1,7 @@
 """Front ends: from samples to what an acoustic model takes. Each is defined once."""
+
+from __future__ import annotations
+
+from .front_end import FrontEnd, describe_front_end, restore_front_end
+
+__all__ = ["FrontEnd", "describe_front_end", "restore_front_end"]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,8 @@ class FeatureConfig:
         FlagError: the window or step is not a positive whole number of samples.
     """
 
+    kind: ClassVar[str] = "mfcc"
+
     sample_rate_hz: int = 16000
     window_milliseconds: int = 32
     step_milliseconds: int = 20
@@ -64,6 +66,15 @@ class FeatureConfig:
                     f"{self.sample_rate_hz} is {milliseconds * self.sample_rate_hz / 1000} "
                     "samples; it must be a whole number, so change one of the two"
                 )
+
+    @property
+    def values(self) -> int:
+        """Values of one frame."""
+        return MFCC_COEFFICIENTS
+
+    def extractor(self, backend: Any = np, device: Any = None) -> Mfcc:
+        """Return the function from samples to features; see `FrontEnd.extractor`."""
+        return Mfcc(self, backend, device)
 
     @property
     def window_samples(self) -> int:

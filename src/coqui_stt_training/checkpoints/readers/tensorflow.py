@@ -83,7 +83,7 @@ def load_tensorflow(prefix: Path, *, optimizer: bool = True) -> SourceModel:
     return SourceModel(
         format="tensorflow-1",
         path=prefix,
-        geometry=geometry,
+        specification=geometry,
         tensors=_in_order(from_upstream(weights, in_place=True), geometry),
         alphabet=alphabet,
         features=features,

@@ -69,7 +69,7 @@ def load_tflite(path: Path) -> SourceModel:
     return SourceModel(
         format="tflite",
         path=path,
-        geometry=geometry,
+        specification=geometry,
         tensors={name: tensors[name] for name in geometry.tensor_shapes()},
         alphabet=alphabet,
         features=features,

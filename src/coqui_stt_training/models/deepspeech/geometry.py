@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from stt.frontends.mfcc import MFCC_COEFFICIENTS
 
 # From the input to the output. Dropping layers removes them from the end of this list.
 LAYERS = ("layer_1", "layer_2", "layer_3", "lstm", "layer_5", "layer_6")
+
+# Float32 values that one clip's frame keeps for the backward pass, in widths of a layer: the
+# activations, clips and dropout masks of the dense layers, and the gates and states of the LSTM.
+_LAYER_WIDTHS_PER_FRAME = 34
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,8 @@ class Geometry:
         n_context: frames to each side of the one a window of the input is about.
         relu_clip: upper bound of the activations of dense layers.
     """
+
+    architecture: ClassVar[str] = "deepspeech"
 
     n_hidden: int
     n_classes: int
@@ -56,7 +63,27 @@ class Geometry:
                 shapes[f"{layer}.norm.bias"] = (hidden,)
         return shapes
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers from the input to the output."""
+        return LAYERS
 
-def layer_of(tensor_name: str) -> str:
-    """Return the layer a tensor belongs to: `layer_1.norm.bias` is of `layer_1`."""
-    return tensor_name.split(".", 1)[0]
+    def output_length(self, frames: int) -> int:
+        """Return how many frames come out: one for each."""
+        return frames
+
+    def activation_values(self, frames: int) -> int:
+        """Return about how many float32 values a clip keeps for the backward pass."""
+        return frames * (_LAYER_WIDTHS_PER_FRAME * self.n_hidden + 3 * self.n_classes)
+
+    def with_classes(self, n_classes: int) -> Geometry:
+        """Return the same model with another number of classes."""
+        return replace(self, n_classes=n_classes)
+
+    def describe(self) -> str:
+        """Return the parameters in a few words, for people."""
+        return (
+            f"n_hidden {self.n_hidden}, {self.n_classes} classes, "
+            f"{'with' if self.layer_norm else 'no'} layer normalisation, "
+            f"context {self.n_context}, relu clip {self.relu_clip:g}"
+        )

@@ -9,45 +9,13 @@ are time-major; features come and go batch-major.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 import torch
 from torch import Tensor, nn
 
-from .geometry import LAYERS, Geometry, layer_of
+from ..acoustic_model import AcousticModel
+from ..dropout import NO_DROPOUT, Dropout
+from .geometry import LAYERS, Geometry
 from .lstm import LstmState, lstm
-
-_LEVELS = 2**16  # the precision of a dropout rate
-
-
-@dataclass(frozen=True)
-class Dropout:
-    """Dropout whose masks come from a generator of its own: the same seed, the same masks.
-
-    Attributes:
-        rates: rate of each layer's output; layers not named have none.
-        generator: on the device of the model.
-    """
-
-    rates: Mapping[str, float] = field(default_factory=dict)
-    generator: torch.Generator | None = None
-
-    def __call__(self, layer: str, x: Tensor) -> Tensor:
-        """Drop values of a layer's output and scale the others up."""
-        rate = self.rates.get(layer, 0.0)
-        if rate == 0.0:
-            return x
-        dropped = round(rate * _LEVELS)
-        # Four comparisons with each random number: six times as fast on a CPU as `bernoulli_`.
-        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
-        bits = words.random_(-(2**63), None, generator=self.generator).view(torch.int16)
-        keep = torch.empty_like(x)
-        torch.ge(bits[: x.numel()].view_as(x), dropped - _LEVELS // 2, out=keep)
-        return x * keep.mul_(_LEVELS / max(1, _LEVELS - dropped))
-
-
-NO_DROPOUT = Dropout()
 
 
 class Dense(nn.Module):
@@ -100,12 +68,12 @@ class Lstm(nn.Module):
         return lstm(x, lengths, state, self.weight_ih, self.weight_hh, self.bias)
 
 
-class DeepSpeech(nn.Module):
+class DeepSpeech(AcousticModel):
     """The acoustic model. Its weights are drawn by `initialize`, or loaded."""
 
     def __init__(self, geometry: Geometry) -> None:
         super().__init__()
-        self.geometry = geometry
+        self.specification = self.geometry = geometry
         hidden, clip, norm = geometry.n_hidden, geometry.relu_clip, geometry.layer_norm
         self.layer_1 = Dense(geometry.n_input, hidden, norm, clip)
         self.layer_2 = Dense(hidden, hidden, norm, clip)
@@ -114,49 +82,29 @@ class DeepSpeech(nn.Module):
         self.layer_5 = Dense(hidden, hidden, norm, clip)
         self.layer_6 = Dense(hidden, geometry.n_classes, layer_norm=False, clip=None)
 
-    def initialize(self, seed: int, layers: tuple[str, ...] = LAYERS) -> None:
-        """Draw new weights for some layers.
-
-        Each layer has a generator of its own, so a layer's weights do not depend on which others
-        are drawn.
-        """
-        for index, name in enumerate(LAYERS):
-            if name in layers:
-                generator = torch.Generator().manual_seed(seed * len(LAYERS) + index)
-                self.get_submodule(name).initialize(generator)  # type: ignore[operator]
+    def initialize_layer(self, name: str, generator: torch.Generator) -> None:
+        """Draw new weights for a layer."""
+        self.get_submodule(name).initialize(generator)  # type: ignore[operator]
 
     def initial_state(self, batch: int) -> LstmState:
         """Return the state at the start of an utterance: zeros."""
         zeros = self.layer_6.weight.new_zeros(batch, self.geometry.n_hidden)
         return LstmState(zeros, zeros)
 
-    def layer_parameters(self) -> dict[str, list[tuple[str, nn.Parameter]]]:
-        """Return the named parameters of each layer, from input to output."""
-        layers: dict[str, list[tuple[str, nn.Parameter]]] = {name: [] for name in LAYERS}
-        for name, parameter in self.named_parameters():
-            layers[layer_of(name)].append((name, parameter))
-        return layers
-
-    def forward(
+    def run(
         self,
-        features: Tensor,
+        x: Tensor,
         lengths: Tensor,
-        state: LstmState | None = None,
         dropout: Dropout = NO_DROPOUT,
-    ) -> tuple[Tensor, LstmState]:
-        """Map features to logits.
-
-        Args:
-            features: float32 `[batch, frames, 26]`, zero beyond each clip's length.
-            lengths: int64 `[batch]`, frames of each clip.
-            state: of the LSTM, where this continues earlier audio.
-            dropout: what to drop after each layer.
-
-        Returns:
-            Logits `[frames, batch, classes]`, and the LSTM's state at each clip's end.
-        """
-        x = context_windows(features, self.geometry.n_context).transpose(0, 1)
-        return self.forward_windows(x, lengths, state, dropout)
+        *,
+        first: int = 0,
+        last: int | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Run some of the layers; see `AcousticModel.run`."""
+        if first == 0:
+            x = context_windows(x, self.geometry.n_context)
+        x, _ = self._run(x.transpose(0, 1), lengths, None, dropout, LAYERS[first:last])
+        return x.transpose(0, 1), lengths
 
     def forward_windows(
         self,
@@ -165,14 +113,35 @@ class DeepSpeech(nn.Module):
         state: LstmState | None = None,
         dropout: Dropout = NO_DROPOUT,
     ) -> tuple[Tensor, LstmState]:
-        """Map windows `[frames, batch, 494]` to logits; see `forward`."""
-        x = dropout("layer_1", self.layer_1(windows))
-        x = dropout("layer_2", self.layer_2(x))
-        x = dropout("layer_3", self.layer_3(x))
-        x, state = self.lstm(x, lengths, state or self.initial_state(x.shape[1]))
-        x = dropout("lstm", x)
-        x = dropout("layer_5", self.layer_5(x))
-        return self.layer_6(x), state
+        """Map windows to logits, from wherever earlier audio left off.
+
+        Args:
+            windows: float32 `[frames, batch, 494]`.
+            lengths: int64 `[batch]`, frames of each clip.
+            state: of the LSTM, where this continues earlier audio.
+            dropout: what to drop after each layer.
+
+        Returns:
+            Logits `[frames, batch, classes]`, and the LSTM's state at each clip's end.
+        """
+        return self._run(windows, lengths, state, dropout, LAYERS)
+
+    def _run(
+        self,
+        x: Tensor,
+        lengths: Tensor,
+        state: LstmState | None,
+        dropout: Dropout,
+        layers: tuple[str, ...],
+    ) -> tuple[Tensor, LstmState]:
+        state = state or self.initial_state(x.shape[1])
+        for name in layers:
+            if name == "lstm":
+                x, state = self.lstm(x, lengths, state)
+            else:
+                x = self.get_submodule(name)(x)
+            x = dropout(name, x)
+        return x, state
 
 
 def context_windows(features: Tensor, n_context: int) -> Tensor:

@@ -1,0 +1,132 @@
+"""What pre-trained encoders have in common: a stack of their own, and a CTC head on top.
+
+    encoder layers ...        the architecture's own
+    head_1 .. head_N          BiLSTM layers, where the head has any (`head` is "lstm")
+    output                    W x + b, the logits; the last class is the blank
+
+Nothing here needs PyTorch; the modules are in `encoder_model.py`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar
+
+from stt.frontends import FrontEnd
+
+OUTPUT = "output"
+HEADS = ("linear", "lstm")
+_LARGEST = 1 << 16  # of any width, so that a damaged file cannot ask for all memory
+# Float32 values that a frame keeps for the backward pass of a BiLSTM, in widths of one direction.
+_LSTM_WIDTHS = 16
+
+Encoder = TypeVar("Encoder", bound="EncoderSpecification")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSpecification(ABC):
+    """An encoder with a CTC head; see `Specification` for what each member is.
+
+    Attributes:
+        n_classes: labels of the alphabet and the blank.
+        head: `linear`, or `lstm`: BiLSTM layers below the output layer.
+        head_layers: how many of those.
+        head_size: width of one of their directions.
+        width: values of a frame that the encoder gives.
+
+    Raises:
+        ValueError: an unknown head, or numbers out of range.
+    """
+
+    architecture: ClassVar[str]
+
+    n_classes: int = 1
+    head: str = "linear"
+    head_layers: int = 1
+    head_size: int = 256
+    width: int = 512
+
+    def __post_init__(self) -> None:
+        if self.head not in HEADS:
+            raise ValueError(f"unknown head {self.head!r}; known are {', '.join(HEADS)}")
+        numbers = {name: value for name, value in vars(self).items() if type(value) is int}
+        bad = [f"{name} {value}" for name, value in numbers.items() if not 0 < value <= _LARGEST]
+        if bad:
+            raise ValueError(f"{', '.join(bad)}: 1 to {_LARGEST} is possible")
+
+    @property
+    @abstractmethod
+    def front_end(self) -> FrontEnd:
+        """What the encoder takes; it follows from the encoder."""
+
+    @property
+    @abstractmethod
+    def encoder_layers(self) -> tuple[str, ...]:
+        """Names of the encoder's layers from the input on."""
+
+    @abstractmethod
+    def encoder_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the encoder's tensors by name, in the order of its layers."""
+
+    @abstractmethod
+    def output_length(self, frames: int) -> int:
+        """Return how many frames come out for so many frames of the front end."""
+
+    @abstractmethod
+    def encoder_activation_values(self, frames: int) -> int:
+        """Return about how many float32 values the encoder keeps of a clip for the backward pass.
+
+        Args:
+            frames: of the front end.
+        """
+
+    @abstractmethod
+    def describe_encoder(self) -> str:
+        """Return the encoder's parameters in a few words, for people."""
+
+    @property
+    def head_names(self) -> tuple[str, ...]:
+        """Names of the head's layers below the output layer."""
+        if self.head == "linear":
+            return ()
+        return tuple(f"head_{number}" for number in range(1, self.head_layers + 1))
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of all layers from the input to the output."""
+        return (*self.encoder_layers, *self.head_names, OUTPUT)
+
+    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every tensor by name, in the order of the layers."""
+        shapes, width = self.encoder_shapes(), self.width
+        for name in self.head_names:
+            for direction in ("forwards", "backwards"):
+                shapes[f"{name}.{direction}.weight_ih_l0"] = (4 * self.head_size, width)
+                shapes[f"{name}.{direction}.weight_hh_l0"] = (4 * self.head_size, self.head_size)
+                shapes[f"{name}.{direction}.bias_ih_l0"] = (4 * self.head_size,)
+                shapes[f"{name}.{direction}.bias_hh_l0"] = (4 * self.head_size,)
+            width = 2 * self.head_size
+        return {
+            **shapes,
+            f"{OUTPUT}.weight": (self.n_classes, width),
+            f"{OUTPUT}.bias": (self.n_classes,),
+        }
+
+    def activation_values(self, frames: int) -> int:
+        """Return about how many float32 values a clip keeps for the backward pass."""
+        head_values = 2 * _LSTM_WIDTHS * self.head_size * len(self.head_names) + 3 * self.n_classes
+        return self.encoder_activation_values(frames) + self.output_length(frames) * head_values
+
+    def with_classes(self: Encoder, n_classes: int) -> Encoder:
+        """Return the same model with another number of classes."""
+        return replace(self, n_classes=n_classes)
+
+    def with_head(self: Encoder, head: str, layers: int, size: int) -> Encoder:
+        """Return the same encoder with another head."""
+        return replace(self, head=head, head_layers=layers, head_size=size)
+
+    def describe(self) -> str:
+        """Return the parameters in a few words, for people."""
+        head = f", head of {self.head_layers} x BiLSTM {self.head_size}" * (self.head == "lstm")
+        return f"{self.describe_encoder()}{head}, {self.n_classes} classes"

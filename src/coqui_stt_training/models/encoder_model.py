@@ -1,0 +1,125 @@
+"""What the modules of pre-trained encoders have in common: the CTC head, and running a layer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .acoustic_model import AcousticModel
+from .dropout import NO_DROPOUT, Dropout
+from .encoder import OUTPUT, EncoderSpecification
+
+
+class EncoderModel(AcousticModel):
+    """An encoder with a CTC head.
+
+    A layer is a module of this one under its name in the specification; it maps
+    `[batch, frames, values]` and lengths `[batch]` to the same of its output. The architecture's
+    class adds those of the encoder, this one those of the head.
+    """
+
+    specification: EncoderSpecification
+
+    def __init__(self, specification: EncoderSpecification) -> None:
+        super().__init__()
+        self.specification = specification
+
+    def add_head(self) -> None:
+        """Add the layers of the head; called when the encoder's are there, to keep the order."""
+        specification, width = self.specification, self.specification.width
+        for name in specification.head_names:
+            self.add_module(name, BiLstm(width, specification.head_size))
+            width = 2 * specification.head_size
+        self.add_module(OUTPUT, Output(width, specification.n_classes))
+
+    def run(
+        self,
+        x: Tensor,
+        lengths: Tensor,
+        dropout: Dropout = NO_DROPOUT,
+        *,
+        first: int = 0,
+        last: int | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Run some of the layers; see `AcousticModel.run`."""
+        for name in self.specification.layers[first:last]:
+            x, lengths = self.get_submodule(name)(x, lengths)
+            x = dropout(name, x)
+        return x, lengths
+
+    def initialize_layer(self, name: str, generator: torch.Generator) -> None:
+        """Draw new weights: see `initialize_modules`; of the output, weights as Glorot has them."""
+        layer = self.get_submodule(name)
+        if isinstance(layer, Output):
+            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            nn.init.zeros_(layer.bias)
+        else:
+            initialize_modules(layer, generator)
+
+
+class Output(nn.Linear):
+    """The output layer: a row for each class."""
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """Map `[batch, frames, values]` to logits `[batch, frames, classes]`."""
+        return super().forward(x), lengths
+
+
+class BiLstm(nn.Module):
+    """One bidirectional LSTM layer over a padded batch.
+
+    The backward direction runs forward over each clip turned around within its own length, so that
+    padding comes last for both, and changes nothing; packed sequences, which do the same, take many
+    times as long on a CPU.
+    """
+
+    def __init__(self, inputs: int, size: int) -> None:
+        super().__init__()
+        self.forwards = nn.LSTM(inputs, size, batch_first=True)
+        self.backwards = nn.LSTM(inputs, size, batch_first=True)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Map `[batch, frames, inputs]` to `[batch, frames, 2 * size]`, zero beyond each length."""
+        frames = torch.arange(x.shape[1], device=x.device)
+        ends = lengths.to(x.device)[:, None]
+        turned = torch.where(frames < ends, ends - 1 - frames, frames)
+        there, _ = self.forwards(x)
+        back, _ = self.backwards(_gather(x, turned))
+        valid = (frames < ends)[:, :, None]
+        return torch.cat([there, _gather(back, turned)], dim=-1) * valid, lengths
+
+
+def _gather(x: Tensor, frames: Tensor) -> Tensor:
+    """Return the frames of each clip in another order: `[batch, frames, values]`, `[batch, n]`."""
+    return x.gather(1, frames[:, :, None].expand(-1, -1, x.shape[-1]))
+
+
+def padding_mask(lengths: Tensor, frames: int, device: torch.device) -> Tensor | None:
+    """Return which frames attention may look at, bool `[batch, 1, 1, frames]`.
+
+    Returns:
+        None where every clip has all frames: attention is quicker without a mask.
+    """
+    if bool((lengths == frames).all()):
+        return None
+    return (torch.arange(frames) < lengths[:, None]).to(device)[:, None, None, :]
+
+
+def initialize_modules(layer: nn.Module, generator: torch.Generator) -> None:
+    """Draw new weights for everything in a layer, as PyTorch would, from one generator.
+
+    Linear and convolutional weights are uniform within 1 / sqrt(inputs), LSTM weights within
+    1 / sqrt(size), biases zero, normalisations the identity.
+    """
+    for module in layer.modules():
+        if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d)):
+            bound = (module.weight[0].numel()) ** -0.5
+            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.LSTM):
+            for name, parameter in module.named_parameters():
+                bound = 0.0 if name.startswith("bias") else module.hidden_size**-0.5
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+        elif isinstance(module, (nn.LayerNorm, nn.GroupNorm, nn.BatchNorm1d)):
+            module.reset_parameters()

@@ -1,0 +1,1 @@
+"""The encoder of Whisper: specification, module, and the names others give its tensors."""

@@ -1,0 +1,100 @@
+"""The parameters of a Whisper encoder, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from stt.frontends.log_mel import LogMel
+
+from ..encoder import EncoderSpecification
+
+# Float32 values that a frame keeps for the backward pass of a block, in widths: the inputs of each
+# normalisation and product, queries, keys and values, and four times the width within the MLP.
+_BLOCK_WIDTHS = 18
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhisperEncoder(EncoderSpecification):
+    """The encoder of Whisper (https://arxiv.org/abs/2212.04356), and a CTC head.
+
+    Attributes:
+        mel_channels: of the log-mel front end.
+        width: values of a frame.
+        attention_heads: of each block.
+        blocks: how many.
+        positions: frames that fit at once; longer clips are taken in pieces. Two frames of the
+            front end are one here.
+    """
+
+    architecture: ClassVar[str] = "whisper"
+
+    mel_channels: int = 80
+    width: int = 512
+    attention_heads: int = 8
+    blocks: int = 6
+    positions: int = 1500
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width % self.attention_heads or self.width % 2:
+            raise ValueError(
+                f"a width of {self.width} cannot be shared among {self.attention_heads} heads"
+            )
+        if self.positions % 4:
+            raise ValueError(f"{self.positions} positions; a multiple of 4 is expected")
+
+    @property
+    def front_end(self) -> LogMel:
+        """What the encoder takes."""
+        return LogMel(self.mel_channels)
+
+    @property
+    def encoder_layers(self) -> tuple[str, ...]:
+        """Names of the encoder's layers: the convolutions, and the blocks."""
+        return ("convolutions", *(f"block_{number}" for number in range(1, self.blocks + 1)))
+
+    def encoder_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the encoder's tensors by name, in the order of its layers.
+
+        Matrices are `[outputs, inputs]`, convolutions `[outputs, inputs, 3]`.
+        """
+        width = self.width
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, inputs in (("first", self.mel_channels), ("second", width)):
+            shapes[f"convolutions.{name}.weight"] = (width, inputs, 3)
+            shapes[f"convolutions.{name}.bias"] = (width,)
+        shapes["convolutions.positions"] = (self.positions, width)
+        for number in range(1, self.blocks + 1):
+            block = f"block_{number}"
+            shapes |= _norm(f"{block}.attention_norm", width)
+            for name in ("query", "key", "value", "out"):
+                shapes[f"{block}.attention.{name}.weight"] = (width, width)
+                if name != "key":
+                    shapes[f"{block}.attention.{name}.bias"] = (width,)
+            shapes |= _norm(f"{block}.mlp_norm", width)
+            shapes[f"{block}.mlp_in.weight"] = (4 * width, width)
+            shapes[f"{block}.mlp_in.bias"] = (4 * width,)
+            shapes[f"{block}.mlp_out.weight"] = (width, 4 * width)
+            shapes[f"{block}.mlp_out.bias"] = (width,)
+        return shapes | _norm(f"block_{self.blocks}.final_norm", width)
+
+    def output_length(self, frames: int) -> int:
+        """Return how many frames come out: half of those that enter."""
+        return (frames + 1) // 2
+
+    def encoder_activation_values(self, frames: int) -> int:
+        """Return about how many float32 values the encoder keeps of a clip."""
+        values = frames * (self.mel_channels + 2 * self.width)
+        return values + self.output_length(frames) * _BLOCK_WIDTHS * self.width * self.blocks
+
+    def describe_encoder(self) -> str:
+        """Return the encoder's parameters in a few words, for people."""
+        return (
+            f"{self.blocks} blocks of width {self.width}, {self.attention_heads} heads, "
+            f"{self.mel_channels} mel channels"
+        )
+
+
+def _norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (width,), f"{name}.bias": (width,)}

@@ -1,0 +1,136 @@
+"""Log-mel energies, as Whisper-class encoders take them.
+
+    power    = |stft|^2          25 ms periodic Hann windows every 10 ms, centred, 400 points
+    mel      = power @ Slaney mel filters, 0 Hz to rate / 2
+    log      = log10(max(mel, 1e-10))
+    features = (max(log, max over the clip - 8) + 4) / 4
+
+After `log_mel_spectrogram` of https://github.com/openai/whisper. There a clip is first filled up
+with silence to 30 seconds; here it has as many frames as it is long, and the frames that it has are
+the same: the first is mirrored at the start of the clip, and behind its end are zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+_FFT_LENGTH = 400
+_STEP_SAMPLES = 160
+_LOG_FLOOR = 1e-10
+_DYNAMIC_RANGE = 8.0  # in powers of ten
+
+
+@dataclass(frozen=True)
+class LogMel:
+    """Log-mel energies of audio at 16 kHz, 100 frames a second.
+
+    Attributes:
+        mel_channels: how many: 80, or 128 from Whisper large-v3 on.
+
+    Raises:
+        ValueError: not a number of channels that could be meant.
+    """
+
+    kind: ClassVar[str] = "log_mel"
+
+    mel_channels: int = 80
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.mel_channels <= 1024:
+            raise ValueError(f"{self.mel_channels} mel channels; 80 or 128 are usual")
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Of the audio."""
+        return 16000
+
+    @property
+    def values(self) -> int:
+        """Values of one frame."""
+        return self.mel_channels
+
+    @property
+    def step_seconds(self) -> float:
+        """From the start of one frame to that of the next."""
+        return _STEP_SAMPLES / self.sample_rate_hz
+
+    def frame_count(self, sample_count: int) -> int:
+        """Return the number of frames that begin within so many samples."""
+        return -(-sample_count // _STEP_SAMPLES)
+
+    def extractor(self, backend: Any = np, device: Any = None) -> Callable[[Any], Any]:
+        """Return the function from samples to features; see `FrontEnd.extractor`."""
+        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FFT_LENGTH) / _FFT_LENGTH)
+        filters = slaney_mel_filters(self.sample_rate_hz, _FFT_LENGTH, self.mel_channels)
+        if backend is not np:
+            window = backend.from_numpy(window).to(device)
+            filters = backend.from_numpy(filters).to(device)
+
+        def extract(samples: Any) -> Any:
+            count = self.frame_count(samples.shape[-1])
+            if count == 0:
+                return samples[:0].reshape(0, self.mel_channels)
+            frames = _centred_frames(samples, count, backend)
+            # float64, as an FFT in float32 has noise above the floor in silence.
+            power = abs(backend.fft.rfft(frames * window)) ** 2
+            log = backend.log10(backend.clip(power @ filters, _LOG_FLOOR, None))
+            log = backend.clip(log, log.max() - _DYNAMIC_RANGE, None)
+            return backend.asarray((log + 4.0) / 4.0, dtype=backend.float32)
+
+        return extract
+
+
+def _centred_frames(samples: Any, count: int, backend: Any) -> Any:
+    """Return `[count, 400]`: frame n is centred on sample 160 n."""
+    half = _FFT_LENGTH // 2
+    length = (count - 1) * _STEP_SAMPLES + _FFT_LENGTH
+    padded = backend.zeros(length, dtype=samples.dtype, **_device_of(samples, backend))
+    kept = min(samples.shape[-1], length - half)
+    padded[half : half + kept] = samples[:kept]
+    mirrored = min(half, samples.shape[-1] - 1)
+    padded[half - mirrored : half] = backend.flip(samples[1 : 1 + mirrored], (0,))
+    if backend is np:
+        windows = np.lib.stride_tricks.sliding_window_view(padded, _FFT_LENGTH)
+        return windows[::_STEP_SAMPLES]
+    return padded.unfold(-1, _FFT_LENGTH, _STEP_SAMPLES)
+
+
+def _device_of(samples: Any, backend: Any) -> dict[str, Any]:
+    return {} if backend is np else {"device": samples.device}
+
+
+def slaney_mel_filters(sample_rate_hz: int, fft_length: int, channels: int) -> NDArray[np.float64]:
+    """Triangular filters of equal area, float64 `[fft_length // 2 + 1, channels]`.
+
+    The mel scale of Slaney's Auditory Toolbox: linear to 1 kHz, logarithmic above, as in
+    `librosa.filters.mel`.
+    """
+    edges_hz = _slaney_hz(np.linspace(0.0, _slaney_mel(sample_rate_hz / 2), channels + 2))
+    bins_hz = np.arange(fft_length // 2 + 1) * sample_rate_hz / fft_length
+    widths_hz = np.diff(edges_hz)
+    distances_hz = edges_hz[None, :] - bins_hz[:, None]
+    rising = -distances_hz[:, :-2] / widths_hz[:-1]
+    falling = distances_hz[:, 2:] / widths_hz[1:]
+    weights = np.maximum(0.0, np.minimum(rising, falling))
+    return np.asarray(weights * (2.0 / (edges_hz[2:] - edges_hz[:-2])))
+
+
+_LINEAR_HZ_PER_MEL = 200.0 / 3
+_BREAK_HZ, _BREAK_MEL = 1000.0, 15.0
+_LOG_STEP = np.log(6.4) / 27.0
+
+
+def _slaney_mel(frequency_hz: float) -> float:
+    if frequency_hz < _BREAK_HZ:
+        return frequency_hz / _LINEAR_HZ_PER_MEL
+    return float(_BREAK_MEL + np.log(frequency_hz / _BREAK_HZ) / _LOG_STEP)
+
+
+def _slaney_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    above = _BREAK_HZ * np.exp(_LOG_STEP * (mel - _BREAK_MEL))
+    return np.where(mel < _BREAK_MEL, mel * _LINEAR_HZ_PER_MEL, above)
