@@ -17,7 +17,10 @@ Result = subprocess.CompletedProcess[str]
 
 
 def run_command(name: str, *flags: object, cwd: Path | None = None) -> Result:
-    """Run `python -m coqui_stt_training.NAME`, in this process: PyTorch is slow to start."""
+    """Run `python -m coqui_stt_training.NAME`, in this process: PyTorch is slow to start.
+
+    `stderr` of the result is all that a user sees: the log of some commands is on `stdout`.
+    """
     words = [name, *map(str, flags)]
     module = importlib.import_module(f"coqui_stt_training.{name}")
     out, err = io.StringIO(), io.StringIO()
@@ -26,7 +29,7 @@ def run_command(name: str, *flags: object, cwd: Path | None = None) -> Result:
             status = run(module.main, words[1:])
         except SystemExit as stop:  # --help
             status = int(stop.code or 0)
-    return Result(words, status, out.getvalue(), err.getvalue())
+    return Result(words, status, out.getvalue(), out.getvalue() + err.getvalue())
 
 
 @contextmanager
@@ -39,11 +42,12 @@ def chdir(folder: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-def start_process(name: str, *flags: object) -> subprocess.Popen[str]:
-    """Start `python -m coqui_stt_training.NAME` as a user does."""
+def start_process(name: str, *flags: object, cwd: Path | None = None) -> subprocess.Popen[str]:
+    """Start `python -m coqui_stt_training.NAME` as a user does, all that it says on `stdout`."""
     return subprocess.Popen(
         [sys.executable, "-m", f"coqui_stt_training.{name}", *map(str, flags)],
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
+        cwd=cwd,
     )

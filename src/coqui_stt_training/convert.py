@@ -8,12 +8,12 @@ keeping it: one file, checked, that holds its alphabet and features.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from .cli.command import ArgumentParser, run
+from .cli.command import ArgumentParser, command
 
 
+@command
 def main(argv: list[str]) -> int:
     """Run the command and return its exit status."""
     parser = ArgumentParser(
@@ -60,4 +60,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    main()

@@ -9,15 +9,16 @@ import sys
 
 from stt.output_path import check_output_file
 
-from .cli.command import run, start_logging
-from .cli.config import EvaluateConfig, TrainConfig
-from .cli.export_flags import ExportConfig
+from .cli.command import command, start_logging
+from .cli.config import EvaluateConfig
 from .cli.flags import parse
+from .cli.shared_flags import SHARED
 from .errors import FlagError
 
 PROGRAM = "python -m coqui_stt_training.evaluate"
 
 
+@command
 def main(argv: list[str], announce_tolerated: bool = True) -> int:
     """Run the command and return its exit status.
 
@@ -31,10 +32,10 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
         argv,
         program=PROGRAM,
         description="Evaluate a checkpoint: loss, word and character error rates, and samples.",
-        tolerated=(TrainConfig, ExportConfig),
+        tolerated=SHARED,
         announce_tolerated=announce_tolerated,
     )
-    start_logging(parsed.config.output.log_level, parsed.notices)
+    start_logging(parsed.config.output.log_level, parsed.notices, sys.stdout)
     if not parsed.config.data.test_files:
         raise FlagError("no --test_files: name the CSV files to evaluate on")
     if parsed.config.evaluation.test_output_file:
@@ -46,4 +47,4 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    main()

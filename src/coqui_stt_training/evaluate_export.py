@@ -5,11 +5,9 @@ python -m coqui_stt_training.evaluate_export --model FILE --csv test.csv
 
 from __future__ import annotations
 
-import sys
-
 from stt.output_path import check_output_file
 
-from .cli.command import run, start_logging
+from .cli.command import command, start_logging
 from .cli.export_flags import EvaluateExportConfig
 from .cli.flags import parse
 from .errors import FlagError
@@ -17,6 +15,7 @@ from .errors import FlagError
 PROGRAM = "python -m coqui_stt_training.evaluate_export"
 
 
+@command
 def main(argv: list[str]) -> int:
     """Run the command and return its exit status."""
     parsed = parse(
@@ -46,4 +45,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    main()

@@ -5,16 +5,17 @@ python -m coqui_stt_training.export --checkpoint_dir DIR --export_dir DIR
 
 from __future__ import annotations
 
-import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+from stt.extras import missing_packages
 from stt.output_path import check_output_file, check_output_folder
 
-from .cli.command import run, start_logging
-from .cli.config import TrainConfig
+from .cli.command import command, start_logging
 from .cli.export_flags import ExportConfig
 from .cli.flags import Parsed, parse
-from .errors import FlagError
+from .cli.shared_flags import SHARED
+from .errors import ExportError, FlagError
 
 PROGRAM = "python -m coqui_stt_training.export"
 _EPILOG = f"""
@@ -43,10 +44,20 @@ def read_flags(argv: list[str], announce_tolerated: bool = True) -> Parsed[Expor
         program=PROGRAM,
         description="Write a checkpoint as .tflite and .onnx models, with a model card.",
         epilog=_EPILOG,
-        tolerated=(TrainConfig,),
+        tolerated=SHARED,
         announce_tolerated=announce_tolerated,
     )
     flags = parsed.config.export
+    if (
+        not flags.export_tflite
+        and {"export_onnx", "export_savedmodel"} & parsed.given
+        and not (flags.export_onnx or flags.export_savedmodel)
+    ):
+        raise FlagError(
+            "--export_tflite false and --export_onnx false leave nothing to export; leave one out"
+        )
+    if flags.writes_onnx and find_spec("onnx") is None:
+        raise ExportError(f"--export_onnx: {missing_packages('onnx', 'export')}")
     if flags.export_dir:
         check_output_folder("--export_dir", flags.export_dir)
     if flags.export_dir and flags.export_zip:
@@ -55,6 +66,7 @@ def read_flags(argv: list[str], announce_tolerated: bool = True) -> Parsed[Expor
     return parsed
 
 
+@command
 def main(argv: list[str], announce_tolerated: bool = True) -> int:
     """Run the command and return its exit status.
 
@@ -76,4 +88,4 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    main()

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stt.counted import counted
 
-from .cli.command import ArgumentParser, run
+from .cli.command import ArgumentParser, command
 
 if TYPE_CHECKING:
     from stt.frontends import FrontEnd
@@ -162,6 +161,7 @@ def _mapping_text(mapping: Mapping[str, Any]) -> str:
     )
 
 
+@command
 def main(argv: list[str]) -> int:
     """Run the command."""
     parser = ArgumentParser(
@@ -192,4 +192,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    main()

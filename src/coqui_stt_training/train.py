@@ -9,10 +9,11 @@ from __future__ import annotations
 import sys
 
 from . import evaluate, export, training_graph_inference
-from .cli.command import run, start_logging
+from .cli.command import command, start_logging
 from .cli.config import TrainConfig
 from .cli.export_flags import ExportConfig
 from .cli.flags import parse
+from .cli.shared_flags import SHARED
 
 PROGRAM = "python -m coqui_stt_training.train"
 EXAMPLES = """\
@@ -32,6 +33,7 @@ A command that is interrupted goes on where it was when it is run again.
 """
 
 
+@command
 def main(argv: list[str]) -> int:
     """Run the command and return its exit status."""
     parsed = parse(
@@ -40,17 +42,17 @@ def main(argv: list[str]) -> int:
         program=PROGRAM,
         description="Train a speech-to-text model: from scratch, or from a pre-trained one.",
         epilog=EXAMPLES,
-        tolerated=(ExportConfig,),
-        announce_tolerated=False,
+        tolerated=SHARED,
+        passed_on=(ExportConfig,),
     )
-    start_logging(parsed.config.output.log_level, parsed.notices)
+    start_logging(parsed.config.output.log_level, parsed.notices, sys.stdout)
 
     if "export_dir" in parsed.given:
         export.read_flags(argv)  # a mistake in them should not wait for the end of the training
     # Scripts of upstream's users call `train` also for what has commands of its own.
     afterwards = [
-        command
-        for command, wanted in (
+        step
+        for step, wanted in (
             (export.main, "export_dir" in parsed.given),
             (training_graph_inference.main, bool(parsed.config.inference.one_shot_infer)),
         )
@@ -65,10 +67,10 @@ def main(argv: list[str]) -> int:
         argv = [*argv, "--checkpoint_dir", folder, "--load_checkpoint_dir", folder]
     else:
         status = evaluate.main(argv, announce_tolerated=False) if data.test_files else 0
-    for command in afterwards:
-        status = status or command(argv, announce_tolerated=False)
+    for step in afterwards:
+        status = status or step(argv, announce_tolerated=False)
     return status
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    main()

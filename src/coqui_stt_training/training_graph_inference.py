@@ -6,17 +6,16 @@
 
 from __future__ import annotations
 
-import sys
-
-from .cli.command import run, start_logging
-from .cli.config import InferenceConfig, TrainConfig
-from .cli.export_flags import ExportConfig
+from .cli.command import command, start_logging
+from .cli.config import InferenceConfig
 from .cli.flags import parse
+from .cli.shared_flags import SHARED
 from .errors import FlagError
 
 PROGRAM = "python -m coqui_stt_training.training_graph_inference"
 
 
+@command
 def main(argv: list[str], announce_tolerated: bool = True) -> int:
     """Run the command and return its exit status.
 
@@ -30,7 +29,7 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
         argv,
         program=PROGRAM,
         description="Transcribe one audio file with a checkpoint, and print the transcript.",
-        tolerated=(TrainConfig, ExportConfig),
+        tolerated=SHARED,
         announce_tolerated=announce_tolerated,
     )
     start_logging(parsed.config.output.log_level, parsed.notices)
@@ -43,4 +42,4 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    main()

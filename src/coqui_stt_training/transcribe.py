@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from stt.atomic_file import write_atomically
 from stt.counted import counted
+from stt.extras import missing_packages
 from stt.output_path import check_output_folder
 
-from .cli.command import run, start_logging
+from .cli.command import command, start_logging
 from .cli.config import (
     AlphabetFlags,
     FeatureFlags,
@@ -30,6 +31,7 @@ from .cli.config import (
     SourceFlags,
 )
 from .cli.flags import flag, parse, positive
+from .cli.shared_flags import SHARED
 from .errors import FlagError, UserError
 
 if TYPE_CHECKING:
@@ -113,17 +115,16 @@ _EPILOG = """examples:
 """
 
 
+@command
 def main(argv: list[str]) -> int:
     """Run the command; return its exit status."""
-    from .cli.config import TrainConfig
-
     parsed = parse(
         TranscribeConfig,
         argv,
         program="python -m coqui_stt_training.transcribe",
         description="Transcribe recordings of any length.",
         epilog=_EPILOG,
-        tolerated=(TrainConfig,),
+        tolerated=SHARED,
     )
     config = parsed.config
     start_logging(config.output.log_level, parsed.notices)
@@ -249,8 +250,12 @@ def _load_checkpoint(config: TranscribeConfig, given: frozenset[str]) -> Model:
 
 
 def _transcribe(tasks: list[Task], config: TranscribeConfig, given: frozenset[str]) -> int:
-    from tqdm import tqdm
-    from tqdm.contrib.logging import logging_redirect_tqdm
+    try:
+        from tqdm import tqdm
+        from tqdm.contrib.logging import logging_redirect_tqdm
+    except ModuleNotFoundError:
+        extra = "transcribe" if config.transcription.model else "train"
+        raise FlagError(missing_packages("tqdm", extra)) from None
 
     from stt.transcriber import Limits, transcribe_recordings
 
@@ -315,4 +320,4 @@ def _words(words: Any) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    main()

@@ -10,6 +10,7 @@ import numpy as np
 
 from .audio.pcm import Pcm
 from .errors import StreamError
+from .extras import missing_packages
 from .live import LiveTranscriber
 from .model import Model
 
@@ -29,8 +30,7 @@ def transcribe_microphone(model: Model) -> None:
         import sounddevice
     except ImportError as error:
         raise StreamError(
-            f"--mic needs the package sounddevice ({error}); install it with: "
-            "pip install sounddevice"
+            f"--mic needs the package sounddevice ({error}): {missing_packages('sounddevice')}"
         ) from None
     except OSError as error:
         raise StreamError(

@@ -144,10 +144,19 @@ def test_old_flags_do_what_replaces_them(checkpoint_dir, tmp_path, capsys):
     assert "--export_savedmodel is not needed" in capsys.readouterr().err
 
 
+def test_onnx_takes_the_place_of_the_graph_that_upstream_wrote_instead_of_tflite(
+    checkpoint_dir, tmp_path, capsys
+):
+    assert run_export(checkpoint_dir, tmp_path, "--export_tflite", "false") == 0
+    assert (tmp_path / "output_graph.onnx").exists()
+    assert not (tmp_path / "output_graph.tflite").exists()
+    assert ".onnx models take their place" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        (["--export_tflite", "false"], "add --export_onnx true"),
+        (["--export_tflite", "false", "--export_onnx", "false"], "leave nothing to export"),
         (["--audio_sample_rate", "8000"], "trained on 16000 Hz"),
         (["--export_author_id", "a/b"], "--export_author_id 'a/b'"),
         (["--export_file_name", ".."], "--export_file_name '..'"),

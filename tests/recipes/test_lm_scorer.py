@@ -156,6 +156,13 @@ def test_tuning_resumes_and_writes(text: Path, alphabet_file: Path, tmp_path: Pa
     assert numbers == [4, 5, 6]
     assert result.trials[:4] == first.trials
     assert result.best.error == min(trial.error for trial in result.trials) == 0
+    narrow = TuningOptions(n_trials=2, beam_width=50, alpha_max=0.1, beta_max=0.2)
+    bounded = tune(posteriors, alphabet, scorer, narrow, journal)
+    assert len(bounded.trials) == 2, "trials of the wider search do not count"
+    assert all(trial.alpha <= 0.1 and trial.beta <= 0.2 for trial in bounded.trials)
+    scorer.reset_params(0.9, 1.2)
+    [first_trial] = tune(posteriors, alphabet, scorer, TuningOptions(1, 0.5, 0.5, 50), None).trials
+    assert (first_trial.alpha, first_trial.beta) == (0.5, 0.5), "where the scorer's are beyond"
     plot_surface(result, tmp_path / "surface.png")
     assert (tmp_path / "surface.png").read_bytes().startswith(b"\x89PNG")
     write_parameters(package, result.best)
@@ -344,16 +351,18 @@ def test_one_command_with_a_checkpoint_tunes(
     assert Path(f"{package}.png").read_bytes().startswith(b"\x89PNG")
 
     kept = tmp_path / "posteriors.npz"
+    before = package.read_bytes()
     again = ["--checkpoint_dir", str(checkpoint), "--scorer_path", str(package), "--n_trials", "4"]
     again += ["--posteriors", str(kept), "--journal", str(tmp_path / "other"), "--beam_width", "9"]
     assert run(lm_optimize.main, again) == 2
     assert "no --test_files" in capsys.readouterr().err
     assert run(lm_optimize.main, [*again, "--test_files", str(dev_csv)]) == 0
     assert run(lm_optimize.main, again) == 0, "what the model said is kept"
-    before, _ = package.read_bytes(), capsys.readouterr()
-    assert run(lm_optimize.main, [*again, "--write_scorer", "false"]) == 0
-    assert f"Left {package} as it was" in capsys.readouterr().out
-    assert package.read_bytes() == before
+    printed = capsys.readouterr().out
+    assert f"Left {package} as it was; to use the values: --lm_alpha" in printed
+    assert package.read_bytes() == before, "a file of the user's does not change unasked"
+    assert run(lm_optimize.main, [*again, "--write_scorer", "true"]) == 0
+    assert f"into {package}" in capsys.readouterr().out
     for flags_, message in (
         (["--scorer_path", "none"], "--scorer_path none: no such file"),
         (["--plot", str(tmp_path)], f"--plot {tmp_path}: is a folder"),

@@ -126,7 +126,7 @@ def test_a_signal_saves_and_says_how_to_go_on(
     while not (tmp_path / "checkpoint").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(number)
-    _, log = process.communicate(timeout=60)
+    log, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert "everything is saved" in log
     assert "run the same command again" in log

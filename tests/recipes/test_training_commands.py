@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from command_runner import Result, run_command
+from command_runner import Result, run_command, start_process
 from coqui_stt_training.checkpoints.file import read_checkpoint
 from coqui_stt_training.checkpoints.loading import load_source
 
-from .conftest import ToneCorpus
+from .conftest import SMALL, ToneCorpus
 
 Train = Callable[..., Result]
 UPSTREAMS = Path(__file__).parents[1] / "data" / "tensorflow_1_15"
@@ -303,8 +304,27 @@ def test_metrics_files_and_summaries(latin: ToneCorpus, tmp_path: Path, train: T
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "Finished metrics for epoch 0" in result.stderr
-    for kind in ("train", "dev", "metrics"):
-        assert list((tmp_path / "curves" / kind).glob("events.out.tfevents.*"))
+    loss = {kind: curve(tmp_path / "curves" / kind, "loss") for kind in ("dev", "metrics")}
+    assert [step for step, _ in loss["dev"]] == [step for step, _ in loss["metrics"]] == [6]
+    assert [step for step, _ in curve(tmp_path / "curves/train", "step_loss")] == [1, 2, 3, 4, 5, 6]
+
+
+def curve(folder: Path, tag: str) -> list[tuple[int, float]]:
+    """Return the points of a curve, as TensorBoard reads them."""
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return [(event.step, event.value) for event in events.Scalars(tag)]
+
+
+def test_the_empty_folder_tensorflow_of_upstreams_checkout_is_not_taken_for_the_library(
+    latin: ToneCorpus, tmp_path: Path
+) -> None:
+    (tmp_path / "tensorflow").mkdir()
+    flags = ["--checkpoint_dir", "model", "--train_files", latin.train, "--epochs", 1, *SMALL]
+    process = start_process("train", *flags, cwd=tmp_path)
+    log, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, log
+    assert len(curve(tmp_path / "model/summaries/train", "step_loss")) == 6
 
 
 def test_a_flags_file_and_the_command_line_over_it(latin: ToneCorpus, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import coqui_stt_ctcdecoder
 from coqui_stt_ctcdecoder.errors import NotBuiltError
 from coqui_stt_training.cli.command import run
 from coqui_stt_training.errors import FlagError
+from stt.extras import missing_packages
 from stt.output_path import check_output_file, check_output_folder
 
 
@@ -53,7 +55,58 @@ def test_a_package_that_is_missing_is_named_with_how_to_get_it(
         raise ModuleNotFoundError("No module named 'yaml.nodes'", name="yaml.nodes")
 
     assert run(main, []) == 2
-    assert "pip install pyyaml" in capsys.readouterr().err
+    assert "pip install '.[train]'" in capsys.readouterr().err
+
+
+def test_all_that_an_extra_lacks_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = metadata.distribution
+
+    def distribution(name: str) -> metadata.Distribution:
+        if name in ("torch", "optuna"):
+            raise metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    monkeypatch.setattr(metadata, "distribution", distribution)
+    said = missing_packages("torch")
+    assert said.startswith("torch, optuna are not installed; in the folder with the sources run: ")
+    assert said.endswith("pip install '.[train]'")
+    assert missing_packages("onnx").startswith("torch, optuna, onnx are not installed")
+    assert missing_packages("onnx").endswith("'.[export]'")
+    assert missing_packages("nobody_knows_it").endswith("run: pip install nobody_knows_it")
+
+
+SCRIPTS = {
+    "train": "train",
+    "evaluate": "evaluate",
+    "transcribe": "transcribe",
+    "lm_optimizer": "util.lm_optimize",
+    "evaluate_tflite": "evaluate_tflite",
+    "evaluate_flashlight": "evaluate_flashlight",
+    "inference": "training_graph_inference_flashlight",
+}
+
+
+@pytest.mark.parametrize(("script", "module"), SCRIPTS.items())
+def test_scripts_that_call_main_without_flags_get_those_of_the_process(
+    script: str, module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = importlib.import_module(f"coqui_stt_training.{module}").main
+    monkeypatch.setattr(sys, "argv", [f"{script}.py", "--no_such_flag", "3"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert "error: unknown flag --no_such_flag; see --help\n" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("flag", ["--help", "--helpfull"])
+def test_both_spellings_of_help(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("train", "inspect", "lm.generate_lm"):
+        with pytest.raises(SystemExit) as end:
+            importlib.import_module(f"coqui_stt_training.{name}").main([flag])
+        assert end.value.code == 0
+        assert "usage: " in capsys.readouterr().out
 
 
 def test_what_is_not_compiled_says_how_to_compile_it(monkeypatch: pytest.MonkeyPatch) -> None:

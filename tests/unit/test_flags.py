@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
 
 from coqui_stt_training.cli.config import EvaluateConfig, TrainConfig
+from coqui_stt_training.cli.export_flags import ExportConfig
 from coqui_stt_training.cli.flags import Parsed, as_dict, parse
+from coqui_stt_training.cli.shared_flags import SHARED
 from coqui_stt_training.errors import FlagError
 
 
@@ -56,6 +59,7 @@ def test_values() -> None:
         ("--learning_rate nan", "--learning_rate nan: must be finite"),
         ("--dropout_rate 1", "--dropout_rate 1: must be at least 0 and less than 1"),
         ("--cutoff_prob 1.5", "--cutoff_prob 1.5: must be above 0, at most 1"),
+        ("--horovod true", "a run of this release trains on one; leave the flag out"),
         ("stray", "unexpected argument 'stray'; every value follows a flag"),
         ("--drop_source_layers -1", "must be 0 or more"),
         ("--unfreeze_after_epochs 2", "needs --freeze_source_layers"),
@@ -139,3 +143,29 @@ def test_checkpoint_dir_says_what_it_overrules() -> None:
     assert "--load_checkpoint_dir b is not" in overruled(
         "--checkpoint_dir", "a", "--load_checkpoint_dir", "b"
     )
+
+
+@pytest.mark.parametrize(
+    "module", ["train", "evaluate", "export", "training_graph_inference", "util.lm_optimize"]
+)
+def test_flags_that_all_of_upstreams_commands_know_are_no_mistake(module: str) -> None:
+    main = importlib.import_module(f"coqui_stt_training.{module}").main
+    shared = ["--lm_alpha_max", "3", "--lm_beta_max", "3", "--n_trials", "9", "--vocab_file", "v",
+              "--horovod", "false", "--export_tflite", "true", "--epochs", "1"]  # fmt: skip
+    with pytest.raises(FlagError) as error:
+        main(shared)
+    assert "unknown flag" not in str(error.value)
+
+
+def test_flags_without_effect_are_named() -> None:
+    parsed = parse(
+        TrainConfig,
+        ["--n_trials", "9", "--export_dir", "x", "--vocab_file", "v"],
+        program="train",
+        description="",
+        tolerated=SHARED,
+        passed_on=(ExportConfig,),
+    )
+    idle, replaced = sorted(parsed.notices, reverse=True)
+    assert idle == "no effect on train: --n_trials"
+    assert replaced.startswith("--vocab_file is not needed: the decoder writes the words")

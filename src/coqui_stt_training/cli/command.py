@@ -3,18 +3,51 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import os
 import sys
 from collections.abc import Callable, Iterable
-from typing import NoReturn
+from typing import Any, Concatenate, NoReturn, ParamSpec, Protocol, TextIO
+
+from stt.extras import missing_packages
 
 from ..errors import FlagError, UserError
 
-# Packages whose names on the package index are others.
-_DISTRIBUTIONS = {"yaml": "pyyaml", "google_crc32c": "google-crc32c"}
 _OWN_PACKAGES = ("", "coqui_stt_training", "coqui_stt_ctcdecoder", "stt")
 LOG_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
+
+
+More = ParamSpec("More")
+
+
+class Command(Protocol[More]):
+    """A command's main function: with flags it does the work, without any it is the process."""
+
+    def __call__(
+        self, argv: list[str] | None = None, *more: More.args, **named: More.kwargs
+    ) -> int:
+        """Run the command and return its exit status."""
+        ...
+
+
+def command(main: Callable[Concatenate[list[str], More], int]) -> Command[More]:
+    """Let a main function also be called without arguments, as scripts of upstream's users do.
+
+    `main(flags)` returns the status and raises errors. `main()` takes the flags of this process,
+    prints an error as all commands do, and ends the process where there was one.
+    """
+
+    @functools.wraps(main)
+    def run_or_exit(argv: list[str] | None = None, *more: More.args, **named: More.kwargs) -> int:
+        if argv is not None:
+            return main(argv, *more, **named)
+        status = run(lambda words: main(words, *more, **named))
+        if status:
+            raise SystemExit(status)
+        return status
+
+    return run_or_exit
 
 
 def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) -> int:
@@ -32,12 +65,7 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
         package = (error.name or "").split(".")[0]
         if package in _OWN_PACKAGES:
             raise
-        print(
-            f"error: this needs the package {package}, which is not installed: pip install "
-            f"{_DISTRIBUTIONS.get(package, package)}; all that training needs, in the folder with "
-            "the sources: pip install '.[train]'",
-            file=sys.stderr,
-        )
+        print(f"error: {missing_packages(package, 'train')}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `inspect model | head`: whoever read has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -51,22 +79,39 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
         return 130
 
 
+def stand_in(notice: str, main: Callable[[list[str]], int], argv: list[str]) -> int:
+    """Say that another command takes this one's place, and run it."""
+    print(f"note: {notice}", file=sys.stderr)
+    return main(argv)
+
+
 class ArgumentParser(argparse.ArgumentParser):
-    """An `argparse` parser of a few flags whose errors are like those of all other commands."""
+    """An `argparse` parser whose errors are like those of all commands, and that knows absl's
+    `--helpfull`.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.add_argument("--helpfull", action="help", help=argparse.SUPPRESS)
 
     def error(self, message: str) -> NoReturn:
         """Raise `FlagError`."""
         raise FlagError(f"{message}; see --help")
 
 
-def start_logging(log_level: int, notices: Iterable[str] = ()) -> None:
-    """Log to standard error in upstream's form: `I message`, from `--log_level` upwards.
+def start_logging(
+    log_level: int, notices: Iterable[str] = (), stream: TextIO | None = None
+) -> None:
+    """Log the time and upstream's form, `I message`, from `--log_level` upwards.
 
     Args:
         log_level: 0 to 3.
         notices: what there is to say about the flags; logged at once.
+        stream: where to. The log of `train` and `evaluate` is what they have to say, and goes to
+            the standard output, where upstream's users look for it; that of other commands to the
+            standard error, beside their results.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_LetterFormatter())
     root = logging.getLogger("coqui_stt_training")
     root.handlers[:] = [handler]
@@ -78,4 +123,5 @@ def start_logging(log_level: int, notices: Iterable[str] = ()) -> None:
 
 class _LetterFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return f"{record.levelname[0]} {super().format(record)}"
+        time = self.formatTime(record, "%Y-%m-%d %H:%M:%S")
+        return f"{time} {record.levelname[0]} {super().format(record)}"

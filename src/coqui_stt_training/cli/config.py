@@ -248,6 +248,9 @@ class ScorerFlags:
 class DecoderFlags(ScorerFlags):
     """Decoding."""
 
+    vocab_file: str = flag(
+        "", "", replacement="the decoder writes the words that are in the scorer, and no others"
+    )
     cutoff_prob: float = flag(1.0, "consider only the likeliest labels up to this probability")
     cutoff_top_n: int = flag(300, "consider only so many of the likeliest labels", check=positive)
 
@@ -288,6 +291,16 @@ class MachineFlags:
     intra_op_parallelism_threads: int = flag(
         0, "threads within an operation; 0: PyTorch's choice", check=at_most(1024, least=0)
     )
+    horovod: bool = flag(
+        False,
+        "accepted for old scripts where it is false: a run trains on one device",
+        check=lambda asked: (
+            "Horovod is TensorFlow's way to train on several devices, and a run of this release "
+            "trains on one; leave the flag out"
+            if asked
+            else None
+        ),
+    )
     use_allow_growth: bool = flag(False, "", replacement="PyTorch takes GPU memory as it needs it")
     load_cudnn: bool = flag(
         False, "", replacement="a checkpoint trained with cuDNN is recognised by itself"
@@ -314,7 +327,9 @@ class TuningFlags:
     posteriors: str = flag("", "file that keeps what the acoustic model said, for further runs")
     journal: str = flag("", "file that keeps the trials; empty: beside the scorer")
     plot: str = flag("", "picture of the error rate over alpha and beta; empty: beside the scorer")
-    write_scorer: bool = flag(True, "write the best values into the scorer")
+    write_scorer: bool = flag(
+        False, "write the best values into the scorer, as its own from then on"
+    )
 
 
 @dataclass(frozen=True)

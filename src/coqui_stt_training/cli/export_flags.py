@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from stt.frontends.mfcc import FeatureConfig
 
-from ..errors import FlagError
 from .config import AlphabetFlags, LogFlags, SourceFlags
 from .flags import flag, not_negative, positive
 
@@ -47,7 +46,9 @@ class ExportFlags:
 
     export_dir: str = flag("", "folder for the exported files")
     export_tflite: bool = flag(
-        True, "write a .tflite model: for devices and all of Coqui's clients"
+        True,
+        "write a .tflite model: for devices and all of Coqui's clients; false: .onnx instead "
+        "(where upstream wrote a TensorFlow graph)",
     )
     export_onnx: bool = flag(
         False, "write .onnx models, streaming and batch, and their features: for servers and GPUs"
@@ -78,15 +79,11 @@ class ExportFlags:
 
     @property
     def writes_onnx(self) -> bool:
-        """Whether `.onnx` files are asked for, by the name of today or of old."""
-        return self.export_onnx or self.export_savedmodel
+        """Whether `.onnx` files are asked for, by the name of today or of old.
 
-    def __post_init__(self) -> None:
-        if not self.export_tflite and not self.writes_onnx:
-            raise FlagError(
-                "--export_tflite false leaves nothing to export (TensorFlow graphs are no longer "
-                "written); add --export_onnx true"
-            )
+        `--export_tflite false` alone was upstream's way to ask for a TensorFlow graph, for servers.
+        """
+        return self.export_onnx or self.export_savedmodel or not self.export_tflite
 
 
 @dataclass(frozen=True)

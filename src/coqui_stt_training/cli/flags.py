@@ -177,6 +177,7 @@ def parse(
     epilog: str = "",
     tolerated: Sequence[type] = (),
     announce_tolerated: bool = True,
+    passed_on: Sequence[type] = (),
 ) -> Parsed[Config]:
     """Read a command's configuration from its command line.
 
@@ -189,19 +190,19 @@ def parse(
         tolerated: configurations whose flags are known too, but act in other commands: scripts
             pass one set of flags to several commands.
         announce_tolerated: whether using one of those gives a notice.
+        passed_on: those among them that the command hands to another, and so gives no notice of.
 
     Raises:
         FlagError: everything that is wrong with the flags, in one message.
         SystemExit: after `--help`.
     """
     groups = _groups(config_type)
-    flags = {item.name: item for _, members in groups.values() for item in members}
+    flags = _flags_of(config_type)
     elsewhere = {
-        item.name: item
+        name: item
         for config in tolerated
-        for _, members in _groups(config).values()
-        for item in members
-        if item.name not in flags
+        for name, item in _flags_of(config).items()
+        if name not in flags
     }
     known_flags = {**flags, **elsewhere}
     parser = _argument_parser(groups, elsewhere.values(), program, description, epilog)
@@ -229,7 +230,8 @@ def parse(
         for name, item in flags.items()
         if item.spec.replacement and values.get(name, item.default) != item.default
     )
-    idle = sorted(f"--{name}" for name in values if name in elsewhere)
+    acting = {name for config in passed_on for name in _flags_of(config)}
+    idle = sorted(f"--{name}" for name in values if name in elsewhere and name not in acting)
     if idle and announce_tolerated:
         notices += (f"no effect on {program.split('.')[-1]}: {', '.join(idle)}",)
     return Parsed(_build(config_type, groups, values), frozenset(values), notices)
@@ -242,6 +244,10 @@ def as_dict(config: Any) -> dict[str, Any]:
         for group in dataclasses.fields(config)
         for name, value in vars(getattr(config, group.name)).items()
     }
+
+
+def _flags_of(config_type: type) -> dict[str, _Flag]:
+    return {item.name: item for _, members in _groups(config_type).values() for item in members}
 
 
 def _groups(config_type: type) -> dict[str, tuple[str, list[_Flag]]]:

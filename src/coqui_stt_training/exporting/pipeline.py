@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stt.extras import missing_packages
+
 from ..errors import ExportError
 from .deployment import Deployment
 from .model_card import ModelCard
@@ -122,7 +124,7 @@ def _write_models(
             files |= _write_onnx(deployment, plan, staging)
     except ImportError as error:
         package = (error.name or "").split(".")[0]
-        raise ExportError(f"{package} is not installed; run: pip install {package}") from None
+        raise ExportError(missing_packages(package, "export")) from None
     return files
 
 

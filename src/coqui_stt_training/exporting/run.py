@@ -32,6 +32,11 @@ def run_export(parsed: Parsed[ExportConfig]) -> int:
     config = parsed.config
     plan, card = _plan(config.export), _card(config.card, config.export)
     _check_names(plan, card)
+    if not plan.tflite and not {"export_onnx", "export_savedmodel"} & parsed.given:
+        _log.info(
+            "--export_tflite false: TensorFlow graphs are not written any more; .onnx models take "
+            "their place"
+        )
     source = load_source(config.source.load_dir, cast(Which, config.source.load_evaluate))
     _log.info("Exporting %s", source.path)
     for note in source.notes:

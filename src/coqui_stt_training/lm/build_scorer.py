@@ -10,11 +10,10 @@ and with `--tune_on` finds alpha and beta on a development set.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 
-from ..cli.command import ArgumentParser, run
+from ..cli.command import ArgumentParser, command
 from ..errors import FlagError
 from . import generate_lm, generate_scorer_package
 from .generate_lm import make_language_model
@@ -30,6 +29,7 @@ from .generate_scorer_package import (
 _USUAL_ALPHA, _USUAL_BETA = 0.931289039105002, 1.1834137581510284
 
 
+@command
 def main(argv: list[str]) -> int:
     """Run the command; return its exit status."""
     parser = ArgumentParser(
@@ -101,9 +101,10 @@ def _tune(flags: argparse.Namespace) -> int:
             *("--scorer_path", flags.package),
             *("--test_files", *flags.tune_on),
             *("--n_trials", str(flags.n_trials)),
+            *("--write_scorer", "true"),
         ]
     )
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    main()

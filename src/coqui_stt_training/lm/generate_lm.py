@@ -8,7 +8,6 @@ The flags are upstream's generate_lm.py's; `lmplz` and `build_binary` come with 
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from stt.atomic_file import replacing, write_atomically
 from stt.counted import counted
 from stt.output_path import check_output_folder
 
-from ..cli.command import ArgumentParser, run
+from ..cli.command import ArgumentParser, command
 from .arpa import keep_words
 from .kenlm import LanguageModelError, find_program, run_build_binary, run_lmplz
 from .text import WordCounts, as_code_points, read_lines
@@ -255,6 +254,7 @@ def _describe(words: WordCounts, kept: list[tuple[str, int]]) -> list[str]:
     ]
 
 
+@command
 def main(argv: list[str]) -> int:
     """Run the command; return its exit status."""
     parser = ArgumentParser(
@@ -277,4 +277,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    main()

@@ -20,7 +20,7 @@ from stt.atomic_file import replacing, write_atomically
 from stt.counted import counted
 from stt.output_path import check_output_file
 
-from ..cli.command import ArgumentParser, run
+from ..cli.command import ArgumentParser, command, run
 from ..errors import AlphabetError, ScorerError
 from .text import Spelling, spell_words, spelling_hints
 
@@ -303,6 +303,7 @@ def report_scorer(report: ScorerReport, flags: argparse.Namespace) -> None:
     print(f"Package created in {flags.package}.")
 
 
+@command
 def main(argv: list[str]) -> int:
     """Run the command; return its exit status."""
     parser = ArgumentParser(

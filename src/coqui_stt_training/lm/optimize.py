@@ -3,8 +3,8 @@
     python -m coqui_stt_training.util.lm_optimize --checkpoint_dir DIR --test_files dev.csv \\
         --scorer_path kenlm.scorer --n_trials 600
 
-The acoustic model runs once (`--posteriors` keeps what it said). The best values are written into
-the scorer. Stopped runs go on where they were.
+The acoustic model runs once (`--posteriors` keeps what it said). The best values are printed, and
+with `--write_scorer true` written into the scorer. Stopped runs go on where they were.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from pathlib import Path
 from stt.counted import counted
 from stt.output_path import check_output_file
 
-from ..cli.command import start_logging
-from ..cli.config import DecoderFlags, LmOptimizeConfig, TrainConfig, TuningFlags
+from ..cli.command import command, start_logging
+from ..cli.config import DecoderFlags, LmOptimizeConfig, TuningFlags
 from ..cli.flags import Parsed, parse
+from ..cli.shared_flags import SHARED
 from ..errors import FlagError
 
 _log = logging.getLogger("coqui_stt_training.util.lm_optimize")  # __name__ is __main__ under -m
@@ -109,8 +110,9 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
         )
     else:
         print(
-            f"Left {scorer_path} as it was (--write_scorer false); to use the values: "
-            f"--lm_alpha {best.alpha:.6g} --lm_beta {best.beta:.6g}"
+            f"Left {scorer_path} as it was; to use the values: --lm_alpha {best.alpha:.6g} "
+            f"--lm_beta {best.beta:.6g}. To have them written into it, so that they are used "
+            "wherever it is, give this command once more with --write_scorer true"
         )
     return 0
 
@@ -133,6 +135,7 @@ def check_outputs(decoder: DecoderFlags, tuning: TuningFlags) -> None:
             check_output_file(flag, path)
 
 
+@command
 def main(argv: list[str]) -> int:
     """Run the command and return its exit status."""
     parsed = parse(
@@ -140,7 +143,7 @@ def main(argv: list[str]) -> int:
         argv,
         program="python -m coqui_stt_training.util.lm_optimize",
         description="Find the alpha and beta of a scorer that give the fewest errors.",
-        tolerated=(TrainConfig,),
+        tolerated=SHARED,
     )
     start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.decoder.scorer_path:

@@ -35,7 +35,7 @@ class TuningOptions:
     """How to search.
 
     Attributes:
-        n_trials: trials in all, those of earlier runs included.
+        n_trials: trials in all, those of earlier runs within the same bounds included.
         alpha_max: alpha is searched from 0 to here.
         beta_max: beta likewise.
         beam_width: prefixes kept while decoding.
@@ -128,7 +128,7 @@ def tune(
         storage=_open_journal(journal),
         load_if_exists=True,
     )
-    done = _finished(study)
+    done = _finished(study, options)
     # A sampler that starts again must not draw what it has drawn before.
     study.sampler = optuna.samplers.TPESampler(seed=options.seed + len(done), multivariate=True)
 
@@ -142,11 +142,13 @@ def tune(
 
     if not study.trials:
         # What is in the scorer may be good already, and is what the outcome is compared with.
-        study.enqueue_trial({"lm_alpha": scorer.alpha, "lm_beta": scorer.beta}, skip_if_exists=True)
+        alpha = min(max(scorer.alpha, 0), options.alpha_max)
+        beta = min(max(scorer.beta, 0), options.beta_max)
+        study.enqueue_trial({"lm_alpha": alpha, "lm_beta": beta}, skip_if_exists=True)
     if done:
         _log.info("Going on after %s in %s", counted(len(done), "trial"), journal)
     study.optimize(objective, n_trials=max(options.n_trials - len(done), 0))
-    trials = _finished(study)
+    trials = _finished(study, options)
     best = min(trials, key=lambda trial: trial.error)
     scorer.reset_params(best.alpha, best.beta)
     return TuningResult(best, tuple(trials), "CER" if scorer.is_utf8_mode() else "WER")
@@ -173,13 +175,19 @@ def _open_journal(path: Path | None) -> BaseStorage | None:
     return JournalStorage(JournalFileBackend(str(path)))
 
 
-def _finished(study: Study) -> list[Trial]:
+def _finished(study: Study, options: TuningOptions) -> list[Trial]:
+    """Return the trials within the bounds; earlier searches may have had wider ones."""
     from optuna.trial import TrialState
 
-    return [
+    trials = [
         Trial(trial.params["lm_alpha"], trial.params["lm_beta"], trial.value)
         for trial in study.get_trials(states=(TrialState.COMPLETE,))
         if trial.value is not None
+    ]
+    return [
+        trial
+        for trial in trials
+        if trial.alpha <= options.alpha_max and trial.beta <= options.beta_max
     ]
 
 

@@ -19,16 +19,30 @@ _RULE = "-" * 80
 
 
 def sort_samples(samples: Iterable[SampleResult], sort_by: SortKey = "wer") -> list[SampleResult]:
-    """Return samples from the best rate to the worst; of equal ones, the greater loss first.
+    """Return samples from the best rate to the worst; of equal ones, by the other rate, then by
+    loss, the greater first.
 
     So the last one is what the model was surest of and got most wrong: often the reference is at
     fault there.
     """
+    other = "cer" if sort_by == "wer" else "wer"
 
-    def key(sample: SampleResult) -> tuple[float, float]:
-        return getattr(sample, sort_by), -(math.inf if math.isnan(sample.loss) else sample.loss)
+    def key(sample: SampleResult) -> tuple[float, float, float]:
+        loss = math.inf if math.isnan(sample.loss) else sample.loss
+        return getattr(sample, sort_by), getattr(sample, other), -loss
 
     return sorted(samples, key=key)
+
+
+def representative(samples: Iterable[SampleResult], count: int) -> list[SampleResult]:
+    """Return samples that the model does neither well nor badly on: those around the median.
+
+    By the character error rate, which tells models apart that get every word wrong; of equal ones
+    by length, so that not the shortest stand for all.
+    """
+    ordered = sorted(samples, key=lambda sample: (sample.cer, sample.char_length, sample.src))
+    start = max(0, (len(ordered) - count) // 2)
+    return ordered[start : start + count]
 
 
 def format_report(

@@ -1,61 +1,96 @@
-"""TensorBoard summaries: curves of training and validation, and a few transcripts."""
+"""TensorBoard summaries: curves of training, validation and tests, flags, and a few transcripts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import FlagError
+from ..scoring.metrics import SampleResult
+from .event_file import EventFile
 
 
 class Summaries:
-    """Writes event files under `FOLDER/train`, `FOLDER/dev` and `FOLDER/metrics`, as upstream.
+    """Writes event files under `FOLDER/train`, `FOLDER/dev`, `FOLDER/metrics` and `FOLDER/test`.
+
+    Each is a run to TensorBoard, and what they have in common (`loss`, `wer`, `cer`) has the same
+    name in all, so that it stands in one chart.
 
     Args:
         folder: `--summary_dir`.
+        begun_step: steps that the source already had. Curves begin at this run's own step 0, so
+            that runs from scratch and from a source can be laid over each other.
         begin_step: a continued run writes anew from here; what an interrupted run wrote beyond its
             last checkpoint is hidden by TensorBoard.
     """
 
-    def __init__(self, folder: Path, begin_step: int) -> None:
+    def __init__(self, folder: Path, begun_step: int, begin_step: int) -> None:
         self._folder = folder
+        self._begun_step = begun_step
         self._begin_step = begin_step
-        self._writers: dict[str, Any] = {}
+        self._files: dict[str, EventFile] = {}
+
+    def hyper_parameters(self, flags: Mapping[str, Any]) -> None:
+        """Record the flags in force, for the tab HPARAMS."""
+        from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+
+        shown = {
+            name: value if isinstance(value, (bool, int, float, str)) else " ".join(map(str, value))
+            for name, value in flags.items()
+        }
+        with self._written("") as file:
+            file.summary(hparams_pb(shown, trial_id=str(self._folder)), 0)
 
     def training_step(self, step: int, **values: float) -> None:
-        """Record a step's loss, gradient norm and learning rate."""
-        for name, value in values.items():
-            self._writer("train").add_scalar(name, value, step)
+        """Record a step's loss (`step_loss`, as upstream), gradient norm and learning rate."""
+        with self._written("train") as file:
+            self._add(file, step, values)
 
-    def validation(
-        self, kind: str, source: str, step: int, samples: Sequence[tuple[str, str]], **values: float
-    ) -> None:
-        """Record a pass over a dev or metrics set, and the first few of its transcripts."""
-        writer = self._writer(kind)
-        name = Path(source).stem
-        for key, value in values.items():
-            writer.add_scalar(f"{key}/{name}", value, step)
-        rows = [f"| {reference} | {hypothesis} |" for reference, hypothesis in samples[:8]]
-        table = "\n".join(["| reference | transcript |", "| --- | --- |", *rows])
-        writer.add_text(f"samples/{name}", table, step)
+    def epoch(self, kind: str, step: int, source: str = "", **values: float) -> None:
+        """Record what an epoch, or a test, came to.
+
+        Args:
+            kind: `train`, `dev`, `metrics` or `test`.
+            step: after which.
+            source: one of several files of that kind, which gets a curve of its own.
+            values: by name; what is not finite is left out.
+        """
+        with self._written(f"{kind}/{Path(source).stem}" if source else kind) as file:
+            self._add(file, step, values)
+            file.flush()
+
+    def samples(self, kind: str, source: str, step: int, samples: Sequence[SampleResult]) -> None:
+        """Record some transcripts of a set."""
+        rows = [f"| {sample.src} | {sample.res} | {sample.cer:.2f} |" for sample in samples]
+        head = ["| reference | transcript | CER |", "| --- | --- | --- |"]
+        with self._written(kind) as file:
+            text = "\n".join([*head, *rows])
+            file.text(f"samples/{Path(source).stem}", text, step - self._begun_step)
 
     def close(self) -> None:
         """Write everything out."""
-        for writer in self._writers.values():
-            writer.close()
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
 
-    def _writer(self, name: str) -> Any:
-        if name not in self._writers:
-            from torch.utils.tensorboard import SummaryWriter  # takes a second to import
+    def _add(self, file: EventFile, step: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            if math.isfinite(value):
+                file.scalar(name, value, step - self._begun_step)
 
-            try:
-                self._writers[name] = SummaryWriter(
-                    self._folder / name, purge_step=self._begin_step + 1
-                )
-            except OSError as error:
-                raise FlagError(
-                    f"{self._folder} cannot be written to ({error.strerror or error}); name "
-                    "another folder for the summaries with --summary_dir"
-                ) from None
-        return self._writers[name]
+    @contextmanager
+    def _written(self, name: str) -> Iterator[EventFile]:
+        try:
+            if name not in self._files:
+                first_step = self._begin_step - self._begun_step
+                # What was recorded at the step of the last checkpoint itself stays.
+                self._files[name] = EventFile(self._folder / name, first_step + 1)
+            yield self._files[name]
+        except OSError as error:
+            raise FlagError(
+                f"{self._folder} cannot be written to ({error.strerror or error}); name "
+                "another folder for the summaries with --summary_dir"
+            ) from None

@@ -298,7 +298,7 @@ def _make_trainer(
         ),
         Surroundings(
             folder=folder,
-            summaries=Summaries(summary_dir, state.progress.step),
+            summaries=Summaries(summary_dir, state.progress.begun_step, state.progress.step),
             bar=lambda title, count: ProgressBar(title, count, config.output.show_progressbar),
             # The beam search only where it has a scorer: without one the best path shows as much.
             decoder=decoder if config.decoder.scorer_path else BestPathDecoder(session.alphabet),

@@ -26,6 +26,7 @@ from ..corpus import Clip
 from ..errors import TrainingError
 from ..models.dropout import Dropout
 from ..models.tensors import load_weights
+from ..report.evaluation import representative
 from ..report.summaries import Summaries
 from ..scoring.ctc import ctc_losses
 from ..scoring.decoding import Decoder
@@ -223,7 +224,7 @@ class Trainer:
         progress.loss_count += 1
         self._around.summaries.training_step(
             progress.step,
-            loss=value,
+            step_loss=value,
             gradient_norm=norm,
             learning_rate=progress.learning_rate,
         )
@@ -310,11 +311,13 @@ class Trainer:
                 "WER: %f, CER: %f, blank: %.1f %% of frames",
                 scores.wer, scores.cer, 100 * result.blank_ratio,
             )  # fmt: skip
-            self._around.summaries.validation(
-                name, source, self.progress.step,
+            self._around.summaries.epoch(
+                name, self.progress.step, source if len(sets) > 1 else "",
                 loss=scores.loss, wer=scores.wer, cer=scores.cer, blank_ratio=result.blank_ratio,
-                samples=[(sample.src, sample.res) for sample in result.samples],
             )  # fmt: skip
+            self._around.summaries.samples(
+                name, source, self.progress.step, representative(result.samples, 8)
+            )
             if name == "dev":
                 self._warn_if_blank(result.blank_ratio)
             everything += result.samples

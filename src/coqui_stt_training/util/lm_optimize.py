@@ -6,12 +6,9 @@
 
 from __future__ import annotations
 
-import sys
-
-from ..cli.command import run
 from ..lm.optimize import main
 
 __all__ = ["main"]
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    main()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import AudioError, FlagError
+from ..extras import missing_packages
 from .pcm import Pcm
 
 FRAME_MILLISECONDS = 30
@@ -58,10 +59,7 @@ def split_speech(
     try:
         from webrtcvad import Vad
     except ImportError:
-        raise FlagError(
-            "finding speech needs the package webrtcvad-wheels; "
-            "install it with: pip install webrtcvad-wheels"
-        ) from None
+        raise FlagError(f"to find speech, {missing_packages('webrtcvad', 'transcribe')}") from None
     if sample_rate_hz not in SAMPLE_RATES_HZ:
         raise AudioError(
             f"the model's sample rate is {sample_rate_hz} Hz, and voice activity is found at "

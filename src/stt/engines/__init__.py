@@ -17,6 +17,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet, unpack_labels
 from coqui_stt_ctcdecoder.errors import AlphabetError
 
 from ..errors import ErrorCode, ModelError
+from ..extras import missing_packages
 from ..frontends.mfcc import FeatureConfig
 from ..mapped_file import map_file
 
@@ -150,14 +151,14 @@ def _open_checkpoint(folder: Path) -> Engine:
         try:
             open_folder: Callable[[Path], Engine] = point.load()
         except ImportError as error:
-            reason = str(error)
+            package = (error.name or "").split(".")[0]
+            reason = missing_packages(package, "train") if package else str(error)
         else:
             return open_folder(folder)
     raise ModelError(
         CREATE_MODEL,
         ErrorCode.FAIL_INIT_MMAP,
-        f"{folder} is a folder, and checkpoints need what training needs ({reason}); install "
-        "that, in the folder with the sources, with: pip install '.[train]', or give an "
+        f"{folder} is a folder, and checkpoints need what training needs: {reason}; or give an "
         "exported model",
     ) from None
 

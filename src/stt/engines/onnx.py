@@ -17,6 +17,7 @@ import numpy as np
 from coqui_stt_ctcdecoder.errors import UserError
 
 from ..errors import ErrorCode, ModelError
+from ..extras import missing_packages
 from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig
 from . import CREATE_MODEL, FloatArray, ModelInfo, State, check_limits, parse_alphabet
 
@@ -80,7 +81,7 @@ def _open_session(content: bytes, source: Path, threads: int) -> Any:
         raise ModelError(
             CREATE_MODEL,
             ErrorCode.FAIL_INIT_MMAP,
-            f"{source} needs ONNX Runtime; install it with: pip install onnxruntime",
+            f"{source} needs ONNX Runtime: {missing_packages('onnxruntime')}",
         ) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -1,0 +1,19 @@
+"""Upstream's older name of `evaluate_export`.
+
+python -m coqui_stt_training.evaluate_tflite --model FILE --csv test.csv
+"""
+
+from __future__ import annotations
+
+from . import evaluate_export
+from .cli.command import command, stand_in
+
+
+@command
+def main(argv: list[str]) -> int:
+    """Say what this command is called now, run that, and return its exit status."""
+    return stand_in("evaluate_tflite is called evaluate_export now", evaluate_export.main, argv)
+
+
+if __name__ == "__main__":
+    main()

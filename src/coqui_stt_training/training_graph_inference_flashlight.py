@@ -1,0 +1,25 @@
+"""Upstream's inference with flashlight's decoder: `training_graph_inference` takes its place.
+
+    python -m coqui_stt_training.training_graph_inference_flashlight --checkpoint_dir DIR \\
+        --scorer_path kenlm.scorer --one_shot_infer audio.wav
+"""
+
+from __future__ import annotations
+
+from . import training_graph_inference
+from .cli.command import command, stand_in
+
+_NOTICE = (
+    "flashlight's decoder is not part of this release; training_graph_inference does the work with "
+    "its own beam search, which writes only words of the scorer"
+)
+
+
+@command
+def main(argv: list[str]) -> int:
+    """Say what takes this command's place, run that, and return its exit status."""
+    return stand_in(_NOTICE, training_graph_inference.main, argv)
+
+
+if __name__ == "__main__":
+    main()
