@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from stt.protobuf import BYTES, read_fields
+
 from ..errors import CheckpointError
-from .readers.protobuf import BYTES, read_fields
 from .readers.tensorflow_bundle import TABLE_MAGIC, with_suffix
 from .readers.tensorflow_directory import NATIVE_SUFFIX, choose_checkpoint
 from .readers.tflite_file import MAGIC as TFLITE_MAGIC
@@ -215,13 +216,13 @@ def _describe_zip(path: Path) -> str:
 def _is_graph(head: bytes) -> bool:
     """Whether a file starts as a GraphDef: a first node (field 1) with a name and an operator."""
     try:
-        number, wire_type, node = next(read_fields(head, "the head"), (0, 0, b""))
+        number, wire_type, node = next(read_fields(head, "the head", CheckpointError), (0, 0, b""))
     except CheckpointError:  # the first node may be longer than what was read of it
         return (head[:1] == b"\x0a" and b"\x12\x0bPlaceholder" in head) or b"\x12\x05Const" in head
     if (number, wire_type) != (1, BYTES):
         return False
     try:
-        fields = {number for number, _, _ in read_fields(bytes(node), "the node")}
+        fields = {number for number, _, _ in read_fields(bytes(node), "the node", CheckpointError)}
     except (CheckpointError, TypeError):
         return False
     return {1, 2} <= fields

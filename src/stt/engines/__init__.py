@@ -121,7 +121,7 @@ def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
     if file.suffix == ".onnx":
         from .onnx import OnnxEngine
 
-        return OnnxEngine(bytes(content), source=file, threads=threads)
+        return OnnxEngine(content, source=file, threads=threads)
     raise ModelError(
         CREATE_MODEL,
         ErrorCode.FAIL_INIT_MMAP,
@@ -186,10 +186,16 @@ def _forget(content: memoryview) -> None:
 _HIGHEST_SAMPLE_RATE_HZ = 192_000
 _LONGEST_WINDOW_MILLISECONDS = 1000
 _WIDEST_BEAM = 100_000
+_WIDEST_STATE = 1 << 15  # 16 times Coqui's models
 
 
-def check_limits(info: ModelInfo, source: Path) -> None:
+def check_limits(info: ModelInfo, state_size: int, source: Path) -> None:
     """Check that a model file asks for no absurd amounts of work and memory.
+
+    Args:
+        info: what it says of itself.
+        state_size: width of each part of the state, which every stream holds.
+        source: the file, for messages.
 
     Raises:
         ModelError: it does.
@@ -200,6 +206,7 @@ def check_limits(info: ModelInfo, source: Path) -> None:
         ("window in milliseconds", features.window_milliseconds, _LONGEST_WINDOW_MILLISECONDS),
         ("step in milliseconds", features.step_milliseconds, features.window_milliseconds),
         ("beam width", info.beam_width, _WIDEST_BEAM),
+        ("state", state_size, _WIDEST_STATE),
     ):
         if not 1 <= value <= highest:
             raise ModelError(

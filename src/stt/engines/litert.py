@@ -167,8 +167,9 @@ def read_model(content: bytes | memoryview, source: Path) -> tuple[Graph, ModelI
     try:
         graph = read_graph(content)
         info = _read_info(graph, source)
-        check_limits(info, source)
-        return acoustic_graph(graph), info
+        acoustic = acoustic_graph(graph)
+        check_limits(info, acoustic.tensors[acoustic.inputs[1]].shape[-1], source)
+        return acoustic, info
     except ModelError:
         raise
     except UserError as error:

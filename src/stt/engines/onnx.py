@@ -1,7 +1,8 @@
 """`.onnx` models, on ONNX Runtime: the streaming graph that our export writes.
 
 Names and shapes of inputs and outputs are those of the `.tflite` models; what the model says of
-itself stands in its metadata (docs/export.md).
+itself stands in its metadata (docs/export.md). The file is read and checked before ONNX Runtime,
+which runs whatever it is given, sees it.
 """
 
 from __future__ import annotations
@@ -19,11 +20,10 @@ from coqui_stt_ctcdecoder.errors import UserError
 from ..errors import ErrorCode, ModelError
 from ..extras import missing_packages
 from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig
+from ..onnx.acoustic import INPUTS, OUTPUTS, check_acoustic
+from ..onnx.graph import OnnxError, OnnxGraph, read_onnx, read_onnx_metadata
 from . import CREATE_MODEL, FloatArray, ModelInfo, State, check_limits, parse_alphabet
 
-_INPUT = "input_node"
-_STATE_INPUTS = ("previous_state_c", "previous_state_h")
-_OUTPUTS = ("logits", "new_state_c", "new_state_h")
 _FORMAT_VERSION = 1
 
 
@@ -39,20 +39,10 @@ class OnnxEngine:
         ModelError: broken, or not a speech-to-text model of the streaming kind.
     """
 
-    def __init__(self, content: bytes, *, source: Path, threads: int) -> None:
-        self._session = _open_session(content, source, threads)
-        try:
-            self._info, self._state_size = _describe(self._session, source)
-            check_limits(self._info, source)
-        except ModelError:
-            raise
-        except (KeyError, ValueError, IndexError, binascii.Error, UserError) as error:
-            raise ModelError(
-                CREATE_MODEL,
-                ErrorCode.MODEL_INCOMPATIBLE,
-                f"{source}: its metadata is incomplete or wrong ({type(error).__name__}: {error}); "
-                "export the model anew",
-            ) from None
+    def __init__(self, content: memoryview, *, source: Path, threads: int) -> None:
+        self._source = source
+        self._info, self._state_size = _read_model(content, source)
+        self._session = _open_session(bytes(content), source, threads)
 
     @property
     def info(self) -> ModelInfo:
@@ -61,12 +51,19 @@ class OnnxEngine:
 
     def initial_state(self) -> State:
         """Return the state at the start of an utterance: zeros."""
-        return tuple(np.zeros((1, self._state_size), np.float32) for _ in _STATE_INPUTS)
+        return tuple(np.zeros((1, self._state_size), np.float32) for _ in INPUTS[1:])
 
     def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
         """Compute the probabilities of `n_steps` windows; see `Engine.run`."""
-        feed = {_INPUT: windows[None], **dict(zip(_STATE_INPUTS, state, strict=True))}
-        probabilities, *new_state = self._session.run(_OUTPUTS, feed)
+        feed = dict(zip(INPUTS, (windows[None], *state), strict=True))
+        try:
+            probabilities, *new_state = self._session.run(OUTPUTS, feed)
+        except Exception as error:  # its errors have no base class of their own
+            raise ModelError(
+                CREATE_MODEL,
+                ErrorCode.FAIL_RUN_SESSION,
+                f"{self._source}: ONNX Runtime cannot run it ({error})",
+            ) from None
         return probabilities, tuple(new_state)
 
     def close(self) -> None:
@@ -97,24 +94,43 @@ def _open_session(content: bytes, source: Path, threads: int) -> Any:
         ) from None
 
 
-def _describe(session: Any, source: Path) -> tuple[ModelInfo, int]:
-    """Return what the model says of itself, and the width of its state."""
-    properties: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
-    _check_kind(properties, source)
+def _read_model(content: memoryview, source: Path) -> tuple[ModelInfo, int]:
+    """Return what the model says of itself, and the width of its state; all of it is checked."""
+    try:
+        properties = read_onnx_metadata(content)
+        _check_kind(properties, source)
+        graph = read_onnx(content)
+        check_acoustic(graph)
+    except OnnxError as error:
+        raise ModelError(CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{source}: {error}") from None
+    state_size = graph.inputs[INPUTS[1]][-1]
+    try:
+        info = _describe(graph, properties, source)
+        check_limits(info, state_size, source)
+    except ModelError:
+        raise
+    except (KeyError, ValueError, IndexError, binascii.Error, UserError) as error:
+        raise ModelError(
+            CREATE_MODEL,
+            ErrorCode.MODEL_INCOMPATIBLE,
+            f"{source}: its metadata is incomplete or wrong ({type(error).__name__}: {error}); "
+            "export the model anew",
+        ) from None
+    return info, state_size
+
+
+def _describe(graph: OnnxGraph, properties: Mapping[str, str], source: Path) -> ModelInfo:
     n_steps, n_context = int(properties["n_steps"]), int(properties["n_context"])
-    inputs = {item.name: list(item.shape) for item in session.get_inputs()}
-    outputs = {item.name: list(item.shape) for item in session.get_outputs()}
-    expected = [1, n_steps, 2 * n_context + 1, MFCC_COEFFICIENTS]
-    state_size = inputs[_STATE_INPUTS[0]][-1]
-    if inputs[_INPUT] != expected or not isinstance(state_size, int):
+    found, expected = graph.inputs[INPUTS[0]], (1, n_steps, 2 * n_context + 1, MFCC_COEFFICIENTS)
+    if found != expected:
         raise ModelError(
             CREATE_MODEL,
             ErrorCode.INVALID_SHAPE,
-            f"{source}: {_INPUT} is {inputs[_INPUT]}, and its metadata says {expected}",
+            f"{source}: {INPUTS[0]} is {list(found)}, and its metadata says {list(expected)}",
         )
     alphabet = base64.b64decode(properties["alphabet"], validate=True)
-    info = ModelInfo(
-        alphabet=parse_alphabet(alphabet, outputs[_OUTPUTS[0]][-1], source),
+    return ModelInfo(
+        alphabet=parse_alphabet(alphabet, graph.outputs[OUTPUTS[0]][-1], source),
         features=FeatureConfig(
             int(properties["sample_rate"]),
             int(properties["feature_win_len"]),
@@ -125,7 +141,6 @@ def _describe(session: Any, source: Path) -> tuple[ModelInfo, int]:
         beam_width=int(properties["beam_width"]),
         language=properties["language"],
     )
-    return info, state_size
 
 
 def _check_kind(properties: Mapping[str, str], source: Path) -> None:
@@ -139,9 +154,11 @@ def _check_kind(properties: Mapping[str, str], source: Path) -> None:
             + "; give the streaming one, which coqui_stt_training.export --export_onnx true "
             "writes as output_graph.onnx",
         )
-    if int(properties["format_version"]) > _FORMAT_VERSION:
+    version = properties.get("format_version", "")
+    if not version.isdecimal() or int(version[:9]) > _FORMAT_VERSION:
         raise ModelError(
             CREATE_MODEL,
             ErrorCode.MODEL_INCOMPATIBLE,
-            f"{source}: written by a later release of this program; install that",
+            f"{source}: written by a later release of this program (its format is {version!r}); "
+            "install that",
         )

@@ -23,8 +23,9 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
+from stt.protobuf import BYTES, FIXED32, VARINT, read_fields, read_varint, signed
+
 from ...errors import CheckpointError
-from .protobuf import BYTES, FIXED32, VARINT, Value, read_fields, read_varint, signed
 
 TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
 _FOOTER_BYTES = 48
@@ -89,7 +90,7 @@ class TensorBundle:
     def _read_header(self, message: bytes) -> int:
         source = f"{self.index_path}: the header"
         shard_count, is_big_endian = 0, False
-        for number, wire_type, value in read_fields(message, source):
+        for number, wire_type, value in read_fields(message, source, CheckpointError):
             if (number, wire_type) == (1, VARINT):
                 shard_count = _integer(value)
             elif (number, wire_type) == (2, VARINT):
@@ -105,7 +106,7 @@ class TensorBundle:
         numbers = {1: 0, 3: 0, 4: 0, 5: 0, 6: 0}
         shape: tuple[int, ...] = ()
         is_sliced = False
-        for number, wire_type, value in read_fields(message, source):
+        for number, wire_type, value in read_fields(message, source, CheckpointError):
             if (number, wire_type) == (2, BYTES):
                 shape = _read_shape(bytes(value), source)
             elif number == 7:
@@ -217,7 +218,7 @@ def mask_crc(crc: int) -> int:
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def _integer(value: Value) -> int:
+def _integer(value: int | bytes) -> int:
     return value if isinstance(value, int) else 0
 
 
@@ -233,11 +234,13 @@ def _read_into(file: Any, chunk: NDArray[np.uint8], path: Path) -> None:
 def _read_shape(message: bytes, source: str) -> tuple[int, ...]:
     """Read a TensorShapeProto: dimensions as messages whose field 1 is the size."""
     shape = []
-    for number, wire_type, value in read_fields(message, source):
+    for number, wire_type, value in read_fields(message, source, CheckpointError):
         if (number, wire_type) != (2, BYTES):
             continue
         size = 0
-        for dimension, dimension_type, dimension_size in read_fields(bytes(value), source):
+        for dimension, dimension_type, dimension_size in read_fields(
+            bytes(value), source, CheckpointError
+        ):
             if (dimension, dimension_type) == (1, VARINT):
                 size = signed(_integer(dimension_size))
         shape.append(size)
@@ -281,8 +284,8 @@ def _read_table(content: bytes, source: str) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _read_handle(buffer: bytes, offset: int, source: str) -> tuple[tuple[int, int], int]:
-    block_offset, offset = read_varint(buffer, offset, source)
-    block_size, offset = read_varint(buffer, offset, source)
+    block_offset, offset = read_varint(buffer, offset, source, CheckpointError)
+    block_size, offset = read_varint(buffer, offset, source, CheckpointError)
     return (block_offset, block_size), offset
 
 
@@ -316,9 +319,9 @@ def _read_block_entries(block: bytes, source: str) -> Iterator[tuple[bytes, byte
         raise CheckpointError(f"{source} has a block whose {restart_count} restarts do not fit")
     offset, key = 0, b""
     while offset < end:
-        shared, offset = read_varint(block, offset, source)
-        unshared, offset = read_varint(block, offset, source)
-        value_size, offset = read_varint(block, offset, source)
+        shared, offset = read_varint(block, offset, source, CheckpointError)
+        unshared, offset = read_varint(block, offset, source, CheckpointError)
+        value_size, offset = read_varint(block, offset, source, CheckpointError)
         if shared > len(key) or unshared + value_size > end - offset:
             raise CheckpointError(f"{source} has an entry that reaches past its block")
         key = key[:shared] + block[offset : offset + unshared]

@@ -1,4 +1,4 @@
-"""The protocol-buffer wire format, as little of it as reading a checkpoint's index takes.
+"""The protocol-buffer wire format, as little of it as reading models takes.
 
 https://protobuf.dev/programming-guides/encoding/. A message is a sequence of fields; each is a tag
 (field number and wire type) and a value. Every length is checked against the bytes there are.
@@ -7,38 +7,39 @@ https://protobuf.dev/programming-guides/encoding/. A message is a sequence of fi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import TypeVar
 
-from ...errors import CheckpointError
-
-Value: TypeAlias = "int | bytes"
+Bytes = TypeVar("Bytes", bytes, memoryview)
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT_BYTES = 10
 
 
-def read_varint(buffer: bytes, offset: int, source: str) -> tuple[int, int]:
+def read_varint(
+    buffer: bytes | memoryview, offset: int, source: str, error: type[Exception]
+) -> tuple[int, int]:
     """Return an unsigned 64-bit varint and the offset after it.
 
     Args:
         buffer: the bytes it stands in.
         offset: its first byte.
         source: what the buffer is, for the error.
+        error: what to raise.
 
     Raises:
-        CheckpointError: the buffer ends inside it, or it has more than 64 bits.
+        error: the buffer ends inside it, or it has more than 64 bits.
     """
     value = 0
     for position in range(_LONGEST_VARINT_BYTES):
         if offset + position >= len(buffer):
-            raise CheckpointError(f"{source} is cut off inside a number at byte {offset}")
+            raise error(f"{source} is cut off inside a number at byte {offset}")
         byte = buffer[offset + position]
         value |= (byte & 0x7F) << (7 * position)
         if byte < 0x80:
             if value >> 64:
                 break
             return value, offset + position + 1
-    raise CheckpointError(f"{source} has a number of more than 64 bits at byte {offset}")
+    raise error(f"{source} has a number of more than 64 bits at byte {offset}")
 
 
 def signed(value: int) -> int:
@@ -46,34 +47,41 @@ def signed(value: int) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
-def read_fields(message: bytes, source: str) -> Iterator[tuple[int, int, Value]]:
+def read_fields(
+    message: Bytes, source: str, error: type[Exception]
+) -> Iterator[tuple[int, int, int | Bytes]]:
     """Yield the field number, wire type and value of every field, in the order of the message.
 
     Values are integers, or bytes for wire type 2 (strings, bytes, messages). Groups, which no
     message of ours has, are refused.
 
+    Args:
+        message: the bytes of a message; views of it are yielded if it is a `memoryview`.
+        source: what it is, for the error.
+        error: what to raise.
+
     Raises:
-        CheckpointError: a field reaches past the end, or is of a type that does not exist.
+        error: a field reaches past the end, or is of a type that does not exist.
     """
     offset = 0
     while offset < len(message):
-        tag, offset = read_varint(message, offset, source)
+        tag, offset = read_varint(message, offset, source, error)
         number, wire_type = tag >> 3, tag & 7
-        value: Value
+        value: int | Bytes
         if number == 0:
-            raise CheckpointError(f"{source} has a field number 0 at byte {offset}")
+            raise error(f"{source} has a field number 0 at byte {offset}")
         if wire_type == VARINT:
-            value, offset = read_varint(message, offset, source)
+            value, offset = read_varint(message, offset, source, error)
             yield number, wire_type, value
             continue
         if wire_type == BYTES:
-            size, offset = read_varint(message, offset, source)
+            size, offset = read_varint(message, offset, source, error)
         elif wire_type in (FIXED32, FIXED64):
             size = 4 if wire_type == FIXED32 else 8
         else:
-            raise CheckpointError(f"{source} has a field of unknown type {wire_type}")
+            raise error(f"{source} has a field of unknown type {wire_type}")
         if size > len(message) - offset:
-            raise CheckpointError(
+            raise error(
                 f"{source} is cut off: a field of {size} bytes at byte {offset} of {len(message)}"
             )
         value = message[offset : offset + size]

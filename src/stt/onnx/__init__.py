@@ -1,0 +1,1 @@
+"""`.onnx` files, read and checked before a runtime sees them."""
