@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     )
     from .scorer import Scorer
 
+DISTRIBUTION = "coqui-stt"  # by which `stt.installation` knows this package from others
+
 __all__ = [
     "Alphabet",
     "AlphabetError",

@@ -13,6 +13,7 @@ __all__ = [
     "ExportError",
     "FlagError",
     "ScorerError",
+    "TensorFlowOnlyError",
     "TrainingError",
     "UserError",
 ]
@@ -36,3 +37,7 @@ class ExportError(UserError):
 
 class TrainingError(UserError):
     """Training that cannot go on; the last good checkpoint is intact."""
+
+
+class TensorFlowOnlyError(UserError, NotImplementedError):
+    """A name of upstream's that only its TensorFlow graph gave a meaning."""

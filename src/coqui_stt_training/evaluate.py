@@ -6,6 +6,7 @@ python -m coqui_stt_training.evaluate --checkpoint_dir DIR --test_files test.csv
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from stt.output_path import check_output_file
 
@@ -14,6 +15,7 @@ from .cli.config import EvaluateConfig
 from .cli.flags import parse
 from .cli.shared_flags import SHARED
 from .errors import FlagError
+from .util.upstream_names import find_upstream_name
 
 PROGRAM = "python -m coqui_stt_training.evaluate"
 
@@ -43,7 +45,13 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
 
     from .runs.evaluation import run_evaluation  # PyTorch takes a second to import
 
-    return run_evaluation(parsed)
+    run_evaluation(parsed)
+    return 0
+
+
+def __getattr__(name: str) -> Any:
+    """Find what upstream's module of this name has: `test` and `evaluate`."""
+    return find_upstream_name(__name__, name)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from stt.extras import missing_packages
 from stt.output_path import check_output_file, check_output_folder
@@ -16,6 +17,7 @@ from .cli.export_flags import ExportConfig
 from .cli.flags import Parsed, parse
 from .cli.shared_flags import SHARED
 from .errors import ExportError, FlagError
+from .util.upstream_names import find_upstream_name
 
 PROGRAM = "python -m coqui_stt_training.export"
 _EPILOG = f"""
@@ -47,6 +49,17 @@ def read_flags(argv: list[str], announce_tolerated: bool = True) -> Parsed[Expor
         tolerated=SHARED,
         announce_tolerated=announce_tolerated,
     )
+    check_flags(parsed)
+    return parsed
+
+
+def check_flags(parsed: Parsed[ExportConfig]) -> None:
+    """See that there is something to export, and that what the flags name can be written.
+
+    Raises:
+        FlagError: there is not, or it cannot.
+        ExportError: a package to write it with is missing.
+    """
     flags = parsed.config.export
     if (
         not flags.export_tflite
@@ -63,7 +76,6 @@ def read_flags(argv: list[str], announce_tolerated: bool = True) -> Parsed[Expor
     if flags.export_dir and flags.export_zip:
         folder = Path(flags.export_dir).resolve()
         check_output_file("--export_zip", folder.with_name(f"{folder.name}.zip"))
-    return parsed
 
 
 @command
@@ -84,7 +96,13 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
 
     from .exporting.run import run_export  # PyTorch takes a second to import
 
-    return run_export(parsed)
+    run_export(parsed)
+    return 0
+
+
+def __getattr__(name: str) -> Any:
+    """Find what upstream's module of this name has: `export`."""
+    return find_upstream_name(__name__, name)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from . import evaluate, export, training_graph_inference
 from .cli.command import command, start_logging
@@ -14,6 +15,7 @@ from .cli.config import TrainConfig
 from .cli.export_flags import ExportConfig
 from .cli.flags import parse
 from .cli.shared_flags import SHARED
+from .util.upstream_names import find_upstream_name
 
 PROGRAM = "python -m coqui_stt_training.train"
 EXAMPLES = """\
@@ -62,7 +64,7 @@ def main(argv: list[str]) -> int:
     if data.train_files or data.auto_input_dataset or not (data.test_files or afterwards):
         from .runs.training import run_training  # PyTorch takes a second to import
 
-        status = run_training(parsed)
+        status = run_training(parsed).exit_status
         folder = parsed.config.checkpoints.save_dir
         argv = [*argv, "--checkpoint_dir", folder, "--load_checkpoint_dir", folder]
     else:
@@ -70,6 +72,11 @@ def main(argv: list[str]) -> int:
     for step in afterwards:
         status = status or step(argv, announce_tolerated=False)
     return status
+
+
+def __getattr__(name: str) -> Any:
+    """Find what upstream's module of this name has: `train`, `test`, `early_training_checks`."""
+    return find_upstream_name(__name__, name)
 
 
 if __name__ == "__main__":

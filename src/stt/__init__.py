@@ -7,7 +7,10 @@ snake case.
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .installation import OWN_DISTRIBUTION, warn_of_foreign_distributions
 
 if TYPE_CHECKING:
     from .errors import (
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from .metadata import CandidateTranscript, Metadata, TokenMetadata
     from .model import Model
     from .stream import Stream
+
+DISTRIBUTION = OWN_DISTRIBUTION  # by which `installation` knows this package from others
 
 __all__ = [
     "AudioBufferError",
@@ -61,3 +66,6 @@ def version() -> str:
         return metadata.version("coqui-stt")
     except metadata.PackageNotFoundError:  # run from a source tree that was never installed
         return "0.0.0"
+
+
+warn_of_foreign_distributions(Path(__file__).parents[1])

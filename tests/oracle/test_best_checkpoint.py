@@ -1,4 +1,4 @@
-"""One clip from new weights, as upstream's own smoke test trains: what is kept is not the babble."""
+"""One clip from new weights, as upstream's own smoke test trains: the babble is not kept."""
 
 from __future__ import annotations
 

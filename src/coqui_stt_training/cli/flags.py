@@ -197,13 +197,7 @@ def parse(
         SystemExit: after `--help`.
     """
     groups = _groups(config_type)
-    flags = _flags_of(config_type)
-    elsewhere = {
-        name: item
-        for config in tolerated
-        for name, item in _flags_of(config).items()
-        if name not in flags
-    }
+    flags, elsewhere = _flags_of(config_type), _elsewhere(config_type, tolerated)
     known_flags = {**flags, **elsewhere}
     parser = _argument_parser(groups, elsewhere.values(), program, description, epilog)
     known, unknown = parser.parse_known_args(_spell_out(argv, known_flags))
@@ -215,7 +209,54 @@ def parse(
         given.update(from_file)
         problems += file_problems
     given.update({name: value for name, value in vars(known).items() if name in known_flags})
+    parsed = _assemble(config_type, given, problems, tolerated)
+    acting = {name for config in (config_type, *passed_on) for name in _flags_of(config)}
+    idle = sorted(f"--{name}" for name in parsed.given - acting)
+    if not idle or not announce_tolerated:
+        return parsed
+    notice = f"no effect on {program.split('.')[-1]}: {', '.join(idle)}"
+    return dataclasses.replace(parsed, notices=(*parsed.notices, notice))
 
+
+def from_values(
+    config_type: type[Config], values: Mapping[str, Any], *, tolerated: Sequence[type] = ()
+) -> Parsed[Config]:
+    """Make a command's configuration of Python values, as `parse` makes it of words.
+
+    Args:
+        config_type: the configuration to build.
+        values: of flags, by name; those that are None count as not given.
+        tolerated: see `parse`.
+
+    Raises:
+        FlagError: everything that is wrong with the flags, in one message.
+    """
+    known = {**_flags_of(config_type), **_elsewhere(config_type, tolerated)}
+    names = {name: _canonical(name, known) for name in values}
+    problems = [
+        f"unknown flag {name}{_closest(name, known)}"
+        for name, known_name in names.items()
+        if known_name not in known
+    ]
+    given = {
+        names[name]: value
+        for name, value in values.items()
+        if names[name] in known and value is not None
+    }
+    return _assemble(config_type, given, problems, tolerated)
+
+
+def _assemble(
+    config_type: type[Config],
+    given: Mapping[str, Any],
+    problems: Sequence[str],
+    tolerated: Sequence[type],
+) -> Parsed[Config]:
+    """Convert values and build the configuration, or raise all problems at once."""
+    groups = _groups(config_type)
+    flags, elsewhere = _flags_of(config_type), _elsewhere(config_type, tolerated)
+    known_flags = {**flags, **elsewhere}
+    problems = list(problems)
     values: dict[str, Any] = {}
     for name, value in given.items():
         try:
@@ -230,11 +271,22 @@ def parse(
         for name, item in flags.items()
         if item.spec.replacement and values.get(name, item.default) != item.default
     )
-    acting = {name for config in passed_on for name in _flags_of(config)}
-    idle = sorted(f"--{name}" for name in values if name in elsewhere and name not in acting)
-    if idle and announce_tolerated:
-        notices += (f"no effect on {program.split('.')[-1]}: {', '.join(idle)}",)
     return Parsed(_build(config_type, groups, values), frozenset(values), notices)
+
+
+def _elsewhere(config_type: type, tolerated: Sequence[type]) -> dict[str, _Flag]:
+    own = _flags_of(config_type)
+    return {
+        name: item
+        for config in tolerated
+        for name, item in _flags_of(config).items()
+        if name not in own
+    }
+
+
+def _canonical(name: str, flags: Mapping[str, _Flag]) -> str:
+    """Return a flag's name for one of its aliases."""
+    return next((known for known, item in flags.items() if name in item.spec.aliases), name)
 
 
 def as_dict(config: Any) -> dict[str, Any]:

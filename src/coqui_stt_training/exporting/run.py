@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, cast
 
@@ -20,15 +21,23 @@ from ..errors import ExportError, FlagError
 from ..models.deepspeech.geometry import Geometry
 from .deployment import Deployment
 from .model_card import ModelCard, check_file_name
-from .pipeline import ExportPlan, Probe, export_model
+from .pipeline import Exported, ExportPlan, Probe, export_model
 from .verification import noise_clips, read_probe_clips
 
 _log = logging.getLogger(__name__)
 _NOISE_SEED = 0
 
 
-def run_export(parsed: Parsed[ExportConfig]) -> int:
-    """Export what the flags say, print what was written, and return the exit status."""
+def run_export(parsed: Parsed[ExportConfig], show: Callable[[str], object] = print) -> Exported:
+    """Export what the flags say.
+
+    Args:
+        parsed: the flags.
+        show: is given a line for each thing that was found or written.
+
+    Raises:
+        UserError: no such checkpoint, a file that is not its model when loaded again, ...
+    """
     config = parsed.config
     plan, card = _plan(config.export), _card(config.card, config.export)
     _check_names(plan, card)
@@ -48,16 +57,16 @@ def run_export(parsed: Parsed[ExportConfig]) -> int:
         )  # raises where it does not fit
     exported = export_model(deployment, plan, card, _probe(config, deployment))
     for verification in exported.verifications:
-        print(f"Verified {verification.describe()}")
+        show(f"Verified {verification.describe()}")
     for file in exported.files:
-        print(f"Wrote {file}")
+        show(f"Wrote {file}")
     if exported.zip:
-        print(f"Exported packaged model {exported.zip}")
+        show(f"Exported packaged model {exported.zip}")
     _log.info(
         "Before you publish the model, see that all of its model card is right, and complete the "
         "URLs in it"
     )
-    return 0
+    return exported
 
 
 def _check_names(plan: ExportPlan, card: ModelCard) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,15 +37,26 @@ from ..models.acoustic_model import AcousticModel
 from ..report.evaluation import format_report, save_samples_json
 from ..scoring.decoding import BeamSearchDecoder, Decoder
 from ..scoring.evaluation import build_model, evaluate_set
-from ..scoring.metrics import SampleResult
 from .machine import log_placement, prepare_machine
+from .results import EvaluationResult
 from .session import choose_features
 
 _log = logging.getLogger(__name__)
 
 
-def run_evaluation(parsed: Parsed[EvaluateConfig]) -> int:
-    """Evaluate a checkpoint on `--test_files`; return the exit status.
+def print_now(text: str) -> None:
+    """Print, without waiting for more."""
+    print(text, flush=True)
+
+
+def run_evaluation(
+    parsed: Parsed[EvaluateConfig], show: Callable[[str], object] = print_now
+) -> list[EvaluationResult]:
+    """Evaluate a checkpoint on `--test_files`, one by one.
+
+    Args:
+        parsed: the flags.
+        show: is given the report of each set.
 
     Raises:
         UserError: no checkpoint, bad rows, flags that do not fit, ...
@@ -71,8 +82,9 @@ def run_evaluation(parsed: Parsed[EvaluateConfig]) -> int:
     if config.output.log_placement:
         log_placement(model)
     loader = BatchLoader(FeatureStore(features), alphabet)
-    evaluate_sets(model, corpus.test, loader, decoder, data, config.evaluation, config.output)
-    return 0
+    return evaluate_sets(
+        model, corpus.test, loader, decoder, data, config.evaluation, config.output, show
+    )
 
 
 @torch.inference_mode()
@@ -175,8 +187,9 @@ def evaluate_sets(
     data: DataFlags | TestDataFlags,
     flags: EvaluationFlags,
     output: LogFlags,
-) -> list[SampleResult]:
-    """Evaluate sets one by one, print a report of each, and write `--test_output_file`."""
+    show: Callable[[str], object] = print_now,
+) -> list[EvaluationResult]:
+    """Evaluate sets one by one, show a report of each, and write `--test_output_file`."""
     everything = []
     for clips in sets:
         results = evaluate_set(
@@ -190,17 +203,17 @@ def evaluate_sets(
             bar=lambda title, count: ProgressBar(title, count, output.show_progressbar),
         )
         by_characters = loader.alphabet.is_bytes
-        print(
+        show(
             format_report(
                 results,
                 clips.path,
                 report_count=flags.report_count,
                 sort_by="cer" if by_characters else "wer",
-            ),
-            flush=True,
+            )
         )
-        everything += results
+        everything.append(EvaluationResult.of(clips.path, results))
     if flags.test_output_file:
-        save_samples_json(everything, Path(flags.test_output_file))
-        _log.info("Wrote %s to %s", counted(len(everything), "sample"), flags.test_output_file)
+        samples = [sample for result in everything for sample in result.samples]
+        save_samples_json(samples, Path(flags.test_output_file))
+        _log.info("Wrote %s to %s", counted(len(samples), "sample"), flags.test_output_file)
     return everything

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import signal
+import threading
 from types import FrameType
 
 
 class Interruption:
     """While entered, SIGINT and SIGTERM set a mark instead of ending the process.
 
-    A second signal acts as it would without this.
+    A second signal acts as it would without this. Signals come to the main thread only; in another
+    one, where a program may train, nothing is set.
     """
 
     def __init__(self) -> None:
@@ -26,6 +28,8 @@ class Interruption:
         return 128 + self.signal_number
 
     def __enter__(self) -> Interruption:
+        if threading.current_thread() is not threading.main_thread():
+            return self
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, self._mark)
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -35,17 +35,27 @@ from ..training.precision import Precision
 from ..training.progress import Progress
 from ..training.state import RunFolder, TrainingState
 from ..training.trainer import Interrupted, Plan, Sets, Surroundings, Trainer
-from .evaluation import evaluate_sets
+from .evaluation import evaluate_sets, print_now
 from .interruption import Interruption
 from .machine import log_placement, prepare_machine
+from .results import EvaluationResult, TrainingResult
 from .session import Session, expand_data, prepare
 from .starting_point import FIXED_FLAGS
 
 _log = logging.getLogger(__name__)
 
 
-def run_training(parsed: Parsed[TrainConfig]) -> int:
-    """Train, and evaluate on `--test_files`; return the exit status.
+def run_training(
+    parsed: Parsed[TrainConfig],
+    show: Callable[[str], object] = print_now,
+    evaluating: bool = True,
+) -> TrainingResult:
+    """Train, and evaluate on `--test_files`.
+
+    Args:
+        parsed: the flags.
+        show: is given the report of each test set.
+        evaluating: whether to; else the test sets are only checked.
 
     Raises:
         UserError: whatever the user can mend, before the first step where it can be known then.
@@ -53,7 +63,7 @@ def run_training(parsed: Parsed[TrainConfig]) -> int:
     session = prepare(expand_data(parsed.config), parsed.given)
     if session.config.bootstrap.dry_run:
         _log.info("Dry run: nothing was trained or written")
-        return 0
+        return TrainingResult(Path(session.config.checkpoints.save_dir))
     decoder = BeamSearchDecoder(session.alphabet, session.config.decoder, session.given)
     corpus = _read_corpus(session)
     device = prepare_machine(session.config.machine)
@@ -74,7 +84,7 @@ def run_training(parsed: Parsed[TrainConfig]) -> int:
                 "command again",
                 state.progress.step, state.progress.epoch, folder.folder.path,
             )  # fmt: skip
-            return interruption.exit_status
+            return _result(state, folder, exit_status=interruption.exit_status)
     _log.info("FINISHED optimization: %s", state.progress.finished)
     _log.info(
         "The model is in %s (best: %s). To write it for deployment: python -m "
@@ -82,9 +92,30 @@ def run_training(parsed: Parsed[TrainConfig]) -> int:
         folder.folder.path, state.progress.best_checkpoint or "none, no --dev_files",
         folder.folder.path,
     )  # fmt: skip
-    if corpus.test:
-        _evaluate(session, corpus, loader, state, folder, decoder)
-    return 0
+    if not (corpus.test and evaluating):
+        return _result(state, folder)
+    tests = _evaluate(session, corpus, loader, state, folder, decoder, show)
+    return _result(state, folder, tests)
+
+
+def _result(
+    state: TrainingState,
+    folder: RunFolder,
+    tests: Sequence[EvaluationResult] = (),
+    exit_status: int = 0,
+) -> TrainingResult:
+    progress, path = state.progress, folder.folder.path
+    best = progress.best_checkpoint
+    return TrainingResult(
+        path,
+        progress.finished,
+        exit_status,
+        path / best if best else None,
+        progress.best_dev_loss,
+        progress.step,
+        progress.epoch,
+        tuple(tests),
+    )
 
 
 def _read_corpus(session: Session) -> Corpus:
@@ -357,7 +388,8 @@ def _evaluate(
     state: TrainingState,
     folder: RunFolder,
     decoder: Decoder,
-) -> None:
+    show: Callable[[str], object],
+) -> list[EvaluationResult]:
     """Evaluate this run's best weights; its last ones where nothing was validated."""
     name = state.progress.best_checkpoint
     if session.config.checkpoints.load_evaluate == "last":
@@ -366,7 +398,7 @@ def _evaluate(
         load_weights(state.validated_model, folder.reload(name).tensors)
     _log.info("Evaluating %s of this run", name or "the last weights")
     config = session.config
-    evaluate_sets(
+    return evaluate_sets(
         state.validated_model,
         corpus.test,
         loader,
@@ -374,4 +406,5 @@ def _evaluate(
         config.data,
         config.evaluation,
         config.output,
+        show,
     )

@@ -1,0 +1,16 @@
+"""Upstream's module of this name: parts of a TensorFlow graph, which say what replaces them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .util.upstream_names import find_upstream_name
+
+
+def reset_default_graph() -> None:
+    """Do nothing, as there is no graph; scripts call it between two runs."""
+
+
+def __getattr__(name: str) -> Any:
+    """Find what upstream's module has."""
+    return find_upstream_name(__name__, name)

@@ -1,0 +1,271 @@
+"""Audio files, read and written by libsndfile: WAV, FLAC, OGG/Vorbis, OGG/Opus."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import wave
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from ..errors import AudioError
+from .audio_format import (
+    AUDIO_TYPE_FLAC,
+    AUDIO_TYPE_OGG_OPUS,
+    AUDIO_TYPE_WAV,
+    DEFAULT_FORMAT,
+    DEFAULT_WIDTH,
+    SERIALIZABLE_AUDIO_TYPES,
+    AudioFormat,
+)
+
+Source = str | Path | BinaryIO
+
+_WRITTEN_AS = {AUDIO_TYPE_WAV: "WAV", AUDIO_TYPE_FLAC: "FLAC"}
+_DTYPES = {1: np.int8, 2: np.int16, 4: np.int32}
+_SUBTYPES = {1: "PCM_U8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}
+_MOST_SAMPLES = 1 << 29  # of all channels: a gigabyte of PCM, more than nine hours at 16 kHz
+
+
+def read_audio(audio_type: str, audio_file: Source) -> tuple[AudioFormat, bytes]:
+    """Return a file's format and its samples, interleaved 16-bit ones whatever the file holds.
+
+    Raises:
+        AudioError: it cannot be read, or is longer than a gigabyte of samples.
+    """
+    with _open(audio_type, audio_file) as sound:
+        limit = _MOST_SAMPLES // sound.channels
+        try:
+            samples = sound.read(limit + 1, dtype="int16", always_2d=True)
+        except soundfile.SoundFileError as error:
+            raise AudioError(f"{_name(audio_file)}: cannot be decoded ({error})") from None
+        if len(samples) > limit:
+            raise AudioError(f"{_name(audio_file)}: is longer than a gigabyte of samples; split it")
+        return _format(sound), samples.tobytes()
+
+
+def read_duration(audio_type: str, audio_file: Source) -> float:
+    """Return the length of a file in seconds.
+
+    Raises:
+        AudioError: it cannot be read.
+    """
+    with _open(audio_type, audio_file) as sound:
+        return float(sound.frames / sound.samplerate)
+
+
+def read_format(audio_type: str, audio_file: Source) -> AudioFormat:
+    """Return the format that `read_audio` gives a file's samples in.
+
+    Raises:
+        AudioError: it cannot be read.
+    """
+    with _open(audio_type, audio_file) as sound:
+        return _format(sound)
+
+
+def _format(sound: soundfile.SoundFile) -> AudioFormat:
+    return AudioFormat(sound.samplerate, sound.channels, DEFAULT_WIDTH)
+
+
+def _open(audio_type: str, audio_file: Source) -> soundfile.SoundFile:
+    if audio_type not in SERIALIZABLE_AUDIO_TYPES:
+        refuse_type(audio_type)
+    if not isinstance(audio_file, (str, Path)):
+        audio_file.seek(0)
+    try:
+        return soundfile.SoundFile(audio_file)
+    except (soundfile.SoundFileError, OSError, TypeError) as error:
+        raise AudioError(f"{_name(audio_file)}: cannot be read as audio ({error})") from None
+
+
+def refuse_type(audio_type: str) -> NoReturn:
+    """Raise `AudioError`: audio of this type is not read."""
+    known = ", ".join(SERIALIZABLE_AUDIO_TYPES)
+    raise AudioError(f"audio of type {audio_type!r} is not understood; these are: {known}")
+
+
+def _name(source: Source) -> str:
+    return str(source) if isinstance(source, (str, Path)) else "the audio in memory"
+
+
+def get_dtype(audio_format: AudioFormat) -> type[np.signedinteger[Any]]:
+    """Return NumPy's type of PCM samples.
+
+    Raises:
+        AudioError: there is none for the width.
+    """
+    dtype = _DTYPES.get(audio_format.width)
+    if dtype is None:
+        raise AudioError(f"samples of {audio_format.width} bytes; they have 1, 2 or 4")
+    return dtype
+
+
+def write_audio(
+    audio_type: str,
+    audio_file: Source,
+    pcm_data: bytes,
+    audio_format: AudioFormat = DEFAULT_FORMAT,
+    bitrate: int | None = None,
+) -> None:
+    """Write PCM as a WAV or FLAC file.
+
+    Args:
+        audio_type: `AUDIO_TYPE_WAV` or `AUDIO_TYPE_FLAC`.
+        audio_file: a name, or a binary stream.
+        pcm_data: interleaved samples.
+        audio_format: of the samples.
+        bitrate: of lossy types, none of which is written.
+
+    Raises:
+        AudioError: another type, or a bitrate.
+    """
+    if audio_type not in _WRITTEN_AS or bitrate is not None:
+        raise AudioError(f"audio is written as WAV or FLAC, without a bitrate, not {audio_type!r}")
+    if audio_type == AUDIO_TYPE_WAV:
+        write_wav(audio_file, pcm_data, audio_format)
+        return
+    dtype = get_dtype(audio_format)
+    samples = np.frombuffer(pcm_data, dtype).reshape(-1, audio_format.channels)
+    target = str(audio_file) if isinstance(audio_file, Path) else audio_file
+    subtype = "PCM_16" if audio_format.width < 4 else "PCM_24"
+    soundfile.write(target, samples, audio_format.rate, subtype, format="FLAC")
+
+
+def write_wav(
+    wav_file: Source, pcm_data: bytes, audio_format: AudioFormat = DEFAULT_FORMAT
+) -> None:
+    """Write PCM as a WAV file, to a name or a binary stream."""
+    target = str(wav_file) if isinstance(wav_file, Path) else wav_file
+    with wave.open(target, "wb") as writer:
+        writer.setframerate(audio_format.rate)
+        writer.setnchannels(audio_format.channels)
+        writer.setsampwidth(audio_format.width)
+        writer.writeframes(pcm_data)
+
+
+def read_wav(wav_file: Source) -> tuple[AudioFormat, bytes]:
+    """Return a WAV file's format and samples; see `read_audio`."""
+    return read_audio(AUDIO_TYPE_WAV, wav_file)
+
+
+def read_wav_duration(wav_file: Source) -> float:
+    """Return the length of a WAV file in seconds."""
+    return read_duration(AUDIO_TYPE_WAV, wav_file)
+
+
+def read_ogg_opus(ogg_file: Source) -> tuple[AudioFormat, bytes]:
+    """Return an OGG/Opus file's format and samples; see `read_audio`."""
+    return read_audio(AUDIO_TYPE_OGG_OPUS, ogg_file)
+
+
+def read_ogg_opus_duration(ogg_file: Source) -> float:
+    """Return the length of an OGG/Opus file in seconds."""
+    return read_duration(AUDIO_TYPE_OGG_OPUS, ogg_file)
+
+
+def convert_audio(
+    src_audio_path: str | Path,
+    dst_audio_path: str | Path,
+    file_type: str | None = None,
+    audio_format: AudioFormat = DEFAULT_FORMAT,
+) -> None:
+    """Write an audio file anew in another format: sample rate, channels, width.
+
+    Args:
+        src_audio_path: any file that libsndfile reads.
+        dst_audio_path: where to write.
+        file_type: `wav`, `flac`, ...; None: as the name says.
+        audio_format: of the result. Channels are averaged to one; one is repeated to several.
+
+    Raises:
+        AudioError: it cannot be read or written, or has several channels and should get others.
+    """
+    try:
+        samples, rate = soundfile.read(str(src_audio_path), dtype="float32", always_2d=True)
+        mixed = _mix(samples, audio_format.channels, str(src_audio_path))
+        if rate != audio_format.rate:
+            mixed = soxr.resample(mixed, rate, audio_format.rate)
+        soundfile.write(
+            str(dst_audio_path),
+            mixed.clip(-1, 1),
+            audio_format.rate,
+            _SUBTYPES.get(audio_format.width, "PCM_16"),
+            format=file_type.upper() if file_type else None,
+        )
+    except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
+        if isinstance(error, AudioError):
+            raise
+        raise AudioError(f"{src_audio_path} to {dst_audio_path}: {error}") from None
+
+
+def _mix(samples: NDArray[np.float32], channels: int, name: str) -> NDArray[np.float32]:
+    if samples.shape[1] == channels:
+        return samples
+    if channels == 1:
+        return np.asarray(samples.mean(axis=1, keepdims=True), np.float32)
+    if samples.shape[1] == 1:
+        return np.repeat(samples, channels, axis=1)
+    raise AudioError(f"{name}: has {samples.shape[1]} channels, and {channels} are wanted")
+
+
+class AudioFile:
+    """An audio file as a WAV of a given format, which is made for as long as this is entered.
+
+    Args:
+        audio_path: the file.
+        as_path: whether to give the name of the WAV, rather than a `wave.Wave_read`.
+        audio_format: the WAV's.
+    """
+
+    def __init__(
+        self,
+        audio_path: str | Path,
+        as_path: bool = False,
+        audio_format: AudioFormat = DEFAULT_FORMAT,
+    ) -> None:
+        self.audio_path = str(audio_path)
+        self.as_path = as_path
+        self.audio_format = audio_format
+        self._made = ""
+        self._wave: wave.Wave_read | None = None
+
+    def __enter__(self) -> Any:
+        if not self._fits():
+            handle, self._made = tempfile.mkstemp(suffix=".wav")
+            os.close(handle)
+            try:
+                convert_audio(self.audio_path, self._made, "wav", self.audio_format)
+            except BaseException:
+                Path(self._made).unlink()
+                raise
+        path = self._made or self.audio_path
+        if self.as_path:
+            return path
+        self._wave = wave.open(path, "rb")
+        return self._wave
+
+    def _fits(self) -> bool:
+        try:
+            with wave.open(self.audio_path, "rb") as reader:
+                return read_audio_format_from_wav_file(reader) == self.audio_format
+        except FileNotFoundError:
+            raise AudioError(f"{self.audio_path}: no such file") from None
+        except (wave.Error, EOFError, OSError):
+            return False
+
+    def __exit__(self, *error: object) -> None:
+        if self._wave is not None:
+            self._wave.close()
+        if self._made:
+            Path(self._made).unlink()
+
+
+def read_audio_format_from_wav_file(wav_file: wave.Wave_read) -> AudioFormat:
+    """Return the format of an open WAV file."""
+    return AudioFormat(wav_file.getframerate(), wav_file.getnchannels(), wav_file.getsampwidth())

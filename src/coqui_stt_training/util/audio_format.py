@@ -1,0 +1,62 @@
+"""What audio is: its format, the types of its representations, and how long it lasts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class AudioFormat(NamedTuple):
+    """Sample rate in Hz, channels, and bytes of one sample of one channel."""
+
+    rate: int
+    channels: int
+    width: int
+
+
+DEFAULT_RATE = 16000
+DEFAULT_CHANNELS = 1
+DEFAULT_WIDTH = 2
+DEFAULT_FORMAT = AudioFormat(DEFAULT_RATE, DEFAULT_CHANNELS, DEFAULT_WIDTH)
+
+AUDIO_TYPE_NP = "application/vnd.mozilla.np"
+AUDIO_TYPE_PCM = "application/vnd.mozilla.pcm"
+AUDIO_TYPE_WAV = "audio/wav"
+AUDIO_TYPE_OPUS = "application/vnd.mozilla.opus"
+AUDIO_TYPE_OGG_OPUS = "audio/ogg;codecs=opus"
+AUDIO_TYPE_OGG_VORBIS = "audio/vorbis"
+AUDIO_TYPE_FLAC = "audio/flac"
+
+# Those that are whole files. AUDIO_TYPE_OPUS, the bare packets of SDB files, is not read.
+SERIALIZABLE_AUDIO_TYPES = [
+    AUDIO_TYPE_WAV,
+    AUDIO_TYPE_OGG_OPUS,
+    AUDIO_TYPE_OGG_VORBIS,
+    AUDIO_TYPE_FLAC,
+]
+
+_BY_EXTENSION = {
+    ".wav": AUDIO_TYPE_WAV,
+    ".opus": AUDIO_TYPE_OGG_OPUS,
+    ".ogg": AUDIO_TYPE_OGG_VORBIS,
+    ".flac": AUDIO_TYPE_FLAC,
+}
+
+
+def get_loadable_audio_type_from_extension(ext: str) -> str | None:
+    """Return the type of files with an extension such as `.wav`; None where none is read."""
+    return _BY_EXTENSION.get(ext.lower())
+
+
+def get_num_samples(pcm_buffer_size: int, audio_format: AudioFormat = DEFAULT_FORMAT) -> int:
+    """Return how many samples for each channel so many bytes of PCM are."""
+    return pcm_buffer_size // (audio_format.channels * audio_format.width)
+
+
+def get_pcm_duration(pcm_buffer_size: int, audio_format: AudioFormat = DEFAULT_FORMAT) -> float:
+    """Return how many seconds so many bytes of PCM are."""
+    return get_num_samples(pcm_buffer_size, audio_format) / audio_format.rate
+
+
+def get_np_duration(np_len: int, audio_format: AudioFormat = DEFAULT_FORMAT) -> float:
+    """Return how many seconds so many samples are."""
+    return np_len / audio_format.rate

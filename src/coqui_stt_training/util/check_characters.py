@@ -1,0 +1,65 @@
+"""Print which characters the transcripts of CSV files have, to make an alphabet of.
+
+python -m coqui_stt_training.util.check_characters -csv train.csv,dev.csv -alpha
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from ..cli.command import ArgumentParser, command
+from ..corpus import RowFile, read_rows
+from ..errors import CorpusError
+
+_LISTED = 10
+
+
+@command
+def main(argv: list[str]) -> int:
+    """Run the command and return its exit status.
+
+    Raises:
+        CorpusError: a file cannot be read, or has transcripts that NFKC normalisation changes.
+    """
+    parser = ArgumentParser(prog="python -m coqui_stt_training.util.check_characters")
+    parser.add_argument("-csv", "--csv-files", required=True, help="CSV files, separated by commas")
+    parser.add_argument(
+        "-alpha", "--alphabet-format", action="store_true", help="one a line, as in alphabet.txt"
+    )
+    parser.add_argument(
+        "-unicode",
+        "--disable-unicode-variants",
+        action="store_true",
+        help="accept characters that can be written in another way",
+    )
+    args = parser.parse_args(argv)
+    files = [read_rows(name.strip()) for name in args.csv_files.split(",")]
+    if not args.disable_unicode_variants:
+        _refuse_variants(files)
+    characters = sorted(set("".join(row.transcript for file in files for row in file.rows)))
+    if args.alphabet_format:
+        for character in characters:
+            print("\\#" if character == "#" else character)
+    else:
+        print(characters)
+    return 0
+
+
+def _refuse_variants(files: list[RowFile]) -> None:
+    found = [
+        f"{row.source}: {row.transcript!r}"
+        for file in files
+        for row in file.rows
+        if unicodedata.normalize("NFKC", row.transcript) != row.transcript
+    ]
+    if found:
+        shown = "\n".join(found[:_LISTED])
+        more = f"\n... and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        raise CorpusError(
+            f"{len(found)} transcripts have characters that NFKC normalisation writes in another "
+            f"way; normalise them, or give --disable-unicode-variants:\n{shown}{more}"
+        )
+
+
+if __name__ == "__main__":
+    main()

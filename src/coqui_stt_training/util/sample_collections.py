@@ -1,0 +1,317 @@
+"""Collections of samples: CSV files that are read, and CSV files and tar archives that are written.
+
+SDB files are not read or written: they hold Opus packets without a container. Upstream's
+`bin/data_set_tool.py` turns one into a CSV file with WAV files.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..corpus.csv_file import parse_csv, write_csv
+from ..errors import CorpusError
+from .audio import (
+    AUDIO_TYPE_PCM,
+    AudioFormat,
+    Sample,
+    get_loadable_audio_type_from_extension,
+    write_wav,
+)
+from .helpers import MEGABYTE, Interleaved, LenMap
+
+BUFFER_SIZE = MEGABYTE
+_COLUMNS = ("wav_filename", "wav_filesize", "transcript")
+_SDB = (
+    "SDB files are not read or written here; turn them into CSV and WAV files with bin/"
+    "data_set_tool.py of Coqui STT 1.4"
+)
+
+
+class LabeledSample(Sample):
+    """Audio with what is said in it; see `Sample`."""
+
+    def __init__(
+        self,
+        audio_type: str,
+        raw_data: Any,
+        transcript: str,
+        audio_format: AudioFormat | None = None,
+        sample_id: str | None = None,
+    ) -> None:
+        super().__init__(audio_type, raw_data, audio_format, sample_id)
+        self.transcript = transcript
+
+
+class PackedSample:
+    """A sample that is still in its file: light enough to send to another process."""
+
+    def __init__(self, filename: str, audio_type: str, label: str | None) -> None:
+        self.filename = filename
+        self.audio_type = audio_type
+        self.label = label
+
+    def unpack(self) -> Sample:
+        """Return the sample, its file read; a `LabeledSample` where it has a transcript.
+
+        Raises:
+            CorpusError: the file cannot be read.
+            AudioError: it is no audio of the type that its name says.
+        """
+        try:
+            data = Path(self.filename).read_bytes()
+        except OSError as error:
+            raise CorpusError(
+                f"{self.filename}: {(error.strerror or str(error)).lower()}"
+            ) from None
+        if self.label is None:
+            return Sample(self.audio_type, data, sample_id=self.filename)
+        return LabeledSample(self.audio_type, data, self.label, sample_id=self.filename)
+
+
+def unpack_maybe(sample: Sample | PackedSample) -> Sample:
+    """Return a sample, its file read where it was not."""
+    return sample.unpack() if isinstance(sample, PackedSample) else sample
+
+
+def load_sample(filename: str | Path, label: str | None = None) -> PackedSample:
+    """Return a sample of an audio file, with its transcript where one is given.
+
+    Raises:
+        CorpusError: the name's extension is of no audio that is read.
+    """
+    extension = Path(filename).suffix
+    audio_type = get_loadable_audio_type_from_extension(extension)
+    if audio_type is None:
+        raise CorpusError(f"{filename}: audio of type {extension or '(no suffix)'!r} is not read")
+    return PackedSample(str(filename), audio_type, label)
+
+
+class CSV:
+    """The samples of a CSV file, by `wav_filesize` from the smallest, where it has that column.
+
+    Args:
+        csv_filename: the file.
+        labeled: whether the samples have transcripts; None: where the file has them.
+        reverse: whether to begin with the greatest.
+
+    Raises:
+        CorpusError: the file cannot be read, lacks a column, or has rows that are malformed.
+    """
+
+    def __init__(
+        self, csv_filename: str | Path, labeled: bool | None = None, reverse: bool = False
+    ) -> None:
+        columns, records = parse_csv(csv_filename)
+        self.labeled = "transcript" in columns if labeled is None else labeled
+        needed = ("wav_filename", "transcript") if self.labeled else ("wav_filename",)
+        missing = [column for column in needed if column not in columns]
+        if missing:
+            raise CorpusError(f"{csv_filename}:1: no column {' and no column '.join(missing)}")
+        problems = [
+            f"{csv_filename}:{line}: {len(fields)} fields where the header has {len(columns)}"
+            for line, fields in records
+            if len(fields) != len(columns)
+        ]
+        if problems:
+            raise CorpusError("\n".join(problems))
+        folder = Path(csv_filename).parent
+        rows = [dict(zip(columns, fields, strict=True)) for _, fields in records]
+        rows.sort(key=_size, reverse=reverse)
+        self.samples = [
+            (str(folder / row["wav_filename"]), _size(row), row.get("transcript")) for row in rows
+        ]
+
+    def __getitem__(self, i: int) -> PackedSample:
+        filename, _, transcript = self.samples[i]
+        return load_sample(filename, transcript if self.labeled else None)
+
+    def __iter__(self) -> Iterator[PackedSample]:
+        return (self[index] for index in range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+def _size(row: dict[str, str]) -> int:
+    text = row.get("wav_filesize", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def samples_from_source(
+    sample_source: str | Path,
+    buffering: int = BUFFER_SIZE,
+    labeled: bool | None = None,
+    reverse: bool = False,
+) -> CSV:
+    """Return the samples of a CSV file; see `CSV`. `buffering` is of no use: files are read whole.
+
+    Raises:
+        CorpusError: the file is of another type, or cannot be read.
+    """
+    extension = Path(sample_source).suffix.lower()
+    if extension == ".csv":
+        return CSV(sample_source, labeled, reverse)
+    reason = _SDB if extension == ".sdb" else "give a CSV file"
+    raise CorpusError(f"{sample_source}: files of type {extension!r} are not read; {reason}")
+
+
+def samples_from_sources(
+    sample_sources: Iterable[str | Path],
+    buffering: int = BUFFER_SIZE,
+    labeled: bool | None = None,
+    reverse: bool = False,
+) -> CSV | Interleaved:
+    """Return the samples of several files, from the shortest to the longest.
+
+    Those of one file are still packed; those of several are read, since durations order them.
+
+    Raises:
+        CorpusError: there are none, or one cannot be read.
+    """
+    collections = [
+        samples_from_source(source, buffering, labeled, reverse) for source in sample_sources
+    ]
+    if not collections:
+        raise CorpusError("no files to read samples from")
+    if len(collections) == 1:
+        return collections[0]
+    unpacked = [LenMap(unpack_maybe, collection) for collection in collections]
+    return Interleaved(*unpacked, key=lambda sample: sample.duration, reverse=reverse)
+
+
+class _SampleWriter:
+    """What both writers share: rows, and that leaving them without an error completes the file."""
+
+    def __init__(self, labeled: bool) -> None:
+        self.labeled = labeled
+        self.columns = _COLUMNS if labeled else _COLUMNS[:2]
+        self.rows: list[tuple[object, ...]] = []
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def _add_row(self, filename: str, size_bytes: int, sample: Any) -> None:
+        transcript = (sample.transcript,) if self.labeled else ()
+        self.rows.append((filename, size_bytes, *transcript))
+
+    def __enter__(self: Any) -> Any:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class CSVWriter(_SampleWriter):
+    """Writes samples as WAV files, in a folder named as the CSV file, which `close` writes.
+
+    Args:
+        csv_filename: the CSV file.
+        absolute_paths: whether it names the WAV files so; else relative to itself.
+        labeled: whether with transcripts.
+
+    Raises:
+        CorpusError: the folder is there already, or cannot be made.
+    """
+
+    def __init__(
+        self, csv_filename: str | Path, absolute_paths: bool = False, labeled: bool = True
+    ) -> None:
+        super().__init__(labeled)
+        self.csv_filename = Path(csv_filename)
+        self.csv_base_dir = self.csv_filename.parent.resolve()
+        self.csv_dir = self.csv_base_dir / self.csv_filename.stem
+        self.absolute_paths = absolute_paths
+        try:
+            self.csv_dir.mkdir(parents=True)
+        except OSError as error:
+            raise CorpusError(f"{self.csv_dir}: cannot be made ({error.strerror})") from None
+
+    def add(self, sample: Sample) -> str:
+        """Write a sample and return its name in the CSV file."""
+        path = self.csv_dir / f"sample{len(self):08d}.wav"
+        sample.change_audio_type(AUDIO_TYPE_PCM)
+        write_wav(path, sample.audio, sample.audio_format)
+        sample.sample_id = str(path.relative_to(self.csv_base_dir))
+        name = str(path) if self.absolute_paths else sample.sample_id
+        self._add_row(name, path.stat().st_size, sample)
+        return sample.sample_id
+
+    def close(self) -> None:
+        """Write the CSV file, atomically."""
+        write_csv(self.csv_filename, self.columns, self.rows)
+
+
+class TarWriter(_SampleWriter):
+    """Writes samples as WAV files into a tar archive, and `samples.csv` for them.
+
+    Args:
+        tar_filename: the archive.
+        gz: whether to compress it.
+        labeled: whether with transcripts.
+        include: files to put beside `samples.csv`.
+
+    Raises:
+        CorpusError: the archive cannot be written, or a file to include not be read.
+    """
+
+    def __init__(
+        self,
+        tar_filename: str | Path,
+        gz: bool = False,
+        labeled: bool = True,
+        include: Iterable[str | Path] = (),
+    ) -> None:
+        super().__init__(labeled)
+        try:
+            self.tar = tarfile.open(tar_filename, "w:gz" if gz else "w")  # noqa: SIM115
+            for path in include or ():
+                self.tar.add(path, arcname=Path(path).name, recursive=False)
+        except OSError as error:
+            raise CorpusError(f"{error.filename or tar_filename}: {error.strerror}") from None
+
+    def add(self, sample: Sample) -> str:
+        """Write a sample and return its name in the archive."""
+        name = f"samples/sample{len(self):08d}.wav"
+        sample.change_audio_type(AUDIO_TYPE_PCM)
+        content = io.BytesIO()
+        write_wav(content, sample.audio, sample.audio_format)
+        self._add_file(name, content.getvalue())
+        self._add_row(name, len(content.getvalue()), sample)
+        return name
+
+    def close(self) -> None:
+        """Write `samples.csv` and complete the archive."""
+        table = io.StringIO(newline="")
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(self.rows)
+        self._add_file("samples.csv", table.getvalue().encode())
+        self.tar.close()
+
+    def _add_file(self, name: str, content: bytes) -> None:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        self.tar.addfile(member, io.BytesIO(content))
+
+
+def _refuse_sdb(*args: object, **kwargs: object) -> Any:
+    """Raise: see the module."""
+    raise CorpusError(_SDB)
+
+
+SDB: Callable[..., Any] = _refuse_sdb
+DirectSDBWriter: Callable[..., Any] = _refuse_sdb

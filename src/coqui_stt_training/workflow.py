@@ -1,0 +1,117 @@
+"""Training, evaluation and export for Python programs: the commands as functions.
+
+    from coqui_stt_training import evaluate_model, export_model, train_model
+
+    trained = train_model(train_files=["train.csv"], dev_files=["dev.csv"], checkpoint_dir="model")
+    (result,) = evaluate_model(checkpoint_dir="model", test_files=["test.csv"])
+    print(result.wer, result.cer)
+
+Flags are those of the command line, by name; values may be Python's (lists, paths, numbers, True).
+What is wrong with them, or with the files they name, raises `UserError`, as does all else a user
+can mend. Nothing is printed: what a command would print goes to the logger `coqui_stt_training`.
+Nothing is kept between calls.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stt.output_path import check_output_file
+
+from . import export
+from .cli.config import EvaluateConfig, TrainConfig
+from .cli.export_flags import ExportConfig
+from .cli.flags import Parsed, from_values
+from .cli.shared_flags import SHARED
+from .errors import FlagError
+
+if TYPE_CHECKING:
+    from .checkpoints.source import SourceModel
+    from .checkpoints.state_file import Which
+    from .exporting.pipeline import Exported
+    from .runs.results import EvaluationResult, TrainingResult
+
+_log = logging.getLogger(__name__)
+
+
+def train_model(**flags: Any) -> TrainingResult:
+    """Train a model, from scratch or from a pre-trained one, and evaluate it on `test_files`.
+
+    As with the command, calling it again with the same flags goes on with an unfinished run. Ctrl-C
+    saves and stops, and the result says so: `exit_status` is not 0, `finished` is empty.
+
+    Args:
+        flags: of `python -m coqui_stt_training.train`; those of other commands are accepted too.
+
+    Raises:
+        UserError: whatever the user can mend, before the first step where it can be known then.
+    """
+    from .runs.training import run_training  # PyTorch takes a second to import
+
+    parsed = from_values(TrainConfig, flags, tolerated=SHARED)
+    _log_notices(parsed)
+    return run_training(parsed, _log.info)
+
+
+def evaluate_model(**flags: Any) -> tuple[EvaluationResult, ...]:
+    """Evaluate a checkpoint on `test_files`, and return how well it does on each.
+
+    Args:
+        flags: of `python -m coqui_stt_training.evaluate`; those of other commands are accepted too.
+
+    Raises:
+        UserError: no checkpoint, no test files, bad rows, ...
+    """
+    parsed = from_values(EvaluateConfig, flags, tolerated=SHARED)
+    if not parsed.config.data.test_files:
+        raise FlagError("no test_files: name the CSV files to evaluate on")
+    if parsed.config.evaluation.test_output_file:
+        check_output_file("--test_output_file", parsed.config.evaluation.test_output_file)
+    from .runs.evaluation import run_evaluation
+
+    _log_notices(parsed)
+    return tuple(run_evaluation(parsed, _log.info))
+
+
+def export_model(**flags: Any) -> Exported:
+    """Write a checkpoint as `.tflite` and `.onnx` models to deploy, and return what was written.
+
+    Args:
+        flags: of `python -m coqui_stt_training.export`; those of other commands are accepted too.
+
+    Raises:
+        UserError: no checkpoint, no folder, a model that is not the checkpoint's, ...
+    """
+    parsed = from_values(ExportConfig, flags, tolerated=SHARED)
+    if not parsed.config.source.load_dir or not parsed.config.export.export_dir:
+        raise FlagError("give the model to export, checkpoint_dir, and a folder, export_dir")
+    export.check_flags(parsed)
+    from .exporting.run import run_export
+
+    _log_notices(parsed)
+    return run_export(parsed, _log.info)
+
+
+def load_checkpoint(path: str | Path, which: Which = "auto") -> SourceModel:
+    """Read a model: a checkpoint of ours or of upstream's, or a `.tflite` file.
+
+    To transcribe with it instead: `stt.Model(path)`.
+
+    Args:
+        path: a checkpoint folder, one of its files, the prefix of a TensorFlow checkpoint, or a
+            `.tflite` file.
+        which: of a folder: its `best` or `last` checkpoint; `auto`: the best, or else the last.
+
+    Raises:
+        CheckpointError: nothing there, damaged, or of a format that is not read.
+    """
+    from .checkpoints.loading import load_source
+
+    return load_source(path, which)
+
+
+def _log_notices(parsed: Parsed[Any]) -> None:
+    for notice in parsed.notices:
+        _log.info(notice)
