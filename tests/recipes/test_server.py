@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from stt.server.app import create_app
+from stt.server.hosts import Hosts
 from stt.server.limits import Limits
 
 pytestmark = needs_oracle
@@ -23,7 +24,12 @@ MIDDLE = "your dark suit in greasy wash water"
 
 
 def make_client(**limits):
-    return TestClient(create_app(trained(), Limits(**limits)))
+    return TestClient(make_app(**limits))
+
+
+def make_app(**limits):
+    hosts = Hosts.of_flags(["testserver"])  # which the test client says it is
+    return create_app(trained(), Limits(**limits), hosts)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +148,7 @@ def test_a_file_too_large_or_too_long_is_refused():
 
 
 def test_more_files_than_allowed_are_sent_away():
-    app = create_app(trained(), Limits(max_files=1))
+    app = make_app(max_files=1)
     with TestClient(app) as client, app.state.service.files.take():
         answer = client.post("/transcribe", files=upload())
         assert answer.status_code == 503
@@ -225,13 +231,13 @@ def test_limits_of_streams():
 
 
 def test_pages_of_others_may_not_listen(client):
-    headers = {"origin": "https://evil.example", "host": "testserver"}
+    headers = {"origin": "https://evil.example"}
     with client.websocket_connect("/live", headers=headers) as websocket:
         assert websocket.receive_json()["code"] == "foreign_origin"
 
 
 def test_streams_that_vanish_free_their_place():
-    app = create_app(trained(), Limits(max_streams=2))
+    app = make_app(max_streams=2)
     with TestClient(app) as client:
         for _ in range(5):
             with client.websocket_connect("/live") as websocket:
@@ -244,7 +250,7 @@ def test_streams_that_vanish_free_their_place():
 
 
 def test_a_server_that_stops_finishes_what_it_heard():
-    app = create_app(trained(), Limits(shutdown_seconds=10))
+    app = make_app(shutdown_seconds=10)
     with TestClient(app) as client:
         with client.websocket_connect("/live?pause=0") as websocket:
             websocket.send_bytes(speech().tobytes())
@@ -280,7 +286,7 @@ def test_health_metrics_page_and_description(client):
 def test_a_file_that_does_not_arrive_is_given_up():
     import asyncio
 
-    app = create_app(trained(), Limits(idle_seconds=0.1))
+    app = make_app(idle_seconds=0.1)
     sent = []
 
     async def receive():

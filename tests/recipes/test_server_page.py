@@ -1,18 +1,13 @@
 """The web page, in a headless Chromium whose microphone hears a real clip."""
 
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from server_process import served
 from stt_models import ORACLE, SENTENCE, needs_oracle, speech
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -27,33 +22,10 @@ pytestmark = [
 PATIENCE_MILLISECONDS = 30_000
 
 
-@contextmanager
-def served():
-    """A server in a process of its own; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    model = str(ORACLE / "tflite/cpu_n64_quant.tflite")
-    command = [sys.executable, "-m", "stt", "serve", "--model", model, "--port", str(port)]
-    process = subprocess.Popen([*command, "--beam_width", "50"])
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"{address}/health")
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield address
-    finally:
-        process.terminate()
-        assert process.wait(timeout=30) == 0  # a graceful end
-
-
 @pytest.fixture(scope="module")
-def address():
-    with served() as address:
-        yield address
+def address(tmp_path_factory):
+    with served(tmp_path_factory.mktemp("server"), "--beam_width", "50") as server:
+        yield server.address
 
 
 @pytest.fixture

@@ -11,31 +11,34 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from .. import version
 from ..model import Model
-from .file_endpoints import RequestError, add_file_endpoints
+from .admission import Admission, AdmissionMiddleware
+from .file_endpoints import add_file_endpoints
+from .hosts import Hosts
 from .limits import Limits
 from .live_endpoint import serve_live
+from .request_error import RequestError
 from .service import Service
 
 _PAGE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' blob:; "
         "worker-src blob:; connect-src 'self'; img-src data:; "
-        "media-src blob:; base-uri 'none'; form-action 'none'"
+        "media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "microphone=(self)",
 }
 
 
-def create_app(model: Model, limits: Limits | None = None) -> FastAPI:
+def create_app(model: Model, limits: Limits | None = None, hosts: Hosts | None = None) -> FastAPI:
     """Return the application, for any ASGI server. Its `state.service` is the `Service`.
 
     Args:
         model: loaded; the application uses it until it ends.
         limits: what is granted.
+        hosts: the names under which it may be asked; those of this machine itself by default.
     """
     service = Service(model, limits or Limits())
+    admission = Admission(hosts or Hosts())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -82,7 +85,8 @@ def create_app(model: Model, limits: Limits | None = None) -> FastAPI:
 
     @app.websocket("/live")
     async def live(websocket: WebSocket) -> None:
-        await serve_live(service, websocket)
+        await serve_live(service, admission, websocket)
 
     add_file_endpoints(app, service)
+    app.add_middleware(AdmissionMiddleware, admission=admission)
     return app

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import socket
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from ..errors import FlagError
 from ..model_flags import add_model_flags, load_model
+from .hosts import Hosts
 from .limits import Limits
+from .listening import open_sockets
 
 # How long a thread that transcribes may keep Python's lock while others wait: what is received and
 # sent meanwhile is late by it.
@@ -24,6 +28,7 @@ def serve(arguments: Sequence[str]) -> None:
     """
     flags = _parser().parse_args(arguments)
     limits = _limits(flags)
+    hosts = Hosts.of_flags(flags.allowed_hosts)
     try:
         from .app import create_app
         from .draining import DrainingServer, server_config
@@ -34,18 +39,28 @@ def serve(arguments: Sequence[str]) -> None:
         ) from None
     if flags.threads is None:
         flags.threads = 1  # streams side by side make better use of the cores
-    app = create_app(load_model(flags), limits)
+    sockets = open_sockets(flags.host, flags.port)
+    bound = [flags.host, *(listener.getsockname()[0] for listener in sockets)]
+    app = create_app(load_model(flags), limits, hosts.bound_to(bound))
     config = server_config(
         app,
-        host=flags.host,
-        port=flags.port,
         ssl_certfile=flags.ssl_certfile,
         ssl_keyfile=flags.ssl_keyfile,
         access_log=flags.access_log,
     )
 
     sys.setswitchinterval(_SWITCH_SECONDS)
-    DrainingServer(config, app.state.service).run()
+    _tell_address(sockets, flags)
+    DrainingServer(config, app.state.service).run(sockets)
+
+
+def _tell_address(sockets: list[socket.socket], flags: argparse.Namespace) -> None:
+    scheme = "https" if flags.ssl_certfile else "http"
+    host = f"[{flags.host}]" if ":" in flags.host else flags.host or "0.0.0.0"
+    port = sockets[0].getsockname()[1]
+    logging.getLogger("uvicorn.error").info(
+        "Serving on %s://%s:%d (Ctrl-C ends it)", scheme, host, port
+    )
 
 
 def _limits(flags: argparse.Namespace) -> Limits:
@@ -79,6 +94,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=_port, default=8000, help="port to listen on (8000)")
     parser.add_argument(
+        "--allowed_hosts",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="names under which browsers and others may reach it, beside --host, localhost, and "
+        "with --host 0.0.0.0 any address; *.example.com is every name below, * is all",
+    )
+    parser.add_argument(
         "--ssl_certfile",
         help="certificate, for HTTPS: browsers give pages from other machines no "
         "microphone without it",
@@ -92,6 +116,11 @@ def _parser() -> argparse.ArgumentParser:
         ("max_stream_seconds", float, "length of one live stream"),
         ("max_streams", int, "live streams at a time"),
         ("max_files", int, "files at a time"),
+        (
+            "min_upload_kilobytes_per_second",
+            float,
+            "what must arrive of a file that is sent, on average of --idle_seconds",
+        ),
         ("idle_seconds", float, "how long a client may be silent on the line"),
         ("shutdown_seconds", float, "how long those at work may take when the server is stopped"),
     ):

@@ -10,6 +10,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from .connections import WebSocketConnection, http_connections
 from .service import Service
 
 _log = logging.getLogger("uvicorn.error")
@@ -19,9 +20,11 @@ _MESSAGES_AHEAD = 4  # read from a client before it has to wait
 
 def server_config(app: FastAPI, **options: Any) -> uvicorn.Config:
     """Return uvicorn's configuration for an application of `create_app`."""
+    connections: Any = http_connections(app.state.service.limits.idle_seconds)
     return uvicorn.Config(
         app,
-        ws="websockets-sansio",
+        http=connections,
+        ws=WebSocketConnection,
         ws_max_size=_MAX_MESSAGE_BYTES,
         ws_max_queue=_MESSAGES_AHEAD,
         ws_per_message_deflate=False,  # audio does not get smaller, only later

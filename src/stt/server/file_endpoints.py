@@ -5,18 +5,15 @@ https://platform.openai.com/docs/api-reference/audio/createTranscription
 
 from __future__ import annotations
 
-import asyncio
 import io
 import math
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from coqui_stt_ctcdecoder.errors import UserError
 
@@ -25,25 +22,12 @@ from ..audio.source import read_pcm_blocks
 from ..metadata import Metadata
 from ..subtitles import cues_of, format_srt, format_vtt
 from ..words import Word, words_of
+from .request_error import RequestError
 from .service import Service, describe_word
 
 _MODEL_NAME = "coqui-stt"
 _OPENAI_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 _MAX_CANDIDATES = 100
-_MAX_FORM_FIELDS = 32
-
-
-class RequestError(Exception):
-    """A request that is refused; the answer's body has the form that OpenAI's clients read."""
-
-    def __init__(
-        self, status: int, code: str, message: str, headers: dict[str, str] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = headers
-        kind = "invalid_request_error" if status < 500 else "server_error"
-        self.body = {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
 @dataclass(frozen=True)
@@ -76,8 +60,8 @@ def add_file_endpoints(app: FastAPI, service: Service) -> None:
         """
         if not 1 <= candidates <= _MAX_CANDIDATES:
             raise RequestError(422, "bad_candidates", f"candidates must be 1 to {_MAX_CANDIDATES}")
+        audio, _ = await _receive(request, service)
         with _place(service):
-            audio, _ = await _receive(request, service)
             result = await _transcribe(service, audio, candidates)
         return JSONResponse(
             {
@@ -103,16 +87,16 @@ def add_file_endpoints(app: FastAPI, service: Service) -> None:
         `language`, `prompt` and `temperature` have no effect: the model knows one language, and
         decoding is deterministic.
         """
+        audio, fields = await _receive(request, service)
+        response_format = fields.get("response_format", "json")
+        if response_format not in _OPENAI_FORMATS:
+            raise RequestError(
+                400,
+                "bad_response_format",
+                f"response_format {response_format!r}: must be one of "
+                + ", ".join(_OPENAI_FORMATS),
+            )
         with _place(service):
-            audio, fields = await _receive(request, service)
-            response_format = fields.get("response_format", "json")
-            if response_format not in _OPENAI_FORMATS:
-                raise RequestError(
-                    400,
-                    "bad_response_format",
-                    f"response_format {response_format!r}: must be one of "
-                    + ", ".join(_OPENAI_FORMATS),
-                )
             result = await _transcribe(service, audio, 1)
         return _openai_response(result, response_format, service)
 
@@ -123,11 +107,27 @@ def add_file_endpoints(app: FastAPI, service: Service) -> None:
         return {"object": "list", "data": [model]}
 
 
+async def _receive(request: Request, service: Service) -> tuple[io.BytesIO, dict[str, str]]:
+    """Return the audio file of a request, and its form's other fields.
+
+    It takes a place only when it is complete: who sends slowly keeps nobody waiting. But if there
+    is none now, nothing is sent for nothing.
+    """
+    if service.draining.is_set():
+        raise RequestError(503, "stopping", "the server is being stopped; try another one")
+    _check_places(service)
+    return await service.uploads.receive(request)
+
+
 @contextmanager
 def _place(service: Service) -> Iterator[None]:
     """Take a place for a file, or refuse the request."""
-    if service.draining.is_set():
-        raise RequestError(503, "stopping", "the server is being stopped; try another one")
+    _check_places(service)
+    with service.files.take():
+        yield
+
+
+def _check_places(service: Service) -> None:
     if service.files.is_full:
         raise RequestError(
             503,
@@ -136,66 +136,6 @@ def _place(service: Service) -> Iterator[None]:
             "does at a time; try again in a few seconds",
             {"Retry-After": "5"},
         )
-    with service.files.take():
-        yield
-
-
-async def _receive(request: Request, service: Service) -> tuple[io.BytesIO, dict[str, str]]:
-    """Return the audio file of a request, and its form's other fields. All stays in memory."""
-    max_bytes = service.limits.max_upload_bytes
-    body = _limited(request, max_bytes, service.limits.idle_seconds)
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return await _receive_form(request, body, max_bytes)
-    return io.BytesIO(b"".join([chunk async for chunk in body])), {}
-
-
-async def _receive_form(
-    request: Request, body: AsyncGenerator[bytes, None], max_bytes: int
-) -> tuple[io.BytesIO, dict[str, str]]:
-    parser = MultiPartParser(request.headers, body, max_files=1, max_fields=_MAX_FORM_FIELDS)
-    parser.spool_max_size = max_bytes + 1  # never to disk
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise RequestError(400, "bad_form", f"the form cannot be read: {error.message}") from None
-    upload = form.get("file")
-    if not isinstance(upload, UploadFile):
-        raise RequestError(
-            400, "no_file", "the form has no file; send the audio in its field `file`"
-        )
-    audio = io.BytesIO(await upload.read())
-    fields = {name: value for name, value in form.items() if isinstance(value, str)}
-    await form.close()
-    return audio, fields
-
-
-async def _limited(
-    request: Request, max_bytes: int, idle_seconds: float
-) -> AsyncGenerator[bytes, None]:
-    received = 0
-    announced = request.headers.get("content-length", "")
-    too_large = RequestError(
-        413,
-        "too_large",
-        f"the file is larger than {max_bytes / 1e6:g} MB, the most this server takes; cut it or "
-        "compress it",
-    )
-    if announced.isdecimal() and int(announced) > max_bytes:
-        raise too_large
-    stream = request.stream()
-    while True:
-        try:
-            chunk = await asyncio.wait_for(anext(stream), idle_seconds)
-        except StopAsyncIteration:
-            return
-        except asyncio.TimeoutError:
-            raise RequestError(
-                408, "idle", f"nothing of the file arrived for {idle_seconds:g} seconds"
-            ) from None
-        received += len(chunk)
-        if received > max_bytes:
-            raise too_large
-        yield chunk
 
 
 async def _transcribe(service: Service, audio: io.BytesIO, candidates: int) -> _Transcription:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+_UPLOADS_PER_FILE = 8  # to be received takes longer than to be transcribed, but no processor
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -18,6 +20,7 @@ class Limits:
         max_stream_seconds: of audio in one live stream.
         max_streams: live streams at the same time.
         max_files: files at the same time.
+        min_upload_kilobytes_per_second: what must arrive of a file, over `idle_seconds`.
         idle_seconds: how long a client may send nothing, or take nothing.
         shutdown_seconds: how long those at work may take to finish when the server is stopped.
     """
@@ -27,6 +30,7 @@ class Limits:
     max_stream_seconds: float = 3600
     max_streams: int = 256
     max_files: int = 16
+    min_upload_kilobytes_per_second: float = 4
     idle_seconds: float = 30
     shutdown_seconds: float = 20
 
@@ -34,6 +38,11 @@ class Limits:
     def max_upload_bytes(self) -> int:
         """Size of the largest file."""
         return int(self.max_upload_megabytes * 1e6)
+
+    @property
+    def max_uploads(self) -> int:
+        """Files on their way at the same time."""
+        return _UPLOADS_PER_FILE * self.max_files
 
 
 class Slots:

@@ -17,7 +17,6 @@ import math
 from contextlib import suppress
 from time import perf_counter
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 from fastapi import WebSocket, WebSocketDisconnect
@@ -27,6 +26,8 @@ from coqui_stt_ctcdecoder.errors import UserError
 from ..audio.pcm import as_pcm
 from ..audio.source import Resampler
 from ..live import LiveTranscriber, Utterance
+from .admission import Admission
+from .request_error import RequestError
 from .service import SLICE_SECONDS, Service, describe_word
 
 _NORMAL, _GOING_AWAY, _BAD_DATA, _POLICY, _TOO_BIG, _TRY_LATER = 1000, 1001, 1007, 1008, 1009, 1013
@@ -49,12 +50,12 @@ class _StoppingError(Exception):
     """The server is being stopped: what was heard is finished."""
 
 
-async def serve_live(service: Service, websocket: WebSocket) -> None:
+async def serve_live(service: Service, admission: Admission, websocket: WebSocket) -> None:
     """Serve one live stream from its opening to its end."""
     await websocket.accept()
     outcome = "failed"
     try:
-        _admit(service, websocket)
+        _admit(service, admission, websocket)
         with service.streams.take(), service.metrics.live_streams.track_inprogress():
             outcome = await _LiveStream(service, websocket).serve()
     except _RefusedError as refusal:
@@ -66,10 +67,12 @@ async def serve_live(service: Service, websocket: WebSocket) -> None:
         service.metrics.streams.labels(outcome).inc()
 
 
-def _admit(service: Service, websocket: WebSocket) -> None:
-    origin = websocket.headers.get("origin")
-    if origin and urlsplit(origin).netloc != websocket.headers.get("host"):
-        raise _RefusedError(_POLICY, "foreign_origin", f"pages of {origin} may not use this server")
+def _admit(service: Service, admission: Admission, websocket: WebSocket) -> None:
+    try:
+        admission.check_host(websocket.headers)
+        admission.check_origin(websocket.headers)  # browsers always tell it here
+    except RequestError as error:
+        raise _RefusedError(_POLICY, error.code, str(error)) from None
     if service.draining.is_set():
         raise _RefusedError(_TRY_LATER, "stopping", "the server is being stopped; try another one")
     if service.streams.is_full:
@@ -107,6 +110,8 @@ class _LiveStream:
         self._waiting = bytearray()  # what was received and not yet transcribed
         self._turn_bytes = self._next_turn_bytes()
         self._received_samples = 0
+        self._heard_samples = 0  # of these, when there was last enough to be called audio
+        self._idle_seconds = 0.0  # spent waiting for the client since then
         self._stopping = asyncio.ensure_future(service.draining.wait())
 
     def _number(self, name: str, default: float, lowest: float, highest: float) -> float:
@@ -157,12 +162,14 @@ class _LiveStream:
         """Return the next message's audio; None at the end."""
         received = asyncio.ensure_future(self._websocket.receive())
         idle_seconds = self._service.limits.idle_seconds
+        asked_at = perf_counter()
         try:
             await asyncio.wait(
                 (received, self._stopping),
-                timeout=idle_seconds,
+                timeout=max(0.0, idle_seconds - self._idle_seconds),
                 return_when=asyncio.FIRST_COMPLETED,
             )
+            self._idle_seconds += perf_counter() - asked_at
             if received.done():
                 return self._parse(received.result())
             if self._stopping.done():
@@ -172,7 +179,7 @@ class _LiveStream:
         raise _RefusedError(
             _POLICY,
             "idle",
-            f"nothing was received for {idle_seconds:g} seconds; send silence to keep a stream "
+            f"no audio was received for {idle_seconds:g} seconds; send silence to keep a stream "
             "open",
         )
 
@@ -199,6 +206,8 @@ class _LiveStream:
             self._received_samples += len(as_pcm(message))
         except UserError as error:
             raise _RefusedError(_BAD_DATA, "bad_audio", str(error)) from None
+        if self._received_samples - self._heard_samples >= _SHORTEST_TURN_SECONDS * self._rate_hz:
+            self._heard_samples, self._idle_seconds = self._received_samples, 0.0
         most = self._service.limits.max_stream_seconds
         if self._received_samples > most * self._rate_hz:
             raise _RefusedError(

@@ -6,12 +6,14 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from ..model import Model
 from ..words import Word
 from .limits import Limits, Slots
 from .metrics import Metrics
+from .uploads import Uploads
 
 SLICE_SECONDS = 0.5  # of audio in one turn of a worker thread: what others wait for at most
 
@@ -31,6 +33,7 @@ class Service:
         self.metrics = Metrics()
         self.streams = Slots(limits.max_streams)
         self.files = Slots(limits.max_files)
+        self.uploads = Uploads(limits)
         self.draining = asyncio.Event()
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, "transcribe")
 
@@ -46,11 +49,12 @@ class Service:
     async def drain(self) -> None:
         """Take nobody new, and wait until all are done, or no longer than allowed."""
         self.draining.set()
-        everyone = asyncio.gather(self.streams.wait_all_free(), self.files.wait_all_free())
-        try:
-            await asyncio.wait_for(everyone, self.limits.shutdown_seconds)
-        except asyncio.TimeoutError:
-            return
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._all_done(), self.limits.shutdown_seconds)
+
+    async def _all_done(self) -> None:
+        await self.uploads.places.wait_all_free()  # they take a place among the files then
+        await asyncio.gather(self.streams.wait_all_free(), self.files.wait_all_free())
 
     def close(self) -> None:
         """End the worker threads."""

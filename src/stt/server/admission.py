@@ -1,0 +1,138 @@
+"""Who may use a server: pages of its own, under its own names, and programs.
+
+A browser lends itself to any page it shows. Three things tell such a page from our own: the name
+under which it found the server (`Host`: a foreign name may be made to lead to 127.0.0.1), where it
+comes from (`Origin`, `Sec-Fetch-Site`), and that no page may show ours within itself. Programs,
+like curl, send none of these but the name.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .hosts import Hosts
+from .request_error import RequestError
+
+_AUTHORITY = r"(?P<host>\[[0-9a-f:.]+\]|[^\s:/?#@\[\]]+)(?::(?P<port>[0-9]{1,5}))?"
+_HOST = re.compile(_AUTHORITY, re.IGNORECASE)
+_ORIGIN = re.compile(rf"(?P<scheme>https?)://{_AUTHORITY}", re.IGNORECASE)
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+_HARMLESS_METHODS = ("GET", "HEAD", "OPTIONS")  # they compute nothing, and no page may read them
+_OWN_SITES = ("same-origin", "none")  # `Sec-Fetch-Site`; "none" is a person, not a page
+
+_HEADERS = {
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",  # the same, for old browsers
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Looks at the headers of requests.
+
+    Attributes:
+        hosts: the names of the server.
+    """
+
+    hosts: Hosts
+
+    def check_host(self, headers: Headers) -> None:
+        """Refuse requests to other names than the server's.
+
+        Raises:
+            RequestError: `unknown_host`.
+        """
+        names = headers.getlist("host")
+        found = _HOST.fullmatch(names[0]) if len(names) == 1 else None
+        if found is None or not self.hosts.include(found["host"]):
+            told = " and ".join(repr(name) for name in names) or "nothing"
+            raise RequestError(
+                403,
+                "unknown_host",
+                f"the request's Host is {told}, which is none of this server's names; if it is, "
+                "start the server with --allowed_hosts and the name",
+            )
+
+    def check_origin(self, headers: Headers) -> None:
+        """Refuse what pages of others send. The host must have been checked.
+
+        Raises:
+            RequestError: `foreign_origin`.
+        """
+        for origin in headers.getlist("origin"):
+            if not _is_origin_of(origin, headers["host"]):
+                raise RequestError(
+                    403, "foreign_origin", f"pages of {origin!r} may not use this server"
+                )
+
+    def check_site(self, headers: Headers) -> None:
+        """Refuse what a browser says a page of another site sends.
+
+        Raises:
+            RequestError: `foreign_origin`.
+        """
+        for site in headers.getlist("sec-fetch-site"):
+            if site not in _OWN_SITES:
+                raise RequestError(
+                    403, "foreign_origin", f"a {site!r} page may not use this server"
+                )
+
+
+def _is_origin_of(origin: str, host: str) -> bool:
+    """Whether a page's origin is the server that is asked, by whatever proxy it was reached."""
+    ours, theirs = _HOST.fullmatch(host), _ORIGIN.fullmatch(origin)
+    if ours is None or theirs is None:
+        return False
+    default = _DEFAULT_PORTS[theirs["scheme"].lower()]
+    return (ours["host"].lower(), ours["port"] or default) == (
+        theirs["host"].lower(),
+        theirs["port"] or default,
+    )
+
+
+class AdmissionMiddleware:
+    """Checks every HTTP request, and puts headers for browsers on every answer.
+
+    WebSockets pass: theirs are checked where they can be told why.
+    """
+
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+        self._app = app
+        self._admission = admission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, as ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            self._check(scope)
+        except RequestError as error:
+            answer = JSONResponse(error.body, error.status)
+            await answer(scope, receive, send_with_headers)
+            return
+        await self._app(scope, receive, send_with_headers)
+
+    def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        self._admission.check_host(headers)
+        if scope["method"] not in _HARMLESS_METHODS:
+            self._admission.check_origin(headers)
+            self._admission.check_site(headers)

@@ -1,0 +1,52 @@
+"""The sockets that a server listens on, opened before anything else is done."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from ..errors import FlagError
+
+_REASONS = {
+    errno.EADDRINUSE: "something listens there already, perhaps another stt serve; end it, or "
+    "choose another port",
+    errno.EACCES: "ports below 1024 need further rights; choose another port",
+    errno.EADDRNOTAVAIL: "this machine has no such address; 127.0.0.1 is for itself alone, "
+    "0.0.0.0 for all its networks",
+}
+_SWITCHED_OFF = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+def open_sockets(host: str, port: int) -> list[socket.socket]:
+    """Return a socket for each address of a host, all at the same port.
+
+    Args:
+        host: name or address; empty for all addresses of the machine.
+        port: 0 for one that is free.
+
+    Raises:
+        FlagError: the host is not known, or the port cannot be had.
+    """
+    try:
+        found = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FlagError(f"--host {host}: cannot be found ({reason})") from None
+    sockets: list[socket.socket] = []
+    refused: list[OSError] = []
+    for family, address in dict.fromkeys((entry[0], entry[4]) for entry in found):
+        number = sockets[0].getsockname()[1] if sockets else port
+        try:
+            sockets.append(socket.create_server((str(address[0]), number), family=family))
+        except OSError as error:
+            refused.append(error)
+    # A name may have an address of a kind that is switched off here; the others will do.
+    serious = [error for error in refused if not sockets or error.errno not in _SWITCHED_OFF]
+    if serious:
+        for opened in sockets:
+            opened.close()
+        reason = _REASONS.get(serious[0].errno or 0, serious[0].strerror)
+        raise FlagError(f"--host {host} --port {port}: {reason}")
+    return sockets

@@ -1,0 +1,140 @@
+"""Files on their way to the server: in memory, and bounded in number, size and time."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from .limits import Limits, Slots
+from .request_error import RequestError
+
+_MAX_FORM_FIELDS = 32
+
+
+class Uploads:
+    """The files that one server receives at a time. For one event loop.
+
+    All together may take as much memory as `max_files` of the largest; who would take more is
+    refused.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.places = Slots(limits.max_uploads)
+        self._limits = limits
+        self._bytes = 0  # of all
+
+    async def receive(self, request: Request) -> tuple[io.BytesIO, dict[str, str]]:
+        """Return the audio file of a request, and its form's other fields.
+
+        Raises:
+            RequestError: too large, too slow, a broken form, or there are too many.
+        """
+        if self.places.is_full:
+            raise _busy(f"{self._limits.max_uploads} files are on their way to this server")
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        with self.places.take(), self._memory() as memory:
+            body = self._body(request, memory)
+            if kind == "multipart/form-data":
+                return await _receive_form(request, body, self._limits.max_upload_bytes)
+            audio = io.BytesIO()
+            async for chunk in body:
+                audio.write(chunk)
+            audio.seek(0)
+            return audio, {}
+
+    @contextmanager
+    def _memory(self) -> Iterator[_Memory]:
+        memory = _Memory()
+        try:
+            yield memory
+        finally:
+            self._bytes -= memory.bytes
+
+    async def _body(self, request: Request, memory: _Memory) -> AsyncGenerator[bytes, None]:
+        limits = self._limits
+        too_large = RequestError(
+            413,
+            "too_large",
+            f"the file is larger than {limits.max_upload_bytes / 1e6:g} MB, the most this server "
+            "takes; cut it or compress it",
+        )
+        announced = request.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > limits.max_upload_bytes:
+            raise too_large
+        async for chunk in _at_pace(request.stream(), limits):
+            memory.bytes += len(chunk)
+            self._bytes += len(chunk)
+            if memory.bytes > limits.max_upload_bytes:
+                raise too_large
+            if self._bytes > limits.max_files * limits.max_upload_bytes:
+                raise _busy("the files on their way to this server fill its memory")
+            yield chunk
+
+
+class _Memory:
+    """What one file takes."""
+
+    bytes = 0
+
+
+async def _at_pace(
+    stream: AsyncGenerator[bytes, None], limits: Limits
+) -> AsyncGenerator[bytes, None]:
+    """Yield what arrives, as long as enough does within each `idle_seconds`."""
+    enough = limits.min_upload_kilobytes_per_second * 1000 * limits.idle_seconds
+    since, received = monotonic(), 0
+    while True:
+        try:
+            chunk = await asyncio.wait_for(
+                anext(stream), max(0.0, since + limits.idle_seconds - monotonic())
+            )
+        except StopAsyncIteration:
+            return
+        except asyncio.TimeoutError:
+            raise RequestError(
+                408,
+                "slow" if received else "idle",
+                f"{received or 'nothing'}{' bytes' if received else ''} of the file arrived in "
+                f"{limits.idle_seconds:g} seconds; it must be {enough:.0f} bytes at least",
+                {"Connection": "close"},
+            ) from None
+        received += len(chunk)
+        yield chunk
+        if received >= enough:
+            since, received = monotonic(), 0
+
+
+async def _receive_form(
+    request: Request, body: AsyncGenerator[bytes, None], max_bytes: int
+) -> tuple[io.BytesIO, dict[str, str]]:
+    parser = MultiPartParser(request.headers, body, max_files=1, max_fields=_MAX_FORM_FIELDS)
+    parser.spool_max_size = max_bytes + 1  # never to disk
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise RequestError(400, "bad_form", f"the form cannot be read: {error.message}") from None
+    upload = form.get("file")
+    if not isinstance(upload, UploadFile):
+        raise RequestError(
+            400, "no_file", "the form has no file; send the audio in its field `file`"
+        )
+    audio = io.BytesIO(await upload.read())
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    await form.close()
+    return audio, fields
+
+
+def _busy(reason: str) -> RequestError:
+    return RequestError(
+        503,
+        "busy",
+        f"{reason}, which is all it takes at a time; try again in a few seconds",
+        {"Retry-After": "5"},
+    )

@@ -1,0 +1,63 @@
+"""`stt serve` in a process of its own, for tests that need real connections."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stt_models import ORACLE
+
+MODEL = str(ORACLE / "tflite/cpu_n64_quant.tflite")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that is running.
+
+    Attributes:
+        port: on 127.0.0.1.
+        log: what it has printed.
+    """
+
+    port: int
+    log: Path
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def served(folder: Path, *flags: str) -> Iterator[Served]:
+    """Run a server at a free port, and see that it ends well."""
+    log = folder / "server.log"
+    command = [sys.executable, "-u", "-m", "stt", "serve", "--model", MODEL, "--port", "0"]
+    with log.open("w") as output:
+        process = subprocess.Popen([*command, *flags], stderr=output, stdout=output)
+    try:
+        yield Served(_port(process, log), log)
+    finally:
+        process.terminate()
+        assert process.wait(timeout=60) == 0, log.read_text()
+
+
+def _port(process: subprocess.Popen[bytes], log: Path) -> int:
+    while process.poll() is None:
+        text = log.read_text()
+        found = re.search(r"Serving on \S+:(\d+) ", text)
+        if found and "startup complete" in text:
+            return int(found[1])
+        _wait_a_little(process)
+    raise AssertionError(log.read_text())
+
+
+def _wait_a_little(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(timeout=0.1)
+    except subprocess.TimeoutExpired:
+        return
