@@ -72,7 +72,9 @@ class Alphabet:
         self._labels = tuple(labels)
         self._indices = indices
         longest_first = sorted(indices, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)", re.DOTALL)
+        label = "|".join(map(re.escape, longest_first)) or r"(?!)"
+        self._pattern = re.compile(label, re.DOTALL)
+        self._label_or_unknown = re.compile(f"{label}|(.)", re.DOTALL)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -109,17 +111,15 @@ class Alphabet:
 
     def unknown_characters(self, text: str) -> list[str]:
         """Return the characters of `text` that no label covers, in order of appearance."""
+        found: list[str] = self._label_or_unknown.findall(unicodedata.normalize("NFC", text))
+        return list(filter(None, found))
+
+    def pieces(self, text: str) -> list[tuple[str, bool]]:
+        """Split `text`, in Unicode NFC, into labels (True) and characters without one (False)."""
         normalized = unicodedata.normalize("NFC", text)
-        unknown: list[str] = []
-        position = 0
-        while position < len(normalized):
-            match = self._pattern.match(normalized, position)
-            if match is None:
-                unknown.append(normalized[position])
-                position += 1
-            else:
-                position = match.end()
-        return unknown
+        return [
+            (match[0], match[1] is None) for match in self._label_or_unknown.finditer(normalized)
+        ]
 
     def can_encode(self, text: str) -> bool:
         """Whether every character of `text` has a label."""
@@ -330,10 +330,16 @@ class UTF8Alphabet(Alphabet):
 
     def unknown_characters(self, text: str) -> list[str]:
         """Return what bytes cannot say: NUL, and lone surrogates."""
+        return [piece for piece, known in self.pieces(text) if not known]
+
+    def pieces(self, text: str) -> list[tuple[str, bool]]:
+        """Split `text`, in Unicode NFC, into characters, with whether bytes can say them.
+
+        They cannot say NUL, and lone surrogates.
+        """
         return [
-            character
-            for character in text
-            if character == "\0" or 0xD800 <= ord(character) <= 0xDFFF
+            (character, character != "\0" and not 0xD800 <= ord(character) <= 0xDFFF)
+            for character in unicodedata.normalize("NFC", text)
         ]
 
     def can_encode_single(self, text: str) -> bool:

@@ -263,3 +263,63 @@ def test_any_bytes_give_rows_or_a_typed_error(tmp_path: Path, content: bytes) ->
         with contextlib.suppress(CorpusError):
             file = read_rows(path)
             assert len(file.audio_paths()) == len(file.rows)
+
+
+def advice_of(*transcripts: str, folder: Path) -> list[str]:
+    train = write_rows(folder / "train.csv", *[("good.wav", 1, text) for text in transcripts])
+    with pytest.raises(CorpusError) as caught:
+        check_corpus(
+            train=[train], alphabet=LETTERS, features=FeatureConfig(), alphabet_advice="ADVICE"
+        )
+    lines = str(caught.value).splitlines()
+    return [line for line in lines[1:] if not line.startswith(" ")]
+
+
+def test_normalising_is_advised_where_it_mends_the_rows(clips: Path) -> None:
+    assert advice_of("Hello, you.", "Fine", "good", folder=clips) == [
+        "To mend 2 rows with characters outside the alphabet, add to your command: "
+        "--normalize_transcripts true. It reads 'Hello, you.' as 'hello you'."
+    ]
+
+
+def test_other_advice_is_for_the_letters_that_normalising_cannot_write(clips: Path) -> None:
+    assert advice_of("Hello.", "Café", "Number 7", "good", folder=clips) == [
+        "To mend 1 of the 3 rows with characters outside the alphabet, add to your command: "
+        "--normalize_transcripts true. It reads 'Hello.' as 'hello'.",
+        "It cannot mend 'é', '7'.",
+        "ADVICE",
+        "Write '7' out in words, as they are spoken.",
+        "Mend the other 2 rows, or leave the other 2 rows out with: --on_bad_row skip",
+    ]
+    assert advice_of("Hello 7", "good", folder=clips) == [
+        "Write '7' out in words, as they are spoken.",
+        "Mend this row, or leave this row out with: --on_bad_row skip",
+    ]
+    assert "--normalize_transcripts" not in " ".join(advice_of("мяу", "...", "good", folder=clips))
+
+
+def test_normalised_rows_are_good_and_counted(
+    clips: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_rows(
+        clips / "train.csv", ("good.wav", 1, "Hello, you."), ("good.wav", 1, "fine"),
+        ("good.wav", 1, "“Oh!”"),
+    )  # fmt: skip
+    with caplog.at_level(logging.INFO):
+        corpus = check_corpus(
+            train=[path], alphabet=LETTERS, features=FeatureConfig(), normalize_transcripts=True
+        )
+    assert [clip.transcript for clip in corpus.train[0].clips] == ["hello you", "fine", "oh"]
+    assert (
+        "Normalised 2 of 3 transcripts (--normalize_transcripts): capitals made small 2 times, "
+        "',' removed 1 time, '.' removed 1 time"
+    ) in caplog.text
+    assert f"{path}:2: 'Hello, you.' is read as 'hello you'" in caplog.text
+
+
+def test_what_normalising_leaves_empty_is_no_transcript(clips: Path) -> None:
+    path = write_rows(clips / "train.csv", ("good.wav", 1, "…!"), ("good.wav", 1, "Fine"))
+    with pytest.raises(CorpusError, match=r"good\.wav: nothing is left of '…!'"):
+        check_corpus(
+            train=[path], alphabet=LETTERS, features=FeatureConfig(), normalize_transcripts=True
+        )

@@ -33,6 +33,25 @@ def test_switches(words: list[str], expected: bool) -> None:
     assert read(*words).config.schedule.early_stop is expected
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "auto"),
+        (["--normalize_transcripts"], "true"),
+        (["--normalize_transcripts", "True"], "true"),
+        (["--normalize_transcripts=false"], "false"),
+    ],
+)
+def test_switches_with_a_third_way(words: list[str], expected: str) -> None:
+    assert read(*words).config.data.normalize_transcripts == expected
+
+
+def test_yaml_has_switches_with_a_third_way(tmp_path: Path) -> None:
+    path = tmp_path / "flags.yaml"
+    path.write_text("normalize_transcripts: true\n")
+    assert read("--config", str(path)).config.data.normalize_transcripts == "true"
+
+
 def test_values() -> None:
     parsed = read("--train_files", "a.csv", "b c.csv", "--epochs=3", "--learning_rate", "1e-4",
                   "--utf8", "true", "--epochs", "4")  # fmt: skip

@@ -11,7 +11,7 @@ from stt.counted import counted
 
 from ..cli.config import AlphabetFlags
 from ..cli.training_flags import BootstrapFlags
-from ..corpus import alphabet_from_corpus
+from ..corpus import Normalizer, all_characters, alphabet_from_corpus, plain_alphabet
 from ..errors import FlagError
 
 _log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ def choose_alphabet(
     bootstrap: BootstrapFlags,
     source_alphabet: Alphabet | None,
     data_files: Sequence[str],
+    normalizes: bool = False,
 ) -> Alphabet:
     """Return the alphabet of the model to train.
 
@@ -30,6 +31,7 @@ def choose_alphabet(
         bootstrap: whether the output layer is dropped or extended.
         source_alphabet: of the model to start from, if there is one.
         data_files: all corpus files of the command.
+        normalizes: whether their transcripts will be normalised.
 
     Raises:
         AlphabetError: the alphabet file is malformed.
@@ -38,7 +40,8 @@ def choose_alphabet(
     """
     given = _given_alphabet(flags)
     if bootstrap.extend_alphabet and source_alphabet:
-        return _extend(source_alphabet, given or alphabet_from_corpus(data_files))
+        wanted = given or _as_written_with(source_alphabet, data_files, normalizes)
+        return _extend(source_alphabet, wanted)
     if given:
         return given
     if source_alphabet and not bootstrap.drop_source_layers:
@@ -46,20 +49,30 @@ def choose_alphabet(
     if not data_files:
         raise FlagError("no alphabet; give --alphabet_config_path, or --bytes_output_mode true")
     if source_alphabet:
-        generated = alphabet_from_corpus(data_files)
+        generated = _as_written_with(source_alphabet, data_files, normalizes)
         if all(source_alphabet.can_encode(label) for label in generated.labels):
             return source_alphabet
     beside = _beside_data(data_files)
     if beside:
         _log.info("No --alphabet_config_path: using %s, found beside the data", beside)
         return Alphabet(beside)
-    generated = alphabet_from_corpus(data_files)
+    generated = alphabet_from_corpus(data_files, plain_alphabet if normalizes else all_characters)
     _log.info(
         "No --alphabet_config_path: made an alphabet of %s from the data: %s",
         counted(generated.size, "character"),
         "".join(generated.labels),
     )
     return generated
+
+
+def _as_written_with(source: Alphabet, data_files: Sequence[str], normalizes: bool) -> Alphabet:
+    """Return all characters of the data, normalised as far as another alphabet can write it."""
+    if not normalizes:
+        return alphabet_from_corpus(data_files)
+    normalize = Normalizer(source)
+    return alphabet_from_corpus(
+        data_files, lambda texts: all_characters(normalize(text).text for text in texts)
+    )
 
 
 def _given_alphabet(flags: AlphabetFlags) -> Alphabet | None:

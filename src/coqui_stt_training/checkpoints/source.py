@@ -68,6 +68,16 @@ class SourceModel:
         """Whether it has an output layer; a pre-trained encoder alone has none."""
         return f"{self.specification.layers[-1]}.weight" in self.tensors
 
+    def normalizes_transcripts(self, asked: str) -> bool:
+        """Say whether transcripts are normalised for this model.
+
+        Args:
+            asked: `true`, `false`, or `auto`: as the model was trained.
+        """
+        flags = self.details.get("flags")
+        trained = flags.get("normalize_transcripts") if isinstance(flags, Mapping) else None
+        return (trained if asked == "auto" else asked) == "true"
+
 
 def is_finite(values: NDArray[np.float32]) -> bool:
     """Say whether an array holds neither NaN nor infinity, without an array of answers."""

@@ -17,11 +17,23 @@ from .training_flags import BootstrapFlags, DropoutFlags, ScheduleFlags, Trainin
 Names = tuple[str, ...]
 
 
+def normalize_transcripts_flag(auto: str) -> str:
+    """Declare `--normalize_transcripts`; `auto` says what that value means to a command."""
+    text: str = flag(
+        "auto",
+        "bring transcripts to what the alphabet can write: letters to its case, typographic "
+        f"variants to its own, punctuation that it lacks left out; letters never; auto: {auto}",
+        choices=("auto", "true", "false"),
+    )
+    return text
+
+
 @dataclass(frozen=True)
 class TestDataFlags:
     """Data."""
 
     test_files: Names = flag([], "CSV files to evaluate on, reported one by one")
+    normalize_transcripts: str = normalize_transcripts_flag("as the model was trained")
     on_bad_row: str = flag(
         "fail",
         "what to do with rows that cannot be used: stop with one report of all of them, or skip "
@@ -53,6 +65,7 @@ class DataFlags:
         "them and list them in skipped_rows.csv beside the checkpoint",
         choices=("fail", "skip"),
     )
+    normalize_transcripts: str = normalize_transcripts_flag("as the source was trained, else false")
     read_buffer: str = flag("1MB", "", replacement="each clip is read whole, in one call")
     feature_cache: str = flag(
         "", "folder in which to keep features for later runs (they are kept in memory anyway)"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stt.frontends.mfcc import FeatureConfig
 
-from .config import AlphabetFlags, LogFlags, SourceFlags
+from .config import AlphabetFlags, LogFlags, SourceFlags, normalize_transcripts_flag
 from .flags import flag, not_negative, positive
 
 
@@ -103,6 +103,7 @@ class VerificationFlags:
         "what to do with rows of --test_files that cannot be used",
         choices=("fail", "skip"),
     )
+    normalize_transcripts: str = normalize_transcripts_flag("as the model was trained")
     normalize_sample_rate: bool = flag(
         True, "resample audio of another rate; else such clips are bad rows"
     )
@@ -173,6 +174,9 @@ class EvaluateExportFlags:
 
     model: str = flag("", "the exported model: a .tflite or .onnx file")
     csv: tuple[str, ...] = flag([], "CSV files with the columns wav_filename and transcript")
+    normalize_transcripts: str = normalize_transcripts_flag(
+        "false, but with a warning where it would matter, since a model file does not say"
+    )
     scorer: str = flag("", "language-model scorer", aliases=("scorer_path",))
     proc: int = flag(os.cpu_count() or 1, "clips to transcribe at the same time", check=positive)
     dump: str = flag(

@@ -126,8 +126,8 @@ class _Flag:
             items = value if isinstance(value, (list, tuple)) else [value] if value else []
             return tuple(str(item) for item in items)
         if isinstance(value, (list, tuple)):
-            if self.kind is bool and not value:
-                return True
+            if not value and (self.kind is bool or "true" in self.spec.choices):
+                return self.convert("true")
             if len(value) != 1:
                 raise ValueError(f"takes one value, not {len(value) or 'none'}")
             value = value[0]
@@ -158,6 +158,8 @@ class _Flag:
             if self.kind is int and abs(number) > _LARGEST_INTEGER:
                 raise ValueError("is too large")
             return number
+        if "true" in self.spec.choices:  # besides others; YAML has True
+            return str(value).lower()
         return "" if value is None else str(value)
 
 

@@ -1,21 +1,26 @@
 """Corpora: what files say of clips of speech, and whether one can train on them."""
 
-from .alphabet_source import alphabet_from_corpus
+from .alphabet_source import all_characters, alphabet_from_corpus
 from .clip import Clip, ClipSet, Corpus
+from .normalization import ChangeCounts, Normalizer, plain_alphabet
 from .rows import Row, RowFile, expand_file_list, read_rows
 from .splits import AutoInput, split_auto_input
 from .validation import check_corpus
 
 __all__ = [
     "AutoInput",
+    "ChangeCounts",
     "Clip",
     "ClipSet",
     "Corpus",
+    "Normalizer",
     "Row",
     "RowFile",
+    "all_characters",
     "alphabet_from_corpus",
     "check_corpus",
     "expand_file_list",
+    "plain_alphabet",
     "read_rows",
     "split_auto_input",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from coqui_stt_ctcdecoder import Alphabet
@@ -11,15 +11,27 @@ from ..errors import CorpusError
 from .rows import read_rows
 
 
-def alphabet_from_corpus(paths: Iterable[str | Path]) -> Alphabet:
-    """Return the alphabet of all characters of these files' transcripts, in code point order.
+def all_characters(transcripts: Iterable[str]) -> Alphabet:
+    """Return the alphabet of all characters of transcripts, in code point order."""
+    return Alphabet.from_labels(sorted(set().union(*transcripts)))
+
+
+def alphabet_from_corpus(
+    paths: Iterable[str | Path],
+    make_alphabet: Callable[[Sequence[str]], Alphabet] = all_characters,
+) -> Alphabet:
+    """Return the alphabet of these files' transcripts.
 
     Malformed rows are left out; `check_corpus` reports them.
+
+    Args:
+        paths: corpus files.
+        make_alphabet: makes it of all transcripts.
 
     Raises:
         CorpusError: files that cannot be read, all of them; or not one character in them all.
     """
-    characters: set[str] = set()
+    transcripts: list[str] = []
     problems: list[str] = []
     names = [str(path) for path in paths]
     for name in names:
@@ -28,14 +40,12 @@ def alphabet_from_corpus(paths: Iterable[str | Path]) -> Alphabet:
         except CorpusError as error:
             problems.append(str(error))
             continue
-        for row in file.rows:
-            if row.problem is None:
-                characters.update(row.transcript)
+        transcripts += [row.transcript for row in file.rows if row.problem is None]
     if problems:
         raise CorpusError("\n".join(problems))
-    if not characters:
+    if not any(transcripts):
         raise CorpusError(
             f"no transcript in {', '.join(names)} has a character to make an alphabet from; "
             "fill in the transcript column"
         )
-    return Alphabet.from_labels(sorted(characters))
+    return make_alphabet(transcripts)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import enum
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from coqui_stt_ctcdecoder.alphabet import describe_codepoints
 from stt.counted import counted
+
+from .normalization import Normalized
 
 _LISTED_PER_KIND = 20
 
@@ -34,12 +37,22 @@ class Problem:
         source: `train.csv:17`.
         reason: what is wrong, the offending value included.
         characters: those outside the alphabet, each as often as it occurs.
+        normalized: what `--normalize_transcripts` would make of such a transcript; None where it
+            has been done.
+        transcript: the row's.
     """
 
     kind: Kind
     source: str
     reason: str
     characters: tuple[str, ...] = ()
+    normalized: Normalized | None = None
+    transcript: str = ""
+
+    @property
+    def mended(self) -> bool:
+        """Whether normalising the transcript makes one that the alphabet can write."""
+        return bool(self.normalized and self.normalized.text and not self.normalized.unknown)
 
 
 @dataclass
@@ -70,6 +83,11 @@ class Report:
     def bad_row_count(self) -> int:
         """Number of rows that have at least one problem."""
         return len({problem.source for problem in self.row_problems})
+
+    @property
+    def rows_to_mend(self) -> set[str]:
+        """Sources of the rows that `--normalize_transcripts` would not make good."""
+        return {problem.source for problem in self.row_problems if not problem.mended}
 
     def __str__(self) -> str:
         lines = _cap(list(self.file_problems), indent="")
@@ -104,6 +122,45 @@ def _describe_characters(problems: Iterable[Problem]) -> list[str]:
         f"first in {first[character]}"
         for character, count in counts.most_common()
     ]
+
+
+def advise_on_characters(report: Report, alphabet_advice: str = "") -> list[str]:
+    """Return what to do about characters outside the alphabet: normalise, and see to what remains.
+
+    Args:
+        report: of all rows.
+        alphabet_advice: what to do about letters that the alphabet lacks.
+    """
+    problems = [problem for problem in report.row_problems if problem.kind is Kind.CHARACTERS]
+    mended = [problem for problem in problems if problem.mended]
+    remaining = dict.fromkeys(
+        character
+        for problem in problems
+        if not problem.mended
+        for character in (problem.normalized.unknown if problem.normalized else problem.characters)
+    )
+    letters = [one for one in remaining if unicodedata.category(one)[0] in "LM"]
+    lines = []
+    if mended:
+        lines.append(_advise_to_normalize(mended, len(problems)))
+    if mended and remaining:
+        lines.append(f"It cannot mend {', '.join(map(repr, remaining))}.")
+    if letters and alphabet_advice:
+        lines.append(alphabet_advice)
+    spoken = [one for one in remaining if unicodedata.category(one)[0] in "NS" or one in "%&@"]
+    if spoken:
+        lines.append(f"Write {', '.join(map(repr, spoken))} out in words, as they are spoken.")
+    return lines
+
+
+def _advise_to_normalize(mended: Sequence[Problem], of: int) -> str:
+    example = mended[0]
+    after = example.normalized.text if example.normalized else ""
+    rows = f"{len(mended)} of the {of} rows" if len(mended) < of else counted(of, "row")
+    return (
+        f"To mend {rows} with characters outside the alphabet, add to your command: "
+        f"--normalize_transcripts true. It reads {example.transcript!r} as {after!r}."
+    )
 
 
 def _cap(lines: Sequence[str], indent: str) -> list[str]:

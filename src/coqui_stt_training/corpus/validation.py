@@ -10,7 +10,7 @@ import itertools
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +21,8 @@ from stt.frontends import FrontEnd
 from ..errors import AudioError, CorpusError
 from .audio_scan import AudioScan, ScanResult, scan_audio
 from .clip import Clip, ClipSet, Corpus
-from .report import Kind, Problem, Report
+from .normalization import ChangeCounts, Normalizer
+from .report import Kind, Problem, Report, advise_on_characters
 from .rows import Row, RowFile, read_rows
 from .skipped_rows import write_skipped_rows
 
@@ -50,6 +51,8 @@ class _Target:
     features: FrontEnd
     any_sample_rate: bool
     output_length: Callable[[int], int]
+    normalizer: Normalizer
+    normalizes: bool
 
 
 def check_corpus(
@@ -68,6 +71,7 @@ def check_corpus(
     workers: int | None = None,
     show_progressbar: bool = False,
     alphabet_advice: str = "",
+    normalize_transcripts: bool = False,
 ) -> Corpus:
     """Read all sets of a run, and check every row of them.
 
@@ -86,6 +90,8 @@ def check_corpus(
         workers: threads that decode; by default a few more than there are cores.
         show_progressbar: whether to show one on a terminal.
         alphabet_advice: what to do about characters outside the alphabet, for the report.
+        normalize_transcripts: whether to bring transcripts to what the alphabet can write, see
+            `Normalizer`; what was changed is logged.
 
     Raises:
         CorpusError: its text is the report. Files that cannot be read and files with no row left
@@ -101,11 +107,21 @@ def check_corpus(
         workers=workers,
         show_progressbar=show_progressbar,
     )
-    target = _Target(alphabet, features, any_sample_rate, output_length)
+    target = _Target(
+        alphabet,
+        features,
+        any_sample_rate,
+        output_length,
+        Normalizer(alphabet),
+        normalize_transcripts,
+    )
+    changes = ChangeCounts()
     sets = {
-        role: tuple(_check_input(given, scans, target, report) for given in role_inputs)
+        role: tuple(_check_input(given, scans, target, report, changes) for given in role_inputs)
         for role, role_inputs in inputs.items()
     }
+    if changes.rows:
+        _log.info("%s", changes.report(len(report.sources)))
     files = [given.file for given in every_input]
     if on_bad_row == "skip":
         _skip_rows(report, files, sets, skipped_rows_path)
@@ -136,12 +152,20 @@ def _read_inputs(paths: Iterable[str], may_be_empty: bool, report: Report) -> li
 
 
 def _check_input(
-    given: _Input, scans: Mapping[Path, ScanResult], target: _Target, report: Report
+    given: _Input,
+    scans: Mapping[Path, ScanResult],
+    target: _Target,
+    report: Report,
+    changes: ChangeCounts,
 ) -> ClipSet:
     clips = []
-    for row, path in zip(given.file.rows, given.audio_paths, strict=True):
-        scan = scans[path]
-        problems = _find_problems(row, scan, target, given.may_be_empty)
+    for as_given, path in zip(given.file.rows, given.audio_paths, strict=True):
+        row, scan = as_given, scans[path]
+        if target.normalizes:
+            normalized = target.normalizer(row.transcript)
+            changes.add(row.source, row.transcript, normalized)
+            row = replace(row, transcript=normalized.text)
+        problems = _find_problems(row, scan, target, given.may_be_empty, as_given.transcript)
         report.add(*problems)
         if not problems and isinstance(scan, AudioScan):
             clips.append(
@@ -151,7 +175,7 @@ def _check_input(
 
 
 def _find_problems(
-    row: Row, scan: ScanResult, target: _Target, may_be_empty: bool
+    row: Row, scan: ScanResult, target: _Target, may_be_empty: bool, as_given: str
 ) -> list[Problem]:
     if row.problem:
         return [Problem(Kind.FORM, row.source, row.problem)]
@@ -169,12 +193,16 @@ def _find_problems(
         )
         problems.append(Problem(Kind.RATE, row.source, reason))
     if not row.transcript.strip() and not may_be_empty:
-        problems.append(Problem(Kind.EMPTY, row.source, f"{row.audio_name} has none"))
+        found = f": nothing is left of {as_given!r}" if as_given.strip() else " has none"
+        problems.append(Problem(Kind.EMPTY, row.source, row.audio_name + found))
     unknown = tuple(target.alphabet.unknown_characters(row.transcript))
     if unknown:
         named = ", ".join(map(repr, dict.fromkeys(unknown)))
         reason = f"{row.transcript!r} has {named}"
-        problems.append(Problem(Kind.CHARACTERS, row.source, reason, unknown))
+        normalized = None if target.normalizes else target.normalizer(row.transcript)
+        problems.append(
+            Problem(Kind.CHARACTERS, row.source, reason, unknown, normalized, row.transcript)
+        )
     elif isinstance(scan, AudioScan):
         problems += _find_shortage(row, scan, target)
     return problems
@@ -199,15 +227,22 @@ def _find_shortage(row: Row, scan: AudioScan, target: _Target) -> list[Problem]:
 
 def _advise(report: Report, sets: Mapping[str, Sequence[ClipSet]], alphabet_advice: str) -> str:
     """Say what to do about bad rows: skip them only where every file keeps some."""
-    them = "this row" if report.bad_row_count == 1 else f"these {report.bad_row_count} rows"
-    empty = [
-        clips.path for clips in itertools.chain.from_iterable(sets.values()) if not clips.clips
-    ]
-    about_characters = any(p.kind is Kind.CHARACTERS for p in report.row_problems)
-    lines = [alphabet_advice] if alphabet_advice and about_characters else []
+    lines = advise_on_characters(report, alphabet_advice)
+    count = len(report.rows_to_mend)
+    if not count:
+        return "\n".join(lines)
+    kind = "the other" if count < report.bad_row_count else "these"
+    them = "this row" if report.bad_row_count == 1 else f"{kind} {counted(count, 'row')}"
+    mended_files = {
+        problem.source.rpartition(":")[0] for problem in report.row_problems if problem.mended
+    }
+    empty = dict.fromkeys(
+        clips.path
+        for clips in itertools.chain.from_iterable(sets.values())
+        if not clips.clips and clips.path not in mended_files
+    )
     if empty:
-        files = ", ".join(dict.fromkeys(empty))
-        lines.append(f"Mend {them}; to skip them would leave nothing of {files}")
+        lines.append(f"Mend {them}; to skip them would leave nothing of {', '.join(empty)}")
     else:
         lines.append(f"Mend {them}, or leave {them} out with: --on_bad_row skip")
     return "\n".join(lines)
@@ -228,7 +263,9 @@ def _skip_rows(
     rows_are = (
         f"{counted(report.bad_row_count, 'row')} {'is' if report.bad_row_count == 1 else 'are'}"
     )
-    report.advice = f"{rows_are} left out (--on_bad_row skip){listed}"
+    report.advice = "\n".join(
+        [*advise_on_characters(report), f"{rows_are} left out (--on_bad_row skip){listed}"]
+    )
     _log.warning("%s", report)
     rows = {file.path: len(file.rows) for file in files}
     for clip_set in itertools.chain.from_iterable(sets.values()):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from stt import Model
@@ -14,12 +17,15 @@ from stt.counted import counted
 
 from ..cli.export_flags import EvaluateExportConfig, EvaluateExportFlags
 from ..cli.progress_bar import ProgressBar
-from ..corpus import read_rows
+from ..corpus import ChangeCounts, Normalizer, RowFile, read_rows
 from ..errors import CorpusError, FlagError, UserError
 from ..report.evaluation import format_report, save_samples_json
 from ..scoring.metrics import SampleResult, score_sample
 
 _SHOWN_PROBLEMS = 20
+_SHOWN = 8
+
+_log = logging.getLogger(__name__)
 
 
 def run_evaluation(config: EvaluateExportConfig) -> int:
@@ -28,7 +34,8 @@ def run_evaluation(config: EvaluateExportConfig) -> int:
     samples: list[SampleResult] = []
     with _load(flags) as model:
         for path in flags.csv:
-            found = evaluate_file(model, path, flags.proc, config.output.show_progressbar)
+            file = _read(path, model, flags.normalize_transcripts == "true")
+            found = evaluate_rows(model, file, flags.proc, config.output.show_progressbar)
             print(format_report(found, path, report_count=flags.report_count, show_loss=False))
             samples += found
     if flags.test_output_file:
@@ -52,23 +59,53 @@ def _load(flags: EvaluateExportFlags) -> Model:
     return model
 
 
-def evaluate_file(
-    model: Model, path: str, parallel: int, show_progressbar: bool = False
+def _read(path: str, model: Model, normalizes: bool) -> RowFile:
+    """Read a corpus file, its transcripts normalised; else warn where that would matter.
+
+    Raises:
+        CorpusError: it cannot be read, or has no rows.
+    """
+    file = read_rows(path)
+    if not file.rows:
+        raise CorpusError(f"{path}: has a header, but no rows")
+    normalize, changes, unwritable = Normalizer(model.alphabet), ChangeCounts(), Counter[str]()
+    rows, mended = [], 0
+    for row in file.rows:
+        normalized = normalize(row.transcript)
+        changes.add(row.source, row.transcript, normalized)
+        unknown = model.alphabet.unknown_characters(row.transcript)
+        unwritable.update(unknown)
+        mended += bool(unknown) and not normalized.unknown
+        rows.append(replace(row, transcript=normalized.text))
+    if normalizes:
+        if changes.rows:
+            _log.info("%s", changes.report(len(rows)))
+        return replace(file, rows=tuple(rows))
+    if unwritable:
+        named = ", ".join(repr(character) for character, _ in unwritable.most_common(_SHOWN))
+        remedy = f"; {counted(mended, 'row')} would be mended by --normalize_transcripts true"
+        _log.warning(
+            "%s: the model cannot write %s; each counts as an error%s",
+            path, named, remedy if mended else "",
+        )  # fmt: skip
+    return file
+
+
+def evaluate_rows(
+    model: Model, file: RowFile, parallel: int, show_progressbar: bool = False
 ) -> list[SampleResult]:
     """Transcribe the rows of a corpus file and compare them with their transcripts.
 
     Args:
         model: what to transcribe with.
-        path: the file.
+        file: the file.
         parallel: clips to transcribe at the same time.
         show_progressbar: whether to show one on a terminal.
 
     Raises:
-        CorpusError: no rows, or rows that cannot be transcribed, all of them.
+        CorpusError: rows that cannot be transcribed, all of them.
     """
-    file = read_rows(path)
-    if not file.rows:
-        raise CorpusError(f"{path}: has a header, but no rows")
+    path = file.path
     audio_paths = file.audio_paths()
     samples, problems = [], []
     with (

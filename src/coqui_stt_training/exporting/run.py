@@ -55,7 +55,7 @@ def run_export(parsed: Parsed[ExportConfig], show: Callable[[str], object] = pri
         Scorer(
             scorer_path=plan.scorer, alphabet=deployment.alphabet
         )  # raises where it does not fit
-    exported = export_model(deployment, plan, card, _probe(config, deployment))
+    exported = export_model(deployment, plan, card, _probe(config, deployment, source))
     for verification in exported.verifications:
         show(f"Verified {verification.describe()}")
     for file in exported.files:
@@ -162,7 +162,7 @@ def _features(parsed: Parsed[ExportConfig], source: SourceModel) -> FeatureConfi
     return known
 
 
-def _probe(config: ExportConfig, deployment: Deployment) -> Probe:
+def _probe(config: ExportConfig, deployment: Deployment, source: SourceModel) -> Probe:
     flags = config.verification
     if not flags.test_files:
         _log.info("No --test_files: comparing on noise; speech would show the WER as well")
@@ -174,6 +174,7 @@ def _probe(config: ExportConfig, deployment: Deployment) -> Probe:
         any_sample_rate=flags.normalize_sample_rate,
         on_bad_row=cast(Literal["fail", "skip"], flags.on_bad_row),
         show_progressbar=config.output.show_progressbar,
+        normalize_transcripts=source.normalizes_transcripts(flags.normalize_transcripts),
     )
     clips = [clip for clip_set in corpus.test for clip in clip_set.clips]
     if not clips:

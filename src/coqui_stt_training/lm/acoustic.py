@@ -45,6 +45,7 @@ def compute_posteriors(
         on_bad_row="skip" if data.on_bad_row == "skip" else "fail",
         skipped_rows_path=None,
         show_progressbar=output.show_progressbar,
+        normalize_transcripts=source.normalizes_transcripts(data.normalize_transcripts),
     )
     model = build_model(source, device)
     loader = BatchLoader(FeatureStore(features), alphabet)

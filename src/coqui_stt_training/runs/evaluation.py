@@ -77,6 +77,7 @@ def run_evaluation(
         skipped_rows_path=Path("skipped_rows.csv") if skip else None,
         show_progressbar=config.output.show_progressbar,
         alphabet_advice=alphabet_advice(source),
+        normalize_transcripts=source.normalizes_transcripts(data.normalize_transcripts),
     )
     model = build_model(source, prepare_machine(config.machine))
     if config.output.log_placement:

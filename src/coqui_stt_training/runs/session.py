@@ -88,9 +88,11 @@ def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
     identity = run_identity(config.data, config.alphabet, config.checkpoints, config.bootstrap)
     start = find_start(config.checkpoints, config.bootstrap, identity)
     _log.info(start.reason)
+    asked = as_dict(config)
+    config = _settle_normalization(config, start)
     if start.continued:
         kept = start.continued
-        for change in describe_changes(as_dict(config), kept.flags, given):
+        for change in describe_changes(asked, kept.flags, given):
             _log.info(change)
         _log_frozen_layers(kept.lineage, given)
         return Session(
@@ -107,10 +109,24 @@ def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
         bootstrap,
         start.source.alphabet if start.source else None,
         [*files, *config.data.metrics_files],
+        config.data.normalize_transcripts == "true",
     )
     plan = _plan(config, start, bootstrap, alphabet, given)
     features = choose_features(config.features, start.source, given)
     return Session(config, given, start, plan, plan.specification, alphabet, features, identity)
+
+
+def _settle_normalization(config: TrainConfig, start: Start) -> TrainConfig:
+    """Put true or false in the place of `--normalize_transcripts auto`; a run keeps its own."""
+    asked = config.data.normalize_transcripts
+    if start.continued:
+        normalizes = start.continued.flags.get("normalize_transcripts") == "true"
+    elif start.source:
+        normalizes = start.source.normalizes_transcripts(asked)
+    else:
+        normalizes = asked == "true"
+    data = replace(config.data, normalize_transcripts="true" if normalizes else "false")
+    return replace(config, data=data)
 
 
 def _check_outputs(config: TrainConfig) -> None:

@@ -134,6 +134,7 @@ def _read_corpus(session: Session) -> Corpus:
         scan_cache_path=folder / "audio_scan.json",
         show_progressbar=config.output.show_progressbar,
         alphabet_advice=session.alphabet_advice(),
+        normalize_transcripts=config.data.normalize_transcripts == "true",
     )
 
 

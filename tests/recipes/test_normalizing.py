@@ -1,0 +1,104 @@
+"""Transcripts with capitals and punctuation: trained on, evaluated, exported, and told of."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from command_runner import Result, run_command
+from coqui_stt_training.checkpoints.file import read_checkpoint
+from coqui_stt_training.checkpoints.folder import CheckpointFolder
+
+from .conftest import ToneCorpus
+
+Train = Callable[..., Result]
+
+
+def punctuated(path: Path, folder: Path) -> Path:
+    """Copy a CSV with its transcripts as a person would write them."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    copy = folder / path.name
+    lines = [
+        f'{path.parent / row["wav_filename"]},"{row["transcript"].title()}, …"' for row in rows
+    ]
+    copy.write_text("\n".join(["wav_filename,transcript", *lines]) + "\n", encoding="utf-8")
+    return copy
+
+
+@pytest.fixture(scope="module")
+def written(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> ToneCorpus:
+    folder = tmp_path_factory.mktemp("written")
+    return ToneCorpus(
+        *(punctuated(path, folder) for path in (latin.train, latin.dev, latin.test)), latin.alphabet
+    )
+
+
+def references(samples: Path) -> set[str]:
+    return set("".join(sample["src"] for sample in json.loads(samples.read_text())))
+
+
+def test_a_checkpoint_is_evaluated_as_it_was_trained(
+    written: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    model, samples = tmp_path / "model", tmp_path / "samples.json"
+    flags = ("--checkpoint_dir", model, "--alphabet_config_path", written.alphabet, *written.flags)
+    refused = train(*flags, "--epochs", 1)
+    assert refused.returncode == 2
+    assert "add to your command: --normalize_transcripts true" in refused.stderr
+    assert "--on_bad_row" not in refused.stderr
+
+    trained = train(*flags, "--epochs", 1, "--normalize_transcripts")
+    assert trained.returncode == 0, trained.stderr
+    assert "Normalised 36 of 36 transcripts" in trained.stderr
+    newest = CheckpointFolder(model).newest_of_ours("best")
+    assert newest
+    assert read_checkpoint(newest).flags["normalize_transcripts"] == "true"
+
+    evaluate = ("evaluate", "--checkpoint_dir", model, "--test_files", written.test,
+                "--beam_width", 8, "--test_output_file", samples)  # fmt: skip
+    evaluated = run_command(*evaluate)
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert references(samples) <= set("abcd")
+    assert run_command(*evaluate, "--normalize_transcripts", "false").returncode == 2
+
+    # Going on keeps what the run began with; a new run from it does as its source did.
+    going_on = train(*flags, "--epochs", 2, "--run", "continue")
+    assert going_on.returncode == 0, going_on.stderr
+    tuned = train(
+        "--load_checkpoint_dir", model, "--save_checkpoint_dir", tmp_path / "tuned",
+        *written.flags, "--epochs", 1,
+    )  # fmt: skip
+    assert tuned.returncode == 0, tuned.stderr
+
+
+def test_an_alphabet_made_of_normalised_transcripts_has_small_letters_alone(
+    written: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    result = train(
+        "--checkpoint_dir", tmp_path, *written.flags, "--normalize_transcripts", "true",
+        "--epochs", 1,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"made an alphabet of 4 characters from the data: abcd$", result.stderr, re.M)
+
+
+def test_an_exported_model_is_measured_alike_and_says_what_it_cannot_write(
+    source: Path, written: ToneCorpus, tmp_path: Path
+) -> None:
+    exported = run_command("export", "--checkpoint_dir", source, "--export_dir", tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    measure = ("evaluate_export", "--model", tmp_path / "output_graph.tflite", "--csv",
+               written.test, "--test_output_file", tmp_path / "samples.json")  # fmt: skip
+    plain = run_command(*measure)
+    assert plain.returncode == 0, plain.stderr
+    assert re.search(r"the model cannot write .*'…'.*; each counts as an error", plain.stderr)
+    assert "6 rows would be mended by --normalize_transcripts true" in plain.stderr
+    normalized = run_command(*measure, "--normalize_transcripts", "true")
+    assert "Normalised 6 of 6 transcripts" in normalized.stderr
+    assert references(tmp_path / "samples.json") <= set("abcd")
