@@ -42,6 +42,7 @@ def describe(source: SourceModel) -> dict[str, Any]:
         "geometry": asdict(source.specification),  # type: ignore[call-overload]
         "summary": source.specification.describe(),
         "layers": list(source.specification.layers),
+        "has_output": source.has_output,
         "parameters": sum(parameters.values()),
         "tensors": {name: list(tensor.shape) for name, tensor in source.tensors.items()},
         "alphabet": None
@@ -90,7 +91,10 @@ def _lines(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "layers", ", ".join(description["layers"])
     weights_megabytes = description["parameters"] * _FLOAT32_BYTES / 1e6
     yield "parameters", f"{description['parameters']:,} ({weights_megabytes:.1f} MB as float32)"
-    yield "alphabet", _alphabet_text(description["alphabet"], geometry["n_classes"])
+    if description["has_output"]:
+        yield "alphabet", _alphabet_text(description["alphabet"], geometry["n_classes"])
+    else:
+        yield "alphabet", "none: an encoder without an output layer, which training adds"
     yield "audio", _features_text(description["features"])
     yield "trained", _training_text(description)
     for ancestor in description["lineage"]:

@@ -288,15 +288,24 @@ def _scheduled(plans: list[LayerPlan], request: Request) -> Iterator[LayerPlan]:
 
 
 def shared_rows(source: Alphabet, target: Alphabet) -> dict[int, int]:
-    """Return for each class of `target` that `source` has too, the class there; blank included."""
+    """Return for each class of `target` that `source` has too, the class there; blank included.
+
+    A letter that the source has in the other case only is taken from there.
+    """
     positions = {label: index for index, label in enumerate(source.label_bytes())}
-    rows = {
-        index: positions[label]
-        for index, label in enumerate(target.label_bytes())
-        if label in positions
-    }
+    rows = {}
+    for index, label in enumerate(target.label_bytes()):
+        for spelling in (label, *([] if target.is_bytes else _other_cases(label))):
+            if spelling in positions:
+                rows[index] = positions[spelling]
+                break
     rows[target.blank] = source.blank
     return rows
+
+
+def _other_cases(label: bytes) -> list[bytes]:
+    text = label.decode()
+    return [changed.encode() for changed in (text.lower(), text.upper()) if changed != text]
 
 
 def describe_difference(source: Alphabet, target: Alphabet) -> str:

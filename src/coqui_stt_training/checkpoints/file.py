@@ -158,6 +158,15 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
     )
 
 
+def is_checkpoint(path: Path) -> bool:
+    """Say whether a safetensors file is one of ours, or too damaged to say that it is not."""
+    try:
+        with safe_open(path, framework="np") as opened:
+            return (opened.metadata() or {}).get("format") == FORMAT
+    except (SafetensorError, OSError, ValueError):
+        return True
+
+
 def check_shapes(
     path: Path, specification: Specification, tensors: Tensors, prefix: str = ""
 ) -> None:

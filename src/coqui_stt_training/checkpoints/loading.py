@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import CheckpointError
 from .file import as_source, read_checkpoint
 from .folder import CheckpointFolder
+from .readers.huggingface import load_huggingface
 from .readers.tensorflow import load_tensorflow
 from .readers.tflite import load_tflite
 from .recognise import Format, recognise
@@ -20,7 +21,7 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
 
     Args:
         path: a checkpoint folder, one checkpoint file, the prefix of a TensorFlow checkpoint, or a
-            `.tflite` file.
+            `.tflite` file, or a model folder of Hugging Face.
         which: of a folder: its `best` or `last` checkpoint. `auto` takes the best of the newest
             run, else the last: a best checkpoint older than the newest run is another model.
         with_adam: whether to read the optimizer's state too.
@@ -38,6 +39,9 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
     if found.format is Format.TENSORFLOW:
         # It looks for broken weights itself, and names them as the checkpoint does.
         source = load_tensorflow(found.path, optimizer=with_adam)
+    elif found.format is Format.HUGGINGFACE:
+        source = load_huggingface(found.path)
+        _check_finite(source)
     else:
         source = as_source(found.path, read_checkpoint(found.path, with_adam))
         _check_finite(source)

@@ -10,6 +10,8 @@ from pathlib import Path
 from stt.protobuf import BYTES, read_fields
 
 from ..errors import CheckpointError
+from .file import is_checkpoint
+from .readers.huggingface import CONFIG, is_model
 from .readers.tensorflow_bundle import TABLE_MAGIC, with_suffix
 from .readers.tensorflow_directory import NATIVE_SUFFIX, choose_checkpoint
 from .readers.tflite_file import MAGIC as TFLITE_MAGIC
@@ -22,11 +24,12 @@ class Format(Enum):
     NATIVE = "coqui-stt"
     TENSORFLOW = "tensorflow-1"
     TFLITE = "tflite"
+    HUGGINGFACE = "huggingface"
 
 
 _HOW_TO = (
     "give a checkpoint directory, the prefix of a TensorFlow checkpoint (its path without .index), "
-    "or an exported .tflite"
+    "an exported .tflite, or a model folder of Hugging Face"
 )
 _NOT_TRAINABLE = "it cannot be trained further; " + _HOW_TO
 _SUFFIXES = (".index", ".meta")
@@ -96,6 +99,8 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
     if not entries:
         raise CheckpointError(f"{path} is an empty directory; {_HOW_TO}")
+    if is_model(path):
+        return Recognised(Format.HUGGINGFACE, path)
     if _has_checkpoint(path):
         checkpoint, chosen = choose_checkpoint(path, which)
         if checkpoint.suffix == NATIVE_SUFFIX and checkpoint.is_file():
@@ -145,7 +150,8 @@ def _recognise_file(path: Path) -> Recognised:
     if head[4:8] == TFLITE_MAGIC:
         return Recognised(Format.TFLITE, path)
     if path.suffix == NATIVE_SUFFIX and head[8:9] == b"{":
-        return Recognised(Format.NATIVE, path)
+        foreign = (path.parent / CONFIG).is_file() and not is_checkpoint(path)
+        return Recognised(Format.HUGGINGFACE if foreign else Format.NATIVE, path)
     prefix = _prefix_of(path, tail)
     if prefix is not None:
         return Recognised(Format.TENSORFLOW, prefix)

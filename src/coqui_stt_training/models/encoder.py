@@ -129,4 +129,5 @@ class EncoderSpecification(ABC):
     def describe(self) -> str:
         """Return the parameters in a few words, for people."""
         head = f", head of {self.head_layers} x BiLSTM {self.head_size}" * (self.head == "lstm")
-        return f"{self.describe_encoder()}{head}, {self.n_classes} classes"
+        classes = f", {self.n_classes} classes" * (self.n_classes > 1)
+        return f"{self.describe_encoder()}{head}{classes}"

@@ -1,0 +1,182 @@
+"""Model folders of Hugging Face's transformers: `config.json` and safetensors, whole or in shards.
+
+Encoders are read as what a model can be started from; what writes text in their own program (a
+decoder) is left out. The head of a CTC model is read with its vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stt.counted import counted
+
+from ...errors import CheckpointError
+from ...models.encoder import EncoderSpecification
+from ..source import SourceModel
+from .ctc_vocabulary import read_vocabulary
+from .json_file import read_json
+from .safetensors_file import read_tensors, tensor_names
+
+CONFIG = "config.json"
+_INDEX = "model.safetensors.index.json"
+_WHOLE = "model.safetensors"
+_LISTED = 6
+# The architecture that reads each `model_type`; its folder has a module `names`.
+ARCHITECTURES = {
+    "whisper": "whisper",
+}
+
+
+def is_model(folder: Path) -> bool:
+    """Say whether a folder holds a model of transformers."""
+    return (folder / CONFIG).is_file() and any(folder.glob("*.safetensors"))
+
+
+def load_huggingface(path: Path) -> SourceModel:
+    """Read an encoder.
+
+    Args:
+        path: the folder, or a `.safetensors` file beside its `config.json`.
+
+    Raises:
+        CheckpointError: damaged, of an unknown kind, or with tensors missing or misshapen; all of
+            them are named.
+    """
+    folder = path if path.is_dir() else path.parent
+    config = read_json(folder / CONFIG)
+    names = _names_module(folder, config)
+    try:
+        specification: EncoderSpecification = names.specification_of(config)
+    except ValueError as error:
+        raise CheckpointError(f"{folder / CONFIG}: {error}") from None
+    homes = _homes(path)
+    wanted, surplus = {}, []
+    for name in homes:
+        ours = names.our_name(name, specification)
+        if ours is not None:
+            wanted[name] = ours
+        elif not names.is_ignored(name):
+            surplus.append(name)
+    tensors = _read(homes, wanted)
+    if hasattr(names, "convert"):
+        tensors = names.convert(tensors, specification)
+    alphabet = None
+    if f"{specification.layers[-1]}.weight" in tensors:
+        alphabet, tensors = read_vocabulary(folder, config, tensors)
+        specification = specification.with_classes(alphabet.size + 1)
+    check_encoder(path, specification, tensors, surplus)
+    left_out = len(homes) - len(wanted)
+    notes = [f"{counted(left_out, 'tensor')} of other parts of the model are left out."]
+    return SourceModel(
+        format="huggingface",
+        path=path,
+        specification=specification,
+        tensors=tensors,
+        alphabet=alphabet,
+        features=specification.front_end,
+        notes=tuple(notes if left_out else ()),
+        details={"model_type": config["model_type"], "size_bytes": _size_bytes(homes)},
+    )
+
+
+def check_encoder(
+    path: Path,
+    specification: EncoderSpecification,
+    tensors: Mapping[str, NDArray[np.float32]],
+    surplus: list[str],
+) -> None:
+    """Check that an encoder is whole: all its tensors, of the right shapes, and no others.
+
+    Raises:
+        CheckpointError: it is not; says everything that is wrong.
+    """
+    shapes = specification.tensor_shapes()
+    expected = specification.encoder_shapes() | {
+        name: shape for name, shape in shapes.items() if name in tensors
+    }
+    missing = [name for name in expected if name not in tensors]
+    if len(missing) == len(expected):
+        raise CheckpointError(
+            f"{path}: holds nothing of a {specification.architecture} encoder; it may be another "
+            "part of such a model, a decoder alone for instance"
+        )
+    problems = [f"{_some(missing)} missing"] if missing else []
+    problems += [
+        f"{name} is {list(tensors[name].shape)} instead of {list(shape)}"
+        for name, shape in expected.items()
+        if name in tensors and tensors[name].shape != shape
+    ][:_LISTED]
+    problems += [f"{_some(surplus)} unknown"] if surplus else []
+    if problems:
+        raise CheckpointError(
+            f"{path}: not a whole {specification.architecture} encoder: {'; '.join(problems)}"
+        )
+
+
+def _names_module(folder: Path, config: Mapping[str, Any]) -> ModuleType:
+    model_type = config.get("model_type")
+    architecture = ARCHITECTURES.get(model_type) if isinstance(model_type, str) else None
+    if architecture is None:
+        raise CheckpointError(
+            f"{folder / CONFIG}: its model_type is {model_type!r}, which is not built here; "
+            f"{', '.join(sorted(ARCHITECTURES))} can be started from"
+        )
+    return import_module(f"...models.{architecture}.names", __package__)
+
+
+def _homes(path: Path) -> dict[str, Path]:
+    """Return the file that each tensor is in.
+
+    Raises:
+        CheckpointError: shards are missing, or the index names files outside of the folder.
+    """
+    if path.is_file():
+        return dict.fromkeys(tensor_names(path), path)
+    if not (path / _INDEX).is_file():
+        files = [path / _WHOLE] if (path / _WHOLE).is_file() else sorted(path.glob("*.safetensors"))
+        if len(files) > 1:
+            raise CheckpointError(
+                f"{path} has {len(files)} safetensors files and no {_INDEX} that says what is "
+                "where; copy that too, or name one of the files"
+            )
+        return dict.fromkeys(tensor_names(files[0]), files[0])
+    listed = read_json(path / _INDEX).get("weight_map")
+    if not isinstance(listed, dict) or not all(
+        isinstance(file, str) and Path(file).name == file for file in listed.values()
+    ):
+        raise CheckpointError(f"{path / _INDEX}: its weight_map does not name files beside it")
+    shards = {path / file for file in listed.values()}
+    absent = sorted(shard.name for shard in shards if not shard.is_file())
+    if absent:
+        raise CheckpointError(f"{path}: {_some(absent)} missing; copy or download it again")
+    there = {shard: set(tensor_names(shard)) for shard in shards}
+    lost = [name for name, file in listed.items() if name not in there[path / file]]
+    if lost:
+        raise CheckpointError(f"{path}: {_some(lost)} not in the file that {_INDEX} names")
+    return {name: path / file for name, file in listed.items()}
+
+
+def _read(homes: Mapping[str, Path], wanted: Mapping[str, str]) -> dict[str, NDArray[np.float32]]:
+    tensors = {}
+    for file in dict.fromkeys(homes[name] for name in wanted):
+        found = read_tensors(file, [name for name in wanted if homes[name] == file])
+        tensors.update({wanted[name]: tensor for name, tensor in found.items()})
+    return tensors
+
+
+def _size_bytes(homes: Mapping[str, Path]) -> int:
+    return sum(file.stat().st_size for file in set(homes.values()))
+
+
+def _some(names: list[str]) -> str:
+    """Name a few, and say `is` or `are`."""
+    shown = ", ".join(names[:_LISTED])
+    shown += f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"{shown} {'is' if len(names) == 1 else 'are'}"

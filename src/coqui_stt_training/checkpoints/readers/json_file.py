@@ -1,0 +1,29 @@
+"""Small JSON files beside foreign models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ...errors import CheckpointError
+from ..state_file import read_small_file
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a small JSON object.
+
+    Raises:
+        CheckpointError: missing, too large, or none.
+    """
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path}: no such file; it tells what the tensors are, copy it beside them"
+        )
+    try:
+        content = json.loads(read_small_file(path).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: is no JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: holds no JSON object")
+    return content
