@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from ..errors import FlagError
 from .flags import at_most, flag, not_negative, positive, probability
 
+MOST_HEAD_LAYERS = 8
+
 
 @dataclass(frozen=True)
 class BootstrapFlags:
@@ -56,7 +58,7 @@ class BootstrapFlags:
         "auto: that which the source has, lstm where it has none",
         choices=("auto", "linear", "lstm"),
     )
-    head_layers: int = flag(1, "BiLSTM layers of --head lstm", check=at_most(8))
+    head_layers: int = flag(1, "BiLSTM layers of --head lstm", check=at_most(MOST_HEAD_LAYERS))
     head_size: int = flag(256, "width of each direction of those", check=at_most(1 << 14))
     dry_run: bool = flag(False, "print what would be loaded, kept and made new, and stop")
 
@@ -111,7 +113,9 @@ class TrainingFlags:
 class DropoutFlags:
     """Dropout."""
 
-    dropout_rate: float = flag(0.05, "after layer 1", check=probability)
+    dropout_rate: float = flag(
+        0.05, "after layer 1, and the BiLSTM layers of an encoder's head", check=probability
+    )
     dropout_rate2: float = flag(-1.0, "after layer 2; -1: as dropout_rate")
     dropout_rate3: float = flag(-1.0, "after layer 3; -1: as dropout_rate")
     dropout_rate4: float = flag(0.0, "after the LSTM", check=probability)
@@ -138,6 +142,7 @@ class DropoutFlags:
             "layer_3": rate(self.dropout_rate3),
             "lstm": self.dropout_rate4,
             "layer_5": 1 - (1 - self.dropout_rate5) * (1 - rate(self.dropout_rate6)),
+            **{f"head_{number}": self.dropout_rate for number in range(1, MOST_HEAD_LAYERS + 1)},
         }
 
 

@@ -377,9 +377,11 @@ def _make_sets(config: TrainConfig, corpus: Corpus) -> Sets:
     )
 
 
-def _forget_features(store: FeatureStore, cache_for_epochs: int, epoch: int) -> None:
-    if cache_for_epochs and epoch and epoch % cache_for_epochs == 0:
+def _forget_features(store: FeatureStore, cache_for_epochs: int, epoch: int) -> bool:
+    due = bool(cache_for_epochs and epoch and epoch % cache_for_epochs == 0)
+    if due:
         store.clear()
+    return due
 
 
 def _evaluate(

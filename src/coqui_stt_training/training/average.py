@@ -27,7 +27,7 @@ class WeightAverage:
     """
 
     def __init__(self, model: AcousticModel, updates: int = 0) -> None:
-        self.model = copy.deepcopy(model).requires_grad_(False)
+        self.model = copy.deepcopy(model).requires_grad_(False).eval()
         self.updates = updates
 
     @torch.no_grad()

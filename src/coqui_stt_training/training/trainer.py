@@ -24,6 +24,7 @@ from ..cli.progress_bar import ProgressBar
 from ..cli.training_flags import ScheduleFlags
 from ..corpus import Clip
 from ..errors import TrainingError
+from ..models.acoustic_model import Emissions
 from ..models.dropout import Dropout
 from ..models.tensors import load_weights
 from ..report.evaluation import representative
@@ -32,6 +33,7 @@ from ..scoring.ctc import ctc_losses
 from ..scoring.decoding import Decoder
 from ..scoring.metrics import SampleResult, SetResult, score_sample, score_set
 from .best import BestRule, deaf_loss
+from .frozen_stack import FrozenStack, frozen_depth
 from .state import RunFolder, TrainingState
 
 ClipGroups = list[tuple[Clip, ...]]
@@ -66,7 +68,8 @@ class Surroundings:
         bar: makes progress bars.
         decoder: for validation.
         interrupted: whether the user asked to stop.
-        new_epoch: called with the number of an epoch before it begins.
+        new_epoch: called with the number of an epoch before it begins; says whether features are
+            computed anew.
         clock: seconds, for the interval between checkpoints.
     """
 
@@ -75,7 +78,7 @@ class Surroundings:
     bar: Callable[[str, int], ProgressBar]
     decoder: Decoder
     interrupted: Callable[[], bool] = lambda: False
-    new_epoch: Callable[[int], None] = lambda epoch: None
+    new_epoch: Callable[[int], bool] = lambda epoch: False
     clock: Callable[[], float] = time.monotonic
 
 
@@ -139,6 +142,7 @@ class Trainer:
         self._around = around
         self._device = next(state.model.parameters()).device
         self._generator = torch.Generator(self._device)
+        self._frozen = FrozenStack(self._device)
         self._saved_at = around.clock()
         self._best_rule = BestRule(
             plan.schedule.best_by,
@@ -160,7 +164,8 @@ class Trainer:
         self._finish_if_done()
         while not self.progress.finished:
             self._freeze_layers()
-            self._around.new_epoch(self.progress.epoch)
+            if self._around.new_epoch(self.progress.epoch):
+                self._frozen.forget()
             self._train_epoch()
             self._end_epoch()
         self._save("last")
@@ -174,6 +179,8 @@ class Trainer:
     def try_step(self, clips: Sequence[Clip]) -> None:
         """Do a forward and a backward pass and forget the gradients: see `memory_check`."""
         dropout = Dropout(self._plan.dropout_rates, self._generator)
+        self._freeze_layers()
+        self.model.eval()  # running statistics must not change
         losses = self._losses(self._loader.load(clips), dropout)
         torch.autograd.backward(losses.mean())
         self.optimizer.zero_grad()
@@ -184,6 +191,15 @@ class Trainer:
             frozen = epochs is None or self.progress.epoch < epochs
             for _, parameter in members:
                 parameter.requires_grad_(not frozen)
+            self.model.get_submodule(layer).train(not frozen)
+        self._frozen.set_depth(
+            frozen_depth(
+                self.model.specification.layers,
+                self._plan.frozen_epochs,
+                self._plan.dropout_rates,
+                self.progress.epoch,
+            )
+        )
 
     def _train_epoch(self) -> None:
         progress = self.progress
@@ -231,7 +247,8 @@ class Trainer:
 
     def _losses(self, batch: Batch, dropout: Dropout) -> Tensor:
         with self.precision.forward():
-            emissions = self.model(batch.features.to(self._device), batch.lengths, dropout)
+            x, lengths, first = self._frozen(self.model, batch)
+            emissions = Emissions(*self.model.run(x, lengths, dropout, first=first))
         return ctc_losses(emissions, batch)
 
     def _skip_step(self, batch: Batch, losses: Tensor) -> None:
@@ -339,12 +356,13 @@ class Trainer:
     def _validate(self, groups: ClipGroups) -> Validation:
         samples: list[SampleResult] = []
         blank_frames, frames = 0, 0
-        model = self._state.validated_model
+        model = self._state.validated_model.eval()
         blank = model.specification.n_classes - 1
         with self._around.bar(f"Epoch {self.progress.epoch} | Validation", len(groups)) as bar:
             for batch in self._interruptible(self._loader(groups)):
                 with self.precision.forward():
-                    emissions = model(batch.features.to(self._device), batch.lengths)
+                    x, lengths, first = self._frozen(model, batch)
+                    emissions = Emissions(*model.run(x, lengths, first=first))
                 losses = ctc_losses(emissions, batch).tolist()
                 transcripts = self._around.decoder(
                     emissions.posteriors(), emissions.lengths.tolist()

@@ -1,0 +1,100 @@
+"""What layers that are not trained make of the data: computed once for each batch, and kept.
+
+The layers from the input on that are frozen give the same for a batch in every epoch, so an epoch
+over a frozen encoder takes the seconds of its head alone. Batches hold the same clips in every
+epoch, and a run that goes on computes them anew in the same way, so it stays the same to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..batches.loader import Batch
+from ..corpus import Clip
+from ..models.acoustic_model import AcousticModel
+
+# Ten hours of audio at 50 frames a second of 512 values take 3.7 GB.
+DEFAULT_MEMORY_LIMIT_BYTES = 4 << 30
+
+
+class Hidden(NamedTuple):
+    """What the frozen layers give of a batch, and the first layer that is to run on it.
+
+    Attributes:
+        x: `[batch, frames, values]`.
+        lengths: int64 `[batch]`.
+        first: number of the layer that takes it.
+    """
+
+    x: Tensor
+    lengths: Tensor
+    first: int
+
+
+class FrozenStack:
+    """Runs the frozen layers at the bottom of a model, and remembers what they gave.
+
+    Args:
+        device: where the model is.
+        memory_limit_bytes: how much to keep; beyond it the layers are run each time.
+    """
+
+    def __init__(
+        self, device: torch.device, memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES
+    ) -> None:
+        self.depth = 0
+        self._device = device
+        self._memory_limit = memory_limit_bytes
+        self._memory_left = memory_limit_bytes
+        self._kept: dict[tuple[Clip, ...], Hidden] = {}
+
+    def set_depth(self, depth: int) -> None:
+        """Say how many layers from the input on are frozen now; what is kept of others goes."""
+        if depth != self.depth:
+            self.forget()
+        self.depth = depth
+
+    def forget(self) -> None:
+        """Forget everything, for features that are computed anew."""
+        self._kept.clear()
+        self._memory_left = self._memory_limit
+
+    @torch.no_grad()
+    def __call__(self, model: AcousticModel, batch: Batch) -> Hidden:
+        """Return what the frozen layers make of a batch; without any, its features."""
+        if self.depth == 0:
+            return Hidden(batch.features.to(self._device), batch.lengths, 0)
+        hidden = self._kept.get(batch.clips)
+        if hidden is None:
+            x, lengths = model.run(batch.features.to(self._device), batch.lengths, last=self.depth)
+            hidden = Hidden(x, lengths, self.depth)
+            size = x.numel() * x.element_size()
+            if size <= self._memory_left:
+                self._memory_left -= size
+                self._kept[batch.clips] = hidden
+        return hidden
+
+
+def frozen_depth(
+    layers: Sequence[str],
+    frozen_epochs: Mapping[str, int | None],
+    dropout_rates: Mapping[str, float],
+    epoch: int,
+) -> int:
+    """Return how many layers from the input on give the same in every step of an epoch.
+
+    Args:
+        layers: from the input to the output.
+        frozen_epochs: for layers not trained from the start, the epochs until they are, or None.
+        dropout_rates: of each layer's output; a layer with dropout is different in each step.
+        epoch: counted from 0.
+    """
+    for number, layer in enumerate(layers):
+        epochs = frozen_epochs.get(layer, 0)
+        if (epochs is not None and epoch >= epochs) or dropout_rates.get(layer):
+            return number
+    return len(layers) - 1

@@ -1,0 +1,64 @@
+"""Small encoders with random weights, as folders of Hugging Face's transformers have them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+WHISPER_CONFIG: dict[str, Any] = {
+    "model_type": "whisper",
+    "d_model": 16,
+    "encoder_layers": 2,
+    "encoder_attention_heads": 2,
+    "encoder_ffn_dim": 64,
+    "num_mel_bins": 80,
+    "max_source_positions": 40,
+    "activation_function": "gelu",
+}
+
+
+def whisper_tensors(seed: int = 0) -> dict[str, np.ndarray]:
+    """Return tensors under transformers' names, float16, one of the decoder's among them."""
+    random, width = np.random.default_rng(seed), 16
+    shapes: dict[str, tuple[int, ...]] = {
+        "conv1.weight": (width, 80, 3), "conv1.bias": (width,),
+        "conv2.weight": (width, width, 3), "conv2.bias": (width,),
+        "embed_positions.weight": (40, width),
+        "layer_norm.weight": (width,), "layer_norm.bias": (width,),
+    }  # fmt: skip
+    for layer in ("layers.0.", "layers.1."):
+        for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            shapes[f"{layer}self_attn.{name}.weight"] = (width, width)
+            if name != "k_proj":
+                shapes[f"{layer}self_attn.{name}.bias"] = (width,)
+        for name in ("self_attn_layer_norm", "final_layer_norm"):
+            shapes |= {f"{layer}{name}.weight": (width,), f"{layer}{name}.bias": (width,)}
+        shapes |= {f"{layer}fc1.weight": (4 * width, width), f"{layer}fc1.bias": (4 * width,)}
+        shapes |= {f"{layer}fc2.weight": (width, 4 * width), f"{layer}fc2.bias": (width,)}
+    tensors = {
+        f"model.encoder.{name}": (0.2 * random.normal(size=shape)).astype(np.float16)
+        for name, shape in shapes.items()
+    }
+    return tensors | {"model.decoder.layer_norm.weight": np.ones(width, np.float16)}
+
+
+def write_whisper(folder: Path, *, shards: int = 1, **config: Any) -> Path:
+    """Write a folder, its tensors in one file or in shards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps({**WHISPER_CONFIG, **config}))
+    tensors = whisper_tensors()
+    if shards == 1:
+        save_file(tensors, folder / "model.safetensors")
+        return folder
+    names = sorted(tensors)
+    weight_map = {}
+    for number in range(shards):
+        file = f"model-{number + 1:05}-of-{shards:05}.safetensors"
+        save_file({name: tensors[name] for name in names[number::shards]}, folder / file)
+        weight_map.update(dict.fromkeys(names[number::shards], file))
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    return folder

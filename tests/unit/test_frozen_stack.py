@@ -1,0 +1,63 @@
+"""Layers that are not trained are run once for each batch, and what they gave is kept."""
+
+from __future__ import annotations
+
+import torch
+
+from coqui_stt_training.batches.loader import Batch
+from coqui_stt_training.models.acoustic_model import AcousticModel, build
+from coqui_stt_training.models.deepspeech.geometry import LAYERS, Geometry
+from coqui_stt_training.training.frozen_stack import FrozenStack, frozen_depth
+
+
+def make_batch() -> Batch:
+    lengths = torch.tensor([7, 4])
+    features = torch.randn(2, 7, 26, generator=torch.Generator().manual_seed(1))
+    features[1, 4:] = 0
+    return Batch((), features, lengths, torch.tensor([1, 2]), torch.tensor([1, 1]))
+
+
+def make_model() -> AcousticModel:
+    model = build(Geometry(n_hidden=8, n_classes=5))
+    model.initialize(3)
+    return model
+
+
+def test_layers_above_go_on_from_what_is_kept() -> None:
+    model, batch, stack = make_model(), make_batch(), FrozenStack(torch.device("cpu"))
+    whole = model(batch.features, batch.lengths).logits
+    for depth in range(len(LAYERS)):
+        stack.set_depth(depth)
+        x, lengths, first = stack(model, batch)
+        assert first == depth
+        torch.testing.assert_close(model.run(x, lengths, first=first)[0], whole)
+
+
+def test_a_layer_is_run_once_until_it_is_trained() -> None:
+    model, batch, stack = make_model(), make_batch(), FrozenStack(torch.device("cpu"))
+    stack.set_depth(2)
+    kept = stack(model, batch).x
+    assert not kept.requires_grad
+    with torch.no_grad():
+        model.get_submodule("layer_1").weight.add_(1.0)  # type: ignore[operator, union-attr]
+    assert stack(model, batch).x is kept
+    stack.set_depth(1)
+    assert stack(model, batch).x is not kept
+    changed = stack(model, batch).x
+    stack.forget()
+    assert stack(model, batch).x is not changed
+
+
+def test_what_does_not_fit_is_computed_each_time() -> None:
+    model, batch = make_model(), make_batch()
+    stack = FrozenStack(torch.device("cpu"), memory_limit_bytes=8)
+    stack.set_depth(1)
+    assert stack(model, batch).x is not stack(model, batch).x
+
+
+def test_the_depth_ends_at_the_first_layer_that_changes() -> None:
+    frozen: dict[str, int | None] = {"layer_1": None, "layer_2": 2, "layer_3": 1}
+    assert [frozen_depth(LAYERS, frozen, {}, epoch) for epoch in range(3)] == [3, 2, 1]
+    assert frozen_depth(LAYERS, frozen, {"layer_2": 0.1}, 0) == 1
+    assert frozen_depth(LAYERS, {}, {}, 0) == 0
+    assert frozen_depth(LAYERS, dict.fromkeys(LAYERS), {}, 0) == len(LAYERS) - 1

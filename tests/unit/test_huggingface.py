@@ -1,0 +1,141 @@
+"""Encoders in folders of Hugging Face's transformers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from coqui_stt_training.checkpoints.loading import load_source
+from coqui_stt_training.errors import CheckpointError
+from coqui_stt_training.inspect import describe, format_text
+from coqui_stt_training.models.whisper.specification import WhisperEncoder
+from encoder_folders import whisper_tensors, write_whisper
+
+
+def rewrite(folder: Path, **changes: Any) -> None:
+    """Change tensors of a folder; None takes one away."""
+    tensors = load_file(folder / "model.safetensors") | changes
+    save_file(
+        {name: tensor for name, tensor in tensors.items() if tensor is not None},
+        folder / "model.safetensors",
+    )
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_an_encoder_is_read_whole_or_in_shards(tmp_path: Path, shards: int) -> None:
+    source = load_source(write_whisper(tmp_path / "model", shards=shards))
+    expected = whisper_tensors()
+    assert source.specification == WhisperEncoder(
+        mel_channels=80, width=16, attention_heads=2, blocks=2, positions=40
+    )
+    assert source.tensors.keys() == source.specification.encoder_shapes().keys()
+    np.testing.assert_array_equal(
+        source.tensors["block_2.attention.key.weight"],
+        expected["model.encoder.layers.1.self_attn.k_proj.weight"].astype(np.float32),
+    )
+    assert not source.has_output
+    assert source.alphabet is None
+    assert "1 tensor of other parts of the model are left out" in source.notes[0]
+
+
+def test_inspect_says_what_an_encoder_is(tmp_path: Path) -> None:
+    text = format_text(describe(load_source(write_whisper(tmp_path))))
+    assert "whisper: 2 blocks of width 16, 2 heads, 80 mel channels" in text
+    assert "convolutions, block_1, block_2, output" in text
+    assert "none: an encoder without an output layer, which training adds" in text
+
+
+def test_one_file_is_read_with_its_config_beside_it(tmp_path: Path) -> None:
+    folder = write_whisper(tmp_path)
+    assert load_source(folder / "model.safetensors").format == "huggingface"
+    (folder / "config.json").unlink()
+    with pytest.raises(CheckpointError, match="not a Coqui STT checkpoint"):
+        load_source(folder / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"model_type": "bert"}, "model_type is 'bert', which is not built here; .*whisper"),
+        ({"model_type": ["whisper"]}, "which is not built here"),
+        ({"d_model": "wide"}, "d_model is 'wide', and must be a positive whole number"),
+        ({"encoder_layers": 10**9}, "1 to 65536 is possible"),
+        ({"encoder_attention_heads": 3}, "cannot be shared among 3 heads"),
+        ({"activation_function": "relu"}, "activation_function is 'relu'; only 'gelu'"),
+        ({"encoder_layers": 3}, "block_3.attention_norm.weight.* missing"),
+    ],
+)
+def test_a_config_that_does_not_fit(tmp_path: Path, config: dict[str, Any], message: str) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        load_source(write_whisper(tmp_path, **config))
+
+
+def test_all_that_is_wrong_with_tensors_is_said_at_once(tmp_path: Path) -> None:
+    folder = write_whisper(tmp_path)
+    rewrite(
+        folder,
+        **{
+            "model.encoder.conv1.bias": None,
+            "model.encoder.conv2.bias": np.zeros(5, np.float16),
+            "model.encoder.conv3.bias": np.zeros(5, np.float16),
+        },
+    )
+    with pytest.raises(CheckpointError) as caught:
+        load_source(folder)
+    assert "convolutions.first.bias is missing" in str(caught.value)
+    assert "convolutions.second.bias is [5] instead of [16]" in str(caught.value)
+    assert "model.encoder.conv3.bias is unknown" in str(caught.value)
+
+
+def test_a_decoder_alone_is_no_encoder(tmp_path: Path) -> None:
+    folder = write_whisper(tmp_path)
+    save_file({"model.decoder.x": np.zeros(3, np.float16)}, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match="it may be another part of such a model, a decoder"):
+        load_source(folder)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint8])
+def test_integers_are_no_weights(tmp_path: Path, dtype: Any) -> None:
+    folder = write_whisper(tmp_path)
+    rewrite(folder, **{"model.encoder.conv1.bias": np.zeros(16, dtype)})
+    with pytest.raises(CheckpointError, match=r"conv1.bias is [IU]\d+; F16, F32, F64, BF16 can"):
+        load_source(folder)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    folder = write_whisper(tmp_path)
+    rewrite(folder, **{"model.encoder.conv1.bias": np.full(16, np.nan, np.float16)})
+    with pytest.raises(CheckpointError, match=r"convolutions.first.bias holds NaN"):
+        load_source(folder)
+
+
+def test_a_missing_or_cut_off_shard_is_named(tmp_path: Path) -> None:
+    folder = write_whisper(tmp_path, shards=2)
+    shard = folder / "model-00002-of-00002.safetensors"
+    shard.write_bytes(shard.read_bytes()[:-40])
+    with pytest.raises(CheckpointError, match=r"00002-of-00002.safetensors: cannot be read"):
+        load_source(folder)
+    shard.unlink()
+    with pytest.raises(CheckpointError, match=r"00002-of-00002.safetensors is missing"):
+        load_source(folder)
+
+
+def test_an_index_cannot_name_files_elsewhere(tmp_path: Path) -> None:
+    folder = write_whisper(tmp_path / "model", shards=2)
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "../other.safetensors"}}))
+    with pytest.raises(CheckpointError, match="does not name files beside it"):
+        load_source(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b"[" * 100_000])
+def test_a_broken_config_is_named(tmp_path: Path, content: bytes) -> None:
+    folder = write_whisper(tmp_path)
+    (folder / "config.json").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"config.json: (is no JSON|holds no JSON object)"):
+        load_source(folder)
