@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -12,6 +14,8 @@ import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
+
+from stt.audio.bounds import LONGEST_UTTERANCE_SECONDS, Allowance, check_form
 
 from ..errors import AudioError
 from .audio_format import (
@@ -29,28 +33,22 @@ Source = str | Path | BinaryIO
 _WRITTEN_AS = {AUDIO_TYPE_WAV: "WAV", AUDIO_TYPE_FLAC: "FLAC"}
 _DTYPES = {1: np.int8, 2: np.int16, 4: np.int32}
 _SUBTYPES = {1: "PCM_U8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}
-_MOST_SAMPLES = 1 << 29  # of all channels: a gigabyte of PCM, more than nine hours at 16 kHz
+_BLOCK_SAMPLES = 1 << 16
 
 
 def read_audio(audio_type: str, audio_file: Source) -> tuple[AudioFormat, bytes]:
     """Return a file's format and its samples, interleaved 16-bit ones whatever the file holds.
 
     Raises:
-        AudioError: it cannot be read, or is longer than a gigabyte of samples.
+        AudioError: it cannot be read, or is beyond the bounds of `stt.audio.bounds`.
     """
     with _open(audio_type, audio_file) as sound:
-        limit = _MOST_SAMPLES // sound.channels
-        try:
-            samples = sound.read(limit + 1, dtype="int16", always_2d=True)
-        except soundfile.SoundFileError as error:
-            raise AudioError(f"{_name(audio_file)}: cannot be decoded ({error})") from None
-        if len(samples) > limit:
-            raise AudioError(f"{_name(audio_file)}: is longer than a gigabyte of samples; split it")
+        samples = _read_all(sound, _name(audio_file), _size(audio_file))
         return _format(sound), samples.tobytes()
 
 
 def read_duration(audio_type: str, audio_file: Source) -> float:
-    """Return the length of a file in seconds.
+    """Return the length of a file in seconds, as its header says.
 
     Raises:
         AudioError: it cannot be read.
@@ -82,6 +80,39 @@ def _open(audio_type: str, audio_file: Source) -> soundfile.SoundFile:
         return soundfile.SoundFile(audio_file)
     except (soundfile.SoundFileError, OSError, TypeError) as error:
         raise AudioError(f"{_name(audio_file)}: cannot be read as audio ({error})") from None
+
+
+def _read_all(sound: soundfile.SoundFile, name: str, file_bytes: int) -> NDArray[np.int16]:
+    nothing = np.zeros((0, sound.channels), np.int16)
+    blocks = _blocks(sound, name, file_bytes, "int16", LONGEST_UTTERANCE_SECONDS)
+    return np.concatenate([nothing, *blocks])
+
+
+def _blocks(
+    sound: soundfile.SoundFile,
+    name: str,
+    file_bytes: int,
+    dtype: str,
+    longest_seconds: float = math.inf,
+) -> Iterator[NDArray[Any]]:
+    """Yield all samples, `[samples, channels]`, in blocks that an allowance counts."""
+    check_form(name, sound.samplerate, sound.channels)
+    allowance = Allowance(name, sound.samplerate, sound.channels, file_bytes, longest_seconds)
+    try:
+        while len(block := sound.read(_BLOCK_SAMPLES, dtype, always_2d=True)):
+            allowance.take(len(block))
+            yield block
+    except soundfile.SoundFileError as error:
+        raise AudioError(f"{name}: cannot be decoded ({error})") from None
+
+
+def _size(source: Source) -> int:
+    if isinstance(source, (str, Path)):
+        return Path(source).stat().st_size
+    place = source.tell()
+    size = source.seek(0, os.SEEK_END)
+    source.seek(place)
+    return size
 
 
 def refuse_type(audio_type: str) -> NoReturn:
@@ -186,21 +217,31 @@ def convert_audio(
     Raises:
         AudioError: it cannot be read or written, or has several channels and should get others.
     """
+    name = str(src_audio_path)
     try:
-        samples, rate = soundfile.read(str(src_audio_path), dtype="float32", always_2d=True)
-        mixed = _mix(samples, audio_format.channels, str(src_audio_path))
-        if rate != audio_format.rate:
-            mixed = soxr.resample(mixed, rate, audio_format.rate)
-        soundfile.write(
-            str(dst_audio_path),
-            mixed.clip(-1, 1),
-            audio_format.rate,
-            _SUBTYPES.get(audio_format.width, "PCM_16"),
-            format=file_type.upper() if file_type else None,
-        )
+        with (
+            soundfile.SoundFile(name) as sound,
+            soundfile.SoundFile(
+                str(dst_audio_path),
+                "w",
+                audio_format.rate,
+                audio_format.channels,
+                _SUBTYPES.get(audio_format.width, "PCM_16"),
+                format=file_type.upper() if file_type else None,
+            ) as target,
+        ):
+            resampler = soxr.ResampleStream(
+                sound.samplerate, audio_format.rate, audio_format.channels, dtype="float32"
+            )
+            for block in _blocks(sound, name, _size(src_audio_path), "float32"):
+                mixed = _mix(block, audio_format.channels, name)
+                target.write(resampler.resample_chunk(mixed).clip(-1, 1))
+            nothing = np.zeros((0, audio_format.channels), np.float32)
+            target.write(resampler.resample_chunk(nothing, last=True).clip(-1, 1))
+    except AudioError:
+        Path(dst_audio_path).unlink(missing_ok=True)
+        raise
     except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
-        if isinstance(error, AudioError):
-            raise
         raise AudioError(f"{src_audio_path} to {dst_audio_path}: {error}") from None
 
 
