@@ -62,7 +62,8 @@ def ctc_beam_search_decoder(
         hot_words: word -> boost, added to the log probability of every n-gram with the word (so
             the words after a hot word share its boost), times the scorer's alpha. What cannot be
             scored so, phrases with spaces and words that the scorer does not know, is taken as a
-            hot phrase. Words need a scorer.
+            hot phrase; with characters that the alphabet lacks, it has no effect, and there is a
+            warning. Words need a scorer.
         num_results: hypotheses wanted; fewer come back where there are fewer.
         hot_phrases: word or phrase -> boost in nats, added once for every time it is said, with
             or without a scorer.
@@ -392,6 +393,7 @@ def _options(
     options.ignored = [index in ignored for index in range(options.classes)]
     words, phrases = _split_hot_words(_as_text(hot_words), scorer)
     options.hot_words = [(word.encode(), boost) for word, boost in words.items()]
+    phrases = _writable(phrases, alphabet, scorer)
     phrases.update(_as_text(hot_phrases))
     options.hot_phrases = [
         _native.HotPhrase(_spell(phrase, alphabet, scorer), boost)
@@ -430,6 +432,25 @@ def _split_hot_words(
     return words, {word: boost for word, boost in hot_words.items() if word not in words}
 
 
+class _UnwritableError(DecodeError):
+    """A hot word that can never be written."""
+
+
+def _writable(
+    phrases: dict[str, float], alphabet: Alphabet, scorer: Scorer | None
+) -> dict[str, float]:
+    """Leave out hot words that can never be written, with a warning: upstream says nothing."""
+    writable = {}
+    for phrase, boost in phrases.items():
+        try:
+            _spell(phrase, alphabet, scorer)
+        except _UnwritableError as error:
+            warnings.warn(f"{error}; it has no effect", stacklevel=6)
+        else:
+            writable[phrase] = boost
+    return writable
+
+
 def _spell(phrase: str, alphabet: Alphabet, scorer: Scorer | None) -> list[int]:
     text = " ".join(phrase.split())
     if not text:
@@ -437,11 +458,11 @@ def _spell(phrase: str, alphabet: Alphabet, scorer: Scorer | None) -> list[int]:
     try:
         labels = alphabet.encode(text)
     except AlphabetError as error:
-        raise DecodeError(f"hot word {phrase!r} cannot be written: {error}") from None
+        raise _UnwritableError(f"hot word {phrase!r} cannot be written: {error}") from None
     if scorer is not None and scorer.is_utf8_mode():
         unknown = [character for character in text if not scorer.native.knows(character.encode())]
         if unknown:
-            raise DecodeError(
+            raise _UnwritableError(
                 f"hot word {phrase!r} has characters that the scorer never writes: "
                 f"{', '.join(map(repr, unknown))}; leave it out or use a scorer with them"
             )

@@ -72,11 +72,11 @@ class DecoderStream:
     def decode(self, num_results: int = 1) -> Metadata:
         """Return the best readings so far; the stream goes on undisturbed."""
         return Metadata(
-            tuple(
+            [
                 CandidateTranscript(self._tokens(reading), reading.confidence)
                 for reading in self._search.decode(num_results)
-            )
-            or (CandidateTranscript((), 0.0),)
+            ]
+            or [CandidateTranscript([], 0.0)]
         )
 
     def copy(self) -> DecoderStream:
@@ -87,22 +87,22 @@ class DecoderStream:
         other._heard = self._heard.copy()
         return other
 
-    def _tokens(self, reading: DecodeResult) -> tuple[TokenMetadata, ...]:
+    def _tokens(self, reading: DecodeResult) -> list[TokenMetadata]:
         labels, timesteps = reading.tokens, reading.timesteps
         if not labels:
-            return ()
+            return []
         confidences = self._heard.at(timesteps, labels)
         step_seconds = self._settings.step_seconds
         durations = (self._heard.held_frames(timesteps, labels) * step_seconds).tolist()
         if self._settings.alphabet.is_bytes:
             return self._characters(labels, timesteps, confidences, durations)
         texts = self._settings.alphabet.labels
-        return tuple(
+        return [
             TokenMetadata(texts[label], timestep, timestep * step_seconds, confidence, duration)
             for label, timestep, confidence, duration in zip(
                 labels, timesteps, confidences, durations, strict=True
             )
-        )
+        ]
 
     def _characters(
         self,
@@ -110,11 +110,11 @@ class DecoderStream:
         timesteps: list[int],
         confidences: list[float],
         durations: list[float],
-    ) -> tuple[TokenMetadata, ...]:
+    ) -> list[TokenMetadata]:
         """Put the bytes together that UTF-8 writes one character with."""
         starts = [i for i, label in enumerate(labels) if i == 0 or not _is_continuation(label + 1)]
         step_seconds = self._settings.step_seconds
-        return tuple(
+        return [
             TokenMetadata(
                 text=self._settings.alphabet.decode(labels[start:end]),
                 timestep=timesteps[start],
@@ -124,7 +124,7 @@ class DecoderStream:
                 + durations[end - 1],
             )
             for start, end in zip(starts, [*starts, len(labels)][1:], strict=True)
-        )
+        ]
 
 
 class _Rows:

@@ -21,17 +21,34 @@ class AudioError(UserError):
 
 
 class ErrorCode(IntEnum):
-    """Upstream's error codes that this runtime uses, with `message` as upstream words them."""
+    """Upstream's error codes, with `message` as upstream words them.
 
+    `stt.impl` has them under their C names, `STT_ERR_OK`. Scorers that cannot be read are all
+    `INVALID_SCORER` here; the text says what is wrong with them.
+    """
+
+    OK = 0x0000
     NO_MODEL = 0x1000
     INVALID_ALPHABET = 0x2000
     INVALID_SHAPE = 0x2001
     INVALID_SCORER = 0x2002
     MODEL_INCOMPATIBLE = 0x2003
     SCORER_NOT_ENABLED = 0x2004
+    SCORER_UNREADABLE = 0x2005
+    SCORER_INVALID_LM = 0x2006
+    SCORER_NO_TRIE = 0x2007
+    SCORER_INVALID_TRIE = 0x2008
+    SCORER_VERSION_MISMATCH = 0x2009
     FAIL_INIT_MMAP = 0x3000
-    FAIL_RUN_SESSION = 0x3003
+    FAIL_INIT_SESS = 0x3001
+    FAIL_INTERPRETER = 0x3002
+    FAIL_RUN_SESS = 0x3003
+    FAIL_CREATE_STREAM = 0x3004
+    FAIL_READ_PROTOBUF = 0x3005
+    FAIL_CREATE_SESS = 0x3006
+    FAIL_CREATE_MODEL = 0x3007
     FAIL_INSERT_HOTWORD = 0x3008
+    FAIL_CLEAR_HOTWORD = 0x3009
     FAIL_ERASE_HOTWORD = 0x3010
 
     @property
@@ -41,15 +58,28 @@ class ErrorCode(IntEnum):
 
 
 _MESSAGES = {
+    ErrorCode.OK: "No error.",
     ErrorCode.NO_MODEL: "Missing model information.",
     ErrorCode.INVALID_ALPHABET: "Invalid alphabet embedded in model. (Data corruption?)",
     ErrorCode.INVALID_SHAPE: "Invalid model shape.",
     ErrorCode.INVALID_SCORER: "Invalid scorer file.",
     ErrorCode.MODEL_INCOMPATIBLE: "Incompatible model.",
     ErrorCode.SCORER_NOT_ENABLED: "External scorer is not enabled.",
+    ErrorCode.SCORER_UNREADABLE: "Could not read scorer file.",
+    ErrorCode.SCORER_INVALID_LM: "Could not recognize language model header in scorer.",
+    ErrorCode.SCORER_NO_TRIE: "Reached end of scorer file before loading vocabulary trie.",
+    ErrorCode.SCORER_INVALID_TRIE: "Invalid magic in trie header.",
+    ErrorCode.SCORER_VERSION_MISMATCH: "Scorer file version does not match expected version.",
     ErrorCode.FAIL_INIT_MMAP: "Failed to initialize memory mapped model.",
-    ErrorCode.FAIL_RUN_SESSION: "Failed to run the session.",
+    ErrorCode.FAIL_INIT_SESS: "Failed to initialize the session.",
+    ErrorCode.FAIL_INTERPRETER: "Interpreter failed.",
+    ErrorCode.FAIL_RUN_SESS: "Failed to run the session.",
+    ErrorCode.FAIL_CREATE_STREAM: "Error creating the stream.",
+    ErrorCode.FAIL_READ_PROTOBUF: "Error reading the proto buffer model file.",
+    ErrorCode.FAIL_CREATE_SESS: "Failed to create session.",
+    ErrorCode.FAIL_CREATE_MODEL: "Could not allocate model state.",
     ErrorCode.FAIL_INSERT_HOTWORD: "Could not insert hot-word.",
+    ErrorCode.FAIL_CLEAR_HOTWORD: "Could not clear hot-words.",
     ErrorCode.FAIL_ERASE_HOTWORD: "Could not erase hot-word.",
 }
 

@@ -34,7 +34,7 @@ class CandidateTranscript:
             bonus and hot words together. Higher is better; comparable within one `Metadata`.
     """
 
-    tokens: tuple[TokenMetadata, ...]
+    tokens: list[TokenMetadata]
     confidence: float
 
     @property
@@ -51,4 +51,4 @@ class Metadata:
         transcripts: at least one; as many as asked for, or as the beam held.
     """
 
-    transcripts: tuple[CandidateTranscript, ...]
+    transcripts: list[CandidateTranscript]

@@ -270,7 +270,7 @@ class Model:
         engine = self._open_engine()
         if not isinstance(engine, BatchEngine):
             raise ModelError(
-                "RunBatch", ErrorCode.FAIL_RUN_SESSION, "only checkpoints take batches; use streams"
+                "RunBatch", ErrorCode.FAIL_RUN_SESS, "only checkpoints take batches; use streams"
             )
         features = [utterance_features(as_pcm(audio), self._mfcc) for audio in audio_buffers]
         return engine.run_batch(features)

@@ -1,5 +1,6 @@
 """Models: settings, hot words, scorers, threads, engines."""
 
+import array
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -100,10 +101,68 @@ def test_hot_words_act_and_are_forgotten(model):
     assert model.stt(speech("newhome")) == plain
 
 
-def test_a_hot_word_that_cannot_be_written_is_refused(model):
+def test_a_hot_word_that_cannot_be_written_has_no_effect_and_a_warning(model):
     model.enableExternalScorer(str(SCORER))
-    with pytest.raises(stt.HotWordError, match="слово"):
-        model.addHotWord("слово", 1.0)
+    plain = model.sttWithMetadata(speech("newhome"))
+    with pytest.warns(UserWarning, match="слово.*has no effect"):
+        model.addHotWord("слово", 20.0)
+    assert model.sttWithMetadata(speech("newhome")) == plain
+    model.eraseHotWord("слово")
+
+
+def test_metadata_has_lists(model):
+    metadata = model.sttWithMetadata(speech())
+    assert isinstance(metadata.transcripts, list)
+    tokens = metadata.transcripts[0].tokens
+    assert isinstance(tokens, list)
+    assert "".join(token.text for token in tokens[2:]) == metadata.transcripts[0].text[2:]
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [list, tuple, np.ndarray.tobytes, bytearray, memoryview,
+     lambda samples: memoryview(samples.tobytes()), lambda samples: array.array("h", samples),
+     lambda samples: samples.tolist(), lambda samples: memoryview(samples.repeat(2))[::2]],
+)  # fmt: skip
+def test_samples_may_be_in_whatever_holds_them(model, convert):
+    samples = speech()
+    assert model.stt(convert(samples)) == model.stt(samples)
+
+
+def test_no_samples_are_samples_too(model):
+    for nothing in ([], b"", array.array("h")):
+        assert model.stt(nothing) == model.stt(np.zeros(0, np.int16))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [([0, 40000], "sample 1 is 40000"), ([0.5], "not float64"), (["a"], "not list"),
+     ([[1], [1, 2]], "not list"), ([[1, 2]], "mono"), (None, "not NoneType"), ("text", "not str"),
+     (array.array("f", [0.5]), "not float32"), (array.array("i", [1]), "not int32"),
+     ([2**70], "not list"), ([True], "not list"), (b"abc", "even")],
+)  # fmt: skip
+def test_what_holds_no_samples_is_refused(model, wrong, message):
+    with pytest.raises(stt.AudioBufferError, match=message):
+        model.stt(wrong)
+
+
+def test_upstreams_functions_answer_with_codes(model, tmp_path, caplog):
+    from stt import impl
+
+    status, made = impl.CreateModel(str(tmp_path / "missing.tflite"))
+    assert (status, made) == (impl.STT_ERR_FAIL_INIT_MMAP, None)
+    assert impl.ErrorCodeToErrorMessage(status) == "Failed to initialize memory mapped model."
+    assert "missing.tflite" in caplog.text
+    assert impl.SetScorerAlphaBeta(model, 1.0, 1.0) == impl.ERR_SCORER_NOT_ENABLED == 0x2004
+    assert impl.EnableExternalScorer(model, str(SCORER)) == impl.STT_ERR_OK == 0
+    assert impl.AddHotWord(model, "had", 5.0) == 0
+    assert impl.AddHotWord(model, "had", 5.0) == impl.STT_ERR_FAIL_INSERT_HOTWORD
+    assert impl.ClearHotWords(model) == 0
+    status, stream = impl.CreateStream(model)
+    impl.FeedAudioContent(stream, speech())
+    assert impl.FinishStream(stream) == impl.SpeechToText(model, speech()) == model.stt(speech())
+    assert impl.Version() == stt.version()
+    assert "Unknown error" in impl.ErrorCodeToErrorMessage(1)
 
 
 def test_scorers_that_are_missing_or_garbage_are_refused_and_change_nothing(model, tmp_path):

@@ -128,7 +128,7 @@ def test_no_results_cannot_be_asked_for(model):
         (np.zeros(1000, np.uint16), "int16, not uint16"),
         (np.zeros(1000, np.uint8), "int16, not uint8"),
         (np.int16(3), "NumPy array"),
-        ([1, 2, 3], "NumPy array of int16, not list"),
+        ({1: 2}, "NumPy array of int16, not dict"),
         (None, "NoneType"),
         (b"abc", "3 bytes are no whole number"),
     ],

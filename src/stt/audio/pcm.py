@@ -16,34 +16,63 @@ def as_pcm(audio: Any) -> Pcm:
     """Return samples as int16 `[samples]`.
 
     Args:
-        audio: an int16 array of one dimension, or its bytes in the machine's order.
+        audio: an int16 array of one dimension, or what holds such samples: a list of whole numbers,
+            an `array.array`, a `memoryview`; or bytes in the machine's order.
 
     Raises:
         AudioBufferError: anything else; the message says how to convert it.
     """
-    if isinstance(audio, (bytes, bytearray, memoryview)):
-        audio = _from_bytes(memoryview(audio))
-    if not isinstance(audio, np.ndarray):
+    if isinstance(audio, (bytes, bytearray)):
+        return _from_bytes(memoryview(audio))
+    if isinstance(audio, memoryview) and audio.format in ("B", "b", "c"):
+        return _from_bytes(memoryview(audio.tobytes()))
+    samples = audio if isinstance(audio, np.ndarray) else _as_array(audio)
+    if samples.ndim != 1:
+        raise AudioBufferError(
+            f"audio must be mono, an array of one dimension, not of shape {samples.shape}; "
+            "average its channels first: audio.mean(axis=1).astype(numpy.int16)"
+        )
+    if samples.dtype.kind == "f":
+        raise AudioBufferError(
+            f"audio must be int16, not {samples.dtype}; for samples from -1 to 1 write "
+            "numpy.rint(audio.clip(-1, 1) * 32767).astype(numpy.int16)"
+        )
+    if samples.dtype.kind != "i" or samples.dtype.itemsize != 2:
+        raise AudioBufferError(
+            f"audio must be int16, not {samples.dtype}; scale it to -32768..32767 and convert it "
+            "with astype(numpy.int16)"
+        )
+    return np.asarray(samples, np.int16)
+
+
+def _as_array(audio: Any) -> NDArray[Any]:
+    """Return an array of what holds samples; Python's whole numbers, which have no width, as int16.
+
+    Raises:
+        AudioBufferError: it holds none, or numbers beyond 16 bits.
+    """
+    sequence = isinstance(audio, (list, tuple))
+    try:
+        array = np.asarray(audio)
+    except (TypeError, ValueError, OverflowError):
+        array = np.asarray(None)
+    if sequence and not array.size:
+        return array.astype(np.int16)
+    if array.dtype.kind not in "iuf" or array.ndim == 0:
         raise AudioBufferError(
             f"audio must be a NumPy array of int16, not {type(audio).__name__}; "
             "write numpy.asarray(samples, numpy.int16)"
         )
-    if audio.ndim != 1:
+    if not sequence or array.dtype.kind == "f":
+        return array
+    limits = np.iinfo(np.int16)
+    beyond = np.flatnonzero((array < limits.min) | (array > limits.max))
+    if len(beyond):
         raise AudioBufferError(
-            f"audio must be mono, an array of one dimension, not of shape {audio.shape}; "
-            "average its channels first: audio.mean(axis=1).astype(numpy.int16)"
+            f"sample {beyond[0]} is {array.reshape(-1)[beyond[0]]}, beyond 16 bits; scale the "
+            "audio to -32768..32767"
         )
-    if audio.dtype.kind == "f":
-        raise AudioBufferError(
-            f"audio must be int16, not {audio.dtype}; for samples from -1 to 1 write "
-            "numpy.rint(audio.clip(-1, 1) * 32767).astype(numpy.int16)"
-        )
-    if audio.dtype.kind != "i" or audio.dtype.itemsize != 2:
-        raise AudioBufferError(
-            f"audio must be int16, not {audio.dtype}; scale it to -32768..32767 and convert it "
-            "with astype(numpy.int16)"
-        )
-    return np.asarray(audio, np.int16)
+    return array.astype(np.int16)
 
 
 def _from_bytes(view: memoryview) -> Pcm:

@@ -61,7 +61,7 @@ class OnnxEngine:
         except Exception as error:  # its errors have no base class of their own
             raise ModelError(
                 CREATE_MODEL,
-                ErrorCode.FAIL_RUN_SESSION,
+                ErrorCode.FAIL_RUN_SESS,
                 f"{self._source}: ONNX Runtime cannot run it ({error})",
             ) from None
         return probabilities, tuple(new_state)
