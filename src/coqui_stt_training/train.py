@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any
 
 from . import evaluate, export, training_graph_inference
@@ -64,11 +65,11 @@ def main(argv: list[str]) -> int:
     if data.train_files or data.auto_input_dataset or not (data.test_files or afterwards):
         from .runs.training import run_training  # PyTorch takes a second to import
 
-        status = run_training(parsed).exit_status
         folder = parsed.config.checkpoints.save_dir
-        argv = [*argv, "--checkpoint_dir", folder, "--load_checkpoint_dir", folder]
-    else:
-        status = evaluate.main(argv, announce_tolerated=False) if data.test_files else 0
+        of_result = [*argv, "--checkpoint_dir", folder, "--load_checkpoint_dir", folder]
+        steps = [partial(step, of_result, announce_tolerated=False) for step in afterwards]
+        return run_training(parsed, afterwards=steps).exit_status
+    status = evaluate.main(argv, announce_tolerated=False) if data.test_files else 0
     for step in afterwards:
         status = status or step(argv, announce_tolerated=False)
     return status

@@ -32,11 +32,13 @@ class ToneCorpus:
                 "--test_files", str(self.test)]  # fmt: skip
 
 
-def write_tones(folder: Path, letters: str, seed: int) -> ToneCorpus:
+def write_tones(
+    folder: Path, letters: str, seed: int, counts: Sequence[int] = (24, 6, 6)
+) -> ToneCorpus:
     folder.mkdir()
     generator = np.random.default_rng(seed)
     paths = []
-    for name, count in (("train", 24), ("dev", 6), ("test", 6)):
+    for name, count in zip(("train", "dev", "test"), counts, strict=True):
         lines = ["wav_filename,wav_filesize,transcript"]
         for number in range(count):
             text = "".join(generator.choice(list(letters), generator.integers(2, 5)))

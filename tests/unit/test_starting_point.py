@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import pytest
 from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.checkpoints.file import Checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
+from coqui_stt_training.checkpoints.run_record import Phase, RunRecord, write_record
 from coqui_stt_training.cli.config import AlphabetFlags, CheckpointFlags, DataFlags
 from coqui_stt_training.cli.training_flags import BootstrapFlags
 from coqui_stt_training.errors import CheckpointError, CorpusError, FlagError
 from coqui_stt_training.models.deepspeech.geometry import Geometry
-from coqui_stt_training.runs.starting_point import Start, describe_changes, find_start, run_identity
+from coqui_stt_training.runs.identity import run_identity
+from coqui_stt_training.runs.starting_point import Start, describe_changes, find_start
 from coqui_stt_training.training.progress import Progress
 from stt.frontends.mfcc import FeatureConfig
 
@@ -36,16 +39,21 @@ def identity(data: DataFlags, flags: CheckpointFlags, bootstrap: BootstrapFlags)
 
 
 def save_run(folder: Path, data: DataFlags, flags: CheckpointFlags,
-             bootstrap: BootstrapFlags = NOTHING, finished: str = "") -> None:  # fmt: skip
-    """Leave a run in a folder as training does."""
+             bootstrap: BootstrapFlags = NOTHING, finished: str = "", step: int = 7,
+             record: RunRecord | None = None) -> None:  # fmt: skip
+    """Leave a run in a folder as training does; without a record, as it did before there were."""
     geometry = Geometry(n_hidden=2, n_classes=3)
     tensors = {name: np.ones(shape, np.float32) for name, shape in geometry.tensor_shapes().items()}
-    progress = Progress(identity(data, flags, bootstrap), 0, 7, 0.001, epoch=2, finished=finished)
+    progress = Progress(
+        identity(data, flags, bootstrap), 0, step, 0.001, epoch=2, finished=finished
+    )
     checkpoint = Checkpoint(
-        geometry, Alphabet.from_labels("ab"), FeatureConfig(), tensors, step=7,
+        geometry, Alphabet.from_labels("ab"), FeatureConfig(), tensors, step=step,
         run=progress.as_json(),
     )  # fmt: skip
-    CheckpointFolder(folder).save("last", checkpoint)
+    path = CheckpointFolder(folder).save("last", checkpoint)
+    if record:
+        write_record(folder, replace(record, last=(path.name,), files=(path.name,)))
 
 
 def start(data: DataFlags, flags: CheckpointFlags, bootstrap: BootstrapFlags = NOTHING) -> Start:
@@ -122,6 +130,96 @@ def test_init_ignores_what_is_there(tmp_path: Path, data: DataFlags) -> None:
     save_run(tmp_path / "run", data, flags)
     found = start(data, replace(flags, load_train="init"))
     assert (found.continued, found.source) == (None, None)
+
+
+def test_new_weights_are_begun_with_though_the_run_of_the_command_is_finished(
+    tmp_path: Path, data: DataFlags
+) -> None:
+    flags = CheckpointFlags(checkpoint_dir=str(tmp_path / "run"), load_train="init")
+    save_run(tmp_path / "run", data, flags, finished="all 3 epochs are done")
+    found = start(data, flags)
+    assert (found.continued, found.source) == (None, None)
+    assert "--load_train init was given; the run of this command is finished" in found.reason
+    assert "--run continue" in found.reason
+
+
+@pytest.mark.parametrize("written", ["digest", "name"])
+def test_another_source_of_the_same_name_is_another_source(
+    tmp_path: Path, data: DataFlags, written: str
+) -> None:
+    """Its contents are compared; only runs from before that was so are known by its name."""
+    for place, step in (("a", 7), ("b", 8)):
+        save_run(tmp_path / place / "model", data, CheckpointFlags(), step=step)
+    flags = [
+        CheckpointFlags(load_checkpoint_dir=str(tmp_path / place / "model"),
+                        save_checkpoint_dir=str(tmp_path / "run"))
+        for place in ("a", "b")
+    ]  # fmt: skip
+    record = RunRecord(identity(data, flags[0], DROP_ONE), 7)
+    if written == "name":
+        record = replace(record, identity={**record.identity, "source": "model"})
+    save_run(tmp_path / "run", data, flags[0], DROP_ONE, record=record)
+    assert start(data, flags[0], DROP_ONE).continued is not None
+    other = start(data, flags[1], DROP_ONE)
+    if written == "name":
+        assert other.continued is not None
+        return
+    assert other.continued is None
+    assert other.source is not None
+    assert other.source.step == 8
+    assert "the model to start from (--load_checkpoint_dir) changed" in other.reason
+
+
+def test_a_run_goes_on_without_its_source(tmp_path: Path, data: DataFlags) -> None:
+    flags = CheckpointFlags(load_checkpoint_dir=str(tmp_path / "source"),
+                            save_checkpoint_dir=str(tmp_path / "run"))  # fmt: skip
+    save_run(tmp_path / "source", data, flags)
+    record = RunRecord(identity(data, flags, NOTHING), 7)
+    save_run(tmp_path / "run", data, flags, record=record)
+    shutil.rmtree(tmp_path / "source")
+    assert start(data, flags).continued is not None
+
+
+def test_a_folder_is_the_same_however_it_is_written(tmp_path: Path, data: DataFlags) -> None:
+    flags = CheckpointFlags(checkpoint_dir=str(tmp_path / "run"))
+    save_run(tmp_path / "run", data, flags)
+    again = CheckpointFlags(load_checkpoint_dir=str(tmp_path / "run/../run"),
+                            save_checkpoint_dir=str(tmp_path / "run"))  # fmt: skip
+    assert start(data, again).continued is not None
+
+
+def test_a_run_without_a_checkpoint_begins_again_from_what_it_began_with(
+    tmp_path: Path, data: DataFlags
+) -> None:
+    flags = CheckpointFlags(checkpoint_dir=str(tmp_path / "run"))
+    save_run(tmp_path / "run", data, CheckpointFlags())
+    record = RunRecord(identity(data, flags, DROP_ONE), 7, source="train-7.safetensors")
+    write_record(tmp_path / "run", record)
+    found = start(data, flags, DROP_ONE)
+    assert found.source is not None
+    assert found.source.path.name == "train-7.safetensors"
+    assert found.drops_layers
+    assert "Beginning once more" in found.reason
+    (tmp_path / "run/train-7.safetensors").unlink()
+    (tmp_path / "run/checkpoint").unlink()
+    with pytest.raises(CheckpointError, match="is no longer there"):
+        start(data, flags, DROP_ONE)
+
+
+@pytest.mark.parametrize("phase", ["evaluating", "done"])
+def test_what_comes_after_training_belongs_to_the_command(
+    tmp_path: Path, data: DataFlags, phase: Phase
+) -> None:
+    flags = CheckpointFlags(checkpoint_dir=str(tmp_path / "run"))
+    record = RunRecord(identity(data, flags, NOTHING), 0, phase=phase, finished="enough")
+    save_run(tmp_path / "run", data, flags, finished="enough", record=record)
+    found = start(data, flags)
+    if phase == "done":
+        assert found.source is not None
+        assert found.continued is None
+    else:
+        assert found.continued is not None
+        assert "its training is finished (enough)" in found.reason
 
 
 def test_a_source_elsewhere_must_be_there(tmp_path: Path, data: DataFlags) -> None:

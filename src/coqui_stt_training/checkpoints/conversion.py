@@ -77,8 +77,8 @@ def convert(
         ),
     )
     folder = CheckpointFolder(target)
-    folder.save("last", checkpoint)
     path = folder.save("best", checkpoint)
+    folder.name("last", path.name)
     folder.describe(dict(checkpoint.flags), alphabet.serialize_text())
     return path, notes
 

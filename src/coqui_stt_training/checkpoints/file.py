@@ -4,6 +4,8 @@
               average/NAME     their running average, which is what the model is used with
               adam.m/NAME      Adam's first moments
               adam.v/NAME      Adam's second moments
+                               (an average that is the weight itself, and moments of weights that
+                               were never updated, are not there: frozen layers have neither)
     metadata  format           "coqui-stt-checkpoint"
               content          JSON: version, specification (its architecture's name too),
                                alphabet, features (the front end), step, flags, lineage,
@@ -77,19 +79,29 @@ class Checkpoint:
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint file atomically."""
     tensors: dict[str, NDArray[np.float32]] = dict(checkpoint.tensors)
-    tensors |= {_AVERAGE + name: tensor for name, tensor in (checkpoint.average or {}).items()}
+    tensors |= {
+        _AVERAGE + name: tensor
+        for name, tensor in (checkpoint.average or {}).items()
+        if not np.array_equal(tensor, checkpoint.tensors[name])
+    }
     if checkpoint.adam:
+        never_updated = _never_updated(checkpoint.adam.tensor_steps)
         for prefix, moments in (
             (_FIRST_MOMENT, checkpoint.adam.first_moments),
             (_SECOND_MOMENT, checkpoint.adam.second_moments),
         ):
-            tensors |= {prefix + name: moment for name, moment in moments.items()}
+            tensors |= {
+                prefix + name: moment
+                for name, moment in moments.items()
+                if name not in never_updated
+            }
     content = {
         "version": VERSION,
         "specification": describe_specification(checkpoint.specification),
         "alphabet": _describe_alphabet(checkpoint.alphabet),
         "features": describe_front_end(checkpoint.features),
         "step": checkpoint.step,
+        "averaged": checkpoint.average is not None,
         "adam_step": checkpoint.adam.step if checkpoint.adam else None,
         "adam_tensor_steps": dict(checkpoint.adam.tensor_steps) if checkpoint.adam else {},
         "flags": dict(checkpoint.flags),
@@ -127,6 +139,7 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
         features = restore_front_end(content["features"])
         step, adam_step = int(content["step"]), content["adam_step"]
         tensor_steps = dict(content["adam_tensor_steps"])
+        averaged = content.get("averaged")  # earlier files do not say; they have all or nothing
         flags, lineage, run = content["flags"], tuple(content["lineage"]), content["run"]
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, UserError):
@@ -140,14 +153,21 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
         )
     weights = {name: tensor for name, tensor in tensors.items() if "/" not in name}
     average = _named(tensors, _AVERAGE)
+    if averaged:
+        average = weights | average
     check_shapes(path, specification, weights)
     if average:
         check_shapes(path, specification, average, _AVERAGE)
     adam = None
     if with_adam and adam_step is not None:
+        zeros = {
+            name: np.zeros(shape, np.float32)
+            for name, shape in specification.tensor_shapes().items()
+            if name in _never_updated(tensor_steps)
+        }
         adam = AdamState(
-            _named(tensors, _FIRST_MOMENT),
-            _named(tensors, _SECOND_MOMENT),
+            zeros | _named(tensors, _FIRST_MOMENT),
+            zeros | _named(tensors, _SECOND_MOMENT),
             int(adam_step),
             tensor_steps,
         )
@@ -232,6 +252,10 @@ def _read(path: Path, with_adam: bool) -> tuple[dict[str, Any], dict[str, NDArra
 
 def _wanted(names: Any, with_adam: bool) -> Iterator[str]:
     return (name for name in names if with_adam or not name.startswith("adam."))
+
+
+def _never_updated(tensor_steps: Mapping[str, int]) -> set[str]:
+    return {name for name, steps in tensor_steps.items() if steps == 0}
 
 
 def _named(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

@@ -1,21 +1,23 @@
 """A checkpoint folder: upstream's names, our files.
 
+    run.json               what the newest run has, and has still to do; see `run_record.py`
     checkpoint             names the most recent checkpoint, and all others
-    best_dev_checkpoint    names the one with the best validation loss
+    best_dev_checkpoint    names the one that is best on the validation set
     train-STEP.safetensors, best_dev-STEP.safetensors
     alphabet.txt, flags.txt
 
-The two state files have upstream's format, so a folder that holds a TensorFlow checkpoint can take
-our files beside it: what was there stays there, listed and loadable by name, and the state files go
-on to name the newest.
+The two state files have upstream's format. In a folder that came with a TensorFlow checkpoint they
+go on to name that one, so that upstream can still read it; our files lie beside it, and `run.json`
+names them.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,11 @@ from stt.atomic_file import remove_partial_files, write_atomically
 
 from ..errors import CheckpointError
 from .file import SUFFIX, Checkpoint, read_checkpoint, write_checkpoint
+from .run_record import RECORD, RunRecord, read_record, write_record
 from .state_file import STATE_FILES, Kind, read_state, write_state
 
 _STEMS: Mapping[Kind, str] = {"last": "train", "best": "best_dev"}
-_STEP = re.compile(r"(?:train|best_dev)-(\d+)(?:\.safetensors|\.index)$")
+_STEP = re.compile(r"(?:train|best_dev)-(\d+)(?:\.\d+)?(?:\.safetensors|\.index)$")
 
 
 @dataclass(frozen=True)
@@ -38,20 +41,29 @@ class CheckpointFolder:
     path: Path
 
     def newest_of_ours(self, kind: Kind) -> Path | None:
-        """Return the checkpoint that a state file names, if it is in our format, or None.
+        """Return the folder's checkpoint of a kind, if it is in our format, or None.
 
         Raises:
-            CheckpointError: the state file is damaged.
+            CheckpointError: the record or the state file is damaged.
         """
-        names = read_state(self.path / STATE_FILES[kind])
-        newest = self.path / names[0] if names else None
+        record = read_record(self.path)
+        name = record.named(kind) if record else None
+        if name is None:
+            name = next(iter(read_state(self.path / STATE_FILES[kind])), None)
+        newest = self.path / name if name else None
         return newest if newest and newest.suffix == SUFFIX and newest.exists() else None
 
     def highest_step(self) -> int:
-        """Return the highest step in any checkpoint's name, of whatever format; 0 if none."""
+        """Return the highest step in any checkpoint's name, of whatever format; 0 if none.
+
+        What a run that was cut off has left unrecorded does not count.
+        """
         if not self.path.is_dir():
             return 0
-        matches = (_STEP.match(file.name) for file in self.path.iterdir())
+        record = read_record(self.path)
+        useless = record.left_over if record else ()
+        names = (file.name for file in self.path.iterdir() if file.name not in useless)
+        matches = (_STEP.match(name) for name in names)
         return max((int(match[1]) for match in matches if match), default=0)
 
     def read(self, kind: Kind) -> Checkpoint | None:
@@ -63,59 +75,115 @@ class CheckpointFolder:
         newest = self.newest_of_ours(kind)
         return read_checkpoint(newest) if newest else None
 
+    def models_before(self) -> dict[Kind, str]:
+        """Return what the folder's last and best checkpoint are, for a run that begins there.
+
+        Raises:
+            CheckpointError: the record or a state file is damaged.
+        """
+        record = read_record(self.path)
+        found: dict[Kind, str] = {}
+        for kind, state_file in STATE_FILES.items():
+            name = record.named(kind) if record else None
+            name = name or next(iter(read_state(self.path / state_file)), None)
+            if name and self._exists(name):
+                found[kind] = name
+        return found
+
+    def take_over(self, record: RunRecord) -> RunRecord:
+        """Make a run the folder's own: remove what the one before left unrecorded, and record it.
+
+        Returns:
+            The record, without the files that were removed.
+
+        Raises:
+            CheckpointError: the folder cannot be written to.
+        """
+        try:
+            earlier = read_record(self.path)
+            useless = (*(earlier.left_over if earlier else ()), *record.left_over)
+            self._remove(name for name in useless if name != record.source)
+            record = record.trimmed()
+            write_record(self.path, record)
+            self._name_in_state_files(record)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        return record
+
+    def write(self, kind: Kind, checkpoint: Checkpoint, record: RunRecord) -> tuple[str, RunRecord]:
+        """Write a run's checkpoint, after noting in its record that the file is its own.
+
+        Returns:
+            The file's name, and the record.
+
+        Raises:
+            CheckpointError: the folder cannot be written to; what is recorded is intact.
+        """
+        name = self._free_name(kind, checkpoint.step, record)
+        noted = replace(record, files=tuple(dict.fromkeys((*record.files, name))))
+        try:
+            write_record(self.path, noted)
+            write_checkpoint(self.path / name, checkpoint)
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(
+                f"{self.path / name} cannot be written ({_reason(error)}); {_what_is_left(record)}"
+            ) from None
+        return name, noted
+
+    def record(self, record: RunRecord) -> RunRecord:
+        """Record what a run has and has to do, then remove what it no longer needs.
+
+        Returns:
+            The record, without the files that were removed.
+
+        Raises:
+            CheckpointError: the folder cannot be written to; what was recorded before is intact.
+        """
+        try:
+            write_record(self.path, record)
+            self._name_in_state_files(record)
+            self._remove(record.left_over)
+        except OSError as error:
+            recorded = read_record(self.path) or record
+            raise CheckpointError(
+                f"{self.path / RECORD} cannot be written ({_reason(error)}); "
+                f"{_what_is_left(recorded)}"
+            ) from None
+        return record.trimmed()
+
     def save(self, kind: Kind, checkpoint: Checkpoint) -> Path:
-        """Write a checkpoint, then name it in the state file.
+        """Write a checkpoint that belongs to no run, then name it in the state file.
 
         Raises:
             CheckpointError: the folder cannot be written to; earlier checkpoints are intact.
         """
         path = self.path / f"{_STEMS[kind]}-{checkpoint.step}{SUFFIX}"
-        state_file = self.path / STATE_FILES[kind]
         try:
             write_checkpoint(path, checkpoint)
-            newest_first = read_state(state_file)
-            known = [*newest_first[1:], *newest_first[:1]]
-            others = [name for name in known if name != path.name and self._exists(name)]
-            write_state(state_file, path.name, others)
+            self.name(kind, path.name)
         except (OSError, SafetensorError) as error:
-            raise CheckpointError(
-                f"{path} cannot be written ({_reason(error)}); {self._what_is_left(checkpoint)}"
-            ) from None
+            raise CheckpointError(f"{path} cannot be written ({_reason(error)})") from None
         return path
 
-    def _what_is_left(self, failed: Checkpoint) -> str:
-        """Say what a run has on disk when a checkpoint cannot be written, and how to go on."""
-        begun_step = int((failed.run or {}).get("begun_step", 0))
-        ours = {
-            kind: file.name
-            for kind in _STEMS
-            if (file := self.newest_of_ours(kind))
-            and (match := _STEP.match(file.name))
-            and int(match[1]) > begun_step
-        }
-        remedy = "Make room or mend the folder, then run the same command again"
-        if "last" in ours:
-            return (
-                f"the checkpoints saved before are intact: {', '.join(ours.values())}. {remedy} "
-                f"to go on from {ours['last']}"
-            )
-        if "best" in ours:
-            return (
-                f"this run has {ours['best']}, the best weights so far, and no checkpoint that it "
-                f"can go on from. {remedy}, which begins a new run; to begin with those weights, "
-                "name the file with --load_checkpoint_dir and another --save_checkpoint_dir"
-            )
-        return f"this run has no checkpoint yet. {remedy} to begin anew"
+    def name(self, kind: Kind, name: str, useless: Sequence[str] = ()) -> None:
+        """Name a checkpoint in a state file, unless that names one of TensorFlow's.
 
-    def prune(self, kind: Kind, keep: int, newer_than_step: int) -> None:
-        """Delete the oldest checkpoints of a run: those beyond `keep` that began after a step."""
-        ours = [
-            (int(match[1]), file)
-            for file in self.path.glob(f"{_STEMS[kind]}-*{SUFFIX}")
-            if (match := _STEP.match(file.name)) and int(match[1]) > newer_than_step
-        ]
-        for _, file in sorted(ours)[:-keep]:
-            file.unlink()
+        Args:
+            kind: which state file.
+            name: the checkpoint.
+            useless: others, which are about to be removed and are not to be listed.
+        """
+        state_file = self.path / STATE_FILES[kind]
+        newest_first = read_state(state_file)
+        known = [*newest_first[1:], *newest_first[:1]]
+        theirs = [one for one in known if (self.path / f"{one}.index").exists()]
+        if theirs:
+            if not (self.path / f"{newest_first[0]}.index").exists():
+                write_state(state_file, theirs[-1], theirs[:-1])
+            return
+        others = [one for one in known if one not in (name, *useless) and self._exists(one)]
+        if newest_first != [name, *others]:
+            write_state(state_file, name, others)
 
     def describe(self, flags: Mapping[str, Any], alphabet_text: bytes) -> None:
         """Make the folder, with `flags.txt` and `alphabet.txt` for people; checkpoints hold both.
@@ -134,13 +202,75 @@ class CheckpointFolder:
             write_atomically(self.path / "flags.txt", text)
             write_atomically(self.path / "alphabet.txt", alphabet_text)
         except OSError as error:
-            raise CheckpointError(
-                f"{self.path} cannot be written to ({_reason(error)}); name another folder with "
-                "--save_checkpoint_dir"
-            ) from None
+            raise self._unwritable(error) from None
+
+    def _free_name(self, kind: Kind, step: int, record: RunRecord) -> str:
+        """Return the name of a run's checkpoint: never that of a file that is not the run's."""
+        stem = f"{_STEMS[kind]}-{step}"
+        names = (f"{stem}{suffix}{SUFFIX}" for suffix in chain([""], (f".{n}" for n in count(2))))
+        return next(
+            name for name in names if name in record.files or not (self.path / name).exists()
+        )
+
+    def _name_in_state_files(self, record: RunRecord) -> None:
+        if record.last:
+            self.name("last", record.last[-1], record.left_over)
+        if record.last and record.best:
+            self.name("best", record.best, record.left_over)
+
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            (self.path / name).unlink(missing_ok=True)
+
+    def _unwritable(self, error: OSError) -> CheckpointError:
+        return CheckpointError(
+            f"{self.path} cannot be written to ({_reason(error)}); name another folder with "
+            "--save_checkpoint_dir"
+        )
 
     def _exists(self, name: str) -> bool:
         return (self.path / name).exists() or (self.path / f"{name}.index").exists()
+
+
+def adopt(folder: Path, last: Checkpoint) -> RunRecord:
+    """Return the record of a run from before there were records, by its last checkpoint."""
+    run = last.run or {}
+    begun = int(run["begun_step"])
+    steps = {
+        file.name: int(match[1])
+        for file in folder.glob(f"*{SUFFIX}")
+        if (match := _STEP.match(file.name)) and int(match[1]) > begun
+    }
+    earlier = (name for name in sorted(steps, key=steps.__getitem__) if steps[name] < last.step)
+    newest = f"{_STEMS['last']}-{last.step}{SUFFIX}"
+    return RunRecord(
+        identity=run["identity"],
+        begun_step=begun,
+        phase="done" if run["finished"] else "training",
+        finished=run["finished"],
+        last=(*(name for name in earlier if name.startswith(_STEMS["last"])), newest),
+        best=run["best_checkpoint"],
+        files=tuple(steps),
+    )
+
+
+def _what_is_left(record: RunRecord) -> str:
+    """Say what a run has on disk when a checkpoint cannot be written, and how to go on."""
+    remedy = "Make room or mend the folder, then run the same command again"
+    if record.last:
+        names = ", ".join(filter(None, (record.last[-1], record.best)))
+        return (
+            f"the checkpoints saved before are intact: {names}. {remedy} to go on from "
+            f"{record.last[-1]}"
+        )
+    unrecorded = [name for name in record.files if name.startswith(_STEMS["best"])]
+    if unrecorded:
+        return (
+            f"this run has {unrecorded[-1]}, the best weights so far, and no checkpoint that it "
+            f"can go on from. {remedy}, which begins the run once more, where it began before; to "
+            "keep those weights, copy the file first"
+        )
+    return f"this run has no checkpoint yet. {remedy} to begin anew"
 
 
 def _reason(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from .file import as_source, read_checkpoint
 from .folder import CheckpointFolder
 from .readers.huggingface import load_huggingface
 from .readers.tensorflow import load_tensorflow
+from .readers.tensorflow_bundle import with_suffix
 from .readers.tflite import load_tflite
 from .recognise import Format, recognise
+from .run_record import read_record
 from .source import SourceModel, is_finite
 from .state_file import Which
 
@@ -48,7 +51,30 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
     return replace(source, details={"checkpoint": found.chosen, **source.details})
 
 
+def digest_source(path: str | Path, which: Which = "auto") -> str:
+    """Return a digest of what `load_source` would read, without reading it all.
+
+    Raises:
+        CheckpointError: nothing there, or of a format that is not read.
+    """
+    location = Path(path)
+    found = recognise(location, _of_newest_run(location) if which == "auto" else which)
+    # The index of a TensorFlow checkpoint holds a checksum of each tensor.
+    file = with_suffix(found.path, ".index") if found.format is Format.TENSORFLOW else found.path
+    try:
+        with file.open("rb") as opened:
+            digest = hashlib.sha256()
+            while block := opened.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise CheckpointError(f"{file} cannot be read ({error.strerror or error})") from None
+    return digest.hexdigest()[:16]
+
+
 def _of_newest_run(location: Path) -> Which:
+    record = read_record(location)
+    if record and record.last:
+        return "auto"
     last = CheckpointFolder(location).newest_of_ours("last")
     run = read_checkpoint(last, with_adam=False).run if last else None
     return "last" if run and not run["best_checkpoint"] else "auto"

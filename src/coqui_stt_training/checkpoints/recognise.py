@@ -15,6 +15,7 @@ from .readers.huggingface import CONFIG, is_model
 from .readers.tensorflow_bundle import TABLE_MAGIC, with_suffix
 from .readers.tensorflow_directory import NATIVE_SUFFIX, choose_checkpoint
 from .readers.tflite_file import MAGIC as TFLITE_MAGIC
+from .run_record import read_record
 from .state_file import STATE_FILES, Which
 
 
@@ -131,7 +132,8 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
 
 
 def _has_checkpoint(directory: Path) -> bool:
-    names = {file.name for file in directory.iterdir()}
+    record = read_record(directory)
+    names = {file.name for file in directory.iterdir()} - set(record.left_over if record else ())
     return not names.isdisjoint(STATE_FILES.values()) or any(
         name.endswith((".index", NATIVE_SUFFIX)) for name in names
     )

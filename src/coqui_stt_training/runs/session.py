@@ -27,7 +27,8 @@ from ..corpus import expand_file_list, split_auto_input
 from ..errors import FlagError
 from ..models.deepspeech.geometry import Geometry
 from ..models.specification import Specification
-from .starting_point import Start, describe_changes, find_start, run_identity
+from .identity import run_identity
+from .starting_point import Start, describe_changes, find_start
 
 _log = logging.getLogger(__name__)
 

@@ -1,7 +1,9 @@
 """Where a training command starts: it continues the run it finds, or begins a new one.
 
-    the same command, the run unfinished     it continues, from its last checkpoint
-    the same command, the run finished       a new run begins from its result; no layer is dropped
+    the same command, the run unfinished     it continues, from its last checkpoint; where there is
+                                             none yet it begins once more, from the same source
+    the same command, the run trained        what comes after training is done: it is evaluated, ...
+    the same command, all done               a new run begins from its result; no layer is dropped
                                              a second time
     another command                          a new run begins from what --load_checkpoint_dir says
 
@@ -11,31 +13,23 @@ flags, the number of epochs among them, may change within a run.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from ..checkpoints.file import Checkpoint
-from ..checkpoints.folder import CheckpointFolder
+from ..checkpoints.file import Checkpoint, read_checkpoint
+from ..checkpoints.folder import CheckpointFolder, adopt
 from ..checkpoints.loading import load_source
+from ..checkpoints.readers.tensorflow_bundle import with_suffix
 from ..checkpoints.recognise import is_vacant
+from ..checkpoints.run_record import RunRecord, read_record
 from ..checkpoints.source import SourceModel
 from ..checkpoints.state_file import Which
-from ..cli.config import AlphabetFlags, CheckpointFlags, DataFlags, GeometryFlags
+from ..cli.config import CheckpointFlags, GeometryFlags
 from ..cli.training_flags import BootstrapFlags
-from ..errors import CheckpointError, CorpusError, FlagError
-
-# Names of what an identity is made of, for the log.
-_NAMES = {
-    "train": "the training data",
-    "dev": "the validation data",
-    "alphabet": "the alphabet",
-    "source": "the model to start from (--load_checkpoint_dir)",
-    "load_train": "--load_train",
-    "bootstrap": "the bootstrapping flags (--drop_source_layers and the like)",
-}
+from ..errors import CheckpointError, FlagError
+from .identity import describe_differences, is_apart
 
 _SCRATCH = vars(BootstrapFlags())
 _ABOUT_THE_COMMAND = frozenset({"run", "dry_run"})
@@ -61,6 +55,7 @@ class Start:
         drops_layers: whether `--drop_source_layers` applies: not where it has already been done.
         keeps_optimizer: whether a run of upstream's goes on, with the source's optimizer state and
             learning rate.
+        record: of the run that is continued.
     """
 
     reason: str
@@ -68,48 +63,7 @@ class Start:
     source: SourceModel | None = None
     drops_layers: bool = True
     keeps_optimizer: bool = False
-
-
-def run_identity(
-    data: DataFlags,
-    alphabet: AlphabetFlags,
-    checkpoints: CheckpointFlags,
-    bootstrap: BootstrapFlags,
-) -> dict[str, Any]:
-    """Return what makes two commands the same run, as JSON values.
-
-    Raises:
-        CorpusError: a data or alphabet file cannot be read.
-    """
-    apart = checkpoints.load_dir and checkpoints.load_dir != checkpoints.save_dir
-    return {
-        "train": [*_digests(data.train_files), data.limit_train],
-        "dev": [*_digests(data.dev_files), data.limit_dev],
-        "alphabet": [
-            *_digests(filter(None, [alphabet.alphabet_config_path])),
-            alphabet.bytes_output_mode,
-        ],
-        "source": Path(checkpoints.load_dir).resolve().name if apart else None,
-        "load_train": checkpoints.load_train,
-        "bootstrap": [
-            bootstrap.drop_source_layers,
-            bootstrap.map_shared_characters,
-            bootstrap.extend_alphabet,
-        ],
-    }
-
-
-def _digests(paths: Iterable[str]) -> list[str]:
-    digests, problems = [], []
-    for path in paths:
-        try:
-            digests.append(hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16])
-        except OSError as error:
-            hint = "; name a file in it" if isinstance(error, IsADirectoryError) else ""
-            problems.append(f"{path}: {(error.strerror or str(error)).lower()}{hint}")
-    if problems:
-        raise CorpusError("\n".join(problems))
-    return digests
+    record: RunRecord | None = None
 
 
 def find_start(
@@ -121,31 +75,59 @@ def find_start(
         CheckpointError: what the flags name is missing or damaged.
         FlagError: `--run continue` without a run to continue.
     """
-    folder = CheckpointFolder(Path(flags.save_dir))
-    last = folder.read("last")
-    run = last.run if last else None
-    if last is None or run is None:
+    found = _find_run(Path(flags.save_dir))
+    if found is None:
         if flags.run == "continue":
             return _continue_foreign(flags)
         return _begin(flags, bootstrap, f"{flags.save_dir} holds no run of this program")
-    changes = [_NAMES[key] for key in _NAMES if run["identity"].get(key) != identity[key]]
-    if flags.run == "continue" or (flags.run == "auto" and not changes and not run["finished"]):
-        return _continue(flags, last, changes)
-    if flags.run == "auto" and not changes:
-        return _begin_from_result(flags, folder, run)
-    why = "--run new was given" if flags.run == "new" else f"{' and '.join(changes)} changed"
-    return _begin(flags, bootstrap, why + ("" if flags.run == "new" else "; to go on with the run "
-                  f"in {flags.save_dir} all the same: --run continue"))  # fmt: skip
+    record, last = found
+    changes = describe_differences(record.identity, identity, flags)
+    if flags.run == "new" or (flags.run == "auto" and changes):
+        why = "--run new was given" if flags.run == "new" else f"{' and '.join(changes)} changed"
+        return _begin(flags, bootstrap, why + ("" if flags.run == "new" else "; to go on with the "
+                      f"run in {flags.save_dir} all the same: --run continue"))  # fmt: skip
+    if last is None and record.phase == "training":
+        return _begin_once_more(flags, bootstrap, record)
+    if flags.run == "auto" and (last is None or record.phase == "done"):
+        return _begin_after(flags, bootstrap, record)
+    if last is None:
+        return _continue_foreign(flags)
+    return _continue(flags, record, last, changes)
 
 
-def _continue(flags: CheckpointFlags, last: Checkpoint, changes: Sequence[str]) -> Start:
+def _find_run(folder: Path) -> tuple[RunRecord, Checkpoint | None] | None:
+    """Return the newest run of a folder and its last checkpoint, if there are any.
+
+    Raises:
+        CheckpointError: the record, a state file or the checkpoint is damaged.
+    """
+    record = read_record(folder)
+    if record is None:
+        last = CheckpointFolder(folder).read("last")
+        return (adopt(folder, last), last) if last and last.run else None
+    there = [name for name in record.last if (folder / name).is_file()]
+    return record, read_checkpoint(folder / there[-1]) if there else None
+
+
+def _continue(
+    flags: CheckpointFlags, record: RunRecord, last: Checkpoint, changes: Sequence[str]
+) -> Start:
     run = last.run or {}
     note = f" although {' and '.join(changes)} changed" if changes else ""
+    if record.phase == "evaluating" and flags.run == "auto":
+        return Start(
+            f"Going on with the run in {flags.save_dir}: its training is finished "
+            f"({record.finished}), what the command does after it is not. To begin a new one "
+            "instead: --run new",
+            continued=last,
+            record=record,
+        )
     why = "--run continue was given" if flags.run == "continue" else "it is not finished"
     return Start(
         f"Continuing the run in {flags.save_dir} from step {last.step}, epoch {run['epoch']}"
         f"{note}: {why}. No layers are dropped again. To begin a new one instead: --run new",
         continued=last,
+        record=record,
     )
 
 
@@ -169,15 +151,42 @@ def _continue_foreign(flags: CheckpointFlags) -> Start:
     )
 
 
-def _begin_from_result(
-    flags: CheckpointFlags, folder: CheckpointFolder, run: Mapping[str, Any]
-) -> Start:
-    which = "auto" if flags.load_train == "init" else flags.load_train
-    source = load_source(folder.path, cast(Which, which))
+def _begin_once_more(flags: CheckpointFlags, bootstrap: BootstrapFlags, record: RunRecord) -> Start:
+    """Begin a run again that was cut off before it had a checkpoint to go on from."""
+    why = f"the run in {flags.save_dir} was cut off before its first checkpoint"
+    if not record.source:
+        return Start(f"Training from scratch once more, because {why}")
+    place = Path(flags.save_dir) / record.source  # a path elsewhere is an absolute one
+    if place.exists() or with_suffix(place, ".index").exists():
+        source: SourceModel | None = load_source(place, with_adam=record.keeps_optimizer)
+    else:
+        source = _find_source(flags, bootstrap)
+    if source is None:
+        raise CheckpointError(
+            f"{record.source}, which the run in {flags.save_dir} began from, is no longer there; "
+            "name a model with --load_checkpoint_dir"
+        )
     return Start(
-        f"Beginning a new run (fine-tuning) from {source.path}, because the run of this command is "
-        f"finished: {run['finished']}. Layers are not dropped again. To go on with the old run, "
-        "for more epochs say: --run continue; to repeat it from its beginning: --run new",
+        f"Beginning once more from {source.path}, because {why}",
+        source=source,
+        drops_layers=record.drops_layers,
+        keeps_optimizer=record.keeps_optimizer,
+    )
+
+
+def _begin_after(flags: CheckpointFlags, bootstrap: BootstrapFlags, record: RunRecord) -> Start:
+    """Begin a new run where that of the same command is done."""
+    why = f"the run of this command is finished: {record.finished}"
+    if flags.load_train == "init":
+        return _begin(
+            flags, bootstrap, f"--load_train init was given; {why}. To go on with it, for more "
+            "epochs say: --run continue",
+        )  # fmt: skip
+    source = load_source(flags.save_dir, cast(Which, flags.load_train))
+    return Start(
+        f"Beginning a new run (fine-tuning) from {source.path}, because {why}. Layers are not "
+        "dropped again. To go on with the old run, for more epochs say: --run continue; to begin "
+        "from what the flags name: --run new",
         source=source,
         drops_layers=False,
     )
@@ -205,14 +214,14 @@ def _begin(flags: CheckpointFlags, bootstrap: BootstrapFlags, why: str) -> Start
             f"{', '.join(f'--{name}' for name in asked)} {'need' if len(asked) > 1 else 'needs'} a "
             f"model to start from, but {origin}; {remedy}"
         )
-    return Start(f"Training from scratch, because {origin}")
+    return Start(f"Training from scratch, because {why if origin in why else origin}")
 
 
 def _find_source(flags: CheckpointFlags, bootstrap: BootstrapFlags) -> SourceModel | None:
     """Read the source; none is no error only where a run may start from scratch."""
     if not flags.load_dir:
         return None
-    if is_vacant(Path(flags.load_dir)) and flags.load_dir == flags.save_dir:
+    if is_vacant(Path(flags.load_dir)) and not is_apart(flags):
         if flags.load_train == "auto":
             return None
         raise CheckpointError(

@@ -100,6 +100,15 @@ class Adam:
         steps = {name: self._updates(parameter) for name, parameter in self._parameters.items()}
         return AdamState(moments("exp_avg"), moments("exp_avg_sq"), self.step_count, steps)
 
+    def forget_directions(self) -> None:
+        """Go on from other weights: the first moments begin anew, the second ones stay.
+
+        The first ones point along the way that is left. The second ones say how large gradients
+        are, which holds for weights nearby, too.
+        """
+        for state in self._adam.state.values():
+            state["exp_avg"].zero_()
+
     def load_state(self, state: AdamState) -> None:
         """Go on from a checkpoint's state."""
         self.step_count = state.step

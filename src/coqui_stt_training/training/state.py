@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..checkpoints.file import Checkpoint, read_checkpoint
 from ..checkpoints.folder import CheckpointFolder
+from ..checkpoints.run_record import RunRecord
 from ..checkpoints.state_file import Kind
 from ..models.acoustic_model import AcousticModel
 from ..models.tensors import weights_of
@@ -34,30 +35,49 @@ class TrainingState:
         return self.average.model if self.average else self.model
 
 
-@dataclass(frozen=True)
 class RunFolder:
-    """Saves the checkpoints of one run.
+    """Saves the checkpoints of one run, and keeps its record.
 
-    Attributes:
+    A last checkpoint and the best one that it refers to are recorded together, in one step. A best
+    one that is written and not yet recorded is as if it were not there: the run would go on from
+    the checkpoint before it.
+
+    Args:
         folder: where to.
         description: a checkpoint with all that does not change during the run; no tensors.
-        max_to_keep: how many of the last checkpoints to keep; of the best, the newest is kept.
+        max_to_keep: how many of the last checkpoints to keep; of the best, one is kept.
+        record: how the run began, and what it has.
     """
 
-    folder: CheckpointFolder
-    description: Checkpoint
-    max_to_keep: int
+    def __init__(
+        self,
+        folder: CheckpointFolder,
+        description: Checkpoint,
+        max_to_keep: int,
+        record: RunRecord,
+    ) -> None:
+        self.folder = folder
+        self.description = description
+        self.record = record
+        self._max_to_keep = max_to_keep
 
     def begin(self) -> None:
-        """Make the folder, with a description for people."""
+        """Clean and describe the folder, and record what the run is about to do.
+
+        Raises:
+            CheckpointError: the folder cannot be written to.
+        """
         self.folder.describe(self.description.flags, self.description.alphabet.serialize_text())
+        self.record = self.folder.take_over(self.record)
 
     def save(self, kind: Kind, state: TrainingState) -> str:
         """Write a checkpoint and return its file name.
 
-        The last one holds the weights and their average, to go on from; the best one holds what
-        was validated.
-        Superseded ones are deleted only after a last checkpoint no longer refers to them.
+        The last one holds the weights, their average and the optimizer's state, to go on from; the
+        best one holds what was validated.
+
+        Raises:
+            CheckpointError: it cannot be written; what was recorded before is intact.
         """
         progress = state.progress
         progress.loss_scale = state.precision.state
@@ -67,16 +87,32 @@ class RunFolder:
             self.description,
             tensors=weights_of(state.model if both else state.validated_model),
             average=weights_of(state.validated_model) if both else None,
-            adam=state.optimizer.state(),
+            adam=state.optimizer.state() if kind == "last" else None,
             step=progress.step,
             run=progress.as_json(),
         )
-        path = self.folder.save(kind, checkpoint)
+        name, self.record = self.folder.write(kind, checkpoint, self.record)
         if kind == "last":
-            self.folder.prune("last", self.max_to_keep, progress.begun_step)
-            self.folder.prune("best", 1, progress.begun_step)
-        _log.debug("Saved %s", path)
-        return path.name
+            last = [*(kept for kept in self.record.last if kept != name), name]
+            self.record = self.folder.record(
+                replace(
+                    self.record,
+                    phase="evaluating" if progress.finished else "training",
+                    finished=progress.finished,
+                    last=tuple(last[-self._max_to_keep :]),
+                    best=progress.best_checkpoint,
+                )
+            )
+        _log.debug("Saved %s", name)
+        return name
+
+    def end(self) -> None:
+        """Record that nothing is left to do.
+
+        Raises:
+            CheckpointError: the folder cannot be written to.
+        """
+        self.record = self.folder.record(replace(self.record, phase="done"))
 
     def reload(self, name: str) -> Checkpoint:
         """Read one of this run's checkpoints.

@@ -45,8 +45,8 @@ _LARGEST_SOUND_WEIGHT = 1e6  # those of trained models stay below a hundred
 _EPOCHS_BEFORE_BLANK_WARNING = 3
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error
-    """The user asked to stop; everything is saved."""
+class Interrupted(BaseException):
+    """The user asked to stop; everything is saved. Not an error, which something might handle."""
 
 
 @dataclass(frozen=True)
@@ -416,7 +416,6 @@ class Trainer:
             best = self._around.folder.reload(progress.best_checkpoint)
             load_weights(self.model, best.tensors)
             load_weights(self._state.validated_model, best.tensors)
-            if best.adam:
-                self.optimizer.load_state(best.adam)
+            self.optimizer.forget_directions()
         progress.learning_rate *= self._plan.schedule.plateau_reduction
         _log.info("Encountered a plateau, reducing learning rate to %g", progress.learning_rate)

@@ -12,6 +12,7 @@ from coqui_stt_ctcdecoder.errors import AlphabetError
 from stt.frontends.mfcc import FeatureConfig
 
 from ...errors import CheckpointError, FlagError
+from ..run_record import read_record
 from ..state_file import STATE_FILES, Kind, Which, read_small_file, read_state
 from .tensorflow_bundle import with_suffix
 
@@ -30,7 +31,7 @@ def choose_checkpoint(directory: Path, which: Which) -> tuple[Path, str]:
     """Choose a directory's best or last checkpoint.
 
     Args:
-        directory: one with state files, or with a single checkpoint.
+        directory: one with a run's record, with state files, or with a single checkpoint.
         which: `best` (on the validation set), `last` (most recent), or `auto`: the best, or the
             last where there is no best.
 
@@ -42,12 +43,19 @@ def choose_checkpoint(directory: Path, which: Which) -> tuple[Path, str]:
         CheckpointError: none there, several and no state file to choose by, or the state file names
             one that is not there.
     """
+    record = read_record(directory)
+    recorded = record.choose(which) if record else None
+    if recorded and (found := _present(directory / recorded[0])):
+        return found, recorded[1]
+    useless = record.left_over if record else ()
     wanted: tuple[Kind, ...] = ("best", "last") if which == "auto" else (which,)
     for name in wanted:
         state_file = directory / STATE_FILES[name]
         if state_file.is_file():
             return _find_named(state_file), name
-    candidates = prefixes_in(directory) + sorted(directory.glob(f"*{NATIVE_SUFFIX}"))
+    candidates = prefixes_in(directory) + sorted(
+        file for file in directory.glob(f"*{NATIVE_SUFFIX}") if file.name not in useless
+    )
     others = [file for file in STATE_FILES.values() if (directory / file).is_file()]
     if others and candidates:
         raise CheckpointError(
@@ -68,15 +76,19 @@ def choose_checkpoint(directory: Path, which: Which) -> tuple[Path, str]:
 def _find_named(state_file: Path) -> Path:
     """Return the checkpoint that a state file names, if it is there."""
     name = read_state(state_file)[0]
-    checkpoint = state_file.parent / name
-    is_native = checkpoint.suffix == NATIVE_SUFFIX and checkpoint.is_file()
-    if is_native or with_suffix(checkpoint, ".index").is_file():
+    if checkpoint := _present(state_file.parent / name):
         return checkpoint
     present = ", ".join(prefix.name for prefix in prefixes_in(state_file.parent)[:4]) or "none"
     raise CheckpointError(
         f"{state_file} names {name!r}, but there is no {name}.index beside it (checkpoints there: "
         f"{present}); copy it there, or name another checkpoint by its prefix"
     )
+
+
+def _present(checkpoint: Path) -> Path | None:
+    """Return a checkpoint, ours or TensorFlow's, if it is there."""
+    is_native = checkpoint.suffix == NATIVE_SUFFIX and checkpoint.is_file()
+    return checkpoint if is_native or with_suffix(checkpoint, ".index").is_file() else None
 
 
 def read_flags(path: Path) -> dict[str, Any]:

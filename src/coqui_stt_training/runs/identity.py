@@ -1,0 +1,106 @@
+"""What makes two commands the same run: the contents of what they read, and how they begin."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from ..checkpoints.loading import digest_source
+from ..checkpoints.state_file import Which
+from ..cli.config import AlphabetFlags, CheckpointFlags, DataFlags
+from ..cli.training_flags import BootstrapFlags
+from ..errors import CheckpointError, CorpusError
+
+# Names of what an identity is made of, for the log.
+_NAMES = {
+    "train": "the training data",
+    "dev": "the validation data",
+    "alphabet": "the alphabet",
+    "source": "the model to start from (--load_checkpoint_dir)",
+    "load_train": "--load_train",
+    "bootstrap": "the bootstrapping flags (--drop_source_layers and the like)",
+}
+_DIGEST = "sha256:"
+_UNREADABLE = ""
+
+
+def run_identity(
+    data: DataFlags,
+    alphabet: AlphabetFlags,
+    checkpoints: CheckpointFlags,
+    bootstrap: BootstrapFlags,
+) -> dict[str, Any]:
+    """Return what makes two commands the same run, as JSON values.
+
+    Raises:
+        CorpusError: a data or alphabet file cannot be read.
+    """
+    return {
+        "train": [*_digests(data.train_files), data.limit_train],
+        "dev": [*_digests(data.dev_files), data.limit_dev],
+        "alphabet": [
+            *_digests(filter(None, [alphabet.alphabet_config_path])),
+            alphabet.bytes_output_mode,
+        ],
+        "source": _source_digest(checkpoints) if is_apart(checkpoints) else None,
+        "load_train": checkpoints.load_train,
+        "bootstrap": [
+            bootstrap.drop_source_layers,
+            bootstrap.map_shared_characters,
+            bootstrap.extend_alphabet,
+        ],
+    }
+
+
+def is_apart(flags: CheckpointFlags) -> bool:
+    """Whether the model to start from is elsewhere than in the folder to save to."""
+    if not flags.load_dir:
+        return False
+    return Path(flags.load_dir).resolve() != Path(flags.save_dir).resolve()
+
+
+def describe_differences(
+    kept: Mapping[str, Any], now: Mapping[str, Any], flags: CheckpointFlags
+) -> list[str]:
+    """Return in words what of a run's identity is not that of the command."""
+    return [
+        name
+        for key, name in _NAMES.items()
+        if not (
+            _is_same_source(kept.get(key), now[key], flags)
+            if key == "source"
+            else kept.get(key) == now[key]
+        )
+    ]
+
+
+def _is_same_source(kept: object, now: object, flags: CheckpointFlags) -> bool:
+    """Compare contents; where a run was recorded before there were digests, a name."""
+    if isinstance(kept, str) and not kept.startswith(_DIGEST):
+        return is_apart(flags) and kept == Path(flags.load_dir).resolve().name
+    return kept == now or (kept is not None and now == _UNREADABLE)
+
+
+def _source_digest(flags: CheckpointFlags) -> str | None:
+    if flags.load_train == "init":
+        return None
+    try:
+        return _DIGEST + digest_source(flags.load_dir, cast(Which, flags.load_train))
+    except CheckpointError:
+        # A run that goes on does not need it any more; one that begins says what is wrong with it.
+        return _UNREADABLE
+
+
+def _digests(paths: Iterable[str]) -> list[str]:
+    digests, problems = [], []
+    for path in paths:
+        try:
+            digests.append(hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16])
+        except OSError as error:
+            hint = "; name a file in it" if isinstance(error, IsADirectoryError) else ""
+            problems.append(f"{path}: {(error.strerror or str(error)).lower()}{hint}")
+    if problems:
+        raise CorpusError("\n".join(problems))
+    return digests

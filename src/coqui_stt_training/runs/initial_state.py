@@ -1,0 +1,204 @@
+"""The state a run starts in: the model, the optimizer and the progress, and the run's record."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stt.frontends import FrontEnd
+from stt.frontends.mfcc import FeatureConfig
+
+from ..bootstrapping.plan import bootstrapped_tensors
+from ..checkpoints.file import Checkpoint
+from ..checkpoints.folder import CheckpointFolder
+from ..checkpoints.run_record import RunRecord
+from ..cli.config import TrainConfig
+from ..cli.flags import as_dict
+from ..models.acoustic_model import AcousticModel, build
+from ..models.deepspeech.geometry import Geometry
+from ..models.specification import Specification
+from ..models.tensors import load_weights, weights_of
+from ..training.average import WeightAverage
+from ..training.memory_check import check_model_memory
+from ..training.optimizer import Adam
+from ..training.precision import Precision
+from ..training.progress import Progress
+from ..training.state import RunFolder, TrainingState
+from .session import Session
+from .starting_point import FIXED_FLAGS
+
+_log = logging.getLogger(__name__)
+
+
+def initial_state(session: Session, device: torch.device) -> tuple[TrainingState, RunFolder]:
+    """Build the model and bring it, the optimizer and the progress to where the run starts."""
+    config, training = session.config, session.config.training
+    folder = CheckpointFolder(Path(config.checkpoints.save_dir))
+    check_model_memory(session.specification)
+    model = build(session.specification)
+    kept = session.start.continued
+    if kept:
+        load_weights(model, kept.tensors)
+        progress = Progress.from_json(kept.run or {})
+        _update_progress(progress, kept.flags, config)
+        lineage = kept.lineage
+    else:
+        tensors, lineage = _bootstrapped(session, model)
+        load_weights(model, tensors)
+        source_step = session.start.source.step if session.start.source else 0
+        begun = max(source_step, folder.highest_step())
+        progress = Progress(session.identity, begun, begun, _learning_rate(session))
+    model.to(device)
+    optimizer = Adam(
+        model,
+        progress.learning_rate,
+        training.beta1,
+        training.beta2,
+        training.epsilon,
+        {name: layer["learning_rate_factor"] for name, layer in planned_layers(lineage).items()},
+    )
+    origin = session.start.source if session.start.keeps_optimizer else kept
+    if origin and origin.adam:
+        optimizer.load_state(origin.adam)
+    average = None
+    if training.average_weights:
+        average = WeightAverage(model)
+        if kept and kept.average:
+            load_weights(average.model, kept.average)
+            average.updates = progress.averaged_steps
+    precision = Precision(training.automatic_mixed_precision, device)
+    if kept:
+        precision.load_state(progress.loss_scale)
+    description = Checkpoint(
+        session.specification,
+        session.alphabet,
+        session.features,
+        tensors={},
+        flags=_flags_in_force(session),
+        lineage=lineage,
+    )
+    record = session.start.record or _new_record(session, folder, progress)
+    run_folder = RunFolder(folder, description, config.checkpoints.max_to_keep, record)
+    return TrainingState(model, average, optimizer, precision, progress), run_folder
+
+
+def _new_record(session: Session, folder: CheckpointFolder, progress: Progress) -> RunRecord:
+    source = session.start.source
+    path = source.path.resolve() if source else None
+    inside = path is not None and path.parent == folder.path.resolve()
+    return RunRecord(
+        identity=session.identity,
+        begun_step=progress.begun_step,
+        source="" if path is None else path.name if inside else str(path),
+        drops_layers=session.start.drops_layers,
+        keeps_optimizer=session.start.keeps_optimizer,
+        before=folder.models_before(),
+    )
+
+
+def _flags_in_force(session: Session) -> dict[str, Any]:
+    """Return all flags, with the geometry and features that the source brought.
+
+    A continued run keeps those that were fixed when it began, whatever the command says now.
+    """
+    kept = session.start.continued
+    return {
+        **as_dict(session.config),
+        **{
+            name: value
+            for name, value in (kept.flags if kept else {}).items()
+            if name in FIXED_FLAGS
+        },
+        **_geometry_flags(session.specification),
+        **_feature_flags(session.features),
+    }
+
+
+def _geometry_flags(specification: Specification) -> dict[str, Any]:
+    if not isinstance(specification, Geometry):
+        return {}
+    return {name: getattr(specification, name) for name in ("n_hidden", "layer_norm", "relu_clip")}
+
+
+def _feature_flags(features: FrontEnd) -> dict[str, Any]:
+    flags: dict[str, Any] = {"audio_sample_rate": features.sample_rate_hz}
+    if isinstance(features, FeatureConfig):
+        flags["feature_win_len"] = features.window_milliseconds
+        flags["feature_win_step"] = features.step_milliseconds
+    return flags
+
+
+def _learning_rate(session: Session) -> float:
+    """Return the learning rate of a new run: the flag's, whatever the source had.
+
+    Only where a run of upstream's goes on is the stored one used, unless the flag was given.
+    """
+    flag = session.config.training.learning_rate
+    source = session.start.source
+    stored = source.learning_rate if source else None
+    if stored is None or abs(stored - flag) < 1e-6 * flag:
+        return flag
+    if session.start.keeps_optimizer and "learning_rate" not in session.given:
+        _log.info("Going on with the stored learning rate %g", stored)
+        return stored
+    _log.info(
+        "Using --learning_rate %g; the %g stored in the source belongs to its own training",
+        flag, stored,
+    )  # fmt: skip
+    return flag
+
+
+def _bootstrapped(
+    session: Session, model: AcousticModel
+) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
+    """Return the weights a new run starts from, and the lineage they have."""
+    plan, source = session.plan, session.start.source
+    if plan is None:
+        raise ValueError("a new run has a plan")
+    model.initialize(session.config.training.random_seed, plan.new_layers)
+    fresh = weights_of(model)
+    entry = {
+        "begun": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "source": str(source.path) if source else None,
+        "source_format": source.format if source else None,
+        "source_step": source.step if source else 0,
+        "plan": plan.as_json(),
+        "train_files": list(session.config.data.train_files),
+    }
+    earlier = source.details.get("lineage", []) if source else []
+    tensors = bootstrapped_tensors(plan, source.tensors, fresh) if source else fresh
+    return tensors, (*earlier, entry)
+
+
+def planned_layers(lineage: Sequence[Any]) -> dict[str, dict[str, Any]]:
+    """Return the plan of the newest entry of a lineage, by layer."""
+    return {layer["layer"]: layer for layer in lineage[-1]["plan"]} if lineage else {}
+
+
+def _update_progress(progress: Progress, earlier: Any, config: TrainConfig) -> None:
+    """Let changed flags act on a continued run."""
+    training = config.training
+    changed = earlier.get("learning_rate") != training.learning_rate
+    if changed or training.force_initialize_learning_rate:
+        progress.learning_rate = training.learning_rate
+    elif progress.learning_rate != training.learning_rate:
+        _log.info(
+            "Using the run's reduced learning rate %g, not --learning_rate %g; to set it anew: "
+            "--force_initialize_learning_rate true",
+            progress.learning_rate, training.learning_rate,
+        )  # fmt: skip
+    reordering = ("train_batch_size", "random_seed", "shuffle_batches", "shuffle_start",
+                  "shuffle_buffer", "reverse_train")  # fmt: skip
+    flags = as_dict(config)
+    if progress.batch and any(earlier.get(name) != flags[name] for name in reordering):
+        _log.warning("The order of batches has changed: epoch %d begins anew", progress.epoch)
+        progress.begin_epoch(progress.epoch)
+    # A command that is repeated as it was only does what comes after training.
+    wants_more = config.checkpoints.run == "continue" or training.epochs > earlier.get("epochs", 0)
+    if progress.finished and wants_more and progress.epoch < training.epochs:
+        progress.finished = ""
