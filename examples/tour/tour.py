@@ -23,7 +23,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 SPEECH = Path("examples/tour")  # from the repository, where the commands run
 
-# A small model and small batches, since there is little speech.
+# A small model and small batches, since there is little speech: see docs/training.md, Batch size.
 TRAINING = "--train_batch_size 8 --dev_batch_size 40 --shuffle_batches true --dropout_rate 0.1"
 TESTING = "--test_batch_size 60 --report_count 1"
 NEW_MODEL = "--n_hidden 160"

@@ -61,8 +61,11 @@ def main(argv: list[str]) -> int:
         )
         if wanted
     ]
-    data = parsed.config.data
-    if data.train_files or data.auto_input_dataset or not (data.test_files or afterwards):
+    data, dry_run = parsed.config.data, parsed.config.bootstrap.dry_run
+    if dry_run:
+        afterwards = []
+    trains = data.train_files or data.auto_input_dataset or dry_run
+    if trains or not (data.test_files or afterwards):
         from .runs.training import run_training  # PyTorch takes a second to import
 
         folder = parsed.config.checkpoints.save_dir

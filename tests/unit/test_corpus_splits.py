@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from coqui_stt_ctcdecoder import Alphabet
-from coqui_stt_training.corpus import read_rows, split_auto_input
+from coqui_stt_training.corpus import (
+    AutoInput,
+    CorpusFiles,
+    plan_split,
+    read_rows,
+    split_auto_input,
+)
 from coqui_stt_training.corpus.splits import set_size
 from coqui_stt_training.errors import CorpusError
 
@@ -88,3 +96,164 @@ def test_set_size_is_a_tenth_up_to_what_a_score_needs() -> None:
     assert [set_size(count) for count in (3, 10, 200, 100_000)] == [1, 1, 20, 10_000]
     assert set_size(1_000_000) == 16_368
     assert set_size(10**9) == 16_640
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def sets_of(made: AutoInput) -> dict[str, set[str]]:
+    """Return the audio files of each set, as the files on the disk have them."""
+    return {
+        path.name: {row.audio_name for row in read_rows(path).rows}
+        for path in (made.train, made.dev, made.test)
+    }
+
+
+def test_a_corrected_file_is_split_again_and_its_clips_stay_where_they_were(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset = write_dataset(tmp_path)
+    before = sets_of(split_auto_input(dataset, seed=1))
+    dataset.write_text(dataset.read_text().replace("word a", "wörd a"))
+    with caplog.at_level(logging.INFO):
+        made = split_auto_input(dataset, seed=1)
+    assert "clips.csv is split again, since it has changed: 32 rows to train on" in caplog.text
+    assert sets_of(made) == before
+    assert sorted(fields_of(made.train, made.dev, made.test)) == sorted(fields_of(dataset))
+    assert "ö" in Alphabet(made.alphabet).labels  # which was made of it, too
+
+
+def test_few_clips_change_sets_where_others_are_added(tmp_path: Path) -> None:
+    before = sets_of(split_auto_input(write_dataset(tmp_path, rows=100), seed=1))
+    after = sets_of(split_auto_input(write_dataset(tmp_path, rows=110), seed=1))
+    assert len(before["test.csv"] - after["test.csv"]) <= 1
+    assert len(before["train.csv"] & after["dev.csv"]) <= 2
+
+
+def test_an_unchanged_split_is_used_and_its_rows_say_where_they_come_from(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path)
+    split_auto_input(dataset, seed=1)
+    before = snapshot(tmp_path)
+    for given, seed in ((dataset, 1), (tmp_path, 2)):
+        again = split_auto_input(given, seed=seed)
+        assert not again.unwritten
+        assert snapshot(tmp_path) == before
+        rows = again.files.rows(str(again.train)).rows
+        assert [row.fields for row in rows] == fields_of(again.train)
+        assert all(row.source.startswith(f"{dataset}:") for row in rows)
+        assert again.files.digest(str(again.dev)) == CorpusFiles().digest(str(again.dev))
+
+
+def test_a_set_that_was_edited_is_used_as_it_is_and_not_overwritten(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset = write_dataset(tmp_path)
+    made = split_auto_input(dataset, seed=1)
+    made.dev.write_text("".join(made.dev.read_text().splitlines(keepends=True)[:-1]))
+    before = snapshot(tmp_path)
+    with caplog.at_level(logging.INFO):
+        again = split_auto_input(dataset, seed=1)
+    assert f"changed since: {made.dev}" in caplog.text
+    assert len(again.files.rows(str(made.dev)).rows) == 3
+    assert snapshot(tmp_path) == before
+
+    dataset.write_text(dataset.read_text() + "new.wav,1,new,ann\n")
+    before = snapshot(tmp_path)
+    with pytest.raises(CorpusError, match=r"has changed since it was split, and so has .*dev\.csv"):
+        split_auto_input(dataset, seed=1)
+    assert snapshot(tmp_path) == before
+
+
+def test_sets_without_a_record_are_used_if_they_hold_the_rows(tmp_path: Path) -> None:
+    """As other releases, or people, have split a file."""
+    dataset = write_dataset(tmp_path, rows=6)
+    header, *lines = dataset.read_text().splitlines(keepends=True)
+    for name, part in (("train", lines[:4]), ("dev", lines[4:5]), ("test", lines[5:])):
+        (tmp_path / f"{name}.csv").write_text(header + "".join(part))
+    before = {name: content for name, content in snapshot(tmp_path).items() if "csv" in name}
+    made = split_auto_input(dataset, seed=1)
+    assert snapshot(tmp_path).items() >= before.items()
+    assert not split_auto_input(dataset, seed=1).unwritten
+
+    (tmp_path / "auto_input_dataset.json").unlink()
+    dataset.write_text(header + "".join(lines[:-1]) + "x.wav,1,other,ann\n")
+    with pytest.raises(CorpusError) as caught:
+        split_auto_input(dataset, seed=1)
+    assert "they lack 1 of its 6 rows and have 1 others" in str(caught.value)
+    assert f"--train_files {made.train} --dev_files {made.dev}" in str(caught.value)
+
+
+@pytest.mark.parametrize("broken", [b"", b"[]", b"{}", b'{"version": 1, "files": 3}', b"\xff"])
+def test_a_broken_record_is_as_none(tmp_path: Path, broken: bytes) -> None:
+    dataset = write_dataset(tmp_path)
+    first = sets_of(split_auto_input(dataset, seed=1))
+    (tmp_path / "auto_input_dataset.json").write_bytes(broken)
+    assert sets_of(split_auto_input(dataset, seed=1)) == first
+
+
+def test_planning_writes_nothing(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path)
+    made = plan_split(dataset, seed=1)
+    assert snapshot(tmp_path).keys() == {"clips.csv"}
+    assert {path.name for path in made.unwritten} == {
+        "train.csv", "dev.csv", "test.csv", "alphabet.txt",
+    }  # fmt: skip
+    assert made.files.alphabet
+    planned = {path.name: content for path, content in made.unwritten.items()}
+    made.write()
+    assert snapshot(tmp_path).items() >= planned.items()
+
+
+def test_a_split_that_was_killed_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever a first and a second split are stopped, the next gives what it would have given."""
+
+    class Killed(BaseException):
+        pass
+
+    rename, unlink = Path.replace, Path.unlink
+    for point in range(20):
+        folder = tmp_path / str(point)
+        folder.mkdir()
+        left = point
+
+        def count() -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Killed
+
+        def replace(path: Path, target: Path) -> Path:
+            count()
+            return rename(path, target)
+
+        def remove(path: Path, missing_ok: bool = False) -> None:
+            if path.suffix != ".partial":
+                count()
+            unlink(path, missing_ok)
+
+        dataset = write_dataset(folder)
+        with monkeypatch.context() as patched, suppress(Killed):
+            patched.setattr(Path, "replace", replace)
+            patched.setattr(Path, "unlink", remove)
+            split_auto_input(dataset, seed=1)
+            dataset.write_text(dataset.read_text().replace("word a", "other"))
+            split_auto_input(dataset, seed=1)
+        made = split_auto_input(dataset, seed=1)
+        assert sorted(fields_of(made.train, made.dev, made.test)) == sorted(fields_of(dataset))
+        assert not split_auto_input(dataset, seed=1).unwritten
+
+
+def test_an_alphabet_for_normalised_transcripts(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path)
+    dataset.write_text(dataset.read_text().replace("word", "Word"))
+    for normalizes, first in ((False, "W"), (True, "w"), (False, "W")):
+        made = plan_split(dataset, seed=1, normalizes=normalizes)
+        made.write()
+        assert first in Alphabet(made.alphabet).labels
+        assert ("," in Alphabet(made.alphabet).labels) is not normalizes
+    made.alphabet.write_text("x\n")
+    plan_split(dataset, seed=1, normalizes=True).write()
+    assert made.alphabet.read_text() == "x\n"

@@ -11,7 +11,7 @@ from stt.counted import counted
 
 from ..cli.config import AlphabetFlags
 from ..cli.training_flags import BootstrapFlags
-from ..corpus import Normalizer, all_characters, alphabet_from_corpus, plain_alphabet
+from ..corpus import CorpusFiles, Normalizer, all_characters, alphabet_from_corpus, plain_alphabet
 from ..errors import FlagError
 
 _log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ def choose_alphabet(
     source_alphabet: Alphabet | None,
     data_files: Sequence[str],
     normalizes: bool = False,
+    files: CorpusFiles | None = None,
 ) -> Alphabet:
     """Return the alphabet of the model to train.
 
@@ -32,6 +33,7 @@ def choose_alphabet(
         source_alphabet: of the model to start from, if there is one.
         data_files: all corpus files of the command.
         normalizes: whether their transcripts will be normalised.
+        files: reads them.
 
     Raises:
         AlphabetError: the alphabet file is malformed.
@@ -40,7 +42,7 @@ def choose_alphabet(
     """
     given = _given_alphabet(flags)
     if bootstrap.extend_alphabet and source_alphabet:
-        wanted = given or _as_written_with(source_alphabet, data_files, normalizes)
+        wanted = given or _as_written_with(source_alphabet, data_files, normalizes, files)
         return _extend(source_alphabet, wanted)
     if given:
         return given
@@ -49,14 +51,18 @@ def choose_alphabet(
     if not data_files:
         raise FlagError("no alphabet; give --alphabet_config_path, or --bytes_output_mode true")
     if source_alphabet:
-        generated = _as_written_with(source_alphabet, data_files, normalizes)
+        generated = _as_written_with(source_alphabet, data_files, normalizes, files)
         if all(source_alphabet.can_encode(label) for label in generated.labels):
             return source_alphabet
+    if files and files.alphabet:
+        return files.alphabet
     beside = _beside_data(data_files)
     if beside:
         _log.info("No --alphabet_config_path: using %s, found beside the data", beside)
         return Alphabet(beside)
-    generated = alphabet_from_corpus(data_files, plain_alphabet if normalizes else all_characters)
+    generated = alphabet_from_corpus(
+        data_files, plain_alphabet if normalizes else all_characters, files
+    )
     _log.info(
         "No --alphabet_config_path: made an alphabet of %s from the data: %s",
         counted(generated.size, "character"),
@@ -65,13 +71,15 @@ def choose_alphabet(
     return generated
 
 
-def _as_written_with(source: Alphabet, data_files: Sequence[str], normalizes: bool) -> Alphabet:
+def _as_written_with(
+    source: Alphabet, data_files: Sequence[str], normalizes: bool, files: CorpusFiles | None
+) -> Alphabet:
     """Return all characters of the data, normalised as far as another alphabet can write it."""
     if not normalizes:
-        return alphabet_from_corpus(data_files)
+        return alphabet_from_corpus(data_files, files=files)
     normalize = Normalizer(source)
     return alphabet_from_corpus(
-        data_files, lambda texts: all_characters(normalize(text).text for text in texts)
+        data_files, lambda texts: all_characters(normalize(text).text for text in texts), files
     )
 
 

@@ -60,7 +60,11 @@ class BootstrapFlags:
     )
     head_layers: int = flag(1, "BiLSTM layers of --head lstm", check=at_most(MOST_HEAD_LAYERS))
     head_size: int = flag(256, "width of each direction of those", check=at_most(1 << 14))
-    dry_run: bool = flag(False, "print what would be loaded, kept and made new, and stop")
+    dry_run: bool = flag(
+        False,
+        "check everything that a run checks before its first step, print what would be loaded, "
+        "kept and made new, write nothing, and stop",
+    )
 
     def __post_init__(self) -> None:
         if self.extend_alphabet and self.drop_source_layers:

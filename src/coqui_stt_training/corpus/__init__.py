@@ -2,9 +2,10 @@
 
 from .alphabet_source import all_characters, alphabet_from_corpus
 from .clip import Clip, ClipSet, Corpus
+from .files import CorpusFiles
 from .normalization import ChangeCounts, Normalizer, plain_alphabet
 from .rows import Row, RowFile, expand_file_list, read_rows
-from .splits import AutoInput, split_auto_input
+from .splits import AutoInput, plan_split, split_auto_input
 from .validation import check_corpus
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Clip",
     "ClipSet",
     "Corpus",
+    "CorpusFiles",
     "Normalizer",
     "Row",
     "RowFile",
@@ -21,6 +23,7 @@ __all__ = [
     "check_corpus",
     "expand_file_list",
     "plain_alphabet",
+    "plan_split",
     "read_rows",
     "split_auto_input",
 ]

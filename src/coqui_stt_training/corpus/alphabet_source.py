@@ -8,7 +8,7 @@ from pathlib import Path
 from coqui_stt_ctcdecoder import Alphabet
 
 from ..errors import CorpusError
-from .rows import read_rows
+from .files import CorpusFiles
 
 
 def all_characters(transcripts: Iterable[str]) -> Alphabet:
@@ -19,6 +19,7 @@ def all_characters(transcripts: Iterable[str]) -> Alphabet:
 def alphabet_from_corpus(
     paths: Iterable[str | Path],
     make_alphabet: Callable[[Sequence[str]], Alphabet] = all_characters,
+    files: CorpusFiles | None = None,
 ) -> Alphabet:
     """Return the alphabet of these files' transcripts.
 
@@ -27,6 +28,7 @@ def alphabet_from_corpus(
     Args:
         paths: corpus files.
         make_alphabet: makes it of all transcripts.
+        files: reads them.
 
     Raises:
         CorpusError: files that cannot be read, all of them; or not one character in them all.
@@ -36,7 +38,7 @@ def alphabet_from_corpus(
     names = [str(path) for path in paths]
     for name in names:
         try:
-            file = read_rows(name)
+            file = (files or CorpusFiles()).rows(name)
         except CorpusError as error:
             problems.append(str(error))
             continue

@@ -40,18 +40,32 @@ def parse_csv(path: str | Path) -> tuple[tuple[str, ...], list[Record]]:
     return columns, records
 
 
+def format_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """Return the content of a CSV file, UTF-8 with LF line ends."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return buffer.getvalue().encode()
+
+
 def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV file atomically, UTF-8 with LF line ends.
 
     Raises:
         CorpusError: the folder cannot be written to.
     """
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
+    write_corpus_file(path, format_csv(columns, rows))
+
+
+def write_corpus_file(path: str | Path, content: bytes) -> None:
+    """Write a file atomically.
+
+    Raises:
+        CorpusError: the folder cannot be written to.
+    """
     try:
-        write_atomically(path, buffer.getvalue())
+        write_atomically(path, content)
     except OSError as error:
         raise CorpusError(f"{path}: cannot be written ({error.strerror or error})") from None
 

@@ -1,32 +1,81 @@
-"""Splits one corpus file into train, dev and test sets: `--auto_input_dataset`."""
+"""Splitting one corpus file into train, dev and test sets: `--auto_input_dataset`.
+
+The sets are written beside the file, and a record of what they were made of with them:
+
+    nothing is there              the file is split
+    the sets were made of it      they are used; what is missing of them is written again
+    a set was changed by hand     it is used as it is
+    the file has changed          it is split again; refused where a set was changed by hand
+    sets of unknown origin        used if they hold the file's rows, else refused
+"""
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import random
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from stt.atomic_file import write_atomically
+from coqui_stt_ctcdecoder import Alphabet
 from stt.counted import counted
 
 from ..errors import CorpusError
-from .alphabet_source import alphabet_from_corpus
-from .csv_file import write_csv
-from .rows import read_rows
+from .alphabet_source import all_characters
+from .csv_file import write_corpus_file
+from .files import CorpusFiles, content_digest, content_of, file_digest
+from .normalization import plain_alphabet
+from .rows import RowFile, read_rows
+from .split_record import SplitRecord, read_record
 
 _SETS = ("train", "dev", "test")
+_ALPHABET = "alphabet.txt"
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class AutoInput:
-    """The files that take the place of `--train_files` and the like."""
+    """The files that take the place of `--train_files` and the like.
+
+    Attributes:
+        train: the set to train on.
+        dev: the set to validate on.
+        test: the set to evaluate on.
+        alphabet: the alphabet's file.
+        reason: what is done, and why, for the log.
+        files: the same sets in memory, as far as they are this program's.
+        unwritten: what is still to be written, by path.
+        record: of the split; None where the sets are somebody else's.
+    """
 
     train: Path
     dev: Path
     test: Path
     alphabet: Path
+    reason: str
+    files: CorpusFiles = field(default_factory=CorpusFiles)
+    unwritten: Mapping[Path, bytes] = field(default_factory=dict)
+    record: SplitRecord | None = None
+
+    def write(self) -> None:
+        """Write what is not written yet. A process that is killed here is made up for by the next.
+
+        Raises:
+            CorpusError: the folder cannot be written to.
+        """
+        if self.record and self.record != read_record(self.train.parent):
+            for path in self.unwritten:  # else they would pass for edited sets of the new record
+                path.unlink(missing_ok=True)
+            self.record.write(self.train.parent)
+        for path, content in self.unwritten.items():
+            write_corpus_file(path, content)
+        _log.info("%s", self.reason)
+
+    def describe(self) -> str:
+        """Say what would be written."""
+        names = ", ".join(map(str, self.unwritten)) or "nothing"
+        return f"{self.reason}. To be written: {names}"
 
 
 def split_auto_input(
@@ -34,8 +83,7 @@ def split_auto_input(
 ) -> AutoInput:
     """Split a CSV file at random into `train.csv`, `dev.csv` and `test.csv` beside it.
 
-    Sets that are there already are used as they are. So is `alphabet.txt` beside them, which is
-    otherwise made from the transcripts, unless an alphabet is given.
+    `alphabet.txt` beside them is made from the transcripts, unless it is there or one is given.
 
     Args:
         dataset: the CSV file, or the folder that holds it as its only one besides the three sets.
@@ -43,82 +91,219 @@ def split_auto_input(
         alphabet_path: `--alphabet_config_path`, where given.
 
     Raises:
-        CorpusError: no CSV or several of them, some of the sets but not all, a file that cannot be
-            read, or fewer than three rows.
+        CorpusError: see `plan_split`.
+    """
+    made = plan_split(dataset, seed=seed, alphabet_path=alphabet_path)
+    made.write()
+    return made
+
+
+def plan_split(
+    dataset: str | Path,
+    *,
+    seed: int,
+    alphabet_path: str | Path | None = None,
+    makes_alphabet: bool = True,
+    normalizes: bool = False,
+) -> AutoInput:
+    """Find out which sets there are or will be, and write nothing.
+
+    Args:
+        dataset: the CSV file, or the folder that holds it as its only one besides the three sets.
+        seed: of the random order of a new split.
+        alphabet_path: the alphabet, where one is given.
+        makes_alphabet: whether to make one, where none is given or there.
+        normalizes: whether transcripts will be normalised.
+
+    Raises:
+        CorpusError: no CSV or several of them; some of the sets but not all, sets of something
+            else, or edited ones while the CSV has changed; a file that cannot be read; fewer than
+            three rows.
     """
     given = Path(dataset)
     if not given.exists():
         raise CorpusError(f"--auto_input_dataset {given}: no such file or folder")
     folder = given if given.is_dir() else given.parent
     sets = [folder / f"{name}.csv" for name in _SETS]
-    present = [path for path in sets if path.exists()]
     if given in sets:
         raise CorpusError(
             f"--auto_input_dataset {given}: that name is one of those the sets are written to; "
             "rename the file, or give the sets as --train_files, --dev_files and --test_files"
         )
-    if present and len(present) < len(sets):
-        missing = ", ".join(str(path) for path in sets if path not in present)
-        raise CorpusError(
-            f"--auto_input_dataset {given}: {', '.join(map(str, present))} is there, but not "
-            f"{missing}; remove what is there to have all three made anew"
-        )
-    if present:
-        _log.info("Using the sets found in %s", folder)
-    else:
-        _write_sets(_find_csv(given), sets, seed)
     train, dev, test = sets
-    return AutoInput(train, dev, test, _provide_alphabet(folder, sets, alphabet_path))
+    alphabet = Path(alphabet_path) if alphabet_path else folder / _ALPHABET
+    record = read_record(folder)
+    present = [path for path in sets if path.exists()]
+    source = _find_source(given, record, needed=len(present) < len(sets))
+    if source is None:
+        reason = f"Using the sets in {folder} as they are: there is no one file that they come from"
+        return AutoInput(train, dev, test, alphabet, reason, CorpusFiles(dataset=str(dataset)))
+    file = read_rows(source)
+    digest = file_digest(source)
+    reason, seed, kept = _decide(source, file, digest, seed, sets, present, record)
+    parts = dict(zip(sets, _split(source, file, seed), strict=True))
+    contents = {path: content_of(part) for path, part in parts.items()}
+    ours = {path for path in sets if kept.get(path) in (None, content_digest(contents[path]))}
+    if len(kept) < len(sets) and not ours.issuperset(kept):
+        raise _some_are_missing(source, present, sets)
+    written = {path.name: content_digest(contents[path]) for path in sets} if not kept else {}
+    digests = written or (record.files if record else {path.name: kept[path] for path in sets})
+    unwritten = {path: contents[path] for path in sets if path not in kept}
+    made = None
+    if makes_alphabet and not alphabet_path:
+        made = _alphabet(alphabet, file, normalizes, record, digest)
+    if made:
+        unwritten[alphabet] = made.serialize_text()
+        digests = {**digests, _ALPHABET: content_digest(unwritten[alphabet])}
+    elif record and _ALPHABET in record.files:
+        digests = {**digests, _ALPHABET: record.files[_ALPHABET]}
+        normalizes = record.normalized
+    return AutoInput(
+        train, dev, test, alphabet, reason,
+        CorpusFiles({str(path): parts[path] for path in sets if path in ours}, made, str(dataset)),
+        unwritten,
+        SplitRecord(source.name, digest, seed, normalizes, digests),
+    )  # fmt: skip
+
+
+def _decide(
+    source: Path,
+    file: RowFile,
+    digest: str,
+    seed: int,
+    sets: Sequence[Path],
+    present: Sequence[Path],
+    record: SplitRecord | None,
+) -> tuple[str, int, dict[Path, str]]:
+    """Return what is done and why, the seed to split with, and digests of the sets to keep."""
+    if not present:
+        return f"{source}: {_describe_sizes(file)}", seed, {}
+    found = {path: file_digest(path) for path in present}
+    if record is None:
+        if len(present) < len(sets):
+            raise _some_are_missing(source, present, sets)
+        _check_same_rows(source, file, sets)
+        return f"Using the sets beside {source}, which hold its rows", seed, found
+    edited = [path for path in present if record.files.get(path.name) != found[path]]
+    if record.source_digest == digest:
+        changed = f"; changed since: {', '.join(map(str, edited))}" if edited else ""
+        return f"Using the sets that {source} was split into{changed}", record.seed, found
+    if edited:
+        raise CorpusError(
+            f"--auto_input_dataset {source}: the file has changed since it was split, and so "
+            f"{'have' if len(edited) > 1 else 'has'} {', '.join(map(str, edited))}. To split it "
+            f"again, remove {', '.join(map(str, present))}. {_as_they_are(sets)}"
+        )
+    what = "it has changed" if record.source == source.name else f"the sets are of {record.source}"
+    return f"{source} is split again, since {what}: {_describe_sizes(file)}", record.seed, {}
+
+
+def _some_are_missing(source: Path, present: Sequence[Path], sets: Sequence[Path]) -> CorpusError:
+    missing = ", ".join(str(path) for path in sets if path not in present)
+    return CorpusError(
+        f"--auto_input_dataset {source}: {', '.join(map(str, present))} is there, but not "
+        f"{missing}; remove what is there to have all three made anew"
+    )
+
+
+def _check_same_rows(source: Path, file: RowFile, sets: Sequence[Path]) -> None:
+    """See that sets of which nothing is known hold the rows of a file.
+
+    Raises:
+        CorpusError: they do not.
+    """
+    expected = Counter(row.fields for row in file.rows)
+    found = Counter(row.fields for path in sets for row in read_rows(path).rows)
+    if found != expected:
+        lacking, other = (expected - found).total(), (found - expected).total()
+        raise CorpusError(
+            f"--auto_input_dataset {source}: {', '.join(map(str, sets))} are there and hold other "
+            f"rows than it: they lack {lacking} of its {counted(len(file.rows), 'row')} and have "
+            f"{other} others. To split the file anew, remove them. {_as_they_are(sets)}"
+        )
+
+
+def _as_they_are(sets: Sequence[Path]) -> str:
+    flags = " ".join(f"--{name}_files {path}" for name, path in zip(_SETS, sets, strict=True))
+    return f"To use the sets as they are: {flags} in place of --auto_input_dataset"
 
 
 def set_size(row_count: int) -> int:
     """Return how many rows go to dev, and as many to test.
 
     A tenth each, but no more than a score with a margin of error of 1 % at 99 % confidence needs of
-    a population so large (Cochran, Sampling Techniques, section 4.4).
+    a population so large (Cochran, Sampling Techniques, section 4.4). Upstream applied the latter
+    alone, which takes two thirds of a small corpus away from training.
     """
     unlimited = 2.58**2 * 0.5 * 0.5 / 0.01**2
     return max(1, min(row_count // 10, int(unlimited / (1 + unlimited / row_count))))
 
 
-def _find_csv(given: Path) -> Path:
+def _describe_sizes(file: RowFile) -> str:
+    size = set_size(len(file.rows))
+    return f"{len(file.rows) - 2 * size} rows to train on, {size} for dev and {size} for test"
+
+
+def _find_source(given: Path, record: SplitRecord | None, needed: bool) -> Path | None:
+    """Return the file to split; None where a folder has no one such file and none is needed."""
     if not given.is_dir():
         return given
     found = sorted(path for path in given.glob("*.csv") if path.stem not in _SETS)
-    if len(found) != 1:
+    of_record = [path for path in found if record and path.name == record.source]
+    if of_record or len(found) == 1:
+        return (of_record or found)[0]
+    if needed:
         names = ", ".join(path.name for path in found) or "none"
         raise CorpusError(
             f"--auto_input_dataset {given}: the folder should hold one CSV file and holds "
             f"{names}; name the file itself"
         )
-    return found[0]
+    return None
 
 
-def _write_sets(source: Path, sets: list[Path], seed: int) -> None:
-    file = read_rows(source)
-    if len(file.rows) < len(sets):
+def _split(source: Path, file: RowFile, seed: int) -> list[RowFile]:
+    """Return train, dev and test sets.
+
+    A row's place follows from its audio file, so that corrected transcripts move no row, and few
+    rows move when others are added.
+    """
+    if len(file.rows) < len(_SETS):
         raise CorpusError(
             f"--auto_input_dataset {source}: {counted(len(file.rows), 'row')} cannot be split into "
-            f"{len(sets)} sets; give more"
+            f"{len(_SETS)} sets; give more"
         )
-    order = list(range(len(file.rows)))
-    random.Random(seed).shuffle(order)
+
+    def place(index: int) -> tuple[bytes, int]:
+        key = f"{seed}\0{file.rows[index].audio_name}"
+        return hashlib.sha256(key.encode(errors="surrogatepass")).digest(), index
+
+    order = sorted(range(len(file.rows)), key=place)
     size = set_size(len(order))
     parts = order[2 * size :], order[size : 2 * size], order[:size]
-    for path, part in zip(sets, parts, strict=True):
-        write_csv(path, file.columns, [file.rows[index].fields for index in sorted(part)])
-        _log.info("Wrote %s to %s", counted(len(part), "row"), path)
+    return [
+        RowFile(
+            str(source.parent / f"{name}.csv"),
+            file.columns,
+            tuple(file.rows[index] for index in sorted(part)),
+        )
+        for name, part in zip(_SETS, parts, strict=True)
+    ]
 
 
-def _provide_alphabet(folder: Path, sets: list[Path], alphabet_path: str | Path | None) -> Path:
-    if alphabet_path:
-        return Path(alphabet_path)
-    beside = folder / "alphabet.txt"
-    if not beside.exists():
-        alphabet = alphabet_from_corpus(sets)
-        try:
-            write_atomically(beside, alphabet.serialize_text())
-        except OSError as error:
-            raise CorpusError(f"{beside}: cannot be written ({error.strerror or error})") from None
-        _log.info("Wrote the alphabet %s to %s", "".join(alphabet.labels), beside)
-    return beside
+def _alphabet(
+    path: Path, file: RowFile, normalizes: bool, record: SplitRecord | None, digest: str
+) -> Alphabet | None:
+    """Return the alphabet to write, or None where there is one that is to be used."""
+    if path.exists():
+        ours = record and record.files.get(path.name) == file_digest(path)
+        if not record or not ours:
+            return None
+        if (record.source_digest, record.normalized) == (digest, normalizes):
+            return None
+    transcripts = [row.transcript for row in file.rows if row.problem is None]
+    if not any(transcripts):
+        raise CorpusError(
+            f"no transcript in {file.path} has a character to make an alphabet from; fill in the "
+            "transcript column"
+        )
+    return plain_alphabet(transcripts) if normalizes else all_characters(transcripts)

@@ -21,9 +21,10 @@ from stt.frontends import FrontEnd
 from ..errors import AudioError, CorpusError
 from .audio_scan import AudioScan, ScanResult, scan_audio
 from .clip import Clip, ClipSet, Corpus
+from .files import CorpusFiles
 from .normalization import ChangeCounts, Normalizer
 from .report import Kind, Problem, Report, advise_on_characters
-from .rows import Row, RowFile, read_rows
+from .rows import Row, RowFile
 from .skipped_rows import write_skipped_rows
 
 OnBadRow = Literal["fail", "skip"]
@@ -72,6 +73,7 @@ def check_corpus(
     show_progressbar: bool = False,
     alphabet_advice: str = "",
     normalize_transcripts: bool = False,
+    files: CorpusFiles | None = None,
 ) -> Corpus:
     """Read all sets of a run, and check every row of them.
 
@@ -92,6 +94,7 @@ def check_corpus(
         alphabet_advice: what to do about characters outside the alphabet, for the report.
         normalize_transcripts: whether to bring transcripts to what the alphabet can write, see
             `Normalizer`; what was changed is logged.
+        files: reads the corpus files.
 
     Raises:
         CorpusError: its text is the report. Files that cannot be read and files with no row left
@@ -99,7 +102,10 @@ def check_corpus(
     """
     report = Report()
     roles = {"train": train, "dev": dev, "test": test, "metrics": metrics}
-    inputs = {role: _read_inputs(paths, role == "test", report) for role, paths in roles.items()}
+    reader = files or CorpusFiles()
+    inputs = {
+        role: _read_inputs(paths, reader, role == "test", report) for role, paths in roles.items()
+    }
     every_input = list(itertools.chain.from_iterable(inputs.values()))
     scans = scan_audio(
         itertools.chain.from_iterable(given.audio_paths for given in every_input),
@@ -122,9 +128,9 @@ def check_corpus(
     }
     if changes.rows:
         _log.info("%s", changes.report(len(report.sources)))
-    files = [given.file for given in every_input]
+    read = [given.file for given in every_input]
     if on_bad_row == "skip":
-        _skip_rows(report, files, sets, skipped_rows_path)
+        _skip_rows(report, read, sets, skipped_rows_path)
     elif report.row_problems:
         report.advice = _advise(report, sets, alphabet_advice)
     skipped = report.bad_row_count
@@ -136,11 +142,13 @@ def check_corpus(
     return Corpus(**sets, skipped_rows=skipped)
 
 
-def _read_inputs(paths: Iterable[str], may_be_empty: bool, report: Report) -> list[_Input]:
+def _read_inputs(
+    paths: Iterable[str], files: CorpusFiles, may_be_empty: bool, report: Report
+) -> list[_Input]:
     inputs = []
     for path in paths:
         try:
-            file = read_rows(path)
+            file = files.rows(path)
         except CorpusError as error:
             report.add(str(error))
             continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +10,7 @@ from ..checkpoints.loading import digest_source
 from ..checkpoints.state_file import Which
 from ..cli.config import AlphabetFlags, CheckpointFlags, DataFlags
 from ..cli.training_flags import BootstrapFlags
+from ..corpus import CorpusFiles
 from ..errors import CheckpointError, CorpusError
 
 # Names of what an identity is made of, for the log.
@@ -31,17 +31,25 @@ def run_identity(
     alphabet: AlphabetFlags,
     checkpoints: CheckpointFlags,
     bootstrap: BootstrapFlags,
+    files: CorpusFiles | None = None,
 ) -> dict[str, Any]:
     """Return what makes two commands the same run, as JSON values.
+
+    Args:
+        data: the data flags.
+        alphabet: the alphabet flags.
+        checkpoints: where to load from and save to.
+        bootstrap: what is taken from the source.
+        files: reads the corpus files.
 
     Raises:
         CorpusError: a data or alphabet file cannot be read.
     """
     return {
-        "train": [*_digests(data.train_files), data.limit_train],
-        "dev": [*_digests(data.dev_files), data.limit_dev],
+        "train": [*_digests(data.train_files, files), data.limit_train],
+        "dev": [*_digests(data.dev_files, files), data.limit_dev],
         "alphabet": [
-            *_digests(filter(None, [alphabet.alphabet_config_path])),
+            *_digests(filter(None, [alphabet.alphabet_config_path]), files),
             alphabet.bytes_output_mode,
         ],
         "source": _source_digest(checkpoints) if is_apart(checkpoints) else None,
@@ -93,14 +101,13 @@ def _source_digest(flags: CheckpointFlags) -> str | None:
         return _UNREADABLE
 
 
-def _digests(paths: Iterable[str]) -> list[str]:
+def _digests(paths: Iterable[str], files: CorpusFiles | None) -> list[str]:
     digests, problems = [], []
     for path in paths:
         try:
-            digests.append(hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16])
-        except OSError as error:
-            hint = "; name a file in it" if isinstance(error, IsADirectoryError) else ""
-            problems.append(f"{path}: {(error.strerror or str(error)).lower()}{hint}")
+            digests.append((files or CorpusFiles()).digest(path))
+        except CorpusError as error:
+            problems.append(str(error))
     if problems:
         raise CorpusError("\n".join(problems))
     return digests

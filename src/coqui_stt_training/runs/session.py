@@ -23,7 +23,7 @@ from ..checkpoints.source import SourceModel
 from ..cli.config import FeatureFlags, GeometryFlags, TrainConfig
 from ..cli.flags import as_dict
 from ..cli.training_flags import BootstrapFlags
-from ..corpus import expand_file_list, split_auto_input
+from ..corpus import CorpusFiles, expand_file_list, plan_split
 from ..errors import FlagError
 from ..models.deepspeech.geometry import Geometry
 from ..models.specification import Specification
@@ -46,6 +46,7 @@ class Session:
         alphabet: of its output.
         features: of its input.
         identity: of the run.
+        files: reads the corpus files.
     """
 
     config: TrainConfig
@@ -56,6 +57,7 @@ class Session:
     alphabet: Alphabet
     features: FrontEnd
     identity: dict[str, Any]
+    files: CorpusFiles
 
     def alphabet_advice(self) -> str:
         """Return what to do about characters that the alphabet lacks."""
@@ -66,13 +68,19 @@ class Session:
             return ""
         return (
             f"The alphabet is that of {self.start.source.path}. To learn another: "
-            f"{transfer_command(self.config, self.given)}\nTo add characters to it, keeping all "
-            "layers, add to your command: --extend_alphabet true"
+            f"{transfer_command(self.config, self.given, self.files)}\n"
+            "To add characters to it, keeping all layers, add to your command: "
+            "--extend_alphabet true"
         )
 
 
-def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
+def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> Session:
     """Find out where to start and what to take from there, and say so.
+
+    Args:
+        config: of `expand_data`, as `files` is.
+        given: names of the flags that were given.
+        files: reads the corpus files.
 
     Raises:
         UserError: no data or folder, a source that is missing or does not fit, ...
@@ -86,7 +94,9 @@ def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
     _check_outputs(config)
     for note in _idle_flags(config):
         _log.warning(note)
-    identity = run_identity(config.data, config.alphabet, config.checkpoints, config.bootstrap)
+    identity = run_identity(
+        config.data, config.alphabet, config.checkpoints, config.bootstrap, files
+    )
     start = find_start(config.checkpoints, config.bootstrap, identity)
     _log.info(start.reason)
     asked = as_dict(config)
@@ -97,24 +107,29 @@ def prepare(config: TrainConfig, given: frozenset[str]) -> Session:
             _log.info(change)
         _log_frozen_layers(kept.lineage, given)
         return Session(
-            config, given, start, None, kept.specification, kept.alphabet, kept.features, identity
-        )
+            config, given, start, None, kept.specification, kept.alphabet, kept.features, identity,
+            files,
+        )  # fmt: skip
     bootstrap = config.bootstrap
     if not start.drops_layers:
         bootstrap = replace(
             bootstrap, drop_source_layers=0, map_shared_characters=False, extend_alphabet=False
         )
-    files = [*config.data.train_files, *config.data.dev_files, *config.data.test_files]
+    data = config.data
     alphabet = choose_alphabet(
         config.alphabet,
         bootstrap,
         start.source.alphabet if start.source else None,
-        [*files, *config.data.metrics_files],
-        config.data.normalize_transcripts == "true",
+        [*data.train_files, *data.dev_files, *data.test_files, *data.metrics_files],
+        data.normalize_transcripts == "true",
+        files,
     )
-    plan = _plan(config, start, bootstrap, alphabet, given)
+    retry_command = transfer_command(config, given, files)
+    plan = _plan(config, start, bootstrap, alphabet, given, retry_command)
     features = choose_features(config.features, start.source, given)
-    return Session(config, given, start, plan, plan.specification, alphabet, features, identity)
+    return Session(
+        config, given, start, plan, plan.specification, alphabet, features, identity, files
+    )
 
 
 def _settle_normalization(config: TrainConfig, start: Start) -> TrainConfig:
@@ -155,6 +170,7 @@ def _plan(
     bootstrap: BootstrapFlags,
     alphabet: Alphabet,
     given: frozenset[str],
+    retry_command: str,
 ) -> BootstrapPlan:
     if start.source is None:
         flags = config.geometry
@@ -166,7 +182,7 @@ def _plan(
         for note in start.source.notes:
             _log.info(note)
         request = bootstrap_request(bootstrap)
-        plan = plan_bootstrap(start.source, alphabet, request, transfer_command(config, given))
+        plan = plan_bootstrap(start.source, alphabet, request, retry_command)
         _note_unfrozen_layers(start.source, plan)
     if start.source and start.keeps_optimizer:
         step = start.source.step
@@ -236,7 +252,7 @@ def _idle_flags(config: TrainConfig) -> list[str]:
     return [note for note in notes if note]
 
 
-def transfer_command(config: TrainConfig, given: frozenset[str]) -> str:
+def transfer_command(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> str:
     """Return the user's own command, changed to do transfer-learning."""
     flags = config.checkpoints
     apart = flags.save_dir != flags.load_dir
@@ -246,9 +262,11 @@ def transfer_command(config: TrainConfig, given: frozenset[str]) -> str:
         "load_checkpoint_dir": flags.load_dir,
         "save_checkpoint_dir": flags.save_dir if apart else f"{flags.save_dir}-transfer",
     }
-    left_out = {"checkpoint_dir", "auto_input_dataset", "extend_alphabet", *vars(config.geometry)}
-    wanted = (given | {"train_files", "dev_files", "test_files"}) - left_out
-    kept = {name: value for name, value in as_dict(config).items() if name in wanted}
+    left_out = {"checkpoint_dir", "extend_alphabet", *vars(config.geometry)}
+    data = {"auto_input_dataset"} if files.dataset else {"train_files", "dev_files", "test_files"}
+    wanted = (given | data) - left_out
+    own = {**as_dict(config), "auto_input_dataset": files.dataset}
+    kept = {name: value for name, value in own.items() if name in wanted}
     words = ["python", "-m", "coqui_stt_training.train"]
     for name, value in {**changed, **kept, **changed}.items():
         values = value if isinstance(value, list) else [value]
@@ -305,24 +323,29 @@ def choose_features(
     return replace(known, **changes)
 
 
-def expand_data(config: TrainConfig) -> TrainConfig:
-    """Split `--auto_input_dataset`, and file lists in older syntax."""
-    data, alphabet = config.data, config.alphabet
+def expand_data(config: TrainConfig) -> tuple[TrainConfig, CorpusFiles]:
+    """Split `--auto_input_dataset`, and file lists in older syntax; a dry run writes no sets."""
+    data, files = config.data, CorpusFiles()
     if data.auto_input_dataset:
-        made = split_auto_input(
+        split = plan_split(
             data.auto_input_dataset,
             seed=config.training.random_seed,
-            alphabet_path=alphabet.alphabet_config_path or None,
+            alphabet_path=config.alphabet.alphabet_config_path or None,
+            makes_alphabet=not config.alphabet.bytes_output_mode,
+            normalizes=data.normalize_transcripts == "true",
         )
+        if config.bootstrap.dry_run:
+            _log.info("%s", split.describe())
+        else:
+            split.write()
+        files = split.files
         data = replace(
             data,
             auto_input_dataset="",
-            train_files=(str(made.train),),
-            dev_files=(str(made.dev),),
-            test_files=(str(made.test),),
+            train_files=(str(split.train),),
+            dev_files=(str(split.dev),),
+            test_files=(str(split.test),),
         )
-        if not (alphabet.bytes_output_mode or alphabet.alphabet_config_path):
-            alphabet = replace(alphabet, alphabet_config_path=str(made.alphabet))
     data = replace(
         data,
         train_files=tuple(expand_file_list(data.train_files)),
@@ -330,4 +353,4 @@ def expand_data(config: TrainConfig) -> TrainConfig:
         test_files=tuple(expand_file_list(data.test_files)),
         metrics_files=tuple(expand_file_list(data.metrics_files)),
     )
-    return replace(config, data=data, alphabet=alphabet)
+    return replace(config, data=data), files

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from stt.counted import counted
+
 from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader, BatchOrder, make_batches
 from ..checkpoints.folder_lock import check_still_new, locked
@@ -17,7 +19,7 @@ from ..corpus import Clip, ClipSet, Corpus, check_corpus
 from ..models.tensors import load_weights
 from ..report.summaries import Summaries
 from ..scoring.decoding import BeamSearchDecoder, BestPathDecoder, Decoder
-from ..training.memory_check import check_memory
+from ..training.memory_check import check_memory, check_model_memory
 from ..training.progress import Progress
 from ..training.state import RunFolder, TrainingState
 from ..training.trainer import Interrupted, Plan, Sets, Surroundings, Trainer
@@ -53,9 +55,10 @@ def run_training(
     with ExitStack() as held:
         if folder and Path(folder).is_dir():
             held.enter_context(locked(Path(folder)))
-        session = prepare(expand_data(parsed.config), parsed.given)
+        config, files = expand_data(parsed.config)
+        session = prepare(config, parsed.given, files)
         if session.config.bootstrap.dry_run:
-            _log.info("Dry run: nothing was trained or written")
+            _check_only(session)
             return TrainingResult(Path(folder))
         if not Path(folder).is_dir():
             held.enter_context(locked(Path(folder)))
@@ -147,8 +150,26 @@ def _result(
     )
 
 
+def _check_only(session: Session) -> None:
+    """Check what a run checks before its first step, and say what it would train on."""
+    BeamSearchDecoder(session.alphabet, session.config.decoder, session.given)
+    corpus = _read_corpus(session)
+    check_model_memory(session.specification)
+    for name, sets in (("train", corpus.train), ("validate", corpus.dev), ("test", corpus.test)):
+        for clips in sets:
+            _log.info(
+                "To %s on: %s, %.1f minutes, of %s", name, counted(len(clips.clips), "clip"),
+                clips.duration_seconds / 60, clips.path,
+            )  # fmt: skip
+    _log.info(
+        "Dry run: all is well as far as can be known without a training step; nothing was trained "
+        "or written. Without --dry_run the longest batch is tried for memory first"
+    )
+
+
 def _read_corpus(session: Session) -> Corpus:
     config, folder = session.config, Path(session.config.checkpoints.save_dir)
+    writes = not config.bootstrap.dry_run
     return check_corpus(
         train=config.data.train_files,
         dev=config.data.dev_files,
@@ -159,10 +180,11 @@ def _read_corpus(session: Session) -> Corpus:
         output_length=session.specification.output_length,
         any_sample_rate=config.features.normalize_sample_rate,
         on_bad_row="skip" if config.data.on_bad_row == "skip" else "fail",
-        skipped_rows_path=folder / "skipped_rows.csv",
-        scan_cache_path=folder / "audio_scan.json",
+        skipped_rows_path=folder / "skipped_rows.csv" if writes else None,
+        scan_cache_path=folder / "audio_scan.json" if writes else None,
         show_progressbar=config.output.show_progressbar,
         alphabet_advice=session.alphabet_advice(),
+        files=session.files,
         normalize_transcripts=config.data.normalize_transcripts == "true",
     )
 

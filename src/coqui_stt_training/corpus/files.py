@@ -1,0 +1,71 @@
+"""The corpus files of a command: on the disk, or sets that exist in memory alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from coqui_stt_ctcdecoder import Alphabet
+
+from ..errors import CorpusError
+from .csv_file import format_csv
+from .rows import RowFile, read_rows
+
+
+@dataclass(frozen=True)
+class CorpusFiles:
+    """Reads corpus files by name.
+
+    Attributes:
+        sets: what stands for files of these names, whether those are written or not. Their rows
+            say where they come from: the file that was split.
+        alphabet: what stands for `alphabet.txt` beside them, where there is something.
+        dataset: what was split into these sets, as the user named it.
+    """
+
+    sets: Mapping[str, RowFile] = field(default_factory=dict)
+    alphabet: Alphabet | None = None
+    dataset: str = ""
+
+    def rows(self, path: str) -> RowFile:
+        """Return a file's rows.
+
+        Raises:
+            CorpusError: it cannot be read, see `read_rows`.
+        """
+        return self.sets[path] if path in self.sets else read_rows(path)
+
+    def digest(self, path: str) -> str:
+        """Return 16 hexadecimal digits that tell contents apart.
+
+        Raises:
+            CorpusError: the file cannot be read.
+        """
+        if path in self.sets:
+            return content_digest(content_of(self.sets[path]))
+        return file_digest(path)
+
+
+def content_of(file: RowFile) -> bytes:
+    """Return a corpus file's content, as it is written."""
+    return format_csv(file.columns, [row.fields for row in file.rows])
+
+
+def content_digest(content: bytes) -> str:
+    """Return 16 hexadecimal digits that tell contents apart."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def file_digest(path: str | Path) -> str:
+    """Return 16 hexadecimal digits that tell a file's content apart from others.
+
+    Raises:
+        CorpusError: the file cannot be read.
+    """
+    try:
+        return content_digest(Path(path).read_bytes())
+    except OSError as error:
+        hint = "; name a file in it" if isinstance(error, IsADirectoryError) else ""
+        raise CorpusError(f"{path}: {(error.strerror or str(error)).lower()}{hint}") from None
