@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,12 @@ from coqui_stt_training.evaluate import evaluate
 from coqui_stt_training.evaluate import test as run_test
 from coqui_stt_training.train import early_training_checks, train
 from coqui_stt_training.util import config as globals_of_upstream
-from coqui_stt_training.util.config import Config, initialize_globals_from_args
+from coqui_stt_training.util.config import (
+    BaseSttConfig,
+    Config,
+    initialize_globals_from_args,
+    initialize_globals_from_instance,
+)
 
 from .conftest import ToneCorpus
 
@@ -116,6 +122,32 @@ def test_a_mistake_in_the_files_is_a_user_error(tmp_path: Path) -> None:
         train()
 
 
+@dataclass
+class ToolConfig(BaseSttConfig):
+    """As upstream's scripts add flags of their own."""
+
+    sources: list[str] = field(default_factory=list, metadata={"help": "files to read"})
+    workers: int | None = None
+    unlabeled: bool = False
+    target: str = "set.csv"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.sources:
+            raise FlagError("no --sources")
+
+
+def test_scripts_add_flags_of_their_own() -> None:
+    words = ["--sources", "a.csv", "b.csv", "--unlabeled", "--epochs", "3", "--workers", "2"]
+    initialize_globals_from_instance(ToolConfig.init_from_argparse(words, arg_prefix=""))
+    assert (Config.sources, Config.workers, Config.unlabeled) == (["a.csv", "b.csv"], 2, True)
+    assert (Config.target, Config.epochs, Config.n_hidden) == ("set.csv", 3, 2048)
+    for wrong, message in ((["--workers", "2"], "no --sources"), (["--worker", "2"], "--worker"),
+                           (["--sources", "a", "--workers", "x"], "workers")):  # fmt: skip
+        with pytest.raises(FlagError, match=message):
+            ToolConfig.init_from_argparse(wrong)
+
+
 def test_names_of_the_graph_say_what_replaces_them_when_used() -> None:
     from coqui_stt_training.deepspeech_model import reset_default_graph
     from coqui_stt_training.train import create_model
@@ -131,7 +163,8 @@ def test_names_of_the_graph_say_what_replaces_them_when_used() -> None:
 def test_upstreams_names_do_without_pytorch_until_they_train() -> None:
     modules = ("config", "importers", "audio", "text", "helpers", "downloader", "stm",
                "augmentations", "sample_collections", "evaluate_tools", "checkpoints",
-               "feeding", "check_characters", "global_runs")  # fmt: skip
+               "feeding", "check_characters", "auto_input", "logging", "cpu",
+               "global_runs")  # fmt: skip
     lines = [f"import coqui_stt_training.util.{name}" for name in modules]
     lines += [
         "import sys",

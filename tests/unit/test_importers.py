@@ -28,6 +28,10 @@ from coqui_stt_training.util.augmentations import (
     parse_augmentation,
     parse_augmentations,
 )
+from coqui_stt_training.util.auto_input import (
+    create_alphabet_from_sources,
+    create_datasets_from_auto_input,
+)
 from coqui_stt_training.util.downloader import SIMPLE_BAR, maybe_download
 from coqui_stt_training.util.evaluate_tools import calculate_and_print_report, wer_cer_batch
 from coqui_stt_training.util.importers import (
@@ -360,6 +364,27 @@ def test_texts_and_their_rates(capsys: pytest.CaptureFixture[str]) -> None:
     assert wer_cer_batch(samples) == (pytest.approx(1 / 3), pytest.approx(2 / 5))
     worse = calculate_and_print_report(["1"], ["a"], ["b c d"], [1.0], "x", "cer", 1)
     assert wer_cer_batch(worse) == (1.0, 1.0)
+
+
+def test_one_file_becomes_three_sets(tmp_path: Path) -> None:
+    lines = [f"{number}.wav,1,{text}" for number, text in enumerate(["ab", "ba", "ca", "a"])]
+    file = tmp_path / "all.csv"
+    file.write_text("\n".join(["wav_filename,wav_filesize,transcript", *lines, ""]))
+    *sets, alphabet = create_datasets_from_auto_input(file, None)
+    assert [path.name for path in sets] == ["train.csv", "dev.csv", "test.csv"]
+    assert Alphabet(alphabet) == create_alphabet_from_sources(sets)[1]
+    assert create_alphabet_from_sources([file])[0] == ["a", "b", "c"]
+
+
+def test_audio_beyond_the_bounds_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "slow.wav", tone(0.1), 1)
+    with pytest.raises(AudioError, match="1 Hz"):
+        audio.read_wav(str(tmp_path / "slow.wav"))
+    with pytest.raises(AudioError, match="1 Hz"):
+        audio.convert_audio(tmp_path / "slow.wav", tmp_path / "fast.wav")
+    assert not (tmp_path / "fast.wav").exists()
+    with pytest.raises(AudioError, match="missing"):
+        audio.convert_audio(tmp_path / "missing.wav", tmp_path / "fast.wav")
 
 
 def test_the_characters_of_transcripts(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ global configuration: `train()`, `test()` and `evaluate()` pass it on.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -27,6 +28,7 @@ from ..cli.shared_flags import SHARED
 from ..corpus import split_auto_input
 from ..errors import FlagError
 from .augmentations import Augmentation, NormalizeSampleRate, parse_augmentations
+from .own_flags import read_own_flags
 from .upstream_names import find_upstream_name
 
 N_INPUT = 26  # features of a frame
@@ -43,6 +45,9 @@ class BaseSttConfig:
     An attribute that is a flag can be set, and is checked then. `auto_input_dataset` is split at
     once; the other files are looked at when they are used. Where no checkpoint folder is given,
     it is that of early releases: `stt/checkpoints` in the user's data folder.
+
+    Scripts add flags in a dataclass that is derived from this one, and read all of them with
+    `init_from_argparse`.
 
     Args:
         flags: by name; None is the default.
@@ -92,6 +97,8 @@ class BaseSttConfig:
         if arg_prefix:
             raise FlagError(f"flags have no prefix {arg_prefix!r}")
         argv = sys.argv[1:] if args is None else list(args)
+        adds_flags = dataclasses.is_dataclass(cls)
+        own, argv = read_own_flags(cls, argv) if adds_flags else ({}, argv)
         values, given = _merge(
             lambda kind, others: parse(
                 kind,
@@ -102,7 +109,14 @@ class BaseSttConfig:
                 passed_on=others,
             )
         )
-        return cls(**{name: values[name] for name in given})
+        config = cls.__new__(cls)
+        BaseSttConfig.__init__(config, **{name: values[name] for name in given})
+        if adds_flags:
+            cls.__init__(config, **own)  # the dataclass's, which sets its fields only
+        return config
+
+    def __post_init__(self) -> None:
+        """Do nothing: the flags are read before those that a script's own dataclass adds."""
 
     def flags(self) -> dict[str, Any]:
         """Return the flags that were given or set, by name."""
@@ -136,7 +150,7 @@ class BaseSttConfig:
         return getattr(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self._values:
+        if name in self.__dict__.get("_values", {}):
             self._set_flags({**self._flags, name: value})
         else:
             super().__setattr__(name, value)
