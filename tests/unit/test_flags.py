@@ -9,7 +9,7 @@ import pytest
 
 from coqui_stt_training.cli.config import EvaluateConfig, TrainConfig
 from coqui_stt_training.cli.export_flags import ExportConfig
-from coqui_stt_training.cli.flags import Parsed, as_dict, parse
+from coqui_stt_training.cli.flags import Parsed, as_dict, from_values, parse
 from coqui_stt_training.cli.shared_flags import SHARED
 from coqui_stt_training.errors import FlagError
 
@@ -188,3 +188,19 @@ def test_flags_without_effect_are_named() -> None:
     idle, replaced = sorted(parsed.notices, reverse=True)
     assert idle == "no effect on train: --n_trials"
     assert replaced.startswith("--vocab_file is not needed: the decoder writes the words")
+
+
+def test_values_of_python_are_those_of_the_command_line() -> None:
+    values = {"epochs": 3.0, "train_files": [Path("a.csv"), "b.csv"], "early_stop": True,
+              "dropout_rate": None, "scorer": Path("lm.scorer"),
+              "dev_files": "dev.csv"}  # fmt: skip
+    parsed = from_values(TrainConfig, values)
+    flags = as_dict(parsed.config)
+    assert flags["train_files"] == ["a.csv", "b.csv"]
+    assert (flags["epochs"], flags["early_stop"], flags["dev_files"]) == (3, True, ["dev.csv"])
+    assert flags["scorer_path"] == "lm.scorer"
+    assert parsed.given == {"epochs", "train_files", "early_stop", "scorer_path", "dev_files"}
+    with pytest.raises(FlagError) as error:
+        from_values(TrainConfig, {"epochs": 3.7, "early_stop": "maybe", "epoch": 1, "n_hidden": []})
+    for part in ("--epochs 3.7", "--early_stop maybe", "unknown flag epoch,", "--n_hidden"):
+        assert part in str(error.value)

@@ -13,77 +13,29 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
-import math
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ..errors import FlagError, UserError
 from .command import ArgumentParser
+from .flag import Flag, at_most, flag, not_negative, positive, probability
+
+__all__ = [
+    "Parsed",
+    "as_dict",
+    "at_most",
+    "flag",
+    "from_values",
+    "not_negative",
+    "parse",
+    "positive",
+    "probability",
+]
 
 Config = TypeVar("Config")
-
-# Seeds and counts end in 64-bit integers, some after a multiplication.
-_LARGEST_INTEGER = 2**40
-
-
-@dataclass(frozen=True)
-class FlagSpec:
-    """What the command line must know of one flag."""
-
-    help: str
-    choices: tuple[str, ...] = ()
-    check: Callable[[Any], str | None] | None = None
-    replacement: str | None = None
-    aliases: tuple[str, ...] = ()
-
-
-def flag(
-    default: Any,
-    help: str,  # noqa: A002 - what argparse calls it
-    *,
-    choices: Sequence[str] = (),
-    check: Callable[[Any], str | None] | None = None,
-    replacement: str | None = None,
-    aliases: Sequence[str] = (),
-) -> Any:
-    """Declare a flag as a dataclass field.
-
-    Args:
-        default: its value when not given.
-        help: one sentence for `--help`.
-        choices: the only values allowed.
-        check: returns what is wrong with a value, or None.
-        replacement: for a flag that only TensorFlow needed: what takes its place, said once when
-            the flag is used.
-        aliases: further names, of older releases.
-    """
-    spec = FlagSpec(help, tuple(choices), check, replacement, tuple(aliases))
-    if isinstance(default, list):
-        return dataclasses.field(default_factory=lambda: tuple(default), metadata={"flag": spec})
-    return dataclasses.field(default=default, metadata={"flag": spec})
-
-
-def positive(value: float) -> str | None:
-    """Check: greater than zero."""
-    return None if value > 0 else "must be greater than 0"
-
-
-def not_negative(value: float) -> str | None:
-    """Check: zero or more."""
-    return None if value >= 0 else "must be 0 or more"
-
-
-def probability(value: float) -> str | None:
-    """Check: in [0, 1)."""
-    return None if 0 <= value < 1 else "must be at least 0 and less than 1"
-
-
-def at_most(most: int, least: int = 1) -> Callable[[int], str | None]:
-    """Return a check: in `least..most`."""
-    return lambda value: None if least <= value <= most else f"must be in {least}..{most}"
 
 
 @dataclass(frozen=True)
@@ -99,68 +51,6 @@ class Parsed(Generic[Config]):
     config: Config
     given: frozenset[str]
     notices: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Flag:
-    name: str
-    kind: Any
-    default: Any
-    spec: FlagSpec
-
-    @property
-    def is_list(self) -> bool:
-        return typing.get_origin(self.kind) is tuple
-
-    @property
-    def metavar(self) -> str:
-        if self.spec.choices:
-            return "{" + ",".join(self.spec.choices) + "}"
-        if self.is_list:
-            return "VALUE ..."
-        return {bool: "true|false", int: "N", float: "X", str: "TEXT"}[self.kind]
-
-    def convert(self, value: Any) -> Any:
-        """Return the typed value of command-line strings or YAML values, or raise ValueError."""
-        if self.is_list:
-            items = value if isinstance(value, (list, tuple)) else [value] if value else []
-            return tuple(str(item) for item in items)
-        if isinstance(value, (list, tuple)):
-            if not value and (self.kind is bool or "true" in self.spec.choices):
-                return self.convert("true")
-            if len(value) != 1:
-                raise ValueError(f"takes one value, not {len(value) or 'none'}")
-            value = value[0]
-        converted = self._convert_one(value)
-        if self.spec.choices and converted not in self.spec.choices:
-            raise ValueError("must be one of " + ", ".join(self.spec.choices))
-        problem = self.spec.check(converted) if self.spec.check else None
-        if problem:
-            raise ValueError(problem)
-        return converted
-
-    def _convert_one(self, value: Any) -> Any:
-        if self.kind is bool:
-            text = str(value).lower()
-            if text in ("true", "1", "yes", "on"):
-                return True
-            if text in ("false", "0", "no", "off"):
-                return False
-            raise ValueError("must be true or false")
-        if self.kind in (int, float):
-            noun = "a whole number" if self.kind is int else "a number"
-            try:
-                number = self.kind(value)
-            except (TypeError, ValueError, OverflowError):
-                raise ValueError(f"must be {noun}") from None
-            if not math.isfinite(number):
-                raise ValueError("must be finite")
-            if self.kind is int and abs(number) > _LARGEST_INTEGER:
-                raise ValueError("is too large")
-            return number
-        if "true" in self.spec.choices:  # besides others; YAML has True
-            return str(value).lower()
-        return "" if value is None else str(value)
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -276,7 +166,7 @@ def _assemble(
     return Parsed(_build(config_type, groups, values), frozenset(values), notices)
 
 
-def _elsewhere(config_type: type, tolerated: Sequence[type]) -> dict[str, _Flag]:
+def _elsewhere(config_type: type, tolerated: Sequence[type]) -> dict[str, Flag]:
     own = _flags_of(config_type)
     return {
         name: item
@@ -286,7 +176,7 @@ def _elsewhere(config_type: type, tolerated: Sequence[type]) -> dict[str, _Flag]
     }
 
 
-def _canonical(name: str, flags: Mapping[str, _Flag]) -> str:
+def _canonical(name: str, flags: Mapping[str, Flag]) -> str:
     """Return a flag's name for one of its aliases."""
     return next((known for known, item in flags.items() if name in item.spec.aliases), name)
 
@@ -300,17 +190,17 @@ def as_dict(config: Any) -> dict[str, Any]:
     }
 
 
-def _flags_of(config_type: type) -> dict[str, _Flag]:
+def _flags_of(config_type: type) -> dict[str, Flag]:
     return {item.name: item for _, members in _groups(config_type).values() for item in members}
 
 
-def _groups(config_type: type) -> dict[str, tuple[str, list[_Flag]]]:
+def _groups(config_type: type) -> dict[str, tuple[str, list[Flag]]]:
     """Return for each field of a configuration its group's title and flags."""
     groups = {}
     for name, group_type in typing.get_type_hints(config_type).items():
         kinds = typing.get_type_hints(group_type)
         members = [
-            _Flag(
+            Flag(
                 item.name,
                 kinds[item.name],
                 item.default_factory()
@@ -326,8 +216,8 @@ def _groups(config_type: type) -> dict[str, tuple[str, list[_Flag]]]:
 
 
 def _argument_parser(
-    groups: Mapping[str, tuple[str, list[_Flag]]],
-    elsewhere: Iterable[_Flag],
+    groups: Mapping[str, tuple[str, list[Flag]]],
+    elsewhere: Iterable[Flag],
     program: str,
     description: str,
     epilog: str,
@@ -364,7 +254,7 @@ def _argument_parser(
     return parser
 
 
-def _help_text(item: _Flag) -> str:
+def _help_text(item: Flag) -> str:
     text = item.spec.help
     if item.spec.replacement:
         text = f"accepted for old scripts; {item.spec.replacement}"
@@ -374,7 +264,7 @@ def _help_text(item: _Flag) -> str:
     return text.replace("%", "%%")
 
 
-def _spell_out(argv: Sequence[str], flags: Mapping[str, _Flag]) -> list[str]:
+def _spell_out(argv: Sequence[str], flags: Mapping[str, Flag]) -> list[str]:
     """Turn DeepSpeech's `--noearly_stop` into `--early_stop false`."""
     words: list[str] = []
     for word in argv:
@@ -386,7 +276,7 @@ def _spell_out(argv: Sequence[str], flags: Mapping[str, _Flag]) -> list[str]:
     return words
 
 
-def _unknown_flags(unknown: Sequence[str], flags: Mapping[str, _Flag]) -> list[str]:
+def _unknown_flags(unknown: Sequence[str], flags: Mapping[str, Flag]) -> list[str]:
     problems = []
     for word in unknown:
         if word.startswith("--"):
@@ -396,12 +286,12 @@ def _unknown_flags(unknown: Sequence[str], flags: Mapping[str, _Flag]) -> list[s
     return problems
 
 
-def _closest(name: str, flags: Mapping[str, _Flag]) -> str:
+def _closest(name: str, flags: Mapping[str, Flag]) -> str:
     matches = difflib.get_close_matches(name.split("=")[0], flags, n=1, cutoff=0.6)
     return f", did you mean --{matches[0]}?" if matches else "; see --help"
 
 
-def _read_config_file(path: Path, flags: Mapping[str, _Flag]) -> tuple[dict[str, Any], list[str]]:
+def _read_config_file(path: Path, flags: Mapping[str, Flag]) -> tuple[dict[str, Any], list[str]]:
     import yaml  # only a command with --config pays for this import
 
     try:
@@ -427,7 +317,7 @@ def _read_config_file(path: Path, flags: Mapping[str, _Flag]) -> tuple[dict[str,
 
 def _build(
     config_type: type[Config],
-    groups: Mapping[str, tuple[str, list[_Flag]]],
+    groups: Mapping[str, tuple[str, list[Flag]]],
     values: Mapping[str, Any],
 ) -> Config:
     kinds = typing.get_type_hints(config_type)

@@ -1,0 +1,138 @@
+"""One flag: how it is declared as a field of a dataclass, and what its values are."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# Seeds and counts end in 64-bit integers, some after a multiplication.
+_LARGEST_INTEGER = 2**40
+
+
+@dataclass(frozen=True)
+class FlagSpec:
+    """What the command line must know of one flag."""
+
+    help: str
+    choices: tuple[str, ...] = ()
+    check: Callable[[Any], str | None] | None = None
+    replacement: str | None = None
+    aliases: tuple[str, ...] = ()
+
+
+def flag(
+    default: Any,
+    help: str,  # noqa: A002 - what argparse calls it
+    *,
+    choices: Sequence[str] = (),
+    check: Callable[[Any], str | None] | None = None,
+    replacement: str | None = None,
+    aliases: Sequence[str] = (),
+) -> Any:
+    """Declare a flag as a dataclass field.
+
+    Args:
+        default: its value when not given.
+        help: one sentence for `--help`.
+        choices: the only values allowed.
+        check: returns what is wrong with a value, or None.
+        replacement: for a flag that only TensorFlow needed: what takes its place, said once when
+            the flag is used.
+        aliases: further names, of older releases.
+    """
+    spec = FlagSpec(help, tuple(choices), check, replacement, tuple(aliases))
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: tuple(default), metadata={"flag": spec})
+    return dataclasses.field(default=default, metadata={"flag": spec})
+
+
+def positive(value: float) -> str | None:
+    """Check: greater than zero."""
+    return None if value > 0 else "must be greater than 0"
+
+
+def not_negative(value: float) -> str | None:
+    """Check: zero or more."""
+    return None if value >= 0 else "must be 0 or more"
+
+
+def probability(value: float) -> str | None:
+    """Check: in [0, 1)."""
+    return None if 0 <= value < 1 else "must be at least 0 and less than 1"
+
+
+def at_most(most: int, least: int = 1) -> Callable[[int], str | None]:
+    """Return a check: in `least..most`."""
+    return lambda value: None if least <= value <= most else f"must be in {least}..{most}"
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A flag as a command knows it: its field, read."""
+
+    name: str
+    kind: Any
+    default: Any
+    spec: FlagSpec
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it takes several values."""
+        return typing.get_origin(self.kind) is tuple
+
+    @property
+    def metavar(self) -> str:
+        """What `--help` shows for its value."""
+        if self.spec.choices:
+            return "{" + ",".join(self.spec.choices) + "}"
+        if self.is_list:
+            return "VALUE ..."
+        return {bool: "true|false", int: "N", float: "X", str: "TEXT"}[self.kind]
+
+    def convert(self, value: Any) -> Any:
+        """Return the typed value of command-line strings or YAML values, or raise ValueError."""
+        if self.is_list:
+            items = value if isinstance(value, (list, tuple)) else [value] if value else []
+            return tuple(str(item) for item in items)
+        if isinstance(value, (list, tuple)):
+            if not value and (self.kind is bool or "true" in self.spec.choices):
+                return self.convert("true")
+            if len(value) != 1:
+                raise ValueError(f"takes one value, not {len(value) or 'none'}")
+            value = value[0]
+        converted = self._convert_one(value)
+        if self.spec.choices and converted not in self.spec.choices:
+            raise ValueError("must be one of " + ", ".join(self.spec.choices))
+        problem = self.spec.check(converted) if self.spec.check else None
+        if problem:
+            raise ValueError(problem)
+        return converted
+
+    def _convert_one(self, value: Any) -> Any:
+        if self.kind is bool:
+            text = str(value).lower()
+            if text in ("true", "1", "yes", "on"):
+                return True
+            if text in ("false", "0", "no", "off"):
+                return False
+            raise ValueError("must be true or false")
+        if self.kind in (int, float):
+            noun = "a whole number" if self.kind is int else "a number"
+            try:
+                number = self.kind(value)
+            except (TypeError, ValueError, OverflowError):
+                raise ValueError(f"must be {noun}") from None
+            if self.kind is int and isinstance(value, float) and number != value:
+                raise ValueError("must be a whole number")
+            if not math.isfinite(number):
+                raise ValueError("must be finite")
+            if self.kind is int and abs(number) > _LARGEST_INTEGER:
+                raise ValueError("is too large")
+            return number
+        if "true" in self.spec.choices:  # besides others; YAML has True
+            return str(value).lower()
+        return "" if value is None else str(value)
