@@ -118,7 +118,7 @@ class DropoutFlags:
     """Dropout."""
 
     dropout_rate: float = flag(
-        0.05, "after layer 1, and the BiLSTM layers of an encoder's head", check=probability
+        0.05, "after layer 1; of an encoder, before its head and within it", check=probability
     )
     dropout_rate2: float = flag(-1.0, "after layer 2; -1: as dropout_rate")
     dropout_rate3: float = flag(-1.0, "after layer 3; -1: as dropout_rate")
@@ -146,6 +146,7 @@ class DropoutFlags:
             "layer_3": rate(self.dropout_rate3),
             "lstm": self.dropout_rate4,
             "layer_5": 1 - (1 - self.dropout_rate5) * (1 - rate(self.dropout_rate6)),
+            "encoder": self.dropout_rate,
             **{f"head_{number}": self.dropout_rate for number in range(1, MOST_HEAD_LAYERS + 1)},
         }
 

@@ -16,6 +16,7 @@ from typing import ClassVar, TypeVar
 from stt.frontends import FrontEnd
 
 OUTPUT = "output"
+ENCODER = "encoder"  # by what name dropout knows what the head takes; it is no layer
 HEADS = ("linear", "lstm")
 _LARGEST = 1 << 16  # of any width, so that a damaged file cannot ask for all memory
 # Float32 values that a frame keeps for the backward pass of a BiLSTM, in widths of one direction.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .acoustic_model import AcousticModel
 from .dropout import NO_DROPOUT, Dropout
-from .encoder import OUTPUT, EncoderSpecification
+from .encoder import ENCODER, OUTPUT, EncoderSpecification
 
 
 class EncoderModel(AcousticModel):
@@ -42,7 +42,10 @@ class EncoderModel(AcousticModel):
         last: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Run some of the layers; see `AcousticModel.run`."""
-        for name in self.specification.layers[first:last]:
+        head = len(self.specification.encoder_layers)
+        for number, name in enumerate(self.specification.layers[first:last], first):
+            if number == head:
+                x = dropout(ENCODER, x)
             x, lengths = self.get_submodule(name)(x, lengths)
             x = dropout(name, x)
         return x, lengths

@@ -1,0 +1,147 @@
+"""A pre-trained encoder behind the commands that everybody knows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from command_runner import Result, run_command
+from coqui_stt_training.checkpoints.file import read_checkpoint
+from coqui_stt_training.checkpoints.folder import CheckpointFolder
+from coqui_stt_training.checkpoints.loading import load_source
+from encoder_folders import write_whisper
+
+from .conftest import SMALL, ToneCorpus
+
+HEAD = ("--head", "lstm", "--head_size", "24", "--shuffle_batches", "true")
+
+
+def train(*flags: object) -> Result:
+    return run_command("train", *flags, *SMALL[2:], *HEAD)
+
+
+@pytest.fixture(scope="module")
+def whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_whisper(tmp_path_factory.mktemp("encoders") / "whisper")
+
+
+@pytest.fixture(scope="module")
+def trained(
+    whisper: Path, latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Result]:
+    folder = tmp_path_factory.mktemp("encoders") / "trained"
+    result = train(
+        "--load_checkpoint_dir", whisper, "--save_checkpoint_dir", folder, *latin.flags,
+        "--alphabet_config_path", latin.alphabet, "--freeze_source_layers", 3, "--epochs", 12,
+        "--learning_rate", 0.01,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return folder, result
+
+
+def test_a_head_is_put_on_an_encoder_and_learns(
+    whisper: Path, trained: tuple[Path, Result]
+) -> None:
+    folder, result = trained
+    assert re.search(r"block_2 +kept +from the source; frozen", result.stderr)
+    assert re.search(r"head_1 +new weights +the source has none; part of the new", result.stderr)
+    assert re.search(r"output +new weights .*sized for the 4 labels of", result.stderr)
+    losses = [
+        float(loss) for loss in re.findall(r"training epoch \d+ .*?loss: ([\d.]+)", result.stderr)
+    ]
+    assert losses[-1] < 0.8 * losses[0]
+    ours, theirs = load_source(folder), load_source(whisper)
+    for name, tensor in theirs.tensors.items():  # frozen layers stay what they were
+        np.testing.assert_array_equal(ours.tensors[name], tensor)
+
+
+def test_the_model_is_evaluated_and_inspected(
+    trained: tuple[Path, Result], latin: ToneCorpus
+) -> None:
+    folder, _ = trained
+    evaluated = run_command(
+        "evaluate", "--checkpoint_dir", folder, "--test_files", latin.test, "--test_batch_size", 3
+    )
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "Test on" in evaluated.stdout
+    shown = run_command("inspect", folder).stdout
+    assert "head of 1 x BiLSTM 24, 5 classes" in shown
+    first = latin.test.parent / "test0.wav"
+    heard = run_command(
+        "training_graph_inference", "--checkpoint_dir", folder, "--one_shot_infer", first
+    )
+    assert heard.returncode == 0, heard.stderr
+
+
+def test_a_run_that_goes_on_is_the_run_that_was_never_interrupted(
+    whisper: Path, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    def run_to(folder: str, epochs: int) -> Path:
+        result = train(
+            "--load_checkpoint_dir", whisper, "--save_checkpoint_dir", tmp_path / folder,
+            "--train_files", latin.train, "--dev_files", latin.dev, "--epochs", epochs,
+            "--alphabet_config_path", latin.alphabet, "--freeze_source_layers", 3,
+            "--unfreeze_after_epochs", 1, "--unfreeze_every_epochs", 1, "--run",
+            "continue" if (tmp_path / folder).exists() else "auto",
+            "--layer_learning_rate_decay", 0.5, "--dropout_rate", 0.1,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        newest = CheckpointFolder(tmp_path / folder).newest_of_ours("last")
+        assert newest is not None
+        return newest
+
+    whole = read_checkpoint(run_to("whole", 4))
+    for epochs in (1, 2, 3):
+        run_to("parts", epochs)
+    parts = read_checkpoint(run_to("parts", 4))
+    for name, tensor in whole.tensors.items():
+        np.testing.assert_array_equal(parts.tensors[name], tensor, err_msg=name)
+        assert whole.average is not None
+        assert parts.average is not None
+        np.testing.assert_array_equal(parts.average[name], whole.average[name], err_msg=name)
+
+
+def test_it_is_itself_a_source(
+    trained: tuple[Path, Result], latin: ToneCorpus, cyrillic: ToneCorpus, tmp_path: Path
+) -> None:
+    source, _ = trained
+    common = ("--load_checkpoint_dir", source, "--epochs", 1)
+    same = run_command(
+        "train", *common, *latin.flags, *SMALL[2:], "--save_checkpoint_dir", tmp_path / "same"
+    )
+    assert same.returncode == 0, same.stderr
+    assert re.search(r"output +kept", same.stderr)
+    other = ("--alphabet_config_path", cyrillic.alphabet, *cyrillic.flags, *SMALL[2:])
+    refused = run_command("train", *common, *other, "--save_checkpoint_dir", tmp_path / "other")
+    assert refused.returncode == 2
+    assert "the alphabet differs" in refused.stderr
+    dropped = run_command(
+        "train", *common, *other, "--save_checkpoint_dir", tmp_path / "other",
+        "--drop_source_layers", 3,
+    )  # fmt: skip
+    assert dropped.returncode == 0, dropped.stderr
+    for layer, number in (("output", 1), ("head_1", 2), ("block_2", 3)):
+        assert re.search(rf"{layer} +new weights .*number {number} from the output", dropped.stderr)
+
+
+def test_what_an_encoder_cannot_do_is_said_in_a_sentence(
+    whisper: Path, trained: tuple[Path, Result], latin: ToneCorpus, tmp_path: Path
+) -> None:
+    evaluated = run_command("evaluate", "--checkpoint_dir", whisper, "--test_files", latin.test)
+    assert evaluated.returncode == 2
+    assert "is an encoder without an output layer, which writes nothing yet" in evaluated.stderr
+    exported = run_command(
+        "export", "--checkpoint_dir", trained[0], "--export_dir", tmp_path / "exported"
+    )
+    assert exported.returncode == 2
+    assert "is a whisper model, which cannot be exported yet" in exported.stderr
+    frozen = train(
+        "--load_checkpoint_dir", whisper, "--save_checkpoint_dir", tmp_path / "x", *latin.flags,
+        "--freeze_source_layers", 4,
+    )  # fmt: skip
+    assert frozen.returncode == 2
+    assert "at most 3 layers can be frozen" in frozen.stderr
+    assert "convolutions, block_1, block_2" in frozen.stderr
