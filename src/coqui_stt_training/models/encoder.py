@@ -132,3 +132,15 @@ class EncoderSpecification(ABC):
         head = f", head of {self.head_layers} x BiLSTM {self.head_size}" * (self.head == "lstm")
         classes = f", {self.n_classes} classes" * (self.n_classes > 1)
         return f"{self.describe_encoder()}{head}{classes}"
+
+
+def linear_shapes(
+    name: str, inputs: int, outputs: int, *, bias: bool = True
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a product's tensors by name."""
+    return {f"{name}.weight": (outputs, inputs)} | ({f"{name}.bias": (outputs,)} if bias else {})
+
+
+def norm_shapes(name: str, width: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a normalisation's tensors by name."""
+    return {f"{name}.weight": (width,), f"{name}.bias": (width,)}

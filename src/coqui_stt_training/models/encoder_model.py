@@ -46,9 +46,14 @@ class EncoderModel(AcousticModel):
         for number, name in enumerate(self.specification.layers[first:last], first):
             if number == head:
                 x = dropout(ENCODER, x)
-            x, lengths = self.get_submodule(name)(x, lengths)
+            x, lengths = self.run_layer(name, x, lengths)
             x = dropout(name, x)
         return x, lengths
+
+    def run_layer(self, name: str, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Run one layer; for architectures whose layers look at more than what came before."""
+        out: tuple[Tensor, Tensor] = self.get_submodule(name)(x, lengths)
+        return out
 
     def initialize_layer(self, name: str, generator: torch.Generator) -> None:
         """Draw new weights: see `initialize_modules`; of the output, weights as Glorot has them."""
@@ -105,7 +110,16 @@ def padding_mask(lengths: Tensor, frames: int, device: torch.device) -> Tensor |
     """
     if bool((lengths == frames).all()):
         return None
-    return (torch.arange(frames) < lengths[:, None]).to(device)[:, None, None, :]
+    # A clip too short for any frame looks at one, as attention to nothing gives NaN.
+    return (torch.arange(frames) < lengths.clamp(min=1)[:, None]).to(device)[:, None, None, :]
+
+
+def zero_beyond(x: Tensor, lengths: Tensor) -> Tensor:
+    """Set `[batch, frames, ...]` to zero beyond each clip's length."""
+    if bool((lengths == x.shape[1]).all()):
+        return x
+    valid = (torch.arange(x.shape[1]) < lengths[:, None]).to(x.device)
+    return x.masked_fill(~valid.reshape(*valid.shape, *[1] * (x.dim() - 2)), 0.0)
 
 
 def initialize_modules(layer: nn.Module, generator: torch.Generator) -> None:

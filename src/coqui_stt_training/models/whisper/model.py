@@ -5,7 +5,9 @@
     the last block ends with the encoder's final norm
 
 A clip has as many frames as it is long: it is not filled up to 30 seconds, and padding within a
-batch is masked. Clips longer than the positions are taken in pieces that overlap by half.
+batch is masked. Clips longer than the positions are taken in pieces that overlap by half. From the
+convolutions to the last block the pieces lie one behind another; the last block keeps of each the
+frames that are farthest inside.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..dropout import NO_DROPOUT, Dropout
-from ..encoder_model import EncoderModel, padding_mask
+from ..attention import Attention
+from ..encoder_model import EncoderModel, padding_mask, zero_beyond
 from .specification import WhisperEncoder
 
 
@@ -29,58 +31,95 @@ class Convolutions(nn.Module):
         self.positions = nn.Parameter(torch.empty(specification.positions, width))
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Map `[batch, frames, mel]` to `[batch, frames / 2, width]`."""
-        x = _zero_beyond(nn.functional.gelu(self.first(x.transpose(1, 2))), lengths)
-        x = nn.functional.gelu(self.second(x)).transpose(1, 2)
+        """Map `[batch, frames, mel]` to `[batch, frames / 2, width]`, or pieces of it."""
+        batch, most = x.shape[0], 2 * self.positions.shape[0]
+        if x.shape[1] <= most:
+            return self.embed(x, lengths)
+        pieces, piece_lengths = overlapping_pieces(x, lengths, most)
+        x, piece_lengths = self.embed(pieces, piece_lengths)
+        return x.reshape(batch, -1, x.shape[-1]), piece_lengths.view(batch, -1).sum(1)
+
+    def embed(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Map `[batch, frames, mel]`, no more frames than fit, to `[batch, frames / 2, width]`."""
+        x = nn.functional.gelu(self.first(x.transpose(1, 2))).transpose(1, 2)
+        x = nn.functional.gelu(self.second(zero_beyond(x, lengths).transpose(1, 2))).transpose(1, 2)
         return x + self.positions[: x.shape[1]], (lengths + 1) // 2
 
 
-def _zero_beyond(x: Tensor, lengths: Tensor) -> Tensor:
-    """Set `[batch, values, frames]` to zero beyond each clip's length."""
-    if bool((lengths == x.shape[2]).all()):
-        return x
-    return x * (torch.arange(x.shape[2]) < lengths[:, None]).to(x.device)[:, None, :]
+def overlapping_pieces(x: Tensor, lengths: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Cut clips into pieces that overlap by half.
+
+    Args:
+        x: `[batch, frames, values]`.
+        lengths: frames of each clip, `[batch]`.
+        most: frames of a piece.
+
+    Returns:
+        `[batch * pieces, most, values]`, and frames of each piece; a clip has no more pieces than
+        it needs, those beyond have no frames.
+    """
+    shift = most // 2
+    count = 1 + -(-(x.shape[1] - most) // shift)
+    x = nn.functional.pad(x, (0, 0, 0, (count - 1) * shift + most - x.shape[1]))
+    pieces = x.unfold(1, most, shift).transpose(2, 3).flatten(0, 1)
+    starts = torch.arange(count) * shift
+    piece_lengths = (lengths[:, None] - starts).clamp(0, most)
+    needed = (starts == 0) | (starts + shift < lengths[:, None])
+    return pieces, (piece_lengths * needed).flatten()
 
 
-class Attention(nn.Module):
-    """Self-attention; keys have no bias."""
+def stitched(x: Tensor, lengths: Tensor, positions: int) -> tuple[Tensor, Tensor]:
+    """Undo `overlapping_pieces`: keep of each piece the frames that are farthest inside.
 
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.query = nn.Linear(width, width)
-        self.key = nn.Linear(width, width, bias=False)
-        self.value = nn.Linear(width, width)
-        self.out = nn.Linear(width, width)
-
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Map `[batch, frames, width]` to the same; the mask is `padding_mask`'s."""
-        query, key, value = (
-            part(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for part in (self.query, self.key, self.value)
-        )
-        mixed = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
-        return out
+    Args:
+        x: `[batch, pieces * positions, width]`.
+        lengths: frames of all of a clip's pieces together, `[batch]`.
+        positions: frames of a piece.
+    """
+    half, quarter = positions // 2, positions // 4
+    last = (lengths.clamp(min=1) - 1) // positions
+    lengths = lengths - last * half
+    frames = torch.arange(int(lengths.max()))
+    piece = ((frames - quarter) // half).clamp(min=0).minimum(last[:, None])
+    kept = (frames + piece * half).clamp(max=x.shape[1] - 1).to(x.device)
+    return x.gather(1, kept[:, :, None].expand(-1, -1, x.shape[-1])), lengths
 
 
 class Block(nn.Module):
     """One transformer block, normalised before each half."""
 
-    def __init__(self, width: int, heads: int, *, is_last: bool) -> None:
+    def __init__(self, specification: WhisperEncoder, *, is_last: bool) -> None:
         super().__init__()
+        width, heads = specification.width, specification.attention_heads
+        self.positions = specification.positions
         self.attention_norm = nn.LayerNorm(width)
-        self.attention = Attention(width, heads)
+        self.attention = Attention(width, heads, key_bias=False)
         self.mlp_norm = nn.LayerNorm(width)
         self.mlp_in = nn.Linear(width, 4 * width)
         self.mlp_out = nn.Linear(4 * width, width)
         self.final_norm = nn.LayerNorm(width) if is_last else None
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Map `[batch, frames, width]` to the same."""
-        x = x + self.attention(self.attention_norm(x), padding_mask(lengths, x.shape[1], x.device))
+        """Map `[batch, frames, width]` to the same; the last block puts pieces together."""
+        x = x + self._attend(self.attention_norm(x), lengths)
         x = x + self.mlp_out(nn.functional.gelu(self.mlp_in(self.mlp_norm(x))))
-        return (x if self.final_norm is None else self.final_norm(x)), lengths
+        if self.final_norm is None:
+            return x, lengths
+        x = self.final_norm(x)
+        return (
+            (x, lengths) if x.shape[1] <= self.positions else stitched(x, lengths, self.positions)
+        )
+
+    def _attend(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Attend within each piece of `[batch, frames, width]`."""
+        batch, frames, most = x.shape[0], x.shape[1], self.positions
+        if frames > most:
+            x = nn.functional.pad(x, (0, 0, 0, -frames % most))
+            starts = torch.arange(0, x.shape[1], most)
+            lengths = (lengths[:, None] - starts).clamp(0, most).flatten()
+            x = x.reshape(-1, most, x.shape[-1])
+        x = self.attention(x, padding_mask(lengths, x.shape[1], x.device))
+        return x.reshape(batch, -1, x.shape[-1])[:, :frames]
 
 
 class Whisper(EncoderModel):
@@ -92,11 +131,7 @@ class Whisper(EncoderModel):
         super().__init__(specification)
         self.convolutions = Convolutions(specification)
         for number, name in enumerate(specification.encoder_layers[1:], 1):
-            block = Block(
-                specification.width,
-                specification.attention_heads,
-                is_last=number == specification.blocks,
-            )
+            block = Block(specification, is_last=number == specification.blocks)
             self.add_module(name, block)
         self.add_head()
 
@@ -106,43 +141,6 @@ class Whisper(EncoderModel):
         if name == "convolutions":
             with torch.no_grad():
                 self.convolutions.positions.copy_(sinusoids(*self.convolutions.positions.shape))
-
-    def run(
-        self,
-        x: Tensor,
-        lengths: Tensor,
-        dropout: Dropout = NO_DROPOUT,
-        *,
-        first: int = 0,
-        last: int | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Run some of the layers, in pieces where the clips are too long for the encoder."""
-        encoder_end = len(self.specification.encoder_layers)
-        most = self.specification.positions * (2 if first == 0 else 1)
-        if first >= encoder_end or x.shape[1] <= most:
-            return super().run(x, lengths, dropout, first=first, last=last)
-        stop = encoder_end if last is None else min(last, encoder_end)
-        x, lengths = self._run_in_pieces(x, lengths, dropout, first, stop, most)
-        return super().run(x, lengths, dropout, first=stop, last=last)
-
-    def _run_in_pieces(
-        self, x: Tensor, lengths: Tensor, dropout: Dropout, first: int, last: int, most: int
-    ) -> tuple[Tensor, Tensor]:
-        """Run layers over pieces that overlap by half, and keep of each what is farthest inside."""
-        shift, quarter = most // 2, most // 4
-        per_frame = 2 if first == 0 else 1  # frames of the input that make one of the output
-        kept = []
-        starts = range(0, x.shape[1] - most + shift, shift)
-        for start in starts:
-            piece = x[:, start : start + most]
-            piece_lengths = (lengths - start).clamp(min=0, max=piece.shape[1])
-            # A clip that ends before this piece still needs a frame to look at.
-            out, _ = super().run(piece, piece_lengths.clamp(min=1), dropout, first=first, last=last)
-            begin = 0 if start == 0 else quarter // per_frame
-            end = None if start == starts[-1] else (most - quarter) // per_frame
-            kept.append(out[:, begin:end])
-        out_lengths = (lengths + 1) // 2 if first == 0 else lengths
-        return torch.cat(kept, dim=1), out_lengths
 
 
 def sinusoids(positions: int, width: int) -> Tensor:

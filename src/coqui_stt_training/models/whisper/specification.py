@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from stt.frontends.log_mel import LogMel
 
-from ..encoder import EncoderSpecification
+from ..encoder import EncoderSpecification, linear_shapes, norm_shapes
 
 # Float32 values that a frame keeps for the backward pass of a block, in widths: the inputs of each
 # normalisation and product, queries, keys and values, and four times the width within the MLP.
@@ -67,17 +67,14 @@ class WhisperEncoder(EncoderSpecification):
         shapes["convolutions.positions"] = (self.positions, width)
         for number in range(1, self.blocks + 1):
             block = f"block_{number}"
-            shapes |= _norm(f"{block}.attention_norm", width)
+            shapes |= norm_shapes(f"{block}.attention_norm", width)
             for name in ("query", "key", "value", "out"):
-                shapes[f"{block}.attention.{name}.weight"] = (width, width)
-                if name != "key":
-                    shapes[f"{block}.attention.{name}.bias"] = (width,)
-            shapes |= _norm(f"{block}.mlp_norm", width)
-            shapes[f"{block}.mlp_in.weight"] = (4 * width, width)
-            shapes[f"{block}.mlp_in.bias"] = (4 * width,)
-            shapes[f"{block}.mlp_out.weight"] = (width, 4 * width)
-            shapes[f"{block}.mlp_out.bias"] = (width,)
-        return shapes | _norm(f"block_{self.blocks}.final_norm", width)
+                bias = name != "key"
+                shapes |= linear_shapes(f"{block}.attention.{name}", width, width, bias=bias)
+            shapes |= norm_shapes(f"{block}.mlp_norm", width)
+            shapes |= linear_shapes(f"{block}.mlp_in", width, 4 * width)
+            shapes |= linear_shapes(f"{block}.mlp_out", 4 * width, width)
+        return shapes | norm_shapes(f"block_{self.blocks}.final_norm", width)
 
     def output_length(self, frames: int) -> int:
         """Return how many frames come out: half of those that enter."""
@@ -94,7 +91,3 @@ class WhisperEncoder(EncoderSpecification):
             f"{self.blocks} blocks of width {self.width}, {self.attention_heads} heads, "
             f"{self.mel_channels} mel channels"
         )
-
-
-def _norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
-    return {f"{name}.weight": (width,), f"{name}.bias": (width,)}

@@ -1,0 +1,92 @@
+"""A small model of every architecture, in all its variants, and clips for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from coqui_stt_training.models.acoustic_model import AcousticModel, build
+from coqui_stt_training.models.deepspeech.geometry import Geometry
+from coqui_stt_training.models.specification import Specification
+from coqui_stt_training.models.wav2vec2.specification import Wav2Vec2Encoder
+from coqui_stt_training.models.whisper.specification import WhisperEncoder
+
+CLASSES = 5
+
+
+@dataclass(frozen=True)
+class Example:
+    """A model, and clips that show what it does.
+
+    Attributes:
+        specification: of the model.
+        values: of one frame of its input.
+        frames: of each clip, the longest first; the last is the shortest that gives a frame.
+    """
+
+    specification: Specification
+    values: int
+    frames: tuple[int, ...]
+
+    def model(self, seed: int = 1) -> AcousticModel:
+        """Return a model with weights drawn, for use rather than training."""
+        model = build(self.specification).eval()
+        model.initialize(seed)
+        return model
+
+    def clips(self) -> list[Tensor]:
+        """Return the clips, `[frames, values]` each."""
+        generator = torch.Generator().manual_seed(0)
+        return [torch.randn(count, self.values, generator=generator) for count in self.frames]
+
+    def batch(self, more: int = 0) -> tuple[Tensor, Tensor]:
+        """Return all clips padded to the longest and `more` frames, and their lengths."""
+        batch = torch.zeros(len(self.frames), max(self.frames) + more, self.values)
+        for row, clip in zip(batch, self.clips(), strict=True):
+            row[: len(clip)] = clip
+        return batch, torch.tensor(self.frames)
+
+
+def _wav2vec2(**parameters: object) -> Example:
+    small = {
+        "n_classes": CLASSES, "channels": (6, 6, 8), "kernels": (10, 3, 2), "strides": (5, 2, 2),
+        "width": 12, "attention_heads": 2, "blocks": 3, "mlp_width": 20,
+        "position_kernel": 6, "position_groups": 3,
+    }  # fmt: skip
+    specification = Wav2Vec2Encoder(**{**small, **parameters})  # type: ignore[arg-type]
+    return Example(specification, 1, (400, 333, 87, 30))
+
+
+def _whisper(**parameters: object) -> Example:
+    small = {
+        "n_classes": CLASSES, "mel_channels": 8, "width": 12, "attention_heads": 2, "blocks": 3,
+        "positions": 8,
+    }  # fmt: skip
+    specification = WhisperEncoder(**{**small, **parameters})  # type: ignore[arg-type]
+    # Clips of 16 frames fit into the positions; the others are taken in pieces.
+    return Example(specification, 8, (41, 25, 24, 17, 16, 13, 1))
+
+
+EXAMPLES = {
+    "deepspeech": Example(Geometry(n_hidden=8, n_classes=CLASSES), 26, (30, 17, 9, 1)),
+    "deepspeech-norm": Example(
+        Geometry(n_hidden=8, n_classes=CLASSES, layer_norm=True), 26, (30, 17, 9, 1)
+    ),
+    "whisper": _whisper(),
+    "whisper-lstm": _whisper(head="lstm", head_layers=2, head_size=6),
+    "wav2vec2-base": _wav2vec2(),
+    "wav2vec2-lstm": _wav2vec2(head="lstm", head_size=6),
+    "mms": _wav2vec2(
+        norm_first=True, convolution_norm="layer", convolution_bias=True, adapter_width=4
+    ),
+    "hubert": _wav2vec2(projection_norm=False, position_kernel=5),
+    "wavlm-base": _wav2vec2(relative_buckets=8, relative_distance=12),
+    "wavlm-large": _wav2vec2(
+        relative_buckets=8, relative_distance=12, norm_first=True, convolution_norm="layer"
+    ),
+    "data2vec-audio": _wav2vec2(
+        position_depth=3, position_norm=True, position_kernel=5, convolution_norm="layer"
+    ),
+}
