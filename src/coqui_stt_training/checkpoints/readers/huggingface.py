@@ -25,12 +25,18 @@ from .json_file import read_json
 from .safetensors_file import read_tensors, tensor_names
 
 CONFIG = "config.json"
+_PREPROCESSOR = "preprocessor_config.json"
+_TOKENIZER = "tokenizer_config.json"
 _INDEX = "model.safetensors.index.json"
 _WHOLE = "model.safetensors"
 _LISTED = 6
 # The architecture that reads each `model_type`; its folder has a module `names`.
 ARCHITECTURES = {
     "whisper": "whisper",
+    "wav2vec2": "wav2vec2",
+    "hubert": "wav2vec2",
+    "wavlm": "wav2vec2",
+    "data2vec-audio": "wav2vec2",
 }
 
 
@@ -52,11 +58,13 @@ def load_huggingface(path: Path) -> SourceModel:
     folder = path if path.is_dir() else path.parent
     config = read_json(folder / CONFIG)
     names = _names_module(folder, config)
+    has_preprocessor = (folder / _PREPROCESSOR).is_file()
+    preprocessor = read_json(folder / _PREPROCESSOR) if has_preprocessor else {}
     try:
-        specification: EncoderSpecification = names.specification_of(config)
+        specification: EncoderSpecification = names.specification_of({**preprocessor, **config})
     except ValueError as error:
         raise CheckpointError(f"{folder / CONFIG}: {error}") from None
-    homes = _homes(path)
+    homes = _homes(path) | _homes_of_language(folder, config)
     wanted, surplus = {}, []
     for name in homes:
         ours = names.our_name(name, specification)
@@ -66,7 +74,10 @@ def load_huggingface(path: Path) -> SourceModel:
             surplus.append(name)
     tensors = _read(homes, wanted)
     if hasattr(names, "convert"):
-        tensors = names.convert(tensors, specification)
+        try:
+            tensors = names.convert(tensors, specification)
+        except ValueError as error:
+            raise CheckpointError(f"{path}: {error}") from None
     alphabet = None
     if f"{specification.layers[-1]}.weight" in tensors:
         alphabet, tensors = read_vocabulary(folder, config, tensors)
@@ -113,7 +124,8 @@ def check_encoder(
         for name, shape in expected.items()
         if name in tensors and tensors[name].shape != shape
     ][:_LISTED]
-    problems += [f"{_some(surplus)} unknown"] if surplus else []
+    unknown = surplus + [name for name in tensors if name not in shapes]
+    problems += [f"{_some(unknown)} unknown"] if unknown else []
     if problems:
         raise CheckpointError(
             f"{path}: not a whole {specification.architecture} encoder: {'; '.join(problems)}"
@@ -161,6 +173,20 @@ def _homes(path: Path) -> dict[str, Path]:
     if lost:
         raise CheckpointError(f"{path}: {_some(lost)} not in the file that {_INDEX} names")
     return {name: path / file for name, file in listed.items()}
+
+
+def _homes_of_language(folder: Path, config: Mapping[str, Any]) -> dict[str, Path]:
+    """Return the file of each tensor that speaks for the language chosen (MMS), if there is one."""
+    settings = folder / _TOKENIZER
+    if config.get("adapter_attn_dim") is None or not settings.is_file():
+        return {}
+    name = f"adapter.{read_json(settings).get('target_lang')}.safetensors"
+    file = folder / name
+    return (
+        dict.fromkeys(tensor_names(file), file)
+        if Path(name).name == name and file.is_file()
+        else {}
+    )
 
 
 def _read(homes: Mapping[str, Path], wanted: Mapping[str, str]) -> dict[str, NDArray[np.float32]]:

@@ -7,14 +7,23 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ...errors import CheckpointError
-from ..translation import Array, Configuration
-from .specification import Wav2Vec2Encoder
+from ..foreign import ForeignConfig
+from .specification import NORMS, Wav2Vec2Encoder
+
+Tensors = dict[str, NDArray[np.float32]]
 
 MODEL_TYPES = ("wav2vec2", "hubert", "wavlm", "data2vec-audio")
+_EXPECTED = {
+    "hidden_act": "gelu",
+    "feat_extract_activation": "gelu",
+    "layer_norm_eps": 1e-5,
+    "add_adapter": False,
+    "conv_pos_batch_norm": False,
+}
 _PREFIXES = ("", "wav2vec2.", "hubert.", "wavlm.", "data2vec_audio.", "encoder.")
-_SURPLUS = (  # of pre-training, and heads for other tasks than transcribing
+_IGNORED = (  # of pre-training, and heads for other tasks than transcribing
     "masked_spec_embed",
     "quantizer.",
     "project_q.",
@@ -24,6 +33,8 @@ _SURPLUS = (  # of pre-training, and heads for other tasks than transcribing
     "classifier.",
     "layer_weights",
 )
+# What a weight-normalised weight is made of, until `convert` has put it together.
+_LENGTH, _DIRECTION = ".length", ".direction"
 _END = r"(weight|bias)"
 _NAMES = tuple(
     (re.compile(pattern), ours)
@@ -35,6 +46,10 @@ _NAMES = tuple(
         (rf"feature_projection\.layer_norm\.{_END}", r"convolutions.projection_norm.\1"),
         (rf"feature_projection\.projection\.{_END}", r"convolutions.projection.\1"),
         (rf"encoder\.pos_conv_embed\.conv\.{_END}", r"convolutions.positions.0.\1"),
+        (r"encoder\.pos_conv_embed\.conv\.(weight_g|parametrizations\.weight\.original0)",
+         f"convolutions.positions.0.weight{_LENGTH}"),
+        (r"encoder\.pos_conv_embed\.conv\.(weight_v|parametrizations\.weight\.original1)",
+         f"convolutions.positions.0.weight{_DIRECTION}"),
         (rf"encoder\.pos_conv_embed\.layers\.(\d+)\.conv\.{_END}",
          r"convolutions.positions.\1.\2"),
         (r"encoder\.layers\.0\.attention\.rel_attn_embed\.weight", "convolutions.distances"),
@@ -63,68 +78,57 @@ _BLOCK_NAMES = {
         for end in ("weight", "bias")
     },
 }
-# What a weight-normalised weight is made of, in both spellings: its length and its direction.
-_LENGTHS = (".weight_g", ".parametrizations.weight.original0")
-_DIRECTIONS = (".weight_v", ".parametrizations.weight.original1")
 
 
-def specification_of(
-    config: Mapping[str, Any], preprocessor: Mapping[str, Any] | None = None
-) -> Wav2Vec2Encoder:
-    """Return the encoder that a `config.json` describes, with a linear head.
+def specification_of(config: Mapping[str, Any]) -> Wav2Vec2Encoder:
+    """Return the specification that a `config.json` of transformers describes.
 
     Args:
-        config: its values.
-        preprocessor: those of `preprocessor_config.json`, where there is one: it says whether
+        config: its values, and those of `preprocessor_config.json` where there is one: whether
             clips are normalised.
 
     Raises:
-        CheckpointError: all values that are malformed, or not supported.
+        ValueError: values are missing or of the wrong type, or ask for what is not built here.
     """
-    read = Configuration(config)
-    kind = read.choice("model_type", None, *MODEL_TYPES)
+    values = ForeignConfig(config)
+    kind = values.choice("model_type", MODEL_TYPES)
+    for name, wanted in _EXPECTED.items():
+        values.expect(name, wanted)
     is_data2vec = kind == "data2vec-audio"
-    read.choice("hidden_act", "gelu", "gelu")
-    read.choice("feat_extract_activation", "gelu", "gelu")
-    read.choice("layer_norm_eps", 1e-5, 1e-5)
-    read.choice("add_adapter", False, False)
-    read.choice("conv_pos_batch_norm", False, False)
-    norm_first = not is_data2vec and read.boolean("do_stable_layer_norm", False)
-    norm = "layer" if is_data2vec else read.choice("feat_extract_norm", "group", "group", "layer")
+    norm_first = not is_data2vec and values.flag("do_stable_layer_norm", False)
+    norm = "layer" if is_data2vec else values.choice("feat_extract_norm", NORMS, "group")
     with_adapter = norm_first and config.get("adapter_attn_dim") is not None
-    # WavLM's small models, alone among these, were trained on samples as they are.
-    clips = Configuration(preprocessor or {})
-    normalize = clips.boolean("do_normalize", kind != "wavlm" or norm == "layer")
-    read.problems += clips.problems
-    kernel, depth = (19, 5) if is_data2vec else (128, 1)
-    values: dict[str, Any] = {
-        "normalize": normalize,
-        "channels": read.integers("conv_dim", (512,) * 7),
-        "kernels": read.integers("conv_kernel", (10, 3, 3, 3, 3, 2, 2)),
-        "strides": read.integers("conv_stride", (5, 2, 2, 2, 2, 2, 2)),
-        "convolution_norm": norm,
-        "convolution_bias": read.boolean("conv_bias", False),
-        "projection_norm": kind != "hubert" or read.boolean("feat_proj_layer_norm", True),
-        "width": read.integer("hidden_size", 768),
-        "attention_heads": read.integer("num_attention_heads", 12),
-        "blocks": read.integer("num_hidden_layers", 12),
-        "mlp_width": read.integer("intermediate_size", 3072),
-        "norm_first": norm_first,
-        "position_kernel": read.integer(
-            "conv_pos_kernel_size" if is_data2vec else "num_conv_pos_embeddings", kernel
-        ),
-        "position_groups": read.integer("num_conv_pos_embedding_groups", 16),
-        "position_depth": read.integer("num_conv_pos_embeddings", depth) if is_data2vec else 1,
-        "position_norm": is_data2vec,
-        "relative_buckets": read.integer("num_buckets", 320) if kind == "wavlm" else None,
-        "relative_distance": read.integer("max_bucket_distance", 800),
-        "adapter_width": read.integer("adapter_attn_dim", 16) if with_adapter else None,
+    return Wav2Vec2Encoder(
+        # WavLM's small models, alone among these, were trained on samples as they are.
+        normalize=values.flag("do_normalize", kind != "wavlm" or norm == "layer"),
+        channels=values.integers("conv_dim", (512,) * 7),
+        kernels=values.integers("conv_kernel", (10, 3, 3, 3, 3, 2, 2)),
+        strides=values.integers("conv_stride", (5, 2, 2, 2, 2, 2, 2)),
+        convolution_norm=norm,
+        convolution_bias=values.flag("conv_bias", False),
+        projection_norm=kind != "hubert" or values.flag("feat_proj_layer_norm", True),
+        width=values.integer("hidden_size", 768),
+        attention_heads=values.integer("num_attention_heads", 12),
+        blocks=values.integer("num_hidden_layers", 12),
+        mlp_width=values.integer("intermediate_size", 3072),
+        norm_first=norm_first,
+        position_groups=values.integer("num_conv_pos_embedding_groups", 16),
+        relative_buckets=values.integer("num_buckets", 320) if kind == "wavlm" else None,
+        relative_distance=values.integer("max_bucket_distance", 800),
+        adapter_width=values.integer("adapter_attn_dim") if with_adapter else None,
+        **_positions(values, is_data2vec=is_data2vec),
+    )
+
+
+def _positions(values: ForeignConfig, *, is_data2vec: bool) -> dict[str, Any]:
+    """Return the parameters of the convolutions for positions, which have two spellings."""
+    if not is_data2vec:
+        return {"position_kernel": values.integer("num_conv_pos_embeddings", 128)}
+    return {
+        "position_kernel": values.integer("conv_pos_kernel_size", 19),
+        "position_depth": values.integer("num_conv_pos_embeddings", 5),
+        "position_norm": True,
     }
-    read.check()
-    try:
-        return Wav2Vec2Encoder(**values)
-    except ValueError as error:
-        raise CheckpointError(f"its configuration does not fit: {error}") from None
 
 
 def our_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
@@ -151,46 +155,42 @@ def _our_bare_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
     return None
 
 
-def is_surplus(name: str) -> bool:
-    """Say whether a tensor may be left out: of pre-training, or a head for another task."""
+def is_ignored(name: str) -> bool:
+    """Say whether a tensor is known, and no part of what is taken."""
     return any(
-        name.removeprefix(prefix).startswith(_SURPLUS)
+        name.removeprefix(prefix).startswith(_IGNORED)
         for prefix in _PREFIXES
         if name.startswith(prefix)
     )
 
 
-def convert(tensors: Mapping[str, Array]) -> dict[str, Array]:
-    """Return tensors as ours are: plain weights where a length and a direction were kept apart.
+def convert(tensors: Tensors, specification: Wav2Vec2Encoder) -> Tensors:
+    """Return tensors as the specification has them.
+
+    Plain weights take the place of those whose length and direction were kept apart.
 
     Raises:
-        CheckpointError: a length without its direction, or the reverse, or that do not fit.
+        ValueError: a length and a direction do not fit each other.
     """
-    converted: dict[str, Array] = {}
-    lengths: dict[str, Array] = {}
-    directions: dict[str, Array] = {}
+    converted = dict(tensors)
     for name, tensor in tensors.items():
-        for parts, ends in ((lengths, _LENGTHS), (directions, _DIRECTIONS)):
-            end = next((end for end in ends if name.endswith(end)), None)
-            if end:
-                parts[name.removesuffix(end)] = tensor
-                break
-        else:
-            is_scale = name.endswith("gru_rel_pos_const")
-            converted[name] = tensor.reshape(-1) if is_scale else tensor
-    if lengths.keys() != directions.keys():
-        alone = ", ".join(sorted(lengths.keys() ^ directions.keys()))
-        raise CheckpointError(f"half of the weight is missing, its length or direction, of {alone}")
-    for owner, length in lengths.items():
-        converted[f"{owner}.weight"] = _folded(owner, length, directions[owner])
+        if name.endswith(".gate_scale"):
+            converted[name] = tensor.reshape(-1)
+        owner = name.removesuffix(_LENGTH)
+        if owner != name and owner + _DIRECTION in tensors:
+            converted[owner] = _folded(
+                owner, converted.pop(name), converted.pop(owner + _DIRECTION)
+            )
     return converted
 
 
-def _folded(owner: str, length: Array, direction: Array) -> Array:
+def _folded(
+    name: str, length: NDArray[np.float32], direction: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Return the weight of a convolution: each tap, over all channels, brought to its length."""
     if direction.ndim != 3 or length.shape != (1, 1, direction.shape[2]):
-        raise CheckpointError(
-            f"{owner}: lengths {list(length.shape)} do not go with a weight of "
+        raise ValueError(
+            f"{name}: lengths {list(length.shape)} do not go with a weight of "
             f"{list(direction.shape)}"
         )
     norms = np.sqrt((direction.astype(np.float64) ** 2).sum(axis=(0, 1)))
