@@ -36,6 +36,7 @@ from .errors import FlagError, UserError
 
 if TYPE_CHECKING:
     from stt import Model
+    from stt.audio.mono import Source
     from stt.transcriber import Recording
 
 _log = logging.getLogger("coqui_stt_training.transcribe")  # __name__ is __main__ under -m
@@ -63,7 +64,7 @@ class TranscribeFlags:
     recursive: bool = flag(False, "look for audio files in subfolders, too")
     force: bool = flag(False, "transcribe again what has been transcribed, and overwrite it")
     vad_aggressiveness: int = flag(
-        3,
+        2,  # the runtime's `AGGRESSIVENESS`; to import it is to import NumPy
         "how readily sound is taken for silence, from 0 to 3",
         check=lambda value: None if 0 <= value <= 3 else "must be 0, 1, 2 or 3",
     )
@@ -262,7 +263,7 @@ def _transcribe(tasks: list[Task], config: TranscribeConfig, given: frozenset[st
     flags = config.transcription
     model = _load_model(config, given)
     limits = Limits(flags.batch_size, flags.outlier_duration_ms, flags.outlier_batch_size)
-    dst_of = {task.src: task.dst for task in tasks}
+    dst_of: dict[Source, Path] = {task.src: task.dst for task in tasks}
     failures = 0
     show = config.output.show_progressbar and sys.stderr.isatty()
     with logging_redirect_tqdm([logging.getLogger("coqui_stt_training")]):
@@ -280,9 +281,9 @@ def _transcribe(tasks: list[Task], config: TranscribeConfig, given: frozenset[st
                 _log.error("%s", recording.error)
                 failures += 1
                 continue
-            dst = dst_of[recording.path]
+            dst = dst_of[recording.source]
             _write(recording, dst, flags)
-            _log.info('[%d]: "%s" -> "%s"', number, recording.path, dst)
+            _log.info('[%d]: "%s" -> "%s"', number, recording.source, dst)
     if failures:
         raise UserError(
             f"{failures} of {counted(len(tasks), 'file')} could not be transcribed, see above"

@@ -18,8 +18,9 @@ from .errors import AudioError, FlagError
 from .model_flags import add_model_flags, load_model, positive
 
 if TYPE_CHECKING:
-    from .metadata import CandidateTranscript, Metadata
+    from .metadata import Metadata
     from .model import Model
+    from .words import Word
 
 _SUBTITLES = ("srt", "vtt", "txt", "tsv")
 _STDIN = "-"
@@ -129,19 +130,45 @@ def _run(flags: argparse.Namespace) -> None:
 
         transcribe_microphone(model)
         return
-    many = len(flags.audio) > 1
     failed: list[UserError] = []
+    if _asked_subtitles(flags):
+        _write_all_subtitles(model, flags, failed)
+    else:
+        _print_all(model, flags, failed)
+    if failed and len(flags.audio) > 1:
+        count = len(flags.audio)
+        raise UserError(f"{len(failed)} of {count} files could not be transcribed, see above")
+    if failed:
+        raise failed[0]
+
+
+def _print_all(model: Model, flags: argparse.Namespace, failed: list[UserError]) -> None:
+    many = len(flags.audio) > 1
     results = _transcribe_all(model, flags, failed)
     if flags.json and many:
         print(json.dumps([{"audio": r.name, **_json(r.metadata)} for r in results], indent=2))
     else:
         for result in results:
-            _write(result, flags, many)
-    if failed and many:
-        count = len(flags.audio)
-        raise UserError(f"{len(failed)} of {count} files could not be transcribed, see above")
-    if failed:
-        raise failed[0]
+            _print(result, flags, many)
+
+
+def _write_all_subtitles(model: Model, flags: argparse.Namespace, failed: list[UserError]) -> None:
+    """Transcribe as `transcribe` does: what is said between pauses, each for itself."""
+    from .transcriber import Limits, transcribe_recordings
+
+    recordings = transcribe_recordings(model, [_source(name) for name in flags.audio], Limits())
+    for name, recording in zip(flags.audio, recordings, strict=True):
+        if recording.error is None:
+            _write_subtitles(name, recording.words, flags)
+        else:
+            _fail(recording.error, flags, failed)
+
+
+def _fail(error: UserError, flags: argparse.Namespace, failed: list[UserError]) -> None:
+    """Take note of a file that is broken; it does not stop the others."""
+    failed.append(error)
+    if len(flags.audio) > 1:
+        _report(f"stt: {error}")
 
 
 def _transcribe_all(
@@ -152,9 +179,11 @@ def _transcribe_all(
         try:
             yield _transcribe(model, name, flags)
         except AudioError as error:
-            failed.append(error)
-            if len(flags.audio) > 1:
-                _report(f"stt: {error}")
+            _fail(error, flags, failed)
+
+
+def _asked_subtitles(flags: argparse.Namespace) -> list[str]:
+    return [name for name in _SUBTITLES if getattr(flags, name) is not None]
 
 
 def _check_outputs(flags: argparse.Namespace) -> None:
@@ -164,7 +193,7 @@ def _check_outputs(flags: argparse.Namespace) -> None:
         raise FlagError("--mic and --audio: give one of the two")
     if not flags.mic and not flags.audio:
         raise FlagError("nothing to transcribe; give --audio FILE, --audio - or --mic")
-    asked = [name for name in _SUBTITLES if getattr(flags, name) is not None]
+    asked = _asked_subtitles(flags)
     if (flags.mic or flags.json) and asked:
         raise FlagError(f"--{asked[0]}: does not go with {'--mic' if flags.mic else '--json'}")
     if flags.output_dir:
@@ -224,38 +253,29 @@ def _source(name: str) -> str | BinaryIO:
     return io.BytesIO(sys.stdin.buffer.read()) if name == _STDIN else name
 
 
-def _write(result: _Result, flags: argparse.Namespace, many: bool) -> None:
+def _print(result: _Result, flags: argparse.Namespace, many: bool) -> None:
     best = result.metadata.transcripts[0]
     if flags.json:
         print(json.dumps(_json(result.metadata), indent=2))
         return
-    written = False
-    for name in _SUBTITLES:
-        target = getattr(flags, name)
-        if target is not None:
-            _write_subtitles(name, target, best, result.name, flags.output_dir)
-            written = True
-    if not written:
-        text = "".join(token.text for token in best.tokens) if flags.extended else best.text
-        print(f"{result.name}: {text}" if many else text, flush=True)
+    text = "".join(token.text for token in best.tokens) if flags.extended else best.text
+    print(f"{result.name}: {text}" if many else text, flush=True)
 
 
-def _write_subtitles(
-    name: str, target: str, transcript: CandidateTranscript, audio: str, folder: Path | None
-) -> None:
+def _write_subtitles(audio: str, words: Sequence[Word], flags: argparse.Namespace) -> None:
+    from .atomic_file import write_atomically
     from .subtitles import FORMATS
-    from .words import words_of
 
-    text = FORMATS[name](words_of(transcript.tokens))
-    if folder is not None and not target:
-        target = str(folder / f"{_stem(audio)}.{name}")
-    if target:
-        from .atomic_file import write_atomically
-
-        write_atomically(Path(target), text)
-        _report(f"Wrote {target}")
-    else:
-        print(text, end="", flush=True)
+    for name in _asked_subtitles(flags):
+        target = getattr(flags, name)
+        if flags.output_dir is not None and not target:
+            target = str(flags.output_dir / f"{_stem(audio)}.{name}")
+        text = FORMATS[name](words)
+        if target:
+            write_atomically(Path(target), text)
+            _report(f"Wrote {target}")
+        else:
+            print(text, end="", flush=True)
 
 
 def _json(metadata: Metadata) -> dict[str, Any]:

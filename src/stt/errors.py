@@ -20,6 +20,18 @@ class AudioError(UserError):
     """An audio file that is missing, unreadable, or holds nothing to learn from."""
 
 
+class UnreadFormatError(AudioError):
+    """No audio in a format that can be read here; another package might read it.
+
+    Attributes:
+        for_others: the same, for those who cannot install anything here.
+    """
+
+    def __init__(self, message: str, for_others: str) -> None:
+        super().__init__(message)
+        self.for_others = for_others
+
+
 class ErrorCode(IntEnum):
     """Upstream's error codes, with `message` as upstream words them.
 

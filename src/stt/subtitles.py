@@ -47,7 +47,8 @@ def _groups(words: Sequence[Word]) -> Iterator[list[Word]]:
     group: list[Word] = []
     for word in words:
         if group and (
-            word.start_time - group[-1].end_time >= PAUSE_SECONDS
+            word.after_pause
+            or word.start_time - group[-1].end_time >= PAUSE_SECONDS
             or word.end_time - group[0].start_time > LONGEST_CUE_SECONDS
             or len(_lines(join_words([*group, word]))) > LINES
         ):

@@ -7,17 +7,20 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 from coqui_stt_ctcdecoder.errors import UserError
 
+from .audio.mono import Source
 from .audio.source import read_pcm_blocks
-from .audio.voice_activity import Segment, split_speech
+from .audio.voice_activity import AGGRESSIVENESS, Segment, split_speech
 from .engines import FloatArray
 from .metadata import CandidateTranscript
 from .model import Model
+from .subtitles import PAUSE_SECONDS
 from .words import Word, words_of
+
+_KEPT_SILENCE_SECONDS = 0.3  # by the two segments at both sides of a pause
 
 
 @dataclass(frozen=True)
@@ -49,19 +52,33 @@ class Passage:
 class Recording:
     """What became of a recording: its passages in order, or an error that says why not."""
 
-    path: Path
+    source: Source
     passages: tuple[Passage, ...] = ()
     error: UserError | None = None
 
     @property
+    def text(self) -> str:
+        """The transcript."""
+        return " ".join(passage.text for passage in self.passages if passage.text)
+
+    @property
     def words(self) -> list[Word]:
-        """All words."""
-        return [word for passage in self.passages for word in passage.words]
+        """All words, each with whether it comes after a pause."""
+        words: list[Word] = []
+        heard_until_seconds = 0.0
+        for passage in self.passages:
+            if passage.words:
+                pause_seconds = passage.start_milliseconds / 1000 - heard_until_seconds
+                after_pause = pause_seconds >= PAUSE_SECONDS - _KEPT_SILENCE_SECONDS
+                words.append(replace(passage.words[0], after_pause=after_pause))
+                words += passage.words[1:]
+                heard_until_seconds = passage.end_milliseconds / 1000
+        return words
 
 
 @dataclass
 class _Job:
-    path: Path
+    source: Source
     futures: list[Future[Passage]] = field(default_factory=list)
     error: UserError | None = None
 
@@ -72,18 +89,18 @@ class _Job:
     def result(self) -> Recording:
         if self.error is None:
             try:
-                return Recording(self.path, tuple(future.result() for future in self.futures))
+                return Recording(self.source, tuple(future.result() for future in self.futures))
             except UserError as error:
                 self.error = error
-        return Recording(self.path, error=self.error)
+        return Recording(self.source, error=self.error)
 
 
 def transcribe_recordings(
     model: Model,
-    paths: Sequence[Path],
+    sources: Sequence[Source],
     limits: Limits,
     *,
-    aggressiveness: int = 3,
+    aggressiveness: int = AGGRESSIVENESS,
     any_sample_rate: bool = True,
 ) -> Iterator[Recording]:
     """Yield recordings as they are done, roughly in order.
@@ -93,7 +110,7 @@ def transcribe_recordings(
 
     Args:
         model: loaded.
-        paths: audio files of any format, rate and length.
+        sources: audio files of any format, rate and length: names, or seekable binary streams.
         limits: of the memory this may take.
         aggressiveness: of the voice activity detection, 0 to 3.
         any_sample_rate: whether audio of another rate than the model's is resampled; else it is an
@@ -102,11 +119,13 @@ def transcribe_recordings(
     waiting: deque[_Job] = deque()
     make_workers = _BatchWorkers if model.takes_batches else _StreamWorkers
     with make_workers(model, limits) as workers:
-        for path in paths:
-            job = _Job(path)
+        for source in sources:
+            job = _Job(source)
             waiting.append(job)
             try:
-                blocks = read_pcm_blocks(path, model.sample_rate(), any_sample_rate=any_sample_rate)
+                blocks = read_pcm_blocks(
+                    source, model.sample_rate(), any_sample_rate=any_sample_rate
+                )
                 for segment in split_speech(blocks, model.sample_rate(), aggressiveness):
                     job.futures.append(workers.submit(segment))
             except UserError as error:

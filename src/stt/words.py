@@ -22,6 +22,7 @@ class Word:
         end_time: when it ends, in seconds.
         confidence: geometric mean of its characters' probabilities, 0 to 1.
         spaced: whether a space stands before it, where it is not the first.
+        after_pause: whether nobody spoke before it; times alone may not show that.
     """
 
     text: str
@@ -29,6 +30,7 @@ class Word:
     end_time: float
     confidence: float
     spaced: bool = True
+    after_pause: bool = False
 
     @property
     def duration(self) -> float:

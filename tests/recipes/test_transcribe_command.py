@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from coqui_stt_training.errors import FlagError, UserError
 from coqui_stt_training.transcribe import TranscribeFlags, find_tasks, main
@@ -49,7 +50,7 @@ def test_words_and_subtitles_count_from_the_start_of_the_recording(recording):
         words = entry["words"]
         assert [word["word"] for word in words] == entry["transcript"].split()
         assert entry["start"] / 1000 <= words[0]["start"] < words[-1]["start"] < entry["end"] / 1000
-    assert "00:00:07," in recording.with_suffix(".srt").read_text()
+    assert "\n00:00:06,9" in recording.with_suffix(".srt").read_text()  # it begins at 6.925 s
     assert recording.with_suffix(".vtt").read_text().startswith("WEBVTT")
 
 
@@ -192,3 +193,18 @@ def test_endless_speech_is_cut():
     assert max(segment.duration_milliseconds for segment in segments) <= (
         LONGEST_SEGMENT_SECONDS * 1000
     )
+
+
+@needs_oracle
+@pytest.mark.parametrize("rate_hz", [11025, 22050, 44100])
+def test_speech_is_found_at_any_rate(rate_hz):
+    audio = np.concatenate([speech(), np.zeros(16000, np.int16)] * 3)
+    other = np.asarray(soxr.resample(audio, 16000, rate_hz), np.int16)
+    for expected, found in zip(
+        split_speech([audio], 16000, 2), split_speech([other], rate_hz, 2), strict=True
+    ):
+        assert abs(expected.start_milliseconds - found.start_milliseconds) <= 150
+        assert abs(expected.end_milliseconds - found.end_milliseconds) <= 150
+        assert len(found.samples) * 1000 / rate_hz == pytest.approx(
+            found.duration_milliseconds, abs=1
+        )

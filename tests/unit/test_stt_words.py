@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -75,6 +76,12 @@ def test_cues_are_short_ordered_and_complete():
         assert cue.start_time < cue.end_time <= following.start_time
     assert all(len(cue.text) <= 2 * LINE_CHARACTERS + 1 for cue in cues)
     assert any(cue.start_time == 30 for cue in cues)  # a pause begins a new one
+
+
+def test_a_pause_that_word_times_do_not_show_ends_a_cue():
+    words = sentence(6)
+    words[4] = replace(words[4], after_pause=True)
+    assert [len(cue.text.split()) for cue in cues_of(words)] == [4, 2]
 
 
 def test_files_have_their_formats():

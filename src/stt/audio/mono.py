@@ -1,7 +1,7 @@
 """Audio files as blocks of mono samples at their own rate: the one place where audio is decoded.
 
 libsndfile reads WAV, FLAC, OGG/Vorbis/Opus, MP3, AIFF, ...; what it does not know (M4A, WebM,
-video) goes to PyAV, where that is installed (`pip install av`).
+video) goes to PyAV, where that is installed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder.regular_file import regular_file_size
 
-from ..errors import AudioError
+from ..errors import AudioError, UnreadFormatError
+from ..extras import missing_packages
 from .bounds import LARGEST_SAMPLE, Allowance, check_form
 
 Samples = NDArray[np.float32]  # [samples], full scale at -1 and 1
@@ -72,7 +73,9 @@ def open_mono(source: Source, *, longest_seconds: float = float("inf")) -> Itera
         try:
             sound = stack.enter_context(_SequentialFile(source))
         except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
-            opened = _open_with_av(source, name, str(error), stack)
+            # Its text would name the stream as Python does.
+            reason = str(getattr(error, "error_string", error))
+            opened = _open_with_av(source, name, reason, stack)
         else:
             opened = _open_sound(sound, name)
         check_form(name, opened.rate_hz, opened.channels)
@@ -125,7 +128,9 @@ def _sound_blocks(sound: _SequentialFile, name: str) -> Iterator[Samples]:
         try:
             block = sound.read(block_samples, np.float32, always_2d=True)
         except (soundfile.SoundFileError, OSError) as error:
-            raise AudioError(f"{name}: cannot be decoded ({error})") from None
+            raise AudioError(
+                f"{name}: cannot be decoded ({getattr(error, 'error_string', error)})"
+            ) from None
         if not len(block):
             return
         with np.errstate(over="ignore", invalid="ignore"):  # `_bounded` finds what comes of it
@@ -137,9 +142,11 @@ def _open_with_av(source: Source, name: str, reason: str, stack: ExitStack) -> _
     try:
         import av
     except ImportError:
-        raise AudioError(
-            f"{name}: not an audio file that libsndfile reads ({reason}); for M4A, WebM and video "
-            "install PyAV: pip install av"
+        told = f"{name}: not an audio file that libsndfile reads ({reason})"
+        raise UnreadFormatError(
+            f"{told}; for M4A, WebM and video, {missing_packages('av', 'formats')}",
+            f"{name}: not an audio file in a format that is read here: WAV, FLAC, OGG, Opus, MP3 "
+            "or AIFF",
         ) from None
     if isinstance(source, (str, Path)):
         opened: str | BinaryIO = f"file:{source}"  # never an address in the network

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import AudioError, FlagError
+from ..errors import FlagError
 from ..extras import missing_packages
 from .pcm import Pcm
 
+# Of 0 to 3. Upstream's is 3, which takes the beginnings of words for silence: over clips joined
+# with pauses the word error rate is a twentieth higher.
+AGGRESSIVENESS = 2
 FRAME_MILLISECONDS = 30
 WATCHED_FRAMES = 10
-SAMPLE_RATES_HZ = (8000, 16000, 32000, 48000)  # WebRTC's
+_DETECTOR_RATES_HZ = (8000, 16000, 32000, 48000)
 LONGEST_SEGMENT_SECONDS = 60  # music and noise may never pause; memory is bounded all the same
 
 
@@ -49,29 +52,30 @@ def split_speech(
 
     Args:
         blocks: the audio, in blocks of any size.
-        sample_rate_hz: one of `SAMPLE_RATES_HZ`.
+        sample_rate_hz: of the audio; any.
         aggressiveness: how readily a frame is taken for silence, 0 to 3.
 
     Raises:
-        AudioError: the detector knows no audio of this sample rate.
         FlagError: another aggressiveness, or webrtcvad is not installed.
     """
     try:
         from webrtcvad import Vad
     except ImportError:
-        raise FlagError(f"to find speech, {missing_packages('webrtcvad', 'transcribe')}") from None
-    if sample_rate_hz not in SAMPLE_RATES_HZ:
-        raise AudioError(
-            f"the model's sample rate is {sample_rate_hz} Hz, and voice activity is found at "
-            f"{', '.join(map(str, SAMPLE_RATES_HZ))} Hz only"
-        )
+        raise FlagError(f"to find speech, {missing_packages('webrtcvad')}") from None
     if aggressiveness not in range(4):
         raise FlagError(f"--vad_aggressiveness {aggressiveness}: must be 0, 1, 2 or 3")
     vad = Vad(aggressiveness)
-    yield from _segments(
-        (frame, vad.is_speech(frame.tobytes(), sample_rate_hz))
-        for frame in _frames(blocks, sample_rate_hz * FRAME_MILLISECONDS // 1000)
-    )
+
+    def is_speech(frame: Pcm) -> bool:
+        if sample_rate_hz in _DETECTOR_RATES_HZ:
+            return bool(vad.is_speech(frame.tobytes(), sample_rate_hz))
+        # What the detector looks at, energies up to 4 kHz, survives so plain a resampling.
+        points = np.linspace(0, len(frame) - 1, 16 * FRAME_MILLISECONDS)
+        near = np.interp(points, np.arange(len(frame)), frame).astype(np.int16)
+        return bool(vad.is_speech(near.tobytes(), 16000))
+
+    frames = _frames(blocks, sample_rate_hz * FRAME_MILLISECONDS // 1000)
+    yield from _segments(((frame, is_speech(frame)) for frame in frames), sample_rate_hz)
 
 
 def _frames(blocks: Iterable[Pcm], frame_samples: int) -> Iterator[Pcm]:
@@ -86,13 +90,13 @@ def _frames(blocks: Iterable[Pcm], frame_samples: int) -> Iterator[Pcm]:
         yield np.pad(rest, (0, frame_samples - len(rest)))
 
 
-def _segments(frames: Iterable[tuple[Pcm, bool]]) -> Iterator[Segment]:
+def _segments(frames: Iterable[tuple[Pcm, bool]], sample_rate_hz: int) -> Iterator[Segment]:
     longest_frames = LONGEST_SEGMENT_SECONDS * 1000 // FRAME_MILLISECONDS
     watched: deque[tuple[Pcm, bool]] = deque(maxlen=WATCHED_FRAMES)
     segment: list[Pcm] = []
-    count = 0
+    samples = 0  # so far
     for frame, is_speech in frames:
-        count += 1
+        samples += len(frame)
         watched.append((frame, is_speech))
         voiced = sum(speech for _, speech in watched)
         if not segment:
@@ -103,16 +107,17 @@ def _segments(frames: Iterable[tuple[Pcm, bool]]) -> Iterator[Segment]:
         segment.append(frame)
         pauses = len(watched) - voiced > WATCHED_FRAMES / 2
         if pauses or len(segment) >= longest_frames:
-            yield _segment(segment, count)
+            yield _segment(segment, samples, sample_rate_hz)
             segment = []
             watched.clear()
     if segment:
-        yield _segment(segment, count)
+        yield _segment(segment, samples, sample_rate_hz)
 
 
-def _segment(frames: list[Pcm], frames_so_far: int) -> Segment:
-    return Segment(
-        (frames_so_far - len(frames)) * FRAME_MILLISECONDS,
-        frames_so_far * FRAME_MILLISECONDS,
-        np.concatenate(frames),
+def _segment(frames: list[Pcm], end_samples: int, sample_rate_hz: int) -> Segment:
+    samples = np.concatenate(frames)
+    start, end = (
+        round(1000 * position / sample_rate_hz)
+        for position in (end_samples - len(samples), end_samples)
     )
+    return Segment(start, end, samples)

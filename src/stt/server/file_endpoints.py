@@ -19,6 +19,7 @@ from coqui_stt_ctcdecoder.errors import UserError
 
 from ..audio.pcm import Pcm
 from ..audio.source import read_pcm_blocks
+from ..errors import UnreadFormatError
 from ..metadata import Metadata
 from ..subtitles import cues_of, format_srt, format_vtt
 from ..words import Word, words_of
@@ -145,7 +146,8 @@ async def _transcribe(service: Service, audio: io.BytesIO, candidates: int) -> _
         service.metrics.files.labels("refused").inc()
         if isinstance(error, RequestError):
             raise
-        raise RequestError(400, "bad_audio", str(error)) from None
+        told = error.for_others if isinstance(error, UnreadFormatError) else str(error)
+        raise RequestError(400, "bad_audio", told) from None
     except BaseException:
         service.metrics.files.labels("failed").inc()
         raise
