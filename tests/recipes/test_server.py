@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -127,6 +128,15 @@ def test_what_is_no_audio_is_refused(client, files, data, status, code):
         answer = client.post(address, files=files, data=data)
         assert answer.status_code == status
         assert answer.json()["error"]["code"] == code
+
+
+def test_a_refusal_names_nothing_that_only_the_operator_knows(client, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)  # as if it were not installed
+    answer = client.post("/transcribe", files={"file": ("a.m4a", b"no audio at all")})
+    message = answer.json()["error"]["message"]
+    assert "not an audio file in a format that is read here: WAV, FLAC" in message
+    assert "BytesIO" not in message
+    assert "pip" not in message
 
 
 def test_a_form_in_tatters_is_refused(client):

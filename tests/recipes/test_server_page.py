@@ -93,3 +93,20 @@ def test_speech_appears_while_it_is_spoken(page):
     text = page.inner_text("#transcript")
     assert {"dark", "suit", "wash", "water", "your"} & set(text.split())
     assert page.is_enabled("[data-save=srt]")
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 700)])
+def test_buttons_stay_in_view_under_a_long_transcript(page, size):
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    word = {"word": "year", "start": 0.0, "end": 0.2, "confidence": 1.0, "spaced": True}
+    message = {"type": "final", "text": "year " * 30, "words": [word] * 30}
+    page.evaluate("message => { for (let i = 0; i < 60; i++) receive(message); }", message)
+    for button in page.query_selector_all("button"):
+        box = button.bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= size[1]
+    last = page.query_selector("#transcript p:last-child").bounding_box()
+    assert last["y"] + last["height"] <= size[1]  # and what was said last
+    page.evaluate("document.getElementById('sheet').scrollTop = 0")
+    page.evaluate("message => receive(message)", message)
+    assert page.evaluate("document.getElementById('sheet').scrollTop") == 0  # somebody reads there
