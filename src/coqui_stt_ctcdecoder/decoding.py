@@ -436,19 +436,29 @@ class _UnwritableError(DecodeError):
     """A hot word that can never be written."""
 
 
+def why_unwritable(word: str, alphabet: Alphabet, scorer: Scorer | None) -> str | None:
+    """Return why a hot word can never be written, or None for one that can.
+
+    Raises:
+        DecodeError: it has no characters.
+    """
+    if scorer is not None and scorer.native.knows(word.encode()):
+        return None
+    try:
+        _spell(word, alphabet, scorer)
+    except _UnwritableError as error:
+        return str(error)
+    return None
+
+
 def _writable(
     phrases: dict[str, float], alphabet: Alphabet, scorer: Scorer | None
 ) -> dict[str, float]:
     """Leave out hot words that can never be written, with a warning: upstream says nothing."""
-    writable = {}
-    for phrase, boost in phrases.items():
-        try:
-            _spell(phrase, alphabet, scorer)
-        except _UnwritableError as error:
-            warnings.warn(f"{error}; it has no effect", stacklevel=6)
-        else:
-            writable[phrase] = boost
-    return writable
+    reasons = {phrase: why_unwritable(phrase, alphabet, scorer) for phrase in phrases}
+    for reason in filter(None, reasons.values()):
+        warnings.warn(f"{reason}; it has no effect", stacklevel=6)
+    return {phrase: boost for phrase, boost in phrases.items() if not reasons[phrase]}
 
 
 def _spell(phrase: str, alphabet: Alphabet, scorer: Scorer | None) -> list[int]:

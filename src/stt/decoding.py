@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder import DecodeResult, Scorer, StreamingDecoder
 from coqui_stt_ctcdecoder.alphabet import Alphabet
+from coqui_stt_ctcdecoder.decoding import why_unwritable
 
 from .engines import FloatArray
 from .metadata import CandidateTranscript, Metadata, TokenMetadata
@@ -34,7 +35,7 @@ class DecoderSettings:
         beam_width: readings kept from frame to frame.
         step_seconds: from one frame to the next.
         scorer: the language model, where there is one.
-        hot_words: words and their boosts; used with a scorer only.
+        hot_words: words and their boosts; used with a scorer only, and where they can be written.
     """
 
     alphabet: Alphabet
@@ -59,7 +60,11 @@ class DecoderStream:
             _CUTOFF_PROB,
             _CUTOFF_TOP_N,
             settings.scorer,
-            settings.hot_words,
+            {
+                word: boost
+                for word, boost in settings.hot_words.items()
+                if why_unwritable(word, settings.alphabet, settings.scorer) is None
+            },
         )
         self._heard = _Rows(settings.alphabet.size + 1)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from coqui_stt_ctcdecoder import Scorer
 from coqui_stt_ctcdecoder.alphabet import Alphabet
+from coqui_stt_ctcdecoder.decoding import why_unwritable
 from coqui_stt_ctcdecoder.errors import DecodeError, UserError
 
 from .acoustic import AcousticStream, utterance_features
@@ -159,9 +160,11 @@ class Model:
     def add_hot_word(self, word: str, boost: float) -> None:
         """Make a word likelier (positive boost) or less likely (negative).
 
+        One that cannot be written with the alphabet has no effect, and the log says so.
+
         Raises:
             ScorerNotEnabledError: there is no scorer.
-            HotWordError: the word was added before, or cannot be written with the alphabet.
+            HotWordError: the word was added before, or has no characters.
         """
 
         def added(settings: DecoderSettings) -> Mapping[str, float]:
@@ -177,6 +180,9 @@ class Model:
                 raise HotWordError(
                     "AddHotWord", ErrorCode.FAIL_INSERT_HOTWORD, str(error)
                 ) from None
+            reason = why_unwritable(word, settings.alphabet, settings.scorer)
+            if reason:
+                _log.warning("%s; it has no effect", reason)
             return {**settings.hot_words, word: float(boost)}
 
         self._change_hot_words("AddHotWord", added)

@@ -211,3 +211,11 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
     probs[0, 0xD0 - 1] = probs[1, 255] = 1
     [result] = ctc_beam_search_decoder(probs, alphabet, 5)
     assert (result.transcript, result.tokens) == ("�", [0xD0 - 1])
+
+
+def test_hot_words_that_cannot_be_written_say_so_and_do_nothing() -> None:
+    probs = spell("ab", WORDS)
+    plain = ctc_beam_search_decoder(probs, WORDS, 10)
+    with pytest.warns(UserWarning, match="no effect"):
+        hot = ctc_beam_search_decoder(probs, WORDS, 10, hot_words={"ab xyz": 5.0})
+    assert hot[0].confidence == plain[0].confidence

@@ -101,12 +101,16 @@ def test_hot_words_act_and_are_forgotten(model):
     assert model.stt(speech("newhome")) == plain
 
 
-def test_a_hot_word_that_cannot_be_written_has_no_effect_and_a_warning(model):
+def test_a_hot_word_that_cannot_be_written_has_no_effect_and_a_warning(model, caplog):
     model.enableExternalScorer(str(SCORER))
     plain = model.sttWithMetadata(speech("newhome"))
-    with pytest.warns(UserWarning, match="слово.*has no effect"):
-        model.addHotWord("слово", 20.0)
+    model.addHotWord("слово", 20.0)
     assert model.sttWithMetadata(speech("newhome")) == plain
+    (record,) = caplog.records
+    assert "слово" in record.getMessage()
+    assert record.getMessage().endswith("it has no effect")
+    with pytest.raises(stt.HotWordError, match="no characters"):
+        model.addHotWord(" ", 1.0)
     model.eraseHotWord("слово")
 
 
