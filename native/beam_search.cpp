@@ -68,8 +68,12 @@ BeamSearch::BeamSearch(const DecoderOptions& options, std::shared_ptr<const Scor
 
 template <typename Real>
 void BeamSearch::feed(const Real* probs, int64_t frames) {
+  // All of them first: what is refused leaves the search where it was.
   for (int64_t i = 0; i < frames; ++i) {
-    frame_.read(probs + i * options_.classes, frame_number_);
+    frame_.check(probs + i * options_.classes, frame_number_ + i);
+  }
+  for (int64_t i = 0; i < frames; ++i) {
+    frame_.read(probs + i * options_.classes);
     started_ = started_ || frame_.blank_prob() < kSureBlank;
     if (started_) step();
     ++frame_number_;

@@ -157,10 +157,14 @@ void use_kernel(std::string_view name) {
   throw nb::value_error("this processor runs no kernel of that name");
 }
 
-// Raises `error` as the class of this name in the package's errors module.
+// Raises `error` as the class of this name in the package's errors module. Words of a damaged file
+// that it quotes need not be UTF-8.
 void raise_as(const char* name, const std::exception& error) {
   nb::object type = nb::module_::import_("coqui_stt_ctcdecoder.errors").attr(name);
-  PyErr_SetString(type.ptr(), error.what());
+  const std::string_view what = error.what();
+  const nb::object text = nb::steal(
+      PyUnicode_DecodeUTF8(what.data(), static_cast<Py_ssize_t>(what.size()), "backslashreplace"));
+  if (text.is_valid()) PyErr_SetObject(type.ptr(), text.ptr());
 }
 
 }  // namespace

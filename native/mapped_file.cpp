@@ -15,7 +15,9 @@ namespace {
 
 class FileDescriptor {
  public:
-  explicit FileDescriptor(const char* path) : fd_(::open(path, O_RDONLY | O_CLOEXEC)) {}
+  // Without O_NONBLOCK a pipe would wait for a writer before it could be refused.
+  explicit FileDescriptor(const char* path)
+      : fd_(::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
   ~FileDescriptor() {
     if (fd_ >= 0) ::close(fd_);
   }

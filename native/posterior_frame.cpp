@@ -29,15 +29,13 @@ PosteriorFrame::PosteriorFrame(int classes, int blank, std::vector<bool> ignored
 }
 
 template <typename Real>
-void PosteriorFrame::read(const Real* row, int64_t number) {
+void PosteriorFrame::check(const Real* row, int64_t number) const {
   double sum = 0;
   bool negative = false;
   for (int c = 0; c < classes_; ++c) {
-    probs_[static_cast<size_t>(c)] = static_cast<float>(row[c]);
     sum += static_cast<double>(row[c]);
     negative |= row[c] < 0;
   }
-  blank_prob_ = static_cast<double>(row[blank_]);
   if (std::abs(sum - 1) <= kSumTolerance && !negative) return;
   const std::string where = "frame " + std::to_string(number) + " of the posteriors ";
   if (!std::isfinite(sum)) {
@@ -47,8 +45,18 @@ void PosteriorFrame::read(const Real* row, int64_t number) {
                     (negative ? " and has negative entries" : "") +
                     "; these look like logits: apply a softmax over the classes first");
 }
-template void PosteriorFrame::read(const float*, int64_t);
-template void PosteriorFrame::read(const double*, int64_t);
+template void PosteriorFrame::check(const float*, int64_t) const;
+template void PosteriorFrame::check(const double*, int64_t) const;
+
+template <typename Real>
+void PosteriorFrame::read(const Real* row) {
+  for (int c = 0; c < classes_; ++c) {
+    probs_[static_cast<size_t>(c)] = static_cast<float>(row[c]);
+  }
+  blank_prob_ = static_cast<double>(row[blank_]);
+}
+template void PosteriorFrame::read(const float*);
+template void PosteriorFrame::read(const double*);
 
 void PosteriorFrame::take_logs(bool with_cutoff) {
   frame_kernel().take_logs(probs_.data(), classes_, log_probs_.data());

@@ -16,10 +16,13 @@ class PosteriorFrame {
   PosteriorFrame(int classes, int blank, std::vector<bool> ignored, double cutoff_prob,
                  int64_t cutoff_top_n);
 
-  // Takes a row of `classes` probabilities; `number` is for the message.
-  // Throws DecodeError where they are no distribution.
+  // Throws DecodeError where a row of `classes` numbers is no distribution; `number` is for the
+  // message.
   template <typename Real>
-  void read(const Real* row, int64_t number);
+  void check(const Real* row, int64_t number) const;
+  // Takes a row that has been checked.
+  template <typename Real>
+  void read(const Real* row);
   // Takes logarithms of the classes that the cutoff leaves, or of all.
   void take_logs(bool with_cutoff);
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .errors import AlphabetError
+from .regular_file import read_regular
 
 _HEADER = (
     "# Each line in this file represents the Unicode codepoint (UTF-8 encoded)\n"
@@ -22,6 +23,7 @@ _HEADER = (
 )
 _FOOTER = "# The last (non-comment) line needs to end with a newline.\n"
 _UINT16_MAX = 0xFFFF
+_LARGEST_FILE_BYTES = 1 << 26
 
 
 class Alphabet:
@@ -71,10 +73,12 @@ class Alphabet:
             indices[key] = index
         self._labels = tuple(labels)
         self._indices = indices
-        longest_first = sorted(indices, key=len, reverse=True)
-        label = "|".join(map(re.escape, longest_first)) or r"(?!)"
-        self._pattern = re.compile(label, re.DOTALL)
-        self._label_or_unknown = re.compile(f"{label}|(.)", re.DOTALL)
+        lengths: dict[str, set[int]] = {}
+        for key in indices:
+            if len(key) > 1:
+                lengths.setdefault(key[0], set()).add(len(key))
+        # Of the longer labels that begin with a character, longest first: few, however many labels.
+        self._lengths = {first: sorted(found, reverse=True) for first, found in lengths.items()}
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -111,15 +115,30 @@ class Alphabet:
 
     def unknown_characters(self, text: str) -> list[str]:
         """Return the characters of `text` that no label covers, in order of appearance."""
-        found: list[str] = self._label_or_unknown.findall(unicodedata.normalize("NFC", text))
-        return list(filter(None, found))
+        return [piece for piece, index in self._split(text) if index is None]
 
     def pieces(self, text: str) -> list[tuple[str, bool]]:
         """Split `text`, in Unicode NFC, into labels (True) and characters without one (False)."""
+        return [(piece, index is not None) for piece, index in self._split(text)]
+
+    def _split(self, text: str) -> list[tuple[str, int | None]]:
+        """Split `text` into labels with their indices, and characters without one with None."""
         normalized = unicodedata.normalize("NFC", text)
-        return [
-            (match[0], match[1] is None) for match in self._label_or_unknown.finditer(normalized)
-        ]
+        indices, lengths = self._indices, self._lengths
+        if not lengths:
+            return [(character, indices.get(character)) for character in normalized]
+        pieces: list[tuple[str, int | None]] = []
+        position = 0
+        while position < len(normalized):
+            piece = normalized[position]
+            for length in lengths.get(piece, ()):
+                candidate = normalized[position : position + length]
+                if candidate in indices:
+                    piece = candidate
+                    break
+            pieces.append((piece, indices.get(piece)))
+            position += len(piece)
+        return pieces
 
     def can_encode(self, text: str) -> bool:
         """Whether every character of `text` has a label."""
@@ -149,8 +168,10 @@ class Alphabet:
         Raises:
             AlphabetError: characters without a label, all of them named.
         """
-        unknown = self.unknown_characters(text)
-        if unknown:
+        pieces = self._split(text)
+        labels = [index for _, index in pieces if index is not None]
+        if len(labels) < len(pieces):
+            unknown = (piece for piece, index in pieces if index is None)
             names = ", ".join(
                 f"{character!r} ({describe_codepoints(character)})"
                 for character in dict.fromkeys(unknown)
@@ -159,8 +180,7 @@ class Alphabet:
                 f"text {text!r} has characters outside the alphabet: {names}; "
                 "add them to the alphabet file or take them out of the text"
             )
-        normalized = unicodedata.normalize("NFC", text)
-        return [self._indices[match] for match in self._pattern.findall(normalized)]
+        return labels
 
     def decode_single(self, label: int) -> str:
         """Return the text of one class index.
@@ -439,7 +459,7 @@ def describe_codepoints(text: str) -> str:
 
 def _parse_file(path: Path) -> list[str]:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_regular(path, _LARGEST_FILE_BYTES).decode("utf-8-sig")
     except OSError as error:
         raise AlphabetError(f"alphabet file {path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:

@@ -20,7 +20,7 @@ _KINDS = {
 }
 
 
-def open_regular(path: str | Path) -> BinaryIO:
+def open_regular(path: str | Path, buffering: int = -1) -> BinaryIO:
     """Open a regular file, or a link to one, for reading bytes.
 
     Raises:
@@ -35,20 +35,25 @@ def open_regular(path: str | Path) -> BinaryIO:
         raise OSError(errno.EINVAL, "the name holds a NUL byte", str(path)) from None
     try:
         _check_kind(os.fstat(descriptor).st_mode, path)
-        return os.fdopen(descriptor, "rb")
+        return os.fdopen(descriptor, "rb", buffering)
     except BaseException:
         os.close(descriptor)
         raise
 
 
-def read_regular(path: str | Path) -> bytes:
-    """Return all of a regular file.
+def read_regular(path: str | Path, most_bytes: int = 1 << 30) -> bytes:
+    """Return all of a regular file; `/proc` has some that are said to be empty, or endless.
 
     Raises:
-        OSError: as of `open_regular`.
+        OSError: as of `open_regular`, or it is larger than `most_bytes`.
     """
     with open_regular(path) as file:
-        return file.read()
+        limit = min(most_bytes, max(os.fstat(file.fileno()).st_size, 1 << 20))
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        reason = f"larger than {limit >> 20} MB, which no such file is; name another"
+        raise OSError(errno.EFBIG, reason, str(path))
+    return content
 
 
 def regular_file_size(path: str | Path) -> int:

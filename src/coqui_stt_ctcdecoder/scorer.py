@@ -10,6 +10,7 @@ from pathlib import Path
 from .alphabet import Alphabet
 from .errors import AlphabetError, ScorerError
 from .native import _native
+from .regular_file import regular_file_size
 from .scorer_file import pack_dictionary
 
 STT_ERR_OK = 0
@@ -79,8 +80,7 @@ class Scorer:
         """
         self._path = fspath(scorer_path)
         self._alphabet = alphabet
-        if not Path(self._path).exists():
-            raise ScorerError(f"scorer {self._path}: no such file")
+        _check_file("scorer", self._path)
         self._native = _native.Scorer(
             self._path,
             alphabet.label_bytes(),
@@ -145,6 +145,7 @@ class Scorer:
             ScorerError: it is no language model that a scorer can hold.
         """
         self._lm_path = fspath(lm_path)
+        _check_file("language model", self._lm_path)
         model_size, file_size = _native.language_model_size(self._lm_path)
         return STT_ERR_SCORER_NO_TRIE if model_size == file_size else STT_ERR_OK
 
@@ -203,3 +204,18 @@ class Scorer:
 
     def __repr__(self) -> str:
         return f"Scorer({self._path!r}, alpha={self.alpha:g}, beta={self.beta:g})"
+
+
+def _check_file(what: str, path: str) -> None:
+    """Check that there is a file, under a name that the core can be given."""
+    try:
+        path.encode()
+        regular_file_size(path)
+    except UnicodeEncodeError:
+        raise ScorerError(f"{what} {path!r}: its name is not UTF-8; rename it") from None
+    except FileNotFoundError:
+        raise ScorerError(f"{what} {path}: no such file") from None
+    except IsADirectoryError:
+        raise ScorerError(f"{what} {path}: not a regular file but a folder") from None
+    except OSError as error:
+        raise ScorerError(f"{what} {path}: {error.strerror or error}") from None

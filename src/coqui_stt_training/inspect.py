@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stt.counted import counted
+from stt.terminal import shown_on
 
 from .cli.command import ArgumentParser, command
 
@@ -191,7 +193,7 @@ def main(argv: list[str]) -> int:
     if arguments.json:
         print(json.dumps(description, ensure_ascii=False, indent=2))
     else:
-        print(format_text(description))
+        print(shown_on(sys.stdout, format_text(description)))
     return 0
 
 

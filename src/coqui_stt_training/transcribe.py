@@ -11,11 +11,13 @@ import json
 import logging
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coqui_stt_ctcdecoder.regular_file import read_regular
 from stt.atomic_file import write_atomically
 from stt.counted import counted
 from stt.extras import missing_packages
@@ -186,17 +188,32 @@ def _tasks_of_folder(src: Path, dst: Path, recursive: bool) -> list[Task]:
 
 
 def _tasks_of_catalog(catalog: Path) -> list[Task]:
+    """Return what a catalog lists; a file that it names several times is transcribed for each."""
     try:
-        entries = json.loads(catalog.read_text(encoding="utf-8"))
-        return [
-            Task(catalog.parent / entry["audio"], catalog.parent / entry["tlog"])
-            for entry in entries
-        ]
-    except (ValueError, TypeError, KeyError) as error:
+        entries = json.loads(read_regular(catalog))
+        named = [(entry["audio"], entry["tlog"]) for entry in entries]
+        tasks = [Task(catalog.parent / audio, catalog.parent / tlog) for audio, tlog in named]
+        folder, logs = catalog.parent.resolve(), [task.dst.resolve() for task in tasks]
+    except OSError as error:
+        raise FlagError(f"--src {catalog}: {error.strerror or error}") from None
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise FlagError(
             f"--src {catalog}: not a catalog; it must be a JSON list of objects with `audio` and "
             f"`tlog` ({type(error).__name__}: {error})"
         ) from None
+    problems = [
+        f"the log {task.dst} lies outside of the catalog's folder"
+        for task, log in zip(tasks, logs, strict=True)
+        if not log.is_relative_to(folder)
+    ]
+    problems += [
+        f"the log {log} is to be written for {count} recordings; give each its own `tlog`"
+        for log, count in Counter(logs).items()
+        if count > 1
+    ]
+    if problems:
+        raise FlagError(f"--src {catalog}: " + "; ".join(problems))
+    return tasks
 
 
 def _unfinished(tasks: list[Task], flags: TranscribeFlags) -> Iterator[Task]:
@@ -263,30 +280,32 @@ def _transcribe(tasks: list[Task], config: TranscribeConfig, given: frozenset[st
     flags = config.transcription
     model = _load_model(config, given)
     limits = Limits(flags.batch_size, flags.outlier_duration_ms, flags.outlier_batch_size)
-    dst_of: dict[Source, Path] = {task.src: task.dst for task in tasks}
+    logs_of: dict[Source, list[Path]] = {}
+    for task in tasks:
+        logs_of.setdefault(task.src, []).append(task.dst)
     failures = 0
     show = config.output.show_progressbar and sys.stderr.isatty()
     with logging_redirect_tqdm([logging.getLogger("coqui_stt_training")]):
         recordings = transcribe_recordings(
             model,
-            list(dst_of),
+            list(logs_of),
             limits,
             aggressiveness=flags.vad_aggressiveness,
             any_sample_rate=config.features.normalize_sample_rate,
         )
         for number, recording in enumerate(
-            tqdm(recordings, "Transcribing files", total=len(tasks), disable=not show), 1
+            tqdm(recordings, "Transcribing files", total=len(logs_of), disable=not show), 1
         ):
             if recording.error is not None:
                 _log.error("%s", recording.error)
                 failures += 1
                 continue
-            dst = dst_of[recording.source]
-            _write(recording, dst, flags)
-            _log.info('[%d]: "%s" -> "%s"', number, recording.source, dst)
+            for dst in logs_of[recording.source]:
+                _write(recording, dst, flags)
+                _log.info('[%d]: "%s" -> "%s"', number, recording.source, dst)
     if failures:
         raise UserError(
-            f"{failures} of {counted(len(tasks), 'file')} could not be transcribed, see above"
+            f"{failures} of {counted(len(logs_of), 'file')} could not be transcribed, see above"
         )
     return 0
 

@@ -16,6 +16,7 @@ from coqui_stt_ctcdecoder.errors import UserError
 
 from .errors import AudioError, FlagError
 from .model_flags import add_model_flags, load_model, positive
+from .terminal import printable, shown_on
 
 if TYPE_CHECKING:
     from .metadata import Metadata
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             _run(_parser().parse_args(arguments))
     except UserError as error:
-        print(f"stt: {error}", file=sys.stderr)
+        print(printable(f"stt: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -259,7 +260,8 @@ def _print(result: _Result, flags: argparse.Namespace, many: bool) -> None:
         print(json.dumps(_json(result.metadata), indent=2))
         return
     text = "".join(token.text for token in best.tokens) if flags.extended else best.text
-    print(f"{result.name}: {text}" if many else text, flush=True)
+    text = f"{result.name}: {text}" if many else text
+    print(shown_on(sys.stdout, text), flush=True)
 
 
 def _write_subtitles(audio: str, words: Sequence[Word], flags: argparse.Namespace) -> None:
@@ -275,7 +277,7 @@ def _write_subtitles(audio: str, words: Sequence[Word], flags: argparse.Namespac
             write_atomically(Path(target), text)
             _report(f"Wrote {target}")
         else:
-            print(text, end="", flush=True)
+            print(shown_on(sys.stdout, text), end="", flush=True)
 
 
 def _json(metadata: Metadata) -> dict[str, Any]:
@@ -300,4 +302,4 @@ def _json(metadata: Metadata) -> dict[str, Any]:
 
 
 def _report(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    print(printable(message), file=sys.stderr, flush=True)

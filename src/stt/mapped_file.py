@@ -5,6 +5,8 @@ from __future__ import annotations
 import mmap
 from pathlib import Path
 
+from coqui_stt_ctcdecoder.regular_file import open_regular
+
 
 def map_file(path: Path, *, writable: bool = False) -> memoryview:
     """Return a file's bytes, mapped where they can be.
@@ -15,12 +17,12 @@ def map_file(path: Path, *, writable: bool = False) -> memoryview:
             does not change.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is no regular file.
     """
     access = mmap.ACCESS_COPY if writable else mmap.ACCESS_READ
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         try:
             return memoryview(mmap.mmap(file.fileno(), 0, access=access))
-        except (OSError, ValueError):  # a pipe, or an empty file
+        except (OSError, ValueError):  # an empty file, or a disk that maps none
             content = file.read()
     return memoryview(bytearray(content) if writable else content)

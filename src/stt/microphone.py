@@ -13,6 +13,7 @@ from .errors import StreamError
 from .extras import missing_packages
 from .live import LiveTranscriber
 from .model import Model
+from .terminal import printable
 
 _BLOCK_SECONDS = 0.1
 _BLOCKS_BEHIND = 300  # what is kept for a model that is slower than the speaker
@@ -57,7 +58,7 @@ def transcribe_microphone(model: Model) -> None:
             while True:
                 _show(live, blocks.get())
     except KeyboardInterrupt:
-        print(f"\r\x1b[K{live.finish().text}")
+        print(f"\r\x1b[K{printable(live.finish().text)}")
         if lost_blocks:
             print(
                 f"The model is slower than the speaker: {lost_blocks * _BLOCK_SECONDS:.0f} s of "
@@ -73,7 +74,7 @@ def transcribe_microphone(model: Model) -> None:
 
 def _show(live: LiveTranscriber, block: Pcm) -> None:
     for utterance in live.feed(block):
-        print(f"\r\x1b[K{utterance.text}", flush=True)
+        print(f"\r\x1b[K{printable(utterance.text)}", flush=True)
     current = live.current()
     if current is not None and sys.stderr.isatty():
-        print(f"\r\x1b[K{current.text[-100:]}", end="", file=sys.stderr, flush=True)
+        print(f"\r\x1b[K{printable(current.text[-100:])}", end="", file=sys.stderr, flush=True)

@@ -73,7 +73,7 @@ class FeatureStore:
                 loaded = np.load(kept, allow_pickle=False)
                 if loaded.dtype == np.float32 and loaded.ndim == 2:
                     return np.asarray(loaded, np.float32)
-            except (OSError, ValueError, EOFError):
+            except (OSError, ValueError, EOFError, MemoryError):
                 pass  # a damaged file in a cache is computed anew
         samples = read_audio(clip.audio_path, self._front_end.sample_rate_hz)
         features: Features = self._extract(samples)

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from coqui_stt_ctcdecoder.regular_file import read_regular
 from stt.atomic_file import write_atomically
 
 from ..errors import CheckpointError
@@ -73,7 +74,7 @@ def read_small_file(path: Path) -> bytes:
     try:
         if path.stat().st_size > _LARGEST_TEXT_BYTES:
             raise CheckpointError(f"{path} is larger than a megabyte; it is another kind of file")
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Concatenate, NoReturn, ParamSpec, Protocol, TextIO
 
 from stt.extras import missing_packages
+from stt.terminal import printable
 
 from ..errors import FlagError, UserError
 
@@ -59,7 +60,7 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
     try:
         return main(sys.argv[1:] if argv is None else argv) or 0
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable(f"error: {error}"), file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
@@ -72,7 +73,7 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
         return 1
     except OSError as error:  # a full disk, no permission: nothing that a traceback would explain
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        print(printable(f"error: {where}{error.strerror or error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -124,4 +125,4 @@ def start_logging(
 class _LetterFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = self.formatTime(record, "%Y-%m-%d %H:%M:%S")
-        return f"{time} {record.levelname[0]} {super().format(record)}"
+        return f"{time} {record.levelname[0]} {printable(super().format(record))}"

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from coqui_stt_ctcdecoder.regular_file import read_regular
+
 from ..errors import FlagError, UserError
 from .command import ArgumentParser
 from .flag import Flag, at_most, flag, not_negative, positive, probability
@@ -36,6 +38,8 @@ __all__ = [
 ]
 
 Config = TypeVar("Config")
+
+_LARGEST_CONFIG_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -295,10 +299,10 @@ def _read_config_file(path: Path, flags: Mapping[str, Flag]) -> tuple[dict[str, 
     import yaml  # only a command with --config pays for this import
 
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = yaml.safe_load(read_regular(path, _LARGEST_CONFIG_BYTES).decode())
     except OSError as error:
         raise FlagError(f"--config {path}: {error.strerror or error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise FlagError(f"--config {path} is not YAML: {' '.join(str(error).split())}") from None
     if loaded is None:
         return {}, []

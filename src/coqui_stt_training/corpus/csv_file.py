@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from coqui_stt_ctcdecoder.regular_file import read_regular
 from stt.atomic_file import write_atomically
 
 from ..errors import CorpusError
@@ -72,7 +73,7 @@ def write_corpus_file(path: str | Path, content: bytes) -> None:
 
 def _read_text(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except OSError as error:
         raise CorpusError(f"{path}: {(error.strerror or str(error)).lower()}") from None
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from stt import Model
 from stt.atomic_file import write_atomically
 from stt.audio.source import read_pcm
 from stt.counted import counted
+from stt.terminal import shown_on
 
 from ..cli.export_flags import EvaluateExportConfig, EvaluateExportFlags
 from ..cli.progress_bar import ProgressBar
@@ -36,7 +38,8 @@ def run_evaluation(config: EvaluateExportConfig) -> int:
         for path in flags.csv:
             file = _read(path, model, flags.normalize_transcripts == "true")
             found = evaluate_rows(model, file, flags.proc, config.output.show_progressbar)
-            print(format_report(found, path, report_count=flags.report_count, show_loss=False))
+            report = format_report(found, path, report_count=flags.report_count, show_loss=False)
+            print(shown_on(sys.stdout, report))
             samples += found
     if flags.test_output_file:
         save_samples_json(samples, flags.test_output_file)

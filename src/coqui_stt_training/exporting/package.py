@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import shutil
 import tempfile
 import zipfile
@@ -15,12 +17,15 @@ from stt.atomic_file import replacing
 from ..errors import FlagError
 
 _MODEL_SUFFIXES = (".tflite", ".onnx", ".pb", ".pbmm", ".scorer")
+_STAGING = ".export-"
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same export, the same bytes
 
 
 @contextmanager
 def staging_folder(export_dir: Path) -> Iterator[Path]:
     """Yield a folder on the same disk as `export_dir`; it is gone afterwards.
+
+    Those that exports left there which were killed go first.
 
     Where an error leaves `export_dir` empty, and it was not there before, it goes too.
 
@@ -30,7 +35,8 @@ def staging_folder(export_dir: Path) -> Iterator[Path]:
     is_new = not export_dir.exists()
     try:
         export_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=export_dir, prefix=".export-") as name:
+        _remove_abandoned(export_dir)
+        with tempfile.TemporaryDirectory(dir=export_dir, prefix=_STAGING) as name, _held(name):
             yield Path(name)
     except BaseException as error:
         if is_new:
@@ -40,6 +46,30 @@ def staging_folder(export_dir: Path) -> Iterator[Path]:
             reason = error.strerror or error
             raise FlagError(f"--export_dir {export_dir}: cannot be written to ({reason})") from None
         raise
+
+
+@contextmanager
+def _held(folder: str | Path) -> Iterator[bool]:
+    """Hold a folder for as long as the context or the process lasts; yield whether it was free."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+def _remove_abandoned(export_dir: Path) -> None:
+    for folder in export_dir.glob(f"{_STAGING}*"):
+        if folder.is_dir() and not folder.is_symlink():
+            with _held(folder) as is_free:
+                if is_free:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def move_into(files: Sequence[Path], export_dir: Path) -> list[Path]:

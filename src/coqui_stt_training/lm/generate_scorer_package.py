@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from coqui_stt_ctcdecoder.regular_file import read_regular
 from stt.atomic_file import replacing, write_atomically
 from stt.counted import counted
 from stt.output_path import check_output_file
@@ -208,7 +209,7 @@ def read_vocabulary(path: Path) -> list[str]:
         ScorerError: it is missing, not UTF-8, or empty.
     """
     try:
-        words = list(dict.fromkeys(path.read_text(encoding="utf-8-sig").split()))
+        words = list(dict.fromkeys(read_regular(path).decode("utf-8-sig").split()))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ScorerError(f"--vocab {path}: {reason}") from None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, describe_codepoints
+from coqui_stt_ctcdecoder.regular_file import open_regular
 from stt.counted import counted
 
 from .kenlm import LanguageModelError
@@ -29,9 +30,9 @@ def read_lines(paths: Sequence[Path], lowercase: bool) -> Iterator[str]:
     """
     for path in paths:
         try:
-            with path.open("rb") as probe:
+            with open_regular(path) as probe:
                 is_gzip = probe.read(2) == _GZIP_MAGIC
-            with gzip.open(path, "rb") if is_gzip else path.open("rb") as file:
+            with gzip.open(path, "rb") if is_gzip else open_regular(path) as file:
                 for number, raw in enumerate(file, 1):
                     yield _clean(raw, lowercase, path, number)
         except (OSError, EOFError, zlib.error) as error:

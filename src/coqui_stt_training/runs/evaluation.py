@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from stt.audio.file import read_audio, read_sample_rate
 from stt.counted import counted
 from stt.frontends import FrontEnd
+from stt.terminal import shown_on
 
 from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader
@@ -46,7 +48,7 @@ _log = logging.getLogger(__name__)
 
 def print_now(text: str) -> None:
     """Print, without waiting for more."""
-    print(text, flush=True)
+    print(shown_on(sys.stdout, text), flush=True)
 
 
 def run_evaluation(
@@ -108,7 +110,7 @@ def run_inference(parsed: Parsed[InferenceConfig]) -> int:
         )
     samples = read_audio(file, features.sample_rate_hz)
     model = build_model(source, prepare_machine(config.machine))
-    print(transcribe(model, samples_to_features(samples, features), decoder))
+    print_now(transcribe(model, samples_to_features(samples, features), decoder))
     return 0
 
 

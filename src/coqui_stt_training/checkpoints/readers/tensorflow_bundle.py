@@ -23,6 +23,7 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
+from coqui_stt_ctcdecoder.regular_file import open_regular, read_regular
 from stt.protobuf import BYTES, FIXED32, VARINT, read_fields, read_varint, signed
 
 from ...errors import CheckpointError
@@ -174,7 +175,7 @@ class TensorBundle:
     def _read_bytes(self, name: str, entry: Entry) -> NDArray[np.uint8]:
         path = self.shard_path(entry.shard)
         try:
-            with path.open("rb", buffering=0) as file:
+            with open_regular(path, buffering=0) as file:
                 available = os.fstat(file.fileno()).st_size
                 if entry.offset_bytes + entry.size_bytes > available:
                     raise CheckpointError(
@@ -254,7 +255,7 @@ def _read_index_file(path: Path) -> bytes:
             raise CheckpointError(
                 f"{path} has {size} bytes; an index of a speech model has some thousand"
             )
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         raise CheckpointError(
             f"{path} is missing; a checkpoint is its index and data files"
