@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -304,9 +305,56 @@ def test_metrics_files_and_summaries(latin: ToneCorpus, tmp_path: Path, train: T
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "Finished metrics for epoch 0" in result.stderr
-    loss = {kind: curve(tmp_path / "curves" / kind, "loss") for kind in ("dev", "metrics")}
-    assert [step for step, _ in loss["dev"]] == [step for step, _ in loss["metrics"]] == [6]
+    for kind in ("train", "dev", "metrics", "test"):  # one chart
+        assert [step for step, _ in curve(tmp_path / "curves" / kind, "loss")] == [6], kind
     assert [step for step, _ in curve(tmp_path / "curves/train", "step_loss")] == [1, 2, 3, 4, 5, 6]
+    flags = EventAccumulator(str(tmp_path / "curves")).Reload()
+    assert "_hparams_/session_start_info" in flags.Tags()["tensors"]
+    assert {"dev_cer", "test_cer"} <= set(flags.Tags()["scalars"])
+
+
+def test_the_log_says_how_much_there_is_and_how_it_went(
+    latin: ToneCorpus, source: Path, tmp_path: Path, train: Train
+) -> None:
+    flags = ["--load_checkpoint_dir", source, "--save_checkpoint_dir", tmp_path, *latin.flags]
+    log = train(*flags, "--epochs", 2).stdout
+    for expected in (
+        r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d I Loading best validating checkpoint from .*best_dev-\d+",
+        r" I Training on 24 clips, 0\.\d minutes, in 6 batches$",
+        r" I Validating on 6 clips, 0\.\d minutes, in 1 batch$",
+        r" I Testing on 6 clips, 0\.\d minutes, in 6 batches$",
+        r" I The model has [\d,]+ parameters$",
+        r" I STARTING Optimization$",
+        r" I Epoch 0 took .* of audio a second; 1 epoch to go, about ",
+        r' I   "[abcd]+" heard as "[abcd]*"$',
+        r" I FINISHED optimization in \d:\d\d:\d\d\.\d+$",
+        r"^    1 +[\d.]+ +[\d.]+  \d\.\d{4}  \d\.\d{4}(  best)?$",
+        r"^Test on .* - WER: [\d.]+, CER: [\d.]+, loss: [\d.]+$",
+    ):
+        assert re.search(expected, log, re.M), (expected, log)
+    [first, *_] = curve(tmp_path / "summaries/train", "step_loss")
+    assert first[0] == 1, "a run from a source begins at its own step 0"
+
+    log = train(*flags, "--epochs", 3, "--run", "continue").stdout
+    table = log[log.index("epoch  training loss") :].splitlines()
+    assert [line.split()[0] for line in table[1:4]] == ["0", "1", "2"], "those before, too"
+
+
+def test_a_model_that_was_still_improving_is_told_with_the_command_to_go_on(
+    latin: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    flags = ["--checkpoint_dir", tmp_path / "my model", *latin.flags, "--epochs", 3]
+    log = train(*flags, "--best_by", "loss").stdout
+    found = re.search(r"still improving at the end. To go on: python -m (\S+) (.*)$", log, re.M)
+    assert found, log
+    module, words = found[1], shlex.split(found[2])
+    assert module == "coqui_stt_training.train"
+    assert words[words.index("--epochs") + 1] == "6"
+    again = run_command("train", *words)
+    assert again.returncode == 0
+    assert "from step 18, epoch 3" in again.stdout
+    log = train("--checkpoint_dir", tmp_path / "b", "--train_files", latin.train, "--epochs", 2)
+    assert "still improving" not in log.stdout, "without dev files nobody knows"
 
 
 def curve(folder: Path, tag: str) -> list[tuple[int, float]]:

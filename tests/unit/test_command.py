@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
+import logging
+import re
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 
 import coqui_stt_ctcdecoder
 from coqui_stt_ctcdecoder.errors import NotBuiltError
-from coqui_stt_training.cli.command import run
+from coqui_stt_training.cli.command import run, start_logging
 from coqui_stt_training.errors import FlagError
 from stt.extras import missing_packages
 from stt.output_path import check_output_file, check_output_folder
@@ -24,6 +27,20 @@ def test_a_full_disk_is_one_line_and_no_traceback(capsys: pytest.CaptureFixture[
 
     assert run(main, []) == 2
     assert capsys.readouterr().err == "error: out.json: No space left on device\n"
+
+
+def test_a_log_that_nobody_reads_any_more_stops_no_training(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    start_logging(1, stream=Closed())
+    logging.getLogger("coqui_stt_training.x").info("hello")
+    assert not capsys.readouterr().err
+    start_logging(1, ["a notice"])
+    assert re.fullmatch(r"\d{4}(-\d\d){2} \d\d(:\d\d){2} I a notice\n", capsys.readouterr().err)
 
 
 def test_places_that_can_be_written_are_left_without_a_trace(tmp_path: Path) -> None:

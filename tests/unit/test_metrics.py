@@ -65,6 +65,12 @@ def test_rates_are_zero_exactly_for_equal_texts(src: str, res: str) -> None:
     assert result.word_distance <= max(len(src.split()), len(res.split()))
 
 
+def test_order_among_equal_word_error_rates_is_by_characters() -> None:
+    near, far = sample("seven", "sevem", 30.0), sample("seven", "x", 0.5)
+    assert near.wer == far.wer
+    assert sort_samples([far, near]) == [near, far]
+
+
 def test_order_is_by_rate_then_by_falling_loss() -> None:
     worst_unsure, worst_sure = sample("a", "b", 9.0), sample("b", "c", 0.5)
     good, unknown = sample("c", "c", 2.0), sample("d", "e", math.nan)

@@ -112,7 +112,7 @@ def start_logging(
             the standard output, where upstream's users look for it; that of other commands to the
             standard error, beside their results.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _Handler(stream or sys.stderr)
     handler.setFormatter(_LetterFormatter())
     root = logging.getLogger("coqui_stt_training")
     root.handlers[:] = [handler]
@@ -120,6 +120,13 @@ def start_logging(
     root.setLevel(LOG_LEVELS[min(max(log_level, 0), 3)])
     for notice in notices:
         root.info(notice)
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Let a training go on whose log nobody reads any more: `train ... | head`."""
+        if not isinstance(sys.exc_info()[1], BrokenPipeError):
+            super().handleError(record)
 
 
 class _LetterFormatter(logging.Formatter):

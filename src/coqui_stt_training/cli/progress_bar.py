@@ -1,24 +1,52 @@
-"""Progress bars: shown on a terminal, silent elsewhere."""
+"""Progress: a bar on a terminal, and where there is none, a line of the log every minute."""
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from tqdm import tqdm
 
+from stt.durations import say_duration
+
+_log = logging.getLogger(__name__)
+_SECONDS_BETWEEN_LINES = 60
+
 
 class ProgressBar:
-    """Shows batches done, clips a second, the time left, and the mean loss."""
+    """Shows how much is done, clips a second, the time left, and the mean loss.
 
-    def __init__(self, title: str, batch_count: int, shown: bool) -> None:
-        self._clips = 0
+    Args:
+        title: of what is done, as `Epoch 3 |   Training`.
+        count: how much there is to do.
+        shown: whether to show a bar where there is a terminal (`--show_progressbar`).
+        unit: of `count`.
+        clock: seconds, of any origin.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        count: int,
+        shown: bool,
+        unit: str = "batch",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._title = " ".join(title.replace("|", " ").split())
+        self._count = count
+        self._unit = unit
+        self._clock = clock
+        self._clips = self._first = self._done = 0
+        self._begun_at = self._logged_at = clock()
         self._bar: Any = tqdm(
             desc=title,
-            total=batch_count,
-            unit="batch",
+            total=count,
+            unit=unit,
             file=sys.stderr,
             disable=not shown or None,  # None: disabled where the output is not a terminal
             dynamic_ncols=True,
@@ -36,17 +64,33 @@ class ProgressBar:
     ) -> None:
         self._bar.close()
 
-    def start_at(self, batches: int) -> None:
+    def start_at(self, done: int) -> None:
         """Begin in the middle: earlier batches were done before an interruption."""
-        self._bar.initial = self._bar.n = batches
+        self._first = self._done = done
+        self._bar.initial = self._bar.n = done
 
-    def advance(self, clips: int, loss: float = math.nan) -> None:
-        """Count a batch."""
+    def advance(self, clips: int, loss: float = math.nan, amount: int = 1) -> None:
+        """Count a batch, or `amount` of whatever is counted."""
         self._clips += clips
-        elapsed = self._bar.format_dict["elapsed"] if not self._bar.disable else 0
-        if elapsed:
-            shown = {"clips/s": f"{self._clips / elapsed:.1f}"}
+        self._done += amount
+        now = self._clock()
+        speed = self._clips / max(now - self._begun_at, 1e-9)
+        if not self._bar.disable:
+            shown = {"clips/s": f"{speed:.1f}"}
             if not math.isnan(loss):
                 shown["loss"] = f"{loss:.3f}"
             self._bar.set_postfix(shown, refresh=False)
-        self._bar.update()
+            self._bar.update(amount)
+        elif now - self._logged_at >= _SECONDS_BETWEEN_LINES:
+            self._logged_at = now
+            self._log_line(now - self._begun_at, speed, loss)
+
+    def _log_line(self, elapsed_seconds: float, speed: float, loss: float) -> None:
+        left = self._count - self._done
+        seconds_left = left * elapsed_seconds / max(self._done - self._first, 1)
+        _log.info(
+            "%s: %s %d of %d, %s%.1f clips/s, about %s left",
+            self._title, self._unit, self._done, self._count,
+            "" if math.isnan(loss) else f"loss {loss:.3f}, ",
+            speed, say_duration(seconds_left),
+        )  # fmt: skip

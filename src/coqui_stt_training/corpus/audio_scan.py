@@ -13,11 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from stt.atomic_file import write_atomically
 from stt.audio.file import summarise_audio
 
+from ..cli.progress_bar import ProgressBar
 from ..errors import AudioError, CorpusError
 
 _CACHE_VERSION = 1
@@ -80,13 +79,7 @@ def scan_audio(
     unique = list(dict.fromkeys(paths))
     known = _read_cache(cache_path) if cache_path else {}
     tasks = [unique[i : i + _FILES_PER_TASK] for i in range(0, len(unique), _FILES_PER_TASK)]
-    bar = tqdm(
-        total=len(unique),
-        desc="Checking audio",
-        unit="clip",
-        delay=1,
-        disable=None if show_progressbar else True,
-    )
+    bar = ProgressBar("Checking audio", len(unique), show_progressbar, unit="clip")
 
     def scan_files(task: Sequence[Path]) -> list[ScanResult]:
         return [_scan_file(path, known) for path in task]
@@ -95,7 +88,7 @@ def scan_audio(
     with bar, ThreadPoolExecutor(workers) as pool:
         for task, found in zip(tasks, pool.map(scan_files, tasks), strict=True):
             results.update(zip(task, found, strict=True))
-            bar.update(len(task))
+            bar.advance(len(task), amount=len(task))
     if cache_path:
         _write_cache(cache_path, known, results)
     return results

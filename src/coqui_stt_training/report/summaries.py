@@ -44,6 +44,11 @@ class Summaries:
         with self._written("") as file:
             file.summary(hparams_pb(shown, trial_id=str(self._folder)), 0)
 
+    def outcome(self, step: int, **values: float | None) -> None:
+        """Record what a run came to, beside its flags in the tab HPARAMS."""
+        with self._written("") as file:
+            self._add(file, step, {name: v for name, v in values.items() if v is not None})
+
     def training_step(self, step: int, **values: float) -> None:
         """Record a step's loss (`step_loss`, as upstream), gradient norm and learning rate."""
         with self._written("train") as file:

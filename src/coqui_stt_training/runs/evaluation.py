@@ -41,7 +41,7 @@ from ..scoring.decoding import BeamSearchDecoder, Decoder
 from ..scoring.evaluation import build_model, evaluate_set
 from .machine import log_placement, prepare_machine
 from .results import EvaluationResult
-from .session import choose_features
+from .session import choose_features, log_loading
 
 _log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ def load_for_inference(
     source = load_source(
         location, "best" if which == "best" else "last" if which == "last" else "auto"
     )
-    _log.info("Loaded %s", source.path)
+    log_loading(source)
     for note in source.notes:
         _log.info(note)
     alphabet = source.alphabet

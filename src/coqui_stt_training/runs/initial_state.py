@@ -172,6 +172,10 @@ def _bootstrapped(
     }
     earlier = source.details.get("lineage", []) if source else []
     tensors = bootstrapped_tensors(plan, source.tensors, fresh) if source else fresh
+    for name in tensors:
+        kept = not name.startswith(tuple(f"{layer}." for layer in plan.new_layers))
+        verb = "Loading variable from checkpoint" if kept else "Initializing variable"
+        _log.debug("%s: %s", verb, name)
     return tensors, (*earlier, entry)
 
 

@@ -99,6 +99,8 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
     )
     start = find_start(config.checkpoints, config.bootstrap, identity)
     _log.info(start.reason)
+    if start.source:
+        log_loading(start.source)
     asked = as_dict(config)
     config = _settle_normalization(config, start)
     if start.continued:
@@ -143,6 +145,13 @@ def _settle_normalization(config: TrainConfig, start: Start) -> TrainConfig:
         normalizes = asked == "true"
     data = replace(config.data, normalize_transcripts="true" if normalizes else "false")
     return replace(config, data=data)
+
+
+def log_loading(source: SourceModel) -> None:
+    """Say, in upstream's words, which checkpoint of a folder was read."""
+    kinds = {"best": "best validating checkpoint", "last": "most recent checkpoint"}
+    kind = kinds.get(str(source.details.get("checkpoint")), "the model")
+    _log.info("Loading %s from %s", kind, source.path)
 
 
 def _check_outputs(config: TrainConfig) -> None:
@@ -267,8 +276,19 @@ def transfer_command(config: TrainConfig, given: frozenset[str], files: CorpusFi
     wanted = (given | data) - left_out
     own = {**as_dict(config), "auto_input_dataset": files.dataset}
     kept = {name: value for name, value in own.items() if name in wanted}
+    return _spell_command({**changed, **kept, **changed})
+
+
+def longer_command(config: TrainConfig, given: frozenset[str]) -> str:
+    """Return the user's own command, changed to go on for as many epochs again."""
+    flags = as_dict(config)
+    asked = {name: value for name, value in flags.items() if name in given}
+    return _spell_command({**asked, "epochs": 2 * config.training.epochs, "run": "continue"})
+
+
+def _spell_command(flags: Mapping[str, Any]) -> str:
     words = ["python", "-m", "coqui_stt_training.train"]
-    for name, value in {**changed, **kept, **changed}.items():
+    for name, value in flags.items():
         values = value if isinstance(value, list) else [value]
         shown = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
         words += [f"--{name}", *shown] if shown else []

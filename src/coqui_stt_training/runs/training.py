@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from stt.counted import counted
@@ -17,12 +17,14 @@ from ..cli.flags import Parsed
 from ..cli.progress_bar import ProgressBar
 from ..corpus import Clip, ClipSet, Corpus, check_corpus
 from ..models.tensors import load_weights
+from ..report.run_log import RunLog
 from ..report.summaries import Summaries
 from ..scoring.decoding import BeamSearchDecoder, BestPathDecoder, Decoder
 from ..training.memory_check import check_memory, check_model_memory
 from ..training.progress import Progress
 from ..training.state import RunFolder, TrainingState
 from ..training.trainer import Interrupted, Plan, Sets, Surroundings, Trainer
+from .announcements import log_next_steps, log_sizes, open_summaries, record_outcome
 from .evaluation import evaluate_sets, print_now
 from .initial_state import initial_state, planned_layers
 from .interruption import Interruption
@@ -63,10 +65,11 @@ def run_training(
         if not Path(folder).is_dir():
             held.enter_context(locked(Path(folder)))
             check_still_new(Path(folder))
-        return _carry_out(session, show, evaluating, afterwards)
+        return _carry_out(parsed, session, show, evaluating, afterwards)
 
 
 def _carry_out(
+    parsed: Parsed[TrainConfig],
     session: Session,
     show: Callable[[str], object],
     evaluating: bool,
@@ -80,20 +83,23 @@ def _carry_out(
     loader = BatchLoader(store, session.alphabet)
     state, folder = initial_state(session, device)
     tests: list[EvaluationResult] = []
-    with Interruption() as interruption:
+    summaries = open_summaries(session.config, state, folder)
+    with closing(summaries), Interruption() as interruption:
         try:
             if state.progress.finished:
                 folder.begin()
             else:
                 trainer = _make_trainer(
-                    session, corpus, store, loader, state, folder, decoder, interruption
+                    session, corpus, store, loader, state, folder, decoder, summaries, interruption
                 )
                 folder.begin()
+                log_sizes(trainer.sets, corpus.test, session.config, state.model)
                 trainer.train()
             interruption.raise_from_now_on()
-            _log_finish(folder, state.progress)
             if corpus.test and evaluating:
                 tests = _evaluate(session, corpus, loader, state, folder, decoder, show)
+            record_outcome(summaries, state.progress, tests)
+            log_next_steps(parsed.config, parsed.given, state.progress, folder.folder.path)
             for step in afterwards:
                 status = step()
                 if status:
@@ -103,16 +109,6 @@ def _carry_out(
             _log_interruption(folder, state.progress)
             return _result(state, folder, tests, interruption.exit_status)
     return _result(state, folder, tests)
-
-
-def _log_finish(folder: RunFolder, progress: Progress) -> None:
-    _log.info("FINISHED optimization: %s", progress.finished)
-    _log.info(
-        "The model is in %s (best: %s). To write it for deployment: python -m "
-        "coqui_stt_training.export --checkpoint_dir %s --export_dir exported",
-        folder.folder.path, progress.best_checkpoint or "none, no --dev_files",
-        folder.folder.path,
-    )  # fmt: skip
 
 
 def _log_interruption(folder: RunFolder, progress: Progress) -> None:
@@ -197,12 +193,12 @@ def _make_trainer(
     state: TrainingState,
     folder: RunFolder,
     decoder: Decoder,
+    summaries: Summaries,
     interruption: Interruption,
 ) -> Trainer:
     config, training = session.config, session.config.training
     if config.output.log_placement:
         log_placement(state.model)
-    summary_dir = Path(config.output.summary_dir or folder.folder.path / "summaries")
     layers = planned_layers(folder.description.lineage)
     trainer = Trainer(
         state,
@@ -229,7 +225,7 @@ def _make_trainer(
         ),
         Surroundings(
             folder=folder,
-            summaries=Summaries(summary_dir, state.progress.begun_step, state.progress.step),
+            report=RunLog(summaries, training.epochs),
             bar=lambda title, count: ProgressBar(title, count, config.output.show_progressbar),
             # The beam search only where it has a scorer: without one the best path shows as much.
             decoder=decoder if config.decoder.scorer_path else BestPathDecoder(session.alphabet),
@@ -297,8 +293,10 @@ def _evaluate(
     if session.config.checkpoints.load_evaluate == "last":
         name = None
     if name:
+        _log.info("Loading best validating checkpoint from %s", folder.folder.path / name)
         load_weights(state.validated_model, folder.reload(name).tensors)
-    _log.info("Evaluating %s of this run", name or "the last weights")
+    else:
+        _log.info("Evaluating the last weights of this run")
     config = session.config
     return evaluate_sets(
         state.validated_model,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -31,6 +31,7 @@ class Progress:
         non_finite_steps: steps skipped in a row because their loss was not finite.
         averaged_steps: steps in the running average of the weights.
         loss_scale: of float16 training.
+        history: what the epochs behind came to, as JSON; see `report/epochs.py`.
         finished: why the run is over; empty while it is not.
     """
 
@@ -51,6 +52,7 @@ class Progress:
     non_finite_steps: int = 0
     averaged_steps: int = 0
     loss_scale: Mapping[str, Any] = field(default_factory=dict)
+    history: Sequence[Mapping[str, Any]] = ()
     finished: str = ""
 
     def as_json(self) -> dict[str, Any]:

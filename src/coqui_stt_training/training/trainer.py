@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -27,8 +27,8 @@ from ..errors import TrainingError
 from ..models.acoustic_model import Emissions
 from ..models.dropout import Dropout
 from ..models.tensors import load_weights
-from ..report.evaluation import representative
-from ..report.summaries import Summaries
+from ..report.epochs import Epoch
+from ..report.run_log import RunLog, Validation
 from ..scoring.ctc import ctc_losses
 from ..scoring.decoding import Decoder
 from ..scoring.metrics import SampleResult, SetResult, score_sample, score_set
@@ -64,7 +64,7 @@ class Surroundings:
 
     Attributes:
         folder: where checkpoints go.
-        summaries: TensorBoard.
+        report: what people read of the run.
         bar: makes progress bars.
         decoder: for validation.
         interrupted: whether the user asked to stop.
@@ -74,7 +74,7 @@ class Surroundings:
     """
 
     folder: RunFolder
-    summaries: Summaries
+    report: RunLog
     bar: Callable[[str, int], ProgressBar]
     decoder: Decoder
     interrupted: Callable[[], bool] = lambda: False
@@ -105,19 +105,6 @@ class Plan:
     checkpoint_seconds: float
     frozen_epochs: Mapping[str, int | None]
     advice_on_new_layers: str = ""
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What a pass over a set without training showed.
-
-    Attributes:
-        blank_ratio: share of frames whose likeliest class is the blank.
-        samples: every clip with its transcript and loss.
-    """
-
-    blank_ratio: float
-    samples: tuple[SampleResult, ...]
 
 
 class Trainer:
@@ -162,6 +149,7 @@ class Trainer:
             TrainingError: the loss stays infinite or NaN, or the weights have diverged.
         """
         self._finish_if_done()
+        self._around.report.begin()
         while not self.progress.finished:
             self._freeze_layers()
             if self._around.new_epoch(self.progress.epoch):
@@ -169,7 +157,9 @@ class Trainer:
             self._train_epoch()
             self._end_epoch()
         self._save("last")
-        self._around.summaries.close()
+        self._around.report.end(
+            self.progress.finished, [Epoch.from_json(epoch) for epoch in self.progress.history]
+        )
 
     def _finish_if_done(self) -> None:
         epochs = self._plan.epochs
@@ -203,6 +193,7 @@ class Trainer:
 
     def _train_epoch(self) -> None:
         progress = self.progress
+        self._around.report.begin_epoch(progress.epoch, is_whole=progress.batch == 0)
         order = self._plan.order.indices(len(self.sets.train), progress.epoch)
         groups = [self.sets.train[index] for index in order[progress.batch :]]
         with self._around.bar(f"Epoch {progress.epoch} |   Training", len(order)) as bar:
@@ -213,7 +204,7 @@ class Trainer:
                 bar.advance(len(batch.clips), progress.mean_loss)
                 self._pause_if_asked()
                 self._save_if_due()
-        _log.info("Finished training epoch %d - loss: %f", progress.epoch, progress.mean_loss)
+        self._around.report.trained(progress.epoch, progress.step, progress.mean_loss)
 
     def _train_step(self, batch: Batch) -> None:
         progress = self.progress
@@ -238,8 +229,9 @@ class Trainer:
             self._state.average.update(self.model)
         progress.loss_sum += value
         progress.loss_count += 1
-        self._around.summaries.training_step(
+        self._around.report.step(
             progress.step,
+            sum(clip.duration_seconds for clip in batch.clips),
             step_loss=value,
             gradient_norm=norm,
             learning_rate=progress.learning_rate,
@@ -306,38 +298,36 @@ class Trainer:
 
     def _end_epoch(self) -> None:
         """Validate, keep the best, and move on."""
-        epoch = self.progress.epoch
+        progress = self.progress
+        done = Epoch(progress.epoch, progress.mean_loss)
         if self.sets.dev:
-            self._after_validation(score_set(self._validate_sets("dev", self.sets.dev)))
+            dev = score_set(self._validate_sets("dev", self.sets.dev))
+            best = self._after_validation(dev)
+            done = replace(done, loss=dev.loss, wer=dev.wer, cer=dev.cer, best=best)
         if self.sets.metrics:
             self._validate_sets("metrics", self.sets.metrics)
-        self.progress.begin_epoch(epoch + 1)
+        self._around.report.end_epoch(progress.epoch)
+        progress.history = [*progress.history, done.as_json()]
+        progress.begin_epoch(progress.epoch + 1)
         self._finish_if_done()
         if not self.progress.finished:
             self._save("last")
 
     def _validate_sets(self, name: str, sets: Mapping[str, ClipGroups]) -> list[SampleResult]:
         """Return all clips of some sets with their transcripts, after reporting each set."""
-        epoch, verb = self.progress.epoch, "validating" if name == "dev" else "metrics for"
+        progress, several = self.progress, len(sets) > 1
         everything: list[SampleResult] = []
         for source, groups in sets.items():
             result = self._validate(groups)
-            scores = score_set(result.samples)
-            _log.info("Finished %s epoch %d on %s - loss: %f", verb, epoch, source, scores.loss)
-            _log.info(
-                "WER: %f, CER: %f, blank: %.1f %% of frames",
-                scores.wer, scores.cer, 100 * result.blank_ratio,
-            )  # fmt: skip
-            self._around.summaries.epoch(
-                name, self.progress.step, source if len(sets) > 1 else "",
-                loss=scores.loss, wer=scores.wer, cer=scores.cer, blank_ratio=result.blank_ratio,
-            )  # fmt: skip
-            self._around.summaries.samples(
-                name, source, self.progress.step, representative(result.samples, 8)
+            self._around.report.validated(
+                name, progress.epoch, progress.step, source, several, result
             )
             if name == "dev":
                 self._warn_if_blank(result.blank_ratio)
             everything += result.samples
+        if name == "dev" and several:
+            scores = score_set(everything)
+            self._around.report.all_validated(progress.step, scores.wer, scores.cer, scores.loss)
         return everything
 
     def _warn_if_blank(self, blank_ratio: float) -> None:
@@ -382,8 +372,11 @@ class Trainer:
             self._save_if_due()
             yield batch
 
-    def _after_validation(self, dev: SetResult) -> None:
-        """Count epochs without improvement; keep the best; stop early; react to a plateau."""
+    def _after_validation(self, dev: SetResult) -> bool:
+        """Count epochs without improvement; keep the best; stop early; react to a plateau.
+
+        Returns whether the epoch is the best so far.
+        """
         progress, schedule = self.progress, self._plan.schedule
         lowest = math.inf if progress.best_dev_loss is None else progress.best_dev_loss
         improved = dev.loss <= lowest - schedule.es_min_delta
@@ -391,7 +384,8 @@ class Trainer:
             0 if improved else progress.epochs_without_improvement + 1
         )
         progress.best_dev_loss = min(lowest, dev.loss)
-        if self._best_rule.take(progress, dev.loss, dev.cer):
+        best = self._best_rule.take(progress, dev.loss, dev.cer)
+        if best:
             progress.best_checkpoint = self._save("best")
             _log.info(
                 "Saved new best validating model with loss %f, CER %f to: %s",
@@ -408,11 +402,13 @@ class Trainer:
             )
         elif schedule.reduce_lr_on_plateau and stale and stale % schedule.plateau_epochs == 0:
             self._leave_plateau()
+        return best
 
     def _leave_plateau(self) -> None:
         """Go back to this run's best weights with a lower learning rate."""
         progress = self.progress
         if progress.best_checkpoint:
+            _log.info("Loading best validating checkpoint from %s", progress.best_checkpoint)
             best = self._around.folder.reload(progress.best_checkpoint)
             load_weights(self.model, best.tensors)
             load_weights(self._state.validated_model, best.tensors)

@@ -1,0 +1,103 @@
+"""What `train` says of a run before its first step and after its last, and where curves go."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from stt.counted import counted
+from stt.durations import say_audio_length
+
+from ..batches.loader import make_batches
+from ..cli.config import TrainConfig
+from ..corpus import ClipSet
+from ..models.acoustic_model import AcousticModel
+from ..report.epochs import Epoch, best_epoch, is_still_improving
+from ..report.summaries import Summaries
+from ..scoring.metrics import score_set
+from ..training.progress import Progress
+from ..training.state import RunFolder, TrainingState
+from ..training.trainer import Sets
+from .results import EvaluationResult
+from .session import longer_command
+
+_log = logging.getLogger(__name__)
+_ABOUT_THE_COMMAND = ("dry_run", "skip_batch_test")
+
+
+def log_sizes(
+    sets: Sets, test: Sequence[ClipSet], config: TrainConfig, model: AcousticModel
+) -> None:
+    """Say how much there is to learn from, and how large the model is that learns."""
+    dev = [batch for batches in sets.dev.values() for batch in batches]
+    tested = [
+        batch
+        for one in test
+        for batch in make_batches(
+            one.clips, config.evaluation.test_batch_size, limit=config.data.limit_test
+        )
+    ]
+    for purpose, batches in (("Training", sets.train), ("Validating", dev), ("Testing", tested)):
+        clips = [clip for batch in batches for clip in batch]
+        if clips:
+            seconds = sum(clip.duration_seconds for clip in clips)
+            _log.info(
+                "%s on %s, %s, in %s", purpose, counted(len(clips), "clip"),
+                say_audio_length(seconds), counted(len(batches), "batch", "batches"),
+            )  # fmt: skip
+    count = sum(weight.numel() for weight in model.parameters())
+    _log.info("The model has %s parameters", f"{count:,}")
+
+
+def log_next_steps(
+    config: TrainConfig, given: frozenset[str], progress: Progress, folder: Path
+) -> None:
+    """Say where the model is and what can be done with it; whether more epochs would help.
+
+    Args:
+        config: the flags as they were given.
+        given: their names.
+        progress: of the run, which is over.
+        folder: of its checkpoints.
+    """
+    epochs = [Epoch.from_json(epoch) for epoch in progress.history]
+    if is_still_improving(epochs) and progress.epoch >= config.training.epochs:
+        _log.info(
+            "The model was still improving at the end. To go on: %s", longer_command(config, given)
+        )
+    _log.info(
+        "The model is in %s (best: %s). To write it for deployment: python -m "
+        "coqui_stt_training.export --checkpoint_dir %s --export_dir exported",
+        folder, progress.best_checkpoint or "none, no --dev_files", folder,
+    )  # fmt: skip
+
+
+def open_summaries(config: TrainConfig, state: TrainingState, folder: RunFolder) -> Summaries:
+    """Return where curves go, with the flags that make a difference to them."""
+    path = Path(config.output.summary_dir or folder.folder.path / "summaries")
+    summaries = Summaries(path, state.progress.begun_step, state.progress.step)
+    groups = (config.geometry, config.training, config.dropout, config.schedule, config.bootstrap)
+    names = [name for group in groups for name in vars(group) if name not in _ABOUT_THE_COMMAND]
+    in_force = folder.description.flags
+    summaries.hyper_parameters({name: in_force[name] for name in names if name in in_force})
+    return summaries
+
+
+def record_outcome(
+    summaries: Summaries, progress: Progress, tests: Sequence[EvaluationResult]
+) -> None:
+    """Record the best epoch's rates, and those of the tests."""
+    best = best_epoch([Epoch.from_json(epoch) for epoch in progress.history])
+    if best:
+        summaries.outcome(progress.step, dev_loss=best.loss, dev_wer=best.wer, dev_cer=best.cer)
+    for test in tests:
+        summaries.epoch(
+            "test", progress.step, test.dataset if len(tests) > 1 else "",
+            loss=test.loss, wer=test.wer, cer=test.cer,
+        )  # fmt: skip
+    if tests:
+        total = score_set([sample for test in tests for sample in test.samples])
+        summaries.outcome(
+            progress.step, test_loss=total.loss, test_wer=total.wer, test_cer=total.cer
+        )
