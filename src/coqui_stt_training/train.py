@@ -32,6 +32,8 @@ examples:
         --load_checkpoint_dir SOURCE --save_checkpoint_dir DIR \\
         --train_files train.csv --dev_files dev.csv
 
+Public models to start from: python -m coqui_stt_training.sources
+
 A command that is interrupted goes on where it was when it is run again.
 """
 

@@ -1,0 +1,163 @@
+"""Public pre-trained models that a run can start from: the one table of them.
+
+An entry says what its publisher says of it. What the readers cannot read has no place here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MANY_LANGUAGES = "mul"  # ISO 639's code for it
+_GITHUB = "https://github.com"
+_COQUI = f"{_GITHUB}/coqui-ai/STT-models/releases/tag"
+_DEEPSPEECH = f"{_GITHUB}/mozilla/DeepSpeech/releases/tag/v0.9.3"
+_HUGGINGFACE = "https://huggingface.co"
+
+HOW_TO_USE = {
+    "tensorflow-1": "--load_checkpoint_dir FOLDER (what {files} unpacks to)",
+    "tflite": "--load_checkpoint_dir {files}",
+    "huggingface": "--load_checkpoint_dir FOLDER (with {files} in it)",
+}
+
+
+@dataclass(frozen=True)
+class PublicSource:
+    """A model that somebody has published.
+
+    Attributes:
+        name: what it is called here.
+        language: its name in English.
+        tag: of the language, BCP 47; `mul` for many.
+        licence: as its publisher names it.
+        size_megabytes: of the files, None where it is not said.
+        format: as `inspect` names it.
+        files: what to download from there, by name.
+        url: the page where it is published.
+        note: what else to know; may be empty.
+    """
+
+    name: str
+    language: str
+    tag: str
+    licence: str
+    size_megabytes: int | None
+    format: str
+    files: str
+    url: str
+    note: str = ""
+
+    @property
+    def how_to_use(self) -> str:
+        """The flag of `train` that starts from it."""
+        return HOW_TO_USE[self.format].format(files=self.files)
+
+
+def _of_coqui(
+    language: str, tag: str, release: str, licence: str, note: str = "", size: int = 46
+) -> PublicSource:
+    """Return a `.tflite` of Coqui's model repository."""
+    name = f"{language} STT {release.rpartition('/')[2]}, {release.split('/')[1]}"
+    return PublicSource(
+        name, language, tag, licence, size, "tflite", "model.tflite", f"{_COQUI}/{release}", note
+    )
+
+
+def _whisper(size: str, megabytes: int) -> PublicSource:
+    return PublicSource(
+        f"Whisper {size}", "99 languages", MANY_LANGUAGES, "Apache-2.0", megabytes, "huggingface",
+        "config.json and model.safetensors", f"{_HUGGINGFACE}/openai/whisper-{size}",
+        "the encoder is used, with a new output",
+    )  # fmt: skip
+
+
+# Checkpoints and float models are the better sources; Coqui's others are quantised to 8 bits. Error
+# rates are those of the model cards, on Common Voice, without or with a scorer as they have it.
+PUBLIC_SOURCES = (
+    PublicSource(
+        "Coqui STT 1.0.0, checkpoint", "English", "en", "Apache-2.0", 677, "tensorflow-1",
+        "coqui-stt-1.0.0-checkpoint.tar.gz", f"{_GITHUB}/coqui-ai/STT/releases/tag/v1.0.0",
+        "47,000 hours; later releases have the same",
+    ),
+    _of_coqui("English", "en", "english/coqui/v1.0.0-huge-vocab", "Apache-2.0",
+              "float weights of the checkpoint above", 181),
+    PublicSource(
+        "DeepSpeech 0.9.3, checkpoint", "English", "en", "MPL-2.0", None, "tensorflow-1",
+        "deepspeech-0.9.3-checkpoint.tar.gz", _DEEPSPEECH,
+    ),
+    PublicSource(
+        "DeepSpeech 0.9.3 zh-CN", "Mandarin Chinese", "zh", "MPL-2.0", 46, "tflite",
+        "deepspeech-0.9.3-models-zh-CN.tflite", _DEEPSPEECH,
+        "2,000 hours; experimental; writes bytes, so it can be fine-tuned on any language",
+    ),
+    _of_coqui("Amharic", "am", "amharic/itml/v0.1.0", "AGPL", "CER 0.29"),
+    _of_coqui("Basque", "eu", "basque/itml/v0.1.7", "AGPL", "CER 0.04"),
+    _of_coqui("Catalan", "ca", "catalan/ccoreilly/v0.14.0", "MIT", "WER 0.13"),
+    _of_coqui("Czech", "cs", "czech/comodoro/v0.3.0", "CC-BY-NC-4.0", "CER 0.11"),
+    _of_coqui("Finnish", "fi", "finnish/itml/v0.1.1", "AGPL", "CER 0.31"),
+    _of_coqui("French", "fr", "french/commonvoice-fr/v0.9", "MPL-2.0", "2,573 hours; CER 0.15"),
+    _of_coqui("Galician", "gl", "galician/aholab/v0.1.3", "AGPL", "CER 0.07"),
+    _of_coqui("Georgian", "ka", "georgian/itml/v0.1.1", "AGPL", "CER 0.31"),
+    _of_coqui("German", "de", "german/AASHISHAG/v0.9.0", "Apache-2.0", "1,472 hours"),
+    _of_coqui("Hindi", "hi", "hindi/bozden/v0.8.99", "CC-BY-SA-4.0", "11 hours; CER 0.35"),
+    _of_coqui("Italian", "it", "italian/jaco-assistant/v0.0.1", "LGPL", "257 hours; CER 0.09"),
+    _of_coqui("Kinyarwanda", "rw", "kinyarwanda/digital-umuganda/v0.0.1", "MPL-2.0",
+              "1,200 hours; CER 0.24"),
+    _of_coqui("Luganda", "lg", "luganda/itml/v0.1.1", "AGPL", "CER 0.31"),
+    PublicSource(
+        "Persian STT v0.1.0, oct4pie", "Persian", "fa", "LGPL-3.0", 45, "tflite",
+        "persian_stt.tflite", f"{_COQUI}/persian/oct4pie/v0.1.0", "271 hours; CER 0.03",
+    ),
+    _of_coqui("Polish", "pl", "polish/jaco-assistant/v0.0.1", "LGPL", "CER 0.02"),
+    _of_coqui("Spanish", "es", "spanish/jaco-assistant/v0.0.1", "LGPL", "CER 0.08"),
+    _of_coqui("Ukrainian", "uk", "ukrainian/robinhad/v0.4", "CC-BY-NC-4.0",
+              "1,230 hours; CER 0.16"),
+    _of_coqui("Welsh", "cy", "welsh/techiaith/v21.03", "MIT"),
+    _whisper("tiny", 151),
+    _whisper("base", 290),
+    _whisper("small", 967),
+)  # fmt: skip
+
+
+def find_sources(language: str = "") -> list[PublicSource]:
+    """Return the models of a language, given as a tag (`uk`, `uk-UA`) or a name; all without one.
+
+    Models of many languages are among the answer, whether they know this one or not.
+    """
+    wanted = language.strip().lower()
+    tag = wanted.replace("_", "-").split("-")[0]
+    return [
+        source
+        for source in PUBLIC_SOURCES
+        if not wanted
+        or source.tag in (tag, MANY_LANGUAGES)
+        or wanted in source.language.lower().split()
+    ]
+
+
+def markdown_row(source: PublicSource) -> str:
+    """Return a model's row of the table in the documentation."""
+    size = "" if source.size_megabytes is None else f"{source.size_megabytes} MB"
+    cells = (
+        f"[{source.name}]({source.url})", f"{source.language} (`{source.tag}`)", source.licence,
+        size, f"`{source.files}`" if source.format == "tflite" else source.files, source.note,
+    )  # fmt: skip
+    return "| " + " | ".join(cells) + " |"
+
+
+def describe_sources(sources: Iterable[PublicSource]) -> str:
+    """Return what a person wants to know of models, four lines each."""
+    blocks = []
+    for source in sources:
+        facts = [
+            f"{source.language} ({source.tag})",
+            source.licence,
+            f"{source.size_megabytes} MB" if source.size_megabytes else "",
+            source.format,
+            source.note,
+        ]
+        blocks.append(
+            f"{source.name}\n  {' · '.join(filter(None, facts))}\n  {source.url}\n"
+            f"  {source.how_to_use}"
+        )
+    return "\n\n".join(blocks)
