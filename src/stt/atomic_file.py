@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +50,13 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def remove_partial_files(folder: Path) -> None:
-    """Remove what processes that were killed while writing have left in a folder."""
-    for partial in folder.glob(f".*{_PARTIAL}"):
+def remove_partial_files(folder: Path, name: str = "") -> None:
+    """Remove what processes that were killed while writing have left in a folder.
+
+    Args:
+        folder: one in which nobody else writes these files.
+        name: of the file that was to be written; without one, any.
+    """
+    pattern = f".{glob.escape(name)}.*{_PARTIAL}" if name else f".*{_PARTIAL}"
+    for partial in folder.glob(pattern):
         partial.unlink(missing_ok=True)

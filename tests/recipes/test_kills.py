@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -36,6 +37,7 @@ TINY = (
     "--report_count", "0", "--intra_op_parallelism_threads", "1", "--skip_batch_test", "true",
     "--show_progressbar", "false", "--learning_rate", "0.01",
 )  # fmt: skip
+PIDS = itertools.count(10_000_000)
 # What is written beside the model, and does not count for whether two folders are the same.
 BESIDE = ("summaries", "audio_scan.json", "flags.txt", RECORD)
 
@@ -124,9 +126,12 @@ def begin(kind: Kind, data: Path, place: Path) -> None:
 
 def train(kind: Kind, place: Path) -> str:
     """Run the command of a kind, and return its log."""
-    result = run_command(
-        "train", *kind.flags, "--train_files", f"{kind.data}/train.csv", *TINY, cwd=place
-    )
+    pid = next(PIDS)  # each run is a process of its own, and names what it writes by its number
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: pid)
+        result = run_command(
+            "train", *kind.flags, "--train_files", f"{kind.data}/train.csv", *TINY, cwd=place
+        )
     assert result.returncode == 0, result.stderr
     return result.stdout + result.stderr
 
@@ -204,6 +209,8 @@ def assert_same_end(place: Path, expected: Path) -> None:
     model, theirs = place / "model", expected / "model"
     assert names_in(model) == names_in(theirs)
     assert names_in(place) == names_in(expected)
+    for file in expected.glob("exported/[!.]*"):
+        assert (place / "exported" / file.name).exists()
     record, other = read_record(model), read_record(theirs)
     assert record is not None
     assert other is not None

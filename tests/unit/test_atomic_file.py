@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stt.atomic_file import write_atomically
+from stt.atomic_file import remove_partial_files, write_atomically
 
 
 def test_content_is_written_with_the_usual_permissions(tmp_path: Path) -> None:
@@ -34,3 +34,13 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    left = [".a[1].json.7.partial", ".a[1].json.8.partial", ".b.json.7.partial"]
+    for name in [*left, "a[1].json", ".hidden"]:
+        (tmp_path / name).touch()
+    remove_partial_files(tmp_path, "a[1].json")
+    assert {file.name for file in tmp_path.iterdir()} == {left[2], "a[1].json", ".hidden"}
+    remove_partial_files(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {"a[1].json", ".hidden"}

@@ -213,7 +213,9 @@ class CheckpointFlags(SourceFlags):
     checkpoint_secs: int = flag(
         600, "seconds between checkpoints within an epoch; 0: only after epochs", check=not_negative
     )
-    max_to_keep: int = flag(5, "how many checkpoints of each kind a run keeps", check=positive)
+    max_to_keep: int = flag(
+        5, "how many of the last checkpoints a run keeps; of the best, one", check=positive
+    )
 
     @property
     def load_dir(self) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from stt.atomic_file import write_atomically
+from stt.atomic_file import remove_partial_files, write_atomically
 
 from ..errors import FlagError
 from ..scoring.metrics import SampleResult, SetResult, score_set
@@ -109,6 +109,7 @@ def save_samples_json(samples: Sequence[SampleResult], path: str | Path) -> None
             entry["loss"] = None
     content = json.dumps(entries, ensure_ascii=False, indent=2, allow_nan=False)
     try:
+        remove_partial_files(Path(path).parent, Path(path).name)
         write_atomically(path, content + "\n")
     except OSError as error:
         raise FlagError(

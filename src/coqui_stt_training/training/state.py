@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..checkpoints.file import Checkpoint, read_checkpoint
 from ..checkpoints.folder import CheckpointFolder
@@ -60,6 +61,11 @@ class RunFolder:
         self.description = description
         self.record = record
         self._max_to_keep = max_to_keep
+
+    @property
+    def last(self) -> Path | None:
+        """The newest checkpoint that the run can go on from; None before the first."""
+        return self.folder.path / self.record.last[-1] if self.record.last else None
 
     def begin(self) -> None:
         """Clean and describe the folder, and record what the run is about to do.

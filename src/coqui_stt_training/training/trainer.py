@@ -283,8 +283,9 @@ class Trainer:
         return bool((largest < _LARGEST_SOUND_WEIGHT).all())  # not so for NaN
 
     def _give_up(self, names: str) -> TrainingError:
-        last = self._around.folder.folder.newest_of_ours("last")
-        saved = f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet"
+        saved = "no checkpoint was saved yet"
+        if last := self._around.folder.last:
+            saved = f"the last good checkpoint is {last}"
         if not self._are_weights_sound():
             return TrainingError(
                 f"the weights have diverged; {saved}. Run the command again with a lower "
