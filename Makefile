@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 
 .PHONY: tour test setup system lint sanitize sanitize-tests clean
 
-tour: setup
+tour: $(VENV)/.tour
 	$(BIN)/python examples/tour/tour.py
 
 test: setup lint
@@ -21,24 +21,46 @@ lint: setup
 
 setup: $(VENV)/.ready
 
-$(VENV)/.ready: pyproject.toml CMakeLists.txt $(wildcard native/*)
-	$(MAKE) system
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
-	touch $@
+# What each step prints goes to a file; it is shown where the step fails.
+LOG := build/setup.log
+step = @echo "[setup] $(1)"; mkdir -p build; { $(2); } >>$(LOG) 2>&1 || \
+  { tail -n 20 $(LOG); echo "[setup] That failed; all of what it said is in $(LOG)"; exit 1; }
 
-# What is not Python: a compiler, Boost for lmplz, and a browser for the test of the web page.
-# Only where this is Debian; the build and the tests say what they miss elsewhere.
-PACKAGES := g++ libboost-program-options-dev libboost-thread-dev libboost-test-dev chromium
+# What is not Python. For the tour: a compiler, and Boost for lmplz. For the tests: Boost's own, and a
+# browser for that of the web page. Only where this is Debian; what misses one says so elsewhere.
+TOUR_PACKAGES := g++ libboost-program-options-dev libboost-thread-dev
+TEST_PACKAGES := libboost-test-dev chromium
+PACKAGES ?= $(TOUR_PACKAGES) $(TEST_PACKAGES)
+
+SOURCES := pyproject.toml CMakeLists.txt $(wildcard native/*)
+
+# What the tour needs: training, no more.
+$(VENV)/.tour: $(SOURCES) | $(VENV)/.torch
+	$(call step,the toolkit for training; it is compiled: some minutes,\
+	  $(BIN)/python -m pip install --editable '.[train]')
+	@touch $@
+
+# What the tests need, which is all that the tour needs, too.
+$(VENV)/.ready: $(SOURCES) | $(VENV)/.torch
+	@$(MAKE) --no-print-directory system PACKAGES="$(TEST_PACKAGES)"
+	$(call step,the toolkit and what tests it; it is compiled: some minutes,\
+	  $(BIN)/python -m pip install --editable '.[test]')
+	@touch $(VENV)/.tour $@
+
+$(VENV)/.torch:
+	@$(MAKE) --no-print-directory system PACKAGES="$(TOUR_PACKAGES)"
+	$(call step,a virtual environment in $(VENV),$(PYTHON) -m venv $(VENV) && \
+	  $(BIN)/python -m pip install --upgrade pip)
+	$(call step,$(TORCH),$(BIN)/python -m pip install "$(TORCH)")
+	@touch $@
+
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 system:
-	@missing=$$(command -v dpkg >/dev/null && for package in $(PACKAGES); do \
-	  dpkg -s $$package >/dev/null 2>&1 || echo $$package; done); \
-	[ -z "$$missing" ] || { $(SUDO) apt-get -qq update && \
+	@mkdir -p build; missing=$$(command -v dpkg >/dev/null && for package in $(PACKAGES); do \
+	  dpkg -s $$package >/dev/null 2>&1 || echo $$package; done | tr '\n' ' '); \
+	[ -z "$$missing" ] || { echo "[setup] with apt-get: $$missing" && { $(SUDO) apt-get -qq update && \
 	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -qq install -y --no-install-recommends $$missing; } \
-	  || echo "going on without: $$missing"
+	  >>$(LOG) 2>&1; } || echo "[setup] Going on without $$missing(see $(LOG))"
 
 # Broken files, posteriors and settings for the native core under the address and undefined-behaviour
 # sanitizers: after some minutes of building, SANITIZE_SECONDS of it.

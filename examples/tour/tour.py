@@ -2,13 +2,15 @@
 
     python examples/tour/tour.py
 
-It runs the documented commands on the speech in this folder, printing each as you would type it,
-and ends with a table. A few minutes on two cores; nothing is downloaded.
+It runs the documented commands on the speech in this folder, printing each as you would type it:
+training, fine-tuning, transfer-learning, a scorer, an exported model and what that hears. It ends
+with a table, and with what to do next. A few minutes on two cores; nothing is downloaded.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import shlex
@@ -28,6 +30,7 @@ TRAINING = "--train_batch_size 8 --dev_batch_size 40 --shuffle_batches true --dr
 TESTING = "--test_batch_size 60 --report_count 1"
 NEW_MODEL = "--n_hidden 160"
 SOURCE_EPOCHS, TARGET_EPOCHS = 14, 12
+TUNING_TRIALS = 40
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,16 @@ class Score:
 
 
 class Tour:
-    """Runs commands whose models and results go below one folder."""
+    """Runs commands whose models and results go below one folder.
 
-    def __init__(self, output: Path) -> None:
+    Args:
+        output: the folder.
+        epochs: of each training; None for those that the tour is made for.
+    """
+
+    def __init__(self, output: Path, epochs: int | None = None) -> None:
         self._output = output
+        self._epochs = epochs
 
     def folder(self, name: str) -> str:
         """Return a model's folder as it stands in a command."""
@@ -55,21 +64,48 @@ class Tour:
         """Train on a language's sets, saving in the folder `name`; return its test scores."""
         speech = SPEECH / language
         sets = " ".join(f"--{kind}_files {speech}/{kind}.csv" for kind in ("train", "dev", "test"))
-        return self._run("train", name, f"{flags} {sets} --epochs {epochs} {TRAINING} {TESTING}")
+        length = f"--epochs {self._epochs or epochs}"
+        return self._run("train", name, f"{flags} {sets} {length} {TRAINING} {TESTING}")
 
-    def evaluate(self, language: str, model: str, name: str) -> Score:
+    def evaluate(self, language: str, model: str, name: str, flags: str = "") -> Score:
         """Evaluate a trained model on a language's test set."""
-        flags = f"--checkpoint_dir {self.folder(model)} --test_files {SPEECH}/{language}/test.csv"
-        return self._run("evaluate", name, f"{flags} {TESTING}")
+        model_flag = f"--checkpoint_dir {self.folder(model)}"
+        sets = f"--test_files {SPEECH}/{language}/test.csv"
+        return self._run("evaluate", name, f"{model_flag} {sets} {flags} {TESTING}")
 
-    def transcribe(self, model: str, audio: Path) -> None:
-        """Print what a trained model hears in one file."""
-        flags = f"--checkpoint_dir {self.folder(model)} --one_shot_infer {audio}"
-        run_command("training_graph_inference", shlex.split(flags))
+    def build_scorer(self, language: str, model: str) -> str:
+        """Make a scorer of a language's sentences for a model; return its path.
+
+        Raises:
+            CommandError: the package was built without `lmplz`.
+        """
+        text = self._output / f"{language}.txt"
+        with (REPOSITORY / SPEECH / language / "train.csv").open(encoding="utf-8") as file:
+            sentences = [row["transcript"] for row in csv.DictReader(file)]
+        text.write_text("\n".join(sentences) + "\n", encoding="utf-8")
+        scorer = self.folder(f"{language}.scorer")
+        flags = f"--input_txt {shlex.quote(str(text))} --checkpoint {self.folder(model)}"
+        tuning = f"--tune_on {SPEECH}/{language}/dev.csv --n_trials {TUNING_TRIALS}"
+        small = "--arpa_order 3 --discount_fallback"  # the text is
+        run_module("lm.build_scorer", shlex.split(f"{flags} {small} --package {scorer} {tuning}"))
+        return scorer
+
+    def export(self, model: str) -> str:
+        """Write a trained model for deployment; return its path."""
+        folder = self.folder(f"{model}-exported")
+        run_module(
+            "export", shlex.split(f"--checkpoint_dir {self.folder(model)} --export_dir {folder}")
+        )
+        return self.folder(f"{model}-exported/output_graph.tflite")
+
+    def transcribe(self, model: str, scorer: str, audio: Path) -> None:
+        """Print what an exported model hears in one file."""
+        flags = f"--model {model} {f'--scorer {scorer}' if scorer else ''} --audio {audio}"
+        run_command("stt", [sys.executable, "-m", "stt"], shlex.split(flags))
 
     def _run(self, command: str, name: str, flags: str) -> Score:
         results = self._output / f"{name}.json"
-        run_command(command, [*shlex.split(flags), "--test_output_file", str(results)])
+        run_module(command, [*shlex.split(flags), "--test_output_file", str(results)])
         samples = json.loads(results.read_text(encoding="utf-8"))
 
         def rate(unit: str) -> float:
@@ -82,22 +118,39 @@ class Tour:
         return Score(rate("word"), rate("char"))
 
 
-def run_command(command: str, flags: Sequence[str]) -> None:
-    """Print a command of the toolkit and run it; end the tour where it fails."""
-    module = f"coqui_stt_training.{command}"
-    lines, line = [], f"$ python -m {module}"
+class CommandError(Exception):
+    """A command of the tour failed; it has said why."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the command failed with status {status}")
+        self.status = status
+
+
+def run_module(name: str, flags: Sequence[str]) -> None:
+    """Print and run `python -m coqui_stt_training.NAME`."""
+    module = f"coqui_stt_training.{name}"
+    run_command(f"python -m {module}", [sys.executable, "-m", module], flags)
+
+
+def run_command(typed: str, command: Sequence[str], flags: Sequence[str]) -> None:
+    """Print a command as one types it, and run it.
+
+    Raises:
+        CommandError: it failed.
+    """
+    lines, line = [], f"$ {typed}"
     for flag, *values in _group(flags):
         lines.append(line)
         line = "      " + shlex.join([flag, *values])
     print("\n" + " \\\n".join([*lines, line]) + "\n", flush=True)
     finished = subprocess.run(
-        [sys.executable, "-m", module, *flags],
+        [*command, *flags],
         cwd=REPOSITORY,
         check=False,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )
     if finished.returncode:
-        raise SystemExit(finished.returncode)
+        raise CommandError(finished.returncode)
 
 
 def _group(flags: Sequence[str]) -> list[list[str]]:
@@ -116,9 +169,8 @@ def say(text: str) -> None:
     print(f"\n\n=== {text}", flush=True)
 
 
-def take_tour(output: Path) -> None:
-    """Run every command, then print the table."""
-    tour = Tour(output)
+def take_tour(tour: Tour) -> None:
+    """Run every command, then print the table and what to do next."""
     source = f"--load_checkpoint_dir {tour.folder('english')}"
 
     say("1. A source model: English, from scratch")
@@ -149,11 +201,15 @@ def take_tour(output: Path) -> None:
     flags = f"--checkpoint_dir {tour.folder('ukrainian-scratch')} {NEW_MODEL}"
     ukrainian_scratch = tour.train("ukrainian", "ukrainian-scratch", flags, TARGET_EPOCHS)
 
-    say("7. One recording, transcribed")
-    clip = sorted((REPOSITORY / SPEECH / "ukrainian/audio/test").glob("*.ogg"))[0]
-    tour.transcribe("ukrainian", clip.relative_to(REPOSITORY))
+    say("7. A scorer: which words there are, and which follow each other")
+    scorer, scored = _take_scorer(tour)
 
-    say(f"What {TARGET_EPOCHS} epochs of training gave, on voices and phrases never trained on")
+    say("8. The model for use, without PyTorch, and what it hears")
+    model = tour.export("ukrainian")
+    clip = sorted((REPOSITORY / SPEECH / "ukrainian/audio/test").glob("*.ogg"))[0]
+    tour.transcribe(model, scorer, clip.relative_to(REPOSITORY))
+
+    say("What that gave, on voices and phrases never trained on")
     print(f"""
                                          WER    CER
 kitchen, English model as it was      {before}
@@ -162,6 +218,36 @@ kitchen, fine-tuned                   {tuned}
 
 ukrainian, from scratch               {ukrainian_scratch}
 ukrainian, transfer-learned           {transferred}
+the same, with a scorer               {scored}""")
+    _tell_next(tour, model, scorer)
+
+
+def _take_scorer(tour: Tour) -> tuple[str, Score | str]:
+    try:
+        scorer = tour.build_scorer("ukrainian", "ukrainian")
+    except CommandError:
+        print("Going on without a scorer.")
+        return "", "   not made, see above"
+    return scorer, tour.evaluate("ukrainian", "ukrainian", "ukrainian-scored", f"--scorer {scorer}")
+
+
+def _tell_next(tour: Tour, model: str, scorer: str) -> None:
+    say("What next")
+    print(f"""
+The model for use is {model}, its checkpoint
+{tour.folder("ukrainian")}. It understands a synthesiser, not people.
+
+A web page for it, with a microphone:
+$ stt serve --model {model}{f" --scorer {scorer}" if scorer else ""}
+
+What would be kept of a model for your own speech, before anything is trained (wav_filename and
+transcript are the columns of the CSV files; leave out --dry_run true, and it trains):
+$ python -m coqui_stt_training.train --dry_run true \\
+      --load_checkpoint_dir {tour.folder("english")} --save_checkpoint_dir my-model \\
+      --train_files my-train.csv --dev_files my-dev.csv
+
+What a released model is, of Coqui, DeepSpeech or this tour:
+$ python -m coqui_stt_training.inspect {tour.folder("english")}
 """)
 
 
@@ -169,13 +255,23 @@ def main() -> None:
     """Read the command line and take the tour."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--output", type=Path, help="new folder for models (default: a temporary)")
-    given = parser.parse_args().output
-    output = given.resolve() if given else Path(tempfile.mkdtemp(prefix="coqui-stt-tour-"))
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        help=f"of each training (default: {SOURCE_EPOCHS} for the source, then {TARGET_EPOCHS})",
+    )
+    flags = parser.parse_args()
+    output = (
+        flags.output.resolve() if flags.output else Path(tempfile.mkdtemp(prefix="coqui-stt-tour-"))
+    )
     if output.exists() and any(output.iterdir()):
         parser.error(f"--output {output} is not empty; name a new folder, or remove it")
     output.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    take_tour(output)
+    try:
+        take_tour(Tour(output, flags.epochs))
+    except CommandError as error:
+        raise SystemExit(error.status) from None
     minutes = (time.monotonic() - started) / 60
     print(f"That took {minutes:.1f} minutes. Models, results and TensorBoard logs: {output}")
 
