@@ -260,11 +260,11 @@ def _load_checkpoint(config: TranscribeConfig, given: frozenset[str]) -> Model:
 
     from .runs.evaluation import load_for_inference
     from .runs.session import choose_features
-    from .scoring.engine import CheckpointEngine
+    from .scoring.engine import checkpoint_engine
 
     source, alphabet = load_for_inference(config.source, config.alphabet)
     features = choose_features(config.features, source, given)
-    return Model.from_engine(CheckpointEngine(replace(source, features=features), alphabet))
+    return Model.from_engine(checkpoint_engine(replace(source, features=features), alphabet))
 
 
 def _transcribe(tasks: list[Task], config: TranscribeConfig, given: frozenset[str]) -> int:

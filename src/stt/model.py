@@ -16,14 +16,12 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.decoding import why_unwritable
 from coqui_stt_ctcdecoder.errors import DecodeError, UserError
 
-from .acoustic import AcousticStream, utterance_features
 from .audio.pcm import as_pcm
 from .decoding import DecoderSettings, DecoderStream
-from .engines import CREATE_MODEL, BatchEngine, Engine, FloatArray, open_engine
+from .engines import CREATE_MODEL, AcousticStream, BatchEngine, Engine, FloatArray, open_engine
 from .errors import ErrorCode, HotWordError, ModelError, ScorerNotEnabledError, SttError
-from .frontends.mfcc import Mfcc
 from .metadata import Metadata
-from .stream import Stream
+from .stream import Stream, checked_count
 
 _log = logging.getLogger(__name__)
 
@@ -63,10 +61,10 @@ class Model:
     def _start(self, engine: Engine) -> None:
         self._engine: Engine | None = engine
         info = engine.info
-        self._mfcc = Mfcc(info.features)
+        self._sample_rate_hz = info.sample_rate_hz
         self._lock = threading.Lock()  # of the settings: replaced as a whole, never written to
         self._settings = DecoderSettings(
-            info.alphabet, _checked_beam_width(info.beam_width), info.features.step_seconds
+            info.alphabet, _checked_beam_width(info.beam_width), info.step_seconds
         )
         self._scorer_path: Path | None = None
 
@@ -99,7 +97,7 @@ class Model:
 
     def sample_rate(self) -> int:
         """Return the sample rate the model wants, in Hz."""
-        return self._mfcc.config.sample_rate_hz
+        return self._sample_rate_hz
 
     def enable_external_scorer(self, scorer_path: str | Path) -> None:
         """Decode with a scorer from now on.
@@ -234,7 +232,7 @@ class Model:
 
     def create_acoustic_stream(self) -> AcousticStream:
         """Return the first half of a stream: from samples to probabilities."""
-        return AcousticStream(self._open_engine(), self._mfcc)
+        return self._open_engine().open_stream()
 
     def create_decoder_stream(self) -> DecoderStream:
         """Return the second half of a stream: from probabilities to readings."""
@@ -254,9 +252,10 @@ class Model:
     def stt_with_metadata(self, audio_buffer: Any, num_results: int = 1) -> Metadata:
         """Return at most `num_results` readings of audio, best first; see `stt`."""
         samples = as_pcm(audio_buffer)
-        with self.create_stream() as stream:
-            stream.feed_audio_content(samples)
-            return stream.finish_stream_with_metadata(num_results)
+        count = checked_count(num_results)
+        decoder = self.create_decoder_stream()
+        decoder.feed(self._open_engine().hear(samples))
+        return decoder.decode(count)
 
     @property
     def takes_batches(self) -> bool:
@@ -278,8 +277,7 @@ class Model:
             raise ModelError(
                 "RunBatch", ErrorCode.FAIL_RUN_SESS, "only checkpoints take batches; use streams"
             )
-        features = [utterance_features(as_pcm(audio), self._mfcc) for audio in audio_buffers]
-        return engine.run_batch(features)
+        return engine.hear_batch([as_pcm(audio) for audio in audio_buffers])
 
     def close(self) -> None:
         """Free the model; its streams must not be used afterwards."""

@@ -6,9 +6,9 @@ import threading
 from types import TracebackType
 from typing import Any
 
-from .acoustic import AcousticStream
 from .audio.pcm import as_pcm
 from .decoding import DecoderStream
+from .engines import AcousticStream
 from .errors import StreamError
 from .metadata import Metadata
 
@@ -49,7 +49,7 @@ class Stream:
         """Return the readings so far, at most `num_results`; audio heard before costs nothing."""
         with self._lock:
             _, decoder = self._open("decode")
-            return decoder.decode(_positive(num_results))
+            return decoder.decode(checked_count(num_results))
 
     def intermediate_decode_flush_buffers(self) -> str:
         """Return the transcript of all audio so far, as if it ended here; the stream goes on.
@@ -65,7 +65,7 @@ class Stream:
             acoustic, decoder = self._open("decode")
             decoder = decoder.copy()
             decoder.feed(acoustic.copy().finish())
-            return decoder.decode(_positive(num_results))
+            return decoder.decode(checked_count(num_results))
 
     def finish_stream(self) -> str:
         """Return the transcript, and end the stream."""
@@ -73,7 +73,7 @@ class Stream:
 
     def finish_stream_with_metadata(self, num_results: int = 1) -> Metadata:
         """Return at most `num_results` readings, best first, and end the stream."""
-        count = _positive(num_results)
+        count = checked_count(num_results)
         with self._lock:
             acoustic, decoder = self._open("finish")
             self._parts = None
@@ -141,7 +141,12 @@ class Stream:
         self.free_stream()
 
 
-def _positive(num_results: int) -> int:
+def checked_count(num_results: int) -> int:
+    """Return how many readings are asked for.
+
+    Raises:
+        StreamError: less than one.
+    """
     if num_results < 1:
         raise StreamError(f"num_results is {num_results}; at least 1 reading must be asked for")
     return int(num_results)

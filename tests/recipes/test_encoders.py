@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import stt
 from command_runner import Result, run_command
 from coqui_stt_training.checkpoints.file import read_checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.checkpoints.loading import load_source
 from encoder_folders import write_whisper
+from stt.audio.source import read_pcm
 
 from .conftest import SMALL, ToneCorpus
 
@@ -145,3 +147,27 @@ def test_what_an_encoder_cannot_do_is_said_in_a_sentence(
     assert frozen.returncode == 2
     assert "at most 3 layers can be frozen" in frozen.stderr
     assert "convolutions, block_1, block_2" in frozen.stderr
+
+
+def test_the_checkpoint_is_heard_by_the_runtime(
+    trained: tuple[Path, Result], latin: ToneCorpus, tmp_path: Path
+) -> None:
+    folder, _ = trained
+    model = stt.Model(folder)
+    samples = read_pcm(latin.test.parent / "test0.wav", model.sample_rate())
+    whole = model.stt(samples)
+    heard = run_command(
+        "training_graph_inference", "--checkpoint_dir", folder, "--one_shot_infer",
+        latin.test.parent / "test0.wav",
+    )  # fmt: skip
+    assert heard.stdout.strip() == whole
+    with model.create_stream() as stream:
+        for start in range(0, len(samples), 1000):
+            stream.feed_audio_content(samples[start : start + 1000])
+        assert isinstance(stream.finish_stream(), str)
+    log = run_command(
+        "transcribe", "--checkpoint_dir", folder, "--src", latin.test.parent / "test0.wav",
+        "--dst", tmp_path / "log.tlog",
+    )  # fmt: skip
+    assert log.returncode == 0, log.stderr
+    assert (tmp_path / "log.tlog").is_file()

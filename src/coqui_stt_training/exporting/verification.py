@@ -145,15 +145,10 @@ def exported_probabilities(path: Path, clips: Sequence[ProbeClip]) -> list[Proba
     Raises:
         ModelError: it cannot be loaded.
     """
-    from stt.acoustic import AcousticStream
     from stt.engines import open_engine
 
     engine = open_engine(path, threads=1, parallel=1)
-    mfcc = Mfcc(engine.info.features)
-    results = []
-    for clip in clips:
-        stream = AcousticStream(engine, mfcc)
-        results.append(np.concatenate([stream.feed(clip.samples), stream.finish()]))
+    results = [engine.hear(clip.samples) for clip in clips]
     engine.close()
     return results
 

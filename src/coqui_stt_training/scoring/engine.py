@@ -10,40 +10,93 @@ import torch
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.errors import UserError
-from stt.engines import CREATE_MODEL, FloatArray, ModelInfo, State
+from stt.audio.pcm import Pcm
+from stt.engines import CREATE_MODEL, BatchEngine, FloatArray
+from stt.engines.utterance import UtteranceEngine, UtteranceInfo
+from stt.engines.windowed import State, WindowedEngine, WindowedInfo, utterance_features
 from stt.errors import ErrorCode, ModelError
+from stt.frontends import FrontEnd
 from stt.frontends.mfcc import FeatureConfig
 
 from ..checkpoints.loading import load_source
 from ..checkpoints.source import SourceModel
+from ..models.acoustic_model import AcousticModel
 from ..models.deepspeech.lstm import LstmState
 from ..models.deepspeech.model import DeepSpeech
 from .evaluation import build_model
 
 _N_STEPS = 16
 _BEAM_WIDTH = 500  # what export writes by default
+_CLIPS_AT_A_TIME = 16
 
 
-class CheckpointEngine:
-    """Runs a checkpoint, on a GPU where there is one. It also takes many utterances at a time.
+def open_checkpoint(folder: Path) -> BatchEngine:
+    """Read a checkpoint folder, its best checkpoint or else its last, and return what runs it.
+
+    Raises:
+        ModelError: there is none, or it does not say its alphabet.
+    """
+    try:
+        source = load_source(folder)
+    except UserError as error:
+        raise ModelError(CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, str(error)) from None
+    if not source.has_output:
+        raise ModelError(
+            CREATE_MODEL,
+            ErrorCode.MODEL_INCOMPATIBLE,
+            f"{folder} is an encoder without an output layer, which writes nothing yet; train one "
+            f"first: python -m coqui_stt_training.train --load_checkpoint_dir {folder} ...",
+        )
+    if source.alphabet is None:
+        raise ModelError(
+            CREATE_MODEL,
+            ErrorCode.INVALID_ALPHABET,
+            f"{folder}: neither the checkpoint nor a file beside it says its alphabet; put its "
+            "alphabet.txt into the folder",
+        )
+    return checkpoint_engine(source, source.alphabet)
+
+
+def checkpoint_engine(source: SourceModel, alphabet: Alphabet) -> BatchEngine:
+    """Return what runs a checkpoint, on a GPU where there is one.
 
     Args:
         source: the checkpoint, read.
         alphabet: its labels.
     """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model, features = build_model(source, device), source.features or FeatureConfig()
+    if isinstance(model, DeepSpeech) and isinstance(features, FeatureConfig):
+        return WindowedCheckpoint(model, features, alphabet)
+    return EncoderCheckpoint(model, features, alphabet)
 
-    def __init__(self, source: SourceModel, alphabet: Alphabet) -> None:
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        model, features = build_model(source, self._device), source.features or FeatureConfig()
-        if not isinstance(model, DeepSpeech) or not isinstance(features, FeatureConfig):
-            raise ModelError(
-                CREATE_MODEL,
-                ErrorCode.MODEL_INCOMPATIBLE,
-                f"{source.path} is a {source.specification.architecture} model, which does not "
-                "run here yet; coqui_stt_training.training_graph_inference transcribes with it",
-            )
+
+def run_batch(model: AcousticModel, features: Sequence[FloatArray]) -> list[FloatArray]:
+    """Return the posteriors of clips, float32 `[frames, classes]` each.
+
+    Args:
+        model: in evaluation mode.
+        features: of each, float32 `[frames, values]`.
+    """
+    device = next(model.parameters()).device
+    lengths = torch.tensor([len(frames) for frames in features])
+    padded = torch.nn.utils.rnn.pad_sequence(
+        [torch.from_numpy(frames) for frames in features], batch_first=True
+    )
+    emissions = model(padded.to(device), lengths)
+    return [
+        np.ascontiguousarray(rows[:length])
+        for rows, length in zip(emissions.posteriors(), emissions.lengths.tolist(), strict=True)
+    ]
+
+
+class WindowedCheckpoint(WindowedEngine):
+    """Runs a checkpoint of the DeepSpeech graph. It also takes many utterances at a time."""
+
+    def __init__(self, model: DeepSpeech, features: FeatureConfig, alphabet: Alphabet) -> None:
         self._model = model
-        self._info = ModelInfo(
+        self._device = next(model.parameters()).device
+        self._info = WindowedInfo(
             alphabet=alphabet,
             features=features,
             n_steps=_N_STEPS,
@@ -51,28 +104,8 @@ class CheckpointEngine:
             beam_width=_BEAM_WIDTH,
         )
 
-    @classmethod
-    def open(cls, folder: Path) -> CheckpointEngine:
-        """Read a checkpoint folder: its best checkpoint, or else its last.
-
-        Raises:
-            ModelError: there is none, or it does not say its alphabet.
-        """
-        try:
-            source = load_source(folder)
-        except UserError as error:
-            raise ModelError(CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, str(error)) from None
-        if source.alphabet is None:
-            raise ModelError(
-                CREATE_MODEL,
-                ErrorCode.INVALID_ALPHABET,
-                f"{folder}: neither the checkpoint nor a file beside it says its alphabet; put its "
-                "alphabet.txt into the folder",
-            )
-        return cls(source, source.alphabet)
-
     @property
-    def info(self) -> ModelInfo:
+    def info(self) -> WindowedInfo:
         """What the model says of itself."""
         return self._info
 
@@ -82,7 +115,7 @@ class CheckpointEngine:
 
     @torch.inference_mode()
     def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
-        """Compute the probabilities of `n_steps` windows; see `Engine.run`."""
+        """Compute the probabilities of `n_steps` windows; see `WindowedEngine.run`."""
         rows = self._tensor(windows.reshape(len(windows), 1, -1))
         c, h = (self._tensor(part) for part in state)
         logits, new_state = self._model.forward_windows(
@@ -92,17 +125,11 @@ class CheckpointEngine:
         return probabilities, tuple(part.cpu().numpy() for part in new_state)
 
     @torch.inference_mode()
-    def run_batch(self, features: Sequence[FloatArray]) -> list[FloatArray]:
-        """Compute the probabilities of whole utterances; see `BatchEngine.run_batch`."""
-        lengths = torch.tensor([len(frames) for frames in features])
-        padded = torch.nn.utils.rnn.pad_sequence(
-            [torch.from_numpy(frames) for frames in features], batch_first=True
+    def hear_batch(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
+        """Return the probabilities of whole utterances, float32 `[frames, classes]` each."""
+        return run_batch(
+            self._model, [utterance_features(audio, self.mfcc) for audio in utterances]
         )
-        emissions = self._model(padded.to(self._device), lengths)
-        return [
-            np.ascontiguousarray(rows[:length])
-            for rows, length in zip(emissions.posteriors(), emissions.lengths.tolist(), strict=True)
-        ]
 
     def close(self) -> None:
         """Free the model."""
@@ -110,3 +137,49 @@ class CheckpointEngine:
 
     def _tensor(self, array: FloatArray) -> torch.Tensor:
         return torch.from_numpy(np.array(array)).to(self._device)
+
+
+class EncoderCheckpoint(UtteranceEngine):
+    """Runs a checkpoint of an encoder."""
+
+    def __init__(self, model: AcousticModel, front_end: FrontEnd, alphabet: Alphabet) -> None:
+        self._model = model
+        self._extract = front_end.extractor(np)
+        seconds = 10.0  # any length: the ratio of input frames to output frames is what counts
+        frames = front_end.frame_count(int(seconds * front_end.sample_rate_hz))
+        per_output = round(frames / model.specification.output_length(frames))
+        self._info = UtteranceInfo(
+            alphabet=alphabet,
+            sample_rate_hz=front_end.sample_rate_hz,
+            step_seconds=front_end.step_seconds * per_output,
+            beam_width=_BEAM_WIDTH,
+        )
+
+    @property
+    def info(self) -> UtteranceInfo:
+        """What the model says of itself."""
+        return self._info
+
+    @torch.inference_mode()
+    def run_clips(self, clips: Sequence[FloatArray]) -> list[FloatArray]:
+        """Compute the probabilities of clips; see `UtteranceEngine.run_clips`."""
+        features = [self._extract(clip) for clip in clips]
+        output_length = self._model.specification.output_length
+        empty = np.zeros((0, self._info.n_classes), np.float32)
+        heard = [empty] * len(clips)
+        # Clips of like length together; one too short for a single frame says nothing.
+        order = sorted(
+            (i for i, frames in enumerate(features) if output_length(len(frames)) > 0),
+            key=lambda i: len(features[i]),
+        )
+        for start in range(0, len(order), _CLIPS_AT_A_TIME):
+            chosen = order[start : start + _CLIPS_AT_A_TIME]
+            for index, rows in zip(
+                chosen, run_batch(self._model, [features[i] for i in chosen]), strict=True
+            ):
+                heard[index] = rows
+        return heard
+
+    def close(self) -> None:
+        """Free the model."""
+        del self._model

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -16,66 +15,90 @@ from numpy.typing import NDArray
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet, unpack_labels
 from coqui_stt_ctcdecoder.errors import AlphabetError
 
+from ..audio.pcm import Pcm
 from ..errors import ErrorCode, ModelError
 from ..extras import missing_packages
-from ..frontends.mfcc import FeatureConfig
 from ..mapped_file import map_file
 
 FloatArray = NDArray[np.float32]
-State = tuple[FloatArray, ...]  # what a model carries from one call to the next; opaque to callers
 
 CREATE_MODEL = "CreateModel"
 ENGINES = "stt.engines"  # the group of entry points that open what this package cannot
 
 
-@dataclass(frozen=True)
-class ModelInfo:
-    """What a model file says of itself.
+class ModelInfo(Protocol):
+    """What a model says of itself."""
 
-    Attributes:
-        alphabet: its labels; the model has one class more, the blank, which is the last.
-        features: what its input is computed from.
-        n_steps: windows taken in one call.
-        n_context: frames to each side of the one a window is about.
-        beam_width: the decoder's default.
-        language: the model card's tag, empty where the file does not say.
-    """
-
-    alphabet: Alphabet
-    features: FeatureConfig
-    n_steps: int
-    n_context: int
-    beam_width: int
-    language: str = ""
+    @property
+    def alphabet(self) -> Alphabet:
+        """Its labels; the model has one class more, the blank, which is the last."""
+        ...
 
     @property
     def n_classes(self) -> int:
         """Labels and the blank."""
-        return self.alphabet.size + 1
+        ...
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Of the audio it takes."""
+        ...
+
+    @property
+    def step_seconds(self) -> float:
+        """From the start of one frame of its output to that of the next."""
+        ...
+
+    @property
+    def beam_width(self) -> int:
+        """The decoder's default."""
+        ...
+
+    @property
+    def language(self) -> str:
+        """The model card's tag, empty where the file does not say."""
+        ...
+
+
+class AcousticStream(Protocol):
+    """One utterance on its way through an acoustic model. Not for two threads at once."""
+
+    def feed(self, samples: Pcm) -> FloatArray:
+        """Take samples; return the probabilities that are due, float32 `[frames, classes]`."""
+        ...
+
+    @property
+    def samples_until_due(self) -> int:
+        """How many samples `feed` needs to return probabilities; at least 1."""
+        ...
+
+    def finish(self) -> FloatArray:
+        """Return the probabilities of what is left. The stream must not be used afterwards."""
+        ...
+
+    def copy(self) -> AcousticStream:
+        """Return a stream that goes on from here without touching this one."""
+        ...
 
 
 class Engine(Protocol):
-    """Runs an acoustic model. All methods may be called from many threads at once."""
+    """Runs an acoustic model. All methods may be called from many threads at once.
+
+    How audio becomes probabilities is the engine's own affair: in windows of frames with a state
+    (`windowed.py`), or whole clips and overlapping pieces (`utterance.py`).
+    """
 
     @property
     def info(self) -> ModelInfo:
         """What the model says of itself."""
         ...
 
-    def initial_state(self) -> State:
-        """Return the state at the start of an utterance."""
+    def open_stream(self) -> AcousticStream:
+        """Return an utterance, to be fed piece by piece."""
         ...
 
-    def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
-        """Compute probabilities.
-
-        Args:
-            windows: float32 `[n_steps, 2 * n_context + 1, 26]`, the oldest frame first.
-            state: what the call before returned, or `initial_state()`; it is left as it is.
-
-        Returns:
-            float32 `[n_steps, classes]`, and the state after the last window.
-        """
+    def hear(self, samples: Pcm) -> FloatArray:
+        """Return the probabilities of a whole utterance, float32 `[frames, classes]`."""
         ...
 
     def close(self) -> None:
@@ -87,15 +110,8 @@ class Engine(Protocol):
 class BatchEngine(Engine, Protocol):
     """An engine that takes many whole utterances at a time, faster than one after the other."""
 
-    def run_batch(self, features: Sequence[FloatArray]) -> list[FloatArray]:
-        """Compute the probabilities of utterances.
-
-        Args:
-            features: of each, float32 `[frames, 26]`.
-
-        Returns:
-            For each float32 `[frames, classes]`.
-        """
+    def hear_batch(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
+        """Return the probabilities of whole utterances, float32 `[frames, classes]` each."""
         ...
 
 
@@ -181,39 +197,6 @@ def _forget(content: memoryview) -> None:
     """Take what was read of a mapped file out of this process's memory until it is read again."""
     if isinstance(content.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         content.obj.madvise(mmap.MADV_DONTNEED)
-
-
-_HIGHEST_SAMPLE_RATE_HZ = 192_000
-_LONGEST_WINDOW_MILLISECONDS = 1000
-_WIDEST_BEAM = 100_000
-_WIDEST_STATE = 1 << 15  # 16 times Coqui's models
-
-
-def check_limits(info: ModelInfo, state_size: int, source: Path) -> None:
-    """Check that a model file asks for no absurd amounts of work and memory.
-
-    Args:
-        info: what it says of itself.
-        state_size: width of each part of the state, which every stream holds.
-        source: the file, for messages.
-
-    Raises:
-        ModelError: it does.
-    """
-    features = info.features
-    for what, value, highest in (
-        ("sample rate", features.sample_rate_hz, _HIGHEST_SAMPLE_RATE_HZ),
-        ("window in milliseconds", features.window_milliseconds, _LONGEST_WINDOW_MILLISECONDS),
-        ("step in milliseconds", features.step_milliseconds, features.window_milliseconds),
-        ("beam width", info.beam_width, _WIDEST_BEAM),
-        ("state", state_size, _WIDEST_STATE),
-    ):
-        if not 1 <= value <= highest:
-            raise ModelError(
-                CREATE_MODEL,
-                ErrorCode.MODEL_INCOMPATIBLE,
-                f"{source}: its {what} is {value}; 1 to {highest} is possible",
-            )
 
 
 def parse_alphabet(blob: bytes, n_classes: int, source: Path) -> Alphabet:

@@ -29,12 +29,13 @@ from ..tflite.acoustic import INPUTS, OUTPUTS, acoustic_graph, read_metadata
 from ..tflite.graph import Graph, TensorType
 from ..tflite.reader import read_graph
 from ..tflite.split import split_recurrence
-from . import CREATE_MODEL, FloatArray, ModelInfo, State, check_limits, parse_alphabet
+from . import CREATE_MODEL, FloatArray, parse_alphabet
+from .windowed import State, WindowedEngine, WindowedInfo, check_limits
 
 _OLDEST_VERSION = 6  # of metadata_version: the first with everything this runtime reads
 
 
-class LiteRtEngine:
+class LiteRtEngine(WindowedEngine):
     """Runs a `.tflite` model.
 
     Args:
@@ -51,7 +52,7 @@ class LiteRtEngine:
     """
 
     def __init__(
-        self, graph: Graph, info: ModelInfo, *, source: Path, threads: int, parallel: int
+        self, graph: Graph, info: WindowedInfo, *, source: Path, threads: int, parallel: int
     ) -> None:
         from ..tflite.writer import write_graph  # late: large models have another engine
 
@@ -70,7 +71,7 @@ class LiteRtEngine:
         self._idle.put(first)
 
     @property
-    def info(self) -> ModelInfo:
+    def info(self) -> WindowedInfo:
         """What the model says of itself."""
         return self._info
 
@@ -82,7 +83,7 @@ class LiteRtEngine:
         return tuple(np.zeros((1, size), np.float32) for size in self._state_sizes)
 
     def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
-        """Compute the probabilities of `n_steps` windows; see `Engine.run`."""
+        """Compute the probabilities of `n_steps` windows; see `WindowedEngine.run`."""
         with self._borrow() as interpreter:
             return interpreter.run(windows, state)
 
@@ -129,7 +130,7 @@ class _Interpreter:
         self._outputs = [outputs[name]["index"] for name in OUTPUTS]
         self._input_shapes = [tuple(map(int, inputs[name]["shape"])) for name in INPUTS]
 
-    def check(self, info: ModelInfo, source: Path) -> None:
+    def check(self, info: WindowedInfo, source: Path) -> None:
         """Check that the windows are what the features give.
 
         Raises:
@@ -149,7 +150,7 @@ class _Interpreter:
         return tuple(shape[1] for shape in self._input_shapes[1:])
 
     def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
-        """Compute probabilities; see `Engine.run`."""
+        """Compute probabilities; see `WindowedEngine.run`."""
         litert = self._litert
         for index, value in zip(self._inputs, (windows[None], *state), strict=True):
             litert.set_tensor(index, value)
@@ -158,7 +159,7 @@ class _Interpreter:
         return probabilities, tuple(new_state)
 
 
-def read_model(content: bytes | memoryview, source: Path) -> tuple[Graph, ModelInfo]:
+def read_model(content: bytes | memoryview, source: Path) -> tuple[Graph, WindowedInfo]:
     """Return the acoustic part of a `.tflite` file, checked, and what the file says of itself.
 
     Raises:
@@ -176,7 +177,7 @@ def read_model(content: bytes | memoryview, source: Path) -> tuple[Graph, ModelI
         raise ModelError(CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{source}: {error}") from None
 
 
-def _read_info(graph: Graph, source: Path) -> ModelInfo:
+def _read_info(graph: Graph, source: Path) -> WindowedInfo:
     metadata = read_metadata(graph)
     if metadata.version < _OLDEST_VERSION:
         raise ModelError(
@@ -187,7 +188,7 @@ def _read_info(graph: Graph, source: Path) -> ModelInfo:
         )
     shape = graph.tensors[graph.input(INPUTS[0])].shape
     n_classes = graph.tensors[graph.output(OUTPUTS[0])].shape[-1]
-    return ModelInfo(
+    return WindowedInfo(
         alphabet=parse_alphabet(metadata.alphabet, n_classes, source),
         features=FeatureConfig(
             metadata.sample_rate_hz, metadata.window_milliseconds, metadata.step_milliseconds

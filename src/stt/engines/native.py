@@ -20,14 +20,15 @@ from .._native import multiply_float, multiply_int8
 from ..errors import ErrorCode, ModelError
 from ..tflite.graph import RELU, Graph, Operator, TensorType
 from ..tflite.split import split_recurrence
-from . import CREATE_MODEL, FloatArray, ModelInfo, State
+from . import CREATE_MODEL, FloatArray
+from .windowed import State, WindowedEngine, WindowedInfo
 
 Array = NDArray[Any]
 _LARGE = 1 << 18  # elements of a matrix; with smaller ones LiteRT's interpreter is quicker
 _MOST_COLUMNS = 1 << 16  # more products could overflow their sum, so `multiply` refuses them
 
 
-class NativeEngine:
+class NativeEngine(WindowedEngine):
     """Runs a `.tflite` model. Any number of calls at a time share everything.
 
     Args:
@@ -40,7 +41,7 @@ class NativeEngine:
     def __init__(
         self,
         graph: Graph,
-        info: ModelInfo,
+        info: WindowedInfo,
         *,
         threads: int,
         forget: Callable[[], None] = lambda: None,
@@ -75,7 +76,7 @@ class NativeEngine:
         )
 
     @property
-    def info(self) -> ModelInfo:
+    def info(self) -> WindowedInfo:
         """What the model says of itself."""
         return self._info
 
@@ -85,7 +86,7 @@ class NativeEngine:
         return tuple(np.zeros(shape, np.float32) for shape in shapes)
 
     def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
-        """Compute the probabilities of `n_steps` windows; see `Engine.run`."""
+        """Compute the probabilities of `n_steps` windows; see `WindowedEngine.run`."""
         values: dict[int, Array] = dict(
             zip(self._graph.inputs, (windows[None], *state), strict=True)
         )

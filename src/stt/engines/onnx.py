@@ -22,12 +22,13 @@ from ..extras import missing_packages
 from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig
 from ..onnx.acoustic import INPUTS, OUTPUTS, check_acoustic
 from ..onnx.graph import OnnxError, OnnxGraph, read_onnx, read_onnx_metadata
-from . import CREATE_MODEL, FloatArray, ModelInfo, State, check_limits, parse_alphabet
+from . import CREATE_MODEL, FloatArray, parse_alphabet
+from .windowed import State, WindowedEngine, WindowedInfo, check_limits
 
 _FORMAT_VERSION = 1
 
 
-class OnnxEngine:
+class OnnxEngine(WindowedEngine):
     """Runs an `.onnx` model. ONNX Runtime serves any number of calls at a time itself.
 
     Args:
@@ -45,7 +46,7 @@ class OnnxEngine:
         self._session = _open_session(bytes(content), source, threads)
 
     @property
-    def info(self) -> ModelInfo:
+    def info(self) -> WindowedInfo:
         """What the model says of itself."""
         return self._info
 
@@ -54,7 +55,7 @@ class OnnxEngine:
         return tuple(np.zeros((1, self._state_size), np.float32) for _ in INPUTS[1:])
 
     def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
-        """Compute the probabilities of `n_steps` windows; see `Engine.run`."""
+        """Compute the probabilities of `n_steps` windows; see `WindowedEngine.run`."""
         feed = dict(zip(INPUTS, (windows[None], *state), strict=True))
         try:
             probabilities, *new_state = self._session.run(OUTPUTS, feed)
@@ -94,7 +95,7 @@ def _open_session(content: bytes, source: Path, threads: int) -> Any:
         ) from None
 
 
-def _read_model(content: memoryview, source: Path) -> tuple[ModelInfo, int]:
+def _read_model(content: memoryview, source: Path) -> tuple[WindowedInfo, int]:
     """Return what the model says of itself, and the width of its state; all of it is checked."""
     try:
         properties = read_onnx_metadata(content)
@@ -119,7 +120,7 @@ def _read_model(content: memoryview, source: Path) -> tuple[ModelInfo, int]:
     return info, state_size
 
 
-def _describe(graph: OnnxGraph, properties: Mapping[str, str], source: Path) -> ModelInfo:
+def _describe(graph: OnnxGraph, properties: Mapping[str, str], source: Path) -> WindowedInfo:
     n_steps, n_context = int(properties["n_steps"]), int(properties["n_context"])
     found, expected = graph.inputs[INPUTS[0]], (1, n_steps, 2 * n_context + 1, MFCC_COEFFICIENTS)
     if found != expected:
@@ -129,7 +130,7 @@ def _describe(graph: OnnxGraph, properties: Mapping[str, str], source: Path) -> 
             f"{source}: {INPUTS[0]} is {list(found)}, and its metadata says {list(expected)}",
         )
     alphabet = base64.b64decode(properties["alphabet"], validate=True)
-    return ModelInfo(
+    return WindowedInfo(
         alphabet=parse_alphabet(alphabet, graph.outputs[OUTPUTS[0]][-1], source),
         features=FeatureConfig(
             int(properties["sample_rate"]),

@@ -1,4 +1,6 @@
-"""From samples to probabilities, piece by piece, the same whatever the pieces.
+"""Engines of models that take windows of frames and carry a state: the DeepSpeech graph.
+
+From samples to probabilities, piece by piece, the same whatever the pieces.
 
 Upstream's runtime makes every complete frame and then exactly one more, which holds what is left,
 zero-padded: `T + 1` frames for audio of `T` complete ones, also for no audio at all. Before the
@@ -8,17 +10,102 @@ first and after the last frame stand `n_context` frames of zeros. The model take
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
 import numpy as np
 
-from .audio.pcm import Pcm
-from .engines import Engine, FloatArray, State
-from .frontends.mfcc import MFCC_COEFFICIENTS, Mfcc
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+
+from ..audio.pcm import Pcm
+from ..errors import ErrorCode, ModelError
+from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig, Mfcc
+from . import CREATE_MODEL, FloatArray
+
+State = tuple[FloatArray, ...]  # what a model carries from one call to the next; opaque to callers
 
 _FULL_SCALE = np.float32(1 / 32768)
 _SLICE_SECONDS = 60  # of audio turned into features at once: bounds the memory a call takes
 
 
-class AcousticStream:
+@dataclass(frozen=True)
+class WindowedInfo:
+    """What a model of windows says of itself; see `ModelInfo`.
+
+    Attributes:
+        alphabet: its labels.
+        features: what its input is computed from.
+        n_steps: windows taken in one call.
+        n_context: frames to each side of the one a window is about.
+        beam_width: the decoder's default.
+        language: the model card's tag, empty where the file does not say.
+    """
+
+    alphabet: Alphabet
+    features: FeatureConfig
+    n_steps: int
+    n_context: int
+    beam_width: int
+    language: str = ""
+
+    @property
+    def n_classes(self) -> int:
+        """Labels and the blank."""
+        return self.alphabet.size + 1
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Of the audio it takes."""
+        return self.features.sample_rate_hz
+
+    @property
+    def step_seconds(self) -> float:
+        """From the start of one frame of its output to that of the next."""
+        return self.features.step_seconds
+
+
+class WindowedEngine(ABC):
+    """Runs a model of windows; its subclasses say how."""
+
+    @property
+    @abstractmethod
+    def info(self) -> WindowedInfo:
+        """What the model says of itself."""
+
+    @abstractmethod
+    def initial_state(self) -> State:
+        """Return the state at the start of an utterance."""
+
+    @abstractmethod
+    def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
+        """Compute probabilities.
+
+        Args:
+            windows: float32 `[n_steps, 2 * n_context + 1, 26]`, the oldest frame first.
+            state: what the call before returned, or `initial_state()`; it is left as it is.
+
+        Returns:
+            float32 `[n_steps, classes]`, and the state after the last window.
+        """
+
+    @cached_property
+    def mfcc(self) -> Mfcc:
+        """The features, shared by all streams."""
+        return Mfcc(self.info.features)
+
+    def open_stream(self) -> WindowedStream:
+        """Return an utterance, to be fed piece by piece."""
+        return WindowedStream(self, self.mfcc)
+
+    def hear(self, samples: Pcm) -> FloatArray:
+        """Return the probabilities of a whole utterance, float32 `[frames, classes]`."""
+        stream = self.open_stream()
+        return np.concatenate([stream.feed(samples), stream.finish()])
+
+
+class WindowedStream:
     """One utterance on its way through the acoustic model. Not for two threads at once.
 
     Args:
@@ -26,7 +113,7 @@ class AcousticStream:
         mfcc: the features it wants, shared as well.
     """
 
-    def __init__(self, engine: Engine, mfcc: Mfcc) -> None:
+    def __init__(self, engine: WindowedEngine, mfcc: Mfcc) -> None:
         self._engine = engine
         self._mfcc = mfcc
         self._state: State = engine.initial_state()
@@ -95,9 +182,9 @@ class AcousticStream:
         self._rows = np.concatenate([self._rows, _zero_frames(info.n_context + padding)])
         return self._run(calls)[:steps_left]
 
-    def copy(self) -> AcousticStream:
+    def copy(self) -> WindowedStream:
         """Return a stream that goes on from here without touching this one."""
-        other = AcousticStream.__new__(AcousticStream)
+        other = WindowedStream.__new__(WindowedStream)
         other.__dict__.update(self.__dict__)  # arrays are replaced, never written to
         return other
 
@@ -118,3 +205,36 @@ def utterance_features(samples: Pcm, mfcc: Mfcc) -> FloatArray:
 
 def _zero_frames(count: int) -> FloatArray:
     return np.zeros((count, MFCC_COEFFICIENTS), np.float32)
+
+
+_HIGHEST_SAMPLE_RATE_HZ = 192_000
+_LONGEST_WINDOW_MILLISECONDS = 1000
+_WIDEST_BEAM = 100_000
+_WIDEST_STATE = 1 << 15  # 16 times Coqui's models
+
+
+def check_limits(info: WindowedInfo, state_size: int, source: Path) -> None:
+    """Check that a model file asks for no absurd amounts of work and memory.
+
+    Args:
+        info: what it says of itself.
+        state_size: width of each part of the state, which every stream holds.
+        source: the file, for messages.
+
+    Raises:
+        ModelError: it does.
+    """
+    features = info.features
+    for what, value, highest in (
+        ("sample rate", features.sample_rate_hz, _HIGHEST_SAMPLE_RATE_HZ),
+        ("window in milliseconds", features.window_milliseconds, _LONGEST_WINDOW_MILLISECONDS),
+        ("step in milliseconds", features.step_milliseconds, features.window_milliseconds),
+        ("beam width", info.beam_width, _WIDEST_BEAM),
+        ("state", state_size, _WIDEST_STATE),
+    ):
+        if not 1 <= value <= highest:
+            raise ModelError(
+                CREATE_MODEL,
+                ErrorCode.MODEL_INCOMPATIBLE,
+                f"{source}: its {what} is {value}; 1 to {highest} is possible",
+            )

@@ -1,0 +1,178 @@
+"""Engines of models that hear whole clips: encoders with attention.
+
+an utterance     as a whole, up to `longest_seconds`; longer ones in pieces
+a live stream    in pieces: of each `left_seconds` before it and `ahead_seconds` behind it are
+                 heard too, and only its own frames are taken
+
+|------ left ------|--- piece ---|- ahead -|
+                   |------ left ------|--- piece ---|- ahead -|
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+
+from ..audio.pcm import Pcm
+from . import FloatArray
+
+_FULL_SCALE = np.float32(1 / 32768)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """How audio is cut, in seconds.
+
+    Attributes:
+        piece_seconds: what is heard anew at a time.
+        left_seconds: what is heard again before it.
+        ahead_seconds: what must have come behind it: a live stream is so much, and a piece, late.
+    """
+
+    piece_seconds: float
+    left_seconds: float
+    ahead_seconds: float
+
+
+LIVE = Pieces(piece_seconds=1.6, left_seconds=8.0, ahead_seconds=1.6)
+WHOLE = Pieces(piece_seconds=20.0, left_seconds=4.0, ahead_seconds=4.0)
+LONGEST_SECONDS = 30.0  # what encoders such as Whisper's were trained on
+
+
+@dataclass(frozen=True)
+class UtteranceInfo:
+    """What a model of whole clips says of itself; see `ModelInfo`.
+
+    Attributes:
+        alphabet: its labels.
+        sample_rate_hz: of the audio it takes.
+        step_seconds: from the start of one frame of its output to that of the next.
+        beam_width: the decoder's default.
+        language: the model card's tag, empty where the file does not say.
+        live: how live streams are cut.
+    """
+
+    alphabet: Alphabet
+    sample_rate_hz: int
+    step_seconds: float
+    beam_width: int
+    language: str = ""
+    live: Pieces = LIVE
+
+    @property
+    def n_classes(self) -> int:
+        """Labels and the blank."""
+        return self.alphabet.size + 1
+
+
+class UtteranceEngine(ABC):
+    """Runs a model of whole clips; its subclasses say how."""
+
+    @property
+    @abstractmethod
+    def info(self) -> UtteranceInfo:
+        """What the model says of itself."""
+
+    @abstractmethod
+    def run_clips(self, clips: Sequence[FloatArray]) -> list[FloatArray]:
+        """Compute the probabilities of clips.
+
+        Args:
+            clips: float32 `[samples]` each, of at most `LONGEST_SECONDS`, full scale at -1 and 1.
+
+        Returns:
+            For each float32 `[frames, classes]`; frame n begins `n * step_seconds` into the clip.
+        """
+
+    def open_stream(self) -> UtteranceStream:
+        """Return an utterance, to be fed piece by piece."""
+        return UtteranceStream(self, self.info.live)
+
+    def hear(self, samples: Pcm) -> FloatArray:
+        """Return the probabilities of a whole utterance, float32 `[frames, classes]`."""
+        return self.hear_batch([samples])[0]
+
+    def hear_batch(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
+        """Return the probabilities of whole utterances, float32 `[frames, classes]` each."""
+        longest = int(LONGEST_SECONDS * self.info.sample_rate_hz)
+        short = [index for index, audio in enumerate(utterances) if len(audio) <= longest]
+        heard = dict(
+            zip(short, self.run_clips([_scaled(utterances[i]) for i in short]), strict=True)
+        )
+        return [
+            heard[index] if index in heard else self._hear_in_pieces(audio)
+            for index, audio in enumerate(utterances)
+        ]
+
+    def _hear_in_pieces(self, samples: Pcm) -> FloatArray:
+        stream = UtteranceStream(self, WHOLE)
+        return np.concatenate([stream.feed(samples), stream.finish()])
+
+
+class UtteranceStream:
+    """One utterance, heard in pieces. Not for two threads at once.
+
+    Args:
+        engine: the model, shared with other streams.
+        pieces: how to cut the audio.
+    """
+
+    def __init__(self, engine: UtteranceEngine, pieces: Pieces) -> None:
+        info = engine.info
+        self._engine = engine
+        self._hop = round(info.step_seconds * info.sample_rate_hz)
+
+        def samples(seconds: float) -> int:  # whole frames, so that pieces fit to each other
+            return round(seconds / info.step_seconds) * self._hop
+
+        self._piece = max(self._hop, samples(pieces.piece_seconds))
+        self._left, self._ahead = samples(pieces.left_seconds), samples(pieces.ahead_seconds)
+        self._kept = np.zeros(0, np.int16)  # what may be heard again, and what is new
+        self._heard = 0  # samples of that whose frames have been returned
+
+    def feed(self, samples: Pcm) -> FloatArray:
+        """Take samples; return the probabilities that are due, float32 `[frames, classes]`."""
+        self._kept = np.concatenate([self._kept, samples])
+        return self._concatenate(list(self._due()))
+
+    @property
+    def samples_until_due(self) -> int:
+        """How many samples `feed` needs to return probabilities; at least 1."""
+        return max(1, self._heard + self._piece + self._ahead - len(self._kept))
+
+    def _due(self) -> Iterator[FloatArray]:
+        while len(self._kept) >= self._heard + self._piece + self._ahead:
+            yield self._take(self._heard + self._piece + self._ahead)[: self._piece // self._hop]
+            self._heard += self._piece
+            forgotten = max(0, self._heard - self._left)
+            self._kept = self._kept[forgotten:]
+            self._heard -= forgotten
+
+    def _take(self, end: int) -> FloatArray:
+        """Hear what is kept up to a sample, and return the frames that were not heard before."""
+        return self._engine.run_clips([_scaled(self._kept[:end])])[0][self._heard // self._hop :]
+
+    def finish(self) -> FloatArray:
+        """Return the probabilities of what is left. The stream must not be used afterwards."""
+        if len(self._kept) <= self._heard:
+            return self._concatenate([])
+        return self._take(len(self._kept))
+
+    def copy(self) -> UtteranceStream:
+        """Return a stream that goes on from here without touching this one."""
+        other = UtteranceStream.__new__(UtteranceStream)
+        other.__dict__.update(self.__dict__)  # arrays are replaced, never written to
+        return other
+
+    def _concatenate(self, parts: list[FloatArray]) -> FloatArray:
+        return np.concatenate([np.zeros((0, self._engine.info.n_classes), np.float32), *parts])
+
+
+def _scaled(samples: Pcm) -> FloatArray:
+    scaled: FloatArray = samples.astype(np.float32) * _FULL_SCALE
+    return scaled
