@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from coqui_stt_training.models.acoustic_model import AcousticModel, build
+from coqui_stt_training.models.conformer.specification import ConformerEncoder
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.models.specification import Specification
 from coqui_stt_training.models.wav2vec2.specification import Wav2Vec2Encoder
@@ -69,6 +70,21 @@ def _whisper(**parameters: object) -> Example:
     return Example(specification, 8, (41, 25, 24, 17, 16, 13, 1))
 
 
+def _conformer(**parameters: object) -> Example:
+    small = {
+        "n_classes": CLASSES, "mel_channels": 8, "reduction": 4, "stem_channels": 6, "width": 12,
+        "attention_heads": 2, "blocks": 3, "mlp_width": 20, "kernel": 5,
+    }  # fmt: skip
+    specification = ConformerEncoder(**{**small, **parameters})  # type: ignore[arg-type]
+    return Example(specification, specification.front_end.values, (50, 41, 17, 4, 1))
+
+
+_W2V_BERT = {
+    "stem": "projection", "reduction": 2, "positions": "distances", "farthest_before": 6,
+    "farthest_behind": 2, "convolution_norm": "layer", "causal": True, "convolution_bias": False,
+    "scale_input": False,
+}  # fmt: skip
+
 EXAMPLES = {
     "deepspeech": Example(Geometry(n_hidden=8, n_classes=CLASSES), 26, (30, 17, 9, 1)),
     "deepspeech-norm": Example(
@@ -76,6 +92,13 @@ EXAMPLES = {
     ),
     "whisper": _whisper(),
     "whisper-lstm": _whisper(head="lstm", head_layers=2, head_size=6),
+    "fastconformer": _conformer(),
+    "fastconformer-lstm": _conformer(head="lstm", head_size=6, reduction=8),
+    "fastconformer-without-biases": _conformer(
+        bias=False, convolution_bias=False, scale_input=False, reduction=2
+    ),
+    "w2v-bert": _conformer(**_W2V_BERT),
+    "w2v-bert-sinusoids": _conformer(**{**_W2V_BERT, "positions": "sinusoids"}),
     "wav2vec2-base": _wav2vec2(),
     "wav2vec2-lstm": _wav2vec2(head="lstm", head_size=6),
     "mms": _wav2vec2(

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from coqui_stt_training.models.conformer import names as conformer
+from coqui_stt_training.models.conformer.specification import ConformerEncoder
 from coqui_stt_training.models.wav2vec2 import names as wav2vec2
 from coqui_stt_training.models.wav2vec2.specification import Wav2Vec2Encoder
 
@@ -39,3 +41,45 @@ def test_a_configuration_of_no_wav2vec_encoder_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         wav2vec2.specification_of({"model_type": "wav2vec2", **config})
+
+
+def test_parakeet_without_values_is_the_default_conformer() -> None:
+    assert conformer.specification_of({"model_type": "parakeet_encoder"}) == ConformerEncoder()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"model_type": "conformer"}, "model_type is 'conformer'"),
+        ({"model_type": "parakeet_ctc"}, "encoder_config is None"),
+        ({"model_type": "parakeet_encoder", "subsampling_factor": 6}, "a reduction of 6"),
+        ({"model_type": "parakeet_encoder", "num_mel_bins": 81}, "for 81 mel channels"),
+        ({"model_type": "parakeet_encoder", "conv_kernel_size": 8}, "an even kernel of 8"),
+        ({"model_type": "parakeet_encoder", "hidden_act": "relu"}, "hidden_act is 'relu'"),
+        ({"model_type": "wav2vec2-bert", "add_adapter": True}, "add_adapter is True"),
+        ({"model_type": "wav2vec2-bert", "position_embeddings_type": "rotary"}, "'rotary'"),
+        ({"model_type": "wav2vec2-bert", "feature_projection_input_dim": 80}, "is 80; only 160"),
+        ({"model_type": "wav2vec2-bert", "hidden_size": 1000}, "width 1000 for 16 heads"),
+    ],
+)
+def test_a_configuration_of_no_conformer_is_refused(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        conformer.specification_of(config)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({}, "preprocessor is None"),
+        ({"preprocessor": {}, "encoder": []}, r"encoder is \[\]"),
+        ({"preprocessor": {"normalize": "NA"}, "encoder": {}}, "normalize is 'NA'"),
+        ({"preprocessor": {"sample_rate": 8000}, "encoder": {}}, "sample_rate is 8000"),
+        ({"preprocessor": {}, "encoder": {"att_context_size": [70, 13]}}, "att_context_size"),
+        ({"preprocessor": {}, "encoder": {"conv_norm_type": "layer_norm"}}, "conv_norm_type"),
+        ({"preprocessor": {}, "encoder": {"subsampling": "striding"}}, "subsampling is 'striding'"),
+        ({"preprocessor": {}, "encoder": {"subsampling": "dw_striding"}}, "d_model is None"),
+    ],
+)
+def test_settings_of_nemo_that_are_not_built_here(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        conformer.specification_of_nemo(config)

@@ -65,6 +65,14 @@ class EncoderModel(AcousticModel):
             initialize_modules(layer, generator)
 
 
+class Drawn(nn.Module):
+    """A module with parameters of its own, not only those of PyTorch's modules within."""
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Draw new values for its own parameters."""
+        raise NotImplementedError
+
+
 class Output(nn.Linear):
     """The output layer: a row for each class."""
 
@@ -126,10 +134,12 @@ def initialize_modules(layer: nn.Module, generator: torch.Generator) -> None:
     """Draw new weights for everything in a layer, as PyTorch would, from one generator.
 
     Linear and convolutional weights are uniform within 1 / sqrt(inputs), LSTM weights within
-    1 / sqrt(size), biases zero, normalisations the identity.
+    1 / sqrt(size), biases zero, normalisations the identity. Modules of our own draw theirs.
     """
     for module in layer.modules():
-        if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d)):
+        if isinstance(module, Drawn):
+            module.draw(generator)
+        elif isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d)):
             bound = (module.weight[0].numel()) ** -0.5
             nn.init.uniform_(module.weight, -bound, bound, generator=generator)
             if module.bias is not None:

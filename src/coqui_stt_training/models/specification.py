@@ -18,6 +18,7 @@ Spec = TypeVar("Spec", bound="Specification")
 ARCHITECTURES: Mapping[str, tuple[str, str]] = {
     "deepspeech": ("deepspeech.geometry:Geometry", "deepspeech.model:DeepSpeech"),
     "whisper": ("whisper.specification:WhisperEncoder", "whisper.model:Whisper"),
+    "conformer": ("conformer.specification:ConformerEncoder", "conformer.model:Conformer"),
     "wav2vec2": ("wav2vec2.specification:Wav2Vec2Encoder", "wav2vec2.model:Wav2Vec2"),
 }
 

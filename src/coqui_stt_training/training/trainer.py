@@ -195,6 +195,7 @@ class Trainer:
         progress = self.progress
         self._around.report.begin_epoch(progress.epoch, is_whole=progress.batch == 0)
         order = self._plan.order.indices(len(self.sets.train), progress.epoch)
+        self.model.train()
         groups = [self.sets.train[index] for index in order[progress.batch :]]
         with self._around.bar(f"Epoch {progress.epoch} |   Training", len(order)) as bar:
             bar.start_at(progress.batch)

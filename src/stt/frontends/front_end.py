@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Protocol
 _HOMES = {
     "mfcc": "mfcc:FeatureConfig",
     "log_mel": "log_mel:LogMel",
+    "normalized_log_mel": "normalized_log_mel:NormalizedLogMel",
+    "fbank": "fbank:Fbank",
     "waveform": "waveform:Waveform",
 }
 

@@ -19,6 +19,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .framing import frames_of, zeros_around
+
 _FFT_LENGTH = 400
 _STEP_SAMPLES = 160
 _LOG_FLOOR = 1e-10
@@ -89,19 +91,11 @@ def _centred_frames(samples: Any, count: int, backend: Any) -> Any:
     """Return `[count, 400]`: frame n is centred on sample 160 n."""
     half = _FFT_LENGTH // 2
     length = (count - 1) * _STEP_SAMPLES + _FFT_LENGTH
-    padded = backend.zeros(length, dtype=samples.dtype, **_device_of(samples, backend))
     kept = min(samples.shape[-1], length - half)
-    padded[half : half + kept] = samples[:kept]
+    padded = zeros_around(samples[:kept], half, length - half - kept, backend)
     mirrored = min(half, samples.shape[-1] - 1)
     padded[half - mirrored : half] = backend.flip(samples[1 : 1 + mirrored], (0,))
-    if backend is np:
-        windows = np.lib.stride_tricks.sliding_window_view(padded, _FFT_LENGTH)
-        return windows[::_STEP_SAMPLES]
-    return padded.unfold(-1, _FFT_LENGTH, _STEP_SAMPLES)
-
-
-def _device_of(samples: Any, backend: Any) -> dict[str, Any]:
-    return {} if backend is np else {"device": samples.device}
+    return frames_of(padded, _FFT_LENGTH, _STEP_SAMPLES, backend)
 
 
 def slaney_mel_filters(sample_rate_hz: int, fft_length: int, channels: int) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from coqui_stt_ctcdecoder.errors import AlphabetError
 from ...errors import CheckpointError
 from .json_file import read_json
 
-_VOCABULARY = "vocab.json"
+VOCABULARY = "vocab.json"
 _SEPARATOR = "|"
 _SPECIAL = ("<s>", "</s>", "<unk>", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -39,7 +39,7 @@ def read_vocabulary(
     Raises:
         CheckpointError: there is no such file, or it does not go with the output layer.
     """
-    path = folder / _VOCABULARY
+    path = folder / VOCABULARY
     vocabulary: Mapping[str, Any] = read_json(path)
     if vocabulary and all(isinstance(value, dict) for value in vocabulary.values()):
         vocabulary = _of_language(path, folder, vocabulary)

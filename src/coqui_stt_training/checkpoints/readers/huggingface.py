@@ -20,7 +20,7 @@ from stt.counted import counted
 from ...errors import CheckpointError
 from ...models.encoder import EncoderSpecification
 from ..source import SourceModel
-from .ctc_vocabulary import read_vocabulary
+from .ctc_vocabulary import VOCABULARY, read_vocabulary
 from .json_file import read_json
 from .safetensors_file import read_tensors, tensor_names
 
@@ -37,6 +37,11 @@ ARCHITECTURES = {
     "hubert": "wav2vec2",
     "wavlm": "wav2vec2",
     "data2vec-audio": "wav2vec2",
+    "wav2vec2-bert": "conformer",
+    "parakeet_ctc": "conformer",
+    "parakeet_encoder": "conformer",
+    "parakeet_rnnt": "conformer",
+    "parakeet_tdt": "conformer",
 }
 
 
@@ -78,13 +83,18 @@ def load_huggingface(path: Path) -> SourceModel:
             tensors = names.convert(tensors, specification)
         except ValueError as error:
             raise CheckpointError(f"{path}: {error}") from None
-    alphabet = None
-    if f"{specification.layers[-1]}.weight" in tensors:
+    alphabet, notes = None, []
+    head = [f"{specification.layers[-1]}.{end}" for end in ("weight", "bias")]
+    if head[0] in tensors and _writes_tokens(folder):
+        tensors = {name: tensor for name, tensor in tensors.items() if name not in head}
+        notes.append("Its output layer is left out: it writes pieces of words, not characters.")
+    elif head[0] in tensors:
         alphabet, tensors = read_vocabulary(folder, config, tensors)
         specification = specification.with_classes(alphabet.size + 1)
     check_encoder(path, specification, tensors, surplus)
     left_out = len(homes) - len(wanted)
-    notes = [f"{counted(left_out, 'tensor')} of other parts of the model are left out."]
+    if left_out:
+        notes.append(f"{counted(left_out, 'tensor')} of other parts of the model are left out.")
     return SourceModel(
         format="huggingface",
         path=path,
@@ -92,7 +102,7 @@ def load_huggingface(path: Path) -> SourceModel:
         tensors=tensors,
         alphabet=alphabet,
         features=specification.front_end,
-        notes=tuple(notes if left_out else ()),
+        notes=tuple(notes),
         details={"model_type": config["model_type"], "size_bytes": _size_bytes(homes)},
     )
 
@@ -141,6 +151,13 @@ def _names_module(folder: Path, config: Mapping[str, Any]) -> ModuleType:
             f"{', '.join(sorted(ARCHITECTURES))} can be started from"
         )
     return import_module(f"...models.{architecture}.names", __package__)
+
+
+def _writes_tokens(folder: Path) -> bool:
+    """Say whether a CTC model's classes are those of a tokenizer, and no list of characters."""
+    return not (folder / VOCABULARY).is_file() and any(
+        (folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")
+    )
 
 
 def _homes(path: Path) -> dict[str, Path]:

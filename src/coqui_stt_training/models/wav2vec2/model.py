@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..attention import Attention
-from ..encoder_model import EncoderModel, padding_mask, zero_beyond
+from ..encoder_model import Drawn, EncoderModel, padding_mask, zero_beyond
 from .specification import Wav2Vec2Encoder
 
 _VARIANCE_FLOOR = 1e-5  # of normalisations, PyTorch's default
@@ -54,7 +54,7 @@ class SampleConvolution(nn.Module):
         return nn.functional.gelu(x), lengths
 
 
-class TimeNorm(nn.Module):
+class TimeNorm(Drawn):
     """Brings each channel to mean 0 and variance 1 over a clip's own frames, scales and shifts it.
 
     PyTorch's `GroupNorm` with as many groups as channels, but for the padding.
@@ -65,7 +65,7 @@ class TimeNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
-    def reset_parameters(self) -> None:
+    def draw(self, generator: torch.Generator) -> None:
         """Make it scale by 1 and shift by 0."""
         nn.init.ones_(self.weight)
         nn.init.zeros_(self.bias)
@@ -83,7 +83,7 @@ class TimeNorm(nn.Module):
         return normalised * self.weight[:, None] + self.bias[:, None]
 
 
-class Convolutions(nn.Module):
+class Convolutions(Drawn):
     """All before the blocks: from samples to frames that know their positions."""
 
     def __init__(self, specification: Wav2Vec2Encoder) -> None:
@@ -107,10 +107,16 @@ class Convolutions(nn.Module):
         )
         self.position_norm = specification.position_norm
         self.norm = None if specification.norm_first else nn.LayerNorm(width)
+        self.distances: nn.Parameter | None = None
         if specification.relative_buckets:
             self.distances = nn.Parameter(
                 torch.empty(specification.relative_buckets, specification.attention_heads)
             )
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Draw the bias of distances, all but none."""
+        if self.distances is not None:
+            nn.init.normal_(self.distances, std=0.02, generator=generator)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Map samples `[batch, samples, 1]` to `[batch, frames, width]`."""
@@ -137,7 +143,7 @@ class Convolutions(nn.Module):
         return x
 
 
-class GatedAttention(Attention):
+class GatedAttention(Attention, Drawn):
     """Attention that adds a bias for the distance of two frames, by as much as a frame's gate lets.
 
     WavLM's gated relative position bias, section 4 of https://arxiv.org/abs/2110.13900.
@@ -147,6 +153,10 @@ class GatedAttention(Attention):
         super().__init__(width, heads)
         self.gate_scale = nn.Parameter(torch.empty(heads))
         self.gate = nn.Linear(width // heads, 8)
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Make it scale by 1."""
+        nn.init.ones_(self.gate_scale)
 
     def position_bias(self, x: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
         """Return what is added to products, float `[batch, heads, frames, frames]`.
@@ -239,25 +249,12 @@ class Wav2Vec2(EncoderModel):
     def run_layer(self, name: str, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Run one layer; blocks share the bias of distances, which the convolutions hold."""
         block = self.get_submodule(name)
-        if not isinstance(block, Block) or not self.specification.relative_buckets:
+        distances = self.convolutions.distances
+        if not isinstance(block, Block) or distances is None:
             return super().run_layer(name, x, lengths)
-        bias = distance_bias(
-            self.convolutions.distances, x.shape[1], self.specification.relative_distance
-        )
+        bias = distance_bias(distances, x.shape[1], self.specification.relative_distance)
         biased: tuple[Tensor, Tensor] = block(x, lengths, bias)
         return biased
-
-    def initialize_layer(self, name: str, generator: torch.Generator) -> None:
-        """Draw new weights for a layer; gates begin half open, distances all but alike."""
-        super().initialize_layer(name, generator)
-        layer = self.get_submodule(name)
-        for module in layer.modules():
-            if isinstance(module, TimeNorm):
-                module.reset_parameters()
-            elif isinstance(module, GatedAttention):
-                nn.init.ones_(module.gate_scale)
-        if name == "convolutions" and self.specification.relative_buckets:
-            nn.init.normal_(self.convolutions.distances, std=0.02, generator=generator)
 
 
 def distance_bias(distances: Tensor, frames: int, most: int) -> Tensor:

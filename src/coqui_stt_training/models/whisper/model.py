@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from ..attention import Attention
-from ..encoder_model import EncoderModel, padding_mask, zero_beyond
+from ..encoder_model import Drawn, EncoderModel, padding_mask, zero_beyond
 from .specification import WhisperEncoder
 
 
-class Convolutions(nn.Module):
+class Convolutions(Drawn):
     """Two convolutions over log-mel frames, of which the second halves their number."""
 
     def __init__(self, specification: WhisperEncoder) -> None:
@@ -29,6 +29,11 @@ class Convolutions(nn.Module):
         self.first = nn.Conv1d(specification.mel_channels, width, 3, padding=1)
         self.second = nn.Conv1d(width, width, 3, stride=2, padding=1)
         self.positions = nn.Parameter(torch.empty(specification.positions, width))
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Make the positions Whisper's sinusoids."""
+        with torch.no_grad():
+            self.positions.copy_(sinusoids(*self.positions.shape))
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Map `[batch, frames, mel]` to `[batch, frames / 2, width]`, or pieces of it."""
@@ -134,13 +139,6 @@ class Whisper(EncoderModel):
             block = Block(specification, is_last=number == specification.blocks)
             self.add_module(name, block)
         self.add_head()
-
-    def initialize_layer(self, name: str, generator: torch.Generator) -> None:
-        """Draw new weights for a layer; positions are Whisper's sinusoids."""
-        super().initialize_layer(name, generator)
-        if name == "convolutions":
-            with torch.no_grad():
-                self.convolutions.positions.copy_(sinusoids(*self.convolutions.positions.shape))
 
 
 def sinusoids(positions: int, width: int) -> Tensor:

@@ -1,0 +1,1 @@
+"""Conformer encoders: specification, module, and the names others give their tensors."""

@@ -1,0 +1,203 @@
+"""The parameters of a Conformer encoder, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from stt.frontends import FrontEnd
+from stt.frontends.fbank import Fbank
+from stt.frontends.normalized_log_mel import NormalizedLogMel
+
+from ..encoder import EncoderSpecification, linear_shapes, norm_shapes
+
+STEMS = ("convolutions", "projection")
+POSITIONS = ("sinusoids", "distances")
+NORMS = ("batch", "layer")
+_REDUCTIONS = (2, 4, 8, 16)
+# Float32 values that a frame keeps for the backward pass of a block: inputs of normalisations and
+# products, queries, keys, values and convolutions in widths; those within both MLPs in theirs.
+_BLOCK_WIDTHS, _MLP_WIDTHS = 20, 4
+_ATTENTION_MATRICES = 5  # kept of each head: products with positions, shifted, masked; weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConformerEncoder(EncoderSpecification):
+    """A Conformer (https://arxiv.org/abs/2005.08100), and a CTC head.
+
+    With convolutions before its blocks it is NVIDIA's FastConformer
+    (https://arxiv.org/abs/2305.05084), Parakeet; with a projection, w2v-BERT 2.0.
+
+    Attributes:
+        mel_channels: of the front end.
+        stem: what is before the blocks: `convolutions` over normalised log-mel frames, or a
+            `projection` of Kaldi's filter-bank frames.
+        reduction: frames, 100 a second, that become one.
+        stem_channels: of the convolutions.
+        width: values of a frame.
+        attention_heads: of each block.
+        blocks: how many.
+        mlp_width: between the two products of an MLP.
+        kernel: width of a block's convolution.
+        positions: how attention knows them: from projected `sinusoids` of distances, or a vector
+            for each of the `distances`.
+        farthest_before: distance from which on all before share a vector.
+        farthest_behind: distance from which on all behind share a vector.
+        convolution_norm: of a block's convolution: `batch`, or `layer`.
+        causal: whether a block's convolution sees only what came before.
+        bias: whether products of attention and MLPs have one.
+        convolution_bias: whether those of a block's convolution have one.
+        scale_input: whether what enters the blocks is multiplied by the root of the width.
+
+    Raises:
+        ValueError: parameters that do not go together.
+    """
+
+    architecture: ClassVar[str] = "conformer"
+
+    mel_channels: int = 80
+    stem: str = "convolutions"
+    reduction: int = 8
+    stem_channels: int = 256
+    width: int = 1024
+    attention_heads: int = 8
+    blocks: int = 24
+    mlp_width: int = 4096
+    kernel: int = 9
+    positions: str = "sinusoids"
+    farthest_before: int = 64
+    farthest_behind: int = 8
+    convolution_norm: str = "batch"
+    causal: bool = False
+    bias: bool = True
+    convolution_bias: bool = True
+    scale_input: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        problems = [
+            f"{name} {value!r}"
+            for name, value, known in (
+                ("stem", self.stem, STEMS),
+                ("positions", self.positions, POSITIONS),
+                ("convolution_norm", self.convolution_norm, NORMS),
+            )
+            if value not in known
+        ]
+        if self.width % self.attention_heads or self.width % 2:
+            problems.append(f"width {self.width} for {self.attention_heads} heads")
+        if self.kernel % 2 == 0:
+            problems.append(f"an even kernel of {self.kernel}")
+        if self.stem == "convolutions" and (
+            self.reduction not in _REDUCTIONS or self.mel_channels % self.reduction
+        ):
+            problems.append(f"a reduction of {self.reduction} for {self.mel_channels} mel channels")
+        if problems:
+            raise ValueError(f"impossible in a Conformer: {', '.join(problems)}")
+        self.front_end  # noqa: B018 - refuses what it cannot be
+
+    @property
+    def front_end(self) -> FrontEnd:
+        """What the encoder takes."""
+        if self.stem == "convolutions":
+            return NormalizedLogMel(self.mel_channels)
+        return Fbank(self.mel_channels, self.reduction)
+
+    @property
+    def halvings(self) -> int:
+        """How many convolutions before the blocks halve the number of frames."""
+        return self.reduction.bit_length() - 1 if self.stem == "convolutions" else 0
+
+    @property
+    def encoder_layers(self) -> tuple[str, ...]:
+        """Names of the encoder's layers: the stem, and the blocks."""
+        return ("stem", *(f"block_{number}" for number in range(1, self.blocks + 1)))
+
+    def encoder_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the encoder's tensors by name, in the order of its layers.
+
+        Matrices are `[outputs, inputs]`, convolutions `[outputs, inputs of a group, kernel ...]`.
+        """
+        shapes = self._stem_shapes()
+        for number in range(1, self.blocks + 1):
+            shapes |= self._block_shapes(f"block_{number}")
+        return shapes
+
+    def _stem_shapes(self) -> dict[str, tuple[int, ...]]:
+        if self.stem == "projection":
+            inputs = self.mel_channels * self.reduction
+            return norm_shapes("stem.norm", inputs) | linear_shapes(
+                "stem.projection", inputs, self.width
+            )
+        channels = self.stem_channels
+        shapes: dict[str, tuple[int, ...]] = {
+            "stem.first.weight": (channels, 1, 3, 3),
+            "stem.first.bias": (channels,),
+        }
+        for index in range(self.halvings - 1):
+            for name, shape in (("depthwise", (1, 3, 3)), ("pointwise", (channels, 1, 1))):
+                shapes[f"stem.more.{index}.{name}.weight"] = (channels, *shape)
+                shapes[f"stem.more.{index}.{name}.bias"] = (channels,)
+        inputs = channels * self.mel_channels // self.reduction
+        return shapes | linear_shapes("stem.projection", inputs, self.width)
+
+    def _block_shapes(self, block: str) -> dict[str, tuple[int, ...]]:
+        width = self.width
+        shapes = self._mlp_shapes(f"{block}.mlp_1")
+        shapes |= norm_shapes(f"{block}.attention_norm", width)
+        for name in ("query", "key", "value", "out"):
+            shapes |= linear_shapes(f"{block}.attention.{name}", width, width, bias=self.bias)
+        shapes |= self._position_shapes(f"{block}.attention")
+        shapes |= norm_shapes(f"{block}.convolution_norm", width)
+        convolution, bias = f"{block}.convolution", self.convolution_bias
+        shapes |= linear_shapes(f"{convolution}.inputs", width, 2 * width, bias=bias)
+        shapes[f"{convolution}.depthwise.weight"] = (width, 1, self.kernel)
+        if bias:
+            shapes[f"{convolution}.depthwise.bias"] = (width,)
+        shapes |= norm_shapes(f"{convolution}.norm", width)
+        if self.convolution_norm == "batch":
+            shapes[f"{convolution}.norm.running_mean"] = (width,)
+            shapes[f"{convolution}.norm.running_var"] = (width,)
+        shapes |= linear_shapes(f"{convolution}.outputs", width, width, bias=bias)
+        return shapes | self._mlp_shapes(f"{block}.mlp_2") | norm_shapes(f"{block}.norm", width)
+
+    def _mlp_shapes(self, name: str) -> dict[str, tuple[int, ...]]:
+        return {
+            **norm_shapes(f"{name}.norm", self.width),
+            **linear_shapes(f"{name}.inner", self.width, self.mlp_width, bias=self.bias),
+            **linear_shapes(f"{name}.out", self.mlp_width, self.width, bias=self.bias),
+        }
+
+    def _position_shapes(self, attention: str) -> dict[str, tuple[int, ...]]:
+        per_head = self.width // self.attention_heads
+        if self.positions == "distances":
+            count = self.farthest_before + self.farthest_behind + 1
+            return {f"{attention}.distances": (count, per_head)}
+        return {
+            f"{attention}.content_bias": (self.attention_heads, per_head),
+            f"{attention}.position_bias": (self.attention_heads, per_head),
+            f"{attention}.position.weight": (self.width, self.width),
+        }
+
+    def output_length(self, frames: int) -> int:
+        """Return how many frames come out; each convolution of the stem halves, rounding up."""
+        for _ in range(self.halvings):
+            frames = (frames + 1) // 2
+        return frames
+
+    def encoder_activation_values(self, frames: int) -> int:
+        """Return about how many float32 values the encoder keeps of a clip."""
+        values, channels = frames * self.front_end.values, self.mel_channels
+        for _ in range(self.halvings):
+            frames, channels = (frames + 1) // 2, channels // 2
+            values += 3 * frames * channels * self.stem_channels
+        per_frame = _BLOCK_WIDTHS * self.width + _MLP_WIDTHS * self.mlp_width
+        per_frame += _ATTENTION_MATRICES * self.attention_heads * frames
+        return values + frames * (2 * self.width + per_frame * self.blocks)
+
+    def describe_encoder(self) -> str:
+        """Return the encoder's parameters in a few words, for people."""
+        return (
+            f"{self.blocks} blocks of width {self.width}, {self.attention_heads} heads, "
+            f"{self.mel_channels} mel channels, {self.stem} that make {self.reduction} frames one"
+        )

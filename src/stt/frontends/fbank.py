@@ -1,0 +1,113 @@
+"""Kaldi's filter-bank energies, normalised over the clip, two frames in one, as w2v-BERT has them.
+
+    frame    = 32768 x, without its mean; then x[t] - 0.97 x[t - 1]
+    power    = |fft|^2              25 ms Povey windows every 10 ms within the clip, 512 points
+    log      = log(max(power @ mel filters, 2^-23))     20 Hz to rate / 2
+    features = (log - mean) / sqrt(variance + 1e-7)     of each channel, over the clip
+
+After `SeamlessM4TFeatureExtractor` of transformers, and `compute-fbank-feats` of Kaldi.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .framing import frames_of, normalized_over_time
+
+_EMPHASIS = 0.97
+_WINDOW_SAMPLES, _FFT_LENGTH, _STEP_SAMPLES = 400, 512, 160
+_POVEY_POWER = 0.85  # of a Hann window
+_LOWEST_HZ = 20.0
+_FULL_SCALE = 32768.0
+_MEL_FLOOR = 2.0**-23
+_VARIANCE_FLOOR = 1e-7
+
+
+@dataclass(frozen=True)
+class Fbank:
+    """Kaldi's filter-bank energies of audio at 16 kHz.
+
+    Attributes:
+        mel_channels: how many.
+        stacked: frames, 100 a second, that are put into one.
+
+    Raises:
+        ValueError: not numbers that could be meant.
+    """
+
+    kind: ClassVar[str] = "fbank"
+
+    mel_channels: int = 80
+    stacked: int = 2
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.mel_channels <= 1024:
+            raise ValueError(f"{self.mel_channels} mel channels; 80 are usual")
+        if not 1 <= self.stacked <= 16:
+            raise ValueError(f"{self.stacked} frames in one; 2 are usual")
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Of the audio."""
+        return 16000
+
+    @property
+    def values(self) -> int:
+        """Values of one frame."""
+        return self.mel_channels * self.stacked
+
+    @property
+    def step_seconds(self) -> float:
+        """From the start of one frame to that of the next."""
+        return self.stacked * _STEP_SAMPLES / self.sample_rate_hz
+
+    def frame_count(self, sample_count: int) -> int:
+        """Return the number of whole frames in so many samples."""
+        whole = max(0, 1 + (sample_count - _WINDOW_SAMPLES) // _STEP_SAMPLES)
+        return whole // self.stacked
+
+    def extractor(self, backend: Any = np, device: Any = None) -> Callable[[Any], Any]:
+        """Return the function from samples to features; see `FrontEnd.extractor`."""
+        window = np.hanning(_WINDOW_SAMPLES) ** _POVEY_POWER
+        filters = kaldi_mel_filters(self.sample_rate_hz, _FFT_LENGTH, self.mel_channels)
+        if backend is not np:
+            window = backend.from_numpy(window).to(device)
+            filters = backend.from_numpy(filters).to(device)
+
+        def extract(samples: Any) -> Any:
+            count = self.frame_count(samples.shape[-1])
+            if count == 0:
+                return samples[:0].reshape(0, self.values)
+            wide = backend.asarray(samples, dtype=backend.float64) * _FULL_SCALE
+            frames = frames_of(wide, _WINDOW_SAMPLES, _STEP_SAMPLES, backend)
+            frames = frames - frames.mean(-1)[:, None]
+            # The sample before the first is taken to be as the first.
+            before = backend.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
+            power = abs(backend.fft.rfft((frames - _EMPHASIS * before) * window, _FFT_LENGTH)) ** 2
+            log = backend.log(backend.clip(power @ filters, _MEL_FLOOR, None))
+            features = normalized_over_time(log, _VARIANCE_FLOOR, backend, inside=True)
+            return features[: count * self.stacked].reshape(count, self.values)
+
+        return extract
+
+
+def kaldi_mel_filters(sample_rate_hz: int, fft_length: int, channels: int) -> NDArray[np.float64]:
+    """Triangular filters of equal height, float64 `[fft_length // 2 + 1, channels]`.
+
+    Their sides are straight over mel, where others' are straight over Hz.
+    """
+    edges = np.linspace(_mel(_LOWEST_HZ), _mel(sample_rate_hz / 2), channels + 2)
+    bins = _mel(np.arange(fft_length // 2 + 1) * sample_rate_hz / fft_length)
+    distances = edges[None, :] - bins[:, None]
+    widths = np.diff(edges)
+    rising, falling = -distances[:, :-2] / widths[:-1], distances[:, 2:] / widths[1:]
+    return np.asarray(np.maximum(0.0, np.minimum(rising, falling)))
+
+
+def _mel(frequency_hz: Any) -> Any:
+    return 1127.0 * np.log(1.0 + frequency_hz / 700.0)

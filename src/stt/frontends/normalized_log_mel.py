@@ -1,0 +1,86 @@
+"""Log-mel energies of which each is normalised over the clip, as NVIDIA's NeMo has them.
+
+    emphasised = x[t] - 0.97 x[t - 1]
+    power      = |stft|^2           25 ms Hann windows every 10 ms, centred, 512 points
+    log        = log(power @ Slaney mel filters + 2^-24)
+    features   = (log - mean) / (deviation + 1e-5)    of each channel, over the clip
+
+After `AudioToMelSpectrogramPreprocessor` with its defaults, without dither;
+`ParakeetFeatureExtractor` of transformers is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .framing import frames_of, normalized_over_time, zeros_around
+from .log_mel import slaney_mel_filters
+
+_EMPHASIS = 0.97
+_WINDOW_SAMPLES, _FFT_LENGTH, _STEP_SAMPLES = 400, 512, 160
+_LOG_FLOOR = 2.0**-24
+_DEVIATION_FLOOR = 1e-5
+
+
+@dataclass(frozen=True)
+class NormalizedLogMel:
+    """Log-mel energies, normalised over the clip, of audio at 16 kHz, 100 frames a second.
+
+    Attributes:
+        mel_channels: how many: 80 or 128.
+
+    Raises:
+        ValueError: not a number of channels that could be meant.
+    """
+
+    kind: ClassVar[str] = "normalized_log_mel"
+
+    mel_channels: int = 80
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.mel_channels <= 1024:
+            raise ValueError(f"{self.mel_channels} mel channels; 80 or 128 are usual")
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Of the audio."""
+        return 16000
+
+    @property
+    def values(self) -> int:
+        """Values of one frame."""
+        return self.mel_channels
+
+    @property
+    def step_seconds(self) -> float:
+        """From the start of one frame to that of the next."""
+        return _STEP_SAMPLES / self.sample_rate_hz
+
+    def frame_count(self, sample_count: int) -> int:
+        """Return the number of whole steps in so many samples."""
+        return sample_count // _STEP_SAMPLES
+
+    def extractor(self, backend: Any = np, device: Any = None) -> Callable[[Any], Any]:
+        """Return the function from samples to features; see `FrontEnd.extractor`."""
+        window = np.pad(np.hanning(_WINDOW_SAMPLES), (_FFT_LENGTH - _WINDOW_SAMPLES) // 2)
+        filters = slaney_mel_filters(self.sample_rate_hz, _FFT_LENGTH, self.mel_channels)
+        if backend is not np:
+            window = backend.from_numpy(window).to(device)
+            filters = backend.from_numpy(filters).to(device)
+
+        def extract(samples: Any) -> Any:
+            count = self.frame_count(samples.shape[-1])
+            if count == 0:
+                return samples[:0].reshape(0, self.mel_channels)
+            padded = zeros_around(samples, _FFT_LENGTH // 2, _FFT_LENGTH // 2, backend)
+            padded[_FFT_LENGTH // 2 + 1 : -_FFT_LENGTH // 2] -= _EMPHASIS * samples[:-1]
+            frames = frames_of(padded, _FFT_LENGTH, _STEP_SAMPLES, backend)[:count]
+            power = abs(backend.fft.rfft(frames * window)) ** 2
+            log = backend.log(power @ filters + _LOG_FLOOR)
+            return normalized_over_time(log, _DEVIATION_FLOOR, backend, inside=False)
+
+        return extract
