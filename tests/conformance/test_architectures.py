@@ -16,6 +16,7 @@ from coqui_stt_training.models.dropout import Dropout
 from coqui_stt_training.models.specification import (
     ARCHITECTURES,
     describe_specification,
+    is_statistic,
     layer_of,
     restore_specification,
 )
@@ -107,7 +108,10 @@ def test_layers_run_in_parts_as_they_do_at_once(example: Example) -> None:
 def test_tensors_are_those_of_the_specification(example: Example) -> None:
     specification = example.specification
     shapes = specification.tensor_shapes()
-    state = example.model().state_dict()
+    model = example.model()
+    state = model.state_dict()
+    buffers = {name for name, _ in model.named_buffers()}
+    assert buffers == {name for name in shapes if is_statistic(name)}
     assert {name: tuple(tensor.shape) for name, tensor in state.items()} == shapes
     assert all(tensor.dtype == torch.float32 for tensor in state.values())
     owners = list(dict.fromkeys(layer_of(name) for name in shapes))

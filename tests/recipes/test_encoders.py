@@ -10,9 +10,13 @@ import pytest
 
 import stt
 from command_runner import Result, run_command
-from coqui_stt_training.checkpoints.file import read_checkpoint
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+from coqui_stt_training.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.checkpoints.loading import load_source
+from coqui_stt_training.models.acoustic_model import build
+from coqui_stt_training.models.conformer.specification import ConformerEncoder
+from coqui_stt_training.models.tensors import weights_of
 from encoder_folders import write_whisper
 from stt.audio.source import read_pcm
 
@@ -171,3 +175,39 @@ def test_the_checkpoint_is_heard_by_the_runtime(
     )  # fmt: skip
     assert log.returncode == 0, log.stderr
     assert (tmp_path / "log.tlog").is_file()
+
+
+def test_statistics_over_batches_are_learnt_and_go_on_to_the_same_bits(
+    latin: ToneCorpus, tmp_path: Path
+) -> None:
+    alphabet = Alphabet(latin.alphabet)
+    specification = ConformerEncoder(
+        n_classes=alphabet.size + 1, mel_channels=16, reduction=4, stem_channels=4, width=16,
+        attention_heads=2, blocks=2, mlp_width=16, kernel=5,
+    )  # fmt: skip
+    model = build(specification)
+    model.initialize(1)
+    source = tmp_path / "source.safetensors"
+    write_checkpoint(
+        source, Checkpoint(specification, alphabet, specification.front_end, weights_of(model))
+    )
+
+    def run_to(folder: str, epochs: int) -> Path:
+        result = run_command(
+            "train", "--load_checkpoint_dir", source, "--save_checkpoint_dir", tmp_path / folder,
+            *latin.flags, *SMALL[2:], "--epochs", epochs, "--freeze_source_layers", 2,
+            "--run", "continue" if (tmp_path / folder).exists() else "auto",
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        newest = CheckpointFolder(tmp_path / folder).newest_of_ours("last")
+        assert newest is not None
+        return newest
+
+    whole = read_checkpoint(run_to("whole", 2)).tensors
+    run_to("parts", 1)
+    parts = read_checkpoint(run_to("parts", 2)).tensors
+    for name, tensor in whole.items():
+        np.testing.assert_array_equal(parts[name], tensor, err_msg=name)
+    statistics = "convolution.norm.running_mean"
+    assert not whole[f"block_1.{statistics}"].any()  # frozen
+    assert whole[f"block_2.{statistics}"].all()

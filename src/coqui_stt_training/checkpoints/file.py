@@ -35,6 +35,7 @@ from ..errors import CheckpointError, UserError
 from ..models.specification import (
     Specification,
     describe_specification,
+    is_statistic,
     restore_specification,
 )
 from .source import AdamState, SourceModel, Tensors
@@ -171,8 +172,11 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
             int(adam_step),
             tensor_steps,
         )
-        check_shapes(path, specification, adam.first_moments, _FIRST_MOMENT)
-        check_shapes(path, specification, adam.second_moments, _SECOND_MOMENT)
+        for prefix, moments in (
+            (_FIRST_MOMENT, adam.first_moments),
+            (_SECOND_MOMENT, adam.second_moments),
+        ):
+            check_shapes(path, specification, moments, prefix, statistics=False)
     return Checkpoint(
         specification, alphabet, features, weights, step, average or None, adam, flags, lineage, run
     )
@@ -188,14 +192,30 @@ def is_checkpoint(path: Path) -> bool:
 
 
 def check_shapes(
-    path: Path, specification: Specification, tensors: Tensors, prefix: str = ""
+    path: Path,
+    specification: Specification,
+    tensors: Tensors,
+    prefix: str = "",
+    *,
+    statistics: bool = True,
 ) -> None:
     """Check that tensors are those of a specification.
+
+    Args:
+        path: the file, for messages.
+        specification: of the model.
+        tensors: by the model's names.
+        prefix: of the names in the file.
+        statistics: whether running statistics are among them.
 
     Raises:
         CheckpointError: all tensors that are missing, unexpected, or of another shape.
     """
-    expected = specification.tensor_shapes()
+    expected = {
+        name: shape
+        for name, shape in specification.tensor_shapes().items()
+        if statistics or not is_statistic(name)
+    }
     problems = [f"{prefix}{name} is missing" for name in expected if name not in tensors]
     problems += [
         f"{prefix}{name} is not part of the model" for name in tensors if name not in expected

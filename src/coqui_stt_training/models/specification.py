@@ -26,7 +26,8 @@ ARCHITECTURES: Mapping[str, tuple[str, str]] = {
 class Specification(Protocol):
     """Describes an acoustic model; a frozen dataclass of JSON values.
 
-    A tensor's name begins with that of its layer: `layer_1.norm.bias` is of `layer_1`.
+    A tensor's name begins with that of its layer: `layer_1.norm.bias` is of `layer_1`. One whose
+    last part begins with `running_` is a statistic that a layer keeps, which no gradient changes.
     """
 
     architecture: ClassVar[str]
@@ -68,6 +69,11 @@ class Specification(Protocol):
 def layer_of(tensor_name: str) -> str:
     """Return the layer that a tensor belongs to."""
     return tensor_name.split(".", 1)[0]
+
+
+def is_statistic(tensor_name: str) -> bool:
+    """Say whether a tensor is a running statistic: a buffer, which has no optimizer state."""
+    return tensor_name.rsplit(".", 1)[-1].startswith("running_")
 
 
 def describe_specification(specification: Specification) -> dict[str, Any]:
