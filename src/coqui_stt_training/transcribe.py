@@ -15,10 +15,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coqui_stt_ctcdecoder.regular_file import read_regular
 from stt.atomic_file import write_atomically
+from stt.audio.folder import audio_files
 from stt.counted import counted
 from stt.extras import missing_packages
 from stt.output_path import check_output_folder
@@ -42,11 +43,6 @@ if TYPE_CHECKING:
     from stt.transcriber import Recording
 
 _log = logging.getLogger("coqui_stt_training.transcribe")  # __name__ is __main__ under -m
-
-AUDIO_SUFFIXES = (
-    *(".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64"),
-    *(".m4a", ".mp4", ".webm", ".mka", ".mkv", ".aac", ".amr"),
-)
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,9 @@ class TranscribeFlags:
     model: str = flag(
         "", "exported model, .tflite or .onnx, to transcribe with instead of a checkpoint"
     )
-    subtitles: Names = flag([], "also write subtitles beside the log: srt, vtt, txt, tsv")
+    subtitles: Names = flag(
+        [], "also write subtitles beside the log, of finished logs too: srt, vtt, txt, tsv"
+    )
     word_times: bool = flag(
         False, "add to each entry of the log its words, with times in seconds and confidences"
     )
@@ -131,12 +129,17 @@ def main(argv: list[str]) -> int:
     )
     config = parsed.config
     start_logging(config.output.log_level, parsed.notices)
-    tasks = list(_unfinished(find_tasks(config.transcription), config.transcription))
-    if not tasks:
-        return 0
+    unreadable: list[FlagError] = []
+    tasks = list(_unfinished(find_tasks(config.transcription), config.transcription, unreadable))
     for folder in sorted({task.dst.parent for task in tasks}):
         check_output_folder("--dst", folder)
-    return _transcribe(tasks, config, parsed.given)
+    if tasks:
+        _transcribe(tasks, config, parsed.given)
+    if unreadable:
+        raise UserError(
+            f"{counted(len(unreadable), 'log')} could not be made into subtitles, see above"
+        )
+    return 0
 
 
 def find_tasks(flags: TranscribeFlags) -> list[Task]:
@@ -160,19 +163,13 @@ def find_tasks(flags: TranscribeFlags) -> list[Task]:
     dst = Path(flags.dst) if flags.dst else src.with_suffix(".tlog")
     if dst.is_dir():
         dst /= f"{src.stem}.tlog"
-    if dst.is_file() and not flags.force:
-        raise FlagError(f"{dst} exists already; --force true overwrites it")
     return [Task(src, dst)]
 
 
 def _tasks_of_folder(src: Path, dst: Path, recursive: bool) -> list[Task]:
     if dst.is_file():
         raise FlagError(f"--dst {dst}: must be a folder, because --src is one")
-    files = sorted(
-        path
-        for path in (src.rglob("*") if recursive else src.glob("*"))
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
-    )
+    files = audio_files(src, recursive)
     if not files:
         raise FlagError(
             f"--src {src}: no audio files there"
@@ -216,22 +213,41 @@ def _tasks_of_catalog(catalog: Path) -> list[Task]:
     return tasks
 
 
-def _unfinished(tasks: list[Task], flags: TranscribeFlags) -> Iterator[Task]:
+def _unfinished(
+    tasks: list[Task], flags: TranscribeFlags, unreadable: list[FlagError]
+) -> Iterator[Task]:
+    """Yield what is still to be transcribed; write the subtitles that finished logs lack.
+
+    Args:
+        tasks: all of them.
+        flags: what is asked for.
+        unreadable: gets an error for each log that is none.
+    """
     for task in tasks:
         if task.dst.is_file() and not flags.force:
             _log.info('"%s" exists already, skipped (--force true overwrites it)', task.dst)
-            missing = [
-                path
-                for name in flags.subtitles
-                if not (path := task.dst.with_suffix(f".{name}")).is_file()
-            ]
-            if missing:
-                _log.warning(
-                    "%s: not written, as the log exists already; --force true writes both",
-                    ", ".join(map(str, missing)),
-                )
+            try:
+                _write_missing_subtitles(task.dst, flags)
+            except FlagError as error:
+                _log.error("%s", error)
+                unreadable.append(error)
         else:
             yield task
+
+
+def _write_missing_subtitles(log: Path, flags: TranscribeFlags) -> None:
+    """Write the subtitles that a finished log lacks, from what is in it."""
+    missing = [name for name in flags.subtitles if not log.with_suffix(f".{name}").is_file()]
+    if not missing:
+        return
+    from stt.subtitles import FORMATS
+    from stt.transcription_log import read_log
+
+    words = read_log(log)
+    for name in missing:
+        target = log.with_suffix(f".{name}")
+        write_atomically(target, FORMATS[name](words))
+        _log.info('Wrote "%s" from "%s"', target, log)
 
 
 def _load_model(config: TranscribeConfig, given: frozenset[str]) -> Model:
@@ -312,31 +328,11 @@ def _transcribe(tasks: list[Task], config: TranscribeConfig, given: frozenset[st
 
 def _write(recording: Recording, dst: Path, flags: TranscribeFlags) -> None:
     from stt.subtitles import FORMATS
+    from stt.transcription_log import format_log
 
     for name in flags.subtitles:  # the log last: where it stands, all is done
         write_atomically(dst.with_suffix(f".{name}"), FORMATS[name](recording.words))
-    entries = [
-        {
-            "start": passage.start_milliseconds,
-            "end": passage.end_milliseconds,
-            "transcript": passage.text,
-        }
-        | ({"words": _words(passage.words)} if flags.word_times else {})
-        for passage in recording.passages
-    ]
-    write_atomically(dst, json.dumps(entries, ensure_ascii=False))
-
-
-def _words(words: Any) -> list[dict[str, Any]]:
-    return [
-        {
-            "word": word.text,
-            "start": round(word.start_time, 3),
-            "end": round(word.end_time, 3),
-            "confidence": round(word.confidence, 4),
-        }
-        for word in words
-    ]
+    write_atomically(dst, format_log(recording.passages, flags.word_times))
 
 
 if __name__ == "__main__":

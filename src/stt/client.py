@@ -6,14 +6,16 @@ import argparse
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from timeit import default_timer as timer
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from coqui_stt_ctcdecoder.errors import UserError
 
+from .audio.folder import audio_files
 from .errors import AudioError, FlagError
 from .model_flags import add_model_flags, load_model, positive
 from .terminal import printable, shown_on
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _SUBTITLES = ("srt", "vtt", "txt", "tsv")
 _STDIN = "-"
+_COMMANDS = "stt.commands"  # the group of entry points with tables of further commands
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,8 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from .server.command import serve
 
             serve(arguments[1:])
+        elif arguments and not arguments[0].startswith("-"):
+            return _run_other(*arguments)
         else:
-            _run(_parser().parse_args(arguments))
+            parser = _parser()
+            if {"-h", "--help"} & set(arguments):  # to find the other commands takes a moment
+                others = ", ".join(_other_commands())
+                parser.epilog = f"`stt COMMAND` also runs: {others}. Each has its own --help."
+            _run(parser.parse_args(arguments))
     except UserError as error:
         print(printable(f"stt: {error}"), file=sys.stderr)
         return 2
@@ -46,6 +55,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     return 0
+
+
+def _run_other(name: str, *flags: str) -> int:
+    """Run a command that another package has registered: training, where it is installed.
+
+    Raises:
+        FlagError: there is none of that name.
+    """
+    commands = _other_commands()
+    if name not in commands:
+        raise FlagError(
+            f"unknown command {name}; to transcribe give flags alone (see stt --help), else one of "
+            f"{', '.join(['serve', *commands])}"
+        )
+    return commands[name](flags)
+
+
+def _other_commands() -> dict[str, Callable[[Sequence[str]], int]]:
+    """Return the tables of commands that are entry points of the group `stt.commands`."""
+    commands: dict[str, Callable[[Sequence[str]], int]] = {}
+    for point in metadata.entry_points(group=_COMMANDS):
+        commands |= point.load()
+    return commands
 
 
 class _VersionAction(argparse.Action):
@@ -68,7 +100,8 @@ def _parser() -> argparse.ArgumentParser:
         action="extend",
         default=[],
         metavar="FILE",
-        help="audio files, of any format and sample rate; - is the standard input",
+        help="audio files, of any format and sample rate, or folders of them; - is the standard "
+        "input",
     )
     parser.add_argument(
         "--mic",
@@ -82,7 +115,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print JSON: candidate transcripts with the time of each word",
+        help="print JSON, in UTF-8: candidate transcripts with the time and confidence of each "
+        "word",
     )
     parser.add_argument(
         "--candidate_transcripts",
@@ -121,6 +155,7 @@ class _Result:
 
 
 def _run(flags: argparse.Namespace) -> None:
+    flags.audio = list(_expand(flags.audio))
     _check_outputs(flags)
     _report(f"Loading model from file {flags.model}")
     started = timer()
@@ -143,11 +178,29 @@ def _run(flags: argparse.Namespace) -> None:
         raise failed[0]
 
 
+def _expand(audio: Sequence[str]) -> Iterator[str]:
+    """Yield the files that names stand for: those in a folder, in the order of their names."""
+    for name in audio:
+        if name == _STDIN or not Path(name).is_dir():
+            yield name
+            continue
+        files = audio_files(Path(name))
+        if not files:
+            raise FlagError(f"--audio {name}: a folder without audio files")
+        yield from map(str, files)
+
+
+def _print_json(value: object) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # as JSON is, whatever the terminal's encoding
+    print(shown_on(sys.stdout, json.dumps(value, ensure_ascii=False, indent=2)), flush=True)
+
+
 def _print_all(model: Model, flags: argparse.Namespace, failed: list[UserError]) -> None:
     many = len(flags.audio) > 1
     results = _transcribe_all(model, flags, failed)
     if flags.json and many:
-        print(json.dumps([{"audio": r.name, **_json(r.metadata)} for r in results], indent=2))
+        _print_json([{"audio": r.name, **_json(r.metadata)} for r in results])
     else:
         for result in results:
             _print(result, flags, many)
@@ -257,7 +310,7 @@ def _source(name: str) -> str | BinaryIO:
 def _print(result: _Result, flags: argparse.Namespace, many: bool) -> None:
     best = result.metadata.transcripts[0]
     if flags.json:
-        print(json.dumps(_json(result.metadata), indent=2))
+        _print_json(_json(result.metadata))
         return
     text = "".join(token.text for token in best.tokens) if flags.extended else best.text
     text = f"{result.name}: {text}" if many else text
@@ -292,6 +345,7 @@ def _json(metadata: Metadata) -> dict[str, Any]:
                         "word": word.text,
                         "start_time": round(word.start_time, 4),
                         "duration": round(word.duration, 4),
+                        "confidence": round(word.confidence, 4),
                     }
                     for word in words_of(transcript.tokens)
                 ],

@@ -110,6 +110,18 @@ def test_values_that_are_no_sound(tmp_path: Path, value: float) -> None:
     refused(path, "NaN or infinite samples, or some beyond any scale")
 
 
+def test_training_data_that_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "cut.wav"
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 16000), 16000)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    [found] = scan_audio([path]).values()
+    assert "cut off; its header says 1.00 s, but only 0.50 s can be decoded" in str(found)
+    for size in (0, 0xFFFFFFFF):  # of programs that write to a pipe
+        path.write_bytes(whole[:40] + size.to_bytes(4, "little") + whole[44:])
+        assert isinstance(next(iter(scan_audio([path]).values())), AudioScan)
+
+
 def test_values_that_were_never_scaled_are_read(tmp_path: Path) -> None:
     path = tmp_path / "unscaled.wav"
     soundfile.write(path, NOISE * np.float32(2**31 / 4), 16000, subtype="FLOAT")

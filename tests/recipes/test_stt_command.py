@@ -3,7 +3,9 @@
 import io
 import json
 import re
+import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,8 +45,56 @@ def test_json_is_upstreams(capsys):
     assert len(transcripts) == 2
     words = transcripts[0]["words"]
     assert [word["word"] for word in words] == SENTENCE.split()
-    assert set(words[0]) == {"word", "start_time", "duration"}
+    assert set(words[0]) == {"word", "start_time", "duration", "confidence"}
+    assert all(0 < word["confidence"] <= 1 for word in words)
     assert transcripts[0]["confidence"] > transcripts[1]["confidence"]
+
+
+def test_json_is_readable_in_any_alphabet_and_on_any_terminal(monkeypatch, capsys):
+    from stt import client
+
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    word = {"word": "слово"}
+    monkeypatch.setattr(client, "_json", lambda metadata: {"transcripts": [{"words": [word]}]})
+    assert run("--audio", clip("LDC93S1.wav"), "--json") == 0
+    sys.stdout.flush()
+    assert '"слово"' in written.getvalue().decode()
+
+
+def test_a_folder_stands_for_its_audio_files(tmp_path, capsys):
+    for name in ("b.WAV", "a.wav", "notes.txt"):
+        shutil.copy(clip("LDC93S1.wav"), tmp_path / name)
+    assert run("--audio", str(tmp_path)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"{tmp_path / name}: {SENTENCE}" for name in ("a.wav", "b.WAV")]
+    (tmp_path / "none").mkdir()
+    assert run("--audio", str(tmp_path / "none")) == 2
+    assert "a folder without audio files" in capsys.readouterr().err
+
+
+def test_a_file_that_is_cut_off_is_told(tmp_path, caplog):
+    content = Path(clip("LDC93S1.wav")).read_bytes()
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(content[: len(content) // 2])
+    assert run("--audio", str(cut)) == 0
+    assert re.search(r"cut.wav: cut off; its header says 2.9\d s, and only 1.4\d s are there",
+                     caplog.text)  # fmt: skip
+    caplog.clear()
+    streamed = tmp_path / "streamed.wav"  # a program that wrote to a pipe knew no length
+    streamed.write_bytes(content[:40] + b"\xff\xff\xff\xff" + content[44:])
+    assert run("--audio", clip("LDC93S1.wav"), str(streamed)) == 0
+    assert not caplog.text
+
+
+def test_commands_of_training_are_reached(capsys):
+    assert main(["inspect", "nowhere"]) == 2
+    assert "error: nowhere does not exist" in capsys.readouterr().err
+    assert main(["trian"]) == 2
+    assert "stt: unknown command trian; " in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "stt COMMAND` also runs: inspect, train, evaluate" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["LDC93S1.flac", "LDC93S1.opus", "LDC93S1_44k_stereo.wav"])

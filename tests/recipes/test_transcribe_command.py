@@ -68,10 +68,33 @@ def test_folders_are_mirrored_and_finished_files_skipped(recording, tmp_path, ca
     assert main([*command, "--recursive", "true"]) == 0
     assert (dst / "a.tlog").read_text() == "done before"
     assert json.loads((dst / "deep/b.tlog").read_text())
-    assert main([*command, "--subtitles", "srt"]) == 0
-    assert "a.srt: not written" in capsys.readouterr().err
+    with pytest.raises(UserError, match="1 log could not be made into subtitles, see above"):
+        main([*command, "--recursive", "true", "--subtitles", "srt"])
+    assert "a.tlog: is no transcription log" in capsys.readouterr().err
+    assert (dst / "deep/b.srt").is_file()
     assert main([*command, "--recursive", "true", "--force", "true"]) == 0
     assert len(json.loads((dst / "a.tlog").read_text())) == 3
+
+
+@needs_oracle
+@pytest.mark.parametrize("word_times", ["false", "true"])
+def test_a_finished_file_is_skipped_and_its_subtitles_are_made_of_its_log(
+    word_times, recording, capsys
+):
+    command = ["--src", str(recording), "--word_times", word_times]
+    assert main([*command, "--model", MODEL, "--subtitles", "vtt"]) == 0
+    assert main(command) == 0, "no model is needed for what is done"
+    assert "exists already, skipped" in capsys.readouterr().err
+    log = recording.with_suffix(".tlog").read_bytes()
+    vtt = recording.with_suffix(".vtt").read_text()
+    recording.with_suffix(".vtt").unlink()
+    assert main([*command, "--subtitles", "vtt", "txt"]) == 0
+    assert recording.with_suffix(".tlog").read_bytes() == log
+    again = recording.with_suffix(".vtt").read_text()
+    if word_times == "true":
+        assert again == vtt
+    assert recording.with_suffix(".txt").read_text().count(MIDDLE) == 3
+    assert "00:00:06." in again, "no cue over a pause"
 
 
 @needs_oracle
@@ -115,7 +138,6 @@ def test_mistakes_are_told(tmp_path):
     for flags, message in (
         (TranscribeFlags(), r"--src \(not given\)"),
         (TranscribeFlags(src=str(tmp_path / "none")), "that exists"),
-        (TranscribeFlags(src=str(audio)), "--force true overwrites"),
         (TranscribeFlags(src=str(tmp_path / "bad.catalog")), "`tlog`"),
         (TranscribeFlags(src=str(tmp_path / "bad.catalog"), dst="x"), "names the logs itself"),
         (TranscribeFlags(src=str(tmp_path), dst=str(audio)), "must be a folder"),

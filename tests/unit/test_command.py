@@ -15,7 +15,9 @@ import pytest
 
 import coqui_stt_ctcdecoder
 from coqui_stt_ctcdecoder.errors import NotBuiltError
+from coqui_stt_training import cli
 from coqui_stt_training.cli.command import run, start_logging
+from coqui_stt_training.cli.commands import COMMANDS
 from coqui_stt_training.errors import FlagError
 from stt.extras import missing_packages
 from stt.output_path import check_output_file, check_output_folder
@@ -124,6 +126,33 @@ def test_both_spellings_of_help(flag: str, capsys: pytest.CaptureFixture[str]) -
             importlib.import_module(f"coqui_stt_training.{name}").main([flag])
         assert end.value.code == 0
         assert "usage: " in capsys.readouterr().out
+
+
+def test_the_package_lists_its_commands_and_runs_them(capsys: pytest.CaptureFixture[str]) -> None:
+    package = importlib.import_module("coqui_stt_training.__main__")
+    assert package.main([]) == 0
+    listed = capsys.readouterr().out
+    for name in COMMANDS:
+        assert f"\n  {name} " in listed
+    assert package.main(["inspect", "nowhere"]) == 2
+    assert "error: nowhere does not exist" in capsys.readouterr().err
+    with pytest.raises(FlagError, match="unknown command trian; it must be one of inspect, train"):
+        package.main(["trian"])
+
+
+def test_every_command_is_in_the_table_that_stt_reads() -> None:
+    sources = Path(cli.__file__).parents[1]
+    modules = {
+        ".".join(path.relative_to(sources).with_suffix("").parts)
+        for path in sources.rglob("*.py")
+        if "\n@command\ndef main(" in path.read_text(encoding="utf-8")
+    }
+    same = {"lm.optimize": "util.lm_optimize"}
+    assert {same.get(name, name) for name in modules} - {"__main__"} <= {
+        entry.module for entry in COMMANDS.values()
+    }, "a new command is to be listed in cli/commands.py"
+    [point] = metadata.entry_points(group="stt.commands")
+    assert point.load() is COMMANDS
 
 
 def test_what_is_not_compiled_says_how_to_compile_it(monkeypatch: pytest.MonkeyPatch) -> None:

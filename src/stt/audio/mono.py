@@ -22,6 +22,7 @@ from coqui_stt_ctcdecoder.regular_file import regular_file_size
 from ..errors import AudioError, UnreadFormatError
 from ..extras import missing_packages
 from .bounds import LARGEST_SAMPLE, Allowance, check_form
+from .wav_header import announced_samples
 
 Samples = NDArray[np.float32]  # [samples], full scale at -1 and 1
 Source = str | Path | BinaryIO  # a file's name, or a seekable binary stream
@@ -43,6 +44,7 @@ class MonoAudio:
     Attributes:
         sample_rate_hz: its own.
         sample_count: of one channel, as the header says; None where it does not.
+        is_exact: whether that is no estimate, so that a file with fewer is cut off.
         blocks: the mean of its channels, float32 `[samples]`, in blocks of 10 seconds or less.
             Raises `AudioError` where it cannot be decoded, is out of bounds, or holds values that
             are no sound.
@@ -51,6 +53,7 @@ class MonoAudio:
     sample_rate_hz: int
     sample_count: int | None
     blocks: Iterator[Samples]
+    is_exact: bool = False
 
 
 @contextmanager
@@ -77,11 +80,15 @@ def open_mono(source: Source, *, longest_seconds: float = float("inf")) -> Itera
             reason = str(getattr(error, "error_string", error))
             opened = _open_with_av(source, name, reason, stack)
         else:
-            opened = _open_sound(sound, name)
+            announced = _announced_samples(source)
+            opened = _open_sound(sound, name, announced)
         check_form(name, opened.rate_hz, opened.channels)
         allowance = Allowance(name, opened.rate_hz, opened.channels, file_bytes, longest_seconds)
         yield MonoAudio(
-            opened.rate_hz, opened.sample_count, _bounded(opened.blocks, name, allowance)
+            opened.rate_hz,
+            opened.sample_count,
+            _bounded(opened.blocks, name, allowance),
+            opened.is_exact,
         )
 
 
@@ -91,6 +98,7 @@ class _Opened:
     channels: int
     sample_count: int | None
     blocks: Iterator[Samples]
+    is_exact: bool = False
 
 
 class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
@@ -115,9 +123,23 @@ def _bounded(blocks: Iterator[Samples], name: str, allowance: Allowance) -> Iter
         yield block
 
 
-def _open_sound(sound: _SequentialFile, name: str) -> _Opened:
-    count = sound.frames if 0 < sound.frames < _UNKNOWN_LENGTH else None
-    return _Opened(sound.samplerate, sound.channels, count, _sound_blocks(sound, name))
+def _open_sound(sound: _SequentialFile, name: str, announced: int | None) -> _Opened:
+    found = sound.frames if 0 < sound.frames < _UNKNOWN_LENGTH else None
+    count, is_exact = (found, False) if announced is None else (announced, True)
+    return _Opened(sound.samplerate, sound.channels, count, _sound_blocks(sound, name), is_exact)
+
+
+def _announced_samples(source: Source) -> int | None:
+    """Return what a WAV file's header says; a stream is left where it was."""
+    if isinstance(source, (str, Path)):
+        with Path(source).open("rb") as file:
+            return announced_samples(file)
+    position = source.tell()
+    source.seek(0)
+    try:
+        return announced_samples(source)
+    finally:
+        source.seek(position)
 
 
 def _sound_blocks(sound: _SequentialFile, name: str) -> Iterator[Samples]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,9 +10,12 @@ import soxr
 from numpy.typing import NDArray
 
 from ..errors import AudioError
+from ..terminal import printable
 from .bounds import LONGEST_UTTERANCE_SECONDS, check_form
 from .mono import Source, name_of, open_mono
 from .pcm import Pcm
+
+_log = logging.getLogger(__name__)
 
 
 def read_pcm(source: Source, sample_rate_hz: int) -> Pcm:
@@ -30,7 +34,7 @@ def read_pcm_blocks(
     """Yield an audio file in blocks of about 10 seconds, whatever its length.
 
     Channels are averaged, then resampled with soxr. 16-bit mono audio at the right rate comes out
-    as it is in the file.
+    as it is in the file. A WAV file that is cut off gives a warning in the log.
 
     Args:
         source: a file's name, or a seekable binary stream.
@@ -50,9 +54,16 @@ def read_pcm_blocks(
                 "--normalize_sample_rate false forbids to resample"
             )
         resampler = Resampler(rate_hz, sample_rate_hz)
+        count = 0
         for block in audio.blocks:
+            count += len(block)
             yield resampler.feed(block)
         yield resampler.finish()
+        if audio.is_exact and audio.sample_count and count < audio.sample_count:
+            _log.warning(
+                "%s: cut off; its header says %.2f s, and only %.2f s are there",
+                printable(name_of(source)), audio.sample_count / rate_hz, count / rate_hz,
+            )  # fmt: skip
 
 
 class Resampler:

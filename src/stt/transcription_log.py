@@ -1,0 +1,89 @@
+"""Transcription logs (`.tlog`): upstream's JSON list of what is said from when to when.
+
+Each entry is `{"start": milliseconds, "end": milliseconds, "transcript": text}`, and with
+`--word_times` has `words`, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from coqui_stt_ctcdecoder.regular_file import read_regular
+
+from .errors import FlagError
+from .metadata import TokenMetadata
+from .transcriber import Passage, Recording
+from .words import Word, words_of
+
+
+def format_log(passages: Iterable[Passage], word_times: bool) -> str:
+    """Return the log of a recording."""
+    entries = [
+        {
+            "start": passage.start_milliseconds,
+            "end": passage.end_milliseconds,
+            "transcript": passage.text,
+        }
+        | ({"words": _word_entries(passage.words)} if word_times else {})
+        for passage in passages
+    ]
+    return json.dumps(entries, ensure_ascii=False)
+
+
+def _word_entries(words: Sequence[Word]) -> list[dict[str, Any]]:
+    return [
+        {
+            "word": word.text,
+            "start": round(word.start_time, 3),
+            "end": round(word.end_time, 3),
+            "confidence": round(word.confidence, 4),
+        }
+        for word in words
+    ]
+
+
+def read_log(log: Path) -> list[Word]:
+    """Return the words of a log, with times in seconds.
+
+    Where it has no times of words, each gets a share of its passage by its length.
+
+    Raises:
+        FlagError: it cannot be read, or is no log.
+    """
+    try:
+        passages = [_passage(entry) for entry in json.loads(read_regular(log))]
+    except OSError as error:
+        raise FlagError(f"{log}: {error.strerror or error}") from None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise FlagError(
+            f"{log}: is no transcription log, so subtitles cannot be made of it "
+            f"({type(error).__name__}: {error}); --force true writes it anew"
+        ) from None
+    return Recording(log, tuple(passages)).words
+
+
+def _passage(entry: Mapping[str, Any]) -> Passage:
+    text = str(entry["transcript"])
+    begin, end = float(entry["start"]) / 1000, float(entry["end"]) / 1000
+    share = (end - begin) / max(1, len(text))
+    words = words_of(
+        [
+            TokenMetadata(character, 0, begin + share * index, 1.0, share)
+            for index, character in enumerate(text)
+        ]
+    )
+    if entry.get("words"):
+        words = [
+            replace(
+                word,
+                start_time=float(timed["start"]),
+                end_time=float(timed["end"]),
+                confidence=float(timed["confidence"]),
+            )
+            for word, timed in zip(words, entry["words"], strict=True)
+        ]
+    return Passage(int(entry["start"]), int(entry["end"]), text, tuple(words))
