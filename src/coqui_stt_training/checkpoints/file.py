@@ -31,13 +31,14 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from stt.atomic_file import replacing
 from stt.frontends import FrontEnd, describe_front_end, restore_front_end
 
-from ..errors import CheckpointError, UserError
+from ..errors import CheckpointError
 from ..models.specification import (
     Specification,
     describe_specification,
     is_statistic,
     restore_specification,
 )
+from .lineage import parse_lineage
 from .source import AdamState, SourceModel, Tensors
 
 FORMAT = "coqui-stt-checkpoint"
@@ -141,10 +142,11 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
         step, adam_step = int(content["step"]), content["adam_step"]
         tensor_steps = dict(content["adam_tensor_steps"])
         averaged = content.get("averaged")  # earlier files do not say; they have all or nothing
-        flags, lineage, run = content["flags"], tuple(content["lineage"]), content["run"]
+        flags, lineage = dict(content["flags"]), parse_lineage(content["lineage"])
+        run = None if content["run"] is None else dict(content["run"])
+    except CheckpointError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, UserError):
-            raise
         raise CheckpointError(
             f"{path}: its description is malformed ({type(error).__name__}: {error})"
         ) from None

@@ -101,6 +101,14 @@ class DataFlags:
             raise FlagError("--augment: this release has no augmentations yet; leave the flag out")
 
 
+# The flags that say each value of `FeatureConfig`.
+FEATURE_FLAGS = {
+    "sample_rate_hz": "audio_sample_rate",
+    "window_milliseconds": "feature_win_len",
+    "step_milliseconds": "feature_win_step",
+}
+
+
 @dataclass(frozen=True)
 class FeatureFlags:
     """Features."""
@@ -116,8 +124,29 @@ class FeatureFlags:
         self.to_config()
 
     def to_config(self) -> FeatureConfig:
-        """Return the feature definition these flags ask for."""
-        return FeatureConfig(self.audio_sample_rate, self.feature_win_len, self.feature_win_step)
+        """Return the feature definition these flags ask for.
+
+        Raises:
+            FlagError: a window or step is no whole number of samples.
+        """
+        return features_of(self.audio_sample_rate, self.feature_win_len, self.feature_win_step)
+
+
+def features_of(
+    sample_rate_hz: int, window_milliseconds: int, step_milliseconds: int
+) -> FeatureConfig:
+    """Return features by the values of their flags.
+
+    Raises:
+        FlagError: they are impossible; names the flags.
+    """
+    try:
+        return FeatureConfig(sample_rate_hz, window_milliseconds, step_milliseconds)
+    except ValueError as error:
+        text = str(error)
+        for name, flag_name in FEATURE_FLAGS.items():
+            text = text.replace(name, f"--{flag_name}")
+        raise FlagError(text) from None
 
 
 @dataclass(frozen=True)

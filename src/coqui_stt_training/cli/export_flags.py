@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stt.frontends.mfcc import FeatureConfig
 
-from .config import AlphabetFlags, LogFlags, SourceFlags, normalize_transcripts_flag
+from .config import AlphabetFlags, LogFlags, SourceFlags, features_of, normalize_transcripts_flag
 from .flags import flag, not_negative, positive
 
 
@@ -122,7 +122,7 @@ class AudioFlags:
 
     def to_config(self) -> FeatureConfig:
         """Return the feature definition these flags ask for."""
-        return FeatureConfig(self.audio_sample_rate, self.feature_win_len, self.feature_win_step)
+        return features_of(self.audio_sample_rate, self.feature_win_len, self.feature_win_step)
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,8 @@ def restore_front_end(description: Mapping[str, Any]) -> FrontEnd:
         ValueError: it describes none: an unknown kind, or values that are none of it.
         TypeError: names that are none of it.
     """
+    if not isinstance(description, Mapping):
+        raise TypeError(f"a front end is described by {description!r:.80}")
     values = dict(description)
     kind = values.pop("kind", "mfcc")
     if kind not in _HOMES:

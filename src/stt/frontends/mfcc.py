@@ -21,8 +21,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FlagError
-
 MEL_CHANNELS = 40
 MFCC_COEFFICIENTS = 26
 LOWER_FREQUENCY_HZ = 20.0
@@ -39,7 +37,7 @@ class FeatureConfig:
         step_milliseconds: from one frame's start to the next (`--feature_win_step`).
 
     Raises:
-        FlagError: the window or step is not a positive whole number of samples.
+        ValueError: the window or step is not a positive whole number of samples.
     """
 
     kind: ClassVar[str] = "mfcc"
@@ -49,22 +47,15 @@ class FeatureConfig:
     step_milliseconds: int = 20
 
     def __post_init__(self) -> None:
-        for flag, value in (
-            ("--audio_sample_rate", self.sample_rate_hz),
-            ("--feature_win_len", self.window_milliseconds),
-            ("--feature_win_step", self.step_milliseconds),
-        ):
-            if value <= 0:
-                raise FlagError(f"{flag} is {value}; it must be positive")
-        for flag, milliseconds in (
-            ("--feature_win_len", self.window_milliseconds),
-            ("--feature_win_step", self.step_milliseconds),
-        ):
-            if milliseconds * self.sample_rate_hz % 1000:
-                raise FlagError(
-                    f"{flag} {milliseconds} (milliseconds) at --audio_sample_rate "
-                    f"{self.sample_rate_hz} is {milliseconds * self.sample_rate_hz / 1000} "
-                    "samples; it must be a whole number, so change one of the two"
+        for name, value in vars(self).items():
+            if type(value) is not int or value <= 0:
+                raise ValueError(f"{name} is {value!r}; it must be a positive whole number")
+        for name in ("window_milliseconds", "step_milliseconds"):
+            samples = getattr(self, name) * self.sample_rate_hz / 1000
+            if samples % 1:
+                raise ValueError(
+                    f"{name} {getattr(self, name)} at sample_rate_hz {self.sample_rate_hz} is "
+                    f"{samples} samples; it must be a whole number, so change one of the two"
                 )
 
     @property

@@ -11,7 +11,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
 from stt.frontends.mfcc import FeatureConfig
 
-from ...errors import CheckpointError, FlagError
+from ...errors import CheckpointError
 from ..run_record import read_record
 from ..state_file import STATE_FILES, Kind, Which, read_small_file, read_state
 from .tensorflow_bundle import with_suffix
@@ -146,7 +146,7 @@ def features_of(flags: Mapping[str, Any]) -> tuple[FeatureConfig | None, str | N
         return None, None
     try:
         return FeatureConfig(**known), None
-    except FlagError as error:
+    except ValueError as error:
         return None, f"flags.txt is ignored for the features: {error}."
 
 

@@ -17,7 +17,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
 from stt.frontends.mfcc import FeatureConfig
 
-from ...errors import CheckpointError, FlagError
+from ...errors import CheckpointError
 from ...models.deepspeech.geometry import LAYERS, Geometry
 from ...models.deepspeech.weights import Float32, geometry_of, upstream_name
 from ..source import SourceModel
@@ -294,7 +294,7 @@ def _features(file: TFLiteFile) -> FeatureConfig | None:
     try:
         known = {name: value for name, value in values.items() if value is not None}
         return FeatureConfig(sample_rate_hz, **known)
-    except FlagError as error:
+    except ValueError as error:
         raise CheckpointError(f"{file.path}: its metadata cannot be right: {error}") from None
 
 

@@ -1,0 +1,48 @@
+"""What weights were made from, oldest first: JSON of a checkpoint, checked when it is read.
+
+An entry tells of one training (`begun`, `source`, `plan`, ...) or conversion (`converted_from`).
+Its plan has an entry for each layer: `layer`, `action`, and how it was trained.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+Lineage = tuple[Mapping[str, Any], ...]
+
+
+def parse_lineage(value: Any) -> Lineage:
+    """Return a lineage whose entries are what the rest of the program takes them for.
+
+    Args:
+        value: JSON values, of whatever origin.
+
+    Raises:
+        ValueError: something in it is of the wrong type; says what.
+    """
+    if not isinstance(value, list):
+        raise ValueError("the lineage is no list")
+    for entry in value:
+        if not isinstance(entry, dict) or not isinstance(entry.get("plan"), list):
+            raise ValueError(f"an entry of the lineage has no plan: {entry!r:.80}")
+        for layer in entry["plan"]:
+            _check_layer(layer)
+    return tuple(value)
+
+
+def _check_layer(layer: Any) -> None:
+    if not isinstance(layer, dict) or not all(
+        isinstance(layer.get(name), str) for name in ("layer", "action")
+    ):
+        raise ValueError(f"a plan of the lineage names no layer and action: {layer!r:.80}")
+    epochs, factor = layer.get("frozen_epochs", 0), layer.get("learning_rate_factor", 1.0)
+    if not (epochs is None or (type(epochs) is int and epochs >= 0)):
+        raise ValueError(f"{layer['layer']} is frozen for {epochs!r:.80} epochs")
+    if (
+        isinstance(factor, bool)
+        or not isinstance(factor, (int, float))
+        or not 0 < factor < math.inf
+    ):
+        raise ValueError(f"{layer['layer']} has the learning rate factor {factor!r:.80}")
