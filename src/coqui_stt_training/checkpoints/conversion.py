@@ -41,13 +41,19 @@ def convert(
         The checkpoint's file, and what there is to know of the source.
 
     Raises:
-        CheckpointError: no source, a damaged one, or a target that holds a checkpoint already.
+        CheckpointError: no source, a damaged one, one without an output layer, or a target that
+            holds a checkpoint already.
         BootstrapError: no alphabet, or one that does not fit.
     """
     check_output_folder("target_dir", target)
     if not is_vacant(target):
         raise CheckpointError(f"{target} already holds a model; name a new folder")
     source = load_source(source_path, which, with_adam=True)
+    if not source.has_output:
+        raise CheckpointError(
+            f"{source.path} is an encoder without an output layer, of which no checkpoint can be "
+            f"made; train starts from it as it is, with --load_checkpoint_dir {source_path}"
+        )
     alphabet = _alphabet_of(source, alphabet_path)
     features = source.features or FeatureConfig()
     notes = source.notes

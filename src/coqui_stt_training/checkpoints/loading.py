@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import CheckpointError
 from .file import as_source, read_checkpoint
 from .folder import CheckpointFolder
+from .readers.ctranslate2 import load_ctranslate2
 from .readers.huggingface import load_huggingface
 from .readers.tensorflow import load_tensorflow
 from .readers.tensorflow_bundle import with_suffix
 from .readers.tflite import load_tflite
-from .recognise import Format, recognise
+from .recognise import Format, Recognised, recognise
 from .run_record import read_record
 from .source import SourceModel, is_finite
 from .state_file import Which
+
+# Readers of what is no checkpoint of a run: one model, without an optimizer's state.
+_READERS: Mapping[Format, Callable[[Path], SourceModel]] = {
+    Format.TFLITE: load_tflite,
+    Format.HUGGINGFACE: load_huggingface,
+    Format.CTRANSLATE2: load_ctranslate2,
+}
+_OF_A_MODEL = (".json", ".safetensors")  # in folders of Hugging Face
 
 
 def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False) -> SourceModel:
     """Read a pre-trained model.
 
     Args:
-        path: a checkpoint folder, one checkpoint file, the prefix of a TensorFlow checkpoint, or a
-            `.tflite` file, or a model folder of Hugging Face.
+        path: a checkpoint folder, one checkpoint file, the prefix of a TensorFlow checkpoint, a
+            `.tflite` file, or a model folder of Hugging Face or CTranslate2.
         which: of a folder: its `best` or `last` checkpoint. `auto` takes the best of the newest
             run, else the last: a best checkpoint older than the newest run is another model.
         with_adam: whether to read the optimizer's state too.
@@ -35,16 +45,13 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
     """
     location = Path(path)
     found = recognise(location, _of_newest_run(location) if which == "auto" else which)
-    if found.format is Format.TFLITE:
-        source = load_tflite(found.path)
+    if found.format in _READERS:
+        source = _READERS[found.format](found.path)
         _check_finite(source)
         return source
     if found.format is Format.TENSORFLOW:
         # It looks for broken weights itself, and names them as the checkpoint does.
         source = load_tensorflow(found.path, optimizer=with_adam)
-    elif found.format is Format.HUGGINGFACE:
-        source = load_huggingface(found.path)
-        _check_finite(source)
     else:
         source = as_source(found.path, read_checkpoint(found.path, with_adam))
         _check_finite(source)
@@ -59,16 +66,23 @@ def digest_source(path: str | Path, which: Which = "auto") -> str:
     """
     location = Path(path)
     found = recognise(location, _of_newest_run(location) if which == "auto" else which)
-    # The index of a TensorFlow checkpoint holds a checksum of each tensor.
-    file = with_suffix(found.path, ".index") if found.format is Format.TENSORFLOW else found.path
-    try:
-        with file.open("rb") as opened:
-            digest = hashlib.sha256()
-            while block := opened.read(1 << 20):
-                digest.update(block)
-    except OSError as error:
-        raise CheckpointError(f"{file} cannot be read ({error.strerror or error})") from None
+    digest = hashlib.sha256()
+    for file in _digested_files(found):
+        try:
+            with file.open("rb") as opened:
+                while block := opened.read(1 << 20):
+                    digest.update(block)
+        except OSError as error:
+            raise CheckpointError(f"{file} cannot be read ({error.strerror or error})") from None
     return digest.hexdigest()[:16]
+
+
+def _digested_files(found: Recognised) -> list[Path]:
+    if found.format is Format.TENSORFLOW:  # its index holds a checksum of each tensor
+        return [with_suffix(found.path, ".index")]
+    if found.path.is_dir():
+        return [file for file in sorted(found.path.iterdir()) if file.suffix in _OF_A_MODEL]
+    return [found.path]
 
 
 def _of_newest_run(location: Path) -> Which:

@@ -11,6 +11,8 @@ from stt.protobuf import BYTES, read_fields
 
 from ..errors import CheckpointError
 from .file import is_checkpoint
+from .readers.ctranslate2_file import FILE_NAME as CTRANSLATE2_NAME
+from .readers.ctranslate2_file import is_ctranslate2
 from .readers.huggingface import CONFIG, is_model
 from .readers.tensorflow_bundle import TABLE_MAGIC, with_suffix
 from .readers.tensorflow_directory import NATIVE_SUFFIX, choose_checkpoint
@@ -26,11 +28,12 @@ class Format(Enum):
     TENSORFLOW = "tensorflow-1"
     TFLITE = "tflite"
     HUGGINGFACE = "huggingface"
+    CTRANSLATE2 = "ctranslate2"
 
 
 _HOW_TO = (
     "give a checkpoint directory, the prefix of a TensorFlow checkpoint (its path without .index), "
-    "an exported .tflite, or a model folder of Hugging Face"
+    "an exported .tflite, or a model folder of Hugging Face or CTranslate2"
 )
 _NOT_TRAINABLE = "it cannot be trained further; " + _HOW_TO
 _SUFFIXES = (".index", ".meta")
@@ -102,6 +105,8 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
         raise CheckpointError(f"{path} is an empty directory; {_HOW_TO}")
     if is_model(path):
         return Recognised(Format.HUGGINGFACE, path)
+    if (path / CTRANSLATE2_NAME).is_file() and not _has_checkpoint(path):
+        return _recognise_file(path / CTRANSLATE2_NAME)
     if _has_checkpoint(path):
         checkpoint, chosen = choose_checkpoint(path, which)
         if checkpoint.suffix == NATIVE_SUFFIX and checkpoint.is_file():
@@ -154,6 +159,8 @@ def _recognise_file(path: Path) -> Recognised:
     if path.suffix == NATIVE_SUFFIX and head[8:9] == b"{":
         foreign = (path.parent / CONFIG).is_file() and not is_checkpoint(path)
         return Recognised(Format.HUGGINGFACE if foreign else Format.NATIVE, path)
+    if is_ctranslate2(head):
+        return Recognised(Format.CTRANSLATE2, path)
     prefix = _prefix_of(path, tail)
     if prefix is not None:
         return Recognised(Format.TENSORFLOW, prefix)

@@ -1,0 +1,65 @@
+"""Model folders of CTranslate2, as faster-whisper uses them: their encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stt.counted import counted
+
+from ...errors import CheckpointError
+from ...models.whisper import ctranslate2_names as names
+from ..source import SourceModel
+from .ctranslate2_file import CTranslate2File
+from .huggingface import check_encoder
+
+_OF_NO_TENSOR = ("_scale", "num_heads")
+
+
+def load_ctranslate2(path: Path) -> SourceModel:
+    """Read the encoder of a Whisper model.
+
+    Args:
+        path: the `model.bin`. What lies beside it says nothing of the encoder.
+
+    Raises:
+        CheckpointError: cut off, damaged, of another kind of model, or with tensors missing or
+            misshapen; all of them are named.
+    """
+    file = CTranslate2File(path)
+    if file.specification != names.SPECIFICATION:
+        raise CheckpointError(
+            f"{path}: is a {file.specification} of CTranslate2; of its kinds, "
+            f"{names.SPECIFICATION} can be started from"
+        )
+    shapes = {name: variable.shape for name, variable in file.variables.items()}
+    try:
+        specification = names.specification_of(shapes, file.number(names.HEADS))
+        front_end = specification.front_end
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    ours, surplus, left_out = {}, [], 0
+    for name in shapes:
+        if not name.startswith(names.PREFIX):
+            left_out += 1
+        elif found := names.our_name(name, specification):
+            ours[name] = found
+        elif not name.endswith(_OF_NO_TENSOR):
+            surplus.append(name)
+    tensors = names.convert({ours[name]: tensor for name, tensor in file.tensors(ours).items()})
+    check_encoder(path, specification, tensors, surplus)
+    types = sorted({file.variables[name].type for name in ours})
+    notes = [f"{counted(left_out, 'tensor')} of other parts of the model are left out."]
+    if any(kind.startswith("int") for kind in types):
+        notes.append(
+            "Its weights are quantised; the model it was converted from is the better source, "
+            "where there is one."
+        )
+    return SourceModel(
+        format="ctranslate2",
+        path=path,
+        specification=specification,
+        tensors=tensors,
+        features=front_end,
+        notes=tuple(notes),
+        details={"types": ", ".join(types), "size_bytes": path.stat().st_size},
+    )
