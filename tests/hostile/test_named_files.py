@@ -163,3 +163,14 @@ def test_transcripts_with_escape_sequences(tmp_path: Path, monkeypatch: pytest.M
         assert client.main(["--model", str(model), "--audio", str(audio)]) == 0
     assert set(pipe.getvalue()) & set("\x1b\x9b\x07\x08\x7f\x90")
     assert not set(terminal.getvalue()) & set("\x1b\x9b\x07\x08\x7f\x90")
+
+
+def test_what_is_wrong_in_a_config_file_names_it(tmp_path: Path) -> None:
+    config = tmp_path / "flags.yaml"
+    config.write_text("n_hidden: wide\nepochs: 0.5\nlearning_rate: 0.1\n")
+    with pytest.raises(UserError) as caught:
+        train.main(["--config", str(config), "--learning_rate", "x"])
+    message = str(caught.value)
+    assert f"{config}: --n_hidden wide: must be a whole number" in message
+    assert f"{config}: --epochs 0.5: must be a whole number" in message
+    assert "; --learning_rate x: must be a number" in message

@@ -17,7 +17,7 @@ One file, so that weights and their description cannot disagree, and one rename 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from safetensors.numpy import save_file
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from stt.atomic_file import replacing
 from stt.frontends import FrontEnd, describe_front_end, restore_front_end
+from stt.plain_values import plain
 
 from ..errors import CheckpointError
 from ..models.specification import (
@@ -47,6 +48,7 @@ SUFFIX = ".safetensors"
 _AVERAGE = "average/"
 _FIRST_MOMENT = "adam.m/"
 _SECOND_MOMENT = "adam.v/"
+_OBJECT = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -129,26 +131,34 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
     """
     content, tensors = _read(path, with_adam)
     try:
-        if content["version"] > VERSION:
+        version = plain(int, content["version"], "version")
+        if version > VERSION:
             raise CheckpointError(
-                f"{path}: written by a later release (checkpoint version {content['version']}, "
+                f"{path}: written by a later release (checkpoint version {version}, "
                 f"this one reads {VERSION}); install that release"
             )
         # Version 1 knew the DeepSpeech graph alone, and called its parameters geometry.
-        described = content["geometry" if content["version"] == 1 else "specification"]
+        described = content["geometry" if version == 1 else "specification"]
         specification = restore_specification(described)
         alphabet = _restore_alphabet(content["alphabet"])
         features = restore_front_end(content["features"])
-        step, adam_step = int(content["step"]), content["adam_step"]
-        tensor_steps = dict(content["adam_tensor_steps"])
+        step = plain(int, content["step"], "step")
+        adam_step = plain(int | None, content["adam_step"], "adam_step")
+        tensor_steps = {
+            name: plain(int, steps, "adam_tensor_steps")
+            for name, steps in plain(_OBJECT, content["adam_tensor_steps"], "steps").items()
+        }
         averaged = content.get("averaged")  # earlier files do not say; they have all or nothing
-        flags, lineage = dict(content["flags"]), parse_lineage(content["lineage"])
-        run = None if content["run"] is None else dict(content["run"])
+        flags = plain(_OBJECT, content["flags"], "flags")
+        lineage = parse_lineage(content["lineage"])
+        run = _checked_run(plain(_OBJECT | None, content["run"], "run"))
+        shapes = specification.tensor_shapes()
     except CheckpointError:
         raise
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise CheckpointError(
-            f"{path}: its description is malformed ({type(error).__name__}: {error})"
+            f"{path}: its description is malformed ({type(error).__name__}: {error}); use another "
+            "checkpoint of the folder, or fetch this one again"
         ) from None
     if alphabet.size + 1 != specification.n_classes:
         raise CheckpointError(
@@ -165,13 +175,13 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
     if with_adam and adam_step is not None:
         zeros = {
             name: np.zeros(shape, np.float32)
-            for name, shape in specification.tensor_shapes().items()
+            for name, shape in shapes.items()
             if name in _never_updated(tensor_steps)
         }
         adam = AdamState(
             zeros | _named(tensors, _FIRST_MOMENT),
             zeros | _named(tensors, _SECOND_MOMENT),
-            int(adam_step),
+            adam_step,
             tensor_steps,
         )
         for prefix, moments in (
@@ -262,7 +272,7 @@ def _read(path: Path, with_adam: bool) -> tuple[dict[str, Any], dict[str, NDArra
             tensors = {name: opened.get_tensor(name) for name in _wanted(opened.keys(), with_adam)}
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint file") from None
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError, TypeError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"{path}: cannot be read as a checkpoint, it is truncated or damaged ({error}); "
             "use another checkpoint of the folder: name its file with --load_checkpoint_dir"
@@ -288,6 +298,19 @@ def _named(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArra
     }
 
 
+_RUN = {
+    **{"identity": _OBJECT, "begun_step": int, "learning_rate": float, "epoch": int},
+    **{"best_checkpoint": str | None, "finished": str},
+}
+
+
+def _checked_run(run: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Check what is read of a run before it goes on; see `Progress.from_json` for the rest."""
+    for name in _RUN.keys() & (run or {}).keys():
+        plain(_RUN[name], (run or {})[name], name)
+    return run
+
+
 def _describe_alphabet(alphabet: Alphabet) -> dict[str, Any]:
     if alphabet.is_bytes:
         return {"kind": "bytes"}
@@ -297,4 +320,7 @@ def _describe_alphabet(alphabet: Alphabet) -> dict[str, Any]:
 def _restore_alphabet(description: Mapping[str, Any]) -> Alphabet:
     if description["kind"] == "bytes":
         return UTF8Alphabet()
-    return Alphabet.from_labels(description["labels"])
+    labels = plain(Sequence[Any], description["labels"], "labels")
+    alphabet = Alphabet.from_labels([plain(str, label, "label") for label in labels])
+    alphabet.serialize()  # refuses what no model can be exported with, and what is no text
+    return alphabet

@@ -233,9 +233,19 @@ class CheckpointFolder:
 
 
 def adopt(folder: Path, last: Checkpoint) -> RunRecord:
-    """Return the record of a run from before there were records, by its last checkpoint."""
+    """Return the record of a run from before there were records, by its last checkpoint.
+
+    Raises:
+        CheckpointError: the checkpoint does not say enough of it.
+    """
     run = last.run or {}
-    begun = int(run["begun_step"])
+    missing = {"identity", "begun_step", "best_checkpoint", "finished"} - run.keys()
+    if missing:
+        raise CheckpointError(
+            f"{folder}: its last checkpoint does not say {', '.join(sorted(missing))} of its run; "
+            "to begin anew from it: --run new"
+        )
+    begun: int = run["begun_step"]
     steps = {
         file.name: int(match[1])
         for file in folder.glob(f"*{SUFFIX}")

@@ -91,7 +91,7 @@ def _of_newest_run(location: Path) -> Which:
         return "auto"
     last = CheckpointFolder(location).newest_of_ours("last")
     run = read_checkpoint(last, with_adam=False).run if last else None
-    return "last" if run and not run["best_checkpoint"] else "auto"
+    return "last" if run and not run.get("best_checkpoint") else "auto"
 
 
 def _check_finite(source: SourceModel) -> None:

@@ -17,6 +17,7 @@ import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from coqui_stt_ctcdecoder.regular_file import read_regular
@@ -100,12 +101,15 @@ def parse(
     problems = _unknown_flags(unknown, flags)
 
     given: dict[str, Any] = {}
+    from_file: dict[str, Any] = {}
     if known.config:
         from_file, file_problems = _read_config_file(Path(known.config[0]), known_flags)
         given.update(from_file)
         problems += file_problems
-    given.update({name: value for name, value in vars(known).items() if name in known_flags})
-    parsed = _assemble(config_type, given, problems, tolerated)
+    from_words = {name: value for name, value in vars(known).items() if name in known_flags}
+    given.update(from_words)
+    homes = {name: f"{known.config[0]}: " for name in from_file if name not in from_words}
+    parsed = _assemble(config_type, given, problems, tolerated, homes)
     acting = {name for config in (config_type, *passed_on) for name in _flags_of(config)}
     idle = sorted(f"--{name}" for name in parsed.given - acting)
     if not idle or not announce_tolerated:
@@ -147,8 +151,12 @@ def _assemble(
     given: Mapping[str, Any],
     problems: Sequence[str],
     tolerated: Sequence[type],
+    homes: Mapping[str, str] = MappingProxyType({}),
 ) -> Parsed[Config]:
-    """Convert values and build the configuration, or raise all problems at once."""
+    """Convert values and build the configuration, or raise all problems at once.
+
+    `homes` says of flags that come from a file, how a message about them begins.
+    """
     groups = _groups(config_type)
     flags, elsewhere = _flags_of(config_type), _elsewhere(config_type, tolerated)
     known_flags = {**flags, **elsewhere}
@@ -159,7 +167,7 @@ def _assemble(
             values[name] = known_flags[name].convert(value)
         except ValueError as error:
             shown = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-            problems.append(f"{f'--{name} {shown}'.rstrip()}: {error}")
+            problems.append(f"{homes.get(name, '')}{f'--{name} {shown}'.rstrip()}: {error}")
     if problems:
         raise FlagError("; ".join(problems))
     notices = tuple(

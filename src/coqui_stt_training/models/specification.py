@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from stt.plain_values import restore
+
 Spec = TypeVar("Spec", bound="Specification")
 
 # The specification and the module of each architecture; imported when one is needed.
@@ -21,6 +23,9 @@ ARCHITECTURES: Mapping[str, tuple[str, str]] = {
     "conformer": ("conformer.specification:ConformerEncoder", "conformer.model:Conformer"),
     "wav2vec2": ("wav2vec2.specification:Wav2Vec2Encoder", "wav2vec2.model:Wav2Vec2"),
 }
+
+# Layers, widths, classes: an alphabet has at most as many labels.
+_LARGEST_PARAMETER = 1 << 16
 
 
 class Specification(Protocol):
@@ -95,11 +100,12 @@ def restore_specification(description: Mapping[str, Any]) -> Specification:
     """
     parameters = dict(description)
     architecture = parameters.pop("architecture", "deepspeech")
-    if architecture not in ARCHITECTURES:
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
         raise ValueError(
-            f"unknown architecture {architecture!r}; known are {', '.join(ARCHITECTURES)}"
+            f"unknown architecture {str(architecture)[:80]!r}; known are {', '.join(ARCHITECTURES)}"
         )
-    specification: Specification = load(ARCHITECTURES[architecture][0])(**parameters)
+    home = load(ARCHITECTURES[architecture][0])
+    specification: Specification = restore(home, parameters, _LARGEST_PARAMETER)
     return specification
 
 

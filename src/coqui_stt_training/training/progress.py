@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from stt.plain_values import restore
+
 from ..errors import CheckpointError
 
 
@@ -70,7 +72,12 @@ class Progress:
         kept = _with_scores_named(kept)
         if not {"identity", "begun_step", "step", "learning_rate"} <= set(kept) <= names:
             raise CheckpointError("the checkpoint's record of its run is malformed")
-        return cls(**kept)
+        try:
+            return restore(cls, kept)
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"the checkpoint's record of its run is malformed ({error})"
+            ) from None
 
     def begin_epoch(self, epoch: int) -> None:
         """Move to the start of an epoch."""

@@ -11,6 +11,8 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import Any, ClassVar, Protocol
 
+from ..plain_values import restore
+
 # The class of each kind of front end; imported when one is needed.
 _HOMES = {
     "mfcc": "mfcc:FeatureConfig",
@@ -19,6 +21,8 @@ _HOMES = {
     "fbank": "fbank:Fbank",
     "waveform": "waveform:Waveform",
 }
+
+_LARGEST_VALUE = 1 << 20  # of what describes one: rates in Hz, widths, milliseconds
 
 
 class FrontEnd(Protocol):
@@ -71,14 +75,15 @@ def restore_front_end(description: Mapping[str, Any]) -> FrontEnd:
 
     Raises:
         ValueError: it describes none: an unknown kind, or values that are none of it.
-        TypeError: names that are none of it.
+        TypeError: names that are none of it, or values of another type.
     """
     if not isinstance(description, Mapping):
         raise TypeError(f"a front end is described by {description!r:.80}")
     values = dict(description)
     kind = values.pop("kind", "mfcc")
-    if kind not in _HOMES:
-        raise ValueError(f"unknown front end {kind!r}; known are {', '.join(_HOMES)}")
+    if not isinstance(kind, str) or kind not in _HOMES:
+        raise ValueError(f"unknown front end {str(kind)[:80]!r}; known are {', '.join(_HOMES)}")
     module, name = _HOMES[kind].split(":")
-    front_end: FrontEnd = getattr(import_module(f".{module}", __package__), name)(**values)
+    home = getattr(import_module(f".{module}", __package__), name)
+    front_end: FrontEnd = restore(home, values, _LARGEST_VALUE)
     return front_end

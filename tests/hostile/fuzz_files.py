@@ -1,0 +1,425 @@
+"""Mutated files of every format that is read: each must be read, or refused by a typed error.
+
+    .venv/bin/python tests/hostile/fuzz_files.py --format scorer --count 100000
+    .venv/bin/python tests/hostile/fuzz_files.py --format scorer --first 4711 --count 1
+
+A seed makes the same mutant every time. What is found is printed, a line each: an error that is not
+typed, or does not name the file; more than 10 seconds; more than 1 GB; the end of the process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import io
+import json
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from coqui_stt_ctcdecoder.errors import UserError
+
+MOST_SECONDS, MOST_BYTES = 10.0, 1 << 30
+_HANGS_AFTER_SECONDS = 60
+_DATA = "data-00000-of-00001"
+_SCORERS = Path(__file__).resolve().parents[2] / "../shared/oracle/decoder/scorers"
+
+
+_EXTREMES = (
+    *(b"\0" * 8, b"\xff" * 8, b"\xff" * 7 + b"\x7f", b"\0\0\0\x80", b"\xff\xff\xff\x7f"),
+    *(b"\x01", b"\x80", b"\x7f", b'"', b"{", b"[", b"null", b"-1", b"1e999", b"\n", b","),
+)
+
+
+def mutate(content: bytes, seed: int) -> bytes:
+    """Return a damaged copy. Headers, and what ends a file, are hit as often as all the rest."""
+    choose = random.Random(seed)
+    mutant = bytearray(content)
+
+    def place() -> int:
+        size = max(1, len(mutant))
+        near = min(size, choose.choice((16, 100, 1000, size)))
+        return (
+            choose.randrange(near) if choose.random() < 0.7 else size - 1 - choose.randrange(near)
+        )
+
+    for _ in range(choose.choice((1, 1, 2, 3, 6))):
+        kind, start = choose.randrange(6), place()
+        if kind <= 1 and mutant:
+            mutant[start] = choose.randrange(256)
+        elif kind == 2 and mutant:
+            mutant[start] ^= 1 << choose.randrange(8)
+        elif kind == 3:
+            extreme = choose.choice(_EXTREMES)
+            mutant[start : start + len(extreme)] = extreme
+        elif kind == 4:
+            taken = place()
+            mutant[start : start + choose.choice((0, 4, 16))] = mutant[taken : taken + 16]
+        elif choose.random() < 0.3:
+            del mutant[place() :]
+        else:
+            del mutant[start : start + choose.choice((1, 4, 64))]
+    return bytes(mutant)
+
+
+_ODD_VALUES = (
+    *(None, True, -1, 0, 0.5, 2**31, 2**64, 10**400, 1e308, float("nan"), float("inf"), "", "x"),
+    *("\x1b[2J", "\ud800", [], {}, [None], {"x": 1}, [[[]]], ["a", "a"], "9" * 5000, "..", "/"),
+)
+
+
+def mutate_metadata(content: bytes, seed: int) -> bytes:
+    """Return a safetensors file whose description, JSON within JSON, has odd values in places."""
+    choose = random.Random(seed)
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    described = json.loads(header["__metadata__"]["content"])
+    for _ in range(choose.choice((1, 1, 2, 3))):
+        node: Any = described
+        while True:
+            keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+            if not keys:
+                break
+            key = choose.choice(keys)
+            if isinstance(node[key], (dict, list)) and node[key] and choose.random() < 0.8:
+                node = node[key]
+                continue
+            if isinstance(node, dict) and choose.random() < 0.2:
+                del node[key]
+            else:
+                node[key] = choose.choice(_ODD_VALUES)
+            break
+    header["__metadata__"]["content"] = json.dumps(described)
+    packed = json.dumps(header).encode()
+    packed += b" " * (-len(packed) % 8)
+    return len(packed).to_bytes(8, "little") + packed + content[8 + size :]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file.
+
+    Attributes:
+        suffix: of its name.
+        make: returns a good one; raises `ImportError` or `OSError` where that is not possible here.
+        read: reads a file by its path, and returns what uses it.
+        damage: makes a mutant of a good one, by a seed.
+    """
+
+    suffix: str
+    make: Callable[[], bytes]
+    read: Callable[[Path], Callable[[], object]]
+    damage: Callable[[bytes, int], bytes] = mutate
+
+
+def _sound(kind: str, subtype: str | None = None) -> Callable[[], bytes]:
+    def make() -> bytes:
+        import soundfile
+
+        buffer = io.BytesIO()
+        sound = np.random.default_rng(0).normal(0, 0.1, (4000, 2)).astype(np.float32)
+        soundfile.write(buffer, sound, 16000, subtype, format=kind)
+        return buffer.getvalue()
+
+    return make
+
+
+def _container(kind: str, codec: str) -> Callable[[], bytes]:
+    def make() -> bytes:
+        import av
+
+        buffer = io.BytesIO()
+        with av.open(buffer, "w", format=kind) as container:
+            container.metadata["title"] = "Title"
+            stream = container.add_stream(codec, rate=48_000, layout="stereo")
+            pcm = np.random.default_rng(0).normal(0, 3000, (2, 8000)).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(pcm, format="s16p", layout="stereo")
+            frame.sample_rate = 48_000
+            for part in (frame, None):
+                for packet in stream.encode(part):
+                    container.mux(packet)
+        return buffer.getvalue()
+
+    return make
+
+
+def _read_sound(path: Path) -> Callable[[], object]:
+    from stt.audio.file import read_audio
+    from stt.audio.source import read_pcm
+
+    read_pcm(path, 8000)
+    return lambda: read_audio(path, 16000)
+
+
+def _tflite(quantize: bool) -> Callable[[], bytes]:
+    def make() -> bytes:
+        from coqui_stt_training.exporting.deepspeech.tflite_writer import tflite_model
+        from stt_models import random_deployment
+
+        return tflite_model(random_deployment(n_hidden=8), quantize=quantize)
+
+    return make
+
+
+def _onnx(quantized: bool) -> Callable[[], bytes]:
+    def make() -> bytes:
+        from coqui_stt_training.exporting.deepspeech import onnx_writer
+        from stt_models import random_deployment
+
+        model = onnx_writer.streaming_model(random_deployment(n_hidden=8))
+        content: bytes = (onnx_writer.quantize(model) if quantized else model).SerializeToString()
+        return content
+
+    return make
+
+
+def _read_model(path: Path) -> Callable[[], object]:
+    import stt
+
+    model = stt.Model(path, threads=1, parallel=1)
+    model.set_beam_width(4)
+    return lambda: model.stt(np.arange(8000, dtype=np.int16))
+
+
+def _read_source(path: Path) -> Callable[[], object]:
+    from coqui_stt_training.checkpoints.loading import load_source
+
+    load_source(path, with_adam=True)
+    return lambda: None
+
+
+def _checkpoint() -> bytes:
+    from coqui_stt_ctcdecoder import Alphabet
+    from coqui_stt_training.checkpoints.file import Checkpoint, write_checkpoint
+    from coqui_stt_training.checkpoints.source import AdamState
+    from coqui_stt_training.models.deepspeech.geometry import Geometry
+    from coqui_stt_training.training.progress import Progress
+    from stt.frontends.mfcc import FeatureConfig
+
+    geometry = Geometry(n_hidden=1, n_classes=3)
+    tensors = {name: np.zeros(size, np.float32) for name, size in geometry.tensor_shapes().items()}
+    state = Checkpoint(
+        geometry,
+        Alphabet.from_labels("ab"),
+        FeatureConfig(),
+        tensors,
+        average=tensors,
+        adam=AdamState(tensors, tensors, 3),
+        flags={"n_hidden": 1},
+        lineage=({"format": "coqui-stt", "plan": [{"layer": "layer_1", "action": "keep"}]},),
+        run=Progress({"seed": 1}, begun_step=0, step=3, learning_rate=0.1).as_json(),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        write_checkpoint(Path(folder) / "a.safetensors", state)
+        return (Path(folder) / "a.safetensors").read_bytes()
+
+
+@cache
+def _tensorflow(part: str) -> bytes:
+    from tensorflow_bundle_writer import random_tensors, write_checkpoint
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_checkpoint(Path(folder), random_tensors(2, 3))
+        (file,) = Path(folder).rglob(f"*.{part}")
+        return file.read_bytes()
+
+
+def _read_tensorflow(path: Path) -> Callable[[], object]:
+    path.with_suffix(f".{_DATA}").write_bytes(_tensorflow(_DATA))
+    return _read_source(path)
+
+
+def _scorer(name: str) -> Callable[[], bytes]:
+    return lambda: (_SCORERS / name).read_bytes()
+
+
+def _read_scorer(name: str) -> Callable[[Path], Callable[[], object]]:
+    def read(path: Path) -> Callable[[], object]:
+        from coqui_stt_ctcdecoder import Alphabet, Scorer, UTF8Alphabet, ctc_beam_search_decoder
+
+        alphabet = UTF8Alphabet()
+        if "word" in name:
+            labels = json.loads((_SCORERS.parent / "sets.json").read_text())["en"]["labels"]
+            alphabet = Alphabet.from_labels(labels)
+        scorer = Scorer(None, None, path, alphabet)
+        rows = np.random.default_rng(1).dirichlet(np.full(alphabet.size + 1, 0.05), 8)
+        return lambda: ctc_beam_search_decoder(rows, alphabet, 20, scorer=scorer)
+
+    return read
+
+
+def _read_alphabet(path: Path) -> Callable[[], object]:
+    from coqui_stt_ctcdecoder import Alphabet
+
+    alphabet = Alphabet(path)
+    return lambda: Alphabet().deserialize(alphabet.serialize())
+
+
+def _read_csv(path: Path) -> Callable[[], object]:
+    from coqui_stt_training.corpus.rows import read_rows
+
+    rows = read_rows(path)
+    return rows.audio_paths
+
+
+def _read_catalog(path: Path) -> Callable[[], object]:
+    from coqui_stt_training.transcribe import TranscribeFlags, find_tasks
+
+    find_tasks(TranscribeFlags(src=str(path)))
+    return lambda: None
+
+
+def _read_config(path: Path) -> Callable[[], object]:
+    from coqui_stt_training.cli.config import TrainConfig
+    from coqui_stt_training.cli.flags import parse
+
+    parse(TrainConfig, ["--config", str(path)], program="train", description="")
+    return lambda: None
+
+
+_TEXTS = {
+    "alphabet": "# comment\n \na\nb\nç\n\\#\nch\n",
+    "csv": 'wav_filename,wav_filesize,transcript\na.wav,1,"one, two"\nb.wav,2,three\n',
+    "catalog": '[{"audio": "a.wav", "tlog": "a.tlog"}, {"audio": "b.wav", "tlog": "b.tlog"}]',
+    "config": "n_hidden: 64\nepochs: 3\ntrain_files: [a.csv, b.csv]\nlearning_rate: 0.001\n",
+}
+FORMATS = {
+    "wav": Format(".wav", _sound("WAV"), _read_sound),
+    "float_wav": Format(".wav", _sound("WAV", "FLOAT"), _read_sound),
+    "flac": Format(".flac", _sound("FLAC"), _read_sound),
+    "ogg": Format(".ogg", _sound("OGG"), _read_sound),
+    "opus": Format(".opus", _sound("OGG", "OPUS"), _read_sound),
+    "mp3": Format(".mp3", _sound("MP3"), _read_sound),
+    "m4a": Format(".m4a", _container("ipod", "aac"), _read_sound),
+    "webm": Format(".webm", _container("webm", "libopus"), _read_sound),
+    "avi": Format(".avi", _container("avi", "mp2"), _read_sound),
+    "mka": Format(".mka", _container("matroska", "aac"), _read_sound),
+    "tflite": Format(".tflite", _tflite(quantize=False), _read_model),
+    "int8_tflite": Format(".tflite", _tflite(quantize=True), _read_model),
+    "tflite_source": Format(".tflite", _tflite(quantize=True), _read_source),
+    "onnx": Format(".onnx", _onnx(quantized=False), _read_model),
+    "int8_onnx": Format(".onnx", _onnx(quantized=True), _read_model),
+    "checkpoint": Format(".safetensors", _checkpoint, _read_source),
+    "checkpoint_metadata": Format(".safetensors", _checkpoint, _read_source, mutate_metadata),
+    "tensorflow": Format(".index", lambda: _tensorflow("index"), _read_tensorflow),
+    "scorer": Format(".scorer", _scorer("smoke_bytes.scorer"), _read_scorer("bytes")),
+    "word_scorer": Format(".scorer", _scorer("smoke_word.scorer"), _read_scorer("word")),
+    "alphabet": Format(".txt", _TEXTS["alphabet"].encode, _read_alphabet),
+    "csv": Format(".csv", _TEXTS["csv"].encode, _read_csv),
+    "catalog": Format(".catalog", _TEXTS["catalog"].encode, _read_catalog),
+    "config": Format(".yaml", _TEXTS["config"].encode, _read_config),
+}
+
+
+def examine(form: Format, path: Path, content: bytes) -> str | None:
+    """Read a mutant; return what is wrong with how that ended, or None."""
+    path.write_bytes(content)
+    before, started = _peak_bytes(), time.perf_counter()
+    problem = _try(form, path)
+    if problem is None and time.perf_counter() - started > MOST_SECONDS:
+        problem = f"took {time.perf_counter() - started:.1f} s"
+    if problem is None and _peak_bytes() - before > MOST_BYTES:
+        problem = f"took {(_peak_bytes() - before) >> 20} MB"
+    return problem
+
+
+def _try(form: Format, path: Path) -> str | None:
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            use = form.read(path)
+            try:
+                use()
+            except UserError:
+                return None
+    except UserError as error:
+        return None if path.stem in str(error) else f"does not name the file: {error}"
+    except Exception:  # that is what is looked for
+        return "untyped: " + " | ".join(traceback.format_exc().strip().splitlines()[-4:])
+    return None
+
+
+def _peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def fuzz(names: list[str], first: int, count: int) -> Iterator[tuple[str, int, str]]:
+    """Yield the format, seed and problem of each mutant that ended badly, in this process."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            form = FORMATS[name]
+            content = form.make()
+            path = Path(folder) / f"the_mutant{form.suffix}"
+            path.write_bytes(content)
+            form.read(path)()  # a good one is read, or mutants would tell nothing
+            for seed in range(first, first + count):
+                print(json.dumps([name, seed, ""]), flush=True)
+                faulthandler.dump_traceback_later(_HANGS_AFTER_SECONDS, exit=True)
+                problem = examine(form, path, form.damage(content, seed))
+                faulthandler.cancel_dump_traceback_later()
+                if problem:
+                    yield name, seed, problem
+
+
+def fuzz_apart(name: str, first: int, count: int) -> Iterator[tuple[int, str]]:
+    """Yield the seed and problem of each such mutant; what ends a process ends one of its own."""
+    end = first + count
+    command = [sys.executable, __file__, "--format", name, "--within"]
+    while first < end:
+        part = [*command, "--first", str(first), "--count", str(end - first)]
+        last = None
+        with tempfile.TemporaryFile("w+") as complaints:  # decoders have many
+            with subprocess.Popen(
+                part, stdout=subprocess.PIPE, stderr=complaints, text=True
+            ) as process:
+                for line in process.stdout or ():
+                    _, last, problem = json.loads(line)
+                    if problem:
+                        yield last, problem
+            if not process.returncode:
+                return
+            complaints.seek(0)
+            said = complaints.read()[-2000:]
+        if last is None:
+            raise RuntimeError(f"{name} cannot be examined here: {said}")
+        yield last, f"ended the process ({process.returncode}): {' | '.join(said.splitlines()[:6])}"
+        first = last + 1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--format", nargs="+", choices=FORMATS, default=list(FORMATS))
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--count", type=int, default=1000, help="how many of each format")
+    parser.add_argument("--within", action="store_true", help="in this process; for its own use")
+    flags = parser.parse_args()
+    if flags.within:
+        for found in fuzz(flags.format, flags.first, flags.count):
+            print(json.dumps(found), flush=True)
+        return
+    for name in flags.format:
+        started, problems = time.perf_counter(), 0
+        for seed, problem in fuzz_apart(name, flags.first, flags.count):
+            problems += 1
+            print(f"{name} {seed}: {problem}", flush=True)
+        seconds = time.perf_counter() - started
+        print(f"{name}: {flags.count} mutants, {problems} findings, {seconds:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
