@@ -72,18 +72,37 @@ def measure(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--targets", nargs="+", required=True)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="the ways, and the flags of train they stand for:\n"
+        + "\n".join(
+            f"  {way!r:<36} {flags.format(quarter='EPOCHS/4') or 'no source'}"
+            for way, flags in WAYS.items()
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", type=Path, metavar="DATA_DIR", help="folder of the targets")
+    parser.add_argument(
+        "source", type=Path, metavar="SOURCE_CHECKPOINT_DIR", help="the pre-trained model"
+    )
+    parser.add_argument(
+        "output", type=Path, metavar="OUTPUT_DIR", help="for checkpoints and results of all runs"
+    )
+    parser.add_argument(
+        "--targets", nargs="+", required=True, metavar="FOLDER",
+        help="folders in DATA_DIR, each with train.csv, dev.csv, test.csv and alphabet.txt",
+    )  # fmt: skip
     others = [way for way in WAYS if way != "all kept"]
     parser.add_argument(
-        "--ways", nargs="+", choices=WAYS, default=others,
-        help="default: all but 'all kept', for which the alphabets must be the same",
+        "--ways", nargs="+", choices=WAYS, default=others, metavar="WAY",
+        help="ways of starting, in quotes (default: all but 'all kept', for which the alphabets "
+        "must be the same)",
     )  # fmt: skip
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--seed", type=int, default=4568)
+    parser.add_argument("--epochs", type=int, default=12, help="of each run (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=4568,
+        help="of new weights, dropout and order (default: %(default)s)",
+    )  # fmt: skip
     arguments = parser.parse_args()
     print("| target | start | test CER | test WER | test loss | CPU s |")
     print("|---|---|---|---|---|---|")

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
-from .cli.command import command
+from .cli.command import ArgumentParser, command
 from .cli.commands import COMMANDS, list_commands
 from .errors import FlagError
 
-_INTRODUCTION = """usage: python -m coqui_stt_training COMMAND [--FLAG VALUE ...] ...
-
-The commands, each with its own --help; `stt COMMAND` and `python -m coqui_stt_training.COMMAND` run
-them, too:
-"""
+_DESCRIPTION = "Run a command. `stt COMMAND` does the same. Each command has its own --help."
 
 
 @command
 def main(argv: list[str]) -> int:
     """List the commands, or run one; return the exit status."""
-    if not argv or argv[0] in ("-h", "--help", "--helpfull"):
-        print(f"{_INTRODUCTION}\n{list_commands()}")
+    parser = ArgumentParser(
+        prog="python -m coqui_stt_training",
+        usage="python -m coqui_stt_training COMMAND [--FLAG VALUE ...] ...",
+        description=_DESCRIPTION,
+        epilog=f"commands:\n{list_commands()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if not argv:
+        parser.print_help()
         return 0
     name, *flags = argv
+    if name.startswith("-"):
+        parser.parse_args(argv[:1])
     if name not in COMMANDS:
         raise FlagError(f"unknown command {name}; it must be one of {', '.join(COMMANDS)}")
     return COMMANDS[name](flags)

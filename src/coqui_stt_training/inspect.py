@@ -12,12 +12,14 @@ import math
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stt.counted import counted
 from stt.terminal import shown_on
 
 from .cli.command import ArgumentParser, command
+from .report.lineage import ancestor_text
 
 if TYPE_CHECKING:
     from stt.frontends import FrontEnd
@@ -83,6 +85,36 @@ def format_text(description: Mapping[str, Any]) -> str:
     return "\n".join(f"{title:<12}{text}" for title, text in _lines(description))
 
 
+def format_export_text(description: Mapping[str, Any]) -> str:
+    """Return the lines a person reads of an `.onnx` file."""
+    return "\n".join(f"{title:<12}{text}" for title, text in _export_lines(description))
+
+
+def _export_lines(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "format", f"onnx, the {description['kind']} graph: {description['use']}"
+    yield "path", description["path"]
+    yield "size", f"{description['size_bytes'] / 1e6:.1f} MB"
+    geometry = description["geometry"]
+    if geometry:
+        stored = "8-bit integers" if geometry["quantized"] else "float32"
+        yield (
+            "geometry",
+            f"n_hidden {geometry['n_hidden']}, {geometry['n_classes']} classes; stored as {stored}",
+        )
+    if description["alphabet"]:
+        yield "alphabet", _alphabet_text(description["alphabet"], 0)
+    yield "audio", _features_text(description["features"])
+    if "beam_width" in description:
+        steps = counted(description["n_steps"], "frame")
+        yield "decoding", f"beam width {description['beam_width']}, {steps} at a time"
+    if description["language"]:
+        yield "language", description["language"]
+    yield (
+        "note",
+        "this is for use; to go on training, start from the checkpoint that it was exported from",
+    )
+
+
 def _lines(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     geometry, details = description["geometry"], description["details"]
     chosen = details.get("checkpoint", "named")
@@ -100,29 +132,12 @@ def _lines(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "audio", _features_text(description["features"])
     yield "trained", _training_text(description)
     for ancestor in description["lineage"]:
-        yield "lineage", _ancestor_text(ancestor) if isinstance(ancestor, dict) else str(ancestor)
+        yield "lineage", ancestor_text(ancestor) if isinstance(ancestor, dict) else str(ancestor)
     shown = {key: value for key, value in details.items() if key != "checkpoint" and value}
     if _mapping_text(shown):
         yield "details", _mapping_text(shown)
     for note in description["notes"]:
         yield "note", note
-
-
-def _ancestor_text(ancestor: Mapping[str, Any]) -> str:
-    """Say in a line how weights came about: when, from what, and what of it was kept."""
-    if "converted_from" in ancestor:
-        return f"converted from {ancestor['converted_from']} ({ancestor['source_format']})"
-    origin = ancestor.get("source")
-    text = f"{ancestor.get('begun', '?')} {f'from {origin}' if origin else 'from scratch'}"
-    plan = ancestor.get("plan")
-    if not origin or not isinstance(plan, list):
-        return text
-    layers: dict[str, list[str]] = {}
-    for layer in plan:
-        layers.setdefault(str(layer["action"]), []).append(str(layer["layer"]))
-    return f"{text}: " + "; ".join(
-        f"{action}: {', '.join(names)}" for action, names in layers.items()
-    )
 
 
 def _alphabet_text(alphabet: Mapping[str, Any] | None, class_count: int) -> str:
@@ -176,7 +191,7 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument(
         "source",
-        help="checkpoint folder or file, prefix of a TensorFlow checkpoint, or .tflite file",
+        help="checkpoint folder or file, prefix of a TensorFlow checkpoint, .tflite or .onnx file",
     )
     parser.add_argument(
         "--which",
@@ -187,13 +202,21 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args(argv)
 
-    from .checkpoints.loading import load_source  # NumPy takes its time; --help does not need it
+    path = Path(arguments.source)
+    # NumPy takes its time, and --help does not need it.
+    if path.suffix == ".onnx" and path.is_file():
+        from .exporting.onnx_file import describe_onnx
 
-    description = describe(load_source(arguments.source, arguments.which, with_adam=True))
-    if arguments.json:
-        print(json.dumps(description, ensure_ascii=False, indent=2))
+        description = describe_onnx(path)
+        text = format_export_text(description)
     else:
-        print(shown_on(sys.stdout, format_text(description)))
+        from .checkpoints.loading import load_source
+
+        description = describe(load_source(path, arguments.which, with_adam=True))
+        text = format_text(description)
+    if arguments.json:
+        text = json.dumps(description, ensure_ascii=False, indent=2)
+    print(shown_on(sys.stdout, text))
     return 0
 
 

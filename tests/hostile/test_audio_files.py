@@ -117,9 +117,8 @@ def test_training_data_that_is_cut_off(tmp_path: Path) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     [found] = scan_audio([path]).values()
     assert "cut off; its header says 1.00 s, but only 0.50 s can be decoded" in str(found)
-    for size in (0, 0xFFFFFFFF):  # of programs that write to a pipe
-        path.write_bytes(whole[:40] + size.to_bytes(4, "little") + whole[44:])
-        assert isinstance(next(iter(scan_audio([path]).values())), AudioScan)
+    path.write_bytes(whole[:40] + b"\xff" * 4 + whole[44:])  # of a program that wrote to a pipe
+    assert isinstance(next(iter(scan_audio([path]).values())), AudioScan)
 
 
 def test_values_that_were_never_scaled_are_read(tmp_path: Path) -> None:

@@ -1,13 +1,19 @@
 """The model card: upstream's front matter, and what was measured."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coqui_stt_training.checkpoints.source import SourceModel
 from coqui_stt_training.errors import FlagError
+from coqui_stt_training.exporting.facts import describe_model
 from coqui_stt_training.exporting.model_card import ModelCard
 from coqui_stt_training.exporting.verification import Verification
+from coqui_stt_training.models.deepspeech.geometry import Geometry
+from export_support import random_deployment
 
 FIELDS = dict.fromkeys(
     ("contact_info", "license", "language", "min_stt_version", "max_stt_version"), "unknown"
@@ -80,6 +86,45 @@ def test_what_was_measured_stands_in_the_card():
     row = "| output_graph.tflite | 1.23 | 0.031 | 0.0021 | 99.90% | 0.2650 | 0.2500 | +0.0150 |"
     assert row in card
     assert "3 clips, 6.0 s." in card
+
+
+def test_what_is_known_of_the_model_stands_in_the_card_without_paths_of_its_authors_machine():
+    deployment = random_deployment(Geometry(n_hidden=48, n_classes=29))
+    plan = [{"layer": "layer_1", "action": "kept"}, {"layer": "layer_6", "action": "new"}]
+    source = SourceModel(
+        "coqui-stt",
+        Path("/home/me/ckpt/best_dev-90.safetensors"),
+        deployment.geometry,
+        deployment.tensors,
+        deployment.alphabet,
+        deployment.features,
+        step=90,
+        details={
+            "lineage": [
+                {
+                    "begun": "2026-01-31",
+                    "source": "/home/me/released/best_dev-7",
+                    "plan": plan,
+                    "train_files": ["/home/me/corpus/train.csv"],
+                }
+            ],
+            "validated": {"cer": 0.125, "loss": 9.5},
+        },
+    )
+    facts = describe_model(source, deployment)
+    assert "/home/me" not in facts
+    assert "n_hidden 48, 29 classes" in facts
+    assert "- writes: 28 labels: `` " in facts
+    assert "- hears: audio of 16000 Hz" in facts
+    assert "- trained for: 90 steps" in facts
+    assert (
+        "- training: 2026-01-31 from released/best_dev-7: kept: layer_1; new: layer_6; on train.csv"
+        in facts
+    )
+    assert "character error rate 0.1250, loss 9.500" in facts
+    card = ModelCard(**{**vars(CARD), "facts": facts}).render([MEASURED], noise_only=False)
+    assert card.index("Hears digits.") < card.index("## The model") < card.index("## Verification")
+    assert "facts" not in front_matter(card)
 
 
 def test_without_transcripts_there_is_no_word_error_rate():

@@ -13,7 +13,10 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_training.checkpoints.file import Checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.checkpoints.loading import load_source
+from coqui_stt_training.errors import CheckpointError
 from coqui_stt_training.inspect import main
+from coqui_stt_training.models.deepspeech.geometry import Geometry
+from export_support import random_deployment
 from stt.frontends.mfcc import FeatureConfig
 from tensorflow_bundle_writer import random_tensors, write_checkpoint
 
@@ -55,6 +58,36 @@ def test_text_of_an_export(capsys: pytest.CaptureFixture[str]) -> None:
     assert "5 labels: 'abcde'" in said
     assert "16000 Hz, window 32 ms, step 20 ms" in said
     assert "stored as int8" in said
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+def test_text_of_our_onnx_exports(
+    quantized: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    writer = pytest.importorskip("coqui_stt_training.exporting.deepspeech.onnx_writer")
+    deployment = random_deployment(Geometry(n_hidden=48, n_classes=29))
+    streaming = writer.streaming_model(deployment)
+    for kind, model in (
+        ("streaming", writer.quantize(streaming) if quantized else streaming),
+        ("batch", writer.batch_model(deployment)),
+        ("features", writer.features_model(deployment.features)),
+    ):
+        path = tmp_path / f"{kind}.onnx"
+        path.write_bytes(model.SerializeToString())
+        assert main([str(path)]) == 0
+        said = capsys.readouterr().out
+        assert f"onnx, the {kind} graph" in said
+        assert "16000 Hz, window 32 ms, step 20 ms" in said
+        assert ("28 labels: " in said) is (kind != "features")
+        if kind == "streaming":
+            stored = "8-bit integers" if quantized else "float32"
+            assert f"n_hidden 48, 29 classes; stored as {stored}" in said
+            assert "beam width 77, 16 frames at a time" in said
+        assert main([str(path), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["kind"] == kind
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match=r"features\.onnx: "):
+        main([str(path)])
 
 
 def test_checkpoint_of_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

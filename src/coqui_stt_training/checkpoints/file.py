@@ -255,8 +255,20 @@ def as_source(path: Path, checkpoint: Checkpoint) -> SourceModel:
         adam=checkpoint.adam,
         learning_rate=run.get("learning_rate"),
         step=checkpoint.step,
-        details={"lineage": list(checkpoint.lineage), "flags": dict(checkpoint.flags)},
+        details={
+            "lineage": list(checkpoint.lineage),
+            "flags": dict(checkpoint.flags),
+            **_validated(path, run),
+        },
     )
+
+
+def _validated(path: Path, run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a best checkpoint came to on its dev files; of others that is not known."""
+    loss, cer = run.get("best_loss"), run.get("best_cer")
+    if not path.name.startswith("best_dev") or loss is None or cer is None:
+        return {}
+    return {"validated": {"loss": loss, "cer": cer}}
 
 
 def _read(path: Path, with_adam: bool) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

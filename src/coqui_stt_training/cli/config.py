@@ -184,9 +184,13 @@ class GeometryFlags:
 class SourceFlags:
     """Checkpoint to read."""
 
-    checkpoint_dir: str = flag("", "folder, or file, of the checkpoint; overrides the next two")
-    load_checkpoint_dir: str = flag("", "the same; overrides the next")
-    save_checkpoint_dir: str = flag("", "the same")
+    checkpoint_dir: str = flag("", "folder of the checkpoint, or one file of it")
+    load_checkpoint_dir: str = flag(
+        "", "another name of that, as in train; --checkpoint_dir wins where both are given"
+    )
+    save_checkpoint_dir: str = flag(
+        "", "folder that train saved to; read where neither of the other two is given"
+    )
     load_evaluate: str = flag(
         "auto",
         "which checkpoint of the folder: the best or the last; auto: best, else last",

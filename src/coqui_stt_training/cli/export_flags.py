@@ -29,8 +29,14 @@ _LANGUAGE = (
     "much info as you can without loss of precision. For example, if a model is trained on "
     'Scottish English, include the variant subtag: "en-Latn-GB-Scotland".'
 )
-_MIN_VERSION = "minimum Coqui STT version (inclusive) the exported model is compatible with"
-_MAX_VERSION = "maximum Coqui STT version (inclusive) the exported model is compatible with"
+_MIN_VERSION = (
+    "minimum Coqui STT version (inclusive) the exported model is compatible with; if not given: "
+    "1.4.0, or this release where there is no .tflite"
+)
+_MAX_VERSION = (
+    "maximum Coqui STT version (inclusive) the exported model is compatible with; if not given: "
+    "this release"
+)
 _DESCRIPTION = (
     "Freeform description of the model being exported. Markdown accepted. You can also leave this "
     "flag unchanged and edit the generated .md file directly. Useful things to describe are "
@@ -71,7 +77,7 @@ class ExportFlags:
         False, "first remove the models, scorers and model cards that are in --export_dir"
     )
     export_savedmodel: bool = flag(
-        False, "", replacement="--export_onnx writes a batch model; that is done now"
+        False, "", replacement="the batch model of --export_onnx takes its place, and is written"
     )
     export_batch_size: int = flag(
         1, "", replacement="the batch model of --export_onnx takes batches of any size"
@@ -145,8 +151,8 @@ class CardFlags:
     export_contact_info: str = flag(_to_fill_in(_CONTACT), _CONTACT)
     export_license: str = flag(_to_fill_in(_LICENSE), _LICENSE)
     export_language: str = flag(_to_fill_in(_LANGUAGE), _LANGUAGE)
-    export_min_stt_version: str = flag(_to_fill_in(_MIN_VERSION), _MIN_VERSION)
-    export_max_stt_version: str = flag(_to_fill_in(_MAX_VERSION), _MAX_VERSION)
+    export_min_stt_version: str = flag("", _MIN_VERSION)
+    export_max_stt_version: str = flag("", _MAX_VERSION)
     export_description: str = flag(_to_fill_in(_DESCRIPTION), _DESCRIPTION)
 
     @property

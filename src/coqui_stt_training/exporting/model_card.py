@@ -18,7 +18,11 @@ _SCORER_URL = "<replace this with a publicly available URL of the scorer, if pre
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What people should know of a model. Fields are named as in the card's front matter."""
+    """What people should know of a model. Fields are named as in the card's front matter.
+
+    Attributes:
+        facts: what is known of the model, in Markdown; see `facts.py`.
+    """
 
     author: str
     model_name: str
@@ -30,6 +34,7 @@ class ModelCard:
     min_stt_version: str
     max_stt_version: str
     description: str
+    facts: str = ""
 
     @property
     def file_name(self) -> str:
@@ -56,12 +61,13 @@ class ModelCard:
         values = {
             field.name: getattr(self, field.name)
             for field in fields(self)
-            if field.name != "description"
+            if field.name not in ("description", "facts")
         }
         values |= {"acoustic_model_url": _ACOUSTIC_MODEL_URL, "scorer_url": _SCORER_URL}
         front_matter = "".join(f"{name}: {_as_yaml(value)}\n" for name, value in values.items())
         measured = _render_verifications(verifications, noise_only)
-        return f"---\n{front_matter}---\n{self.description}\n{measured}"
+        facts = f"\n## The model\n\n{self.facts}\n" if self.facts else ""
+        return f"---\n{front_matter}---\n{self.description}\n{facts}{measured}"
 
 
 def check_file_name(flag: str, name: str) -> None:

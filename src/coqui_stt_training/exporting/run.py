@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
+import stt
 from coqui_stt_ctcdecoder import Scorer
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from stt.frontends.mfcc import FeatureConfig
@@ -20,12 +22,14 @@ from ..corpus import check_corpus
 from ..errors import ExportError, FlagError
 from ..models.deepspeech.geometry import Geometry
 from .deployment import Deployment
+from .facts import describe_model
 from .model_card import ModelCard, check_file_name
 from .pipeline import Exported, ExportPlan, Probe, export_model
 from .verification import noise_clips, read_probe_clips
 
 _log = logging.getLogger(__name__)
 _NOISE_SEED = 0
+_OWN = stt.version().partition(".dev")[0]  # of this release
 
 
 def run_export(parsed: Parsed[ExportConfig], show: Callable[[str], object] = print) -> Exported:
@@ -55,6 +59,7 @@ def run_export(parsed: Parsed[ExportConfig], show: Callable[[str], object] = pri
         Scorer(
             scorer_path=plan.scorer, alphabet=deployment.alphabet
         )  # raises where it does not fit
+    card = replace(card, facts=describe_model(source, deployment))
     exported = export_model(deployment, plan, card, _probe(config, deployment, source))
     for verification in exported.verifications:
         show(f"Verified {verification.describe()}")
@@ -63,8 +68,8 @@ def run_export(parsed: Parsed[ExportConfig], show: Callable[[str], object] = pri
     if exported.zip:
         show(f"Exported packaged model {exported.zip}")
     _log.info(
-        "Before you publish the model, see that all of its model card is right, and complete the "
-        "URLs in it"
+        "Before you publish the model, complete what stands in <...> in its model card: %s",
+        next(str(file) for file in exported.files if file.suffix == ".md"),
     )
     return exported
 
@@ -100,8 +105,8 @@ def _card(flags: CardFlags, export: ExportFlags) -> ModelCard:
         license=flags.export_license,
         language=flags.export_language,
         runtime=", ".join(name for name in written if written[name]),
-        min_stt_version=flags.export_min_stt_version,
-        max_stt_version=flags.export_max_stt_version,
+        min_stt_version=flags.export_min_stt_version or ("1.4.0" if export.export_tflite else _OWN),
+        max_stt_version=flags.export_max_stt_version or _OWN,
         description=flags.export_description,
     )
 

@@ -1,0 +1,56 @@
+"""What is known of a model without asking its author: for its card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.counted import counted
+
+from ..checkpoints.source import SourceModel
+from ..report.lineage import ancestor_text, base_name
+from .deployment import Deployment
+
+_MOST_LABELS = 200
+
+
+def describe_model(source: SourceModel, deployment: Deployment) -> str:
+    """Return a list in Markdown. Files are named without the folders of the author's machine."""
+    return "\n".join(f"- {title}: {text}" for title, text in _facts(source, deployment))
+
+
+def _facts(source: SourceModel, deployment: Deployment) -> Iterator[tuple[str, str]]:
+    specification, features = source.specification, deployment.features
+    count = sum(tensor.size for tensor in source.tensors.values())
+    yield (
+        "acoustic model",
+        f"{specification.architecture}, {specification.describe()}; {count:,} parameters",
+    )
+    yield "writes", _alphabet_text(deployment.alphabet)
+    yield (
+        "hears",
+        f"audio of {features.sample_rate_hz} Hz, in windows of {features.window_milliseconds} ms "
+        f"every {features.step_milliseconds} ms",
+    )
+    if source.step:
+        yield "trained for", counted(source.step, "step")
+    for ancestor in source.details.get("lineage", ()):
+        text = ancestor_text(ancestor, base_name)
+        files = [base_name(str(path)) for path in ancestor.get("train_files", ())]
+        yield "training", text + (f"; on {', '.join(files)}" if files else "")
+    flags = source.details.get("flags", {})
+    validated = source.details.get("validated")
+    if validated:
+        yield (
+            "on its dev files" + (", with a scorer" if flags.get("scorer_path") else ""),
+            f"character error rate {validated['cer']:.4f}, loss {validated['loss']:.3f}",
+        )
+
+
+def _alphabet_text(alphabet: Alphabet) -> str:
+    if alphabet.is_bytes:
+        return "UTF-8, byte by byte: text of any language"
+    shown = "".join(alphabet.labels)
+    more = "..." if len(shown) > _MOST_LABELS else ""
+    # A code span is closed by as many backticks as opened it.
+    return f"{counted(alphabet.size, 'label')}: `` {shown[:_MOST_LABELS]}{more} ``"

@@ -1,0 +1,93 @@
+"""What an `.onnx` file of our export says of itself; training cannot start from one."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet, unpack_labels
+from coqui_stt_ctcdecoder.errors import AlphabetError
+from stt.mapped_file import map_file
+from stt.onnx.acoustic import INPUTS, OUTPUTS, check_acoustic
+from stt.onnx.graph import FLOAT, OnnxError, OnnxGraph, read_onnx, read_onnx_metadata
+
+from ..errors import CheckpointError
+
+_USES = {
+    "streaming": "audio as it comes, for stt and its server",
+    "batch": "whole clips, many at a time, for ONNX Runtime itself",
+    "features": "from samples to what the batch graph takes",
+}
+
+
+def describe_onnx(path: Path) -> dict[str, Any]:
+    """Return what is known of an `.onnx` file as JSON values.
+
+    Of a streaming graph all is read and checked, as the runtime does; of the others, which no
+    runtime of ours reads, the metadata.
+
+    Raises:
+        CheckpointError: it is broken, or no export of ours.
+    """
+    try:
+        content = map_file(path)
+        properties = read_onnx_metadata(content)
+        kind = properties.get("kind", "")
+        if kind not in _USES:
+            raise CheckpointError(
+                f"{path}: an .onnx file, but no export of this toolkit: it does not say which kind "
+                "of graph it is"
+            )
+        graph = read_onnx(content) if kind == "streaming" else None
+        if graph:
+            check_acoustic(graph)
+        return {
+            "format": "onnx",
+            "path": str(path),
+            "size_bytes": len(content),
+            "kind": kind,
+            "use": _USES[kind],
+            "geometry": _geometry(graph) if graph else None,
+            "alphabet": _alphabet(properties),
+            "features": {
+                "kind": "mfcc",
+                "audio_sample_rate": int(properties["sample_rate"]),
+                "feature_win_len": int(properties["feature_win_len"]),
+                "feature_win_step": int(properties["feature_win_step"]),
+            },
+            **{
+                name: int(properties[name])
+                for name in ("n_steps", "n_context", "beam_width")
+                if name in properties
+            },
+            "language": properties.get("language") or None,
+        }
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror or error}") from None
+    except (OnnxError, AlphabetError, KeyError, ValueError, binascii.Error) as error:
+        told = f"its metadata lacks {error}" if isinstance(error, KeyError) else error
+        raise CheckpointError(f"{path}: {told}") from None
+
+
+def _geometry(graph: OnnxGraph) -> dict[str, Any]:
+    stored = {constant.type for constant in graph.constants.values() if constant.name.count(".")}
+    return {
+        "n_hidden": graph.inputs[INPUTS[1]][-1],
+        "n_classes": graph.outputs[OUTPUTS[0]][-1],
+        "quantized": stored > {FLOAT},
+    }
+
+
+def _alphabet(properties: Mapping[str, str]) -> dict[str, Any] | None:
+    if "alphabet" not in properties:
+        return None
+    blob = base64.b64decode(properties["alphabet"], validate=True)
+    of_bytes = UTF8Alphabet()
+    if unpack_labels(blob) == of_bytes.label_bytes():
+        return {"bytes_output_mode": True, "size": of_bytes.size, "labels": None}
+    alphabet = Alphabet()
+    alphabet.deserialize(blob)
+    return {"bytes_output_mode": False, "size": alphabet.size, "labels": list(alphabet.labels)}

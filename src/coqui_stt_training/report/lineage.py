@@ -1,0 +1,37 @@
+"""How weights came about, in a line for each training behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+
+def ancestor_text(ancestor: Mapping[str, Any], name: Callable[[str], str] = str) -> str:
+    """Say when a training was begun, from what, and what of it was kept.
+
+    Args:
+        ancestor: an entry of a checkpoint's lineage.
+        name: what to call a file by its path.
+    """
+    if "converted_from" in ancestor:
+        origin = name(str(ancestor["converted_from"]))
+        return f"converted from {origin} ({ancestor['source_format']})"
+    source = ancestor.get("source")
+    origin = f"from {name(str(source))}" if source else "from scratch"
+    text = f"{ancestor.get('begun', '?')} {origin}"
+    plan = ancestor.get("plan")
+    if not source or not isinstance(plan, list):
+        return text
+    layers: dict[str, list[str]] = {}
+    for layer in plan:
+        layers.setdefault(str(layer["action"]), []).append(str(layer["layer"]))
+    return f"{text}: " + "; ".join(
+        f"{action}: {', '.join(names)}" for action, names in layers.items()
+    )
+
+
+def base_name(path: str) -> str:
+    """Return the last part of a path, and its folder's where that is what names a model."""
+    parts = PurePath(path).parts
+    return "/".join(parts[-2:]) if "best_dev" in path or "train-" in path else "".join(parts[-1:])
