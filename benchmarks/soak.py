@@ -4,11 +4,12 @@
 
 Starts `stt serve` with the model, keeps `--streams` well-behaved clients speaking in real time
 (each says the clip, waits for its transcript, and begins anew), and beside them clients that
-vanish, send garbage, send nothing, or send as fast as they can. Then opens more streams at once
-than the server takes. Prints how late answers were, in all and by client, the server's CPU time and
-memory from tenth to tenth of the time, and what became of everyone; exits with 1 if a good client
-got a wrong transcript or an error, a refusal was not one, memory grew by more than a tenth in the
-second half, or the server did not end well.
+vanish, send garbage, send nothing, or send as fast as they can; with `--files` some that upload
+the clip again and again, and with `--attackers` those of `attackers.py`. Then opens more streams
+at once than the server takes. Prints how late answers were, in all and by client, the server's CPU
+time and memory from tenth to tenth of the time, and what became of everyone; exits with 1 if a good
+client got a wrong transcript or an error, a refusal was not one, memory grew by more than a tenth
+in the second half, or the server did not end well.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import wave
 from collections import Counter
 from pathlib import Path
 
+import attackers
 import websockets
 
 CHUNK_SECONDS = 0.1
@@ -45,11 +47,13 @@ class Soak:
         self.outcomes: Counter[str] = Counter()
         # From the last audio sent to the final transcript, of each good client.
         self.lateness: list[list[float]] = [[] for _ in range(flags.streams)]
+        self.file_seconds: list[float] = []  # from the start of an upload to its answer
         self.memory: list[float] = []  # MB, second by second
         self.cpu_seconds = 0.0
-        self.max_streams = flags.streams + 4 * flags.bad + 10
+        self.max_streams = flags.streams + 4 * flags.bad + flags.attackers + 10
         self.until = 0.0
         self.address = ""
+        self.port = 0
 
     async def say(self, pace: float, lateness: list[float]) -> str:
         """Say the clip once; return the transcript."""
@@ -131,6 +135,19 @@ class Soak:
                 pass
             self.outcomes["silent: ended by the server"] += 1
 
+    async def file_client(self) -> None:
+        body = Path(self.flags.audio).read_bytes()
+        while time.perf_counter() < self.until:
+            started = time.perf_counter()
+            try:
+                status = await attackers.upload(self.port, body)
+            except (OSError, asyncio.TimeoutError) as error:
+                self.outcomes[f"file: {type(error).__name__}"] += 1
+            else:
+                self.outcomes[f"file: {status}"] += 1
+                self.file_seconds.append(time.perf_counter() - started)
+            await asyncio.sleep(0.5)
+
     async def watch(self, process: subprocess.Popen[bytes]) -> None:
         """Note the server's memory, second by second, and the CPU time it took."""
         before = cpu_seconds(process)
@@ -167,6 +184,8 @@ class Soak:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
+        if self.flags.attackers:
+            attackers.wide_audio()
         command = [sys.executable, "-m", "stt", "serve", "--model", self.flags.model]
         command += ["--port", str(port), "--max_streams", str(self.max_streams)]
         command += ["--idle_seconds", "10", "--beam_width", str(self.flags.beam_width)]
@@ -177,6 +196,7 @@ class Soak:
             process.kill()
 
     async def soak(self, process: subprocess.Popen[bytes], port: int) -> bool:
+        self.port = port
         self.address = f"ws://127.0.0.1:{port}/live?pause=0&sample_rate={self.rate}"
         for _ in range(100):
             try:
@@ -188,6 +208,8 @@ class Soak:
         kinds = (self.vanishing_client, self.garbage_client, self.silent_client, self.hasty_client)
         clients = [self.good_client(number) for number in range(self.flags.streams)]
         clients += [kind() for kind in kinds for _ in range(self.flags.bad)]
+        clients += [self.file_client() for _ in range(self.flags.files)]
+        clients += [kind(self) for kind in attackers.KINDS for _ in range(self.flags.attackers)]
         await asyncio.gather(self.watch(process), *clients)
         rush = await self.rush()
         metrics = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
@@ -202,12 +224,17 @@ class Soak:
             print(f"{count:7} of {self.max_streams + RUSH} streams at once: {outcome}")
         everything = [value for client in self.lateness for value in client]
         clients = [statistics.median(client) for client in self.lateness if client]
-        for name, values in (("final transcripts", everything), ("medians of clients", clients)):
+        for name, values in (
+            ("final transcripts", everything),
+            ("medians of clients", clients),
+            ("files", self.file_seconds),
+        ):
             p50, p95, p99, worst = (1000 * quantile(values, q) for q in (0.5, 0.95, 0.99, 1))
             print(
                 f"late, ms, {name:18}: 50 % {p50:5.0f}  95 % {p95:5.0f}  99 % {p99:5.0f}  "
                 f"worst {worst:5.0f}"
             )
+        print(f"memory at most, MB: {max(self.memory):.0f}")
         tenths = [self.memory[len(self.memory) * tenth // 10] for tenth in range(10)]
         print("memory, MB:", *(f"{size:.0f}" for size in (*tenths, self.memory[-1])))
         audio = float(re.search(r'audio_seconds_total{kind="live"} (\S+)', metrics)[1])
@@ -221,6 +248,8 @@ class Soak:
             and self.memory[-1] < 1.1 * self.memory[len(self.memory) // 2]
             and {outcome for outcome in self.outcomes if outcome.startswith("good")}
             == {"good: right"}
+            and {outcome for outcome in self.outcomes if outcome.startswith("file")}
+            <= {"file: 200"}
         )
 
 
@@ -240,6 +269,8 @@ def main() -> int:
     parser.add_argument("--audio", required=True, help="16-bit mono WAV")
     parser.add_argument("--streams", type=int, default=200, help="well-behaved clients")
     parser.add_argument("--bad", type=int, default=10, help="clients of each bad kind")
+    parser.add_argument("--files", type=int, default=0, help="clients that upload the audio")
+    parser.add_argument("--attackers", type=int, default=0, help="of each kind of attackers.py")
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--beam_width", type=int, default=20)
     return 0 if asyncio.run(Soak(parser.parse_args()).run()) else 1
