@@ -32,6 +32,7 @@ class CommandEntry:
 
 
 COMMANDS = {
+    "sources": CommandEntry("sources", "list public pre-trained models to start from"),
     "inspect": CommandEntry("inspect", "say what a checkpoint or an exported model is"),
     "train": CommandEntry("train", "train a model, from a pre-trained one or from scratch"),
     "evaluate": CommandEntry("evaluate", "error rates of a checkpoint on CSV files"),
