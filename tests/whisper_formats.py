@@ -104,3 +104,93 @@ def write_ctranslate2(
     (folder / "vocabulary.json").write_text('["<|endoftext|>"]')
     (folder / "model.bin").write_bytes(b"".join(content))
     return folder / "model.bin"
+
+
+_OPENAI_PARTS = {
+    "embed_positions.weight": "positional_embedding",
+    "layer_norm": "ln_post",
+    "layers.": "blocks.",
+    "self_attn_layer_norm": "attn_ln",
+    "self_attn.q_proj": "attn.query",
+    "self_attn.k_proj": "attn.key",
+    "self_attn.v_proj": "attn.value",
+    "self_attn.out_proj": "attn.out",
+    "final_layer_norm": "mlp_ln",
+    "fc1": "mlp.0",
+    "fc2": "mlp.2",
+}
+DIMENSIONS = {
+    "n_vocab": 3, "n_audio_ctx": 40, "n_audio_state": 16, "n_audio_head": 2, "n_audio_layer": 2,
+    "n_text_ctx": 8, "n_text_state": 16, "n_text_head": 2, "n_text_layer": 1, "n_mels": 80,
+}  # fmt: skip
+GGML_TYPES = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8}
+
+
+def openai_tensors() -> Tensors:
+    """Return the model's tensors under OpenAI's names, float16."""
+    renamed = {}
+    for name, tensor in whisper_tensors().items():
+        bare = name.removeprefix("model.encoder.")
+        for theirs in sorted(_OPENAI_PARTS, key=len, reverse=True):
+            if theirs != "layer_norm" or bare.startswith("layer_norm"):
+                bare = bare.replace(theirs, _OPENAI_PARTS[theirs])
+        renamed[f"encoder.{bare}" if bare != name else "decoder.ln.weight"] = tensor
+    return renamed
+
+
+def ggml_blocks(values: np.ndarray, kind: str) -> bytes:
+    """Quantise rows of a multiple of 32 values, as ggml does."""
+    blocks = values.astype(np.float32).reshape(-1, 32)
+    if kind == "q8_0":
+        scale = (np.abs(blocks).max(1, keepdims=True) / 127).astype("<f2")
+        numbers = np.rint(blocks / scale).astype(np.int8)
+        return b"".join(s.tobytes() + n.tobytes() for s, n in zip(scale, numbers, strict=True))
+    steps = 15 if kind.startswith("q4") else 31
+    low = blocks.min(1, keepdims=True)
+    scale, offset = (blocks.max(1, keepdims=True) - low) / steps, low
+    if kind.endswith("_0"):
+        scale, offset = np.abs(blocks).max(1, keepdims=True) / (steps // 2), 0
+    scale = scale.astype("<f2")
+    numbers = np.rint((blocks - offset) / scale.astype(np.float32)).astype(np.int64)
+    numbers = np.clip(numbers + (steps // 2 + 1 if kind.endswith("_0") else 0), 0, steps)
+    packed = []
+    for row, number in enumerate(numbers):
+        packed.append(scale[row].tobytes())
+        if kind.endswith("_1"):
+            packed.append(low[row].astype("<f2").tobytes())
+        if kind.startswith("q5"):
+            packed.append(sum(int(n >> 4) << i for i, n in enumerate(number)).to_bytes(4, "little"))
+        packed.append(((number[:16] & 15) | ((number[16:] & 15) << 4)).astype(np.uint8).tobytes())
+    return b"".join(packed)
+
+
+def write_ggml(
+    path: Path,
+    kind: str = "f16",
+    tensors: Tensors | None = None,
+    *,
+    version: int = 2,
+    filters: tuple[int, int] = (80, 201),
+    type_number: int | None = None,
+) -> Path:
+    """Write a `.bin` of whisper.cpp; only what has rows of a multiple of 32 is quantised."""
+    content = [b"lmgg", struct.pack("<10i", *DIMENSIONS.values())]
+    content += [struct.pack("<i", version * 1000 + 7), struct.pack("<2i", *filters)]
+    content += [bytes(4 * 80 * 201), struct.pack("<i", 3)]
+    content += [struct.pack("<i", len(token)) + token for token in (b"a", b"\xff\xfe", b"")]
+    for name, tensor in (openai_tensors() if tensors is None else tensors).items():
+        value = tensor.reshape(-1, 1) if "conv" in name and name.endswith("bias") else tensor
+        stored = kind if value.ndim > 1 and value.shape[-1] > 1 else "f32"
+        if stored.startswith("q") and (value.ndim != 2 or value.shape[1] % 32):
+            stored = "f16"
+        number = GGML_TYPES[stored] if type_number is None else type_number
+        content += [
+            struct.pack("<3i", value.ndim, len(name), number),
+            struct.pack(f"<{value.ndim}i", *reversed(value.shape)),
+            name.encode(),
+            ggml_blocks(value, stored)
+            if stored.startswith("q")
+            else value.astype({"f16": "<f2", "f32": "<f4"}[stored]).tobytes(),
+        ]
+    path.write_bytes(b"".join(content))
+    return path

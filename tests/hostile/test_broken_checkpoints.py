@@ -172,7 +172,7 @@ def test_two_checkpoints_and_nothing_to_choose_by(tmp_path: Path) -> None:
 def test_two_exports(tmp_path: Path) -> None:
     for name in ("a.tflite", "b.tflite"):
         shutil.copy(FIXTURE / "int8.tflite", tmp_path / name)
-    fails(tmp_path, "2 exported models", "a.tflite", "b.tflite")
+    fails(tmp_path, "2 model files", "a.tflite", "b.tflite")
 
 
 def test_other_checkpoint_is_named_where_the_wanted_one_is_not_there(checkpoint: Path) -> None:

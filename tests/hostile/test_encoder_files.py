@@ -12,7 +12,7 @@ import pytest
 from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.errors import CheckpointError
 from hostile.test_broken_checkpoints import bounded
-from whisper_formats import ctranslate2_variables, quantised, write_ctranslate2
+from whisper_formats import ctranslate2_variables, quantised, write_ctranslate2, write_ggml
 
 _MUTATIONS = 300
 _INTERESTING = (0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
@@ -21,6 +21,11 @@ _INTERESTING = (0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFF
 def ctranslate2(folder: Path) -> Path:
     """Return a small model in the form of CTranslate2, quantised."""
     return write_ctranslate2(folder, quantised(ctranslate2_variables(), "int8"))
+
+
+def ggml(folder: Path) -> Path:
+    """Return a small model in the form of whisper.cpp, quantised."""
+    return write_ggml(folder / "ggml.bin", "q5_1")
 
 
 def mutations(content: bytes, seed: int) -> Iterator[bytes]:
@@ -44,7 +49,7 @@ def mutations(content: bytes, seed: int) -> Iterator[bytes]:
         yield bytes(damaged)
 
 
-@pytest.mark.parametrize("write", [ctranslate2])
+@pytest.mark.parametrize("write", [ctranslate2, ggml])
 def test_random_damage(tmp_path: Path, write: Callable[[Path], Path]) -> None:
     path = write(tmp_path)
     messages = []

@@ -11,6 +11,7 @@ from ..errors import CheckpointError
 from .file import as_source, read_checkpoint
 from .folder import CheckpointFolder
 from .readers.ctranslate2 import load_ctranslate2
+from .readers.ggml import load_ggml
 from .readers.huggingface import load_huggingface
 from .readers.tensorflow import load_tensorflow
 from .readers.tensorflow_bundle import with_suffix
@@ -25,6 +26,7 @@ _READERS: Mapping[Format, Callable[[Path], SourceModel]] = {
     Format.TFLITE: load_tflite,
     Format.HUGGINGFACE: load_huggingface,
     Format.CTRANSLATE2: load_ctranslate2,
+    Format.GGML: load_ggml,
 }
 _OF_A_MODEL = (".json", ".safetensors")  # in folders of Hugging Face
 
@@ -34,7 +36,8 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
 
     Args:
         path: a checkpoint folder, one checkpoint file, the prefix of a TensorFlow checkpoint, a
-            `.tflite` file, or a model folder of Hugging Face or CTranslate2.
+            `.tflite` file, a model folder of Hugging Face or CTranslate2, or a `.bin` of
+            whisper.cpp.
         which: of a folder: its `best` or `last` checkpoint. `auto` takes the best of the newest
             run, else the last: a best checkpoint older than the newest run is another model.
         with_adam: whether to read the optimizer's state too.

@@ -13,6 +13,8 @@ from ..errors import CheckpointError
 from .file import is_checkpoint
 from .readers.ctranslate2_file import FILE_NAME as CTRANSLATE2_NAME
 from .readers.ctranslate2_file import is_ctranslate2
+from .readers.ggml_file import MAGIC as GGML_MAGIC
+from .readers.ggml_file import OTHER_MAGICS as OTHER_GGML_MAGICS
 from .readers.huggingface import CONFIG, is_model
 from .readers.tensorflow_bundle import TABLE_MAGIC, with_suffix
 from .readers.tensorflow_directory import NATIVE_SUFFIX, choose_checkpoint
@@ -29,11 +31,12 @@ class Format(Enum):
     TFLITE = "tflite"
     HUGGINGFACE = "huggingface"
     CTRANSLATE2 = "ctranslate2"
+    GGML = "ggml"
 
 
 _HOW_TO = (
     "give a checkpoint directory, the prefix of a TensorFlow checkpoint (its path without .index), "
-    "an exported .tflite, or a model folder of Hugging Face or CTranslate2"
+    "an exported .tflite, a model folder of Hugging Face or CTranslate2, or a .bin of whisper.cpp"
 )
 _NOT_TRAINABLE = "it cannot be trained further; " + _HOW_TO
 _SUFFIXES = (".index", ".meta")
@@ -42,6 +45,8 @@ _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _ARCHIVES = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2"}
 _KENLM = b"mmap lm http://kheafield.com/code"
 _MEMMAPPED = b"memmapped_package://"  # names the parts of a .pbmm, near its end
+# Files of one whole model each, of which a directory may hold one.
+_MODEL_SUFFIXES = (".tflite", ".bin")
 # Files that are no source, by their suffix, for directories that hold nothing else.
 _FOREIGN_SUFFIXES = (".pb", ".pbmm", ".pt", ".pth", ".bin", ".h5", ".hdf5", ".keras", ".zip")
 
@@ -114,14 +119,15 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
         return Recognised(Format.TENSORFLOW, checkpoint, chosen)
     if (path / "saved_model.pb").is_file():
         raise CheckpointError(f"{path} is a TensorFlow SavedModel; {_NOT_TRAINABLE}")
-    exports = [entry for entry in entries if entry.suffix == ".tflite" and entry.is_file()]
-    if len(exports) > 1:
+    models = [entry for entry in entries if entry.suffix in _MODEL_SUFFIXES and entry.is_file()]
+    models = [entry for entry in models if entry.suffix == ".tflite"] or models
+    if len(models) > 1:
         raise CheckpointError(
-            f"{path} has {len(exports)} exported models ({', '.join(e.name for e in exports[:4])}) "
+            f"{path} has {len(models)} model files ({', '.join(e.name for e in models[:4])}) "
             "and no checkpoint; name one of them"
         )
-    if exports:
-        return _recognise_file(exports[0])
+    if models:
+        return _recognise_file(models[0])
     shards = [entry for entry in entries if ".data-" in entry.name]
     if shards:
         raise CheckpointError(
@@ -161,6 +167,8 @@ def _recognise_file(path: Path) -> Recognised:
         return Recognised(Format.HUGGINGFACE if foreign else Format.NATIVE, path)
     if is_ctranslate2(head):
         return Recognised(Format.CTRANSLATE2, path)
+    if head.startswith(GGML_MAGIC):
+        return Recognised(Format.GGML, path)
     prefix = _prefix_of(path, tail)
     if prefix is not None:
         return Recognised(Format.TENSORFLOW, prefix)
@@ -198,6 +206,11 @@ def _describe(path: Path, head: bytes, tail: bytes) -> str:
         return f"is an HDF5 file (Keras weights); models of Coqui STT have none; {_HOW_TO}"
     if _KENLM in head or path.suffix == ".scorer":
         return f"is a language model or scorer, not an acoustic model; {_HOW_TO}"
+    if head.startswith((*OTHER_GGML_MAGICS, b"GGUF")):
+        return (
+            "is a model for llama.cpp or another program that uses ggml, not for whisper.cpp; "
+            + _HOW_TO
+        )
     for magic, kind in _ARCHIVES.items():
         if head.startswith(magic):
             return f"is a {kind} archive; unpack it and give the directory it makes"

@@ -11,6 +11,7 @@ from ...models.whisper import ctranslate2_names as names
 from ..source import SourceModel
 from .ctranslate2_file import CTranslate2File
 from .huggingface import check_encoder
+from .whisper_source import QUANTISED
 
 _OF_NO_TENSOR = ("_scale", "num_heads")
 
@@ -50,10 +51,7 @@ def load_ctranslate2(path: Path) -> SourceModel:
     types = sorted({file.variables[name].type for name in ours})
     notes = [f"{counted(left_out, 'tensor')} of other parts of the model are left out."]
     if any(kind.startswith("int") for kind in types):
-        notes.append(
-            "Its weights are quantised; the model it was converted from is the better source, "
-            "where there is one."
-        )
+        notes.append(QUANTISED)
     return SourceModel(
         format="ctranslate2",
         path=path,

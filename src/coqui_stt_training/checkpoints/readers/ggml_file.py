@@ -1,0 +1,107 @@
+"""The `.bin` of whisper.cpp, in the format that ggml had before GGUF.
+
+int32    0x67676d6c, "ggml"
+int32    11 numbers that describe the model
+int32    how many mel filters, how wide; and their float32 values
+int32    how many tokens; then of each its length as int32, and its bytes
+then of each tensor, up to the end of the file
+    int32    how many dimensions, length of the name, type of the values
+    int32    each dimension, the innermost first
+    text     name
+    values
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+
+from ...errors import CheckpointError
+from .byte_cursor import ByteCursor
+from .ggml_blocks import BLOCK_TYPES, KNOWN_TYPES, StoredTensor
+
+MAGIC = b"lmgg"
+# What llama.cpp and others had instead, before GGUF.
+OTHER_MAGICS = (b"fmgg", b"tjgg", b"algg")
+# As OpenAI calls the dimensions of the model; whisper.cpp says them in this order.
+_DIMENSIONS = (
+    "n_vocab", "n_audio_ctx", "n_audio_state", "n_audio_head", "n_audio_layer",
+    "n_text_ctx", "n_text_state", "n_text_head", "n_text_layer", "n_mels",
+)  # fmt: skip
+_FILTER_WIDTH = 201  # frequencies of a window of 400 samples
+_MOST_MELS = 1024
+_MOST_DIMENSIONS = 4
+_QUANTISATION, _VERSION_FACTOR = 2, 1000  # of the layout of quantised blocks, in the type of a file
+
+
+def read_ggml(path: Path) -> tuple[Mapping[str, int], dict[str, StoredTensor]]:
+    """Return the dimensions of a Whisper model, and its tensors as they are stored.
+
+    Raises:
+        CheckpointError: cut off, damaged, or of another model.
+    """
+    cursor = ByteCursor(path)
+    cursor.take(len(MAGIC), "its first word")
+    *sizes, file_type = cursor.numbers("11i", "what describes the model")
+    dimensions = dict(zip(_DIMENSIONS, sizes, strict=True))
+    filters, filter_width = cursor.numbers("2i", "the mel filters")
+    if not 0 < filters <= _MOST_MELS or filter_width != _FILTER_WIDTH:
+        raise CheckpointError(
+            f"{path}: is a ggml file, but not of Whisper: {filters} mel filters of {filter_width} "
+            f"frequencies where it would have 80 or 128 of {_FILTER_WIDTH}; of ggml files, those "
+            "of whisper.cpp can be started from"
+        )
+    cursor.take(4 * filters * filter_width, "the mel filters")
+    for _ in range(cursor.number("i", "the number of tokens")):
+        cursor.take(cursor.number("i", "a token"), "a token")
+    tensors = {}
+    while not cursor.at_end:
+        name, tensor = _tensor(cursor)
+        tensors[name] = tensor
+    version = file_type // _VERSION_FACTOR
+    if version != _QUANTISATION and any(t.type.is_quantised for t in tensors.values()):
+        raise CheckpointError(
+            f"{path}: has blocks of quantised values in version {version} of their layout; "
+            f"{_QUANTISATION} can be read. Quantise the model again, with a newer whisper.cpp"
+        )
+    return dimensions, tensors
+
+
+def _tensor(cursor: ByteCursor) -> tuple[str, StoredTensor]:
+    rank, length, kind = cursor.numbers("3i", "the head of a tensor")
+    if not 0 <= rank <= _MOST_DIMENSIONS:
+        raise CheckpointError(
+            f"{cursor.path}: a tensor before byte {cursor.position:,} has {rank} dimensions; the "
+            "file is damaged, copy or download it again"
+        )
+    shape = cursor.numbers(f"{rank}i", "the dimensions of a tensor")[::-1]
+    name = cursor.text(length, "the name of a tensor")
+    return name, stored_tensor(cursor, name, shape, kind)
+
+
+def stored_tensor(cursor: ByteCursor, name: str, shape: tuple[int, ...], kind: int) -> StoredTensor:
+    """Return the tensor that begins where the cursor is.
+
+    Args:
+        cursor: at the first byte of its values; moved behind the last.
+        name: for messages.
+        shape: the outermost dimension first.
+        kind: number of its type.
+
+    Raises:
+        CheckpointError: an unknown type, a shape that cannot be, or the file ends before.
+    """
+    if kind not in BLOCK_TYPES:
+        raise CheckpointError(
+            f"{cursor.path}: {name} is of a type, number {kind}, that is not read; {KNOWN_TYPES} "
+            "can be. Take the model in one of these"
+        )
+    block = BLOCK_TYPES[kind]
+    if any(size <= 0 for size in shape) or (shape or (1,))[-1] % block.values:
+        raise CheckpointError(
+            f"{cursor.path}: {name} is {list(shape)} of {block.name}, which cannot be; the file is "
+            "damaged, copy or download it again"
+        )
+    size = prod(shape) // block.values * block.size
+    return StoredTensor(shape, block, cursor.take(size, name))
