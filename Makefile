@@ -9,7 +9,7 @@ TORCH ?= torch==2.13.0
 .PHONY: tour test setup system lint sanitize sanitize-tests clean
 
 tour: $(VENV)/.tour
-	$(BIN)/python examples/tour/tour.py
+	@$(BIN)/python examples/tour/tour.py
 
 test: setup lint
 	$(BIN)/python -m pytest -q
@@ -34,10 +34,10 @@ PACKAGES ?= $(TOUR_PACKAGES) $(TEST_PACKAGES)
 
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard native/*)
 
-# What the tour needs: training, no more.
+# What the tour needs: training, and the server that it ends by naming.
 $(VENV)/.tour: $(SOURCES) | $(VENV)/.torch
-	$(call step,the toolkit for training; it is compiled: some minutes,\
-	  $(BIN)/python -m pip install --editable '.[train]')
+	$(call step,the toolkit, to train and to serve; it is compiled: some minutes,\
+	  $(BIN)/python -m pip install --editable '.[train,server]')
 	@touch $@
 
 # What the tests need, which is all that the tour needs, too.

@@ -236,7 +236,7 @@ def _tell_next(tour: Tour, model: str, scorer: str) -> None:
     print(f"""
 The model for use is {model}, its checkpoint
 {tour.folder("ukrainian")}. It understands a synthesiser, not people.
-
+{_how_to_type()}
 A web page for it, with a microphone:
 $ stt serve --model {model}{f" --scorer {scorer}" if scorer else ""}
 
@@ -249,6 +249,14 @@ $ python -m coqui_stt_training.train --dry_run true \\
 What a released model is, of Coqui, DeepSpeech or this tour:
 $ python -m coqui_stt_training.inspect {tour.folder("english")}
 """)
+
+
+def _how_to_type() -> str:
+    """Return what makes the commands known to a shell, where it is needed."""
+    if sys.prefix == sys.base_prefix or os.environ.get("VIRTUAL_ENV") == sys.prefix:
+        return ""
+    activate = Path(sys.prefix) / "bin" / "activate"
+    return f"The commands are there after: source {shlex.quote(str(activate))}\n"
 
 
 def main() -> None:
