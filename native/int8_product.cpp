@@ -162,12 +162,12 @@ struct QuantizedRows {
   std::vector<int32_t> excess;  // of the sums that the kernel computes
 };
 
-QuantizedRows quantize_rows(const float* x, int64_t count, int64_t columns, const float* peaks,
-                            const Kernel& kernel) {
-  QuantizedRows rows{std::vector<int8_t>(static_cast<size_t>(count * columns)), {}, {}};
-  for (int64_t n = 0; n < count; ++n) {
+QuantizedRows quantize_rows(const FloatRows& x, int64_t columns, const Kernel& kernel) {
+  QuantizedRows rows{std::vector<int8_t>(static_cast<size_t>(x.count * columns)), {}, {}};
+  for (int64_t n = 0; n < x.count; ++n) {
     int8_t* row = rows.values.data() + n * columns;
-    rows.scales.push_back(quantize(x + n * columns, columns, peaks ? peaks[n] : 0.0f, row));
+    const float peak = x.peaks ? x.peaks[n] : 0.0f;
+    rows.scales.push_back(quantize(x.values + n * columns, columns, peak, row));
     const int32_t sum = std::accumulate(row, row + columns, int32_t{0});
     rows.excess.push_back(kernel.weights_offset * sum);
   }
@@ -182,10 +182,11 @@ void prefetch([[maybe_unused]] const int8_t* row, [[maybe_unused]] int64_t size)
 #endif
 }
 
-// Rows `first` to `last` of the result. A tile of weights stays in the second cache, a block of x
-// in the first.
-void multiply_rows(const Kernel& dots, const Int8Matrix& matrix, const QuantizedRows& x,
-                   int64_t count, const float* bias, float* out, int64_t first, int64_t last) {
+// Calls store(n, row, sum) for rows `first` to `last` of the result. A tile of weights stays in the
+// second cache, a block of x in the first.
+template <typename Store>
+void sum_rows(const Kernel& dots, const Int8Matrix& matrix, const QuantizedRows& x, int64_t count,
+              int64_t first, int64_t last, const Store& store) {
   const int64_t columns = matrix.columns;
   int32_t sums[kBlock];
   for (int64_t tile = first; tile < last; tile += kTileRows) {
@@ -196,10 +197,7 @@ void multiply_rows(const Kernel& dots, const Int8Matrix& matrix, const Quantized
         (block == 1 ? dots.one : dots.many)(matrix.weights + row * matrix.stride,
                                             x.values.data() + n * columns, columns, sums);
         for (int64_t i = n; i < n + block; ++i) {
-          const auto at = static_cast<size_t>(i);
-          const auto sum = static_cast<float>(sums[i - n] - x.excess[at]);
-          out[i * matrix.rows + row] =
-              (bias ? bias[row] : 0.0f) + sum * (x.scales[at] * matrix.scale);
+          store(i, row, sums[i - n] - x.excess[static_cast<size_t>(i)]);
         }
       }
       n += block;
@@ -207,21 +205,42 @@ void multiply_rows(const Kernel& dots, const Int8Matrix& matrix, const Quantized
   }
 }
 
-}  // namespace
-
-void multiply(const Int8Matrix& matrix, const float* x, int64_t count, const float* bias,
-              const float* peaks, float* out, int threads) {
+// Calls store(quantized x, n, row, sum) for all of the result.
+template <typename Store>
+void sum_all(const Int8Matrix& matrix, const FloatRows& x, int threads, const Store& store) {
   if (matrix.columns > kMostInt8Columns) {
     throw std::invalid_argument("an int8 matrix has " + std::to_string(matrix.columns) +
                                 " columns; sums of more than " + std::to_string(kMostInt8Columns) +
                                 " products could overflow");
   }
   const Kernel& kernel = kernels().chosen();
-  const QuantizedRows quantized = quantize_rows(x, count, matrix.columns, peaks, kernel);
-  share_rows(matrix.rows, count * matrix.rows * matrix.columns, threads,
+  const QuantizedRows quantized = quantize_rows(x, matrix.columns, kernel);
+  share_rows(matrix.rows, x.count * matrix.rows * matrix.columns, threads,
              [&](int64_t first, int64_t last) {
-               multiply_rows(kernel, matrix, quantized, count, bias, out, first, last);
+               sum_rows(kernel, matrix, quantized, x.count, first, last,
+                        [&](int64_t n, int64_t row, int32_t sum) {
+                          store(quantized, n, row, sum);
+                        });
              });
+}
+
+}  // namespace
+
+void multiply(const Int8Matrix& matrix, const FloatRows& x, const float* bias, float* out,
+              int threads) {
+  sum_all(matrix, x, threads,
+          [&](const QuantizedRows& quantized, int64_t n, int64_t row, int32_t sum) {
+            const int64_t at = n * matrix.rows + row;
+            const int64_t whole = int64_t{sum} + (x.addends ? x.addends[at] : 0);
+            const float scale = quantized.scales[static_cast<size_t>(n)] * matrix.scale;
+            out[at] = (bias ? bias[row] : 0.0f) + static_cast<float>(whole) * scale;
+          });
+}
+
+void sum(const Int8Matrix& matrix, const FloatRows& x, int32_t* out, int threads) {
+  sum_all(matrix, x, threads, [&](const QuantizedRows&, int64_t n, int64_t row, int32_t sum) {
+    out[n * matrix.rows + row] = sum;
+  });
 }
 
 std::vector<std::string> int8_kernels() { return kernels().names(); }

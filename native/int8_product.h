@@ -21,13 +21,23 @@ struct Int8Matrix {
   float scale = 1;  // of the weights; the zero point is 0
 };
 
-// out[n, r] = bias[r] + scale * sum over c of weights[r, c] * x[n, c], for n below `count`.
-// `bias` may be null. `peaks`, which may be null, has for each row of x a number that its scale
-// must hold too. A row of x that is not finite throughout gives a row of NaN; one that is too small
-// to be scaled counts as zeros. Work is shared among `threads` threads where there is enough of it.
-// Throws std::invalid_argument where there are more than kMostInt8Columns columns.
-void multiply(const Int8Matrix& matrix, const float* x, int64_t count, const float* bias,
-              const float* peaks, float* out, int threads);
+// Rows of floats, and what goes into their product besides: each may be null.
+struct FloatRows {
+  const float* values = nullptr;  // [count, columns]
+  int64_t count = 0;
+  const float* peaks = nullptr;       // [count]: what the scale of each row must hold too
+  const int32_t* addends = nullptr;   // [count, rows]: sums of integer products with other columns
+};
+
+// out[n, r] = bias[r] + scale * (sum over c of weights[r, c] * x[n, c]), for n below `x.count`.
+// `bias` may be null. A row of x that is not finite throughout gives a row of NaN; one that is too
+// small to be scaled counts as zeros. Work is shared among `threads` threads where there is enough
+// of it. Throws std::invalid_argument where there are more than kMostInt8Columns columns.
+void multiply(const Int8Matrix& matrix, const FloatRows& x, const float* bias, float* out,
+              int threads);
+
+// The sums of integer products that `multiply` scales, without addends: int32 [count, rows].
+void sum(const Int8Matrix& matrix, const FloatRows& x, int32_t* out, int threads);
 
 // The kernels that this processor runs, fastest first. They give equal results.
 std::vector<std::string> int8_kernels();

@@ -1,5 +1,6 @@
 // Whatever the shapes and numbers are: all int8 kernels give equal products, which are the exact
-// ones where the row of x is finite, and NaN where it is not.
+// ones where the row of x is finite, and NaN where it is not; and a product in two parts equals the
+// whole.
 
 #include <algorithm>
 #include <cmath>
@@ -24,6 +25,33 @@ bool is_finite(const float* x, int64_t size) {
   return std::all_of(x, x + size, [](float value) { return std::isfinite(value); });
 }
 
+bool is_same(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+
+// The product, of the left and the right half of the columns, rounded by one scale.
+std::vector<float> product_of_halves(const stt::Int8Matrix& matrix, const std::vector<float>& x,
+                                     int count, const float* bias, int threads) {
+  const auto columns = static_cast<size_t>(matrix.columns), left = columns / 2;
+  std::vector<float> halves[2], peaks;
+  for (size_t n = 0; n < static_cast<size_t>(count); ++n) {
+    const float* row = x.data() + n * columns;
+    halves[0].insert(halves[0].end(), row, row + left);
+    halves[1].insert(halves[1].end(), row + left, row + columns);
+    float peak = is_finite(row, matrix.columns) ? 0.0f : std::nanf("");
+    for (size_t i = 0; i < columns; ++i) peak = std::fabs(row[i]) > peak ? std::fabs(row[i]) : peak;
+    peaks.push_back(peak);
+  }
+  stt::Int8Matrix parts[2] = {matrix, matrix};
+  parts[0].columns = static_cast<int64_t>(left);
+  parts[1].columns = static_cast<int64_t>(columns - left);
+  parts[1].weights += left;
+  std::vector<int32_t> sums(static_cast<size_t>(count * matrix.rows));
+  std::vector<float> result(sums.size());
+  stt::sum(parts[0], {halves[0].data(), count, peaks.data()}, sums.data(), threads);
+  stt::multiply(parts[1], {halves[1].data(), count, peaks.data(), sums.data()}, bias, result.data(),
+                threads);
+  return result;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -43,7 +71,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const std::string& name : stt::int8_kernels()) {
     stt::use_int8_kernel(name);
     std::vector<float> result(static_cast<size_t>(count * rows));
-    stt::multiply(matrix, x.data(), count, offsets, nullptr, result.data(), threads);
+    stt::multiply(matrix, {x.data(), count}, offsets, result.data(), threads);
     for (int n = 0; n < count; ++n) {
       const bool finite = is_finite(x.data() + n * columns, columns);
       for (int r = 0; r < rows; ++r) {
@@ -55,6 +83,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!first.empty() &&
         std::memcmp(first.data(), result.data(), sizeof(float) * first.size()) != 0)
       std::abort();
+    const std::vector<float> again = product_of_halves(matrix, x, count, offsets, threads);
+    if (!std::equal(again.begin(), again.end(), result.begin(), is_same)) std::abort();
   }
   return 0;
 }

@@ -101,7 +101,7 @@ def test_int8_products_are_the_same_bit_for_bit(
     weights = random.integers(-128, 128, (rows, columns), np.int8)
     x = (scale * random.standard_normal((count, columns))).astype(np.float32)
     bias = random.standard_normal(rows).astype(np.float32)
-    results = with_every_kernel(INT8, lambda: multiply_int8(weights, 0.01, x, bias, None, 1))
+    results = with_every_kernel(INT8, lambda: multiply_int8(weights, 0.01, x, bias, None, None, 1))
     for result in results[1:]:
         assert result.tobytes() == results[0].tobytes()
 
@@ -111,7 +111,9 @@ def test_int8_sums_of_extreme_products_are_exact(columns: int) -> None:
     weights = np.full((2, columns), -128, np.int8)
     weights[1] = 127
     x = np.full((9, columns), 127, np.float32)
-    for result in with_every_kernel(INT8, lambda: multiply_int8(weights, 1.0, x, None, None, 1)):
+    for result in with_every_kernel(
+        INT8, lambda: multiply_int8(weights, 1.0, x, None, None, None, 1)
+    ):
         exact = np.float32(127 * columns) * np.array([-128, 127], np.float32)
         assert (result == exact).all()
 

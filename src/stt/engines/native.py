@@ -2,9 +2,14 @@
 
 LiteRT's products use little of what processors can do, and it wants a copy of the weights. Here the
 graph is run operator by operator with NumPy, which is quick where rows are long, and its products
-by kernels that take the weights as they lie in the file; those of int8 weights round as LiteRT and
-libstt do: the probabilities are the same. The LSTM reads the weights of its input once for all
-steps (`tflite_split.py`).
+by kernels that take the weights as they lie in the file.
+
+Of int8 models the probabilities are those of libstt 1.4 on x86-64, all but the rounding of the
+softmax: products round as TensorFlow Lite's do, and so do the activations of the LSTM
+(`native/activations.h`). That matters, since int8 has no small differences: a last bit moves a
+value over the edge between two steps of 127, and what follows with it. (LiteRT's activations are
+newer than libstt's.) The LSTM reads the weights of its input once for all steps
+(`tflite/split.py`).
 """
 
 from __future__ import annotations
@@ -16,10 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._native import multiply_float, multiply_int8
+from .._native import hyperbolic_tangent, logistic, multiply_float, multiply_int8, sum_int8
 from ..errors import ErrorCode, ModelError
 from ..tflite.graph import RELU, Graph, Operator, TensorType
-from ..tflite.split import split_recurrence
+from ..tflite.split import INPUT_SUMS, RECURRENT_PRODUCT, split_recurrence
 from . import CREATE_MODEL, FloatArray
 from .windowed import State, WindowedEngine, WindowedInfo
 
@@ -50,6 +55,11 @@ class NativeEngine(WindowedEngine):
         split = split_recurrence(graph)
         used = {index for operator in split.operators for index in operator.inputs}
         self._threads = threads
+        self._products = {
+            "FULLY_CONNECTED": self._product,
+            INPUT_SUMS: self._input_sums,
+            RECURRENT_PRODUCT: self._recurrent_product,
+        }
         self._constants = {
             index: _at_hand(tensor.array(), forget)
             for index, tensor in enumerate(split.tensors)
@@ -92,9 +102,10 @@ class NativeEngine(WindowedEngine):
         )
         for position, operator in enumerate(self._graph.operators):
             inputs = [self._value(values, index) for index in operator.inputs]
+            product = self._products.get(operator.name)
             outputs = (
-                [self._product(operator, inputs)]
-                if operator.name == "FULLY_CONNECTED"
+                [product(operator, inputs)]
+                if product
                 else _OPERATORS[operator.name](operator, inputs)
             )
             values.update(zip(operator.outputs, outputs, strict=True))
@@ -120,17 +131,34 @@ class NativeEngine(WindowedEngine):
         return self._constants[index]
 
     def _product(self, operator: Operator, inputs: Sequence[Any]) -> Array:
-        x, weights, bias, peaks = (*inputs, None)[:4]
+        x, weights, bias = (*inputs, None)[:3]
         rows = np.ascontiguousarray(x.reshape(-1, weights.shape[1]), np.float32)
         if weights.dtype == np.int8:
-            scale = self._graph.tensors[operator.inputs[1]].scales[0]
-            peaks = None if peaks is None else peaks.reshape(-1)
-            product: Array = multiply_int8(weights, scale, rows, bias, peaks, self._threads)
+            scale = self._scale(operator)
+            product = multiply_int8(weights, scale, rows, bias, None, None, self._threads)
         else:
             product = multiply_float(weights, rows, bias, self._threads)
         if operator.options.get("activation") == RELU:
             np.maximum(product, 0, out=product)
         return product
+
+    def _input_sums(self, _: Operator, inputs: Sequence[Any]) -> Array:
+        x, weights = inputs
+        return sum_int8(weights, x.reshape(-1, weights.shape[1]), None, self._threads)
+
+    def _recurrent_product(self, operator: Operator, inputs: Sequence[Any]) -> Array:
+        """Multiply x and h, rounded by one scale, which is that of the larger."""
+        h, weights, bias, all_x, x_weights, all_sums = inputs
+        row = operator.options["row"]
+        x, sums = all_x[row], all_sums[row : row + 1]
+        peak_of_x, peak_of_h = (np.abs(values).max(axis=1) for values in (x, h))
+        if peak_of_h > peak_of_x:
+            sums = sum_int8(x_weights, x, peak_of_h, self._threads)
+        scale = self._scale(operator)
+        return multiply_int8(weights, scale, h, bias, peak_of_x, sums, self._threads)
+
+    def _scale(self, operator: Operator) -> float:
+        return self._graph.tensors[operator.inputs[1]].scales[0]
 
 
 _BLOCK_BYTES = 1 << 22
@@ -208,25 +236,17 @@ def _elementwise(
     return run
 
 
-def _logistic(x: Array) -> Array:
-    half = np.float32(0.5)
-    result: Array = half * (np.float32(1) + np.tanh(half * x))
-    return result
-
-
 _OPERATORS: Mapping[str, Callable[[Operator, Sequence[Array]], list[Array]]] = {
-    "ABS": _elementwise(np.abs),
     "ADD": _elementwise(np.add),
     "CONCATENATION": lambda operator, inputs: [
         np.concatenate(inputs, axis=operator.options.get("axis", 0))
     ],
     "FULLY_CONNECTED": lambda operator, inputs: [],  # `NativeEngine._product`
-    "LOGISTIC": _elementwise(_logistic),
+    "LOGISTIC": _elementwise(logistic),
     "MAXIMUM": _elementwise(np.maximum),
     "MEAN": _reduced(np.mean),
     "MINIMUM": _elementwise(np.minimum),
     "MUL": _elementwise(np.multiply),
-    "REDUCE_MAX": _reduced(np.max),
     "RELU": _elementwise(lambda x: np.maximum(x, 0)),
     "RESHAPE": _reshape,
     "RSQRT": _elementwise(lambda x: 1 / np.sqrt(x)),
@@ -237,5 +257,5 @@ _OPERATORS: Mapping[str, Callable[[Operator, Sequence[Array]], list[Array]]] = {
     "SQUARED_DIFFERENCE": _elementwise(lambda x, y: np.square(x - y)),
     "STRIDED_SLICE": _slice,
     "SUB": _elementwise(np.subtract),
-    "TANH": _elementwise(np.tanh),
+    "TANH": _elementwise(hyperbolic_tangent),
 }

@@ -1,15 +1,16 @@
 """MFCC features: the one definition, for training, evaluation, export and runtime.
 
     frame     n = samples[n * step : n * step + window],  only complete frames
-    magnitude   = | rfft(frame * periodic Hann window, fft_length) |
-    mel         = magnitude @ triangular mel filters, 20 Hz to rate / 2
+    power       = | rfft(frame * periodic Hann window, fft_length) |^2, rounded to float32
+    mel         = sqrt(power) @ triangular mel filters, 20 Hz to rate / 2
     mfcc        = log(max(mel, 1e-12)) @ orthonormal-scaled DCT-II
 
-These are TensorFlow's `audio_spectrogram` (square root of the squared magnitude) and `mfcc`
-operators, which upstream uses, and like them computed in float64: in float32 the rounding noise of
-a pure tone stands far above the floor of the logarithm. The formulas are written with operations
-that NumPy and PyTorch name alike, so that the same lines run on arrays and on tensors, on whatever
-device the samples are. This module does not import PyTorch.
+These are TensorFlow's `audio_spectrogram` (squared magnitudes) and `mfcc` operators, which upstream
+uses. Like them they compute in float64, as in float32 the rounding noise of a pure tone would stand
+far above the floor of the logarithm, and pass float32 from one to the other: so features equal
+upstream's to the bit, on which the rounding of int8 models depends. The formulas are written with
+operations that NumPy and PyTorch name alike, so that the same lines run on arrays and on tensors,
+on whatever device the samples are. This module does not import PyTorch.
 """
 
 from __future__ import annotations
@@ -168,7 +169,10 @@ class Mfcc:
             float32 `[..., frames, 26]`.
         """
         spectrum = self.backend.fft.rfft(frames * self._window, self.config.fft_length)
-        mel = abs(spectrum) @ self._mel
+        power = self.backend.square(spectrum.real) + self.backend.square(spectrum.imag)
+        rounded = self.backend.asarray(power, dtype=self.backend.float32)
+        magnitude = self.backend.asarray(rounded, dtype=self.backend.float64) ** 0.5
+        mel = magnitude @ self._mel
         mfcc = self.backend.log(self.backend.clip(mel, LOG_FLOOR, None)) @ self._dct
         return self.backend.asarray(mfcc, dtype=self.backend.float32)
 

@@ -103,9 +103,7 @@ OPERATORS: Mapping[str, OperatorKind] = {
     "MAXIMUM": OperatorKind(55),
     "MINIMUM": OperatorKind(57),
     "RSQRT": OperatorKind(76),
-    "REDUCE_MAX": OperatorKind(82, 27, (OptionField("keep_dims", "?", False),)),
     "SQUARED_DIFFERENCE": OperatorKind(99),
-    "ABS": OperatorKind(101),
 }
 
 

@@ -65,7 +65,7 @@ def _broadcast(_: Operator, inputs: Sequence[Any]) -> list[Shape]:
 
 
 def _fully_connected(operator: Operator, inputs: Sequence[Any]) -> list[Shape]:
-    tensor, weight, bias, peaks = (*inputs, None, None)[:4]
+    tensor, weight, bias = (*inputs, None)[:3]
     outputs, width = weight.shape
     if weight.data is None or operator.options.get("weights_format"):
         raise TFLiteError("its weights are not a matrix stored in the file")
@@ -77,8 +77,6 @@ def _fully_connected(operator: Operator, inputs: Sequence[Any]) -> list[Shape]:
         raise TFLiteError("its bias does not fit its weights")
     if not width or tensor.element_count % width:
         raise TFLiteError(f"an input of shape {list(tensor.shape)} for weights of width {width}")
-    if peaks is not None and peaks.element_count != tensor.element_count // width:
-        raise TFLiteError("its fourth input is not one number for each row")
     if operator.options.get("keep_num_dims"):
         if tensor.shape[-1] != width:
             raise TFLiteError("its input does not fit its weights")
@@ -154,12 +152,11 @@ def _mean(operator: Operator, inputs: Sequence[Any]) -> list[Shape]:
 
 
 _RULES: Mapping[str, Callable[[Operator, Sequence[Any]], list[Shape]]] = {
-    **dict.fromkeys(("ABS", "LOGISTIC", "RELU", "RSQRT", "SOFTMAX", "TANH"), _same),
+    **dict.fromkeys(("LOGISTIC", "RELU", "RSQRT", "SOFTMAX", "TANH"), _same),
     **dict.fromkeys(("ADD", "MAXIMUM", "MINIMUM", "MUL", "SQUARED_DIFFERENCE", "SUB"), _broadcast),
     "CONCATENATION": _concatenation,
     "FULLY_CONNECTED": _fully_connected,
     "MEAN": _mean,
-    "REDUCE_MAX": _mean,
     "RESHAPE": _reshape,
     "SPLIT": _split,
     "STRIDED_SLICE": _strided_slice,

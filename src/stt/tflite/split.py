@@ -9,10 +9,11 @@ each step multiplies only `h`:
 
 The halves are views of the matrix, not copies.
 
-Of an int8 model the operator quantises its input row by row, `[x; h]` by max(|x|, |h|) / 127. So
-that h is rounded as before, its product takes max |x_t| as a fourth input, which only our own
-engine knows. x alone is rounded as before wherever max |x_t| >= |h|, which is below 1; else more
-finely than before. Results are equal but for the order of float additions.
+Of an int8 model the operator rounds its input row by row, `[x; h]` by one scale that holds both,
+and adds up whole numbers before they are scaled. Two operators that only our own engine knows keep
+that: `INPUT_SUMS` adds up the products of all rows of x, and `RECURRENT_PRODUCT` adds those of h to
+them. Where h has the larger values, which is known only then, it adds up those of its row of x
+anew. So results are equal bit for bit.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ from typing import Any
 import numpy as np
 
 from .graph import Graph, Operator, Tensor, TensorType
+
+INPUT_SUMS = "INPUT_SUMS"  # (x [steps, 1, H], W_x) -> int32 sums of products [steps, rows]
+# (h [1, H], W_h, bias, x, W_x, sums) -> the product [1, rows]; option `row`: of x and of the sums
+RECURRENT_PRODUCT = "RECURRENT_PRODUCT"
 
 
 @dataclass(frozen=True)
@@ -108,24 +113,14 @@ class _Rewriter:
         weights = self._weights.array()
         x_weights = self._matrix("x", weights[:, : self._width])
         h_weights = self._matrix("h", weights[:, self._width :])
-        rows = len(weights)
-        products = self._tensor("x/products", (self._count, rows))
-        before = [
-            replace(
-                self._fully_connected,
-                inputs=(self._x, x_weights, -1),
-                outputs=(products,),
-            )
-        ]
-        largest = self._largest(before) if self._is_int8 else None
+        make = self._int8_products if self._is_int8 else self._float_products
+        before, products = make(x_weights, h_weights, len(weights))
         replaced: dict[int, list[Operator]] = {}
-        for step in self._steps:
+        for step, operators in zip(self._steps, products, strict=True):
             replaced[step.join] = []
-            replaced[step.product] = self._product(step, products, h_weights, rows, largest)
-        replaced[min(step.slice for step in self._steps)] = [
-            *before,
-            self._graph.operators[min(step.slice for step in self._steps)],
-        ]
+            replaced[step.product] = operators
+        first_slice = min(step.slice for step in self._steps)
+        replaced[first_slice] = [before, self._graph.operators[first_slice]]
         operators = [
             new
             for position, operator in enumerate(self._graph.operators)
@@ -133,33 +128,39 @@ class _Rewriter:
         ]
         return replace(self._graph, tensors=tuple(self._tensors), operators=tuple(operators))
 
-    def _largest(self, operators: list[Operator]) -> int:
-        """Append what computes max |x| of all rows, `[steps, 1]`."""
-        absolute = self._tensor("x/absolute", self._tensors[self._x].shape)
-        largest = self._tensor("x/largest", (self._count, 1))
-        axis = self._integers("x/axis", [2])
-        operators.append(Operator("ABS", (self._x,), (absolute,)))
-        operators.append(Operator("REDUCE_MAX", (absolute, axis), (largest,)))
-        return largest
+    def _float_products(
+        self, x_weights: int, h_weights: int, rows: int
+    ) -> tuple[Operator, list[list[Operator]]]:
+        of_all_x = self._tensor("x/products", (self._count, rows))
+        before = replace(
+            self._fully_connected, inputs=(self._x, x_weights, -1), outputs=(of_all_x,)
+        )
+        products = []
+        for step in self._steps:
+            h, outputs = self._ends(step)
+            of_h = self._tensor(f"{step.row}/h_product", (1, rows))
+            of_x, take = self._take_row(f"{step.row}/x_product", of_all_x, step.row, rows)
+            inputs = (h, h_weights, self._bias)
+            multiply = replace(self._fully_connected, inputs=inputs, outputs=(of_h,))
+            products.append([multiply, take, Operator("ADD", (of_h, of_x), outputs)])
+        return before, products
 
-    def _product(
-        self, step: _Step, products: int, weights: int, rows: int, largest: int | None
-    ) -> list[Operator]:
-        h = self._graph.operators[step.join].inputs[1]
-        old = self._graph.operators[step.product]
-        inputs: tuple[int, ...] = (h, weights, self._bias)
-        operators: list[Operator] = []
-        if largest is not None:
-            peak, take_peak = self._take_row(f"{step.row}/peak", largest, step.row, 1)
-            inputs, operators = (*inputs, peak), [take_peak]
-        of_h = self._tensor(f"{step.row}/h_product", (1, rows))
-        of_x, take = self._take_row(f"{step.row}/x_product", products, step.row, rows)
-        return [
-            *operators,
-            replace(old, inputs=inputs, outputs=(of_h,)),
-            take,
-            Operator("ADD", (of_h, of_x), old.outputs),
-        ]
+    def _int8_products(
+        self, x_weights: int, h_weights: int, rows: int
+    ) -> tuple[Operator, list[list[Operator]]]:
+        sums = self._append(Tensor("split/x/sums", TensorType.INT32, (self._count, rows)))
+        before = Operator(INPUT_SUMS, (self._x, x_weights), (sums,))
+        products = []
+        for step in self._steps:
+            h, outputs = self._ends(step)
+            inputs = (h, h_weights, self._bias, self._x, x_weights, sums)
+            products.append([Operator(RECURRENT_PRODUCT, inputs, outputs, {"row": step.row})])
+        return before, products
+
+    def _ends(self, step: _Step) -> tuple[int, tuple[int, ...]]:
+        """Return what a step's product takes besides x, and what it makes."""
+        operators = self._graph.operators
+        return operators[step.join].inputs[1], operators[step.product].outputs
 
     def _take_row(self, name: str, source: int, row: int, width: int) -> tuple[int, Operator]:
         result = self._tensor(name, (1, width))
