@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
-from export_support import ORACLE, genuine, litert_step, needs_oracle, runtime_features, stream
+from export_support import (
+    LITERT_TOLERANCE,
+    ORACLE,
+    genuine,
+    litert_step,
+    needs_oracle,
+    runtime_features,
+    stream,
+)
 from stt.tflite.acoustic import INPUTS, OUTPUTS, acoustic_only, read_metadata
 from stt.tflite.reader import read_graph
 from stt.tflite.writer import write_graph
@@ -12,9 +20,6 @@ from stt.tflite.writer import write_graph
 pytestmark = needs_oracle
 
 MODELS = ("cpu_n64_float", "cpu_n64_quant", "bytes_n64_quant")
-# int8: the activations are rounded to 8 bits, so that a difference in the last bit of a sum can
-# move one of them by 1/127 of the largest. Where that happens, libstt's probabilities are this far.
-TOLERANCE = {"float": 3e-6, "quant": 4e-3}
 
 
 @pytest.mark.parametrize("clip", ["LDC93S1", "newhome"])
@@ -25,7 +30,7 @@ def test_probabilities_are_those_of_libstt(model, clip):
     step = litert_step(acoustic_only(genuine(model)))
     found = stream(step, runtime_features(f"{clip}.wav"), n_hidden=64)
     expected = np.load(ORACLE / "libstt" / f"probs_{name}.npz")[f"{kind}__{clip}"]
-    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[kind])
+    np.testing.assert_allclose(found, expected, rtol=0, atol=LITERT_TOLERANCE[kind])
     assert (found.argmax(axis=1) == expected.argmax(axis=1)).all()
 
 

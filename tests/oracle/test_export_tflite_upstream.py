@@ -8,6 +8,7 @@ from flatbuffers import flexbuffers
 
 from coqui_stt_training.exporting.deepspeech.tflite_writer import tflite_model
 from export_support import (
+    LITERT_TOLERANCE,
     ORACLE,
     genuine,
     litert_step,
@@ -29,8 +30,6 @@ PAIRS = [
     ("cudnn_n64", "cpu_n64_quant"),
     ("bytes_n64", "bytes_n64_quant"),
 ]
-# int8: where a sum differs in its last bit, an activation can be rounded to the next of 8 bits.
-TOLERANCE = {"float": 3e-6, "quant": 4e-3}
 
 
 def ours(kind: str, checkpoint: str = "cpu_n64") -> bytes:
@@ -105,7 +104,7 @@ def test_probabilities_are_those_of_libstt_with_upstreams_export(checkpoint, ups
     step = litert_step(acoustic_only(ours(kind, checkpoint)))
     found = stream(step, runtime_features(f"{clip}.wav"), 64)
     expected = np.load(ORACLE / f"libstt/probs_{name}.npz")[f"{kind}__{clip}"]
-    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[kind])
+    np.testing.assert_allclose(found, expected, rtol=0, atol=LITERT_TOLERANCE[kind])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 
 import stt
+from export_support import LITERT_TOLERANCE
 from stt_models import ORACLE, SCORERS, libstt, needs_oracle, speech
 
 pytestmark = needs_oracle
 
 MODELS = ("cpu_n64_float", "cpu_n64_quant", "bytes_n64_quant")
 CLIPS = ("LDC93S1", "newhome", "ru")
-# int8: a float rounded the other way can move one activation by one step of 127, here and there.
-TOLERANCE = {"float": 1e-5, "quant": 5e-3}
 
 
 def scorer_of(model_name):
@@ -37,7 +36,7 @@ def test_probabilities_are_libstts(name):
         heard = np.concatenate([stream.feed(speech(clip)), stream.finish()])
         expected = references[f"{precision}__{clip}"]
         assert heard.shape == expected.shape
-        assert np.abs(heard - expected).max() < TOLERANCE[precision]
+        assert np.abs(heard - expected).max() < LITERT_TOLERANCE[precision]
 
 
 @pytest.mark.parametrize("name", MODELS)

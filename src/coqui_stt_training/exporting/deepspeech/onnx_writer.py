@@ -232,6 +232,8 @@ def _features(builder: _GraphBuilder, samples: str, frame_total: str, config: Fe
         "Split", [squares, builder.integers(bins, bins)], [name("real"), name("imag")], axis=-1
     )
     power = builder.apply("Add", [name("real"), name("imag")], name("power"))
+    power = builder.apply("Cast", [power], name("power_rounded"), to=TensorProto.FLOAT)
+    power = builder.apply("Cast", [power], name("power_double"), to=TensorProto.DOUBLE)
     magnitude = builder.apply("Sqrt", [power], name("magnitude"))
     filters = builder.constant(
         name("mel_filters"), mel_filters(config.sample_rate_hz, config.fft_length)
