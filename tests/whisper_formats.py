@@ -5,8 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from encoder_folders import whisper_tensors
 
@@ -193,4 +195,11 @@ def write_ggml(
             else value.astype({"f16": "<f2", "f32": "<f4"}[stored]).tobytes(),
         ]
     path.write_bytes(b"".join(content))
+    return path
+
+
+def write_openai(path: Path, tensors: Tensors | None = None, **changes: Any) -> Path:
+    """Write a `.pt` as OpenAI's code does."""
+    stored = {n: torch.from_numpy(t) for n, t in (tensors or openai_tensors()).items()}
+    torch.save({"dims": dict(DIMENSIONS), "model_state_dict": stored, **changes}, path)
     return path

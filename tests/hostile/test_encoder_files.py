@@ -12,7 +12,14 @@ import pytest
 from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.errors import CheckpointError
 from hostile.test_broken_checkpoints import bounded
-from whisper_formats import ctranslate2_variables, quantised, write_ctranslate2, write_ggml
+from nemo_archive import write_nemo
+from whisper_formats import (
+    ctranslate2_variables,
+    quantised,
+    write_ctranslate2,
+    write_ggml,
+    write_openai,
+)
 
 _MUTATIONS = 300
 _INTERESTING = (0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
@@ -28,14 +35,25 @@ def ggml(folder: Path) -> Path:
     return write_ggml(folder / "ggml.bin", "q5_1")
 
 
+def openai(folder: Path) -> Path:
+    """Return a small model in the form of OpenAI."""
+    return write_openai(folder / "tiny.pt")
+
+
+def nemo(folder: Path) -> Path:
+    """Return a small model in the form of NeMo."""
+    return write_nemo(folder / "small.nemo")
+
+
 def mutations(content: bytes, seed: int) -> Iterator[bytes]:
-    """Return damaged contents: what is said of lengths is nearly all in the first part."""
+    """Return damaged contents."""
     choose = random.Random(seed)
     for _ in range(_MUTATIONS):
         damaged = bytearray(content)
         for _ in range(choose.choice((1, 1, 2, 8))):
-            end = choose.choice((40, 200, len(damaged)))
-            place = choose.randrange(min(end, len(damaged)))
+            # Nearly all that is said of lengths is in the first part, and in zip files in the last.
+            place = choose.randrange(min(choose.choice((40, 2000, 1 << 30)), len(damaged)))
+            place = choose.choice((place, place, len(damaged) - 1 - place))
             kind = choose.randrange(4)
             if kind == 0:
                 damaged[place] ^= 1 << choose.randrange(8)
@@ -49,7 +67,7 @@ def mutations(content: bytes, seed: int) -> Iterator[bytes]:
         yield bytes(damaged)
 
 
-@pytest.mark.parametrize("write", [ctranslate2, ggml])
+@pytest.mark.parametrize("write", [ctranslate2, ggml, openai, nemo])
 def test_random_damage(tmp_path: Path, write: Callable[[Path], Path]) -> None:
     path = write(tmp_path)
     messages = []

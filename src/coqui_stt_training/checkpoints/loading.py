@@ -13,6 +13,8 @@ from .folder import CheckpointFolder
 from .readers.ctranslate2 import load_ctranslate2
 from .readers.ggml import load_ggml
 from .readers.huggingface import load_huggingface
+from .readers.nemo import load_nemo
+from .readers.openai import load_openai
 from .readers.tensorflow import load_tensorflow
 from .readers.tensorflow_bundle import with_suffix
 from .readers.tflite import load_tflite
@@ -27,6 +29,8 @@ _READERS: Mapping[Format, Callable[[Path], SourceModel]] = {
     Format.HUGGINGFACE: load_huggingface,
     Format.CTRANSLATE2: load_ctranslate2,
     Format.GGML: load_ggml,
+    Format.PYTORCH: load_openai,
+    Format.NEMO: load_nemo,
 }
 _OF_A_MODEL = (".json", ".safetensors")  # in folders of Hugging Face
 
@@ -36,8 +40,8 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
 
     Args:
         path: a checkpoint folder, one checkpoint file, the prefix of a TensorFlow checkpoint, a
-            `.tflite` file, a model folder of Hugging Face or CTranslate2, or a `.bin` of
-            whisper.cpp.
+            `.tflite` file, a model folder of Hugging Face or CTranslate2, a `.bin` of whisper.cpp,
+            a `.pt` of OpenAI's Whisper, or a `.nemo`.
         which: of a folder: its `best` or `last` checkpoint. `auto` takes the best of the newest
             run, else the last: a best checkpoint older than the newest run is another model.
         with_adam: whether to read the optimizer's state too.

@@ -16,9 +16,11 @@ from .readers.ctranslate2_file import is_ctranslate2
 from .readers.ggml_file import MAGIC as GGML_MAGIC
 from .readers.ggml_file import OTHER_MAGICS as OTHER_GGML_MAGICS
 from .readers.huggingface import CONFIG, is_model
+from .readers.nemo_file import is_nemo
 from .readers.tensorflow_bundle import TABLE_MAGIC, with_suffix
 from .readers.tensorflow_directory import NATIVE_SUFFIX, choose_checkpoint
 from .readers.tflite_file import MAGIC as TFLITE_MAGIC
+from .readers.torch_file import ZIP_MAGIC, is_torch
 from .run_record import read_record
 from .state_file import STATE_FILES, Which
 
@@ -32,23 +34,28 @@ class Format(Enum):
     HUGGINGFACE = "huggingface"
     CTRANSLATE2 = "ctranslate2"
     GGML = "ggml"
+    PYTORCH = "pytorch"
+    NEMO = "nemo"
 
 
 _HOW_TO = (
     "give a checkpoint directory, the prefix of a TensorFlow checkpoint (its path without .index), "
-    "an exported .tflite, a model folder of Hugging Face or CTranslate2, or a .bin of whisper.cpp"
+    "an exported .tflite, a model folder of Hugging Face or CTranslate2, a .bin of whisper.cpp, a "
+    ".pt of Whisper, or a .nemo"
 )
 _NOT_TRAINABLE = "it cannot be trained further; " + _HOW_TO
 _SUFFIXES = (".index", ".meta")
 _HEAD_BYTES = 512
-_ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 _ARCHIVES = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2"}
 _KENLM = b"mmap lm http://kheafield.com/code"
 _MEMMAPPED = b"memmapped_package://"  # names the parts of a .pbmm, near its end
 # Files of one whole model each, of which a directory may hold one.
-_MODEL_SUFFIXES = (".tflite", ".bin")
+_MODEL_SUFFIXES = (".tflite", ".bin", ".pt", ".nemo")
 # Files that are no source, by their suffix, for directories that hold nothing else.
-_FOREIGN_SUFFIXES = (".pb", ".pbmm", ".pt", ".pth", ".bin", ".h5", ".hdf5", ".keras", ".zip")
+_FOREIGN_SUFFIXES = (
+    ".pb", ".pbmm", ".pt", ".pth", ".bin", ".h5", ".hdf5", ".keras", ".zip", ".gguf", ".nemo"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -169,6 +176,10 @@ def _recognise_file(path: Path) -> Recognised:
         return Recognised(Format.CTRANSLATE2, path)
     if head.startswith(GGML_MAGIC):
         return Recognised(Format.GGML, path)
+    if head.startswith(ZIP_MAGIC) and is_torch(path):
+        return Recognised(Format.PYTORCH, path)
+    if head[257:262] == b"ustar" and is_nemo(path):
+        return Recognised(Format.NEMO, path)
     prefix = _prefix_of(path, tail)
     if prefix is not None:
         return Recognised(Format.TENSORFLOW, prefix)
@@ -195,12 +206,12 @@ def _describe(path: Path, head: bytes, tail: bytes) -> str:
             "does not end as the index of a TensorFlow checkpoint does; it is cut off or damaged, "
             "copy or download it again"
         )
-    if head.startswith(_ZIP):
+    if head.startswith(ZIP_MAGIC):
         return _describe_zip(path)
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return (
-            "is a Python pickle (as older PyTorch checkpoints are), which can run code when it is "
-            f"read, so it is not; {_HOW_TO}"
+            "is a Python pickle (as files of PyTorch before 1.6 are), which can run code when it "
+            f"is read, so it is not; {_HOW_TO}"
         )
     if head.startswith(_HDF5):
         return f"is an HDF5 file (Keras weights); models of Coqui STT have none; {_HOW_TO}"
@@ -231,11 +242,6 @@ def _describe_zip(path: Path) -> str:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         return f"is a damaged zip archive ({error}); copy or download it again"
-    if any(name.endswith("data.pkl") for name in names):
-        return (
-            "is a PyTorch checkpoint: a pickle, which can run code when it is read, so it is not; "
-            + _HOW_TO
-        )
     if "model.weights.h5" in names:
         return f"is a Keras model; models of Coqui STT have another form; {_HOW_TO}"
     return "is a zip archive; unpack it and give the directory it makes"

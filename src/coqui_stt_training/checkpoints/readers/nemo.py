@@ -1,0 +1,85 @@
+"""Conformers of NVIDIA's NeMo, `.nemo`: a tar archive of a description and a PyTorch file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+from coqui_stt_ctcdecoder.errors import AlphabetError
+from stt.counted import counted
+
+from ...errors import CheckpointError
+from ...models.conformer import names
+from ..source import SourceModel
+from .huggingface import check_encoder
+from .nemo_file import CONFIG, WEIGHTS, read_config, read_nemo
+from .torch_file import TorchFile
+
+_OUTPUT = ("output.weight", "output.bias")
+
+
+def load_nemo(path: Path) -> SourceModel:
+    """Read a Conformer, and its output layer where that writes characters.
+
+    Args:
+        path: a `.nemo`, which is not compressed.
+
+    Raises:
+        CheckpointError: cut off, damaged, with code in it, of another model, or with tensors
+            missing or misshapen; all of them are named.
+    """
+    members = read_nemo(path)
+    config = read_config(path, bytes(members[CONFIG]))
+    file = TorchFile(path, members[WEIGHTS])
+    try:
+        specification = names.specification_of_nemo(config)
+        front_end = specification.front_end
+    except ValueError as error:
+        raise CheckpointError(f"{path}: in its {CONFIG}, {error}") from None
+    stored = file.tensors(file.value)
+    ours, surplus, left_out = {}, [], 0
+    for name in stored:
+        if found := names.our_name(name, specification):
+            ours[name] = found
+        elif names.is_ignored(name):
+            left_out += 1
+        else:
+            surplus.append(name)
+    notes = []
+    alphabet = _alphabet(config) if set(_OUTPUT) <= set(ours.values()) else None
+    if alphabet is not None:
+        specification = specification.with_classes(alphabet.size + 1)
+    elif taken := [name for name, mine in ours.items() if mine in _OUTPUT]:
+        ours = {name: mine for name, mine in ours.items() if name not in taken}
+        notes.append("Its output layer is left out: it writes pieces of words, not characters.")
+    tensors = {mine: file.read(name, stored[name]) for name, mine in ours.items()}
+    tensors = names.convert(tensors, specification)
+    check_encoder(path, specification, tensors, surplus)
+    if left_out:
+        notes.append(f"{counted(left_out, 'tensor')} of other parts of the model are left out.")
+    return SourceModel(
+        format="nemo",
+        path=path,
+        specification=specification,
+        tensors=tensors,
+        alphabet=alphabet,
+        features=front_end,
+        notes=tuple(notes),
+        details={"size_bytes": path.stat().st_size},
+    )
+
+
+def _alphabet(config: Mapping[str, Any]) -> Alphabet | None:
+    """Return the characters that the model writes, None where it writes anything else."""
+    decoder = config.get("decoder")
+    labels = decoder.get("vocabulary") if isinstance(decoder, Mapping) else None
+    if "tokenizer" in config or not isinstance(labels, list):
+        return None
+    if not all(isinstance(label, str) and len(label) == 1 for label in labels):
+        return None
+    try:
+        return Alphabet.from_labels(labels)
+    except AlphabetError:
+        return None

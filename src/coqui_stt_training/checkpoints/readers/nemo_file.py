@@ -1,0 +1,73 @@
+"""The `.nemo` of NVIDIA's NeMo: a tar archive, whose description and PyTorch file are needed."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...errors import CheckpointError
+from .byte_cursor import ByteCursor
+
+CONFIG = "model_config.yaml"
+WEIGHTS = "model_weights.ckpt"
+_LARGEST_CONFIG_BYTES = 4 << 20
+_UNREADABLE = (tarfile.TarError, OSError, ValueError, OverflowError)
+
+
+def is_nemo(path: Path) -> bool:
+    """Say whether a tar archive has what a `.nemo` has."""
+    try:
+        with tarfile.open(path, "r:") as archive:
+            return not {CONFIG, WEIGHTS}.isdisjoint(Path(name).name for name in archive.getnames())
+    except _UNREADABLE:
+        return False
+
+
+def read_nemo(path: Path) -> dict[str, memoryview]:
+    """Return the files of an archive by their last names, `CONFIG` and `WEIGHTS` among them.
+
+    Raises:
+        CheckpointError: cut off, damaged, or without these two.
+    """
+    cursor = ByteCursor(path)
+    content = cursor.take(cursor.size, "the file")
+    try:
+        with tarfile.open(path, "r:") as archive:
+            found = {
+                Path(member.name).name: content[member.offset_data :][: member.size]
+                for member in archive
+                if member.isreg() and not member.issparse()
+            }
+    except _UNREADABLE as error:
+        raise CheckpointError(
+            f"{path}: is no whole .nemo ({error}); copy or download it again"
+        ) from None
+    missing = [name for name in (CONFIG, WEIGHTS) if name not in found]
+    if missing:
+        raise CheckpointError(
+            f"{path}: is a tar archive without {' and '.join(missing)}, so no .nemo of one model; "
+            "unpack it and give what is in it"
+        )
+    return found
+
+
+def read_config(path: Path, content: bytes) -> Mapping[str, Any]:
+    """Return the settings of a `model_config.yaml`.
+
+    Raises:
+        CheckpointError: it cannot be read, or holds anything else.
+    """
+    try:
+        if len(content) > _LARGEST_CONFIG_BYTES:
+            raise ValueError(f"{len(content):,} bytes")
+        config = yaml.safe_load(content)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path}: its {CONFIG} cannot be read ({reason})") from None
+    if not isinstance(config, Mapping):
+        raise CheckpointError(f"{path}: its {CONFIG} holds no settings by name")
+    return config

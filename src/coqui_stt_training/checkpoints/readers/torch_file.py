@@ -1,0 +1,196 @@
+"""Tensors of a file that `torch.save` wrote, without PyTorch and without running what is in it.
+
+Such a file is a zip archive of uncompressed records: `data.pkl` describes, `data/0`, `data/1` ...
+are the values. Files of PyTorch before 1.6 are something else, and are not read.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import CheckpointError
+from .torch_pickle import PickledCodeError, TensorView, read_pickle
+
+ZIP_MAGIC = b"PK\x03\x04"
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a record: magic, lengths of its name and the rest
+_PICKLE = "data.pkl"
+_LARGEST_PICKLE_BYTES = 16 << 20
+_MOST_RECORDS = 1 << 20
+_MOST_GROWTH = 4  # of half floats that become whole ones, with room to spare
+_TYPES: dict[str, np.dtype[Any]] = {
+    "FloatStorage": np.dtype("<f4"),
+    "HalfStorage": np.dtype("<f2"),
+    "BFloat16Storage": np.dtype("<u2"),
+    "DoubleStorage": np.dtype("<f8"),
+}
+
+
+def is_torch(path: Path) -> bool:
+    """Say whether a zip archive is a file of PyTorch's; one that is damaged is not known as one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith(f"/{_PICKLE}") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
+        return False
+
+
+class TorchFile:
+    """What a file describes, and the values of its tensors.
+
+    Args:
+        path: for messages.
+        content: the file, or the part of one that is such a file.
+
+    Attributes:
+        value: dicts, lists, numbers, texts, and `TensorView`s.
+
+    Raises:
+        CheckpointError: cut off, damaged, or with code in it, which is named.
+    """
+
+    def __init__(self, path: Path, content: memoryview) -> None:
+        self.path = path
+        self._content = content
+        self._taken_bytes = 0
+        self._records = self._find_records()
+        described = self._records.get(_PICKLE)
+        if described is None:
+            raise CheckpointError(
+                f"{path}: is a zip archive without the {_PICKLE} of PyTorch; unpack it and give "
+                "the directory it makes"
+            )
+        if len(described) > _LARGEST_PICKLE_BYTES:
+            raise self._damaged(f"its {_PICKLE} has {len(described):,} bytes")
+        try:
+            self.value: Any = read_pickle(bytes(described))
+        except PickledCodeError as error:
+            raise CheckpointError(
+                f"{path}: is a pickle with code in it, which is not run: it wants {error}; save "
+                "its tensors alone, as safetensors, where you trust it"
+            ) from None
+        except ValueError as error:
+            raise self._damaged(f"its {_PICKLE} cannot be read, {error}") from None
+
+    def tensors(self, found: Any) -> dict[str, TensorView]:
+        """Return the tensors of a part of the value, by name.
+
+        Raises:
+            CheckpointError: it is no dict of tensors.
+        """
+        if not isinstance(found, Mapping):
+            raise CheckpointError(f"{self.path}: holds no tensors by name")
+        return {
+            name: tensor
+            for name, tensor in found.items()
+            if isinstance(name, str) and isinstance(tensor, TensorView)
+        }
+
+    def read(self, name: str, tensor: TensorView) -> NDArray[np.float32]:
+        """Return a tensor's values.
+
+        Raises:
+            CheckpointError: they are no floats, or not in the file.
+        """
+        kind = tensor.storage.kind
+        stored = _TYPES.get(kind)
+        if stored is None:
+            raise CheckpointError(
+                f"{self.path}: {name} is in a {kind}; {', '.join(_TYPES)} can be read. Save the "
+                "model in one of these"
+            )
+        record = self._records.get(f"data/{tensor.storage.key}")
+        size = 0 if record is None else len(record) // stored.itemsize
+        last = tensor.offset + sum(
+            (length - 1) * stride
+            for length, stride in zip(tensor.shape, tensor.strides, strict=True)
+        )
+        # Nothing may be there twice: a view that repeats itself could be larger than any memory.
+        if record is None or not prod(tensor.shape) <= size or not 0 <= last < size:
+            raise self._damaged(f"{name} is {list(tensor.shape)}, which is not all in it")
+        # A file may describe one storage as any number of tensors; a model has each value once.
+        self._taken_bytes += 4 * prod(tensor.shape)
+        if self._taken_bytes > _MOST_GROWTH * len(self._content):
+            raise self._damaged("its tensors are larger than it")
+        values = np.frombuffer(record, stored, size)[tensor.offset :]
+        view = np.lib.stride_tricks.as_strided(
+            values, tensor.shape, [stride * stored.itemsize for stride in tensor.strides]
+        )
+        if kind == "BFloat16Storage":
+            return np.asarray((view.astype(np.uint32) << 16).view(np.float32))
+        with np.errstate(over="ignore"):  # what is no number is found later
+            return np.array(view, np.float32)
+
+    def _find_records(self) -> dict[str, memoryview]:
+        """Return what is in the archive, by its name below the one folder that all is in."""
+        try:
+            with zipfile.ZipFile(_Window(self._content)) as archive:
+                members = archive.infolist()
+        except (
+            zipfile.BadZipFile,
+            OSError,
+            ValueError,
+            NotImplementedError,
+            struct.error,
+        ) as error:
+            raise self._damaged(f"it is no whole zip archive ({error})") from None
+        if len(members) > _MOST_RECORDS:
+            raise self._damaged(f"it has {len(members):,} records")
+        return {
+            member.filename.partition("/")[2]: self._record(member)
+            for member in members
+            if not member.is_dir()
+        }
+
+    def _record(self, member: zipfile.ZipInfo) -> memoryview:
+        # PyTorch never compresses; who does may mean to fill the memory.
+        head = self._content[member.header_offset : member.header_offset + _LOCAL_HEADER.size]
+        if member.compress_type != zipfile.ZIP_STORED or len(head) < _LOCAL_HEADER.size:
+            raise self._damaged(f"its record {member.filename!r} is compressed or cut off")
+        magic, name, rest = _LOCAL_HEADER.unpack(head)
+        start = member.header_offset + _LOCAL_HEADER.size + name + rest
+        record = self._content[start : start + member.file_size]
+        if magic != ZIP_MAGIC or len(record) != member.file_size:
+            raise self._damaged(f"its record {member.filename!r} is cut off")
+        return record
+
+    def _damaged(self, what: str) -> CheckpointError:
+        return CheckpointError(
+            f"{self.path}: {what}; the file is damaged or none of PyTorch's, copy or download it "
+            "again"
+        )
+
+
+class _Window(io.RawIOBase):
+    """A part of a mapped file, as a file."""
+
+    def __init__(self, content: memoryview) -> None:
+        self._content = content
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self._content)}
+        if base[whence] + offset < 0:
+            raise OSError("a place before the start")
+        self._position = base[whence] + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        taken = self._content[self._position : self._position + len(buffer)]
+        buffer[: len(taken)] = taken
+        self._position += len(taken)
+        return len(taken)

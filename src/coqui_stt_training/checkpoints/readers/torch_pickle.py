@@ -1,0 +1,205 @@
+"""The one pickle in a PyTorch file, read as a description of tensors and not run.
+
+A pickle is a program for a small machine with a stack. This one knows the instructions that
+describe plain values: dicts, lists, tuples, texts, numbers, and tensors by the storage they lie in.
+What a pickle otherwise asks for, any class or function of Python, is never looked up: the error
+names it.
+"""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+_DICT = "collections OrderedDict"
+_TENSOR = "torch._utils _rebuild_tensor_v2"
+_PARAMETER = "torch._utils _rebuild_parameter"
+_STORAGE_PREFIX = "torch "
+_STORAGE_SUFFIX = "Storage"
+_MARK = object()
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_LITERALS = {
+    "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE",
+    "BINUNICODE8", "SHORT_BINSTRING", "BINSTRING",
+}  # fmt: skip
+_EMPTY: dict[str, Callable[[], Any]] = {
+    "EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_SET": list
+}  # fmt: skip
+_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_NOTHING = ("PROTO", "FRAME", "STOP")
+
+
+@dataclass(frozen=True)
+class Global:
+    """A class or function that a pickle names: `module name`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Where values of tensors lie.
+
+    Attributes:
+        kind: PyTorch's name of their type, such as `HalfStorage`.
+        key: of the file's record that has them.
+        values: how many there are.
+    """
+
+    kind: str
+    key: str
+    values: int
+
+
+@dataclass(frozen=True)
+class TensorView:
+    """A tensor as a part of a storage; strides and the offset count values."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+class PickledCodeError(ValueError):
+    """A pickle asks for classes or functions; the message names them."""
+
+
+def read_pickle(content: bytes) -> Any:
+    """Return the value that a pickle describes.
+
+    Raises:
+        PickledCodeError: it needs more than plain values and tensors.
+        ValueError: it is cut off, damaged, or has instructions that PyTorch does not write.
+    """
+    machine = _Machine()
+    try:
+        for instruction, argument in _instructions(content):
+            machine.run(instruction, argument)
+        value = machine.stack.pop()
+    except (IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"it does not make sense ({error})") from None
+    if machine.foreign:
+        raise PickledCodeError(", ".join(sorted(machine.foreign)[:6]))
+    return value
+
+
+def _instructions(content: bytes) -> Iterator[tuple[str, Any]]:
+    for instruction, argument, _ in pickletools.genops(content):
+        yield instruction.name, argument
+
+
+class _Machine:
+    """A stack and a memory."""
+
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.memory: dict[int, Any] = {}
+        self.foreign: set[str] = set()
+
+    def run(self, instruction: str, argument: Any) -> None:
+        """Carry out one instruction."""
+        stack = self.stack
+        if instruction in _NOTHING:
+            return
+        if instruction in _LITERALS:
+            stack.append(argument)
+        elif instruction in _CONSTANTS:
+            stack.append(_CONSTANTS[instruction])
+        elif instruction in _EMPTY:
+            stack.append(_EMPTY[instruction]())
+        elif instruction in _TUPLES:
+            stack.append(tuple(self._several(_TUPLES[instruction])))
+        elif instruction in ("BINPUT", "LONG_BINPUT"):
+            self.memory[argument] = stack[-1]
+        elif instruction == "MEMOIZE":
+            self.memory[len(self.memory)] = stack[-1]
+        elif instruction in ("BINGET", "LONG_BINGET"):
+            stack.append(self.memory[argument])
+        else:
+            self._run_rarer(instruction, argument)
+
+    def _run_rarer(self, instruction: str, argument: Any) -> None:
+        stack = self.stack
+        if instruction == "MARK":
+            stack.append(_MARK)
+        elif instruction == "POP":
+            stack.pop()
+        elif instruction == "TUPLE":
+            stack.append(tuple(self._marked()))
+        elif instruction in ("SETITEM", "SETITEMS"):
+            items = self._marked() if instruction == "SETITEMS" else self._several(2)
+            _fill(stack[-1], items)
+        elif instruction in ("APPEND", "APPENDS", "ADDITEMS"):
+            items = self._several(1) if instruction == "APPEND" else self._marked()
+            if isinstance(stack[-1], list):
+                stack[-1].extend(items)
+        elif instruction == "GLOBAL":
+            stack.append(self._global(argument))
+        elif instruction == "STACK_GLOBAL":
+            module, name = self._several(2)
+            stack.append(self._global(f"{module} {name}"))
+        elif instruction == "BINPERSID":
+            stack.append(_storage(stack.pop()))
+        elif instruction in ("REDUCE", "NEWOBJ"):
+            called, arguments = self._several(2)
+            stack.append(_rebuild(called, arguments))
+        elif (
+            instruction == "BUILD"
+        ):  # attributes of an object; of a dict of tensors, their versions
+            stack.pop()
+        else:
+            raise ValueError(f"PyTorch writes no instruction {instruction}")
+
+    def _several(self, count: int) -> list[Any]:
+        if len(self.stack) < count:
+            raise ValueError("its stack is empty")
+        taken = self.stack[-count:]
+        del self.stack[-count:]
+        return taken
+
+    def _marked(self) -> list[Any]:
+        taken: list[Any] = []
+        while (value := self.stack.pop()) is not _MARK:
+            taken.append(value)
+        return taken[::-1]
+
+    def _global(self, name: str) -> Global:
+        is_storage = name.startswith(_STORAGE_PREFIX) and name.endswith(_STORAGE_SUFFIX)
+        if not is_storage and name not in (_DICT, _TENSOR, _PARAMETER):
+            self.foreign.add(name.replace(" ", "."))
+        return Global(name)
+
+
+def _fill(target: Any, items: list[Any]) -> None:
+    if isinstance(target, dict):
+        target.update(zip(items[::2], items[1::2], strict=True))
+
+
+def _storage(identity: Any) -> Storage:
+    word, kind, key, _, values = identity
+    if word != "storage" or type(key) is not str or type(values) is not int:
+        raise ValueError("a storage is not described as PyTorch does")
+    return Storage(kind.name.removeprefix(_STORAGE_PREFIX), key, values)
+
+
+def _rebuild(called: Any, arguments: Any) -> Any:
+    """Return what a call would, of the few that are known; None for one that is refused anyway."""
+    name = called.name
+    if name == _DICT:
+        return {}
+    if name == _PARAMETER:
+        return arguments[0]
+    if name != _TENSOR:
+        return None
+    storage, offset, shape, strides = arguments[:4]
+    numbers = (offset, *shape, *strides)
+    if (
+        not isinstance(storage, Storage)
+        or len(shape) != len(strides)
+        or any(type(number) is not int or number < 0 for number in numbers)
+    ):
+        raise ValueError("a tensor is not described as PyTorch does")
+    return TensorView(storage, offset, tuple(shape), tuple(strides))
