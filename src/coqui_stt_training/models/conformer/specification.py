@@ -18,7 +18,7 @@ _REDUCTIONS = (2, 4, 8, 16)
 # Float32 values that a frame keeps for the backward pass of a block: inputs of normalisations and
 # products, queries, keys, values and convolutions in widths; those within both MLPs in theirs.
 _BLOCK_WIDTHS, _MLP_WIDTHS = 20, 4
-_ATTENTION_MATRICES = 5  # kept of each head: products with positions, shifted, masked; weights
+_ATTENTION_MATRICES = 2  # kept of each head: products with positions, and weights
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,7 @@ _MOST_CONVOLUTIONS = 32
 # products, queries, keys and values in widths; those within the MLP in widths of it.
 _BLOCK_WIDTHS, _MLP_WIDTHS = 10, 2
 _CONVOLUTION_WIDTHS = 3  # a convolution's output, normalised, and through GELU
-_ATTENTION_MATRICES = (
-    3  # kept of each head where a bias of positions is added: bias, gated, weights
-)
+_ATTENTION_MATRICES = 2  # kept of each head where attention has a bias: that, and the weights
 
 
 @dataclass(frozen=True, kw_only=True)
