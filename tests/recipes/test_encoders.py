@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.models.acoustic_model import build
 from coqui_stt_training.models.conformer.specification import ConformerEncoder
+from coqui_stt_training.models.encoder import EncoderSpecification
 from coqui_stt_training.models.tensors import weights_of
+from coqui_stt_training.models.wav2vec2.specification import Wav2Vec2Encoder
 from encoder_folders import write_whisper
 from stt.audio.source import read_pcm
 
@@ -177,20 +180,53 @@ def test_the_checkpoint_is_heard_by_the_runtime(
     assert (tmp_path / "log.tlog").is_file()
 
 
+FAST_CONFORMER = ConformerEncoder(
+    mel_channels=16, reduction=4, stem_channels=4, width=16, attention_heads=2, blocks=2,
+    mlp_width=16, kernel=5,
+)  # fmt: skip
+W2V_BERT = replace(
+    FAST_CONFORMER, stem="projection", reduction=2, positions="distances", causal=True,
+    convolution_norm="layer",
+)  # fmt: skip
+WAVLM = Wav2Vec2Encoder(
+    channels=(8, 8, 8), kernels=(20, 8, 4), strides=(10, 4, 4), width=16, attention_heads=2,
+    blocks=2, mlp_width=16, position_kernel=8, position_groups=2, relative_buckets=8,
+)  # fmt: skip
+
+
+def drawn(encoder: EncoderSpecification, corpus: ToneCorpus, folder: Path) -> Path:
+    """Write a checkpoint of an encoder with random weights."""
+    alphabet = Alphabet(corpus.alphabet)
+    specification = encoder.with_classes(alphabet.size + 1)
+    model = build(specification)
+    model.initialize(1)
+    path = folder / "source.safetensors"
+    write_checkpoint(
+        path, Checkpoint(specification, alphabet, specification.front_end, weights_of(model))
+    )
+    return path
+
+
+@pytest.mark.parametrize("encoder", [W2V_BERT, WAVLM], ids=["w2v-bert", "wavlm"])
+def test_every_encoder_is_trained_and_heard_by_the_same_commands(
+    encoder: EncoderSpecification, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    folder = tmp_path / "trained"
+    result = train(
+        "--load_checkpoint_dir", drawn(encoder, latin, tmp_path), "--save_checkpoint_dir", folder,
+        *latin.flags, "--drop_source_layers", 1, "--freeze_source_layers", 1, "--epochs", 1,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert load_source(folder).features == encoder.front_end
+    model = stt.Model(folder)
+    samples = read_pcm(latin.test.parent / "test0.wav", model.sample_rate())
+    assert isinstance(model.stt(samples), str)
+
+
 def test_statistics_over_batches_are_learnt_and_go_on_to_the_same_bits(
     latin: ToneCorpus, tmp_path: Path
 ) -> None:
-    alphabet = Alphabet(latin.alphabet)
-    specification = ConformerEncoder(
-        n_classes=alphabet.size + 1, mel_channels=16, reduction=4, stem_channels=4, width=16,
-        attention_heads=2, blocks=2, mlp_width=16, kernel=5,
-    )  # fmt: skip
-    model = build(specification)
-    model.initialize(1)
-    source = tmp_path / "source.safetensors"
-    write_checkpoint(
-        source, Checkpoint(specification, alphabet, specification.front_end, weights_of(model))
-    )
+    source = drawn(FAST_CONFORMER, latin, tmp_path)
 
     def run_to(folder: str, epochs: int) -> Path:
         result = run_command(
