@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from coqui_stt_training.models.encoder import EncoderSpecification
 from coqui_stt_training.models.tensors import weights_of
 from coqui_stt_training.models.wav2vec2.specification import Wav2Vec2Encoder
 from encoder_folders import write_whisper
+from nemo_archive import write_nemo
 from stt.audio.source import read_pcm
+from whisper_formats import write_ctranslate2, write_ggml, write_openai
 
 from .conftest import SMALL, ToneCorpus
 
@@ -247,3 +250,31 @@ def test_statistics_over_batches_are_learnt_and_go_on_to_the_same_bits(
     statistics = "convolution.norm.running_mean"
     assert not whole[f"block_1.{statistics}"].any()  # frozen
     assert whole[f"block_2.{statistics}"].all()
+
+
+FORMS: dict[str, Callable[[Path], Path]] = {
+    "huggingface": write_whisper,
+    "ctranslate2": lambda folder: write_ctranslate2(folder).parent,
+    "ggml": lambda folder: write_ggml(folder / "ggml-tiny.bin", "q5_0"),
+    "pytorch": lambda folder: write_openai(folder / "tiny.pt"),
+    "nemo": lambda folder: write_nemo(folder / "small.nemo"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_an_encoder_is_known_to_the_commands(
+    form: str, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    source = FORMS[form](tmp_path)
+    shown = run_command("inspect", source)
+    assert f"format      {form}" in shown.stdout, shown.stderr
+    planned = train(
+        "--load_checkpoint_dir", source, "--save_checkpoint_dir", tmp_path / "model", *latin.flags,
+        "--alphabet_config_path", latin.alphabet, "--drop_source_layers", 1, "--dry_run", "true",
+    )  # fmt: skip
+    assert planned.returncode == 0, planned.stderr
+    assert re.search(r"block_1 +kept +from the source", planned.stderr)
+    converted = run_command("convert", source, tmp_path / "converted")
+    assert (converted.returncode == 0) == (form == "nemo"), converted.stderr
+    if form != "nemo":  # that one brings its output layer, and its alphabet
+        assert "train starts from it as it is" in converted.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import CheckpointError
 from .file import as_source, read_checkpoint
 from .folder import CheckpointFolder
+from .hub import fetch, is_hub_name
 from .readers.ctranslate2 import load_ctranslate2
 from .readers.ggml import load_ggml
 from .readers.huggingface import load_huggingface
@@ -41,7 +42,8 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
     Args:
         path: a checkpoint folder, one checkpoint file, the prefix of a TensorFlow checkpoint, a
             `.tflite` file, a model folder of Hugging Face or CTranslate2, a `.bin` of whisper.cpp,
-            a `.pt` of OpenAI's Whisper, or a `.nemo`.
+            a `.pt` of OpenAI's Whisper, a `.nemo`, or the name of a model on the Hugging Face hub,
+            `hf://owner/name`.
         which: of a folder: its `best` or `last` checkpoint. `auto` takes the best of the newest
             run, else the last: a best checkpoint older than the newest run is another model.
         with_adam: whether to read the optimizer's state too.
@@ -50,7 +52,7 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
         CheckpointError: nothing there, damaged, of a format that is not read, or with weights that
             are not finite.
     """
-    location = Path(path)
+    location = fetch(path) if is_hub_name(path) else Path(path)
     found = recognise(location, _of_newest_run(location) if which == "auto" else which)
     if found.format in _READERS:
         source = _READERS[found.format](found.path)
@@ -71,7 +73,7 @@ def digest_source(path: str | Path, which: Which = "auto") -> str:
     Raises:
         CheckpointError: nothing there, or of a format that is not read.
     """
-    location = Path(path)
+    location = fetch(path) if is_hub_name(path) else Path(path)
     found = recognise(location, _of_newest_run(location) if which == "auto" else which)
     digest = hashlib.sha256()
     for file in _digested_files(found):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from stt.frontends.mfcc import FeatureConfig
 
 from ..errors import FlagError
+from .flag import writable_place
 from .flags import at_most, flag, not_negative, positive
 from .training_flags import BootstrapFlags, DropoutFlags, ScheduleFlags, TrainingFlags
 
@@ -223,9 +224,14 @@ class SourceFlags:
 class CheckpointFlags(SourceFlags):
     """Checkpoints."""
 
-    checkpoint_dir: str = flag("", "folder to load from and save to; overrides the next two")
-    load_checkpoint_dir: str = flag("", "folder, or file, of the model to start from")
-    save_checkpoint_dir: str = flag("", "folder to save to")
+    checkpoint_dir: str = flag(
+        "", "folder to load from and save to; overrides the next two", check=writable_place
+    )
+    load_checkpoint_dir: str = flag(
+        "",
+        "folder, or file, of the model to start from; or hf://owner/name on the Hugging Face hub",
+    )
+    save_checkpoint_dir: str = flag("", "folder to save to", check=writable_place)
     load_evaluate: str = flag(
         "auto",
         "what to evaluate: the best or last checkpoint; auto: best, else last",

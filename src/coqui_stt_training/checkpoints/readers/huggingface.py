@@ -26,7 +26,7 @@ from .safetensors_file import read_tensors, tensor_names
 
 CONFIG = "config.json"
 _PREPROCESSOR = "preprocessor_config.json"
-_TOKENIZER = "tokenizer_config.json"
+TOKENIZER = "tokenizer_config.json"
 _INDEX = "model.safetensors.index.json"
 _WHOLE = "model.safetensors"
 _LISTED = 6
@@ -194,7 +194,7 @@ def _homes(path: Path) -> dict[str, Path]:
 
 def _homes_of_language(folder: Path, config: Mapping[str, Any]) -> dict[str, Path]:
     """Return the file of each tensor that speaks for the language chosen (MMS), if there is one."""
-    settings = folder / _TOKENIZER
+    settings = folder / TOKENIZER
     if config.get("adapter_attn_dim") is None or not settings.is_file():
         return {}
     name = f"adapter.{read_json(settings).get('target_lang')}.safetensors"
