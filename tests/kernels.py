@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from coqui_stt_ctcdecoder import _native as decoder
 from stt import _native as runtime
@@ -21,6 +21,15 @@ class Kernels:
 
     names: Callable[[], list[str]]
     use: Callable[[str], None]
+    _usual: list[str] = field(default_factory=list)  # at most one: `make_usual`
+
+    def make_usual(self, name: str) -> bool:
+        """Use this one in all tests that do not choose; return whether this processor runs it."""
+        if name not in self.names():
+            return False
+        self._usual[:] = [name]
+        self.use(name)
+        return True
 
     @contextmanager
     def using(self, name: str) -> Iterator[None]:
@@ -29,9 +38,10 @@ class Kernels:
         try:
             yield
         finally:
-            self.use(self.names()[0])
+            self.use((self._usual or self.names())[0])
 
 
 DECODER = Kernels(decoder.kernels, decoder.use_kernel)
 INT8 = Kernels(runtime.int8_kernels, runtime.use_int8_kernel)
 FLOAT = Kernels(runtime.float_kernels, runtime.use_float_kernel)
+ALL = (DECODER, INT8, FLOAT)

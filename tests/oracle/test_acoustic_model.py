@@ -164,7 +164,7 @@ def test_five_adam_steps_from_the_last_checkpoint(name: str) -> None:
             assert_weights_agree(to_upstream(weights_of(model)), reference, "after1:", 1e-6)
     # Without moments for the LSTM its first steps depend on rounding, so on the machine: TensorFlow
     # 1.15 and 2.21 differ by 2.4e-3 there themselves.
-    tolerance = 1e-2 if name == "cudnn_n64" else 5e-5
+    tolerance = 1e-2 if name == "cudnn_n64" else 1e-4
     np.testing.assert_allclose(losses, reference["losses"].reshape(-1), rtol=tolerance)
     assert_weights_agree(to_upstream(weights_of(model)), reference, "after5:", 1e-4)
 
