@@ -85,10 +85,10 @@ def with_integer(graph, name, value):
         (lambda g: with_integer(g, "metadata_version", 5), "0x2003.*metadata_version is 5"),
         (lambda g: with_integer(g, "metadata_beam_width", 0), "beam width is 0; 1 to"),
         (lambda g: with_integer(g, "metadata_beam_width", -3), "beam width is -3; 1 to"),
-        (lambda g: with_integer(g, "metadata_sample_rate", 0), "must be a positive whole number"),
+        (lambda g: with_integer(g, "metadata_sample_rate", 0), "a positive whole number"),
         (
             lambda g: with_integer(g, "metadata_feature_win_len", -1),
-            "must be a positive whole number",
+            "a positive whole number",
         ),
     ],
 )

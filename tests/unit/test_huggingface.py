@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file, save_file
 
 from coqui_stt_training.checkpoints.loading import load_source
@@ -138,4 +139,34 @@ def test_a_broken_config_is_named(tmp_path: Path, content: bytes) -> None:
     folder = write_whisper(tmp_path)
     (folder / "config.json").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"config.json: (is no JSON|holds no JSON object)"):
+        load_source(folder)
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_weights_that_pytorch_saved_are_the_same(tmp_path: Path, shards: int) -> None:
+    expected = load_source(write_whisper(tmp_path / "safe"))
+    folder = write_whisper(tmp_path / "old")
+    tensors = {n: torch.from_numpy(t) for n, t in load_file(folder / "model.safetensors").items()}
+    (folder / "model.safetensors").unlink()
+    homes = {name: f"pytorch_model-{number % shards}.bin" for number, name in enumerate(tensors)}
+    for file in set(homes.values()):
+        torch.save({name: tensors[name] for name in tensors if homes[name] == file}, folder / file)
+    if shards == 1:
+        (folder / "pytorch_model-0.bin").rename(folder / "pytorch_model.bin")
+        assert load_source(folder / "pytorch_model.bin").format == "huggingface"
+    else:
+        index = folder / "pytorch_model.bin.index.json"
+        index.write_text(json.dumps({"weight_map": homes}))
+    source = load_source(folder)
+    assert source.specification == expected.specification
+    assert source.tensors.keys() == expected.tensors.keys()
+    for name, tensor in expected.tensors.items():
+        np.testing.assert_array_equal(source.tensors[name], tensor)
+
+
+def test_code_in_weights_is_refused(tmp_path: Path) -> None:
+    folder = write_whisper(tmp_path)
+    (folder / "model.safetensors").unlink()
+    torch.save({"a": Path("harm")}, folder / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"pickle with code in it.* it wants pathlib"):
         load_source(folder)

@@ -33,7 +33,7 @@ _READERS: Mapping[Format, Callable[[Path], SourceModel]] = {
     Format.PYTORCH: load_openai,
     Format.NEMO: load_nemo,
 }
-_OF_A_MODEL = (".json", ".safetensors")  # in folders of Hugging Face
+_OF_A_MODEL = (".json", ".safetensors", ".bin")  # in folders of Hugging Face
 
 
 def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False) -> SourceModel:

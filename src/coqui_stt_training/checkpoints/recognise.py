@@ -15,7 +15,7 @@ from .readers.ctranslate2_file import FILE_NAME as CTRANSLATE2_NAME
 from .readers.ctranslate2_file import is_ctranslate2
 from .readers.ggml_file import MAGIC as GGML_MAGIC
 from .readers.ggml_file import OTHER_MAGICS as OTHER_GGML_MAGICS
-from .readers.huggingface import CONFIG, is_model
+from .readers.huggingface import CONFIG, TORCH_WHOLE, is_model
 from .readers.nemo_file import is_nemo
 from .readers.tensorflow_bundle import TABLE_MAGIC, with_suffix
 from .readers.tensorflow_directory import NATIVE_SUFFIX, choose_checkpoint
@@ -177,7 +177,8 @@ def _recognise_file(path: Path) -> Recognised:
     if head.startswith(GGML_MAGIC):
         return Recognised(Format.GGML, path)
     if head.startswith(ZIP_MAGIC) and is_torch(path):
-        return Recognised(Format.PYTORCH, path)
+        foreign = path.name == TORCH_WHOLE and (path.parent / CONFIG).is_file()
+        return Recognised(Format.HUGGINGFACE if foreign else Format.PYTORCH, path)
     if head[257:262] == b"ustar" and is_nemo(path):
         return Recognised(Format.NEMO, path)
     prefix = _prefix_of(path, tail)

@@ -1,4 +1,6 @@
-"""Model folders of Hugging Face's transformers: `config.json` and safetensors, whole or in shards.
+"""Model folders of Hugging Face's transformers: `config.json` and weights, whole or in shards.
+
+Weights are safetensors, or else the `pytorch_model.bin` of older models, which is never unpickled.
 
 Encoders are read as what a model can be started from; what writes text in their own program (a
 decoder) is left out. The head of a CTC model is read with its vocabulary.
@@ -22,13 +24,16 @@ from ...models.encoder import EncoderSpecification
 from ..source import SourceModel
 from .ctc_vocabulary import VOCABULARY, read_vocabulary
 from .json_file import read_json
-from .safetensors_file import read_tensors, tensor_names
+from .tensor_file import read_tensors, tensor_names
 
 CONFIG = "config.json"
 _PREPROCESSOR = "preprocessor_config.json"
 TOKENIZER = "tokenizer_config.json"
-_INDEX = "model.safetensors.index.json"
-_WHOLE = "model.safetensors"
+TORCH_WHOLE = "pytorch_model.bin"
+_INDEX_END = ".index.json"
+# What says where the weights are, or has them all; the first that is there counts.
+_HOMES = ("model.safetensors.index.json", "model.safetensors")
+_TORCH_HOMES = ("pytorch_model.bin.index.json", TORCH_WHOLE)
 _LISTED = 6
 # The architecture that reads each `model_type`; its folder has a module `names`.
 ARCHITECTURES = {
@@ -47,14 +52,16 @@ ARCHITECTURES = {
 
 def is_model(folder: Path) -> bool:
     """Say whether a folder holds a model of transformers."""
-    return (folder / CONFIG).is_file() and any(folder.glob("*.safetensors"))
+    return (folder / CONFIG).is_file() and (
+        any(folder.glob("*.safetensors")) or any((folder / name).is_file() for name in _TORCH_HOMES)
+    )
 
 
 def load_huggingface(path: Path) -> SourceModel:
     """Read an encoder.
 
     Args:
-        path: the folder, or a `.safetensors` file beside its `config.json`.
+        path: the folder, or a file of weights beside its `config.json`.
 
     Raises:
         CheckpointError: damaged, of an unknown kind, or with tensors missing or misshapen; all of
@@ -168,19 +175,26 @@ def _homes(path: Path) -> dict[str, Path]:
     """
     if path.is_file():
         return dict.fromkeys(tensor_names(path), path)
-    if not (path / _INDEX).is_file():
-        files = [path / _WHOLE] if (path / _WHOLE).is_file() else sorted(path.glob("*.safetensors"))
-        if len(files) > 1:
-            raise CheckpointError(
-                f"{path} has {len(files)} safetensors files and no {_INDEX} that says what is "
-                "where; copy that too, or name one of the files"
-            )
-        return dict.fromkeys(tensor_names(files[0]), files[0])
-    listed = read_json(path / _INDEX).get("weight_map")
+    for name in (*_HOMES, *_TORCH_HOMES):
+        if (path / name).is_file():
+            if name.endswith(_INDEX_END):
+                return _homes_of_shards(path, name)
+            return dict.fromkeys(tensor_names(path / name), path / name)
+    files = sorted(path.glob("*.safetensors"))
+    if len(files) > 1:
+        raise CheckpointError(
+            f"{path} has {len(files)} safetensors files and no {_HOMES[0]} that says what is "
+            "where; copy that too, or name one of the files"
+        )
+    return dict.fromkeys(tensor_names(files[0]), files[0])
+
+
+def _homes_of_shards(path: Path, index: str) -> dict[str, Path]:
+    listed = read_json(path / index).get("weight_map")
     if not isinstance(listed, dict) or not all(
         isinstance(file, str) and Path(file).name == file for file in listed.values()
     ):
-        raise CheckpointError(f"{path / _INDEX}: its weight_map does not name files beside it")
+        raise CheckpointError(f"{path / index}: its weight_map does not name files beside it")
     shards = {path / file for file in listed.values()}
     absent = sorted(shard.name for shard in shards if not shard.is_file())
     if absent:
@@ -188,7 +202,7 @@ def _homes(path: Path) -> dict[str, Path]:
     there = {shard: set(tensor_names(shard)) for shard in shards}
     lost = [name for name, file in listed.items() if name not in there[path / file]]
     if lost:
-        raise CheckpointError(f"{path}: {_some(lost)} not in the file that {_INDEX} names")
+        raise CheckpointError(f"{path}: {_some(lost)} not in the file that {index} names")
     return {name: path / file for name, file in listed.items()}
 
 
