@@ -18,7 +18,12 @@ HOW_TO_USE = {
     "tensorflow-1": "--load_checkpoint_dir FOLDER (what {files} unpacks to)",
     "tflite": "--load_checkpoint_dir {files}",
     "huggingface": "--load_checkpoint_dir FOLDER (with {files} in it)",
+    "ctranslate2": "--load_checkpoint_dir FOLDER (with {files} in it)",
+    "ggml": "--load_checkpoint_dir {files}",
+    "pytorch": "--load_checkpoint_dir {files}",
+    "nemo": "--load_checkpoint_dir {files}",
 }
+_FILES = ("tflite", "ggml", "pytorch", "nemo")  # formats of one file, whose name is a flag's value
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,16 @@ class PublicSource:
     note: str = ""
 
     @property
+    def hub_name(self) -> str:
+        """By which it is fetched, where it is one that can be; else an empty string."""
+        fetched = self.format == "huggingface" and "safetensors" in self.files
+        return f"hf://{self.url.removeprefix(_HUGGINGFACE).lstrip('/')}" if fetched else ""
+
+    @property
     def how_to_use(self) -> str:
         """The flag of `train` that starts from it."""
+        if self.hub_name:
+            return f"--load_checkpoint_dir {self.hub_name} (or a FOLDER with {self.files})"
         return HOW_TO_USE[self.format].format(files=self.files)
 
 
@@ -63,12 +76,24 @@ def _of_coqui(
     )
 
 
-def _whisper(size: str, megabytes: int) -> PublicSource:
-    return PublicSource(
-        f"Whisper {size}", "99 languages", MANY_LANGUAGES, "Apache-2.0", megabytes, "huggingface",
-        "config.json and model.safetensors", f"{_HUGGINGFACE}/openai/whisper-{size}",
-        "the encoder is used, with a new output",
-    )  # fmt: skip
+_ENCODER = "the encoder is used, with a new output"
+
+
+def _on_hub(
+    name: str, repository: str, licence: str, megabytes: int | None, note: str,
+    language: tuple[str, str] = ("many languages", MANY_LANGUAGES),
+    files: str = "config.json and model.safetensors",
+) -> PublicSource:  # fmt: skip
+    """Return a model of transformers on the Hugging Face hub."""
+    url = f"{_HUGGINGFACE}/{repository}"
+    return PublicSource(name, *language, licence, megabytes, "huggingface", files, url, note)
+
+
+def _whisper(size: str, megabytes: int, licence: str = "Apache-2.0") -> PublicSource:
+    languages = ("99 languages", MANY_LANGUAGES)
+    return _on_hub(
+        f"Whisper {size}", f"openai/whisper-{size}", licence, megabytes, _ENCODER, languages
+    )
 
 
 # Checkpoints and float models are the better sources; Coqui's others are quantised to 8 bits. Error
@@ -116,6 +141,44 @@ PUBLIC_SOURCES = (
     _whisper("tiny", 151),
     _whisper("base", 290),
     _whisper("small", 967),
+    _whisper("medium", 3055),
+    _whisper("large-v3", 3087),
+    _whisper("large-v3-turbo", 1618, "MIT"),
+    PublicSource(
+        "Whisper base for faster-whisper", "99 languages", MANY_LANGUAGES, "MIT", 145,
+        "ctranslate2", "config.json and model.bin", f"{_HUGGINGFACE}/Systran/faster-whisper-base",
+        "float16; other sizes beside it",
+    ),
+    PublicSource(
+        "Whisper base for whisper.cpp", "99 languages", MANY_LANGUAGES, "MIT", 148, "ggml",
+        "ggml-base.bin", f"{_HUGGINGFACE}/ggerganov/whisper.cpp",
+        "float16; other sizes and quantised ones on the same page",
+    ),
+    PublicSource(
+        "Whisper base, by OpenAI", "99 languages", MANY_LANGUAGES, "MIT", 145, "pytorch", "base.pt",
+        f"{_GITHUB}/openai/whisper", "float16; its code downloads it, other sizes too",
+    ),
+    _on_hub("XLS-R 300M", "facebook/wav2vec2-xls-r-300m", "Apache-2.0", 1270,
+            "436,000 hours", ("128 languages", MANY_LANGUAGES),
+            "config.json and pytorch_model.bin"),
+    _on_hub("MMS 1B, all", "facebook/mms-1b-all", "CC-BY-NC-4.0", 3859,
+            "transcribes as it is; the language is that of tokenizer_config.json",
+            ("1,162 languages", MANY_LANGUAGES)),
+    _on_hub("w2v-BERT 2.0", "facebook/w2v-bert-2.0", "MIT", 2322, "4.5 million hours",
+            ("143 languages", MANY_LANGUAGES)),
+    _on_hub("wav2vec 2.0 base, 960 hours", "facebook/wav2vec2-base-960h", "Apache-2.0", 378,
+            "with letters as its output", ("English", "en")),
+    _on_hub("HuBERT base", "facebook/hubert-base-ls960", "Apache-2.0", 378, "960 hours",
+            ("English", "en"), "config.json and pytorch_model.bin"),
+    _on_hub("WavLM base plus", "microsoft/wavlm-base-plus", "CC-BY-SA-3.0", 378, "94,000 hours",
+            ("English", "en"), "config.json and pytorch_model.bin"),
+    _on_hub("Parakeet CTC 0.6B", "nvidia/parakeet-ctc-0.6b", "CC-BY-4.0", None,
+            f"64,000 hours; {_ENCODER}", ("English", "en")),
+    PublicSource(
+        "Parakeet CTC 1.1B, for NeMo", "English", "en", "CC-BY-4.0", None, "nemo",
+        "parakeet-ctc-1.1b.nemo", f"{_HUGGINGFACE}/nvidia/parakeet-ctc-1.1b",
+        f"64,000 hours; {_ENCODER}",
+    ),
 )  # fmt: skip
 
 
@@ -140,7 +203,7 @@ def markdown_row(source: PublicSource) -> str:
     size = "" if source.size_megabytes is None else f"{source.size_megabytes} MB"
     cells = (
         f"[{source.name}]({source.url})", f"{source.language} (`{source.tag}`)", source.licence,
-        size, f"`{source.files}`" if source.format == "tflite" else source.files, source.note,
+        size, f"`{source.files}`" if source.format in _FILES else source.files, source.note,
     )  # fmt: skip
     return "| " + " | ".join(cells) + " |"
 
