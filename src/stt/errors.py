@@ -16,6 +16,10 @@ class FlagError(UserError):
     """Flags that are unknown, malformed, or contradict each other."""
 
 
+class FrontEndError(UserError):
+    """Values that describe no front end: what a model's features are computed from."""
+
+
 class AudioError(UserError):
     """An audio file that is missing, unreadable, or holds nothing to learn from."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stt.errors import FrontEndError
 from stt.frontends.mfcc import FeatureConfig
 
 from ..errors import FlagError
@@ -143,7 +144,7 @@ def features_of(
     """
     try:
         return FeatureConfig(sample_rate_hz, window_milliseconds, step_milliseconds)
-    except ValueError as error:
+    except FrontEndError as error:
         text = str(error)
         for name, flag_name in FEATURE_FLAGS.items():
             text = text.replace(name, f"--{flag_name}")

@@ -22,6 +22,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import FrontEndError
+
 MEL_CHANNELS = 40
 MFCC_COEFFICIENTS = 26
 LOWER_FREQUENCY_HZ = 20.0
@@ -38,7 +40,7 @@ class FeatureConfig:
         step_milliseconds: from one frame's start to the next (`--feature_win_step`).
 
     Raises:
-        ValueError: the window or step is not a positive whole number of samples.
+        FrontEndError: the window or step is not a positive whole number of samples.
     """
 
     kind: ClassVar[str] = "mfcc"
@@ -50,11 +52,11 @@ class FeatureConfig:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if type(value) is not int or value <= 0:
-                raise ValueError(f"{name} is {value!r}; it must be a positive whole number")
+                raise FrontEndError(f"{name} is {value!r}; it must be a positive whole number")
         for name in ("window_milliseconds", "step_milliseconds"):
             samples = getattr(self, name) * self.sample_rate_hz / 1000
             if samples % 1:
-                raise ValueError(
+                raise FrontEndError(
                     f"{name} {getattr(self, name)} at sample_rate_hz {self.sample_rate_hz} is "
                     f"{samples} samples; it must be a whole number, so change one of the two"
                 )
