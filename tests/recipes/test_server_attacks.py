@@ -173,6 +173,9 @@ class WebSocket:
             f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
         ]
         self.connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        answer = b""  # what is sent before it has come may be lost
+        while not answer.endswith(b"\r\n\r\n"):
+            answer += self.connection.recv(1)
 
     def send(self, opcode, payload):
         size = len(payload)
@@ -182,8 +185,6 @@ class WebSocket:
     def rest(self):
         """Return all messages, up to the closing one, whose first bytes are a code."""
         with self.connection, self.connection.makefile("rb") as stream:
-            while stream.readline().strip():
-                pass
             messages, opcode = [], 0
             while opcode != 0x88:
                 opcode, size = stream.read(2)
