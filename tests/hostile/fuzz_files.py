@@ -22,6 +22,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -102,7 +103,7 @@ def mutate_metadata(content: bytes, seed: int) -> bytes:
             if isinstance(node, dict) and choose.random() < 0.2:
                 del node[key]
             else:
-                node[key] = choose.choice(_ODD_VALUES)
+                node[key] = deepcopy(choose.choice(_ODD_VALUES))
             break
     header["__metadata__"]["content"] = json.dumps(described)
     packed = json.dumps(header).encode()
