@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -28,21 +28,20 @@ from ..models.acoustic_model import Emissions
 from ..models.dropout import Dropout
 from ..models.tensors import load_weights
 from ..report.epochs import Epoch
-from ..report.run_log import RunLog, Validation
+from ..report.run_log import RunLog
 from ..scoring.ctc import ctc_losses
 from ..scoring.decoding import Decoder
-from ..scoring.metrics import SampleResult, SetResult, score_sample, score_set
+from ..scoring.metrics import SetResult, score_set
 from .best import BestRule, deaf_loss
 from .frozen_stack import FrozenStack, frozen_depth
 from .state import RunFolder, TrainingState
+from .validator import ClipGroups, Validator
 
-ClipGroups = list[tuple[Clip, ...]]
 _log = logging.getLogger(__name__)
 
 _NON_FINITE_STEPS_BEFORE_STOP = 5
 _BLAMED_LISTED = 8
 _LARGEST_SOUND_WEIGHT = 1e6  # those of trained models stay below a hundred
-_EPOCHS_BEFORE_BLANK_WARNING = 3
 
 
 class Interrupted(BaseException):
@@ -130,6 +129,16 @@ class Trainer:
         self._device = next(state.model.parameters()).device
         self._generator = torch.Generator(self._device)
         self._frozen = FrozenStack(self._device)
+        self._validator = Validator(
+            state,
+            loader,
+            self._frozen,
+            around.decoder,
+            around.report,
+            around.bar,
+            self._between_batches,
+            plan.advice_on_new_layers,
+        )
         self._saved_at = around.clock()
         self._best_rule = BestRule(
             plan.schedule.best_by,
@@ -203,8 +212,7 @@ class Trainer:
                 self._train_step(batch)
                 progress.batch += 1
                 bar.advance(len(batch.clips), progress.mean_loss)
-                self._pause_if_asked()
-                self._save_if_due()
+                self._between_batches()
         self._around.report.trained(progress.epoch, progress.step, progress.mean_loss)
 
     def _train_step(self, batch: Batch) -> None:
@@ -262,12 +270,11 @@ class Trainer:
         if progress.non_finite_steps >= _NON_FINITE_STEPS_BEFORE_STOP:
             raise self._give_up(names)
 
-    def _pause_if_asked(self) -> None:
+    def _between_batches(self) -> None:
+        """Stop if the user asked to, after saving; save if that is due."""
         if self._around.interrupted():
             self._save("last")
             raise Interrupted
-
-    def _save_if_due(self) -> None:
         interval = self._plan.checkpoint_seconds
         if interval and self._around.clock() - self._saved_at >= interval:
             self._save("last")
@@ -303,76 +310,17 @@ class Trainer:
         progress = self.progress
         done = Epoch(progress.epoch, progress.mean_loss)
         if self.sets.dev:
-            dev = score_set(self._validate_sets("dev", self.sets.dev))
+            dev = score_set(self._validator.hear("dev", self.sets.dev))
             best = self._after_validation(dev)
             done = replace(done, loss=dev.loss, wer=dev.wer, cer=dev.cer, best=best)
         if self.sets.metrics:
-            self._validate_sets("metrics", self.sets.metrics)
+            self._validator.hear("metrics", self.sets.metrics)
         self._around.report.end_epoch(progress.epoch)
         progress.history = [*progress.history, done.as_json()]
         progress.begin_epoch(progress.epoch + 1)
         self._finish_if_done()
         if not self.progress.finished:
             self._save("last")
-
-    def _validate_sets(self, name: str, sets: Mapping[str, ClipGroups]) -> list[SampleResult]:
-        """Return all clips of some sets with their transcripts, after reporting each set."""
-        progress, several = self.progress, len(sets) > 1
-        everything: list[SampleResult] = []
-        for source, groups in sets.items():
-            result = self._validate(groups)
-            self._around.report.validated(
-                name, progress.epoch, progress.step, source, several, result
-            )
-            if name == "dev":
-                self._warn_if_blank(result.blank_ratio)
-            everything += result.samples
-        if name == "dev" and several:
-            scores = score_set(everything)
-            self._around.report.all_validated(progress.step, scores.wer, scores.cer, scores.loss)
-        return everything
-
-    def _warn_if_blank(self, blank_ratio: float) -> None:
-        if self.progress.epoch + 1 == _EPOCHS_BEFORE_BLANK_WARNING and blank_ratio > 0.999:
-            _log.warning(
-                "After %d epochs the model still answers with silence only (blank in every frame). "
-                "That often passes; if it does not, try more epochs, a higher --learning_rate than "
-                "%g, a smaller --train_batch_size%s, or look whether the transcripts belong to the "
-                "audio",
-                self.progress.epoch + 1,
-                self.progress.learning_rate,
-                self._plan.advice_on_new_layers,
-            )
-
-    @torch.no_grad()
-    def _validate(self, groups: ClipGroups) -> Validation:
-        samples: list[SampleResult] = []
-        blank_frames, frames = 0, 0
-        model = self._state.validated_model.eval()
-        blank = model.specification.n_classes - 1
-        with self._around.bar(f"Epoch {self.progress.epoch} | Validation", len(groups)) as bar:
-            for batch in self._interruptible(self._loader(groups)):
-                with self.precision.forward():
-                    x, lengths, first = self._frozen(model, batch)
-                    emissions = Emissions(*model.run(x, lengths, first=first))
-                losses = ctc_losses(emissions, batch).tolist()
-                transcripts = self._around.decoder(
-                    emissions.posteriors(), emissions.lengths.tolist()
-                )
-                for clip, text, loss in zip(batch.clips, transcripts, losses, strict=True):
-                    samples.append(score_sample(str(clip.audio_path), clip.transcript, text, loss))
-                classes = emissions.logits.argmax(-1).cpu()
-                valid = torch.arange(classes.shape[1]) < emissions.lengths[:, None]
-                blank_frames += int(((classes == blank) & valid).sum())
-                frames += int(emissions.lengths.sum())
-                bar.advance(len(batch.clips))
-        return Validation(blank_frames / max(1, frames), tuple(samples))
-
-    def _interruptible(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        for batch in batches:
-            self._pause_if_asked()
-            self._save_if_due()
-            yield batch
 
     def _after_validation(self, dev: SetResult) -> bool:
         """Count epochs without improvement; keep the best; stop early; react to a plateau.

@@ -1,0 +1,111 @@
+"""Hears the dev and metrics sets: losses, transcripts, and what people are told of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from ..batches.loader import Batch, BatchLoader
+from ..cli.progress_bar import ProgressBar
+from ..corpus import Clip
+from ..models.acoustic_model import AcousticModel, Emissions
+from ..report.run_log import RunLog, Validation
+from ..scoring.ctc import ctc_losses
+from ..scoring.decoding import Decoder
+from ..scoring.metrics import SampleResult, score_sample, score_set
+from .frozen_stack import FrozenStack
+from .state import TrainingState
+
+ClipGroups = list[tuple[Clip, ...]]
+_log = logging.getLogger(__name__)
+
+_EPOCHS_BEFORE_BLANK_WARNING = 3
+_ALL_BLANK = 0.999
+
+
+@dataclass(frozen=True)
+class Validator:
+    """Hears sets with the weights of a run that validation is to see.
+
+    Attributes:
+        state: the run: its model and precision, and its position, which reports name.
+        loader: of batches.
+        frozen: outputs kept of frozen layers.
+        decoder: makes transcripts.
+        report: is told the result of each set.
+        bar: makes progress bars.
+        between_batches: called before each batch; may raise to stop.
+        advice_on_new_layers: what to try where new layers on a source do not learn.
+    """
+
+    state: TrainingState
+    loader: BatchLoader
+    frozen: FrozenStack
+    decoder: Decoder
+    report: RunLog
+    bar: Callable[[str, int], ProgressBar]
+    between_batches: Callable[[], None]
+    advice_on_new_layers: str = ""
+
+    def hear(self, name: str, sets: Mapping[str, ClipGroups]) -> list[SampleResult]:
+        """Return all clips of some sets with their transcripts, after reporting each set.
+
+        Args:
+            name: `"dev"` or `"metrics"`.
+            sets: batches of clips by the name of the file they come from.
+        """
+        progress, several = self.state.progress, len(sets) > 1
+        everything: list[SampleResult] = []
+        for source, groups in sets.items():
+            result = self._hear_set(groups)
+            self.report.validated(name, progress.epoch, progress.step, source, several, result)
+            if name == "dev":
+                self._warn_if_blank(result.blank_ratio)
+            everything += result.samples
+        if name == "dev" and several:
+            scores = score_set(everything)
+            self.report.all_validated(progress.step, scores.wer, scores.cer, scores.loss)
+        return everything
+
+    @torch.no_grad()
+    def _hear_set(self, groups: ClipGroups) -> Validation:
+        samples: list[SampleResult] = []
+        blank_frames, frames = 0, 0
+        model = self.state.validated_model.eval()
+        blank = model.specification.n_classes - 1
+        title = f"Epoch {self.state.progress.epoch} | Validation"
+        with self.bar(title, len(groups)) as bar:
+            for batch in self.loader(groups):
+                self.between_batches()
+                emissions = self._emissions(model, batch)
+                losses = ctc_losses(emissions, batch).tolist()
+                transcripts = self.decoder(emissions.posteriors(), emissions.lengths.tolist())
+                for clip, text, loss in zip(batch.clips, transcripts, losses, strict=True):
+                    samples.append(score_sample(str(clip.audio_path), clip.transcript, text, loss))
+                classes = emissions.logits.argmax(-1).cpu()
+                valid = torch.arange(classes.shape[1]) < emissions.lengths[:, None]
+                blank_frames += int(((classes == blank) & valid).sum())
+                frames += int(emissions.lengths.sum())
+                bar.advance(len(batch.clips))
+        return Validation(blank_frames / max(1, frames), tuple(samples))
+
+    def _emissions(self, model: AcousticModel, batch: Batch) -> Emissions:
+        with self.state.precision.forward():
+            x, lengths, first = self.frozen(model, batch)
+            return Emissions(*model.run(x, lengths, first=first))
+
+    def _warn_if_blank(self, blank_ratio: float) -> None:
+        progress = self.state.progress
+        if progress.epoch + 1 == _EPOCHS_BEFORE_BLANK_WARNING and blank_ratio > _ALL_BLANK:
+            _log.warning(
+                "After %d epochs the model still answers with silence only (blank in every frame). "
+                "That often passes; if it does not, try more epochs, a higher --learning_rate than "
+                "%g, a smaller --train_batch_size%s, or look whether the transcripts belong to the "
+                "audio",
+                progress.epoch + 1,
+                progress.learning_rate,
+                self.advice_on_new_layers,
+            )
