@@ -275,7 +275,7 @@ def _read_csv(path: Path) -> Callable[[], object]:
     from coqui_stt_training.corpus.rows import read_rows
 
     rows = read_rows(path)
-    return rows.audio_paths
+    return rows.audio
 
 
 def _read_catalog(path: Path) -> Callable[[], object]:

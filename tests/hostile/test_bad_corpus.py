@@ -262,7 +262,7 @@ def test_any_bytes_give_rows_or_a_typed_error(tmp_path: Path, content: bytes) ->
         path.write_bytes(head + content)
         with contextlib.suppress(CorpusError):
             file = read_rows(path)
-            assert len(file.audio_paths()) == len(file.rows)
+            assert len(file.audio()) == len(file.rows)
 
 
 def advice_of(*transcripts: str, folder: Path) -> list[str]:

@@ -8,9 +8,16 @@ import pytest
 
 from coqui_stt_training.batches.loader import BatchOrder, make_batches
 from coqui_stt_training.corpus import Clip
+from stt.audio.reference import AudioReference
 
 CLIPS = [
-    Clip(Path(f"{number}.wav"), "a", f"train.csv:{number}", None, float((number * 7) % 10))
+    Clip(
+        AudioReference(Path(f"{number}.wav")),
+        "a",
+        f"train.csv:{number}",
+        None,
+        float((number * 7) % 10),
+    )
     for number in range(10)
 ]
 

@@ -94,7 +94,7 @@ def test_names_resolve_beside_the_csv_first_then_where_we_run(
     (there / "x.csv").write_text(
         f"wav_filename,transcript\nboth.wav,a\nonly_here.wav,b\nnowhere.wav,c\n{here}/both.wav,d\n"
     )
-    assert [path.absolute() for path in read_rows(there / "x.csv").audio_paths()] == [
+    assert [audio.path.absolute() for audio in read_rows(there / "x.csv").audio()] == [
         there / "both.wav",
         here / "only_here.wav",
         there / "nowhere.wav",
@@ -129,7 +129,7 @@ def test_a_good_corpus_becomes_clips(make_csv: Callable[..., str], tmp_path: Pat
     assert [s.path for s in corpus.train] == [one, two]
     assert [clip.transcript for clip in corpus.train[0].clips] == ["hello", "the whole world"]
     clip = corpus.train[0].clips[1]
-    assert clip.audio_path == tmp_path / "long.flac"
+    assert clip.audio.path == tmp_path / "long.flac"
     assert clip.source == f"{one}:3"
     assert clip.size_bytes == (tmp_path / "long.flac").stat().st_size
     assert clip.duration_seconds == 2.5
@@ -211,7 +211,7 @@ def test_a_scan_is_remembered_until_the_file_changes(
     decoded: list[str] = []
     monkeypatch.setattr(
         "coqui_stt_training.corpus.audio_scan.summarise_audio",
-        lambda path: decoded.append(path.name) or AudioSummary(16000, 48000, 48000, 1.0),
+        lambda audio: decoded.append(audio.path.name) or AudioSummary(16000, 48000, 48000, 1.0),
     )
     assert durations() == [1.0, 1.0]
     assert decoded == []

@@ -12,12 +12,13 @@ from coqui_stt_training.errors import TrainingError
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.training import memory_check
 from coqui_stt_training.training.memory_check import check_memory, check_model_memory
+from stt.audio.reference import AudioReference
 
 GEOMETRY = Geometry(n_hidden=100, n_classes=29)
 
 
 def clip(seconds: float) -> Clip:
-    return Clip(Path(f"{seconds}.wav"), "a", "train.csv:2", None, seconds)
+    return Clip(AudioReference(Path(f"{seconds}.wav")), "a", "train.csv:2", None, seconds)
 
 
 def check(memory_bytes: int, monkeypatch: pytest.MonkeyPatch, *groups: Sequence[Clip]) -> list[int]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stt.atomic_file import replacing
 from stt.audio.file import read_audio
+from stt.audio.reference import AudioReference
 from stt.frontends import FrontEnd
 
 from ..corpus import Clip
@@ -41,7 +42,7 @@ class FeatureStore:
         self._folder = folder
         self._memory_left = memory_limit_bytes
         self._memory_limit = memory_limit_bytes
-        self._kept: dict[Path, Features] = {}
+        self._kept: dict[AudioReference, Features] = {}
 
     def __call__(self, clip: Clip) -> Features:
         """Return a clip's features, float32 `[frames, values]`.
@@ -50,12 +51,12 @@ class FeatureStore:
             AudioError: the audio has become unreadable since the corpus was checked.
             FlagError: the folder cannot be written to.
         """
-        features = self._kept.get(clip.audio_path)
+        features = self._kept.get(clip.audio)
         if features is None:
             features = self._read_or_compute(clip)
             if features.nbytes <= self._memory_left:
                 self._memory_left -= features.nbytes
-                self._kept[clip.audio_path] = features
+                self._kept[clip.audio] = features
         return features
 
     def clear(self) -> None:
@@ -75,7 +76,7 @@ class FeatureStore:
                     return np.asarray(loaded, np.float32)
             except (OSError, ValueError, EOFError, MemoryError):
                 pass  # a damaged file in a cache is computed anew
-        samples = read_audio(clip.audio_path, self._front_end.sample_rate_hz)
+        samples = read_audio(clip.audio, self._front_end.sample_rate_hz)
         features: Features = self._extract(samples)
         if kept:
             _write(kept, features)
@@ -84,8 +85,8 @@ class FeatureStore:
     def _file(self, clip: Clip) -> Path | None:
         if self._folder is None:
             return None
-        status = clip.audio_path.stat()
-        key = f"{clip.audio_path.resolve()} {status.st_size} {status.st_mtime_ns} {self._front_end}"
+        status = clip.audio.path.stat()
+        key = f"{clip.audio.key} {status.st_size} {status.st_mtime_ns} {self._front_end}"
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
 
 

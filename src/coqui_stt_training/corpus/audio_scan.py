@@ -15,6 +15,7 @@ from pathlib import Path
 
 from stt.atomic_file import write_atomically
 from stt.audio.file import summarise_audio
+from stt.audio.reference import AudioReference
 
 from ..cli.progress_bar import ProgressBar
 from ..errors import AudioError, CorpusError
@@ -26,10 +27,10 @@ _LEAST_DECODED = 0.9  # of what the header says, which for MP3 is an estimate
 
 @dataclass(frozen=True)
 class AudioScan:
-    """What one audio file holds.
+    """What one recording, or a piece of one, holds.
 
     Attributes:
-        size_bytes: of the file.
+        size_bytes: of the file, or of the archive it is in.
         modified_ns: time of its last change, nanoseconds since 1970.
         sample_rate_hz: its own, before resampling.
         sample_count: of one channel, decoded.
@@ -56,16 +57,16 @@ ScanResult = AudioScan | AudioError
 
 
 def scan_audio(
-    paths: Iterable[Path],
+    references: Iterable[AudioReference],
     *,
     cache_path: Path | None = None,
     workers: int | None = None,
     show_progressbar: bool = False,
-) -> dict[Path, ScanResult]:
-    """Decode audio files in a thread pool, each path once.
+) -> dict[AudioReference, ScanResult]:
+    """Decode audio in a thread pool, each once.
 
     Args:
-        paths: the files; the result has the same keys.
+        references: where it is; the result has the same keys.
         cache_path: a JSON file of earlier results, which is read and brought up to date.
         workers: threads; by default a few more than there are cores.
         show_progressbar: whether to show one on a terminal.
@@ -76,15 +77,15 @@ def scan_audio(
     Raises:
         CorpusError: the cache cannot be written.
     """
-    unique = list(dict.fromkeys(paths))
+    unique = list(dict.fromkeys(references))
     known = _read_cache(cache_path) if cache_path else {}
     tasks = [unique[i : i + _FILES_PER_TASK] for i in range(0, len(unique), _FILES_PER_TASK)]
     bar = ProgressBar("Checking audio", len(unique), show_progressbar, unit="clip")
 
-    def scan_files(task: Sequence[Path]) -> list[ScanResult]:
-        return [_scan_file(path, known) for path in task]
+    def scan_files(task: Sequence[AudioReference]) -> list[ScanResult]:
+        return [_scan_file(audio, known) for audio in task]
 
-    results: dict[Path, ScanResult] = {}
+    results: dict[AudioReference, ScanResult] = {}
     with bar, ThreadPoolExecutor(workers) as pool:
         for task, found in zip(tasks, pool.map(scan_files, tasks), strict=True):
             results.update(zip(task, found, strict=True))
@@ -94,30 +95,35 @@ def scan_audio(
     return results
 
 
-def _scan_file(path: Path, known: Mapping[str, AudioScan]) -> ScanResult:
+def _scan_file(audio: AudioReference, known: Mapping[str, AudioScan]) -> ScanResult:
     try:
-        status = path.stat()
+        status = audio.path.stat()
         if not stat.S_ISREG(status.st_mode):
-            return AudioError(f"{path}: not a regular file")
-        remembered = known.get(str(path.absolute()))
+            return AudioError(f"{audio}: not a regular file")
+        remembered = known.get(audio.key)
         if remembered and (remembered.size_bytes, remembered.modified_ns) == (
             status.st_size,
             status.st_mtime_ns,
         ):
             return remembered
-        found = summarise_audio(path)
+        found = summarise_audio(audio)
     except FileNotFoundError:
-        return AudioError(f"{path}: no such file")
+        return AudioError(f"{audio}: no such file")
     except AudioError as error:
         return error
     except (OSError, ValueError) as error:
-        return AudioError(f"{str(path)!r}: {getattr(error, 'strerror', None) or error}")
+        return AudioError(f"{str(audio)!r}: {getattr(error, 'strerror', None) or error}")
     except MemoryError:
-        return AudioError(f"{path}: too long to hold in memory; cut it into utterances")
+        return AudioError(f"{audio}: too long to hold in memory; cut it into utterances")
     announced = found.header_sample_count or 0
+    if found.sample_count < _LEAST_DECODED * _wanted_samples(audio, found.sample_rate_hz):
+        return AudioError(
+            f"{audio}: the recording ends before; only "
+            f"{found.sample_count / found.sample_rate_hz:.2f} s of that are there"
+        )
     if found.sample_count < _LEAST_DECODED * announced:
         return AudioError(
-            f"{path}: cut off; its header says {announced / found.sample_rate_hz:.2f} s, but only "
+            f"{audio}: cut off; its header says {announced / found.sample_rate_hz:.2f} s, but only "
             f"{found.sample_count / found.sample_rate_hz:.2f} s can be decoded"
         )
     return AudioScan(
@@ -127,6 +133,13 @@ def _scan_file(path: Path, known: Mapping[str, AudioScan]) -> ScanResult:
         sample_count=found.sample_count,
         peak_to_peak=found.peak_to_peak,
     )
+
+
+def _wanted_samples(audio: AudioReference, sample_rate_hz: int) -> float:
+    """Return how many samples a piece of a recording has; 0 where only its file knows."""
+    if audio.end_seconds is None:
+        return 0.0
+    return (audio.end_seconds - audio.start_seconds) * sample_rate_hz
 
 
 def _read_cache(path: Path) -> dict[str, AudioScan]:
@@ -150,12 +163,10 @@ def _parse_entry(entry: Sequence[int | float]) -> AudioScan:
 
 
 def _write_cache(
-    path: Path, known: Mapping[str, AudioScan], results: Mapping[Path, ScanResult]
+    path: Path, known: Mapping[str, AudioScan], results: Mapping[AudioReference, ScanResult]
 ) -> None:
     """Remember good files, old and new; bad ones are few, and are looked at again."""
-    fresh = {
-        str(file.absolute()): scan for file, scan in results.items() if isinstance(scan, AudioScan)
-    }
+    fresh = {audio.key: scan for audio, scan in results.items() if isinstance(scan, AudioScan)}
     if all(known.get(name) == scan for name, scan in fresh.items()):
         return
     entries = {

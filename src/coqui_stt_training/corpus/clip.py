@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+
+from stt.audio.reference import AudioReference
 
 
 @dataclass(frozen=True)
@@ -11,14 +12,14 @@ class Clip:
     """One recording and its transcript.
 
     Attributes:
-        audio_path: the audio file.
+        audio: where it is.
         transcript: what is said, in Unicode normal form C.
         source: where it is listed, for messages: `train.csv:17`.
-        size_bytes: of the audio file, None where unknown.
+        size_bytes: of the audio as it is stored, None where unknown.
         duration_seconds: of the audio.
     """
 
-    audio_path: Path
+    audio: AudioReference
     transcript: str
     source: str
     size_bytes: int | None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stt.audio.reference import AudioReference
 from stt.counted import counted
 
 from ..errors import CorpusError
@@ -31,6 +32,8 @@ class Row:
         transcript: in Unicode normal form C, "" where missing.
         size_bytes: as the file says, None where it does not.
         problem: what is wrong with the row's form, None for a good one.
+        audio: where it is; None: in the file of that name.
+        speaker: who speaks, "" where the file does not say.
     """
 
     source: str
@@ -40,6 +43,8 @@ class Row:
     transcript: str
     size_bytes: int | None
     problem: str | None = None
+    audio: AudioReference | None = None
+    speaker: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,15 @@ class RowFile:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
 
-    def audio_paths(self) -> list[Path]:
+    def audio(self) -> list[AudioReference]:
         """Return where each row's audio is: relative names start at this file, then where we run.
 
         A name that is found in neither place is returned as if it stood beside this file.
         """
         folder = Path(self.path).parent
-        return [_find_audio(folder, row.audio_name) for row in self.rows]
+        return [
+            row.audio or AudioReference(_find_audio(folder, row.audio_name)) for row in self.rows
+        ]
 
 
 def read_rows(path: str | Path) -> RowFile:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from coqui_stt_ctcdecoder import Alphabet
+from stt.audio.reference import AudioReference
 from stt.counted import counted
 from stt.frontends import FrontEnd
 
@@ -40,7 +40,7 @@ class _Input:
     """One input file, where each of its rows' audio is, and whether transcripts may be empty."""
 
     file: RowFile
-    audio_paths: list[Path]
+    audio: list[AudioReference]
     may_be_empty: bool
 
 
@@ -108,7 +108,7 @@ def check_corpus(
     }
     every_input = list(itertools.chain.from_iterable(inputs.values()))
     scans = scan_audio(
-        itertools.chain.from_iterable(given.audio_paths for given in every_input),
+        itertools.chain.from_iterable(given.audio for given in every_input),
         cache_path=scan_cache_path,
         workers=workers,
         show_progressbar=show_progressbar,
@@ -155,20 +155,20 @@ def _read_inputs(
         if not file.rows:
             report.add(f"{path}: has a header, but no rows")
         report.sources.update(row.source for row in file.rows)
-        inputs.append(_Input(file, file.audio_paths(), may_be_empty))
+        inputs.append(_Input(file, file.audio(), may_be_empty))
     return inputs
 
 
 def _check_input(
     given: _Input,
-    scans: Mapping[Path, ScanResult],
+    scans: Mapping[AudioReference, ScanResult],
     target: _Target,
     report: Report,
     changes: ChangeCounts,
 ) -> ClipSet:
     clips = []
-    for as_given, path in zip(given.file.rows, given.audio_paths, strict=True):
-        row, scan = as_given, scans[path]
+    for as_given, audio in zip(given.file.rows, given.audio, strict=True):
+        row, scan = as_given, scans[audio]
         if target.normalizes:
             normalized = target.normalizer(row.transcript)
             changes.add(row.source, row.transcript, normalized)
@@ -177,9 +177,13 @@ def _check_input(
         report.add(*problems)
         if not problems and isinstance(scan, AudioScan):
             clips.append(
-                Clip(path, row.transcript, row.source, scan.size_bytes, scan.duration_seconds)
+                Clip(audio, row.transcript, row.source, _size(audio, scan), scan.duration_seconds)
             )
     return ClipSet(given.file.path, tuple(clips))
+
+
+def _size(audio: AudioReference, scan: AudioScan) -> int:
+    return scan.size_bytes if audio.size_bytes is None else audio.size_bytes
 
 
 def _find_problems(
@@ -284,11 +288,7 @@ def _skip_rows(
 
 def _warn_of_shared_audio(sets: Mapping[str, Sequence[ClipSet]]) -> None:
     sources = {
-        role: {
-            os.path.abspath(clip.audio_path): clip.source  # noqa: PTH100 - resolve() asks the disk
-            for clip_set in sets[role]
-            for clip in clip_set.clips
-        }
+        role: {clip.audio.key: clip.source for clip_set in sets[role] for clip in clip_set.clips}
         for role in ("train", "dev", "test")
     }
     for one, other in itertools.combinations(sources, 2):

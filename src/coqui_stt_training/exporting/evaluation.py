@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 from stt import Model
 from stt.atomic_file import write_atomically
+from stt.audio.reference import AudioReference
 from stt.audio.source import read_pcm
 from stt.counted import counted
 from stt.terminal import shown_on
@@ -109,7 +109,7 @@ def evaluate_rows(
         CorpusError: rows that cannot be transcribed, all of them.
     """
     path = file.path
-    audio_paths = file.audio_paths()
+    references = file.audio()
     samples, problems = [], []
     with (
         ThreadPoolExecutor(parallel) as pool,
@@ -117,9 +117,9 @@ def evaluate_rows(
     ):
         transcripts = [
             None if row.problem else pool.submit(_transcribe, model, audio)
-            for row, audio in zip(file.rows, audio_paths, strict=True)
+            for row, audio in zip(file.rows, references, strict=True)
         ]
-        for row, audio, transcript in zip(file.rows, audio_paths, transcripts, strict=True):
+        for row, audio, transcript in zip(file.rows, references, transcripts, strict=True):
             try:
                 if transcript is None:
                     raise CorpusError(row.problem)
@@ -138,8 +138,8 @@ def evaluate_rows(
     return samples
 
 
-def _transcribe(model: Model, audio_path: Path) -> str:
-    return model.stt(read_pcm(audio_path, model.sample_rate()))
+def _transcribe(model: Model, audio: AudioReference) -> str:
+    return model.stt(read_pcm(audio, model.sample_rate()))
 
 
 def _dump(samples: Sequence[SampleResult], name: str) -> None:

@@ -96,9 +96,7 @@ def read_probe_clips(clips: Sequence[Clip], features: FeatureConfig) -> list[Pro
         AudioError: one cannot be read.
     """
     return [
-        ProbeClip(
-            _to_pcm(read_audio(clip.audio_path, features.sample_rate_hz)), clip.transcript or None
-        )
+        ProbeClip(_to_pcm(read_audio(clip.audio, features.sample_rate_hz)), clip.transcript or None)
         for clip in clips
     ]
 

@@ -50,8 +50,6 @@ def evaluate_set(
             losses = ctc_losses(emissions, batch).tolist()
             transcripts = decoder(emissions.posteriors(), emissions.lengths.tolist())
             for clip, loss, transcript in zip(batch.clips, losses, transcripts, strict=True):
-                results.append(
-                    score_sample(str(clip.audio_path), clip.transcript, transcript, loss)
-                )
+                results.append(score_sample(str(clip.audio), clip.transcript, transcript, loss))
             shown.advance(len(batch.clips))
     return results

@@ -261,7 +261,7 @@ class Trainer:
             for clip, finite in zip(batch.clips, losses.isfinite().tolist(), strict=True)
             if not finite
         ] or list(batch.clips)
-        names = ", ".join(f"{clip.audio_path} ({clip.source})" for clip in blamed[:_BLAMED_LISTED])
+        names = ", ".join(f"{clip.audio} ({clip.source})" for clip in blamed[:_BLAMED_LISTED])
         if len(blamed) > _BLAMED_LISTED:
             names += f" and {len(blamed) - _BLAMED_LISTED} more"
         progress = self.progress

@@ -84,7 +84,7 @@ class Validator:
                 losses = ctc_losses(emissions, batch).tolist()
                 transcripts = self.decoder(emissions.posteriors(), emissions.lengths.tolist())
                 for clip, text, loss in zip(batch.clips, transcripts, losses, strict=True):
-                    samples.append(score_sample(str(clip.audio_path), clip.transcript, text, loss))
+                    samples.append(score_sample(str(clip.audio), clip.transcript, text, loss))
                 classes = emissions.logits.argmax(-1).cpu()
                 valid = torch.arange(classes.shape[1]) < emissions.lengths[:, None]
                 blank_frames += int(((classes == blank) & valid).sum())

@@ -7,7 +7,7 @@ video) goes to PyAV, where that is installed.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,12 @@ from coqui_stt_ctcdecoder.regular_file import regular_file_size
 from ..errors import AudioError, UnreadFormatError
 from ..extras import missing_packages
 from .bounds import LARGEST_SAMPLE, Allowance, check_form
+from .reference import AudioReference
 from .wav_header import announced_samples
 
 Samples = NDArray[np.float32]  # [samples], full scale at -1 and 1
-Source = str | Path | BinaryIO  # a file's name, or a seekable binary stream
+Source = str | Path | BinaryIO | AudioReference  # a name, a seekable stream, or a reference
+_Opening = str | Path | BinaryIO
 
 BLOCK_SECONDS = 10
 _MOST_BLOCK_VALUES = 1 << 20  # of all channels
@@ -61,14 +63,28 @@ def open_mono(source: Source, *, longest_seconds: float = float("inf")) -> Itera
     """Open an audio file.
 
     Args:
-        source: a file's name, or a seekable binary stream.
+        source: a file's name, a seekable binary stream, or a reference; of a piece of a recording,
+            only that is decoded, where its format can be entered anywhere.
         longest_seconds: how much of it may be decoded; beyond that is an error.
 
     Raises:
         AudioError: missing, no regular file, in no format that is read, or of a rate or a number
-            of channels that no recording of speech has.
+            of channels that no recording of speech has; a piece that begins where the recording
+            has ended.
     """
     name = name_of(source)
+    if isinstance(source, AudioReference):
+        with _open(source.open(), name, source, longest_seconds) as audio:
+            yield audio
+        return
+    with _open(source, name, None, longest_seconds) as audio:
+        yield audio
+
+
+@contextmanager
+def _open(
+    source: _Opening, name: str, piece: AudioReference | None, longest_seconds: float
+) -> Iterator[MonoAudio]:
     file_bytes = _size(source, name)
     if not file_bytes:
         raise AudioError(f"{name}: the file is empty (0 bytes)")
@@ -83,6 +99,9 @@ def open_mono(source: Source, *, longest_seconds: float = float("inf")) -> Itera
             announced = _announced_samples(source)
             opened = _open_sound(sound, name, announced)
         check_form(name, opened.rate_hz, opened.channels)
+        if piece and piece.is_piece:
+            yield _cut(opened, name, piece, file_bytes, longest_seconds)
+            return
         allowance = Allowance(name, opened.rate_hz, opened.channels, file_bytes, longest_seconds)
         yield MonoAudio(
             opened.rate_hz,
@@ -99,6 +118,7 @@ class _Opened:
     sample_count: int | None
     blocks: Iterator[Samples]
     is_exact: bool = False
+    seek: Callable[[int], int] | None = None
 
 
 class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
@@ -126,10 +146,48 @@ def _bounded(blocks: Iterator[Samples], name: str, allowance: Allowance) -> Iter
 def _open_sound(sound: _SequentialFile, name: str, announced: int | None) -> _Opened:
     found = sound.frames if 0 < sound.frames < _UNKNOWN_LENGTH else None
     count, is_exact = (found, False) if announced is None else (announced, True)
-    return _Opened(sound.samplerate, sound.channels, count, _sound_blocks(sound, name), is_exact)
+    blocks = _sound_blocks(sound, name)
+    return _Opened(sound.samplerate, sound.channels, count, blocks, is_exact, sound.seek)
 
 
-def _announced_samples(source: Source) -> int | None:
+def _cut(
+    opened: _Opened, name: str, piece: AudioReference, file_bytes: int, longest_seconds: float
+) -> MonoAudio:
+    """Return a piece of a recording, of which as little as possible is decoded."""
+    rate_hz = opened.rate_hz
+    start = round(piece.start_seconds * rate_hz)
+    end = None if piece.end_seconds is None else round(piece.end_seconds * rate_hz)
+    skipped = start
+    if opened.seek:
+        try:
+            opened.seek(start)
+        except (soundfile.SoundFileError, OSError):
+            raise AudioError(f"{name}: the recording has no such piece; it is shorter") from None
+        skipped = 0
+    whole = Allowance(name, rate_hz, opened.channels, file_bytes)
+    part = Allowance(name, rate_hz, opened.channels, file_bytes, longest_seconds)
+    blocks = _between(
+        _bounded(opened.blocks, name, whole), skipped, None if end is None else end - start
+    )
+    known = opened.sample_count
+    last = known if end is None else end if known is None else min(end, known)
+    count = None if last is None else max(0, last - start)
+    return MonoAudio(rate_hz, count, _bounded(blocks, name, part), opened.is_exact)
+
+
+def _between(blocks: Iterator[Samples], skipped: int, wanted: int | None) -> Iterator[Samples]:
+    for block in blocks:
+        rest = block[skipped:]
+        skipped -= len(block) - len(rest)
+        if wanted is not None:
+            rest = rest[:wanted]
+            wanted -= len(rest)
+        yield rest
+        if wanted == 0:
+            return
+
+
+def _announced_samples(source: _Opening) -> int | None:
     """Return what a WAV file's header says; a stream is left where it was."""
     if isinstance(source, (str, Path)):
         with Path(source).open("rb") as file:
@@ -160,7 +218,7 @@ def _sound_blocks(sound: _SequentialFile, name: str) -> Iterator[Samples]:
         yield mean
 
 
-def _open_with_av(source: Source, name: str, reason: str, stack: ExitStack) -> _Opened:
+def _open_with_av(source: _Opening, name: str, reason: str, stack: ExitStack) -> _Opened:
     try:
         import av
     except ImportError:
@@ -217,7 +275,7 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-def _size(source: Source, name: str) -> int:
+def _size(source: _Opening, name: str) -> int:
     try:
         if isinstance(source, (str, Path)):
             return regular_file_size(source)
@@ -232,4 +290,4 @@ def _size(source: Source, name: str) -> int:
 
 def name_of(source: Source) -> str:
     """Return what to call an audio file in messages."""
-    return str(source) if isinstance(source, (str, Path)) else "the audio"
+    return str(source) if isinstance(source, (str, Path, AudioReference)) else "the audio"
