@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
@@ -64,16 +64,7 @@ class Recording:
     @property
     def words(self) -> list[Word]:
         """All words, each with whether it comes after a pause."""
-        words: list[Word] = []
-        heard_until_seconds = 0.0
-        for passage in self.passages:
-            if passage.words:
-                pause_seconds = passage.start_milliseconds / 1000 - heard_until_seconds
-                after_pause = pause_seconds >= PAUSE_SECONDS - _KEPT_SILENCE_SECONDS
-                words.append(replace(passage.words[0], after_pause=after_pause))
-                words += passage.words[1:]
-                heard_until_seconds = passage.end_milliseconds / 1000
-        return words
+        return words_of_passages(self.passages)
 
 
 @dataclass
@@ -247,6 +238,20 @@ class _BatchWorkers(_Workers):
     def __exit__(self, *_: object) -> None:
         self._device.shutdown(cancel_futures=True)
         super().__exit__()
+
+
+def words_of_passages(passages: Iterable[Passage]) -> list[Word]:
+    """Return all words of a recording's passages, each with whether it comes after a pause."""
+    words: list[Word] = []
+    heard_until_seconds = 0.0
+    for passage in passages:
+        if passage.words:
+            pause_seconds = passage.start_milliseconds / 1000 - heard_until_seconds
+            after_pause = pause_seconds >= PAUSE_SECONDS - _KEPT_SILENCE_SECONDS
+            words.append(replace(passage.words[0], after_pause=after_pause))
+            words += passage.words[1:]
+            heard_until_seconds = passage.end_milliseconds / 1000
+    return words
 
 
 def passage_of(segment: Segment, transcript: CandidateTranscript) -> Passage:

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile
 
 from stt_models import ORACLE, SENTENCE, needs_oracle, speech, trained
 
@@ -18,6 +19,9 @@ from starlette.websockets import WebSocketDisconnect
 from stt.server.app import create_app
 from stt.server.hosts import Hosts
 from stt.server.limits import Limits
+from stt.subtitles import format_srt
+from stt.transcriber import Limits as TranscriberLimits
+from stt.transcriber import transcribe_recordings
 
 pytestmark = needs_oracle
 CLIP = ORACLE / "wav/LDC93S1.wav"
@@ -84,8 +88,8 @@ def test_openais_formats(client):
 
     assert ask("json").json() == {"text": SENTENCE}
     assert ask("text").text == SENTENCE + "\n"
-    assert ask("srt").text.startswith("1\n00:00:00,000 --> ")
-    assert ask("vtt").text.startswith("WEBVTT\n\n00:00:00.000 --> ")
+    assert re.match(r"1\n00:00:00,0\d\d --> ", ask("srt").text)
+    assert re.match(r"WEBVTT\n\n00:00:00\.0\d\d --> ", ask("vtt").text)
     verbose = ask("verbose_json").json()
     assert verbose["text"] == SENTENCE
     assert verbose["segments"][0]["text"] == SENTENCE
@@ -94,6 +98,23 @@ def test_openais_formats(client):
     assert refused.status_code == 400
     assert "pdf" in refused.json()["error"]["message"]
     assert client.get("/v1/models").json()["data"][0]["object"] == "model"
+
+
+def test_subtitles_of_long_audio_are_those_of_the_command_and_none_spans_a_pause(client, tmp_path):
+    quiet = np.random.default_rng(0).normal(0, 3, 16000).astype(np.int16)
+    audio = tmp_path / "long.wav"
+    soundfile.write(
+        audio, np.concatenate([speech(), quiet, speech(), quiet, quiet, speech()]), 16000
+    )
+    (recording,) = transcribe_recordings(trained(), [str(audio)], TranscriberLimits())
+    data = {"response_format": "srt"}
+    answer = client.post("/v1/audio/transcriptions", files=upload(audio), data=data)
+    assert answer.text == format_srt(recording.words)
+    data = {"response_format": "verbose_json"}
+    verbose = client.post("/v1/audio/transcriptions", files=upload(audio), data=data).json()
+    assert verbose["text"] == recording.text
+    assert verbose["duration"] == pytest.approx(3 * len(speech()) / 16000 + 3, abs=1e-3)
+    assert len(verbose["segments"]) == 3
 
 
 def test_openais_own_client_understands_us(client):

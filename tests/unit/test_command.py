@@ -101,6 +101,8 @@ SCRIPTS = {
     "lm_optimizer": "util.lm_optimize",
     "evaluate_tflite": "evaluate_tflite",
     "evaluate_flashlight": "evaluate_flashlight",
+    "evaluate_wav2vec2am": "evaluate_wav2vec2am",
+    "lm_optimize_wav2vec2am": "util.lm_optimize_wav2vec2am",
     "inference": "training_graph_inference_flashlight",
 }
 

@@ -52,6 +52,12 @@ COMMANDS = {
     "check_characters": CommandEntry("util.check_characters", "list the characters of CSV files"),
     "evaluate_flashlight": CommandEntry("evaluate_flashlight", "upstream's name of: evaluate"),
     "evaluate_tflite": CommandEntry("evaluate_tflite", "older name of: evaluate_export"),
+    "evaluate_wav2vec2am": CommandEntry(
+        "evaluate_wav2vec2am", "upstream's name of: evaluate_export"
+    ),
+    "lm_optimize_wav2vec2am": CommandEntry(
+        "util.lm_optimize_wav2vec2am", "upstream's name of: lm_optimize"
+    ),
     "training_graph_inference_flashlight": CommandEntry(
         "training_graph_inference_flashlight", "upstream's name of: training_graph_inference"
     ),

@@ -21,6 +21,8 @@ from .pcm import Pcm
 AGGRESSIVENESS = 2
 FRAME_MILLISECONDS = 30
 WATCHED_FRAMES = 10
+# Heard before those that open a segment: words begin with sounds too soft to be taken for speech.
+_LEAD_FRAMES = 5
 _DETECTOR_RATES_HZ = (8000, 16000, 32000, 48000)
 LONGEST_SEGMENT_SECONDS = 60  # music and noise may never pause; memory is bounded all the same
 
@@ -32,7 +34,8 @@ class Segment:
     Attributes:
         start_milliseconds: from the start of the audio.
         end_milliseconds: likewise.
-        samples: int16 `[samples]`, silence of up to 0.3 s at both ends included.
+        samples: int16 `[samples]`, silence of up to 0.3 s at both ends included; at the start
+            0.15 s more where there are.
     """
 
     start_milliseconds: int
@@ -92,17 +95,21 @@ def _frames(blocks: Iterable[Pcm], frame_samples: int) -> Iterator[Pcm]:
 
 def _segments(frames: Iterable[tuple[Pcm, bool]], sample_rate_hz: int) -> Iterator[Segment]:
     longest_frames = LONGEST_SEGMENT_SECONDS * 1000 // FRAME_MILLISECONDS
-    watched: deque[tuple[Pcm, bool]] = deque(maxlen=WATCHED_FRAMES)
+    lead: deque[Pcm] = deque(maxlen=_LEAD_FRAMES)  # what is no longer watched
+    watched: deque[tuple[Pcm, bool]] = deque()
     segment: list[Pcm] = []
     samples = 0  # so far
     for frame, is_speech in frames:
         samples += len(frame)
         watched.append((frame, is_speech))
+        if len(watched) > WATCHED_FRAMES:
+            lead.append(watched.popleft()[0])
         voiced = sum(speech for _, speech in watched)
         if not segment:
             if voiced > WATCHED_FRAMES / 2:
-                segment = [watched_frame for watched_frame, _ in watched]
+                segment = [*lead, *(watched_frame for watched_frame, _ in watched)]
                 watched.clear()
+                lead.clear()
             continue
         segment.append(frame)
         pauses = len(watched) - voiced > WATCHED_FRAMES / 2
@@ -110,6 +117,7 @@ def _segments(frames: Iterable[tuple[Pcm, bool]], sample_rate_hz: int) -> Iterat
             yield _segment(segment, samples, sample_rate_hz)
             segment = []
             watched.clear()
+            lead.clear()
     if segment:
         yield _segment(segment, samples, sample_rate_hz)
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import FlagError
+from ..extras import missing_packages
 from ..model_flags import add_model_flags, load_model
 from .hosts import Hosts
 from .limits import Limits
@@ -33,10 +34,8 @@ def serve(arguments: Sequence[str]) -> None:
         from .app import create_app
         from .draining import DrainingServer, server_config
     except ImportError as error:
-        raise FlagError(
-            f"stt serve needs further packages ({error}); install them, in the folder with the "
-            "sources, with: pip install '.[server]'"
-        ) from None
+        package = (error.name or "fastapi").split(".")[0]
+        raise FlagError(f"for stt serve, {missing_packages(package, 'server')}") from None
     if flags.threads is None:
         flags.threads = 1  # streams side by side make better use of the cores
     sockets = open_sockets(flags.host, flags.port)

@@ -7,42 +7,23 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from coqui_stt_ctcdecoder.errors import UserError
-
-from ..audio.pcm import Pcm
-from ..audio.source import read_pcm_blocks
-from ..errors import UnreadFormatError
-from ..metadata import Metadata
 from ..subtitles import cues_of, format_srt, format_vtt
-from ..words import Word, words_of
+from ..words import Word
+from .file_transcript import FileTranscript, transcribe_file
 from .request_error import RequestError
 from .service import Service, describe_word
 
 _MODEL_NAME = "coqui-stt"
 _OPENAI_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+_TIMED_FORMATS = ("srt", "verbose_json", "vtt")  # for people who look at them, so cut at pauses
 _MAX_CANDIDATES = 100
-
-
-@dataclass(frozen=True)
-class _Transcription:
-    metadata: Metadata
-    audio_seconds: float
-
-    @property
-    def text(self) -> str:
-        return self.metadata.transcripts[0].text
-
-    @property
-    def words(self) -> list[Word]:
-        return words_of(self.metadata.transcripts[0].tokens)
 
 
 def add_file_endpoints(app: FastAPI, service: Service) -> None:
@@ -63,7 +44,7 @@ def add_file_endpoints(app: FastAPI, service: Service) -> None:
             raise RequestError(422, "bad_candidates", f"candidates must be 1 to {_MAX_CANDIDATES}")
         audio, _ = await _receive(request, service)
         with _place(service):
-            result = await _transcribe(service, audio, candidates)
+            result = await transcribe_file(service, audio, candidates)
         return JSONResponse(
             {
                 "text": result.text,
@@ -71,7 +52,7 @@ def add_file_endpoints(app: FastAPI, service: Service) -> None:
                 "words": [describe_word(word) for word in result.words],
                 "candidates": [
                     {"text": reading.text, "confidence": reading.confidence}
-                    for reading in result.metadata.transcripts
+                    for reading in result.candidates
                 ],
             }
         )
@@ -98,7 +79,9 @@ def add_file_endpoints(app: FastAPI, service: Service) -> None:
                 + ", ".join(_OPENAI_FORMATS),
             )
         with _place(service):
-            result = await _transcribe(service, audio, 1)
+            result = await transcribe_file(
+                service, audio, in_passages=response_format in _TIMED_FORMATS
+            )
         return _openai_response(result, response_format, service)
 
     @app.get("/v1/models", summary="The model (OpenAI's API)")
@@ -139,51 +122,7 @@ def _check_places(service: Service) -> None:
         )
 
 
-async def _transcribe(service: Service, audio: io.BytesIO, candidates: int) -> _Transcription:
-    try:
-        result = await _transcribe_slices(service, audio, candidates)
-    except (UserError, RequestError) as error:
-        service.metrics.files.labels("refused").inc()
-        if isinstance(error, RequestError):
-            raise
-        told = error.for_others if isinstance(error, UnreadFormatError) else str(error)
-        raise RequestError(400, "bad_audio", told) from None
-    except BaseException:
-        service.metrics.files.labels("failed").inc()
-        raise
-    service.metrics.files.labels("done").inc()
-    service.metrics.audio_seconds.labels("file").inc(result.audio_seconds)
-    return result
-
-
-async def _transcribe_slices(
-    service: Service, audio: io.BytesIO, candidates: int
-) -> _Transcription:
-    model, limits = service.model, service.limits
-    slices = _slices(read_pcm_blocks(audio, model.sample_rate()), service.slice_samples)
-    samples = 0
-    with model.create_stream() as stream:
-        while (piece := await service.run(next, slices, None)) is not None:
-            samples += len(piece)
-            if samples > limits.max_file_seconds * model.sample_rate():
-                raise RequestError(
-                    413,
-                    "too_long",
-                    f"the audio is longer than {limits.max_file_seconds:g} seconds, the most this "
-                    "server transcribes in one request; cut it",
-                )
-            await service.run(stream.feed_audio_content, piece)
-        metadata = await service.run(stream.finish_stream_with_metadata, candidates)
-    return _Transcription(metadata, samples / model.sample_rate())
-
-
-def _slices(blocks: Iterator[Pcm], slice_samples: int) -> Iterator[Pcm]:
-    for block in blocks:
-        for start in range(0, len(block), slice_samples):
-            yield block[start : start + slice_samples]
-
-
-def _openai_response(result: _Transcription, response_format: str, service: Service) -> Response:
+def _openai_response(result: FileTranscript, response_format: str, service: Service) -> Response:
     if response_format == "text":
         return PlainTextResponse(result.text + "\n")
     if response_format == "srt":
@@ -211,7 +150,7 @@ def _openai_response(result: _Transcription, response_format: str, service: Serv
     )
 
 
-def _openai_segments(words: list[Word]) -> list[dict[str, Any]]:
+def _openai_segments(words: Sequence[Word]) -> list[dict[str, Any]]:
     segments = []
     for number, cue in enumerate(cues_of(words)):
         inside = [word for word in words if cue.start_time <= word.start_time < cue.end_time]

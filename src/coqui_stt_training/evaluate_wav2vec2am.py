@@ -1,0 +1,24 @@
+"""Upstream's evaluation of exported wav2vec 2.0 models: `evaluate_export` takes its place.
+
+python -m coqui_stt_training.evaluate_wav2vec2am --model model.onnx --csv test.csv
+"""
+
+from __future__ import annotations
+
+from . import evaluate_export
+from .cli.command import command, stand_in
+
+_NOTICE = (
+    "evaluate_export tests any exported model, whatever its architecture, and takes this command's "
+    "place; evaluate does it for checkpoints"
+)
+
+
+@command
+def main(argv: list[str]) -> int:
+    """Say what takes this command's place, run that, and return its exit status."""
+    return stand_in(_NOTICE, evaluate_export.main, argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""Upstream's tuning of a scorer for wav2vec 2.0 models: `util.lm_optimize` takes its place.
+
+    python -m coqui_stt_training.util.lm_optimize_wav2vec2am --checkpoint_dir DIR \\
+        --scorer_path kenlm.scorer --test_files dev.csv
+"""
+
+from __future__ import annotations
+
+from ..cli.command import command, stand_in
+from . import lm_optimize
+
+_NOTICE = (
+    "lm_optimize tunes a scorer for a checkpoint of any architecture, and takes this command's "
+    "place; a folder of Hugging Face's transformers is one, too"
+)
+
+
+@command
+def main(argv: list[str]) -> int:
+    """Say what takes this command's place, run that, and return its exit status."""
+    return stand_in(_NOTICE, lm_optimize.main, argv)
+
+
+if __name__ == "__main__":
+    main()

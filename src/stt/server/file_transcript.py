@@ -1,0 +1,128 @@
+"""Transcribes a file that a client sent, in turns with what others sent."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from coqui_stt_ctcdecoder.errors import UserError
+
+from ..audio.pcm import Pcm
+from ..audio.source import read_pcm_blocks
+from ..audio.voice_activity import AGGRESSIVENESS, split_speech
+from ..errors import UnreadFormatError
+from ..metadata import CandidateTranscript
+from ..transcriber import Passage, passage_of, words_of_passages
+from ..words import Word, words_of
+from .request_error import RequestError
+from .service import Service
+
+
+@dataclass(frozen=True)
+class FileTranscript:
+    """What is said in a file.
+
+    Attributes:
+        text: the transcript.
+        words: of it, with their times.
+        candidates: all readings, the best first; none where it was heard in passages.
+        audio_seconds: length of the audio.
+    """
+
+    text: str
+    words: list[Word]
+    candidates: tuple[CandidateTranscript, ...]
+    audio_seconds: float
+
+
+async def transcribe_file(
+    service: Service, audio: io.BytesIO, candidates: int = 1, *, in_passages: bool = False
+) -> FileTranscript:
+    """Transcribe a file.
+
+    Args:
+        service: its model and its worker threads.
+        audio: the file, of any format.
+        candidates: how many readings to return at most.
+        in_passages: whether to cut the audio at its pauses, as subtitles want it.
+
+    Raises:
+        RequestError: it is no audio, or longer than allowed.
+    """
+    reading = _Reading(service, audio)
+    try:
+        if in_passages:
+            result = await _hear_passages(service, reading)
+        else:
+            result = await _hear_whole(service, reading, candidates)
+    except (UserError, RequestError) as error:
+        service.metrics.files.labels("refused").inc()
+        if isinstance(error, RequestError):
+            raise
+        told = error.for_others if isinstance(error, UnreadFormatError) else str(error)
+        raise RequestError(400, "bad_audio", told) from None
+    except BaseException:
+        service.metrics.files.labels("failed").inc()
+        raise
+    service.metrics.files.labels("done").inc()
+    service.metrics.audio_seconds.labels("file").inc(result.audio_seconds)
+    return result
+
+
+class _Reading:
+    """The audio of a file as it is read, which counts what came and stops where it is too much."""
+
+    def __init__(self, service: Service, audio: io.BytesIO) -> None:
+        self._rate_hz = service.model.sample_rate()
+        self._most_seconds = service.limits.max_file_seconds
+        self._blocks = read_pcm_blocks(audio, self._rate_hz)
+        self._samples = 0
+
+    def __iter__(self) -> Iterator[Pcm]:
+        for block in self._blocks:
+            self._samples += len(block)
+            if self.seconds > self._most_seconds:
+                raise RequestError(
+                    413,
+                    "too_long",
+                    f"the audio is longer than {self._most_seconds:g} seconds, the most this "
+                    "server transcribes in one request; cut it",
+                )
+            yield block
+
+    @property
+    def seconds(self) -> float:
+        """Of audio that has been read."""
+        return self._samples / self._rate_hz
+
+
+async def _hear_whole(service: Service, reading: _Reading, candidates: int) -> FileTranscript:
+    pieces = (piece for block in reading for piece in _slices(block, service.slice_samples))
+    with service.model.create_stream() as stream:
+        while (piece := await service.run(next, pieces, None)) is not None:
+            await service.run(stream.feed_audio_content, piece)
+        metadata = await service.run(stream.finish_stream_with_metadata, candidates)
+    best = metadata.transcripts[0]
+    return FileTranscript(
+        best.text, words_of(best.tokens), tuple(metadata.transcripts), reading.seconds
+    )
+
+
+async def _hear_passages(service: Service, reading: _Reading) -> FileTranscript:
+    model = service.model
+    passages: list[Passage] = []
+    segments = split_speech(reading, model.sample_rate(), AGGRESSIVENESS)
+    while (segment := await service.run(next, segments, None)) is not None:
+        with model.create_stream() as stream:
+            for piece in _slices(segment.samples, service.slice_samples):
+                await service.run(stream.feed_audio_content, piece)
+            metadata = await service.run(stream.finish_stream_with_metadata, 1)
+        passages.append(passage_of(segment, metadata.transcripts[0]))
+    text = " ".join(passage.text for passage in passages if passage.text)
+    return FileTranscript(text, words_of_passages(passages), (), reading.seconds)
+
+
+def _slices(samples: Pcm, slice_samples: int) -> Iterator[Pcm]:
+    for start in range(0, len(samples), slice_samples):
+        yield samples[start : start + slice_samples]
