@@ -11,6 +11,7 @@ from coqui_stt_training.models.acoustic_model import AcousticModel, build
 from coqui_stt_training.models.conformer.specification import ConformerEncoder
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.models.specification import Specification
+from coqui_stt_training.models.streaming.specification import StreamingEncoder
 from coqui_stt_training.models.wav2vec2.specification import Wav2Vec2Encoder
 from coqui_stt_training.models.whisper.specification import WhisperEncoder
 
@@ -79,6 +80,16 @@ def _conformer(**parameters: object) -> Example:
     return Example(specification, specification.front_end.values, (50, 41, 17, 4, 1))
 
 
+def _streaming(**parameters: object) -> Example:
+    small = {
+        "n_classes": CLASSES, "mel_channels": 8, "reduction": 4, "stem_channels": 6, "width": 12,
+        "attention_heads": 2, "blocks": 3, "mlp_width": 20, "kernel": 5, "chunk_frames": 3,
+        "left_frames": 4,
+    }  # fmt: skip
+    specification = StreamingEncoder(**{**small, **parameters})  # type: ignore[arg-type]
+    return Example(specification, 8, (94, 57, 48, 17, specification.reduction))
+
+
 _W2V_BERT = {
     "stem": "projection", "reduction": 2, "positions": "distances", "farthest_before": 6,
     "farthest_behind": 2, "convolution_norm": "layer", "causal": True, "convolution_bias": False,
@@ -99,6 +110,9 @@ EXAMPLES = {
     ),
     "w2v-bert": _conformer(**_W2V_BERT),
     "w2v-bert-sinusoids": _conformer(**{**_W2V_BERT, "positions": "sinusoids"}),
+    "streaming": _streaming(),
+    "streaming-lstm": _streaming(head="lstm", head_size=6),
+    "streaming-without-chunks": _streaming(chunk_frames=1, left_frames=7, reduction=2),
     "wav2vec2-base": _wav2vec2(),
     "wav2vec2-lstm": _wav2vec2(head="lstm", head_size=6),
     "mms": _wav2vec2(

@@ -20,6 +20,8 @@ from coqui_stt_training.models.specification import (
     layer_of,
     restore_specification,
 )
+from coqui_stt_training.models.streaming.model import StreamingConformer, state_of
+from coqui_stt_training.models.streaming.specification import StreamingEncoder
 from coqui_stt_training.models.tensors import load_weights, weights_of
 from coqui_stt_training.training.average import WeightAverage
 from coqui_stt_training.training.optimizer import Adam
@@ -91,6 +93,44 @@ def test_a_clip_too_short_for_a_frame_spoils_nothing(example: Example) -> None:
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
     alone = model(features[-1:, : shortest - 1], lengths[-1:])
     assert alone.lengths.tolist() == [0]
+
+
+@pytest.mark.parametrize("example", [EXAMPLES["streaming"], EXAMPLES["streaming-without-chunks"]])
+@torch.no_grad()
+def test_a_stream_gives_what_the_whole_clip_gives(example: Example) -> None:
+    model, specification = example.model(), example.specification
+    assert isinstance(model, StreamingConformer)
+    assert isinstance(specification, StreamingEncoder)
+    chunk = specification.chunk_frames * specification.reduction
+    for clip in example.clips():
+        whole = model(clip[None], torch.tensor([len(clip)])).logits
+        for frames in (chunk, 2 * chunk):
+            state, parts = model.initial_state(1), []
+            for start in range(0, len(clip), frames):
+                part = clip[None, start : start + frames]
+                if part.shape[1] >= specification.reduction:
+                    before = [tensor.clone() for tensor in state.tensors()]
+                    logits, after = model.stream(part, state)
+                    assert all(map(torch.equal, state.tensors(), before))
+                    state = state_of(specification, after.tensors())
+                    parts.append(logits)
+            torch.testing.assert_close(torch.cat(parts, 1), whole, atol=TOLERANCE, rtol=TOLERANCE)
+
+
+@torch.no_grad()
+def test_a_stream_is_late_by_its_chunk_and_no_more() -> None:
+    example = EXAMPLES["streaming"]
+    specification, (clip, *_) = example.specification, example.clips()
+    assert isinstance(specification, StreamingEncoder)
+    chunk = specification.chunk_frames
+    length, model = torch.tensor([len(clip)]), example.model()
+    whole = model(clip[None], length).logits[0]
+    for end in range(chunk, len(whole), chunk):
+        changed = clip.clone()
+        changed[end * specification.reduction :] += 1.0
+        logits = model(changed[None], length).logits[0]
+        torch.testing.assert_close(logits[:end], whole[:end], atol=TOLERANCE, rtol=TOLERANCE)
+        assert not torch.allclose(logits[end], whole[end], atol=TOLERANCE)
 
 
 @every_architecture

@@ -14,6 +14,7 @@ from stt.frontends.mfcc import FeatureConfig
 from ..errors import FlagError
 from .flag import writable_place
 from .flags import at_most, flag, not_negative, positive
+from .geometry_flags import GeometryFlags
 from .training_flags import BootstrapFlags, DropoutFlags, ScheduleFlags, TrainingFlags
 
 Names = tuple[str, ...]
@@ -171,15 +172,6 @@ class AlphabetFlags:
             raise FlagError(
                 "--bytes_output_mode and --alphabet_config_path exclude each other; leave one out"
             )
-
-
-@dataclass(frozen=True)
-class GeometryFlags:
-    """Model geometry (a model to start from brings its own)."""
-
-    n_hidden: int = flag(2048, "width of the layers", check=positive)
-    layer_norm: bool = flag(False, "layer normalisation after the dense layers 1, 2, 3 and 5")
-    relu_clip: float = flag(20.0, "upper bound of the dense layers' activations", check=positive)
 
 
 @dataclass(frozen=True)

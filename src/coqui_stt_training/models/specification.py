@@ -21,6 +21,10 @@ ARCHITECTURES: Mapping[str, tuple[str, str]] = {
     "deepspeech": ("deepspeech.geometry:Geometry", "deepspeech.model:DeepSpeech"),
     "whisper": ("whisper.specification:WhisperEncoder", "whisper.model:Whisper"),
     "conformer": ("conformer.specification:ConformerEncoder", "conformer.model:Conformer"),
+    "streaming_conformer": (
+        "streaming.specification:StreamingEncoder",
+        "streaming.model:StreamingConformer",
+    ),
     "wav2vec2": ("wav2vec2.specification:Wav2Vec2Encoder", "wav2vec2.model:Wav2Vec2"),
 }
 

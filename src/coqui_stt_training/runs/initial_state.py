@@ -20,8 +20,6 @@ from ..checkpoints.run_record import RunRecord
 from ..cli.config import TrainConfig
 from ..cli.flags import as_dict
 from ..models.acoustic_model import AcousticModel, build
-from ..models.deepspeech.geometry import Geometry
-from ..models.specification import Specification
 from ..models.tensors import load_weights, weights_of
 from ..training.average import WeightAverage
 from ..training.memory_check import check_model_memory
@@ -29,6 +27,7 @@ from ..training.optimizer import Adam
 from ..training.precision import Precision
 from ..training.progress import Progress
 from ..training.state import RunFolder, TrainingState
+from .geometry import describing_flags
 from .session import Session
 from .starting_point import FIXED_FLAGS
 
@@ -114,15 +113,9 @@ def _flags_in_force(session: Session) -> dict[str, Any]:
             for name, value in (kept.flags if kept else {}).items()
             if name in FIXED_FLAGS
         },
-        **_geometry_flags(session.specification),
+        **describing_flags(session.specification),
         **_feature_flags(session.features),
     }
-
-
-def _geometry_flags(specification: Specification) -> dict[str, Any]:
-    if not isinstance(specification, Geometry):
-        return {}
-    return {name: getattr(specification, name) for name in ("n_hidden", "layer_norm", "relu_clip")}
 
 
 def _feature_flags(features: FrontEnd) -> dict[str, Any]:

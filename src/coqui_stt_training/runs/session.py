@@ -20,13 +20,14 @@ from stt.output_path import check_output_file, check_output_folder
 from ..bootstrapping.alphabets import choose_alphabet
 from ..bootstrapping.plan import BootstrapPlan, Head, Request, from_scratch, plan_bootstrap
 from ..checkpoints.source import SourceModel
-from ..cli.config import FeatureFlags, GeometryFlags, TrainConfig
+from ..cli.config import FeatureFlags, TrainConfig
 from ..cli.flags import as_dict
 from ..cli.training_flags import BootstrapFlags
 from ..corpus import CorpusFiles, expand_file_list, plan_split
 from ..errors import FlagError
-from ..models.deepspeech.geometry import Geometry
+from ..models.encoder import EncoderSpecification
 from ..models.specification import Specification
+from .geometry import described_model, geometry_notes
 from .identity import run_identity
 from .starting_point import Start, describe_changes, find_start
 
@@ -128,7 +129,11 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
     )
     retry_command = transfer_command(config, given, files)
     plan = _plan(config, start, bootstrap, alphabet, given, retry_command)
-    features = choose_features(config.features, start.source, given)
+    target = plan.specification
+    if start.source is None and isinstance(target, EncoderSpecification):
+        features = _fixed_features(target.architecture, target.front_end, given)
+    else:
+        features = choose_features(config.features, start.source, given)
     return Session(
         config, given, start, plan, plan.specification, alphabet, features, identity, files
     )
@@ -182,12 +187,12 @@ def _plan(
     retry_command: str,
 ) -> BootstrapPlan:
     if start.source is None:
-        flags = config.geometry
-        plan = from_scratch(
-            Geometry(flags.n_hidden, alphabet.size + 1, flags.layer_norm, relu_clip=flags.relu_clip)
-        )
+        plan = from_scratch(described_model(config.geometry, alphabet.size + 1))
+        for note in geometry_notes(plan.specification, config.geometry, given):
+            _log.warning(note)
     else:
-        _note_geometry(start.source.specification, config.geometry, given)
+        for note in geometry_notes(start.source.specification, config.geometry, given):
+            _log.warning(note)
         for note in start.source.notes:
             _log.info(note)
         request = bootstrap_request(bootstrap)
@@ -295,18 +300,6 @@ def _spell_command(flags: Mapping[str, Any]) -> str:
     return shlex.join(words)
 
 
-def _note_geometry(source: Specification, flags: GeometryFlags, given: frozenset[str]) -> None:
-    """Say where flags about the model's shape give way to the model itself."""
-    for name in ("n_hidden", "layer_norm", "relu_clip"):
-        if name in given and not isinstance(source, Geometry):
-            _log.warning("--%s has no effect: the source is a %s model", name, source.architecture)
-        elif name in given and getattr(flags, name) != getattr(source, name):
-            _log.warning(
-                "--%s %s gives way to the checkpoint's %s",
-                name, getattr(flags, name), getattr(source, name),
-            )  # fmt: skip
-
-
 def choose_features(
     flags: FeatureFlags, source: SourceModel | None, given: frozenset[str]
 ) -> FrontEnd:
@@ -316,13 +309,7 @@ def choose_features(
         return asked
     known = source.features
     if not isinstance(known, FeatureConfig):
-        for name in ("audio_sample_rate", "feature_win_len", "feature_win_step"):
-            if name in given:
-                _log.warning(
-                    "--%s has no effect: a %s model takes %s at %d Hz",
-                    name, source.specification.architecture, known.kind, known.sample_rate_hz,
-                )  # fmt: skip
-        return known
+        return _fixed_features(source.specification.architecture, known, given)
     names = {
         "audio_sample_rate": "sample_rate_hz",
         "feature_win_len": "window_milliseconds",
@@ -341,6 +328,17 @@ def choose_features(
                     name, getattr(known, field), changes[field],
                 )  # fmt: skip
     return replace(known, **changes)
+
+
+def _fixed_features(architecture: str, front_end: FrontEnd, given: frozenset[str]) -> FrontEnd:
+    """Return the front end an architecture comes with, and say which flags do not change it."""
+    for name in ("audio_sample_rate", "feature_win_len", "feature_win_step"):
+        if name in given:
+            _log.warning(
+                "--%s has no effect: a %s model takes %s at %d Hz",
+                name, architecture, front_end.kind, front_end.sample_rate_hz,
+            )  # fmt: skip
+    return front_end
 
 
 def expand_data(config: TrainConfig) -> tuple[TrainConfig, CorpusFiles]:

@@ -26,7 +26,8 @@ from ..checkpoints.recognise import is_vacant
 from ..checkpoints.run_record import RunRecord, read_record
 from ..checkpoints.source import SourceModel
 from ..checkpoints.state_file import Which
-from ..cli.config import CheckpointFlags, GeometryFlags
+from ..cli.config import CheckpointFlags
+from ..cli.geometry_flags import GeometryFlags
 from ..cli.training_flags import BootstrapFlags
 from ..errors import CheckpointError, FlagError
 from .identity import describe_differences, is_apart

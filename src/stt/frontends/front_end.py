@@ -18,6 +18,7 @@ _HOMES = {
     "mfcc": "mfcc:FeatureConfig",
     "log_mel": "log_mel:LogMel",
     "normalized_log_mel": "normalized_log_mel:NormalizedLogMel",
+    "causal_log_mel": "causal_log_mel:CausalLogMel",
     "fbank": "fbank:Fbank",
     "waveform": "waveform:Waveform",
 }

@@ -159,9 +159,8 @@ class DistanceAttention(Attention, Drawn):
 class Mlp(nn.Module):
     """Two products, with a normalisation before."""
 
-    def __init__(self, specification: ConformerEncoder) -> None:
+    def __init__(self, width: int, inner: int, *, bias: bool = True) -> None:
         super().__init__()
-        width, inner, bias = specification.width, specification.mlp_width, specification.bias
         self.norm = nn.LayerNorm(width)
         self.inner = nn.Linear(width, inner, bias=bias)
         self.out = nn.Linear(inner, width, bias=bias)
@@ -177,14 +176,14 @@ class Block(nn.Module):
 
     def __init__(self, specification: ConformerEncoder) -> None:
         super().__init__()
-        width = specification.width
+        width, inner, bias = specification.width, specification.mlp_width, specification.bias
         by_distance = specification.positions == "distances"
-        self.mlp_1 = Mlp(specification)
+        self.mlp_1 = Mlp(width, inner, bias=bias)
         self.attention_norm = nn.LayerNorm(width)
         self.attention = (DistanceAttention if by_distance else SinusoidAttention)(specification)
         self.convolution_norm = nn.LayerNorm(width)
         self.convolution = Convolution(specification)
-        self.mlp_2 = Mlp(specification)
+        self.mlp_2 = Mlp(width, inner, bias=bias)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

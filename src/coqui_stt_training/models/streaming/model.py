@@ -1,0 +1,316 @@
+"""The streaming encoder, and a CTC head; see `StreamingEncoder`.
+
+    stem      relu(conv 3 x 3, stride 2), several times, and a projection
+    block_n   x + mlp_1(x) / 2; x + attention(norm(x)); x + convolution(norm(x));
+              x + mlp_2(x) / 2; norm
+
+Each module has a state, what it must keep of the frames before to go on; a whole clip begins with
+that of silence before it, as a stream does, and so one way of computing serves both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..attention import Attention
+from ..conformer.model import Mlp
+from ..dropout import NO_DROPOUT, Dropout
+from ..encoder import ENCODER, OUTPUT
+from ..encoder_model import Drawn, EncoderModel
+from .specification import StreamingEncoder
+
+Dropping = Callable[[Tensor], Tensor]  # drops values of what a branch adds
+
+
+class BlockState(NamedTuple):
+    """What a block keeps of the frames before.
+
+    Attributes:
+        keys: `[batch, heads, left_frames, width / heads]`.
+        values: `[batch, heads, left_frames, width / heads]`.
+        convolved: `[batch, width, kernel - 1]`, what enters the convolution.
+    """
+
+    keys: Tensor
+    values: Tensor
+    convolved: Tensor
+
+
+class State(NamedTuple):
+    """What the encoder keeps of the frames before.
+
+    Attributes:
+        heard: float32 `[batch, left_frames]`: 1 for each frame that there was, 0 before the start.
+        stem: for each halving the frame before, `[batch, channels, 1, mel]`.
+        blocks: of each block.
+    """
+
+    heard: Tensor
+    stem: tuple[Tensor, ...]
+    blocks: tuple[BlockState, ...]
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Return all tensors in order, for `state_of`."""
+        return (self.heard, *self.stem, *(tensor for block in self.blocks for tensor in block))
+
+
+def state_of(specification: StreamingEncoder, tensors: tuple[Tensor, ...]) -> State:
+    """Return the state whose `tensors()` these are."""
+    split = 1 + specification.halvings
+    blocks = tensors[split:]
+    return State(
+        tensors[0],
+        tensors[1:split],
+        tuple(BlockState(*blocks[start : start + 3]) for start in range(0, len(blocks), 3)),
+    )
+
+
+class Halving(nn.Module):
+    """A convolution of each channel, which halves time and frequency, and one that mixes them.
+
+    Frame n of the output sees frames 2n - 1, 2n and 2n + 1.
+    """
+
+    def __init__(self, inputs: int, channels: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(inputs, channels, 3, stride=2, padding=(0, 1), groups=inputs)
+        self.pointwise = nn.Conv2d(channels, channels, 1) if inputs > 1 else nn.Identity()
+
+    def forward(self, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        """Map `[batch, channels, frames, mel]` to half the frames and half the mel.
+
+        Args:
+            x: what enters; an odd last frame has no part in what comes out.
+            before: the frame before it.
+
+        Returns:
+            What comes out, and the last frame that entered.
+        """
+        x = torch.cat([before, x], dim=2)
+        return self.pointwise(self.depthwise(x)).relu(), x[:, :, -1:]
+
+
+class Stem(nn.Module):
+    """Convolutions over time and frequency, each of which halves both, and a projection."""
+
+    def __init__(self, specification: StreamingEncoder) -> None:
+        super().__init__()
+        channels, self.reduction = specification.stem_channels, specification.reduction
+        self.halvings = nn.ModuleList(
+            Halving(channels if index else 1, channels) for index in range(specification.halvings)
+        )
+        inputs = channels * specification.mel_channels // specification.reduction
+        self.projection = nn.Linear(inputs, specification.width)
+
+    def forward(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Map `[batch, frames, mel]` to `[batch, frames // reduction, width]`, and the state.
+
+        Too few frames for one are filled up to one, which is beyond each clip's length.
+        """
+        x, after = nn.functional.pad(x, (0, 0, 0, max(0, self.reduction - x.shape[1])))[:, None], []
+        for halving, before in zip(self.halvings, state, strict=True):
+            x, last = halving(x, before)
+            after.append(last)
+        return self.projection(x.transpose(1, 2).flatten(2)), tuple(after)
+
+
+class Distances(Drawn):
+    """What attention adds to a product for the distance of its frames: a number for each head."""
+
+    def __init__(self, specification: StreamingEncoder) -> None:
+        super().__init__()
+        self.nearest = 1 - specification.chunk_frames
+        self.bias = nn.Parameter(
+            torch.empty(specification.attention_heads, specification.distances)
+        )
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Draw new weights."""
+        nn.init.normal_(self.bias, std=0.02, generator=generator)
+
+    def forward(self, view: View) -> Tensor:
+        """Return what is added to products, `[batch or 1, heads, frames, keys]`."""
+        away = (view.distances - self.nearest).clamp(0, self.bias.shape[1] - 1)
+        added = self.bias.index_select(1, away.flatten()).reshape(-1, *away.shape)
+        return added.masked_fill(~view.mask, -math.inf)
+
+
+class View(NamedTuple):
+    """At which frames each frame looks.
+
+    Attributes:
+        mask: bool `[batch or 1, 1, frames, keys]`; keys are the frames kept, and then these.
+        distances: int64 `[frames, keys]`: how much later a frame is than a key.
+    """
+
+    mask: Tensor
+    distances: Tensor
+
+
+def view_of(specification: StreamingEncoder, frames: int, heard: Tensor, valid: Tensor) -> View:
+    """Return at which frames each frame looks.
+
+    Args:
+        specification: of the encoder.
+        frames: how many there are, from the start of a chunk on.
+        heard: of the state, or `[batch, 0]`.
+        valid: bool `[batch, frames]`, which are there.
+    """
+    chunk, kept = specification.chunk_frames, heard.shape[1]
+    places = torch.arange(frames, device=heard.device)
+    keys = torch.arange(-kept, frames, device=heard.device)
+    starts = (places // chunk * chunk)[:, None]
+    seen = (keys >= starts - specification.left_frames) & (keys < starts + chunk)
+    there = torch.cat([heard > 0, valid], dim=1)
+    # A frame that is not there looks at itself, as attention to nothing gives NaN.
+    mask = (seen & there[:, None, None, :]) | (keys == places[:, None])
+    return View(mask, places[:, None] - keys)
+
+
+class Convolution(nn.Module):
+    """outputs(silu(norm(depthwise(glu(inputs(x))))))."""
+
+    def __init__(self, specification: StreamingEncoder) -> None:
+        super().__init__()
+        width = specification.width
+        self.inputs = nn.Linear(width, 2 * width)
+        self.depthwise = nn.Conv1d(width, width, specification.kernel, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.outputs = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        """Map `[batch, frames, width]` to the same, and return what to keep of its input."""
+        x = nn.functional.glu(self.inputs(x), dim=-1).transpose(1, 2)
+        x = torch.cat([before, x], dim=2)
+        kept = x[:, :, x.shape[2] - before.shape[2] :]
+        x = self.depthwise(x).transpose(1, 2)
+        return self.outputs(nn.functional.silu(self.norm(x))), kept
+
+
+class Block(nn.Module):
+    """One block."""
+
+    def __init__(self, specification: StreamingEncoder) -> None:
+        super().__init__()
+        width = specification.width
+        self.mlp_1 = Mlp(width, specification.mlp_width)
+        self.attention_norm = nn.LayerNorm(width)
+        self.attention = Attention(width, specification.attention_heads, key_bias=False)
+        self.distances = Distances(specification)
+        self.convolution_norm = nn.LayerNorm(width)
+        self.convolution = Convolution(specification)
+        self.mlp_2 = Mlp(width, specification.mlp_width)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(
+        self, x: Tensor, view: View, state: BlockState, drop: Dropping
+    ) -> tuple[Tensor, BlockState]:
+        """Map `[batch, frames, width]` to the same, and return the state after it.
+
+        The keys and values of a state may be those of no frame: then none before is looked at.
+        """
+        if not self.training:
+            drop = _keep
+        x = x + drop(0.5 * self.mlp_1(x))
+        query, key, value = self.attention.projected(self.attention_norm(x))
+        keys, values = torch.cat([state.keys, key], dim=2), torch.cat([state.values, value], dim=2)
+        x = x + drop(self.attention.mix(query, keys, values, self.distances(view)))
+        added, convolved = self.convolution(self.convolution_norm(x), state.convolved)
+        x = x + drop(added)
+        x = self.norm(x + drop(0.5 * self.mlp_2(x)))
+        first = keys.shape[2] - state.keys.shape[2]
+        return x, BlockState(keys[:, :, first:], values[:, :, first:], convolved)
+
+
+def _keep(x: Tensor) -> Tensor:
+    return x
+
+
+class StreamingConformer(EncoderModel):
+    """The acoustic model."""
+
+    specification: StreamingEncoder
+    stem: Stem
+
+    def __init__(self, specification: StreamingEncoder) -> None:
+        super().__init__(specification)
+        self.stem = Stem(specification)
+        for name in specification.encoder_layers[1:]:
+            self.add_module(name, Block(specification))
+        self.add_head()
+
+    def run(
+        self,
+        x: Tensor,
+        lengths: Tensor,
+        dropout: Dropout = NO_DROPOUT,
+        *,
+        first: int = 0,
+        last: int | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Run some of the layers; see `AcousticModel.run`.
+
+        Of what the branches of blocks in training add, as much is dropped as before the head.
+        """
+        head = len(self.specification.encoder_layers)
+        state = self.initial_state(len(x), left_frames=0)
+        view = None
+        for name in self.specification.encoder_layers[first:last]:
+            if name == "stem":
+                x, _ = self.stem(x, state.stem)
+                lengths = lengths // self.specification.reduction
+            else:
+                view = view or self._whole_view(x, lengths, state.heard)
+                block = self.get_submodule(name)
+                x, _ = block(x, view, state.blocks[0], lambda added: dropout(ENCODER, added))
+            x = dropout(name, x)
+        return super().run(x, lengths, dropout, first=max(first, head), last=last)
+
+    def _whole_view(self, x: Tensor, lengths: Tensor, heard: Tensor) -> View:
+        valid = torch.arange(x.shape[1], device=x.device) < lengths.to(x.device)[:, None]
+        return view_of(self.specification, x.shape[1], heard, valid)
+
+    def initial_state(self, batch: int, left_frames: int | None = None) -> State:
+        """Return the state at the start of an utterance.
+
+        Args:
+            batch: how many utterances.
+            left_frames: how many frames a stream keeps; None: all that attention looks at.
+        """
+        own = self.specification
+        left = own.left_frames if left_frames is None else left_frames
+        zeros = partial(torch.zeros, device=next(self.parameters()).device)
+        looked_at = zeros(batch, own.attention_heads, left, own.width // own.attention_heads)
+        block = BlockState(looked_at, looked_at, zeros(batch, own.width, own.kernel - 1))
+        stem = [zeros(batch, 1, 1, own.mel_channels)]
+        for number in range(1, own.halvings):
+            stem.append(zeros(batch, own.stem_channels, 1, own.mel_channels >> number))
+        return State(zeros(batch, left), tuple(stem), (block,) * own.blocks)
+
+    def stream(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Go on with chunks of an utterance.
+
+        Args:
+            x: float32 `[batch, frames, mel]`, whole chunks; the last of the utterance may be
+                shorter.
+            state: after the chunks before; it is left as it is.
+
+        Returns:
+            Logits `[batch, frames // reduction, classes]`, and the state after them.
+        """
+        x, stem = self.stem(x, state.stem)
+        there = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        view = view_of(self.specification, x.shape[1], state.heard, there)
+        blocks = []
+        for name, before in zip(self.specification.encoder_layers[1:], state.blocks, strict=True):
+            x, after = self.get_submodule(name)(x, view, before, _keep)
+            blocks.append(after)
+        heard = torch.cat([state.heard, torch.ones_like(x[:, :, 0])], dim=1)
+        logits, _ = self.run_layer(OUTPUT, x, torch.empty(0))
+        return logits, State(heard[:, x.shape[1] :], stem, tuple(blocks))

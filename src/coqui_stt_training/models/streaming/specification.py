@@ -1,0 +1,160 @@
+"""The parameters of a streaming encoder, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from stt.frontends.causal_log_mel import CausalLogMel
+
+from ..encoder import EncoderSpecification, linear_shapes, norm_shapes
+
+_REDUCTIONS = (2, 4, 8)
+# Float32 values that a frame keeps for the backward pass of a block: inputs of normalisations and
+# products, queries, keys, values and convolutions in widths; those within both MLPs in theirs.
+_BLOCK_WIDTHS, _MLP_WIDTHS = 20, 4
+_ATTENTION_MATRICES = 3  # kept of each head: the biases of distances, sums, and weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamingEncoder(EncoderSpecification):
+    """A Conformer (https://arxiv.org/abs/2005.08100) that looks ahead within a chunk alone.
+
+    As in "Stateful Conformer with Cache-based Inference" (https://arxiv.org/abs/2312.17279) the
+    limits of live use hold in training too: convolutions see what came before, attention its own
+    chunk and some frames before that. So a stream gives what the whole clip gives, and computes
+    nothing twice. Here attention knows distances by a number of each head for each distance, as
+    T5 does (https://arxiv.org/abs/1910.10683), normalisations are of one frame alone, and
+    convolutions before the blocks look only back as well.
+
+    Attributes:
+        mel_channels: of the front end.
+        tail_milliseconds: silence that the front end puts behind a clip.
+        reduction: frames, 100 a second, that become one.
+        stem_channels: of the convolutions before the blocks.
+        width: values of a frame.
+        attention_heads: of each block.
+        blocks: how many.
+        mlp_width: between the two products of an MLP.
+        kernel: width of a block's convolution, over the frames before.
+        chunk_frames: output frames of a chunk; a live stream is so much late.
+        left_frames: output frames before its chunk that attention looks at.
+
+    Raises:
+        ValueError: parameters that do not go together.
+    """
+
+    architecture: ClassVar[str] = "streaming_conformer"
+
+    mel_channels: int = 80
+    tail_milliseconds: int = 240
+    reduction: int = 4
+    stem_channels: int = 32
+    width: int = 144
+    attention_heads: int = 4
+    blocks: int = 8
+    mlp_width: int = 576
+    kernel: int = 9
+    chunk_frames: int = 8
+    left_frames: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        problems = []
+        if self.width % self.attention_heads:
+            problems.append(f"width {self.width} for {self.attention_heads} heads")
+        if self.reduction not in _REDUCTIONS or self.mel_channels % self.reduction:
+            problems.append(f"a reduction of {self.reduction} for {self.mel_channels} mel channels")
+        if self.kernel < 2:
+            problems.append(f"a kernel of {self.kernel}")
+        if problems:
+            raise ValueError(f"impossible in a streaming encoder: {', '.join(problems)}")
+        self.front_end  # noqa: B018 - refuses what it cannot be
+
+    @property
+    def front_end(self) -> CausalLogMel:
+        """What the encoder takes."""
+        return CausalLogMel(self.mel_channels, self.tail_milliseconds)
+
+    @property
+    def halvings(self) -> int:
+        """How many convolutions before the blocks halve the number of frames."""
+        return self.reduction.bit_length() - 1
+
+    @property
+    def distances(self) -> int:
+        """How many distances there are between a frame and those that it looks at."""
+        return self.left_frames + 2 * self.chunk_frames - 1
+
+    @property
+    def encoder_layers(self) -> tuple[str, ...]:
+        """Names of the encoder's layers: the stem, and the blocks."""
+        return ("stem", *(f"block_{number}" for number in range(1, self.blocks + 1)))
+
+    def encoder_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the encoder's tensors by name, in the order of its layers.
+
+        Matrices are `[outputs, inputs]`, convolutions `[outputs, inputs of a group, kernel ...]`.
+        """
+        channels = self.stem_channels
+        shapes: dict[str, tuple[int, ...]] = {}
+        for index in range(self.halvings):
+            name = f"stem.halvings.{index}"
+            shapes[f"{name}.depthwise.weight"] = (channels, 1, 3, 3)
+            shapes[f"{name}.depthwise.bias"] = (channels,)
+            if index:
+                shapes[f"{name}.pointwise.weight"] = (channels, channels, 1, 1)
+                shapes[f"{name}.pointwise.bias"] = (channels,)
+        inputs = channels * self.mel_channels // self.reduction
+        shapes |= linear_shapes("stem.projection", inputs, self.width)
+        for number in range(1, self.blocks + 1):
+            shapes |= self._block_shapes(f"block_{number}")
+        return shapes
+
+    def _block_shapes(self, block: str) -> dict[str, tuple[int, ...]]:
+        width = self.width
+        shapes = self._mlp_shapes(f"{block}.mlp_1")
+        shapes |= norm_shapes(f"{block}.attention_norm", width)
+        for name in ("query", "key", "value", "out"):
+            bias = name != "key"
+            shapes |= linear_shapes(f"{block}.attention.{name}", width, width, bias=bias)
+        shapes[f"{block}.distances.bias"] = (self.attention_heads, self.distances)
+        shapes |= norm_shapes(f"{block}.convolution_norm", width)
+        convolution = f"{block}.convolution"
+        shapes |= linear_shapes(f"{convolution}.inputs", width, 2 * width)
+        shapes[f"{convolution}.depthwise.weight"] = (width, 1, self.kernel)
+        shapes[f"{convolution}.depthwise.bias"] = (width,)
+        shapes |= norm_shapes(f"{convolution}.norm", width)
+        shapes |= linear_shapes(f"{convolution}.outputs", width, width)
+        return shapes | self._mlp_shapes(f"{block}.mlp_2") | norm_shapes(f"{block}.norm", width)
+
+    def _mlp_shapes(self, name: str) -> dict[str, tuple[int, ...]]:
+        return {
+            **norm_shapes(f"{name}.norm", self.width),
+            **linear_shapes(f"{name}.inner", self.width, self.mlp_width),
+            **linear_shapes(f"{name}.out", self.mlp_width, self.width),
+        }
+
+    def output_length(self, frames: int) -> int:
+        """Return how many frames come out: one for so many whole ones as the reduction says."""
+        return frames // self.reduction
+
+    def encoder_activation_values(self, frames: int) -> int:
+        """Return about how many float32 values the encoder keeps of a clip."""
+        values, channels = frames * self.mel_channels, self.mel_channels
+        for _ in range(self.halvings):
+            frames, channels = frames // 2, channels // 2
+            values += 3 * frames * channels * self.stem_channels
+        per_frame = _BLOCK_WIDTHS * self.width + _MLP_WIDTHS * self.mlp_width
+        per_frame += _ATTENTION_MATRICES * self.attention_heads * frames
+        return values + frames * (2 * self.width + per_frame * self.blocks)
+
+    def describe_encoder(self) -> str:
+        """Return the encoder's parameters in a few words, for people."""
+        frame_milliseconds = round(1000 * self.front_end.step_seconds * self.reduction)
+        return (
+            f"{self.blocks} blocks of width {self.width}, {self.attention_heads} heads, "
+            f"{self.mel_channels} mel channels, frames of {frame_milliseconds} ms, chunks of "
+            f"{frame_milliseconds * self.chunk_frames} ms after "
+            f"{frame_milliseconds * self.left_frames} ms"
+        )

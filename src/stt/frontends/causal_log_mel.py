@@ -1,0 +1,122 @@
+"""Log-mel energies that know nothing of what comes later, for models that hear as one speaks.
+
+    power    = |fft|^2         25 ms Hann windows every 10 ms, 512 points; the last sample of frame
+                               n is number 160 (n + 1) - 1
+    log      = log(power @ Slaney mel filters + 2^-24)
+    features = (log + 10) / 4.5 about mean 0 and deviation 1 for speech
+
+Nothing is normalised over the clip, so that a stream gives the very frames that the whole clip
+gives. Before the clip, and behind it for as long as `tail_milliseconds` says, stands silence: a
+model that may not look ahead writes a character later than it was spoken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .framing import frames_of, zeros_around
+from .log_mel import slaney_mel_filters
+
+_WINDOW_SAMPLES, _FFT_LENGTH, _STEP_SAMPLES = 400, 512, 160
+_LOG_FLOOR = 2.0**-24
+_CENTRE, _SCALE = -10.0, 4.5
+
+SAMPLES_BEFORE = _WINDOW_SAMPLES - _STEP_SAMPLES  # that a frame hears before its own step
+
+
+@dataclass(frozen=True)
+class CausalLogMel:
+    """Log-mel energies of audio at 16 kHz, 100 frames a second, each of what was heard so far.
+
+    Attributes:
+        mel_channels: how many.
+        tail_milliseconds: silence heard behind a clip.
+
+    Raises:
+        ValueError: not numbers that could be meant.
+    """
+
+    kind: ClassVar[str] = "causal_log_mel"
+
+    mel_channels: int = 80
+    tail_milliseconds: int = 240
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.mel_channels <= 1024:
+            raise ValueError(f"{self.mel_channels} mel channels; 80 are usual")
+        if not 0 <= self.tail_milliseconds <= 10_000 or self.tail_milliseconds % 10:
+            raise ValueError(
+                f"{self.tail_milliseconds} ms of silence; a multiple of 10, at most 10000, is "
+                "possible"
+            )
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Of the audio."""
+        return 16000
+
+    @property
+    def values(self) -> int:
+        """Values of one frame."""
+        return self.mel_channels
+
+    @property
+    def step_samples(self) -> int:
+        """From the start of one frame to that of the next."""
+        return _STEP_SAMPLES
+
+    @property
+    def step_seconds(self) -> float:
+        """From the start of one frame to that of the next."""
+        return _STEP_SAMPLES / self.sample_rate_hz
+
+    @property
+    def tail_samples(self) -> int:
+        """Silence heard behind a clip."""
+        return self.tail_milliseconds * self.sample_rate_hz // 1000
+
+    def frame_count(self, sample_count: int) -> int:
+        """Return the number of whole steps in so many samples and the silence behind them."""
+        return (sample_count + self.tail_samples) // _STEP_SAMPLES if sample_count else 0
+
+    def extractor(self, backend: Any = np, device: Any = None) -> Callable[[Any], Any]:
+        """Return the function from samples to features; see `FrontEnd.extractor`."""
+        frames = self.frames_extractor(backend, device)
+
+        def extract(samples: Any) -> Any:
+            if samples.shape[-1] == 0:
+                return samples.reshape(0, self.mel_channels)
+            return frames(zeros_around(samples, SAMPLES_BEFORE, self.tail_samples, backend))
+
+        return extract
+
+    def frames_extractor(self, backend: Any = np, device: Any = None) -> Callable[[Any], Any]:
+        """Return the function for a part of a clip.
+
+        Args:
+            backend: see `FrontEnd.extractor`.
+            device: see `FrontEnd.extractor`.
+
+        Returns:
+            A function of float32 `[SAMPLES_BEFORE + samples]` to the features of all whole steps,
+            float32 `[samples // step_samples, values]`.
+        """
+        window = np.hanning(_WINDOW_SAMPLES)
+        filters = slaney_mel_filters(self.sample_rate_hz, _FFT_LENGTH, self.mel_channels)
+        if backend is not np:
+            window = backend.from_numpy(window).to(device)
+            filters = backend.from_numpy(filters).to(device)
+
+        def extract(samples: Any) -> Any:
+            if samples.shape[-1] < _WINDOW_SAMPLES:
+                return samples[:0].reshape(0, self.mel_channels)
+            frames = frames_of(samples, _WINDOW_SAMPLES, _STEP_SAMPLES, backend)
+            power = abs(backend.fft.rfft(frames * window, _FFT_LENGTH)) ** 2
+            log = backend.log(power @ filters + _LOG_FLOOR)
+            return backend.asarray((log - _CENTRE) / _SCALE, dtype=backend.float32)
+
+        return extract

@@ -1,0 +1,92 @@
+"""The streaming encoder behind the commands that everybody knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from command_runner import Result, run_command
+from coqui_stt_training.checkpoints.file import read_checkpoint
+from coqui_stt_training.checkpoints.folder import CheckpointFolder
+from coqui_stt_training.checkpoints.loading import load_source
+
+from .conftest import ToneCorpus
+from .test_training_commands import character_error_rate
+
+SMALL = (
+    "--architecture", "streaming_conformer", "--encoder_width", 32, "--encoder_blocks", 2,
+    "--encoder_heads", 2, "--chunk_milliseconds", 160, "--left_milliseconds", 640,
+    "--train_batch_size", 4, "--dev_batch_size", 6, "--learning_rate", 0.003, "--beam_width", 32,
+    "--intra_op_parallelism_threads", 1, "--report_count", 1,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    folder = tmp_path_factory.mktemp("streaming") / "trained"
+    result = run_command(
+        "train", "--checkpoint_dir", folder, *latin.flags, *SMALL, "--epochs", 40,
+        "--audio_sample_rate", 8000,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return folder, result
+
+
+def test_it_learns_from_scratch(trained: tuple[Path, Result]) -> None:
+    folder, result = trained
+    assert character_error_rate(result.stdout) < 0.3
+    assert "takes causal_log_mel at 16000 Hz" in result.stderr
+    shown = run_command("inspect", folder).stdout
+    assert "frames of 40 ms, chunks of 160 ms after 640 ms, 5 classes" in shown
+
+
+def test_a_run_that_goes_on_is_the_run_that_was_never_interrupted(
+    latin: ToneCorpus, tmp_path: Path
+) -> None:
+    def run_to(folder: str, epochs: int) -> Path:
+        result = run_command(
+            "train", "--save_checkpoint_dir", tmp_path / folder, "--train_files", latin.train,
+            "--dev_files", latin.dev, *SMALL, "--epochs", epochs, "--dropout_rate", 0.1, "--run",
+            "continue" if (tmp_path / folder).exists() else "auto",
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        newest = CheckpointFolder(tmp_path / folder).newest_of_ours("last")
+        assert newest is not None
+        return newest
+
+    whole = read_checkpoint(run_to("whole", 3))
+    run_to("parts", 1)
+    parts = read_checkpoint(run_to("parts", 3))
+    for name, tensor in whole.tensors.items():
+        np.testing.assert_array_equal(parts.tensors[name], tensor, err_msg=name)
+
+
+def test_it_is_a_source(trained: tuple[Path, Result], cyrillic: ToneCorpus, tmp_path: Path) -> None:
+    folder, _ = trained
+    flags = SMALL[SMALL.index("--train_batch_size") :]
+    result = run_command(
+        "train", "--load_checkpoint_dir", folder, "--save_checkpoint_dir", tmp_path / "new",
+        *cyrillic.flags, "--drop_source_layers", 1, "--freeze_source_layers", 2, "--epochs", 1,
+        "--encoder_width", 64, *flags,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "--encoder_width 64 gives way to the checkpoint's 32" in result.stderr
+    ours, theirs = load_source(tmp_path / "new"), load_source(folder)
+    for name, tensor in theirs.tensors.items():
+        same = np.array_equal(ours.tensors[name], tensor)
+        assert same == name.startswith(("stem.", "block_1.")), name
+
+
+def test_sizes_that_do_not_go_together_are_refused_together() -> None:
+    result = run_command(
+        "train", "--encoder_width", 30, "--frame_milliseconds", 30, "--chunk_milliseconds", 100
+    )
+    assert result.returncode != 0
+    for problem in (
+        "--encoder_width 30 cannot be shared among --encoder_heads 4",
+        "--frame_milliseconds 30: 20, 40, 80 are possible",
+        "--chunk_milliseconds 100 is no multiple of --frame_milliseconds 30",
+    ):
+        assert problem in result.stderr
