@@ -22,7 +22,9 @@ from .conftest import SMALL, ToneCorpus
 
 EPOCHS = 3
 FLAGS = ("--epochs", EPOCHS, "--shuffle_batches", "true", "--reduce_lr_on_plateau", "true",
-         "--plateau_epochs", 1, "--es_min_delta", 0.5, "--max_to_keep", 2)  # fmt: skip
+         "--plateau_epochs", 1, "--es_min_delta", 0.5, "--max_to_keep", 2,
+         "--optimizer", "adamw", "--learning_rate_schedule", "cosine", "--warmup_steps", 4,
+         "--gradient_clipping", 20)  # fmt: skip
 
 
 def command(folder: Path, corpus: ToneCorpus) -> list[object]:
@@ -89,7 +91,7 @@ def test_dying_at_any_step(
             self._save("last")
 
     monkeypatch.setattr(trainer_module.Trainer, "_train_step", step)
-    monkeypatch.setattr(trainer_module.Trainer, "_save_if_due", save_now_and_then)
+    monkeypatch.setattr(trainer_module.Trainer, "_between_batches", save_now_and_then)
     deaths = 0
     while True:
         steps_left = generator.randint(2, 9)

@@ -313,6 +313,34 @@ def test_metrics_files_and_summaries(latin: ToneCorpus, tmp_path: Path, train: T
     assert {"dev_cer", "test_cer"} <= set(flags.Tags()["scalars"])
 
 
+def test_the_learning_rate_follows_its_schedule_and_gradients_are_clipped(
+    latin: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    def run_with(*flags: object) -> Path:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        result = train("--checkpoint_dir", folder, "--train_files", latin.train, "--epochs", 2,
+                       "--average_weights", "false", *flags)  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        return folder
+
+    linear = run_with("--learning_rate_schedule", "linear", "--last_learning_rate_factor", 0.1)
+    rates = [rate for _, rate in curve(linear / "summaries/train", "learning_rate")]
+    assert rates == pytest.approx([0.003 * (1 - 0.9 * step / 12) for step in range(12)], rel=1e-5)
+    plain, weights = load_source(run_with()).tensors, []
+    for flags in (
+        ("--gradient_clipping", 1e-9),  # Adam's epsilon is larger: nothing moves far
+        ("--warmup_steps", 1000),
+        ("--optimizer", "adamw", "--weight_decay", 50),
+    ):
+        weights.append(load_source(run_with(*flags)).tensors)
+    moved = [np.abs(one["layer_1.bias"] - 0).max() for one in (plain, *weights)]
+    assert moved[1] < 0.2 * moved[0]
+    assert moved[2] < 0.2 * moved[0]
+    assert (
+        np.abs(weights[2]["layer_1.weight"]).mean() < 0.5 * np.abs(plain["layer_1.weight"]).mean()
+    )
+
+
 def test_the_log_says_how_much_there_is_and_how_it_went(
     latin: ToneCorpus, source: Path, tmp_path: Path, train: Train
 ) -> None:

@@ -85,6 +85,9 @@ def test_values() -> None:
         ("--bytes_output_mode true --alphabet_config_path a.txt", "exclude each other"),
         ("--auto_input_dataset a.csv --dev_files b.csv", "do not give --train_files"),
         ("--extend_alphabet true --drop_source_layers 1", "leave out --drop_source_layers"),
+        ("--weight_decay 0.1", "--weight_decay needs --optimizer adamw"),
+        ("--tri_stage_hold 0.2 --learning_rate_schedule linear", "needs --learning_rate_schedule"),
+        ("--last_learning_rate_factor 0", "must be greater than 0 and at most 1"),
     ],
 )
 def test_mistakes(words: str, said: str) -> None:

@@ -15,7 +15,13 @@ from ..errors import FlagError
 from .flag import writable_place
 from .flags import at_most, flag, not_negative, positive
 from .geometry_flags import GeometryFlags
-from .training_flags import BootstrapFlags, DropoutFlags, ScheduleFlags, TrainingFlags
+from .training_flags import (
+    BootstrapFlags,
+    DropoutFlags,
+    OptimizerFlags,
+    ScheduleFlags,
+    TrainingFlags,
+)
 
 Names = tuple[str, ...]
 
@@ -390,6 +396,7 @@ class TrainConfig:
     geometry: GeometryFlags = GeometryFlags()
     features: FeatureFlags = FeatureFlags()
     training: TrainingFlags = TrainingFlags()
+    optimizer: OptimizerFlags = OptimizerFlags()
     dropout: DropoutFlags = DropoutFlags()
     schedule: ScheduleFlags = ScheduleFlags()
     evaluation: EvaluationFlags = EvaluationFlags()

@@ -65,6 +65,11 @@ def probability(value: float) -> str | None:
     return None if 0 <= value < 1 else "must be at least 0 and less than 1"
 
 
+def share(value: float) -> str | None:
+    """Check: in (0, 1]."""
+    return None if 0 < value <= 1 else "must be greater than 0 and at most 1"
+
+
 def writable_place(value: str) -> str | None:
     """Check: no model of a hub, which can only be started from."""
     if not value.startswith("hf:"):

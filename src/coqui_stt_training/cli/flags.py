@@ -24,7 +24,7 @@ from coqui_stt_ctcdecoder.regular_file import read_regular
 
 from ..errors import FlagError, UserError
 from .command import ArgumentParser
-from .flag import Flag, at_most, flag, not_negative, positive, probability
+from .flag import Flag, at_most, flag, not_negative, positive, probability, share
 
 __all__ = [
     "Parsed",
@@ -36,6 +36,7 @@ __all__ = [
     "parse",
     "positive",
     "probability",
+    "share",
 ]
 
 Config = TypeVar("Config")

@@ -5,10 +5,10 @@ Names, defaults and meanings are upstream's, where upstream has them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from ..errors import FlagError
-from .flags import at_most, flag, not_negative, positive, probability
+from .flags import at_most, flag, not_negative, positive, probability, share
 
 MOST_HEAD_LAYERS = 8
 
@@ -92,7 +92,9 @@ class TrainingFlags:
     epochs: int = flag(75, "how many times to go through the training set", check=not_negative)
     train_batch_size: int = flag(1, "clips in a training batch", check=positive)
     dev_batch_size: int = flag(1, "clips in a validation batch", check=positive)
-    learning_rate: float = flag(0.001, "of Adam", check=positive)
+    learning_rate: float = flag(
+        0.001, "of Adam; where it has a schedule, what that begins at", check=positive
+    )
     beta1: float = flag(0.9, "decay of Adam's first moment", check=probability)
     beta2: float = flag(0.999, "decay of Adam's second moment", check=probability)
     epsilon: float = flag(1e-8, "of Adam, added to the root of the second moment", check=positive)
@@ -111,6 +113,57 @@ class TrainingFlags:
     automatic_mixed_precision: bool = flag(
         False, "compute in bfloat16, or scaled float16; the weights stay float32"
     )
+
+
+@dataclass(frozen=True)
+class OptimizerFlags:
+    """Optimizer, and how the learning rate goes over a run."""
+
+    optimizer: str = flag(
+        "adam", "adam, as upstream, or adamw: Adam whose weights decay", choices=("adam", "adamw")
+    )
+    weight_decay: float = flag(
+        0.01,
+        "of adamw: what part of the matrices decays in a step, times the learning rate",
+        check=not_negative,
+    )
+    learning_rate_schedule: str = flag(
+        "constant",
+        "how the learning rate goes: constant; linear, or along a cosine, down to its last factor; "
+        "tri_stage: constant, then by the same factor each step",
+        choices=("constant", "linear", "cosine", "tri_stage"),
+    )
+    last_learning_rate_factor: float = flag(
+        0.05, "what those but constant end at, as a factor of --learning_rate", check=share
+    )
+    tri_stage_hold: float = flag(
+        0.5, "for what part of the run tri_stage is constant", check=probability
+    )
+    warmup_steps: int = flag(
+        0,
+        "steps over which the learning rate of a layer grows to the whole one, counted from when "
+        "the layer is first trained",
+        check=not_negative,
+    )
+    gradient_clipping: float = flag(
+        0.0, "norm to which larger gradients are scaled down; 0: none are", check=not_negative
+    )
+
+    def __post_init__(self) -> None:
+        defaults = {item.name: item.default for item in fields(self)}
+        for name, needs, kinds in (
+            ("weight_decay", "optimizer", ("adamw",)),
+            ("tri_stage_hold", "learning_rate_schedule", ("tri_stage",)),
+            ("last_learning_rate_factor", "learning_rate_schedule",
+             ("linear", "cosine", "tri_stage")),
+        ):  # fmt: skip
+            if getattr(self, name) != defaults[name] and getattr(self, needs) not in kinds:
+                raise FlagError(f"--{name} needs --{needs} {' or '.join(kinds)}")
+
+    @property
+    def decay_in_force(self) -> float:
+        """The weight decay, 0 where the optimizer has none."""
+        return self.weight_decay if self.optimizer == "adamw" else 0.0
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,10 @@ def open_summaries(config: TrainConfig, state: TrainingState, folder: RunFolder)
     """Return where curves go, with the flags that make a difference to them."""
     path = Path(config.output.summary_dir or folder.folder.path / "summaries")
     summaries = Summaries(path, state.progress.begun_step, state.progress.step)
-    groups = (config.geometry, config.training, config.dropout, config.schedule, config.bootstrap)
+    groups = (
+        config.geometry, config.training, config.optimizer, config.dropout, config.schedule,
+        config.bootstrap,
+    )  # fmt: skip
     names = [name for group in groups for name in vars(group) if name not in _ABOUT_THE_COMMAND]
     in_force = folder.description.flags
     summaries.hyper_parameters({name: in_force[name] for name in names if name in in_force})

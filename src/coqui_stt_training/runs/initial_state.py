@@ -60,6 +60,8 @@ def initial_state(session: Session, device: torch.device) -> tuple[TrainingState
         training.beta2,
         training.epsilon,
         {name: layer["learning_rate_factor"] for name, layer in planned_layers(lineage).items()},
+        config.optimizer.warmup_steps,
+        config.optimizer.decay_in_force,
     )
     origin = session.start.source if session.start.keeps_optimizer else kept
     if origin and origin.adam:

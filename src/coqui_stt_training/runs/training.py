@@ -22,6 +22,7 @@ from ..report.summaries import Summaries
 from ..scoring.decoding import BeamSearchDecoder, BestPathDecoder, Decoder
 from ..training.memory_check import check_memory, check_model_memory
 from ..training.progress import Progress
+from ..training.schedules import LearningRateSchedule
 from ..training.state import RunFolder, TrainingState
 from ..training.trainer import Interrupted, Plan, Sets, Surroundings, Trainer
 from .announcements import log_next_steps, log_sizes, open_summaries, record_outcome
@@ -216,6 +217,12 @@ def _make_trainer(
             seed=training.random_seed,
             schedule=config.schedule,
             checkpoint_seconds=config.checkpoints.checkpoint_secs,
+            learning_rates=LearningRateSchedule(
+                config.optimizer.learning_rate_schedule,
+                config.optimizer.last_learning_rate_factor,
+                config.optimizer.tri_stage_hold,
+            ),
+            max_gradient_norm=config.optimizer.gradient_clipping,
             frozen_epochs={name: layer["frozen_epochs"] for name, layer in layers.items()},
             advice_on_new_layers=(
                 ", fewer --drop_source_layers, --map_shared_characters true"

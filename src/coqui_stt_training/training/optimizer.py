@@ -1,7 +1,13 @@
-"""Adam in TensorFlow's form, with a learning rate for each layer.
+"""Adam in TensorFlow's form, with a learning rate for each layer; and AdamW.
 
     lr_t = lr * sqrt(1 - beta2^t) / (1 - beta1^t)
     w   -= lr_t * m / (sqrt(v) + epsilon)
+
+AdamW (https://arxiv.org/abs/1711.05101) first does `w -= lr * decay * w`, whatever the gradient is.
+Only matrices decay: biases, and the factors of normalisations, have no reason to be small.
+
+A layer warms up over its own first updates, in which its learning rate grows evenly: one that is
+frozen at first when it is unfrozen, since its moments begin only then.
 
 This is the formula before section 2.1's last paragraph of https://arxiv.org/abs/1412.6980
 ("epsilon hat"). PyTorch divides v by its bias correction before it adds epsilon; the two are the
@@ -32,6 +38,8 @@ class Adam:
         beta2: decay of the second moment.
         epsilon: added to the root of the second moment.
         layer_factors: learning rate factor of layers; 1 where not named.
+        warmup_steps: updates of a layer over which its learning rate grows to the whole one.
+        weight_decay: what part of the weights decays in a step, times the learning rate; 0: Adam.
     """
 
     def __init__(
@@ -42,21 +50,25 @@ class Adam:
         beta2: float,
         epsilon: float,
         layer_factors: Mapping[str, float] | None = None,
+        warmup_steps: int = 0,
+        weight_decay: float = 0.0,
     ) -> None:
         self.learning_rate = learning_rate
         self.step_count = 0
         self._beta2 = beta2
         self._epsilon = epsilon
+        self._warmup_steps = warmup_steps
         self._parameters = dict(model.named_parameters())
         factors = layer_factors or {}
         groups = [
-            {"params": [tensor for _, tensor in members], "factor": factors.get(layer, 1.0)}
+            {"params": group, "factor": factors.get(layer, 1.0), "weight_decay": decay}
             for layer, members in model.layer_parameters().items()
+            for group, decay in _by_decay([tensor for _, tensor in members], weight_decay)
         ]
-        self._adam = torch.optim.Adam(groups, betas=(beta1, beta2), fused=True)
+        self._adam = torch.optim.AdamW(groups, betas=(beta1, beta2), fused=True)
 
     @property
-    def torch_optimizer(self) -> torch.optim.Adam:
+    def torch_optimizer(self) -> torch.optim.AdamW:
         """What `torch.amp.GradScaler` wants to see."""
         return self._adam
 
@@ -65,7 +77,8 @@ class Adam:
         self.step_count += 1
         for group in self._adam.param_groups:
             updates = 1 + max(self._updates(parameter) for parameter in group["params"])
-            group["lr"] = self.learning_rate * group["factor"]
+            warmed_up = min(1.0, updates / max(1, self._warmup_steps))
+            group["lr"] = self.learning_rate * group["factor"] * warmed_up
             group["eps"] = self._epsilon / math.sqrt(1 - self._beta2**updates)
 
     def step(self) -> None:
@@ -123,6 +136,19 @@ class Adam:
                 "exp_avg_sq": _like(parameter, state.second_moments[name]),
             }
             self._adam.state[parameter] = restored
+
+
+def _by_decay(
+    members: list[torch.nn.Parameter], weight_decay: float
+) -> list[tuple[list[torch.nn.Parameter], float]]:
+    """Return a layer's parameters in groups, none of them empty, with the weight decay of each."""
+    if weight_decay == 0.0:
+        return [(members, 0.0)]
+    groups = (
+        ([tensor for tensor in members if tensor.dim() > 1], weight_decay),
+        ([tensor for tensor in members if tensor.dim() <= 1], 0.0),
+    )
+    return [(group, decay) for group, decay in groups if group]
 
 
 def _like(parameter: torch.Tensor, values: NDArray[np.float32]) -> torch.Tensor:

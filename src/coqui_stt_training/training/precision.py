@@ -41,6 +41,18 @@ class Precision:
         norm = torch.nn.utils.get_total_norm(gradients)
         return float(norm) / self._scaler.get_scale()
 
+    def clip(self, model: AcousticModel, norm: float, max_norm: float) -> None:
+        """Scale the gradients down to a norm.
+
+        Args:
+            model: whose gradients.
+            norm: what `backward` returned.
+            max_norm: what they may have at most; 0: anything.
+        """
+        if max_norm and norm > max_norm:
+            gradients = [p.grad for p in model.parameters() if p.grad is not None]
+            torch._foreach_mul_(gradients, max_norm / norm)
+
     def step(self, optimizer: Adam) -> None:
         """Update the weights from the gradients."""
         optimizer.prepare_step()

@@ -34,6 +34,7 @@ from ..scoring.decoding import Decoder
 from ..scoring.metrics import SetResult, score_set
 from .best import BestRule, deaf_loss
 from .frozen_stack import FrozenStack, frozen_depth
+from .schedules import LearningRateSchedule
 from .state import RunFolder, TrainingState
 from .validator import ClipGroups, Validator
 
@@ -92,6 +93,8 @@ class Plan:
         seed: of the dropout masks.
         schedule: early stopping and plateaus.
         checkpoint_seconds: between checkpoints within an epoch; 0: none there.
+        learning_rates: how the learning rate goes over the run.
+        max_gradient_norm: to which gradients are scaled down; 0: they are taken as they are.
         frozen_epochs: for layers not trained from the start, the epochs until they are, or None.
         advice_on_new_layers: what to try where new layers on a source do not learn.
     """
@@ -103,6 +106,8 @@ class Plan:
     schedule: ScheduleFlags
     checkpoint_seconds: float
     frozen_epochs: Mapping[str, int | None]
+    learning_rates: LearningRateSchedule
+    max_gradient_norm: float
     advice_on_new_layers: str = ""
 
 
@@ -232,7 +237,8 @@ class Trainer:
             self._skip_step(batch, losses)
             return
         progress.non_finite_steps = 0
-        self.optimizer.learning_rate = progress.learning_rate
+        self.optimizer.learning_rate = self._learning_rate()
+        self.precision.clip(self.model, norm, self._plan.max_gradient_norm)
         self.precision.step(self.optimizer)
         if self._state.average:
             self._state.average.update(self.model)
@@ -243,8 +249,14 @@ class Trainer:
             sum(clip.duration_seconds for clip in batch.clips),
             step_loss=value,
             gradient_norm=norm,
-            learning_rate=progress.learning_rate,
+            learning_rate=self.optimizer.learning_rate,
         )
+
+    def _learning_rate(self) -> float:
+        """Return that of the coming step: of a plateau's rate what the schedule takes."""
+        progress, batches = self.progress, len(self.sets.train)
+        done = (progress.epoch * batches + progress.batch) / (self._plan.epochs * batches)
+        return progress.learning_rate * self._plan.learning_rates.factor(done)
 
     def _losses(self, batch: Batch, dropout: Dropout) -> Tensor:
         with self.precision.forward():
