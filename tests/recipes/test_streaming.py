@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import stt
 from command_runner import Result, run_command
 from coqui_stt_training.checkpoints.file import read_checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.checkpoints.loading import load_source
+from stt.audio.source import read_pcm
+from stt.engines import BatchEngine, open_engine
 
 from .conftest import ToneCorpus
 from .test_training_commands import character_error_rate
@@ -40,6 +43,32 @@ def test_it_learns_from_scratch(trained: tuple[Path, Result]) -> None:
     assert "takes causal_log_mel at 16000 Hz" in result.stderr
     shown = run_command("inspect", folder).stdout
     assert "frames of 40 ms, chunks of 160 ms after 640 ms, 5 classes" in shown
+
+
+def test_a_live_stream_says_what_the_whole_clip_says(
+    trained: tuple[Path, Result], latin: ToneCorpus
+) -> None:
+    model = stt.Model(str(trained[0]))
+    engine = open_engine(trained[0], threads=1, parallel=1)
+    assert isinstance(engine, BatchEngine)
+    assert model.step_seconds == pytest.approx(0.04)
+    for number in range(3):
+        samples = read_pcm(latin.test.parent / f"test{number}.wav", model.sampleRate())
+        stream = engine.open_stream()
+        assert stream.samples_until_due == 16000 * 160 // 1000  # a chunk
+        parts = [stream.feed(samples[start : start + 999]) for start in range(0, len(samples), 999)]
+        live = np.concatenate([*parts, stream.finish()])
+        whole = engine.hear(samples)
+        np.testing.assert_allclose(live, whole, atol=1e-5)
+        np.testing.assert_allclose(engine.hear_batch([samples, samples[:0]])[0], whole, atol=1e-5)
+        assert model.stt(samples) == heard_live(model, samples)
+
+
+def heard_live(model: stt.Model, samples: np.ndarray) -> str:
+    stream = model.createStream()
+    for start in range(0, len(samples), 4000):
+        stream.feedAudioContent(samples[start : start + 4000])
+    return stream.finishStream()
 
 
 def test_a_run_that_goes_on_is_the_run_that_was_never_interrupted(

@@ -12,7 +12,8 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.errors import UserError
 from stt.audio.pcm import Pcm
 from stt.engines import CREATE_MODEL, BatchEngine, FloatArray
-from stt.engines.utterance import UtteranceEngine, UtteranceInfo
+from stt.engines.chunked import ChunkedEngine, ChunkedInfo
+from stt.engines.utterance import LONGEST_SECONDS, UtteranceEngine, UtteranceInfo, scaled
 from stt.engines.windowed import State, WindowedEngine, WindowedInfo, utterance_features
 from stt.errors import ErrorCode, ModelError
 from stt.frontends import FrontEnd
@@ -23,6 +24,7 @@ from ..checkpoints.source import SourceModel
 from ..models.acoustic_model import AcousticModel
 from ..models.deepspeech.lstm import LstmState
 from ..models.deepspeech.model import DeepSpeech
+from ..models.streaming.model import StreamingConformer, state_of
 from .evaluation import build_model
 
 _N_STEPS = 16
@@ -68,6 +70,8 @@ def checkpoint_engine(source: SourceModel, alphabet: Alphabet) -> BatchEngine:
     model, features = build_model(source, device), source.features or FeatureConfig()
     if isinstance(model, DeepSpeech) and isinstance(features, FeatureConfig):
         return WindowedCheckpoint(model, features, alphabet)
+    if isinstance(model, StreamingConformer) and model.specification.head == "linear":
+        return StreamingCheckpoint(model, alphabet)
     return EncoderCheckpoint(model, features, alphabet)
 
 
@@ -88,6 +92,30 @@ def run_batch(model: AcousticModel, features: Sequence[FloatArray]) -> list[Floa
         np.ascontiguousarray(rows[:length])
         for rows, length in zip(emissions.posteriors(), emissions.lengths.tolist(), strict=True)
     ]
+
+
+def heard_together(model: AcousticModel, features: Sequence[FloatArray]) -> list[FloatArray]:
+    """Return the posteriors of any number of clips, those of like length together.
+
+    Args:
+        model: in evaluation mode.
+        features: of each, float32 `[frames, values]`; one too short for a frame says nothing.
+
+    Returns:
+        For each float32 `[frames, classes]`.
+    """
+    specification = model.specification
+    heard = [np.zeros((0, specification.n_classes), np.float32)] * len(features)
+    order = sorted(
+        (i for i, frames in enumerate(features) if specification.output_length(len(frames)) > 0),
+        key=lambda i: len(features[i]),
+    )
+    for start in range(0, len(order), _CLIPS_AT_A_TIME):
+        chosen = order[start : start + _CLIPS_AT_A_TIME]
+        together = run_batch(model, [features[i] for i in chosen])
+        for index, rows in zip(chosen, together, strict=True):
+            heard[index] = rows
+    return heard
 
 
 class WindowedCheckpoint(WindowedEngine):
@@ -139,6 +167,63 @@ class WindowedCheckpoint(WindowedEngine):
         return torch.from_numpy(np.array(array)).to(self._device)
 
 
+class StreamingCheckpoint(ChunkedEngine):
+    """Runs a checkpoint of the streaming encoder. It also takes many utterances at a time."""
+
+    def __init__(self, model: StreamingConformer, alphabet: Alphabet) -> None:
+        specification = model.specification
+        self._model = model
+        self._device = next(model.parameters()).device
+        self._info = ChunkedInfo(
+            alphabet=alphabet,
+            front_end=specification.front_end,
+            chunk_frames=specification.chunk_frames * specification.reduction,
+            reduction=specification.reduction,
+            beam_width=_BEAM_WIDTH,
+        )
+
+    @property
+    def info(self) -> ChunkedInfo:
+        """What the model says of itself."""
+        return self._info
+
+    def initial_state(self) -> State:
+        """Return the state at the start of an utterance."""
+        return _arrays(self._model.initial_state(1).tensors())
+
+    @torch.inference_mode()
+    def run(self, features: FloatArray, state: State) -> tuple[FloatArray, State]:
+        """Compute the probabilities of chunks; see `ChunkedEngine.run`."""
+        before = tuple(torch.from_numpy(part).to(self._device) for part in state)
+        logits, after = self._model.stream(
+            torch.from_numpy(features[None]).to(self._device),
+            state_of(self._model.specification, before),
+        )
+        probabilities: FloatArray = logits[0].softmax(-1).cpu().numpy()
+        return probabilities, _arrays(after.tensors())
+
+    @torch.inference_mode()
+    def hear_batch(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
+        """Return the probabilities of whole utterances, float32 `[frames, classes]` each."""
+        longest = int(LONGEST_SECONDS * self._info.sample_rate_hz)
+        extract = self._info.front_end.extractor(np)
+        short = [index for index, audio in enumerate(utterances) if 0 < len(audio) <= longest]
+        heard = heard_together(self._model, [extract(scaled(utterances[i])) for i in short])
+        together = dict(zip(short, heard, strict=True))
+        return [
+            together[index] if index in together else self.hear(audio)
+            for index, audio in enumerate(utterances)
+        ]
+
+    def close(self) -> None:
+        """Free the model."""
+        del self._model
+
+
+def _arrays(tensors: Sequence[torch.Tensor]) -> State:
+    return tuple(tensor.cpu().numpy() for tensor in tensors)
+
+
 class EncoderCheckpoint(UtteranceEngine):
     """Runs a checkpoint of an encoder."""
 
@@ -163,22 +248,7 @@ class EncoderCheckpoint(UtteranceEngine):
     @torch.inference_mode()
     def run_clips(self, clips: Sequence[FloatArray]) -> list[FloatArray]:
         """Compute the probabilities of clips; see `UtteranceEngine.run_clips`."""
-        features = [self._extract(clip) for clip in clips]
-        output_length = self._model.specification.output_length
-        empty = np.zeros((0, self._info.n_classes), np.float32)
-        heard = [empty] * len(clips)
-        # Clips of like length together; one too short for a single frame says nothing.
-        order = sorted(
-            (i for i, frames in enumerate(features) if output_length(len(frames)) > 0),
-            key=lambda i: len(features[i]),
-        )
-        for start in range(0, len(order), _CLIPS_AT_A_TIME):
-            chosen = order[start : start + _CLIPS_AT_A_TIME]
-            for index, rows in zip(
-                chosen, run_batch(self._model, [features[i] for i in chosen]), strict=True
-            ):
-                heard[index] = rows
-        return heard
+        return heard_together(self._model, [self._extract(clip) for clip in clips])
 
     def close(self) -> None:
         """Free the model."""

@@ -85,7 +85,8 @@ class Engine(Protocol):
     """Runs an acoustic model. All methods may be called from many threads at once.
 
     How audio becomes probabilities is the engine's own affair: in windows of frames with a state
-    (`windowed.py`), or whole clips and overlapping pieces (`utterance.py`).
+    (`windowed.py`), in chunks with a state (`chunked.py`), or whole clips and overlapping pieces
+    (`utterance.py`).
     """
 
     @property

@@ -102,7 +102,7 @@ class UtteranceEngine(ABC):
         longest = int(LONGEST_SECONDS * self.info.sample_rate_hz)
         short = [index for index, audio in enumerate(utterances) if len(audio) <= longest]
         heard = dict(
-            zip(short, self.run_clips([_scaled(utterances[i]) for i in short]), strict=True)
+            zip(short, self.run_clips([scaled(utterances[i]) for i in short]), strict=True)
         )
         return [
             heard[index] if index in heard else self._hear_in_pieces(audio)
@@ -155,7 +155,7 @@ class UtteranceStream:
 
     def _take(self, end: int) -> FloatArray:
         """Hear what is kept up to a sample, and return the frames that were not heard before."""
-        return self._engine.run_clips([_scaled(self._kept[:end])])[0][self._heard // self._hop :]
+        return self._engine.run_clips([scaled(self._kept[:end])])[0][self._heard // self._hop :]
 
     def finish(self) -> FloatArray:
         """Return the probabilities of what is left. The stream must not be used afterwards."""
@@ -173,6 +173,7 @@ class UtteranceStream:
         return np.concatenate([np.zeros((0, self._engine.info.n_classes), np.float32), *parts])
 
 
-def _scaled(samples: Pcm) -> FloatArray:
+def scaled(samples: Pcm) -> FloatArray:
+    """Return samples as float32, full scale at -1 and 1."""
     scaled: FloatArray = samples.astype(np.float32) * _FULL_SCALE
     return scaled
