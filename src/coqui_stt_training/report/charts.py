@@ -1,0 +1,250 @@
+"""Charts for pages, as SVG: lines over time, bars with intervals, and how sure is how right.
+
+Each comes with its values as a table, for who does not see it. Series differ in colour and in
+dashes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from .page import Html, joined, table, tag
+
+_WIDTH, _HEIGHT = 560, 240
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 10, 40
+_STYLES = 6
+_MOST_POINTS = 400
+_MOST_ROWS = 40
+
+
+@dataclass(frozen=True)
+class Series:
+    """A curve: its name and its points, by growing x; what is not finite is not drawn."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+
+    def finite(self) -> list[tuple[float, float]]:
+        """Return the points that can be drawn."""
+        return [(x, y) for x, y in self.points if math.isfinite(x) and math.isfinite(y)]
+
+    def thinned(self) -> list[tuple[float, float]]:
+        """Return not many more points than there are pixels: means of neighbours."""
+        points = self.finite()
+        if len(points) <= _MOST_POINTS:
+            return points
+        size = math.ceil(len(points) / _MOST_POINTS)
+        groups = [points[start : start + size] for start in range(0, len(points), size)]
+        return [
+            (sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group))
+            for group in groups
+        ]
+
+
+def line_chart(
+    title: str, series: Sequence[Series], x_name: str, y_name: str, *, logarithmic: bool = False
+) -> Html:
+    """Return curves in one chart; those without points are left out.
+
+    Args:
+        title: of the chart.
+        series: the curves; the seventh looks like the first.
+        x_name: what the horizontal axis is.
+        y_name: what the vertical one is.
+        logarithmic: whether the vertical axis is; points at or below 0 are left out then.
+    """
+    drawn = [(index, one.name, one.thinned()) for index, one in enumerate(series)]
+    if logarithmic:
+        drawn = [
+            (i, name, [point for point in points if point[1] > 0]) for i, name, points in drawn
+        ]
+    drawn = [one for one in drawn if one[2]]
+    if not drawn:
+        return tag("figure", tag("figcaption", title), tag("p", "Nothing recorded", class_="quiet"))
+    points = [point for _, _, some in drawn for point in some]
+    xs = _Axis.around([x for x, _ in points])
+    ys = _Axis.around([y for _, y in points], logarithmic)
+    shapes = [*_frame(xs, ys, x_name, y_name)]
+    for index, _, some in drawn:
+        style = f"s{index % _STYLES}"
+        path = " ".join(f"{_x(xs(x)):.1f},{_y(ys(y)):.1f}" for x, y in some)
+        if len(some) > 1:
+            shapes.append(tag("polyline", points=path, class_=f"line {style}"))
+        shapes += (
+            tag("circle", cx=f"{_x(xs(x)):.1f}", cy=f"{_y(ys(y)):.1f}", r=2.5,
+                class_=f"mark {style}")
+            for x, y in (some if len(some) <= _MOST_ROWS else ())
+        )  # fmt: skip
+    legend = _legend([(index, name) for index, name, _ in drawn]) if len(series) > 1 else None
+    last = "; ".join(
+        f"{name}: from {some[0][1]:.4g} to {some[-1][1]:.4g}" for _, name, some in drawn
+    )
+    return _figure(title, shapes, f"{title}, {y_name} by {x_name}. {last}", legend,
+                   _values([(name, some) for _, name, some in drawn], x_name))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A value from 0 up, and the interval it probably lies in."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+def bar_chart(title: str, bars: Sequence[Bar], unit: str = "") -> Html:
+    """Return horizontal bars with their intervals, and their values written beside them."""
+    most = max([bar.high for bar in bars] + [bar.value for bar in bars] + [1e-9])
+    name_width = min(200, 12 + 7 * max((len(bar.name) for bar in bars), default=1))
+    scale = (_WIDTH - name_width - 80) / most
+    shapes = []
+    for index, bar in enumerate(bars):
+        y = 24 * index + 4
+        end = name_width + scale * bar.value
+        low, high = (name_width + scale * max(0.0, edge) for edge in (bar.low, bar.high))
+        name = bar.name if len(bar.name) <= 26 else f"{bar.name[:25]}…"
+        shapes += [
+            tag("text", name, x=name_width - 8, y=y + 13, text_anchor="end"),
+            tag("rect", x=name_width, y=y, width=f"{max(end - name_width, 1):.1f}", height=18, rx=3,
+                class_="mark s0"),
+            tag("path", d=f"M{low:.1f} {y + 9}H{high:.1f}M{low:.1f} {y + 5}v8M{high:.1f} {y + 5}v8",
+                class_="interval"),
+            tag("text", f"{bar.value:.1f}{unit}", x=f"{max(end, high) + 6:.1f}", y=y + 13),
+        ]  # fmt: skip
+    said = "; ".join(f"{bar.name}: {bar.value:.1f}{unit}" for bar in bars)
+    return _figure(title, shapes, f"{title}. {said}", height=24 * len(bars) + 6)
+
+
+def calibration_chart(title: str, bins: Sequence[tuple[float, float, int]]) -> Html:
+    """Return how right is what a model is how sure of, beside the line of a perfect judge.
+
+    Args:
+        title: of the chart.
+        bins: the mean confidence, the share that is right, and how many words; from 0 to 1.
+    """
+    axis = _Axis(0, 1)
+    most = max((count for _, _, count in bins), default=1)
+    shapes = [*_frame(axis, axis, "confidence", "share that is right")]
+    shapes.append(tag("line", x1=_x(0), y1=_y(0), x2=_x(1), y2=_y(1), class_="ideal"))
+    points = [(sure, right, count) for sure, right, count in bins if count]
+    path = " ".join(f"{_x(sure):.1f},{_y(right):.1f}" for sure, right, _ in points)
+    shapes.append(tag("polyline", points=path, class_="line s0"))
+    shapes += (
+        tag("circle", cx=f"{_x(sure):.1f}", cy=f"{_y(right):.1f}",
+            r=f"{3 + 9 * math.sqrt(count / most):.1f}", class_="mark s0", fill_opacity=".6")
+        for sure, right, count in points
+    )  # fmt: skip
+    said = "; ".join(f"{sure:.0%} sure, {right:.0%} right" for sure, right, _ in points)
+    return _figure(title, shapes, f"{title}. {said}")
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Maps values to 0..1."""
+
+    low: float
+    high: float
+    logarithmic: bool = False
+
+    @classmethod
+    def around(cls, values: Sequence[float], logarithmic: bool = False) -> _Axis:
+        low, high = min(values), max(values)
+        if logarithmic:
+            return cls(low, high if high > low else low * 10, True)
+        low = min(0.0, low) if low < 0.5 * abs(high) else low
+        return cls(low, high if high > low else low + (abs(low) or 1.0))
+
+    def __call__(self, value: float) -> float:
+        if self.logarithmic:
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)
+
+    def ticks(self) -> Iterator[float]:
+        """Yield round values."""
+        if self.logarithmic:
+            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            marks = [10.0**power for power in powers]
+            if len([mark for mark in marks if self.low <= mark <= self.high]) < 2:
+                marks = [self.low, math.sqrt(self.low * self.high), self.high]
+            yield from (mark for mark in marks if self.low <= mark <= self.high)
+            return
+        span = self.high - self.low
+        power = 10 ** math.floor(math.log10(span / 4))
+        step = next(power * round_ for round_ in (1, 2, 2.5, 5, 10) if span / (power * round_) <= 5)
+        first = math.ceil(self.low / step - 1e-9)
+        yield from (
+            number * step
+            for number in range(first, first + 7)
+            if number * step <= self.high + 1e-9 * span
+        )
+
+
+def _x(share: float) -> float:
+    return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
+
+
+def _y(share: float) -> float:
+    return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
+
+
+def _frame(xs: _Axis, ys: _Axis, x_name: str, y_name: str) -> Iterator[Html]:
+    for tick in ys.ticks():
+        y = f"{_y(ys(tick)):.1f}"
+        yield tag("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y, y2=y, class_="axis")
+        yield tag("text", f"{tick:.4g}", x=_LEFT - 8, y=y, dy="4", text_anchor="end")
+    for tick in xs.ticks():
+        yield tag("text", f"{tick:.6g}", x=f"{_x(xs(tick)):.1f}", y=_HEIGHT - _BOTTOM + 17,
+                  text_anchor="middle")  # fmt: skip
+    yield tag("text", x_name, x=_WIDTH - _RIGHT, y=_HEIGHT - 6, text_anchor="end")
+    yield tag("text", y_name, x=-_TOP, y=12, transform="rotate(-90)", text_anchor="end")
+
+
+def _legend(series: Iterable[tuple[int, str]]) -> Html:
+    return tag(
+        "ul",
+        *(
+            tag(
+                "li",
+                tag(
+                    "svg",
+                    tag("line", x1=0, x2=26, y1=5, y2=5, class_=f"s{index % _STYLES}",
+                        stroke_width=3),
+                    viewBox="0 0 26 10", aria_hidden="true",
+                ),
+                name,
+            )
+            for index, name in series
+        ),
+        class_="legend",
+    )  # fmt: skip
+
+
+def _figure(
+    title: str,
+    shapes: Iterable[Html],
+    said: str,
+    legend: Html | None = None,
+    values: Html | None = None,
+    height: int = _HEIGHT,
+) -> Html:
+    chart = tag("svg", joined(shapes), viewBox=f"0 0 {_WIDTH} {height}", role="img",
+                aria_label=said, class_="chart", direction="ltr")  # fmt: skip
+    return tag("figure", tag("figcaption", title), legend, chart, values)
+
+
+def _values(series: Sequence[tuple[str, Sequence[tuple[float, float]]]], x_name: str) -> Html:
+    """Return a closed table of the values, of long series some."""
+    rows = []
+    for name, points in series:
+        step = math.ceil(len(points) / _MOST_ROWS)
+        shown = [*points[:-1:step], points[-1]]
+        rows += [(name, f"{x:.6g}", f"{y:.5g}") for x, y in shown]
+    return tag(
+        "details",
+        tag("summary", "Values"),
+        table("Values", ("series", x_name, "value"), rows, numbers=(1, 2)),
+        class_="small no-print",
+    )
