@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from coqui_stt_training.batches.loader import Batch
+from coqui_stt_training.batches.batch import Batch
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.models.deepspeech.model import DeepSpeech, context_windows
 from coqui_stt_training.scoring.ctc import ctc_losses

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from coqui_stt_training.batches.loader import Batch
+from coqui_stt_training.batches.batch import Batch
 from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.models.deepspeech.lstm import LstmState
 from coqui_stt_training.models.deepspeech.model import DeepSpeech, context_windows

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coqui_stt_training.batches.loader import BatchOrder, make_batches
+from coqui_stt_training.batches.sampler import BatchOrder, make_batches
 from coqui_stt_training.corpus import Clip
 from stt.audio.reference import AudioReference
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from coqui_stt_training.batches.loader import Batch
+from coqui_stt_training.batches.batch import Batch
 from coqui_stt_training.models.acoustic_model import AcousticModel, build
 from coqui_stt_training.models.deepspeech.geometry import LAYERS, Geometry
 from coqui_stt_training.training.frozen_stack import FrozenStack, frozen_depth

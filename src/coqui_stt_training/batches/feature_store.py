@@ -37,7 +37,7 @@ class FeatureStore:
         folder: Path | None = None,
         memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES,
     ) -> None:
-        self._front_end = front_end
+        self.front_end = front_end
         self._extract = front_end.extractor(np)
         self._folder = folder
         self._memory_left = memory_limit_bytes
@@ -59,6 +59,14 @@ class FeatureStore:
                 self._kept[clip.audio] = features
         return features
 
+    def samples(self, clip: Clip) -> NDArray[np.float32]:
+        """Return a clip's audio, float32 `[samples]`, which is not kept.
+
+        Raises:
+            AudioError: it has become unreadable since the corpus was checked.
+        """
+        return read_audio(clip.audio, self.front_end.sample_rate_hz)
+
     def clear(self) -> None:
         """Forget everything in memory, and compute files in the folder anew."""
         self._kept.clear()
@@ -76,8 +84,7 @@ class FeatureStore:
                     return np.asarray(loaded, np.float32)
             except (OSError, ValueError, EOFError, MemoryError):
                 pass  # a damaged file in a cache is computed anew
-        samples = read_audio(clip.audio, self._front_end.sample_rate_hz)
-        features: Features = self._extract(samples)
+        features: Features = self._extract(self.samples(clip))
         if kept:
             _write(kept, features)
         return features
@@ -86,7 +93,7 @@ class FeatureStore:
         if self._folder is None:
             return None
         status = clip.audio.path.stat()
-        key = f"{clip.audio.key} {status.st_size} {status.st_mtime_ns} {self._front_end}"
+        key = f"{clip.audio.key} {status.st_size} {status.st_mtime_ns} {self.front_end}"
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from stt.errors import FrontEndError
 from stt.frontends.mfcc import FeatureConfig
 
+from ..augmentation.specification import parse_augmentations
 from ..errors import FlagError
 from .flag import writable_place
 from .flags import at_most, flag, not_negative, positive
@@ -98,7 +99,12 @@ class DataFlags:
     reverse_train: bool = flag(False, "train from the longest clips to the shortest")
     reverse_dev: bool = flag(False, "validate from the longest clips to the shortest")
     reverse_test: bool = flag(False, "evaluate from the longest clips to the shortest")
-    augment: Names = flag([], "augmentations of the training clips")
+    augment: Names = flag(
+        [],
+        "augmentations of the training clips, NAME[p=PROBABILITY,PARAMETER=VALUE,...], such as "
+        "specaugment speed[p=0.5]",
+        repeatable=True,
+    )
 
     def __post_init__(self) -> None:
         if self.auto_input_dataset and (self.train_files or self.dev_files or self.test_files):
@@ -106,8 +112,7 @@ class DataFlags:
                 "--auto_input_dataset makes the train, dev and test sets itself; "
                 "do not give --train_files, --dev_files or --test_files with it"
             )
-        if self.augment:
-            raise FlagError("--augment: this release has no augmentations yet; leave the flag out")
+        parse_augmentations(self.augment)
 
 
 # The flags that say each value of `FeatureConfig`.

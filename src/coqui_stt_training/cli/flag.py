@@ -22,6 +22,7 @@ class FlagSpec:
     check: Callable[[Any], str | None] | None = None
     replacement: str | None = None
     aliases: tuple[str, ...] = ()
+    repeatable: bool = False
 
 
 def flag(
@@ -32,6 +33,7 @@ def flag(
     check: Callable[[Any], str | None] | None = None,
     replacement: str | None = None,
     aliases: Sequence[str] = (),
+    repeatable: bool = False,
 ) -> Any:
     """Declare a flag as a dataclass field.
 
@@ -43,8 +45,9 @@ def flag(
         replacement: for a flag that only TensorFlow needed: what takes its place, said once when
             the flag is used.
         aliases: further names, of older releases.
+        repeatable: whether a list grows where the flag is given again; else the last one counts.
     """
-    spec = FlagSpec(help, tuple(choices), check, replacement, tuple(aliases))
+    spec = FlagSpec(help, tuple(choices), check, replacement, tuple(aliases), repeatable)
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: tuple(default), metadata={"flag": spec})
     return dataclasses.field(default=default, metadata={"flag": spec})

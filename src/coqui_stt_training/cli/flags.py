@@ -259,11 +259,13 @@ def _argument_parser(
                 *(f"--{alias}" for alias in item.spec.aliases),
                 dest=item.name,
                 nargs="*",
+                action="extend" if item.spec.repeatable else "store",
                 metavar=item.metavar,
                 help=_help_text(item),
             )
     for item in elsewhere:
-        parser.add_argument(f"--{item.name}", nargs="*", help=argparse.SUPPRESS)
+        action = "extend" if item.spec.repeatable else "store"
+        parser.add_argument(f"--{item.name}", nargs="*", action=action, help=argparse.SUPPRESS)
     return parser
 
 

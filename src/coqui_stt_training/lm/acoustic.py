@@ -8,7 +8,8 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.frontends import FrontEnd
 
 from ..batches.feature_store import FeatureStore
-from ..batches.loader import BatchLoader, make_batches
+from ..batches.loader import BatchLoader
+from ..batches.sampler import make_batches
 from ..checkpoints.source import SourceModel
 from ..cli.config import LogFlags, TestBatchFlags, TestDataFlags
 from ..cli.progress_bar import ProgressBar

@@ -9,7 +9,9 @@ from pathlib import Path
 from stt.counted import counted
 from stt.durations import say_audio_length
 
-from ..batches.loader import make_batches
+from ..augmentation.kinds import HIDDEN
+from ..augmentation.specification import Augmentation
+from ..batches.sampler import Group, make_batches
 from ..cli.config import TrainConfig
 from ..corpus import ClipSet
 from ..models.acoustic_model import AcousticModel
@@ -27,7 +29,11 @@ _ABOUT_THE_COMMAND = ("dry_run", "skip_batch_test")
 
 
 def log_sizes(
-    sets: Sets, test: Sequence[ClipSet], config: TrainConfig, model: AcousticModel
+    train: Sequence[Group],
+    sets: Sets,
+    test: Sequence[ClipSet],
+    config: TrainConfig,
+    model: AcousticModel,
 ) -> None:
     """Say how much there is to learn from, and how large the model is that learns."""
     dev = [batch for batches in sets.dev.values() for batch in batches]
@@ -38,7 +44,7 @@ def log_sizes(
             one.clips, config.evaluation.test_batch_size, limit=config.data.limit_test
         )
     ]
-    for purpose, batches in (("Training", sets.train), ("Validating", dev), ("Testing", tested)):
+    for purpose, batches in (("Training", train), ("Validating", dev), ("Testing", tested)):
         clips = [clip for batch in batches for clip in batch]
         if clips:
             seconds = sum(clip.duration_seconds for clip in clips)
@@ -48,6 +54,18 @@ def log_sizes(
             )  # fmt: skip
     count = sum(weight.numel() for weight in model.parameters())
     _log.info("The model has %s parameters", f"{count:,}")
+
+
+def log_augmentations(augmentations: Sequence[Augmentation], *, frozen: bool) -> None:
+    """Say how training clips are changed, and what that means for layers that are frozen."""
+    _log.info("Training clips are augmented: %s", " ".join(map(str, augmentations)))
+    anew = [one.name for one in augmentations if one.domain != HIDDEN]
+    if frozen and anew:
+        _log.info(
+            "Clips changed by %s are run through the frozen layers in every epoch; only what acts "
+            "on what these give (domain=hidden) can use outputs that were kept",
+            " or ".join(dict.fromkeys(anew)),
+        )
 
 
 def log_next_steps(

@@ -10,12 +10,12 @@ from pathlib import Path
 from stt.counted import counted
 
 from ..batches.feature_store import FeatureStore
-from ..batches.loader import BatchLoader, BatchOrder, make_batches
+from ..batches.loader import BatchLoader
 from ..checkpoints.folder_lock import check_still_new, locked
 from ..cli.config import TrainConfig
 from ..cli.flags import Parsed
 from ..cli.progress_bar import ProgressBar
-from ..corpus import Clip, ClipSet, Corpus, check_corpus
+from ..corpus import Corpus, check_corpus
 from ..models.tensors import load_weights
 from ..report.run_log import RunLog
 from ..report.summaries import Summaries
@@ -24,7 +24,7 @@ from ..training.memory_check import check_memory, check_model_memory
 from ..training.progress import Progress
 from ..training.schedules import LearningRateSchedule
 from ..training.state import RunFolder, TrainingState
-from ..training.trainer import Interrupted, Plan, Sets, Surroundings, Trainer
+from ..training.trainer import Interrupted, Plan, Surroundings, Trainer
 from .announcements import log_next_steps, log_sizes, open_summaries, record_outcome
 from .evaluation import evaluate_sets, print_now
 from .initial_state import initial_state, planned_layers
@@ -32,6 +32,7 @@ from .interruption import Interruption
 from .machine import log_placement, prepare_machine
 from .results import EvaluationResult, TrainingResult
 from .session import Session, expand_data, prepare
+from .training_data import make_pipeline, make_sets
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +95,13 @@ def _carry_out(
                     session, corpus, store, loader, state, folder, decoder, summaries, interruption
                 )
                 folder.begin()
-                log_sizes(trainer.sets, corpus.test, session.config, state.model)
+                log_sizes(
+                    trainer.pipeline.sampler.groups,
+                    trainer.sets,
+                    corpus.test,
+                    session.config,
+                    state.model,
+                )
                 trainer.train()
             interruption.raise_from_now_on()
             if corpus.test and evaluating:
@@ -158,6 +165,8 @@ def _check_only(session: Session) -> None:
                 "To %s on: %s, %.1f minutes, of %s", name, counted(len(clips.clips), "clip"),
                 clips.duration_seconds / 60, clips.path,
             )  # fmt: skip
+    if session.config.data.augment:
+        _log.info("Training clips are augmented: %s", " ".join(session.config.data.augment))
     _log.info(
         "Dry run: all is well as far as can be known without a training step; nothing was trained "
         "or written. Without --dry_run the longest batch is tried for memory first"
@@ -203,16 +212,11 @@ def _make_trainer(
     layers = planned_layers(folder.description.lineage)
     trainer = Trainer(
         state,
-        _make_sets(config, corpus),
+        make_pipeline(session, corpus, loader, layers),
+        make_sets(config, corpus),
         loader,
         Plan(
             epochs=training.epochs,
-            order=BatchOrder(
-                config.data.shuffle_batches,
-                config.data.shuffle_start,
-                config.data.shuffle_buffer,
-                training.random_seed,
-            ),
             dropout_rates=config.dropout.by_layer(),
             seed=training.random_seed,
             schedule=config.schedule,
@@ -242,7 +246,7 @@ def _make_trainer(
     )
     if not training.skip_batch_test:
         check_memory(
-            trainer.sets.train,
+            trainer.pipeline.sampler.groups,
             session.specification,
             lambda clip: session.features.frame_count(
                 int(clip.duration_seconds * session.features.sample_rate_hz)
@@ -250,33 +254,6 @@ def _make_trainer(
             trainer.try_step,
         )
     return trainer
-
-
-def _make_sets(config: TrainConfig, corpus: Corpus) -> Sets:
-    data, training = config.data, config.training
-    merged = [clip for clips in corpus.train for clip in clips.clips]
-
-    def batches(sets: Sequence[ClipSet]) -> dict[str, list[tuple[Clip, ...]]]:
-        return {
-            clips.path: make_batches(
-                clips.clips,
-                training.dev_batch_size,
-                reverse=data.reverse_dev,
-                limit=data.limit_dev,
-            )
-            for clips in sets
-        }
-
-    return Sets(
-        train=make_batches(
-            merged,
-            training.train_batch_size,
-            reverse=data.reverse_train,
-            limit=data.limit_train,
-        ),
-        dev=batches(corpus.dev),
-        metrics=batches(corpus.metrics),
-    )
 
 
 def _forget_features(store: FeatureStore, cache_for_epochs: int, epoch: int) -> bool:

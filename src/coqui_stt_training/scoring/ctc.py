@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..batches.loader import Batch
+from ..batches.batch import Batch
 from ..models.acoustic_model import Emissions
 
 

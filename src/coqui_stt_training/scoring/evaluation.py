@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import torch
 
-from ..batches.loader import BatchLoader, make_batches
+from ..batches.loader import BatchLoader
+from ..batches.sampler import make_batches
 from ..checkpoints.source import SourceModel
 from ..cli.config import EvaluationFlags
 from ..cli.progress_bar import ProgressBar

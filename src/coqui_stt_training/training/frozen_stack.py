@@ -3,6 +3,7 @@
 The layers from the input on that are frozen give the same for a batch in every epoch, so an epoch
 over a frozen encoder takes the seconds of its head alone. Batches hold the same clips in every
 epoch, and a run that goes on computes them anew in the same way, so it stays the same to the bit.
+Of a batch that augmentation changes before the model, nothing is kept and nothing kept is used.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..batches.loader import Batch
+from ..batches.batch import Batch
 from ..corpus import Clip
 from ..models.acoustic_model import AcousticModel
 
@@ -66,17 +67,22 @@ class FrozenStack:
     @torch.no_grad()
     def __call__(self, model: AcousticModel, batch: Batch) -> Hidden:
         """Return what the frozen layers make of a batch; without any, its features."""
-        if self.depth == 0:
-            return Hidden(batch.features.to(self._device), batch.lengths, 0)
+        if self.depth == 0 or not batch.is_plain:
+            return self._run(model, batch)
         hidden = self._kept.get(batch.clips)
         if hidden is None:
-            x, lengths = model.run(batch.features.to(self._device), batch.lengths, last=self.depth)
-            hidden = Hidden(x, lengths, self.depth)
-            size = x.numel() * x.element_size()
+            hidden = self._run(model, batch)
+            size = hidden.x.numel() * hidden.x.element_size()
             if size <= self._memory_left:
                 self._memory_left -= size
                 self._kept[batch.clips] = hidden
         return hidden
+
+    def _run(self, model: AcousticModel, batch: Batch) -> Hidden:
+        x = batch.on_features(batch.features.to(self._device), batch.lengths)
+        if self.depth == 0:
+            return Hidden(x, batch.lengths, 0)
+        return Hidden(*model.run(x, batch.lengths, last=self.depth), self.depth)
 
 
 def frozen_depth(

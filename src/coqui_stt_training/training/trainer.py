@@ -18,7 +18,9 @@ from torch import Tensor
 
 from stt.counted import counted
 
-from ..batches.loader import Batch, BatchLoader, BatchOrder
+from ..batches.batch import Batch
+from ..batches.loader import BatchLoader
+from ..batches.training_pipeline import TrainingPipeline
 from ..checkpoints.state_file import Kind
 from ..cli.progress_bar import ProgressBar
 from ..cli.training_flags import ScheduleFlags
@@ -51,9 +53,8 @@ class Interrupted(BaseException):
 
 @dataclass(frozen=True)
 class Sets:
-    """What to train on and to validate with, in batches; dev and metrics sets by file name."""
+    """What to validate with, in batches, by file name."""
 
-    train: ClipGroups
     dev: Mapping[str, ClipGroups]
     metrics: Mapping[str, ClipGroups]
 
@@ -88,7 +89,6 @@ class Plan:
 
     Attributes:
         epochs: how many.
-        order: of the batches.
         dropout_rates: of each layer's output.
         seed: of the dropout masks.
         schedule: early stopping and plateaus.
@@ -100,7 +100,6 @@ class Plan:
     """
 
     epochs: int
-    order: BatchOrder
     dropout_rates: Mapping[str, float]
     seed: int
     schedule: ScheduleFlags
@@ -117,6 +116,7 @@ class Trainer:
     def __init__(
         self,
         state: TrainingState,
+        pipeline: TrainingPipeline,
         sets: Sets,
         loader: BatchLoader,
         plan: Plan,
@@ -127,8 +127,8 @@ class Trainer:
         self.optimizer = state.optimizer
         self.precision = state.precision
         self.progress = state.progress
+        self.pipeline = pipeline
         self.sets = sets
-        self._loader = loader
         self._plan = plan
         self._around = around
         self._device = next(state.model.parameters()).device
@@ -185,7 +185,7 @@ class Trainer:
         dropout = Dropout(self._plan.dropout_rates, self._generator)
         self._freeze_layers()
         self.model.eval()  # running statistics must not change
-        losses = self._losses(self._loader.load(clips), dropout)
+        losses = self._losses(self.pipeline.load_any(clips), dropout)
         torch.autograd.backward(losses.mean())
         self.optimizer.zero_grad()
 
@@ -208,12 +208,11 @@ class Trainer:
     def _train_epoch(self) -> None:
         progress = self.progress
         self._around.report.begin_epoch(progress.epoch, is_whole=progress.batch == 0)
-        order = self._plan.order.indices(len(self.sets.train), progress.epoch)
         self.model.train()
-        groups = [self.sets.train[index] for index in order[progress.batch :]]
-        with self._around.bar(f"Epoch {progress.epoch} |   Training", len(order)) as bar:
+        title = f"Epoch {progress.epoch} |   Training"
+        with self._around.bar(title, len(self.pipeline)) as bar:
             bar.start_at(progress.batch)
-            for batch in self._loader(groups):
+            for batch in self.pipeline.epoch(progress.epoch, progress.batch):
                 self._train_step(batch)
                 progress.batch += 1
                 bar.advance(len(batch.clips), progress.mean_loss)
@@ -254,13 +253,18 @@ class Trainer:
 
     def _learning_rate(self) -> float:
         """Return that of the coming step: of a plateau's rate what the schedule takes."""
-        progress, batches = self.progress, len(self.sets.train)
+        progress, batches = self.progress, len(self.pipeline)
         done = (progress.epoch * batches + progress.batch) / (self._plan.epochs * batches)
         return progress.learning_rate * self._plan.learning_rates.factor(done)
 
     def _losses(self, batch: Batch, dropout: Dropout) -> Tensor:
         with self.precision.forward():
             x, lengths, first = self._frozen(self.model, batch)
+            if batch.on_hidden:
+                if first == 0:
+                    x, lengths = self.model.run(x, lengths, dropout, last=1)
+                    first = 1
+                x = batch.on_hidden(x, lengths)
             emissions = Emissions(*self.model.run(x, lengths, dropout, first=first))
         return ctc_losses(emissions, batch)
 

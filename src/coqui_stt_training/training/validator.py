@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ..batches.loader import Batch, BatchLoader
+from ..batches.batch import Batch
+from ..batches.loader import BatchLoader
 from ..cli.progress_bar import ProgressBar
 from ..corpus import Clip
 from ..models.acoustic_model import AcousticModel, Emissions

@@ -1,0 +1,240 @@
+"""Changes of features and of hidden frames: drawn for each clip, done to a batch on its device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stt.frontends import FrontEnd
+from stt.frontends.mfcc import FeatureConfig, dct_matrix
+
+from .chance import Draw, Values
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Place:
+    """What there is of a clip to be changed.
+
+    Attributes:
+        frames: how many.
+        width: values, or frequencies, of each.
+        step_milliseconds: from one frame to the next.
+    """
+
+    frames: int
+    width: int
+    step_milliseconds: float
+
+    def frames_of(self, milliseconds: float) -> int:
+        """Return the number of whole frames in so much time."""
+        return int(milliseconds / self.step_milliseconds)
+
+
+def spans(chance: np.random.Generator, sizes: Sequence[int], length: int) -> Array:
+    """Return a mask, float32 `[length]`: 0 within spans of some sizes, 1 outside.
+
+    Args:
+        chance: says where they begin: anywhere where they end within the length.
+        sizes: of the spans.
+        length: of the mask. No span covers all of it.
+    """
+    kept = np.ones(length, np.float32)
+    for size in sizes:
+        size = max(0, min(length - 1, size))
+        begin = int(chance.integers(0, length - size, endpoint=True))
+        kept[begin : begin + size] = 0.0
+    return kept
+
+
+def time_mask(values: Values, place: Place) -> Array:
+    """Return factors `[frames, 1]`; a stretch is one frame at least, as upstream's."""
+    sizes = [max(1, place.frames_of(values.pick("size"))) for _ in range(values.count("n"))]
+    return spans(values.chance, sizes, place.frames)[:, None]
+
+
+def frequency_mask(values: Values, place: Place) -> Array:
+    """Return factors `[1, width]`; a band is one frequency at least, as upstream's."""
+    sizes = [max(1, values.count("size")) for _ in range(values.count("n"))]
+    return spans(values.chance, sizes, place.width)[None, :]
+
+
+def dropout(values: Values, place: Place) -> Array:
+    """Return factors `[frames, width]`, 0 for the share `rate` of them.
+
+    Upstream blanked the others, against its documentation.
+    """
+    kept = values.chance.random((place.frames, place.width), np.float32) >= values.pick("rate")
+    return kept.astype(np.float32)
+
+
+def noise(values: Values, place: Place) -> Array:
+    """Return normal noise `[frames, width]` of mean 0."""
+    deviation = abs(values.pick("stddev"))
+    drawn = values.chance.standard_normal((place.frames, place.width), np.float32)
+    return np.asarray(deviation * drawn, np.float32)
+
+
+def factors(values: Values, place: Place) -> Array:
+    """Return normal noise `[frames, width]` of mean 1."""
+    return 1.0 + noise(values, place)
+
+
+# How each kind changes values: by a factor of each, or by what is added to each.
+FACTORS: Mapping[str, Callable[[Values, Place], Array]] = {
+    "time_mask": time_mask,
+    "frequency_mask": frequency_mask,
+    "dropout": dropout,
+    "multiply": factors,
+}
+
+
+def change_plane(x: Array, draw: Draw, step_milliseconds: float) -> Array:
+    """Change one clip's spectrogram or samples by a kind that may act on anything.
+
+    Args:
+        x: float32 `[frames, values]`.
+        draw: of a kind in `FACTORS`, or `add`.
+        step_milliseconds: from one frame to the next.
+    """
+    values, place = draw.values(), Place(x.shape[0], x.shape[1], step_milliseconds)
+    if draw.augmentation.name == "add":
+        return np.asarray(x + noise(values, place), x.dtype)
+    return np.asarray(x * FACTORS[draw.augmentation.name](values, place), x.dtype)
+
+
+@dataclass(frozen=True)
+class FrameChange:
+    """Changes a batch of features or hidden frames, as was drawn for each of its clips.
+
+    Attributes:
+        draws: for each clip, those of one domain.
+        seconds: duration of each clip's frames.
+        cepstrum: of features that are the cosine transform of a spectrum: from them to its bands
+            and back, float32 `[values, bands]` and `[bands, values]`; None: values are bands.
+    """
+
+    draws: tuple[tuple[Draw, ...], ...]
+    seconds: tuple[float, ...]
+    cepstrum: tuple[Array, Array] | None = None
+
+    def __bool__(self) -> bool:
+        return any(self.draws)
+
+    def __call__(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Return the changed frames, zero beyond each clip's length.
+
+        Args:
+            x: `[batch, frames, values]`, zero beyond each clip's length.
+            lengths: int64 `[batch]`, on the CPU.
+        """
+        asked = {draw.number: draw.augmentation.name for clip in self.draws for draw in clip}
+        for number, name in sorted(asked.items()):
+            x = self._change(x, lengths, number, name)
+        return x
+
+    def _change(self, x: Tensor, lengths: Tensor, number: int, name: str) -> Tensor:
+        bands = x.shape[2]
+        if name in _MASKS and self.cepstrum is not None:
+            bands = self.cepstrum[0].shape[1]
+        drawn: dict[int, tuple[Values, Place]] = {}
+        for index, (clip, length) in enumerate(zip(self.draws, lengths.tolist(), strict=True)):
+            for draw in clip:
+                if draw.number == number and length:
+                    step_milliseconds = 1000 * self.seconds[index] / length
+                    drawn[index] = draw.values(), Place(length, bands, step_milliseconds)
+        if not drawn:
+            return x
+        if name in _MASKS:
+            masks = {index: _MASKS[name](*drawn[index]) for index in drawn}
+            over_time = _stacked({index: mask[0] for index, mask in masks.items()}, x, 1.0)
+            over_bands = _stacked({index: mask[1] for index, mask in masks.items()}, x, 1.0, 1)
+            return self._mask(x, lengths, over_time, over_bands)
+        if name == "add":
+            return x + _stacked({index: noise(*drawn[index]) for index in drawn}, x, 0.0)
+        made = {index: FACTORS[name](*drawn[index]) for index in drawn}
+        return x * _stacked(made, x, 1.0, 1 if name == "frequency_mask" else None)
+
+    def _mask(self, x: Tensor, lengths: Tensor, over_time: Tensor, over_bands: Tensor) -> Tensor:
+        """Put the mean over the clip in the place of what is masked.
+
+        Args:
+            x: `[batch, frames, values]`.
+            lengths: int64 `[batch]`.
+            over_time: `[batch, frames, 1]`.
+            over_bands: `[batch, 1, bands]`.
+        """
+        ends = lengths.clamp(min=1).to(x.device)[:, None, None]
+        mean = x.sum(1, keepdim=True) / ends
+        apart = (x - mean) * over_time
+        if self.cepstrum is None:
+            apart = apart * over_bands
+        elif bool((over_bands != 1).any()):
+            there, back = (torch.from_numpy(one).to(x) for one in self.cepstrum)
+            # What the masked bands contribute, taken away: their share of the smooth spectrum
+            # that the coefficients describe.
+            apart = apart - ((apart @ there) * (1 - over_bands)) @ back
+        valid = torch.arange(x.shape[1], device=x.device)[None, :, None] < ends
+        return torch.where(valid, mean + apart, x)
+
+
+def _stacked(
+    arrays: Mapping[int, Array], x: Tensor, rest: float, frames: int | None = None
+) -> Tensor:
+    """Return arrays of clips as one tensor; `rest` for other clips, and beyond their lengths."""
+    frames = x.shape[1] if frames is None else frames
+    width = next(iter(arrays.values())).shape[1]
+    stack = np.full((x.shape[0], frames, width), rest, np.float32)
+    for index, array in arrays.items():
+        stack[index, : len(array)] = array
+    return torch.from_numpy(stack).to(x)
+
+
+def _specaugment(values: Values, place: Place) -> tuple[Array, Array]:
+    longest = min(place.frames_of(values.pick("t")), int(place.frames * values.pick("share")))
+    times = [int(values.chance.random() * (1 + longest)) for _ in range(values.count("nt"))]
+    bands = [
+        int(values.chance.random() * (1 + values.pick("f") * place.width))
+        for _ in range(values.count("nf"))
+    ]
+    return (
+        spans(values.chance, times, place.frames)[:, None],
+        spans(values.chance, bands, place.width)[None, :],
+    )
+
+
+def _low_resource(values: Values, place: Place) -> tuple[Array, Array]:
+    """Return masks as `compute_mask_indices` of fairseq has them: of one length, overlapping."""
+    frames = max(1, place.frames_of(values.pick("time_length")))
+    channels = max(1, min(values.count("channel_length"), place.width // 8))
+
+    def mask(share: float, size: int, length: int) -> Array:
+        # Rounded up or down by chance, so that the share is met on average in short clips too.
+        count = int(share * length / size + values.chance.random())
+        return spans(values.chance, [size] * count, length)
+
+    return (
+        mask(values.pick("time"), frames, place.frames)[:, None],
+        mask(values.pick("channel"), channels, place.width)[None, :],
+    )
+
+
+# Those that put the clip's mean in the place of what they mask, over time and over bands.
+_MASKS: Mapping[str, Callable[[Values, Place], tuple[Array, Array]]] = {
+    "specaugment": _specaugment,
+    "specaugment-lowresource": _low_resource,
+}
+
+
+def cepstrum_of(front_end: FrontEnd) -> tuple[Array, Array] | None:
+    """Return the way from cepstral features to a spectrum and back; see `FrameChange`."""
+    if not isinstance(front_end, FeatureConfig):
+        return None
+    back = dct_matrix()
+    return np.linalg.pinv(back).astype(np.float32), back.astype(np.float32)

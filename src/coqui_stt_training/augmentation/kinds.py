@@ -1,0 +1,127 @@
+"""What may be asked for with `--augment`: the kinds, their parameters, and where each acts.
+
+Names, defaults and meanings of the first thirteen are upstream's. Nothing here computes anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .value_range import ValueRange
+
+# In the order in which they are gone through. "samples" and "signal" are both the waveform; the
+# first is what upstream did in NumPy and the second in TensorFlow, and so comes later.
+CLIPS, SAMPLES, SIGNAL = "clips", "samples", "signal"
+SPECTROGRAM, FEATURES, HIDDEN = "spectrogram", "features", "hidden"
+DOMAINS = (CLIPS, SAMPLES, SIGNAL, SPECTROGRAM, FEATURES, HIDDEN)
+AUTO = "auto"
+_ANY = (SIGNAL, SPECTROGRAM, FEATURES, HIDDEN)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A parameter that is a range of numbers.
+
+    Attributes:
+        default: what it is when not given.
+        meaning: for people, with the unit.
+        least: of all values it may have.
+        most: of all values it may have.
+    """
+
+    default: ValueRange
+    meaning: str
+    least: float = -math.inf
+    most: float = math.inf
+
+    @property
+    def whole(self) -> bool:
+        """Whether its values are whole numbers."""
+        return isinstance(self.default.start, int)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A parameter that is a text; without a default it must be given."""
+
+    default: str | None
+    meaning: str
+
+
+Parameter = Number | Text
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of augmentation.
+
+    Attributes:
+        meaning: what it does, for people.
+        domains: where it may act; the first is where it does by default.
+        parameters: by name, without `p` and `domain`.
+    """
+
+    meaning: str
+    domains: Sequence[str]
+    parameters: Mapping[str, Parameter]
+
+
+def _number(
+    default: float, meaning: str, least: float = -math.inf, most: float = math.inf, r: float = 0
+) -> Number:
+    return Number(ValueRange(default, default, r), meaning, least, most)
+
+
+_COUNT = 10_000  # of intervals, layers, grid lines: more is a slip of the pen
+_SECOND = 1000.0
+
+KINDS: Mapping[str, Kind] = {
+    "reverb": Kind("adds echoes (Schroeder's comb filters)", (SAMPLES,), {
+        "delay": _number(20.0, "ms until the first echo", 0, 10 * _SECOND),
+        "decay": _number(10.0, "dB that each echo loses", 0, 1000),
+    }),
+    "resample": Kind("resamples to another rate and back", (SAMPLES,), {
+        "rate": _number(8000, "Hz", 100, 1_000_000),
+    }),
+    "volume": Kind("sets the level of the loudest sample", (SAMPLES,), {
+        "dbfs": _number(3.0103, "dBFS; 3.0103 is full scale", -200, 3.0103),
+    }),
+    "frequency_mask": Kind("blanks bands", (FEATURES, HIDDEN), {
+        "n": _number(3, "how many", 0, _COUNT),
+        "size": _number(2, "frequencies of each", 0),
+    }),
+    "time_mask": Kind("blanks stretches of time", (SIGNAL, FEATURES, HIDDEN), {
+        "n": _number(3, "how many", 0, _COUNT),
+        "size": _number(10.0, "ms of each", 0),
+    }),
+    "dropout": Kind("blanks single values", (SIGNAL, FEATURES, HIDDEN), {
+        "rate": _number(0.05, "share of the values", 0, 1),
+    }),
+    "add": Kind("adds a random number to each value", (FEATURES, SIGNAL, HIDDEN), {
+        "stddev": _number(5.0, "its standard deviation"),
+    }),
+    "multiply": Kind("multiplies each value by a random number around 1",
+                     (FEATURES, SIGNAL, HIDDEN), {
+        "stddev": _number(5.0, "its standard deviation"),
+    }),
+    "speed": Kind("plays faster or slower, and so higher or lower", (SAMPLES,), {
+        "factor": _number(1.0, "2 is twice as fast", 0.1, 10, 0.1),
+    }),
+    "specaugment": Kind("SpecAugment (LibriSpeech double, without warping)", (AUTO, FEATURES,
+                                                                              HIDDEN), {
+        "nt": _number(2, "masks over time", 0, _COUNT),
+        "t": _number(1000.0, "ms of the longest one", 0),
+        "share": _number(0.2, "of the clip that one covers at most", 0, 1),
+        "nf": _number(2, "masks over frequency", 0, _COUNT),
+        "f": _number(0.34, "share of the frequencies of the widest one", 0, 1),
+    }),
+    "specaugment-lowresource": Kind("masks as wav2vec 2.0 has them for ten minutes of speech",
+                                    (AUTO, FEATURES, HIDDEN), {
+        "time": _number(0.65, "share of the frames, overlaps counted twice", 0, 1),
+        "time_length": _number(200.0, "ms of each mask", 1),
+        "channel": _number(0.25, "share of the channels, overlaps counted twice", 0, 1),
+        "channel_length": _number(64, "channels of each mask; at most an eighth of all", 1),
+    }),
+}  # fmt: skip

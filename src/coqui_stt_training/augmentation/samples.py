@@ -1,0 +1,105 @@
+"""Changes of the samples of a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from .chance import Draw, Values
+from .frames import change_plane
+from .kinds import SIGNAL
+from .level import at_peak_dbfs, gain, peak_dbfs
+
+Samples = NDArray[np.float32]
+
+# Ratios of the combs' delays to the first one's: primes, so that few echoes coincide.
+_COMB_PRIMES = (17, 19, 23, 29, 31)
+_SHORTEST_DELAY_SAMPLES = 16
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a change of samples must know of them.
+
+    Attributes:
+        rate_hz: of the samples.
+        fits: whether so many samples are long enough for what is said in them.
+    """
+
+    rate_hz: int
+    fits: Callable[[int], bool]
+
+
+def speed(samples: Samples, values: Values, recording: Recording) -> Samples:
+    """Resample, so that what is played at the same rate is faster and higher.
+
+    A clip that would become too short for its labels stays as it is.
+    """
+    factor = values.pick("factor")
+    if factor == 1.0 or not recording.fits(int(len(samples) / factor)):
+        return samples
+    return np.asarray(soxr.resample(samples, factor, 1.0), np.float32)
+
+
+def resample(samples: Samples, values: Values, recording: Recording) -> Samples:
+    """Resample to another rate and back: what lies above half that rate is lost."""
+    rate_hz = values.pick("rate")
+    there = soxr.resample(samples, recording.rate_hz, rate_hz)
+    back = np.asarray(soxr.resample(there, rate_hz, recording.rate_hz), np.float32)[: len(samples)]
+    return np.pad(back, (0, len(samples) - len(back)))
+
+
+def volume(samples: Samples, values: Values, recording: Recording) -> Samples:
+    """Bring the loudest sample to a level."""
+    return at_peak_dbfs(samples, values.pick("dbfs"))
+
+
+def reverb(samples: Samples, values: Values, recording: Recording) -> Samples:
+    """Add the echoes of parallel combs (https://ccrma.stanford.edu/~jos/pasp/), at equal peak."""
+    delay_milliseconds, kept = values.pick("delay"), gain(-values.pick("decay"))
+    result = samples.astype(np.float64)
+    for prime in _COMB_PRIMES:
+        milliseconds = delay_milliseconds * prime / _COMB_PRIMES[0]
+        delay_samples = int(milliseconds * recording.rate_hz / 1000)
+        result += _comb(samples, max(_SHORTEST_DELAY_SAMPLES, delay_samples), kept)
+    return at_peak_dbfs(result, peak_dbfs(samples))
+
+
+def _comb(samples: Samples, delay_samples: int, kept: float) -> NDArray[np.float64]:
+    """Return y[t] = x[t] + kept * y[t - delay]."""
+    rows = -(-len(samples) // delay_samples)
+    padded = np.zeros(rows * delay_samples)
+    padded[: len(samples)] = samples
+    windows = padded.reshape(rows, delay_samples)
+    for row in range(1, rows):
+        windows[row] += kept * windows[row - 1]
+    return padded[: len(samples)]
+
+
+CHANGES: Mapping[str, Callable[[Samples, Values, Recording], Samples]] = {
+    "speed": speed,
+    "resample": resample,
+    "volume": volume,
+    "reverb": reverb,
+}
+
+
+def change_samples(samples: Samples, draws: Sequence[Draw], recording: Recording) -> Samples:
+    """Return the changed samples, float32 `[samples]`.
+
+    Args:
+        samples: float32 `[samples]`; they stay as they are.
+        draws: those that act on samples, in their order.
+        recording: what else is to be known.
+    """
+    for draw in draws:
+        if draw.augmentation.domain == SIGNAL:
+            plane = change_plane(samples[:, None], draw, 1000 / recording.rate_hz)
+            samples = plane[:, 0]
+        else:
+            samples = CHANGES[draw.augmentation.name](samples, draw.values(), recording)
+    return samples

@@ -1,0 +1,182 @@
+"""Reads `--augment`: `name[p=0.1,parameter=value,...]`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ..errors import FlagError
+from .kinds import AUTO, KINDS, Kind, Number
+from .value_range import ValueRange, parse_range
+
+_SPECIFICATION = re.compile(r"([\w-]+)(?:\[(.*)\])?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """One augmentation as it was asked for.
+
+    Attributes:
+        name: one of `KINDS`.
+        probability: of each clip to be changed by it.
+        domain: where it acts.
+        ranges: of all parameters that are numbers.
+        texts: of all others.
+    """
+
+    name: str
+    probability: float
+    domain: str
+    ranges: Mapping[str, ValueRange] = field(hash=False)
+    texts: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __str__(self) -> str:
+        """Return it as the flag gives it, with all parameters."""
+        values = {"p": f"{self.probability:g}", **self.texts, **self.ranges}
+        if len(KINDS[self.name].domains) > 1:
+            values["domain"] = self.domain
+        return f"{self.name}[{','.join(f'{name}={value}' for name, value in values.items())}]"
+
+
+def parse_augmentations(texts: Iterable[str]) -> tuple[Augmentation, ...]:
+    """Return the augmentations that texts describe, in their order.
+
+    Raises:
+        FlagError: everything that is wrong with them, in one message.
+    """
+    problems: list[str] = []
+    found = [_parse(text, problems) for text in texts]
+    if problems:
+        raise FlagError("; ".join(problems))
+    return tuple(one for one in found if one)
+
+
+def _parse(text: str, problems: list[str]) -> Augmentation | None:
+    match = _SPECIFICATION.fullmatch(text.strip())
+    if match is None:
+        problems.append(
+            f"--augment {text}: write NAME or NAME[PARAMETER=VALUE,...], such as "
+            "time_mask[p=0.5,n=2,size=50]"
+        )
+        return None
+    name, kind = _find_kind(match[1])
+    if kind is None:
+        problems.append(
+            f"--augment {text}: there is no {match[1]}{nearest(match[1], KINDS)}; there are "
+            + ", ".join(KINDS)
+        )
+        return None
+    given, wrong = _assignments(match[2] or "")
+    wrong += [*_unknown(name, kind, given), *_missing(kind, given)]
+    probability = 1.0
+    ranges: dict[str, ValueRange] = {}
+    texts: dict[str, str] = {}
+    for parameter, declared in {"p": None, **kind.parameters}.items():
+        value = given.get(parameter)
+        try:
+            if declared is None:
+                probability = _probability(value or "1")
+            elif isinstance(declared, Number):
+                ranges[parameter] = _range(declared, parameter, value)
+            else:
+                texts[parameter] = value or declared.default or ""
+        except ValueError as error:
+            wrong.append(str(error))
+    domain = given.get("domain", kind.domains[0])
+    if domain not in kind.domains:
+        known = ", ".join(kind.domains)
+        wrong.append(f"domain={domain}: {name} acts on {known}{nearest(domain, kind.domains)}")
+    problems += [f"--augment {text}: {problem}" for problem in wrong]
+    if wrong:
+        return None
+    return Augmentation(name, probability, domain, ranges, texts)
+
+
+def _find_kind(name: str) -> tuple[str, Kind | None]:
+    """Return a kind by its name, written with underscores or hyphens."""
+    plain = name.replace("-", "_")
+    known = {one.replace("-", "_"): one for one in KINDS}
+    return (known[plain], KINDS[known[plain]]) if plain in known else (name, None)
+
+
+def _assignments(text: str) -> tuple[dict[str, str], list[str]]:
+    given: dict[str, str] = {}
+    wrong = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            wrong.append(f"{part}: write PARAMETER=VALUE")
+        elif name in given:
+            wrong.append(f"{name} is given twice")
+        given[name] = value
+    return {name: value for name, value in given.items() if value}, wrong
+
+
+def _unknown(name: str, kind: Kind, given: Iterable[str]) -> Iterator[str]:
+    known = ["p", *kind.parameters, *(["domain"] if len(kind.domains) > 1 else [])]
+    for parameter in given:
+        if parameter not in known:
+            yield (
+                f"{name} has no {parameter}{nearest(parameter, known)}; it has {', '.join(known)}"
+            )
+
+
+def _missing(kind: Kind, given: Mapping[str, str]) -> Iterator[str]:
+    for name, parameter in kind.parameters.items():
+        if parameter.default is None and name not in given:
+            yield f"needs {name}=...: {parameter.meaning}"
+
+
+def _probability(text: str) -> float:
+    try:
+        probability = float(text)
+    except ValueError:
+        probability = -1.0
+    if not 0 <= probability <= 1:
+        raise ValueError(f"p={text}: must be a number from 0 to 1")
+    return probability
+
+
+def _range(parameter: Number, name: str, text: str | None) -> ValueRange:
+    if text is None:
+        return parameter.default
+    noun = "whole numbers" if parameter.whole else "numbers"
+    try:
+        value = parse_range(text, whole=parameter.whole)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"{name}={text}: write VALUE, START:END, or one of these with ~RADIUS behind it, of "
+            f"{noun}"
+        ) from None
+    if value.r < 0:
+        raise ValueError(f"{name}={text}: the radius behind ~ must be 0 or more")
+    if not all(parameter.least <= bound <= parameter.most for bound in (value.start, value.end)):
+        raise ValueError(
+            f"{name}={text}: must be within {parameter.least:g} and {parameter.most:g} "
+            f"({parameter.meaning})"
+        )
+    return value
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ` (nearest: ...)` where one of some names is like a name; else an empty text."""
+    matches = difflib.get_close_matches(name, list(known), 1, 0.5)
+    return f" (nearest: {matches[0]})" if matches else ""
+
+
+def settle_domains(
+    augmentations: Sequence[Augmentation], *, on_hidden: bool
+) -> tuple[Augmentation, ...]:
+    """Put a domain in the place of `auto`.
+
+    Args:
+        augmentations: as asked for.
+        on_hidden: whether masks go to what the first layers give, not to features: so for models
+            that take samples, and for those whose first layers are frozen.
+    """
+    settled = "hidden" if on_hidden else "features"
+    return tuple(
+        replace(one, domain=settled) if one.domain == AUTO else one for one in augmentations
+    )

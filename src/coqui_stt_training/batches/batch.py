@@ -1,0 +1,59 @@
+"""Clips ready for the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..augmentation.frames import FrameChange
+from ..corpus import Clip
+from .feature_store import Features
+
+NO_CHANGE = FrameChange((), ())
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips ready for the model.
+
+    Attributes:
+        clips: what is in it.
+        features: float32 `[batch, frames, values]`, zero beyond each clip's length.
+        lengths: int64 `[batch]`, frames of each clip.
+        labels: int64 `[all labels]`, those of each clip after one another.
+        label_lengths: int64 `[batch]`.
+        augmented: whether `features` are not what the clips have in every epoch.
+        on_features: what is to be done to them before the model runs.
+        on_hidden: what is to be done to what the model's first layers give.
+    """
+
+    clips: tuple[Clip, ...]
+    features: Tensor
+    lengths: Tensor
+    labels: Tensor
+    label_lengths: Tensor
+    augmented: bool = False
+    on_features: FrameChange = NO_CHANGE
+    on_hidden: FrameChange = NO_CHANGE
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the first layers, as long as they do not change, give of it what they gave."""
+        return not self.augmented and not self.on_features
+
+
+def collate(
+    clips: Sequence[Clip], features: Sequence[Features], labels: Sequence[Sequence[int]]
+) -> Batch:
+    """Return a batch of clips with the features `[frames, values]` and labels of each."""
+    tensors = [torch.from_numpy(one) for one in features]
+    return Batch(
+        clips=tuple(clips),
+        features=torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True),
+        lengths=torch.tensor([len(one) for one in features]),
+        labels=torch.tensor([label for one in labels for label in one]).long(),
+        label_lengths=torch.tensor([len(one) for one in labels]),
+    )

@@ -1,0 +1,89 @@
+"""From a checked corpus to the batches of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stt.frontends.waveform import Waveform
+
+from ..augmentation.specification import parse_augmentations, settle_domains
+from ..batches.augmented_loader import AugmentedLoader
+from ..batches.loader import BatchLoader
+from ..batches.sampler import BatchOrder, Group, Sampler, make_batches
+from ..batches.training_pipeline import TrainingPipeline
+from ..cli.config import TrainConfig
+from ..corpus import ClipSet, Corpus
+from ..training.trainer import Sets
+from .announcements import log_augmentations
+from .session import Session
+
+
+def make_pipeline(
+    session: Session, corpus: Corpus, loader: BatchLoader, layers: Mapping[str, Any]
+) -> TrainingPipeline:
+    """Return what the loop takes training batches from.
+
+    Args:
+        session: the run.
+        corpus: its clips.
+        loader: of clips as they are.
+        layers: the plan of each layer, as the lineage keeps it.
+    """
+    data, training = session.config.data, session.config.training
+    groups = make_batches(
+        (clip for clips in corpus.train for clip in clips.clips),
+        training.train_batch_size,
+        reverse=data.reverse_train,
+        limit=data.limit_train,
+    )
+    order = BatchOrder(
+        data.shuffle_batches, data.shuffle_start, data.shuffle_buffer, training.random_seed
+    )
+    return TrainingPipeline(
+        Sampler(groups, order),
+        loader,
+        _make_augmented_loader(session, loader, layers),
+        training.epochs,
+    )
+
+
+def _make_augmented_loader(
+    session: Session, loader: BatchLoader, layers: Mapping[str, Any]
+) -> AugmentedLoader | None:
+    if not session.config.data.augment:
+        return None
+    first_layer = session.specification.layers[0]
+    frozen = layers.get(first_layer, {}).get("frozen_epochs", 0) != 0
+    augmentations = settle_domains(
+        parse_augmentations(session.config.data.augment),
+        on_hidden=frozen or isinstance(session.features, Waveform),
+    )
+    log_augmentations(augmentations, frozen=frozen)
+    return AugmentedLoader(
+        loader,
+        augmentations,
+        session.config.training.random_seed,
+        session.specification.output_length,
+    )
+
+
+def make_sets(config: TrainConfig, corpus: Corpus) -> Sets:
+    """Return the batches to validate with."""
+    data, training = config.data, config.training
+
+    def batches(sets: Sequence[ClipSet]) -> dict[str, list[Group]]:
+        return {
+            clips.path: make_batches(
+                clips.clips,
+                training.dev_batch_size,
+                reverse=data.reverse_dev,
+                limit=data.limit_dev,
+            )
+            for clips in sets
+        }
+
+    return Sets(
+        dev=batches(corpus.dev),
+        metrics=batches(corpus.metrics),
+    )

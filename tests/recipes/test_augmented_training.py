@@ -1,0 +1,131 @@
+"""Training with `--augment`: the same however often it is interrupted, and never in validation."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from command_runner import run_command
+from coqui_stt_training.checkpoints.folder import CheckpointFolder
+from coqui_stt_training.training import trainer as trainer_module
+
+from .conftest import SMALL, ToneCorpus
+
+AUGMENT = ("--augment", "speed[p=0.5]", "volume[p=0.5,dbfs=-3:-20~3]",
+           "add[p=0.3,domain=signal,stddev=0.01]", "specaugment[t=100]",
+           "dropout[p=0.5,domain=hidden]")  # fmt: skip
+
+
+def run(folder: Path, corpus: ToneCorpus, *flags: object, epochs: int = 2) -> None:
+    result = run_command(
+        "train", "--checkpoint_dir", folder, "--train_files", corpus.train, "--dev_files",
+        corpus.dev, *SMALL, "--epochs", epochs, "--shuffle_batches", "true", *flags,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+
+
+def last_of(folder: Path) -> dict[str, np.ndarray]:
+    checkpoint = CheckpointFolder(folder).read("last")
+    assert checkpoint is not None
+    return dict(checkpoint.tensors)
+
+
+def history(folder: Path) -> list[dict[str, float]]:
+    checkpoint = CheckpointFolder(folder).read("last")
+    assert checkpoint is not None
+    return list((checkpoint.run or {})["history"])
+
+
+class KilledError(Exception):
+    """Stands for `kill -9` within the process."""
+
+
+def test_a_run_that_dies_goes_on_to_the_same_weights(
+    latin: ToneCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path / "whole", latin, *AUGMENT)
+    generator = random.Random(3)
+    steps_left = 0
+    take_step = trainer_module.Trainer._train_step
+
+    def step(self: trainer_module.Trainer, *work: object) -> None:
+        nonlocal steps_left
+        if steps_left == 0:
+            raise KilledError
+        steps_left -= 1
+        take_step(self, *work)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trainer_module.Trainer, "_train_step", step)
+    monkeypatch.setattr(
+        trainer_module.Trainer, "_between_batches",
+        lambda self: self._save("last") if generator.random() < 0.5 else None,
+    )  # fmt: skip
+    deaths = 0
+    while True:
+        steps_left = generator.randint(2, 6)
+        try:
+            run(tmp_path / "killed", latin, *AUGMENT)
+            break
+        except KilledError:
+            deaths += 1
+            assert deaths < 60
+    assert deaths > 0
+    whole, killed = last_of(tmp_path / "whole"), last_of(tmp_path / "killed")
+    for name, tensor in whole.items():
+        np.testing.assert_array_equal(killed[name], tensor)
+
+
+def test_validation_hears_clips_as_they_are(latin: ToneCorpus, tmp_path: Path) -> None:
+    """The same clips to train on and to validate with, and weights that hardly move."""
+    corpus = ToneCorpus(latin.train, latin.train, latin.test, latin.alphabet)
+    still = ("--learning_rate", "1e-30", "--feature_cache", tmp_path / "cache")
+    run(tmp_path / "plain", corpus, *still, "--dropout_rate", 0)
+    cached = {file.name: file.read_bytes() for file in (tmp_path / "cache").iterdir()}
+    run(tmp_path / "augmented", corpus, *still, "--dropout_rate", 0, *AUGMENT)
+    plain, augmented = history(tmp_path / "plain"), history(tmp_path / "augmented")
+    assert [one["loss"] for one in plain] == [one["loss"] for one in augmented]
+    assert [one["training_loss"] for one in plain] != [one["training_loss"] for one in augmented]
+    first, second = (one["training_loss"] for one in augmented)
+    assert first != second  # another augmentation in each epoch
+    assert {file.name: file.read_bytes() for file in (tmp_path / "cache").iterdir()} == cached
+
+
+@pytest.mark.parametrize("augment", ["specaugment", "speed"])
+def test_frozen_layers_and_augmentation(
+    augment: str, source: Path, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    result = run_command(
+        "train", "--load_checkpoint_dir", source, "--save_checkpoint_dir", tmp_path,
+        "--train_files", latin.train, "--dev_files", latin.dev, *SMALL, "--epochs", 1,
+        "--dropout_rate", 0, "--freeze_source_layers", 4, "--augment", augment,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "Training clips are augmented: " in result.stderr
+    if augment == "specaugment":
+        assert "domain=hidden" in result.stderr
+        assert "run through the frozen layers in every epoch" not in result.stderr
+    else:
+        assert "Clips changed by speed are run through the frozen layers" in result.stderr
+
+
+def test_mistakes_are_said_before_anything_is_done(latin: ToneCorpus, tmp_path: Path) -> None:
+    result = run_command(
+        "train", "--checkpoint_dir", tmp_path / "run", "--train_files", latin.train, *SMALL,
+        "--augment", "sped[p=0.5]", "specaugment[q=1]", "--epochs", 1,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "there is no sped (nearest: speed)" in result.stderr
+    assert "specaugment has no q" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_flag_may_be_repeated_as_upstreams(latin: ToneCorpus, tmp_path: Path) -> None:
+    result = run_command(
+        "train", "--checkpoint_dir", tmp_path, "--train_files", latin.train, *SMALL,
+        "--augment", "speed[p=0.5]", "--augment", "volume", "--epochs", 1, "--dry_run", "true",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "Training clips are augmented: speed[p=0.5] volume\n" in result.stderr
