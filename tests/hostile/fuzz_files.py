@@ -13,8 +13,10 @@ import argparse
 import faulthandler
 import io
 import json
+import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -272,7 +274,7 @@ def _read_alphabet(path: Path) -> Callable[[], object]:
 
 
 def _read_csv(path: Path) -> Callable[[], object]:
-    from coqui_stt_training.corpus.rows import read_rows
+    from coqui_stt_training.corpus import read_rows
 
     rows = read_rows(path)
     return rows.audio
@@ -291,6 +293,47 @@ def _read_config(path: Path) -> Callable[[], object]:
 
     parse(TrainConfig, ["--config", str(path)], program="train", description="")
     return lambda: None
+
+
+def _collection(name: str, file: str = "") -> Callable[[], bytes]:
+    def make() -> bytes:
+        from collections_on_disk import WRITERS
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = WRITERS[name](Path(folder))
+            return (next(path.glob(file)) if file else path).read_bytes()
+
+    return make
+
+
+def _shard() -> bytes:
+    from collections_on_disk import tar_bytes, webdataset_members
+
+    return tar_bytes(webdataset_members())
+
+
+def _read_collection(path: Path) -> Callable[[], object]:
+    """Read a collection, unpacked beside it, and return what hears every clip in it."""
+    from coqui_stt_training.corpus import read_rows
+    from stt.audio.file import summarise_audio
+
+    cache = path.parent / "cache"
+    shutil.rmtree(cache, ignore_errors=True)
+    os.environ["STT_DATA_CACHE"] = str(cache)
+    file = read_rows(path)
+
+    def use() -> None:
+        for row, audio in zip(file.rows, file.audio(), strict=True):
+            if row.problem is None:
+                summarise_audio(audio)
+
+    return use
+
+
+def _read_manifest(path: Path) -> Callable[[], object]:
+    from coqui_stt_training.corpus import read_rows
+
+    return read_rows(path).audio
 
 
 _TEXTS = {
@@ -321,6 +364,15 @@ FORMATS = {
     "scorer": Format(".scorer", _scorer("smoke_bytes.scorer"), _read_scorer("bytes")),
     "word_scorer": Format(".scorer", _scorer("smoke_word.scorer"), _read_scorer("word")),
     "alphabet": Format(".txt", _TEXTS["alphabet"].encode, _read_alphabet),
+    "sdb": Format(".sdb", _collection("sdb"), _read_collection),
+    "tar": Format(".tar", _shard, _read_collection),
+    "tar_gz": Format(".tar.gz", _collection("tar with samples.csv"), _read_collection),
+    "parquet": Format(".parquet", _collection("parquet", "data/*"), _read_collection),
+    "arrow": Format(".arrow", _collection("arrow", "*.arrow"), _read_collection),
+    "nemo": Format(".json", _collection("nemo"), _read_manifest),
+    "lhotse": Format(".jsonl.gz", _collection("lhotse"), _read_manifest),
+    "ljspeech": Format(".csv", _collection("ljspeech"), _read_manifest),
+    "common_voice": Format(".tsv", _collection("common voice"), _read_manifest),
     "csv": Format(".csv", _TEXTS["csv"].encode, _read_csv),
     "catalog": Format(".catalog", _TEXTS["catalog"].encode, _read_catalog),
     "config": Format(".yaml", _TEXTS["config"].encode, _read_config),

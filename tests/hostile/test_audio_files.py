@@ -16,6 +16,7 @@ import soundfile
 from coqui_stt_training.corpus.audio_scan import AudioScan, scan_audio
 from stt.audio.bounds import Allowance
 from stt.audio.file import read_audio, summarise_audio
+from stt.audio.reference import AudioReference
 from stt.audio.source import read_pcm, read_pcm_blocks
 from stt.errors import AudioError
 
@@ -28,7 +29,7 @@ def refused(path: Path, match: str) -> None:
         with pytest.raises(AudioError, match=match) as caught:
             read()
         assert path.name in str(caught.value)
-    (scan,) = scan_audio([path]).values()
+    (scan,) = scan_audio([AudioReference(path)]).values()
     assert isinstance(scan, AudioError)
     assert path.name in str(scan)
 
@@ -96,7 +97,7 @@ def test_flac_of_unknown_length(tmp_path: Path) -> None:
     path.write_bytes(content)
     np.testing.assert_array_equal(read_audio(path, 16000), known)
     assert len(read_pcm(path, 16000)) == len(known)
-    (scan,) = scan_audio([path]).values()
+    (scan,) = scan_audio([AudioReference(path)]).values()
     assert isinstance(scan, AudioScan)
     assert scan.sample_count == len(known)
 
@@ -115,10 +116,10 @@ def test_training_data_that_is_cut_off(tmp_path: Path) -> None:
     soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 16000), 16000)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    [found] = scan_audio([path]).values()
+    [found] = scan_audio([AudioReference(path)]).values()
     assert "cut off; its header says 1.00 s, but only 0.50 s can be decoded" in str(found)
     path.write_bytes(whole[:40] + b"\xff" * 4 + whole[44:])  # of a program that wrote to a pipe
-    assert isinstance(next(iter(scan_audio([path]).values())), AudioScan)
+    assert isinstance(next(iter(scan_audio([AudioReference(path)]).values())), AudioScan)
 
 
 def test_values_that_were_never_scaled_are_read(tmp_path: Path) -> None:

@@ -248,7 +248,7 @@ def test_files_that_hold_no_rows_are_refused_under_both_policies(
 
 def test_a_folder_is_no_csv(tmp_path: Path) -> None:
     (tmp_path / "train.csv").mkdir()
-    with pytest.raises(CorpusError, match="is a directory"):
+    with pytest.raises(CorpusError, match="a folder that is no collection; read are CSV"):
         check(train=[str(tmp_path / "train.csv")])
 
 

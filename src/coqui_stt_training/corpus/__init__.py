@@ -4,7 +4,8 @@ from .alphabet_source import all_characters, alphabet_from_corpus
 from .clip import Clip, ClipSet, Corpus
 from .files import CorpusFiles
 from .normalization import ChangeCounts, Normalizer, plain_alphabet
-from .rows import Row, RowFile, expand_file_list, read_rows
+from .rows import Row, RowFile, expand_file_list
+from .sources.reading import read_rows
 from .splits import AutoInput, plan_split, split_auto_input
 from .validation import check_corpus
 

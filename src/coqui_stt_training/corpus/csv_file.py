@@ -7,10 +7,10 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from coqui_stt_ctcdecoder.regular_file import read_regular
 from stt.atomic_file import write_atomically
 
 from ..errors import CorpusError
+from .sources.text_file import read_text
 
 Record = tuple[int, tuple[str, ...]]  # the line it begins at, counted from 1; its fields
 
@@ -21,7 +21,16 @@ def parse_csv(path: str | Path) -> tuple[tuple[str, ...], list[Record]]:
     Raises:
         CorpusError: the file is missing, empty, not UTF-8, or a quote is open for 128 KiB.
     """
-    reader = csv.reader(io.StringIO(_read_text(Path(path)), newline=""))
+    return parse_csv_text(read_text(path), str(path))
+
+
+def parse_csv_text(text: str, name: str) -> tuple[tuple[str, ...], list[Record]]:
+    """Read the text of a CSV file, see `parse_csv`; `name` is for errors.
+
+    Raises:
+        CorpusError: it is empty, or a quote is open for 128 KiB.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""))
     columns: tuple[str, ...] = ()
     records: list[Record] = []
     line = 1
@@ -34,10 +43,10 @@ def parse_csv(path: str | Path) -> tuple[tuple[str, ...], list[Record]]:
             line = reader.line_num + 1
     except csv.Error as error:
         raise CorpusError(
-            f"{path}:{line}: not a CSV record ({error}); a double quote may be left open"
+            f"{name}:{line}: not a CSV record ({error}); a double quote may be left open"
         ) from None
     if not columns:
-        raise CorpusError(f"{path}: the file is empty; its first line must name the columns")
+        raise CorpusError(f"{name}: the file is empty; its first line must name the columns")
     return columns, records
 
 
@@ -69,19 +78,3 @@ def write_corpus_file(path: str | Path, content: bytes) -> None:
         write_atomically(path, content)
     except OSError as error:
         raise CorpusError(f"{path}: cannot be written ({error.strerror or error})") from None
-
-
-def _read_text(path: Path) -> str:
-    try:
-        content = read_regular(path)
-    except OSError as error:
-        raise CorpusError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise CorpusError(f"{path}:{line}: not UTF-8; save the file as UTF-8") from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise CorpusError(f"{path}:{line}: holds a NUL byte; save the file as UTF-8 text")
-    return text

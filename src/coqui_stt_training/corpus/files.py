@@ -11,12 +11,14 @@ from coqui_stt_ctcdecoder import Alphabet
 
 from ..errors import CorpusError
 from .csv_file import format_csv
-from .rows import RowFile, read_rows
+from .rows import RowFile
+from .sources.archives import is_archive, read_head
+from .sources.reading import read_rows
 
 
 @dataclass(frozen=True)
 class CorpusFiles:
-    """Reads corpus files by name.
+    """Reads corpus files by name, each once.
 
     Attributes:
         sets: what stands for files of these names, whether those are written or not. Their rows
@@ -28,6 +30,7 @@ class CorpusFiles:
     sets: Mapping[str, RowFile] = field(default_factory=dict)
     alphabet: Alphabet | None = None
     dataset: str = ""
+    _read: dict[str, RowFile] = field(default_factory=dict, compare=False, repr=False)
 
     def rows(self, path: str) -> RowFile:
         """Return a file's rows.
@@ -35,16 +38,24 @@ class CorpusFiles:
         Raises:
             CorpusError: it cannot be read, see `read_rows`.
         """
-        return self.sets[path] if path in self.sets else read_rows(path)
+        if path in self.sets:
+            return self.sets[path]
+        if path not in self._read:
+            self._read[path] = read_rows(path)
+        return self._read[path]
 
     def digest(self, path: str) -> str:
         """Return 16 hexadecimal digits that tell contents apart.
+
+        Of archives and folders, these are the transcripts, and where audio is, not the audio.
 
         Raises:
             CorpusError: the file cannot be read.
         """
         if path in self.sets:
             return content_digest(content_of(self.sets[path]))
+        if not Path(path).is_file() or is_archive(read_head(path)):
+            return content_digest(content_of(self.rows(path)))
         return file_digest(path)
 
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stt.audio.reference import AudioReference
-from stt.counted import counted
-
-from ..errors import CorpusError
-from .csv_file import parse_csv
 
 AUDIO_COLUMN = "wav_filename"
 SIZE_COLUMN = "wav_filesize"
 TRANSCRIPT_COLUMN = "transcript"
-REQUIRED_COLUMNS = (AUDIO_COLUMN, TRANSCRIPT_COLUMN)
+START_COLUMN, END_COLUMN = "start_seconds", "end_seconds"
+SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id")
+
+_LONGEST_RECORDING_SECONDS = 1e7
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,10 @@ class Row:
     """One row as it stands in its file.
 
     Attributes:
-        source: where it stands: `train.csv:17`, counted from 1, the header included.
-        line: the number in `source`.
-        fields: all columns, unchanged.
+        source: where it stands: `train.csv:17`, counted from 1, the header included; in an archive
+            `train.sdb:17` or `train.tar:a/b.wav`.
+        line: the number in `source`, or which entry of the archive it is.
+        fields: all columns, unchanged; those of other formats, as a CSV file would have them.
         audio_name: the audio file's name as given, "" where missing.
         transcript: in Unicode normal form C, "" where missing.
         size_bytes: as the file says, None where it does not.
@@ -68,26 +68,106 @@ class RowFile:
         """
         folder = Path(self.path).parent
         return [
-            row.audio or AudioReference(_find_audio(folder, row.audio_name)) for row in self.rows
+            row.audio or AudioReference(find_audio(folder, row.audio_name)) for row in self.rows
         ]
 
 
-def read_rows(path: str | Path) -> RowFile:
-    """Read a corpus file. What kind it is, its suffix says; `.csv` is the one there is.
+@dataclass(frozen=True)
+class Entry:
+    """What a format other than CSV says of one clip.
 
-    Raises:
-        CorpusError: the file is missing, of another kind, not UTF-8, empty, or lacks a column.
+    Attributes:
+        source: where it stands, for messages.
+        line: its number.
+        transcript: as it is there.
+        audio: where it is; None where `problem` says why.
+        problem: what is wrong with it, None for a good one.
+        speaker: who speaks, "" where unknown.
     """
-    name = str(path)
-    suffix = Path(name).suffix.lower()
-    reader = _READERS.get(suffix)
-    if reader is None:
-        known = ", ".join(_READERS)
-        raise CorpusError(
-            f"{name}: corpus files of type {suffix or '(no suffix)'!r} cannot be read; give one of "
-            f"{known} with the columns {', '.join(REQUIRED_COLUMNS)}"
-        )
-    return reader(name)
+
+    source: str
+    line: int
+    transcript: str
+    audio: AudioReference | None
+    problem: str | None = None
+    speaker: str = ""
+
+
+def rows_of_entries(path: str, home: Path, entries: Iterable[Entry]) -> RowFile:
+    """Return entries as rows that could stand in a CSV file.
+
+    Args:
+        path: the collection as the user named it.
+        home: the folder of that CSV file, at which relative names begin.
+        entries: what the collection holds.
+    """
+    listed = list(entries)
+    pieces = any(entry.audio and entry.audio.is_piece for entry in listed)
+    speakers = any(entry.speaker for entry in listed)
+    columns = (
+        *(AUDIO_COLUMN, SIZE_COLUMN, TRANSCRIPT_COLUMN),
+        *((START_COLUMN, END_COLUMN) if pieces else ()),
+        *(SPEAKER_COLUMNS[:1] if speakers else ()),
+    )
+    return RowFile(path, columns, tuple(_row_of(entry, home, pieces, speakers) for entry in listed))
+
+
+def _row_of(entry: Entry, home: Path, pieces: bool, speakers: bool) -> Row:
+    audio = entry.audio
+    name = _name_in_csv(audio, home) if audio else ""
+    size = audio.size_bytes if audio else None
+    transcript = unicodedata.normalize("NFC", entry.transcript)
+    problem = entry.problem
+    if problem is None and ("\n" in transcript or "\r" in transcript):
+        transcript = " ".join(transcript.split())
+    bounds = ("", "")
+    if audio and audio.is_piece:
+        end = audio.end_seconds
+        bounds = (repr(audio.start_seconds), "" if end is None else repr(end))
+    fields = (
+        *(name, "" if size is None else str(size), transcript),
+        *(bounds if pieces else ()),
+        *((entry.speaker,) if speakers else ()),
+    )
+    return Row(
+        entry.source, entry.line, fields, name, transcript, size, problem, audio, entry.speaker
+    )
+
+
+def _name_in_csv(audio: AudioReference, home: Path) -> str:
+    path = Path(audio.container or audio.path)
+    path = path.relative_to(home) if path.is_relative_to(home) else path.absolute()
+    return f"{path}:{audio.member}" if audio.member else str(path)
+
+
+def find_audio(folder: Path, name: str) -> Path:
+    """Return where an audio file is: beside the file that names it, or else where we run."""
+    beside, here = folder / name, Path(name)
+    return here if not os.path.lexists(beside) and os.path.lexists(here) else beside
+
+
+def piece(path: Path, start: object, end: object) -> AudioReference | str:
+    """Return a piece of a recording, or what is wrong with its bounds, in seconds.
+
+    Args:
+        path: the recording.
+        start: where the piece begins; None or "": at the start.
+        end: where it ends; None or "": where the recording does.
+    """
+    bounds = []
+    for value in (start, end):
+        try:
+            seconds = 0.0 if value in (None, "") else float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            return f"{str(value)[:40]!r} is no number of seconds"
+        if not 0 <= seconds <= _LONGEST_RECORDING_SECONDS:
+            return f"{seconds:g} s is no place in a recording"
+        bounds.append(seconds)
+    if end in (None, ""):
+        return AudioReference(path, start_seconds=bounds[0])
+    if bounds[1] <= bounds[0]:
+        return f"the piece from {bounds[0]:g} s to {bounds[1]:g} s has no length"
+    return AudioReference(path, start_seconds=bounds[0], end_seconds=bounds[1])
 
 
 def expand_file_list(items: Iterable[str]) -> list[str]:
@@ -100,65 +180,7 @@ def expand_file_list(items: Iterable[str]) -> list[str]:
     return files
 
 
-def _read_csv(path: str) -> RowFile:
-    columns, records = parse_csv(path)
-    _check_columns(path, columns)
-    return RowFile(
-        path, columns, tuple(_make_row(path, columns, line, fields) for line, fields in records)
-    )
-
-
-def _find_audio(folder: Path, name: str) -> Path:
-    beside, here = folder / name, Path(name)
-    return here if not os.path.lexists(beside) and os.path.lexists(here) else beside
-
-
-_READERS: dict[str, Callable[[str], RowFile]] = {".csv": _read_csv}
-
-
-def _check_columns(path: str, columns: Sequence[str]) -> None:
-    missing = [column for column in REQUIRED_COLUMNS if column not in columns]
-    if missing:
-        separator = next((s for s in (";", "\t", "|") if s in columns[0]), None)
-        hint = (
-            f"the columns seem to be separated by {separator!r}; separate them by commas"
-            if separator and len(columns) == 1
-            else f"the first line must name them; it has: {', '.join(columns)}"
-        )
-        raise CorpusError(f"{path}:1: no column {' and no column '.join(missing)}; {hint}")
-    twice = [column for column in REQUIRED_COLUMNS if columns.count(column) > 1]
-    if twice:
-        raise CorpusError(f"{path}:1: the column {twice[0]} stands there twice; remove one")
-
-
-def _make_row(path: str, columns: Sequence[str], line: int, fields: tuple[str, ...]) -> Row:
-    values = dict(zip(columns, fields, strict=False))
-    return Row(
-        source=f"{path}:{line}",
-        line=line,
-        fields=fields,
-        audio_name=values.get(AUDIO_COLUMN, ""),
-        transcript=unicodedata.normalize("NFC", values.get(TRANSCRIPT_COLUMN, "")),
-        size_bytes=_parse_size(values.get(SIZE_COLUMN, "")),
-        problem=_find_problem(columns, fields, values),
-    )
-
-
-def _find_problem(
-    columns: Sequence[str], fields: Sequence[str], values: dict[str, str]
-) -> str | None:
-    found = f"{counted(len(fields), 'field')} where the header has {len(columns)}"
-    if len(fields) > len(columns):
-        return f"{found}; put a transcript with commas between double quotes"
-    if len(fields) < len(columns):
-        return f"{found}: {','.join(fields)[:80]}"
-    if not values[AUDIO_COLUMN].strip():
-        return f"{AUDIO_COLUMN} is empty"
-    if "\n" in values[TRANSCRIPT_COLUMN] or "\r" in values[TRANSCRIPT_COLUMN]:
-        return "the transcript has a line break; a double quote may be left open"
-    return None
-
-
-def _parse_size(text: str) -> int | None:
-    """Return a size in bytes; it only informs, so one that is no number is as good as none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+def some_of(names: Sequence[str], most: int = 5) -> str:
+    """Return names for a message: all where they are few, else the first and how many more."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

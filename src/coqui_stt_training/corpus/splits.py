@@ -26,7 +26,8 @@ from .alphabet_source import all_characters
 from .csv_file import write_corpus_file
 from .files import CorpusFiles, content_digest, content_of, file_digest
 from .normalization import plain_alphabet
-from .rows import RowFile, read_rows
+from .rows import RowFile
+from .sources.reading import read_rows
 from .split_record import SplitRecord, read_record
 
 _SETS = ("train", "dev", "test")

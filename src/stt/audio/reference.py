@@ -27,6 +27,7 @@ class AudioReference:
         packing: whether the bytes are an audio file, or Opus packets without a container.
         start_seconds: where the piece begins.
         end_seconds: where it ends; None: where the recording does.
+        container: what the user calls the archive, where `path` is an unpacked copy of it.
     """
 
     path: Path
@@ -36,9 +37,11 @@ class AudioReference:
     packing: Packing = "file"
     start_seconds: float = 0.0
     end_seconds: float | None = None
+    container: str = ""
 
     def __str__(self) -> str:
-        name = f"{self.path}:{self.member}" if self.member else str(self.path)
+        name = self.container or str(self.path)
+        name = f"{name}:{self.member}" if self.member else name
         return f"{name} ({self.span})" if self.is_piece else name
 
     @property

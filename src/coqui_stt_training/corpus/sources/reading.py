@@ -1,0 +1,223 @@
+"""Reads any collection of clips; what kind it is, its content says."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from coqui_stt_ctcdecoder.regular_file import open_regular
+
+from ...errors import CorpusError
+from ..rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Entry, Row, RowFile, rows_of_entries, some_of
+from . import json_lines, kaldi, parquet, sdb, tables, tar, text_folder
+from .archives import read_head
+from .csv_rows import read_csv_rows
+
+Entries = Callable[[Path], Iterator[Entry]]
+
+_SETS = ("train.csv", "dev.csv", "test.csv")
+_FIRST_LINE_BYTES = 1 << 16
+_KNOWN = (
+    "read are CSV files with the columns wav_filename and transcript, SDB, tar and Parquet files, "
+    "JSONL manifests, TSV files of Common Voice, metadata.csv of LJSpeech, and folders of Kaldi, "
+    "Hugging Face, or of audio with a .txt for each"
+)
+
+
+def read_rows(path: str | Path) -> RowFile:
+    """Read a collection: a file, a folder, or all files of a pattern (`shards/*.tar`).
+
+    Raises:
+        CorpusError: it is missing, of no kind that is known, damaged, not UTF-8, or empty.
+    """
+    name = str(path)
+    files = _matching(name)
+    if files is None:
+        return _read_one(name)
+    parts, problems = [], []
+    for file in files:
+        try:
+            parts.append(_read_one(file))
+        except CorpusError as error:
+            problems.append(str(error))
+    if problems:
+        raise CorpusError("\n".join(problems))
+    return _joined(name, parts)
+
+
+def is_collection_folder(path: Path) -> bool:
+    """Whether a folder is a collection itself, not just a place where one is."""
+    return path.is_dir() and _folder_reader(path) is not None
+
+
+def _matching(name: str) -> list[str] | None:
+    """Return the files of a pattern; None for a name that is none, or that exists."""
+    if Path(name).exists() or not re.search(r"[*?\[{]", name):
+        return None
+    patterns = _braces(name)
+    files = [
+        file
+        for pattern in patterns
+        for file in sorted(glob.glob(pattern)) or [pattern]  # noqa: PTH207 - any root, any depth
+    ]
+    if not any(Path(file).exists() for file in files):
+        raise CorpusError(f"{name}: no file matches")
+    return files
+
+
+def _braces(pattern: str) -> list[str]:
+    """Return the names that webdataset's `a-{000..009}.tar` means."""
+    found = re.search(r"\{(\d{1,9})\.\.(\d{1,9})\}", pattern)
+    if not found:
+        return [pattern]
+    first, last = int(found[1]), int(found[2])
+    if not 0 <= last - first < 1_000_000:
+        raise CorpusError(f"{pattern}: {found[0]} names no files; write it as {{000..009}}")
+    numbers = (str(number).zfill(len(found[1])) for number in range(first, last + 1))
+    before, after = pattern[: found.start()], pattern[found.end() :]
+    return [name for number in numbers for name in _braces(before + number + after)]
+
+
+def _joined(name: str, parts: Sequence[RowFile]) -> RowFile:
+    columns = tuple(dict.fromkeys(column for part in parts for column in part.columns))
+    rows: list[Row] = []
+    for part in parts:
+        for row, audio in zip(part.rows, part.audio(), strict=True):
+            values = dict(zip(part.columns, row.fields, strict=False))
+            fields = tuple(values.get(column, "") for column in columns)
+            rows.append(
+                Row(
+                    row.source, row.line, fields, row.audio_name, row.transcript, row.size_bytes,
+                    row.problem, row.audio or audio, row.speaker,
+                )
+            )  # fmt: skip
+    return RowFile(name, columns, tuple(rows))
+
+
+def _read_one(name: str) -> RowFile:
+    path = Path(name)
+    if path.is_dir():
+        read = _folder_reader(path)
+        if read is None:
+            raise CorpusError(f"{name}: a folder that is no collection; {_KNOWN}")
+        return rows_of_entries(name, path, _not_empty(read(path), name))
+    read = _file_reader(name)
+    if read is None:
+        return read_csv_rows(name)
+    return rows_of_entries(name, path.parent, _not_empty(read(path), name))
+
+
+def _not_empty(entries: Iterator[Entry], name: str) -> list[Entry]:
+    found = list(entries)
+    if not found:
+        raise CorpusError(f"{name}: holds no clips")
+    return found
+
+
+def _file_reader(name: str) -> Entries | None:
+    """Return what reads a file; None for CSV, whose reader says what is wrong with it."""
+    path, head = Path(name), read_head(name)
+    if sdb.begins(head):
+        return sdb.entries
+    if parquet.begins(head):
+        return parquet.entries
+    if tar.begins(head) or _is_compressed_tar(path, head):
+        return tar.entries
+    line = _first_line(path, head)
+    if line.lstrip().startswith("{"):
+        return json_lines.entries
+    if AUDIO_COLUMN in line or TRANSCRIPT_COLUMN in line:
+        return None
+    if tables.is_common_voice(line):
+        return tables.common_voice_entries
+    if tables.is_ljspeech(line):
+        return tables.ljspeech_entries
+    if path.suffix.lower() != ".csv" and head and not _is_text(head):
+        raise CorpusError(f"{name}: no collection of clips that is known; {_KNOWN}")
+    return None
+
+
+def _is_compressed_tar(path: Path, head: bytes) -> bool:
+    return head.startswith(b"\x1f\x8b") and tar.begins(_gunzipped(path, 512))
+
+
+def _gunzipped(path: Path, size: int) -> bytes:
+    try:
+        with gzip.open(path) as file:
+            return file.read(size)
+    except (OSError, EOFError, zlib.error):
+        return b""  # whoever reads all of it says what is wrong
+
+
+def _first_line(path: Path, head: bytes) -> str:
+    if head.startswith(b"\x1f\x8b"):
+        content = _gunzipped(path, _FIRST_LINE_BYTES)
+    else:
+        with open_regular(path) as file:
+            content = file.read(_FIRST_LINE_BYTES)
+    lines = content.decode("utf-8-sig", errors="replace").lstrip().splitlines()
+    return lines[0] if lines else ""
+
+
+def _is_text(head: bytes) -> bool:
+    return b"\0" not in head
+
+
+def _folder_reader(path: Path) -> Entries | None:
+    if kaldi.is_folder(path):
+        return kaldi.entries
+    if (path / "dataset_dict.json").is_file():
+        splits = sorted(part.parent.name for part in path.glob("*/state.json"))
+        raise CorpusError(
+            f"{path}: a data set of several splits; name one: {path}/{f', {path}/'.join(splits)}"
+        )
+    for patterns, read in (
+        (("*.arrow",), parquet.entries),
+        (("*.parquet", "data/*.parquet", "*/*.parquet"), parquet.entries),
+        (("*.tar", "*.tar.gz", "*.tgz"), tar.entries),
+    ):
+        files = next((found for one in patterns if (found := sorted(path.glob(one)))), [])
+        if files:
+            _check_one_split(path, files)
+            return _all_of(files, read)
+    for name, read in (
+        ("metadata.jsonl", json_lines.entries),
+        ("metadata.csv", tables.ljspeech_entries),
+    ):
+        file = path / name
+        if file.is_file() and (
+            name != "metadata.csv" or tables.is_ljspeech(_first_line(file, b""))
+        ):
+            return _all_of([file], read)
+    if (path / "clips").is_dir() and (names := sorted(file.name for file in path.glob("*.tsv"))):
+        raise CorpusError(
+            f"{path}: a folder of Common Voice; name one of its tables: {path}/{some_of(names)}"
+        )
+    return text_folder.entries if text_folder.is_folder(path) else None
+
+
+def _all_of(files: Sequence[Path], read: Entries) -> Entries:
+    def entries(path: Path) -> Iterator[Entry]:
+        for file in files:
+            yield from read(file)
+
+    return entries
+
+
+def _check_one_split(path: Path, files: Sequence[Path]) -> None:
+    """See that the files of a folder are one split: `train-00000-of-00002.parquet`, ...
+
+    Raises:
+        CorpusError: they are several.
+    """
+    splits: dict[str, Path] = {}
+    for file in files:
+        named = re.match(r"(.+?)[-_.]\d+[-_]of[-_]\d+", file.name)
+        splits.setdefault(named[1] if named else "", file.parent)
+    if len(splits) > 1:
+        names = [f"'{parent}/{split}-*'" for split, parent in splits.items() if split]
+        raise CorpusError(f"{path}: a data set of several splits; name one: {some_of(names)}")

@@ -1,0 +1,95 @@
+"""Tables of public corpora: `metadata.csv` as LJSpeech has it, and TSV files of Common Voice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from stt.audio.reference import AudioReference
+
+from ...errors import CorpusError
+from ..rows import SPEAKER_COLUMNS, Entry
+from .text_file import numbered_lines
+
+_AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
+
+
+def is_ljspeech(first_line: str) -> bool:
+    """Whether a file that begins so is a table of `id|transcript|normalised transcript`."""
+    return first_line.count("|") in (1, 2) and "wav_filename" not in first_line
+
+
+def ljspeech_entries(path: Path) -> Iterator[Entry]:
+    """Yield what a `metadata.csv` says; audio is in `wavs` beside it, or beside it.
+
+    The transcript is the last column that is not empty: LJSpeech has numbers as words there.
+
+    Raises:
+        CorpusError: it cannot be read, or is not UTF-8.
+    """
+    for number, line in numbered_lines(path):
+        name, *texts = (field.strip() for field in line.split("|"))
+        source = f"{path}:{number}"
+        if not texts or not name:
+            yield Entry(source, number, "", None, f"no ID and transcript with | between: {name!r}")
+            continue
+        transcript = next((text for text in reversed(texts) if text), "")
+        yield Entry(source, number, transcript, AudioReference(_named(path.parent, name)))
+
+
+def _named(folder: Path, name: str) -> Path:
+    suffixes = ("", *_AUDIO_SUFFIXES) if Path(name).suffix else _AUDIO_SUFFIXES
+    places = [folder / part / f"{name}{suffix}" for suffix in suffixes for part in ("wavs", "")]
+    return next((place for place in places if os.path.lexists(place)), places[0])
+
+
+def is_common_voice(first_line: str) -> bool:
+    """Whether a file that begins so is a TSV file of Common Voice."""
+    columns = first_line.rstrip("\r\n").split("\t")
+    return "path" in columns and "sentence" in columns
+
+
+def common_voice_entries(path: Path) -> Iterator[Entry]:
+    """Yield what a TSV file says; audio is in `clips` beside it.
+
+    Raises:
+        CorpusError: it cannot be read, or is not UTF-8.
+    """
+    columns: list[str] = []
+    clips = path.parent / "clips"
+    for number, line in numbered_lines(path):
+        fields = line.split("\t")
+        if not columns:
+            columns = fields
+            continue
+        source = f"{path}:{number}"
+        if len(fields) != len(columns):
+            problem = f"{len(fields)} fields where the header has {len(columns)}"
+            yield Entry(source, number, "", None, problem)
+            continue
+        values = dict(zip(columns, fields, strict=True))
+        name = values["path"] if Path(values["path"]).suffix else f"{values['path']}.mp3"
+        speaker = next((values[key] for key in SPEAKER_COLUMNS if values.get(key)), "")
+        audio = AudioReference(clips / name)
+        yield Entry(source, number, _unquoted(values["sentence"]), audio, None, speaker)
+
+
+def _unquoted(sentence: str) -> str:
+    """Return a sentence as it was before a program for tables put it between quotes."""
+    if len(sentence) > 1 and sentence[0] == sentence[-1] == '"' and '""' in sentence[1:-1]:
+        return sentence[1:-1].replace('""', '"')
+    return sentence
+
+
+def check_is_table(path: Path, head: str) -> None:
+    """Say what a TSV file lacks that is none of Common Voice.
+
+    Raises:
+        CorpusError: always.
+    """
+    columns = head.rstrip("\r\n").split("\t")
+    raise CorpusError(
+        f"{path}:1: a table with tabs, but without the columns path and sentence; it has "
+        f"{', '.join(columns)[:200]}"
+    )

@@ -1,0 +1,69 @@
+"""Text files of corpora, which must be UTF-8; gzip is opened on the way."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from coqui_stt_ctcdecoder.regular_file import read_regular
+
+from ...errors import CorpusError
+
+MOST_TEXT_BYTES = 1 << 32  # 10 million rows are 1 to 2 GB
+
+_GZIP = b"\x1f\x8b"
+
+
+def read_text(path: str | Path) -> str:
+    """Return a file's text, without a byte order mark.
+
+    Raises:
+        CorpusError: missing, no regular file, not UTF-8, with NUL bytes, or damaged gzip.
+    """
+    try:
+        content = read_regular(path, MOST_TEXT_BYTES)
+    except OSError as error:
+        raise CorpusError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    return decode_text(_gunzip(content, path) if content.startswith(_GZIP) else content, str(path))
+
+
+def decode_text(content: bytes, name: str) -> str:
+    """Return the text that bytes are.
+
+    Raises:
+        CorpusError: they are not UTF-8, or hold a NUL byte; names the line.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise CorpusError(f"{name}:{line}: not UTF-8; save the file as UTF-8") from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise CorpusError(f"{name}:{line}: holds a NUL byte; save the file as UTF-8 text")
+    return text
+
+
+def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a text file that are not blank, with their numbers, counted from 1.
+
+    Raises:
+        CorpusError: see `read_text`.
+    """
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if line.strip():
+            yield number, line.rstrip("\r")
+
+
+def _gunzip(content: bytes, path: str | Path) -> bytes:
+    try:
+        with gzip.open(io.BytesIO(content)) as stream:
+            text = stream.read(MOST_TEXT_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise CorpusError(f"{path}: damaged gzip ({error}); copy the file again") from None
+    if len(text) > MOST_TEXT_BYTES:
+        raise CorpusError(f"{path}: more than {MOST_TEXT_BYTES >> 30} GB of text; split the file")
+    return text

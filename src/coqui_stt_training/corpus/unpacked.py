@@ -1,0 +1,80 @@
+"""What must be unpacked before any clip of it can be read, kept in a folder for the next run.
+
+Clips are read in any order, which compressed and remote files do not allow. `STT_DATA_CACHE` names
+another folder than `~/.cache/coqui-stt`; what is in it can be removed at any time.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from stt.atomic_file import replacing
+
+from ..errors import CorpusError
+
+_BLOCK_BYTES = 1 << 20
+_LEAST_LIMIT_BYTES, _MOST_RATIO = 1 << 26, 100  # speech shrinks to a half, text to a tenth
+
+
+def cache_folder() -> Path:
+    """Return the folder; it need not exist yet."""
+    named = os.environ.get("STT_DATA_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "coqui-stt"
+
+
+def unpacked(path: Path, suffix: str, unpack: Callable[[Path], None]) -> Path:
+    """Return what a file was unpacked to: it is unpacked now, unless it was, and did not change.
+
+    Args:
+        path: the file.
+        suffix: what to call the result.
+        unpack: writes the result to the name that it is given.
+
+    Raises:
+        CorpusError: the cache cannot be written to.
+    """
+    status = path.stat()
+    key = f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}"
+    name = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:16]
+    target = cache_folder() / f"{path.name[:80]}-{name}{suffix}"
+    if not target.exists():
+        try:
+            with replacing(target) as partial:
+                unpack(partial)
+        except OSError as error:
+            raise CorpusError(
+                f"{path}: cannot be unpacked to {target} ({error.strerror or error}); make room, "
+                "or name another folder in STT_DATA_CACHE"
+            ) from None
+    return target
+
+
+def unpack_gzip(path: Path) -> Path:
+    """Return a file with what a gzip file holds.
+
+    Raises:
+        CorpusError: it is damaged, or the cache cannot be written to.
+    """
+
+    most_bytes = _LEAST_LIMIT_BYTES + _MOST_RATIO * path.stat().st_size
+
+    def write(target: Path) -> None:
+        try:
+            with gzip.open(path) as source, target.open("wb") as file:
+                while block := source.read(_BLOCK_BYTES):
+                    if file.write(block) and file.tell() > most_bytes:
+                        raise CorpusError(
+                            f"{path}: unpacks to more than {most_bytes >> 20} MB, which no archive "
+                            "of recordings does; if it is one, unpack it yourself"
+                        )
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise CorpusError(f"{path}: damaged gzip ({error}); copy the file again") from None
+
+    return unpacked(path, "", write)

@@ -1,0 +1,260 @@
+"""Every format of collection gives the same clips, and what is wrong with one is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from collections_on_disk import (
+    CLIPS,
+    SPEAKERS,
+    TEXTS,
+    WRITERS,
+    encoded,
+    sdb_bytes,
+    tar_bytes,
+    webdataset_members,
+    write_arrow,
+    write_audio,
+    write_kaldi,
+    write_lhotse,
+    write_nemo,
+    write_parquet,
+    write_sdb,
+    write_webdataset,
+)
+from coqui_stt_ctcdecoder import Alphabet
+from coqui_stt_training.corpus import check_corpus, read_rows
+from coqui_stt_training.corpus.csv_file import write_csv
+from coqui_stt_training.corpus.files import CorpusFiles
+from coqui_stt_training.errors import CorpusError
+from stt.audio.source import read_pcm
+from stt.frontends.mfcc import FeatureConfig
+
+ALPHABET = Alphabet.from_labels(sorted(set("".join(TEXTS))))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("STT_DATA_CACHE", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_format_gives_the_same_clips(tmp_path: Path, name: str) -> None:
+    path = WRITERS[name](tmp_path)
+    corpus = check_corpus(train=[str(path)], alphabet=ALPHABET, features=FeatureConfig())
+    clips = corpus.train[0].clips
+    assert [clip.transcript for clip in clips] == list(TEXTS)
+    for clip, samples in zip(clips, CLIPS, strict=True):
+        assert np.array_equal(read_pcm(clip.audio, 16000), samples)
+        assert clip.duration_seconds == len(samples) / 16000
+    speakers = [row.speaker for row in read_rows(path).rows]
+    assert speakers in (list(SPEAKERS), [""] * 3)
+    assert (speakers[0] == "") == (name in ("csv", "sdb", "tar with samples.csv", "ljspeech",
+                                            "text folder"))  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_rows_written_as_csv_name_the_same_audio(tmp_path: Path, name: str) -> None:
+    path = WRITERS[name](tmp_path)
+    file = read_rows(path)
+    home = path if path.is_dir() else path.parent
+    write_csv(home / "copy.csv", file.columns, [row.fields for row in file.rows])
+    copy = read_rows(home / "copy.csv")
+    assert [row.transcript for row in copy.rows] == list(TEXTS)
+    for audio, samples in zip(copy.audio(), CLIPS, strict=True):
+        assert np.array_equal(read_pcm(audio, 16000), samples)
+
+
+def test_what_is_unpacked_is_unpacked_once_until_it_changes(tmp_path: Path, cache: Path) -> None:
+    path = write_parquet(tmp_path)
+    read_rows(path)
+    (first,) = cache.iterdir()
+    changed = first.stat().st_mtime_ns
+    read_rows(path)
+    assert [file.stat().st_mtime_ns for file in cache.iterdir()] == [changed]
+    (data,) = (path / "data").iterdir()
+    data.write_bytes(b"PAR1" + b"x" * 100)
+    with pytest.raises(CorpusError, match="a damaged Parquet file"):
+        read_rows(path)
+    assert len(list(cache.iterdir())) == 1  # nothing half-written
+
+
+def test_digests_tell_contents_apart(tmp_path: Path) -> None:
+    path = write_sdb(tmp_path)
+    first = CorpusFiles().digest(str(path))
+    assert CorpusFiles().digest(str(path)) == first
+    path.write_bytes(sdb_bytes([(encoded(CLIPS[0]), "other")]))
+    assert CorpusFiles().digest(str(path)) != first
+
+
+def test_a_pattern_is_one_set_and_clips_are_named_by_their_archive(tmp_path: Path) -> None:
+    write_webdataset(tmp_path)
+    for pattern in ("shard-*.tar", "shard-{000..001}.tar", "shard-00[01].tar", ""):
+        rows = read_rows(tmp_path / pattern).rows
+        assert [row.transcript for row in rows] == list(TEXTS)
+        assert rows[2].source == f"{tmp_path / 'shard-001.tar'}:part/002.flac"
+    with pytest.raises(CorpusError, match="no file matches"):
+        read_rows(tmp_path / "none-*.tar")
+    with pytest.raises(CorpusError, match=r"shard-002\.tar: no such file"):
+        read_rows(tmp_path / "shard-{000..002}.tar")
+
+
+def test_a_damaged_sample_of_an_sdb_is_a_bad_row(tmp_path: Path) -> None:
+    content = bytearray(sdb_bytes([(encoded(clip), text) for clip, text in
+                                   zip(CLIPS, TEXTS, strict=True)]))  # fmt: skip
+    content[-8:] = b"\xff" * 8  # where the last sample begins
+    (tmp_path / "a.sdb").write_bytes(content)
+    rows = read_rows(tmp_path / "a.sdb").rows
+    assert [row.problem is None for row in rows] == [True, True, False]
+    assert rows[2].source == f"{tmp_path / 'a.sdb'}:2"
+    (tmp_path / "b.sdb").write_bytes(content[:-9])
+    with pytest.raises(CorpusError, match=r"b\.sdb: a damaged SDB file: its index of 3 samples"):
+        read_rows(tmp_path / "b.sdb")
+
+
+def test_an_sdb_without_transcripts(tmp_path: Path) -> None:
+    content = sdb_bytes([(encoded(CLIPS[0]), "a")]).replace(b'"transcript"', b'"other_text"')
+    (tmp_path / "a.sdb").write_bytes(content)
+    with pytest.raises(CorpusError, match=r"a\.sdb: an SDB file without transcripts"):
+        read_rows(tmp_path / "a.sdb")
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd.wav", "../../a.wav", "a/../../b.wav", "..\\a.wav"])
+def test_members_that_lead_out_of_a_tar_are_refused(tmp_path: Path, name: str) -> None:
+    members = [*webdataset_members(), (name, encoded(CLIPS[0]))]
+    (tmp_path / "a.tar").write_bytes(tar_bytes(members))
+    with pytest.raises(CorpusError, match=r"a\.tar: 1 member with a name that leads out"):
+        read_rows(tmp_path / "a.tar")
+
+
+def test_tars_without_transcripts_or_audio_or_end(tmp_path: Path) -> None:
+    members = webdataset_members()
+    (tmp_path / "sounds.tar").write_bytes(tar_bytes(members[::2]))
+    with pytest.raises(CorpusError, match="without transcripts, of 3 recordings; clips are read"):
+        read_rows(tmp_path / "sounds.tar")
+    (tmp_path / "texts.tar").write_bytes(tar_bytes(members[1::2]))
+    with pytest.raises(CorpusError, match="a tar archive without audio"):
+        read_rows(tmp_path / "texts.tar")
+    whole = tar_bytes(members)
+    for bad in (whole[:30000], whole[: 512 * 20] + b"x" * 512 + whole[512 * 21 :]):
+        (tmp_path / "cut.tar").write_bytes(bad)
+        try:
+            rows = read_rows(tmp_path / "cut.tar").rows
+        except CorpusError as error:
+            assert "cut.tar: a damaged tar archive" in str(error)  # noqa: PT017
+        else:  # what was hit is inside a recording
+            assert len(rows) == 3
+    (tmp_path / "one.tar").write_bytes(tar_bytes(members[:-1]))
+    *_, last = read_rows(tmp_path / "one.tar").rows
+    assert last.problem == "no text member has its name"
+
+
+def test_commands_are_named_and_never_run(tmp_path: Path) -> None:
+    path = write_kaldi(tmp_path)
+    (path / "wav.scp").write_text(f"rec touch {tmp_path}/ran |\n")
+    rows = read_rows(path).rows
+    assert all("is what a command prints, which is not run: touch" in str(row.problem)
+               for row in rows)  # fmt: skip
+    cuts = write_lhotse(tmp_path / "lhotse")
+    import gzip
+
+    content = gzip.decompress(cuts.read_bytes()).replace(b'"file"', b'"command"')
+    cuts.write_bytes(gzip.compress(content))
+    assert "which is not run" in str(read_rows(cuts).rows[0].problem)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_bad_lines_of_manifests_are_bad_rows_and_bad_files_errors(tmp_path: Path) -> None:
+    path = write_nemo(tmp_path)
+    good = path.read_text()
+    bad = [
+        "no json",
+        "[1]",
+        '{"text": "a"}',
+        '{"audio_filepath": "a.wav"}',
+        '{"audio_filepath": "a.wav", "text": "a", "offset": 5, "duration": -1}',
+        '{"audio_filepath": "a.wav", "text": "a", "offset": NaN, "duration": 1}',
+        '{"audio_filepath": 3, "text": "a"}',
+        "[" * 100_000,
+    ]
+    path.write_text(good + "\n".join(bad))
+    rows = read_rows(path).rows
+    assert [row.problem is None for row in rows] == [True] * 3 + [False] * len(bad)
+    path.write_bytes(good.encode() + b'{"audio_filepath": "\xff"}')
+    with pytest.raises(CorpusError, match=r"manifest\.json:4: not UTF-8"):
+        read_rows(path)
+    path.write_text(json.dumps({"sound": "a", "words": "b"}))
+    with pytest.raises(CorpusError, match="no manifest that is known: the keys are sound, words"):
+        read_rows(path)
+
+
+def test_several_splits_are_named(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path)
+    (data,) = (path / "data").iterdir()
+    (path / "data" / "test-00000-of-00001.parquet").write_bytes(data.read_bytes())
+    with pytest.raises(CorpusError, match=r"several splits; name one: .*/data/test-\*"):
+        read_rows(path)
+    assert len(read_rows(path / "data" / "train-*").rows) == 3
+
+
+def test_arrow_columns_of_the_wrong_kind(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet
+
+    for columns, why in (
+        ({"audio": ["a.wav"]}, "no column of transcripts; it has audio"),
+        ({"audio": ["a.wav"], "text": [3]}, "the column text is of type int64"),
+        ({"audio": [3], "text": ["a"]}, "the column audio is of type int64"),
+    ):
+        path = tmp_path / "a.parquet"
+        pyarrow.parquet.write_table(pa.table(columns), path)
+        with pytest.raises(CorpusError, match=why):
+            read_rows(path)
+
+
+def test_compressed_arrow_is_unpacked(tmp_path: Path, cache: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from collections_on_disk import hugging_face_table
+
+    table = hugging_face_table()
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    path = tmp_path / "a.arrow"
+    with path.open("wb") as file, pa.ipc.new_file(file, table.schema, options=options) as writer:
+        writer.write_table(table)
+    for audio, samples in zip(read_rows(path).audio(), CLIPS, strict=True):
+        assert np.array_equal(read_pcm(audio, 16000), samples)
+        assert str(audio).startswith(f"{path}:")
+    assert list(cache.iterdir())
+
+
+def test_plain_arrow_is_read_where_it_lies(tmp_path: Path, cache: Path) -> None:
+    assert len(read_rows(write_arrow(tmp_path)).rows) == 3
+    assert not list(cache.iterdir())
+
+
+def test_a_recording_without_a_text_is_a_bad_row(tmp_path: Path) -> None:
+    first, *rest = write_audio(tmp_path)
+    for path in rest:
+        path.with_suffix(".txt").write_text("word")
+    rows = read_rows(tmp_path).rows
+    assert [row.problem for row in rows] == [f"no {first.stem}.txt is beside it", None, None]
+
+
+def test_members_and_pieces_named_in_a_csv_must_exist(tmp_path: Path) -> None:
+    write_sdb(tmp_path)
+    write_audio(tmp_path)
+    (tmp_path / "a.csv").write_text(
+        "wav_filename,transcript,start_seconds,end_seconds\n"
+        "set.sdb:1,a,,\nset.sdb:7,a,,\nclip0.wav,a,0.5,0.2\nclip0.wav,a,x,\nset.sdb:0,a,0.25,0.5\n"
+    )
+    file = read_rows(tmp_path / "a.csv")
+    assert [row.problem is None for row in file.rows] == [True, False, False, False, True]
+    assert "holds no '7'" in str(file.rows[1].problem)
+    assert "has no length" in str(file.rows[2].problem)
+    assert np.array_equal(read_pcm(file.audio()[4], 16000), CLIPS[0][4000:8000])
