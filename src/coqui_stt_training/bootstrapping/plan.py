@@ -47,7 +47,7 @@ class Request:
         drop_source_layers: how many layers to make anew, from the output backwards.
         map_shared_characters: copy the output rows of characters that both alphabets have.
         extend_alphabet: the same, where the new alphabet is the source's with more characters.
-        freeze_source_layers: how many layers not to train, from the input on.
+        freeze_source_layers: how many layers not to train, from the input on; or `ALL_LAYERS`.
         unfreeze_after_epochs: when frozen layers are trained too; 0: never.
         unfreeze_every_epochs: how many epochs later the next one below follows; 0: all at once.
         source_learning_rate_factor: of layers kept from the source.
@@ -66,6 +66,7 @@ class Request:
     head: Head | None = None
 
 
+ALL_LAYERS = -1  # those of an encoder below its head; of other models all but the output
 DEFAULT_HEAD = Head("lstm")  # a BiLSTM layer is worth more than anything else on a frozen encoder
 
 
@@ -167,6 +168,8 @@ def plan_bootstrap(
         )
     specification = _target(source, alphabet, request)
     layers = specification.layers
+    if request.freeze_source_layers == ALL_LAYERS:
+        request = replace(request, freeze_source_layers=_below_head(specification, request))
     missing = [
         name for name in layers if not _has_layer(source, specification, name, ignore_rows=True)
     ]
@@ -209,6 +212,14 @@ def _target(source: SourceModel, alphabet: Alphabet, request: Request) -> Specif
             "output layers of its own; leave the flag out"
         )
     return specification.with_classes(alphabet.size + 1)
+
+
+def _below_head(specification: Specification, request: Request) -> int:
+    """Return how many layers from the input on are neither of the head nor dropped."""
+    count = len(specification.layers) - max(1, request.drop_source_layers)
+    if isinstance(specification, EncoderSpecification):
+        count = min(count, len(specification.encoder_layers))
+    return count
 
 
 def _has_layer(

@@ -85,6 +85,11 @@ def at_most(most: int, least: int = 1) -> Callable[[int], str | None]:
     return lambda value: None if least <= value <= most else f"must be in {least}..{most}"
 
 
+def at_least(least: int) -> Callable[[int], str | None]:
+    """Return a check: so much or more."""
+    return lambda value: None if value >= least else f"must be {least} or more"
+
+
 @dataclass(frozen=True)
 class Flag:
     """A flag as a command knows it: its field, read."""

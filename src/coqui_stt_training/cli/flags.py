@@ -24,15 +24,18 @@ from coqui_stt_ctcdecoder.regular_file import read_regular
 
 from ..errors import FlagError, UserError
 from .command import ArgumentParser
-from .flag import Flag, at_most, flag, not_negative, positive, probability, share
+from .flag import Flag, at_least, at_most, flag, not_negative, positive, probability, share
 
 __all__ = [
     "Parsed",
     "as_dict",
+    "at_least",
     "at_most",
+    "closest",
     "flag",
     "from_values",
     "not_negative",
+    "overlay",
     "parse",
     "positive",
     "probability",
@@ -135,7 +138,7 @@ def from_values(
     known = {**_flags_of(config_type), **_elsewhere(config_type, tolerated)}
     names = {name: _canonical(name, known) for name in values}
     problems = [
-        f"unknown flag {name}{_closest(name, known)}"
+        f"unknown flag {name}{closest(name, known)}"
         for name, known_name in names.items()
         if known_name not in known
     ]
@@ -192,6 +195,39 @@ def _elsewhere(config_type: type, tolerated: Sequence[type]) -> dict[str, Flag]:
 def _canonical(name: str, flags: Mapping[str, Flag]) -> str:
     """Return a flag's name for one of its aliases."""
     return next((known for known, item in flags.items() if name in item.spec.aliases), name)
+
+
+def overlay(config: Config, values: Mapping[str, Any], home: str) -> Config:
+    """Return a configuration with other values of some flags.
+
+    Args:
+        config: some command's.
+        values: of its flags, by name, as YAML and JSON have them.
+        home: where they are from; a message about them begins with it.
+
+    Raises:
+        FlagError: everything that is wrong with them, in one message.
+    """
+    flags = _flags_of(type(config))
+    problems = [
+        f"unknown flag {name}{closest(name, flags)}" for name in values if name not in flags
+    ]
+    changes = {}
+    for name in values.keys() & flags.keys():
+        try:
+            changes[name] = flags[name].convert(values[name])
+        except ValueError as error:
+            problems.append(f"--{name} {values[name]}: {error}")
+    parts = {}
+    for name, (_, members) in _groups(type(config)).items():
+        own = {item.name: changes[item.name] for item in members if item.name in changes}
+        try:
+            parts[name] = dataclasses.replace(getattr(config, name), **own)
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        raise FlagError(f"{home}: {'; '.join(problems)}")
+    return type(config)(**parts)
 
 
 def as_dict(config: Any) -> dict[str, Any]:
@@ -295,14 +331,15 @@ def _unknown_flags(unknown: Sequence[str], flags: Mapping[str, Flag]) -> list[st
     problems = []
     for word in unknown:
         if word.startswith("--"):
-            problems.append(f"unknown flag {word.split('=')[0]}{_closest(word[2:], flags)}")
+            problems.append(f"unknown flag {word.split('=')[0]}{closest(word[2:], flags)}")
         elif not problems:  # else it is the unknown flag's value
             problems.append(f"unexpected argument {word!r}; every value follows a flag")
     return problems
 
 
-def _closest(name: str, flags: Mapping[str, Flag]) -> str:
-    matches = difflib.get_close_matches(name.split("=")[0], flags, n=1, cutoff=0.6)
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence about an unknown flag: which known one was likely meant."""
+    matches = difflib.get_close_matches(name.split("=")[0], sorted(known), n=1, cutoff=0.6)
     return f", did you mean --{matches[0]}?" if matches else "; see --help"
 
 
@@ -324,7 +361,7 @@ def _read_config_file(path: Path, flags: Mapping[str, Flag]) -> tuple[dict[str, 
     for key, value in loaded.items():
         name = aliases.get(str(key), str(key))
         if name not in flags:
-            problems.append(f"{path}: unknown flag {key}{_closest(name, flags)}")
+            problems.append(f"{path}: unknown flag {key}{closest(name, flags)}")
         elif value is not None:
             values[name] = value
     return values, problems

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from ..errors import FlagError
-from .flags import at_most, flag, not_negative, positive, probability, share
+from .flags import at_least, at_most, flag, not_negative, positive, probability, share
 
 MOST_HEAD_LAYERS = 8
 
@@ -34,7 +34,10 @@ class BootstrapFlags:
         "data, that it lacks; no layer is dropped",
     )
     freeze_source_layers: int = flag(
-        0, "how many layers of the source, from the input, not to train", check=not_negative
+        0,
+        "how many layers of the source, from the input, not to train; -1: all of an encoder below "
+        "its head, of other models all but the output",
+        check=at_least(-1),
     )
     unfreeze_after_epochs: int = flag(
         0, "epochs after which frozen layers are trained too; 0: never", check=not_negative
@@ -89,6 +92,12 @@ class BootstrapFlags:
 class TrainingFlags:
     """Training."""
 
+    recipe: str = flag(
+        "",
+        "flags that go well together: NAME, NAME@VERSION, or a YAML file of them; auto: by the "
+        "source and the minutes of training data; none. Every flag that is given wins. Default: "
+        "auto where the source is an encoder and the command does not say itself how to train",
+    )
     epochs: int = flag(75, "how many times to go through the training set", check=not_negative)
     train_batch_size: int = flag(1, "clips in a training batch", check=positive)
     dev_batch_size: int = flag(1, "clips in a validation batch", check=positive)

@@ -29,6 +29,7 @@ from ..models.encoder import EncoderSpecification
 from ..models.specification import Specification
 from .geometry import described_model, geometry_notes
 from .identity import run_identity
+from .recipes import keep_recipe, use_recipe
 from .starting_point import Start, describe_changes, find_start
 
 _log = logging.getLogger(__name__)
@@ -102,6 +103,7 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
     _log.info(start.reason)
     if start.source:
         log_loading(start.source)
+    config = _settle_recipe(config, given, start, files)
     asked = as_dict(config)
     config = _settle_normalization(config, start)
     if start.continued:
@@ -137,6 +139,15 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
     return Session(
         config, given, start, plan, plan.specification, alphabet, features, identity, files
     )
+
+
+def _settle_recipe(
+    config: TrainConfig, given: frozenset[str], start: Start, files: CorpusFiles
+) -> TrainConfig:
+    """Put the flags of `--recipe` in place; a run keeps those that it began with."""
+    if start.continued:
+        return keep_recipe(config, given, start.continued.flags, files)
+    return use_recipe(config, given, start.source, files)
 
 
 def _settle_normalization(config: TrainConfig, start: Start) -> TrainConfig:

@@ -1,0 +1,161 @@
+"""`--recipe`: named sets of flags, chosen by the source and the data, over which flags win."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from command_runner import Result, run_command
+from coqui_stt_training.checkpoints.file import Checkpoint
+from coqui_stt_training.checkpoints.folder import CheckpointFolder
+from coqui_stt_training.cli.config import TrainConfig
+from coqui_stt_training.cli.flags import as_dict, overlay
+from coqui_stt_training.errors import FlagError
+from coqui_stt_training.runs.recipes import all_recipes, find_recipe
+from encoder_folders import write_whisper
+
+from .conftest import SMALL, ToneCorpus
+
+
+@pytest.fixture(scope="module")
+def whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_whisper(tmp_path_factory.mktemp("encoders") / "whisper")
+
+
+def train(source: Path, corpus: ToneCorpus, folder: Path, *flags: object) -> Result:
+    return run_command(
+        "train", "--load_checkpoint_dir", source, "--save_checkpoint_dir", folder,
+        "--train_files", corpus.train, "--dev_files", corpus.dev, "--alphabet_config_path",
+        corpus.alphabet, *SMALL[2:], *flags,
+    )  # fmt: skip
+
+
+def saved(folder: Path) -> Checkpoint:
+    last = CheckpointFolder(folder).read("last")
+    assert last is not None
+    return last
+
+
+def test_an_encoder_is_trained_by_its_recipe(
+    whisper: Path, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    result = train(whisper, latin, tmp_path / "model", "--dry_run", "true")
+    assert result.returncode == 0, result.stderr
+    assert re.search(
+        r"Recipe encoder-minutes@\d+ \(.*\), as the source is a whisper model and there are "
+        r"0\.3 minutes to train on: .*--optimizer adamw .*--recipe none",
+        result.stderr,
+    )
+    assert re.search(
+        r"block_2 +kept .*frozen for \d+ epochs; learning rate x 0\.2\n", result.stderr
+    )
+    assert "--train_batch_size" not in result.stderr  # given, to another value: it wins
+
+
+def test_a_command_that_says_how_to_train_is_taken_at_its_word(
+    whisper: Path, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    own = train(whisper, latin, tmp_path / "own", "--epochs", 1)
+    assert own.returncode == 0, own.stderr
+    assert "No recipe, as the command says itself how to train: --epochs. To take " in own.stderr
+    flags = saved(tmp_path / "own").flags
+    assert (flags["recipe"], flags["optimizer"]) == ("", "adam")
+
+
+def test_given_flags_win_and_a_run_keeps_its_recipe(
+    whisper: Path, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    given = ("--freeze_source_layers", -1, "--unfreeze_after_epochs", 1,
+             "--learning_rate_schedule", "linear", "--head_size", 16)  # fmt: skip
+    folder = tmp_path / "model"
+    first = train(whisper, latin, folder, "--recipe", "auto", "--epochs", 1, "--head", "lstm",
+                  *given)  # fmt: skip
+    assert first.returncode == 0, first.stderr
+    begun = saved(folder).flags
+    recipe = find_recipe(begun["recipe"])
+    assert begun["learning_rate_schedule"] == "linear"
+    assert begun["tri_stage_hold"] == as_dict(TrainConfig())["tri_stage_hold"]  # of no use beside
+    won = {"train_batch_size", "epochs", "unfreeze_after_epochs", "learning_rate_schedule",
+           "tri_stage_hold"}  # fmt: skip
+    for name, value in recipe.flags.items():
+        assert name in won or begun[name] == value, name
+    second = run_command(
+        "train", "--load_checkpoint_dir", whisper, "--save_checkpoint_dir", folder,
+        "--train_files", latin.train, "--dev_files", latin.dev, "--alphabet_config_path",
+        latin.alphabet, "--run", "continue", "--epochs", 2,
+    )  # fmt: skip
+    assert second.returncode == 0, second.stderr
+    changes = re.findall(r"Flag changed since this run was last saved: --(\w+)", second.stderr)
+    assert set(changes) & set(recipe.flags) == {"epochs"}
+    went_on = saved(folder).flags
+    assert {name: went_on[name] for name in recipe.flags if name != "epochs"} == {
+        name: begun[name] for name in recipe.flags if name != "epochs"
+    }
+
+
+def test_a_deepspeech_source_is_trained_as_upstream_does(
+    source: Path, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    plain = train(source, latin, tmp_path / "model", "--dry_run", "true")
+    assert plain.returncode == 0, plain.stderr
+    assert "ecipe" not in plain.stderr
+    asked = train(source, latin, tmp_path / "model", "--dry_run", "true", "--recipe", "auto")
+    assert "No recipe: there is none for it; the source is a deepspeech model" in asked.stderr
+
+
+def test_a_recipe_of_ones_own(source: Path, latin: ToneCorpus, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("name: mine\nversion: 3\nflags: {epochs: 1, optimizer: adamw}\n")
+    result = train(source, latin, tmp_path / "model", "--recipe", file)
+    assert result.returncode == 0, result.stderr
+    flags = saved(tmp_path / "model").flags
+    assert (flags["recipe"], flags["epochs"], flags["optimizer"]) == ("mine@3", 1, "adamw")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("name: a\nversion: 1\nflags: {optimiser: adamw}", "--optimiser, did you mean --optimizer"),
+        ("name: a\nversion: 1\nflags: {train_files: a.csv}", "flags that no recipe can set: --tra"),
+        ("name: a\nversion: 1\nflags: {drop_source_layers: 1}", "that no recipe can set: --drop_s"),
+        ("name: a\nversion: 1\nflags: {epochs: many}", "--epochs many: must be a whole number"),
+        ("name: a\nversion: 1\nflags: {weight_decay: 1}", "--weight_decay needs --optimizer adamw"),
+        ("name: a\nversion: 1", "is malformed"),
+        ("name: a\nversion: one\nflags: {}", "is malformed (version is 'one')"),
+        ("name: a\nversion: 1\nminutes: [1]\nflags: {}", "minutes are two numbers"),
+        ("name: a\nversion: 1\nflavour: x\nflags: {}", "it has no 'flavour'"),
+        ("- a", "must hold `name:`, `version:` and `flags:`"),
+        ("{", "is malformed"),
+    ],
+)
+def test_broken_recipes(
+    source: Path, latin: ToneCorpus, tmp_path: Path, content: str, said: str
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(content)
+    result = train(source, latin, tmp_path / "model", "--recipe", file)
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()[-1]) < 300
+    assert not (tmp_path / "model").exists()
+
+
+def test_unknown_names_are_told_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(FlagError, match=r"encoder-minutes@1, .*auto, none, and files that end"):
+        find_recipe("strongest")
+    with pytest.raises(FlagError, match=r"encoder-minutes@999: there are"):
+        find_recipe("encoder-minutes@999")
+    with pytest.raises(FlagError, match="no such file"):
+        find_recipe(str(tmp_path / "none.yaml"))
+
+
+def test_all_recipes_hold_flags_that_can_be() -> None:
+    assert all_recipes()
+    titles = [recipe.title for recipe in all_recipes()]
+    assert len(set(titles)) == len(titles)
+    for recipe in all_recipes():
+        assert recipe.path.stem == f"{recipe.name}-{recipe.version}"
+        config = as_dict(overlay(TrainConfig(), recipe.flags, recipe.title))
+        assert {name: config[name] for name in recipe.flags} == recipe.flags
