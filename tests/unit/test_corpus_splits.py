@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import logging
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from collections_on_disk import CLIPS, TEXTS, WRITERS
 from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.corpus import (
     AutoInput,
@@ -16,8 +19,11 @@ from coqui_stt_training.corpus import (
     read_rows,
     split_auto_input,
 )
+from coqui_stt_training.corpus.groups import Partition, part_rows
+from coqui_stt_training.corpus.rows import Row
 from coqui_stt_training.corpus.splits import set_size
 from coqui_stt_training.errors import CorpusError
+from stt.audio.source import read_pcm
 
 
 def write_dataset(folder: Path, rows: int = 40) -> Path:
@@ -257,3 +263,53 @@ def test_an_alphabet_for_normalised_transcripts(tmp_path: Path) -> None:
     made.alphabet.write_text("x\n")
     plan_split(dataset, seed=1, normalizes=True).write()
     assert made.alphabet.read_text() == "x\n"
+
+
+def _row(number: int, speaker: str, text: str) -> Row:
+    return Row(f"a.csv:{number}", number, (), f"{number}.wav", text, None, None, None, speaker)
+
+
+def _parts(rows: list[Row], size: int) -> Partition:
+    names = [row.audio_name for row in rows]
+    return part_rows(rows, size, lambda name: hashlib.sha256(name.encode()).digest(), names)
+
+
+def test_no_speaker_is_in_two_sets_and_no_text() -> None:
+    rows = [_row(number, f"s{number // 5}", f"text {number}") for number in range(200)]
+    parted = _parts(rows, 20)
+    assert parted.apart.startswith("no speaker and no text")
+    speakers = [{rows[n].speaker for n in part} for part in (parted.train, parted.dev, parted.test)]
+    assert not any(one & other for one, other in itertools.combinations(speakers, 2))
+    assert (len(parted.train), len(parted.dev), len(parted.test)) == (160, 20, 20)
+
+
+def test_speakers_matter_more_than_texts_which_matter_more_than_nothing() -> None:
+    same_words = [_row(n, f"s{n % 20}", f"word {n // 20}") for n in range(200)]
+    parted = _parts(same_words, 20)
+    assert parted.apart == "no speaker is in two of them"
+    one_speaker = [_row(n, "s", f"word {n // 2}") for n in range(200)]
+    parted = _parts(one_speaker, 20)
+    assert parted.apart == "no text is in two of them"
+    texts = [{one_speaker[n].transcript for n in part} for part in (parted.dev, parted.train)]
+    assert not texts[0] & texts[1]
+    parted = _parts([_row(n, "s", f"word {n % 2}") for n in range(200)], 20)
+    assert "too few" in parted.apart
+    assert (len(parted.dev), len(parted.test)) == (20, 20)
+
+
+@pytest.mark.parametrize("name", [name for name in WRITERS if name != "webdataset"])
+def test_any_collection_is_split_and_the_sets_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("STT_DATA_CACHE", str(tmp_path / "cache"))
+    path = WRITERS[name](tmp_path / "data" if name == "parquet" else tmp_path)
+    made = split_auto_input(path, seed=1)
+    sets = [made.train, made.dev, made.test]
+    rows = [row for one in sets for row in read_rows(one).rows]
+    assert sorted(row.transcript for row in rows) == sorted(TEXTS)
+    heard = [len(read_pcm(audio, 16000)) for one in sets for audio in read_rows(one).audio()]
+    assert sorted(heard) == sorted(map(len, CLIPS))
+    again = split_auto_input(path, seed=2)
+    assert [one.read_bytes() for one in (again.train, again.dev)] == [
+        one.read_bytes() for one in sets[:2]
+    ]

@@ -42,7 +42,7 @@ def normalize_transcripts_flag(auto: str) -> str:
 class TestDataFlags:
     """Data."""
 
-    test_files: Names = flag([], "CSV files to evaluate on, reported one by one")
+    test_files: Names = flag([], "collections to evaluate on, reported one by one")
     normalize_transcripts: str = normalize_transcripts_flag("as the model was trained")
     on_bad_row: str = flag(
         "fail",
@@ -59,15 +59,19 @@ class DataFlags:
     """Data."""
 
     train_files: Names = flag(
-        [], "CSV files to train on, separated by spaces; several are merged. Empty: no training"
+        [],
+        "collections to train on (CSV, SDB, tar, Parquet, manifests, folders), separated by spaces; "
+        "several are merged. Empty: no training",
     )
-    dev_files: Names = flag([], "CSV files to validate on after each epoch, reported one by one")
-    test_files: Names = flag([], "CSV files to evaluate on, reported one by one")
+    dev_files: Names = flag([], "collections to validate on after each epoch, reported one by one")
+    test_files: Names = flag([], "collections to evaluate on, reported one by one")
     metrics_files: Names = flag(
-        [], "CSV files whose loss is reported after each epoch without deciding anything"
+        [], "collections whose loss is reported after each epoch without deciding anything"
     )
     auto_input_dataset: str = flag(
-        "", "one CSV file, or a folder with one, to split into train, dev and test sets"
+        "",
+        "one collection of clips, or a folder with one CSV file, to split into train, dev and test "
+        "sets",
     )
     on_bad_row: str = flag(
         "fail",

@@ -25,9 +25,10 @@ from ..errors import CorpusError
 from .alphabet_source import all_characters
 from .csv_file import write_corpus_file
 from .files import CorpusFiles, content_digest, content_of, file_digest
+from .groups import part_rows
 from .normalization import plain_alphabet
-from .rows import RowFile
-from .sources.reading import read_rows
+from .rows import END_COLUMN, START_COLUMN, RowFile
+from .sources.reading import is_collection_folder, read_rows
 from .split_record import SplitRecord, read_record
 
 _SETS = ("train", "dev", "test")
@@ -82,12 +83,13 @@ class AutoInput:
 def split_auto_input(
     dataset: str | Path, *, seed: int, alphabet_path: str | Path | None = None
 ) -> AutoInput:
-    """Split a CSV file at random into `train.csv`, `dev.csv` and `test.csv` beside it.
+    """Split a collection at random into `train.csv`, `dev.csv` and `test.csv` beside it.
 
     `alphabet.txt` beside them is made from the transcripts, unless it is there or one is given.
 
     Args:
-        dataset: the CSV file, or the folder that holds it as its only one besides the three sets.
+        dataset: the collection; or the folder that holds a CSV file as its only one besides the
+            three sets.
         seed: of the random order.
         alphabet_path: `--alphabet_config_path`, where given.
 
@@ -110,7 +112,8 @@ def plan_split(
     """Find out which sets there are or will be, and write nothing.
 
     Args:
-        dataset: the CSV file, or the folder that holds it as its only one besides the three sets.
+        dataset: the collection; or the folder that holds a CSV file as its only one besides the
+            three sets.
         seed: of the random order of a new split.
         alphabet_path: the alphabet, where one is given.
         makes_alphabet: whether to make one, where none is given or there.
@@ -139,10 +142,13 @@ def plan_split(
     if source is None:
         reason = f"Using the sets in {folder} as they are: there is no one file that they come from"
         return AutoInput(train, dev, test, alphabet, reason, CorpusFiles(dataset=str(dataset)))
-    file = read_rows(source)
-    digest = file_digest(source)
+    reader = CorpusFiles()
+    file, digest = reader.rows(str(source)), reader.digest(str(source))
     reason, seed, kept = _decide(source, file, digest, seed, sets, present, record)
-    parts = dict(zip(sets, _split(source, file, seed), strict=True))
+    made_parts, apart = _split(source, folder, file, seed)
+    parts = dict(zip(sets, made_parts, strict=True))
+    if not kept:
+        reason = f"{reason}: {_describe_sizes(made_parts)}; {apart}"
     contents = {path: content_of(part) for path, part in parts.items()}
     ours = {path for path in sets if kept.get(path) in (None, content_digest(contents[path]))}
     if len(kept) < len(sets) and not ours.issuperset(kept):
@@ -178,7 +184,7 @@ def _decide(
 ) -> tuple[str, int, dict[Path, str]]:
     """Return what is done and why, the seed to split with, and digests of the sets to keep."""
     if not present:
-        return f"{source}: {_describe_sizes(file)}", seed, {}
+        return f"{source} is split", seed, {}
     found = {path: file_digest(path) for path in present}
     if record is None:
         if len(present) < len(sets):
@@ -196,7 +202,7 @@ def _decide(
             f"again, remove {', '.join(map(str, present))}. {_as_they_are(sets)}"
         )
     what = "it has changed" if record.source == source.name else f"the sets are of {record.source}"
-    return f"{source} is split again, since {what}: {_describe_sizes(file)}", record.seed, {}
+    return f"{source} is split again, since {what}", record.seed, {}
 
 
 def _some_are_missing(source: Path, present: Sequence[Path], sets: Sequence[Path]) -> CorpusError:
@@ -240,9 +246,9 @@ def set_size(row_count: int) -> int:
     return max(1, min(row_count // 10, int(unlimited / (1 + unlimited / row_count))))
 
 
-def _describe_sizes(file: RowFile) -> str:
-    size = set_size(len(file.rows))
-    return f"{len(file.rows) - 2 * size} rows to train on, {size} for dev and {size} for test"
+def _describe_sizes(parts: Sequence[RowFile]) -> str:
+    train, dev, test = (len(part.rows) for part in parts)
+    return f"{train} rows to train on, {dev} for dev and {test} for test"
 
 
 def _find_source(given: Path, record: SplitRecord | None, needed: bool) -> Path | None:
@@ -253,20 +259,22 @@ def _find_source(given: Path, record: SplitRecord | None, needed: bool) -> Path 
     of_record = [path for path in found if record and path.name == record.source]
     if of_record or len(found) == 1:
         return (of_record or found)[0]
+    if not found and is_collection_folder(given):
+        return given
     if needed:
         names = ", ".join(path.name for path in found) or "none"
         raise CorpusError(
-            f"--auto_input_dataset {given}: the folder should hold one CSV file and holds "
-            f"{names}; name the file itself"
+            f"--auto_input_dataset {given}: the folder is no collection of clips, and should hold "
+            f"one CSV file and holds {names}; name the file itself"
         )
     return None
 
 
-def _split(source: Path, file: RowFile, seed: int) -> list[RowFile]:
-    """Return train, dev and test sets.
+def _split(source: Path, folder: Path, file: RowFile, seed: int) -> tuple[list[RowFile], str]:
+    """Return train, dev and test sets, and what is in no two of them.
 
-    A row's place follows from its audio file, so that corrected transcripts move no row, and few
-    rows move when others are added.
+    A row's place follows from its audio file, so that corrected transcripts move few rows, and few
+    move when others are added.
     """
     if len(file.rows) < len(_SETS):
         raise CorpusError(
@@ -274,21 +282,26 @@ def _split(source: Path, file: RowFile, seed: int) -> list[RowFile]:
             f"{len(_SETS)} sets; give more"
         )
 
-    def place(index: int) -> tuple[bytes, int]:
-        key = f"{seed}\0{file.rows[index].audio_name}"
-        return hashlib.sha256(key.encode(errors="surrogatepass")).digest(), index
+    def place(name: str) -> bytes:
+        return hashlib.sha256(f"{seed}\0{name}".encode(errors="surrogatepass")).digest()
 
-    order = sorted(range(len(file.rows)), key=place)
-    size = set_size(len(order))
-    parts = order[2 * size :], order[size : 2 * size], order[:size]
-    return [
+    # A piece of a recording has no name of its own.
+    pieces = {START_COLUMN: "", END_COLUMN: ""}
+    names = []
+    for row in file.rows:
+        values = pieces | dict(zip(file.columns, row.fields, strict=False))
+        bounds = values[START_COLUMN], values[END_COLUMN]
+        names.append("\0".join((row.audio_name, *bounds)) if any(bounds) else row.audio_name)
+    parted = part_rows(file.rows, set_size(len(file.rows)), place, names)
+    parts = [
         RowFile(
-            str(source.parent / f"{name}.csv"),
+            str(folder / f"{name}.csv"),
             file.columns,
-            tuple(file.rows[index] for index in sorted(part)),
+            tuple(file.rows[index] for index in part),
         )
-        for name, part in zip(_SETS, parts, strict=True)
+        for name, part in zip(_SETS, (parted.train, parted.dev, parted.test), strict=True)
     ]
+    return parts, parted.apart
 
 
 def _alphabet(
