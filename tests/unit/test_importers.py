@@ -45,6 +45,7 @@ from coqui_stt_training.util.importers import (
 from coqui_stt_training.util.sample_collections import (
     SDB,
     CSVWriter,
+    DirectSDBWriter,
     LabeledSample,
     TarWriter,
     samples_from_source,
@@ -218,7 +219,7 @@ def test_samples_change_their_representation() -> None:
     sample.change_audio_type(audio.AUDIO_TYPE_PCM)
     assert sample.audio == pcm  # nothing was lost on the way
     with pytest.raises(AudioError, match="not understood"):
-        audio.Sample(audio.AUDIO_TYPE_OPUS, b"")
+        audio.Sample("audio/unknown", b"")
     with pytest.raises(AudioError, match="audio_format"):
         audio.Sample(audio.AUDIO_TYPE_PCM, pcm)
 
@@ -279,11 +280,40 @@ def test_collections_are_written_and_read(tmp_path: Path) -> None:
     both = samples_from_sources([tmp_path / "one.csv", tmp_path / "two.csv"], reverse=True)
     assert [sample.transcript for sample in both] == ["one 3", "two 2", "one 1"]
     assert len(both) == 3
-    for wrong in ("set.sdb", "set.txt"):
-        with pytest.raises(CorpusError, match="not read"):
-            samples_from_source(wrong)
-    with pytest.raises(CorpusError, match="SDB"):
+    with pytest.raises(CorpusError, match="not read"):
+        samples_from_source("set.txt")
+    with pytest.raises(CorpusError, match="no such file"):
         SDB("set.sdb")
+
+
+@pytest.mark.parametrize("kind", [audio.AUDIO_TYPE_OPUS, audio.AUDIO_TYPE_FLAC])
+def test_an_sdb_file_is_written_and_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "set.sdb"
+    with DirectSDBWriter(path, audio_type=kind) as writer:
+        assert writer.add(labeled("one", 1.0)) == f"{path}:0"
+        writer.add(labeled("zwei", 2.0))
+        assert not path.exists()
+    first, second = samples_from_source(path)
+    assert [first.transcript, second.transcript] == ["one", "zwei"]
+    assert second.sample_id == f"{path}:1"
+    assert second.duration == pytest.approx(2.0, abs=0.01)
+    assert second.audio_type == kind
+    longest, _ = samples_from_source(path, labeled=False, reverse=True)
+    assert not hasattr(longest, "transcript")
+    longest.change_audio_type(audio.AUDIO_TYPE_NP)
+    original = tone(2.0)
+    heard = longest.audio[:, 0]
+    shift = len(heard) - len(original)  # the encoder's own beginning
+    assert np.corrcoef(heard[shift:], original)[0, 1] > 0.95
+
+    def break_off() -> None:
+        with DirectSDBWriter(tmp_path / "half.sdb") as writer:
+            writer.add(labeled("one", 1.0))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        break_off()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["set.sdb"]
 
 
 def test_an_archive_of_samples(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ COMMANDS = {
     "evaluate": CommandEntry("evaluate", "error rates of a checkpoint on CSV files"),
     "export": CommandEntry("export", "write a checkpoint as a model to deploy"),
     "evaluate_export": CommandEntry("evaluate_export", "error rates of an exported model"),
+    "data_set_tool": CommandEntry("data_set_tool", "write collections of clips as another one"),
     "transcribe": CommandEntry("transcribe", "transcribe recordings of any length"),
     "training_graph_inference": CommandEntry(
         "training_graph_inference", "transcribe one clip with a checkpoint"

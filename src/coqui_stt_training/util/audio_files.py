@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import tempfile
@@ -16,11 +17,14 @@ import soxr
 from numpy.typing import NDArray
 
 from stt.audio.bounds import LONGEST_UTTERANCE_SECONDS, Allowance, check_form
+from stt.audio.encoding import Encoding, encode_audio
+from stt.audio.opus_packets import ogg_of_packets
 
 from ..errors import AudioError
 from .audio_format import (
     AUDIO_TYPE_FLAC,
     AUDIO_TYPE_OGG_OPUS,
+    AUDIO_TYPE_OPUS,
     AUDIO_TYPE_WAV,
     DEFAULT_FORMAT,
     DEFAULT_WIDTH,
@@ -30,6 +34,7 @@ from .audio_format import (
 
 Source = str | Path | BinaryIO
 
+_OPUS: dict[str, Encoding] = {AUDIO_TYPE_OGG_OPUS: "opus", AUDIO_TYPE_OPUS: "opus packets"}
 _WRITTEN_AS = {AUDIO_TYPE_WAV: "WAV", AUDIO_TYPE_FLAC: "FLAC"}
 _DTYPES = {1: np.int8, 2: np.int16, 4: np.int32}
 _SUBTYPES = {1: "PCM_U8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}
@@ -76,10 +81,17 @@ def _open(audio_type: str, audio_file: Source) -> soundfile.SoundFile:
         refuse_type(audio_type)
     if not isinstance(audio_file, (str, Path)):
         audio_file.seek(0)
+    if audio_type == AUDIO_TYPE_OPUS:
+        audio_file = _as_ogg(audio_file)
     try:
         return soundfile.SoundFile(audio_file)
     except (soundfile.SoundFileError, OSError, TypeError) as error:
         raise AudioError(f"{_name(audio_file)}: cannot be read as audio ({error})") from None
+
+
+def _as_ogg(packets: Source) -> BinaryIO:
+    content = Path(packets).read_bytes() if isinstance(packets, (str, Path)) else packets.read()
+    return io.BytesIO(ogg_of_packets(content, _name(packets)))
 
 
 def _read_all(sound: soundfile.SoundFile, name: str, file_bytes: int) -> NDArray[np.int16]:
@@ -144,20 +156,30 @@ def write_audio(
     audio_format: AudioFormat = DEFAULT_FORMAT,
     bitrate: int | None = None,
 ) -> None:
-    """Write PCM as a WAV or FLAC file.
+    """Write PCM as a WAV, FLAC or Ogg Opus file, or as the Opus packets of SDB files.
 
     Args:
-        audio_type: `AUDIO_TYPE_WAV` or `AUDIO_TYPE_FLAC`.
+        audio_type: `AUDIO_TYPE_WAV`, `..._FLAC`, `..._OGG_OPUS` or `..._OPUS`.
         audio_file: a name, or a binary stream.
         pcm_data: interleaved samples.
-        audio_format: of the samples.
-        bitrate: of lossy types, none of which is written.
+        audio_format: of the samples; Opus has few sample rates, and samples of 16 bits.
+        bitrate: of Opus, for each channel; None: the encoder's choice.
 
     Raises:
-        AudioError: another type, or a bitrate.
+        AudioError: another type, or a bitrate or format that it does not have.
     """
+    if audio_type in _OPUS:
+        samples = np.frombuffer(pcm_data, np.int16).reshape(-1, audio_format.channels)
+        content = encode_audio(samples, audio_format.rate, _OPUS[audio_type], bitrate)
+        if isinstance(audio_file, (str, Path)):
+            Path(audio_file).write_bytes(content)
+        else:
+            audio_file.write(content)
+        return
     if audio_type not in _WRITTEN_AS or bitrate is not None:
-        raise AudioError(f"audio is written as WAV or FLAC, without a bitrate, not {audio_type!r}")
+        raise AudioError(
+            f"audio is written as WAV or FLAC, without a bitrate, or as Opus, not {audio_type!r}"
+        )
     if audio_type == AUDIO_TYPE_WAV:
         write_wav(audio_file, pcm_data, audio_format)
         return

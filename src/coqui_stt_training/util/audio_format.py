@@ -26,9 +26,10 @@ AUDIO_TYPE_OGG_OPUS = "audio/ogg;codecs=opus"
 AUDIO_TYPE_OGG_VORBIS = "audio/vorbis"
 AUDIO_TYPE_FLAC = "audio/flac"
 
-# Those that are whole files. AUDIO_TYPE_OPUS, the bare packets of SDB files, is not read.
+# Those that are whole files, or, as AUDIO_TYPE_OPUS, the bare packets of SDB files.
 SERIALIZABLE_AUDIO_TYPES = [
     AUDIO_TYPE_WAV,
+    AUDIO_TYPE_OPUS,
     AUDIO_TYPE_OGG_OPUS,
     AUDIO_TYPE_OGG_VORBIS,
     AUDIO_TYPE_FLAC,

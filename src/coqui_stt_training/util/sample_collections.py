@@ -1,23 +1,24 @@
-"""Collections of samples: CSV files that are read, and CSV files and tar archives that are written.
-
-SDB files are not read or written: they hold Opus packets without a container. Upstream's
-`bin/data_set_tool.py` turns one into a CSV file with WAV files.
-"""
+"""Collections of samples: CSV and SDB files, read and written, and tar archives, written."""
 
 from __future__ import annotations
 
 import csv
 import io
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from ..corpus.csv_file import parse_csv, write_csv
+from ..corpus.sources.sdb import read_sdb
+from ..corpus.writing.sdb import writing_sdb
 from ..errors import CorpusError
 from .audio import (
+    AUDIO_TYPE_OPUS,
     AUDIO_TYPE_PCM,
+    SERIALIZABLE_AUDIO_TYPES,
     AudioFormat,
     Sample,
     get_loadable_audio_type_from_extension,
@@ -27,10 +28,6 @@ from .helpers import MEGABYTE, Interleaved, LenMap
 
 BUFFER_SIZE = MEGABYTE
 _COLUMNS = ("wav_filename", "wav_filesize", "transcript")
-_SDB = (
-    "SDB files are not read or written here; turn them into CSV and WAV files with bin/"
-    "data_set_tool.py of Coqui STT 1.4"
-)
 
 
 class LabeledSample(Sample):
@@ -138,6 +135,120 @@ class CSV:
         return len(self.samples)
 
 
+class SDB:
+    """The samples of an SDB file, in its order.
+
+    Args:
+        sdb_filename: the file.
+        buffering: of no use; the file is mapped.
+        id_prefix: begins the samples' names; None: the file's name.
+        labeled: whether the samples have transcripts; None: where the file has them.
+        reverse: whether to begin with the last.
+
+    Raises:
+        CorpusError: the file cannot be read, lacks transcripts asked for, or has damaged samples.
+    """
+
+    def __init__(
+        self,
+        sdb_filename: str | Path,
+        buffering: int = BUFFER_SIZE,
+        id_prefix: str | None = None,
+        labeled: bool | None = True,
+        reverse: bool = False,
+    ) -> None:
+        found = read_sdb(sdb_filename)
+        if labeled and not found.labeled:
+            raise CorpusError(f"{sdb_filename}: has no transcripts")
+        problems = [
+            f"{sdb_filename}:{number}: {sample.problem}"
+            for number, sample in enumerate(found.samples)
+            if sample.problem
+        ]
+        if problems:
+            raise CorpusError("\n".join(problems))
+        self.labeled = found.labeled if labeled is None else labeled
+        self.audio_type = found.audio_type
+        self._prefix = str(sdb_filename) if id_prefix is None else id_prefix
+        self._samples = list(enumerate(found.samples))
+        if reverse:
+            self._samples.reverse()
+
+    def __getitem__(self, i: int) -> Sample:
+        number, sample = self._samples[i]
+        name = f"{self._prefix}:{number}"
+        if sample.audio is None:
+            raise CorpusError(f"{name}: {sample.problem}")
+        content = sample.audio.stored()
+        if self.labeled:
+            return LabeledSample(self.audio_type, content, sample.transcript or "", sample_id=name)
+        return Sample(self.audio_type, content, sample_id=name)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def close(self) -> None:
+        """Do nothing: nothing is kept open."""
+
+
+class DirectSDBWriter:
+    """Writes samples into an SDB file, which is there when `close` has been called.
+
+    Args:
+        sdb_filename: the file.
+        buffering: of no use.
+        audio_type: how the samples are encoded.
+        bitrate: of a lossy type.
+        id_prefix: begins the samples' names; None: the file's name.
+        labeled: whether with transcripts.
+
+    Raises:
+        CorpusError: the file cannot be written, or not with such audio.
+    """
+
+    def __init__(
+        self,
+        sdb_filename: str | Path,
+        buffering: int = BUFFER_SIZE,
+        audio_type: str = AUDIO_TYPE_OPUS,
+        bitrate: int | None = None,
+        id_prefix: str | None = None,
+        labeled: bool = True,
+    ) -> None:
+        if audio_type not in SERIALIZABLE_AUDIO_TYPES:
+            raise CorpusError(f"{sdb_filename}: audio of type {audio_type!r} is not written")
+        self.labeled = labeled
+        self.audio_type = audio_type
+        self.bitrate = bitrate
+        self.id_prefix = str(sdb_filename) if id_prefix is None else id_prefix
+        self._stack = ExitStack()
+        self._writer = self._stack.enter_context(writing_sdb(sdb_filename, audio_type, labeled))
+
+    def add(self, sample: Any) -> str:
+        """Write a sample and return its name."""
+        sample.change_audio_type(self.audio_type, bitrate=self.bitrate)
+        transcript = sample.transcript if self.labeled else ""
+        self._writer.add(sample.audio.getvalue(), transcript)
+        sample.sample_id = f"{self.id_prefix}:{len(self) - 1}"
+        return str(sample.sample_id)
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._stack.close()
+
+    def __enter__(self) -> DirectSDBWriter:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
+
+    def __len__(self) -> int:
+        return len(self._writer.offsets)
+
+
 def _size(row: dict[str, str]) -> int:
     text = row.get("wav_filesize", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
@@ -148,8 +259,10 @@ def samples_from_source(
     buffering: int = BUFFER_SIZE,
     labeled: bool | None = None,
     reverse: bool = False,
-) -> CSV:
-    """Return the samples of a CSV file; see `CSV`. `buffering` is of no use: files are read whole.
+) -> CSV | SDB:
+    """Return the samples of a CSV or SDB file; see `CSV` and `SDB`.
+
+    `buffering` is of no use: files are read whole.
 
     Raises:
         CorpusError: the file is of another type, or cannot be read.
@@ -157,8 +270,11 @@ def samples_from_source(
     extension = Path(sample_source).suffix.lower()
     if extension == ".csv":
         return CSV(sample_source, labeled, reverse)
-    reason = _SDB if extension == ".sdb" else "give a CSV file"
-    raise CorpusError(f"{sample_source}: files of type {extension!r} are not read; {reason}")
+    if extension == ".sdb":
+        return SDB(sample_source, buffering, labeled=labeled, reverse=reverse)
+    raise CorpusError(
+        f"{sample_source}: files of type {extension!r} are not read; give a CSV or SDB file"
+    )
 
 
 def samples_from_sources(
@@ -166,7 +282,7 @@ def samples_from_sources(
     buffering: int = BUFFER_SIZE,
     labeled: bool | None = None,
     reverse: bool = False,
-) -> CSV | Interleaved:
+) -> CSV | SDB | Interleaved:
     """Return the samples of several files, from the shortest to the longest.
 
     Those of one file are still packed; those of several are read, since durations order them.
@@ -306,12 +422,3 @@ class TarWriter(_SampleWriter):
         member = tarfile.TarInfo(name)
         member.size = len(content)
         self.tar.addfile(member, io.BytesIO(content))
-
-
-def _refuse_sdb(*args: object, **kwargs: object) -> Any:
-    """Raise: see the module."""
-    raise CorpusError(_SDB)
-
-
-SDB: Callable[..., Any] = _refuse_sdb
-DirectSDBWriter: Callable[..., Any] = _refuse_sdb

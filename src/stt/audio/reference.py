@@ -71,19 +71,28 @@ class AudioReference:
         """
         if self.size_bytes is None:
             return self.path
+        content = self.stored()
+        if self.packing == "opus packets":
+            content = ogg_of_packets(content, str(self))
+        return io.BytesIO(content)
+
+    def stored(self) -> bytes:
+        """Return the bytes of a file, or of an archive's member, as they are.
+
+        Raises:
+            AudioError: the file is missing, or ends before the member does.
+        """
+        wanted = -1 if self.size_bytes is None else self.size_bytes
         try:
             with open_regular(self.path) as file:
                 file.seek(self.offset_bytes)
-                content = file.read(self.size_bytes)
+                content = file.read(wanted)
         except FileNotFoundError:
             raise AudioError(f"{self}: no such file") from None
         except OSError as error:
             raise AudioError(f"{self}: {error.strerror or error}") from None
-        if len(content) < self.size_bytes:
+        if len(content) < wanted:
             raise AudioError(
-                f"{self}: cut off; {self.size_bytes} bytes are expected, and {len(content)} are "
-                "there"
+                f"{self}: cut off; {wanted} bytes are expected, and {len(content)} are there"
             )
-        if self.packing == "opus packets":
-            content = ogg_of_packets(content, str(self))
-        return io.BytesIO(content)
+        return content

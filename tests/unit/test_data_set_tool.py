@@ -1,0 +1,107 @@
+"""Collections written as others."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from collections_on_disk import CLIPS, TEXTS, WRITERS, write_csv
+from coqui_stt_training import data_set_tool
+from coqui_stt_training.corpus import read_rows
+from coqui_stt_training.errors import CorpusError
+from stt.audio.source import read_pcm
+
+NAMES = ("a.csv", "a.sdb", "a.tar", "a.tgz", "a.jsonl")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STT_DATA_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("encoding", ["wav", "flac", "opus"])
+def test_what_is_written_is_read_again(tmp_path: Path, name: str, encoding: str) -> None:
+    source = write_csv(tmp_path)
+    target = tmp_path / "out" / name
+    data_set_tool.main([str(source), str(target), "--audio-type", encoding])
+    file = read_rows(target)
+    assert [row.transcript for row in file.rows] == list(TEXTS)
+    for audio, samples in zip(file.audio(), CLIPS, strict=True):
+        heard = read_pcm(audio, 16000)
+        if encoding == "opus":
+            assert 0 <= len(heard) - len(samples) < 200
+            assert np.corrcoef(heard[-len(samples) :], samples)[0, 1] > 0.5  # it is noise
+        else:
+            assert np.array_equal(heard, samples)
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.name[0] == "."] == []
+
+
+@pytest.mark.parametrize("name", [name for name in WRITERS if name != "csv"])
+def test_every_format_is_converted(tmp_path: Path, name: str) -> None:
+    source = WRITERS[name](tmp_path / "in" if name == "parquet" else tmp_path)
+    target = tmp_path / "out.sdb"
+    data_set_tool.main([str(source), str(target), "--audio-type", "wav", "--sort", "as-is"])
+    rows = read_rows(target)
+    assert [row.transcript for row in rows.rows] == list(TEXTS)
+    for audio, samples in zip(rows.audio(), CLIPS, strict=True):
+        assert np.array_equal(read_pcm(audio, 16000), samples)
+
+
+def test_shards_rates_and_order(tmp_path: Path) -> None:
+    source = write_csv(tmp_path)
+    data_set_tool.main(
+        [str(source), str(tmp_path / "s.tar"), "--shard-clips", "2", "--sort", "longest",
+         "--sample-rate", "8000"]
+    )  # fmt: skip
+    rows = read_rows(tmp_path / "s-{000000..000001}.tar")
+    assert [row.transcript for row in rows.rows] == list(reversed(TEXTS))
+    assert [len(read_pcm(audio, 8000)) for audio in rows.audio()] == [
+        len(samples) // 2 for samples in reversed(CLIPS)
+    ]
+    with tarfile.open(tmp_path / "s-000000.tar") as archive:
+        described = archive.extractfile("00000000.json")
+        assert described
+        assert json.load(described)["duration"] == len(CLIPS[-1]) / 16000
+
+
+def test_a_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = write_csv(tmp_path), tmp_path / "a.sdb"
+    soundfile.write(tmp_path / "clip1.wav", np.zeros(0, np.int16), 16000)
+    with pytest.raises(CorpusError, match=r"set\.csv:3: .*clip1\.wav: holds no samples"):
+        data_set_tool.main([str(source), str(target)])
+    assert not target.exists()
+    soundfile.write(tmp_path / "clip1.wav", CLIPS[1], 16000)
+    from coqui_stt_training.corpus.writing import collection
+
+    read: list[str] = []
+    read_audio = collection.read_audio
+    monkeypatch.setattr(
+        collection, "read_audio", lambda a, rate: read.append(a.path.name) or read_audio(a, rate)
+    )
+    data_set_tool.main([str(source), str(target)])
+    assert read == ["clip1.wav"]
+    assert len(read_rows(target).rows) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["a.xyz"], "its name must end in one of .csv"),
+        (["a.csv", "--shard-clips", "3"], "only tar archives are cut into shards"),
+        (["a.sdb", "--bitrate", "5"], "Opus has 6000 to 256000"),
+        (["a.tar", "--bitrate", "64000"], "wav has none"),
+        (["b.csv"], "is there already"),
+    ],
+)
+def test_what_cannot_be_written_is_said(tmp_path: Path, words: list[str], why: str) -> None:
+    source = str(write_csv(tmp_path))
+    (tmp_path / "b").mkdir()
+    name, *flags = words
+    with pytest.raises(CorpusError, match=why):
+        data_set_tool.main([source, str(tmp_path / name), *flags])
