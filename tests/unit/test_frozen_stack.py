@@ -7,6 +7,7 @@ import torch
 from coqui_stt_training.batches.batch import Batch
 from coqui_stt_training.models.acoustic_model import AcousticModel, build
 from coqui_stt_training.models.deepspeech.geometry import LAYERS, Geometry
+from coqui_stt_training.training.average import WeightAverage
 from coqui_stt_training.training.frozen_stack import FrozenStack, frozen_depth
 
 
@@ -61,3 +62,18 @@ def test_the_depth_ends_at_the_first_layer_that_changes() -> None:
     assert frozen_depth(LAYERS, frozen, {"layer_2": 0.1}, 0) == 1
     assert frozen_depth(LAYERS, {}, {}, 0) == 0
     assert frozen_depth(LAYERS, dict.fromkeys(LAYERS), {}, 0) == len(LAYERS) - 1
+
+
+def test_the_average_does_not_touch_what_is_not_trained() -> None:
+    model = make_model()
+    average = WeightAverage(model)
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(name.startswith("layer_6."))
+    before = {name: tensor._version for name, tensor in average.model.state_dict().items()}
+    with torch.no_grad():
+        for weight in model.get_submodule("layer_6").parameters():
+            weight.add_(1.0)
+    average.update(model)
+    for name, tensor in average.model.state_dict().items():
+        assert (tensor._version != before[name]) == name.startswith("layer_6."), name
+        assert torch.equal(tensor, model.state_dict()[name]), name  # the first is the average

@@ -32,8 +32,12 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, model: AcousticModel) -> None:
-        """Take in the weights after a training step."""
+        """Take in the weights after a training step; those not trained are their own average."""
         self.updates += 1
         share = (ETA + 1) / (self.updates + ETA)
+        still = {name for name, weight in model.named_parameters() if not weight.requires_grad}
         average, current = self.model.state_dict(), model.state_dict()
-        torch._foreach_lerp_(list(average.values()), list(current.values()), share)
+        moving = [name for name in current if name not in still]
+        torch._foreach_lerp_(
+            [average[name] for name in moving], [current[name] for name in moving], share
+        )

@@ -303,7 +303,8 @@ class Trainer:
         return self._around.folder.save(kind, self._state)
 
     def _are_weights_sound(self) -> bool:
-        largest = torch.stack([weight.detach().abs().max() for weight in self.model.parameters()])
+        trained = [weight.detach() for weight in self.model.parameters() if weight.requires_grad]
+        largest = torch.stack([weight.abs().max() for weight in trained])
         return bool((largest < _LARGEST_SOUND_WEIGHT).all())  # not so for NaN
 
     def _give_up(self, names: str) -> TrainingError:
