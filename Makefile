@@ -6,13 +6,17 @@ BIN := $(VENV)/bin
 # The newest PyTorch brings gigabytes of CUDA; this one is enough for everything here.
 TORCH ?= torch==2.13.0
 
-.PHONY: tour test setup system lint sanitize sanitize-tests clean
+.PHONY: tour test setup system lint docs sanitize sanitize-tests clean
 
 tour: $(VENV)/.tour
 	@$(BIN)/python examples/tour/tour.py
 
 test: setup lint
 	$(BIN)/python -m pytest -q
+
+# The documentation as a site, in build/site; a warning is an error.
+docs: setup
+	$(BIN)/python -m sphinx -q -E -W --keep-going -b html docs build/site
 
 lint: setup
 	$(BIN)/ruff check .
