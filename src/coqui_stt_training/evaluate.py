@@ -40,6 +40,9 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
     start_logging(parsed.config.output.log_level, parsed.notices, sys.stdout)
     if not parsed.config.data.test_files:
         raise FlagError("no --test_files: name the CSV files to evaluate on")
+    from .report.evaluation_files import check_report_flags  # NumPy takes a moment to import
+
+    check_report_flags(parsed.config.evaluation)
     if parsed.config.evaluation.test_output_file:
         check_output_file("--test_output_file", parsed.config.evaluation.test_output_file)
 

@@ -33,6 +33,9 @@ def main(argv: list[str]) -> int:
     if not parsed.config.evaluation.csv:
         raise FlagError("nothing to evaluate on; give --csv")
     flags = parsed.config.evaluation
+    from .report.evaluation_files import check_report_flags  # NumPy takes a moment to import
+
+    check_report_flags(flags)
     if flags.test_output_file:
         check_output_file("--test_output_file", flags.test_output_file)
     if flags.dump:

@@ -69,8 +69,10 @@ def evaluate_model(**flags: Any) -> tuple[EvaluationResult, ...]:
         raise FlagError("no test_files: name the CSV files to evaluate on")
     if parsed.config.evaluation.test_output_file:
         check_output_file("--test_output_file", parsed.config.evaluation.test_output_file)
+    from .report.evaluation_files import check_report_flags
     from .runs.evaluation import run_evaluation
 
+    check_report_flags(parsed.config.evaluation)
     _log_notices(parsed)
     return tuple(run_evaluation(parsed, _log.info))
 

@@ -78,7 +78,12 @@ class DecoderStream:
         """Return the best readings so far; the stream goes on undisturbed."""
         return Metadata(
             [
-                CandidateTranscript(self._tokens(reading), reading.confidence)
+                CandidateTranscript(
+                    _tokens(
+                        reading, self._heard, self._settings.alphabet, self._settings.step_seconds
+                    ),
+                    reading.confidence,
+                )
                 for reading in self._search.decode(num_results)
             ]
             or [CandidateTranscript([], 0.0)]
@@ -92,44 +97,63 @@ class DecoderStream:
         other._heard = self._heard.copy()
         return other
 
-    def _tokens(self, reading: DecodeResult) -> list[TokenMetadata]:
-        labels, timesteps = reading.tokens, reading.timesteps
-        if not labels:
-            return []
-        confidences = self._heard.at(timesteps, labels)
-        step_seconds = self._settings.step_seconds
-        durations = (self._heard.held_frames(timesteps, labels) * step_seconds).tolist()
-        if self._settings.alphabet.is_bytes:
-            return self._characters(labels, timesteps, confidences, durations)
-        texts = self._settings.alphabet.labels
-        return [
-            TokenMetadata(texts[label], timestep, timestep * step_seconds, confidence, duration)
-            for label, timestep, confidence, duration in zip(
-                labels, timesteps, confidences, durations, strict=True
-            )
-        ]
 
-    def _characters(
-        self,
-        labels: list[int],
-        timesteps: list[int],
-        confidences: list[float],
-        durations: list[float],
-    ) -> list[TokenMetadata]:
-        """Put the bytes together that UTF-8 writes one character with."""
-        starts = [i for i, label in enumerate(labels) if i == 0 or not _is_continuation(label + 1)]
-        step_seconds = self._settings.step_seconds
-        return [
-            TokenMetadata(
-                text=self._settings.alphabet.decode(labels[start:end]),
-                timestep=timesteps[start],
-                start_time=timesteps[start] * step_seconds,
-                confidence=math.prod(confidences[start:end]) ** (1 / (end - start)),
-                duration=(timesteps[end - 1] - timesteps[start]) * step_seconds
-                + durations[end - 1],
-            )
-            for start, end in zip(starts, [*starts, len(labels)][1:], strict=True)
-        ]
+def tokens_of(
+    reading: DecodeResult, probabilities: FloatArray, alphabet: Alphabet, step_seconds: float
+) -> list[TokenMetadata]:
+    """Return the characters of a reading with their times and confidences.
+
+    Args:
+        reading: of one utterance.
+        probabilities: that it was read from, float32 `[frames, classes]`.
+        alphabet: of the classes.
+        step_seconds: from one frame to the next.
+    """
+    heard = _Rows(alphabet.size + 1)
+    heard.append(probabilities)
+    return _tokens(reading, heard, alphabet, step_seconds)
+
+
+def _tokens(
+    reading: DecodeResult, heard: _Rows, alphabet: Alphabet, step_seconds: float
+) -> list[TokenMetadata]:
+    labels, timesteps = reading.tokens, reading.timesteps
+    if not labels:
+        return []
+    confidences = heard.at(timesteps, labels)
+    durations = (heard.held_frames(timesteps, labels) * step_seconds).tolist()
+    if alphabet.is_bytes:
+        return _characters(labels, timesteps, confidences, durations, alphabet, step_seconds)
+    return [
+        TokenMetadata(
+            alphabet.labels[label], timestep, timestep * step_seconds, confidence, duration
+        )
+        for label, timestep, confidence, duration in zip(
+            labels, timesteps, confidences, durations, strict=True
+        )
+    ]
+
+
+def _characters(
+    labels: list[int],
+    timesteps: list[int],
+    confidences: list[float],
+    durations: list[float],
+    alphabet: Alphabet,
+    step_seconds: float,
+) -> list[TokenMetadata]:
+    """Put the bytes together that UTF-8 writes one character with."""
+    starts = [i for i, label in enumerate(labels) if i == 0 or not _is_continuation(label + 1)]
+    return [
+        TokenMetadata(
+            text=alphabet.decode(labels[start:end]),
+            timestep=timesteps[start],
+            start_time=timesteps[start] * step_seconds,
+            confidence=math.prod(confidences[start:end]) ** (1 / (end - start)),
+            duration=(timesteps[end - 1] - timesteps[start]) * step_seconds + durations[end - 1],
+        )
+        for start, end in zip(starts, [*starts, len(labels)][1:], strict=True)
+    ]
 
 
 class _Rows:

@@ -16,6 +16,7 @@ from ..errors import FlagError
 from .flag import writable_place
 from .flags import at_most, flag, not_negative, positive
 from .geometry_flags import GeometryFlags
+from .report_flags import ReportFlags
 from .training_flags import (
     BootstrapFlags,
     DropoutFlags,
@@ -283,7 +284,7 @@ class TestBatchFlags:
 
 
 @dataclass(frozen=True)
-class EvaluationFlags(TestBatchFlags):
+class EvaluationFlags(ReportFlags, TestBatchFlags):
     """Evaluation."""
 
     report_count: int = flag(

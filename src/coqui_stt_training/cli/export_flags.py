@@ -9,6 +9,7 @@ from stt.frontends.mfcc import FeatureConfig
 
 from .config import AlphabetFlags, LogFlags, SourceFlags, features_of, normalize_transcripts_flag
 from .flags import flag, not_negative, positive
+from .report_flags import ReportFlags
 
 
 def _to_fill_in(what: str) -> str:
@@ -175,7 +176,7 @@ class ExportConfig:
 
 
 @dataclass(frozen=True)
-class EvaluateExportFlags:
+class EvaluateExportFlags(ReportFlags):
     """Evaluation of an exported model."""
 
     model: str = flag("", "the exported model: a .tflite or .onnx file")

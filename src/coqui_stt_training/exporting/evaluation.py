@@ -6,22 +6,30 @@ import logging
 import math
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from stt import Model
 from stt.atomic_file import write_atomically
 from stt.audio.reference import AudioReference
 from stt.audio.source import read_pcm
 from stt.counted import counted
+from stt.metadata import TokenMetadata
 from stt.terminal import shown_on
 
 from ..cli.export_flags import EvaluateExportConfig, EvaluateExportFlags
 from ..cli.progress_bar import ProgressBar
 from ..corpus import ChangeCounts, Normalizer, RowFile, read_rows
 from ..errors import CorpusError, FlagError, UserError
+from ..report.clip_media import ClipMedia
+from ..report.clips import HeardClip, HeardSet
 from ..report.evaluation import format_report, save_samples_json
+from ..report.evaluation_files import write_reports
+from ..report.further_columns import further_columns
+from ..scoring.confidence import word_confidences
 from ..scoring.metrics import SampleResult, score_sample
 
 _SHOWN_PROBLEMS = 20
@@ -30,17 +38,47 @@ _SHOWN = 8
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class HeardRow:
+    """A row that was transcribed.
+
+    Attributes:
+        source: where it stands: `test.csv:17`.
+        audio: the recording.
+        sample: the texts and how they differ.
+        seconds: length of the audio.
+        confidences: of each word of the transcript, 0 to 1.
+    """
+
+    source: str
+    audio: AudioReference
+    sample: SampleResult
+    seconds: float
+    confidences: tuple[float, ...]
+
+
 def run_evaluation(config: EvaluateExportConfig) -> int:
     """Evaluate what the flags say, print the reports, and return the exit status."""
     flags = config.evaluation
     samples: list[SampleResult] = []
+    clips: list[HeardClip] = []
+    references: list[AudioReference] = []
     with _load(flags) as model:
         for path in flags.csv:
             file = _read(path, model, flags.normalize_transcripts == "true")
-            found = evaluate_rows(model, file, flags.proc, config.output.show_progressbar)
+            heard = evaluate_rows(model, file, flags.proc, config.output.show_progressbar)
+            clips += _described(file, heard)
+            references += [one.audio for one in heard]
+            found = [one.sample for one in heard]
             report = format_report(found, path, report_count=flags.report_count, show_loss=False)
             print(shown_on(sys.stdout, report))
             samples += found
+        if flags.report:
+            write_reports(
+                flags,
+                HeardSet(flags.model, tuple(clips)),
+                lambda number: _media(model, references[number]),
+            )
     if flags.test_output_file:
         save_samples_json(samples, flags.test_output_file)
     if flags.dump:
@@ -96,7 +134,7 @@ def _read(path: str, model: Model, normalizes: bool) -> RowFile:
 
 def evaluate_rows(
     model: Model, file: RowFile, parallel: int, show_progressbar: bool = False
-) -> list[SampleResult]:
+) -> list[HeardRow]:
     """Transcribe the rows of a corpus file and compare them with their transcripts.
 
     Args:
@@ -110,7 +148,7 @@ def evaluate_rows(
     """
     path = file.path
     references = file.audio()
-    samples, problems = [], []
+    heard, problems = [], []
     with (
         ThreadPoolExecutor(parallel) as pool,
         ProgressBar(path, len(file.rows), show_progressbar) as bar,
@@ -123,8 +161,10 @@ def evaluate_rows(
             try:
                 if transcript is None:
                     raise CorpusError(row.problem)
-                text = transcript.result()
-                samples.append(score_sample(str(audio), row.transcript, text, math.nan))
+                tokens, seconds = transcript.result()
+                text = "".join(token.text for token in tokens)
+                sample = score_sample(str(audio), row.transcript, text, math.nan)
+                heard.append(HeardRow(row.source, audio, sample, seconds, word_confidences(tokens)))
             except UserError as error:
                 problems.append(f"{row.source}: {error}")
             bar.advance(1)
@@ -135,11 +175,31 @@ def evaluate_rows(
             f"{path}: {len(problems)} of {counted(len(file.rows), 'row')} cannot be evaluated; "
             "correct what is bad or take it out:\n  " + "\n  ".join(shown)
         )
-    return samples
+    return heard
 
 
-def _transcribe(model: Model, audio: AudioReference) -> str:
-    return model.stt(read_pcm(audio, model.sample_rate()))
+def _transcribe(model: Model, audio: AudioReference) -> tuple[list[TokenMetadata], float]:
+    """Return the characters heard, and how long the audio is in seconds."""
+    samples = read_pcm(audio, model.sample_rate())
+    tokens = model.stt_with_metadata(samples).transcripts[0].tokens
+    return tokens, len(samples) / model.sample_rate()
+
+
+def _described(file: RowFile, heard: Sequence[HeardRow]) -> Iterator[HeardClip]:
+    columns = further_columns(file)
+    for one in heard:
+        words = len(one.sample.res.split())
+        sure = one.confidences if len(one.confidences) == words else ()
+        yield HeardClip(one.sample, file.path, one.seconds, columns.get(one.source, {}), sure)
+
+
+def _media(model: Model, audio: AudioReference) -> ClipMedia:
+    samples = read_pcm(audio, model.sample_rate())
+    stream = model.create_acoustic_stream()
+    rows = np.concatenate([stream.feed(samples), stream.finish()])
+    return ClipMedia(
+        samples.astype(np.float32) / np.float32(32768), model.sample_rate(), rows, model.alphabet
+    )
 
 
 def _dump(samples: Sequence[SampleResult], name: str) -> None:

@@ -39,6 +39,7 @@ from ..models.acoustic_model import AcousticModel
 from ..report.evaluation import format_report, save_samples_json
 from ..scoring.decoding import BeamSearchDecoder, Decoder
 from ..scoring.evaluation import build_model, evaluate_set
+from .evaluation_report import report_evaluation
 from .machine import log_placement, prepare_machine
 from .results import EvaluationResult
 from .session import choose_features, log_loading
@@ -86,8 +87,9 @@ def run_evaluation(
         log_placement(model)
     loader = BatchLoader(FeatureStore(features), alphabet)
     return evaluate_sets(
-        model, corpus.test, loader, decoder, data, config.evaluation, config.output, show
-    )
+        model, corpus.test, loader, decoder, data, config.evaluation, config.output, show,
+        str(source.path),
+    )  # fmt: skip
 
 
 @torch.inference_mode()
@@ -186,16 +188,19 @@ def evaluate_sets(
     model: AcousticModel,
     sets: Sequence[ClipSet],
     loader: BatchLoader,
-    decoder: Decoder,
+    decoder: BeamSearchDecoder,
     data: DataFlags | TestDataFlags,
     flags: EvaluationFlags,
     output: LogFlags,
     show: Callable[[str], object] = print_now,
+    model_name: str = "the model",
 ) -> list[EvaluationResult]:
-    """Evaluate sets one by one, show a report of each, and write `--test_output_file`."""
-    everything = []
+    """Evaluate sets one by one, show a report of each, and write `--test_output_file` and
+    `--report`.
+    """
+    everything, heard = [], {}
     for clips in sets:
-        results = evaluate_set(
+        heard[clips.path] = evaluate_set(
             model,
             clips,
             loader,
@@ -204,7 +209,9 @@ def evaluate_sets(
             reverse=data.reverse_test,
             limit=data.limit_test,
             bar=lambda title, count: ProgressBar(title, count, output.show_progressbar),
+            with_confidences=bool(flags.report),
         )
+        results = [one.sample for one in heard[clips.path]]
         by_characters = loader.alphabet.is_bytes
         show(
             format_report(
@@ -219,4 +226,6 @@ def evaluate_sets(
         samples = [sample for result in everything for sample in result.samples]
         save_samples_json(samples, Path(flags.test_output_file))
         _log.info("Wrote %s to %s", counted(len(samples), "sample"), flags.test_output_file)
+    if flags.report:
+        report_evaluation(flags, model_name, model, loader, heard)
     return everything

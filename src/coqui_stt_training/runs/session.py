@@ -27,6 +27,7 @@ from ..corpus import CorpusFiles, expand_file_list, plan_split
 from ..errors import FlagError
 from ..models.encoder import EncoderSpecification
 from ..models.specification import Specification
+from ..report.evaluation_files import check_report_flags
 from .geometry import described_model, geometry_notes
 from .identity import run_identity
 from .recipes import keep_recipe, use_recipe
@@ -185,6 +186,7 @@ def _check_outputs(config: TrainConfig) -> None:
     ):  # fmt: skip
         if folder:
             check_output_folder(flag, folder)
+    check_report_flags(config.evaluation)
     if config.evaluation.test_output_file:
         check_output_file("--test_output_file", config.evaluation.test_output_file)
 

@@ -269,7 +269,7 @@ def _evaluate(
     loader: BatchLoader,
     state: TrainingState,
     folder: RunFolder,
-    decoder: Decoder,
+    decoder: BeamSearchDecoder,
     show: Callable[[str], object],
 ) -> list[EvaluationResult]:
     """Evaluate this run's best weights; its last ones where nothing was validated."""
@@ -291,4 +291,5 @@ def _evaluate(
         config.evaluation,
         config.output,
         show,
+        str(folder.folder.path / (name or folder.folder.path.name)),
     )

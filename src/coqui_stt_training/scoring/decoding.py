@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from coqui_stt_ctcdecoder import Scorer, ctc_beam_search_decoder_batch
+from coqui_stt_ctcdecoder import DecodeResult, Scorer, ctc_beam_search_decoder_batch
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 
 from ..cli.config import DecoderFlags
@@ -76,6 +76,12 @@ class BeamSearchDecoder:
 
     def __call__(self, probabilities: NDArray[np.float32], lengths: Sequence[int]) -> list[str]:
         """Decode a batch; see `Decoder`."""
+        return [reading.transcript for reading in self.readings(probabilities, lengths)]
+
+    def readings(
+        self, probabilities: NDArray[np.float32], lengths: Sequence[int]
+    ) -> list[DecodeResult]:
+        """Return the best reading of each clip, with the frames of its labels; see `Decoder`."""
         results = ctc_beam_search_decoder_batch(
             probabilities,
             lengths,
@@ -86,4 +92,4 @@ class BeamSearchDecoder:
             cutoff_top_n=self._flags.cutoff_top_n,
             scorer=self._scorer,
         )
-        return [hypotheses[0].transcript for hypotheses in results]
+        return [hypotheses[0] for hypotheses in results]

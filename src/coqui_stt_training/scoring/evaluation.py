@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
+
+from stt.decoding import tokens_of
 
 from ..batches.loader import BatchLoader
 from ..batches.sampler import make_batches
 from ..checkpoints.source import SourceModel
 from ..cli.config import EvaluationFlags
 from ..cli.progress_bar import ProgressBar
-from ..corpus import ClipSet
+from ..corpus import Clip, ClipSet
 from ..models.acoustic_model import AcousticModel, build
 from ..models.tensors import load_weights
+from .confidence import word_confidences
 from .ctc import ctc_losses
-from .decoding import Decoder
+from .decoding import BeamSearchDecoder
 from .metrics import SampleResult, score_sample
 
 _log = logging.getLogger(__name__)
@@ -29,18 +33,34 @@ def build_model(source: SourceModel, device: torch.device) -> AcousticModel:
     return model.to(device).eval()
 
 
+@dataclass(frozen=True)
+class Heard:
+    """A clip that was transcribed.
+
+    Attributes:
+        clip: the recording.
+        sample: the texts and how they differ.
+        confidences: of each word of the transcript, 0 to 1; empty where nobody asked.
+    """
+
+    clip: Clip
+    sample: SampleResult
+    confidences: tuple[float, ...] = ()
+
+
 @torch.inference_mode()
 def evaluate_set(
     model: AcousticModel,
     clips: ClipSet,
     loader: BatchLoader,
-    decoder: Decoder,
+    decoder: BeamSearchDecoder,
     flags: EvaluationFlags,
     *,
     reverse: bool,
     limit: int,
     bar: Callable[[str, int], ProgressBar],
-) -> list[SampleResult]:
+    with_confidences: bool = False,
+) -> list[Heard]:
     """Transcribe and score every clip of a set."""
     device = next(model.parameters()).device
     groups = make_batches(clips.clips, flags.test_batch_size, reverse=reverse, limit=limit)
@@ -49,8 +69,17 @@ def evaluate_set(
         for batch in loader(groups):
             emissions = model(batch.features.to(device), batch.lengths)
             losses = ctc_losses(emissions, batch).tolist()
-            transcripts = decoder(emissions.posteriors(), emissions.lengths.tolist())
-            for clip, loss, transcript in zip(batch.clips, losses, transcripts, strict=True):
-                results.append(score_sample(str(clip.audio), clip.transcript, transcript, loss))
+            posteriors, lengths = emissions.posteriors(), emissions.lengths.tolist()
+            readings = decoder.readings(posteriors, lengths)
+            for index, (clip, loss, reading) in enumerate(
+                zip(batch.clips, losses, readings, strict=True)
+            ):
+                sample = score_sample(str(clip.audio), clip.transcript, reading.transcript, loss)
+                sure: tuple[float, ...] = ()
+                if with_confidences:
+                    rows = posteriors[index, : lengths[index]]
+                    step_seconds = clip.duration_seconds / max(1, lengths[index])
+                    sure = word_confidences(tokens_of(reading, rows, loader.alphabet, step_seconds))
+                results.append(Heard(clip, sample, sure))
             shown.advance(len(batch.clips))
     return results

@@ -1,0 +1,202 @@
+"""Error rates of parts of a set: by length of the clips, by a column of their file, by how often
+a word is said.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from .alignment import pairs
+from .bootstrap import Rate, Units, rate_of, units_of
+from .clips import HeardClip
+
+_DURATION_EDGES_SECONDS = (1, 2, 4, 8, 16, 30)
+_FREQUENCY_EDGES = (2, 4, 16, 64, 256)
+_MOST_GROUPS = 40
+_QUANTILES = 5
+_SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id", "spk_id")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some clips.
+
+    Attributes:
+        name: what they have in common.
+        clips: how many.
+        words: of their references.
+        wer: their word error rate.
+        cer: their character error rate.
+    """
+
+    name: str
+    clips: int
+    words: int
+    wer: Rate
+    cer: Rate
+
+
+@dataclass(frozen=True)
+class WordGroup:
+    """Words that are said about as often.
+
+    Attributes:
+        name: how often, in the references of the set.
+        words: how many different ones.
+        spoken: how many in all.
+        wrong: the share of these that was not heard.
+    """
+
+    name: str
+    words: int
+    spoken: int
+    wrong: float
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Rates by one property. `left_out` counts clips of groups that are too many to list."""
+
+    property: str
+    groups: tuple[Group, ...]
+    left_out: int = 0
+
+
+def speakers_of(clips: Sequence[HeardClip]) -> list[str]:
+    """Return the speaker of each clip, empty where its file does not say."""
+    return [
+        next((clip.columns[name] for name in _SPEAKER_COLUMNS if clip.columns.get(name)), "")
+        for clip in clips
+    ]
+
+
+def rates(clips: Sequence[HeardClip], units: Units | None = None) -> tuple[Rate, Rate]:
+    """Return word and character error rate of some clips; without units, of clips drawn alone."""
+    units = units or units_of(speakers_of(clips))
+    samples = [clip.sample for clip in clips]
+    word, char = (
+        (
+            np.array([getattr(one, f"{kind}_distance") for one in samples], np.int64),
+            np.array([getattr(one, f"{kind}_length") for one in samples], np.int64),
+        )
+        for kind in ("word", "char")
+    )
+    return rate_of(*word, units), rate_of(*char, units)
+
+
+def by_duration(clips: Sequence[HeardClip]) -> Breakdown | None:
+    """Return rates by the length of the clips; None where it is unknown."""
+    known = [clip for clip in clips if clip.duration_seconds is not None]
+    if not known:
+        return None
+    names = [name for _, name in _ranges(_DURATION_EDGES_SECONDS, " s")]
+
+    def name_of(clip: HeardClip) -> str:
+        seconds = clip.duration_seconds or 0.0
+        return names[sum(seconds >= edge for edge in _DURATION_EDGES_SECONDS)]
+
+    return _grouped("Duration", known, name_of, names)
+
+
+def by_columns(clips: Sequence[HeardClip]) -> list[Breakdown]:
+    """Return rates by each column in which clips differ.
+
+    Numbers of many values are put into fifths; of other columns with many values, those are listed
+    that most is said under, and the rest is counted.
+    """
+    found = []
+    for name in sorted({name for clip in clips for name in clip.columns}):
+        values = Counter(clip.columns.get(name, "") for clip in clips)
+        all_differ = len(values) == len(clips) > _MOST_GROUPS and not _numeric(values)
+        if len(values) < 2 or all_differ:
+            continue  # no groups
+        found.append(_by_column(name, clips, values))
+    return found
+
+
+def _by_column(name: str, clips: Sequence[HeardClip], values: Mapping[str, int]) -> Breakdown:
+    def value_of(clip: HeardClip) -> str:
+        return clip.columns.get(name, "") or "(empty)"
+
+    if len(values) > _MOST_GROUPS and _numeric(values):
+        numbers = np.array([float(clip.columns[name]) for clip in clips])
+        edges = np.unique(np.quantile(numbers, np.arange(1, _QUANTILES) / _QUANTILES))
+        names = [text for _, text in _ranges([float(edge) for edge in edges], "")]
+        return _grouped(
+            name, clips, lambda clip: names[int((edges <= float(clip.columns[name])).sum())], names
+        )
+    said: Counter[str] = Counter()
+    for clip in clips:
+        said[value_of(clip)] += max(1, clip.sample.word_length)
+    listed = [value for value, _ in said.most_common(_MOST_GROUPS)]
+    chosen = set(listed)
+    shown = [clip for clip in clips if value_of(clip) in chosen]
+    whole = _grouped(name, shown, value_of, sorted(listed))
+    return Breakdown(whole.property, whole.groups, len(clips) - len(shown))
+
+
+def by_word_frequency(clips: Sequence[HeardClip]) -> list[WordGroup]:
+    """Return how many words are not heard, by how often they are said in the references."""
+    spoken: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
+    for clip in clips:
+        reference = clip.sample.src.split()
+        spoken.update(reference)
+        for letter, word, _ in pairs(clip.words, reference, clip.sample.res.split()):
+            if letter in "SD" and word is not None:
+                wrong[word] += 1
+    groups = []
+    for (low, high), name in _ranges(_FREQUENCY_EDGES, "×", whole=True):
+        words = [word for word, count in spoken.items() if low <= count < high]
+        total = sum(spoken[word] for word in words)
+        if total:
+            share = sum(wrong[word] for word in words) / total
+            groups.append(WordGroup(name, len(words), total, share))
+    return groups
+
+
+def _grouped(
+    name: str,
+    clips: Sequence[HeardClip],
+    name_of: Callable[[HeardClip], str],
+    order: Sequence[str],
+) -> Breakdown:
+    members: dict[str, list[HeardClip]] = {}
+    for clip in clips:
+        members.setdefault(name_of(clip), []).append(clip)
+    groups = []
+    for value in order:
+        if some := members.get(value):
+            words = sum(clip.sample.word_length for clip in some)
+            groups.append(Group(value, len(some), words, *rates(some)))
+    return Breakdown(name, tuple(groups))
+
+
+def _ranges(
+    edges: Sequence[float], unit: str, *, whole: bool = False
+) -> Iterator[tuple[tuple[float, float], str]]:
+    """Yield the ranges between edges, and how they are called."""
+    bounds = [-math.inf, *edges, math.inf]
+    for low, high in pairwise(bounds):
+        last = high - 1 if whole else high
+        if low == -math.inf:
+            text = f"{last:g}{unit}" if whole and last == 1 else f"under {high:g}{unit}"
+        elif high == math.inf:
+            text = f"{low:g}{unit} and more"
+        else:
+            text = f"{low:g} to {last:g}{unit}"
+        yield (low, high), text
+
+
+def _numeric(values: Mapping[str, Any]) -> bool:
+    try:
+        return all(math.isfinite(float(value)) for value in values)
+    except ValueError:
+        return False

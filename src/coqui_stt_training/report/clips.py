@@ -1,0 +1,224 @@
+"""Clips that a model has heard, as reports take them; and the files that keep them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from coqui_stt_ctcdecoder.regular_file import read_regular
+
+from ..errors import CorpusError
+from ..scoring.metrics import SampleResult, score_sample, score_set
+from .alignment import Operations, align
+
+FORMAT = "coqui-stt evaluation"
+_VERSION = 1
+_LARGEST_BYTES = 1 << 30
+_LONGEST_TEXT = 1 << 20
+
+
+@dataclass(frozen=True)
+class HeardClip:
+    """A clip and what a model heard in it.
+
+    Attributes:
+        sample: the texts and their rates.
+        dataset: the file that lists it.
+        duration_seconds: of the audio, None where unknown.
+        columns: what else the file says of it, by column.
+        confidences: of each word of the hypothesis, 0 to 1; empty where unknown.
+    """
+
+    sample: SampleResult
+    dataset: str = ""
+    duration_seconds: float | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    confidences: tuple[float, ...] = ()
+
+    @cached_property
+    def words(self) -> Operations:
+        """How the words of the hypothesis stand to those of the reference."""
+        return align(self.sample.src.split(), self.sample.res.split())
+
+    @cached_property
+    def characters(self) -> Operations:
+        """How its characters do."""
+        return align(self.sample.src, self.sample.res)
+
+
+@dataclass(frozen=True)
+class HeardSet:
+    """All clips that one model has heard.
+
+    Attributes:
+        model: what it is called.
+        clips: in the order of their files.
+    """
+
+    model: str
+    clips: tuple[HeardClip, ...]
+
+    @property
+    def samples(self) -> list[SampleResult]:
+        """The texts and rates of all clips."""
+        return [clip.sample for clip in self.clips]
+
+
+def as_json(heard: HeardSet, summary: Mapping[str, Any]) -> str:
+    """Return a report as JSON: a summary, and an object for each clip, on a line of its own."""
+    scores = score_set(heard.samples)
+    head = {
+        "format": FORMAT,
+        "version": _VERSION,
+        "model": heard.model,
+        "wer": scores.wer,
+        "cer": scores.cer,
+        "loss": _finite(scores.loss),
+        **summary,
+    }
+    lines = ",\n".join(_dump(_clip_fields(clip)) for clip in heard.clips)
+    return f'{_dump(head)[:-1]},\n"clips":[\n{lines}\n]}}\n'
+
+
+def as_csv(heard: HeardSet) -> str:
+    """Return a report as CSV: a line for each clip, then the columns of its own file."""
+    names = sorted({name for clip in heard.clips for name in clip.columns})
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ("dataset", "wav_filename", "duration_seconds", "wer", "cer", "word_distance",
+         "word_length", "char_distance", "char_length", "loss", "confidence", "src", "res", *names)
+    )  # fmt: skip
+    for clip in heard.clips:
+        one = clip.sample
+        sure = sum(clip.confidences) / len(clip.confidences) if clip.confidences else math.nan
+        writer.writerow(
+            (clip.dataset, one.wav_filename, _shown(clip.duration_seconds), f"{one.wer:.6f}",
+             f"{one.cer:.6f}", one.word_distance, one.word_length, one.char_distance,
+             one.char_length, _shown(one.loss), _shown(sure), one.src, one.res,
+             *(clip.columns.get(name, "") for name in names))
+        )  # fmt: skip
+    return out.getvalue()
+
+
+def read_heard(path: str | Path) -> HeardSet:
+    """Read a JSON report, or what `--test_output_file` wrote, and score its texts anew.
+
+    Raises:
+        CorpusError: missing, no JSON, or not one of these.
+    """
+    try:
+        kept = json.loads(read_regular(Path(path), _LARGEST_BYTES))
+    except OSError as error:
+        raise CorpusError(f"{path}: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(f"{path}: is no JSON file of at most 1 GiB ({error})") from None
+    is_report = isinstance(kept, dict) and kept.get("format") == FORMAT
+    clips = kept.get("clips") if is_report else kept
+    if not isinstance(clips, list):
+        raise CorpusError(
+            f"{path}: is neither a JSON report of evaluate (--report FILE.json) nor what "
+            "--test_output_file wrote"
+        )
+    if is_report and kept.get("version") != _VERSION:
+        raise CorpusError(
+            f"{path}: is a report of version {kept.get('version')!r:.20}; this release reads "
+            f"{_VERSION}: evaluate anew"
+        )
+    model = kept.get("model") if is_report else None
+    name = model if isinstance(model, str) and model else Path(path).stem
+    return HeardSet(name, tuple(_parse(clip, f"{path}, clip {i}") for i, clip in enumerate(clips)))
+
+
+def _parse(kept: Any, where: str) -> HeardClip:
+    if not isinstance(kept, dict):
+        raise CorpusError(f"{where}: is no object")
+    for name in ("wav_filename", "src", "res"):
+        if not isinstance(kept.get(name), str) or len(kept[name]) > _LONGEST_TEXT:
+            raise CorpusError(f"{where}: {name} is missing, or no text")
+    loss, duration = (_number(kept.get(name)) for name in ("loss", "duration_seconds"))
+    columns, sure = kept.get("columns", {}), kept.get("confidences", [])
+    if not isinstance(columns, dict) or not all(isinstance(v, str) for v in columns.values()):
+        raise CorpusError(f"{where}: columns are no texts")
+    if not isinstance(sure, list) or not all(
+        (value := _number(one)) is not None and 0 <= value <= 1 for one in sure
+    ):
+        raise CorpusError(f"{where}: confidences are no numbers from 0 to 1")
+    sample = score_sample(
+        kept["wav_filename"], kept["src"], kept["res"], math.nan if loss is None else loss
+    )
+    dataset = kept.get("dataset", "")
+    return HeardClip(
+        sample,
+        dataset if isinstance(dataset, str) else "",
+        duration,
+        columns,
+        tuple(map(float, sure)) if len(sure) == len(sample.res.split()) else (),
+    )
+
+
+def _clip_fields(clip: HeardClip) -> dict[str, Any]:
+    fields = {**vars(clip.sample), "loss": _finite(clip.sample.loss)}
+    return {
+        **fields,
+        "dataset": clip.dataset,
+        "duration_seconds": clip.duration_seconds,
+        "words": clip.words,
+        "confidences": [round(one, 4) for one in clip.confidences],
+        "columns": dict(clip.columns),
+    }
+
+
+def same_clips(sets: Sequence[HeardSet]) -> list[HeardSet]:
+    """Return of several models the clips that all have heard, with the same reference, in the
+    order of the first.
+
+    Raises:
+        CorpusError: there are none.
+    """
+    if len(sets) == 1:
+        return list(sets)
+    tables = [dict(_keyed(one.clips)) for one in sets]
+    shared = [key for key in tables[0] if all(key in table for table in tables[1:])]
+    if not shared:
+        names = ", ".join(one.model for one in sets)
+        raise CorpusError(
+            f"nothing to compare: no clip, with the same reference, is of all: {names}"
+        )
+    return [
+        HeardSet(one.model, tuple(table[key] for key in shared))
+        for one, table in zip(sets, tables, strict=True)
+    ]
+
+
+def _keyed(clips: Iterable[HeardClip]) -> Iterable[tuple[tuple[str, str, int], HeardClip]]:
+    """Yield each clip with what tells it from others; one that is listed twice is two."""
+    seen: dict[tuple[str, str], int] = {}
+    for clip in clips:
+        name = clip.sample.wav_filename, clip.sample.src
+        seen[name] = seen.get(name, 0) + 1
+        yield (*name, seen[name]), clip
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) < 1e12 else None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None or not math.isfinite(value) else f"{value:.4f}"
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,122 @@
+"""Reports of an evaluation, each in the format that its name says: a page, JSON, CSV."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+
+from stt.atomic_file import remove_partial_files, write_atomically
+from stt.output_path import check_output_file
+
+from ..cli.report_flags import ReportFlags
+from ..errors import FlagError
+from .breakdown import rates
+from .clip_media import ClipMedia, worst_clips
+from .clips import HeardSet, as_csv, as_json, read_heard, same_clips
+from .evaluation_page import compare, evaluation_page
+
+SUFFIXES = (".html", ".json", ".csv")
+
+
+def check_report_flags(flags: ReportFlags) -> None:
+    """See that reports can be written, and what they compare with can be read.
+
+    Raises:
+        FlagError: a name with another suffix, a place that cannot be written to, no page to
+            compare in.
+        CorpusError: a report to compare with is missing or broken.
+    """
+    for path in flags.report:
+        if Path(path).suffix.lower() not in SUFFIXES:
+            raise FlagError(
+                f"--report {path}: the name says no format; end it in {', '.join(SUFFIXES)}"
+            )
+        check_output_file("--report", path)
+    if flags.compare and not flags.report:
+        raise FlagError("--compare needs a page to compare in: --report report.html")
+    for path in flags.compare:
+        read_heard(path)
+
+
+def write_reports(
+    flags: ReportFlags, heard: HeardSet, media_of: Callable[[int], ClipMedia] | None = None
+) -> None:
+    """Write what `--report` asks for.
+
+    Args:
+        flags: which reports, and what they compare with.
+        heard: all clips, with what was heard in them.
+        media_of: returns sound and probabilities of a clip by its number; None: the page has none.
+
+    Raises:
+        FlagError: a file cannot be written.
+        CorpusError: a report to compare with is missing or broken, or has no clip of these.
+    """
+    others = [read_heard(path) for path in flags.compare]
+    for path in flags.report:
+        write_report(path, [heard, *others], media_of, flags.report_clips)
+
+
+def write_report(
+    path: str | Path,
+    sets: Sequence[HeardSet],
+    media_of: Callable[[int], ClipMedia] | None = None,
+    media_count: int = 0,
+) -> None:
+    """Write one report about one model, or several; see `write_reports`.
+
+    Raises:
+        FlagError: the file cannot be written.
+        CorpusError: the models have heard no clip in common.
+    """
+    kind = Path(path).suffix.lower()
+    if kind == ".csv":
+        text = as_csv(sets[0])
+    elif kind == ".json":
+        text = as_json(sets[0], _summary(sets))
+    else:
+        text = _page(Path(path), sets, media_of, media_count)
+    try:
+        remove_partial_files(Path(path).parent, Path(path).name)
+        write_atomically(path, text)
+    except OSError as error:
+        reason = error.strerror or error
+        raise FlagError(f"--report {path}: cannot be written ({reason})") from None
+
+
+def _summary(sets: Sequence[HeardSet]) -> dict[str, object]:
+    wer, cer = rates(sets[0].clips)
+    summary: dict[str, object] = {
+        "wer_interval": [wer.low, wer.high],
+        "cer_interval": [cer.low, cer.high],
+    }
+    if len(sets) > 1:
+        pairs = combinations(same_clips(sets), 2)
+        summary["comparisons"] = [compare(one, other) for one, other in pairs]
+    return summary
+
+
+def _page(
+    path: Path,
+    sets: Sequence[HeardSet],
+    media_of: Callable[[int], ClipMedia] | None,
+    media_count: int,
+) -> str:
+    shared = same_clips(sets)
+    numbers = {id(clip): number for number, clip in enumerate(sets[0].clips)}
+
+    def media() -> Iterator[tuple[int, ClipMedia]]:
+        for number in worst_clips(shared[0].clips, media_count):
+            if media_of is not None:
+                yield number, media_of(numbers[id(shared[0].clips[number])])
+
+    title = "Comparison of models" if len(sets) > 1 else f"Evaluation of {sets[0].model}"
+    return evaluation_page(
+        shared,
+        media(),
+        title=title,
+        left_out=max(len(one.clips) for one in sets) - len(shared[0].clips),
+        folder=os.path.relpath(Path.cwd(), path.absolute().parent),
+    )

@@ -1,0 +1,67 @@
+"""From what an evaluation heard to its reports."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from ..batches.loader import BatchLoader
+from ..cli.report_flags import ReportFlags
+from ..corpus import read_rows
+from ..models.acoustic_model import AcousticModel
+from ..report.clip_media import ClipMedia
+from ..report.clips import HeardClip, HeardSet
+from ..report.evaluation_files import write_reports
+from ..report.further_columns import further_columns
+from ..scoring.evaluation import Heard
+
+_log = logging.getLogger(__name__)
+
+
+def report_evaluation(
+    flags: ReportFlags,
+    model_name: str,
+    model: AcousticModel,
+    loader: BatchLoader,
+    heard: Mapping[str, Sequence[Heard]],
+) -> None:
+    """Write the reports that flags ask for, of what a checkpoint heard.
+
+    Args:
+        flags: which reports.
+        model_name: what to call the model.
+        model: the same as heard the clips.
+        loader: of its features.
+        heard: clips, by the file that lists them.
+
+    Raises:
+        UserError: a report cannot be written.
+    """
+    everything, clips = [], []
+    for dataset, some in heard.items():
+        columns = further_columns(read_rows(dataset))
+        for one in some:
+            everything.append(one)
+            clips.append(
+                HeardClip(
+                    one.sample, dataset, one.clip.duration_seconds,
+                    columns.get(one.clip.source, {}),
+                    one.confidences if len(one.confidences) == len(one.sample.res.split()) else (),
+                )
+            )  # fmt: skip
+
+    @torch.inference_mode()
+    def media_of(number: int) -> ClipMedia:
+        clip = everything[number].clip
+        batch = loader.load([clip])
+        device = next(model.parameters()).device
+        emissions = model(batch.features.to(device), batch.lengths)
+        rows = emissions.posteriors()[0, : int(emissions.lengths[0])]
+        rate_hz = loader.store.front_end.sample_rate_hz
+        return ClipMedia(loader.store.samples(clip), rate_hz, rows, loader.alphabet)
+
+    write_reports(flags, HeardSet(model_name, tuple(clips)), media_of)
+    for path in flags.report:
+        _log.info("Wrote the report %s", path)
