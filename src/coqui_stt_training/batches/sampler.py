@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..corpus import Clip
@@ -88,12 +88,15 @@ class Sampler:
         rank: number of this process.
         world_size: of processes: each takes every so many-th batch of the order, and all take
             equally many; where batches do not come out even, the epoch's first come once more.
+        regroup: gives the batches of an epoch, equally many in each, where they are not `groups`
+            in all.
     """
 
     groups: Sequence[Group]
     order: BatchOrder
     rank: int = 0
     world_size: int = 1
+    regroup: Callable[[int], Sequence[Group]] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.rank < self.world_size:
@@ -110,6 +113,7 @@ class Sampler:
             epoch: counted from 0.
             start: how many of them have been trained on: where a run goes on.
         """
-        order = self.order.indices(len(self.groups), epoch)
+        groups = self.regroup(epoch) if self.regroup else self.groups
+        order = self.order.indices(len(groups), epoch)
         places = range(self.rank, len(self) * self.world_size, self.world_size)
-        return [self.groups[order[place % len(order)]] for place in places[start:]]
+        return [groups[order[place % len(order)]] for place in places[start:]]

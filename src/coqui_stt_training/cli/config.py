@@ -62,7 +62,7 @@ class DataFlags:
     train_files: Names = flag(
         [],
         "collections to train on (CSV, SDB, tar, Parquet, manifests, folders), separated by "
-        "spaces; several are merged. Empty: no training",
+        "spaces; several are merged, `old.sdb:0.3` as that share of an epoch. Empty: no training",
     )
     dev_files: Names = flag([], "collections to validate on after each epoch, reported one by one")
     test_files: Names = flag([], "collections to evaluate on, reported one by one")

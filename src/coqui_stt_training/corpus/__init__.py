@@ -4,7 +4,7 @@ from .alphabet_source import all_characters, alphabet_from_corpus
 from .clip import Clip, ClipSet, Corpus
 from .files import CorpusFiles
 from .normalization import ChangeCounts, Normalizer, plain_alphabet
-from .rows import Row, RowFile, expand_file_list
+from .rows import Row, RowFile, expand_file_list, split_shares
 from .sources.reading import read_rows
 from .splits import AutoInput, plan_split, split_auto_input
 from .validation import check_corpus
@@ -27,4 +27,5 @@ __all__ = [
     "plan_split",
     "read_rows",
     "split_auto_input",
+    "split_shares",
 ]

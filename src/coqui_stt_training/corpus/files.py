@@ -25,11 +25,13 @@ class CorpusFiles:
             say where they come from: the file that was split.
         alphabet: what stands for `alphabet.txt` beside them, where there is something.
         dataset: what was split into these sets, as the user named it.
+        shares: of an epoch's clips, by the training file, where `a.csv:0.3` says one.
     """
 
     sets: Mapping[str, RowFile] = field(default_factory=dict)
     alphabet: Alphabet | None = None
     dataset: str = ""
+    shares: Mapping[str, float] = field(default_factory=dict)
     _read: dict[str, RowFile] = field(default_factory=dict, compare=False, repr=False)
 
     def rows(self, path: str) -> RowFile:

@@ -46,7 +46,7 @@ def run_identity(
         CorpusError: a data or alphabet file cannot be read.
     """
     return {
-        "train": [*_digests(data.train_files, files), data.limit_train],
+        "train": [*_digests(data.train_files, files), data.limit_train, *_shares(data, files)],
         "dev": [*_digests(data.dev_files, files), data.limit_dev],
         "alphabet": [
             *_digests(filter(None, [alphabet.alphabet_config_path]), files),
@@ -99,6 +99,12 @@ def _source_digest(flags: CheckpointFlags) -> str | None:
     except CheckpointError:
         # A run that goes on does not need it any more; one that begins says what is wrong with it.
         return _UNREADABLE
+
+
+def _shares(data: DataFlags, files: CorpusFiles | None) -> list[float]:
+    """Return the shares of the training files, 0 for none; nothing where none has one."""
+    shares = files.shares if files else {}
+    return [shares.get(path, 0.0) for path in data.train_files] if shares else []
 
 
 def _digests(paths: Iterable[str], files: CorpusFiles | None) -> list[str]:

@@ -23,7 +23,7 @@ from ..checkpoints.source import SourceModel
 from ..cli.config import FeatureFlags, TrainConfig
 from ..cli.flags import as_dict
 from ..cli.training_flags import BootstrapFlags
-from ..corpus import CorpusFiles, expand_file_list, plan_split
+from ..corpus import CorpusFiles, expand_file_list, plan_split, split_shares
 from ..errors import FlagError
 from ..models.encoder import EncoderSpecification
 from ..models.specification import Specification
@@ -377,9 +377,11 @@ def expand_data(config: TrainConfig) -> tuple[TrainConfig, CorpusFiles]:
             dev_files=(str(split.dev),),
             test_files=(str(split.test),),
         )
+    train_files, shares = split_shares(expand_file_list(data.train_files))
+    files = replace(files, shares=shares)
     data = replace(
         data,
-        train_files=tuple(expand_file_list(data.train_files)),
+        train_files=tuple(train_files),
         dev_files=tuple(expand_file_list(data.dev_files)),
         test_files=tuple(expand_file_list(data.test_files)),
         metrics_files=tuple(expand_file_list(data.metrics_files)),

@@ -10,6 +10,7 @@ from stt.frontends.waveform import Waveform
 from ..augmentation.specification import parse_augmentations, settle_domains
 from ..batches.augmented_loader import AugmentedLoader
 from ..batches.loader import BatchLoader
+from ..batches.mixture import Mixture
 from ..batches.sampler import BatchOrder, Group, Sampler, make_batches
 from ..batches.training_pipeline import TrainingPipeline
 from ..cli.config import TrainConfig
@@ -31,17 +32,21 @@ def make_pipeline(
         layers: the plan of each layer, as the lineage keeps it.
     """
     data, training = session.config.data, session.config.training
-    groups = make_batches(
-        (clip for clips in corpus.train for clip in clips.clips),
-        training.train_batch_size,
-        reverse=data.reverse_train,
-        limit=data.limit_train,
-    )
+    mixture = Mixture(corpus.train, session.files.shares, training.random_seed)
+
+    def groups(epoch: int) -> list[Group]:
+        return make_batches(
+            mixture.clips(epoch),
+            training.train_batch_size,
+            reverse=data.reverse_train,
+            limit=data.limit_train,
+        )
+
     order = BatchOrder(
         data.shuffle_batches, data.shuffle_start, data.shuffle_buffer, training.random_seed
     )
     return TrainingPipeline(
-        Sampler(groups, order),
+        Sampler(groups(0), order, regroup=groups if session.files.shares else None),
         loader,
         _make_augmented_loader(session, loader, layers),
         training.epochs,

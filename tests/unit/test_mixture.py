@@ -1,0 +1,64 @@
+"""Training sets mixed by share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from coqui_stt_training.batches.mixture import Mixture
+from coqui_stt_training.corpus import Clip, ClipSet, split_shares
+from coqui_stt_training.errors import CorpusError
+from stt.audio.reference import AudioReference
+
+
+def _set(path: str, count: int) -> ClipSet:
+    return ClipSet(
+        path,
+        tuple(
+            Clip(AudioReference(Path(f"{path}{number}")), "a", f"{path}:{number}", None, 1.0)
+            for number in range(count)
+        ),
+    )
+
+
+def test_a_share_is_that_part_of_each_epoch() -> None:
+    new, old = _set("new.csv", 70), _set("old.sdb", 100)
+    mixture = Mixture((new, old), {"old.sdb": 0.3}, seed=1)
+    epochs = [mixture.clips(epoch) for epoch in range(10)]
+    for clips in epochs:
+        assert clips[:70] == list(new.clips)
+        assert len(clips) == 100
+        assert set(clips[70:]) <= set(old.clips)
+    assert set().union(*(clips[70:] for clips in epochs[:4])) == set(old.clips)
+    assert all(len(set(clips[70:])) == 30 for clips in epochs[:3])
+    assert epochs[0][70:] != epochs[1][70:]
+    assert mixture.clips(7) == epochs[7]  # whatever came before: a run can go on anywhere
+    assert Mixture((new, old), {"old.sdb": 0.3}, seed=2).clips(0) != epochs[0]
+
+
+def test_a_small_set_comes_more_than_once_and_shares_alone_are_relative() -> None:
+    new, old = _set("new.csv", 90), _set("old.sdb", 2)
+    drawn = Mixture((new, old), {"old.sdb": 0.1}, seed=1).clips(3)[90:]
+    assert len(drawn) == 10
+    assert {drawn.count(clip) for clip in old.clips} == {5}
+    both = Mixture((new, _set("b", 10)), {"new.csv": 0.2, "b": 0.2}, seed=1).clips(0)
+    assert len(both) == 100
+    assert sum(clip.source.startswith("b:") for clip in both) == 50
+
+
+def test_shares_are_read_from_the_names_of_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.csv", "b.sdb", "odd:0.5"):
+        Path(name).touch()
+    assert split_shares(["a.csv", "b.sdb:0.3", "odd:0.5"]) == (
+        ["a.csv", "b.sdb", "odd:0.5"], {"b.sdb": 0.3},
+    )  # fmt: skip
+    assert split_shares(["none.csv:0.3"]) == (["none.csv:0.3"], {})
+    for wrong in ("b.sdb:0", "b.sdb:30", "b.sdb:-0.5"):
+        with pytest.raises(CorpusError, match="is no share of an epoch's clips"):
+            split_shares(["a.csv", wrong])
+    with pytest.raises(CorpusError, match=r"leaves nothing of an epoch to a\.csv"):
+        split_shares(["a.csv", "b.sdb:1"])
