@@ -10,6 +10,7 @@ from stt.frontends.mfcc import FeatureConfig
 from ..checkpoints.source import Tensors, is_finite
 from ..errors import CheckpointError, FlagError
 from ..models.deepspeech.geometry import Geometry
+from ..models.specification import Specification
 
 MAX_STEPS = 512  # a .tflite graph is unrolled: a dozen operators a step
 INT32_MAX = 2**31 - 1
@@ -43,25 +44,44 @@ class Deployment:
     language: str = ""
 
     def __post_init__(self) -> None:
-        for flag, value, highest in (
-            ("--n_steps", self.n_steps, MAX_STEPS),
-            ("--export_beam_width", self.beam_width, INT32_MAX),
-        ):
-            if not 1 <= value <= highest:
-                raise FlagError(f"{flag} is {value}; it must be from 1 to {highest}")
-        if self.alphabet.size + 1 != self.geometry.n_classes:
+        if not 1 <= self.n_steps <= MAX_STEPS:
+            raise FlagError(f"--n_steps is {self.n_steps}; it must be from 1 to {MAX_STEPS}")
+        check_beam_width(self.beam_width)
+        check_tensors(self.geometry, self.tensors, self.alphabet)
+
+
+def check_beam_width(beam_width: int) -> None:
+    """See that a file can hold a beam width.
+
+    Raises:
+        FlagError: it cannot.
+    """
+    if not 1 <= beam_width <= INT32_MAX:
+        raise FlagError(
+            f"--export_beam_width is {beam_width}; it must be from 1 to {INT32_MAX}"
+        )
+
+
+def check_tensors(specification: Specification, tensors: Tensors, alphabet: Alphabet) -> None:
+    """See that a model is whole, and writes in an alphabet.
+
+    Raises:
+        CheckpointError: tensors are missing, misshapen, or hold NaN or infinite values, or the
+            alphabet does not fit the last layer.
+    """
+    if alphabet.size + 1 != specification.n_classes:
+        raise CheckpointError(
+            f"the model has {specification.n_classes} classes, but the alphabet has "
+            f"{alphabet.size} labels, which with the blank make {alphabet.size + 1}; give the "
+            "alphabet that the model was trained with (--alphabet_config_path, or "
+            "--bytes_output_mode true)"
+        )
+    for name, shape in specification.tensor_shapes().items():
+        tensor = tensors.get(name)
+        if tensor is None or tensor.shape != shape:
+            found = "missing" if tensor is None else f"of shape {list(tensor.shape)}"
+            raise CheckpointError(f"tensor {name} is {found}; it should be {list(shape)}")
+        if not is_finite(tensor):
             raise CheckpointError(
-                f"the model has {self.geometry.n_classes} classes, but the alphabet has "
-                f"{self.alphabet.size} labels, which with the blank make "
-                f"{self.alphabet.size + 1}; give the alphabet that the model was trained with "
-                "(--alphabet_config_path, or --bytes_output_mode true)"
+                f"tensor {name} holds NaN or infinite values; export an earlier checkpoint"
             )
-        for name, shape in self.geometry.tensor_shapes().items():
-            tensor = self.tensors.get(name)
-            if tensor is None or tensor.shape != shape:
-                found = "missing" if tensor is None else f"of shape {list(tensor.shape)}"
-                raise CheckpointError(f"tensor {name} is {found}; it should be {list(shape)}")
-            if not is_finite(tensor):
-                raise CheckpointError(
-                    f"tensor {name} holds NaN or infinite values; export an earlier checkpoint"
-                )

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from stt.frontends import FrontEnd
 from stt.plain_values import restore
 
 Spec = TypeVar("Spec", bound="Specification")
@@ -30,6 +31,7 @@ ARCHITECTURES: Mapping[str, tuple[str, str]] = {
 
 # Layers, widths, classes: an alphabet has at most as many labels.
 _LARGEST_PARAMETER = 1 << 16
+_RATIO_SECONDS = 10
 
 
 class Specification(Protocol):
@@ -83,6 +85,19 @@ def layer_of(tensor_name: str) -> str:
 def is_statistic(tensor_name: str) -> bool:
     """Say whether a tensor is a running statistic: a buffer, which has no optimizer state."""
     return tensor_name.rsplit(".", 1)[-1].startswith("running_")
+
+
+def step_seconds(specification: Specification, front_end: FrontEnd) -> float:
+    """Return the time from the start of one output frame to that of the next.
+
+    Args:
+        specification: of the model.
+        front_end: what it takes.
+    """
+    # What a longer clip has more is told by the ratio alone, not by what its ends lack.
+    count = front_end.frame_count(_RATIO_SECONDS * front_end.sample_rate_hz)
+    more = specification.output_length(2 * count) - specification.output_length(count)
+    return front_end.step_seconds * round(count / more)
 
 
 def describe_specification(specification: Specification) -> dict[str, Any]:

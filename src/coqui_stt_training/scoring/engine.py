@@ -24,6 +24,7 @@ from ..checkpoints.source import SourceModel
 from ..models.acoustic_model import AcousticModel
 from ..models.deepspeech.lstm import LstmState
 from ..models.deepspeech.model import DeepSpeech
+from ..models.specification import step_seconds
 from ..models.streaming.model import StreamingConformer, state_of
 from .evaluation import build_model
 
@@ -230,13 +231,10 @@ class EncoderCheckpoint(UtteranceEngine):
     def __init__(self, model: AcousticModel, front_end: FrontEnd, alphabet: Alphabet) -> None:
         self._model = model
         self._extract = front_end.extractor(np)
-        seconds = 10.0  # any length: the ratio of input frames to output frames is what counts
-        frames = front_end.frame_count(int(seconds * front_end.sample_rate_hz))
-        per_output = round(frames / model.specification.output_length(frames))
         self._info = UtteranceInfo(
             alphabet=alphabet,
             sample_rate_hz=front_end.sample_rate_hz,
-            step_seconds=front_end.step_seconds * per_output,
+            step_seconds=step_seconds(model.specification, front_end),
             beam_width=_BEAM_WIDTH,
         )
 

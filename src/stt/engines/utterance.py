@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -38,6 +38,12 @@ class Pieces:
     left_seconds: float
     ahead_seconds: float
 
+    def within(self, longest_seconds: float) -> Pieces:
+        """Return these pieces, or shorter ones where no clip may be as long as one is heard."""
+        whole = self.piece_seconds + self.left_seconds + self.ahead_seconds
+        share = min(1.0, longest_seconds / whole)
+        return Pieces(*(share * seconds for seconds in astuple(self)))
+
 
 LIVE = Pieces(piece_seconds=1.6, left_seconds=8.0, ahead_seconds=1.6)
 WHOLE = Pieces(piece_seconds=20.0, left_seconds=4.0, ahead_seconds=4.0)
@@ -55,6 +61,7 @@ class UtteranceInfo:
         beam_width: the decoder's default.
         language: the model card's tag, empty where the file does not say.
         live: how live streams are cut.
+        longest_seconds: of a clip that is heard as a whole.
     """
 
     alphabet: Alphabet
@@ -63,6 +70,7 @@ class UtteranceInfo:
     beam_width: int
     language: str = ""
     live: Pieces = LIVE
+    longest_seconds: float = LONGEST_SECONDS
 
     @property
     def n_classes(self) -> int:
@@ -83,7 +91,7 @@ class UtteranceEngine(ABC):
         """Compute the probabilities of clips.
 
         Args:
-            clips: float32 `[samples]` each, of at most `LONGEST_SECONDS`, full scale at -1 and 1.
+            clips: float32 `[samples]` each, of at most `longest_seconds`, full scale at -1 and 1.
 
         Returns:
             For each float32 `[frames, classes]`; frame n begins `n * step_seconds` into the clip.
@@ -99,7 +107,7 @@ class UtteranceEngine(ABC):
 
     def hear_batch(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
         """Return the probabilities of whole utterances, float32 `[frames, classes]` each."""
-        longest = int(LONGEST_SECONDS * self.info.sample_rate_hz)
+        longest = int(self.info.longest_seconds * self.info.sample_rate_hz)
         short = [index for index, audio in enumerate(utterances) if len(audio) <= longest]
         heard = dict(
             zip(short, self.run_clips([scaled(utterances[i]) for i in short]), strict=True)
@@ -110,7 +118,7 @@ class UtteranceEngine(ABC):
         ]
 
     def _hear_in_pieces(self, samples: Pcm) -> FloatArray:
-        stream = UtteranceStream(self, WHOLE)
+        stream = UtteranceStream(self, WHOLE.within(self.info.longest_seconds))
         return np.concatenate([stream.feed(samples), stream.finish()])
 
 
@@ -128,7 +136,7 @@ class UtteranceStream:
         self._hop = round(info.step_seconds * info.sample_rate_hz)
 
         def samples(seconds: float) -> int:  # whole frames, so that pieces fit to each other
-            return round(seconds / info.step_seconds) * self._hop
+            return int(seconds / info.step_seconds + 1e-6) * self._hop
 
         self._piece = max(self._hop, samples(pieces.piece_seconds))
         self._left, self._ahead = samples(pieces.left_seconds), samples(pieces.ahead_seconds)

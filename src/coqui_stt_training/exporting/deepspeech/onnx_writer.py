@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from stt.frontends.mfcc import (
     LOG_FLOOR,
@@ -36,19 +36,17 @@ from stt.frontends.mfcc import (
 
 from ...models.deepspeech.geometry import Geometry
 from ..deployment import Deployment
+from ..onnx_graph import GraphBuilder
 
 FORMAT_VERSION = 1  # of the interface and of metadata_props
 OPSET = 17  # the first with LayerNormalization
-IR_VERSION = 8  # what goes with it; read by runtimes from 2022 on
 LAYER_NORM_EPSILON = 1e-12
-
-Shape = Sequence[int | str]
 
 
 def streaming_model(deployment: Deployment) -> onnx.ModelProto:
     """Return the model that takes `n_steps` frames at a time and carries its state outside."""
     geometry, hidden, steps = deployment.geometry, deployment.geometry.n_hidden, deployment.n_steps
-    builder = _GraphBuilder()
+    builder = GraphBuilder()
     width = 2 * geometry.n_context + 1
     windows = builder.input("input_node", TensorProto.FLOAT, (1, steps, width, MFCC_COEFFICIENTS))
     states = [
@@ -61,13 +59,13 @@ def streaming_model(deployment: Deployment) -> onnx.ModelProto:
     builder.output(builder.reshape(probabilities, (steps, n_classes), "logits"), (steps, n_classes))
     for name, state in (("new_state_c", new_c), ("new_state_h", new_h)):
         builder.output(builder.reshape(state, (1, hidden), name), (1, hidden))
-    return builder.model("streaming", _properties(deployment, "streaming"))
+    return builder.model("streaming", _properties(deployment, "streaming"), OPSET)
 
 
 def batch_model(deployment: Deployment) -> onnx.ModelProto:
     """Return the model that takes whole clips of audio, many at once."""
     geometry, features = deployment.geometry, deployment.features
-    builder = _GraphBuilder()
+    builder = GraphBuilder()
     samples = builder.input("samples", TensorProto.FLOAT, ("batch", "samples"))
     counts = builder.input("sample_counts", TensorProto.INT64, ("batch",))
     padded, frame_total = _pad_clips(builder, samples, counts, features)
@@ -81,18 +79,18 @@ def batch_model(deployment: Deployment) -> onnx.ModelProto:
     builder.apply("Transpose", [time_major], "probabilities", perm=[1, 0, 2])
     builder.output("probabilities", ("batch", "frames", geometry.n_classes))
     builder.output(frame_counts, ("batch",), TensorProto.INT64)
-    return builder.model("batch", _properties(deployment, "batch"))
+    return builder.model("batch", _properties(deployment, "batch"), OPSET)
 
 
 def features_model(features: FeatureConfig) -> onnx.ModelProto:
     """Return the model that computes the features of the complete frames of a clip."""
-    builder = _GraphBuilder()
+    builder = GraphBuilder()
     samples = builder.input("samples", TensorProto.FLOAT, ("samples",))
     count = builder.apply("Shape", [samples], "sample_count")
     frame_total = _complete_frames(builder, count, features, "frame_total")
     builder.apply("Identity", [_features(builder, samples, frame_total, features)], "features")
     builder.output("features", ("frames", MFCC_COEFFICIENTS))
-    return builder.model("features", {"kind": "features", **_feature_properties(features)})
+    return builder.model("features", {"kind": "features", **_feature_properties(features)}, OPSET)
 
 
 def quantize(model: onnx.ModelProto, float_layers: Sequence[str] = ("layer_1",)) -> onnx.ModelProto:
@@ -152,63 +150,10 @@ def _feature_properties(features: FeatureConfig) -> dict[str, str]:
     }
 
 
-class _GraphBuilder:
-    """A graph in the making. Methods return names of values, which are also those of the nodes."""
-
-    def __init__(self) -> None:
-        self._nodes: list[onnx.NodeProto] = []
-        self._initializers: dict[str, onnx.TensorProto] = {}
-        self._inputs: list[onnx.ValueInfoProto] = []
-        self._outputs: list[onnx.ValueInfoProto] = []
-
-    def input(self, name: str, kind: int, shape: Shape) -> str:
-        self._inputs.append(helper.make_tensor_value_info(name, kind, list(shape)))
-        return name
-
-    def output(self, name: str, shape: Shape, kind: int = TensorProto.FLOAT) -> None:
-        self._outputs.append(helper.make_tensor_value_info(name, kind, list(shape)))
-
-    def constant(self, name: str, values: Any) -> str:
-        array = np.ascontiguousarray(values)
-        self._initializers[name] = numpy_helper.from_array(array, name)
-        return name
-
-    def integers(self, *values: int) -> str:
-        """A constant int64 vector, shared by all who need the same one."""
-        return self.constant("i" + "_".join(map(str, values)), np.array(values, np.int64))
-
-    def apply(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        self.apply_many(operator, inputs, [output], **attributes)
-        return output
-
-    def apply_many(
-        self, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
-    ) -> None:
-        node = helper.make_node(operator, inputs, outputs, name=outputs[0], **attributes)
-        self._nodes.append(node)
-
-    def reshape(self, source: str, shape: Sequence[int], output: str) -> str:
-        return self.apply("Reshape", [source, self.integers(*shape)], output)
-
-    def model(self, name: str, properties: dict[str, str]) -> onnx.ModelProto:
-        graph = helper.make_graph(
-            self._nodes, name, self._inputs, self._outputs, list(self._initializers.values())
-        )
-        model = helper.make_model(
-            graph,
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            ir_version=IR_VERSION,
-            producer_name="coqui-stt",
-        )
-        helper.set_model_props(model, properties)
-        onnx.checker.check_model(model, full_check=True)
-        return model
-
-
 _FEATURES = "features/"
 
 
-def _features(builder: _GraphBuilder, samples: str, frame_total: str, config: FeatureConfig) -> str:
+def _features(builder: GraphBuilder, samples: str, frame_total: str, config: FeatureConfig) -> str:
     """Features `[..., frames, 26]` of samples `[..., samples]`: `features.py`, as operators.
 
     The Fourier transform is a product with its matrix, which every runtime has and runs well. The
@@ -247,7 +192,7 @@ def _features(builder: _GraphBuilder, samples: str, frame_total: str, config: Fe
     return builder.apply("Cast", [mfcc], name("mfcc"), to=TensorProto.FLOAT)
 
 
-def _frame_index(builder: _GraphBuilder, count: str, step: int, width: int, prefix: str) -> str:
+def _frame_index(builder: GraphBuilder, count: str, step: int, width: int, prefix: str) -> str:
     """Indices `[count, width]`: row `n` is `n * step, ..., n * step + width - 1`."""
     starts = _range(builder, count, f"{prefix}_numbers")
     starts = builder.apply("Mul", [starts, builder.integers(step)], f"{prefix}_starts")
@@ -256,7 +201,7 @@ def _frame_index(builder: _GraphBuilder, count: str, step: int, width: int, pref
     return builder.apply("Add", [column, offsets], f"{prefix}_index")
 
 
-def _range(builder: _GraphBuilder, count: str, output: str) -> str:
+def _range(builder: GraphBuilder, count: str, output: str) -> str:
     """The numbers from 0 to `count`, an int64 `[1]`."""
     limit = builder.apply("Squeeze", [count, builder.integers(0)], f"{output}_limit")
     zero = builder.constant("zero", np.int64(0))
@@ -265,7 +210,7 @@ def _range(builder: _GraphBuilder, count: str, output: str) -> str:
 
 
 def _complete_frames(
-    builder: _GraphBuilder, counts: str, config: FeatureConfig, output: str
+    builder: GraphBuilder, counts: str, config: FeatureConfig, output: str
 ) -> str:
     """Complete frames in so many samples: `max(0, samples - window + step) // step`."""
     shift = builder.integers(config.step_samples - config.window_samples)
@@ -274,14 +219,14 @@ def _complete_frames(
     return builder.apply("Div", [positive, builder.integers(config.step_samples)], output)
 
 
-def _runtime_frames(builder: _GraphBuilder, counts: str, config: FeatureConfig, output: str) -> str:
+def _runtime_frames(builder: GraphBuilder, counts: str, config: FeatureConfig, output: str) -> str:
     """Complete frames, and the one for what is left."""
     complete = _complete_frames(builder, counts, config, f"{output}_complete")
     return builder.apply("Add", [complete, builder.integers(1)], output)
 
 
 def _pad_clips(
-    builder: _GraphBuilder, samples: str, counts: str, config: FeatureConfig
+    builder: GraphBuilder, samples: str, counts: str, config: FeatureConfig
 ) -> tuple[str, str]:
     """Silence what is beyond each clip's end, and pad all to the end of the last frame.
 
@@ -303,7 +248,7 @@ def _pad_clips(
     return builder.apply("Pad", [silenced, pads], "padded_clips"), frame_total
 
 
-def _mask(builder: _GraphBuilder, counts: str, total: str, prefix: str, axis: int = 2) -> str:
+def _mask(builder: GraphBuilder, counts: str, total: str, prefix: str, axis: int = 2) -> str:
     """1 within each clip and 0 beyond it, float32 `[batch, total]`, or `[batch, total, 1]`."""
     numbers = _range(builder, total, f"{prefix}_mask_numbers")
     column = builder.apply("Unsqueeze", [counts, builder.integers(1)], f"{prefix}_mask_column")
@@ -315,7 +260,7 @@ def _mask(builder: _GraphBuilder, counts: str, total: str, prefix: str, axis: in
 
 
 def _context_windows(
-    builder: _GraphBuilder, mfcc: str, frame_total: str, geometry: Geometry
+    builder: GraphBuilder, mfcc: str, frame_total: str, geometry: Geometry
 ) -> str:
     """Put frames `[batch, frames, 26]` between their neighbours: `[batch, frames, 494]`."""
     context = geometry.n_context
@@ -327,7 +272,7 @@ def _context_windows(
 
 
 def _acoustic_model(
-    builder: _GraphBuilder,
+    builder: GraphBuilder,
     deployment: Deployment,
     rows: str,
     *,
@@ -346,7 +291,7 @@ def _acoustic_model(
     return builder.apply("Softmax", [logits], "layer_6/softmax", axis=-1), c, h
 
 
-def _affine(builder: _GraphBuilder, deployment: Deployment, layer: str, rows: str) -> str:
+def _affine(builder: GraphBuilder, deployment: Deployment, layer: str, rows: str) -> str:
     tensors = deployment.tensors
     weight = builder.constant(f"{layer}.weight", tensors[f"{layer}.weight"].T)
     bias = builder.constant(f"{layer}.bias", tensors[f"{layer}.bias"])
@@ -354,7 +299,7 @@ def _affine(builder: _GraphBuilder, deployment: Deployment, layer: str, rows: st
     return builder.apply("Add", [product, bias], f"{layer}/sum")
 
 
-def _hidden_layer(builder: _GraphBuilder, deployment: Deployment, layer: str, rows: str) -> str:
+def _hidden_layer(builder: GraphBuilder, deployment: Deployment, layer: str, rows: str) -> str:
     geometry, tensors = deployment.geometry, deployment.tensors
     low = builder.constant("clip_low", np.float32(0))
     high = builder.constant("clip_high", np.float32(geometry.relu_clip))
@@ -376,7 +321,7 @@ def _hidden_layer(builder: _GraphBuilder, deployment: Deployment, layer: str, ro
 
 
 def _lstm(
-    builder: _GraphBuilder,
+    builder: GraphBuilder,
     deployment: Deployment,
     rows: str,
     initial: tuple[str, str] | None,

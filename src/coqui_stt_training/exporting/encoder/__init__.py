@@ -1,0 +1,1 @@
+"""Encoders of whole clips as `.onnx` models, from samples to probabilities."""

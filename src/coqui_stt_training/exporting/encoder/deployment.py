@@ -1,0 +1,101 @@
+"""An encoder together with what its runtime must know."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.engines.utterance import LIVE, LONGEST_SECONDS, Pieces
+from stt.frontends import FrontEnd, describe_front_end
+
+from ...checkpoints.source import Tensors
+from ...models.encoder import EncoderSpecification
+from ...models.specification import describe_specification, step_seconds
+from ...models.whisper.specification import WhisperEncoder
+from ..deployment import check_beam_width, check_tensors
+from .layers import Precision
+
+FORMAT_VERSION = 1  # of the interface and of the metadata
+KIND = "utterance"
+
+
+@dataclass(frozen=True)
+class EncoderDeployment:
+    """A model together with what its runtime must know.
+
+    Attributes:
+        specification: of the model.
+        tensors: as `specification.tensor_shapes()` says, float32.
+        alphabet: the labels of its classes.
+        beam_width: the decoder's default (`--export_beam_width`).
+        language: a BCP 47 tag, or empty (`--export_language`).
+        live: how live streams are cut.
+
+    Raises:
+        CheckpointError: tensors are missing, misshapen, or hold NaN or infinite values, or the
+            alphabet does not fit the last layer.
+        FlagError: a number is out of range.
+    """
+
+    specification: EncoderSpecification
+    tensors: Tensors
+    alphabet: Alphabet
+    beam_width: int = 500
+    language: str = ""
+    live: Pieces = field(default=LIVE)
+
+    def __post_init__(self) -> None:
+        check_beam_width(self.beam_width)
+        check_tensors(self.specification, self.tensors, self.alphabet)
+
+    @property
+    def features(self) -> FrontEnd:
+        """What the model takes."""
+        return self.specification.front_end
+
+    @property
+    def longest_seconds(self) -> float:
+        """How long a clip may be that is heard as a whole."""
+        if isinstance(self.specification, WhisperEncoder):
+            steps = self.specification.positions * step_seconds(self.specification, self.features)
+            return min(LONGEST_SECONDS, steps)
+        return LONGEST_SECONDS
+
+    @property
+    def most_frames(self) -> int:
+        """Frames that such a clip has."""
+        samples = int(self.longest_seconds * self.features.sample_rate_hz)
+        return self.specification.output_length(self.features.frame_count(samples))
+
+    @property
+    def shortest_samples(self) -> int:
+        """The fewest samples that give a frame."""
+        low, high = 1, int(self.longest_seconds * self.features.sample_rate_hz)
+        while low < high:
+            middle = (low + high) // 2
+            frames = self.specification.output_length(self.features.frame_count(middle))
+            low, high = (low, middle) if frames else (middle + 1, high)
+        return low
+
+    def properties(self, precision: Precision) -> dict[str, str]:
+        """Return what the file says of itself."""
+        live = self.live.within(self.longest_seconds)
+        return {
+            "kind": KIND,
+            "format_version": str(FORMAT_VERSION),
+            "sample_rate": str(self.features.sample_rate_hz),
+            "step_seconds": repr(step_seconds(self.specification, self.features)),
+            "shortest_samples": str(self.shortest_samples),
+            "longest_seconds": repr(self.longest_seconds),
+            "live_piece_seconds": repr(live.piece_seconds),
+            "live_left_seconds": repr(live.left_seconds),
+            "live_ahead_seconds": repr(live.ahead_seconds),
+            "beam_width": str(self.beam_width),
+            "alphabet": base64.b64encode(self.alphabet.serialize()).decode(),
+            "language": self.language,
+            "precision": precision,
+            "model": json.dumps(describe_specification(self.specification)),
+            "front_end": json.dumps(describe_front_end(self.features)),
+        }

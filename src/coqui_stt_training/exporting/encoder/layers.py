@@ -1,0 +1,206 @@
+"""The layers that encoders are made of, as operators over rows `[frames, values]`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from ...checkpoints.source import Tensors
+from ..onnx_graph import MICROSOFT, GraphBuilder
+
+Precision = Literal["float32", "float16", "int8"]
+FloatArray = NDArray[np.float32]
+
+# Weights take 7 bits: processors without VNNI add pairs of products in 16 bits, which 8 overflow.
+_LARGEST_INT8 = 63
+_NORM_EPSILON = 1e-5
+_TO_END = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Writes layers into a graph.
+
+    Attributes:
+        builder: of the graph.
+        tensors: of the model, by their names in its specification.
+        precision: how the matrices of products are stored; in int8 the products are computed so
+            too. Whatever else there is stays float32.
+    """
+
+    builder: GraphBuilder
+    tensors: Tensors
+    precision: Precision
+
+    def constant(self, name: str, values: NDArray[np.generic]) -> str:
+        """Return a constant in the type that it has."""
+        return self.builder.constant(name, values)
+
+    def stored(self, name: str, values: FloatArray) -> str:
+        """Return a float32 constant that may be stored as float16."""
+        if self.precision != "float16":
+            return self.builder.constant(name, values)
+        half = self.builder.constant(name, values.astype(np.float16))
+        return self.builder.emit("Cast", half, to=TensorProto.FLOAT)
+
+    def linear(self, x: str, layer: str) -> str:
+        """Return `W x + b` of a layer `layer.weight`, and `layer.bias` where it has one."""
+        return self.product(
+            x, f"{layer}.weight", self.tensors[f"{layer}.weight"], self.tensors.get(f"{layer}.bias")
+        )
+
+    def product(
+        self, x: str, name: str, weight: FloatArray, bias: FloatArray | None, *, fine: bool = False
+    ) -> str:
+        """Return rows times a matrix.
+
+        Args:
+            x: `[frames, inputs]`.
+            name: of the matrix in the file.
+            weight: `[outputs, inputs]`.
+            bias: `[outputs]`, or None.
+            fine: whether 8 bits are too few for what goes in.
+        """
+        emit = self.builder.emit
+        if self.precision == "int8" and not fine:
+            out = self._int8_product(x, name, weight)
+        else:
+            out = emit("MatMul", x, self.stored(name, weight.T))
+        return out if bias is None else emit("Add", out, self.constant(f"{name}.bias", bias))
+
+    def _int8_product(self, x: str, name: str, weight: FloatArray) -> str:
+        emit = self.builder.emit
+        scales = _int8_scales(weight, axis=1)
+        rounded = np.rint(weight / scales).astype(np.int8)
+        values, scale, zero = self.builder.emit_many("DynamicQuantizeLinear", 3, x)
+        product = emit("MatMulInteger", values, self.constant(name, rounded.T), zero)
+        factors = emit("Mul", scale, self.constant(f"{name}.scale", scales[:, 0]))
+        return emit("Mul", emit("Cast", product, to=TensorProto.FLOAT), factors)
+
+    def norm(self, x: str, layer: str) -> str:
+        """Return layer normalisation over each row."""
+        return self.scaled_norm(
+            x, layer, self.tensors[f"{layer}.weight"], self.tensors[f"{layer}.bias"]
+        )
+
+    def scaled_norm(self, x: str, name: str, weight: FloatArray, bias: FloatArray) -> str:
+        """Return layer normalisation with parameters that are given."""
+        parameters = (self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", bias))
+        return self.builder.emit(
+            "LayerNormalization", x, *parameters, axis=-1, epsilon=_NORM_EPSILON
+        )
+
+    def gelu(self, x: str) -> str:
+        """Return GELU, the exact one."""
+        return self.builder.emit("Gelu", x)
+
+    def silu(self, x: str) -> str:
+        """Return x sigmoid(x)."""
+        return self.builder.emit("Mul", x, self.builder.emit("Sigmoid", x))
+
+    def add(self, x: str, y: str) -> str:
+        """Return the sum."""
+        return self.builder.emit("Add", x, y)
+
+    def mlp(self, x: str, inner: str, outer: str, *, silu: bool = False) -> str:
+        """Return `outer(gelu(inner(x)))`, or with SiLU between."""
+        hidden = self.linear(x, inner)
+        return self.linear(self.silu(hidden) if silu else self.gelu(hidden), outer)
+
+    def convolution(
+        self, x: str, layer: str, *, stride: int = 1, padding: int = 0, fine: bool = False
+    ) -> str:
+        """Return a convolution over the frames of rows, as a product of frames side by side."""
+        emit, integers = self.builder.emit, self.builder.integers
+        weight = self.tensors[f"{layer}.weight"]
+        outputs, inputs, kernel = weight.shape
+        if padding:
+            x = emit("Pad", x, integers(padding, 0, padding, 0))
+        shifted = [
+            emit(
+                "Slice", x, integers(tap), integers(tap + 1 - kernel or _TO_END),
+                integers(0), integers(stride),
+            )
+            for tap in range(kernel)
+        ]  # fmt: skip
+        rows = emit("Concat", *shifted, axis=1) if kernel > 1 else shifted[0]
+        matrix = weight.transpose(0, 2, 1).reshape(outputs, kernel * inputs)
+        return self.product(
+            rows, f"{layer}.weight", matrix, self.tensors.get(f"{layer}.bias"), fine=fine
+        )
+
+    def grouped_convolution(
+        self, x: str, name: str, weight: FloatArray, bias: FloatArray | None, around: Sequence[int]
+    ) -> str:
+        """Return a convolution of groups of values over the frames of rows.
+
+        Args:
+            x: `[frames, values]`.
+            name: of the weights in the file.
+            weight: `[values, values of a group, kernel]`.
+            bias: `[values]`, or None.
+            around: frames of zeros before and behind.
+        """
+        emit, integers = self.builder.emit, self.builder.integers
+        columns = emit("Unsqueeze", emit("Transpose", x, perm=[1, 0]), integers(0))
+        parameters = [self.stored(name, weight)]
+        if bias is not None:
+            parameters.append(self.constant(f"{name}.bias", bias))
+        out = emit(
+            "Conv", columns, *parameters,
+            kernel_shape=[weight.shape[2]], pads=list(around), group=weight.shape[0] // weight.shape[1],
+        )  # fmt: skip
+        return emit("Transpose", emit("Squeeze", out, integers(0)), perm=[1, 0])
+
+    def lstm(self, x: str, layer: str) -> str:
+        """Return a bidirectional LSTM layer, `[frames, 2 * size]`."""
+        emit, integers = self.builder.emit, self.builder.integers
+        parts = [f"{layer}.{direction}" for direction in ("forwards", "backwards")]
+
+        def both(kind: str) -> FloatArray:
+            return np.stack([_onnx_gates(self.tensors[f"{part}.{kind}_l0"]) for part in parts])
+
+        of_input, of_state = both("weight_ih"), both("weight_hh")
+        biases = self.constant(
+            f"{layer}.bias", np.concatenate([both("bias_ih"), both("bias_hh")], axis=1)
+        )
+        frames = emit("Unsqueeze", x, integers(1))
+        settings = {"hidden_size": of_state.shape[2], "direction": "bidirectional"}
+        if self.precision == "int8":
+            scales = [_int8_scales(weight, axis=2) for weight in (of_input, of_state)]
+            matrices, extra = [], []
+            for kind, weight, scale in zip("ih", (of_input, of_state), scales, strict=True):
+                rounded = np.rint(weight / scale).astype(np.int8)
+                matrices.append(self.constant(f"{layer}.{kind}", rounded.transpose(0, 2, 1)))
+                extra.append(self.constant(f"{layer}.{kind}.scale", scale[:, :, 0]))
+                zeros = np.zeros(scale.shape[:2], np.int8)
+                extra.append(self.constant(f"{layer}.{kind}.zero", zeros))
+            out = emit(
+                "DynamicQuantizeLSTM", frames, *matrices, biases, "", "", "", "", *extra,
+                domain=MICROSOFT, **settings,
+            )  # fmt: skip
+        else:
+            matrices = [
+                self.stored(f"{layer}.{kind}", weight)
+                for kind, weight in zip("ih", (of_input, of_state), strict=True)
+            ]
+            out = emit("LSTM", frames, *matrices, biases, **settings)
+        return emit("Reshape", out, integers(0, 2 * of_state.shape[2]))
+
+
+def _int8_scales(weight: FloatArray, axis: int) -> FloatArray:
+    """Return what one step of int8 is worth in each row, with `axis` of size 1."""
+    largest = np.abs(weight).max(axis=axis, keepdims=True)
+    scales: FloatArray = np.maximum(largest, np.float32(1e-12)) / np.float32(_LARGEST_INT8)
+    return scales
+
+
+def _onnx_gates(rows: FloatArray) -> FloatArray:
+    """Put gates i, f, g, o in ONNX's order: i, o, f, g."""
+    i, f, g, o = np.split(rows, 4)
+    return np.concatenate([i, o, f, g])

@@ -1,0 +1,76 @@
+"""`.onnx` models of encoders: from samples to probabilities, the front end inside.
+
+    samples float32 [n], full scale at -1 and 1  ->  probabilities float32 [frames, classes]
+
+One clip at a time, as long as it is: nothing is padded or masked. The graph has no control flow,
+and no shape in it depends on anything but the number of samples. `metadata_props` holds what a
+runtime must know; docs/export.md lists it.
+"""
+
+from __future__ import annotations
+
+import onnx
+from onnx import TensorProto
+
+from ...errors import ExportError
+from ...models.conformer.specification import ConformerEncoder
+from ...models.encoder import OUTPUT
+from ...models.wav2vec2.specification import Wav2Vec2Encoder
+from ...models.whisper.specification import WhisperEncoder
+from ..onnx_graph import GraphBuilder
+from .conformer import conformer
+from .deployment import KIND, EncoderDeployment
+from .front_ends import features
+from .layers import Layers, Precision
+from .wav2vec2 import wav2vec2
+from .whisper import whisper
+
+OPSET = 20  # the first with Gelu
+_BYTES = {"float32": 4, "float16": 2, "int8": 1}
+_LARGEST_BYTES = (1 << 31) - (1 << 24)  # of one message of protobuf, and some room in it
+
+
+def encoder_model(deployment: EncoderDeployment, precision: Precision) -> onnx.ModelProto:
+    """Return the model.
+
+    Args:
+        deployment: what to write.
+        precision: how the matrices of its products are stored.
+
+    Raises:
+        ExportError: an architecture without operators here, or one too large for a single file.
+    """
+    _check_size(deployment, precision)
+    builder, specification = GraphBuilder(), deployment.specification
+    layers = Layers(builder, deployment.tensors, precision)
+    samples = builder.input("samples", TensorProto.FLOAT, ("samples",))
+    x = _encoded(layers, features(builder, samples, deployment.features), deployment)
+    for name in specification.head_names:
+        x = layers.lstm(x, name)
+    logits = layers.linear(x, OUTPUT)
+    builder.apply("Softmax", [logits], "probabilities", axis=-1)
+    builder.output("probabilities", ("frames", specification.n_classes))
+    return builder.model(KIND, deployment.properties(precision), OPSET)
+
+
+def _encoded(layers: Layers, x: str, deployment: EncoderDeployment) -> str:
+    specification, most = deployment.specification, deployment.most_frames
+    if isinstance(specification, WhisperEncoder):
+        return whisper(layers, x, specification)
+    if isinstance(specification, Wav2Vec2Encoder):
+        return wav2vec2(layers, x, specification, most)
+    if isinstance(specification, ConformerEncoder):
+        return conformer(layers, x, specification, most)
+    raise ExportError(
+        f"models of the architecture {specification.architecture} cannot be exported; "
+        "coqui_stt_training.evaluate and the stt command run the checkpoint itself"
+    )
+
+
+def _check_size(deployment: EncoderDeployment, precision: Precision) -> None:
+    size = sum(tensor.size for tensor in deployment.tensors.values()) * _BYTES[precision]
+    if size > _LARGEST_BYTES:
+        raise ExportError(
+            f"the model has {size / 1e9:.1f} GB in {precision}, and an .onnx file holds 2 GB; "
+            "export it in int8 (--export_quantize true) or float16 (--export_float16 true)"
+        )

@@ -1,0 +1,93 @@
+"""Builds `.onnx` graphs, node by node."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators
+# The version of the intermediate representation that goes with one of the operators.
+_IR_VERSIONS = {17: 8, 20: 9}
+
+Shape = Sequence[int | str]
+
+
+class GraphBuilder:
+    """A graph in the making. Methods return names of values, which are also those of the nodes."""
+
+    def __init__(self) -> None:
+        self._names = Counter[str]()
+        self._nodes: list[onnx.NodeProto] = []
+        self._initializers: dict[str, onnx.TensorProto] = {}
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self._outputs: list[onnx.ValueInfoProto] = []
+
+    def input(self, name: str, kind: int, shape: Shape) -> str:
+        self._inputs.append(helper.make_tensor_value_info(name, kind, list(shape)))
+        return name
+
+    def output(self, name: str, shape: Shape, kind: int = TensorProto.FLOAT) -> None:
+        self._outputs.append(helper.make_tensor_value_info(name, kind, list(shape)))
+
+    def constant(self, name: str, values: Any) -> str:
+        array = np.ascontiguousarray(values)
+        self._initializers[name] = numpy_helper.from_array(array, name)
+        return name
+
+    def integers(self, *values: int) -> str:
+        """A constant int64 vector, shared by all who need the same one."""
+        return self.constant("i" + "_".join(map(str, values)), np.array(values, np.int64))
+
+    def apply(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        self.apply_many(operator, inputs, [output], **attributes)
+        return output
+
+    def apply_many(
+        self, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
+    ) -> None:
+        node = helper.make_node(operator, inputs, outputs, name=outputs[0], **attributes)
+        self._nodes.append(node)
+
+    def emit(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """Add a node with one output, whose name is made of the operator's."""
+        return self.emit_many(operator, 1, *inputs, **attributes)[0]
+
+    def emit_many(self, operator: str, count: int, *inputs: str, **attributes: Any) -> list[str]:
+        """Add a node with so many outputs, and return their names."""
+        self._names[operator] += 1
+        name = f"{operator}_{self._names[operator]}"
+        outputs = [name, *(f"{name}_{number}" for number in range(2, count + 1))]
+        self.apply_many(operator, inputs, outputs, **attributes)
+        return outputs
+
+    def reshape(self, source: str, shape: Sequence[int], output: str) -> str:
+        return self.apply("Reshape", [source, self.integers(*shape)], output)
+
+    def model(self, name: str, properties: dict[str, str], opset: int) -> onnx.ModelProto:
+        """Return the finished model, checked.
+
+        Args:
+            name: of the graph.
+            properties: what it says of itself.
+            opset: version of the operators.
+        """
+        opsets = [helper.make_opsetid("", opset)]
+        if any(node.domain == MICROSOFT for node in self._nodes):
+            opsets.append(helper.make_opsetid(MICROSOFT, 1))
+        graph = helper.make_graph(
+            self._nodes, name, self._inputs, self._outputs, list(self._initializers.values())
+        )
+        model = helper.make_model(
+            graph,
+            opset_imports=opsets,
+            ir_version=_IR_VERSIONS[opset],
+            producer_name="coqui-stt",
+        )
+        helper.set_model_props(model, properties)
+        onnx.checker.check_model(model, full_check=True)
+        return model
