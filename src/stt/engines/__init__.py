@@ -136,9 +136,9 @@ def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
     if bytes(content[4:8]) == b"TFL3":
         return _open_tflite(content, file, threads, parallel)
     if file.suffix == ".onnx":
-        from .onnx import OnnxEngine
+        from .onnx import open_onnx
 
-        return OnnxEngine(content, source=file, threads=threads)
+        return open_onnx(content, source=file, threads=threads)
     raise ModelError(
         CREATE_MODEL,
         ErrorCode.FAIL_INIT_MMAP,

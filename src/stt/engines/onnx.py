@@ -8,28 +8,22 @@ which runs whatever it is given, sees it.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from coqui_stt_ctcdecoder.errors import UserError
-
 from ..errors import ErrorCode, ModelError
-from ..extras import missing_packages
 from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig
 from ..onnx.acoustic import INPUTS, OUTPUTS, check_acoustic
-from ..onnx.graph import OnnxError, OnnxGraph, read_onnx, read_onnx_metadata
-from . import CREATE_MODEL, FloatArray, parse_alphabet
+from ..onnx.graph import OnnxGraph, read_onnx, read_onnx_metadata
+from . import CREATE_MODEL, Engine, FloatArray, parse_alphabet
+from .onnx_file import STREAMING, OnnxSession, errors_of, kind_of
 from .windowed import State, WindowedEngine, WindowedInfo, check_limits
-
-_FORMAT_VERSION = 1
 
 
 class OnnxEngine(WindowedEngine):
-    """Runs an `.onnx` model. ONNX Runtime serves any number of calls at a time itself.
+    """Runs an `.onnx` model of the streaming kind.
 
     Args:
         content: the file.
@@ -41,9 +35,8 @@ class OnnxEngine(WindowedEngine):
     """
 
     def __init__(self, content: memoryview, *, source: Path, threads: int) -> None:
-        self._source = source
         self._info, self._state_size = _read_model(content, source)
-        self._session = _open_session(bytes(content), source, threads)
+        self._session = OnnxSession(bytes(content), source, threads)
 
     @property
     def info(self) -> WindowedInfo:
@@ -57,66 +50,42 @@ class OnnxEngine(WindowedEngine):
     def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
         """Compute the probabilities of `n_steps` windows; see `WindowedEngine.run`."""
         feed = dict(zip(INPUTS, (windows[None], *state), strict=True))
-        try:
-            probabilities, *new_state = self._session.run(OUTPUTS, feed)
-        except Exception as error:  # its errors have no base class of their own
-            raise ModelError(
-                CREATE_MODEL,
-                ErrorCode.FAIL_RUN_SESS,
-                f"{self._source}: ONNX Runtime cannot run it ({error})",
-            ) from None
+        probabilities, *new_state = self._session.run(OUTPUTS, feed)
         return probabilities, tuple(new_state)
 
     def close(self) -> None:
         """Free the model."""
-        self._session = None
+        self._session.close()
 
 
-def _open_session(content: bytes, source: Path, threads: int) -> Any:
-    try:
-        import onnxruntime
-    except ImportError:
-        raise ModelError(
-            CREATE_MODEL,
-            ErrorCode.FAIL_INIT_MMAP,
-            f"{source} needs ONNX Runtime: {missing_packages('onnxruntime')}",
-        ) from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    # Threads that spin between calls would burn the time that other streams need.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its errors have no base class of their own
-        raise ModelError(
-            CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{source}: ONNX Runtime refuses it ({error})"
-        ) from None
+def open_onnx(content: memoryview, *, source: Path, threads: int) -> Engine:
+    """Return what runs an `.onnx` file, by what it says of itself.
+
+    Args:
+        content: the file.
+        source: its name, for messages.
+        threads: how many threads one call may use.
+
+    Raises:
+        ModelError: broken, or no speech-to-text model that an engine runs.
+    """
+    with errors_of(source):
+        kind = kind_of(read_onnx_metadata(content), source)
+    if kind == STREAMING:
+        return OnnxEngine(content, source=source, threads=threads)
+    from .onnx_utterance import OnnxUtteranceEngine
+
+    return OnnxUtteranceEngine(content, source=source, threads=threads)
 
 
 def _read_model(content: memoryview, source: Path) -> tuple[WindowedInfo, int]:
     """Return what the model says of itself, and the width of its state; all of it is checked."""
-    try:
-        properties = read_onnx_metadata(content)
-        _check_kind(properties, source)
+    with errors_of(source):
         graph = read_onnx(content)
         check_acoustic(graph)
-    except OnnxError as error:
-        raise ModelError(CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{source}: {error}") from None
-    state_size = graph.inputs[INPUTS[1]][-1]
-    try:
-        info = _describe(graph, properties, source)
+        state_size = graph.inputs[INPUTS[1]][-1]
+        info = _describe(graph, read_onnx_metadata(content), source)
         check_limits(info, state_size, source)
-    except ModelError:
-        raise
-    except (KeyError, ValueError, IndexError, binascii.Error, UserError) as error:
-        raise ModelError(
-            CREATE_MODEL,
-            ErrorCode.MODEL_INCOMPATIBLE,
-            f"{source}: its metadata is incomplete or wrong ({type(error).__name__}: {error}); "
-            "export the model anew",
-        ) from None
     return info, state_size
 
 
@@ -142,24 +111,3 @@ def _describe(graph: OnnxGraph, properties: Mapping[str, str], source: Path) -> 
         beam_width=int(properties["beam_width"]),
         language=properties["language"],
     )
-
-
-def _check_kind(properties: Mapping[str, str], source: Path) -> None:
-    kind = properties.get("kind")
-    if kind != "streaming":
-        raise ModelError(
-            CREATE_MODEL,
-            ErrorCode.MODEL_INCOMPATIBLE,
-            f"{source} is "
-            + (f"the {kind} graph of an export" if kind else "no model of this toolkit")
-            + "; give the streaming one, which coqui_stt_training.export --export_onnx true "
-            "writes as output_graph.onnx",
-        )
-    version = properties.get("format_version", "")
-    if not version.isdecimal() or int(version[:9]) > _FORMAT_VERSION:
-        raise ModelError(
-            CREATE_MODEL,
-            ErrorCode.MODEL_INCOMPATIBLE,
-            f"{source}: written by a later release of this program (its format is {version!r}); "
-            "install that",
-        )

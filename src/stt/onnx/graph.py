@@ -2,8 +2,9 @@
 
 Only what our exports have of the format
 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto): one graph, weights inside the file,
-attributes that are numbers. Whatever else a file holds (graphs within operators, functions, weights
-in other files, operators of one's own) is refused by its field, since a runtime would act on it.
+attributes that are numbers, lists of whole numbers, and texts. Whatever else a file holds (graphs
+within operators, functions, weights in other files, operators of one's own) is refused by its
+field, since a runtime would act on it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from coqui_stt_ctcdecoder.errors import UserError
 from ..protobuf import BYTES, FIXED32, VARINT, read_fields, read_varint, signed
 
 Shape = tuple[int, ...]
+Attribute = int | float | str | tuple[int, ...]
 _T = TypeVar("_T")
 
 # A model of ours has some hundred nodes and weights, with some fields each.
@@ -65,12 +67,15 @@ class Node:
     domain: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: Mapping[str, int | float]
+    attributes: Mapping[str, Attribute]
 
 
 @dataclass(frozen=True)
 class OnnxGraph:
-    """All of a file that matters. Nodes stand in the order they run in."""
+    """All of a file that matters. Nodes stand in the order they run in.
+
+    Sizes of inputs and outputs that depend on the audio are 0.
+    """
 
     nodes: tuple[Node, ...]
     constants: Mapping[str, Constant]
@@ -79,8 +84,9 @@ class OnnxGraph:
     opsets: Mapping[str, int]
 
 
-FLOAT, INT64 = 1, 7
-ELEMENT_BYTES = {FLOAT: 4, 2: 1, 3: 1, 6: 4, INT64: 8}  # float32, uint8, int8, int32, int64
+FLOAT, INT64, FLOAT16, DOUBLE = 1, 7, 10, 11
+# float32, uint8, int8, int32, int64, float16, float64
+ELEMENT_BYTES = {FLOAT: 4, 2: 1, 3: 1, 6: 4, INT64: 8, FLOAT16: 2, DOUBLE: 8}
 _FLOAT_DATA, _INT32_DATA, _INT64_DATA, _RAW_DATA = 4, 5, 7, 9
 
 
@@ -153,7 +159,7 @@ _OPSET = {1: (_B,), 2: (_V,)}
 _ENTRY = {1: (_B,), 2: (_B,)}
 _GRAPH = {1: (_B,), 2: (_B,), 5: (_B,), 10: (_B,), 11: (_B,), 12: (_B,), 13: (_B,)}
 _NODE = {1: (_B,), 2: (_B,), 3: (_B,), 4: (_B,), 5: (_B,), 6: (_B,), 7: (_B,)}
-_ATTRIBUTE = {1: (_B,), 2: (_F,), 3: (_V,), 13: (_B,), 20: (_V,)}
+_ATTRIBUTE = {1: (_B,), 2: (_F,), 3: (_V,), 4: (_B,), 8: (_V, _B), 13: (_B,), 20: (_V,)}
 _VALUE, _TYPE, _TENSOR_TYPE = {1: (_B,), 2: (_B,), 3: (_B,)}, {1: (_B,)}, {1: (_V,), 2: (_B,)}
 _SHAPE, _DIMENSION = {1: (_B,)}, {1: (_V,), 2: (_B,)}
 _TENSOR = {
@@ -211,14 +217,19 @@ class _Reader:
         attributes = [self._attribute(attribute) for attribute in node.messages(5)]
         return Node(node.text(4), node.text(7), node.texts(1), node.texts(2), _unique(attributes))
 
-    def _attribute(self, content: memoryview) -> tuple[str, int | float]:
+    def _attribute(self, content: memoryview) -> tuple[str, Attribute]:
         attribute = self._message(content, _ATTRIBUTE, "an attribute")
-        if attribute.has(2) == attribute.has(3):
-            raise OnnxError(f"the attribute {attribute.text(1)!r} is not one number")
+        name = attribute.text(1)
+        if sum(map(attribute.has, (2, 3, 4, 8))) != 1:
+            raise OnnxError(f"the attribute {name!r} is not one number, text or list")
         if attribute.has(3):
-            return attribute.text(1), attribute.integer(3)
+            return name, attribute.integer(3)
+        if attribute.has(4):
+            return name, attribute.text(4)
+        if attribute.has(8):
+            return name, tuple(self._integers(attribute, 8, f"the attribute {name!r}"))
         (value,) = struct.unpack("<f", struct.pack("<I", attribute.integer(2)))
-        return attribute.text(1), float(value)
+        return name, float(value)
 
     def _value(self, content: memoryview) -> tuple[str, Shape]:
         value = self._message(content, _VALUE, "a value")
@@ -230,8 +241,12 @@ class _Reader:
         dimensions = [
             self._message(dimension, _DIMENSION, "a dimension") for dimension in shape.messages(1)
         ]
-        return value.text(1), _checked_shape(
-            value.text(1), [dimension.integer(1) for dimension in dimensions]
+        # A size that has a name instead depends on the audio.
+        named = [dimension.has(2) for dimension in dimensions]
+        sizes = [1 if has else dim.integer(1) for has, dim in zip(named, dimensions, strict=True)]
+        checked = _checked_shape(value.text(1), sizes)
+        return value.text(1), tuple(
+            0 if has else size for has, size in zip(named, checked, strict=True)
         )
 
     def _constant(self, content: memoryview) -> Constant:
@@ -239,38 +254,39 @@ class _Reader:
         name, kind = tensor.text(8), tensor.integer(2)
         if kind not in ELEMENT_BYTES or tensor.integer(14):
             raise OnnxError(f"the weight {name!r} is of a type, or in a place, that is not read")
-        shape = _checked_shape(name, self._dimensions(tensor, name))
+        shape = _checked_shape(name, self._integers(tensor, 1, f"the shape of {name!r}"))
         stored = [field for field in (4, 5, 7, 9) if tensor.has(field)]
         data = tensor.bytes(stored[0]) if stored else memoryview(b"")
         count = math.prod(shape)
-        if len(stored) > 1 or _count(stored, kind, data, name) != count:
+        if len(stored) > 1 or _count(stored, kind, data) != count:
             raise OnnxError(
                 f"the weight {name!r} of shape {list(shape)} is not of {count} elements"
             )
         in_memory = stored != [_INT32_DATA] and stored != [_INT64_DATA]
         return Constant(name, kind, shape, data if in_memory else memoryview(b""))
 
-    def _dimensions(self, tensor: _Message, name: str) -> list[int]:
-        sizes: list[int] = []
-        for value in tensor.many(1):
+    def _integers(self, message: _Message, field: int, what: str) -> list[int]:
+        """Return a field's whole numbers, packed or not; of more than are allowed, one more."""
+        found: list[int] = []
+        for value in message.many(field):
             if isinstance(value, int):
-                sizes.append(signed(value))
+                found.append(signed(value))
                 continue
             offset = 0
-            while offset < len(value) and len(sizes) <= _MOST_DIMENSIONS:
-                size, offset = read_varint(value, offset, f"the shape of {name!r}", OnnxError)
-                sizes.append(signed(size))
-        return sizes
+            while offset < len(value) and len(found) <= _MOST_DIMENSIONS:
+                number, offset = read_varint(value, offset, what, OnnxError)
+                found.append(signed(number))
+        return found[: _MOST_DIMENSIONS + 1]
 
 
-def _count(stored: list[int], kind: int, data: memoryview, name: str) -> int:
+def _count(stored: list[int], kind: int, data: memoryview) -> int:
     """Return how many elements are stored; -1 where the field is not one for their type."""
     if stored == [_RAW_DATA]:
         whole, rest = divmod(len(data), ELEMENT_BYTES[kind])
         return -1 if rest else whole
     if stored == [_FLOAT_DATA]:
         return len(data) // 4 if kind == FLOAT and len(data) % 4 == 0 else -1
-    if stored == [_INT32_DATA] and kind not in (FLOAT, INT64):
+    if stored == [_INT32_DATA] and kind not in (FLOAT, INT64, DOUBLE):
         return sum(byte < 0x80 for byte in data)  # a varint ends with its only byte below 128
     if stored == [_INT64_DATA] and kind == INT64 and len(data) <= 8 * _MOST_DIMENSIONS:
         return sum(byte < 0x80 for byte in data)

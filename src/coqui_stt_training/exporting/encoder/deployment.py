@@ -19,6 +19,7 @@ from .layers import Precision
 
 FORMAT_VERSION = 1  # of the interface and of the metadata
 KIND = "utterance"
+_MOST_FRAMES = 1500  # that attention compares with each other: 30 s of most models
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,10 @@ class EncoderDeployment:
     @property
     def longest_seconds(self) -> float:
         """How long a clip may be that is heard as a whole."""
+        frames = _MOST_FRAMES
         if isinstance(self.specification, WhisperEncoder):
-            steps = self.specification.positions * step_seconds(self.specification, self.features)
-            return min(LONGEST_SECONDS, steps)
-        return LONGEST_SECONDS
+            frames = min(frames, self.specification.positions)
+        return min(LONGEST_SECONDS, frames * step_seconds(self.specification, self.features))
 
     @property
     def most_frames(self) -> int:

@@ -1,0 +1,128 @@
+"""What engines of `.onnx` files share: ONNX Runtime, and what a file says of its kind."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from coqui_stt_ctcdecoder.errors import UserError
+
+from ..errors import ErrorCode, ModelError
+from ..extras import missing_packages
+from ..onnx.graph import OnnxError
+from . import CREATE_MODEL, FloatArray
+
+STREAMING, UTTERANCE = "streaming", "utterance"  # kinds of graphs that an engine runs
+_FORMAT_VERSION = 1
+
+
+class OnnxSession:
+    """A model in ONNX Runtime, which serves any number of calls at a time itself.
+
+    Args:
+        content: the file, checked before.
+        source: its name, for messages.
+        threads: how many threads one call may use.
+
+    Raises:
+        ModelError: ONNX Runtime is not installed, or refuses the file.
+    """
+
+    def __init__(self, content: bytes, source: Path, threads: int) -> None:
+        self._source = source
+        self._session = _open_session(content, source, threads)
+
+    def run(self, outputs: Sequence[str], feed: Mapping[str, FloatArray]) -> list[FloatArray]:
+        """Return the values of outputs.
+
+        Raises:
+            ModelError: ONNX Runtime cannot.
+        """
+        try:
+            results: list[FloatArray] = self._session.run(outputs, feed)
+        except Exception as error:  # its errors have no base class of their own
+            raise ModelError(
+                CREATE_MODEL,
+                ErrorCode.FAIL_RUN_SESS,
+                f"{self._source}: ONNX Runtime cannot run it ({error})",
+            ) from None
+        return results
+
+    def close(self) -> None:
+        """Free the model."""
+        self._session = None
+
+
+def _open_session(content: bytes, source: Path, threads: int) -> Any:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ModelError(
+            CREATE_MODEL,
+            ErrorCode.FAIL_INIT_MMAP,
+            f"{source} needs ONNX Runtime: {missing_packages('onnxruntime')}",
+        ) from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    # Threads that spin between calls would burn the time that other streams need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors have no base class of their own
+        raise ModelError(
+            CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{source}: ONNX Runtime refuses it ({error})"
+        ) from None
+
+
+def kind_of(properties: Mapping[str, str], source: Path) -> str:
+    """Return which kind of graph a file says that it is: `STREAMING` or `UTTERANCE`.
+
+    Raises:
+        ModelError: another, or a file of a later release.
+    """
+    kind = properties.get("kind", "")
+    if kind not in (STREAMING, UTTERANCE):
+        raise ModelError(
+            CREATE_MODEL,
+            ErrorCode.MODEL_INCOMPATIBLE,
+            f"{source} is "
+            + (f"the {kind} graph of an export" if kind else "no model of this toolkit")
+            + "; give the streaming one, which coqui_stt_training.export --export_onnx true "
+            "writes as output_graph.onnx",
+        )
+    version = properties.get("format_version", "")
+    if not version.isdecimal() or int(version[:9]) > _FORMAT_VERSION:
+        raise ModelError(
+            CREATE_MODEL,
+            ErrorCode.MODEL_INCOMPATIBLE,
+            f"{source}: written by a later release of this program (its format is {version!r}); "
+            "install that",
+        )
+    return kind
+
+
+@contextmanager
+def errors_of(source: Path) -> Iterator[None]:
+    """Turn errors of reading a file into those of opening a model.
+
+    Raises:
+        ModelError: naming the file.
+    """
+    try:
+        yield
+    except ModelError:
+        raise
+    except OnnxError as error:
+        raise ModelError(CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{source}: {error}") from None
+    except (KeyError, ValueError, IndexError, binascii.Error, UserError) as error:
+        raise ModelError(
+            CREATE_MODEL,
+            ErrorCode.MODEL_INCOMPATIBLE,
+            f"{source}: its metadata is incomplete or wrong ({type(error).__name__}: {error}); "
+            "export the model anew",
+        ) from None
