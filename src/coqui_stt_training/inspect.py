@@ -101,10 +101,24 @@ def _export_lines(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             "geometry",
             f"n_hidden {geometry['n_hidden']}, {geometry['n_classes']} classes; stored as {stored}",
         )
+    if "summary" in description:
+        stored = description["precision"]
+        yield (
+            "model",
+            f"{description['architecture']}: {description['summary']}; stored as {stored}",
+        )
     if description["alphabet"]:
         yield "alphabet", _alphabet_text(description["alphabet"], 0)
     yield "audio", _features_text(description["features"])
-    if "beam_width" in description:
+    if "live" in description:
+        live = description["live"]
+        yield (
+            "live",
+            f"{live['piece_seconds']:g} s at a time, {live['ahead_seconds']:g} s late; "
+            f"clips of up to {description['longest_seconds']:g} s as a whole",
+        )
+        yield "decoding", f"beam width {description['beam_width']}"
+    elif "beam_width" in description:
         steps = counted(description["n_steps"], "frame")
         yield "decoding", f"beam width {description['beam_width']}, {steps} at a time"
     if description["language"]:

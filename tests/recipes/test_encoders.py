@@ -146,10 +146,12 @@ def test_what_an_encoder_cannot_do_is_said_in_a_sentence(
     assert evaluated.returncode == 2
     assert "is an encoder without an output layer, which writes nothing yet" in evaluated.stderr
     exported = run_command(
-        "export", "--checkpoint_dir", trained[0], "--export_dir", tmp_path / "exported"
-    )
+        "export", "--checkpoint_dir", trained[0], "--export_dir", tmp_path / "exported",
+        "--export_tflite", "true",
+    )  # fmt: skip
     assert exported.returncode == 2
-    assert "is a whisper model, which cannot be exported yet" in exported.stderr
+    assert "is a whisper model, and Coqui's clients run .tflite files" in exported.stderr
+    assert "train a DeepSpeech student" in exported.stderr
     frozen = train(
         "--load_checkpoint_dir", whisper, "--save_checkpoint_dir", tmp_path / "x", *latin.flags,
         "--freeze_source_layers", 4,
@@ -278,3 +280,39 @@ def test_every_form_of_an_encoder_is_known_to_the_commands(
     assert (converted.returncode == 0) == (form == "nemo"), converted.stderr
     if form != "nemo":  # that one brings its output layer, and its alphabet
         assert "train starts from it as it is" in converted.stderr
+
+
+def test_the_exported_model_is_the_checkpoint(
+    trained: tuple[Path, Result], latin: ToneCorpus, tmp_path: Path
+) -> None:
+    folder, _ = trained
+    common = ("export", "--checkpoint_dir", folder, "--test_files", latin.test)
+    for name, *flags in (
+        ("float32", "--export_quantize", "false"),
+        ("float16", "--export_float16", "true"),
+        ("int8", "--export_zip", "true"),
+    ):
+        result = run_command(*common, "--export_dir", tmp_path / name, *flags)
+        assert result.returncode == 0, result.stderr
+        assert "Verified output_graph.onnx" in result.stdout
+        assert "WER without scorer" in result.stdout
+    assert (tmp_path / "int8.zip").is_file()
+    exported = tmp_path / "float32" / "output_graph.onnx"
+    wav = latin.test.parent / "test0.wav"
+    checkpoint, model = stt.Model(folder), stt.Model(exported)
+    samples = read_pcm(wav, model.sample_rate())
+    assert model.stt(samples) == checkpoint.stt(samples)
+    with model.create_stream() as stream:
+        for start in range(0, len(samples), 1000):
+            stream.feed_audio_content(samples[start : start + 1000])
+        live = stream.finish_stream()
+    with checkpoint.create_stream() as stream:
+        stream.feed_audio_content(samples)
+        assert live == stream.finish_stream()
+    told = run_command("inspect", exported)
+    assert "whole clips and live streams" in told.stdout
+    assert "stored as float32" in told.stdout
+    words = run_command(
+        "transcribe", "--model", exported, "--src", wav, "--dst", tmp_path / "t.txt"
+    )
+    assert words.returncode == 0, words.stderr

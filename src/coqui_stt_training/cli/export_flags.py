@@ -55,13 +55,16 @@ class ExportFlags:
     export_tflite: bool = flag(
         True,
         "write a .tflite model: for devices and all of Coqui's clients; false: .onnx instead "
-        "(where upstream wrote a TensorFlow graph)",
+        "(where upstream wrote a TensorFlow graph). Encoders are written as .onnx",
     )
     export_onnx: bool = flag(
         False, "write .onnx models, streaming and batch, and their features: for servers and GPUs"
     )
     export_quantize: bool = flag(
         True, "store matrices as 8-bit integers: a quarter of the size, and faster on CPUs"
+    )
+    export_float16: bool = flag(
+        False, "store the matrices of an encoder as 16-bit floats instead: half the size"
     )
     n_steps: int = flag(
         16, "frames a streaming model takes at once; more are faster and later", check=positive

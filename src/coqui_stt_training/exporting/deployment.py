@@ -57,9 +57,7 @@ def check_beam_width(beam_width: int) -> None:
         FlagError: it cannot.
     """
     if not 1 <= beam_width <= INT32_MAX:
-        raise FlagError(
-            f"--export_beam_width is {beam_width}; it must be from 1 to {INT32_MAX}"
-        )
+        raise FlagError(f"--export_beam_width is {beam_width}; it must be from 1 to {INT32_MAX}")
 
 
 def check_tensors(specification: Specification, tensors: Tensors, alphabet: Alphabet) -> None:

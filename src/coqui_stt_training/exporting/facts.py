@@ -10,17 +10,20 @@ from stt.counted import counted
 from ..checkpoints.source import SourceModel
 from ..report.lineage import ancestor_text, base_name
 from .deployment import Deployment
+from .encoder.deployment import EncoderDeployment
 
 _MOST_LABELS = 200
 
 
-def describe_model(source: SourceModel, deployment: Deployment) -> str:
+def describe_model(source: SourceModel, deployment: Deployment | EncoderDeployment) -> str:
     """Return a list in Markdown. Files are named without the folders of the author's machine."""
     return "\n".join(f"- {title}: {text}" for title, text in _facts(source, deployment))
 
 
-def _facts(source: SourceModel, deployment: Deployment) -> Iterator[tuple[str, str]]:
-    specification, features = source.specification, deployment.features
+def _facts(
+    source: SourceModel, deployment: Deployment | EncoderDeployment
+) -> Iterator[tuple[str, str]]:
+    specification = source.specification
     count = sum(tensor.size for tensor in source.tensors.values())
     yield (
         "acoustic model",
@@ -29,8 +32,7 @@ def _facts(source: SourceModel, deployment: Deployment) -> Iterator[tuple[str, s
     yield "writes", _alphabet_text(deployment.alphabet)
     yield (
         "hears",
-        f"audio of {features.sample_rate_hz} Hz, in windows of {features.window_milliseconds} ms "
-        f"every {features.step_milliseconds} ms",
+        _hearing_text(deployment),
     )
     if source.step:
         yield "trained for", counted(source.step, "step")
@@ -45,6 +47,14 @@ def _facts(source: SourceModel, deployment: Deployment) -> Iterator[tuple[str, s
             "on its dev files" + (", with a scorer" if flags.get("scorer_path") else ""),
             f"character error rate {validated['cer']:.4f}, loss {validated['loss']:.3f}",
         )
+
+
+def _hearing_text(deployment: Deployment | EncoderDeployment) -> str:
+    rate_hz = deployment.features.sample_rate_hz
+    if isinstance(deployment, EncoderDeployment):
+        return f"audio of {rate_hz} Hz, clips of up to {deployment.longest_seconds:g} s as a whole"
+    window, step = deployment.features.window_milliseconds, deployment.features.step_milliseconds
+    return f"audio of {rate_hz} Hz, in windows of {window} ms every {step} ms"
 
 
 def _alphabet_text(alphabet: Alphabet) -> str:

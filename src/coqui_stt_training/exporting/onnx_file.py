@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet, unpack_labels
 from coqui_stt_ctcdecoder.errors import AlphabetError
+from stt.engines.onnx_utterance import read_utterance
+from stt.errors import ModelError
 from stt.mapped_file import map_file
 from stt.onnx.acoustic import INPUTS, OUTPUTS, check_acoustic
 from stt.onnx.graph import FLOAT, OnnxError, OnnxGraph, read_onnx, read_onnx_metadata
 
 from ..errors import CheckpointError
+from ..models.specification import restore_specification
+from .encoder.deployment import KIND
 
 _USES = {
+    KIND: "whole clips and live streams, for stt and its server",
     "streaming": "audio as it comes, for stt and its server",
     "batch": "whole clips, many at a time, for ONNX Runtime itself",
     "features": "from samples to what the batch graph takes",
@@ -41,6 +48,8 @@ def describe_onnx(path: Path) -> dict[str, Any]:
                 f"{path}: an .onnx file, but no export of this toolkit: it does not say which kind "
                 "of graph it is"
             )
+        if kind == KIND:
+            return _describe_utterance(path, content, properties)
         graph = read_onnx(content) if kind == "streaming" else None
         if graph:
             check_acoustic(graph)
@@ -67,9 +76,40 @@ def describe_onnx(path: Path) -> dict[str, Any]:
         }
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from None
-    except (OnnxError, AlphabetError, KeyError, ValueError, binascii.Error) as error:
+    except (OnnxError, AlphabetError, KeyError, ValueError, TypeError, binascii.Error) as error:
         told = f"its metadata lacks {error}" if isinstance(error, KeyError) else error
         raise CheckpointError(f"{path}: {told}") from None
+
+
+def _describe_utterance(
+    path: Path, content: memoryview, properties: Mapping[str, str]
+) -> dict[str, Any]:
+    try:
+        info, _ = read_utterance(content, path)
+    except ModelError as error:
+        raise CheckpointError(str(error)) from None
+    model = restore_specification(json.loads(properties["model"]))
+    return {
+        "format": "onnx",
+        "path": str(path),
+        "size_bytes": len(content),
+        "kind": KIND,
+        "use": _USES[KIND],
+        "geometry": None,
+        "architecture": model.architecture,
+        "summary": model.describe(),
+        "precision": properties["precision"],
+        "alphabet": _alphabet(properties),
+        "features": {
+            **json.loads(properties["front_end"]),
+            "audio_sample_rate": info.sample_rate_hz,
+        },
+        "step_seconds": info.step_seconds,
+        "longest_seconds": info.longest_seconds,
+        "live": asdict(info.live),
+        "beam_width": info.beam_width,
+        "language": info.language or None,
+    }
 
 
 def _geometry(graph: OnnxGraph) -> dict[str, Any]:

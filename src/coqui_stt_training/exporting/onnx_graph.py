@@ -28,13 +28,16 @@ class GraphBuilder:
         self._outputs: list[onnx.ValueInfoProto] = []
 
     def input(self, name: str, kind: int, shape: Shape) -> str:
+        """Add an input and return its name."""
         self._inputs.append(helper.make_tensor_value_info(name, kind, list(shape)))
         return name
 
     def output(self, name: str, shape: Shape, kind: int = TensorProto.FLOAT) -> None:
+        """Say which value is an output."""
         self._outputs.append(helper.make_tensor_value_info(name, kind, list(shape)))
 
     def constant(self, name: str, values: Any) -> str:
+        """Add a constant and return its name; the same name is the same constant."""
         array = np.ascontiguousarray(values)
         self._initializers[name] = numpy_helper.from_array(array, name)
         return name
@@ -44,12 +47,14 @@ class GraphBuilder:
         return self.constant("i" + "_".join(map(str, values)), np.array(values, np.int64))
 
     def apply(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        """Add a node with one output, and return the output's name."""
         self.apply_many(operator, inputs, [output], **attributes)
         return output
 
     def apply_many(
         self, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
     ) -> None:
+        """Add a node with outputs of these names."""
         node = helper.make_node(operator, inputs, outputs, name=outputs[0], **attributes)
         self._nodes.append(node)
 
@@ -66,6 +71,7 @@ class GraphBuilder:
         return outputs
 
     def reshape(self, source: str, shape: Sequence[int], output: str) -> str:
+        """Add a node that gives a value another shape."""
         return self.apply("Reshape", [source, self.integers(*shape)], output)
 
     def model(self, name: str, properties: dict[str, str], opset: int) -> onnx.ModelProto:

@@ -11,6 +11,7 @@ from stt.extras import missing_packages
 
 from ..errors import ExportError
 from .deployment import Deployment
+from .encoder.deployment import EncoderDeployment, Precision
 from .model_card import ModelCard
 from .package import copy_scorer, move_into, remove_exports, staging_folder, write_zip
 from .verification import (
@@ -36,6 +37,7 @@ class ExportPlan:
         tflite: whether to write the `.tflite` model.
         onnx: whether to write the `.onnx` models.
         quantize: whether matrices become int8.
+        float16: whether those of an encoder are stored as float16 instead.
         scorer: a scorer to copy into the folder.
         zip: whether to pack all files into a zip beside the folder.
         remove_old: whether to remove earlier exports from the folder.
@@ -46,9 +48,15 @@ class ExportPlan:
     tflite: bool = True
     onnx: bool = False
     quantize: bool = True
+    float16: bool = False
     scorer: Path | None = None
     zip: bool = False
     remove_old: bool = False
+
+    @property
+    def precision(self) -> Precision:
+        """How matrices are stored."""
+        return "float16" if self.float16 else "int8" if self.quantize else "float32"
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ class Probe:
 
 
 def export_model(
-    deployment: Deployment, plan: ExportPlan, card: ModelCard, probe: Probe
+    deployment: Deployment | EncoderDeployment, plan: ExportPlan, card: ModelCard, probe: Probe
 ) -> Exported:
     """Write a model and its card; nothing is in the folder before all of it is verified.
 
@@ -87,7 +95,7 @@ def export_model(
         for file, hear in files.items():
             if hear is None:
                 continue
-            exact = not plan.quantize
+            exact = plan.precision == "float32"
             found = hear(file, probe.clips)
             verifications.append(
                 compare(file, deployment, probe.clips, expected, found, exact=exact)
@@ -109,11 +117,18 @@ Hear = Callable[[Path, Sequence[ProbeClip]], list[Probabilities]]
 
 
 def _write_models(
-    deployment: Deployment, plan: ExportPlan, staging: Path
+    deployment: Deployment | EncoderDeployment, plan: ExportPlan, staging: Path
 ) -> dict[Path, Hear | None]:
     """Write models to a folder; return how to hear clips with each, None for one of features."""
     files: dict[Path, Hear | None] = {}
     try:
+        if isinstance(deployment, EncoderDeployment):
+            from .encoder.onnx_writer import encoder_model
+
+            path = staging / f"{plan.file_name}.onnx"
+            model = encoder_model(deployment, plan.precision)
+            path.write_bytes(model.SerializeToString(deterministic=True))
+            return {path: exported_probabilities}
         if plan.tflite:
             from .deepspeech.tflite_writer import tflite_model
 

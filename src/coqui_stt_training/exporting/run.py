@@ -21,7 +21,9 @@ from ..cli.flags import Parsed
 from ..corpus import check_corpus
 from ..errors import ExportError, FlagError
 from ..models.deepspeech.geometry import Geometry
+from ..models.encoder import EncoderSpecification
 from .deployment import Deployment
+from .encoder.deployment import EncoderDeployment
 from .facts import describe_model
 from .model_card import ModelCard, check_file_name
 from .pipeline import Exported, ExportPlan, Probe, export_model
@@ -45,12 +47,19 @@ def run_export(parsed: Parsed[ExportConfig], show: Callable[[str], object] = pri
     config = parsed.config
     plan, card = _plan(config.export), _card(config.card, config.export)
     _check_names(plan, card)
-    if not plan.tflite and not {"export_onnx", "export_savedmodel"} & parsed.given:
+    source = load_source(config.source.load_dir, cast(Which, config.source.load_evaluate))
+    if isinstance(source.specification, EncoderSpecification):
+        plan, card = _plan_of_encoder(parsed, source, plan), replace(card, runtime="onnx")
+    elif plan.float16:
+        raise FlagError(
+            f"--export_float16: {source.path} is of the DeepSpeech graph, which is written in int8 "
+            "or float32; leave it out, or give --export_quantize false"
+        )
+    elif not plan.tflite and not {"export_onnx", "export_savedmodel"} & parsed.given:
         _log.info(
             "--export_tflite false: TensorFlow graphs are not written any more; .onnx models take "
             "their place"
         )
-    source = load_source(config.source.load_dir, cast(Which, config.source.load_evaluate))
     _log.info("Exporting %s", source.path)
     for note in source.notes:
         _log.info(note)
@@ -89,6 +98,7 @@ def _plan(flags: ExportFlags) -> ExportPlan:
         tflite=flags.export_tflite,
         onnx=flags.writes_onnx,
         quantize=flags.export_quantize,
+        float16=flags.export_float16,
         scorer=Path(flags.scorer_path) if flags.scorer_path else None,
         zip=flags.export_zip,
         remove_old=flags.remove_export,
@@ -111,8 +121,47 @@ def _card(flags: CardFlags, export: ExportFlags) -> ModelCard:
     )
 
 
-def _deployment(parsed: Parsed[ExportConfig], source: SourceModel) -> Deployment:
+def _plan_of_encoder(
+    parsed: Parsed[ExportConfig], source: SourceModel, plan: ExportPlan
+) -> ExportPlan:
+    """Return the plan with an `.onnx` file alone.
+
+    Raises:
+        ExportError: a `.tflite` file is asked for.
+        FlagError: the flags contradict each other.
+    """
+    architecture = source.specification.architecture
+    if plan.tflite and "export_tflite" in parsed.given:
+        raise ExportError(
+            f"--export_tflite: {source.path} is a {architecture} model, and Coqui's clients run "
+            ".tflite files of the DeepSpeech graph alone; leave the flag out for an .onnx file, "
+            "which stt and its server run, or train a DeepSpeech student on transcripts that this "
+            "model writes"
+        )
+    if plan.float16 and plan.quantize and "export_quantize" in parsed.given:
+        raise FlagError("--export_float16 and --export_quantize are both given; leave one out")
+    if plan.tflite:
+        _log.info("A %s model is written as .onnx: .tflite files hold no such graph", architecture)
+    return replace(plan, tflite=False, onnx=True)
+
+
+def _deployment(
+    parsed: Parsed[ExportConfig], source: SourceModel
+) -> Deployment | EncoderDeployment:
     config, geometry = parsed.config, source.specification
+    if isinstance(geometry, EncoderSpecification):
+        if not source.has_output:
+            raise ExportError(
+                f"{source.path} is an encoder without an output layer, which writes nothing yet; "
+                "train one first"
+            )
+        return EncoderDeployment(
+            specification=geometry,
+            tensors=source.tensors,
+            alphabet=_alphabet(config, source),
+            beam_width=config.export.export_beam_width,
+            language=config.card.language_tag,
+        )
     if not isinstance(geometry, Geometry):
         raise ExportError(
             f"{source.path} is a {geometry.architecture} model, which cannot be exported yet; "
@@ -167,7 +216,9 @@ def _features(parsed: Parsed[ExportConfig], source: SourceModel) -> FeatureConfi
     return known
 
 
-def _probe(config: ExportConfig, deployment: Deployment, source: SourceModel) -> Probe:
+def _probe(
+    config: ExportConfig, deployment: Deployment | EncoderDeployment, source: SourceModel
+) -> Probe:
     flags = config.verification
     if not flags.test_files:
         _log.info("No --test_files: comparing on noise; speech would show the WER as well")
@@ -176,6 +227,7 @@ def _probe(config: ExportConfig, deployment: Deployment, source: SourceModel) ->
         test=flags.test_files,
         alphabet=deployment.alphabet,
         features=deployment.features,
+        output_length=source.specification.output_length,
         any_sample_rate=flags.normalize_sample_rate,
         on_bad_row=cast(Literal["fail", "skip"], flags.on_bad_row),
         show_progressbar=config.output.show_progressbar,

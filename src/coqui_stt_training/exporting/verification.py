@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stt.audio.file import read_audio
+from stt.frontends import FrontEnd
 from stt.frontends.mfcc import FeatureConfig, Mfcc
 
 from ..corpus import Clip
@@ -18,6 +19,7 @@ from ..errors import ExportError
 from ..scoring.decoding import BestPathDecoder
 from ..scoring.metrics import score_sample, score_set
 from .deployment import Deployment
+from .encoder.deployment import EncoderDeployment
 
 Probabilities = NDArray[np.float32]  # [frames, classes]
 
@@ -89,7 +91,7 @@ class Verification:
         )
 
 
-def read_probe_clips(clips: Sequence[Clip], features: FeatureConfig) -> list[ProbeClip]:
+def read_probe_clips(clips: Sequence[Clip], features: FrontEnd) -> list[ProbeClip]:
     """Read clips of a corpus.
 
     Raises:
@@ -101,7 +103,7 @@ def read_probe_clips(clips: Sequence[Clip], features: FeatureConfig) -> list[Pro
     ]
 
 
-def noise_clips(features: FeatureConfig, seed: int) -> list[ProbeClip]:
+def noise_clips(features: FrontEnd, seed: int) -> list[ProbeClip]:
     """Return audio to compare on where there is none: bursts of noise of changing colour, 6 s."""
     random = np.random.default_rng(seed)
     length = 2 * features.sample_rate_hz
@@ -116,11 +118,13 @@ def noise_clips(features: FeatureConfig, seed: int) -> list[ProbeClip]:
 
 
 def checkpoint_probabilities(
-    deployment: Deployment, clips: Sequence[ProbeClip]
+    deployment: Deployment | EncoderDeployment, clips: Sequence[ProbeClip]
 ) -> list[Probabilities]:
     """Return what the checkpoint itself makes of clips, on the frames that a runtime makes."""
     import torch
 
+    if isinstance(deployment, EncoderDeployment):
+        return _encoder_probabilities(deployment, clips)
     from ..models.deepspeech.model import DeepSpeech
 
     model = DeepSpeech(deployment.geometry)
@@ -135,6 +139,22 @@ def checkpoint_probabilities(
             emissions = model(features[None], torch.tensor([len(features)]))
             results.append(emissions.posteriors()[0])
     return results
+
+
+def _encoder_probabilities(
+    deployment: EncoderDeployment, clips: Sequence[ProbeClip]
+) -> list[Probabilities]:
+    from ..models.acoustic_model import build
+    from ..models.encoder_model import EncoderModel
+    from ..models.tensors import load_weights
+    from ..scoring.engine import EncoderCheckpoint
+
+    model = build(deployment.specification).eval()
+    if not isinstance(model, EncoderModel):
+        raise TypeError(f"{deployment.specification.architecture} is no encoder")
+    load_weights(model, deployment.tensors)
+    engine = EncoderCheckpoint(model, deployment.features, deployment.alphabet)
+    return [engine.hear(clip.samples) for clip in clips]
 
 
 def exported_probabilities(path: Path, clips: Sequence[ProbeClip]) -> list[Probabilities]:
@@ -175,7 +195,7 @@ def _run_batch(session: Any, clips: Sequence[ProbeClip]) -> list[Probabilities]:
 
 def compare(
     path: Path,
-    deployment: Deployment,
+    deployment: Deployment | EncoderDeployment,
     clips: Sequence[ProbeClip],
     expected: Sequence[Probabilities],
     found: Sequence[Probabilities],
@@ -227,7 +247,9 @@ def compare(
 
 
 def _word_error_rate(
-    deployment: Deployment, clips: Sequence[ProbeClip], probabilities: Sequence[Probabilities]
+    deployment: Deployment | EncoderDeployment,
+    clips: Sequence[ProbeClip],
+    probabilities: Sequence[Probabilities],
 ) -> float | None:
     decode = BestPathDecoder(deployment.alphabet)
     samples = [

@@ -18,6 +18,7 @@ from stt.frontends import FrontEnd
 OUTPUT = "output"
 ENCODER = "encoder"  # by what name dropout knows what the head takes; it is no layer
 HEADS = ("linear", "lstm")
+_MOST_FRAMES = 1500  # 30 s of most models
 _LARGEST = 1 << 16  # of any width, so that a damaged file cannot ask for all memory
 # Float32 values that a frame keeps for the backward pass of a BiLSTM, in widths of one direction.
 _LSTM_WIDTHS = 16
@@ -85,6 +86,11 @@ class EncoderSpecification(ABC):
     @abstractmethod
     def describe_encoder(self) -> str:
         """Return the encoder's parameters in a few words, for people."""
+
+    @property
+    def most_frames(self) -> int:
+        """Frames of the longest clip that is heard as a whole: attention compares them all."""
+        return _MOST_FRAMES
 
     @property
     def head_names(self) -> tuple[str, ...]:

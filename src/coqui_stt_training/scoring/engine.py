@@ -24,6 +24,8 @@ from ..checkpoints.source import SourceModel
 from ..models.acoustic_model import AcousticModel
 from ..models.deepspeech.lstm import LstmState
 from ..models.deepspeech.model import DeepSpeech
+from ..models.encoder import EncoderSpecification
+from ..models.encoder_model import EncoderModel
 from ..models.specification import step_seconds
 from ..models.streaming.model import StreamingConformer, state_of
 from .evaluation import build_model
@@ -73,6 +75,8 @@ def checkpoint_engine(source: SourceModel, alphabet: Alphabet) -> BatchEngine:
         return WindowedCheckpoint(model, features, alphabet)
     if isinstance(model, StreamingConformer) and model.specification.head == "linear":
         return StreamingCheckpoint(model, alphabet)
+    if not isinstance(model, EncoderModel):
+        raise TypeError(f"no engine runs {model.specification.architecture} models")
     return EncoderCheckpoint(model, features, alphabet)
 
 
@@ -225,10 +229,16 @@ def _arrays(tensors: Sequence[torch.Tensor]) -> State:
     return tuple(tensor.cpu().numpy() for tensor in tensors)
 
 
+def longest_seconds(specification: EncoderSpecification) -> float:
+    """Return how long a clip may be that an encoder hears as a whole."""
+    step = step_seconds(specification, specification.front_end)
+    return min(LONGEST_SECONDS, specification.most_frames * step)
+
+
 class EncoderCheckpoint(UtteranceEngine):
     """Runs a checkpoint of an encoder."""
 
-    def __init__(self, model: AcousticModel, front_end: FrontEnd, alphabet: Alphabet) -> None:
+    def __init__(self, model: EncoderModel, front_end: FrontEnd, alphabet: Alphabet) -> None:
         self._model = model
         self._extract = front_end.extractor(np)
         self._info = UtteranceInfo(
@@ -236,6 +246,7 @@ class EncoderCheckpoint(UtteranceEngine):
             sample_rate_hz=front_end.sample_rate_hz,
             step_seconds=step_seconds(model.specification, front_end),
             beam_width=_BEAM_WIDTH,
+            longest_seconds=longest_seconds(model.specification),
         )
 
     @property

@@ -53,7 +53,7 @@ def _check_interface(graph: OnnxGraph) -> None:
         if set(found) != set(expected):
             names = ", ".join(list(found)[:16])
             raise OnnxError(f"its {what} are {names or 'none'}; they must be {', '.join(expected)}")
-    for name, shape in (graph.inputs | graph.outputs).items():
+    for name, shape in [*graph.inputs.items(), *graph.outputs.items()]:
         if 0 in shape:
             raise OnnxError(f"{name!r} has a shape that depends on the audio, which is none here")
     features, *states = (graph.inputs[name] for name in INPUTS)

@@ -22,9 +22,7 @@ _OPSETS = {"": 20, MICROSOFT: 1}  # the second one of quantised models alone
 _NUMBERS_OF_SAMPLES = 4  # for which the graph is gone through
 # Float32 of 30 s: an encoder of 300 million weights has 2**27 living elements, most of them of its
 # attention. A weight of a convolution over samples is multiplied with 50,000 rows.
-_LIMITS = Limits(
-    nodes=6000, computed_elements=1 << 31, living_elements=1 << 29, products=1 << 34
-)
+_LIMITS = Limits(nodes=6000, computed_elements=1 << 31, living_elements=1 << 29, products=1 << 34)
 _ELEMENTS_PER_WEIGHT, _PRODUCTS_PER_WEIGHT = 1 << 8, 1 << 16
 
 
@@ -56,7 +54,7 @@ def check_utterance(graph: OnnxGraph, fewest_samples: int, most_samples: int) ->
         living_elements=_LIMITS.living_elements,
         products=_LIMITS.products + weights * _PRODUCTS_PER_WEIGHT,
     )
-    made = {}
+    made: dict[int, Shape] = {}
     for samples in np.linspace(most_samples, fewest_samples, _NUMBERS_OF_SAMPLES, dtype=int):
         walk = Walk(graph, _RULES, limits, {INPUT: (int(samples),)})
         walk.run()
@@ -75,6 +73,12 @@ def _computed_from(walk: Walk, node: Node) -> None:
     """See that a node has to do with the audio: what is of weights alone, runtimes keep forever."""
     if all(name in walk.constants for name in node.inputs if name):
         raise OnnxError("it is computed of weights alone")
+
+
+def _list(walk: Walk, node: Node, name: str, length: int, value: int = 0) -> Shape:
+    """Return an attribute that is a list; by default so many of one value."""
+    default: Shape = (value,) * length
+    return walk.attribute(node, name, default)
 
 
 def _same(walk: Walk, node: Node) -> list[Shape]:
@@ -200,7 +204,7 @@ def _unsqueeze(walk: Walk, node: Node) -> list[Shape]:
 
 
 def _transpose(walk: Walk, node: Node) -> list[Shape]:
-    source, order = walk.shape(node, 0), walk.attribute(node, "perm", ())
+    source, order = walk.shape(node, 0), _list(walk, node, "perm", 0)
     if sorted(order) != list(range(len(source))):
         raise OnnxError(f"{list(source)} in the order {list(order)}")
     return [tuple(source[axis] for axis in order)]
@@ -262,11 +266,11 @@ def _convolution(walk: Walk, node: Node) -> list[Shape]:
     weight = walk.constants.get(node.inputs[1])
     outputs, of_group, *kernel = walk.shape(node, 1)
     groups = walk.attribute(node, "group", 1)
-    strides = walk.attribute(node, "strides", (1,) * len(sizes))
-    pads = walk.attribute(node, "pads", (0,) * (2 * len(sizes)))
+    strides = _list(walk, node, "strides", len(sizes), 1)
+    pads = _list(walk, node, "pads", 2 * len(sizes))
     biases = [walk.shapes[name] for name in node.inputs[2:]]
     if (
-        walk.attribute(node, "kernel_shape", ()) != tuple(kernel)
+        _list(walk, node, "kernel_shape", 0) != tuple(kernel)
         or not len(sizes) == len(kernel) == len(strides) == len(pads) / 2
         or batch != 1
         or groups < 1

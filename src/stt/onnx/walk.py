@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from .graph import INT64, Attribute, Constant, Node, OnnxError, OnnxGraph, Shape
+from .graph import INT64, Constant, Node, OnnxError, OnnxGraph, Shape
 
 MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators
+Kind = TypeVar("Kind", int, str, tuple[int, ...])
 _FEW = 8  # whole numbers of a shape
 
 
@@ -63,7 +65,9 @@ class Walk:
         inputs: Mapping[str, Shape],
     ) -> None:
         if len(graph.nodes) > limits.nodes:
-            raise OnnxError(f"the graph has {len(graph.nodes)} nodes; no export of ours has as many")
+            raise OnnxError(
+                f"the graph has {len(graph.nodes)} nodes; no export of ours has as many"
+            )
         self._graph, self._rules, self._limits = graph, rules, limits
         self.constants = graph.constants
         self.shapes: dict[str, Shape] = {
@@ -142,21 +146,23 @@ class Walk:
 
     def known(self, node: Node) -> list[tuple[int, ...]] | None:
         """Return the elements of all inputs, where all are a few whole numbers known beforehand."""
-        return [self.integers(node, i) for i in range(len(node.inputs))] if self._few(node) else None
+        return (
+            [self.integers(node, i) for i in range(len(node.inputs))] if self._few(node) else None
+        )
 
     def _few(self, node: Node) -> bool:
         return all(
             name in self.numbers or _is_few(self.constants.get(name)) for name in node.inputs
         )
 
-    def attribute(self, node: Node, name: str, default: Attribute) -> Attribute:
+    def attribute(self, node: Node, name: str, default: Kind) -> Kind:
         """Return an attribute of the default's type.
 
         Raises:
             OnnxError: it is of another.
         """
         value = node.attributes.get(name, default)
-        if type(value) is not type(default):
+        if not isinstance(value, type(default)):
             raise OnnxError(f"its attribute {name!r} is {value!r:.40}")
         return value
 

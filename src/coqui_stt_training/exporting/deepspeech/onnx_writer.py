@@ -18,7 +18,6 @@ import base64
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -209,9 +208,7 @@ def _range(builder: GraphBuilder, count: str, output: str) -> str:
     return builder.apply("Range", [zero, limit, one], output)
 
 
-def _complete_frames(
-    builder: GraphBuilder, counts: str, config: FeatureConfig, output: str
-) -> str:
+def _complete_frames(builder: GraphBuilder, counts: str, config: FeatureConfig, output: str) -> str:
     """Complete frames in so many samples: `max(0, samples - window + step) // step`."""
     shift = builder.integers(config.step_samples - config.window_samples)
     shifted = builder.apply("Add", [counts, shift], f"{output}_shifted")
@@ -259,9 +256,7 @@ def _mask(builder: GraphBuilder, counts: str, total: str, prefix: str, axis: int
     return builder.apply("Unsqueeze", [mask, builder.integers(axis)], f"{prefix}_mask_3d")
 
 
-def _context_windows(
-    builder: GraphBuilder, mfcc: str, frame_total: str, geometry: Geometry
-) -> str:
+def _context_windows(builder: GraphBuilder, mfcc: str, frame_total: str, geometry: Geometry) -> str:
     """Put frames `[batch, frames, 26]` between their neighbours: `[batch, frames, 494]`."""
     context = geometry.n_context
     pads = builder.constant("context_pads", np.array([0, context, 0, 0, context, 0], np.int64))

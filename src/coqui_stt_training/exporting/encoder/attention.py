@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,7 @@ def projected(layers: Layers, x: str, attention: str, heads: int) -> Heads:
     names = [f"{attention}.{name}" for name in ("query", "key", "value")]
     weights = [tensors[f"{name}.weight"] for name in names]
     width = len(weights[0])
-    scales = (query_scale(width // heads), np.float32(1), np.float32(1))
+    scales = (query_scale(width // heads), 1.0, 1.0)
     biases = [tensors.get(f"{name}.bias", np.zeros(width, np.float32)) for name in names]
     out = layers.product(
         x,
@@ -45,9 +46,9 @@ def projected(layers: Layers, x: str, attention: str, heads: int) -> Heads:
     return Heads(query, key, value)
 
 
-def query_scale(head_width: int) -> np.float32:
+def query_scale(head_width: int) -> float:
     """Return what queries of so many values are multiplied with."""
-    return np.float32(head_width**-0.5)
+    return 1.0 / math.sqrt(head_width)
 
 
 def in_heads(layers: Layers, x: str, heads: int, width: int, *, keys: bool = False) -> str:
@@ -73,7 +74,9 @@ def attend(layers: Layers, heads: Heads, attention: str, bias: str | None = None
     found = emit("MatMul", emit("Softmax", scores, axis=-1), heads.value)
     width = layers.tensors[f"{attention}.out.weight"].shape[1]
     rows = emit("Transpose", found, perm=[1, 0, 2])
-    return layers.linear(emit("Reshape", rows, layers.builder.integers(0, width)), f"{attention}.out")
+    return layers.linear(
+        emit("Reshape", rows, layers.builder.integers(0, width)), f"{attention}.out"
+    )
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ class Distances:
 
 
 def distance_sinusoids(most: int, width: int) -> FloatArray:
-    """Return sines and cosines of all distances, `[2 * most - 1, width]`, the farthest before first."""
+    """Return sines and cosines of distances, `[2 * most - 1, width]`, from before to behind."""
     rates = np.float32(10000.0) ** (-np.arange(0, width, 2, dtype=np.float32) / width)
     distances = np.arange(most - 1, -most, -1, dtype=np.float32)
     angles = distances[:, None] * rates

@@ -5,21 +5,22 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, field
+from typing import Literal
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
-from stt.engines.utterance import LIVE, LONGEST_SECONDS, Pieces
+from stt.engines.utterance import LIVE, Pieces
 from stt.frontends import FrontEnd, describe_front_end
 
 from ...checkpoints.source import Tensors
 from ...models.encoder import EncoderSpecification
 from ...models.specification import describe_specification, step_seconds
-from ...models.whisper.specification import WhisperEncoder
+from ...scoring.engine import longest_seconds
 from ..deployment import check_beam_width, check_tensors
-from .layers import Precision
+
+Precision = Literal["float32", "float16", "int8"]
 
 FORMAT_VERSION = 1  # of the interface and of the metadata
 KIND = "utterance"
-_MOST_FRAMES = 1500  # that attention compares with each other: 30 s of most models
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,7 @@ class EncoderDeployment:
     @property
     def longest_seconds(self) -> float:
         """How long a clip may be that is heard as a whole."""
-        frames = _MOST_FRAMES
-        if isinstance(self.specification, WhisperEncoder):
-            frames = min(frames, self.specification.positions)
-        return min(LONGEST_SECONDS, frames * step_seconds(self.specification, self.features))
+        return longest_seconds(self.specification)
 
     @property
     def most_frames(self) -> int:

@@ -134,9 +134,7 @@ def _mel(
         fft_length: points of that.
         filters: float64 `[bins, channels]`.
     """
-    steps = builder.emit(
-        "Reshape", whole(builder, samples, _STEP), builder.integers(-1, _STEP)
-    )
+    steps = builder.emit("Reshape", whole(builder, samples, _STEP), builder.integers(-1, _STEP))
     shifted = [
         builder.emit("Slice", steps, builder.integers(start), builder.integers(end))
         for start, end in ((0, -2), (1, -1), (2, _TO_END))
@@ -166,7 +164,9 @@ def _normalized(builder: GraphBuilder, rows: str, floor: float, *, inside: bool)
     square = builder.emit("Mul", deviation, deviation)
     total = builder.emit("ReduceSum", square, over_time, keepdims=1)
     count = builder.emit("Shape", rows, start=0, end=1)
-    count = builder.emit("Max", builder.emit("Sub", count, builder.integers(1)), builder.integers(1))
+    count = builder.emit(
+        "Max", builder.emit("Sub", count, builder.integers(1)), builder.integers(1)
+    )
     variance = builder.emit("Div", total, builder.emit("Cast", count, to=TensorProto.DOUBLE))
     least = _double(builder, "variance_floor", floor)
     if inside:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +11,8 @@ from onnx import TensorProto
 
 from ...checkpoints.source import Tensors
 from ..onnx_graph import MICROSOFT, GraphBuilder
+from .deployment import Precision
 
-Precision = Literal["float32", "float16", "int8"]
 FloatArray = NDArray[np.float32]
 
 # Weights take 7 bits: processors without VNNI add pairs of products in 16 bits, which 8 overflow.
@@ -147,13 +146,14 @@ class Layers:
             around: frames of zeros before and behind.
         """
         emit, integers = self.builder.emit, self.builder.integers
+        kernel, groups = weight.shape[2], weight.shape[0] // weight.shape[1]
         columns = emit("Unsqueeze", emit("Transpose", x, perm=[1, 0]), integers(0))
         parameters = [self.stored(name, weight)]
         if bias is not None:
             parameters.append(self.constant(f"{name}.bias", bias))
         out = emit(
             "Conv", columns, *parameters,
-            kernel_shape=[weight.shape[2]], pads=list(around), group=weight.shape[0] // weight.shape[1],
+            kernel_shape=[kernel], pads=list(around), group=groups,
         )  # fmt: skip
         return emit("Transpose", emit("Squeeze", out, integers(0)), perm=[1, 0])
 

@@ -19,9 +19,9 @@ from ...models.wav2vec2.specification import Wav2Vec2Encoder
 from ...models.whisper.specification import WhisperEncoder
 from ..onnx_graph import GraphBuilder
 from .conformer import conformer
-from .deployment import KIND, EncoderDeployment
+from .deployment import KIND, EncoderDeployment, Precision
 from .front_ends import features
-from .layers import Layers, Precision
+from .layers import Layers
 from .wav2vec2 import wav2vec2
 from .whisper import whisper
 

@@ -126,9 +126,7 @@ def _gated(
     return emit("Mul", gate, bias)
 
 
-def _distance_bias(
-    layers: Layers, x: str, specification: Wav2Vec2Encoder, most: int
-) -> str | None:
+def _distance_bias(layers: Layers, x: str, specification: Wav2Vec2Encoder, most: int) -> str | None:
     """Return the bias of each two frames, `[heads, frames, frames]`, where there is any."""
     if not specification.relative_buckets:
         return None

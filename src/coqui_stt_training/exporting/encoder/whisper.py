@@ -12,9 +12,7 @@ def whisper(layers: Layers, x: str, specification: WhisperEncoder) -> str:
     emit, integers = layers.builder.emit, layers.builder.integers
     x = layers.gelu(layers.convolution(x, "convolutions.first", padding=1, fine=True))
     x = layers.gelu(layers.convolution(x, "convolutions.second", stride=2, padding=1))
-    positions = layers.stored(
-        "convolutions.positions", layers.tensors["convolutions.positions"]
-    )
+    positions = layers.stored("convolutions.positions", layers.tensors["convolutions.positions"])
     frames = emit("Shape", x, start=0, end=1)
     x = layers.add(x, emit("Slice", positions, integers(0), frames))
     for block in specification.encoder_layers[1:]:

@@ -76,6 +76,11 @@ class WhisperEncoder(EncoderSpecification):
             shapes |= linear_shapes(f"{block}.mlp_out", 4 * width, width)
         return shapes | norm_shapes(f"block_{self.blocks}.final_norm", width)
 
+    @property
+    def most_frames(self) -> int:
+        """Frames of the longest clip that is heard as a whole: as many as there are positions."""
+        return min(super().most_frames, self.positions)
+
     def output_length(self, frames: int) -> int:
         """Return how many frames come out: half of those that enter."""
         return (frames + 1) // 2
