@@ -35,7 +35,7 @@ ENCODERS = {
 EXPORTED = {
     name: example
     for name, example in ENCODERS.items()
-    if example.specification.architecture != "streaming"
+    if example.specification.architecture in ("whisper", "wav2vec2", "conformer")
 }
 
 

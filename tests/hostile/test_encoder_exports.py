@@ -90,7 +90,7 @@ def many_products(model) -> None:
     add(model, "Reshape", ["samples", "row"], "lying")
     constant(model, "wide", np.zeros((1, 1 << 13), np.float32))
     add(model, "MatMul", ["turned", "wide"], "outer")
-    for number in range(100):
+    for number in range(200):
         add(model, "MatMul", ["lying", "outer"], f"row_{number}")
 
 
@@ -100,7 +100,9 @@ def largest_in_the_middle(model) -> None:
     constant(model, "all", np.array([32000]))
     constant(model, "one", np.array([1]))
     add(model, "Sub", ["all", "count"], "rest_or_none")
-    add(model, "Max", ["rest_or_none", "one"], "rest")
+    constant(model, "eight", np.array([8]))
+    add(model, "Mul", ["rest_or_none", "eight"], "eightfold")
+    add(model, "Max", ["eightfold", "one"], "rest")
     add(model, "Concat", ["rest", "one"], "shape", axis=0)
     add(model, "Expand", ["samples", "shape"], "product")
 
@@ -112,9 +114,7 @@ def weights_alone(model) -> None:
 
 
 def one_matrix_often(model) -> None:
-    (last,) = (node for node in model.graph.node if node.output[0] == "Add_1")
-    product = next(node for node in model.graph.node if node.op_type == "MatMul"
-                   and node.output[0] in last.input)  # fmt: skip
+    product = next(node for node in model.graph.node if "output.weight" in node.input)
     add(model, "MatMul", list(product.input), "copy")
 
 

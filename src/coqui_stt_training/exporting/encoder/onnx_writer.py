@@ -26,6 +26,7 @@ from .wav2vec2 import wav2vec2
 from .whisper import whisper
 
 OPSET = 20  # the first with Gelu
+_WRITTEN = (WhisperEncoder, Wav2Vec2Encoder, ConformerEncoder)
 _BYTES = {"float32": 4, "float16": 2, "int8": 1}
 _LARGEST_BYTES = (1 << 31) - (1 << 24)  # of one message of protobuf, and some room in it
 
@@ -40,7 +41,7 @@ def encoder_model(deployment: EncoderDeployment, precision: Precision) -> onnx.M
     Raises:
         ExportError: an architecture without operators here, or one too large for a single file.
     """
-    _check_size(deployment, precision)
+    _check(deployment, precision)
     builder, specification = GraphBuilder(), deployment.specification
     layers = Layers(builder, deployment.tensors, precision)
     samples = builder.input("samples", TensorProto.FLOAT, ("samples",))
@@ -61,13 +62,15 @@ def _encoded(layers: Layers, x: str, deployment: EncoderDeployment) -> str:
         return wav2vec2(layers, x, specification, most)
     if isinstance(specification, ConformerEncoder):
         return conformer(layers, x, specification, most)
-    raise ExportError(
-        f"models of the architecture {specification.architecture} cannot be exported; "
-        "coqui_stt_training.evaluate and the stt command run the checkpoint itself"
-    )
+    raise TypeError(f"no operators are known for {specification.architecture}")
 
 
-def _check_size(deployment: EncoderDeployment, precision: Precision) -> None:
+def _check(deployment: EncoderDeployment, precision: Precision) -> None:
+    if not isinstance(deployment.specification, _WRITTEN):
+        raise ExportError(
+            f"models of the architecture {deployment.specification.architecture} cannot be "
+            "exported; coqui_stt_training.evaluate and the stt command run the checkpoint itself"
+        )
     size = sum(tensor.size for tensor in deployment.tensors.values()) * _BYTES[precision]
     if size > _LARGEST_BYTES:
         raise ExportError(
