@@ -24,7 +24,8 @@ EPOCHS = 3
 FLAGS = ("--epochs", EPOCHS, "--shuffle_batches", "true", "--reduce_lr_on_plateau", "true",
          "--plateau_epochs", 1, "--es_min_delta", 0.5, "--max_to_keep", 2,
          "--optimizer", "adamw", "--learning_rate_schedule", "cosine", "--warmup_steps", 4,
-         "--gradient_clipping", 20)  # fmt: skip
+         "--gradient_clipping", 20, "--entropy_weight", 0.01,
+         "--consistency_weight", 0.1)  # fmt: skip
 
 
 def command(folder: Path, corpus: ToneCorpus) -> list[object]:

@@ -341,6 +341,24 @@ def test_the_learning_rate_follows_its_schedule_and_gradients_are_clipped(
     )
 
 
+def test_what_is_added_to_the_loss_acts_in_training_alone(
+    latin: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    losses = []
+    for number, flags in enumerate(
+        ((), ("--entropy_weight", 1), ("--consistency_weight", 1), ("--consistency_weight", 1e-9))
+    ):
+        folder = tmp_path / str(number)
+        result = train("--checkpoint_dir", folder, "--train_files", latin.train, "--epochs", 1,
+                       "--dropout_rate", 0.5, *flags)  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        losses.append(curve(folder / "summaries/train", "step_loss")[0][1])
+    plain, surer, apart, two_passes = losses
+    assert surer < plain
+    assert apart > two_passes
+    assert two_passes != plain  # the mean of two masks' losses
+
+
 def test_the_log_says_how_much_there_is_and_how_it_went(
     latin: ToneCorpus, source: Path, tmp_path: Path, train: Train
 ) -> None:

@@ -20,6 +20,7 @@ from .report_flags import ReportFlags
 from .training_flags import (
     BootstrapFlags,
     DropoutFlags,
+    ObjectiveFlags,
     OptimizerFlags,
     ScheduleFlags,
     TrainingFlags,
@@ -407,6 +408,7 @@ class TrainConfig:
     features: FeatureFlags = FeatureFlags()
     training: TrainingFlags = TrainingFlags()
     optimizer: OptimizerFlags = OptimizerFlags()
+    objective: ObjectiveFlags = ObjectiveFlags()
     dropout: DropoutFlags = DropoutFlags()
     schedule: ScheduleFlags = ScheduleFlags()
     evaluation: EvaluationFlags = EvaluationFlags()

@@ -176,6 +176,21 @@ class OptimizerFlags:
 
 
 @dataclass(frozen=True)
+class ObjectiveFlags:
+    """What is added to the CTC loss."""
+
+    entropy_weight: float = flag(
+        0.0, "of a penalty on frames that are sure of their label", check=not_negative
+    )
+    consistency_weight: float = flag(
+        0.0,
+        "of how far two passes over a batch lie apart, which dropout makes different; takes twice "
+        "the time",
+        check=not_negative,
+    )
+
+
+@dataclass(frozen=True)
 class DropoutFlags:
     """Dropout."""
 

@@ -96,8 +96,8 @@ def open_summaries(config: TrainConfig, state: TrainingState, folder: RunFolder)
     path = Path(config.output.summary_dir or folder.folder.path / "summaries")
     summaries = Summaries(path, state.progress.begun_step, state.progress.step)
     groups = (
-        config.geometry, config.training, config.optimizer, config.dropout, config.schedule,
-        config.bootstrap,
+        config.geometry, config.training, config.optimizer, config.objective, config.dropout,
+        config.schedule, config.bootstrap,
     )  # fmt: skip
     names = [name for group in groups for name in vars(group) if name not in _ABOUT_THE_COMMAND]
     in_force = folder.description.flags

@@ -30,6 +30,7 @@ from ..cli.flags import closest, overlay
 from ..cli.training_flags import (
     BootstrapFlags,
     DropoutFlags,
+    ObjectiveFlags,
     OptimizerFlags,
     ScheduleFlags,
     TrainingFlags,
@@ -49,12 +50,15 @@ _NEVER = {
     "automatic_mixed_precision", "dry_run", "drop_source_layers", "map_shared_characters",
     "extend_alphabet",
 }  # fmt: skip
+_GROUPS = (
+    TrainingFlags, OptimizerFlags, ObjectiveFlags, DropoutFlags, ScheduleFlags, BootstrapFlags,
+)  # fmt: skip
 _OF_DATA = ("shuffle_batches", "shuffle_start", "augment")
 SETTABLE = frozenset(
     {
         *_OF_DATA,
         *(item.name
-          for group in (TrainingFlags, OptimizerFlags, DropoutFlags, ScheduleFlags, BootstrapFlags)
+          for group in _GROUPS
           for item in fields(group)),
     }
     - _NEVER

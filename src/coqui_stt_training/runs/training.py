@@ -21,6 +21,7 @@ from ..report.run_log import RunLog
 from ..report.summaries import Summaries
 from ..scoring.decoding import BeamSearchDecoder, BestPathDecoder, Decoder
 from ..training.memory_check import check_memory, check_model_memory
+from ..training.objective import Objective
 from ..training.progress import Progress
 from ..training.schedules import LearningRateSchedule
 from ..training.state import RunFolder, TrainingState
@@ -227,6 +228,7 @@ def _make_trainer(
                 config.optimizer.tri_stage_hold,
             ),
             max_gradient_norm=config.optimizer.gradient_clipping,
+            objective=Objective(**vars(config.objective)),
             frozen_epochs={name: layer["frozen_epochs"] for name, layer in layers.items()},
             advice_on_new_layers=(
                 ", fewer --drop_source_layers, --map_shared_characters true"

@@ -31,11 +31,11 @@ from ..models.dropout import Dropout
 from ..models.tensors import load_weights
 from ..report.epochs import Epoch
 from ..report.run_log import RunLog
-from ..scoring.ctc import ctc_losses
 from ..scoring.decoding import Decoder
 from ..scoring.metrics import SetResult, score_set
 from .best import BestRule, deaf_loss
 from .frozen_stack import FrozenStack, frozen_depth
+from .objective import Objective
 from .schedules import LearningRateSchedule
 from .state import RunFolder, TrainingState
 from .validator import ClipGroups, Validator
@@ -95,6 +95,7 @@ class Plan:
         checkpoint_seconds: between checkpoints within an epoch; 0: none there.
         learning_rates: how the learning rate goes over the run.
         max_gradient_norm: to which gradients are scaled down; 0: they are taken as they are.
+        objective: what training lowers.
         frozen_epochs: for layers not trained from the start, the epochs until they are, or None.
         advice_on_new_layers: what to try where new layers on a source do not learn.
     """
@@ -107,6 +108,7 @@ class Plan:
     frozen_epochs: Mapping[str, int | None]
     learning_rates: LearningRateSchedule
     max_gradient_norm: float
+    objective: Objective
     advice_on_new_layers: str = ""
 
 
@@ -258,6 +260,9 @@ class Trainer:
         return progress.learning_rate * self._plan.learning_rates.factor(done)
 
     def _losses(self, batch: Batch, dropout: Dropout) -> Tensor:
+        return self._plan.objective.losses(lambda: self._run(batch, dropout), batch)
+
+    def _run(self, batch: Batch, dropout: Dropout) -> Emissions:
         with self.precision.forward():
             x, lengths, first = self._frozen(self.model, batch)
             if batch.on_hidden:
@@ -265,8 +270,7 @@ class Trainer:
                     x, lengths = self.model.run(x, lengths, dropout, last=1)
                     first = 1
                 x = batch.on_hidden(x, lengths)
-            emissions = Emissions(*self.model.run(x, lengths, dropout, first=first))
-        return ctc_losses(emissions, batch)
+            return Emissions(*self.model.run(x, lengths, dropout, first=first))
 
     def _skip_step(self, batch: Batch, losses: Tensor) -> None:
         """Leave a step out whose loss or gradient is not finite, and name the files."""

@@ -1,0 +1,120 @@
+"""What recipes are worth: test error rates over seeds, their spread, and the CPU time they take.
+
+    python benchmarks/recipes.py DATA_DIR SOURCE OUTPUT_DIR --targets ukrainian_asterisk \
+        --ways recipe "frozen, lstm" --seeds 1 2 3
+
+Each target's folder has train.csv, dev.csv, test.csv and alphabet.txt. A way is one of those below,
+or the flags of `coqui_stt_training.train` in quotes. Each run is a process of its own on one core,
+training and test together. What has been run before is read from OUTPUT_DIR, so a stopped benchmark
+goes on. It prints a Markdown table: mean and standard deviation of CER and WER, and CPU minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import resource
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+_FROZEN = "--freeze_source_layers -1 --dropout_rate 0.3 --epochs 20"
+WAYS = {
+    "recipe": "--recipe auto",
+    "frozen, linear": f"{_FROZEN} --head linear",
+    "frozen, lstm": f"{_FROZEN} --head lstm",
+    "block by block": (
+        "--freeze_source_layers -1 --dropout_rate 0.3 --epochs 14 --unfreeze_after_epochs 6 "
+        "--unfreeze_every_epochs 2 --source_learning_rate_factor 0.1 "
+        "--layer_learning_rate_decay 0.7"
+    ),
+}
+
+
+class Outcome(NamedTuple):
+    """What one run came to."""
+
+    cer: float
+    wer: float
+    cpu_minutes: float
+
+
+def measure(data: Path, source: Path, output: Path, flags: Sequence[str], seed: int) -> Outcome:
+    """Run one way with one seed on one target, or read what it gave before."""
+    kept = output / "result.json"
+    if kept.exists():
+        return Outcome(**json.loads(kept.read_text()))
+    words: list[object] = [
+        sys.executable, "-m", "coqui_stt_training.train", "--load_checkpoint_dir", source,
+        "--save_checkpoint_dir", output / "model", "--train_files", data / "train.csv",
+        "--dev_files", data / "dev.csv", "--test_files", data / "test.csv",
+        "--alphabet_config_path", data / "alphabet.txt", "--train_batch_size", 8,
+        "--dev_batch_size", 8, "--test_batch_size", 8, "--max_to_keep", 1, "--report_count", 0,
+        "--random_seed", seed, "--intra_op_parallelism_threads", 1, *flags,
+    ]  # fmt: skip
+    output.mkdir(parents=True, exist_ok=True)
+    before = _cpu_seconds()
+    with (output / "log.txt").open("w", encoding="utf-8") as log:
+        subprocess.run(
+            list(map(str, words)), stdout=log, stderr=log, check=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+    rates = re.findall(r"WER: ([\d.]+), CER: ([\d.]+)", (output / "log.txt").read_text())
+    outcome = Outcome(float(rates[-1][1]), float(rates[-1][0]), (_cpu_seconds() - before) / 60)
+    shutil.rmtree(output / "model")
+    kept.write_text(json.dumps(outcome._asdict()))
+    return outcome
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def spread(values: Sequence[float]) -> str:
+    """Return a mean with the standard deviation, where there is one."""
+    mean = f"{statistics.mean(values):.3f}"
+    return f"{mean} ± {statistics.stdev(values):.3f}" if len(values) > 1 else mean
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="the ways, and the flags of train they stand for:\n"
+        + "\n".join(f"  {way!r:<18} {flags}" for way, flags in WAYS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", type=Path, metavar="DATA_DIR", help="folder of the targets")
+    parser.add_argument("source", metavar="SOURCE", help="the pre-trained model")
+    parser.add_argument("output", type=Path, metavar="OUTPUT_DIR", help="for logs and results")
+    parser.add_argument("--targets", nargs="+", required=True, metavar="FOLDER")
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), metavar="WAY")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[4568], metavar="N")
+    arguments = parser.parse_args()
+    print("| target | way | seeds | test CER | test WER | CPU min |")
+    print("|---|---|---|---|---|---|")
+    for target in arguments.targets:
+        for way in arguments.ways:
+            folder = arguments.output / target / re.sub(r"\W+", "_", way)
+            flags = shlex.split(WAYS.get(way, way))
+            runs = [
+                measure(arguments.data / target, arguments.source, folder / str(seed), flags, seed)
+                for seed in arguments.seeds
+            ]
+            cers, wers, minutes = zip(*runs, strict=True)
+            print(
+                f"| {target} | {way} | {len(runs)} | {spread(cers)} | {spread(wers)} "
+                f"| {statistics.mean(minutes):.1f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
