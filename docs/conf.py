@@ -113,7 +113,7 @@ def _generate(_: Any) -> None:
     _write_commands(folder)
     _write_interfaces(folder)
     changes = (HERE.parent / "CHANGELOG.md").read_text(encoding="utf-8")
-    (folder / "changes.md").write_text(changes, encoding="utf-8")
+    (folder / "changes.md").write_text(changes.replace("(docs/", "(../"), encoding="utf-8")
     tour = (HERE.parent / "examples/tour/README.md").read_text(encoding="utf-8")
     (folder / "tour.md").write_text(tour.replace("../../docs/", "../"), encoding="utf-8")
 

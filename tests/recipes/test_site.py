@@ -26,4 +26,4 @@ def test_the_site_is_built_without_warnings_and_has_every_command(tmp_path: Path
     train = (tmp_path / "site/reference/train.html").read_text(encoding="utf-8")
     assert "--drop_source_layers" in train
     interfaces = (tmp_path / "site/reference/interfaces.html").read_text(encoding="utf-8")
-    assert "coqui_stt_training.train_model" in interfaces
+    assert ">train_model<" in interfaces
