@@ -328,12 +328,14 @@ def test_an_archive_of_samples(tmp_path: Path) -> None:
     assert row["transcript"] == "a"
 
 
-def test_samples_are_prepared_without_augmentation() -> None:
+def test_samples_are_prepared_and_augmented() -> None:
     sample = labeled("a", 1.0)
-    (made,) = apply_sample_augmentations([sample], [NormalizeSampleRate(8000)])
+    asked = [NormalizeSampleRate(8000), *parse_augmentations(["volume[dbfs=-10]", "warp"])]
+    (made,) = apply_sample_augmentations([sample], asked)
     assert (made.audio.shape, made.audio_format.rate) == ((8000, 1), 8000)
-    with pytest.raises(FlagError, match="no augmentations yet"):
-        list(apply_sample_augmentations([sample], parse_augmentations(["volume"])))
+    assert audio.max_dbfs(made.audio) == pytest.approx(-10.0, abs=0.01)
+    with pytest.raises(FlagError, match="acts on the spectrogram while a model is trained"):
+        parse_augmentation("warp").apply(sample)
 
 
 def test_specifications_of_augmentations() -> None:

@@ -78,6 +78,11 @@ _COUNT = 10_000  # of intervals, layers, grid lines: more is a slip of the pen
 _SECOND = 1000.0
 
 KINDS: Mapping[str, Kind] = {
+    "overlay": Kind("adds noise, music or other speech", (SAMPLES,), {
+        "source": Text(None, "audio to add: a corpus file, an audio file, or a folder of them"),
+        "snr": _number(3.0, "by how many dB its peak is lower than that of the clip", -100, 200),
+        "layers": _number(1, "how many recordings at a time", 1, _COUNT),
+    }),
     "reverb": Kind("adds echoes (Schroeder's comb filters)", (SAMPLES,), {
         "delay": _number(20.0, "ms until the first echo", 0, 10 * _SECOND),
         "decay": _number(10.0, "dB that each echo loses", 0, 1000),
@@ -85,26 +90,51 @@ KINDS: Mapping[str, Kind] = {
     "resample": Kind("resamples to another rate and back", (SAMPLES,), {
         "rate": _number(8000, "Hz", 100, 1_000_000),
     }),
+    "codec": Kind("compresses with Opus and decompresses", (SAMPLES,), {
+        "bitrate": _number(3200, "bits a second", 500, 256_000),
+    }),
     "volume": Kind("sets the level of the loudest sample", (SAMPLES,), {
         "dbfs": _number(3.0103, "dBFS; 3.0103 is full scale", -200, 3.0103),
     }),
-    "frequency_mask": Kind("blanks bands", (FEATURES, HIDDEN), {
+    "pitch": Kind("scales frequencies", (SPECTROGRAM,), {
+        "pitch": _number(1.075, "factor; 2 is an octave up", 0.1, 10, 0.125),
+    }),
+    "tempo": Kind("speeds up or slows down, without a change of pitch", (SPECTROGRAM,), {
+        "factor": _number(1.1, "2 is twice as fast", 0.1, 10),
+        "max_time": _number(-1.0, "ms that no clip may exceed afterwards; -1: any"),
+    }),
+    "warp": Kind("shifts the points of a grid over time and frequency", (SPECTROGRAM,), {
+        "nt": _number(1, "grid lines over time", 0, _COUNT),
+        "nf": _number(1, "grid lines over frequency", 0, _COUNT),
+        "wt": _number(0.1, "deviation of shifts in time; 1 is half way to the next line", 0, 10),
+        "wf": _number(0.0, "deviation of shifts in frequency", 0, 10),
+    }),
+    "frequency_mask": Kind("blanks bands", (SPECTROGRAM, FEATURES, HIDDEN), {
         "n": _number(3, "how many", 0, _COUNT),
         "size": _number(2, "frequencies of each", 0),
     }),
-    "time_mask": Kind("blanks stretches of time", (SIGNAL, FEATURES, HIDDEN), {
+    "time_mask": Kind("blanks stretches of time", (SPECTROGRAM, SIGNAL, FEATURES, HIDDEN), {
         "n": _number(3, "how many", 0, _COUNT),
         "size": _number(10.0, "ms of each", 0),
     }),
-    "dropout": Kind("blanks single values", (SIGNAL, FEATURES, HIDDEN), {
+    "dropout": Kind("blanks single values", (SPECTROGRAM, SIGNAL, FEATURES, HIDDEN), {
         "rate": _number(0.05, "share of the values", 0, 1),
     }),
-    "add": Kind("adds a random number to each value", (FEATURES, SIGNAL, HIDDEN), {
+    "add": Kind("adds a random number to each value", (FEATURES, SIGNAL, SPECTROGRAM, HIDDEN), {
         "stddev": _number(5.0, "its standard deviation"),
     }),
     "multiply": Kind("multiplies each value by a random number around 1",
-                     (FEATURES, SIGNAL, HIDDEN), {
+                     (FEATURES, SIGNAL, SPECTROGRAM, HIDDEN), {
         "stddev": _number(5.0, "its standard deviation"),
+    }),
+    "room": Kind("makes a clip sound as in a room", (SAMPLES,), {
+        "source": Text("", "impulse responses to use: a corpus file, an audio file, or a folder"),
+        "rt60": _number(0.4, "s until sound has fallen by 60 dB, without a source", 0.1, 2, 0.2),
+    }),
+    "join": Kind("appends other training clips", (CLIPS,), {
+        "n": _number(2, "clips in all", 1, 100),
+        "gap": _number(300.0, "ms of silence between them", 0, 10 * _SECOND),
+        "longest": _number(15_000.0, "ms that the whole may be", 0),
     }),
     "speed": Kind("plays faster or slower, and so higher or lower", (SAMPLES,), {
         "factor": _number(1.0, "2 is twice as fast", 0.1, 10, 0.1),

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
 from .chance import Draw, Values
+from .codec import opus_and_back
 from .frames import change_plane
 from .kinds import SIGNAL
 from .level import at_peak_dbfs, gain, peak_dbfs
+from .room import ROOMS, from_direct_sound, in_room, room_response
+from .stretch import stretched
 
 Samples = NDArray[np.float32]
 
 # Ratios of the combs' delays to the first one's: primes, so that few echoes coincide.
 _COMB_PRIMES = (17, 19, 23, 29, 31)
 _SHORTEST_DELAY_SAMPLES = 16
+
+
+class Recordings(Protocol):
+    """Recordings by number."""
+
+    def __len__(self) -> int:
+        """How many."""
+        ...
+
+    def __getitem__(self, number: int) -> Samples:
+        """Return one, float32 `[samples]`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -28,10 +44,12 @@ class Recording:
     Attributes:
         rate_hz: of the samples.
         fits: whether so many samples are long enough for what is said in them.
+        sources: recordings to draw from, at the same rate, by name.
     """
 
     rate_hz: int
-    fits: Callable[[int], bool]
+    fits: Callable[[int], bool] = lambda count: True
+    sources: Mapping[str, Recordings] = field(default_factory=dict)
 
 
 def speed(samples: Samples, values: Values, recording: Recording) -> Samples:
@@ -80,11 +98,77 @@ def _comb(samples: Samples, delay_samples: int, kept: float) -> NDArray[np.float
     return padded[: len(samples)]
 
 
+def codec(samples: Samples, values: Values, recording: Recording) -> Samples:
+    """Compress with Opus and decompress."""
+    return opus_and_back(samples, recording.rate_hz, int(values.pick("bitrate")))
+
+
+def room(samples: Samples, values: Values, recording: Recording) -> Samples:
+    """Let samples sound as in a room: one of the user's, or one that is made."""
+    if source := values.text("source"):
+        responses = recording.sources[source]
+        response = from_direct_sound(responses[int(values.chance.integers(len(responses)))])
+    else:
+        number = int(values.chance.integers(ROOMS))
+        response = room_response(number, values.pick("rt60"), recording.rate_hz)
+    return in_room(samples, response)
+
+
+def overlay(samples: Samples, values: Values, recording: Recording) -> Samples:
+    """Add other recordings, whose peak together is `snr` dB lower, at equal peak of the whole."""
+    source = recording.sources[values.text("source")]
+    added = np.zeros(len(samples))
+    for _ in range(values.count("layers")):
+        added += _stitched(source, len(samples), values.chance)
+    peak = peak_dbfs(samples)
+    if not added.any():
+        return samples
+    mixed = samples + added * gain(peak - peak_dbfs(added) - values.pick("snr"))
+    return at_peak_dbfs(mixed, peak)
+
+
+def _stitched(source: Recordings, length: int, chance: np.random.Generator) -> Samples:
+    """Return so many samples of recordings drawn one after the other, from anywhere in the first.
+
+    No recording is without samples, which reading them makes sure of.
+    """
+    pieces: list[Samples] = []
+    missing = length
+    while missing > 0:
+        piece = source[int(chance.integers(len(source)))]
+        if not pieces:
+            piece = piece[int(chance.integers(len(piece))) :]
+        pieces.append(piece[:missing])
+        missing -= len(pieces[-1])
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+
+def pitch(samples: Samples, values: Values, recording: Recording) -> Samples:
+    """Shift the pitch of samples, of which no spectrogram is made."""
+    return stretched(samples, recording.rate_hz, pitch=values.pick("pitch"))
+
+
+def tempo(samples: Samples, values: Values, recording: Recording) -> Samples:
+    """Change the tempo of samples, of which no spectrogram is made, as far as labels allow."""
+    factor = values.pick("factor")
+    longest_samples = int(values.pick("max_time") * recording.rate_hz / 1000)
+    if longest_samples > 0:
+        factor = max(factor, len(samples) / longest_samples)
+    if not recording.fits(int(len(samples) / factor)):
+        return samples
+    return stretched(samples, recording.rate_hz, tempo=factor)
+
+
 CHANGES: Mapping[str, Callable[[Samples, Values, Recording], Samples]] = {
     "speed": speed,
     "resample": resample,
     "volume": volume,
     "reverb": reverb,
+    "codec": codec,
+    "room": room,
+    "overlay": overlay,
+    "pitch": pitch,
+    "tempo": tempo,
 }
 
 

@@ -7,20 +7,34 @@ anew each time and never kept. Masks over frames are drawn here and carried out 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
+
+from stt.frontends import FrontEnd
+from stt.frontends.fbank import Fbank
+from stt.frontends.waveform import Waveform
 
 from ..augmentation.chance import Draw, draw_augmentations
 from ..augmentation.frames import FrameChange, cepstrum_of
-from ..augmentation.kinds import FEATURES, HIDDEN, SAMPLES, SIGNAL
-from ..augmentation.samples import Recording, change_samples
+from ..augmentation.kinds import CLIPS, FEATURES, HIDDEN, SAMPLES, SIGNAL, SPECTROGRAM
+from ..augmentation.samples import Recording, Recordings, change_samples
 from ..augmentation.specification import Augmentation
+from ..augmentation.spectrogram import (
+    ELEMENTWISE,
+    Spectrum,
+    change_spectrum,
+    change_spectrum_of_samples,
+)
 from ..corpus import Clip
 from .batch import Batch, collate
 from .feature_store import Features
 from .loader import BatchLoader
+
+_BEFORE_FEATURES = (CLIPS, SAMPLES, SIGNAL, SPECTROGRAM)
 
 
 @dataclass(frozen=True)
@@ -36,31 +50,33 @@ class Moment:
     clock: float
 
 
+@dataclass(frozen=True)
 class AugmentedLoader:
     """Turns groups of clips into batches, as the augmentations of an epoch change them.
 
-    Args:
+    Attributes:
         loader: of the same clips without augmentation.
         augmentations: in the order in which they act within a domain.
         seed: of the run.
         output_length: how many frames the model makes of so many of the front end.
+        sources: recordings that augmentations draw from, by name.
+        clips: all training clips, for those that others are joined with.
     """
 
-    def __init__(
-        self,
-        loader: BatchLoader,
-        augmentations: Sequence[Augmentation],
-        seed: int,
-        output_length: Callable[[int], int],
-    ) -> None:
-        self._store = loader.store
-        self._alphabet = loader.alphabet
-        self._augmentations = tuple(augmentations)
-        self._seed = seed
-        self._output_length = output_length
-        self._front_end = loader.store.front_end
-        self._extract = self._front_end.extractor(np)
-        self._cepstrum = cepstrum_of(self._front_end)
+    loader: BatchLoader
+    augmentations: tuple[Augmentation, ...]
+    seed: int
+    output_length: Callable[[int], int]
+    sources: Mapping[str, Recordings] = field(default_factory=dict)
+    clips: Sequence[Clip] = ()
+
+    @property
+    def _front_end(self) -> FrontEnd:
+        return self.loader.store.front_end
+
+    @cached_property
+    def _cepstrum(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        return cepstrum_of(self._front_end)
 
     def load(self, clips: Sequence[Clip], moment: Moment) -> Batch:
         """Return one batch.
@@ -69,10 +85,11 @@ class AugmentedLoader:
             AudioError: the audio has become unreadable since the corpus was checked.
         """
         draws = [self._draw(clip, moment) for clip in clips]
-        labels = [self._alphabet.encode(clip.transcript) for clip in clips]
+        spoken = [self._joined(clip, drawn) for clip, drawn in zip(clips, draws, strict=True)]
+        labels = [self._labels(together) for together in spoken]
         features = [
-            self._features(clip, drawn, said)
-            for clip, drawn, said in zip(clips, draws, labels, strict=True)
+            self._features(together, drawn, said)
+            for together, drawn, said in zip(spoken, draws, labels, strict=True)
         ]
         seconds = tuple(len(one) * self._front_end.step_seconds for one in features)
 
@@ -87,27 +104,96 @@ class AugmentedLoader:
             on_hidden=change(HIDDEN),
         )
 
+    def longest_seconds(self, seconds: float) -> float:
+        """Return how long a clip of some length may become."""
+        for one in self.augmentations:
+            if one.probability and one.name == "join":
+                seconds = max(seconds, _most(one, "longest") / 1000)
+        for one in self.augmentations:
+            if one.probability and one.name in ("speed", "tempo"):
+                factor = one.ranges["factor"]
+                slowest = max(0.1, min(factor.start, factor.end) - factor.r)
+                seconds /= min(1.0, slowest)
+        return seconds
+
     def _draw(self, clip: Clip, moment: Moment) -> tuple[Draw, ...]:
         # What a clip is and not where it lies: a run goes on the same elsewhere.
         who = (clip.transcript, clip.duration_seconds, clip.size_bytes)
-        return draw_augmentations(self._augmentations, moment.clock, self._seed, moment.epoch, *who)
+        return draw_augmentations(self.augmentations, moment.clock, self.seed, moment.epoch, *who)
 
-    def _features(self, clip: Clip, draws: Sequence[Draw], labels: Sequence[int]) -> Features:
+    def _joined(self, clip: Clip, draws: Sequence[Draw]) -> list[tuple[Clip, float]]:
+        """Return the clips that are spoken as one, each with the seconds of silence before it."""
+        together = [(clip, 0.0)]
+        for draw in _within(draws, CLIPS):
+            values = draw.values()
+            gap_seconds = values.pick("gap") / 1000
+            left_seconds = values.pick("longest") / 1000 - clip.duration_seconds
+            for _ in range(values.count("n") - 1):
+                other = self.clips[int(values.chance.integers(len(self.clips)))]
+                left_seconds -= gap_seconds + other.duration_seconds
+                if left_seconds < 0:
+                    break
+                together.append((other, gap_seconds))
+        return together
+
+    def _labels(self, together: Sequence[tuple[Clip, float]]) -> list[int]:
+        alphabet = self.loader.alphabet
+        between = "" if alphabet.unknown_characters(" ") else " "
+        return list(alphabet.encode(between.join(clip.transcript for clip, _ in together)))
+
+    def _features(
+        self,
+        together: Sequence[tuple[Clip, float]],
+        draws: Sequence[Draw],
+        labels: Sequence[int],
+    ) -> Features:
         if not _within(draws, *_BEFORE_FEATURES):
-            return self._store(clip)
+            return self.loader.store(together[0][0])
+        rate_hz = self._front_end.sample_rate_hz
         needed = len(labels) + sum(a == b for a, b in itertools.pairwise(labels))
+
+        def fits(frames: int) -> bool:
+            return self.output_length(frames) >= needed
+
+        samples = self._samples(together)
         recording = Recording(
-            self._front_end.sample_rate_hz,
-            lambda count: self._output_length(self._front_end.frame_count(count)) >= needed,
+            rate_hz, lambda count: fits(self._front_end.frame_count(count)), self.sources
         )
-        samples = change_samples(
-            self._store.samples(clip), _within(draws, SAMPLES, SIGNAL), recording
+        samples = change_samples(samples, _within(draws, SAMPLES, SIGNAL), recording)
+        of_spectrum = _within(draws, SPECTROGRAM)
+        if isinstance(self._front_end, Waveform):
+            of_shape = [draw for draw in of_spectrum if draw.augmentation.name not in ELEMENTWISE]
+            samples = change_samples(samples, of_shape, recording)
+            rest = [draw for draw in of_spectrum if draw not in of_shape]
+            samples = change_spectrum_of_samples(samples, rest, rate_hz)
+            of_spectrum = ()
+        # Some front ends put several frames of the spectrum into one.
+        stacked = self._front_end.stacked if isinstance(self._front_end, Fbank) else 1
+        spectrum = Spectrum(
+            1000 * self._front_end.step_seconds / stacked, lambda frames: fits(frames // stacked)
         )
-        features: Features = self._extract(samples)
+        extract = self._front_end.extractor(
+            np,
+            on_power=(lambda power: change_spectrum(power, of_spectrum, spectrum))
+            if of_spectrum
+            else None,
+        )
+        features: Features = extract(samples)
         return features
 
+    def _samples(self, together: Sequence[tuple[Clip, float]]) -> NDArray[np.float32]:
+        rate_hz = self._front_end.sample_rate_hz
+        pieces = []
+        for clip, gap_seconds in together:
+            if gap_seconds:
+                pieces.append(np.zeros(int(gap_seconds * rate_hz), np.float32))
+            pieces.append(self.loader.store.samples(clip))
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
-_BEFORE_FEATURES = (SAMPLES, SIGNAL)
+
+def _most(one: Augmentation, name: str) -> float:
+    value = one.ranges[name]
+    return max(value.start, value.end) + value.r
 
 
 def _within(draws: Sequence[Draw], *domains: str) -> tuple[Draw, ...]:

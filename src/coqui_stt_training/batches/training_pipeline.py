@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..corpus import Clip
 from .augmented_loader import AugmentedLoader, Moment
@@ -47,9 +48,20 @@ class TrainingPipeline:
             enumerate(self.sampler.epoch(epoch, start), start),
         )
 
-    def load_any(self, clips: Sequence[Clip]) -> Batch:
-        """Return a batch of some clips, as it is in the middle of training."""
-        return self._load(tuple(clips), self.epochs // 2, 0)
+    def longest_seconds(self, clip: Clip) -> float:
+        """Return how long a clip may become by augmentation."""
+        seconds = clip.duration_seconds
+        return self.augmented.longest_seconds(seconds) if self.augmented else seconds
+
+    def load_longest(self, clips: Sequence[Clip]) -> Batch:
+        """Return a batch of some clips as long as they may become, said again and again."""
+        batch = self.loader.load(clips)
+        growth = max(self.longest_seconds(clip) / clip.duration_seconds for clip in clips)
+        if growth <= 1.0:
+            return batch
+        again = batch.features.repeat(1, math.ceil(growth), 1)
+        frames = math.ceil(growth * batch.features.shape[1])
+        return replace(batch, features=again[:, :frames], lengths=(batch.lengths * growth).long())
 
     def _load(self, clips: Group, epoch: int, number: int) -> Batch:
         if self.augmented is None:

@@ -33,7 +33,7 @@ from .interruption import Interruption
 from .machine import log_placement, prepare_machine
 from .results import EvaluationResult, TrainingResult
 from .session import Session, expand_data, prepare
-from .training_data import make_pipeline, make_sets
+from .training_data import check_augmentations, make_pipeline, make_sets
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ def run_training(
             held.enter_context(locked(Path(folder)))
         config, files = expand_data(parsed.config)
         session = prepare(config, parsed.given, files)
+        check_augmentations(session)
         if session.config.bootstrap.dry_run:
             _check_only(session)
             return TrainingResult(Path(folder))
@@ -251,7 +252,7 @@ def _make_trainer(
             trainer.pipeline.sampler.groups,
             session.specification,
             lambda clip: session.features.frame_count(
-                int(clip.duration_seconds * session.features.sample_rate_hz)
+                int(trainer.pipeline.longest_seconds(clip) * session.features.sample_rate_hz)
             ),
             trainer.try_step,
         )

@@ -7,14 +7,17 @@ from typing import Any
 
 from stt.frontends.waveform import Waveform
 
-from ..augmentation.specification import parse_augmentations, settle_domains
+from ..augmentation.needs import find_problems
+from ..augmentation.specification import Augmentation, parse_augmentations, settle_domains
+from ..batches.audio_source import open_sources
 from ..batches.augmented_loader import AugmentedLoader
 from ..batches.loader import BatchLoader
 from ..batches.mixture import Mixture
 from ..batches.sampler import BatchOrder, Group, Sampler, make_batches
 from ..batches.training_pipeline import TrainingPipeline
 from ..cli.config import TrainConfig
-from ..corpus import ClipSet, Corpus
+from ..corpus import Clip, ClipSet, Corpus
+from ..errors import FlagError
 from ..training.trainer import Sets
 from .announcements import log_augmentations
 from .session import Session
@@ -33,6 +36,7 @@ def make_pipeline(
     """
     data, training = session.config.data, session.config.training
     mixture = Mixture(corpus.train, session.files.shares, training.random_seed)
+    clips = [clip for one in corpus.train for clip in one.clips]
 
     def groups(epoch: int) -> list[Group]:
         return make_batches(
@@ -48,29 +52,48 @@ def make_pipeline(
     return TrainingPipeline(
         Sampler(groups(0), order, regroup=groups if session.files.shares else None),
         loader,
-        _make_augmented_loader(session, loader, layers),
+        _make_augmented_loader(session, loader, layers, clips),
         training.epochs,
     )
 
 
 def _make_augmented_loader(
-    session: Session, loader: BatchLoader, layers: Mapping[str, Any]
+    session: Session, loader: BatchLoader, layers: Mapping[str, Any], clips: Sequence[Clip]
 ) -> AugmentedLoader | None:
     if not session.config.data.augment:
         return None
     first_layer = session.specification.layers[0]
     frozen = layers.get(first_layer, {}).get("frozen_epochs", 0) != 0
-    augmentations = settle_domains(
-        parse_augmentations(session.config.data.augment),
-        on_hidden=frozen or isinstance(session.features, Waveform),
-    )
+    augmentations = _settled(session, frozen=frozen)
     log_augmentations(augmentations, frozen=frozen)
     return AugmentedLoader(
         loader,
         augmentations,
         session.config.training.random_seed,
         session.specification.output_length,
+        open_sources(augmentations, session.features.sample_rate_hz),
+        clips,
     )
+
+
+def _settled(session: Session, *, frozen: bool) -> tuple[Augmentation, ...]:
+    return settle_domains(
+        parse_augmentations(session.config.data.augment),
+        on_hidden=frozen or isinstance(session.features, Waveform),
+    )
+
+
+def check_augmentations(session: Session) -> None:
+    """Find out whether clips can be augmented as asked for, before anything is computed.
+
+    Raises:
+        FlagError: a library is missing, or something does not go with the model; all in one.
+        CorpusError: sources of noise or rooms that cannot be read; all in one.
+    """
+    augmentations = _settled(session, frozen=False)
+    if problems := list(find_problems(augmentations, session.features)):
+        raise FlagError("; ".join(problems))
+    open_sources(augmentations, session.features.sample_rate_hz, check=True)
 
 
 def make_sets(config: TrainConfig, corpus: Corpus) -> Sets:

@@ -187,7 +187,7 @@ class Trainer:
         dropout = Dropout(self._plan.dropout_rates, self._generator)
         self._freeze_layers()
         self.model.eval()  # running statistics must not change
-        losses = self._losses(self.pipeline.load_any(clips), dropout)
+        losses = self._losses(self.pipeline.load_longest(clips), dropout)
         torch.autograd.backward(losses.mean())
         self.optimizer.zero_grad()
 

@@ -1,34 +1,26 @@
-"""Specifications of augmentations, `reverb[p=0.1,delay=50.0~30.0]`, read and checked.
+"""Upstream's names for augmentations: specifications, and what they do to samples.
 
-This release does not augment: what is read here can be shown and checked, not applied. Only
-`NormalizeSampleRate`, which upstream counts among them, acts.
+What they do is in `coqui_stt_training.augmentation`, which `--augment` uses.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import Any, ClassVar
 
 import numpy as np
 import soxr
 
+from ..augmentation import specification
+from ..augmentation.chance import Draw
+from ..augmentation.kinds import KINDS, SAMPLES
+from ..augmentation.samples import Recording, change_samples
+from ..batches.audio_source import open_sources
 from ..errors import FlagError
 from .audio import AUDIO_TYPE_NP, Sample
-from .helpers import float_range, int_range
 from .sample_collections import PackedSample, unpack_maybe
 from .upstream_names import find_upstream_name
-
-_SPECIFICATION = re.compile(r"([a-z_]+)(?:\[(.*)\])?", re.DOTALL)
-_DOMAINS = ("signal", "spectrogram", "features")
-
-Parameters = Mapping[str, tuple[Callable[[Any], Any], Any]]  # converter and default of each
-
-
-def _domain(value: Any) -> str:
-    if value not in _DOMAINS:
-        raise FlagError(f"{value!r} is no domain; write one of {', '.join(_DOMAINS)}")
-    return str(value)
 
 
 class Augmentation:
@@ -36,174 +28,100 @@ class Augmentation:
 
     Args:
         p: probability that a sample is augmented.
-        values: of the parameters; others have their defaults.
+        values: of the parameters, as in a specification, or numbers, or tuples of start, end and
+            radius; others have their defaults.
 
     Raises:
         FlagError: a parameter it does not have, or a value that is none.
     """
 
-    parameters: ClassVar[Parameters] = {}
+    kind: ClassVar[str] = ""
 
     def __init__(self, p: float | str = 1.0, **values: Any) -> None:
         self.name = type(self).__name__
-        unknown = sorted(values.keys() - self.parameters.keys())
-        if unknown:
-            known = ", ".join(["p", *self.parameters])
-            raise FlagError(f"{self.name} has no parameter {', '.join(unknown)}; it has: {known}")
-        self.probability = _probability(p)
-        for name, (convert, default) in self.parameters.items():
-            value = values.get(name, default)
-            if value is None:
-                raise FlagError(f"{self.name} needs a value for {name}: {name}=...")
-            setattr(self, name, convert(value))
+        given = ",".join(f"{name}={_spell(value)}" for name, value in {"p": p, **values}.items())
+        (self.asked,) = specification.parse_augmentations([f"{self.kind}[{given}]"])
+        self.probability = self.asked.probability
+        self.domain = self.asked.domain
+        for name, value in {**self.asked.ranges, **self.asked.texts}.items():
+            setattr(self, name, value)
 
-    def apply(self, *args: object, **kwargs: object) -> Any:
-        """Raise `FlagError`: augmentations are not applied."""
+    def apply(self, *args: Any, **kwargs: Any) -> Any:
+        """Raise `FlagError`: what acts on spectrograms acts in training alone."""
         raise FlagError(
-            f"{self.name}: this release has no augmentations yet; train without --augment"
+            f"{self.name}: acts on the {self.domain} while a model is trained; give it to train "
+            f"as --augment {self.asked}"
         )
 
     def __repr__(self) -> str:
-        shown = {"p": self.probability, **{name: getattr(self, name) for name in self.parameters}}
+        shown = {"p": self.probability, **self.asked.ranges, **self.asked.texts}
         return f"{self.name}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
-def _probability(value: float | str) -> float:
-    try:
-        probability = float(value)
-    except ValueError:
-        probability = -1.0
-    if not 0 <= probability <= 1:
-        raise FlagError(f"p={value}: must be a number from 0 to 1")
-    return probability
+def _spell(value: Any) -> str:
+    if not isinstance(value, tuple):
+        return str(value)
+    start, end, *radius = value
+    return f"{start}:{end}" + "".join(f"~{one}" for one in radius)
 
 
 class SampleAugmentation(Augmentation):
     """An augmentation of samples."""
+
+    def apply(self, sample: Sample, clock: float = 0.0) -> None:
+        """Change a sample in place, as it is at some time of training.
+
+        Args:
+            sample: of one channel.
+            clock: how far training is, 0 to 1.
+
+        Raises:
+            CorpusError: what it draws from cannot be read.
+        """
+        sample.change_audio_type(AUDIO_TYPE_NP)
+        rate_hz = sample.audio_format.rate
+        recording = Recording(rate_hz, sources=open_sources((self.asked,), rate_hz))
+        draw = Draw(self.asked, 0, str(random.random()), clock)
+        changed = change_samples(sample.audio[:, 0], [draw], recording)
+        sample.audio = np.asarray(changed[:, None], np.float32)
 
 
 class GraphAugmentation(Augmentation):
     """An augmentation of spectrograms or features."""
 
 
-class Overlay(SampleAugmentation):
-    """Adds noise or other speech."""
-
-    parameters: ClassVar[Parameters] = {
-        "source": (str, None),
-        "snr": (float_range, 3.0),
-        "layers": (int_range, 1),
-    }
-
-
-class Codec(SampleAugmentation):
-    """Compresses with loss."""
-
-    parameters: ClassVar[Parameters] = {"bitrate": (int_range, 3200)}
-
-
-class Reverb(SampleAugmentation):
-    """Adds an echo."""
-
-    parameters: ClassVar[Parameters] = {"delay": (float_range, 20.0), "decay": (float_range, 10.0)}
-
-
-class Resample(SampleAugmentation):
-    """Resamples to another rate and back."""
-
-    parameters: ClassVar[Parameters] = {"rate": (int_range, 8000)}
-
-
 class NormalizeSampleRate(SampleAugmentation):
     """Resamples to the rate of the model, in Hz."""
 
-    parameters: ClassVar[Parameters] = {"rate": (int, None)}
-
     def __init__(self, rate: int) -> None:
-        super().__init__(rate=rate)
+        self.name = type(self).__name__
+        self.probability = 1.0
+        self.rate = rate
 
-    def apply(self, sample: Sample, clock: float = 0.0) -> None:  # type: ignore[override]
+    def apply(self, sample: Sample, clock: float = 0.0) -> None:
         """Resample a sample in place, where it has another rate."""
-        rate: int = self.rate  # type: ignore[attr-defined]
-        if sample.audio_format.rate == rate:
+        if sample.audio_format.rate == self.rate:
             return
         sample.change_audio_type(AUDIO_TYPE_NP)
-        resampled = soxr.resample(sample.audio, sample.audio_format.rate, rate)
+        resampled = soxr.resample(sample.audio, sample.audio_format.rate, self.rate)
         sample.audio = np.asarray(resampled, np.float32)
-        sample.audio_format = sample.audio_format._replace(rate=rate)
+        sample.audio_format = sample.audio_format._replace(rate=self.rate)
+
+    def __repr__(self) -> str:
+        return f"{self.name}(rate={self.rate!r})"
 
 
-class Volume(SampleAugmentation):
-    """Changes the loudness."""
-
-    parameters: ClassVar[Parameters] = {"dbfs": (float_range, 3.0103)}
-
-
-class Pitch(GraphAugmentation):
-    """Shifts frequencies."""
-
-    parameters: ClassVar[Parameters] = {"pitch": (float_range, (1.075, 1.075, 0.125))}
+def _class_of(kind: str) -> type[Augmentation]:
+    """Return the class of a kind, named as upstream names it: `TimeMask` of `time_mask`."""
+    name = "".join(part.capitalize() for part in kind.replace("-", "_").split("_"))
+    acts_on_samples = KINDS[kind].domains[0] == SAMPLES
+    base = SampleAugmentation if acts_on_samples else GraphAugmentation
+    members = {"kind": kind, "__doc__": KINDS[kind].meaning, "__module__": __name__}
+    return type(name, (base,), members)
 
 
-class Tempo(GraphAugmentation):
-    """Speeds up or slows down."""
-
-    parameters: ClassVar[Parameters] = {"factor": (float_range, 1.1), "max_time": (float, -1)}
-
-
-class Warp(GraphAugmentation):
-    """Warps time and frequency."""
-
-    parameters: ClassVar[Parameters] = {
-        "nt": (int_range, 1),
-        "nf": (int_range, 1),
-        "wt": (float_range, 0.1),
-        "wf": (float_range, 0.0),
-    }
-
-
-class FrequencyMask(GraphAugmentation):
-    """Blanks bands of frequencies."""
-
-    parameters: ClassVar[Parameters] = {"n": (int_range, 3), "size": (int_range, 2)}
-
-
-class TimeMask(GraphAugmentation):
-    """Blanks stretches of time."""
-
-    parameters: ClassVar[Parameters] = {
-        "domain": (_domain, "spectrogram"),
-        "n": (int_range, 3),
-        "size": (float_range, 10.0),
-    }
-
-
-class Dropout(GraphAugmentation):
-    """Blanks single values."""
-
-    parameters: ClassVar[Parameters] = {
-        "domain": (_domain, "spectrogram"),
-        "rate": (float_range, 0.05),
-    }
-
-
-class Add(GraphAugmentation):
-    """Adds noise to values."""
-
-    parameters: ClassVar[Parameters] = {"domain": (_domain, "features"), "stddev": (float_range, 5)}
-
-
-class Multiply(GraphAugmentation):
-    """Multiplies values by noise."""
-
-    parameters: ClassVar[Parameters] = {"domain": (_domain, "features"), "stddev": (float_range, 5)}
-
-
-_KINDS: Mapping[str, type[Augmentation]] = {
-    "overlay": Overlay, "codec": Codec, "reverb": Reverb, "resample": Resample, "volume": Volume,
-    "pitch": Pitch, "tempo": Tempo, "warp": Warp, "frequency_mask": FrequencyMask,
-    "time_mask": TimeMask, "dropout": Dropout, "add": Add, "multiply": Multiply,
-}  # fmt: skip
+_CLASSES = {kind: _class_of(kind) for kind in KINDS}
+globals().update({one.__name__: one for one in _CLASSES.values()})
 
 
 def parse_augmentation(augmentation_spec: str) -> Augmentation:
@@ -212,25 +130,16 @@ def parse_augmentation(augmentation_spec: str) -> Augmentation:
     Raises:
         FlagError: it is malformed, or names an augmentation, a parameter or a value there is not.
     """
-    match = _SPECIFICATION.fullmatch(augmentation_spec.strip())
-    kind = _KINDS.get(match[1]) if match else None
-    if match is None or kind is None:
-        raise FlagError(
-            f"--augment {augmentation_spec}: write NAME[PARAMETER=VALUE,...], NAME being one of "
-            + ", ".join(_KINDS)
-        )
-    pairs = [part.partition("=") for part in match[2].split(",")] if match[2] else []
-    if any(not equals for _, equals, _ in pairs):
-        raise FlagError(f"--augment {augmentation_spec}: parameters are written PARAMETER=VALUE")
-    try:
-        return kind(**{name.strip(): value.strip() for name, _, value in pairs})
-    except (FlagError, ValueError) as error:
-        raise FlagError(f"--augment {augmentation_spec}: {error}") from None
+    (asked,) = specification.parse_augmentations([augmentation_spec])
+    values: dict[str, Any] = {**asked.ranges, **{k: v for k, v in asked.texts.items() if v}}
+    if len(KINDS[asked.name].domains) > 1:
+        values["domain"] = asked.domain
+    return _CLASSES[asked.name](asked.probability, **values)
 
 
 def parse_augmentations(augmentation_specs: Iterable[str] | None) -> list[Augmentation]:
     """Return the augmentations that specifications describe; see `parse_augmentation`."""
-    return [parse_augmentation(specification) for specification in augmentation_specs or ()]
+    return [parse_augmentation(one) for one in augmentation_specs or ()]
 
 
 def apply_sample_augmentations(
@@ -242,20 +151,33 @@ def apply_sample_augmentations(
     clock: float = 0.0,
     final_clock: float | None = None,
 ) -> Iterator[Sample]:
-    """Yield samples, unpacked and in the representation `audio_type`.
+    """Yield samples, unpacked, augmented and in the representation `audio_type`.
 
-    The other arguments are upstream's, of augmentations that move with training; there are none.
-
-    Raises:
-        FlagError: an augmentation other than `NormalizeSampleRate` is among them.
+    Args:
+        samples: to change.
+        augmentations: of which those of samples act, each with its probability.
+        audio_type: of the result.
+        buffering: upstream's; a sample is read whole.
+        process_ahead: upstream's; samples are changed when they are asked for.
+        clock: how far training is, 0 to 1, at the first sample.
+        final_clock: at the last one, for samples that have a length; None: as at the first.
     """
     acting = [one for one in augmentations or () if isinstance(one, SampleAugmentation)]
-    for packed in samples:
+    moment = _clock(samples, clock, final_clock)
+    for number, packed in enumerate(samples):
         sample = unpack_maybe(packed)
         for augmentation in acting:
-            augmentation.apply(sample)
+            if random.random() < augmentation.probability:
+                augmentation.apply(sample, moment(number))
         sample.change_audio_type(audio_type)
         yield sample
+
+
+def _clock(samples: Iterable[Any], start: float, end: float | None) -> Callable[[int], float]:
+    count = len(samples) if isinstance(samples, Sized) else 0
+    if end is None or not count:
+        return lambda number: start
+    return lambda number: start + (end - start) * number / count
 
 
 def __getattr__(name: str) -> Any:

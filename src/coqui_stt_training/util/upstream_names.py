@@ -39,7 +39,7 @@ _REPLACEMENTS = {
          "create_dataset", "split_audio_file"), _FEEDING),
     "util.helpers": {"tf_pick_value_from_range": "pick_value_from_range picks one"},
     "util.augmentations": {
-        "apply_graph_augmentations": "this release has no augmentations yet"},
+        "apply_graph_augmentations": "those act in training alone: train --augment"},
     "util.config": {"session_config": "intra_op_parallelism_threads sets the number of threads"},
 }  # fmt: skip
 # What acts by the global configuration of `util.config`.

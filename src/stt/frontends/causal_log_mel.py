@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .framing import frames_of, zeros_around
+from .front_end import PowerChange
 from .log_mel import slaney_mel_filters
 
 _WINDOW_SAMPLES, _FFT_LENGTH, _STEP_SAMPLES = 400, 512, 160
@@ -83,9 +84,11 @@ class CausalLogMel:
         """Return the number of whole steps in so many samples and the silence behind them."""
         return (sample_count + self.tail_samples) // _STEP_SAMPLES if sample_count else 0
 
-    def extractor(self, backend: Any = np, device: Any = None) -> Callable[[Any], Any]:
+    def extractor(
+        self, backend: Any = np, device: Any = None, on_power: PowerChange | None = None
+    ) -> Callable[[Any], Any]:
         """Return the function from samples to features; see `FrontEnd.extractor`."""
-        frames = self.frames_extractor(backend, device)
+        frames = self.frames_extractor(backend, device, on_power)
 
         def extract(samples: Any) -> Any:
             if samples.shape[-1] == 0:
@@ -94,12 +97,15 @@ class CausalLogMel:
 
         return extract
 
-    def frames_extractor(self, backend: Any = np, device: Any = None) -> Callable[[Any], Any]:
+    def frames_extractor(
+        self, backend: Any = np, device: Any = None, on_power: PowerChange | None = None
+    ) -> Callable[[Any], Any]:
         """Return the function for a part of a clip.
 
         Args:
             backend: see `FrontEnd.extractor`.
             device: see `FrontEnd.extractor`.
+            on_power: see `FrontEnd.extractor`.
 
         Returns:
             A function of float32 `[SAMPLES_BEFORE + samples]` to the features of all whole steps,
@@ -116,6 +122,7 @@ class CausalLogMel:
                 return samples[:0].reshape(0, self.mel_channels)
             frames = frames_of(samples, _WINDOW_SAMPLES, _STEP_SAMPLES, backend)
             power = abs(backend.fft.rfft(frames * window, _FFT_LENGTH)) ** 2
+            power = on_power(power) if on_power else power
             log = backend.log(power @ filters + _LOG_FLOOR)
             return backend.asarray((log - _CENTRE) / _SCALE, dtype=backend.float32)
 

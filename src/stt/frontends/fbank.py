@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .framing import frames_of, normalized_over_time
+from .front_end import PowerChange
 
 _EMPHASIS = 0.97
 _WINDOW_SAMPLES, _FFT_LENGTH, _STEP_SAMPLES = 400, 512, 160
@@ -71,7 +72,9 @@ class Fbank:
         whole = max(0, 1 + (sample_count - _WINDOW_SAMPLES) // _STEP_SAMPLES)
         return whole // self.stacked
 
-    def extractor(self, backend: Any = np, device: Any = None) -> Callable[[Any], Any]:
+    def extractor(
+        self, backend: Any = np, device: Any = None, on_power: PowerChange | None = None
+    ) -> Callable[[Any], Any]:
         """Return the function from samples to features; see `FrontEnd.extractor`."""
         window = np.hanning(_WINDOW_SAMPLES) ** _POVEY_POWER
         filters = kaldi_mel_filters(self.sample_rate_hz, _FFT_LENGTH, self.mel_channels)
@@ -89,8 +92,10 @@ class Fbank:
             # The sample before the first is taken to be as the first.
             before = backend.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
             power = abs(backend.fft.rfft((frames - _EMPHASIS * before) * window, _FFT_LENGTH)) ** 2
+            power = on_power(power) if on_power else power
             log = backend.log(backend.clip(power @ filters, _MEL_FLOOR, None))
             features = normalized_over_time(log, _VARIANCE_FLOOR, backend, inside=True)
+            count = len(features) // self.stacked
             return features[: count * self.stacked].reshape(count, self.values)
 
         return extract

@@ -26,6 +26,9 @@ _HOMES = {
 _LARGEST_VALUE = 1 << 20  # of what describes one: rates in Hz, widths, milliseconds
 
 
+PowerChange = Callable[[Any], Any]
+
+
 class FrontEnd(Protocol):
     """Describes what an acoustic model takes; a frozen dataclass, hashable, of JSON values."""
 
@@ -50,12 +53,19 @@ class FrontEnd(Protocol):
         """Return the number of frames of so many samples."""
         ...
 
-    def extractor(self, backend: Any, device: Any = None) -> Callable[[Any], Any]:
+    def extractor(
+        self, backend: Any, device: Any = None, on_power: PowerChange | None = None
+    ) -> Callable[[Any], Any]:
         """Return the function from samples to features.
 
         Args:
             backend: the module whose arrays it takes and gives: `numpy` or `torch`.
             device: of the tensors, where that is `torch`.
+            on_power: changes the power spectrum `[frames, bins]`, the number of frames too, before
+                features are made of it; None: it stays. Samples themselves have none.
+
+        Raises:
+            FrontEndError: `on_power` where there is no spectrum.
 
         Returns:
             A function of one clip, float32 `[samples]` to float32 `[frames, values]`.

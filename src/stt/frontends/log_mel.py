@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .framing import frames_of, zeros_around
+from .front_end import PowerChange
 
 _FFT_LENGTH = 400
 _STEP_SAMPLES = 160
@@ -65,7 +66,9 @@ class LogMel:
         """Return the number of frames that begin within so many samples."""
         return -(-sample_count // _STEP_SAMPLES)
 
-    def extractor(self, backend: Any = np, device: Any = None) -> Callable[[Any], Any]:
+    def extractor(
+        self, backend: Any = np, device: Any = None, on_power: PowerChange | None = None
+    ) -> Callable[[Any], Any]:
         """Return the function from samples to features; see `FrontEnd.extractor`."""
         window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FFT_LENGTH) / _FFT_LENGTH)
         filters = slaney_mel_filters(self.sample_rate_hz, _FFT_LENGTH, self.mel_channels)
@@ -80,6 +83,7 @@ class LogMel:
             frames = _centred_frames(samples, count, backend)
             # float64, as an FFT in float32 has noise above the floor in silence.
             power = abs(backend.fft.rfft(frames * window)) ** 2
+            power = on_power(power) if on_power else power
             log = backend.log10(backend.clip(power @ filters, _LOG_FLOOR, None))
             log = backend.clip(log, log.max() - _DYNAMIC_RANGE, None)
             return backend.asarray((log + 4.0) / 4.0, dtype=backend.float32)

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FrontEndError
+from .front_end import PowerChange
 
 MEL_CHANNELS = 40
 MFCC_COEFFICIENTS = 26
@@ -66,9 +67,11 @@ class FeatureConfig:
         """Values of one frame."""
         return MFCC_COEFFICIENTS
 
-    def extractor(self, backend: Any = np, device: Any = None) -> Mfcc:
+    def extractor(
+        self, backend: Any = np, device: Any = None, on_power: PowerChange | None = None
+    ) -> Mfcc:
         """Return the function from samples to features; see `FrontEnd.extractor`."""
-        return Mfcc(self, backend, device)
+        return Mfcc(self, backend, device, on_power)
 
     @property
     def window_samples(self) -> int:
@@ -116,10 +119,11 @@ class Mfcc:
     config: FeatureConfig
     backend: Any = field(default=np, repr=False)  # the module: numpy or torch
     device: Any = None  # of the tensors, where the backend is torch
+    on_power: PowerChange | None = field(default=None, repr=False)  # see `FrontEnd.extractor`
 
     def to(self, backend: Any, device: Any = None) -> Mfcc:
         """Return the same features computed with `torch` on a device."""
-        return Mfcc(self.config, backend, device)
+        return Mfcc(self.config, backend, device, self.on_power)
 
     @cached_property
     def _window(self) -> Any:
@@ -173,6 +177,7 @@ class Mfcc:
         spectrum = self.backend.fft.rfft(frames * self._window, self.config.fft_length)
         power = self.backend.square(spectrum.real) + self.backend.square(spectrum.imag)
         rounded = self.backend.asarray(power, dtype=self.backend.float32)
+        rounded = self.on_power(rounded) if self.on_power else rounded
         magnitude = self.backend.asarray(rounded, dtype=self.backend.float64) ** 0.5
         mel = magnitude @ self._mel
         mfcc = self.backend.log(self.backend.clip(mel, LOG_FLOOR, None)) @ self._dct

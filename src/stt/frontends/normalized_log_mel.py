@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .framing import frames_of, normalized_over_time, zeros_around
+from .front_end import PowerChange
 from .log_mel import slaney_mel_filters
 
 _EMPHASIS = 0.97
@@ -64,7 +65,9 @@ class NormalizedLogMel:
         """Return the number of whole steps in so many samples."""
         return sample_count // _STEP_SAMPLES
 
-    def extractor(self, backend: Any = np, device: Any = None) -> Callable[[Any], Any]:
+    def extractor(
+        self, backend: Any = np, device: Any = None, on_power: PowerChange | None = None
+    ) -> Callable[[Any], Any]:
         """Return the function from samples to features; see `FrontEnd.extractor`."""
         window = np.pad(np.hanning(_WINDOW_SAMPLES), (_FFT_LENGTH - _WINDOW_SAMPLES) // 2)
         filters = slaney_mel_filters(self.sample_rate_hz, _FFT_LENGTH, self.mel_channels)
@@ -80,6 +83,7 @@ class NormalizedLogMel:
             padded[_FFT_LENGTH // 2 + 1 : -_FFT_LENGTH // 2] -= _EMPHASIS * samples[:-1]
             frames = frames_of(padded, _FFT_LENGTH, _STEP_SAMPLES, backend)[:count]
             power = abs(backend.fft.rfft(frames * window)) ** 2
+            power = on_power(power) if on_power else power
             log = backend.log(power @ filters + _LOG_FLOOR)
             return normalized_over_time(log, _DEVIATION_FLOOR, backend, inside=False)
 

@@ -8,6 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..errors import FrontEndError
+from .front_end import PowerChange
+
 _VARIANCE_FLOOR = 1e-7  # of `Wav2Vec2FeatureExtractor` in Hugging Face's transformers
 
 
@@ -43,8 +46,12 @@ class Waveform:
         """Return the number of samples."""
         return sample_count
 
-    def extractor(self, backend: Any = np, device: Any = None) -> Callable[[Any], Any]:
+    def extractor(
+        self, backend: Any = np, device: Any = None, on_power: PowerChange | None = None
+    ) -> Callable[[Any], Any]:
         """Return the function from samples to features; see `FrontEnd.extractor`."""
+        if on_power:
+            raise FrontEndError("samples have no power spectrum that could be changed")
 
         def extract(samples: Any) -> Any:
             if self.normalize and samples.shape[-1]:
