@@ -224,6 +224,9 @@ def test_what_becomes_of_frozen_layers_is_told(
     )
     other = train(*command, "--epochs", 2, "--run", "continue", "--freeze_source_layers", 1).stderr
     assert "--freeze_source_layers 2 -> 1 has no effect" in other
+    again = train(*command, "--freeze_source_layers", 2, "--epochs", 2, "--dry_run", "true",
+                  "--unfreeze_after_epochs", 2).stderr  # fmt: skip
+    assert "--unfreeze_after_epochs 2 is never reached: there are 2 epochs in all" in again
     again = train(*command, "--freeze_source_layers", 2, "--epochs", 2, "--dry_run", "true").stderr
     assert "layer_2  kept         from the source; frozen" in again
     without = train(*command, "--epochs", 2, "--dry_run", "true").stderr
@@ -357,6 +360,44 @@ def test_what_is_added_to_the_loss_acts_in_training_alone(
     assert surer < plain
     assert apart > two_passes
     assert two_passes != plain  # the mean of two masks' losses
+
+
+def test_weights_stay_nearer_to_the_source_where_they_are_drawn_to_it(
+    source: Path, latin: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    moved = tmp_path / "source"
+    shutil.copytree(source, moved)
+    old = load_source(moved).tensors
+
+    def distance(name: str, *flags: object) -> float:
+        result = train(
+            "--load_checkpoint_dir", moved, "--save_checkpoint_dir", tmp_path / name,
+            "--train_files", latin.train, "--average_weights", "false", *flags,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        new = load_source(tmp_path / name).tensors
+        return float(np.abs(new["layer_2.weight"] - old["layer_2.weight"]).mean())
+
+    drawn = ("--source_weight_decay", 50)
+    free = distance("free", "--epochs", 2)
+    whole = distance("whole", "--epochs", 2, *drawn)
+    assert whole < 0.7 * free
+    distance("parts", "--epochs", 1, *drawn)
+    assert distance("parts", "--epochs", 2, "--run", "continue") == whole
+    began_from = load_source(moved).path
+    shutil.copy(load_source(tmp_path / "free").path, began_from)
+    goes_on = ("--load_checkpoint_dir", moved, "--save_checkpoint_dir", tmp_path / "parts",
+               "--train_files", latin.train, "--epochs", 3, "--run", "continue")  # fmt: skip
+    changed = train(*goes_on)
+    assert changed.returncode == 2
+    assert "is not the model that this run began from, to which it draws" in changed.stderr
+    began_from.unlink()
+    gone = train(*goes_on)
+    assert gone.returncode == 2
+    assert "its source (--source_weight_decay), which cannot be read any more" in gone.stderr
+    scratch = train("--checkpoint_dir", tmp_path / "new", "--train_files", latin.train, *drawn)
+    assert scratch.returncode == 2
+    assert "--source_weight_decay 50 needs a model to start from" in scratch.stderr
 
 
 def test_the_log_says_how_much_there_is_and_how_it_went(

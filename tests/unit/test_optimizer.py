@@ -68,6 +68,27 @@ def test_decay_alone_follows_its_closed_form() -> None:
     )
 
 
+def test_weights_are_drawn_back_to_their_anchors_in_closed_form() -> None:
+    """With a gradient of zero, what is left of the distance shrinks by the same part each step."""
+    model, decay = make_model(), 0.5
+    before = {name: tensor.detach().clone() for name, tensor in model.named_parameters()}
+    anchors = {
+        name: (tensor + 1).numpy() for name, tensor in before.items() if name.startswith("layer_1")
+    }
+    adam = Adam(
+        model, RATE, 0.9, 0.999, 1e-8, {"layer_1": 0.5}, anchors=anchors, anchor_decay=decay
+    )
+    for _ in range(STEPS):
+        for name, parameter in model.named_parameters():
+            frozen = name == "layer_1.bias"
+            parameter.grad = None if frozen else torch.zeros_like(parameter)
+        adam.step()
+    left = (1 - 0.5 * RATE * decay) ** STEPS
+    for name, tensor in model.named_parameters():
+        drawn = 1 - left if name == "layer_1.weight" else 0.0
+        torch.testing.assert_close(tensor, before[name] + drawn, msg=name)
+
+
 def test_a_layer_warms_up_from_when_it_is_first_trained() -> None:
     """Adam's step along a constant gradient is the learning rate, so steps show what that is."""
     model = make_model()

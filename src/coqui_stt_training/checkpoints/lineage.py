@@ -29,6 +29,7 @@ def parse_lineage(value: Any) -> Lineage:
             raise ValueError(f"an entry of the lineage has no plan: {entry!r:.80}")
         for layer in entry["plan"]:
             _check_layer(layer)
+        _check_anchor(entry.get("drawn_to_source"))
     return tuple(value)
 
 
@@ -46,3 +47,18 @@ def _check_layer(layer: Any) -> None:
         or not 0 < factor < math.inf
     ):
         raise ValueError(f"{layer['layer']} has the learning rate factor {factor!r:.80}")
+
+
+def _check_anchor(drawn: Any) -> None:
+    if drawn is None:
+        return
+    decay, digest = (
+        (drawn.get("decay"), drawn.get("digest")) if isinstance(drawn, dict) else (None, None)
+    )
+    if (
+        isinstance(decay, bool)
+        or not isinstance(decay, (int, float))
+        or not 0 < decay < math.inf
+        or not isinstance(digest, str)
+    ):
+        raise ValueError(f"an entry of the lineage draws weights to the source: {drawn!r:.80}")

@@ -136,6 +136,12 @@ class OptimizerFlags:
         "of adamw: what part of the matrices decays in a step, times the learning rate",
         check=not_negative,
     )
+    source_weight_decay: float = flag(
+        0.0,
+        "what part of the way layers kept from the source are drawn back to what they were there, "
+        "in a step, times the learning rate",
+        check=not_negative,
+    )
     learning_rate_schedule: str = flag(
         "constant",
         "how the learning rate goes: constant; linear, or along a cosine, down to its last factor; "

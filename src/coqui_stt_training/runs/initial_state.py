@@ -27,6 +27,7 @@ from ..training.optimizer import Adam
 from ..training.precision import Precision
 from ..training.progress import Progress
 from ..training.state import RunFolder, TrainingState
+from .anchors import anchors_in_force, describe_anchors
 from .geometry import describing_flags
 from .session import Session
 from .starting_point import FIXED_FLAGS
@@ -46,13 +47,16 @@ def initial_state(session: Session, device: torch.device) -> tuple[TrainingState
         progress = Progress.from_json(kept.run or {})
         _update_progress(progress, kept.flags, config)
         lineage = kept.lineage
+        begun_with = None
     else:
         tensors, lineage = _bootstrapped(session, model)
+        begun_with = tensors
         load_weights(model, tensors)
         source_step = session.start.source.step if session.start.source else 0
         begun = max(source_step, folder.highest_step())
         progress = Progress(session.identity, begun, begun, _learning_rate(session))
     model.to(device)
+    anchors, anchor_decay = anchors_in_force(session, lineage, begun_with)
     optimizer = Adam(
         model,
         progress.learning_rate,
@@ -62,6 +66,8 @@ def initial_state(session: Session, device: torch.device) -> tuple[TrainingState
         {name: layer["learning_rate_factor"] for name, layer in planned_layers(lineage).items()},
         config.optimizer.warmup_steps,
         config.optimizer.decay_in_force,
+        anchors,
+        anchor_decay,
     )
     origin = session.start.source if session.start.keeps_optimizer else kept
     if origin and origin.adam:
@@ -167,6 +173,7 @@ def _bootstrapped(
     }
     earlier = source.details.get("lineage", []) if source else []
     tensors = bootstrapped_tensors(plan, source.tensors, fresh) if source else fresh
+    entry |= describe_anchors(session, tensors)
     for name in tensors:
         kept = not name.startswith(tuple(f"{layer}." for layer in plan.new_layers))
         verb = "Loading variable from checkpoint" if kept else "Initializing variable"

@@ -95,8 +95,6 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
     if not config.checkpoints.save_dir:
         raise FlagError("no folder to save to; give --checkpoint_dir or --save_checkpoint_dir")
     _check_outputs(config)
-    for note in _idle_flags(config):
-        _log.warning(note)
     identity = run_identity(
         config.data, config.alphabet, config.checkpoints, config.bootstrap, files
     )
@@ -105,6 +103,8 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
     if start.source:
         log_loading(start.source)
     config = _settle_recipe(config, given, start, files)
+    for note in _idle_flags(config):
+        _log.warning(note)
     asked = as_dict(config)
     config = _settle_normalization(config, start)
     if start.continued:
@@ -276,6 +276,12 @@ def _idle_flags(config: TrainConfig) -> list[str]:
     for name in ("early_stop", "reduce_lr_on_plateau"):
         if getattr(config.schedule, name) and not config.data.dev_files:
             notes.append(f"--{name} has no effect without --dev_files: nothing is validated")
+    late = config.bootstrap.unfreeze_after_epochs
+    if late >= config.training.epochs > 0 and late:
+        notes.append(
+            f"--unfreeze_after_epochs {late} is never reached: there are {config.training.epochs} "
+            "epochs in all"
+        )
     return [note for note in notes if note]
 
 

@@ -40,6 +40,8 @@ class Adam:
         layer_factors: learning rate factor of layers; 1 where not named.
         warmup_steps: updates of a layer over which its learning rate grows to the whole one.
         weight_decay: what part of the weights decays in a step, times the learning rate; 0: Adam.
+        anchors: weights, by name, to which those of the model are drawn back.
+        anchor_decay: what part of the way in a step, times the learning rate.
     """
 
     def __init__(
@@ -52,6 +54,8 @@ class Adam:
         layer_factors: Mapping[str, float] | None = None,
         warmup_steps: int = 0,
         weight_decay: float = 0.0,
+        anchors: Mapping[str, NDArray[np.float32]] | None = None,
+        anchor_decay: float = 0.0,
     ) -> None:
         self.learning_rate = learning_rate
         self.step_count = 0
@@ -59,6 +63,11 @@ class Adam:
         self._epsilon = epsilon
         self._warmup_steps = warmup_steps
         self._parameters = dict(model.named_parameters())
+        self._anchor_decay = anchor_decay
+        self._anchors = {
+            self._parameters[name]: _like(self._parameters[name], values)
+            for name, values in (anchors or {}).items()
+        }
         factors = layer_factors or {}
         groups = [
             {"params": group, "factor": factors.get(layer, 1.0), "weight_decay": decay}
@@ -73,13 +82,25 @@ class Adam:
         return self._adam
 
     def prepare_step(self) -> None:
-        """Count the coming update and set its learning rates and epsilons."""
+        """Count the coming update, set its learning rates and epsilons, and draw weights back."""
         self.step_count += 1
         for group in self._adam.param_groups:
             updates = 1 + max(self._updates(parameter) for parameter in group["params"])
             warmed_up = min(1.0, updates / max(1, self._warmup_steps))
             group["lr"] = self.learning_rate * group["factor"] * warmed_up
             group["eps"] = self._epsilon / math.sqrt(1 - self._beta2**updates)
+            self._draw_back(group["params"], group["lr"])
+
+    @torch.no_grad()
+    def _draw_back(self, parameters: list[torch.nn.Parameter], learning_rate: float) -> None:
+        """Draw weights that are trained towards their anchors (https://arxiv.org/abs/1802.01483).
+
+        Apart from the gradient, as AdamW's decay is: what Adam divides it by would undo its size.
+        """
+        for parameter in parameters:
+            anchor = self._anchors.get(parameter)
+            if anchor is not None and parameter.grad is not None:
+                parameter.lerp_(anchor, learning_rate * self._anchor_decay)
 
     def step(self) -> None:
         """Update the weights."""

@@ -1,0 +1,94 @@
+"""The weights that `--source_weight_decay` draws back to: the source's, of layers kept from it.
+
+A checkpoint does not hold them a second time: a run that goes on reads them where it began, and
+knows them again by their digest in its lineage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..checkpoints.lineage import Lineage
+from ..checkpoints.loading import load_source
+from ..checkpoints.source import Tensors
+from ..errors import CheckpointError, FlagError
+from ..models.specification import is_statistic, layer_of
+from .session import Session
+
+_ENTRY = "drawn_to_source"
+
+
+def describe_anchors(session: Session, tensors: Tensors) -> dict[str, Any]:
+    """Return what the lineage of a new run says of them; nothing where the run has none.
+
+    Raises:
+        FlagError: there is no source to draw back to.
+    """
+    decay = session.config.optimizer.source_weight_decay
+    if not decay:
+        return {}
+    if session.plan is None or session.start.source is None:
+        raise FlagError(
+            f"--source_weight_decay {decay:g} needs a model to start from; name its folder with "
+            "--load_checkpoint_dir"
+        )
+    kept = _kept(tensors, session.plan.as_json())
+    return {_ENTRY: {"decay": decay, "digest": _digest(kept)}}
+
+
+def anchors_in_force(
+    session: Session, lineage: Lineage, tensors: Tensors | None
+) -> tuple[Tensors, float]:
+    """Return the weights to draw back to, by name, and how strongly; none and 0 without.
+
+    Args:
+        session: the run.
+        lineage: of its checkpoints.
+        tensors: those it begins with; None: it goes on.
+
+    Raises:
+        CheckpointError: the source is gone, or another one lies in its place.
+    """
+    entry = lineage[-1].get(_ENTRY) if lineage else None
+    if entry is None:
+        return {}, 0.0
+    plan = lineage[-1]["plan"]
+    if tensors is not None:
+        return _kept(tensors, plan), entry["decay"]
+    record = session.start.record
+    place = Path(session.config.checkpoints.save_dir) / (record.source if record else "")
+    try:
+        kept = _kept(load_source(place).tensors, plan)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"the run draws its weights back to its source (--source_weight_decay), which cannot "
+            f"be read any more: {error}"
+        ) from None
+    if _digest(kept) != entry["digest"]:
+        raise CheckpointError(
+            f"{place} is not the model that this run began from, to which it draws its weights "
+            "back (--source_weight_decay); put that one there again, or begin anew: --run new"
+        )
+    return kept, entry["decay"]
+
+
+def _kept(tensors: Tensors, plan: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    layers = {layer["layer"] for layer in plan if layer["action"] == "kept"}
+    return {
+        name: np.ascontiguousarray(tensor)
+        for name, tensor in tensors.items()
+        if layer_of(name) in layers and not is_statistic(name)
+    }
+
+
+def _digest(tensors: Tensors) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensors[name], np.float32).data)
+    return digest.hexdigest()[:16]
