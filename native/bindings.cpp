@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "aligner.h"
 #include "batch.h"
 #include "beam_search.h"
 #include "dictionary_builder.h"
@@ -122,6 +123,40 @@ int64_t frames(SharedSearch& shared) {
   const nb::gil_scoped_release unlocked;
   const std::lock_guard lock(shared.turn);
   return shared.search.frames();
+}
+
+// An aligner that Python threads may share: they take turns.
+struct SharedAligner {
+  SharedAligner(const AlignerOptions& options, std::vector<int> labels,
+                const std::vector<int64_t>& unit_lengths)
+      : aligner(options, std::move(labels), unit_lengths), classes(options.classes) {}
+
+  Aligner aligner;
+  const int classes;
+  std::mutex turn;
+};
+
+std::vector<LabelSpan> align(SharedAligner& shared, const Array<float, 2>& probs) {
+  if (probs.shape(1) != static_cast<size_t>(shared.classes)) {
+    throw DecodeError("the posteriors have " + std::to_string(probs.shape(1)) +
+                      " classes, the aligner was made for " + std::to_string(shared.classes));
+  }
+  const nb::gil_scoped_release unlocked;
+  const std::lock_guard lock(shared.turn);
+  shared.aligner.feed(probs.data(), static_cast<int64_t>(probs.shape(0)));
+  return shared.aligner.take();
+}
+
+std::vector<LabelSpan> finish_alignment(SharedAligner& shared) {
+  const nb::gil_scoped_release unlocked;
+  const std::lock_guard lock(shared.turn);
+  return shared.aligner.finish();
+}
+
+int64_t kept_frames(SharedAligner& shared) {
+  const nb::gil_scoped_release unlocked;
+  const std::lock_guard lock(shared.turn);
+  return shared.aligner.kept_frames();
 }
 
 template <typename Real>
@@ -258,6 +293,31 @@ NB_MODULE(_native, module) {
       .def("feed", &feed<float>, nb::arg("probs"), nb::arg("classes"))
       .def("feed", &feed<double>, nb::arg("probs"), nb::arg("classes"))
       .def("decode", &decode, nb::arg("num_results"));
+
+  nb::class_<AlignerOptions>(module, "AlignerOptions")
+      .def(nb::init<>())
+      .def_rw("classes", &AlignerOptions::classes)
+      .def_rw("blank", &AlignerOptions::blank)
+      .def_rw("space", &AlignerOptions::space)
+      .def_rw("filler_cost", &AlignerOptions::filler_cost)
+      .def_rw("skip_cost", &AlignerOptions::skip_cost)
+      .def_rw("beam", &AlignerOptions::beam)
+      .def_rw("most_states", &AlignerOptions::most_states)
+      .def_rw("most_memory", &AlignerOptions::most_memory);
+
+  nb::class_<LabelSpan>(module, "LabelSpan")
+      .def_ro("position", &LabelSpan::position)
+      .def_ro("start_frame", &LabelSpan::start_frame)
+      .def_ro("end_frame", &LabelSpan::end_frame)
+      .def_ro("log_prob", &LabelSpan::log_prob)
+      .def_ro("cost", &LabelSpan::cost);
+
+  nb::class_<SharedAligner>(module, "Aligner")
+      .def(nb::init<const AlignerOptions&, std::vector<int>, const std::vector<int64_t>&>(),
+           nb::arg("options"), nb::arg("labels"), nb::arg("unit_lengths"))
+      .def_prop_ro("kept_frames", &kept_frames)
+      .def("feed", &align, nb::arg("probs"))
+      .def("finish", &finish_alignment);
 
   module.def("decode_batch", &batch<float>, nb::arg("probs"), nb::arg("lengths"),
              nb::arg("options"), nb::arg("scorer").none(), nb::arg("num_results"),

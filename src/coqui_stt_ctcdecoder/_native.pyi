@@ -65,6 +65,37 @@ class BeamSearch:
     def decode(self, num_results: int) -> list[Hypothesis]: ...
     def copy(self) -> BeamSearch: ...
 
+class AlignerOptions:
+    classes: int
+    blank: int
+    space: int
+    filler_cost: float
+    skip_cost: float
+    beam: float
+    most_states: int
+    most_memory: int
+
+class LabelSpan:
+    @property
+    def position(self) -> int: ...
+    @property
+    def start_frame(self) -> int: ...
+    @property
+    def end_frame(self) -> int: ...
+    @property
+    def log_prob(self) -> float: ...
+    @property
+    def cost(self) -> float: ...
+
+class Aligner:
+    def __init__(
+        self, options: AlignerOptions, labels: Sequence[int], unit_lengths: Sequence[int]
+    ) -> None: ...
+    @property
+    def kept_frames(self) -> int: ...
+    def feed(self, probs: NDArray[np.float32]) -> list[LabelSpan]: ...
+    def finish(self) -> list[LabelSpan]: ...
+
 def decode_batch(
     probs: NDArray[np.float32] | NDArray[np.float64],
     lengths: Sequence[int],
