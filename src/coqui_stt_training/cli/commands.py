@@ -34,6 +34,7 @@ class CommandEntry:
 COMMANDS = {
     "sources": CommandEntry("sources", "list public pre-trained models to start from"),
     "inspect": CommandEntry("inspect", "say what a checkpoint or an exported model is"),
+    "check": CommandEntry("check", "say what data holds, and what is wrong with it"),
     "train": CommandEntry("train", "train a model, from a pre-trained one or from scratch"),
     "evaluate": CommandEntry("evaluate", "error rates of a checkpoint on CSV files"),
     "export": CommandEntry("export", "write a checkpoint as a model to deploy"),

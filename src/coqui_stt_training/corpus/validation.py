@@ -10,6 +10,7 @@ import itertools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -56,6 +57,69 @@ class _Target:
     normalizes: bool
 
 
+@dataclass(frozen=True)
+class Examination:
+    """What was found of a corpus.
+
+    Attributes:
+        sets: the clips that can be used, by role: train, dev, test, metrics.
+        report: everything that is wrong.
+        files: what was read.
+    """
+
+    sets: Mapping[str, tuple[ClipSet, ...]]
+    report: Report
+    files: tuple[RowFile, ...]
+
+
+def examine_corpus(
+    roles: Mapping[str, Sequence[str]],
+    *,
+    alphabet: Alphabet,
+    features: FrontEnd,
+    output_length: Callable[[int], int] = int,
+    any_sample_rate: bool = True,
+    normalize_transcripts: bool = False,
+    files: CorpusFiles | None = None,
+    scan: Callable[[Iterable[AudioReference]], Mapping[AudioReference, ScanResult]] = scan_audio,
+) -> Examination:
+    """Read all sets, and check every row of them; see `check_corpus`.
+
+    Args:
+        roles: corpus files, by role; transcripts may be empty in that of `test`.
+        alphabet: of the model.
+        features: they say how many frames audio has.
+        output_length: how many frames the model makes of so many.
+        any_sample_rate: whether audio of another rate than the model's is fine.
+        normalize_transcripts: whether to bring transcripts to what the alphabet can write.
+        files: reads the corpus files.
+        scan: says what audio holds.
+    """
+    report = Report()
+    reader = files or CorpusFiles()
+    inputs = {
+        role: _read_inputs(paths, reader, role == "test", report) for role, paths in roles.items()
+    }
+    every_input = list(itertools.chain.from_iterable(inputs.values()))
+    scans = scan(itertools.chain.from_iterable(given.audio for given in every_input))
+    target = _Target(
+        alphabet,
+        features,
+        any_sample_rate,
+        output_length,
+        Normalizer(alphabet),
+        normalize_transcripts,
+    )
+    changes = ChangeCounts()
+    sets = {
+        role: tuple(_check_input(given, scans, target, report, changes) for given in role_inputs)
+        for role, role_inputs in inputs.items()
+    }
+    if changes.rows:
+        _log.info("%s", changes.report(len(report.sources)))
+    return Examination(sets, report, tuple(given.file for given in every_input))
+
+
 def check_corpus(
     *,
     train: Sequence[str] = (),
@@ -100,35 +164,22 @@ def check_corpus(
         CorpusError: its text is the report. Files that cannot be read and files with no row left
             are errors under both policies.
     """
-    report = Report()
-    roles = {"train": train, "dev": dev, "test": test, "metrics": metrics}
-    reader = files or CorpusFiles()
-    inputs = {
-        role: _read_inputs(paths, reader, role == "test", report) for role, paths in roles.items()
-    }
-    every_input = list(itertools.chain.from_iterable(inputs.values()))
-    scans = scan_audio(
-        itertools.chain.from_iterable(given.audio for given in every_input),
-        cache_path=scan_cache_path,
-        workers=workers,
-        show_progressbar=show_progressbar,
+    examination = examine_corpus(
+        {"train": train, "dev": dev, "test": test, "metrics": metrics},
+        alphabet=alphabet,
+        features=features,
+        output_length=output_length,
+        any_sample_rate=any_sample_rate,
+        normalize_transcripts=normalize_transcripts,
+        files=files,
+        scan=partial(
+            scan_audio,
+            cache_path=scan_cache_path,
+            workers=workers,
+            show_progressbar=show_progressbar,
+        ),
     )
-    target = _Target(
-        alphabet,
-        features,
-        any_sample_rate,
-        output_length,
-        Normalizer(alphabet),
-        normalize_transcripts,
-    )
-    changes = ChangeCounts()
-    sets = {
-        role: tuple(_check_input(given, scans, target, report, changes) for given in role_inputs)
-        for role, role_inputs in inputs.items()
-    }
-    if changes.rows:
-        _log.info("%s", changes.report(len(report.sources)))
-    read = [given.file for given in every_input]
+    sets, report, read = examination.sets, examination.report, examination.files
     if on_bad_row == "skip":
         _skip_rows(report, read, sets, skipped_rows_path)
     elif report.row_problems:

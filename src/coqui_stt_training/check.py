@@ -1,0 +1,105 @@
+"""Check data before it is trained on, and say what it holds.
+
+python -m coqui_stt_training.check train.csv dev.csv test.csv --html report.html
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from dataclasses import dataclass
+
+from stt.output_path import check_output_file
+from stt.terminal import shown_on
+
+from .cli.command import command, start_logging
+from .cli.config import LogFlags
+from .cli.flags import flag, parse, positive
+from .cli.shared_flags import SHARED
+from .errors import FlagError
+
+PROGRAM = "python -m coqui_stt_training.check"
+_EPILOG = """examples:
+  python -m coqui_stt_training.check train.csv dev.csv test.csv
+  python -m coqui_stt_training.check train.csv --checkpoint_dir my-model --html report.html
+  python -m coqui_stt_training.check train.csv --fix cleaned.csv
+
+The data comes first, the flags behind it. The exit status is 1 where rows cannot be used.
+"""
+
+
+@dataclass(frozen=True)
+class CheckFlags:
+    """Checks."""
+
+    checkpoint_dir: str = flag(
+        "", "model to look for wrong transcripts with: a checkpoint folder, .tflite or .onnx"
+    )
+    alphabet_config_path: str = flag(
+        "", "alphabet that transcripts must be written in; else the model's, else any"
+    )
+    normalize_transcripts: bool = flag(
+        False, "bring transcripts to what the alphabet can write, see train"
+    )
+    json: bool = flag(False, "print one JSON object")
+    html: str = flag("", "write a page of one file, with players for the suspected transcripts")
+    suspects: int = flag(50, "how many suspected transcripts to list at most", check=positive)
+    fix: str = flag(
+        "",
+        "write a CSV file without the rows that cannot be used and the same audio again; beside "
+        "it, a list of what was left out",
+    )
+    fix_suspects: bool = flag(False, "leave suspected transcripts out of that, too")
+    cache_file: str = flag(
+        "",
+        "where results are kept, so that an interrupted check goes on; by default in the user's "
+        "cache folder",
+    )
+    workers: int = flag(0, "threads that decode audio; 0: a few more than there are cores")
+
+
+@dataclass(frozen=True)
+class CheckConfig:
+    """All flags of `check`."""
+
+    checks: CheckFlags = CheckFlags()
+    output: LogFlags = LogFlags()
+
+
+@command
+def main(argv: list[str]) -> int:
+    """Run the command and return its exit status: 1 where rows cannot be used.
+
+    Raises:
+        UserError: no data, files that cannot be written, a model that cannot be read.
+    """
+    data = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
+    parsed = parse(
+        CheckConfig,
+        argv[len(data) :],
+        program=f"{PROGRAM} DATA ...",
+        description="Check data before it is trained on, and say what it holds.",
+        epilog=_EPILOG,
+        tolerated=SHARED,
+    )
+    flags = parsed.config.checks
+    start_logging(parsed.config.output.log_level, parsed.notices)
+    if not data:
+        raise FlagError(
+            f"no data: {PROGRAM} train.csv dev.csv ...; the data comes before the flags"
+        )
+    for name, path in (("html", flags.html), ("fix", flags.fix)):
+        if path:
+            check_output_file(f"--{name}", path)
+    if flags.fix_suspects and not (flags.fix and flags.checkpoint_dir):
+        raise FlagError("--fix_suspects: needs --fix, and a model: --checkpoint_dir")
+
+    from .checking.run import run_check  # NumPy takes its time, and --help does not need it
+
+    return run_check(
+        data, flags, parsed.config.output, lambda text: print(shown_on(sys.stdout, text))
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What people need to know of a corpus before they train on it: the work of `check`."""
