@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coqui_stt_training.batches.sampler import BatchOrder, make_batches
+from coqui_stt_training.batches.sampler import BatchOrder, Sampler, make_batches
 from coqui_stt_training.corpus import Clip
 from stt.audio.reference import AudioReference
 
@@ -30,6 +30,39 @@ def durations(**arguments: object) -> list[list[float]]:
 def test_clips_go_from_the_shortest_to_the_longest() -> None:
     assert durations() == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     assert durations(reverse=True) == [[9, 8, 7, 6], [5, 4, 3, 2], [1, 0]]
+
+
+def test_batches_by_seconds_hold_what_fits() -> None:
+    groups = make_batches(CLIPS, 0, seconds=12.0)
+    seconds = [[clip.duration_seconds for clip in group] for group in groups]
+    assert seconds == [[0, 1, 2, 3], [4, 5], [6], [7], [8], [9]]
+    assert all(len(group) * max(group) <= 12 for group in seconds)
+    assert sorted(one for group in seconds for one in group) == [
+        float(number) for number in range(10)
+    ]
+    both = make_batches(CLIPS, 2, seconds=12.0, reverse=True)
+    assert [len(group) for group in both] == [1, 1, 1, 2, 2, 2, 1]
+    assert [len(group) for group in make_batches(CLIPS, 0, seconds=5.0)][-1] == 1  # alone
+
+
+@pytest.mark.parametrize(("count", "world_size"), [(9, 1), (9, 2), (10, 3), (1, 4)])
+def test_processes_share_an_epoch(count: int, world_size: int) -> None:
+    groups = [(CLIPS[number % 10],) * (number + 1) for number in range(count)]
+    order = BatchOrder(True, 0, 1000, seed=1)
+    ranks = [Sampler(groups, order, rank, world_size) for rank in range(world_size)]
+    epochs = [sampler.epoch(3) for sampler in ranks]
+    assert {len(epoch) for epoch in epochs} == {len(ranks[0])}
+    taken = [group for turn in zip(*epochs, strict=True) for group in turn]
+    assert taken[:count] == Sampler(groups, order).epoch(3)
+    assert {len(group) for group in taken} == {len(group) for group in groups}
+
+
+def test_an_epoch_goes_on_where_it_stopped() -> None:
+    groups = [(clip,) for clip in CLIPS]
+    sampler = Sampler(groups, BatchOrder(True, 0, 4, seed=1), 1, 2)
+    assert sampler.epoch(2, start=3) == sampler.epoch(2)[3:]
+    with pytest.raises(ValueError, match="rank 2 of 2"):
+        Sampler(groups, BatchOrder(False, 0, 4, seed=1), 2, 2)
 
 
 def test_a_limit_takes_the_first_of_that_order() -> None:

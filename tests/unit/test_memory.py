@@ -66,6 +66,15 @@ def test_the_longest_clips_are_those_that_must_fit(monkeypatch: pytest.MonkeyPat
     assert tried == [[5.0, 4.0, 2.0, 1.0], [5.0, 4.0]]
 
 
+def test_batches_by_seconds_have_a_remedy_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_check, "available_memory_bytes", lambda: 1 << 22)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(TrainingError, match=r"--train_batch_seconds 20 would"):
+        check_memory(
+            [[clip(10.0)] * 8], GEOMETRY, lambda one: 150, lambda clips: None, by_seconds=True
+        )
+
+
 def test_a_model_too_large_for_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_check, "available_memory_bytes", lambda: 1 << 30)
     check_model_memory(GEOMETRY)

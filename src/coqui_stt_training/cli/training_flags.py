@@ -100,7 +100,22 @@ class TrainingFlags:
     )
     epochs: int = flag(75, "how many times to go through the training set", check=not_negative)
     train_batch_size: int = flag(1, "clips in a training batch", check=positive)
+    train_batch_seconds: float = flag(
+        0.0,
+        "seconds of audio in a training batch, padding included: many short clips or few long "
+        "ones; --train_batch_size, if above 1, is then the most clips of one. 0: clips alone count",
+        check=not_negative,
+    )
+    gradient_accumulation_steps: int = flag(
+        1,
+        "batches whose gradients are added up for one step of the optimizer: as one large batch, "
+        "in the memory of a small one",
+        check=at_most(1 << 16),
+    )
     dev_batch_size: int = flag(1, "clips in a validation batch", check=positive)
+    dev_batch_seconds: float = flag(
+        0.0, "seconds of audio in a validation batch, as --train_batch_seconds", check=not_negative
+    )
     learning_rate: float = flag(
         0.001, "of Adam; where it has a schedule, what that begins at", check=positive
     )

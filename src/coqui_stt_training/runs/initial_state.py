@@ -198,10 +198,12 @@ def _update_progress(progress: Progress, earlier: Any, config: TrainConfig) -> N
             "--force_initialize_learning_rate true",
             progress.learning_rate, training.learning_rate,
         )  # fmt: skip
-    reordering = ("train_batch_size", "random_seed", "shuffle_batches", "shuffle_start",
-                  "shuffle_buffer", "reverse_train")  # fmt: skip
-    flags = as_dict(config)
-    if progress.batch and any(earlier.get(name) != flags[name] for name in reordering):
+    reordering = ("train_batch_size", "train_batch_seconds", "random_seed", "shuffle_batches",
+                  "shuffle_start", "shuffle_buffer", "reverse_train")  # fmt: skip
+    flags, defaults = as_dict(config), as_dict(TrainConfig())
+    if progress.batch and any(
+        earlier.get(name, defaults[name]) != flags[name] for name in reordering
+    ):
         _log.warning("The order of batches has changed: epoch %d begins anew", progress.epoch)
         progress.begin_epoch(progress.epoch)
     # A command that is repeated as it was only does what comes after training.

@@ -221,6 +221,7 @@ def _make_trainer(
             epochs=training.epochs,
             dropout_rates=config.dropout.by_layer(),
             seed=training.random_seed,
+            batches_per_step=training.gradient_accumulation_steps,
             schedule=config.schedule,
             checkpoint_seconds=config.checkpoints.checkpoint_secs,
             learning_rates=LearningRateSchedule(
@@ -255,6 +256,7 @@ def _make_trainer(
                 int(trainer.pipeline.longest_seconds(clip) * session.features.sample_rate_hz)
             ),
             trainer.try_step,
+            by_seconds=training.train_batch_seconds > 0,
         )
     return trainer
 

@@ -41,7 +41,8 @@ def make_pipeline(
     def groups(epoch: int) -> list[Group]:
         return make_batches(
             mixture.clips(epoch),
-            training.train_batch_size,
+            _most_clips(training.train_batch_size, training.train_batch_seconds),
+            seconds=training.train_batch_seconds,
             reverse=data.reverse_train,
             limit=data.limit_train,
         )
@@ -96,6 +97,11 @@ def check_augmentations(session: Session) -> None:
     open_sources(augmentations, session.features.sample_rate_hz, check=True)
 
 
+def _most_clips(size: int, seconds: float) -> int:
+    """Return the most clips of a batch; beside seconds, the default size bounds nothing."""
+    return 0 if seconds and size == 1 else size
+
+
 def make_sets(config: TrainConfig, corpus: Corpus) -> Sets:
     """Return the batches to validate with."""
     data, training = config.data, config.training
@@ -104,7 +110,8 @@ def make_sets(config: TrainConfig, corpus: Corpus) -> Sets:
         return {
             clips.path: make_batches(
                 clips.clips,
-                training.dev_batch_size,
+                _most_clips(training.dev_batch_size, training.dev_batch_seconds),
+                seconds=training.dev_batch_seconds,
                 reverse=data.reverse_dev,
                 limit=data.limit_dev,
             )

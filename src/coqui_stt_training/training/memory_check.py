@@ -23,6 +23,8 @@ def check_memory(
     specification: Specification,
     frames_of: Callable[[Clip], int],
     try_step: Callable[[Sequence[Clip]], None],
+    *,
+    by_seconds: bool = False,
 ) -> None:
     """Try a training step on the longest batch, without changing anything.
 
@@ -31,6 +33,7 @@ def check_memory(
         specification: of the model.
         frames_of: number of frames of a clip.
         try_step: does a forward and a backward pass over clips and forgets the gradients.
+        by_seconds: whether it is seconds that bound batches, for the message.
 
     Raises:
         TrainingError: it does not fit; says which durations and which batch size would.
@@ -45,8 +48,11 @@ def check_memory(
     if len(clips) == len(longest):
         return
     durations = sorted(clip.duration_seconds for clip in longest)
+    fitting = f"--train_batch_size {len(clips)}"
+    if by_seconds:
+        fitting = f"--train_batch_seconds {math.floor(len(clips) * durations[-1])}"
     remedy = (
-        f"--train_batch_size {len(clips)} would"
+        f"{fitting} would"
         if clips
         else f"not even one clip of {durations[-1]:.1f} s does: leave such clips out, or use a "
         "smaller --n_hidden"

@@ -34,9 +34,12 @@ class Precision:
             return nullcontext()
         return torch.autocast(self._device.type, self._dtype)
 
-    def backward(self, loss: Tensor, model: AcousticModel) -> float:
-        """Compute gradients and return their norm, not finite where they cannot be used."""
+    def backward(self, loss: Tensor) -> None:
+        """Compute gradients, and add them to those that are there."""
         torch.autograd.backward(self._scaler.scale(loss))
+
+    def gradient_norm(self, model: AcousticModel) -> float:
+        """Return the norm of all gradients, not finite where they cannot be used."""
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         return float(norm) / self._scaler.get_scale()
@@ -46,7 +49,7 @@ class Precision:
 
         Args:
             model: whose gradients.
-            norm: what `backward` returned.
+            norm: what `gradient_norm` returned.
             max_norm: what they may have at most; 0: anything.
         """
         if max_norm and norm > max_norm:

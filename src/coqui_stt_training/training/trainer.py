@@ -7,6 +7,7 @@ run that goes on from a checkpoint is the run that was never interrupted, bit fo
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import time
@@ -91,6 +92,7 @@ class Plan:
         epochs: how many.
         dropout_rates: of each layer's output.
         seed: of the dropout masks.
+        batches_per_step: whose gradients are added up before the weights change.
         schedule: early stopping and plateaus.
         checkpoint_seconds: between checkpoints within an epoch; 0: none there.
         learning_rates: how the learning rate goes over the run.
@@ -103,6 +105,7 @@ class Plan:
     epochs: int
     dropout_rates: Mapping[str, float]
     seed: int
+    batches_per_step: int
     schedule: ScheduleFlags
     checkpoint_seconds: float
     frozen_epochs: Mapping[str, int | None]
@@ -214,28 +217,39 @@ class Trainer:
         title = f"Epoch {progress.epoch} |   Training"
         with self._around.bar(title, len(self.pipeline)) as bar:
             bar.start_at(progress.batch)
-            for batch in self.pipeline.epoch(progress.epoch, progress.batch):
-                self._train_step(batch)
-                progress.batch += 1
-                bar.advance(len(batch.clips), progress.mean_loss)
+            epoch = self.pipeline.epoch(progress.epoch, progress.batch)
+            while batches := tuple(itertools.islice(epoch, self._plan.batches_per_step)):
+                self._train_step(batches)
+                progress.batch += len(batches)
+                for batch in batches:
+                    bar.advance(len(batch.clips), progress.mean_loss)
                 self._between_batches()
         self._around.report.trained(progress.epoch, progress.step, progress.mean_loss)
 
-    def _train_step(self, batch: Batch) -> None:
+    def _train_step(self, batches: Sequence[Batch]) -> None:
+        """Change the weights once, by the mean over all clips of some batches."""
         progress = self.progress
         self._generator.manual_seed(
             self._plan.seed * 1_000_003 + progress.step - progress.begun_step
         )
         dropout = Dropout(self._plan.dropout_rates, self._generator)
         self.optimizer.zero_grad()
-        losses = self._losses(batch, dropout)
-        loss = losses.mean()
-        value, norm = loss.item(), math.nan
-        if math.isfinite(value):
-            norm = self.precision.backward(loss, self.model)
+        clips = [clip for batch in batches for clip in batch.clips]
+        heard: list[Tensor] = []
+        value, norm = 0.0, math.nan
+        for batch in batches:
+            losses = self._losses(batch, dropout)
+            heard.append(losses.detach())
+            loss = losses.sum() / len(clips)
+            value += loss.item()
+            if not math.isfinite(value):
+                break
+            self.precision.backward(loss)
+        else:
+            norm = self.precision.gradient_norm(self.model)
         progress.step += 1
         if not math.isfinite(norm):
-            self._skip_step(batch, losses)
+            self._skip_step(clips, torch.cat(heard))
             return
         progress.non_finite_steps = 0
         self.optimizer.learning_rate = self._learning_rate()
@@ -247,7 +261,7 @@ class Trainer:
         progress.loss_count += 1
         self._around.report.step(
             progress.step,
-            sum(clip.duration_seconds for clip in batch.clips),
+            sum(clip.duration_seconds for clip in clips),
             step_loss=value,
             gradient_norm=norm,
             learning_rate=self.optimizer.learning_rate,
@@ -272,15 +286,15 @@ class Trainer:
                 x = batch.on_hidden(x, lengths)
             return Emissions(*self.model.run(x, lengths, dropout, first=first))
 
-    def _skip_step(self, batch: Batch, losses: Tensor) -> None:
+    def _skip_step(self, clips: Sequence[Clip], losses: Tensor) -> None:
         """Leave a step out whose loss or gradient is not finite, and name the files."""
         if bool(losses.isfinite().all()) and self.precision.skip():
             return
         blamed = [
             clip
-            for clip, finite in zip(batch.clips, losses.isfinite().tolist(), strict=True)
+            for clip, finite in zip(clips, losses.isfinite().tolist(), strict=False)
             if not finite
-        ] or list(batch.clips)
+        ] or list(clips)
         names = ", ".join(f"{clip.audio} ({clip.source})" for clip in blamed[:_BLAMED_LISTED])
         if len(blamed) > _BLAMED_LISTED:
             names += f" and {len(blamed) - _BLAMED_LISTED} more"
