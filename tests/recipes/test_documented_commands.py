@@ -27,6 +27,7 @@ COMMANDS = {
         for name in [f"coqui_stt_training.{folder.replace('/', '.')}{path.stem}"]
     },
     "generate_scorer_package": "coqui_stt_training.lm.generate_scorer_package",
+    "python -m coqui_stt_training.report": "coqui_stt_training.report.command",
     "stt": "stt.client",
 }
 

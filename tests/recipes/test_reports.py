@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from browser import needs_chromium, opened
 from command_runner import run_command
+from coqui_stt_training.report import sample_log
+from coqui_stt_training.report.event_reader import read_curves
+from coqui_stt_training.report.training_run import read_run
 
 from .conftest import SMALL, ToneCorpus
 
@@ -64,3 +70,69 @@ def test_train_writes_the_report_of_its_test(latin: ToneCorpus, tmp_path: Path) 
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "Word error rate" in page.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def fine_tuned(source: Path, latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "fine-tuned"
+    result = run_command(
+        "train", "--load_checkpoint_dir", source, "--save_checkpoint_dir", folder,
+        "--train_files", latin.train, "--dev_files", latin.dev, *SMALL, "--epochs", 3,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def test_training_runs_are_reported_over_each_other(
+    source: Path, fine_tuned: Path, tmp_path: Path
+) -> None:
+    page, picture = tmp_path / "runs.html", tmp_path / "runs.png"
+    result = run_command("report.command", source, fine_tuned, "--report", page, picture)
+    assert result.returncode == 0, result.stderr
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    text = page.read_text(encoding="utf-8")
+    assert text.count("Nothing recorded") == 0
+    for name in ("source, training", "fine-tuned, dev", "Gradient norm", "Throughput", "kept"):
+        assert name in text
+    run = read_run(fine_tuned)
+    assert len(run.curves["dev"]["wer"]) == 3
+    assert len(run.curves["train"]["step_loss"]) == run.steps == 18
+    assert all(sorted(heard) == [0, 1, 2] for heard in run.samples.values())
+    assert len(run.samples) == 6
+
+
+@needs_chromium
+def test_the_page_of_a_run_shows_without_network(fine_tuned: Path, tmp_path: Path) -> None:
+    page_file = tmp_path / "run.html"
+    run_command("report.command", fine_tuned, "--report", page_file)
+    with opened(page_file) as page:
+        assert page.inner_text("h1") == "Training of fine-tuned"
+        assert len(page.query_selector_all("svg.chart")) == 8
+        assert not page.refused
+
+
+def test_a_run_that_goes_on_hides_what_it_does_again(
+    source: Path, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    """A broken end of an event file, and lines of samples that were cut off, hide nothing else."""
+    folder = tmp_path / "run"
+    flags = [
+        "--checkpoint_dir", folder, "--train_files", latin.train, "--dev_files", latin.dev, *SMALL
+    ]  # fmt: skip
+    assert run_command("train", *flags, "--epochs", 2).returncode == 0
+    with (folder / "summaries" / sample_log.NAME).open("a", encoding="utf-8") as log:
+        log.write('{"source": "x", "epoch": 1, "samp')
+    for file in (folder / "summaries/train").iterdir():
+        file.write_bytes(file.read_bytes() + b"\xff" * 11)
+    assert run_command("train", *flags, "--epochs", 3, "--run", "continue").returncode == 0
+    run = read_run(folder)
+    assert [step for step, _ in run.curves["train"]["step_loss"]] == list(range(1, 19))
+    assert all(sorted(heard) == [0, 1, 2] for heard in run.samples.values())
+
+
+def test_what_is_no_run_is_told(tmp_path: Path) -> None:
+    result = run_command("report.command", tmp_path)
+    assert result.returncode == 2
+    assert "holds no training run" in result.stderr
+    (tmp_path / "events.out.tfevents.1").write_bytes(b"\xff" * 100)
+    assert read_curves(tmp_path) == {}

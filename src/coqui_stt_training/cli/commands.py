@@ -37,6 +37,7 @@ COMMANDS = {
     "check": CommandEntry("check", "say what data holds, and what is wrong with it"),
     "train": CommandEntry("train", "train a model, from a pre-trained one or from scratch"),
     "evaluate": CommandEntry("evaluate", "error rates of a checkpoint on CSV files"),
+    "report": CommandEntry("report.command", "curves, origin and samples of training runs"),
     "export": CommandEntry("export", "write a checkpoint as a model to deploy"),
     "evaluate_export": CommandEntry("evaluate_export", "error rates of an exported model"),
     "data_set_tool": CommandEntry("data_set_tool", "write collections of clips as another one"),

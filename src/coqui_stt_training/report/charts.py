@@ -14,6 +14,7 @@ from .page import Html, joined, table, tag
 
 _WIDTH, _HEIGHT = 560, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 10, 40
+_BAR_WIDTH = 380  # stands beside others
 _STYLES = 6
 _MOST_POINTS = 400
 _MOST_ROWS = 40
@@ -98,14 +99,14 @@ class Bar:
 def bar_chart(title: str, bars: Sequence[Bar], unit: str = "") -> Html:
     """Return horizontal bars with their intervals, and their values written beside them."""
     most = max([bar.high for bar in bars] + [bar.value for bar in bars] + [1e-9])
-    name_width = min(200, 12 + 7 * max((len(bar.name) for bar in bars), default=1))
-    scale = (_WIDTH - name_width - 80) / most
+    name_width = min(160, 12 + 7 * max((len(bar.name) for bar in bars), default=1))
+    scale = (_BAR_WIDTH - name_width - 80) / most
     shapes = []
     for index, bar in enumerate(bars):
         y = 24 * index + 4
         end = name_width + scale * bar.value
         low, high = (name_width + scale * max(0.0, edge) for edge in (bar.low, bar.high))
-        name = bar.name if len(bar.name) <= 26 else f"{bar.name[:25]}…"
+        name = bar.name if len(bar.name) <= 20 else f"{bar.name[:19]}…"
         shapes += [
             tag("text", name, x=name_width - 8, y=y + 13, text_anchor="end"),
             tag("rect", x=name_width, y=y, width=f"{max(end - name_width, 1):.1f}", height=18, rx=3,
@@ -115,7 +116,7 @@ def bar_chart(title: str, bars: Sequence[Bar], unit: str = "") -> Html:
             tag("text", f"{bar.value:.1f}{unit}", x=f"{max(end, high) + 6:.1f}", y=y + 13),
         ]  # fmt: skip
     said = "; ".join(f"{bar.name}: {bar.value:.1f}{unit}" for bar in bars)
-    return _figure(title, shapes, f"{title}. {said}", height=24 * len(bars) + 6)
+    return _figure(title, shapes, f"{title}. {said}", height=24 * len(bars) + 6, width=_BAR_WIDTH)
 
 
 def calibration_chart(title: str, bins: Sequence[tuple[float, float, int]]) -> Html:
@@ -229,8 +230,9 @@ def _figure(
     legend: Html | None = None,
     values: Html | None = None,
     height: int = _HEIGHT,
+    width: int = _WIDTH,
 ) -> Html:
-    chart = tag("svg", joined(shapes), viewBox=f"0 0 {_WIDTH} {height}", role="img",
+    chart = tag("svg", joined(shapes), viewBox=f"0 0 {width} {height}", role="img",
                 aria_label=said, class_="chart", direction="ltr")  # fmt: skip
     return tag("figure", tag("figcaption", title), legend, chart, values)
 

@@ -15,7 +15,7 @@ function showClips(data) {
   const meanSure = (run, i) => run.sure[i].length ? run.sure[i].reduce((a, b) => a + b) / run.sure[i].length : -1;
   const total = (list, i) => list.reduce((sum, run) => sum + run.errors[i], 0);
   const orders = {
-    errors: ["most errors", i => -total(runs, i)],
+    errors: ["most errors", i => -total(runs, i) - 1e-6 * runs[0].characters[i]],
     wer: ["highest WER", i => -Math.max(...runs.map(run => rate(run, i)))],
     cer: ["highest CER", i => -Math.max(...runs.map(run => characterRate(run, i)))],
     ...(runs.some(run => run.sure.some(one => one.length))

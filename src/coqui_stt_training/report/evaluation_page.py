@@ -262,8 +262,10 @@ def _confused(heard: HeardSet) -> Html:
     extra = [(in_script(word), count) for word, count in _most(found.insertions)]
     tables = [
         table("Substitutions", ("said", "heard as", "times"), swaps, numbers=[2]),
-        table("Deletions", ("said, and not heard", "times"), gone, numbers=[1]),
-        table("Insertions", ("heard, and not said", "times"), extra, numbers=[1]),
+        table("Deletions", ("said, and not heard", "times"), gone, numbers=[1]) if gone else None,
+        table("Insertions", ("heard, and not said", "times"), extra, numbers=[1])
+        if extra
+        else None,
     ]
     return section(
         "Confusions",

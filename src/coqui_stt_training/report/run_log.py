@@ -106,6 +106,8 @@ class RunLog:
         )  # fmt: skip
         samples = representative(found.samples, _SAMPLES_IN_SUMMARIES)
         self._summaries.samples(kind, source, step, samples)
+        if kind == "dev":
+            self._summaries.follow(source, number, found.samples)
 
     def all_validated(self, step: int, wer: float, cer: float, loss: float) -> None:
         """Record what several dev sets came to together, which decides about the best epoch."""

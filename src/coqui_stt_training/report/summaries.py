@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import FlagError
 from ..scoring.metrics import SampleResult
 from .event_file import EventFile
+from .sample_log import append_samples
 
 
 class Summaries:
@@ -32,6 +33,7 @@ class Summaries:
         self._begun_step = begun_step
         self._begin_step = begin_step
         self._files: dict[str, EventFile] = {}
+        self._begins_samples = begin_step == begun_step
 
     def hyper_parameters(self, flags: Mapping[str, Any]) -> None:
         """Record the flags in force, for the tab HPARAMS."""
@@ -75,6 +77,14 @@ class Summaries:
             text = "\n".join([*head, *rows])
             file.text(f"samples/{Path(source).stem}", text, step - self._begun_step)
 
+    def follow(self, source: str, epoch: int, samples: Sequence[SampleResult]) -> None:
+        """Record what was heard after an epoch in the clips that are the same in all; see
+        `sample_log.py`.
+        """
+        with self._explained():
+            append_samples(self._folder, source, epoch, samples, is_new=self._begins_samples)
+        self._begins_samples = False
+
     def close(self) -> None:
         """Write everything out."""
         for file in self._files.values():
@@ -88,12 +98,17 @@ class Summaries:
 
     @contextmanager
     def _written(self, name: str) -> Iterator[EventFile]:
-        try:
+        with self._explained():
             if name not in self._files:
                 first_step = self._begin_step - self._begun_step
                 # What was recorded at the step of the last checkpoint itself stays.
                 self._files[name] = EventFile(self._folder / name, first_step + 1)
             yield self._files[name]
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise FlagError(
                 f"{self._folder} cannot be written to ({error.strerror or error}); name "
