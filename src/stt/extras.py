@@ -37,6 +37,12 @@ def missing_packages(package: str, extra: str = "") -> str:
     return f"{what} not installed; in the folder with the sources run: pip install '.[{extra}]'"
 
 
+def missing_parts(extra: str) -> tuple[list[str], str]:
+    """Return which packages of an optional part are not installed, and what adds them."""
+    lacking = [name for name in _extras().get(extra, ()) if not _is_installed(name)]
+    return lacking, f"pip install '.[{extra}]'" if lacking else ""
+
+
 def _extras() -> dict[str, tuple[str, ...]]:
     """Return the packages of each extra, those of extras that it includes too."""
     try:

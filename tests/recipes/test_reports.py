@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -136,3 +138,21 @@ def test_what_is_no_run_is_told(tmp_path: Path) -> None:
     assert "holds no training run" in result.stderr
     (tmp_path / "events.out.tfevents.1").write_bytes(b"\xff" * 100)
     assert read_curves(tmp_path) == {}
+
+
+def test_train_ends_with_a_summary_whose_commands_work(latin: ToneCorpus, tmp_path: Path) -> None:
+    folder = tmp_path / "a model"
+    flags = ["--checkpoint_dir", folder, *latin.flags, *SMALL, "--epochs", 2]
+    log = run_command("train", *flags).stdout
+    summary = log[log.index("The run at a glance: 2 epochs, 12 steps") :]
+    assert "after the first epoch; WER" in summary
+    assert f"  {latin.test}:  WER" in summary
+    assert f"The model is in {folder} (best: best_dev-" in summary
+    commands = re.findall(r"python -m coqui_stt_training\.(\w+) (.*)", summary)
+    assert [name for name, _ in commands] == ["report", "evaluate", "export"]
+    for name, words in commands:
+        module = "report.command" if name == "report" else name
+        assert run_command(module, *shlex.split(words), cwd=tmp_path).returncode == 0
+    assert {"training_report.html", "errors.html", "exported"} <= {
+        path.name for path in tmp_path.iterdir()
+    }

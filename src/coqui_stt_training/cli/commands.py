@@ -35,6 +35,8 @@ COMMANDS = {
     "sources": CommandEntry("sources", "list public pre-trained models to start from"),
     "inspect": CommandEntry("inspect", "say what a checkpoint or an exported model is"),
     "check": CommandEntry("check", "say what data holds, and what is wrong with it"),
+    "doctor": CommandEntry("doctor", "what this installation has and lacks, and whether it works"),
+    "completion": CommandEntry("completion", "let bash, zsh or fish complete commands and flags"),
     "train": CommandEntry("train", "train a model, from a pre-trained one or from scratch"),
     "evaluate": CommandEntry("evaluate", "error rates of a checkpoint on CSV files"),
     "report": CommandEntry("report.command", "curves, origin and samples of training runs"),

@@ -81,8 +81,9 @@ def _outcome(runs: Sequence[TrainingRun]) -> Html:
     for run in runs:
         first, best = (run.epochs[0] if run.epochs else None), best_epoch(run.epochs)
         rows.append(
-            (run.name, len(run.epochs), run.steps, _rate(first and first.wer),
-             _rate(best and best.wer), _rate(best and best.cer), best.number if best else "–",
+            (run.name, len(run.epochs), run.steps, _rate(first.wer if first else None),
+             _rate(best.wer if best else None), _rate(best.cer if best else None),
+             best.number if best else "–",
              run.finished or "not finished")
         )  # fmt: skip
     columns = ("run", "epochs", "steps", "WER after the first", "best WER", "its CER",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,7 +70,11 @@ def log_augmentations(augmentations: Sequence[Augmentation], *, frozen: bool) ->
 
 
 def log_next_steps(
-    config: TrainConfig, given: frozenset[str], progress: Progress, folder: Path
+    config: TrainConfig,
+    given: frozenset[str],
+    progress: Progress,
+    folder: Path,
+    tests: Sequence[EvaluationResult] = (),
 ) -> None:
     """Say where the model is and what can be done with it; whether more epochs would help.
 
@@ -78,6 +83,7 @@ def log_next_steps(
         given: their names.
         progress: of the run, which is over.
         folder: of its checkpoints.
+        tests: what the model came to on the test files.
     """
     epochs = [Epoch.from_json(epoch) for epoch in progress.history]
     if is_still_improving(epochs) and progress.epoch >= config.training.epochs:
@@ -85,10 +91,57 @@ def log_next_steps(
             "The model was still improving at the end. To go on: %s", longer_command(config, given)
         )
     _log.info(
-        "The model is in %s (best: %s). To write it for deployment: python -m "
-        "coqui_stt_training.export --checkpoint_dir %s --export_dir exported",
-        folder, progress.best_checkpoint or "none, no --dev_files", folder,
+        "%s",
+        summary_text(
+            epochs, tests, progress.step - progress.begun_step,
+            folder, progress.best_checkpoint, config.data.test_files or config.data.dev_files,
+        ),
     )  # fmt: skip
+
+
+def summary_text(
+    epochs: Sequence[Epoch],
+    tests: Sequence[EvaluationResult],
+    steps: int,
+    folder: Path,
+    best_checkpoint: str | None,
+    files: Sequence[str],
+) -> str:
+    """Return a run at a glance: error rates before and after, where the model is, what is next.
+
+    Args:
+        epochs: of the run.
+        tests: of its model.
+        steps: of the run alone.
+        folder: of its checkpoints.
+        best_checkpoint: the best of them; None where nothing was validated.
+        files: what the model can be evaluated on.
+    """
+    lines = [f"The run at a glance: {counted(len(epochs), 'epoch')}, {counted(steps, 'step')}"]
+    first, best = (epochs[0] if epochs else None), best_epoch(epochs)
+    if first and best and first.wer is not None and first.cer is not None:
+        lines.append(
+            f"  dev files:  WER {100 * first.wer:.1f} % and CER {100 * first.cer:.1f} % after the "
+            f"first epoch; {_rates(best.wer, best.cer)} after the best, epoch {best.number}"
+        )
+    lines += [f"  {test.dataset}:  {_rates(test.wer, test.cer)}" for test in tests]
+    lines.append(f"  The model is in {folder} (best: {best_checkpoint or 'none, no --dev_files'})")
+    report, evaluate, export = (
+        ["python", "-m", f"coqui_stt_training.{name}"] for name in ("report", "evaluate", "export")
+    )
+    where = ["--checkpoint_dir", str(folder)]
+    tested = ["--test_files", *(files or ["test.csv"]), "--report", "errors.html"]
+    lines += [
+        "Next:",
+        f"  how it learned:     {shlex.join([*report, str(folder)])}",
+        f"  what it gets wrong: {shlex.join([*evaluate, *where, *tested])}",
+        f"  to deploy it:       {shlex.join([*export, *where, '--export_dir', 'exported'])}",
+    ]
+    return "\n".join(lines)
+
+
+def _rates(wer: float | None, cer: float | None) -> str:
+    return f"WER {100 * (wer or 0):.1f} % and CER {100 * (cer or 0):.1f} %"
 
 
 def open_summaries(config: TrainConfig, state: TrainingState, folder: RunFolder) -> Summaries:

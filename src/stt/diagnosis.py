@@ -1,0 +1,76 @@
+"""What an installation has and lacks: versions, kernels, engines, optional parts."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from . import version
+from .extras import missing_parts
+from .installation import foreign_distributions
+
+_PACKAGES = (
+    "numpy", "soundfile", "soxr", "ai-edge-litert", "onnxruntime", "torch", "safetensors",
+    "tensorboard", "transformers", "matplotlib", "av", "fastapi",
+)  # fmt: skip
+_ENGINES = {".tflite": "ai-edge-litert", ".onnx": "onnxruntime", "checkpoint folders": "torch"}
+# What each optional part is for, as `pip install '.[NAME]'` names it.
+_PARTS = {
+    "train": "training, evaluation, scorers",
+    "export": "writing models to deploy",
+    "onnx": "running .onnx models",
+    "formats": "M4A, WebM and video",
+    "mic": "the microphone",
+    "server": "stt serve",
+    "hub": "models of the Hugging Face hub",
+}
+
+
+def installed(name: str) -> str | None:
+    """Return the version of a distribution, None where it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def diagnose_runtime() -> dict[str, Any]:
+    """Return versions, the processor's kernels, engines and missing parts, as JSON values."""
+    return {
+        "version": version(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": {"cores": os.cpu_count(), "machine": platform.machine()},
+        "packages": {name: found for name in _PACKAGES if (found := installed(name))},
+        "kernels": _kernels(),
+        "engines": {what: installed(name) is not None for what, name in _ENGINES.items()},
+        "missing": [
+            {"part": part, "for": what, "packages": lacking, "command": command}
+            for part, what in _PARTS.items()
+            for lacking, command in [missing_parts(part)]
+            if lacking
+        ],
+        "foreign": foreign_distributions(Path(__file__).parents[1])
+        if Path(__file__).parents[1].name == "site-packages"
+        else [],
+        "interpreter": sys.executable,
+    }
+
+
+def _kernels() -> dict[str, list[str]]:
+    """Return for each native part the kernels that this processor runs, the one in use first."""
+    from coqui_stt_ctcdecoder import _native as decoder
+
+    from . import _native as runtime
+
+    parts: dict[str, Callable[[], list[str]]] = {
+        "decoder": decoder.kernels,
+        "int8 models": runtime.int8_kernels,
+        "float models": runtime.float_kernels,
+    }
+    return {name: names() for name, names in parts.items()}
