@@ -400,6 +400,28 @@ def test_weights_stay_nearer_to_the_source_where_they_are_drawn_to_it(
     assert "--source_weight_decay 50 needs a model to start from" in scratch.stderr
 
 
+def test_a_new_output_layer_begins_with_how_often_each_label_comes(
+    source: Path, latin: ToneCorpus, cyrillic: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    common = ("--learning_rate", 1e-9, "--epochs", 1, "--output_bias", "prior")
+    scratch = run_command("train", "--checkpoint_dir", tmp_path / "new", "--train_files",
+                          latin.train, "--n_hidden", 16, *common)  # fmt: skip
+    assert scratch.returncode == 0, scratch.stderr
+    rows = latin.train.read_text().splitlines()[1:]
+    texts = "".join(row.rsplit(",", 1)[1] for row in rows)
+    bias = load_source(tmp_path / "new").tensors["layer_6.bias"]
+    counts = np.array([texts.count(letter) + 1 for letter in "abcd"])
+    np.testing.assert_allclose(np.exp(bias[:-1] - bias[0]), counts / counts[0], rtol=1e-4)
+    assert np.exp(bias).sum() == pytest.approx(1, rel=1e-4)
+    assert bias[-1] > np.log(0.7)  # the blank
+    mapped = run_command(
+        "train", "--load_checkpoint_dir", source, "--save_checkpoint_dir", tmp_path / "mapped",
+        "--train_files", cyrillic.train, "--alphabet_config_path", cyrillic.alphabet,
+        "--drop_source_layers", 1, "--map_shared_characters", "true", *common,
+    )  # fmt: skip
+    assert "--output_bias prior has no effect: rows of the output layer are mapped" in mapped.stderr
+
+
 def test_the_log_says_how_much_there_is_and_how_it_went(
     latin: ToneCorpus, source: Path, tmp_path: Path, train: Train
 ) -> None:

@@ -127,6 +127,12 @@ class TrainingFlags:
         "validate, keep and evaluate a running average of the weights, which is steadier than the "
         "weights of the last step; false: as upstream",
     )
+    output_bias: str = flag(
+        "zero",
+        "what a new output layer begins with: zero, or the logarithm of how often the training "
+        "transcripts have each label, and frames none",
+        choices=("zero", "prior"),
+    )
     force_initialize_learning_rate: bool = flag(
         False, "use --learning_rate also when a continued run has reduced its own"
     )

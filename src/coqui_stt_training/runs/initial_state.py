@@ -8,17 +8,21 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from stt.frontends import FrontEnd
 from stt.frontends.mfcc import FeatureConfig
 
 from ..bootstrapping.plan import bootstrapped_tensors
+from ..bootstrapping.prior import log_prior
 from ..checkpoints.file import Checkpoint
 from ..checkpoints.folder import CheckpointFolder
 from ..checkpoints.run_record import RunRecord
 from ..cli.config import TrainConfig
 from ..cli.flags import as_dict
+from ..corpus import Clip
 from ..models.acoustic_model import AcousticModel, build
 from ..models.tensors import load_weights, weights_of
 from ..training.average import WeightAverage
@@ -35,8 +39,16 @@ from .starting_point import FIXED_FLAGS
 _log = logging.getLogger(__name__)
 
 
-def initial_state(session: Session, device: torch.device) -> tuple[TrainingState, RunFolder]:
-    """Build the model and bring it, the optimizer and the progress to where the run starts."""
+def initial_state(
+    session: Session, device: torch.device, clips: Sequence[Clip] = ()
+) -> tuple[TrainingState, RunFolder]:
+    """Build the model and bring it, the optimizer and the progress to where the run starts.
+
+    Args:
+        session: the run.
+        device: where to.
+        clips: to train on, for `--output_bias prior`.
+    """
     config, training = session.config, session.config.training
     folder = CheckpointFolder(Path(config.checkpoints.save_dir))
     check_model_memory(session.specification)
@@ -49,7 +61,7 @@ def initial_state(session: Session, device: torch.device) -> tuple[TrainingState
         lineage = kept.lineage
         begun_with = None
     else:
-        tensors, lineage = _bootstrapped(session, model)
+        tensors, lineage = _bootstrapped(session, model, clips)
         begun_with = tensors
         load_weights(model, tensors)
         source_step = session.start.source.step if session.start.source else 0
@@ -155,7 +167,7 @@ def _learning_rate(session: Session) -> float:
 
 
 def _bootstrapped(
-    session: Session, model: AcousticModel
+    session: Session, model: AcousticModel, clips: Sequence[Clip]
 ) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
     """Return the weights a new run starts from, and the lineage they have."""
     plan, source = session.plan, session.start.source
@@ -173,12 +185,31 @@ def _bootstrapped(
     }
     earlier = source.details.get("lineage", []) if source else []
     tensors = bootstrapped_tensors(plan, source.tensors, fresh) if source else fresh
+    output = plan.specification.layers[-1]
+    if session.config.training.output_bias == "prior" and output in plan.new_layers:
+        if plan.mapped_rows:
+            _log.info("--output_bias prior has no effect: rows of the output layer are mapped")
+        else:
+            tensors[f"{output}.bias"] = _prior(session, clips)
     entry |= describe_anchors(session, tensors)
     for name in tensors:
         kept = not name.startswith(tuple(f"{layer}." for layer in plan.new_layers))
         verb = "Loading variable from checkpoint" if kept else "Initializing variable"
         _log.debug("%s: %s", verb, name)
     return tensors, (*earlier, entry)
+
+
+def _prior(session: Session, clips: Sequence[Clip]) -> NDArray[np.float32]:
+    """Return the logarithm of how often the training clips have each label."""
+    rate = session.features.sample_rate_hz
+    frames = [
+        session.specification.output_length(
+            session.features.frame_count(int(clip.duration_seconds * rate))
+        )
+        for clip in clips
+    ]
+    labels = (session.alphabet.encode(clip.transcript) for clip in clips)
+    return log_prior(labels, sum(frames), session.specification.n_classes)
 
 
 def planned_layers(lineage: Sequence[Any]) -> dict[str, dict[str, Any]]:

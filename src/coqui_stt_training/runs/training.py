@@ -85,7 +85,9 @@ def _carry_out(
     cache = session.config.data.feature_cache
     store = FeatureStore(session.features, Path(cache) if cache else None)
     loader = BatchLoader(store, session.alphabet)
-    state, folder = initial_state(session, device)
+    state, folder = initial_state(
+        session, device, [clip for clips in corpus.train for clip in clips.clips]
+    )
     tests: list[EvaluationResult] = []
     summaries = open_summaries(session.config, state, folder)
     with closing(summaries), Interruption() as interruption:
