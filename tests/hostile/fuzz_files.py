@@ -28,7 +28,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -186,6 +186,29 @@ def _onnx(quantized: bool) -> Callable[[], bytes]:
 
         model = onnx_writer.streaming_model(random_deployment(n_hidden=8))
         content: bytes = (onnx_writer.quantize(model) if quantized else model).SerializeToString()
+        return content
+
+    return make
+
+
+def _encoder_onnx(precision: Literal["float32", "int8"]) -> Callable[[], bytes]:
+    def make() -> bytes:
+        from coqui_stt_ctcdecoder import Alphabet
+        from coqui_stt_training.exporting.encoder.deployment import EncoderDeployment
+        from coqui_stt_training.exporting.encoder.onnx_writer import encoder_model
+        from coqui_stt_training.models.acoustic_model import build
+        from coqui_stt_training.models.tensors import weights_of
+        from coqui_stt_training.models.whisper.specification import WhisperEncoder
+
+        specification = WhisperEncoder(
+            n_classes=4, mel_channels=4, width=8, attention_heads=2, blocks=1, positions=52,
+            head="lstm", head_size=4,
+        )  # fmt: skip
+        model = build(specification)
+        model.initialize(0)
+        alphabet = Alphabet.from_labels("abc")
+        deployment = EncoderDeployment(specification, weights_of(model), alphabet)
+        content: bytes = encoder_model(deployment, precision).SerializeToString()
         return content
 
     return make
@@ -357,6 +380,8 @@ FORMATS = {
     "int8_tflite": Format(".tflite", _tflite(quantize=True), _read_model),
     "tflite_source": Format(".tflite", _tflite(quantize=True), _read_source),
     "onnx": Format(".onnx", _onnx(quantized=False), _read_model),
+    "encoder_onnx": Format(".onnx", _encoder_onnx("float32"), _read_model),
+    "int8_encoder_onnx": Format(".onnx", _encoder_onnx("int8"), _read_model),
     "int8_onnx": Format(".onnx", _onnx(quantized=True), _read_model),
     "checkpoint": Format(".safetensors", _checkpoint, _read_source),
     "checkpoint_metadata": Format(".safetensors", _checkpoint, _read_source, mutate_metadata),
