@@ -13,6 +13,7 @@ from stt.frontends.mfcc import FeatureConfig
 
 from ..augmentation.specification import parse_augmentations
 from ..errors import FlagError
+from .distillation_flags import DistillationFlags
 from .flag import writable_place
 from .flags import at_most, flag, not_negative, positive
 from .geometry_flags import GeometryFlags
@@ -403,6 +404,7 @@ class TrainConfig:
     data: DataFlags = DataFlags()
     checkpoints: CheckpointFlags = CheckpointFlags()
     bootstrap: BootstrapFlags = BootstrapFlags()
+    distillation: DistillationFlags = DistillationFlags()
     alphabet: AlphabetFlags = AlphabetFlags()
     geometry: GeometryFlags = GeometryFlags()
     features: FeatureFlags = FeatureFlags()

@@ -53,6 +53,7 @@ class Corpus:
         dev: `--dev_files`.
         test: `--test_files`; references may be empty there.
         metrics: `--metrics_files`.
+        unlabelled: `--unlabelled_files`; without transcripts.
         skipped_rows: number of rows left out under `--on_bad_row skip`.
     """
 
@@ -60,4 +61,5 @@ class Corpus:
     dev: tuple[ClipSet, ...] = ()
     test: tuple[ClipSet, ...] = ()
     metrics: tuple[ClipSet, ...] = ()
+    unlabelled: tuple[ClipSet, ...] = ()
     skipped_rows: int = 0

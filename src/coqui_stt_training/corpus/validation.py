@@ -27,11 +27,15 @@ from .normalization import ChangeCounts, Normalizer
 from .report import Kind, Problem, Report, advise_on_characters
 from .rows import Row, RowFile
 from .skipped_rows import write_skipped_rows
+from .unlabelled import refuse_measured_audio, without_transcripts
 
 OnBadRow = Literal["fail", "skip"]
 
 # Two bits of 16-bit audio: dither and the rounding of codecs, not a voice.
 SILENCE_PEAK_TO_PEAK = 4 / 32768
+
+UNLABELLED = "unlabelled"
+_MAY_BE_EMPTY = ("test", UNLABELLED)
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +66,7 @@ class Examination:
     """What was found of a corpus.
 
     Attributes:
-        sets: the clips that can be used, by role: train, dev, test, metrics.
+        sets: the clips that can be used, by role: train, dev, test, metrics, unlabelled.
         report: everything that is wrong.
         files: what was read.
     """
@@ -86,7 +90,8 @@ def examine_corpus(
     """Read all sets, and check every row of them; see `check_corpus`.
 
     Args:
-        roles: corpus files, by role; transcripts may be empty in that of `test`.
+        roles: corpus files, by role; transcripts may be empty in `test`, and are not read in
+            `unlabelled`.
         alphabet: of the model.
         features: they say how many frames audio has.
         output_length: how many frames the model makes of so many.
@@ -97,9 +102,7 @@ def examine_corpus(
     """
     report = Report()
     reader = files or CorpusFiles()
-    inputs = {
-        role: _read_inputs(paths, reader, role == "test", report) for role, paths in roles.items()
-    }
+    inputs = {role: _read_inputs(paths, reader, role, report) for role, paths in roles.items()}
     every_input = list(itertools.chain.from_iterable(inputs.values()))
     scans = scan(itertools.chain.from_iterable(given.audio for given in every_input))
     target = _Target(
@@ -126,6 +129,7 @@ def check_corpus(
     dev: Sequence[str] = (),
     test: Sequence[str] = (),
     metrics: Sequence[str] = (),
+    unlabelled: Sequence[str] = (),
     alphabet: Alphabet,
     features: FrontEnd,
     output_length: Callable[[int], int] = int,
@@ -146,6 +150,8 @@ def check_corpus(
 
     Args:
         train: corpus files, like `dev`, `test` and `metrics`.
+        unlabelled: corpus files whose transcripts are not read. That a recording of theirs is also
+            in `dev`, `test` or `metrics`, under whatever name, is an error.
         alphabet: of the model to train or evaluate.
         features: they say how many frames audio has.
         output_length: how many frames the model makes of so many.
@@ -165,7 +171,7 @@ def check_corpus(
             are errors under both policies.
     """
     examination = examine_corpus(
-        {"train": train, "dev": dev, "test": test, "metrics": metrics},
+        {"train": train, "dev": dev, "test": test, "metrics": metrics, UNLABELLED: unlabelled},
         alphabet=alphabet,
         features=features,
         output_length=output_length,
@@ -190,11 +196,19 @@ def check_corpus(
     if report.file_problems or report.row_problems:
         raise CorpusError(str(report))
     _warn_of_shared_audio(sets)
+    refuse_measured_audio(
+        _clips_of(sets[UNLABELLED]),
+        itertools.chain.from_iterable(_clips_of(sets[role]) for role in ("dev", "test", "metrics")),
+    )
     return Corpus(**sets, skipped_rows=skipped)
 
 
+def _clips_of(sets: Sequence[ClipSet]) -> list[Clip]:
+    return [clip for clip_set in sets for clip in clip_set.clips]
+
+
 def _read_inputs(
-    paths: Iterable[str], files: CorpusFiles, may_be_empty: bool, report: Report
+    paths: Iterable[str], files: CorpusFiles, role: str, report: Report
 ) -> list[_Input]:
     inputs = []
     for path in paths:
@@ -206,7 +220,9 @@ def _read_inputs(
         if not file.rows:
             report.add(f"{path}: has a header, but no rows")
         report.sources.update(row.source for row in file.rows)
-        inputs.append(_Input(file, file.audio(), may_be_empty))
+        if role == UNLABELLED:
+            file = without_transcripts(file)
+        inputs.append(_Input(file, file.audio(), role in _MAY_BE_EMPTY))
     return inputs
 
 

@@ -15,7 +15,7 @@ from ..checkpoints.folder_lock import check_still_new, locked
 from ..cli.config import TrainConfig
 from ..cli.flags import Parsed
 from ..cli.progress_bar import ProgressBar
-from ..corpus import Corpus, check_corpus
+from ..corpus import Corpus, check_corpus, expand_file_list
 from ..models.tensors import load_weights
 from ..report.run_log import RunLog
 from ..report.summaries import Summaries
@@ -27,6 +27,7 @@ from ..training.schedules import LearningRateSchedule
 from ..training.state import RunFolder, TrainingState
 from ..training.trainer import Interrupted, Plan, Surroundings, Trainer
 from .announcements import log_next_steps, log_sizes, open_summaries, record_outcome
+from .distillation import supervision
 from .evaluation import evaluate_sets, print_now
 from .initial_state import initial_state, planned_layers
 from .interruption import Interruption
@@ -80,8 +81,9 @@ def _carry_out(
     afterwards: Sequence[Callable[[], int]],
 ) -> TrainingResult:
     decoder = BeamSearchDecoder(session.alphabet, session.config.decoder, session.given)
-    corpus = _read_corpus(session)
     device = prepare_machine(session.config.machine)
+    objective = Objective(**vars(session.config.objective), supervision=supervision(session))
+    corpus = _read_corpus(session)
     cache = session.config.data.feature_cache
     store = FeatureStore(session.features, Path(cache) if cache else None)
     loader = BatchLoader(store, session.alphabet)
@@ -96,8 +98,9 @@ def _carry_out(
                 folder.begin()
             else:
                 trainer = _make_trainer(
-                    session, corpus, store, loader, state, folder, decoder, summaries, interruption
-                )
+                    session, corpus, store, loader, state, folder, decoder, summaries, interruption,
+                    objective,
+                )  # fmt: skip
                 folder.begin()
                 log_sizes(
                     trainer.pipeline.sampler.groups,
@@ -161,6 +164,7 @@ def _result(
 def _check_only(session: Session) -> None:
     """Check what a run checks before its first step, and say what it would train on."""
     BeamSearchDecoder(session.alphabet, session.config.decoder, session.given)
+    supervision(session)
     corpus = _read_corpus(session)
     check_model_memory(session.specification)
     for name, sets in (("train", corpus.train), ("validate", corpus.dev), ("test", corpus.test)):
@@ -185,6 +189,7 @@ def _read_corpus(session: Session) -> Corpus:
         dev=config.data.dev_files,
         test=config.data.test_files,
         metrics=config.data.metrics_files,
+        unlabelled=expand_file_list(config.distillation.unlabelled_files),
         alphabet=session.alphabet,
         features=session.features,
         output_length=session.specification.output_length,
@@ -209,6 +214,7 @@ def _make_trainer(
     decoder: Decoder,
     summaries: Summaries,
     interruption: Interruption,
+    objective: Objective,
 ) -> Trainer:
     config, training = session.config, session.config.training
     if config.output.log_placement:
@@ -232,13 +238,13 @@ def _make_trainer(
                 config.optimizer.tri_stage_hold,
             ),
             max_gradient_norm=config.optimizer.gradient_clipping,
-            objective=Objective(**vars(config.objective)),
             frozen_epochs={name: layer["frozen_epochs"] for name, layer in layers.items()},
             advice_on_new_layers=(
                 ", fewer --drop_source_layers, --map_shared_characters true"
                 if config.bootstrap.drop_source_layers
                 else ""
             ),
+            objective=objective,
         ),
         Surroundings(
             folder=folder,

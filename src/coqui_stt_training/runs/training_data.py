@@ -37,14 +37,17 @@ def make_pipeline(
     data, training = session.config.data, session.config.training
     mixture = Mixture(corpus.train, session.files.shares, training.random_seed)
     clips = [clip for one in corpus.train for clip in one.clips]
+    untold = [clip for one in corpus.unlabelled for clip in one.clips]
 
     def groups(epoch: int) -> list[Group]:
+        told = make_batches(
+            mixture.clips(epoch), 1, reverse=data.reverse_train, limit=data.limit_train
+        )
         return make_batches(
-            mixture.clips(epoch),
+            [*(clip for (clip,) in told), *untold],
             _most_clips(training.train_batch_size, training.train_batch_seconds),
             seconds=training.train_batch_seconds,
             reverse=data.reverse_train,
-            limit=data.limit_train,
         )
 
     order = BatchOrder(

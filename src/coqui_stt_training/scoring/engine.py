@@ -41,6 +41,15 @@ def open_checkpoint(folder: Path) -> BatchEngine:
     Raises:
         ModelError: there is none, or it does not say its alphabet.
     """
+    return checkpoint_engine(*read_usable(folder))
+
+
+def read_usable(folder: Path) -> tuple[SourceModel, Alphabet]:
+    """Read a checkpoint that can write, and its alphabet.
+
+    Raises:
+        ModelError: there is none, or it does not say its alphabet.
+    """
     try:
         source = load_source(folder)
     except UserError as error:
@@ -59,7 +68,7 @@ def open_checkpoint(folder: Path) -> BatchEngine:
             f"{folder}: neither the checkpoint nor a file beside it says its alphabet; put its "
             "alphabet.txt into the folder",
         )
-    return checkpoint_engine(source, source.alphabet)
+    return source, source.alphabet
 
 
 def checkpoint_engine(source: SourceModel, alphabet: Alphabet) -> BatchEngine:

@@ -28,10 +28,12 @@ class Objective:
     Attributes:
         entropy_weight: of the frames' entropy; 0: none.
         consistency_weight: of how far two passes lie apart; 0: there is one pass.
+        supervision: the loss of each clip by what is said in it.
     """
 
     entropy_weight: float = 0.0
     consistency_weight: float = 0.0
+    supervision: Callable[[Emissions, Batch], Tensor] = ctc_losses
 
     def losses(self, run: Callable[[], Emissions], batch: Batch) -> Tensor:
         """Return each clip's loss, `[batch]`.
@@ -47,7 +49,7 @@ class Objective:
         return ctc + self.consistency_weight * _distance(one, other)
 
     def _of_view(self, emissions: Emissions, batch: Batch) -> Tensor:
-        losses = ctc_losses(emissions, batch)
+        losses = self.supervision(emissions, batch)
         if self.entropy_weight:
             logs = emissions.log_probabilities()
             losses = losses + self.entropy_weight * _over_frames(logs.exp() * logs, emissions)

@@ -1,0 +1,91 @@
+"""The teacher of a run: opened, and found fit, before anything is computed."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.engines import Engine, open_engine
+
+from ..batches.batch import Batch
+from ..bootstrapping.plan import describe_difference, shared_rows
+from ..cli.distillation_flags import DistillationFlags
+from ..errors import BootstrapError
+from ..models.acoustic_model import Emissions
+from ..models.specification import Specification, step_seconds
+from ..scoring.ctc import ctc_losses
+from ..scoring.engine import checkpoint_engine, read_usable
+from ..training.distillation import Distillation, Teacher
+from .session import Session
+
+_log = logging.getLogger(__name__)
+_EXPORTED = (".tflite", ".onnx")
+
+
+def supervision(session: Session) -> Callable[[Emissions, Batch], Tensor]:
+    """Return the loss by what the clips say: CTC's, or also the distance to a teacher.
+
+    Raises:
+        UserError: the teacher is missing, broken, or writes other characters.
+    """
+    flags = session.config.distillation
+    if not flags.teacher:
+        return ctc_losses
+    engine, parameters = _open(Path(flags.teacher))
+    teacher = Teacher(engine, _columns(flags, engine.info.alphabet, session.alphabet))
+    student = _parameter_count(session.specification)
+    if student > parameters:
+        _log.warning(
+            "The student has %s parameters, more than its teacher with %s at most: a smaller model "
+            "learns as much from it",
+            f"{student:,}", f"{parameters:,}",
+        )  # fmt: skip
+    frame_seconds = step_seconds(session.specification, session.features)
+    _log.info(
+        "Learning from %s: frames of %.0f ms from its frames of %.0f ms",
+        flags.teacher, 1000 * frame_seconds, 1000 * teacher.step_seconds,
+    )  # fmt: skip
+    front_end = session.features
+
+    def frames_of(seconds: float) -> int:
+        frames = front_end.frame_count(int(seconds * front_end.sample_rate_hz))
+        return session.specification.output_length(frames)
+
+    return Distillation(teacher, flags.teacher_weight, frame_seconds, frames_of)
+
+
+def _open(path: Path) -> tuple[Engine, int]:
+    """Return what runs a model, and how many parameters it has at most."""
+    if path.suffix in _EXPORTED:
+        threads = torch.get_num_threads()
+        engine = open_engine(path, threads=threads, parallel=1)
+        return engine, path.stat().st_size  # quantised ones take a byte each
+    source, alphabet = read_usable(path)
+    return checkpoint_engine(source, alphabet), _parameter_count(source.specification)
+
+
+def _parameter_count(specification: Specification) -> int:
+    return sum(math.prod(shape) for shape in specification.tensor_shapes().values())
+
+
+def _columns(flags: DistillationFlags, theirs: Alphabet, ours: Alphabet) -> list[int]:
+    """Return the teacher's class of each of the student's classes.
+
+    Raises:
+        BootstrapError: they do not write the same characters.
+    """
+    same = theirs.is_bytes == ours.is_bytes and set(theirs.label_bytes()) == set(ours.label_bytes())
+    if not same:
+        raise BootstrapError(
+            f"--teacher {flags.teacher} writes other characters than the model that is to learn "
+            f"from it: {describe_difference(theirs, ours)}. Train both with the same alphabet: "
+            "give the teacher's as --alphabet_config_path"
+        )
+    rows = shared_rows(theirs, ours)
+    return [rows[label] for label in range(ours.size + 1)]

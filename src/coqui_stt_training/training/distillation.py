@@ -1,0 +1,149 @@
+"""Distillation: a student learns from what a teacher hears, and from transcripts where there are.
+
+    loss = (1 - weight) * CTC + weight * sum over frames of KL(teacher || student)
+
+Frame by frame, after https://arxiv.org/abs/1503.02531 and, for models of CTC, section 3 of
+https://www.isca-archive.org/interspeech_2015/senior15_interspeech.html. A transcript says what was
+said; the teacher also says when, and how sure it is of what else it may have been. That spares the
+student the search for an alignment, which is most of what training on minutes of speech is.
+
+Models of CTC say most things in a single frame. So where several frames of the teacher are one of
+the student's, that with the least blank is taken, rather than their mean; where one of the
+teacher's is several of the student's, each of them takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stt.audio.file import read_audio
+from stt.audio.reference import AudioReference
+from stt.engines import Engine, FloatArray
+
+from ..batches.batch import Batch
+from ..corpus import Clip
+from ..models.acoustic_model import Emissions
+from ..scoring.ctc import ctc_losses
+
+# An hour of 35 classes at 50 frames a second takes 13 MB: this keeps 80 hours.
+DEFAULT_MEMORY_LIMIT_BYTES = 1 << 30
+
+_FULL_SCALE = 32768
+_ALMOST = 1e-6  # of a frame: seconds are no exact fractions
+
+
+class Teacher:
+    """Says what a model hears in clips. Each clip is heard once, and what was heard is kept.
+
+    Args:
+        engine: runs the model.
+        columns: which of its classes each of the student's is.
+        memory_limit_bytes: how much to keep; beyond it clips are heard anew.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        columns: Sequence[int],
+        memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES,
+    ) -> None:
+        self._engine = engine
+        self._columns = np.array(columns)
+        self._memory_left = memory_limit_bytes
+        self._kept: dict[AudioReference, NDArray[np.float16]] = {}
+        self.step_seconds = engine.info.step_seconds
+
+    def __call__(self, clip: Clip) -> FloatArray:
+        """Return the posteriors of a clip, float32 `[frames, classes]` in the student's order.
+
+        Raises:
+            AudioError: the audio has become unreadable since the corpus was checked.
+        """
+        heard = self._kept.get(clip.audio)
+        if heard is None:
+            samples = read_audio(clip.audio, self._engine.info.sample_rate_hz)
+            pcm = np.clip(np.rint(samples * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
+            heard = self._engine.hear(pcm.astype(np.int16))[:, self._columns].astype(np.float16)
+            if heard.nbytes <= self._memory_left:
+                self._memory_left -= heard.nbytes
+                self._kept[clip.audio] = heard
+        return heard.astype(np.float32)
+
+
+class Distillation:
+    """The loss of a student.
+
+    Args:
+        teacher: what it learns from.
+        weight: of what the teacher says, against the transcripts; clips without a transcript are
+            learned from the teacher alone.
+        step_seconds: from one frame of the student to the next.
+        frames_of: how many frames of the student so many seconds are. Audio that was made longer
+            or shorter is taught by what the teacher hears in it as it was, as much later or sooner.
+    """
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        weight: float,
+        step_seconds: float,
+        frames_of: Callable[[float], int],
+    ) -> None:
+        self._teacher = teacher
+        self._weight = weight
+        self._frames_of = frames_of
+        self._ratio = step_seconds / teacher.step_seconds
+
+    def __call__(self, emissions: Emissions, batch: Batch) -> Tensor:
+        """Return the loss of each clip, float32 `[batch]`."""
+        transcribed = batch.label_lengths > 0
+        weights = torch.where(transcribed, self._weight, 1.0).to(emissions.logits.device)
+        taught = weights * self._divergences(emissions, batch)
+        if not bool(transcribed.any()) or self._weight == 1.0:
+            return taught
+        alone = ctc_losses(emissions, batch)
+        return taught + torch.where(weights < 1.0, (1.0 - weights) * alone, 0.0)
+
+    def _divergences(self, emissions: Emissions, batch: Batch) -> Tensor:
+        """Return the sum over each clip's frames of KL(teacher || student), float32 `[batch]`."""
+        ours = emissions.log_probabilities()
+        theirs = np.zeros(ours.shape, np.float32)  # frames without a target say nothing
+        for row, clip, length in zip(theirs, batch.clips, emissions.lengths.tolist(), strict=True):
+            ratio = self._ratio
+            if batch.augmented and length:
+                ratio *= self._frames_of(clip.duration_seconds) / length
+            heard = aligned(self._teacher(clip), ratio, length)
+            row[: len(heard)] = heard
+        targets = torch.from_numpy(theirs).to(ours.device)
+        own = torch.special.xlogy(targets, targets)
+        # What is beyond a clip's length may be infinite, and is no part of the loss.
+        return torch.where(targets > 0, own - targets * ours, 0.0).sum((1, 2))
+
+
+def aligned(posteriors: FloatArray, ratio: float, frames: int) -> FloatArray:
+    """Bring what a teacher says to the frames of a student.
+
+    Args:
+        posteriors: float32 `[frames, classes]` of the teacher, the blank last.
+        ratio: how long a frame of the student is, in frames of the teacher.
+        frames: of the student.
+
+    Returns:
+        float32 `[at most frames, classes]`; fewer where the teacher hears no more.
+    """
+    edges = np.floor(np.arange(frames + 1) * ratio + _ALMOST).astype(np.int64)
+    first, behind = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
+    first, behind = first[first < len(posteriors)], behind[first < len(posteriors)]
+    if not len(first):
+        return posteriors[:0]
+    places = first[:, None] + np.arange((behind - first).max())
+    outside = (places >= behind[:, None]) | (places >= len(posteriors))
+    blank = posteriors[np.minimum(places, len(posteriors) - 1), -1]
+    chosen = first + np.where(outside, np.inf, blank).argmin(axis=1)
+    said: FloatArray = posteriors[chosen]
+    return said
