@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .page import Html, joined, table, tag
 
 _WIDTH, _HEIGHT = 560, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 10, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 26, 40
 _BAR_WIDTH = 380  # stands beside others
 _STYLES = 6
 _MOST_POINTS = 400
@@ -155,7 +155,8 @@ class _Axis:
         low, high = min(values), max(values)
         if logarithmic:
             return cls(low, high if high > low else low * 10, True)
-        low = min(0.0, low) if low < 0.5 * abs(high) else low
+        if low < 0.5 * abs(high) or low == high:
+            low, high = min(0.0, low), max(0.0, high)
         return cls(low, high if high > low else low + (abs(low) or 1.0))
 
     def __call__(self, value: float) -> float:
@@ -200,7 +201,7 @@ def _frame(xs: _Axis, ys: _Axis, x_name: str, y_name: str) -> Iterator[Html]:
         yield tag("text", f"{tick:.6g}", x=f"{_x(xs(tick)):.1f}", y=_HEIGHT - _BOTTOM + 17,
                   text_anchor="middle")  # fmt: skip
     yield tag("text", x_name, x=_WIDTH - _RIGHT, y=_HEIGHT - 6, text_anchor="end")
-    yield tag("text", y_name, x=-_TOP, y=12, transform="rotate(-90)", text_anchor="end")
+    yield tag("text", y_name, x=0, y=10)
 
 
 def _legend(series: Iterable[tuple[int, str]]) -> Html:

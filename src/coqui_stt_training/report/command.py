@@ -51,3 +51,7 @@ def main(argv: list[str]) -> int:
                 draw_picture(runs, partial)
         print(f"Wrote {path}")
     return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -138,6 +138,8 @@ def _flags(runs: Sequence[TrainingRun]) -> Html:
         values = [_shown(run.flags.get(name)) for run in runs]
         if len(runs) == 1 or len(set(values)) > 1:
             rows.append((f"--{name}", *values))
+    if not rows:
+        return tag("p", "All runs have the same flags.", class_="quiet")
     caption = "In force" if len(runs) == 1 else "Where the runs differ"
     return table(caption, ("flag", *(run.name for run in runs)), rows)
 
