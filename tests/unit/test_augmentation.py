@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -142,3 +144,16 @@ def test_whole_numbers_stay_whole() -> None:
     assert drawn <= {0, 1, 2, 3, 4, 5}
     assert {1, 2, 3, 4} <= drawn
     assert all(isinstance(one, int) for one in drawn)
+
+
+def test_the_documentation_has_every_kind_and_default() -> None:
+    text = (Path(__file__).parents[2] / "docs/augmentation.md").read_text(encoding="utf-8")
+    rows = {row.split("`")[1]: row for row in text.splitlines() if row.startswith("| `")}
+    for name, kind in KINDS.items():
+        for parameter, declared in kind.parameters.items():
+            assert f"`{parameter}" in rows[name], (name, parameter)
+            if isinstance(declared, Number):
+                default = declared.default
+                shown = repr(default.start) + (f"~{default.r:g}" if default.r else "")
+                shown = "-1" if shown == "-1.0" else shown
+                assert f"`{parameter}={shown}`" in rows[name], (name, parameter, shown)

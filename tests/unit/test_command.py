@@ -139,7 +139,7 @@ def test_the_package_lists_its_commands_and_runs_them(capsys: pytest.CaptureFixt
     assert package.main(["inspect", "nowhere"]) == 2
     assert "error: nowhere does not exist" in capsys.readouterr().err
     with pytest.raises(
-        FlagError, match="unknown command trian; it must be one of sources, inspect, train"
+        FlagError, match="unknown command trian; it must be one of sources, inspect, check, train"
     ):
         package.main(["trian"])
 

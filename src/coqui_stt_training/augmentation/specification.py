@@ -34,7 +34,8 @@ class Augmentation:
 
     def __str__(self) -> str:
         """Return it as the flag gives it, with all parameters."""
-        values = {"p": f"{self.probability:g}", **self.texts, **self.ranges}
+        texts = {name: text for name, text in self.texts.items() if text}
+        values = {"p": f"{self.probability:g}", **texts, **self.ranges}
         if len(KINDS[self.name].domains) > 1:
             values["domain"] = self.domain
         return f"{self.name}[{','.join(f'{name}={value}' for name, value in values.items())}]"

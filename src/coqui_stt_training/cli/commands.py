@@ -38,6 +38,9 @@ COMMANDS = {
     "doctor": CommandEntry("doctor", "what this installation has and lacks, and whether it works"),
     "completion": CommandEntry("completion", "let bash, zsh or fish complete commands and flags"),
     "train": CommandEntry("train", "train a model, from a pre-trained one or from scratch"),
+    "augment_preview": CommandEntry(
+        "augment_preview", "show what augmentations do, on a page to hear and see"
+    ),
     "evaluate": CommandEntry("evaluate", "error rates of a checkpoint on CSV files"),
     "report": CommandEntry("report.command", "curves, origin and samples of training runs"),
     "export": CommandEntry("export", "write a checkpoint as a model to deploy"),

@@ -1,0 +1,41 @@
+"""The flags of `augment_preview`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..augmentation.specification import parse_augmentations
+from ..errors import FlagError
+from .config import LogFlags, Names
+from .flag import at_most, flag, positive
+
+
+@dataclass(frozen=True)
+class PreviewFlags:
+    """Preview."""
+
+    audio: Names = flag([], "recordings to change: audio files, or CSV files and other collections")
+    augment: Names = flag([], "augmentations, as for train", repeatable=True)
+    output: str = flag("augmentation.html", "the page to write")
+    variants: int = flag(3, "how many times each recording is changed", check=at_most(100))
+    limit: int = flag(4, "use only so many recordings", check=at_most(100))
+    clock: float = flag(
+        0.0,
+        "how far training is, from 0 to 1, for values that move with it",
+        check=lambda value: None if 0 <= value <= 1 else "must be from 0 to 1",
+    )
+    audio_sample_rate: int = flag(16000, "sample rate in Hz of the model", check=positive)
+    random_seed: int = flag(4568, "of what is drawn")
+
+    def __post_init__(self) -> None:
+        for one in parse_augmentations(self.augment):
+            if one.name == "join":
+                raise FlagError("--augment join: puts clips one after the other; nothing to show")
+
+
+@dataclass(frozen=True)
+class PreviewConfig:
+    """All flags of `augment_preview`."""
+
+    preview: PreviewFlags = PreviewFlags()
+    output: LogFlags = LogFlags()
