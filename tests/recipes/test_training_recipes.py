@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,24 @@ def test_a_recipe_of_ones_own(source: Path, latin: ToneCorpus, tmp_path: Path) -
     assert result.returncode == 0, result.stderr
     flags = saved(tmp_path / "model").flags
     assert (flags["recipe"], flags["epochs"], flags["optimizer"]) == ("mine@3", 1, "adamw")
+
+
+def test_the_command_that_goes_on_counts_from_the_recipes_epochs(
+    latin: ToneCorpus, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("name: mine\nversion: 1\nflags: {epochs: 3, best_by: loss}\n")
+    result = run_command(
+        "train", "--checkpoint_dir", tmp_path / "model", "--train_files", latin.train,
+        "--dev_files", latin.dev, *SMALL, "--recipe", file,
+    )  # fmt: skip
+    found = re.search(r"improving at the end. To go on: python -m \S+ (.*)$", result.stdout, re.M)
+    assert found, result.stdout
+    words = shlex.split(found[1])
+    assert words[words.index("--epochs") + 1] == "6"
+    again = run_command("train", *words)
+    assert again.returncode == 0, again.stderr
+    assert saved(tmp_path / "model").flags["best_by"] == "loss"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
 from coqui_stt_training.bootstrapping.plan import (
+    ALL_LAYERS,
     Head,
     Request,
     bootstrapped_tensors,
@@ -98,6 +99,15 @@ def test_layers_are_frozen_from_the_input_if_they_are_kept() -> None:
     assert [layer.frozen_epochs for layer in layers] == [3, 3, 0, 0, 0, 0]
     assert [layer.learning_rate_factor for layer in layers] == [0.5] * 4 + [1.0] * 2
     assert "frozen for 3 epochs; learning rate x 0.5" in layers[0].describe()
+
+
+@pytest.mark.parametrize(("dropped", "frozen"), [(0, 5), (1, 5), (2, 4)])
+def test_all_layers_below_the_output_can_be_frozen_without_counting(
+    dropped: int, frozen: int
+) -> None:
+    request = Request(drop_source_layers=dropped, freeze_source_layers=ALL_LAYERS)
+    layers = plan_bootstrap(make_source(), LATIN, request, "").layers
+    assert [layer.frozen_epochs for layer in layers] == [None] * frozen + [0] * (6 - frozen)
 
 
 @pytest.mark.parametrize(

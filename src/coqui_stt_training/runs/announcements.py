@@ -72,6 +72,7 @@ def log_augmentations(augmentations: Sequence[Augmentation], *, frozen: bool) ->
 def log_next_steps(
     config: TrainConfig,
     given: frozenset[str],
+    asked_epochs: int,
     progress: Progress,
     folder: Path,
     tests: Sequence[EvaluationResult] = (),
@@ -81,14 +82,16 @@ def log_next_steps(
     Args:
         config: the flags as they were given.
         given: their names.
+        asked_epochs: how many the run was to have, by the flags or its recipe.
         progress: of the run, which is over.
         folder: of its checkpoints.
         tests: what the model came to on the test files.
     """
     epochs = [Epoch.from_json(epoch) for epoch in progress.history]
-    if is_still_improving(epochs) and progress.epoch >= config.training.epochs:
+    if is_still_improving(epochs) and progress.epoch >= asked_epochs:
         _log.info(
-            "The model was still improving at the end. To go on: %s", longer_command(config, given)
+            "The model was still improving at the end. To go on: %s",
+            longer_command(config, given, asked_epochs),
         )
     _log.info(
         "%s",

@@ -303,11 +303,11 @@ def transfer_command(config: TrainConfig, given: frozenset[str], files: CorpusFi
     return _spell_command({**changed, **kept, **changed})
 
 
-def longer_command(config: TrainConfig, given: frozenset[str]) -> str:
+def longer_command(config: TrainConfig, given: frozenset[str], epochs: int) -> str:
     """Return the user's own command, changed to go on for as many epochs again."""
     flags = as_dict(config)
     asked = {name: value for name, value in flags.items() if name in given}
-    return _spell_command({**asked, "epochs": 2 * config.training.epochs, "run": "continue"})
+    return _spell_command({**asked, "epochs": 2 * epochs, "run": "continue"})
 
 
 def _spell_command(flags: Mapping[str, Any]) -> str:

@@ -114,7 +114,14 @@ def _carry_out(
             if corpus.test and evaluating:
                 tests = _evaluate(session, corpus, loader, state, folder, decoder, show)
             record_outcome(summaries, state.progress, tests)
-            log_next_steps(parsed.config, parsed.given, state.progress, folder.folder.path, tests)
+            log_next_steps(
+                parsed.config,
+                parsed.given,
+                session.config.training.epochs,
+                state.progress,
+                folder.folder.path,
+                tests,
+            )
             for step in afterwards:
                 status = step()
                 if status:
