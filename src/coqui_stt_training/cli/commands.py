@@ -37,6 +37,7 @@ COMMANDS = {
     "check": CommandEntry("check", "say what data holds, and what is wrong with it"),
     "doctor": CommandEntry("doctor", "what this installation has and lacks, and whether it works"),
     "completion": CommandEntry("completion", "let bash, zsh or fish complete commands and flags"),
+    "align": CommandEntry("align", "say when words are said; make clips of long recordings"),
     "train": CommandEntry("train", "train a model, from a pre-trained one or from scratch"),
     "augment_preview": CommandEntry(
         "augment_preview", "show what augmentations do, on a page to hear and see"

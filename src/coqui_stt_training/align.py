@@ -1,0 +1,113 @@
+"""Say when the words of a text are said; make clips to train on out of long recordings.
+
+python -m coqui_stt_training.align --checkpoint_dir my-model --audio book.mp3 --text book.txt \\
+    --clips clips
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stt.output_path import check_output_folder
+
+from .cli.command import command, start_logging
+from .cli.config import LogFlags, Names
+from .cli.flags import at_most, flag, parse, positive
+from .cli.shared_flags import SHARED
+from .errors import FlagError
+
+PROGRAM = "python -m coqui_stt_training.align"
+_FORMATS = ("json", "TextGrid", "ctm", "srt")
+_EPILOG = """examples:
+  python -m coqui_stt_training.align --checkpoint_dir my-model --files train.csv --out times
+  python -m coqui_stt_training.align --checkpoint_dir my-model --audio book.mp3 --text book.txt \\
+      --clips clips --out times
+"""
+
+
+@dataclass(frozen=True)
+class AlignFlags:
+    """Alignment."""
+
+    checkpoint_dir: str = flag("", "model: a checkpoint folder, .tflite or .onnx")
+    audio: Names = flag([], "recordings of any length")
+    text: Names = flag([], "UTF-8 text file of each recording; what does not match is left out")
+    files: Names = flag([], "or data as for training: each transcript is aligned with its clip")
+    out: str = flag("", "folder for files with the times of words and characters")
+    formats: Names = flag(list(_FORMATS), "which files: json, TextGrid, ctm, srt")
+    clips: str = flag("", "folder for a data set of clips cut out of the recordings")
+    shortest_clip: float = flag(1.0, "length in seconds of the shortest clip", check=positive)
+    longest_clip: float = flag(15.0, "length in seconds of the longest clip", check=positive)
+    romanize: bool = flag(False, "write the text in Latin letters for the model (uroman)")
+    character_map: str = flag(
+        "", "file that brings the text to the model's script: lines of text, tab, what to read"
+    )
+    vad_aggressiveness: int = flag(
+        2, "how readily sound is taken for a pause, from 0 to 3", check=at_most(3, 0)
+    )
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.formats) - set(_FORMATS))
+        if unknown:
+            raise FlagError(f"--formats {' '.join(unknown)}: must be among {', '.join(_FORMATS)}")
+        if self.romanize and self.character_map:
+            raise FlagError("--romanize and --character_map exclude each other; leave one out")
+        if self.longest_clip <= self.shortest_clip:
+            raise FlagError("--longest_clip: must be greater than --shortest_clip")
+
+
+@dataclass(frozen=True)
+class AlignConfig:
+    """All flags of `align`."""
+
+    alignment: AlignFlags = AlignFlags()
+    output: LogFlags = LogFlags()
+
+
+@command
+def main(argv: list[str]) -> int:
+    """Run the command and return its exit status.
+
+    Raises:
+        UserError: flags that do not go together, a model or files that cannot be read, recordings
+            that their text does not belong to.
+    """
+    parsed = parse(
+        AlignConfig,
+        argv,
+        program=PROGRAM,
+        description="Say when the words of a text are said; make clips out of long recordings.",
+        epilog=_EPILOG,
+        tolerated=SHARED,
+    )
+    flags = parsed.config.alignment
+    start_logging(parsed.config.output.log_level, parsed.notices)
+    _check(flags)
+
+    from .aligning.run import run_alignment  # NumPy takes its time, and --help does not need it
+
+    run_alignment(flags, parsed.config.output)
+    return 0
+
+
+def _check(flags: AlignFlags) -> None:
+    if not flags.checkpoint_dir:
+        raise FlagError("no model: give --checkpoint_dir")
+    if bool(flags.files) == bool(flags.audio):
+        raise FlagError("give either --audio with --text, or --files")
+    if len(flags.audio) != len(flags.text):
+        raise FlagError(
+            f"--audio names {len(flags.audio)} recordings and --text {len(flags.text)} texts; each "
+            "recording needs its own"
+        )
+    if flags.clips and flags.files:
+        raise FlagError("--clips: those of --files are clips already; give --audio and --text")
+    if not flags.out and not flags.clips:
+        raise FlagError("nothing to write: give --out, or --clips")
+    for name, folder in (("out", flags.out), ("clips", flags.clips)):
+        if folder:
+            check_output_folder(f"--{name}", folder)
+
+
+if __name__ == "__main__":
+    main()

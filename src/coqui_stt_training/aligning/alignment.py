@@ -1,0 +1,192 @@
+"""Units and words of a text with their times."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from coqui_stt_ctcdecoder.alignment import LabelTime, TextAligner, align
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.engines import FloatArray, ModelInfo
+from stt.metadata import TokenMetadata
+from stt.words import Word, words_of
+
+from ..errors import UserError
+from .spelling import SpelledWord, Unit
+
+FILLER_COST = 1.5  # nats for a frame of speech that is not in the text
+SKIP_COST = 4.0  # nats for a unit that is not said
+BEAM = 300.0  # nats; as many as it takes to leave out 75 units in a row
+WORST_COST = 3.0  # nats a label, beyond which a unit was not found but forced
+_LEAST_FOUND = 0.2  # of the labels; below, text and audio have nothing to do with each other
+
+
+@dataclass(frozen=True)
+class Character:
+    """One character as the model writes it, with its times in seconds."""
+
+    text: str
+    start_time: float
+    end_time: float
+
+
+@dataclass(frozen=True)
+class AlignedUnit:
+    """A unit that was found.
+
+    Attributes:
+        index: of the unit in the text.
+        text: as it is written.
+        words: with times in seconds, as they are written.
+        characters: with times in seconds, as the model writes them.
+        cost: how far its labels lie below what the model would rather write, in nats a label.
+    """
+
+    index: int
+    text: str
+    words: tuple[Word, ...]
+    characters: tuple[Character, ...]
+    cost: float
+
+    @property
+    def start_time(self) -> float:
+        """When it begins, in seconds."""
+        return self.words[0].start_time
+
+    @property
+    def end_time(self) -> float:
+        """When it ends, in seconds."""
+        return self.words[-1].end_time
+
+
+def align_clip(unit: Unit, probs: FloatArray, info: ModelInfo) -> AlignedUnit:
+    """Return when the words of a clip are said that says nothing else.
+
+    Raises:
+        UserError: the text has no characters of the alphabet, or does not fit into the audio.
+    """
+    labels = unit.labels(info.alphabet.space_label)
+    if not unit.is_spelled:
+        raise UserError(f"{unit.text!r} has no characters that the model can write")
+    times = align(labels, probs, info.alphabet)
+    return _aligned(0, unit, {time.position: time for time in times}, info)
+
+
+def align_recording(
+    units: Sequence[Unit],
+    heard: Iterable[FloatArray],
+    info: ModelInfo,
+    *,
+    name: str = "the audio",
+    filler_cost: float = FILLER_COST,
+) -> list[AlignedUnit]:
+    """Return the units of a text that are said in a recording, in order.
+
+    Args:
+        units: of the text.
+        heard: posteriors, float32 `[frames, classes]`, piece by piece.
+        info: of the model.
+        name: of the recording, for messages.
+        filler_cost: nats for a frame of speech that is not in the text.
+
+    Raises:
+        UserError: the text does not belong to the recording, or has nothing the model can write.
+    """
+    space = info.alphabet.space_label
+    spelled = [
+        (index, unit, unit.labels(space)) for index, unit in enumerate(units) if unit.is_spelled
+    ]
+    if not spelled:
+        raise UserError(
+            "the text has no characters that the model can write; bring it to the model's script "
+            "with --romanize true or --character_map"
+        )
+    labels = list(itertools.chain.from_iterable(labels for _, _, labels in spelled))
+    aligner = TextAligner(
+        labels, [len(labels) for _, _, labels in spelled], info.alphabet,
+        filler_cost=filler_cost, skip_cost=SKIP_COST, beam=BEAM,
+    )  # fmt: skip
+    times = {time.position: time for time in _times(aligner, heard)}
+    found = []
+    said = begin = 0
+    for index, unit, own in spelled:
+        if begin in times:
+            relative = {i: times[begin + i] for i in range(len(own))}
+            one = _aligned(index, unit, relative, info)
+            if one.cost <= WORST_COST:
+                found.append(one)
+                said += len(own)
+        begin += len(own)
+    if said < _LEAST_FOUND * len(labels):
+        raise UserError(
+            f"the text does not belong to {name}: only {said / len(labels):.0%} of it is heard "
+            "there. Give the text of this recording; if it is, a model of another language or "
+            "script may hear nothing of it"
+        )
+    return found
+
+
+def _times(aligner: TextAligner, heard: Iterable[FloatArray]) -> Iterator[LabelTime]:
+    for probs in heard:
+        yield from aligner.feed(probs)
+    yield from aligner.finish()
+
+
+def _aligned(
+    index: int, unit: Unit, times: Mapping[int, LabelTime], info: ModelInfo
+) -> AlignedUnit:
+    step, alphabet = info.step_seconds, info.alphabet
+    tokens = []
+    groups: list[tuple[SpelledWord, list[TokenMetadata]]] = []
+    position = 0
+    for number, word in enumerate(unit.words):
+        if number and alphabet.space_label >= 0:
+            tokens.append(_token(" ", times[position], step))
+            position += 1
+        own = [
+            _token(_label_text(label, alphabet), times[position + i], step)
+            for i, label in enumerate(word.labels)
+        ]
+        tokens += own
+        groups.append((word, own))
+        position += len(own)
+    cost = sum(time.cost for time in times.values()) / len(times)
+    return AlignedUnit(
+        index,
+        unit.text,
+        _words(tokens, groups),
+        tuple(Character(one.text, one.start_time, one.start_time + one.duration) for one in tokens),
+        round(cost, 4),
+    )
+
+
+def _label_text(label: int, alphabet: Alphabet) -> str:
+    return "*" if label < 0 else alphabet.decode([label])
+
+
+def _token(text: str, time: LabelTime, step_seconds: float) -> TokenMetadata:
+    return TokenMetadata(
+        text,
+        time.start_frame,
+        time.start_frame * step_seconds,
+        math.exp(time.log_prob),
+        (time.end_frame - time.start_frame) * step_seconds,
+    )
+
+
+def _words(
+    tokens: Sequence[TokenMetadata], groups: Sequence[tuple[SpelledWord, list[TokenMetadata]]]
+) -> tuple[Word, ...]:
+    """Return words as they are written, with the times that the runtime gives to words."""
+    timed = words_of(tokens)
+    if len(timed) != len(groups):  # a script without spaces, where the text has some
+        timed = [words_of(own)[0] for _, own in groups]
+        ends = [own[-1].start_time + own[-1].duration for _, own in groups]
+    else:
+        ends = [word.end_time for word in timed]
+    return tuple(
+        Word(word.text, one.start_time, end, one.confidence)
+        for (word, _), one, end in zip(groups, timed, ends, strict=True)
+    )

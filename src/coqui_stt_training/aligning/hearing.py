@@ -1,0 +1,74 @@
+"""What a model hears in recordings of any length, on one time line, in bounded memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+import numpy as np
+
+from stt.audio.mono import Source
+from stt.audio.source import read_pcm_blocks
+from stt.audio.voice_activity import AGGRESSIVENESS, Segment, split_speech
+from stt.engines import BatchEngine, Engine, FloatArray
+
+from .envelope import Envelope
+
+_SEGMENTS_AT_A_TIME = 8
+_MOST_BLANK_FRAMES = 4096
+
+
+def hear_recording(
+    engine: Engine,
+    source: Source,
+    aggressiveness: int = AGGRESSIVENESS,
+    envelope: Envelope | None = None,
+) -> Iterator[FloatArray]:
+    """Yield the posteriors of a recording, float32 `[frames, classes]`, from its start on.
+
+    It is heard in segments between pauses, since models were trained on such; in a pause the blank
+    is certain.
+
+    Args:
+        engine: the model.
+        source: an audio file of any format, rate and length.
+        aggressiveness: how readily sound is taken for a pause, 0 to 3.
+        envelope: is told how loud the recording is, as it goes by.
+
+    Raises:
+        AudioError: it cannot be read.
+    """
+    info = engine.info
+    blocks = read_pcm_blocks(source, info.sample_rate_hz)
+    if envelope:
+        blocks = envelope.follow(blocks, info.sample_rate_hz)
+    frames = 0
+    for segment, probs in _hear(engine, split_speech(blocks, info.sample_rate_hz, aggressiveness)):
+        begin = round(segment.start_milliseconds / 1000 / info.step_seconds)
+        while frames < begin:
+            count = min(begin - frames, _MOST_BLANK_FRAMES)
+            yield _blanks(count, info.n_classes)
+            frames += count
+        heard = probs[frames - begin :]
+        yield heard
+        frames += len(heard)
+
+
+def _hear(engine: Engine, segments: Iterable[Segment]) -> Iterator[tuple[Segment, FloatArray]]:
+    upcoming = iter(segments)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        while chosen := list(islice(upcoming, _SEGMENTS_AT_A_TIME)):
+            samples = [segment.samples for segment in chosen]
+            if isinstance(engine, BatchEngine):
+                heard = engine.hear_batch(samples)
+            else:
+                heard = list(pool.map(engine.hear, samples))
+            yield from zip(chosen, heard, strict=True)
+
+
+def _blanks(count: int, classes: int) -> FloatArray:
+    probs = np.zeros((count, classes), np.float32)
+    probs[:, -1] = 1
+    return probs

@@ -1,0 +1,138 @@
+"""What `align` does after its flags are read."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stt.atomic_file import write_atomically
+from stt.audio.source import read_pcm
+from stt.counted import counted
+from stt.durations import say_audio_length
+from stt.engines import Engine, FloatArray, open_engine
+
+from ..cli.progress_bar import ProgressBar
+from ..corpus import CorpusFiles, expand_file_list
+from ..errors import UserError
+from .alignment import align_clip, align_recording
+from .data_set import CutLimits, choose_cuts, write_data_set
+from .envelope import Envelope, sharpen_edges
+from .formats import FORMATS, Alignment
+from .hearing import hear_recording
+from .spelling import Speller, character_map, read_text, romanizer, split_text
+
+if TYPE_CHECKING:
+    from ..align import AlignFlags
+    from ..cli.config import LogFlags
+
+_log = logging.getLogger(__name__)
+
+
+def run_alignment(flags: AlignFlags, output: LogFlags) -> None:
+    """Align what the flags name, and write what they ask for.
+
+    Raises:
+        UserError: a model or files that cannot be read; at the end, what could not be aligned.
+    """
+    rewrite = (
+        romanizer()
+        if flags.romanize
+        else character_map(flags.character_map)
+        if flags.character_map
+        else str
+    )
+    engine = open_engine(flags.checkpoint_dir, threads=1, parallel=os.cpu_count() or 1)
+    speller = Speller(engine.info.alphabet, rewrite)
+    if flags.files:
+        _align_files(flags, output, engine, speller)
+    else:
+        _align_recordings(flags, engine, speller)
+
+
+def _align_files(flags: AlignFlags, output: LogFlags, engine: Engine, speller: Speller) -> None:
+    files = CorpusFiles()
+    rows = [
+        (row, audio)
+        for path in expand_file_list(flags.files)
+        for found in [files.rows(path)]
+        for row, audio in zip(found.rows, found.audio(), strict=True)
+    ]
+    names = _unique_names([row.audio_name for row, _ in rows])
+    problems = []
+    with ProgressBar("Aligning clips", len(rows), output.show_progressbar, unit="clip") as bar:
+        for (row, audio), name in zip(rows, names, strict=True):
+            try:
+                if row.problem:
+                    raise UserError(row.problem)
+                samples = read_pcm(audio, engine.info.sample_rate_hz)
+                unit = align_clip(speller.unit(row.transcript), engine.hear(samples), engine.info)
+                seconds = len(samples) / engine.info.sample_rate_hz
+                _write(flags, Alignment(name, seconds, [unit]))
+            except UserError as error:
+                problems.append(f"{row.source}: {error}")
+            bar.advance(1)
+    _log.info("Aligned %s; see %s", counted(len(rows) - len(problems), "clip"), flags.out)
+    if problems:
+        raise UserError("\n".join([f"{counted(len(problems), 'clip')} not aligned:", *problems]))
+
+
+def _align_recordings(flags: AlignFlags, engine: Engine, speller: Speller) -> None:
+    names = _unique_names(flags.audio)
+    problems = []
+    for audio, text, name in zip(flags.audio, flags.text, names, strict=True):
+        try:
+            _align_recording(flags, engine, speller, audio, text, name)
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _align_recording(
+    flags: AlignFlags, engine: Engine, speller: Speller, audio: str, text: str, name: str
+) -> None:
+    units = [speller.unit(piece) for piece in split_text(read_text(text))]
+    frames = 0
+    envelope = Envelope()
+
+    def heard() -> Iterator[FloatArray]:
+        nonlocal frames
+        for probs in hear_recording(engine, audio, flags.vad_aggressiveness, envelope):
+            frames += len(probs)
+            yield probs
+
+    found = align_recording(units, heard(), engine.info, name=audio)
+    found = sharpen_edges(found, envelope.levels)
+    seconds = frames * engine.info.step_seconds
+    _log.info(
+        "%s: %d of %s of %s found in %s",
+        audio, len(found), counted(len(units), "piece"), text, say_audio_length(seconds),
+    )  # fmt: skip
+    if flags.out:
+        _write(flags, Alignment(name, seconds, found))
+    if flags.clips:
+        cuts = choose_cuts(found, CutLimits(flags.shortest_clip, flags.longest_clip))
+        listed = write_data_set(Path(flags.clips), name, audio, cuts, engine.info.sample_rate_hz)
+        total = sum(cut.end_time - cut.start_time for cut in cuts)
+        _log.info("%s: %s, %s", listed, counted(len(cuts), "clip"), say_audio_length(total))
+
+
+def _write(flags: AlignFlags, alignment: Alignment) -> None:
+    for suffix in flags.formats:
+        path = Path(flags.out) / f"{alignment.name}.{suffix}"
+        write_atomically(path, FORMATS[suffix](alignment))
+
+
+def _unique_names(paths: Sequence[str]) -> list[str]:
+    """Return the stems of files, told apart by a number where they are alike."""
+    names: dict[str, None] = {}
+    for path in paths:
+        stem = Path(path).stem or "clip"
+        number = 1
+        while (name := stem if number == 1 else f"{stem}-{number}") in names:
+            number += 1
+        names[name] = None
+    return list(names)

@@ -1,0 +1,173 @@
+"""A text as an acoustic model would write it: in units, words and labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from coqui_stt_ctcdecoder import Alphabet
+from coqui_stt_ctcdecoder.alignment import ANYTHING
+from coqui_stt_ctcdecoder.regular_file import read_regular
+from stt.extras import missing_packages
+
+from ..corpus import Normalizer
+from ..errors import FlagError, UserError
+
+Rewrite = Callable[[str], str]
+
+LONGEST_UNIT_CHARACTERS = 120
+_LARGEST_TEXT_BYTES = 1 << 28
+_SENTENCE_END = re.compile(r"(?<=[.!?…。！？؟।။])[\"'”’»)]*\s+|(?<=[。！？])|\n+")
+_CLAUSE_END = re.compile(r"(?<=[,;:،؛、，])\s*")
+
+
+@dataclass(frozen=True)
+class SpelledWord:
+    """A word as it is written, and the labels that say it."""
+
+    text: str
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A sentence or a part of one, which is found as a whole or not at all.
+
+    Attributes:
+        text: as it is written.
+        words: those that have labels.
+    """
+
+    text: str
+    words: tuple[SpelledWord, ...]
+
+    @property
+    def is_spelled(self) -> bool:
+        """Whether the model can write at least half of its words; else it would fit anywhere."""
+        unknown = sum(set(word.labels) == {ANYTHING} for word in self.words)
+        return bool(self.words) and 2 * unknown <= len(self.words)
+
+    def labels(self, space: int) -> list[int]:
+        """Return the labels of all words, with a space between two where there is one."""
+        labels: list[int] = []
+        for word in self.words:
+            if labels and space >= 0:
+                labels.append(space)
+            labels += word.labels
+        return labels
+
+
+@dataclass(frozen=True)
+class Speller:
+    """Spells words with the labels of a model.
+
+    Attributes:
+        alphabet: of the model.
+        rewrite: brings text to the alphabet's script.
+    """
+
+    alphabet: Alphabet
+    rewrite: Rewrite = str
+
+    def unit(self, text: str) -> Unit:
+        """Return a text as one unit."""
+        normalize = Normalizer(self.alphabet)
+        words = (
+            SpelledWord(word, self._labels(normalize(self.rewrite(word)).text))
+            for word in text.split()
+        )
+        return Unit(" ".join(text.split()), tuple(word for word in words if word.labels))
+
+    def _labels(self, text: str) -> tuple[int, ...]:
+        """Return labels; a run of characters that are spoken and have none is one `ANYTHING`."""
+        labels: list[int] = []
+        for piece, known in self.alphabet.pieces(text):
+            if known and not piece.isspace():
+                labels += self.alphabet.encode(piece)
+            elif not known and piece.isalnum() and labels[-1:] != [ANYTHING]:
+                labels.append(ANYTHING)
+        return tuple(labels)
+
+
+def read_text(path: str | Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        UserError: it is missing, too large, empty, or not UTF-8.
+    """
+    try:
+        text = read_regular(Path(path), _LARGEST_TEXT_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not UTF-8; save the file as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from None
+    if not text.strip():
+        raise UserError(f"{path}: holds no text")
+    return text
+
+
+def split_text(text: str) -> list[str]:
+    """Cut a text into sentences, and long ones at commas, else between words."""
+    sentences = (part.strip() for part in _SENTENCE_END.split(text))
+    return [piece for sentence in sentences if sentence for piece in _shorten(sentence)]
+
+
+def _shorten(sentence: str) -> Iterator[str]:
+    if len(sentence) <= LONGEST_UNIT_CHARACTERS:
+        yield sentence
+        return
+    pieces = [word for clause in _CLAUSE_END.split(sentence) for word in _runs(clause)]
+    piece = ""
+    for part in pieces:
+        if piece and len(piece) + len(part) >= LONGEST_UNIT_CHARACTERS:
+            yield piece
+            piece = ""
+        piece = f"{piece} {part}" if piece else part
+    if piece:
+        yield piece
+
+
+def _runs(clause: str) -> list[str]:
+    """Return a clause, or its words where it is too long."""
+    return [clause] if len(clause) <= LONGEST_UNIT_CHARACTERS else clause.split()
+
+
+def romanizer() -> Rewrite:
+    """Return what writes any script in Latin letters.
+
+    Raises:
+        FlagError: uroman is not installed.
+    """
+    try:
+        from uroman import Uroman
+    except ImportError:
+        raise FlagError(f"--romanize: {missing_packages('uroman', 'align')}") from None
+    romanize = Uroman()
+    return lambda text: str(romanize.romanize_string(text))
+
+
+def character_map(path: str | Path) -> Rewrite:
+    """Return what replaces characters by a file's lines: what stands there, a tab, what to read.
+
+    Longer entries win over shorter ones.
+
+    Raises:
+        UserError: a line has no tab, all of them named.
+    """
+    pairs: dict[str, str] = {}
+    problems = []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        old, tab, new = line.partition("\t")
+        if line.strip() and not line.startswith("#"):
+            if tab and old:
+                pairs[old] = new.strip()
+            else:
+                problems.append(
+                    f"{path}:{number}: no tab between what stands there and what to read"
+                )
+    if problems or not pairs:
+        raise UserError("\n".join(problems) or f"{path}: maps nothing")
+    pattern = re.compile("|".join(map(re.escape, sorted(pairs, key=len, reverse=True))))
+    return lambda text: pattern.sub(lambda match: pairs[match[0]], text)
