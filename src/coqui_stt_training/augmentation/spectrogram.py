@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from .chance import Draw, Values
 from .frames import FACTORS, change_plane
+
+Array = NDArray[np.float32]
 
 _WINDOW_SAMPLES, _STEP_SAMPLES = 512, 128
 
@@ -30,31 +31,38 @@ class Spectrum:
     fits: Callable[[int], bool]
 
 
-def _pitch(power: Tensor, values: Values, spectrum: Spectrum) -> Tensor:
+def _pitch(power: Array, values: Values, spectrum: Spectrum) -> Array:
     """Stretch frequencies; what is beyond the highest is lost, what was beyond it is silent."""
-    frames, bins = power.shape
-    scaled = _resized(power, frames, max(1, int(bins * values.pick("pitch"))))
-    return torch.nn.functional.pad(scaled[:, :bins], (0, max(0, bins - scaled.shape[1])))
+    bins = power.shape[1]
+    scaled = _resized(power.T, max(1, int(bins * values.pick("pitch")))).T
+    return np.pad(scaled[:, :bins], ((0, 0), (0, max(0, bins - scaled.shape[1]))))
 
 
-def _tempo(power: Tensor, values: Values, spectrum: Spectrum) -> Tensor:
+def _tempo(power: Array, values: Values, spectrum: Spectrum) -> Array:
     """Stretch time, no further than what is said can still be told."""
-    frames, bins = power.shape
+    frames = len(power)
     wanted = max(1, int(frames / values.pick("factor")))
     longest = int(values.pick("max_time") / spectrum.step_milliseconds)
     if longest > 0:
         wanted = min(wanted, longest)
     while wanted < frames and not spectrum.fits(wanted):
         wanted += 1
-    return _resized(power, wanted, bins)
+    return _resized(power, wanted)
 
 
-def _resized(power: Tensor, frames: int, bins: int) -> Tensor:
-    resize = torch.nn.functional.interpolate
-    return resize(power[None, None], (frames, bins), mode="bilinear", align_corners=True)[0, 0]
+def _resized(plane: Array, rows: int) -> Array:
+    """Return so many rows of a plane, those between two of its own mixed of these.
+
+    In NumPy, as PyTorch would take threads away from the model for it.
+    """
+    places = np.linspace(0, len(plane) - 1, rows, dtype=np.float32)
+    before = places.astype(np.int64)
+    share = (places - before)[:, None]
+    after = np.minimum(before + 1, len(plane) - 1)
+    return np.asarray(plane[before] * (1 - share) + plane[after] * share, np.float32)
 
 
-def _warp(power: Tensor, values: Values, spectrum: Spectrum) -> Tensor:
+def _warp(power: Array, values: Values, spectrum: Spectrum) -> Array:
     """Shift the points of a grid by chance, and what lies between them smoothly with them."""
     lines = values.count("nt"), values.count("nf")
     flows = []
@@ -71,10 +79,11 @@ def _warp(power: Tensor, values: Values, spectrum: Spectrum) -> Tensor:
     ]
     where = torch.stack([places[1], places[0]], dim=-1)[None]  # x before y
     sample = torch.nn.functional.grid_sample
-    return sample(power[None, None], where, padding_mode="border", align_corners=True)[0, 0]
+    plane = torch.from_numpy(np.ascontiguousarray(power))[None, None]
+    return sample(plane, where, padding_mode="border", align_corners=True)[0, 0].numpy()
 
 
-_SHAPES: Mapping[str, Callable[[Tensor, Values, Spectrum], Tensor]] = {
+_SHAPES: Mapping[str, Callable[[Array, Values, Spectrum], Array]] = {
     "pitch": _pitch,
     "tempo": _tempo,
     "warp": _warp,
@@ -98,7 +107,7 @@ def change_spectrum(power: NDArray[Any], draws: Sequence[Draw], spectrum: Spectr
         if shape is None:
             changed = change_plane(changed, draw, spectrum.step_milliseconds)
         else:
-            changed = shape(torch.from_numpy(changed), draw.values(), spectrum).numpy()
+            changed = shape(changed, draw.values(), spectrum)
     return np.asarray(changed.clip(0.0, None), power.dtype)
 
 
