@@ -138,10 +138,9 @@ def test_the_package_lists_its_commands_and_runs_them(capsys: pytest.CaptureFixt
         assert f"\n  {name} " in listed
     assert package.main(["inspect", "nowhere"]) == 2
     assert "error: nowhere does not exist" in capsys.readouterr().err
-    with pytest.raises(
-        FlagError, match="unknown command trian; it must be one of sources, inspect, check, train"
-    ):
+    with pytest.raises(FlagError, match="unknown command trian; it must be one of sources") as told:
         package.main(["trian"])
+    assert str(told.value).endswith(", ".join(COMMANDS))
 
 
 def test_every_command_is_in_the_table_that_stt_reads() -> None:
