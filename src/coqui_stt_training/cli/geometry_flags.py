@@ -18,7 +18,7 @@ class GeometryFlags:
     architecture: str = flag(
         DEEPSPEECH,
         "of a model from scratch: that of DeepSpeech, which exports to .tflite for every client, "
-        "or a causal Conformer, smaller and better for the same time, which hears in chunks",
+        "or a small causal Conformer that hears in chunks, for which minutes of speech are too few",
         choices=(DEEPSPEECH, STREAMING),
     )
     n_hidden: int = flag(2048, "width of the layers", check=positive)
