@@ -39,6 +39,9 @@ COMMANDS = {
     "completion": CommandEntry("completion", "let bash, zsh or fish complete commands and flags"),
     "align": CommandEntry("align", "say when words are said; make clips of long recordings"),
     "train": CommandEntry("train", "train a model, from a pre-trained one or from scratch"),
+    "bootstrap": CommandEntry(
+        "bootstrap", "from recordings and text to a model to deploy, in one go"
+    ),
     "augment_preview": CommandEntry(
         "augment_preview", "show what augmentations do, on a page to hear and see"
     ),

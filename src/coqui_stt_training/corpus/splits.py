@@ -108,6 +108,7 @@ def plan_split(
     alphabet_path: str | Path | None = None,
     makes_alphabet: bool = True,
     normalizes: bool = False,
+    least_rows: int = len(_SETS),
 ) -> AutoInput:
     """Find out which sets there are or will be, and write nothing.
 
@@ -118,11 +119,12 @@ def plan_split(
         alphabet_path: the alphabet, where one is given.
         makes_alphabet: whether to make one, where none is given or there.
         normalizes: whether transcripts will be normalised.
+        least_rows: how many there must be, three or more.
 
     Raises:
         CorpusError: no CSV or several of them; some of the sets but not all, sets of something
-            else, or edited ones while the CSV has changed; a file that cannot be read; fewer than
-            three rows.
+            else, or edited ones while the CSV has changed; a file that cannot be read; fewer rows
+            than that.
     """
     given = Path(dataset)
     if not given.exists():
@@ -145,7 +147,7 @@ def plan_split(
     reader = CorpusFiles()
     file, digest = reader.rows(str(source)), reader.digest(str(source))
     reason, seed, kept = _decide(source, file, digest, seed, sets, present, record)
-    made_parts, apart = _split(source, folder, file, seed)
+    made_parts, apart = _split(source, folder, file, seed, least_rows)
     parts = dict(zip(sets, made_parts, strict=True))
     if not kept:
         reason = f"{reason}: {_describe_sizes(made_parts)}; {apart}"
@@ -270,16 +272,18 @@ def _find_source(given: Path, record: SplitRecord | None, needed: bool) -> Path 
     return None
 
 
-def _split(source: Path, folder: Path, file: RowFile, seed: int) -> tuple[list[RowFile], str]:
+def _split(
+    source: Path, folder: Path, file: RowFile, seed: int, least_rows: int
+) -> tuple[list[RowFile], str]:
     """Return train, dev and test sets, and what is in no two of them.
 
     A row's place follows from its audio file, so that corrected transcripts move few rows, and few
     move when others are added.
     """
-    if len(file.rows) < len(_SETS):
+    if len(file.rows) < least_rows:
         raise CorpusError(
             f"--auto_input_dataset {source}: {counted(len(file.rows), 'row')} cannot be split into "
-            f"{len(_SETS)} sets; give more"
+            f"{len(_SETS)} sets; give {least_rows} or more"
         )
 
     def place(name: str) -> bytes:

@@ -22,6 +22,7 @@ from ..bootstrapping.plan import BootstrapPlan, Head, Request, from_scratch, pla
 from ..checkpoints.source import SourceModel
 from ..cli.config import FeatureFlags, TrainConfig
 from ..cli.flags import as_dict
+from ..cli.spelling import spell_flags
 from ..cli.training_flags import BootstrapFlags
 from ..corpus import CorpusFiles, expand_file_list, plan_split, split_shares
 from ..errors import FlagError
@@ -311,12 +312,7 @@ def longer_command(config: TrainConfig, given: frozenset[str], epochs: int) -> s
 
 
 def _spell_command(flags: Mapping[str, Any]) -> str:
-    words = ["python", "-m", "coqui_stt_training.train"]
-    for name, value in flags.items():
-        values = value if isinstance(value, list) else [value]
-        shown = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
-        words += [f"--{name}", *shown] if shown else []
-    return shlex.join(words)
+    return shlex.join(["python", "-m", "coqui_stt_training.train", *spell_flags(flags)])
 
 
 def choose_features(

@@ -1,0 +1,70 @@
+"""From recordings and text to a model to deploy, in one command that goes on where it stopped.
+
+    python -m coqui_stt_training.bootstrap DATA --source whisper-base --out my-model
+
+It splits and checks the data, chooses among the sources, trains, makes and tunes a scorer, exports,
+evaluates, and says what to do next; before each stage it prints the command that the stage is.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from .cli.bootstrap_flags import BootstrapConfig
+from .cli.command import command, start_logging
+from .cli.flags import parse
+from .errors import FlagError
+
+PROGRAM = "python -m coqui_stt_training.bootstrap"
+_EPILOG = f"""
+examples:
+  a folder of recordings and text, and Whisper
+    {PROGRAM} recordings --source whisper-base --out my-model
+  the better of two sources, more text for the scorer, and fewer epochs than the recipe's
+    {PROGRAM} clips.csv --source whisper-base armspeech --text news.txt.gz \\
+        --out my-model --epochs 12
+
+DATA is any collection that --train_files takes. Flags of train are passed on to it, and win over
+its recipe. The same command goes on where it stopped. Public sources: python -m
+coqui_stt_training.sources
+"""
+
+
+@command
+def main(argv: list[str]) -> int:
+    """Run the command and return its exit status."""
+    data, flags = ("", argv) if not argv or argv[0].startswith("-") else (argv[0], argv[1:])
+    parsed = parse(
+        BootstrapConfig,
+        [word for word in flags if word != "--"],
+        program=f"{PROGRAM} DATA",
+        description="From recordings and text to a model to deploy.",
+        epilog=_EPILOG,
+    )
+    start_logging(parsed.config.output.log_level, parsed.notices, sys.stdout)
+    if not data:
+        raise FlagError("no data; name the collection first: bootstrap DATA --source ... --out ...")
+
+    from .checkpoints.folder_lock import locked  # PyTorch takes a second to import
+    from .stages.inputs import check_inputs
+    from .stages.journal import read_journal
+    from .stages.walk import StoppedError, Walk
+
+    inputs = check_inputs(data, parsed)
+    out = Path(parsed.config.whole.out)
+    with locked(out):
+        journal = read_journal(out).without(())
+        try:
+            Walk(data, inputs, parsed.config.whole, journal, _print_now).run()
+        except StoppedError as stop:
+            return stop.status
+    return 0
+
+
+def _print_now(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()

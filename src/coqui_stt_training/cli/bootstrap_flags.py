@@ -1,0 +1,39 @@
+"""The flags of `bootstrap`: its own, and those of `train`, which it passes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .config import TrainConfig
+from .flags import at_least, flag, positive
+
+
+@dataclass(frozen=True)
+class WholeFlags:
+    """From a collection to a model."""
+
+    out: str = flag("", "folder for all that is made; the same command goes on with what is there")
+    source: tuple[str, ...] = flag(
+        [],
+        "model to start from: a folder, a file, or hf://owner/name; of several, the one that does "
+        "best in a short trial; scratch: none",
+        repeatable=True,
+    )
+    text: tuple[str, ...] = flag(
+        [],
+        "files of more text for the scorer, one sentence a line; may be gzipped",
+        repeatable=True,
+    )
+    probe_epochs: int = flag(
+        6, "epochs of the trial of each source, its layers frozen", check=positive
+    )
+    n_trials: int = flag(
+        100, "trials to find alpha and beta of the scorer with, on the dev set", check=at_least(1)
+    )
+
+
+@dataclass(frozen=True)
+class BootstrapConfig(TrainConfig):
+    """All flags of `bootstrap`."""
+
+    whole: WholeFlags = WholeFlags()

@@ -1,0 +1,183 @@
+"""The words of the commands that the stages are: whoever types them does the same by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coqui_stt_ctcdecoder import Alphabet
+
+from ..checkpoints.source import SourceModel
+from ..cli.config import EvaluateConfig, LmOptimizeConfig
+from ..cli.export_flags import ExportConfig
+from ..cli.flags import as_dict
+from ..cli.spelling import spell_flags
+
+PACKAGE = "coqui_stt_training"
+# Of the new output layer; beside them the alphabet is decided here.
+_OF_OUTPUT = frozenset({"drop_source_layers", "map_shared_characters", "extend_alphabet"})
+# A trial says which source hears best, so it trains the new layers alone, and each in the same way.
+_TRIAL = {
+    "recipe": "none",
+    "freeze_source_layers": -1,
+    "train_batch_size": 8,
+    "dev_batch_size": 8,
+    "shuffle_batches": True,
+    "dropout_rate": 0.3,
+    "limit_train": 500,
+    "limit_dev": 100,
+}
+_NOT_IN_TRIALS = frozenset(
+    {
+        "epochs", "unfreeze_after_epochs", "unfreeze_every_epochs", "source_learning_rate_factor",
+        "layer_learning_rate_decay", "learning_rate_schedule", "tri_stage_hold", "warmup_steps",
+        *_TRIAL,
+    }
+)  # fmt: skip
+# A trained model brings these along.
+_OF_MODEL = frozenset(
+    {
+        "alphabet_config_path", "bytes_output_mode", "normalize_transcripts", "audio_sample_rate",
+        "feature_win_len", "feature_win_step",
+    }
+)  # fmt: skip
+_SMALL_TEXT_ORDER = 3
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The CSV files of a split."""
+
+    train: Path
+    dev: Path
+    test: Path
+
+
+def start_flags(
+    source: SourceModel | None, alphabet: Path | None, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the flags that say where training starts, and what writes the new alphabet.
+
+    A source that can write every character of the data is kept whole, with its alphabet; else its
+    output layer is made anew, but for the characters that both have.
+
+    Args:
+        source: the model; None from scratch.
+        alphabet: file of the data's characters; None for a model that writes bytes.
+        given: flags that were given, which win.
+    """
+    wanted = {"alphabet_config_path": str(alphabet)} if alphabet else {}
+    if source is None:
+        return wanted
+    flags: dict[str, Any] = {"load_checkpoint_dir": str(source.path)}
+    if not source.has_output:
+        return flags | wanted
+    if _writes(source.alphabet, alphabet, exactly="alphabet_config_path" in given):
+        return flags
+    if _OF_OUTPUT & given.keys():
+        return flags | wanted
+    return flags | wanted | {"drop_source_layers": 1, "map_shared_characters": True}
+
+
+def _writes(own: Alphabet | None, path: Path | None, exactly: bool) -> bool:
+    if own is None or own.is_bytes or path is None:
+        return own is not None and own.is_bytes
+    wanted = Alphabet(path)
+    return own == wanted if exactly else all(own.can_encode(label) for label in wanted.labels)
+
+
+def train_words(
+    start: Mapping[str, Any], sets: Sets, folder: Path, given: Mapping[str, Any]
+) -> list[str]:
+    """Return the flags of `train`: by the recipe that fits, where there is a source."""
+    recipe = {"recipe": "auto"} if "load_checkpoint_dir" in start else {}
+    return spell_flags({**start, **_to_train(sets, folder), **recipe, **given})
+
+
+def check_words(
+    start: Mapping[str, Any], sets: Sets, folder: Path, given: Mapping[str, Any]
+) -> list[str]:
+    """Return the flags of `train` that check all that it would do."""
+    tested = {"test_files": sets.test, "dry_run": True}
+    return [*train_words(start, sets, folder, given), *spell_flags(tested)]
+
+
+def trial_words(
+    start: Mapping[str, Any],
+    sets: Sets,
+    folder: Path,
+    given: Mapping[str, Any],
+    epochs: int,
+    results: Path,
+) -> list[str]:
+    """Return the flags of `train` for a short trial of a source, evaluated on the dev set."""
+    kept = {name: value for name, value in given.items() if name not in _NOT_IN_TRIALS}
+    tested = {
+        "epochs": epochs, "test_files": sets.dev, "limit_test": _TRIAL["limit_dev"],
+        "report_count": 0, "test_output_file": results,
+    }  # fmt: skip
+    return spell_flags({**start, **_to_train(sets, folder), **_TRIAL, **kept, **tested})
+
+
+def scorer_words(
+    texts: list[Path], model: Path, scorer: Path, alphabet: Alphabet, small: bool
+) -> list[str]:
+    """Return the flags of `lm.build_scorer`.
+
+    Args:
+        texts: one sentence a line.
+        model: folder of the checkpoint.
+        scorer: the file to write.
+        alphabet: of the model.
+        small: whether there are only transcripts, which hold few long word sequences.
+    """
+    flags: dict[str, Any] = {"input_txt": texts, "checkpoint": model, "package": scorer}
+    if small:
+        flags["arpa_order"] = _SMALL_TEXT_ORDER
+    cased = not alphabet.is_bytes and any(label != label.lower() for label in alphabet.labels)
+    return [*spell_flags(flags), "--discount_fallback", *(["--keep_case"] if cased else [])]
+
+
+def tune_words(
+    sets: Sets, model: Path, scorer: Path, trials: int, given: Mapping[str, Any]
+) -> list[str]:
+    """Return the flags of `util.lm_optimize`."""
+    flags = {
+        "checkpoint_dir": model, "scorer_path": scorer, "test_files": sets.dev, "n_trials": trials,
+        "write_scorer": True,
+    }  # fmt: skip
+    return spell_flags({**_acting(given, LmOptimizeConfig()), **flags})
+
+
+def export_words(
+    sets: Sets, model: Path, folder: Path, scorer: Path | None, given: Mapping[str, Any]
+) -> list[str]:
+    """Return the flags of `export`."""
+    flags = {
+        "checkpoint_dir": model, "export_dir": folder, "remove_export": True,
+        "test_files": sets.test, "scorer_path": [scorer] if scorer else [],
+    }  # fmt: skip
+    return spell_flags({**_acting(given, ExportConfig()), **flags})
+
+
+def evaluate_words(
+    sets: Sets, model: Path, results: Path, scorer: Path | None, given: Mapping[str, Any]
+) -> list[str]:
+    """Return the flags of `evaluate`, with a page of the clips beside the results."""
+    flags = {
+        "checkpoint_dir": model, "test_files": sets.test, "test_output_file": results,
+        "report": results.with_suffix(".html"), "scorer_path": [scorer] if scorer else [],
+    }  # fmt: skip
+    return spell_flags({"report_count": 1, **_acting(given, EvaluateConfig()), **flags})
+
+
+def _to_train(sets: Sets, folder: Path) -> dict[str, Any]:
+    return {"save_checkpoint_dir": folder, "train_files": sets.train, "dev_files": sets.dev}
+
+
+def _acting(given: Mapping[str, Any], config: Any) -> dict[str, Any]:
+    """Return those of the flags that mean something to another command than `train`."""
+    names = as_dict(config).keys() - _OF_MODEL
+    return {name: value for name, value in given.items() if name in names}

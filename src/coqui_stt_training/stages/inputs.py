@@ -1,0 +1,224 @@
+"""What a bootstrap is given, checked before anything is made: all that is wrong in one message."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from coqui_stt_ctcdecoder.errors import UserError
+from stt.counted import counted
+from stt.output_path import check_output_folder
+
+from ..bootstrapping.public_sources import MANY_LANGUAGES, PUBLIC_SOURCES
+from ..checkpoints.loading import digest_source, load_source
+from ..cli.bootstrap_flags import BootstrapConfig
+from ..cli.config import MachineFlags, OutputFlags
+from ..cli.flags import Parsed, as_dict
+from ..corpus import AutoInput, plan_split
+from ..corpus.files import file_digest
+from ..errors import CorpusError, FlagError
+from ..lm.text import read_lines
+from .journal import JOURNAL
+
+LEAST_CLIPS = 20
+SCRATCH = "scratch"
+_SETS = ("train", "dev", "test")
+# What this command says to the commands that it runs.
+_OWN = frozenset(
+    {
+        "train_files", "dev_files", "test_files", "auto_input_dataset", "checkpoint_dir",
+        "load_checkpoint_dir", "save_checkpoint_dir", "load_train", "load_evaluate", "run",
+        "dry_run", "scorer_path", "lm_alpha", "lm_beta", "test_output_file", "report", "compare",
+        "one_shot_infer",
+    }
+)  # fmt: skip
+_NO_RESULT = frozenset(
+    {*vars(OutputFlags()), *vars(MachineFlags()), *vars(BootstrapConfig().whole)}
+)
+_LINES_LOOKED_AT = 2000
+_LEAST_SHARE_OF_LETTERS = 0.5
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a bootstrap is made of.
+
+    Attributes:
+        split: the sets, and what of them is still to be written.
+        sources: models to start from; none: from scratch.
+        text: files of more text.
+        given: flags for the commands that are run, as they were given.
+        digests: of all that makes a difference, by what it is in words.
+    """
+
+    split: AutoInput
+    sources: tuple[str, ...]
+    text: tuple[str, ...]
+    given: Mapping[str, Any]
+    digests: Mapping[str, str]
+
+
+def check_inputs(data: str, parsed: Parsed[BootstrapConfig]) -> Inputs:
+    """Read what there is to read, and raise all that is wrong.
+
+    Args:
+        data: the collection.
+        parsed: the flags.
+
+    Raises:
+        FlagError: one sentence for each thing that is wrong.
+    """
+    config, whole = parsed.config, parsed.config.whole
+    problems: list[str] = []
+
+    def attempt(check: Callable[[], Any]) -> Any:
+        try:
+            return check()
+        except UserError as error:
+            problems.append(str(error).replace(f"--auto_input_dataset {data}", data))
+            return None
+
+    attempt(partial(_check_flags, parsed.given))
+    attempt(partial(_check_out, whole.out))
+    split = attempt(partial(_read_data, data, config))
+    attempt(partial(_check_given, whole.source))
+    sources = [source for source in dict.fromkeys(whole.source) if source != SCRATCH]
+    models = [attempt(partial(_read_source, source)) for source in sources]
+    texts = [attempt(partial(_read_text, path, split)) for path in whole.text]
+    if problems:
+        raise FlagError("\n".join(problems))
+    flags = as_dict(config)
+    given = {name: flags[name] for name in sorted(parsed.given) if name not in vars(whole)}
+    acting = {name: value for name, value in given.items() if name not in _NO_RESULT}
+    digests = {
+        "the data": digest_of([split.files.digest(str(path)) for path in sets_of(split)]),
+        "the source": digest_of(models),
+        "the flags": digest_of([acting, _alphabet_digest(config)]),
+        "the trial": digest_of([whole.probe_epochs if len(sources) > 1 else 0]),
+        "the text": digest_of(texts),
+        "--n_trials": digest_of(whole.n_trials),
+    }
+    return Inputs(split, tuple(sources), whole.text, given, digests)
+
+
+def sets_of(split: AutoInput) -> tuple[Path, Path, Path]:
+    """Return the train, dev and test set."""
+    return split.train, split.dev, split.test
+
+
+def digest_of(values: Any) -> str:
+    """Return 16 hexadecimal digits that tell JSON values apart."""
+    content = json.dumps(values, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _check_flags(given: frozenset[str]) -> None:
+    if own := sorted(given & _OWN):
+        names = ", ".join(f"--{name}" for name in own)
+        raise FlagError(
+            f"{names}: bootstrap says that itself to the commands it runs; leave it out, or run "
+            "those commands by hand, as it prints them"
+        )
+
+
+def _check_out(out: str) -> None:
+    if not out:
+        raise FlagError("no folder for the model; give --out")
+    check_output_folder("--out", out)
+    folder = Path(out)
+    others = folder.is_dir() and any(path.name[0] != "." for path in folder.iterdir())
+    if others and not (folder / JOURNAL).is_file():
+        raise FlagError(f"--out {out}: holds something else than a bootstrap; name a new folder")
+
+
+def _check_given(sources: Sequence[str]) -> None:
+    if not sources:
+        many = [source.name for source in PUBLIC_SOURCES if source.tag == MANY_LANGUAGES]
+        names = ", ".join(many[:_EXAMPLES])
+        raise FlagError(
+            "no --source, and a model from scratch needs far more speech: name one, such as "
+            f"{names} (`python -m coqui_stt_training.sources` lists {len(PUBLIC_SOURCES)}), or "
+            "--source scratch"
+        )
+    if SCRATCH in sources and len(set(sources)) > 1:
+        raise FlagError("--source scratch: is no model to try beside others; leave it or them out")
+
+
+def _read_data(data: str, config: BootstrapConfig) -> AutoInput:
+    path = Path(data)
+    if not path.exists():
+        raise CorpusError(f"{data}: no such file or folder; name a collection of clips")
+    if path.is_dir() and not any(path.iterdir()):
+        raise CorpusError(f"{data}: the folder is empty; put recordings and their text into it")
+    split = plan_split(
+        path,
+        seed=config.training.random_seed,
+        alphabet_path=config.alphabet.alphabet_config_path or None,
+        makes_alphabet=not config.alphabet.bytes_output_mode,
+        normalizes=config.data.normalize_transcripts == "true",
+        least_rows=LEAST_CLIPS,
+    )
+    count = sum(1 for _ in transcripts_of(split, _SETS))
+    if count < LEAST_CLIPS:
+        raise CorpusError(
+            f"{data}: has {counted(count, 'clip')} with text, and {LEAST_CLIPS} are the least to "
+            "train, validate and test on"
+        )
+    if split.unwritten:
+        check_output_folder(f"{data}: the sets are written beside it:", split.train.parent)
+    return split
+
+
+def transcripts_of(split: AutoInput, names: Sequence[str]) -> Iterator[str]:
+    """Yield the transcripts of some of the sets, those that are not empty.
+
+    Raises:
+        CorpusError: a set cannot be read.
+    """
+    for name, path in zip(_SETS, sets_of(split), strict=True):
+        if name in names:
+            for row in split.files.rows(str(path)).rows:
+                if row.problem is None and row.transcript.strip():
+                    yield row.transcript
+
+
+def _read_source(source: str) -> str:
+    try:
+        load_source(source)
+        return digest_source(source)
+    except UserError as error:
+        raise FlagError(f"--source {source}: {error}") from None
+
+
+def _read_text(path: str, split: AutoInput | None) -> str:
+    """Return a digest of a text that is in the characters of the transcripts."""
+    if not Path(path).is_file():
+        raise FlagError(f"--text {path}: no such file")
+    try:
+        lines = list(islice(read_lines([Path(path)], lowercase=True), _LINES_LOOKED_AT))
+    except UserError as error:
+        raise FlagError(str(error).replace("--input_txt", "--text")) from None
+    letters = [letter for line in lines for letter in line if letter.isalpha()]
+    if not letters:
+        raise FlagError(f"--text {path}: there are no words in it")
+    if split is not None:
+        known = set().union(*(text.lower() for text in transcripts_of(split, _SETS)))
+        share = sum(letter in known for letter in letters) / len(letters)
+        if share < _LEAST_SHARE_OF_LETTERS:
+            raise FlagError(
+                f"--text {path}: is in another script than the transcripts: of its letters "
+                f"{share:.0%} are among theirs; give text of the same language and script"
+            )
+    return file_digest(path)
+
+
+def _alphabet_digest(config: BootstrapConfig) -> str:
+    path = config.alphabet.alphabet_config_path
+    return file_digest(path) if path else ""

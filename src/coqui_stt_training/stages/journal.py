@@ -1,0 +1,115 @@
+"""`bootstrap.json`: which stages of a bootstrap are done, what of, and what they found.
+
+The file is replaced whole after each stage, so that whoever comes after a kill goes on with the
+stage that was not finished.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from stt.atomic_file import remove_partial_files, write_atomically
+from stt.plain_values import restore
+
+from ..checkpoints.state_file import read_small_file
+from ..errors import CheckpointError
+
+JOURNAL = "bootstrap.json"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Done:
+    """A stage that is done.
+
+    Attributes:
+        inputs: digests of all that it was made of, by what it is in words.
+        found: what it found out, JSON values.
+        commands: that it ran.
+        seconds: how long it took, since it was last begun.
+        cpu_seconds: of all processors, likewise.
+    """
+
+    inputs: Mapping[str, str]
+    found: Mapping[str, Any] = field(default_factory=dict)
+    commands: tuple[str, ...] = ()
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What is recorded in a folder.
+
+    Attributes:
+        folder: where.
+        stages: those that are done, by name.
+        places: names of folders within it, by a digest of what is made there. Other inputs get
+            another folder, so that nothing of earlier ones is lost or mixed in.
+    """
+
+    folder: Path
+    stages: Mapping[str, Done] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def with_stage(self, name: str, done: Done) -> Journal:
+        """Record a stage."""
+        return replace(self, stages={**self.stages, name: done})._write()
+
+    def without(self, names: Sequence[str]) -> Journal:
+        """Forget stages, which are to be done anew."""
+        left = {name: done for name, done in self.stages.items() if name not in names}
+        return replace(self, stages=left)._write()
+
+    def place(self, kind: str, digest: str) -> tuple[Journal, Path]:
+        """Return the folder for what is made of some inputs: `training`, `training-2`, ..."""
+        key = f"{kind}:{digest}"
+        if key in self.places:
+            return self, self.folder / self.places[key]
+        count = sum(known.startswith(f"{kind}:") for known in self.places)
+        name = f"{kind}-{count + 1}" if count else kind
+        return replace(self, places={**self.places, key: name})._write(), self.folder / name
+
+    def _write(self) -> Journal:
+        content = {
+            "version": _VERSION,
+            "stages": {name: asdict(done) for name, done in self.stages.items()},
+            "places": dict(self.places),
+        }
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        remove_partial_files(self.folder, JOURNAL)
+        write_atomically(self.folder / JOURNAL, text + "\n")
+        return self
+
+
+def read_journal(folder: Path) -> Journal:
+    """Return what a folder records; nothing where it is new.
+
+    Raises:
+        CheckpointError: the record is damaged, or of a later release.
+    """
+    path = folder / JOURNAL
+    if not path.exists():
+        return Journal(folder)
+    try:
+        content = json.loads(read_small_file(path))
+        if content["version"] != _VERSION:
+            raise ValueError(f"its version is {content['version']}, not {_VERSION}")
+        stages = {name: restore(Done, values) for name, values in content["stages"].items()}
+        places = {str(key): _plain_name(name) for key, name in content["places"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({' '.join(str(error).split())}); name another folder as --out, or "
+            "remove the file and what is beside it"
+        ) from None
+    return Journal(folder, stages, places)
+
+
+def _plain_name(name: object) -> str:
+    if not isinstance(name, str) or Path(name).name != name:
+        raise ValueError(f"{name!r} names no folder in it")
+    return name

@@ -1,0 +1,176 @@
+"""The page about a bootstrap, `report.html`: what it gave, how it was made, what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stt.atomic_file import write_atomically
+from stt.durations import say_duration
+
+from ..report.page import Html, document, figures, in_script, section, table, tag
+from .journal import Done, Journal
+
+_USABLE_CER, _GOOD_CER = 0.3, 0.1
+_MODELS = (".tflite", ".onnx")
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Something to do next, with the command for it where there is one."""
+
+    text: str
+    command: str = ""
+
+
+def write_page(path: Path, data: str, journal: Journal, names: Sequence[str]) -> list[str]:
+    """Write the page; return the same in a few lines for a terminal.
+
+    Args:
+        path: of the page.
+        data: the collection, as the user named it.
+        journal: of all stages but the last.
+        names: of the stages, in order.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    stages = {name: journal.stages[name] for name in names if name in journal.stages}
+    rates, advice = stages["evaluate"].found, next_steps(data, journal)
+    parts = [
+        section("What it gave", _figures(rates), _links(rates), anchor="rates"),
+        section("What to do next", *map(_advice, advice), anchor="next"),
+        section("How it was made", _timing(stages), *_trials(stages), *_commands(stages),
+                anchor="stages"),
+    ]  # fmt: skip
+    page = document(
+        "Bootstrap",
+        parts,
+        subtitle=in_script(f"of {data}, from {stages['choose'].found['source'] or 'scratch'}"),
+        contents=[("rates", "Error rates"), ("next", "Next"), ("stages", "Stages")],
+    )
+    write_atomically(path, page)
+    lines = [f"Test set, {kind} scorer: CER {one['cer']:.3f}, WER {one['wer']:.3f}"
+             for kind, one in rates.items()]  # fmt: skip
+    for one in advice:
+        lines += ["", one.text, *([f"$ {one.command}"] if one.command else [])]
+    return [*lines, "", f"All of it as a page: {path}"]
+
+
+def next_steps(data: str, journal: Journal) -> list[Advice]:
+    """Return what to do next, by what the stages found."""
+    found = {name: done.found for name, done in journal.stages.items()}
+    out, rates = journal.folder, found["evaluate"]
+    return [*_use(out, found), *_improve(data, out, rates)]
+
+
+def _use(out: Path, found: Mapping[str, Mapping[str, Any]]) -> list[Advice]:
+    scorer = found["scorer"]["scorer"]
+    scored = ["--scorer", str(out / scorer)] if scorer and _scorer_helps(found["evaluate"]) else []
+    advice = []
+    models = [file for file in found["export"]["files"] if file.endswith(_MODELS)]
+    if models:
+        words = ["stt", "--model", str(out / models[0]), *scored, "--audio", "recording.wav"]
+        advice.append(Advice("Transcribe a recording:", shlex.join(words)))
+        words = ["stt", "serve", "--model", str(out / models[0]), *scored]
+        advice.append(Advice("Try it with a microphone, on a web page:", shlex.join(words)))
+    else:
+        advice.append(Advice(f"It is not exported: {found['export']['why']}"))
+    if not scorer:
+        advice.append(Advice(f"There is no scorer: {found['scorer']['why']}"))
+    elif not scored:
+        advice.append(Advice(
+            "The scorer does not help on the test set: more text of such speech makes a "
+            "better one, with --text"
+        ))  # fmt: skip
+    return advice
+
+
+def _scorer_helps(rates: Mapping[str, Any]) -> bool:
+    alone, scored = rates["without"], rates.get("with")
+    if scored is None:
+        return False
+    return bool((scored["wer"], scored["cer"]) < (alone["wer"], alone["cer"]))
+
+
+def _improve(data: str, out: Path, rates: Mapping[str, Any]) -> list[Advice]:
+    cer = rates["without"]["cer"]
+    listen = Advice(
+        f"Listen to the clips with the most errors, and mend transcripts that are wrong: "
+        f"{out / rates['without']['page']}"
+    )
+    if cer > _USABLE_CER:
+        return [
+            listen,
+            Advice(
+                f"A CER of {cer:.2f} is of little use yet: a larger source helps most, then more "
+                "speech. Sources:",
+                "python -m coqui_stt_training.sources",
+            ),
+        ]
+    if cer > _GOOD_CER:
+        return [
+            listen,
+            Advice(
+                f"A CER of {cer:.2f} is a start: let it write what you record next, correct that, "
+                f"and add it to {data}; the same command then makes the next model"
+            ),
+        ]
+    return [
+        listen,
+        Advice("Errors are few: test it on speakers and places that are not in the data"),
+    ]
+
+
+def _figures(rates: Mapping[str, Any]) -> Html:
+    names = {"without": "without a scorer", "with": "with the scorer"}
+    return figures(
+        *(
+            (f"{unit.upper()} {names[kind]}", f"{one[unit]:.1%}", "on the test set")
+            for kind, one in rates.items()
+            for unit in ("cer", "wer")
+        )
+    )
+
+
+def _links(rates: Mapping[str, Any]) -> Html:
+    links = [tag("li", tag("a", f"all clips, {kind} scorer", href=one["page"]))
+             for kind, one in rates.items()]  # fmt: skip
+    return tag("ul", *links)
+
+
+def _advice(one: Advice) -> Html:
+    return tag("div", tag("p", in_script(one.text)), _code(one.command) if one.command else None)
+
+
+def _code(text: str) -> Html:
+    return tag("pre", tag("code", text))
+
+
+def _timing(stages: Mapping[str, Done]) -> Html:
+    rows = [
+        (name, (say_duration(done.seconds), done.seconds), say_duration(done.cpu_seconds))
+        for name, done in stages.items()
+    ]
+    total = sum(done.cpu_seconds for done in stages.values())
+    rows.append(("all", (say_duration(sum(done.seconds for done in stages.values())), 0.0),
+                 say_duration(total)))  # fmt: skip
+    return table("Stages", ["stage", "time", "CPU time"], rows, numbers=(1, 2))
+
+
+def _trials(stages: Mapping[str, Done]) -> list[Html]:
+    trials = stages["choose"].found["trials"]
+    rows = [(one["source"], f"{one['cer']:.3f}", f"{one['loss']:.2f}") for one in trials]
+    columns = ["source", "CER on dev", "loss"]
+    return [table("Trials of the sources", columns, rows, numbers=(1, 2))] if trials else []
+
+
+def _commands(stages: Mapping[str, Done]) -> list[Html]:
+    return [
+        tag("details", tag("summary", f"{name}: the command"), *map(_code, done.commands))
+        for name, done in stages.items()
+        if done.commands
+    ]

@@ -1,0 +1,50 @@
+"""Error rates, read from what `evaluate` wrote."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import CorpusError
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How well a model writes a set of clips.
+
+    Attributes:
+        wer: word error rate over all words.
+        cer: character error rate over all characters.
+        loss: mean of the clips'; infinite where one's is not finite.
+    """
+
+    wer: float
+    cer: float
+    loss: float
+
+    def __str__(self) -> str:
+        return f"CER {self.cer:.3f}, WER {self.wer:.3f}"
+
+
+def read_rates(path: Path) -> Rates:
+    """Return the rates of `--test_output_file`.
+
+    Raises:
+        CorpusError: the file is missing or damaged.
+    """
+    try:
+        samples = json.loads(path.read_bytes())
+        losses = [float("inf") if one["loss"] is None else float(one["loss"]) for one in samples]
+        return Rates(_rate(samples, "word"), _rate(samples, "char"), sum(losses) / len(losses))
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError) as error:
+        raise CorpusError(
+            f"{path} holds no results of an evaluation ({error}); remove it, and run the same "
+            "command again"
+        ) from None
+
+
+def _rate(samples: list[dict[str, Any]], unit: str) -> float:
+    errors = sum(int(sample[f"{unit}_distance"]) for sample in samples)
+    return errors / max(1, sum(int(sample[f"{unit}_length"]) for sample in samples))

@@ -1,0 +1,212 @@
+"""`bootstrap`: from the tour's speech to a model; killed, resumed, and given bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+import stt
+from command_runner import Result, run_command, start_process
+
+from .conftest import ToneCorpus
+
+TOUR = Path(__file__).parents[2] / "examples" / "tour"
+STAGES = ("split", "check", "choose", "train", "scorer", "tune", "export", "evaluate", "report")
+SMALL = (
+    "--epochs", 1, "--train_batch_size", 8, "--dev_batch_size", 24, "--test_batch_size", 24,
+    "--beam_width", 16, "--intra_op_parallelism_threads", 1, "--n_trials", 2,
+)  # fmt: skip
+
+
+@pytest.fixture
+def speech(tmp_path: Path) -> Path:
+    """Return one CSV file of the tour's Ukrainian, 60 clips, in a folder of its own."""
+    folder = tmp_path / "speech"
+    folder.mkdir()
+    with (TOUR / "ukrainian" / "train.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))[:60]
+    for row in rows:
+        row["wav_filename"] = str(TOUR / "ukrainian" / row["wav_filename"])
+    write_rows(folder / "clips.csv", rows)
+    return folder / "clips.csv"
+
+
+def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, ["wav_filename", "wav_filesize", "transcript"])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def bootstrap(data: object, *flags: object) -> Result:
+    return run_command("bootstrap", data, *flags)
+
+
+def done_before(output: str) -> list[str]:
+    return re.findall(r"=== \d/9 (\w+): .*: done before", output)
+
+
+def test_a_kill_costs_one_stage_and_nothing_else(
+    speech: Path, source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "model"
+    words = (speech, "--source", source, "--out", out, *SMALL)
+    process = start_process("bootstrap", *words)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("=== 5/9"):  # training is recorded
+            process.send_signal(signal.SIGKILL)
+            break
+    process.wait()
+    process.stdout.close()
+    assert set(json.loads((out / "bootstrap.json").read_bytes())["stages"]) == set(STAGES[:4])
+
+    result = bootstrap(*words)
+    assert result.returncode == 0, result.stderr
+    assert done_before(result.stdout) == list(STAGES[:4])
+    assert "STARTING Optimization" not in result.stdout
+    commands = re.findall(r"^\$ python -m coqui_stt_training\.(\S+) ", result.stdout, re.MULTILINE)
+    assert commands[:5] == ["lm.build_scorer", "util.lm_optimize", "export", "evaluate", "evaluate"]
+    with stt.Model(str(out / "export" / "output_graph.tflite")) as model:
+        assert model.sampleRate() == 16000
+    page = (out / "report.html").read_text("utf-8")
+    for kind in ("without", "with"):
+        rates = re.search(rf"Test set, {kind} scorer: CER (\d\.\d+), WER (\d\.\d+)", result.stdout)
+        assert rates is not None
+        assert f"{float(rates[1]):.0%}"[:-1] in page
+        assert (out / "evaluation" / f"{kind}-scorer.html").is_file()
+    assert "stt serve --model" in page
+
+    again = bootstrap(*words)
+    assert again.returncode == 0, again.stderr
+    assert done_before(again.stdout) == list(STAGES)
+
+
+def test_what_has_changed_is_said_and_done_anew(speech: Path, source: Path, tmp_path: Path) -> None:
+    out, text = tmp_path / "model", tmp_path / "more.txt"
+    words = (speech, "--source", source, "--out", out, *SMALL)
+    first = bootstrap(*words)
+    assert first.returncode == 0, first.stderr
+
+    text.write_text("один два три\nпринеси чорний м'яч\n", encoding="utf-8")
+    texted = bootstrap(*words, "--text", text)
+    assert texted.returncode == 0, texted.stderr
+    assert done_before(texted.stdout) == list(STAGES[:4])
+    assert "the text changed since this was made. Done anew: scorer, tune, " in texted.stdout
+
+    longer = bootstrap(*words, "--text", text, "--epochs", 2, "--export_dir", "elsewhere")
+    assert longer.returncode == 2
+    assert "unknown flag --export_dir" in longer.stderr
+    longer = bootstrap(*words, "--text", text, "--epochs", 2)
+    assert longer.returncode == 0, longer.stderr
+    assert "the flags changed since this was made. Done anew: split, " in longer.stdout
+    assert "Epoch 2 of 2 is done" in longer.stdout
+    assert (out / "training").is_dir()
+    assert (out / "training-2").is_dir()
+
+
+def test_the_better_of_two_sources_is_found_in_trials(
+    latin: ToneCorpus, source: Path, tmp_path: Path
+) -> None:
+    untrained = tmp_path / "untrained"
+    made = run_command(
+        "train", "--checkpoint_dir", untrained, *latin.flags[:4], "--n_hidden", 32,
+        "--train_batch_size", 8, "--limit_train", 8, "--epochs", 1,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    data = tmp_path / "data"
+    shutil.copytree(latin.train.parent, data)
+    result = bootstrap(
+        data,
+        "--source",
+        untrained,
+        source,
+        "--probe_epochs",
+        1,
+        "--out",
+        tmp_path / "model",
+        *SMALL,
+    )
+    assert result.returncode == 0, result.stderr
+    assert f"The best start: {source}\n" in result.stdout
+    assert f"--load_checkpoint_dir {source} --save_checkpoint_dir {tmp_path}/model/training " in (
+        result.stdout
+    )  # the same alphabet: all layers are kept
+    page = (tmp_path / "model" / "report.html").read_text("utf-8")
+    assert "Trials of the sources" in page
+
+
+def test_all_that_is_wrong_is_said_at_once(speech: Path, tmp_path: Path) -> None:
+    other, english = tmp_path / "other", tmp_path / "english.txt"
+    other.mkdir()
+    (other / "thesis.doc").write_text("mine")
+    english.write_text("words of another script\n")
+    result = bootstrap(
+        speech, "--source", "/no/such/model", "--source", "/nor/such", "--out", other, "--text",
+        english, "--train_files", "a.csv",
+    )  # fmt: skip
+    assert result.returncode == 2
+    lines = result.stderr.removeprefix("error: ").splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "--train_files", f"--out {other}", "--source /no/such/model", "--source /nor/such",
+        f"--text {english}",
+    ]  # fmt: skip
+    assert "is in another script than the transcripts" in lines[-1]
+    assert sorted(path.name for path in speech.parent.iterdir()) == ["clips.csv"]
+    assert [path.name for path in other.iterdir()] == ["thesis.doc"]
+
+
+def test_without_a_source_it_names_some(speech: Path, tmp_path: Path) -> None:
+    result = bootstrap(speech, "--out", tmp_path / "model")
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert "no --source, and a model from scratch needs far more speech" in line
+    assert "hisper" in line
+    assert line.endswith("or --source scratch")
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (None, "no such file or folder"),
+        (0, "the folder is empty"),
+        (2, "2 rows cannot be split into 3 sets; give 20 or more"),
+        (19, "19 rows cannot be split into 3 sets; give 20 or more"),
+        (-24, "has 0 clips with text, and 20 are the least"),
+    ],
+)
+def test_data_that_is_too_little(
+    speech: Path, source: Path, tmp_path: Path, rows: int | None, said: str
+) -> None:
+    folder = tmp_path / "data"
+    if rows is not None:
+        folder.mkdir()
+    if rows:
+        with speech.open(encoding="utf-8") as file:
+            kept = list(csv.DictReader(file))[: abs(rows)]
+        if rows < 0:
+            kept = [{**row, "transcript": " "} for row in kept]
+        write_rows(folder / "clips.csv", kept)
+    result = bootstrap(folder, "--source", source, "--out", tmp_path / "model")
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert said in line
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_damaged_record_is_no_traceback(speech: Path, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    out.mkdir()
+    for content in ("{", "[]", '{"version": 9}', '{"version": 1, "stages": {"split": 3}}',
+                    '{"version": 1, "stages": {}, "places": {"training:x": "../.."}}'):  # fmt: skip
+        (out / "bootstrap.json").write_text(content)
+        result = bootstrap(speech, "--source", source, "--out", out)
+        assert result.returncode == 2
+        assert f"{out / 'bootstrap.json'} is damaged" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
