@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 import stt
 from command_runner import Result, run_command
@@ -316,3 +317,114 @@ def test_the_exported_model_is_the_checkpoint(
         "transcribe", "--model", exported, "--src", wav, "--dst", tmp_path / "t.txt"
     )
     assert words.returncode == 0, words.stderr
+
+
+ADAPTERS = {"lora": "lora:rank=4,targets=query+value+mlp_in", "bottleneck": "bottleneck:size=6"}
+
+
+@pytest.mark.parametrize("kind", ADAPTERS)
+def test_adapters_are_trained_alone_and_kept_alone(
+    kind: str, whisper: Path, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    def run_to(folder: str, epochs: int, *flags: object) -> Result:
+        result = train(
+            "--load_checkpoint_dir", whisper, "--save_checkpoint_dir", tmp_path / folder,
+            *latin.flags, "--alphabet_config_path", latin.alphabet, "--epochs", epochs,
+            "--adapter", ADAPTERS[kind], "--dropout_rate", 0.1, "--learning_rate", 0.01,
+            "--run", "continue" if (tmp_path / folder).exists() else "auto", *flags,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        return result
+
+    def newest(folder: str) -> Path:
+        found = CheckpointFolder(tmp_path / folder).newest_of_ours("last")
+        assert found is not None
+        return found
+
+    planned = run_to("whole", 3, "--dry_run", "true").stderr
+    assert re.search(r"convolutions +kept +from the source; frozen\n", planned)
+    assert re.search(r"block_2 +kept +from the source; frozen but for its adapter\n", planned)
+    run_to("whole", 3)
+    for epochs in (1, 3):
+        run_to("parts", epochs)
+    whole, parts = read_checkpoint(newest("whole")), read_checkpoint(newest("parts"))
+    source = load_source(whisper)
+    for name, tensor in whole.tensors.items():
+        np.testing.assert_array_equal(parts.tensors[name], tensor, err_msg=name)
+        if name in source.tensors:
+            np.testing.assert_array_equal(tensor, source.tensors[name], err_msg=name)
+    with safe_open(newest("whole"), framework="np") as opened:
+        kept = set(opened.keys())
+    assert "block_1.attention.query.weight" not in kept
+    assert not any(name.startswith("adam.") and "mlp_out" in name for name in kept)
+
+    folder = tmp_path / "whole"
+    shown = run_command("inspect", folder).stdout
+    assert re.search(rf"adapter: {kind}:.*whisper.* \(digest [0-9a-f]{{32}}\)", shown)
+    assert f"with {kind}:" in shown
+    heard = run_command(
+        "training_graph_inference", "--checkpoint_dir", folder, "--one_shot_infer",
+        latin.test.parent / "test0.wav",
+    )  # fmt: skip
+    assert heard.returncode == 0, heard.stderr
+    assert stt.Model(folder).sample_rate() == 16000
+    exported = run_command(
+        "export", "--checkpoint_dir", folder, "--export_dir", tmp_path / "exported",
+        "--test_files", latin.test, "--export_quantize", "false",
+    )  # fmt: skip
+    assert exported.returncode == 0, exported.stderr
+    assert "Verified output_graph.onnx" in exported.stdout
+    converted = run_command("convert", folder, tmp_path / "converted")
+    assert converted.returncode == 0, converted.stderr
+    alone = read_checkpoint(next((tmp_path / "converted").glob("*.safetensors")))
+    assert alone.base is None
+    assert bool(getattr(alone.specification, "adapter", "")) == (kind == "bottleneck")
+    again = run_command(
+        "train", "--load_checkpoint_dir", folder, "--save_checkpoint_dir", tmp_path / "again",
+        *latin.flags, *SMALL[2:], "--epochs", 1,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert ("frozen but for its adapter" in again.stderr) == (kind == "bottleneck")
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (("--adapter", "lora:rank=none"), "--adapter: rank=none: 1 to 4096 is possible"),
+        (("--adapter", "lora:targets=q"), "no product of a block is called q; there are query"),
+        (
+            ("--adapter", "lora", "--freeze_source_layers", 1, "--unfreeze_after_epochs", 2),
+            "never trains the encoder's own weights",
+        ),
+        (("--adapter", "lora", "--drop_source_layers", 3), "only the 2 layers of its head can be"),
+        (("--adapter", "lora", "--freeze_source_layers", 3), "and the encoder has 3"),
+        (("--adapter", "lora", "--source_weight_decay", 0.01), "so nothing draws away from them"),
+        (("--adapter", "lora", "--freeze_source_layers", -1), "no block is left to have one"),
+    ],
+)
+def test_what_does_not_go_with_adapters_is_refused(
+    flags: tuple[object, ...], problem: str, whisper: Path, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    refused = train(
+        "--load_checkpoint_dir", whisper, "--save_checkpoint_dir", tmp_path / "x", *latin.flags,
+        *flags,
+    )  # fmt: skip
+    assert refused.returncode == 2
+    assert problem in refused.stderr
+
+
+def test_a_recipe_leaves_what_adapters_stand_beside_alone(
+    whisper: Path, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    def plan(*flags: object) -> str:
+        result = run_command(
+            "train", "--load_checkpoint_dir", whisper, "--save_checkpoint_dir", tmp_path / "x",
+            *latin.flags, "--adapter", "lora:rank=2", "--dry_run", "true", *flags,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        return result.stderr
+
+    assert "the command says itself how to train: --adapter." in plan()
+    asked = plan("--recipe", "auto")
+    assert "--learning_rate_schedule tri_stage" in asked
+    assert "frozen but for its adapter\n" in asked

@@ -18,7 +18,8 @@ from stt.counted import counted
 
 from ..checkpoints.source import SourceModel, Tensors
 from ..errors import BootstrapError
-from ..models.encoder import EncoderSpecification
+from ..models.adapter import is_adapter_tensor, parse_adapter
+from ..models.encoder import EncoderSpecification, base_tensors
 from ..models.specification import Specification, layer_of
 
 Action = Literal["kept", "mapped", "new"]
@@ -53,6 +54,7 @@ class Request:
         source_learning_rate_factor: of layers kept from the source.
         layer_learning_rate_decay: factor from each of these layers to the one below it.
         head: for an encoder; None: the one it has, else a default.
+        adapter: for an encoder, see `parse_adapter`; empty: those it has, or none.
     """
 
     drop_source_layers: int = 0
@@ -64,6 +66,7 @@ class Request:
     source_learning_rate_factor: float = 1.0
     layer_learning_rate_decay: float = 1.0
     head: Head | None = None
+    adapter: str = ""
 
 
 ALL_LAYERS = -1  # those of an encoder below its head; of other models all but the output
@@ -132,6 +135,20 @@ class BootstrapPlan:
         return replace(self, layers=tuple(replace(layer, reason=reason) for layer in self.layers))
 
     @property
+    def drawn_layers(self) -> tuple[str, ...]:
+        """Layers of which new weights are needed: new ones, and those with new adapters."""
+        adapted = {layer_of(name) for name in self._adapter_tensors}
+        return tuple(
+            layer
+            for layer in self.specification.layers
+            if layer in self.new_layers or layer in adapted
+        )
+
+    @property
+    def _adapter_tensors(self) -> tuple[str, ...]:
+        return tuple(filter(is_adapter_tensor, self.specification.tensor_shapes()))
+
+    @property
     def new_layers(self) -> tuple[str, ...]:
         """Layers that need new weights, mapped ones included: not all of their rows are mapped."""
         return tuple(layer.layer for layer in self.layers if layer.action != "kept")
@@ -175,6 +192,7 @@ def plan_bootstrap(
     ]
     dropped = layers[len(layers) - request.drop_source_layers :]
     _check_counts(request, layers, missing)
+    _check_adapter(specification, request)
     same = alphabet == source.alphabet or not source.has_output
     maps_output = (
         (request.map_shared_characters or request.extend_alphabet)
@@ -196,6 +214,7 @@ def plan_bootstrap(
         else:
             action, reason = _decide(layer, layers, dropped, same, len(rows), alphabet.size)
         plans.append(LayerPlan(layer, action, reason))
+    plans = list(_adapted(plans, specification))
     return BootstrapPlan(specification, tuple(_scheduled(plans, request)), rows)
 
 
@@ -206,10 +225,13 @@ def _target(source: SourceModel, alphabet: Alphabet, request: Request) -> Specif
             head = DEFAULT_HEAD
         if head is not None:
             specification = specification.with_head(head.kind, head.layers, head.size)
-    elif head is not None:
+        if request.adapter:
+            specification = _with_adapter(source, specification, request)
+    elif head is not None or request.adapter:
+        flag = f"--head {head.kind}" if head else f"--adapter {request.adapter}"
         raise BootstrapError(
-            f"--head {head.kind}: {source.path} is a {specification.architecture} model, which has "
-            "output layers of its own; leave the flag out"
+            f"{flag}: {source.path} is a {specification.architecture} model, which has output "
+            "layers and no blocks of an encoder; leave the flag out"
         )
     return specification.with_classes(alphabet.size + 1)
 
@@ -222,6 +244,55 @@ def _below_head(specification: Specification, request: Request) -> int:
     return count
 
 
+def _with_adapter(
+    source: SourceModel, specification: EncoderSpecification, request: Request
+) -> EncoderSpecification:
+    if request.freeze_source_layers == ALL_LAYERS:
+        raise BootstrapError(
+            f"--adapter {request.adapter}: with --freeze_source_layers all no block is left to "
+            "have one; leave one of the flags out"
+        )
+    asked = parse_adapter(request.adapter).with_above(request.freeze_source_layers)
+    has = specification.parsed_adapter
+    if has and has != asked:
+        raise BootstrapError(
+            f"--adapter {request.adapter}: {source.path} has adapters of its own, {has}, which "
+            "cannot be merged into its weights; leave the flag out to train them on"
+        )
+    try:
+        return specification.with_adapter(asked)
+    except ValueError as error:
+        raise BootstrapError(f"--adapter {request.adapter}: {error}") from None
+
+
+def _check_adapter(specification: Specification, request: Request) -> None:
+    """See that an encoder with adapters stays what it is, as they are of use to it alone."""
+    if not isinstance(specification, EncoderSpecification) or not specification.adapter:
+        return
+    head = len(specification.layers) - len(specification.encoder_layers)
+    if request.drop_source_layers > head:
+        raise BootstrapError(
+            f"--drop_source_layers {request.drop_source_layers}: with adapters the encoder stays "
+            f"as it is, so only the {counted(head, 'layer')} of its head can be dropped"
+        )
+    if request.unfreeze_after_epochs or request.unfreeze_every_epochs:
+        raise BootstrapError(
+            "with adapters the encoder's own weights are never trained; leave out "
+            "--unfreeze_after_epochs and --unfreeze_every_epochs"
+        )
+
+
+def _adapted(plans: list[LayerPlan], specification: Specification) -> Iterator[LayerPlan]:
+    """Say of each layer of an encoder with adapters whether it has one; others are frozen."""
+    base = {layer_of(name) for name in base_tensors(specification)}
+    adapted = {layer_of(name) for name in specification.tensor_shapes() if is_adapter_tensor(name)}
+    for plan in plans:
+        if plan.layer in adapted:
+            yield replace(plan, reason=f"{plan.reason}; frozen but for its adapter")
+        else:
+            yield replace(plan, frozen_epochs=None) if plan.layer in base else plan
+
+
 def _has_layer(
     source: SourceModel, target: Specification, layer: str, *, ignore_rows: bool
 ) -> bool:
@@ -231,7 +302,7 @@ def _has_layer(
         and source.tensors[name].shape[int(ignore_rows and layer == target.layers[-1]) :]
         == shape[int(ignore_rows and layer == target.layers[-1]) :]
         for name, shape in target.tensor_shapes().items()
-        if layer_of(name) == layer
+        if layer_of(name) == layer and not is_adapter_tensor(name)
     )
 
 
@@ -288,7 +359,7 @@ def _scheduled(plans: list[LayerPlan], request: Request) -> Iterator[LayerPlan]:
         if plan.action != "kept":
             yield plan
             continue
-        frozen: int | None = 0
+        frozen = plan.frozen_epochs
         if index < request.freeze_source_layers:
             above = request.freeze_source_layers - 1 - index  # frozen layers nearer to the output
             begin = request.unfreeze_after_epochs or request.unfreeze_every_epochs
@@ -347,7 +418,7 @@ def bootstrapped_tensors(
     Args:
         plan: what to take.
         source: the source's weights.
-        fresh: new weights of the planned model; only layers in `plan.new_layers` are read.
+        fresh: new weights of the planned model; only layers in `plan.drawn_layers` are read.
 
     Returns:
         The weights to start training from.
@@ -356,7 +427,8 @@ def bootstrapped_tensors(
     tensors = {}
     for name in plan.specification.tensor_shapes():
         action = actions[layer_of(name)]
-        tensors[name] = source[name] if action == "kept" else fresh[name]
+        is_new = action != "kept" or (is_adapter_tensor(name) and name not in source)
+        tensors[name] = fresh[name] if is_new else source[name]
         if action == "mapped":
             tensors[name] = tensors[name].copy()
             for row, source_row in plan.mapped_rows.items():

@@ -5,7 +5,8 @@
               adam.m/NAME      Adam's first moments
               adam.v/NAME      Adam's second moments
                                (an average that is the weight itself, and moments of weights that
-                               were never updated, are not there: frozen layers have neither)
+                               were never updated, are not there: frozen layers have neither;
+                               nor is what adapters stand beside, where `base` says whose it is)
     metadata  format           "coqui-stt-checkpoint"
               content          JSON: version, specification (its architecture's name too),
                                alphabet, features (the front end), step, flags, lineage,
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +31,23 @@ from safetensors.numpy import save_file
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from stt.atomic_file import replacing
 from stt.frontends import FrontEnd, describe_front_end, restore_front_end
-from stt.plain_values import plain
+from stt.plain_values import plain, restore
 
 from ..errors import CheckpointError
+from ..models.encoder import base_tensors
 from ..models.specification import (
     Specification,
     describe_specification,
     is_statistic,
     restore_specification,
 )
+from .base import Base, merged, read_base
 from .lineage import parse_lineage
 from .source import AdamState, SourceModel, Tensors
 
 FORMAT = "coqui-stt-checkpoint"
-VERSION = 2
+VERSION = 3
+_WITHOUT_ADAPTERS = 2  # what earlier releases read, too
 SUFFIX = ".safetensors"
 _AVERAGE = "average/"
 _FIRST_MOMENT = "adam.m/"
@@ -66,6 +70,7 @@ class Checkpoint:
         flags: those in force when it was written.
         lineage: what the weights were made from, oldest first; see `bootstrap.py`.
         run: what resuming needs; see `trainer.py`.
+        base: what the file leaves out, where it does. `tensors` are all of the model's.
     """
 
     specification: Specification
@@ -78,15 +83,19 @@ class Checkpoint:
     flags: Mapping[str, Any] = field(default_factory=dict)
     lineage: tuple[Mapping[str, Any], ...] = ()
     run: Mapping[str, Any] | None = None
+    base: Base | None = None
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint file atomically."""
-    tensors: dict[str, NDArray[np.float32]] = dict(checkpoint.tensors)
+    elsewhere = base_tensors(checkpoint.specification) if checkpoint.base else frozenset()
+    tensors: dict[str, NDArray[np.float32]] = {
+        name: tensor for name, tensor in checkpoint.tensors.items() if name not in elsewhere
+    }
     tensors |= {
         _AVERAGE + name: tensor
         for name, tensor in (checkpoint.average or {}).items()
-        if not np.array_equal(tensor, checkpoint.tensors[name])
+        if name not in elsewhere and not np.array_equal(tensor, checkpoint.tensors[name])
     }
     if checkpoint.adam:
         never_updated = _never_updated(checkpoint.adam.tensor_steps)
@@ -100,7 +109,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
                 if name not in never_updated
             }
     content = {
-        "version": VERSION,
+        "version": VERSION if _has_adapter(checkpoint.specification) else _WITHOUT_ADAPTERS,
         "specification": describe_specification(checkpoint.specification),
         "alphabet": _describe_alphabet(checkpoint.alphabet),
         "features": describe_front_end(checkpoint.features),
@@ -111,6 +120,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "flags": dict(checkpoint.flags),
         "lineage": list(checkpoint.lineage),
         "run": checkpoint.run,
+        **({"base": asdict(checkpoint.base)} if checkpoint.base else {}),
     }
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     metadata = {"format": FORMAT, "content": json.dumps(content, ensure_ascii=False)}
@@ -118,16 +128,17 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         save_file(contiguous, partial, metadata)
 
 
-def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
+def read_checkpoint(path: Path, with_adam: bool = True, *, with_base: bool = True) -> Checkpoint:
     """Read a checkpoint file.
 
     Args:
         path: the file.
         with_adam: whether to read the optimizer's state too.
+        with_base: whether it may leave weights out that are elsewhere.
 
     Raises:
         CheckpointError: missing, truncated, not one of ours, of a later version, or with tensors
-            that do not fit its own description.
+            that do not fit its own description; or what it leaves out is not where it says.
     """
     content, tensors = _read(path, with_adam)
     try:
@@ -152,6 +163,7 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
         flags = plain(_OBJECT, content["flags"], "flags")
         lineage = parse_lineage(content["lineage"])
         run = _checked_run(plain(_OBJECT | None, content["run"], "run"))
+        base = restore(Base, content["base"]) if content.get("base") is not None else None
         shapes = specification.tensor_shapes()
     except CheckpointError:
         raise
@@ -165,6 +177,8 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
             f"{path}: {alphabet.size} labels do not go with {specification.n_classes} classes"
         )
     weights = {name: tensor for name, tensor in tensors.items() if "/" not in name}
+    if base:
+        weights |= read_base(path, base, specification, with_base)
     average = _named(tensors, _AVERAGE)
     if averaged:
         average = weights | average
@@ -190,8 +204,13 @@ def read_checkpoint(path: Path, with_adam: bool = True) -> Checkpoint:
         ):
             check_shapes(path, specification, moments, prefix, statistics=False)
     return Checkpoint(
-        specification, alphabet, features, weights, step, average or None, adam, flags, lineage, run
-    )
+        specification, alphabet, features, weights, step, average or None, adam, flags, lineage,
+        run, base,
+    )  # fmt: skip
+
+
+def _has_adapter(specification: Specification) -> bool:
+    return bool(base_tensors(specification))
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -243,9 +262,12 @@ def check_shapes(
 
 
 def as_source(path: Path, checkpoint: Checkpoint) -> SourceModel:
-    """Return a checkpoint as something to start from: with its averaged weights, if it has them."""
+    """Return a checkpoint as something to start from: with its averaged weights, if it has them.
+
+    What LoRA adds is merged into the weights; bottlenecks cannot be.
+    """
     run = checkpoint.run or {}
-    return SourceModel(
+    source = SourceModel(
         format="coqui-stt",
         path=path,
         specification=checkpoint.specification,
@@ -261,6 +283,7 @@ def as_source(path: Path, checkpoint: Checkpoint) -> SourceModel:
             **_validated(path, run),
         },
     )
+    return merged(source, checkpoint.base)
 
 
 def _validated(path: Path, run: Mapping[str, Any]) -> dict[str, Any]:

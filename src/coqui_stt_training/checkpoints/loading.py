@@ -21,7 +21,7 @@ from .readers.tensorflow_bundle import with_suffix
 from .readers.tflite import load_tflite
 from .recognise import Format, Recognised, recognise
 from .run_record import read_record
-from .source import SourceModel, is_finite
+from .source import SourceModel, Tensors, is_finite
 from .state_file import Which
 
 # Readers of what is no checkpoint of a run: one model, without an optimizer's state.
@@ -65,6 +65,20 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
         source = as_source(found.path, read_checkpoint(found.path, with_adam))
         _check_finite(source)
     return replace(source, details={"checkpoint": found.chosen, **source.details})
+
+
+def load_base(path: Path) -> Tensors:
+    """Return the tensors of a model that adapters stand beside.
+
+    Raises:
+        CheckpointError: damaged, of a format that is not read, or adapters alone itself.
+    """
+    found = recognise(path)
+    if found.format in _READERS:
+        return _READERS[found.format](found.path).tensors
+    if found.format is not Format.NATIVE:
+        raise CheckpointError(f"{path} is no encoder; name the model that the adapters are for")
+    return as_source(found.path, read_checkpoint(found.path, False, with_base=False)).tensors
 
 
 def digest_source(path: str | Path, which: Which = "auto") -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from ..errors import FlagError
+from ..models.adapter import parse_adapter
 from .flags import at_least, at_most, flag, not_negative, positive, probability, share
 
 MOST_HEAD_LAYERS = 8
@@ -63,6 +64,11 @@ class BootstrapFlags:
     )
     head_layers: int = flag(1, "BiLSTM layers of --head lstm", check=at_most(MOST_HEAD_LAYERS))
     head_size: int = flag(256, "width of each direction of those", check=at_most(1 << 14))
+    adapter: str = flag(
+        "",
+        "train small weights beside those of a pre-trained encoder instead of them: "
+        "lora:rank=16[,alpha=32][,targets=query+value], or bottleneck:size=64",
+    )
     dry_run: bool = flag(
         False,
         "check everything that a run checks before its first step, print what would be loaded, "
@@ -84,6 +90,16 @@ class BootstrapFlags:
         for name in ("unfreeze_after_epochs", "unfreeze_every_epochs"):
             if getattr(self, name) and not self.freeze_source_layers:
                 raise FlagError(f"--{name} needs --freeze_source_layers")
+        if self.adapter:
+            try:
+                parse_adapter(self.adapter)
+            except ValueError as error:
+                raise FlagError(f"--adapter: {error}") from None
+            if self.unfreeze_after_epochs or self.unfreeze_every_epochs:
+                raise FlagError(
+                    "--adapter never trains the encoder's own weights; leave out "
+                    "--unfreeze_after_epochs and --unfreeze_every_epochs"
+                )
         if self.head != "lstm" and (self.head_layers, self.head_size) != (1, 256):
             raise FlagError("--head_layers and --head_size need --head lstm")
 

@@ -4,6 +4,8 @@
     head_1 .. head_N          BiLSTM layers, where the head has any (`head` is "lstm")
     output                    W x + b, the logits; the last class is the blank
 
+Its blocks may have adapters; see `adapter.py`. Then all else of the encoder is not trained.
+
 Nothing here needs PyTorch; the modules are in `encoder_model.py`.
 """
 
@@ -14,6 +16,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar
 
 from stt.frontends import FrontEnd
+
+from .adapter import BOTTLENECK, Adapter, is_adapter_tensor, parse_adapter
+from .specification import Specification, layer_of
 
 OUTPUT = "output"
 ENCODER = "encoder"  # by what name dropout knows what the head takes; it is no layer
@@ -36,20 +41,25 @@ class EncoderSpecification(ABC):
         head_layers: how many of those.
         head_size: width of one of their directions.
         width: values of a frame that the encoder gives.
+        adapter: of the encoder's blocks, as `parse_adapter` takes it; empty: none.
 
     Raises:
-        ValueError: an unknown head, or numbers out of range.
+        ValueError: an unknown head or adapter, or numbers out of range.
     """
 
     architecture: ClassVar[str]
+    takes_bottlenecks: ClassVar[bool] = True
 
     n_classes: int = 1
     head: str = "linear"
     head_layers: int = 1
     head_size: int = 256
     width: int = 512
+    adapter: str = ""
 
     def __post_init__(self) -> None:
+        if self.adapter:
+            parse_adapter(self.adapter)
         if self.head not in HEADS:
             raise ValueError(f"unknown head {self.head!r}; known are {', '.join(HEADS)}")
         numbers = {name: value for name, value in vars(self).items() if type(value) is int}
@@ -93,6 +103,24 @@ class EncoderSpecification(ABC):
         return _MOST_FRAMES
 
     @property
+    def parsed_adapter(self) -> Adapter | None:
+        """The adapter of the encoder's blocks, or None."""
+        return parse_adapter(self.adapter) if self.adapter else None
+
+    def adapter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the adapters' tensors by name.
+
+        Raises:
+            ValueError: the adapter finds nothing to adapt.
+        """
+        adapter = self.parsed_adapter
+        if adapter is None:
+            return {}
+        if adapter.kind == BOTTLENECK and not self.takes_bottlenecks:
+            raise ValueError(f"a {self.architecture} encoder takes lora alone")
+        return dict(adapter.shapes(self.encoder_layers, self.width, self.encoder_shapes()))
+
+    @property
     def head_names(self) -> tuple[str, ...]:
         """Names of the head's layers below the output layer."""
         if self.head == "linear":
@@ -106,7 +134,7 @@ class EncoderSpecification(ABC):
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every tensor by name, in the order of the layers."""
-        shapes, width = self.encoder_shapes(), self.width
+        shapes, width = {**self.encoder_shapes(), **self.adapter_shapes()}, self.width
         for name in self.head_names:
             for direction in ("forwards", "backwards"):
                 shapes[f"{name}.{direction}.weight_ih_l0"] = (4 * self.head_size, width)
@@ -133,11 +161,35 @@ class EncoderSpecification(ABC):
         """Return the same encoder with another head."""
         return replace(self, head=head, head_layers=layers, head_size=size)
 
+    def with_adapter(self: Encoder, adapter: Adapter | None) -> Encoder:
+        """Return the same model with other adapters, or without any.
+
+        Raises:
+            ValueError: the adapter finds nothing to adapt.
+        """
+        changed = replace(self, adapter=str(adapter or ""))
+        changed.adapter_shapes()
+        return changed
+
     def describe(self) -> str:
         """Return the parameters in a few words, for people."""
+        adapter = self.parsed_adapter
+        adapted = f", {adapter.describe()}" if adapter else ""
         head = f", head of {self.head_layers} x BiLSTM {self.head_size}" * (self.head == "lstm")
         classes = f", {self.n_classes} classes" * (self.n_classes > 1)
-        return f"{self.describe_encoder()}{head}{classes}"
+        return f"{self.describe_encoder()}{adapted}{head}{classes}"
+
+
+def base_tensors(specification: Specification) -> frozenset[str]:
+    """Return the tensors that are never trained, as adapters beside them are; most have none."""
+    if not isinstance(specification, EncoderSpecification) or not specification.adapter:
+        return frozenset()
+    encoder = specification.encoder_layers
+    return frozenset(
+        name
+        for name in specification.tensor_shapes()
+        if layer_of(name) in encoder and not is_adapter_tensor(name)
+    )
 
 
 def linear_shapes(

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from .acoustic_model import AcousticModel
+from .adapter import BOTTLENECK
+from .adapter_modules import Bottleneck, add_adapter, draw_adapters
 from .dropout import NO_DROPOUT, Dropout
 from .encoder import ENCODER, OUTPUT, EncoderSpecification
 
@@ -25,8 +27,11 @@ class EncoderModel(AcousticModel):
         self.specification = specification
 
     def add_head(self) -> None:
-        """Add the layers of the head; called when the encoder's are there, to keep the order."""
+        """Add the layers of the head, and adapters; called when the encoder's layers are there."""
         specification, width = self.specification, self.specification.width
+        if adapter := specification.parsed_adapter:
+            for name in specification.encoder_layers[adapter.above :]:
+                add_adapter(self.get_submodule(name), name, adapter, width)
         for name in specification.head_names:
             self.add_module(name, BiLstm(width, specification.head_size))
             width = 2 * specification.head_size
@@ -47,8 +52,13 @@ class EncoderModel(AcousticModel):
             if number == head:
                 x = dropout(ENCODER, x)
             x, lengths = self.run_layer(name, x, lengths)
-            x = dropout(name, x)
+            x = dropout(name, self._behind(name, x))
         return x, lengths
+
+    def _behind(self, name: str, x: Tensor) -> Tensor:
+        """Run the bottleneck behind a layer, if it has one."""
+        bottleneck = getattr(self.get_submodule(name), BOTTLENECK, None)
+        return bottleneck(x) if isinstance(bottleneck, Bottleneck) else x
 
     def run_layer(self, name: str, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Run one layer; for architectures whose layers look at more than what came before."""
@@ -63,6 +73,7 @@ class EncoderModel(AcousticModel):
             nn.init.zeros_(layer.bias)
         else:
             initialize_modules(layer, generator)
+            draw_adapters(layer, generator)
 
 
 class Drawn(nn.Module):

@@ -19,7 +19,8 @@ def ancestor_text(ancestor: Mapping[str, Any], name: Callable[[str], str] = str)
         return f"converted from {origin} ({ancestor['source_format']})"
     source = ancestor.get("source")
     origin = f"from {name(str(source))}" if source else "from scratch"
-    text = f"{ancestor.get('begun', '?')} {origin}"
+    adapter = ancestor.get("adapter")
+    text = f"{ancestor.get('begun', '?')} {origin}" + (f" with {adapter}" if adapter else "")
     plan = ancestor.get("plan")
     if not source or not isinstance(plan, list):
         return text

@@ -17,6 +17,7 @@ from ..checkpoints.lineage import Lineage
 from ..checkpoints.loading import load_source
 from ..checkpoints.source import Tensors
 from ..errors import CheckpointError, FlagError
+from ..models.encoder import base_tensors
 from ..models.specification import is_statistic, layer_of
 from .session import Session
 
@@ -27,7 +28,7 @@ def describe_anchors(session: Session, tensors: Tensors) -> dict[str, Any]:
     """Return what the lineage of a new run says of them; nothing where the run has none.
 
     Raises:
-        FlagError: there is no source to draw back to.
+        FlagError: there is no source to draw back to, or its weights are not trained.
     """
     decay = session.config.optimizer.source_weight_decay
     if not decay:
@@ -36,6 +37,11 @@ def describe_anchors(session: Session, tensors: Tensors) -> dict[str, Any]:
         raise FlagError(
             f"--source_weight_decay {decay:g} needs a model to start from; name its folder with "
             "--load_checkpoint_dir"
+        )
+    if base_tensors(session.specification):
+        raise FlagError(
+            f"--source_weight_decay {decay:g}: with adapters the source's weights are not trained, "
+            "so nothing draws away from them; leave the flag out"
         )
     kept = _kept(tensors, session.plan.as_json())
     return {_ENTRY: {"decay": decay, "digest": _digest(kept)}}

@@ -17,6 +17,7 @@ from stt.frontends.mfcc import FeatureConfig
 
 from ..bootstrapping.plan import bootstrapped_tensors
 from ..bootstrapping.prior import log_prior
+from ..checkpoints.base import Base, digest_tensors
 from ..checkpoints.file import Checkpoint
 from ..checkpoints.folder import CheckpointFolder
 from ..checkpoints.run_record import RunRecord
@@ -24,6 +25,7 @@ from ..cli.config import TrainConfig
 from ..cli.flags import as_dict
 from ..corpus import Clip
 from ..models.acoustic_model import AcousticModel, build
+from ..models.encoder import base_tensors
 from ..models.tensors import load_weights, weights_of
 from ..training.average import WeightAverage
 from ..training.memory_check import check_model_memory
@@ -100,10 +102,26 @@ def initial_state(
         tensors={},
         flags=_flags_in_force(session),
         lineage=lineage,
+        base=kept.base if kept else _base(session, folder),
     )
     record = session.start.record or _new_record(session, folder, progress)
     run_folder = RunFolder(folder, description, config.checkpoints.max_to_keep, record)
     return TrainingState(model, average, optimizer, precision, progress), run_folder
+
+
+def _base(session: Session, folder: CheckpointFolder) -> Base | None:
+    """Return what checkpoints with adapters alone refer to; None: they hold everything.
+
+    What lies in the run's own folder goes when the run has better, and a model with adapters may
+    lean on another itself.
+    """
+    source, names = session.start.source, base_tensors(session.specification)
+    if source is None or not names or "adapter" in source.details:
+        return None
+    path = source.path.resolve()
+    if path.is_relative_to(folder.path.resolve()):
+        return None
+    return Base(str(path), digest_tensors(source.tensors, names))
 
 
 def _new_record(session: Session, folder: CheckpointFolder, progress: Progress) -> RunRecord:
@@ -173,7 +191,7 @@ def _bootstrapped(
     plan, source = session.plan, session.start.source
     if plan is None:
         raise ValueError("a new run has a plan")
-    model.initialize(session.config.training.random_seed, plan.new_layers)
+    model.initialize(session.config.training.random_seed, plan.drawn_layers)
     fresh = weights_of(model)
     entry = {
         "begun": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -181,6 +199,7 @@ def _bootstrapped(
         "source_format": source.format if source else None,
         "source_step": source.step if source else 0,
         "plan": plan.as_json(),
+        "adapter": getattr(plan.specification, "adapter", ""),
         "train_files": list(session.config.data.train_files),
     }
     earlier = source.details.get("lineage", []) if source else []

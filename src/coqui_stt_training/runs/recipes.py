@@ -75,6 +75,13 @@ _LEADERS = {
     "head_layers": "head",
     "head_size": "head",
 }
+# What is said of an encoder's own weights, which are not trained where they have adapters.
+_OF_TRAINED_ENCODERS = frozenset(
+    {
+        "freeze_source_layers", "unfreeze_after_epochs", "unfreeze_every_epochs",
+        "source_learning_rate_factor", "layer_learning_rate_decay", "source_weight_decay",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,7 @@ def use_recipe(
             if asked:
                 _log.info("No recipe: %s", why)
             return config
-        against = sorted((given & set(recipe.flags)) - _SAYS_NOTHING)
+        against = sorted((given & {*recipe.flags, "adapter"}) - _SAYS_NOTHING)
         if against and not asked:
             _log.info(
                 "No recipe, as the command says itself how to train: %s. To take %s for all that "
@@ -226,6 +233,8 @@ def _flags_beside(recipe: Recipe, config: TrainConfig, given: frozenset[str]) ->
     values = {name: value for part in vars(config).values() for name, value in vars(part).items()}
 
     def gives_way(name: str) -> bool:
+        if config.bootstrap.adapter and name in _OF_TRAINED_ENCODERS:
+            return True
         leader = _LEADERS.get(name)
         return name in given or (
             leader in given and leader in recipe.flags and values[leader] != recipe.flags[leader]

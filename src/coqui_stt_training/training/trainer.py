@@ -29,6 +29,7 @@ from ..corpus import Clip
 from ..errors import TrainingError
 from ..models.acoustic_model import Emissions
 from ..models.dropout import Dropout
+from ..models.encoder import base_tensors
 from ..models.tensors import load_weights
 from ..report.epochs import Epoch
 from ..report.run_log import RunLog
@@ -195,11 +196,12 @@ class Trainer:
         self.optimizer.zero_grad()
 
     def _freeze_layers(self) -> None:
+        base = base_tensors(self.model.specification)
         for layer, members in self.model.layer_parameters().items():
             epochs = self._plan.frozen_epochs.get(layer, 0)
             frozen = epochs is None or self.progress.epoch < epochs
-            for _, parameter in members:
-                parameter.requires_grad_(not frozen)
+            for name, parameter in members:
+                parameter.requires_grad_(not frozen and name not in base)
             self.model.get_submodule(layer).train(not frozen)
         self._frozen.set_depth(
             frozen_depth(

@@ -111,6 +111,13 @@ class Layers:
         hidden = self.linear(x, inner)
         return self.linear(self.silu(hidden) if silu else self.gelu(hidden), outer)
 
+    def adapted(self, x: str, adapter: str) -> str:
+        """Return `x + up(relu(down(norm(x))))` of an adapter, or x where there is none."""
+        if f"{adapter}.down.weight" not in self.tensors:
+            return x
+        down = self.linear(self.norm(x, f"{adapter}.norm"), f"{adapter}.down")
+        return self.add(x, self.linear(self.builder.emit("Relu", down), f"{adapter}.up"))
+
     def convolution(
         self, x: str, layer: str, *, stride: int = 1, padding: int = 0, fine: bool = False
     ) -> str:

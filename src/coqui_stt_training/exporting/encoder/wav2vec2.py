@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ...models.adapter import BOTTLENECK
 from ...models.wav2vec2.specification import Wav2Vec2Encoder
 from .attention import Distances, Heads, attend, in_heads, projected
 from .layers import FloatArray, Layers
@@ -24,8 +25,9 @@ def wav2vec2(layers: Layers, x: str, specification: Wav2Vec2Encoder, most: int) 
     bias = _distance_bias(layers, x, specification, most)
     for block in specification.encoder_layers[1:]:
         x = _block(layers, x, block, specification, bias)
-    if specification.norm_first:
-        x = layers.norm(x, f"{specification.encoder_layers[-1]}.final_norm")
+        if specification.norm_first and block == specification.encoder_layers[-1]:
+            x = layers.norm(x, f"{block}.final_norm")
+        x = layers.adapted(x, f"{block}.{BOTTLENECK}")
     return x
 
 
@@ -98,11 +100,7 @@ def _block(
             x = layers.add(x, half(layers.norm(x, norm)))
         else:
             x = layers.norm(layers.add(x, half(x)), norm)
-    if not specification.adapter_width:
-        return x
-    adapter = f"{block}.adapter"
-    down = layers.linear(layers.norm(x, f"{adapter}.norm"), f"{adapter}.down")
-    return layers.add(x, layers.linear(layers.builder.emit("Relu", down), f"{adapter}.up"))
+    return layers.adapted(x, f"{block}.adapter")
 
 
 def _gated(

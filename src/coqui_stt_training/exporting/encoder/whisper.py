@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...models.adapter import BOTTLENECK
 from ...models.whisper.specification import WhisperEncoder
 from .attention import attend, projected
 from .layers import Layers
@@ -22,4 +23,7 @@ def whisper(layers: Layers, x: str, specification: WhisperEncoder) -> str:
         x = layers.add(x, attend(layers, heads, attention))
         normed = layers.norm(x, f"{block}.mlp_norm")
         x = layers.add(x, layers.mlp(normed, f"{block}.mlp_in", f"{block}.mlp_out"))
-    return layers.norm(x, f"{specification.encoder_layers[-1]}.final_norm")
+        if block == specification.encoder_layers[-1]:
+            x = layers.norm(x, f"{block}.final_norm")
+        x = layers.adapted(x, f"{block}.{BOTTLENECK}")
+    return x

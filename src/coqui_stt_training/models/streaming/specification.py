@@ -45,6 +45,7 @@ class StreamingEncoder(EncoderSpecification):
     """
 
     architecture: ClassVar[str] = "streaming_conformer"
+    takes_bottlenecks: ClassVar[bool] = False
 
     mel_channels: int = 80
     tail_milliseconds: int = 240

@@ -1,0 +1,115 @@
+"""What adapters stand beside: a model kept once, elsewhere, known by a digest of its tensors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import CheckpointError
+from ..models.adapter import LORA, LORA_A, LORA_B, Adapter, is_adapter_tensor
+from ..models.encoder import EncoderSpecification, base_tensors
+from ..models.specification import Specification
+from .source import SourceModel, Tensors
+
+BESIDE = "base"  # where a model may be put that is no longer where it was
+
+
+@dataclass(frozen=True)
+class Base:
+    """Where the weights are that adapters stand beside, and what they are.
+
+    Attributes:
+        path: of the model they were taken from, whatever its format.
+        digest: of these tensors.
+    """
+
+    path: str
+    digest: str
+
+
+def digest_tensors(tensors: Tensors, names: Iterable[str]) -> str:
+    """Return a digest of some tensors: of what they are called, their shapes, and their values."""
+    digest = hashlib.sha256()
+    for name in sorted(names):
+        tensor = np.ascontiguousarray(tensors[name], np.float32)
+        digest.update(f"{name} {tensor.shape} ".encode())
+        digest.update(tensor.data)
+    return digest.hexdigest()[:32]
+
+
+def read_base(
+    path: Path, base: Base, specification: Specification, allowed: bool
+) -> dict[str, NDArray[np.float32]]:
+    """Return the weights that a checkpoint leaves out.
+
+    Raises:
+        CheckpointError: the model they are of is not there, or another one.
+    """
+    from .loading import load_base  # here, since a base is of any format, ours among them
+
+    if not allowed:
+        raise CheckpointError(
+            f"{path}: adapters alone, on {base.path}, cannot be what others stand on; make it a "
+            "model of its own: python -m coqui_stt_training.convert"
+        )
+    names = base_tensors(specification)
+    beside, problems = path.parent / BESIDE, []
+    for place in (Path(base.path), beside, *sorted(path.parent.glob(f"{BESIDE}.*"))):
+        if not place.exists():
+            continue
+        tensors = load_base(place.resolve())  # by the name of what a link leads to
+        if names <= tensors.keys() and digest_tensors(tensors, names) == base.digest:
+            return {name: np.asarray(tensors[name]) for name in names}
+        problems.append(f"{place} is another model")
+    raise CheckpointError(
+        f"{path}: holds adapters alone, for the model that was {base.path} (digest {base.digest}), "
+        f"and {' and '.join(problems) or 'that is not there'}; put that model, or a link to it, at "
+        f"{beside}"
+    )
+
+
+def merged(source: SourceModel, base: Base | None) -> SourceModel:
+    """Return a model with what LoRA adds merged into its weights; bottlenecks cannot be.
+
+    Args:
+        source: a model, with or without adapters.
+        base: what it stands on, where it was kept apart; to tell of.
+    """
+    specification = source.specification
+    adapter = (
+        specification.parsed_adapter if isinstance(specification, EncoderSpecification) else None
+    )
+    if adapter is None or not isinstance(specification, EncoderSpecification):
+        return source
+    on = f", on {base.path} (digest {base.digest})" if base else ""
+    details = {**source.details, "adapter": f"{adapter}{on}"}
+    if adapter.kind != LORA:
+        return replace(source, details=details)
+    return replace(
+        source,
+        specification=specification.with_adapter(None),
+        tensors=merge_lora(adapter, source.tensors),
+        adam=None,  # it is of the adapters
+        details=details,
+        notes=(*source.notes, f"Merged into the weights: {adapter.describe()}."),
+    )
+
+
+def merge_lora(adapter: Adapter, tensors: Tensors) -> dict[str, Any]:
+    """Return tensors with what LoRA adds in the weights themselves: W + (alpha / rank) B A."""
+    merged: dict[str, Any] = {
+        name: tensor for name, tensor in tensors.items() if not is_adapter_tensor(name)
+    }
+    for name, down in tensors.items():
+        product, _, end = name.rpartition(".")
+        if end == LORA_A:
+            added = tensors[f"{product}.{LORA_B}"].astype(np.float64) @ down.astype(np.float64)
+            weight = merged[f"{product}.weight"]
+            merged[f"{product}.weight"] = (weight + adapter.scale * added).astype(np.float32)
+    return merged
