@@ -170,3 +170,20 @@ def test_code_in_weights_is_refused(tmp_path: Path) -> None:
     torch.save({"a": Path("harm")}, folder / "pytorch_model.bin")
     with pytest.raises(CheckpointError, match=r"pickle with code in it.* it wants pathlib"):
         load_source(folder)
+
+
+def test_a_tensor_of_float8_is_named(tmp_path: Path) -> None:
+    path = write_whisper(tmp_path / "whisper") / "model.safetensors"
+    content = path.read_bytes()
+    header_bytes = int.from_bytes(content[:8], "little")
+    header, body = json.loads(content[8 : 8 + header_bytes]), content[8 + header_bytes :]
+    name = "model.encoder.layers.0.fc1.weight"
+    begin, end = header[name]["data_offsets"]
+    outputs, inputs = header[name]["shape"]  # of float16: twice as many of one byte
+    header[name] = {
+        "dtype": "F8_E4M3", "shape": [outputs, 2 * inputs], "data_offsets": [begin, end]
+    }  # fmt: skip
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + body)
+    with pytest.raises(CheckpointError, match=rf"{name} is F8_E4M3; .* can be read. Save the"):
+        load_source(path.parent)
