@@ -43,6 +43,7 @@ class FeatureStore:
         self._memory_left = memory_limit_bytes
         self._memory_limit = memory_limit_bytes
         self._kept: dict[AudioReference, Features] = {}
+        self._kept_samples: dict[AudioReference, NDArray[np.float32]] = {}
 
     def __call__(self, clip: Clip) -> Features:
         """Return a clip's features, float32 `[frames, values]`.
@@ -60,16 +61,28 @@ class FeatureStore:
         return features
 
     def samples(self, clip: Clip) -> NDArray[np.float32]:
-        """Return a clip's audio, float32 `[samples]`, which is not kept.
+        """Return a clip's audio, float32 `[samples]`, which nobody may change.
+
+        It is kept in the same memory as features: of clips that are augmented again and again.
 
         Raises:
             AudioError: it has become unreadable since the corpus was checked.
         """
+        samples = self._kept_samples.get(clip.audio)
+        if samples is None:
+            samples = self._read(clip)
+            if samples.nbytes <= self._memory_left:
+                self._memory_left -= samples.nbytes
+                self._kept_samples[clip.audio] = samples
+        return samples
+
+    def _read(self, clip: Clip) -> NDArray[np.float32]:
         return read_audio(clip.audio, self.front_end.sample_rate_hz)
 
     def clear(self) -> None:
         """Forget everything in memory, and compute files in the folder anew."""
         self._kept.clear()
+        self._kept_samples.clear()
         self._memory_left = self._memory_limit
         if self._folder:
             for file in self._folder.glob("*.npy"):
@@ -84,7 +97,7 @@ class FeatureStore:
                     return np.asarray(loaded, np.float32)
             except (OSError, ValueError, EOFError, MemoryError):
                 pass  # a damaged file in a cache is computed anew
-        features: Features = self._extract(self.samples(clip))
+        features: Features = self._extract(self._read(clip))
         if kept:
             _write(kept, features)
         return features
