@@ -86,6 +86,18 @@ def test_a_kill_costs_one_stage_and_nothing_else(
     again = bootstrap(*words)
     assert again.returncode == 0, again.stderr
     assert done_before(again.stdout) == list(STAGES)
+    (out / "report.html").unlink()
+    mended = bootstrap(*words)
+    assert done_before(mended.stdout) == list(STAGES[:-1])
+    assert f"{out}/report.html is not there any more. Done anew: report" in mended.stdout
+    assert (out / "report.html").is_file()
+    record = json.loads((out / "bootstrap.json").read_bytes())
+    record["stages"]["train"]["found"] = {}
+    del record["stages"]["scorer"]
+    (out / "bootstrap.json").write_text(json.dumps(record))
+    damaged = bootstrap(*words)
+    assert damaged.returncode == 2
+    assert "bootstrap.json is damaged (the stage train has no folder)" in damaged.stderr
 
 
 def test_what_has_changed_is_said_and_done_anew(speech: Path, source: Path, tmp_path: Path) -> None:
@@ -105,7 +117,7 @@ def test_what_has_changed_is_said_and_done_anew(speech: Path, source: Path, tmp_
     assert "unknown flag --export_dir" in longer.stderr
     longer = bootstrap(*words, "--text", text, "--epochs", 2)
     assert longer.returncode == 0, longer.stderr
-    assert "the flags changed since this was made. Done anew: split, " in longer.stdout
+    assert "the flags changed since this was made. Done anew: check, " in longer.stdout
     assert "Epoch 2 of 2 is done" in longer.stdout
     assert (out / "training").is_dir()
     assert (out / "training-2").is_dir()

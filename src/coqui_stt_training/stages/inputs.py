@@ -100,7 +100,8 @@ def check_inputs(data: str, parsed: Parsed[BootstrapConfig]) -> Inputs:
     digests = {
         "the data": digest_of([split.files.digest(str(path)) for path in sets_of(split)]),
         "the source": digest_of(models),
-        "the flags": digest_of([acting, _alphabet_digest(config)]),
+        "the alphabet": digest_of(_alphabet(config)),
+        "the flags": digest_of(acting),
         "the trial": digest_of([whole.probe_epochs if len(sources) > 1 else 0]),
         "the text": digest_of(texts),
         "--n_trials": digest_of(whole.n_trials),
@@ -219,6 +220,8 @@ def _read_text(path: str, split: AutoInput | None) -> str:
     return file_digest(path)
 
 
-def _alphabet_digest(config: BootstrapConfig) -> str:
+def _alphabet(config: BootstrapConfig) -> list[Any]:
+    """Return what decides on the alphabet, beside the data."""
     path = config.alphabet.alphabet_config_path
-    return file_digest(path) if path else ""
+    normalizes = config.data.normalize_transcripts == "true"
+    return [file_digest(path) if path else "", config.alphabet.bytes_output_mode, normalizes]

@@ -29,6 +29,7 @@ class Done:
     Attributes:
         inputs: digests of all that it was made of, by what it is in words.
         found: what it found out, JSON values.
+        made: files and folders that must be there, as paths in the folder or absolute ones.
         commands: that it ran.
         seconds: how long it took, since it was last begun.
         cpu_seconds: of all processors, likewise.
@@ -36,6 +37,7 @@ class Done:
 
     inputs: Mapping[str, str]
     found: Mapping[str, Any] = field(default_factory=dict)
+    made: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     seconds: float = 0.0
     cpu_seconds: float = 0.0

@@ -22,17 +22,17 @@ from ..checkpoints.run_record import read_record
 from ..checkpoints.source import SourceModel
 from ..cli.bootstrap_flags import WholeFlags
 from ..corpus import Normalizer, all_characters, plain_alphabet
-from ..errors import CorpusError, ExportError, ScorerError
+from ..errors import CheckpointError, CorpusError, ExportError, ScorerError
 from ..lm.kenlm import LanguageModelError
 from . import commands
 from .commands import PACKAGE, Sets
 from .inputs import Inputs, digest_of, sets_of, transcripts_of
-from .journal import Done, Journal
+from .journal import JOURNAL, Done, Journal
 from .page import write_page
 from .rates import read_rates
 
 _log = logging.getLogger(__name__)
-_OF_MODEL = ("the data", "the source", "the flags", "the trial")
+_OF_MODEL = ("the data", "the alphabet", "the source", "the flags", "the trial")
 _OF_ALL = (*_OF_MODEL, "the text", "--n_trials")
 _WORDLESS_CER = 0.95  # models that write next to nothing are compared by their loss
 
@@ -89,6 +89,7 @@ class Walk:
         self.sets = Sets(*sets_of(inputs.split))
         self._show = show
         self._ran: list[str] = []
+        self._made: list[str] = []
 
     def run(self) -> None:
         """Do what is not done.
@@ -101,34 +102,45 @@ class Walk:
             header = f"=== {number}/{len(STAGES)} {stage.name}: {stage.title}"
             wanted = {name: self.inputs.digests[name] for name in stage.inputs}
             done = self.journal.stages.get(stage.name)
-            if done and done.inputs == wanted:
+            changes = self._changes(done, wanted) if done else []
+            if done and not changes:
                 self._show(f"{header}: done before")
                 continue
-            if done:
-                self._forget(number - 1, done.inputs, wanted)
+            if changes:
+                self._forget(number - 1, changes)
             self._show(f"\n{header}")
             made = self._do(stage, wanted)  # which may name places in the journal
             self.journal = self.journal.with_stage(stage.name, made)
 
-    def found(self, name: str) -> Mapping[str, Any]:
-        """Return what a stage that is done found out."""
-        return self.journal.stages[name].found
+    def found(self, stage: str, name: str) -> Any:
+        """Return something that a stage found out, which is done.
+
+        Raises:
+            CheckpointError: it is not recorded.
+        """
+        found = self.journal.stages[stage].found
+        if name not in found:
+            raise CheckpointError(
+                f"{self.out / JOURNAL} is damaged (the stage {stage} has no {name}); name another "
+                "folder as --out, or remove the file and what is beside it"
+            )
+        return found[name]
 
     @property
     def model(self) -> Path:
         """The folder of the trained checkpoint."""
-        return self.out / str(self.found("train")["folder"])
+        return self.out / str(self.found("train", "folder"))
 
     @property
     def scorer(self) -> Path | None:
         """The scorer, where one could be made."""
-        name = self.found("scorer")["scorer"]
+        name = self.found("scorer", "scorer")
         return self.out / str(name) if name else None
 
     @property
     def alphabet(self) -> Path | None:
         """The alphabet file of the data; None where the model is to write bytes."""
-        name = self.found("split")["alphabet"]
+        name = self.found("split", "alphabet")
         return Path(name) if name else None
 
     def command(self, module: str, words: Sequence[str]) -> None:
@@ -145,6 +157,12 @@ class Walk:
         if status:
             raise StoppedError(status)
 
+    def keep(self, *paths: Path) -> None:
+        """Note what the stage has made: it is done anew where any of that is gone."""
+        for path in paths:
+            inside = path.is_relative_to(self.out)
+            self._made.append(str(path.relative_to(self.out) if inside else path.absolute()))
+
     def say(self, text: str) -> None:
         """Say something about the stage."""
         self._show(text)
@@ -152,17 +170,24 @@ class Walk:
     def _do(self, stage: Stage, wanted: Mapping[str, str]) -> Done:
         self._ran = []
         begun, cpu = time.monotonic(), _cpu_seconds()
+        self._made = []
         found = stage.work(self)
         seconds, cpu_seconds = time.monotonic() - begun, _cpu_seconds() - cpu
         self._show(f"Done in {say_duration(seconds)}, {say_duration(cpu_seconds)} of CPU time")
-        return Done(wanted, found, tuple(self._ran), seconds, cpu_seconds)
+        return Done(wanted, found, tuple(self._made), tuple(self._ran), seconds, cpu_seconds)
 
-    def _forget(self, index: int, kept: Mapping[str, str], wanted: Mapping[str, str]) -> None:
-        changed = [name for name in wanted if kept.get(name) != wanted[name]]
+    def _changes(self, done: Done, wanted: Mapping[str, str]) -> list[str]:
+        """Say why a stage that is done is to be done anew; nothing where it is not."""
+        changed = [name for name in wanted if done.inputs.get(name) != wanted[name]]
+        lost = [path for path in done.made if not (self.out / path).exists()]
+        return [
+            *([f"{' and '.join(changed)} changed since this was made"] if changed else []),
+            *(f"{self.out / path} is not there any more" for path in lost),
+        ]
+
+    def _forget(self, index: int, changes: Sequence[str]) -> None:
         left = [stage.name for stage in STAGES[index:] if stage.name in self.journal.stages]
-        self._show(
-            f"\n{' and '.join(changed)} changed since this was made. Done anew: {', '.join(left)}"
-        )
+        self._show(f"\n{'; '.join(changes)}. Done anew: {', '.join(left)}")
         self.journal = self.journal.without(left)
 
 
@@ -176,6 +201,7 @@ def _split(walk: Walk) -> dict[str, Any]:
     split.write()
     sets = walk.sets
     walk.say(f"Train, dev and test set: {sets.train}, {sets.dev}, {sets.test}")
+    walk.keep(sets.train, sets.dev, sets.test)
     if given.get("bytes_output_mode"):
         return {"alphabet": ""}
     alphabet = split.alphabet
@@ -184,6 +210,7 @@ def _split(walk: Walk) -> dict[str, Any]:
         alphabet = walk.out / "alphabet.txt"
         transcripts = list(transcripts_of(split, ("train", "dev", "test")))
         write_atomically(alphabet, make(transcripts).serialize_text())
+    walk.keep(alphabet)
     walk.say(f"Alphabet of {Alphabet(alphabet).size} characters: {alphabet}")
     return {"alphabet": str(alphabet)}
 
@@ -237,13 +264,14 @@ def _try_source(walk: Walk, source: str) -> dict[str, Any]:
 
 
 def _train(walk: Walk) -> dict[str, Any]:
-    source = str(walk.found("choose")["source"])
+    source = str(walk.found("choose", "source"))
     digests = [walk.inputs.digests[name] for name in _OF_MODEL]
     walk.journal, folder = walk.journal.place("training", digest_of([source, digests]))
     record = read_record(folder)
     if record is None or record.phase != "done":
         start = _start(walk, source)
         walk.command("train", commands.train_words(start, walk.sets, folder, walk.inputs.given))
+    walk.keep(folder)
     return {"folder": folder.name}
 
 
@@ -265,6 +293,7 @@ def _scorer(walk: Walk) -> dict[str, Any]:
     except (LanguageModelError, ScorerError) as error:
         walk.say(f"Going on without a scorer: {error}")
         return {"scorer": "", "why": str(error)}
+    walk.keep(scorer)
     return {"scorer": str(scorer.relative_to(walk.out))}
 
 
@@ -287,7 +316,9 @@ def _export(walk: Walk) -> dict[str, Any]:
     except ExportError as error:
         walk.say(f"Not exported: {error}")
         return {"files": [], "why": str(error)}
-    return {"files": sorted(str(path.relative_to(walk.out)) for path in folder.iterdir())}
+    files = sorted(folder.iterdir())
+    walk.keep(*files)
+    return {"files": [str(path.relative_to(walk.out)) for path in files]}
 
 
 def _evaluate(walk: Walk) -> dict[str, Any]:
@@ -299,6 +330,7 @@ def _evaluate(walk: Walk) -> dict[str, Any]:
         results = walk.out / "evaluation" / f"{kind}-scorer.json"
         words = commands.evaluate_words(walk.sets, walk.model, results, scorer, walk.inputs.given)
         walk.command("evaluate", words)
+        walk.keep(results, results.with_suffix(".html"))
         found[kind] = {**asdict(read_rates(results)), "page": f"evaluation/{kind}-scorer.html"}
     return found
 
@@ -307,11 +339,14 @@ def _report(walk: Walk) -> dict[str, Any]:
     page = walk.out / "report.html"
     for line in write_page(page, walk.data, walk.journal, [stage.name for stage in STAGES]):
         walk.say(line)
+    walk.keep(page)
     return {}
 
 
 STAGES = (
-    Stage("split", "train, dev and test set, and the alphabet", ("the data", "the flags"), _split),
+    Stage(
+        "split", "train, dev and test set, and the alphabet", ("the data", "the alphabet"), _split
+    ),
     Stage("check", "every clip, the source, the plan", _OF_MODEL, _check),
     Stage("choose", "the best of the sources", _OF_MODEL, _choose),
     Stage("train", "by the recipe that fits", _OF_MODEL, _train),
