@@ -13,6 +13,7 @@ import pytest
 
 import stt
 from command_runner import Result, run_command, start_process
+from encoder_folders import write_whisper
 
 from .conftest import ToneCorpus
 
@@ -152,6 +153,25 @@ def test_the_better_of_two_sources_is_found_in_trials(
     )  # the same alphabet: all layers are kept
     page = (tmp_path / "model" / "report.html").read_text("utf-8")
     assert "Trials of the sources" in page
+
+
+def test_an_encoder_is_trained_by_its_recipe_and_becomes_onnx(
+    latin: ToneCorpus, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnx")
+    data, encoder = tmp_path / "data", write_whisper(tmp_path / "whisper")
+    shutil.copytree(latin.train.parent, data)
+    result = bootstrap(data, "--source", encoder, "--out", tmp_path / "model", *SMALL)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"Recipe encoder-\w+@\d+ ", result.stdout)
+    assert "STARTING Optimization" in result.stdout
+    exported = sorted(path.suffix for path in (tmp_path / "model" / "export").iterdir())
+    assert exported == [".md", ".onnx"]
+    assert "Going on without a scorer: the alphabet has no space" in result.stdout  # of the tones
+    assert "There is no scorer: the alphabet has no space" in (
+        (tmp_path / "model" / "report.html").read_text("utf-8")
+    )
+    assert re.search(r"^\$ stt --model \S+\.onnx ", result.stdout, re.MULTILINE)
 
 
 def test_all_that_is_wrong_is_said_at_once(speech: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from ..report.page import Html, document, figures, in_script, section, table, ta
 from .journal import Done, Journal
 
 _USABLE_CER, _GOOD_CER = 0.3, 0.1
+_STAGES = "Stages; of one that was stopped and went on, the last part"
 _MODELS = (".tflite", ".onnx")
 
 
@@ -158,7 +159,7 @@ def _timing(stages: Mapping[str, Done]) -> Html:
     total = sum(done.cpu_seconds for done in stages.values())
     rows.append(("all", (say_duration(sum(done.seconds for done in stages.values())), 0.0),
                  say_duration(total)))  # fmt: skip
-    return table("Stages", ["stage", "time", "CPU time"], rows, numbers=(1, 2))
+    return table(_STAGES, ["stage", "time", "CPU time"], rows, numbers=(1, 2))
 
 
 def _trials(stages: Mapping[str, Done]) -> list[Html]:
