@@ -87,6 +87,11 @@ def _use(out: Path, found: Mapping[str, Mapping[str, Any]]) -> list[Advice]:
             "The scorer does not help on the test set: more text of such speech makes a "
             "better one, with --text"
         ))  # fmt: skip
+    elif found["evaluate"]["with"]["cer"] > found["evaluate"]["without"]["cer"]:
+        advice.append(Advice(
+            "The scorer mends words and spoils characters, those of words that it does not know: "
+            "more text, with --text, teaches it more of them; where spelling matters, do without it"
+        ))  # fmt: skip
     return advice
 
 
