@@ -329,7 +329,7 @@ def _names(*names: str) -> frozenset[str]:
 _LSTM_ATTRIBUTES = _names("hidden_size", "direction")
 _RULES: Mapping[tuple[str, str], Rule] = {
     **{("", name): Rule(_elementwise, 2) for name in _ARITHMETIC},
-    **{("", name): Rule(_same, 1) for name in ("Gelu", "Log", "Relu", "Sigmoid", "Sqrt")},
+    **{("", name): Rule(_same, 1) for name in ("Abs", "Gelu", "Log", "Relu", "Sigmoid", "Sqrt")},
     **{
         ("", name): Rule(_reduce, 2, _names("keepdims"))
         for name in ("ReduceMax", "ReduceMean", "ReduceSum")

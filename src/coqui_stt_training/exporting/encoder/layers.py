@@ -18,6 +18,7 @@ FloatArray = NDArray[np.float32]
 # Weights take 7 bits: processors without VNNI add pairs of products in 16 bits, which 8 overflow.
 _LARGEST_INT8 = 63
 _NORM_EPSILON = 1e-5
+_ABOVE_ZERO = 1e-12  # a row of zeros stays one
 _TO_END = np.iinfo(np.int64).max
 
 
@@ -73,13 +74,23 @@ class Layers:
         return out if bias is None else emit("Add", out, self.constant(f"{name}.bias", bias))
 
     def _int8_product(self, x: str, name: str, weight: FloatArray) -> str:
+        """Return rows times a matrix, both of 8 bits.
+
+        Each row is brought to one size first: some frames are a hundred times as large as others
+        (arXiv 2208.07339), and a scale for all of them would leave the small ones no digits.
+        """
         emit = self.builder.emit
         scales = _int8_scales(weight, axis=1)
         rounded = np.rint(weight / scales).astype(np.int8)
-        values, scale, zero = self.builder.emit_many("DynamicQuantizeLinear", 3, x)
+        largest = emit("ReduceMax", emit("Abs", x), self.builder.integers(-1), keepdims=1)
+        largest = emit("Add", largest, self.constant("above_zero", np.float32(_ABOVE_ZERO)))
+        values, scale, zero = self.builder.emit_many(
+            "DynamicQuantizeLinear", 3, emit("Div", x, largest)
+        )
         product = emit("MatMulInteger", values, self.constant(name, rounded.T), zero)
         factors = emit("Mul", scale, self.constant(f"{name}.scale", scales[:, 0]))
-        return emit("Mul", emit("Cast", product, to=TensorProto.FLOAT), factors)
+        scaled = emit("Mul", emit("Cast", product, to=TensorProto.FLOAT), factors)
+        return emit("Mul", scaled, largest)
 
     def norm(self, x: str, layer: str) -> str:
         """Return layer normalisation over each row."""
