@@ -174,6 +174,17 @@ def test_an_encoder_is_trained_by_its_recipe_and_becomes_onnx(
     assert re.search(r"^\$ stt --model \S+\.onnx ", result.stdout, re.MULTILINE)
 
 
+def test_from_scratch_where_that_is_asked_for(latin: ToneCorpus, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "model"
+    shutil.copytree(latin.train.parent, data)
+    result = bootstrap(data, "--source", "scratch", "--out", out, "--n_hidden", 16, *SMALL)
+    assert result.returncode == 0, result.stderr
+    assert "Nothing to choose from: from scratch" in result.stdout
+    assert "--load_checkpoint_dir" not in result.stdout
+    assert f"Alphabet of 4 characters: {out / 'alphabet.txt'}" in result.stdout
+    assert "from scratch" in (out / "report.html").read_text("utf-8")
+
+
 def test_all_that_is_wrong_is_said_at_once(speech: Path, tmp_path: Path) -> None:
     other, english = tmp_path / "other", tmp_path / "english.txt"
     other.mkdir()
