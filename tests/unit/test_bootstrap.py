@@ -128,6 +128,8 @@ def test_differences_are_named(target: Alphabet, said: str) -> None:
     [
         ({"drop_source_layers": 6}, "the model has 6 layers and the first must stay, so 0 to 5"),
         ({"drop_source_layers": 2, "freeze_source_layers": 5}, "at most 4 layers can be frozen"),
+        ({"unfreeze_after_epochs": 2}, "--unfreeze_after_epochs needs --freeze_source_layers"),
+        ({"unfreeze_every_epochs": 2}, "--unfreeze_every_epochs needs --freeze_source_layers"),
         ({"head": Head("linear")}, "--head linear: source is a deepspeech model"),
     ],
 )

@@ -81,7 +81,6 @@ def test_values() -> None:
         ("--horovod true", "a run of this release trains on one; leave the flag out"),
         ("stray", "unexpected argument 'stray'; every value follows a flag"),
         ("--drop_source_layers -1", "must be 0 or more"),
-        ("--unfreeze_after_epochs 2", "needs --freeze_source_layers"),
         ("--bytes_output_mode true --alphabet_config_path a.txt", "exclude each other"),
         ("--auto_input_dataset a.csv --dev_files b.csv", "do not give --train_files"),
         ("--extend_alphabet true --drop_source_layers 1", "leave out --drop_source_layers"),

@@ -315,6 +315,11 @@ def _check_counts(request: Request, layers: tuple[str, ...], missing: list[str])
             "--load_train init"
         )
     new_from = min([count - max(1, dropped), *(layers.index(name) for name in missing)])
+    for name in ("unfreeze_after_epochs", "unfreeze_every_epochs"):
+        if getattr(request, name) and not request.freeze_source_layers:
+            raise BootstrapError(
+                f"--{name} needs --freeze_source_layers, which says what is frozen until then"
+            )
     if request.freeze_source_layers > new_from:
         raise BootstrapError(
             f"--freeze_source_layers {request.freeze_source_layers}: with --drop_source_layers "

@@ -87,9 +87,6 @@ class BootstrapFlags:
                 f"top of new layers; use it with --drop_source_layers 1, not "
                 f"{self.drop_source_layers}"
             )
-        for name in ("unfreeze_after_epochs", "unfreeze_every_epochs"):
-            if getattr(self, name) and not self.freeze_source_layers:
-                raise FlagError(f"--{name} needs --freeze_source_layers")
         if self.adapter:
             try:
                 parse_adapter(self.adapter)
