@@ -126,6 +126,7 @@ class _Interpreter:
             raise ModelError(
                 CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{source}: LiteRT refuses it ({error})"
             ) from None
+        self._source = source
         inputs = {detail["name"]: detail for detail in self._litert.get_input_details()}
         outputs = {detail["name"]: detail for detail in self._litert.get_output_details()}
         self._inputs = [inputs[name]["index"] for name in INPUTS]
@@ -156,7 +157,14 @@ class _Interpreter:
         litert = self._litert
         for index, value in zip(self._inputs, (windows[None], *state), strict=True):
             litert.set_tensor(index, value)
-        litert.invoke()
+        try:
+            litert.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                CREATE_MODEL,
+                ErrorCode.FAIL_RUN_SESS,
+                f"{self._source}: LiteRT cannot run it ({str(error).strip()})",
+            ) from None
         probabilities, *new_state = (litert.get_tensor(index) for index in self._outputs)
         return probabilities, tuple(new_state)
 

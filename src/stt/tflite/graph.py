@@ -250,7 +250,7 @@ class Graph:
         producers = {
             operator.outputs[0]: operator
             for operator in self.operators
-            if operator.name == "RESHAPE" and operator.outputs
+            if operator.name == "RESHAPE" and operator.outputs and operator.inputs
         }
         for _ in range(len(self.operators) + 1):
             tensor = self.tensors[index]
