@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from .chance import Draw, Values
 from .codec import opus_and_back
-from .frames import change_plane
 from .kinds import SIGNAL
 from .level import at_peak_dbfs, gain, peak_dbfs
+from .plane import change_plane
 from .room import ROOMS, from_direct_sound, in_room, room_response
 from .stretch import stretched
 

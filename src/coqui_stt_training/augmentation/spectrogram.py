@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from .chance import Draw, Values
-from .frames import FACTORS, change_plane
+from .plane import FACTORS, change_plane
 
 Array = NDArray[np.float32]
 
