@@ -40,7 +40,7 @@ SOURCES := pyproject.toml CMakeLists.txt $(wildcard native/*)
 
 # What the tour needs: training, and the server that it ends by naming.
 $(VENV)/.tour: $(SOURCES) | $(VENV)/.torch
-	$(call step,the toolkit, to train and to serve; it is compiled: some minutes,\
+	$(call step,the toolkit to train and to serve; it is compiled: some minutes,\
 	  $(BIN)/python -m pip install --editable '.[train,server]')
 	@touch $@
 
