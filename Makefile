@@ -27,6 +27,8 @@ setup: $(VENV)/.ready
 
 # What each step prints goes to a file; it is shown where the step fails.
 LOG := build/setup.log
+# A comma that is written out ends an argument of call.
+comma := ,
 step = @echo "[setup] $(1)"; mkdir -p build; { $(2); } >>$(LOG) 2>&1 || \
   { tail -n 20 $(LOG); echo "[setup] That failed; all of what it said is in $(LOG)"; exit 1; }
 
@@ -41,7 +43,7 @@ SOURCES := pyproject.toml CMakeLists.txt $(wildcard native/*)
 # What the tour needs: training, and the server that it ends by naming.
 $(VENV)/.tour: $(SOURCES) | $(VENV)/.torch
 	$(call step,the toolkit to train and to serve; it is compiled: some minutes,\
-	  $(BIN)/python -m pip install --editable '.[train,server]')
+	  $(BIN)/python -m pip install --editable '.[train$(comma)server]')
 	@touch $@
 
 # What the tests need, which is all that the tour needs, too.
