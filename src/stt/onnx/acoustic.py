@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .graph import FLOAT, Node, OnnxError, OnnxGraph, Shape
-from .walk import MICROSOFT, Limits, Rule, Walk, check_opsets
+from .walk import MICROSOFT, Limits, Rule, Walk, check_opsets, squeezed
 
 INPUTS = ("input_node", "previous_state_c", "previous_state_h")
 OUTPUTS = ("logits", "new_state_c", "new_state_h")
@@ -85,14 +85,6 @@ def _reshape(walk: Walk, node: Node) -> list[Shape]:
     return [sizes]
 
 
-def _squeeze(walk: Walk, node: Node) -> list[Shape]:
-    source = walk.shape(node, 0)
-    axes = {range(len(source))[axis] for axis in walk.integers(node, 1)}
-    if any(source[axis] != 1 for axis in axes):
-        raise OnnxError(f"{list(source)} cannot lose its axes {sorted(axes)}")
-    return [tuple(size for axis, size in enumerate(source) if axis not in axes)]
-
-
 def _product(walk: Walk, node: Node) -> list[Shape]:
     source = walk.shape(node, 0)
     width, columns = walk.matrix(node, 1, rows=math.prod(source[:-1])).shape
@@ -150,6 +142,6 @@ _RULES: Mapping[tuple[str, str], Rule] = {
     ("", "Mul"): Rule(_broadcast, 2),
     ("", "Reshape"): Rule(_reshape, 2),
     ("", "Softmax"): Rule(_same, 1, frozenset({"axis"})),
-    ("", "Squeeze"): Rule(_squeeze, 2),
+    ("", "Squeeze"): Rule(squeezed, 2),
     (MICROSOFT, "DynamicQuantizeLSTM"): Rule(_lstm, 12, _HIDDEN_SIZE),
 }

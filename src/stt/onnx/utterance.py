@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from .graph import DOUBLE, FLOAT, FLOAT16, Node, OnnxError, OnnxGraph, Shape
-from .walk import MICROSOFT, Limits, Rule, Walk, check_opsets
+from .walk import MICROSOFT, Limits, Rule, Walk, check_opsets, squeezed
 
 INPUT, OUTPUT = "samples", "probabilities"
 
@@ -186,14 +186,6 @@ def _pad(walk: Walk, node: Node) -> list[Shape]:
     return [tuple(map(sum, zip(source, before, after, strict=True)))]
 
 
-def _squeeze(walk: Walk, node: Node) -> list[Shape]:
-    source = walk.shape(node, 0)
-    axes = {range(len(source))[axis] for axis in walk.integers(node, 1)}
-    if any(source[axis] != 1 for axis in axes):
-        raise OnnxError(f"{list(source)} cannot lose its axes {sorted(axes)}")
-    return [tuple(size for axis, size in enumerate(source) if axis not in axes)]
-
-
 def _unsqueeze(walk: Walk, node: Node) -> list[Shape]:
     source, axes = list(walk.shape(node, 0)), walk.integers(node, 1)
     for axis in sorted(axes):
@@ -351,7 +343,7 @@ _RULES: Mapping[tuple[str, str], Rule] = {
     ("", "Slice"): Rule(_slice, 5),
     ("", "Softmax"): Rule(_same, 1, _names("axis")),
     ("", "Split"): Rule(_split, 1, _names("axis", "num_outputs")),
-    ("", "Squeeze"): Rule(_squeeze, 2),
+    ("", "Squeeze"): Rule(squeezed, 2),
     ("", "Transpose"): Rule(_transpose, 1, _names("perm")),
     ("", "Unsqueeze"): Rule(_unsqueeze, 2),
     (MICROSOFT, "DynamicQuantizeLSTM"): Rule(_lstm, 12, _LSTM_ATTRIBUTES),

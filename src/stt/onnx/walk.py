@@ -197,6 +197,15 @@ def _is_few(constant: Constant | None) -> bool:
     )
 
 
+def squeezed(walk: Walk, node: Node) -> list[Shape]:
+    """Return the shape without the axes that `Squeeze` takes away, which must be of size 1."""
+    source = walk.shape(node, 0)
+    axes = {range(len(source))[axis] for axis in walk.integers(node, 1)}
+    if any(source[axis] != 1 for axis in axes):
+        raise OnnxError(f"{list(source)} cannot lose its axes {sorted(axes)}")
+    return [tuple(size for axis, size in enumerate(source) if axis not in axes)]
+
+
 @dataclass(frozen=True)
 class Rule:
     """What an operator may be given, and what it makes of it.
