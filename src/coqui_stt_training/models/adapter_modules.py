@@ -31,8 +31,8 @@ class LoraLinear(nn.Linear):
         nn.init.zeros_(self.lora_b)
 
 
-class Bottleneck(nn.Module):
-    """x + up(relu(down(norm(x))))."""
+class ResidualMlp(nn.Module):
+    """x + up(relu(down(norm(x)))): a narrow path beside all values of a frame."""
 
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
@@ -44,6 +44,10 @@ class Bottleneck(nn.Module):
         """Map `[batch, frames, width]` to the same."""
         out: Tensor = x + self.up(self.down(self.norm(x)).relu())
         return out
+
+
+class Bottleneck(ResidualMlp):
+    """The adapter behind a block that changes nothing at first."""
 
     def draw_adapter(self, generator: torch.Generator) -> None:
         """Draw `down`, within 1 / sqrt(width); `up` is zero, so that nothing is added."""

@@ -17,6 +17,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ..adapter_modules import ResidualMlp
 from ..attention import Attention
 from ..encoder_model import Drawn, EncoderModel, padding_mask, zero_beyond
 from .specification import Wav2Vec2Encoder
@@ -176,21 +177,6 @@ class GatedAttention(Attention, Drawn):
         return out
 
 
-class Adapter(nn.Module):
-    """A small MLP behind a block, trained for one language."""
-
-    def __init__(self, width: int, inner: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.down = nn.Linear(width, inner)
-        self.up = nn.Linear(inner, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map `[batch, frames, width]` to the same."""
-        out: Tensor = x + self.up(self.down(self.norm(x)).relu())
-        return out
-
-
 class Block(nn.Module):
     """One transformer block."""
 
@@ -205,7 +191,8 @@ class Block(nn.Module):
         self.mlp_in = nn.Linear(width, specification.mlp_width)
         self.mlp_out = nn.Linear(specification.mlp_width, width)
         inner = specification.adapter_width
-        self.adapter = Adapter(width, inner) if inner else None
+        # Trained for one language, as MMS has them.
+        self.adapter = ResidualMlp(width, inner) if inner else None
         self.final_norm = nn.LayerNorm(width) if is_last and self.norm_first else None
 
     def forward(
