@@ -21,16 +21,17 @@ import numpy as np
 from .framing import frames_of, zeros_around
 from .front_end import PowerChange
 from .log_mel import slaney_mel_filters
+from .mel_bands import STEP_SAMPLES, MelBands
 
-_WINDOW_SAMPLES, _FFT_LENGTH, _STEP_SAMPLES = 400, 512, 160
+_WINDOW_SAMPLES, _FFT_LENGTH = 400, 512
 _LOG_FLOOR = 2.0**-24
 _CENTRE, _SCALE = -10.0, 4.5
 
-SAMPLES_BEFORE = _WINDOW_SAMPLES - _STEP_SAMPLES  # that a frame hears before its own step
+SAMPLES_BEFORE = _WINDOW_SAMPLES - STEP_SAMPLES  # that a frame hears before its own step
 
 
 @dataclass(frozen=True)
-class CausalLogMel:
+class CausalLogMel(MelBands):
     """Log-mel energies of audio at 16 kHz, 100 frames a second, each of what was heard so far.
 
     Attributes:
@@ -42,13 +43,12 @@ class CausalLogMel:
     """
 
     kind: ClassVar[str] = "causal_log_mel"
+    usual_channels: ClassVar[str] = "80"
 
-    mel_channels: int = 80
     tail_milliseconds: int = 240
 
     def __post_init__(self) -> None:
-        if not 1 <= self.mel_channels <= 1024:
-            raise ValueError(f"{self.mel_channels} mel channels; 80 are usual")
+        super().__post_init__()
         if not 0 <= self.tail_milliseconds <= 10_000 or self.tail_milliseconds % 10:
             raise ValueError(
                 f"{self.tail_milliseconds} ms of silence; a multiple of 10, at most 10000, is "
@@ -56,24 +56,9 @@ class CausalLogMel:
             )
 
     @property
-    def sample_rate_hz(self) -> int:
-        """Of the audio."""
-        return 16000
-
-    @property
-    def values(self) -> int:
-        """Values of one frame."""
-        return self.mel_channels
-
-    @property
     def step_samples(self) -> int:
         """From the start of one frame to that of the next."""
-        return _STEP_SAMPLES
-
-    @property
-    def step_seconds(self) -> float:
-        """From the start of one frame to that of the next."""
-        return _STEP_SAMPLES / self.sample_rate_hz
+        return STEP_SAMPLES
 
     @property
     def tail_samples(self) -> int:
@@ -82,7 +67,7 @@ class CausalLogMel:
 
     def frame_count(self, sample_count: int) -> int:
         """Return the number of whole steps in so many samples and the silence behind them."""
-        return (sample_count + self.tail_samples) // _STEP_SAMPLES if sample_count else 0
+        return (sample_count + self.tail_samples) // STEP_SAMPLES if sample_count else 0
 
     def extractor(
         self, backend: Any = np, device: Any = None, on_power: PowerChange | None = None
@@ -120,7 +105,7 @@ class CausalLogMel:
         def extract(samples: Any) -> Any:
             if samples.shape[-1] < _WINDOW_SAMPLES:
                 return samples[:0].reshape(0, self.mel_channels)
-            frames = frames_of(samples, _WINDOW_SAMPLES, _STEP_SAMPLES, backend)
+            frames = frames_of(samples, _WINDOW_SAMPLES, STEP_SAMPLES, backend)
             power = abs(backend.fft.rfft(frames * window, _FFT_LENGTH)) ** 2
             power = on_power(power) if on_power else power
             log = backend.log(power @ filters + _LOG_FLOOR)

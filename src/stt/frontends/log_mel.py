@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 
 from .framing import frames_of, zeros_around
 from .front_end import PowerChange
+from .mel_bands import STEP_SAMPLES, MelBands
 
 _FFT_LENGTH = 400
-_STEP_SAMPLES = 160
 _LOG_FLOOR = 1e-10
 _DYNAMIC_RANGE = 8.0  # in powers of ten
 
 
 @dataclass(frozen=True)
-class LogMel:
+class LogMel(MelBands):
     """Log-mel energies of audio at 16 kHz, 100 frames a second.
 
     Attributes:
@@ -41,30 +41,9 @@ class LogMel:
 
     kind: ClassVar[str] = "log_mel"
 
-    mel_channels: int = 80
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.mel_channels <= 1024:
-            raise ValueError(f"{self.mel_channels} mel channels; 80 or 128 are usual")
-
-    @property
-    def sample_rate_hz(self) -> int:
-        """Of the audio."""
-        return 16000
-
-    @property
-    def values(self) -> int:
-        """Values of one frame."""
-        return self.mel_channels
-
-    @property
-    def step_seconds(self) -> float:
-        """From the start of one frame to that of the next."""
-        return _STEP_SAMPLES / self.sample_rate_hz
-
     def frame_count(self, sample_count: int) -> int:
         """Return the number of frames that begin within so many samples."""
-        return -(-sample_count // _STEP_SAMPLES)
+        return -(-sample_count // STEP_SAMPLES)
 
     def extractor(
         self, backend: Any = np, device: Any = None, on_power: PowerChange | None = None
@@ -94,12 +73,12 @@ class LogMel:
 def _centred_frames(samples: Any, count: int, backend: Any) -> Any:
     """Return `[count, 400]`: frame n is centred on sample 160 n."""
     half = _FFT_LENGTH // 2
-    length = (count - 1) * _STEP_SAMPLES + _FFT_LENGTH
+    length = (count - 1) * STEP_SAMPLES + _FFT_LENGTH
     kept = min(samples.shape[-1], length - half)
     padded = zeros_around(samples[:kept], half, length - half - kept, backend)
     mirrored = min(half, samples.shape[-1] - 1)
     padded[half - mirrored : half] = backend.flip(samples[1 : 1 + mirrored], (0,))
-    return frames_of(padded, _FFT_LENGTH, _STEP_SAMPLES, backend)
+    return frames_of(padded, _FFT_LENGTH, STEP_SAMPLES, backend)
 
 
 def slaney_mel_filters(sample_rate_hz: int, fft_length: int, channels: int) -> NDArray[np.float64]:

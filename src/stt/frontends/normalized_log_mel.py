@@ -20,15 +20,16 @@ import numpy as np
 from .framing import frames_of, normalized_over_time, zeros_around
 from .front_end import PowerChange
 from .log_mel import slaney_mel_filters
+from .mel_bands import STEP_SAMPLES, MelBands
 
 _EMPHASIS = 0.97
-_WINDOW_SAMPLES, _FFT_LENGTH, _STEP_SAMPLES = 400, 512, 160
+_WINDOW_SAMPLES, _FFT_LENGTH = 400, 512
 _LOG_FLOOR = 2.0**-24
 _DEVIATION_FLOOR = 1e-5
 
 
 @dataclass(frozen=True)
-class NormalizedLogMel:
+class NormalizedLogMel(MelBands):
     """Log-mel energies, normalised over the clip, of audio at 16 kHz, 100 frames a second.
 
     Attributes:
@@ -40,30 +41,9 @@ class NormalizedLogMel:
 
     kind: ClassVar[str] = "normalized_log_mel"
 
-    mel_channels: int = 80
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.mel_channels <= 1024:
-            raise ValueError(f"{self.mel_channels} mel channels; 80 or 128 are usual")
-
-    @property
-    def sample_rate_hz(self) -> int:
-        """Of the audio."""
-        return 16000
-
-    @property
-    def values(self) -> int:
-        """Values of one frame."""
-        return self.mel_channels
-
-    @property
-    def step_seconds(self) -> float:
-        """From the start of one frame to that of the next."""
-        return _STEP_SAMPLES / self.sample_rate_hz
-
     def frame_count(self, sample_count: int) -> int:
         """Return the number of whole steps in so many samples."""
-        return sample_count // _STEP_SAMPLES
+        return sample_count // STEP_SAMPLES
 
     def extractor(
         self, backend: Any = np, device: Any = None, on_power: PowerChange | None = None
@@ -81,7 +61,7 @@ class NormalizedLogMel:
                 return samples[:0].reshape(0, self.mel_channels)
             padded = zeros_around(samples, _FFT_LENGTH // 2, _FFT_LENGTH // 2, backend)
             padded[_FFT_LENGTH // 2 + 1 : -_FFT_LENGTH // 2] -= _EMPHASIS * samples[:-1]
-            frames = frames_of(padded, _FFT_LENGTH, _STEP_SAMPLES, backend)[:count]
+            frames = frames_of(padded, _FFT_LENGTH, STEP_SAMPLES, backend)[:count]
             power = abs(backend.fft.rfft(frames * window)) ** 2
             power = on_power(power) if on_power else power
             log = backend.log(power @ filters + _LOG_FLOOR)
