@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from coqui_stt_training.models.conformer import names as conformer
 from coqui_stt_training.models.conformer.specification import ConformerEncoder
 from coqui_stt_training.models.wav2vec2 import names as wav2vec2
 from coqui_stt_training.models.wav2vec2.specification import Wav2Vec2Encoder
+from coqui_stt_training.models.whisper import names as whisper
 
 
 def test_a_configuration_without_values_is_that_of_the_base_model() -> None:
@@ -83,3 +86,43 @@ def test_a_configuration_of_no_conformer_is_refused(config: dict[str, Any], mess
 def test_settings_of_nemo_that_are_not_built_here(config: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         conformer.specification_of_nemo(config)
+
+
+@pytest.mark.parametrize(
+    ("describe", "config", "problems"),
+    [
+        (
+            whisper.specification_of,
+            {"d_model": "wide", "encoder_layers": 2, "encoder_ffn_dim": 64,
+             "activation_function": "relu"},
+            "d_model is 'wide', and must be a positive whole number; activation_function is "
+            "'relu'; only 'gelu' can be read; encoder_attention_heads is None, and must be a "
+            "positive whole number",
+        ),
+        (
+            whisper.specification_of,
+            {"d_model": 30, "encoder_layers": 2, "encoder_attention_heads": 4,
+             "encoder_ffn_dim": 120, "max_source_positions": 30},
+            "impossible in a Whisper encoder: width 30 for 4 heads; 30 positions, no multiple of 4",
+        ),
+        (
+            conformer.specification_of_nemo,
+            {"preprocessor": {"sample_rate": 8000}, "encoder": {"subsampling": "striding"}},
+            "preprocessor.sample_rate is 8000; only 16000 can be read; encoder.subsampling is "
+            "'striding'; dw_striding can be read; encoder.d_model is None, and must be a positive "
+            "whole number; encoder.n_layers is None, and must be a positive whole number",
+        ),
+        (
+            wav2vec2.specification_of,
+            {"model_type": "wav2vec2", "conv_bias": 1, "conv_dim": "x" * 200},
+            f"conv_dim is '{'x' * 79}..., and must be a list of positive whole numbers; conv_bias "
+            "is 1, and must be true or false",
+        ),
+    ],
+)  # fmt: skip
+def test_all_that_is_wrong_is_said_at_once(
+    describe: Callable[[dict[str, Any]], object], config: dict[str, Any], problems: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(problems)) as caught:
+        describe(config)
+    assert str(caught.value) == problems

@@ -66,7 +66,7 @@ def test_one_file_is_read_with_its_config_beside_it(tmp_path: Path) -> None:
         ({"model_type": ["whisper"]}, "which is not built here"),
         ({"d_model": "wide"}, "d_model is 'wide', and must be a positive whole number"),
         ({"encoder_layers": 10**9}, "1 to 65536 is possible"),
-        ({"encoder_attention_heads": 3}, "cannot be shared among 3 heads"),
+        ({"encoder_attention_heads": 3}, "impossible in a Whisper encoder: width 16 for 3 heads"),
         ({"activation_function": "relu"}, "activation_function is 'relu'; only 'gelu'"),
         ({"encoder_layers": 3}, "block_3.attention_norm.weight.* missing"),
     ],

@@ -12,6 +12,7 @@ Nothing here needs PyTorch; the modules are in `encoder_model.py`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar
 
@@ -49,6 +50,7 @@ class EncoderSpecification(ABC):
 
     architecture: ClassVar[str]
     takes_bottlenecks: ClassVar[bool] = True
+    kind: ClassVar[str]  # for messages, with its article
 
     n_classes: int = 1
     head: str = "linear"
@@ -66,6 +68,9 @@ class EncoderSpecification(ABC):
         bad = [f"{name} {value}" for name, value in numbers.items() if not 0 < value <= _LARGEST]
         if bad:
             raise ValueError(f"{', '.join(bad)}: 1 to {_LARGEST} is possible")
+        if problems := list(self.problems()):
+            raise ValueError(f"impossible in {self.kind}: {'; '.join(problems)}")
+        self.front_end  # noqa: B018 - refuses what it cannot be
 
     @property
     @abstractmethod
@@ -80,6 +85,10 @@ class EncoderSpecification(ABC):
     @abstractmethod
     def encoder_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the encoder's tensors by name, in the order of its layers."""
+
+    @abstractmethod
+    def problems(self) -> Iterator[str]:
+        """Yield what does not go together in the encoder's parameters, each in its range."""
 
     @abstractmethod
     def output_length(self, frames: int) -> int:

@@ -3,73 +3,106 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import TracebackType
 from typing import Any
+
+_SHOWN = 80  # characters of a value
 
 
 class ForeignConfig:
-    """Reads values of a `config.json`.
+    """Reads values of a `config.json`, and says all that is wrong with them at once.
+
+        with ForeignConfig(config) as values:
+            return Encoder(width=values.integer("hidden_size"), blocks=values.integer("layers"))
+
+    A value that cannot be read is noted, and one that can be takes its place. What was noted is
+    raised where the block ends, instead of what these led to.
 
     Args:
         values: the file's content.
+
+    Raises:
+        ValueError: at the end of the block; names all values that are missing or cannot be read.
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
+        self._path = ""
+        self._problems: dict[str, str] = {}
+
+    def __enter__(self) -> ForeignConfig:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._problems and (error is None or isinstance(error, ValueError)):
+            raise ValueError("; ".join(self._problems.values())) from None
+
+    def part(self, name: str) -> ForeignConfig:
+        """Return the values of one part, an object of its own; without any if it is none."""
+        values = self._values.get(name)
+        if not isinstance(values, Mapping):
+            self._note(name, f"is {_shown(values)}, and must describe that part of the model")
+        part = ForeignConfig(values if isinstance(values, Mapping) else {})
+        part._path, part._problems = f"{self._path}{name}.", self._problems
+        return part
 
     def integer(self, name: str, default: int | None = None) -> int:
-        """Return a positive whole number.
-
-        Raises:
-            ValueError: it is missing, or no such number.
-        """
+        """Return a positive whole number."""
         value = self._values.get(name, default)
-        if type(value) is not int or value <= 0:
-            raise ValueError(f"{name} is {value!r}, and must be a positive whole number")
-        return value
+        if type(value) is int and value > 0:
+            return value
+        self._note(name, f"is {_shown(value)}, and must be a positive whole number")
+        return 1
 
     def integers(self, name: str, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
-        """Return a list of positive whole numbers.
-
-        Raises:
-            ValueError: it is missing, or no such list.
-        """
+        """Return a list of positive whole numbers."""
         value = self._values.get(name, default)
         if (
-            not isinstance(value, (list, tuple))
-            or not value
-            or any(type(one) is not int or one <= 0 for one in value)
+            isinstance(value, (list, tuple))
+            and value
+            and all(type(one) is int and one > 0 for one in value)
         ):
-            raise ValueError(f"{name} is {value!r}, and must be a list of positive whole numbers")
-        return tuple(value)
+            return tuple(value)
+        self._note(name, f"is {_shown(value)}, and must be a list of positive whole numbers")
+        return (1,)
 
     def flag(self, name: str, default: bool) -> bool:
-        """Return true or false.
-
-        Raises:
-            ValueError: it is neither.
-        """
+        """Return true or false."""
         value = self._values.get(name, default)
-        if not isinstance(value, bool):
-            raise ValueError(f"{name} is {value!r}, and must be true or false")
-        return value
+        if isinstance(value, bool):
+            return value
+        self._note(name, f"is {_shown(value)}, and must be true or false")
+        return default
 
     def choice(self, name: str, known: tuple[str, ...], default: str | None = None) -> str:
-        """Return one of a few words.
-
-        Raises:
-            ValueError: it is none of them.
-        """
+        """Return one of a few words."""
         value = self._values.get(name, default)
-        if not isinstance(value, str) or value not in known:
-            raise ValueError(f"{name} is {value!r}; {', '.join(known)} can be read")
-        return value
+        if isinstance(value, str) and value in known:
+            return value
+        self._note(name, f"is {_shown(value)}; {', '.join(known)} can be read")
+        return known[0]
 
-    def expect(self, name: str, wanted: Any) -> None:
+    def expect(self, name: str, wanted: Any, *, given: tuple[str, ...] = ()) -> None:
         """See that a value, if it is there, is the only one that is built here.
 
-        Raises:
-            ValueError: it is another.
+        Args:
+            name: of the value.
+            wanted: the only one.
+            given: values of which it was computed; if one of them is bad, this cannot be told.
         """
         value = self._values.get(name, wanted)
-        if value != wanted:
-            raise ValueError(f"{name} is {value!r}; only {wanted!r} can be read")
+        if value != wanted and not any(self._path + one in self._problems for one in given):
+            self._note(name, f"is {_shown(value)}; only {wanted!r} can be read")
+
+    def _note(self, name: str, what: str) -> None:
+        self._problems[self._path + name] = f"{self._path}{name} {what}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

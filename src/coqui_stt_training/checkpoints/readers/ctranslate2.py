@@ -35,7 +35,6 @@ def load_ctranslate2(path: Path) -> SourceModel:
     shapes = {name: variable.shape for name, variable in file.variables.items()}
     try:
         specification = names.specification_of(shapes, file.number(names.HEADS))
-        front_end = specification.front_end
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
     ours, surplus, left_out = {}, [], 0
@@ -57,7 +56,7 @@ def load_ctranslate2(path: Path) -> SourceModel:
         path=path,
         specification=specification,
         tensors=tensors,
-        features=front_end,
+        features=specification.front_end,
         notes=tuple(notes),
         details={"types": ", ".join(types), "size_bytes": path.stat().st_size},
     )

@@ -35,7 +35,6 @@ def load_nemo(path: Path) -> SourceModel:
     file = TorchFile(path, members[WEIGHTS])
     try:
         specification = names.specification_of_nemo(config)
-        front_end = specification.front_end
     except ValueError as error:
         raise CheckpointError(f"{path}: in its {CONFIG}, {error}") from None
     stored = file.tensors(file.value)
@@ -65,7 +64,7 @@ def load_nemo(path: Path) -> SourceModel:
         specification=specification,
         tensors=tensors,
         alphabet=alphabet,
-        features=front_end,
+        features=specification.front_end,
         notes=tuple(notes),
         details={"size_bytes": path.stat().st_size},
     )

@@ -44,7 +44,6 @@ def whisper_source(
     """
     try:
         specification = openai_names.specification_of(dimensions)
-        front_end = specification.front_end
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
     ours, surplus, left_out = {}, [], 0
@@ -63,7 +62,7 @@ def whisper_source(
         path=path,
         specification=specification,
         tensors=tensors,
-        features=front_end,
+        features=specification.front_end,
         notes=(note,) if left_out else (),
         details={"size_bytes": path.stat().st_size},
     )

@@ -99,13 +99,11 @@ def specification_of(config: Mapping[str, Any]) -> ConformerEncoder:
     Raises:
         ValueError: values are missing or of the wrong type, or ask for what is not built here.
     """
-    kind = ForeignConfig(config).choice("model_type", MODEL_TYPES)
-    if kind == "wav2vec2-bert":
-        return _w2v_bert(ForeignConfig(config))
-    inner = config if kind == "parakeet_encoder" else config.get("encoder_config")
-    if not isinstance(inner, Mapping):
-        raise ValueError(f"encoder_config is {inner!r}, and must describe the encoder")
-    return _parakeet(ForeignConfig(inner))
+    with ForeignConfig(config) as values:
+        kind = values.choice("model_type", MODEL_TYPES)
+        if kind == "wav2vec2-bert":
+            return _w2v_bert(values)
+        return _parakeet(values if kind == "parakeet_encoder" else values.part("encoder_config"))
 
 
 def _w2v_bert(values: ForeignConfig) -> ConformerEncoder:
@@ -117,7 +115,9 @@ def _w2v_bert(values: ForeignConfig) -> ConformerEncoder:
         "position_embeddings_type", ("relative_key", "relative"), "relative_key"
     )
     channels, stacked = values.integer("feature_size", 80), values.integer("stride", 2)
-    values.expect("feature_projection_input_dim", channels * stacked)
+    values.expect(
+        "feature_projection_input_dim", channels * stacked, given=("feature_size", "stride")
+    )
     return ConformerEncoder(
         mel_channels=channels,
         stem="projection",
@@ -191,7 +191,11 @@ def specification_of_nemo(config: Mapping[str, Any]) -> ConformerEncoder:
     Raises:
         ValueError: values are missing or of the wrong type, or ask for what is not built here.
     """
-    sound, values = (_nemo_part(config, name) for name in ("preprocessor", "encoder"))
+    with ForeignConfig({name: _nemo_part(part) for name, part in config.items()}) as values:
+        return _nemo(values.part("preprocessor"), values.part("encoder"))
+
+
+def _nemo(sound: ForeignConfig, values: ForeignConfig) -> ConformerEncoder:
     for name, wanted in _NEMO_SOUND.items():
         sound.expect(name, wanted)
     for name, wanted in _NEMO_ENCODER.items():
@@ -213,20 +217,17 @@ def specification_of_nemo(config: Mapping[str, Any]) -> ConformerEncoder:
     )
 
 
-def _nemo_part(config: Mapping[str, Any], name: str) -> ForeignConfig:
+def _nemo_part(part: Any) -> Any:
     """Return one part of NeMo's configuration, without references and what asks for a default."""
-    part = config.get(name)
     if not isinstance(part, Mapping):
-        raise ValueError(f"{name} is {part!r}, and must describe that part of the model")
+        return part
     asks_default = "subsampling_conv_channels"  # -1 there is the width
-    return ForeignConfig(
-        {
-            key: value
-            for key, value in part.items()
-            if not (isinstance(value, str) and value.startswith("${"))
-            and not (key == asks_default and value == -1)
-        }
-    )
+    return {
+        key: value
+        for key, value in part.items()
+        if not (isinstance(value, str) and value.startswith("${"))
+        and not (key == asks_default and value == -1)
+    }
 
 
 def our_name(name: str, specification: ConformerEncoder) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -54,6 +55,7 @@ class ConformerEncoder(EncoderSpecification):
     """
 
     architecture: ClassVar[str] = "conformer"
+    kind: ClassVar[str] = "a Conformer"
 
     mel_channels: int = 80
     stem: str = "convolutions"
@@ -73,28 +75,23 @@ class ConformerEncoder(EncoderSpecification):
     convolution_bias: bool = True
     scale_input: bool = True
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        problems = [
-            f"{name} {value!r}"
-            for name, value, known in (
-                ("stem", self.stem, STEMS),
-                ("positions", self.positions, POSITIONS),
-                ("convolution_norm", self.convolution_norm, NORMS),
-            )
-            if value not in known
-        ]
+    def problems(self) -> Iterator[str]:
+        """Yield what does not go together."""
+        for name, value, known in (
+            ("stem", self.stem, STEMS),
+            ("positions", self.positions, POSITIONS),
+            ("convolution_norm", self.convolution_norm, NORMS),
+        ):
+            if value not in known:
+                yield f"{name} {value!r}"
         if self.width % self.attention_heads or self.width % 2:
-            problems.append(f"width {self.width} for {self.attention_heads} heads")
+            yield f"width {self.width} for {self.attention_heads} heads"
         if self.kernel % 2 == 0:
-            problems.append(f"an even kernel of {self.kernel}")
+            yield f"an even kernel of {self.kernel}"
         if self.stem == "convolutions" and (
             self.reduction not in _REDUCTIONS or self.mel_channels % self.reduction
         ):
-            problems.append(f"a reduction of {self.reduction} for {self.mel_channels} mel channels")
-        if problems:
-            raise ValueError(f"impossible in a Conformer: {', '.join(problems)}")
-        self.front_end  # noqa: B018 - refuses what it cannot be
+            yield f"a reduction of {self.reduction} for {self.mel_channels} mel channels"
 
     @property
     def front_end(self) -> FrontEnd:

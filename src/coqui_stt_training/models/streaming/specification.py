@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,6 +46,7 @@ class StreamingEncoder(EncoderSpecification):
     """
 
     architecture: ClassVar[str] = "streaming_conformer"
+    kind: ClassVar[str] = "a streaming encoder"
     takes_bottlenecks: ClassVar[bool] = False
 
     mel_channels: int = 80
@@ -59,18 +61,14 @@ class StreamingEncoder(EncoderSpecification):
     chunk_frames: int = 8
     left_frames: int = 64
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        problems = []
+    def problems(self) -> Iterator[str]:
+        """Yield what does not go together."""
         if self.width % self.attention_heads:
-            problems.append(f"width {self.width} for {self.attention_heads} heads")
+            yield f"width {self.width} for {self.attention_heads} heads"
         if self.reduction not in _REDUCTIONS or self.mel_channels % self.reduction:
-            problems.append(f"a reduction of {self.reduction} for {self.mel_channels} mel channels")
+            yield f"a reduction of {self.reduction} for {self.mel_channels} mel channels"
         if self.kernel < 2:
-            problems.append(f"a kernel of {self.kernel}")
-        if problems:
-            raise ValueError(f"impossible in a streaming encoder: {', '.join(problems)}")
-        self.front_end  # noqa: B018 - refuses what it cannot be
+            yield f"a kernel of {self.kernel}"
 
     @property
     def front_end(self) -> CausalLogMel:

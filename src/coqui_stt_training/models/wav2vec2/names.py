@@ -90,34 +90,34 @@ def specification_of(config: Mapping[str, Any]) -> Wav2Vec2Encoder:
     Raises:
         ValueError: values are missing or of the wrong type, or ask for what is not built here.
     """
-    values = ForeignConfig(config)
-    kind = values.choice("model_type", MODEL_TYPES)
-    for name, wanted in _EXPECTED.items():
-        values.expect(name, wanted)
-    is_data2vec = kind == "data2vec-audio"
-    norm_first = not is_data2vec and values.flag("do_stable_layer_norm", False)
-    norm = "layer" if is_data2vec else values.choice("feat_extract_norm", NORMS, "group")
-    with_adapter = norm_first and config.get("adapter_attn_dim") is not None
-    return Wav2Vec2Encoder(
-        # WavLM's small models, alone among these, were trained on samples as they are.
-        normalize=values.flag("do_normalize", kind != "wavlm" or norm == "layer"),
-        channels=values.integers("conv_dim", (512,) * 7),
-        kernels=values.integers("conv_kernel", (10, 3, 3, 3, 3, 2, 2)),
-        strides=values.integers("conv_stride", (5, 2, 2, 2, 2, 2, 2)),
-        convolution_norm=norm,
-        convolution_bias=values.flag("conv_bias", False),
-        projection_norm=kind != "hubert" or values.flag("feat_proj_layer_norm", True),
-        width=values.integer("hidden_size", 768),
-        attention_heads=values.integer("num_attention_heads", 12),
-        blocks=values.integer("num_hidden_layers", 12),
-        mlp_width=values.integer("intermediate_size", 3072),
-        norm_first=norm_first,
-        position_groups=values.integer("num_conv_pos_embedding_groups", 16),
-        relative_buckets=values.integer("num_buckets", 320) if kind == "wavlm" else None,
-        relative_distance=values.integer("max_bucket_distance", 800),
-        adapter_width=values.integer("adapter_attn_dim") if with_adapter else None,
-        **_positions(values, is_data2vec=is_data2vec),
-    )
+    with ForeignConfig(config) as values:
+        kind = values.choice("model_type", MODEL_TYPES)
+        for name, wanted in _EXPECTED.items():
+            values.expect(name, wanted)
+        is_data2vec = kind == "data2vec-audio"
+        norm_first = not is_data2vec and values.flag("do_stable_layer_norm", False)
+        norm = "layer" if is_data2vec else values.choice("feat_extract_norm", NORMS, "group")
+        with_adapter = norm_first and config.get("adapter_attn_dim") is not None
+        return Wav2Vec2Encoder(
+            # WavLM's small models, alone among these, were trained on samples as they are.
+            normalize=values.flag("do_normalize", kind != "wavlm" or norm == "layer"),
+            channels=values.integers("conv_dim", (512,) * 7),
+            kernels=values.integers("conv_kernel", (10, 3, 3, 3, 3, 2, 2)),
+            strides=values.integers("conv_stride", (5, 2, 2, 2, 2, 2, 2)),
+            convolution_norm=norm,
+            convolution_bias=values.flag("conv_bias", False),
+            projection_norm=kind != "hubert" or values.flag("feat_proj_layer_norm", True),
+            width=values.integer("hidden_size", 768),
+            attention_heads=values.integer("num_attention_heads", 12),
+            blocks=values.integer("num_hidden_layers", 12),
+            mlp_width=values.integer("intermediate_size", 3072),
+            norm_first=norm_first,
+            position_groups=values.integer("num_conv_pos_embedding_groups", 16),
+            relative_buckets=values.integer("num_buckets", 320) if kind == "wavlm" else None,
+            relative_distance=values.integer("max_bucket_distance", 800),
+            adapter_width=values.integer("adapter_attn_dim") if with_adapter else None,
+            **_positions(values, is_data2vec=is_data2vec),
+        )
 
 
 def _positions(values: ForeignConfig, *, is_data2vec: bool) -> dict[str, Any]:

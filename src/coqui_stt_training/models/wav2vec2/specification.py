@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
@@ -53,6 +54,7 @@ class Wav2Vec2Encoder(EncoderSpecification):
     """
 
     architecture: ClassVar[str] = "wav2vec2"
+    kind: ClassVar[str] = "a wav2vec 2.0 encoder"
 
     normalize: bool = True
     channels: tuple[int, ...] = (512,) * 7
@@ -78,31 +80,28 @@ class Wav2Vec2Encoder(EncoderSpecification):
         for name in ("channels", "kernels", "strides"):  # lists, where they come from JSON
             object.__setattr__(self, name, tuple(getattr(self, name)))
         super().__post_init__()
-        problems = list(self._convolution_problems())
-        if self.convolution_norm not in NORMS:
-            problems.append(f"a convolution_norm of {self.convolution_norm!r}")
-        if self.width % self.attention_heads:
-            problems.append(f"width {self.width} for {self.attention_heads} heads")
-        if self.width % self.position_groups:
-            problems.append(f"width {self.width} for {self.position_groups} position groups")
-        if self.relative_buckets is not None and self.relative_buckets < 4:
-            problems.append(f"{self.relative_buckets} relative buckets")
-        elif self.relative_buckets and self.relative_distance <= self.relative_buckets // 4:
-            problems.append(f"a relative distance of {self.relative_distance} frames")
-        if problems:
-            raise ValueError(f"impossible in a wav2vec 2.0 encoder: {'; '.join(problems)}")
 
-    def _convolution_problems(self) -> list[str]:
-        """Return what is wrong with the convolutions over samples."""
+    def problems(self) -> Iterator[str]:
+        """Yield what does not go together."""
         lists = (self.channels, self.kernels, self.strides)
-        if len({len(values) for values in lists}) != 1 or not self.channels:
-            return [f"convolutions {', '.join(str(list(values)) for values in lists)}"]
         if len(self.channels) > _MOST_CONVOLUTIONS:
-            return [f"{len(self.channels)} convolutions"]
-        good = all(
-            type(value) is int and 0 < value <= 1 << 14 for values in lists for value in values
-        )
-        return [] if good else [f"convolutions {', '.join(str(list(values)) for values in lists)}"]
+            yield f"{len(self.channels)} convolutions"
+        elif (
+            len({len(values) for values in lists}) != 1
+            or not self.channels
+            or any(type(n) is not int or not 0 < n <= 1 << 14 for values in lists for n in values)
+        ):
+            yield f"convolutions {', '.join(str(list(values)) for values in lists)}"
+        if self.convolution_norm not in NORMS:
+            yield f"a convolution_norm of {self.convolution_norm!r}"
+        if self.width % self.attention_heads:
+            yield f"width {self.width} for {self.attention_heads} heads"
+        if self.width % self.position_groups:
+            yield f"width {self.width} for {self.position_groups} position groups"
+        if self.relative_buckets is not None and self.relative_buckets < 4:
+            yield f"{self.relative_buckets} relative buckets"
+        elif self.relative_buckets and self.relative_distance <= self.relative_buckets // 4:
+            yield f"a relative distance of {self.relative_distance} frames"
 
     @property
     def front_end(self) -> Waveform:

@@ -32,18 +32,18 @@ def specification_of(config: Mapping[str, Any]) -> WhisperEncoder:
     Raises:
         ValueError: values are missing or of the wrong type, or ask for what is not built here.
     """
-    values = ForeignConfig(config)
-    width = values.integer("d_model")
-    values.expect("activation_function", "gelu")
-    values.expect("encoder_ffn_dim", 4 * width)
-    values.expect("scale_embedding", False)
-    return WhisperEncoder(
-        mel_channels=values.integer("num_mel_bins", 80),
-        width=width,
-        attention_heads=values.integer("encoder_attention_heads"),
-        blocks=values.integer("encoder_layers"),
-        positions=values.integer("max_source_positions", 1500),
-    )
+    with ForeignConfig(config) as values:
+        width = values.integer("d_model")
+        values.expect("activation_function", "gelu")
+        values.expect("encoder_ffn_dim", 4 * width, given=("d_model",))
+        values.expect("scale_embedding", False)
+        return WhisperEncoder(
+            mel_channels=values.integer("num_mel_bins", 80),
+            width=width,
+            attention_heads=values.integer("encoder_attention_heads"),
+            blocks=values.integer("encoder_layers"),
+            positions=values.integer("max_source_positions", 1500),
+        )
 
 
 def our_name(name: str, specification: WhisperEncoder) -> str | None:

@@ -36,14 +36,14 @@ def specification_of(dimensions: Mapping[str, Any]) -> WhisperEncoder:
     Raises:
         ValueError: some are missing or no positive whole numbers.
     """
-    values = ForeignConfig(dimensions)
-    return WhisperEncoder(
-        mel_channels=values.integer("n_mels"),
-        width=values.integer("n_audio_state"),
-        attention_heads=values.integer("n_audio_head"),
-        blocks=values.integer("n_audio_layer"),
-        positions=values.integer("n_audio_ctx"),
-    )
+    with ForeignConfig(dimensions) as values:
+        return WhisperEncoder(
+            mel_channels=values.integer("n_mels"),
+            width=values.integer("n_audio_state"),
+            attention_heads=values.integer("n_audio_head"),
+            blocks=values.integer("n_audio_layer"),
+            positions=values.integer("n_audio_ctx"),
+        )
 
 
 def our_name(name: str, specification: WhisperEncoder) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,6 +29,7 @@ class WhisperEncoder(EncoderSpecification):
     """
 
     architecture: ClassVar[str] = "whisper"
+    kind: ClassVar[str] = "a Whisper encoder"
 
     mel_channels: int = 80
     width: int = 512
@@ -35,14 +37,12 @@ class WhisperEncoder(EncoderSpecification):
     blocks: int = 6
     positions: int = 1500
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def problems(self) -> Iterator[str]:
+        """Yield what does not go together."""
         if self.width % self.attention_heads or self.width % 2:
-            raise ValueError(
-                f"a width of {self.width} cannot be shared among {self.attention_heads} heads"
-            )
+            yield f"width {self.width} for {self.attention_heads} heads"
         if self.positions % 4:
-            raise ValueError(f"{self.positions} positions; a multiple of 4 is expected")
+            yield f"{self.positions} positions, no multiple of 4"
 
     @property
     def front_end(self) -> LogMel:
