@@ -161,7 +161,10 @@ def test_an_encoder_is_trained_by_its_recipe_and_becomes_onnx(
     pytest.importorskip("onnx")
     data, encoder = tmp_path / "data", write_whisper(tmp_path / "whisper")
     shutil.copytree(latin.train.parent, data)
-    result = bootstrap(data, "--source", encoder, "--out", tmp_path / "model", *SMALL)
+    result = bootstrap(
+        data, "--source", encoder, "--out", tmp_path / "model", *SMALL, "--epochs", 3,
+        "--unfreeze_wait_epochs", 1,
+    )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert re.search(r"Recipe encoder-\w+@\d+ ", result.stdout)
     assert "STARTING Optimization" in result.stdout

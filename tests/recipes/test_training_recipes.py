@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from command_runner import Result, run_command
@@ -14,10 +15,16 @@ from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.cli.config import TrainConfig
 from coqui_stt_training.cli.flags import as_dict, overlay
 from coqui_stt_training.errors import FlagError
-from coqui_stt_training.runs.recipes import all_recipes, find_recipe
+from coqui_stt_training.runs.recipe import SETTABLE, all_recipes, find_recipe
 from encoder_folders import write_whisper
 
 from .conftest import SMALL, ToneCorpus
+
+STEPS = """name: a
+version: 1
+batch: {seconds: 9, clips: [2, 8]}
+everything: {steps: 9, epochs: [1, 2]}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +53,8 @@ def test_an_encoder_is_trained_by_its_recipe(
     assert result.returncode == 0, result.stderr
     assert re.search(
         r"Recipe encoder-minutes@\d+ \(.*\), as the source is a whisper model and there are "
-        r"0\.3 minutes to train on: .*--optimizer adamw .*--recipe none",
+        r"24 clips, 0\.3 minutes to train on: \d+ epochs for the head alone and \d+ for "
+        r"everything, of 6 steps each, 4 clips in a step\n.*--optimizer adamw .*--recipe none",
         result.stderr,
     )
     assert re.search(
@@ -55,14 +63,12 @@ def test_an_encoder_is_trained_by_its_recipe(
     assert "--train_batch_size" not in result.stderr  # given, to another value: it wins
 
 
-def test_a_command_that_says_how_to_train_is_taken_at_its_word(
-    whisper: Path, latin: ToneCorpus, tmp_path: Path
-) -> None:
-    own = train(whisper, latin, tmp_path / "own", "--epochs", 1)
+def test_a_command_can_do_without(whisper: Path, latin: ToneCorpus, tmp_path: Path) -> None:
+    own = train(whisper, latin, tmp_path / "own", "--epochs", 1, "--recipe", "none")
     assert own.returncode == 0, own.stderr
-    assert "No recipe, as the command says itself how to train: --epochs. To take " in own.stderr
+    assert "Recipe" not in own.stderr
     flags = saved(tmp_path / "own").flags
-    assert (flags["recipe"], flags["optimizer"]) == ("", "adam")
+    assert (flags["recipe"], flags["optimizer"], flags["augment"]) == ("none", "adam", [])
 
 
 def test_given_flags_win_and_a_run_keeps_its_recipe(
@@ -71,8 +77,7 @@ def test_given_flags_win_and_a_run_keeps_its_recipe(
     given = ("--freeze_source_layers", -1, "--unfreeze_after_epochs", 1,
              "--learning_rate_schedule", "linear", "--head_size", 16)  # fmt: skip
     folder = tmp_path / "model"
-    first = train(whisper, latin, folder, "--recipe", "auto", "--epochs", 1, "--head", "lstm",
-                  *given)  # fmt: skip
+    first = train(whisper, latin, folder, "--epochs", 1, "--head", "lstm", *given)
     assert first.returncode == 0, first.stderr
     begun = saved(folder).flags
     recipe = find_recipe(begun["recipe"])
@@ -89,10 +94,10 @@ def test_given_flags_win_and_a_run_keeps_its_recipe(
     )  # fmt: skip
     assert second.returncode == 0, second.stderr
     changes = re.findall(r"Flag changed since this run was last saved: --(\w+)", second.stderr)
-    assert set(changes) & set(recipe.flags) == {"epochs"}
+    assert set(changes) & SETTABLE == {"epochs"}
     went_on = saved(folder).flags
-    assert {name: went_on[name] for name in recipe.flags if name != "epochs"} == {
-        name: begun[name] for name in recipe.flags if name != "epochs"
+    assert {name: went_on[name] for name in SETTABLE - {"epochs"}} == {
+        name: begun[name] for name in SETTABLE - {"epochs"}
     }
 
 
@@ -145,6 +150,13 @@ def test_the_command_that_goes_on_counts_from_the_recipes_epochs(
         ("name: a\nversion: one\nflags: {}", "is malformed (version is 'one')"),
         ("name: a\nversion: 1\nminutes: [1]\nflags: {}", "minutes are two numbers"),
         ("name: a\nversion: 1\nflavour: x\nflags: {}", "it has no 'flavour'"),
+        ("name: a\nversion: 1\nhead: {steps: 9}\nflags: {}", "batch and everything belong toget"),
+        (f"{STEPS}flags: {{epochs: 9}}", "says by its steps how long it trains, and again by its"),
+        (
+            f"{STEPS}head: {{steps: 9, epochs: [9]}}\nflags: {{}}",
+            "epochs are two whole numbers, at",
+        ),
+        (f"{STEPS}head: {{steps: 9, epochs: x}}\nflags: {{}}", "is malformed (epochs is 'x')"),
         ("- a", "must hold `name:`, `version:` and `flags:`"),
         ("{", "is malformed"),
     ],
@@ -178,3 +190,32 @@ def test_all_recipes_hold_flags_that_can_be() -> None:
         assert recipe.path.stem == f"{recipe.name}-{recipe.version}"
         config = as_dict(overlay(TrainConfig(), recipe.flags, recipe.title))
         assert {name: config[name] for name in recipe.flags} == recipe.flags
+
+
+def test_frozen_layers_wait_for_a_head_that_writes(
+    whisper: Path, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    """With a learning rate at which nothing is learnt, for as long as it may; resumed or not."""
+
+    def run_to(folder: str, *flags: object) -> Result:
+        result = train(
+            whisper, latin, tmp_path / folder, "--recipe", "none", "--freeze_source_layers", -1,
+            "--unfreeze_after_epochs", 1, "--unfreeze_wait_epochs", 2, "--learning_rate", 1e-7,
+            "--head", "linear", *flags,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        return result
+
+    whole = run_to("whole", "--epochs", 2)
+    assert re.findall(r"stay frozen for another epoch, number (\d) of at most 2", whole.stderr) == [
+        "1", "2",
+    ]  # fmt: skip
+    assert "Epoch 4 of 4 is done" in whole.stderr
+    assert "The model writes next to nothing of the dev files" in whole.stderr
+    progress = saved(tmp_path / "whole").run
+    assert progress is not None
+    assert (progress["epoch"], progress["waited_epochs"]) == (4, 2)
+    run_to("parts", "--epochs", 1)
+    run_to("parts", "--epochs", 2, "--run", "continue")
+    for name, tensor in saved(tmp_path / "whole").tensors.items():
+        np.testing.assert_array_equal(saved(tmp_path / "parts").tensors[name], tensor)

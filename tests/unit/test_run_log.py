@@ -67,32 +67,35 @@ def test_an_epoch_says_how_long_it_took_and_how_long_the_rest_will(
 ) -> None:
     clock = Clock()
     summaries = Summaries(tmp_path, begun_step=1000, begin_step=1000)
-    run = RunLog(summaries, epochs=10, clock=clock)
+    run = RunLog(summaries, clock=clock)
     run.begin()
-    for number, is_whole in ((0, True), (1, False), (9, True)):
+    for number, is_whole, alike in ((0, True, 3), (1, False, None), (3, True, 0), (9, True, None)):
         run.begin_epoch(number, is_whole)
         run.step(1001 + number, audio_seconds=3000, step_loss=5.0)
         clock.seconds += 60
         run.trained(number, 1001 + number, loss=5.0)
         clock.seconds += 30
-        run.end_epoch(number)
+        run.end_epoch(number, 9 - number, alike)
     run.end("epoch 10 of 10 is done", [])
     summaries.close()
     took = "took 90 s, 30 s of it validating; 50.0 s of audio a second"
+    longer = "more layers are trained, which takes longer"
     assert log == [
         "STARTING Optimization",
         "Finished training epoch 0 - loss: 5.000000",
-        f"Epoch 0 {took}; 9 epochs to go, about 14 min",
+        f"Epoch 0 {took}; 9 epochs to go, about 4 min for 3 of them; then {longer}",
         "Finished training epoch 1 - loss: 5.000000",
         f"Epoch 1 {took}; 8 epochs to go",  # begun before, so nobody knows how long one takes
+        "Finished training epoch 3 - loss: 5.000000",
+        f"Epoch 3 {took}; 6 epochs to go; then {longer}",
         "Finished training epoch 9 - loss: 5.000000",
         f"Epoch 9 {took}",
-        "FINISHED optimization in 0:04:30",
+        "FINISHED optimization in 0:06:00",
         "Epoch 10 of 10 is done",
     ]
     curves = EventAccumulator(str(tmp_path / "train")).Reload()
-    assert [event.step for event in curves.Scalars("step_loss")] == [1, 2, 10], "from its own 0"
-    assert [event.value for event in curves.Scalars("audio_seconds_per_second")] == [50, 50, 50]
+    assert [event.step for event in curves.Scalars("step_loss")] == [1, 2, 4, 10], "from its own 0"
+    assert [event.value for event in curves.Scalars("audio_seconds_per_second")] == [50] * 4
 
 
 def test_transcripts_around_the_median_are_shown(log: list[str], tmp_path: Path) -> None:
@@ -103,7 +106,7 @@ def test_transcripts_around_the_median_are_shown(log: list[str], tmp_path: Path)
         for number, (src, res) in enumerate(zip(meant, heard, strict=True))
     )
     summaries = Summaries(tmp_path, 0, 0)
-    run = RunLog(summaries, epochs=1)
+    run = RunLog(summaries)
     run.validated("dev", 0, 1, "dev.csv", False, Validation(0.5, samples))
     summaries.close()
     assert log[2:] == [

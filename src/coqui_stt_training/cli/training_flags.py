@@ -48,6 +48,12 @@ class BootstrapFlags:
         "unfreeze layer by layer from the top, one every so many epochs; 0: all at the same time",
         check=not_negative,
     )
+    unfreeze_wait_epochs: int = flag(
+        0,
+        "for how many epochs more, at most, frozen layers stay frozen while the model still writes "
+        "next to nothing of the dev files; the run becomes longer by as many",
+        check=not_negative,
+    )
     source_learning_rate_factor: float = flag(
         1.0, "factor of the learning rate of layers kept from the source", check=positive
     )

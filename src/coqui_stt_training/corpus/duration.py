@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from stt.audio.reference import AudioReference
+from stt.counted import counted
+from stt.durations import say_audio_length
 
 from .audio_scan import AudioScan, scan_audio
 from .files import CorpusFiles
@@ -12,8 +15,24 @@ from .files import CorpusFiles
 _MOST_SCANNED = 100
 
 
-def estimate_duration(paths: Iterable[str], files: CorpusFiles, limit: int = 0) -> float:
-    """Return about how many seconds of audio there are.
+@dataclass(frozen=True)
+class Amount:
+    """How much speech there is.
+
+    Attributes:
+        clips: how many.
+        seconds: of all together, about.
+    """
+
+    clips: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{counted(self.clips, 'clip')}, {say_audio_length(self.seconds)}"
+
+
+def estimate_amount(paths: Iterable[str], files: CorpusFiles, limit: int = 0) -> Amount:
+    """Return about how much audio there is.
 
     Clips in even distances stand for all of them, a hundred in all; with no more than that, the
     sum is exact. Those that cannot be read count as the others; whoever checks the corpus tells.
@@ -30,7 +49,7 @@ def estimate_duration(paths: Iterable[str], files: CorpusFiles, limit: int = 0) 
     for path in paths:
         audio += files.rows(path).audio()
     if not audio:
-        return 0.0
+        return Amount(0, 0.0)
     chosen = audio[:: -(-len(audio) // _MOST_SCANNED)]
     scans = scan_audio(chosen)
     found = [
@@ -39,4 +58,4 @@ def estimate_duration(paths: Iterable[str], files: CorpusFiles, limit: int = 0) 
         if isinstance(scan, AudioScan)
     ]
     count = min(len(audio), limit) if limit else len(audio)
-    return count * sum(found) / len(found) if found else 0.0
+    return Amount(count, count * sum(found) / len(found) if found else 0.0)

@@ -39,15 +39,11 @@ class RunLog:
 
     Args:
         summaries: TensorBoard.
-        epochs: of the run in all.
         clock: seconds, of any origin.
     """
 
-    def __init__(
-        self, summaries: Summaries, epochs: int, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, summaries: Summaries, clock: Callable[[], float] = time.monotonic) -> None:
         self._summaries = summaries
-        self._epochs = epochs
         self._clock = clock
         self._begun_at = self._epoch_begun_at = self._trained_at = clock()
         self._is_whole_epoch = True
@@ -113,15 +109,24 @@ class RunLog:
         """Record what several dev sets came to together, which decides about the best epoch."""
         self._summaries.epoch("dev", step, loss=loss, wer=wer, cer=cer)
 
-    def end_epoch(self, number: int) -> None:
-        """Report how long an epoch took, and how long those to come may take."""
+    def end_epoch(self, number: int, left: int, alike: int | None = None) -> None:
+        """Report how long an epoch took, and how long those to come may take.
+
+        Args:
+            number: of the epoch.
+            left: how many there are to go.
+            alike: how many of them before more layers are trained, which takes longer; None: all.
+        """
         now = self._clock()
         took, validating = now - self._epoch_begun_at, now - self._trained_at
         speed = self._audio_seconds / max(self._trained_at - self._epoch_begun_at, 1e-9)
-        left = self._epochs - number - 1
         to_go = f"; {counted(left, 'epoch')} to go" if left > 0 else ""
-        if left > 0 and self._is_whole_epoch:
-            to_go += f", about {say_duration(left * took)}"
+        alike = left if alike is None else min(alike, left)
+        if alike > 0 and self._is_whole_epoch:
+            to_go += f", about {say_duration(alike * took)}"
+        if alike < left:
+            to_go += f" for {alike} of them" if alike else ""
+            to_go += "; then more layers are trained, which takes longer"
         _log.info(
             "Epoch %d took %s, %s of it validating; %.1f s of audio a second%s",
             number, say_duration(took), say_duration(validating), speed, to_go,

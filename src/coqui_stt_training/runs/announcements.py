@@ -19,6 +19,7 @@ from ..models.acoustic_model import AcousticModel
 from ..report.epochs import Epoch, best_epoch, is_still_improving
 from ..report.summaries import Summaries
 from ..scoring.metrics import score_set
+from ..training.freezing import DEAF_CER
 from ..training.progress import Progress
 from ..training.state import RunFolder, TrainingState
 from ..training.trainer import Sets
@@ -88,7 +89,15 @@ def log_next_steps(
         tests: what the model came to on the test files.
     """
     epochs = [Epoch.from_json(epoch) for epoch in progress.history]
-    if is_still_improving(epochs) and progress.epoch >= asked_epochs:
+    best = best_epoch(epochs)
+    if best and best.cer is not None and best.cer > DEAF_CER:
+        _log.warning(
+            "The model writes next to nothing of the dev files (CER %.2f at best). Look whether "
+            "transcripts belong to their audio (python -m coqui_stt_training.check); then more "
+            "speech, more --epochs, or a source that has heard more helps",
+            best.cer,
+        )
+    if is_still_improving(epochs) and progress.planned_epoch >= asked_epochs:
         _log.info(
             "The model was still improving at the end. To go on: %s",
             longer_command(config, given, asked_epochs),

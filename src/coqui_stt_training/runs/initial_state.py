@@ -258,5 +258,5 @@ def _update_progress(progress: Progress, earlier: Any, config: TrainConfig) -> N
         progress.begin_epoch(progress.epoch)
     # A command that is repeated as it was only does what comes after training.
     wants_more = config.checkpoints.run == "continue" or training.epochs > earlier.get("epochs", 0)
-    if progress.finished and wants_more and progress.epoch < training.epochs:
+    if progress.finished and wants_more and progress.planned_epoch < training.epochs:
         progress.finished = ""

@@ -20,6 +20,7 @@ from ..models.tensors import load_weights
 from ..report.run_log import RunLog
 from ..report.summaries import Summaries
 from ..scoring.decoding import BeamSearchDecoder, BestPathDecoder, Decoder
+from ..training.freezing import Freezing
 from ..training.memory_check import check_memory, check_model_memory
 from ..training.objective import Objective
 from ..training.progress import Progress
@@ -245,7 +246,10 @@ def _make_trainer(
                 config.optimizer.tri_stage_hold,
             ),
             max_gradient_norm=config.optimizer.gradient_clipping,
-            frozen_epochs={name: layer["frozen_epochs"] for name, layer in layers.items()},
+            freezing=Freezing(
+                {name: layer["frozen_epochs"] for name, layer in layers.items()},
+                config.bootstrap.unfreeze_wait_epochs if config.data.dev_files else 0,
+            ),
             advice_on_new_layers=(
                 ", fewer --drop_source_layers, --map_shared_characters true"
                 if config.bootstrap.drop_source_layers
@@ -255,7 +259,7 @@ def _make_trainer(
         ),
         Surroundings(
             folder=folder,
-            report=RunLog(summaries, training.epochs),
+            report=RunLog(summaries),
             bar=lambda title, count: ProgressBar(title, count, config.output.show_progressbar),
             # The beam search only where it has a scorer: without one the best path shows as much.
             decoder=decoder if config.decoder.scorer_path else BestPathDecoder(session.alphabet),

@@ -30,6 +30,7 @@ class Progress:
         best_cer: its character error rate.
         best_heard: whether it was chosen by that rate; see `best.py`.
         epochs_without_improvement: for early stopping and plateaus.
+        waited_epochs: for how many epochs layers stayed frozen beyond the plan.
         non_finite_steps: steps skipped in a row because their loss was not finite.
         averaged_steps: steps in the running average of the weights.
         loss_scale: of float16 training.
@@ -51,6 +52,7 @@ class Progress:
     best_cer: float | None = None
     best_heard: bool = False
     epochs_without_improvement: int = 0
+    waited_epochs: int = 0
     non_finite_steps: int = 0
     averaged_steps: int = 0
     loss_scale: Mapping[str, Any] = field(default_factory=dict)
@@ -82,6 +84,11 @@ class Progress:
     def begin_epoch(self, epoch: int) -> None:
         """Move to the start of an epoch."""
         self.epoch, self.batch, self.loss_sum, self.loss_count = epoch, 0, 0.0, 0
+
+    @property
+    def planned_epoch(self) -> int:
+        """The epoch of the plan, which waiting repeats."""
+        return self.epoch - self.waited_epochs
 
     @property
     def mean_loss(self) -> float:

@@ -29,14 +29,14 @@ from ..corpus import Clip
 from ..errors import TrainingError
 from ..models.acoustic_model import Emissions
 from ..models.dropout import Dropout
-from ..models.encoder import base_tensors
 from ..models.tensors import load_weights
 from ..report.epochs import Epoch
 from ..report.run_log import RunLog
 from ..scoring.decoding import Decoder
 from ..scoring.metrics import SetResult, score_set
 from .best import BestRule, deaf_loss
-from .frozen_stack import FrozenStack, frozen_depth
+from .freezing import Freezing
+from .frozen_stack import FrozenStack
 from .objective import Objective
 from .schedules import LearningRateSchedule
 from .state import RunFolder, TrainingState
@@ -99,7 +99,7 @@ class Plan:
         learning_rates: how the learning rate goes over the run.
         max_gradient_norm: to which gradients are scaled down; 0: they are taken as they are.
         objective: what training lowers.
-        frozen_epochs: for layers not trained from the start, the epochs until they are, or None.
+        freezing: which layers are trained when.
         advice_on_new_layers: what to try where new layers on a source do not learn.
     """
 
@@ -109,7 +109,7 @@ class Plan:
     batches_per_step: int
     schedule: ScheduleFlags
     checkpoint_seconds: float
-    frozen_epochs: Mapping[str, int | None]
+    freezing: Freezing
     learning_rates: LearningRateSchedule
     max_gradient_norm: float
     objective: Objective
@@ -183,8 +183,9 @@ class Trainer:
 
     def _finish_if_done(self) -> None:
         epochs = self._plan.epochs
-        if self.progress.epoch >= epochs and not self.progress.finished:
-            self.progress.finished = f"epoch {epochs} of {epochs} is done"
+        if self.progress.planned_epoch >= epochs and not self.progress.finished:
+            last = epochs + self.progress.waited_epochs
+            self.progress.finished = f"epoch {last} of {last} is done"
 
     def try_step(self, clips: Sequence[Clip]) -> None:
         """Do a forward and a backward pass and forget the gradients: see `memory_check`."""
@@ -196,21 +197,9 @@ class Trainer:
         self.optimizer.zero_grad()
 
     def _freeze_layers(self) -> None:
-        base = base_tensors(self.model.specification)
-        for layer, members in self.model.layer_parameters().items():
-            epochs = self._plan.frozen_epochs.get(layer, 0)
-            frozen = epochs is None or self.progress.epoch < epochs
-            for name, parameter in members:
-                parameter.requires_grad_(not frozen and name not in base)
-            self.model.get_submodule(layer).train(not frozen)
-        self._frozen.set_depth(
-            frozen_depth(
-                self.model.specification.layers,
-                self._plan.frozen_epochs,
-                self._plan.dropout_rates,
-                self.progress.epoch,
-            )
-        )
+        freezing, epoch = self._plan.freezing, self.progress.planned_epoch
+        freezing.apply(self.model, epoch)
+        self._frozen.set_depth(freezing.depth(self.model, self._plan.dropout_rates, epoch))
 
     def _train_epoch(self) -> None:
         progress = self.progress
@@ -272,7 +261,7 @@ class Trainer:
     def _learning_rate(self) -> float:
         """Return that of the coming step: of a plateau's rate what the schedule takes."""
         progress, batches = self.progress, len(self.pipeline)
-        done = (progress.epoch * batches + progress.batch) / (self._plan.epochs * batches)
+        done = (progress.planned_epoch * batches + progress.batch) / (self._plan.epochs * batches)
         return progress.learning_rate * self._plan.learning_rates.factor(done)
 
     def _losses(self, batch: Batch, dropout: Dropout) -> Tensor:
@@ -346,15 +335,19 @@ class Trainer:
         """Validate, keep the best, and move on."""
         progress = self.progress
         done = Epoch(progress.epoch, progress.mean_loss)
+        left = self._plan.epochs - progress.planned_epoch - 1
+        alike = self._plan.freezing.alike_after(progress.planned_epoch)
         if self.sets.dev:
             dev = score_set(self._validator.hear("dev", self.sets.dev))
             best = self._after_validation(dev)
             done = replace(done, loss=dev.loss, wer=dev.wer, cer=dev.cer, best=best)
         if self.sets.metrics:
             self._validator.hear("metrics", self.sets.metrics)
-        self._around.report.end_epoch(progress.epoch)
+        self._around.report.end_epoch(progress.epoch, left, alike)
         progress.history = [*progress.history, done.as_json()]
         progress.begin_epoch(progress.epoch + 1)
+        if done.cer is not None:
+            self._plan.freezing.wait(progress, done.cer)
         self._finish_if_done()
         if not self.progress.finished:
             self._save("last")

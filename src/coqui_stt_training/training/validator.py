@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ ClipGroups = list[tuple[Clip, ...]]
 _log = logging.getLogger(__name__)
 
 _EPOCHS_BEFORE_BLANK_WARNING = 3
+_STEPS_BEFORE_BLANK_WARNING = 150  # a new head may need as many, and little data has few an epoch
 _ALL_BLANK = 0.999
 
 
@@ -100,7 +102,11 @@ class Validator:
 
     def _warn_if_blank(self, blank_ratio: float) -> None:
         progress = self.state.progress
-        if progress.epoch + 1 == _EPOCHS_BEFORE_BLANK_WARNING and blank_ratio > _ALL_BLANK:
+        steps = (progress.step - progress.begun_step) / (progress.epoch + 1)
+        due = max(
+            _EPOCHS_BEFORE_BLANK_WARNING, math.ceil(_STEPS_BEFORE_BLANK_WARNING / max(1, steps))
+        )
+        if progress.epoch + 1 == due and blank_ratio > _ALL_BLANK:
             _log.warning(
                 "After %d epochs the model still answers with silence only (blank in every frame). "
                 "That often passes; if it does not, try more epochs, a higher --learning_rate than "

@@ -1,0 +1,182 @@
+"""A recipe: a named set of flags for a kind of source and an amount of speech.
+
+It is a YAML file, in `coqui_stt_training/recipes` or the user's own:
+
+    name: encoder-minutes
+    version: 2
+    architectures: [whisper, wav2vec2]     the sources it is for
+    minutes: [0, 90]                       of training data: from, and below which
+    why: one line for the log
+    batch: {seconds: 16, clips: [4, 16]}   of audio in a batch, as many clips as make it
+    head: {steps: 300, epochs: [6, 40]}    first the new head alone, then
+    everything: {steps: 400, epochs: [8, 20]}
+    flags: {dropout_rate: 0.3, ...}
+
+`batch`, `head` and `everything` say how long it trains, see `course.py`: either all three (`head`
+may be left out), or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from coqui_stt_ctcdecoder.regular_file import read_regular
+from stt.plain_values import restore
+
+from ..cli.flags import closest
+from ..cli.training_flags import (
+    BootstrapFlags,
+    DropoutFlags,
+    ObjectiveFlags,
+    OptimizerFlags,
+    ScheduleFlags,
+    TrainingFlags,
+)
+from ..errors import FlagError
+from .course import COURSE_FLAGS, Batches, Course, Phase
+
+_FOLDER = Path(__file__).parents[1] / "recipes"
+_LARGEST_FILE_BYTES = 1 << 20
+
+# What the command line alone says: where from, what makes a run that run, what changes no result.
+_NEVER = {
+    "recipe", "random_seed", "skip_batch_test", "force_initialize_learning_rate",
+    "automatic_mixed_precision", "dry_run", "drop_source_layers", "map_shared_characters",
+    "extend_alphabet",
+}  # fmt: skip
+_GROUPS = (
+    TrainingFlags, OptimizerFlags, ObjectiveFlags, DropoutFlags, ScheduleFlags, BootstrapFlags,
+)  # fmt: skip
+_OF_DATA = ("shuffle_batches", "shuffle_start", "augment")
+SETTABLE = frozenset(
+    {
+        *_OF_DATA,
+        *(item.name
+          for group in _GROUPS
+          for item in fields(group)),
+    }
+    - _NEVER
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe, read.
+
+    Attributes:
+        name: its name.
+        version: counted up when its flags change; old versions stay.
+        architectures: of the sources that it is for.
+        minutes: of training data that it is for, from the first to below the second.
+        why: the idea of it, for people.
+        flags: values by name.
+        course: how long it trains, where its flags do not say that.
+        path: its file.
+    """
+
+    name: str
+    version: int
+    architectures: tuple[str, ...]
+    minutes: tuple[float, ...]
+    why: str
+    flags: Mapping[str, Any]
+    course: Course | None
+    path: Path
+
+    @property
+    def title(self) -> str:
+        """Its name and version, as `--recipe` takes them."""
+        return f"{self.name}@{self.version}"
+
+    def suits(self, architecture: str, minutes: float) -> bool:
+        """Say whether it is for such a source and so much training data."""
+        return architecture in self.architectures and self.minutes[0] <= minutes < self.minutes[1]
+
+
+def find_recipe(asked: str) -> Recipe:
+    """Return the recipe of `NAME`, `NAME@VERSION` or a file.
+
+    Raises:
+        FlagError: there is none, or it is malformed.
+    """
+    if asked.endswith((".yaml", ".yml")):
+        return _read(Path(asked))
+    name, _, version = asked.partition("@")
+    found = [r for r in all_recipes() if r.name == name and version in ("", str(r.version))]
+    if not found:
+        known = ", ".join(recipe.title for recipe in all_recipes())
+        raise FlagError(
+            f"--recipe {asked}: there are {known}, auto, none, and files that end in .yaml"
+        )
+    return max(found, key=lambda recipe: recipe.version)
+
+
+@cache
+def all_recipes() -> tuple[Recipe, ...]:
+    """Return those that come with the program."""
+    return tuple(_read(path) for path in sorted(_FOLDER.glob("*.yaml")))
+
+
+@dataclass(frozen=True)
+class _File:
+    """What a recipe's file holds."""
+
+    name: str
+    version: int
+    flags: Mapping[str, Any]
+    architectures: tuple[str, ...] = ()
+    minutes: tuple[float, ...] = (0.0, float("inf"))
+    why: str = "your own"
+    batch: Mapping[str, Any] | None = None
+    head: Mapping[str, Any] | None = None
+    everything: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.minutes) != 2:
+            raise ValueError("minutes are two numbers: from, and below which")
+        if (self.batch is None) != (self.everything is None) or (self.head and not self.batch):
+            raise ValueError("batch and everything belong together, and head to both")
+
+    def recipe(self, path: Path) -> Recipe:
+        """Return the recipe of the file."""
+        course = None
+        if self.batch is not None:
+            head = restore(Phase, self.head) if self.head is not None else None
+            course = Course(restore(Batches, self.batch), restore(Phase, self.everything), head)
+        return Recipe(
+            self.name, self.version, self.architectures, self.minutes, self.why, self.flags,
+            course, path,
+        )  # fmt: skip
+
+
+def _read(path: Path) -> Recipe:
+    import yaml  # only a command with a recipe pays for this import
+
+    try:
+        content = yaml.safe_load(read_regular(path, _LARGEST_FILE_BYTES).decode())
+        recipe = restore(_File, content).recipe(path) if isinstance(content, dict) else None
+    except OSError as error:
+        raise FlagError(f"--recipe {path}: {(error.strerror or str(error)).lower()}") from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        said = " ".join(str(error).split())
+        raise FlagError(f"recipe {path} is malformed ({said})") from None
+    if recipe is None:
+        raise FlagError(f"recipe {path} must hold `name:`, `version:` and `flags:`")
+    strangers = [f"--{name}{closest(name, SETTABLE)}" for name in _unknown(recipe.flags)]
+    if strangers:
+        raise FlagError(f"recipe {path} has flags that no recipe can set: {'; '.join(strangers)}")
+    twice = sorted(COURSE_FLAGS & recipe.flags.keys()) if recipe.course else []
+    if twice:
+        raise FlagError(
+            f"recipe {path} says by its steps how long it trains, and again by its flags "
+            f"{', '.join(twice)}; leave one of both out"
+        )
+    return recipe
+
+
+def _unknown(names: Iterable[Any]) -> list[str]:
+    return [str(name) for name in names if name not in SETTABLE]

@@ -1,0 +1,72 @@
+"""Which layers are trained when: those frozen at first wait until the layers above them write."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..models.acoustic_model import AcousticModel
+from ..models.encoder import base_tensors
+from .frozen_stack import frozen_depth
+from .progress import Progress
+
+_log = logging.getLogger(__name__)
+
+# What a model that answers with hardly anything but blank has; a head that learns is soon below.
+DEAF_CER = 0.9
+
+
+@dataclass(frozen=True)
+class Freezing:
+    """When layers are trained.
+
+    Attributes:
+        epochs: for layers not trained from the start, the epochs until they are, or None: never.
+        most_waited: for how many more they stay frozen while the model writes next to nothing.
+    """
+
+    epochs: Mapping[str, int | None]
+    most_waited: int = 0
+
+    def apply(self, model: AcousticModel, epoch: int) -> None:
+        """Freeze and unfreeze the layers of a model for an epoch of the plan."""
+        base = base_tensors(model.specification)
+        for layer, members in model.layer_parameters().items():
+            frozen = self._is_frozen(layer, epoch)
+            for name, parameter in members:
+                parameter.requires_grad_(not frozen and name not in base)
+            model.get_submodule(layer).train(not frozen)
+
+    def depth(self, model: AcousticModel, dropout_rates: Mapping[str, float], epoch: int) -> int:
+        """Return how many layers give the same throughout an epoch; see `frozen_depth`."""
+        return frozen_depth(model.specification.layers, self.epochs, dropout_rates, epoch)
+
+    def alike_after(self, epoch: int) -> int | None:
+        """Return how many epochs there are behind one before more layers are trained; None: all."""
+        later = [begin - epoch - 1 for begin in self.epochs.values() if begin and begin > epoch]
+        return min(later, default=None)
+
+    def wait(self, progress: Progress, cer: float) -> None:
+        """After an epoch, stay frozen for one more if the model does not write yet.
+
+        Unfrozen now, the layers below would learn from a head that tells them nothing.
+
+        Args:
+            progress: of the run, moved to the next epoch.
+            cer: character error rate on the dev files.
+        """
+        first = min((begin for begin in self.epochs.values() if begin), default=None)
+        if progress.planned_epoch != first or cer <= DEAF_CER:
+            return
+        if progress.waited_epochs < self.most_waited:
+            progress.waited_epochs += 1
+            _log.warning(
+                "The model writes next to nothing yet (CER %.2f on the dev files): frozen layers "
+                "stay frozen for another epoch, number %d of at most %d (--unfreeze_wait_epochs)",
+                cer, progress.waited_epochs, self.most_waited,
+            )  # fmt: skip
+
+    def _is_frozen(self, layer: str, epoch: int) -> bool:
+        begin = self.epochs.get(layer, 0)
+        return begin is None or epoch < begin
