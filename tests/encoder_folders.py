@@ -62,3 +62,29 @@ def write_whisper(folder: Path, *, shards: int = 1, **config: Any) -> Path:
         weight_map.update(dict.fromkeys(names[number::shards], file))
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
     return folder
+
+
+def write_peft(folder: Path, base: Path | str, **config: Any) -> Path:
+    """Write LoRA of rank 2 on the first block's queries, as peft does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "peft_type": "LORA", "base_model_name_or_path": str(base), "r": 2, "lora_alpha": 6,
+        "target_modules": ["q_proj"], "bias": "none", **config,
+    }  # fmt: skip
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    write_peft_tensors(folder)
+    return folder
+
+
+def write_peft_tensors(folder: Path, **changes: Any) -> None:
+    """Write the adapter's tensors, some of them changed; None takes one away."""
+    random, module = np.random.default_rng(3), "base_model.model.model.encoder.layers.0.self_attn"
+    tensors = {
+        f"{module}.q_proj.lora_A.weight": random.normal(size=(2, 16)).astype(np.float32),
+        f"{module}.q_proj.lora_B.weight": random.normal(size=(16, 2)).astype(np.float32),
+        **{name.replace("MODULE", module): value for name, value in changes.items()},
+    }
+    save_file(
+        {name: tensor for name, tensor in tensors.items() if tensor is not None},
+        folder / "adapter_model.safetensors",
+    )

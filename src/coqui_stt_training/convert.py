@@ -3,7 +3,8 @@
     python -m coqui_stt_training.convert SOURCE TARGET_DIR
 
 TensorFlow checkpoints and `.tflite` models can be trained from as they are; converting one is for
-keeping it: one file, checked, that holds its alphabet and features.
+keeping it: one file, checked, that holds its alphabet and features. `--to peft` writes the LoRA
+adapters of a checkpoint as Hugging Face's peft has them.
 """
 
 from __future__ import annotations
@@ -42,17 +43,31 @@ def main(argv: list[str]) -> int:
         default=0,
         help="the source's sample rate in Hz, where it does not say itself (default: 16000)",
     )
+    parser.add_argument(
+        "--to",
+        choices=("checkpoint", "peft"),
+        default="checkpoint",
+        help="what to write; peft: the LoRA adapters of a checkpoint, as a folder of peft",
+    )
     arguments = parser.parse_args(argv)
 
-    from .checkpoints.conversion import convert  # NumPy takes its time; --help does not need it
+    # NumPy takes its time; --help does not need it.
+    if arguments.to == "peft":
+        from .checkpoints.peft_conversion import convert_to_peft
 
-    path, notes = convert(
-        arguments.source,
-        arguments.target_dir,
-        arguments.which,
-        arguments.alphabet_config_path,
-        arguments.audio_sample_rate,
-    )
+        if arguments.alphabet_config_path or arguments.audio_sample_rate:
+            parser.error("--alphabet_config_path and --audio_sample_rate are not for --to peft")
+        path, notes = convert_to_peft(Path(arguments.source), arguments.target_dir, arguments.which)
+    else:
+        from .checkpoints.conversion import convert
+
+        path, notes = convert(
+            arguments.source,
+            arguments.target_dir,
+            arguments.which,
+            arguments.alphabet_config_path,
+            arguments.audio_sample_rate,
+        )
     for note in notes:
         print(note)
     print(f"Wrote {path}")

@@ -15,7 +15,7 @@ from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.cli.config import TrainConfig
 from coqui_stt_training.cli.flags import parse
 from coqui_stt_training.errors import CheckpointError, UserError
-from encoder_folders import write_whisper
+from encoder_folders import write_peft, write_whisper
 from hub_stand_in import COMMIT, serving
 
 # The client reads its settings when it is imported: each group of names has a process of its own.
@@ -79,6 +79,22 @@ def test_a_model_is_fetched_once_and_kept(tmp_path: Path) -> None:
     assert "not in the cache, and http://127.0.0.1:9 cannot be reached; try again" in str(absent)
     assert "\n" not in str(absent)
     assert digest
+
+
+def test_an_adapter_is_fetched_with_the_model_that_it_names(tmp_path: Path) -> None:
+    models = {
+        "some/whisper": write_whisper(tmp_path / "whisper"),
+        "some/adapter": write_peft(tmp_path / "adapter", "some/whisper"),
+    }
+    local = write_peft(tmp_path / "local", "some/whisper")
+    home = tmp_path / "home"
+    with serving(models) as (address, fetched):
+        absent, whole, kept = load(address, home, str(local), "hf://some/adapter", str(local))
+    assert "is an adapter for some/whisper, and that is not here" in str(absent)
+    assert whole[0] == kept[0] == "peft"  # type: ignore[index]
+    assert sorted(fetched) == [
+        "adapter_config.json", "adapter_model.safetensors", "config.json", "model.safetensors",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

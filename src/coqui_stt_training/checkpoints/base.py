@@ -51,13 +51,24 @@ def read_base(
     Raises:
         CheckpointError: the model they are of is not there, or another one.
     """
-    from .loading import load_base  # here, since a base is of any format, ours among them
-
     if not allowed:
         raise CheckpointError(
             f"{path}: adapters alone, on {base.path}, cannot be what others stand on; make it a "
             "model of its own: python -m coqui_stt_training.convert"
         )
+    return find_base(path, base, specification)[1]
+
+
+def find_base(
+    path: Path, base: Base, specification: Specification
+) -> tuple[Path, dict[str, NDArray[np.float32]]]:
+    """Return where the model is that a checkpoint of adapters stands on, and its weights.
+
+    Raises:
+        CheckpointError: it is not there, or another one.
+    """
+    from .loading import load_base  # here, since a base is of any format, ours among them
+
     names = base_tensors(specification)
     beside, problems = path.parent / BESIDE, []
     for place in (Path(base.path), beside, *sorted(path.parent.glob(f"{BESIDE}.*"))):
@@ -65,7 +76,7 @@ def read_base(
             continue
         tensors = load_base(place.resolve())  # by the name of what a link leads to
         if names <= tensors.keys() and digest_tensors(tensors, names) == base.digest:
-            return {name: np.asarray(tensors[name]) for name in names}
+            return place.resolve(), {name: np.asarray(tensors[name]) for name in names}
         problems.append(f"{place} is another model")
     raise CheckpointError(
         f"{path}: holds adapters alone, for the model that was {base.path} (digest {base.digest}), "
@@ -101,6 +112,28 @@ def merged(source: SourceModel, base: Base | None) -> SourceModel:
     )
 
 
+def add_low_rank(
+    weight: NDArray[np.float32],
+    down: NDArray[np.float32],
+    up: NDArray[np.float32],
+    scale: float,
+) -> NDArray[np.float32]:
+    """Return W + scale B A: what a product beside another adds, in the weight itself.
+
+    Args:
+        weight: `[outputs, inputs]`, or of a convolution `[outputs, inputs, ...]`.
+        down: A, `[rank, inputs, ...]`.
+        up: B, `[outputs, rank]`, with further dimensions of 1.
+        scale: by how much it counts.
+    """
+    added = _rows(up).astype(np.float64) @ _rows(down).astype(np.float64)
+    return np.asarray(weight + scale * added.reshape(weight.shape), np.float32)
+
+
+def _rows(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+    return tensor.reshape(len(tensor), -1)
+
+
 def merge_lora(adapter: Adapter, tensors: Tensors) -> dict[str, Any]:
     """Return tensors with what LoRA adds in the weights themselves: W + (alpha / rank) B A."""
     merged: dict[str, Any] = {
@@ -109,7 +142,6 @@ def merge_lora(adapter: Adapter, tensors: Tensors) -> dict[str, Any]:
     for name, down in tensors.items():
         product, _, end = name.rpartition(".")
         if end == LORA_A:
-            added = tensors[f"{product}.{LORA_B}"].astype(np.float64) @ down.astype(np.float64)
-            weight = merged[f"{product}.weight"]
-            merged[f"{product}.weight"] = (weight + adapter.scale * added).astype(np.float32)
+            up, weight = tensors[f"{product}.{LORA_B}"], merged[f"{product}.weight"]
+            merged[f"{product}.weight"] = add_low_rank(weight, down, up, adapter.scale)
     return merged

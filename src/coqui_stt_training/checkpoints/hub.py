@@ -14,12 +14,18 @@ from pathlib import Path
 from ..errors import CheckpointError
 from .readers.huggingface import CONFIG, TOKENIZER, is_model
 from .readers.json_file import read_json
+from .readers.peft_folder import CONFIG as ADAPTER_CONFIG
+from .readers.peft_folder import WEIGHTS as ADAPTER_WEIGHTS
+from .readers.peft_folder import base_of, is_peft
 
 _NAME = re.compile(r"hf:/+([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 _PREFIX = re.compile(r"hf:/")
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+# A folder of the cache: owner and name of the model, and the revision.
+_CACHED = re.compile(r"models--([\w.-]+?)--([\w.-]+)/snapshots/([0-9a-f]+)")
 _FILES = (
-    CONFIG, TOKENIZER, "preprocessor_config.json", "vocab.json", "tokenizer.json",
-    "tokenizer.model", "model.safetensors", "model-*-of-*.safetensors",
+    CONFIG, ADAPTER_CONFIG, ADAPTER_WEIGHTS, TOKENIZER, "preprocessor_config.json", "vocab.json",
+    "tokenizer.json", "tokenizer.model", "model.safetensors", "model-*-of-*.safetensors",
     "model.safetensors.index.json",
 )  # fmt: skip
 _BY_HAND = "download its files from its page, and name their folder"
@@ -33,6 +39,8 @@ def is_hub_name(location: str | Path) -> bool:
 def fetch(location: str | Path) -> Path:
     """Return the folder of a model of the hub, downloaded where it is not yet in the cache.
 
+    Of an adapter, the model that it names is downloaded, too.
+
     Raises:
         CheckpointError: no such name or revision, no network, no `huggingface_hub`, or a model
             without safetensors.
@@ -43,6 +51,11 @@ def fetch(location: str | Path) -> Path:
     repository, revision = match.groups()
     name = f"hf://{repository}" + (f"@{revision}" if revision else "")
     folder = _download(name, repository, revision, list(_FILES))
+    if is_peft(folder):
+        base, base_revision = base_of(folder)
+        if _REPOSITORY.fullmatch(base):
+            _download(f"hf://{base}", base, base_revision, list(_FILES))
+        return folder
     if not is_model(folder):
         raise CheckpointError(
             f"{name} has no {CONFIG} with weights in safetensors, and nothing else is fetched, "
@@ -52,6 +65,28 @@ def fetch(location: str | Path) -> Path:
     if language and not (folder / language).is_file():
         folder = _download(name, repository, revision, [*_FILES, language])
     return folder
+
+
+def find_cached(repository: str, revision: str | None) -> Path | None:
+    """Return the folder of a model of the hub that was downloaded before, or None."""
+    if not _REPOSITORY.fullmatch(repository):
+        return None
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import LocalEntryNotFoundError
+    except ImportError:
+        return None
+    try:
+        found = snapshot_download(repository, revision=revision, local_files_only=True)
+    except (LocalEntryNotFoundError, ValueError, OSError):
+        return None
+    return Path(found) if is_model(Path(found)) else None
+
+
+def name_on_hub(folder: Path) -> tuple[str, str] | None:
+    """Return the name and revision of the model that a folder of the cache is of, else None."""
+    match = _CACHED.search(folder.as_posix())
+    return (f"{match[1]}/{match[2]}", match[3]) if match else None
 
 
 def _language_adapter(folder: Path) -> str | None:

@@ -11,11 +11,13 @@ from ..errors import CheckpointError
 from .file import as_source, read_checkpoint
 from .folder import CheckpointFolder
 from .hub import fetch, is_hub_name
+from .peft import find_base, merge_peft
 from .readers.ctranslate2 import load_ctranslate2
 from .readers.ggml import load_ggml
 from .readers.huggingface import load_huggingface
 from .readers.nemo import load_nemo
 from .readers.openai import load_openai
+from .readers.peft_folder import read_peft
 from .readers.tensorflow import load_tensorflow
 from .readers.tensorflow_bundle import with_suffix
 from .readers.tflite import load_tflite
@@ -42,8 +44,8 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
     Args:
         path: a checkpoint folder, one checkpoint file, the prefix of a TensorFlow checkpoint, a
             `.tflite` file, a model folder of Hugging Face or CTranslate2, a `.bin` of whisper.cpp,
-            a `.pt` of OpenAI's Whisper, a `.nemo`, or the name of a model on the Hugging Face hub,
-            `hf://owner/name`.
+            a `.pt` of OpenAI's Whisper, a `.nemo`, an adapter folder of peft, or the name of a
+            model on the Hugging Face hub, `hf://owner/name`.
         which: of a folder: its `best` or `last` checkpoint. `auto` takes the best of the newest
             run, else the last: a best checkpoint older than the newest run is another model.
         with_adam: whether to read the optimizer's state too.
@@ -54,8 +56,8 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
     """
     location = fetch(path) if is_hub_name(path) else Path(path)
     found = recognise(location, _of_newest_run(location) if which == "auto" else which)
-    if found.format in _READERS:
-        source = _READERS[found.format](found.path)
+    if found.format in _READERS or found.format is Format.PEFT:
+        source = _load_foreign(found)
         _check_finite(source)
         return source
     if found.format is Format.TENSORFLOW:
@@ -74,11 +76,30 @@ def load_base(path: Path) -> Tensors:
         CheckpointError: damaged, of a format that is not read, or adapters alone itself.
     """
     found = recognise(path)
-    if found.format in _READERS:
-        return _READERS[found.format](found.path).tensors
+    if found.format in _READERS or found.format is Format.PEFT:
+        return _load_foreign(found).tensors
     if found.format is not Format.NATIVE:
         raise CheckpointError(f"{path} is no encoder; name the model that the adapters are for")
     return as_source(found.path, read_checkpoint(found.path, False, with_base=False)).tensors
+
+
+def _load_foreign(found: Recognised) -> SourceModel:
+    """Read a model of another program's, or an adapter and the model that it is for."""
+    if found.format is not Format.PEFT:
+        return _READERS[found.format](found.path)
+    adapter = read_peft(found.path)
+    return merge_peft(found.path, adapter, _load_foreign(_recognise_base(found.path)))
+
+
+def _recognise_base(folder: Path) -> Recognised:
+    """Find the model that an adapter of peft is for, which must be none that needs another."""
+    found = recognise(find_base(folder))
+    if found.format not in _READERS:
+        raise CheckpointError(
+            f"{folder}: is an adapter for {found.path}, which is no encoder of another program's; "
+            "put the model that it was trained on beside it, as base"
+        )
+    return found
 
 
 def digest_source(path: str | Path, which: Which = "auto") -> str:
@@ -89,6 +110,10 @@ def digest_source(path: str | Path, which: Which = "auto") -> str:
     """
     location = fetch(path) if is_hub_name(path) else Path(path)
     found = recognise(location, _of_newest_run(location) if which == "auto" else which)
+    return _digest(found)[:16]
+
+
+def _digest(found: Recognised) -> str:
     digest = hashlib.sha256()
     for file in _digested_files(found):
         try:
@@ -97,7 +122,9 @@ def digest_source(path: str | Path, which: Which = "auto") -> str:
                     digest.update(block)
         except OSError as error:
             raise CheckpointError(f"{file} cannot be read ({error.strerror or error})") from None
-    return digest.hexdigest()[:16]
+    if found.format is Format.PEFT:
+        digest.update(_digest(_recognise_base(found.path)).encode())
+    return digest.hexdigest()
 
 
 def _digested_files(found: Recognised) -> list[Path]:

@@ -15,8 +15,10 @@ from .readers.ctranslate2_file import FILE_NAME as CTRANSLATE2_NAME
 from .readers.ctranslate2_file import is_ctranslate2
 from .readers.ggml_file import MAGIC as GGML_MAGIC
 from .readers.ggml_file import OTHER_MAGICS as OTHER_GGML_MAGICS
-from .readers.huggingface import CONFIG, TORCH_WHOLE, is_model
+from .readers.huggingface import CONFIG, TORCH_WHOLE, has_weights, is_model
 from .readers.nemo_file import is_nemo
+from .readers.peft_folder import is_peft
+from .readers.peft_folder import is_weights as is_peft_weights
 from .readers.tensorflow_bundle import TABLE_MAGIC, with_suffix
 from .readers.tensorflow_directory import NATIVE_SUFFIX, choose_checkpoint
 from .readers.tflite_file import MAGIC as TFLITE_MAGIC
@@ -36,12 +38,13 @@ class Format(Enum):
     GGML = "ggml"
     PYTORCH = "pytorch"
     NEMO = "nemo"
+    PEFT = "peft"
 
 
 _HOW_TO = (
     "give a checkpoint directory, the prefix of a TensorFlow checkpoint (its path without .index), "
-    "an exported .tflite, a model folder of Hugging Face or CTranslate2, a .bin of whisper.cpp, a "
-    ".pt of Whisper, or a .nemo"
+    "an exported .tflite, a model folder of Hugging Face or CTranslate2, an adapter of peft, a "
+    ".bin of whisper.cpp, a .pt of Whisper, or a .nemo"
 )
 _NOT_TRAINABLE = "it cannot be trained further; " + _HOW_TO
 _SUFFIXES = (".index", ".meta")
@@ -115,6 +118,8 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
     if not entries:
         raise CheckpointError(f"{path} is an empty directory; {_HOW_TO}")
+    if is_peft(path) and not has_weights(path):
+        return Recognised(Format.PEFT, path)
     if is_model(path):
         return Recognised(Format.HUGGINGFACE, path)
     if (path / CTRANSLATE2_NAME).is_file() and not _has_checkpoint(path):
@@ -169,6 +174,8 @@ def _recognise_file(path: Path) -> Recognised:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
     if head[4:8] == TFLITE_MAGIC:
         return Recognised(Format.TFLITE, path)
+    if is_peft_weights(path):
+        return Recognised(Format.PEFT, path.parent)
     if path.suffix == NATIVE_SUFFIX and head[8:9] == b"{":
         foreign = (path.parent / CONFIG).is_file() and not is_checkpoint(path)
         return Recognised(Format.HUGGINGFACE if foreign else Format.NATIVE, path)

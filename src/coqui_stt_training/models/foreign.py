@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 
 _SHOWN = 80  # characters of a value
+_LARGEST_NUMBER = 1e9
 
 
 class ForeignConfig:
@@ -71,6 +72,19 @@ class ForeignConfig:
         self._note(name, f"is {_shown(value)}, and must be a list of positive whole numbers")
         return (1,)
 
+    def number(self, name: str, default: float | None = None) -> float:
+        """Return a positive number."""
+        value = self._values.get(name, default)
+        if type(value) in (int, float) and 0 < value < _LARGEST_NUMBER:
+            return float(value)
+        self._note(name, f"is {_shown(value)}, and must be a positive number")
+        return 1.0
+
+    def numbers(self, name: str) -> dict[str, float]:
+        """Return positive numbers by name; none where they are missing or null."""
+        part = self.part(name) if self._values.get(name) is not None else ForeignConfig({})
+        return {one: part.number(one) for one in part._values if isinstance(one, str)}
+
     def flag(self, name: str, default: bool) -> bool:
         """Return true or false."""
         value = self._values.get(name, default)
@@ -98,6 +112,11 @@ class ForeignConfig:
         value = self._values.get(name, wanted)
         if value != wanted and not any(self._path + one in self._problems for one in given):
             self._note(name, f"is {_shown(value)}; only {wanted!r} can be read")
+
+    def refuse(self, name: str) -> None:
+        """See that a value is missing, null, false or empty: what it asks for is not built here."""
+        if value := self._values.get(name):
+            self._note(name, f"is {_shown(value)}, which is not built here")
 
     def _note(self, name: str, what: str) -> None:
         self._problems[self._path + name] = f"{self._path}{name} {what}"

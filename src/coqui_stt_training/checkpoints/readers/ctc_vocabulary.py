@@ -23,18 +23,16 @@ VOCABULARY = "vocab.json"
 _SEPARATOR = "|"
 _SPECIAL = ("<s>", "</s>", "<unk>", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
-Tensors = dict[str, NDArray[np.float32]]
-
 
 def read_vocabulary(
-    folder: Path, config: Mapping[str, Any], tensors: Tensors
-) -> tuple[Alphabet, Tensors]:
-    """Return a CTC model's alphabet, and its tensors with the output rows in that order.
+    folder: Path, config: Mapping[str, Any], rows: int
+) -> tuple[Alphabet, NDArray[np.int64]]:
+    """Return a CTC model's alphabet, and which rows of its output layer are of it, in that order.
 
     Args:
         folder: where `vocab.json` is.
-        config: of the model; its `pad_token_id` is the blank.
-        tensors: under our names, `output.weight` and `output.bias` among them.
+        config: of the model; its `pad_token_id` is the blank, whose row comes last.
+        rows: of the output layer.
 
     Raises:
         CheckpointError: there is no such file, or it does not go with the output layer.
@@ -43,7 +41,6 @@ def read_vocabulary(
     vocabulary: Mapping[str, Any] = read_json(path)
     if vocabulary and all(isinstance(value, dict) for value in vocabulary.values()):
         vocabulary = _of_language(path, folder, vocabulary)
-    rows = len(tensors["output.weight"])
     blank = config.get("pad_token_id", 0)
     wrong = [
         token for token, row in vocabulary.items() if type(row) is not int or not 0 <= row < rows
@@ -64,11 +61,7 @@ def read_vocabulary(
         alphabet = Alphabet.from_labels(labels)
     except AlphabetError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    taken = np.array([*order, blank])
-    return alphabet, tensors | {
-        name: np.ascontiguousarray(tensors[name][taken])
-        for name in ("output.weight", "output.bias")
-    }
+    return alphabet, np.array([*order, blank])
 
 
 def _of_language(path: Path, folder: Path, vocabularies: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ decoder) is left out. The head of a CTC model is read with its vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +21,7 @@ from stt.counted import counted
 
 from ...errors import CheckpointError
 from ...models.encoder import EncoderSpecification
+from ...models.specification import layer_of
 from ..source import SourceModel
 from .ctc_vocabulary import VOCABULARY, read_vocabulary
 from .json_file import read_json
@@ -55,6 +56,11 @@ def is_model(folder: Path) -> bool:
     return (folder / CONFIG).is_file() and (
         any(folder.glob("*.safetensors")) or any((folder / name).is_file() for name in _TORCH_HOMES)
     )
+
+
+def has_weights(folder: Path) -> bool:
+    """Say whether a folder holds a model's own weights, by their usual names."""
+    return any((folder / name).is_file() for name in (*_HOMES, *_TORCH_HOMES))
 
 
 def load_huggingface(path: Path) -> SourceModel:
@@ -96,7 +102,10 @@ def load_huggingface(path: Path) -> SourceModel:
         tensors = {name: tensor for name, tensor in tensors.items() if name not in head}
         notes.append("Its output layer is left out: it writes pieces of words, not characters.")
     elif head[0] in tensors:
-        alphabet, tensors = read_vocabulary(folder, config, tensors)
+        alphabet, rows = read_vocabulary(folder, config, len(tensors[head[0]]))
+        tensors |= {
+            name: np.ascontiguousarray(tensors[name][rows]) for name in head if name in tensors
+        }
         specification = specification.with_classes(alphabet.size + 1)
     check_encoder(path, specification, tensors, surplus)
     left_out = len(homes) - len(wanted)
@@ -114,6 +123,27 @@ def load_huggingface(path: Path) -> SourceModel:
     )
 
 
+def read_as_stored(
+    folder: Path, specification: EncoderSpecification, wanted: Collection[str]
+) -> dict[str, tuple[str, NDArray[np.float32]]]:
+    """Return some tensors of an encoder, under our names, with the names and shapes they have.
+
+    Args:
+        folder: of the model.
+        specification: of the encoder.
+        wanted: our names; those that the model has otherwise, or not at all, are left out.
+
+    Raises:
+        CheckpointError: damaged, or of an unknown kind.
+    """
+    names = _names_module(folder, read_json(folder / CONFIG))
+    homes = _homes(folder)
+    known = {name: names.our_name(name, specification) for name in homes}
+    theirs = {ours: name for name, ours in known.items() if ours in wanted}
+    found = _read(homes, {name: ours for ours, name in theirs.items()})
+    return {ours: (theirs[ours], tensor) for ours, tensor in found.items()}
+
+
 def check_encoder(
     path: Path,
     specification: EncoderSpecification,
@@ -126,8 +156,9 @@ def check_encoder(
         CheckpointError: it is not; says everything that is wrong.
     """
     shapes = specification.tensor_shapes()
+    layers = {layer_of(name) for name in tensors}
     expected = specification.encoder_shapes() | {
-        name: shape for name, shape in shapes.items() if name in tensors
+        name: shape for name, shape in shapes.items() if layer_of(name) in layers
     }
     missing = [name for name in expected if name not in tensors]
     if len(missing) == len(expected):

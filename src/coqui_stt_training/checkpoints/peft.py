@@ -1,0 +1,255 @@
+"""An adapter of Hugging Face's peft, merged into the encoder that it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.counted import counted
+
+from ..errors import CheckpointError
+from ..models.encoder import EncoderSpecification
+from .base import BESIDE, add_low_rank
+from .hub import find_cached
+from .readers.ctc_vocabulary import VOCABULARY, read_vocabulary
+from .readers.huggingface import ARCHITECTURES, TOKENIZER
+from .readers.huggingface import CONFIG as MODEL_CONFIG
+from .readers.json_file import read_json
+from .readers.peft_folder import LowRank, PeftAdapter, base_of
+from .source import SourceModel
+
+Tensors = dict[str, NDArray[np.float32]]
+
+_LISTED = 8
+_HEAD = ("output.weight", "output.bias")
+
+
+def find_base(folder: Path) -> Path:
+    """Return where the model is that an adapter is for.
+
+    It is what lies beside the adapter as `base`, or else what the adapter names: a path, or a
+    model of the hub that was downloaded already.
+
+    Raises:
+        CheckpointError: it is nowhere; says where to put it.
+    """
+    named, revision = base_of(folder)
+    beside = folder / BESIDE
+    places = [beside, *sorted(folder.glob(f"{BESIDE}.*"))]
+    places += [folder / named, Path(named)] if named else []
+    for place in places:
+        if place.exists():
+            return place.resolve()  # by the name of what a link leads to
+    if cached := find_cached(named, revision):
+        return cached
+    raise CheckpointError(
+        f"{folder}: is an adapter for {named or 'a model that it does not name'}, and that is not "
+        f"here; put the model, or a link to it, at {beside}"
+    )
+
+
+def merge_peft(folder: Path, adapter: PeftAdapter, base: SourceModel) -> SourceModel:
+    """Return an encoder with an adapter in its weights.
+
+    Args:
+        folder: of the adapter.
+        adapter: what was read of it.
+        base: the model that it is for.
+
+    Raises:
+        CheckpointError: the adapter is for another model; says all that does not fit.
+    """
+    specification, names = _encoder_of(folder, base)
+    parts = _parts_of(names, specification, adapter)
+    head = _head_of(folder, base, parts)
+    if head.alphabet is not None:
+        specification = specification.with_classes(head.alphabet.size + 1)
+    tensors: Tensors = {
+        name: tensor
+        for name, tensor in {**base.tensors, **parts.whole}.items()
+        if not (head.is_left_out and name in _HEAD)
+    }
+    problems = list(_problems(specification, parts, tensors))
+    if problems:
+        rest = f"; and {len(problems) - _LISTED} more" * (len(problems) > _LISTED)
+        raise CheckpointError(
+            f"{folder}: is no adapter for {base.path}: {'; '.join(problems[:_LISTED])}{rest}. "
+            f"Put the model that it is for, or a link to it, at {folder / BESIDE}"
+        )
+    for name, low in parts.products.items():
+        _merge(tensors, name, low)
+    ranks = sorted({len(low.down) for low in parts.products.values()})
+    count = counted(len(parts.products), "product")
+    merged = f"LoRA of rank {', '.join(map(str, ranks))} on {count}, for {base.path}"
+    return replace(
+        base,
+        format="peft",
+        path=folder,
+        specification=specification,
+        tensors=tensors,
+        alphabet=head.alphabet,
+        notes=(*base.notes, *head.notes, *parts.notes, f"Merged into the weights: {merged}."),
+        details={**base.details, "adapter": merged, "size_bytes": _size(folder)},
+    )
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What an adapter has for an encoder, by our names, and what else it has."""
+
+    whole: Tensors
+    products: dict[str, LowRank]
+    unknown: list[str]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What becomes of the output layer."""
+
+    alphabet: Alphabet | None
+    is_left_out: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def _encoder_of(folder: Path, base: SourceModel) -> tuple[EncoderSpecification, ModuleType]:
+    """Return what a base is, and the module that knows what others call its tensors."""
+    specification = base.specification
+    architecture = specification.architecture
+    if (
+        not isinstance(specification, EncoderSpecification)
+        or architecture not in ARCHITECTURES.values()
+    ):
+        raise CheckpointError(
+            f"{folder}: {base.path} is a {architecture} model, which is none of transformers'; "
+            f"adapters of peft are for {', '.join(dict.fromkeys(ARCHITECTURES.values()))} encoders"
+        )
+    return specification, import_module(f"..models.{architecture}.names", __package__)
+
+
+def _parts_of(
+    names: ModuleType, specification: EncoderSpecification, adapter: PeftAdapter
+) -> _Parts:
+    whole: Tensors = {}
+    products: dict[str, LowRank] = {}
+    unknown, ignored = [], 0
+    weights = {f"{module}.weight": low for module, low in adapter.products.items()}
+    parts: dict[str, Any] = {**adapter.whole, **weights}
+    for name, value in parts.items():
+        ours: str | None = names.our_name(name, specification)
+        if ours is None and names.is_ignored(name):
+            ignored += 1
+        elif ours is None:
+            unknown.append(name)
+        elif isinstance(value, LowRank):
+            products[ours] = value
+        else:
+            whole[ours] = value
+    if hasattr(names, "convert"):
+        whole = names.convert(whole, specification)
+    notes = [f"{counted(ignored, 'part')} of the adapter for what is left out are left out, too."]
+    return _Parts(whole, products, unknown, notes if ignored else [])
+
+
+def _head_of(folder: Path, base: SourceModel, parts: _Parts) -> _Head:
+    """Decide about the output layer; what is for it gets the order of our classes, in place."""
+    if (parts.whole.keys() | parts.products.keys()).isdisjoint(_HEAD):
+        return _Head(base.alphabet)
+    vocabulary = _vocabulary_folder(folder, base)
+    if vocabulary:
+        return _Head(_order_head(vocabulary, parts.whole, parts.products))
+    for name in _HEAD:
+        _ = parts.whole.pop(name, 0), parts.products.pop(name, 0)
+    note = f"Its output layer is left out: no {VOCABULARY} says what it writes."
+    return _Head(None, is_left_out=True, notes=(note,))
+
+
+def _problems(
+    specification: EncoderSpecification, parts: _Parts, tensors: Tensors
+) -> Iterator[str]:
+    """Yield all in which an adapter and a model do not fit."""
+    yield from (f"{name} is unknown" for name in parts.unknown)
+    shapes = specification.tensor_shapes()
+    for name, tensor in tensors.items():
+        if tensor.shape != shapes.get(name):
+            yield f"{name} is {list(tensor.shape)}, and there {list(shapes.get(name, ()))}"
+    for name, low in parts.products.items():
+        if what := _misfit(name, low, tensors):
+            yield what
+    if not (parts.products or parts.unknown):
+        yield "it adapts no product of the encoder"
+
+
+def _vocabulary_folder(folder: Path, base: SourceModel) -> Path | None:
+    """Return the folder that says what a new output layer writes: the adapter's, or the base's."""
+    beside_base = base.path if base.path.is_dir() else base.path.parent
+    return next((place for place in (folder, beside_base) if (place / VOCABULARY).is_file()), None)
+
+
+def _order_head(folder: Path, whole: Tensors, products: dict[str, LowRank]) -> Alphabet:
+    """Put the rows of what is for the output layer in the order of our classes, in place."""
+    weight, bias = _HEAD
+    low = products.get(weight)
+    rows = len(low.up if low else whole[weight if weight in whole else bias])
+    alphabet, order = read_vocabulary(folder, _settings_of(folder), rows)
+    for name in _HEAD:
+        if name in whole and len(whole[name]) == rows:
+            whole[name] = np.ascontiguousarray(whole[name][order])
+    if low:
+        parts = {name: getattr(low, name) for name in ("bias", "lengths")}
+        ordered = {n: part.reshape(-1)[order] for n, part in parts.items() if part is not None}
+        products[weight] = replace(low, up=low.up[order], **ordered)
+    return alphabet
+
+
+def _settings_of(folder: Path) -> Mapping[str, Any]:
+    """Return which row of an output layer is the blank, as a `config.json` says it."""
+    if (folder / MODEL_CONFIG).is_file():
+        return read_json(folder / MODEL_CONFIG)
+    tokenizer = read_json(folder / TOKENIZER) if (folder / TOKENIZER).is_file() else {}
+    token = tokenizer.get("pad_token", "[PAD]")
+    token = token.get("content") if isinstance(token, Mapping) else token
+    vocabulary = read_json(folder / VOCABULARY)
+    return {"pad_token_id": vocabulary.get(token) if isinstance(token, str) else None}
+
+
+def _misfit(name: str, low: LowRank, tensors: Tensors) -> str | None:
+    """Say why what stands beside a product does not fit it, or return None."""
+    weight = tensors.get(name)
+    if weight is None:
+        return f"{name} is not there"
+    if len(low.up) != len(weight) or low.down[0].size != weight[0].size:
+        shapes = f"lora_A {list(low.down.shape)} and lora_B {list(low.up.shape)}"
+        return f"{shapes} do not fit {name} {list(weight.shape)}"
+    if low.bias is not None and _bias(name) not in tensors:
+        return f"{name} has no bias to add lora_B's to"
+    return None
+
+
+def _merge(tensors: Tensors, name: str, low: LowRank) -> None:
+    weight = add_low_rank(tensors[name], low.down, low.up, low.scale)
+    if low.lengths is not None:  # the sum has the directions alone, as DoRA says
+        rows = weight.reshape(len(weight), -1)
+        lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
+        factors = low.lengths.reshape(-1) / np.maximum(lengths, np.finfo(np.float32).tiny)
+        weight = (rows * factors[:, None]).astype(np.float32).reshape(weight.shape)
+    tensors[name] = weight
+    if low.bias is not None:
+        added = tensors[_bias(name)] + low.scale * low.bias.reshape(-1)
+        tensors[_bias(name)] = added.astype(np.float32)
+
+
+def _bias(weight_name: str) -> str:
+    return weight_name.removesuffix("weight") + "bias"
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("adapter_model.*"))

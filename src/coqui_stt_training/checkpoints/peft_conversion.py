@@ -1,0 +1,98 @@
+"""What `convert --to peft` does: adapters of ours as Hugging Face's peft has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stt.counted import counted
+from stt.output_path import check_output_folder
+
+from ..errors import CheckpointError
+from ..models.adapter import LORA, LORA_A, LORA_B, Adapter
+from ..models.encoder import EncoderSpecification
+from .base import BESIDE, Base, find_base
+from .file import Checkpoint, read_checkpoint
+from .hub import name_on_hub
+from .readers.huggingface import is_model, read_as_stored
+from .readers.peft_folder import LowRank, PeftAdapter, is_peft, write_peft
+from .recognise import Format, recognise
+from .source import Tensors
+from .state_file import Which
+
+
+def convert_to_peft(
+    source: Path, target: Path, which: Which = "auto"
+) -> tuple[Path, tuple[str, ...]]:
+    """Write the LoRA adapters of a checkpoint as a folder of peft.
+
+    Args:
+        source: a checkpoint, or a folder of them.
+        target: a folder without an adapter; it is made where it is missing.
+        which: of a folder's checkpoints.
+
+    Returns:
+        The folder, and what there is to know of it.
+
+    Raises:
+        CheckpointError: the source has no LoRA adapters, its encoder is in no folder of
+            transformers, or the target holds an adapter.
+    """
+    check_output_folder("target_dir", target)
+    if is_peft(target):
+        raise CheckpointError(f"{target} already holds an adapter; name a new folder")
+    found = recognise(source, which)
+    if found.format is not Format.NATIVE:
+        raise CheckpointError(f"{source}: is {found.format.value}, and no checkpoint of adapters")
+    checkpoint = read_checkpoint(found.path, with_adam=False)
+    specification, adapter, base = _lora_of(found.path, checkpoint)
+    place, _ = find_base(found.path, base, specification)
+    if not (place.is_dir() and is_model(place)):
+        raise CheckpointError(
+            f"{found.path}: its encoder, {place}, is no folder of transformers, which peft needs; "
+            f"put the same model as such a folder, or a link to it, at {found.path.parent / BESIDE}"
+        )
+    name, revision = name_on_hub(place) or (str(place), None)
+    products = _products(place, specification, checkpoint.average or checkpoint.tensors, adapter)
+    write_peft(target, PeftAdapter(name, revision, products), adapter.size, adapter.alpha)
+    head = counted(len(specification.head_names) + 1, "layer")
+    return target, (
+        f"It is for {name}, loaded as what its config.json names as its architecture.",
+        f"The head, {head}, is left out: no model of transformers has such a one.",
+    )
+
+
+def _lora_of(path: Path, checkpoint: Checkpoint) -> tuple[EncoderSpecification, Adapter, Base]:
+    """Return an encoder, its LoRA, and what that stands on."""
+    specification = checkpoint.specification
+    if isinstance(specification, EncoderSpecification) and checkpoint.base:
+        adapter = specification.parsed_adapter
+        if adapter and adapter.kind == LORA:
+            return specification, adapter, checkpoint.base
+    has = "bottlenecks" if checkpoint.base else "no adapters"
+    raise CheckpointError(
+        f"{path}: has {has}; peft has a form for LoRA alone, which --adapter lora trains"
+    )
+
+
+def _products(
+    place: Path, specification: EncoderSpecification, tensors: Tensors, adapter: Adapter
+) -> dict[str, LowRank]:
+    """Return the two matrices of each product by its name in the encoder's folder."""
+    adapted = [name.removesuffix(f".{LORA_A}") for name in tensors if name.endswith(f".{LORA_A}")]
+    weights = [f"{product}.weight" for product in adapted]
+    stored = read_as_stored(place, specification, weights)
+    missing = [weight for weight in weights if weight not in stored]
+    if missing:
+        raise CheckpointError(
+            f"{place}: has no tensor of its own for {', '.join(missing[:6])}; peft has no adapter "
+            "for these"
+        )
+    products = {}
+    for product, weight in zip(adapted, weights, strict=True):
+        theirs, tensor = stored[weight]
+        ones = (1,) * (tensor.ndim - 2)  # a product that they have as a convolution of one frame
+        down, up = tensors[f"{product}.{LORA_A}"], tensors[f"{product}.{LORA_B}"]
+        products[theirs.removesuffix(".weight")] = LowRank(
+            down.reshape(*down.shape, *ones), up.reshape(*up.shape, *ones), adapter.scale
+        )
+    return products
