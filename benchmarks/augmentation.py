@@ -70,7 +70,7 @@ def main() -> None:
     for epoch in range(args.rounds):
         for name, pipeline in pipelines.items():
             begun = time.process_time()
-            for waited, took in timed(pipeline.epoch(epoch), model, optimizer):
+            for waited, took in timed(batches_of(pipeline, epoch), model, optimizer):
                 waits[name].append(waited)
                 steps[name].append(took)
             cpu[name] += time.process_time() - begun
@@ -84,6 +84,12 @@ def main() -> None:
         f"augmented steps take {ratio:.2f} times as long, and "
         f"{cpu['augmented'] / cpu['plain']:.2f} times the CPU seconds"
     )
+
+
+def batches_of(pipeline: TrainingPipeline, epoch: int) -> Iterator[Batch]:
+    """Yield the batches of an epoch."""
+    for step in pipeline.epoch(epoch):
+        yield from (batch for _, batch in step.batches)
 
 
 def timed(

@@ -10,6 +10,7 @@ __all__ = [
     "CheckpointError",
     "CorpusError",
     "DecodeError",
+    "ElsewhereError",
     "ExportError",
     "FlagError",
     "ScorerError",
@@ -41,3 +42,7 @@ class TrainingError(UserError):
 
 class TensorFlowOnlyError(UserError, NotImplementedError):
     """A name of upstream's that only its TensorFlow graph gave a meaning."""
+
+
+class ElsewhereError(UserError):
+    """One process of several that are a run ends because another one does, which says why."""

@@ -13,6 +13,7 @@ from stt.output_path import check_output_file
 from .cli.command import command, start_logging
 from .cli.config import EvaluateConfig
 from .cli.flags import parse
+from .cli.launch import said_once
 from .cli.shared_flags import SHARED
 from .errors import FlagError
 from .util.upstream_names import find_upstream_name
@@ -29,22 +30,23 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
         announce_tolerated: whether to name flags that act in other commands only; `train`, which
             calls this with its own, does not.
     """
-    parsed = parse(
-        EvaluateConfig,
-        argv,
-        program=PROGRAM,
-        description="Evaluate a checkpoint: loss, word and character error rates, and samples.",
-        tolerated=SHARED,
-        announce_tolerated=announce_tolerated,
-    )
-    start_logging(parsed.config.output.log_level, parsed.notices, sys.stdout)
-    if not parsed.config.data.test_files:
-        raise FlagError("no --test_files: name the CSV files to evaluate on")
-    from .report.evaluation_files import check_report_flags  # NumPy takes a moment to import
+    with said_once():
+        parsed = parse(
+            EvaluateConfig,
+            argv,
+            program=PROGRAM,
+            description="Evaluate a checkpoint: loss, word and character error rates, and samples.",
+            tolerated=SHARED,
+            announce_tolerated=announce_tolerated,
+        )
+        start_logging(parsed.config.output.log_level, parsed.notices, sys.stdout)
+        if not parsed.config.data.test_files:
+            raise FlagError("no --test_files: name the CSV files to evaluate on")
+        from .report.evaluation_files import check_report_flags  # NumPy takes a moment to import
 
-    check_report_flags(parsed.config.evaluation)
-    if parsed.config.evaluation.test_output_file:
-        check_output_file("--test_output_file", parsed.config.evaluation.test_output_file)
+        check_report_flags(parsed.config.evaluation)
+        if parsed.config.evaluation.test_output_file:
+            check_output_file("--test_output_file", parsed.config.evaluation.test_output_file)
 
     from .runs.evaluation import run_evaluation  # PyTorch takes a second to import
 

@@ -15,6 +15,7 @@ from .cli.command import command, start_logging
 from .cli.config import TrainConfig
 from .cli.export_flags import ExportConfig
 from .cli.flags import parse
+from .cli.launch import Launch, said_once
 from .cli.shared_flags import SHARED
 from .util.upstream_names import find_upstream_name
 
@@ -41,19 +42,21 @@ A command that is interrupted goes on where it was when it is run again.
 @command
 def main(argv: list[str]) -> int:
     """Run the command and return its exit status."""
-    parsed = parse(
-        TrainConfig,
-        argv,
-        program=PROGRAM,
-        description="Train a speech-to-text model: from scratch, or from a pre-trained one.",
-        epilog=EXAMPLES,
-        tolerated=SHARED,
-        passed_on=(ExportConfig,),
-    )
-    start_logging(parsed.config.output.log_level, parsed.notices, sys.stdout)
+    with said_once():
+        parsed = parse(
+            TrainConfig,
+            argv,
+            program=PROGRAM,
+            description="Train a speech-to-text model: from scratch, or from a pre-trained one.",
+            epilog=EXAMPLES,
+            tolerated=SHARED,
+            passed_on=(ExportConfig,),
+        )
+        start_logging(parsed.config.output.log_level, parsed.notices, sys.stdout)
 
-    if "export_dir" in parsed.given:
-        export.read_flags(argv)  # a mistake in them should not wait for the end of the training
+        if "export_dir" in parsed.given:
+            export.read_flags(argv)  # a mistake in them should not wait for the end of the training
+
     # Scripts of upstream's users call `train` also for what has commands of its own.
     afterwards = [
         step
@@ -75,7 +78,7 @@ def main(argv: list[str]) -> int:
         steps = [partial(step, of_result, announce_tolerated=False) for step in afterwards]
         return run_training(parsed, afterwards=steps).exit_status
     status = evaluate.main(argv, announce_tolerated=False) if data.test_files else 0
-    for step in afterwards:
+    for step in afterwards if Launch.read().is_first else ():
         status = status or step(argv, announce_tolerated=False)
     return status
 

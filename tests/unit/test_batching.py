@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -50,17 +51,23 @@ def test_processes_share_an_epoch(count: int, world_size: int) -> None:
     groups = [(CLIPS[number % 10],) * (number + 1) for number in range(count)]
     order = BatchOrder(True, 0, 1000, seed=1)
     ranks = [Sampler(groups, order, rank, world_size) for rank in range(world_size)]
-    epochs = [sampler.epoch(3) for sampler in ranks]
-    assert {len(epoch) for epoch in epochs} == {len(ranks[0])}
-    taken = [group for turn in zip(*epochs, strict=True) for group in turn]
-    assert taken[:count] == Sampler(groups, order).epoch(3)
-    assert {len(group) for group in taken} == {len(group) for group in groups}
+    everything = Sampler(groups, order).epoch(3)
+    shares = [sampler.own(sampler.epoch(3)) for sampler in ranks]
+    turns = itertools.zip_longest(*shares)
+    taken = [batch for turn in turns for batch in turn if batch is not None]
+    assert taken == everything
+    assert sorted(batch.place for batch in taken) == list(range(count))
+    assert {len(sampler) for sampler in ranks} == {count}
 
 
-def test_an_epoch_goes_on_where_it_stopped() -> None:
+def test_an_epoch_goes_on_where_it_stopped_with_other_processes() -> None:
     groups = [(clip,) for clip in CLIPS]
-    sampler = Sampler(groups, BatchOrder(True, 0, 4, seed=1), 1, 2)
-    assert sampler.epoch(2, start=3) == sampler.epoch(2)[3:]
+    order = BatchOrder(True, 0, 4, seed=1)
+    whole = Sampler(groups, order).epoch(2)
+    ranks = [Sampler(groups, order, rank, 3) for rank in range(3)]
+    assert sorted(
+        batch for sampler in ranks for batch in sampler.own(sampler.epoch(2, start=4))
+    ) == sorted(whole[4:])
     with pytest.raises(ValueError, match="rank 2 of 2"):
         Sampler(groups, BatchOrder(False, 0, 4, seed=1), 2, 2)
 

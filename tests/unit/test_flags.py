@@ -78,7 +78,7 @@ def test_values() -> None:
         ("--learning_rate nan", "--learning_rate nan: must be finite"),
         ("--dropout_rate 1", "--dropout_rate 1: must be at least 0 and less than 1"),
         ("--cutoff_prob 1.5", "--cutoff_prob 1.5: must be above 0, at most 1"),
-        ("--horovod true", "a run of this release trains on one; leave the flag out"),
+        ("--horovod true", "torchrun --nproc-per-node 4 -m coqui_stt_training.train"),
         ("stray", "unexpected argument 'stray'; every value follows a flag"),
         ("--drop_source_layers -1", "must be 0 or more"),
         ("--bytes_output_mode true --alphabet_config_path a.txt", "exclude each other"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..corpus import Clip
 
@@ -78,16 +79,24 @@ def _take_any(buffer: list[int], generator: random.Random) -> int:
     return buffer.pop()
 
 
+class NumberedGroup(NamedTuple):
+    """The clips of a batch, and its place in the order of an epoch."""
+
+    place: int
+    clips: Group
+
+
 @dataclass(frozen=True)
 class Sampler:
-    """What one process trains on in each epoch.
+    """Which batches an epoch has, and which of them are one process's.
 
     Attributes:
         groups: the clips of each batch, of all processes.
         order: of the batches.
         rank: number of this process.
-        world_size: of processes: each takes every so many-th batch of the order, and all take
-            equally many; where batches do not come out even, the epoch's first come once more.
+        world_size: of processes. Each takes every so many-th batch of the order, so that the first
+            ones of all processes are the first ones of the order. Where batches do not come out
+            even, some processes have one less; none comes twice.
         regroup: gives the batches of an epoch, equally many in each, where they are not `groups`
             in all.
     """
@@ -103,11 +112,11 @@ class Sampler:
             raise ValueError(f"rank {self.rank} of {self.world_size}")
 
     def __len__(self) -> int:
-        """Batches of this process in an epoch."""
-        return -(-len(self.groups) // self.world_size)
+        """Batches of all processes in an epoch."""
+        return len(self.groups)
 
-    def epoch(self, epoch: int, start: int = 0) -> list[Group]:
-        """Return the batches of an epoch, in their order.
+    def epoch(self, epoch: int, start: int = 0) -> list[NumberedGroup]:
+        """Return the batches of all processes in an epoch, in their order.
 
         Args:
             epoch: counted from 0.
@@ -115,5 +124,8 @@ class Sampler:
         """
         groups = self.regroup(epoch) if self.regroup else self.groups
         order = self.order.indices(len(groups), epoch)
-        places = range(self.rank, len(self) * self.world_size, self.world_size)
-        return [groups[order[place % len(order)]] for place in places[start:]]
+        return [NumberedGroup(place, groups[order[place]]) for place in range(start, len(order))]
+
+    def own(self, batches: Sequence[NumberedGroup]) -> Sequence[NumberedGroup]:
+        """Return those of some batches, in their order, that are this process's."""
+        return batches[self.rank :: self.world_size]

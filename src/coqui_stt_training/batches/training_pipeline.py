@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,22 @@ from ..corpus import Clip
 from .augmented_loader import AugmentedLoader, Moment
 from .batch import Batch
 from .loader import BatchLoader, made_ahead
-from .sampler import Group, Sampler
+from .sampler import NumberedGroup, Sampler
+
+
+@dataclass(frozen=True)
+class Step:
+    """Batches whose gradients are added up for one change of the weights.
+
+    Attributes:
+        clips: those of all processes.
+        batch_count: batches of all processes.
+        batches: this process's, each with its place in the epoch's order; may be none.
+    """
+
+    clips: tuple[Clip, ...]
+    batch_count: int
+    batches: tuple[tuple[int, Batch], ...]
 
 
 @dataclass(frozen=True)
@@ -30,23 +46,28 @@ class TrainingPipeline:
     epochs: int = 1
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """Batches of all processes in an epoch."""
         return len(self.sampler)
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """Yield the batches of an epoch.
+    def epoch(self, epoch: int, start: int = 0, batches_per_step: int = 1) -> Iterator[Step]:
+        """Yield the steps of an epoch.
 
         Args:
             epoch: counted from 0.
-            start: how many of them have been trained on: where a run goes on.
+            start: how many batches of all processes have been trained on: where a run goes on.
+            batches_per_step: of each process.
 
         Raises:
             AudioError: the audio has become unreadable since the corpus was checked.
         """
-        return made_ahead(
-            lambda numbered: self._load(numbered[1], epoch, numbered[0]),
-            enumerate(self.sampler.epoch(epoch, start), start),
-        )
+        order = self.sampler.epoch(epoch, start)
+        own = made_ahead(lambda one: self._load(one, epoch), self.sampler.own(order))
+        together = batches_per_step * self.sampler.world_size
+        for first in range(0, len(order), together):
+            numbered = order[first : first + together]
+            batches = tuple(itertools.islice(own, len(self.sampler.own(numbered))))
+            clips = tuple(clip for one in numbered for clip in one.clips)
+            yield Step(clips, len(numbered), batches)
 
     def longest_seconds(self, clip: Clip) -> float:
         """Return how long a clip may become by augmentation."""
@@ -63,8 +84,8 @@ class TrainingPipeline:
         frames = math.ceil(growth * batch.features.shape[1])
         return replace(batch, features=again[:, :frames], lengths=(batch.lengths * growth).long())
 
-    def _load(self, clips: Group, epoch: int, number: int) -> Batch:
+    def _load(self, one: NumberedGroup, epoch: int) -> tuple[int, Batch]:
         if self.augmented is None:
-            return self.loader.load(clips)
-        clock = (epoch + number / max(1, len(self))) / max(1, self.epochs)
-        return self.augmented.load(clips, Moment(epoch, clock))
+            return one.place, self.loader.load(one.clips)
+        clock = (epoch + one.place / max(1, len(self))) / max(1, self.epochs)
+        return one.place, self.augmented.load(one.clips, Moment(epoch, clock))

@@ -13,7 +13,8 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, Protocol, TextIO
 from stt.extras import missing_packages
 from stt.terminal import printable
 
-from ..errors import FlagError, UserError
+from ..errors import ElsewhereError, FlagError, UserError
+from .launch import Launch
 
 _OWN_PACKAGES = ("", "coqui_stt_training", "coqui_stt_ctcdecoder", "stt")
 LOG_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
@@ -59,6 +60,8 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
     """
     try:
         return main(sys.argv[1:] if argv is None else argv) or 0
+    except ElsewhereError:
+        return 2
     except UserError as error:
         print(printable(f"error: {error}"), file=sys.stderr)
         return 2
@@ -118,6 +121,8 @@ def start_logging(
     root.handlers[:] = [handler]
     root.propagate = False
     root.setLevel(LOG_LEVELS[min(max(log_level, 0), 3)])
+    if not Launch.read().is_first:
+        root.setLevel(logging.CRITICAL)  # the first process of a run speaks for all
     for notice in notices:
         root.info(notice)
 

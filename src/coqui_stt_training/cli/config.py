@@ -358,10 +358,11 @@ class MachineFlags:
     )
     horovod: bool = flag(
         False,
-        "accepted for old scripts where it is false: a run trains on one device",
+        "accepted for old scripts where it is false: torchrun starts a run on several devices",
         check=lambda asked: (
-            "Horovod is TensorFlow's way to train on several devices, and a run of this release "
-            "trains on one; leave the flag out"
+            "Horovod was upstream's way to train on several devices; leave the flag out, and "
+            "start the command with torchrun in the place of horovodrun: torchrun "
+            "--nproc-per-node 4 -m coqui_stt_training.train (see docs/scaling.md)"
             if asked
             else None
         ),

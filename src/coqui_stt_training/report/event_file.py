@@ -93,6 +93,22 @@ class EventFile:
         self._records.write(event.SerializeToString())
 
 
+class NoEventFile(EventFile):
+    """Writes nothing: of several processes that are one run, one writes."""
+
+    def __init__(self) -> None:
+        pass
+
+    def summary(self, summary: Any, step: int) -> None:
+        """Add nothing."""
+
+    def flush(self) -> None:
+        """Write nothing."""
+
+    def close(self) -> None:
+        """Write nothing."""
+
+
 def _open_new(folder: Path, second: int) -> BinaryIO:
     number = 0
     while (path := folder / f"events.out.tfevents.{second:010d}.{os.getpid()}.{number}").exists():

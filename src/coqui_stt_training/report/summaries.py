@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import FlagError
 from ..scoring.metrics import SampleResult
-from .event_file import EventFile
+from .event_file import EventFile, NoEventFile
 from .sample_log import append_samples
 
 
@@ -21,14 +21,14 @@ class Summaries:
     name in all, so that it stands in one chart.
 
     Args:
-        folder: `--summary_dir`.
+        folder: `--summary_dir`; None: nothing is written.
         begun_step: steps that the source already had. Curves begin at this run's own step 0, so
             that runs from scratch and from a source can be laid over each other.
         begin_step: a continued run writes anew from here; what an interrupted run wrote beyond its
             last checkpoint is hidden by TensorBoard.
     """
 
-    def __init__(self, folder: Path, begun_step: int, begin_step: int) -> None:
+    def __init__(self, folder: Path | None, begun_step: int, begin_step: int) -> None:
         self._folder = folder
         self._begun_step = begun_step
         self._begin_step = begin_step
@@ -81,6 +81,8 @@ class Summaries:
         """Record what was heard after an epoch in the clips that are the same in all; see
         `sample_log.py`.
         """
+        if self._folder is None:
+            return
         with self._explained():
             append_samples(self._folder, source, epoch, samples, is_new=self._begins_samples)
         self._begins_samples = False
@@ -98,6 +100,9 @@ class Summaries:
 
     @contextmanager
     def _written(self, name: str) -> Iterator[EventFile]:
+        if self._folder is None:
+            yield NoEventFile()
+            return
         with self._explained():
             if name not in self._files:
                 first_step = self._begin_step - self._begun_step

@@ -20,9 +20,9 @@ from ..report.epochs import Epoch, best_epoch, is_still_improving
 from ..report.summaries import Summaries
 from ..scoring.metrics import score_set
 from ..training.freezing import DEAF_CER
+from ..training.plan import Sets
 from ..training.progress import Progress
 from ..training.state import RunFolder, TrainingState
-from ..training.trainer import Sets
 from .results import EvaluationResult
 from .session import longer_command
 
@@ -156,10 +156,12 @@ def _rates(wer: float | None, cer: float | None) -> str:
     return f"WER {100 * (wer or 0):.1f} % and CER {100 * (cer or 0):.1f} %"
 
 
-def open_summaries(config: TrainConfig, state: TrainingState, folder: RunFolder) -> Summaries:
-    """Return where curves go, with the flags that make a difference to them."""
+def open_summaries(
+    config: TrainConfig, state: TrainingState, folder: RunFolder, *, writes: bool
+) -> Summaries:
+    """Return where curves go, with the flags that make a difference to them; or nowhere."""
     path = Path(config.output.summary_dir or folder.folder.path / "summaries")
-    summaries = Summaries(path, state.progress.begun_step, state.progress.step)
+    summaries = Summaries(path if writes else None, state.progress.begun_step, state.progress.step)
     groups = (
         config.geometry, config.training, config.optimizer, config.objective, config.dropout,
         config.schedule, config.bootstrap,

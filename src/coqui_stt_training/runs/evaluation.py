@@ -19,6 +19,7 @@ from stt.terminal import shown_on
 
 from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader
+from ..batches.sampler import make_batches
 from ..checkpoints.loading import load_source
 from ..checkpoints.source import SourceModel
 from ..cli.config import (
@@ -32,14 +33,17 @@ from ..cli.config import (
     TestDataFlags,
 )
 from ..cli.flags import Parsed
+from ..cli.launch import Launch
 from ..cli.progress_bar import ProgressBar
-from ..corpus import ClipSet, check_corpus, expand_file_list
+from ..corpus import ClipSet, Corpus, check_corpus, expand_file_list
 from ..errors import AudioError, BootstrapError, FlagError
 from ..models.acoustic_model import AcousticModel
 from ..report.evaluation import format_report, save_samples_json
 from ..scoring.decoding import BeamSearchDecoder, Decoder
-from ..scoring.evaluation import build_model, evaluate_set
+from ..scoring.evaluation import build_model, hear_batches
+from ..training.distributed import ALONE, World, joined
 from .evaluation_report import report_evaluation
+from .identity import digest_of_clips
 from .machine import log_placement, prepare_machine
 from .results import EvaluationResult
 from .session import choose_features, log_loading
@@ -64,6 +68,20 @@ def run_evaluation(
     Raises:
         UserError: no checkpoint, bad rows, flags that do not fit, ...
     """
+    with joined(Launch.read()) as world:
+        with world.in_turn():
+            source, model, corpus, decoder, loader = _prepare_evaluation(parsed, world)
+        world.check_alike(lambda: {"clips": digest_of_clips(corpus.test)})
+        config = parsed.config
+        return evaluate_sets(
+            model, corpus.test, loader, decoder, config.data, config.evaluation, config.output,
+            show, str(source.path), world,
+        )  # fmt: skip
+
+
+def _prepare_evaluation(
+    parsed: Parsed[EvaluateConfig], world: World
+) -> tuple[SourceModel, AcousticModel, Corpus, BeamSearchDecoder, BatchLoader]:
     config = parsed.config
     data = replace(config.data, test_files=tuple(expand_file_list(config.data.test_files)))
     source, alphabet = load_for_inference(config.source, config.alphabet)
@@ -77,19 +95,16 @@ def run_evaluation(
         output_length=source.specification.output_length,
         any_sample_rate=config.features.normalize_sample_rate,
         on_bad_row="skip" if skip else "fail",
-        skipped_rows_path=Path("skipped_rows.csv") if skip else None,
-        show_progressbar=config.output.show_progressbar,
+        skipped_rows_path=Path("skipped_rows.csv") if skip and world.is_first else None,
+        show_progressbar=config.output.show_progressbar and world.is_first,
         alphabet_advice=alphabet_advice(source),
         normalize_transcripts=source.normalizes_transcripts(data.normalize_transcripts),
     )
-    model = build_model(source, prepare_machine(config.machine))
+    model = build_model(source, prepare_machine(config.machine, world.device))
     if config.output.log_placement:
         log_placement(model)
     loader = BatchLoader(FeatureStore(features), alphabet)
-    return evaluate_sets(
-        model, corpus.test, loader, decoder, data, config.evaluation, config.output, show,
-        str(source.path),
-    )  # fmt: skip
+    return source, model, corpus, decoder, loader
 
 
 @torch.inference_mode()
@@ -194,34 +209,43 @@ def evaluate_sets(
     output: LogFlags,
     show: Callable[[str], object] = print_now,
     model_name: str = "the model",
+    world: World = ALONE,
 ) -> list[EvaluationResult]:
     """Evaluate sets one by one, show a report of each, and write `--test_output_file` and
     `--report`.
+
+    Of several processes each hears its share, all return all results, and the first one shows and
+    writes them.
     """
     everything, heard = [], {}
+    show_bars = output.show_progressbar and world.is_first
     for clips in sets:
-        heard[clips.path] = evaluate_set(
+        batches = make_batches(
+            clips.clips, flags.test_batch_size, reverse=data.reverse_test, limit=data.limit_test
+        )
+        hearing = hear_batches(
             model,
-            clips,
+            world.share(batches),
             loader,
             decoder,
-            flags,
-            reverse=data.reverse_test,
-            limit=data.limit_test,
-            bar=lambda title, count: ProgressBar(title, count, output.show_progressbar),
+            bar=lambda title, count: ProgressBar(title, count, show_bars),
             with_confidences=bool(flags.report),
         )
+        heard[clips.path] = [one for batch in world.merge(list(hearing)) for one in batch]
         results = [one.sample for one in heard[clips.path]]
-        by_characters = loader.alphabet.is_bytes
-        show(
-            format_report(
-                results,
-                clips.path,
-                report_count=flags.report_count,
-                sort_by="cer" if by_characters else "wer",
+        if world.is_first:
+            by_characters = loader.alphabet.is_bytes
+            show(
+                format_report(
+                    results,
+                    clips.path,
+                    report_count=flags.report_count,
+                    sort_by="cer" if by_characters else "wer",
+                )
             )
-        )
         everything.append(EvaluationResult.of(clips.path, results))
+    if not world.is_first:
+        return everything
     if flags.test_output_file:
         samples = [sample for result in everything for sample in result.samples]
         save_samples_json(samples, Path(flags.test_output_file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +11,7 @@ from ..checkpoints.loading import digest_source
 from ..checkpoints.state_file import Which
 from ..cli.config import AlphabetFlags, CheckpointFlags, DataFlags
 from ..cli.training_flags import BootstrapFlags
-from ..corpus import CorpusFiles
+from ..corpus import ClipSet, CorpusFiles
 from ..errors import CheckpointError, CorpusError
 
 # Names of what an identity is made of, for the log.
@@ -60,6 +61,16 @@ def run_identity(
             bootstrap.extend_alphabet,
         ],
     }
+
+
+def digest_of_clips(sets: Iterable[ClipSet]) -> str:
+    """Return a digest of which rows sets have, what is said in them, and how long they are."""
+    digest = hashlib.sha256()
+    for one in sets:
+        for clip in one.clips:
+            known = (clip.source, clip.transcript, clip.duration_seconds, clip.size_bytes)
+            digest.update(repr(known).encode())
+    return digest.hexdigest()
 
 
 def is_apart(flags: CheckpointFlags) -> bool:

@@ -28,6 +28,7 @@ from ..models.acoustic_model import AcousticModel, build
 from ..models.encoder import base_tensors
 from ..models.tensors import load_weights, weights_of
 from ..training.average import WeightAverage
+from ..training.distributed import ALONE, World
 from ..training.memory_check import check_model_memory
 from ..training.optimizer import Adam
 from ..training.precision import Precision
@@ -42,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 
 def initial_state(
-    session: Session, device: torch.device, clips: Sequence[Clip] = ()
+    session: Session, device: torch.device, clips: Sequence[Clip] = (), world: World = ALONE
 ) -> tuple[TrainingState, RunFolder]:
     """Build the model and bring it, the optimizer and the progress to where the run starts.
 
@@ -50,6 +51,7 @@ def initial_state(
         session: the run.
         device: where to.
         clips: to train on, for `--output_bias prior`.
+        world: the processes of the run.
     """
     config, training = session.config, session.config.training
     folder = CheckpointFolder(Path(config.checkpoints.save_dir))
@@ -105,7 +107,7 @@ def initial_state(
         base=kept.base if kept else _base(session, folder),
     )
     record = session.start.record or _new_record(session, folder, progress)
-    run_folder = RunFolder(folder, description, config.checkpoints.max_to_keep, record)
+    run_folder = RunFolder(folder, description, config.checkpoints.max_to_keep, record, world)
     return TrainingState(model, average, optimizer, precision, progress), run_folder
 
 

@@ -38,8 +38,11 @@ class Interruption:
 
     @property
     def exit_status(self) -> int:
-        """What a shell expects of a process that ended by this signal."""
-        return 128 + self.signal_number
+        """What a shell expects of a process that ended by this signal.
+
+        Of several processes that are one run all end where one has got a signal.
+        """
+        return 128 + (self.signal_number or signal.SIGTERM)
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is not threading.main_thread():

@@ -14,18 +14,24 @@ from ..models.acoustic_model import AcousticModel
 _log = logging.getLogger(__name__)
 
 
-def prepare_machine(flags: MachineFlags) -> torch.device:
-    """Set the numbers of threads and return the device to compute on: a GPU where there is one."""
+def prepare_machine(flags: MachineFlags, device: torch.device | None = None) -> torch.device:
+    """Set the numbers of threads and return the device to compute on: a GPU where there is one.
+
+    Args:
+        flags: how many threads.
+        device: that of this process among several; None: whichever there is.
+    """
     if flags.intra_op_parallelism_threads:
         torch.set_num_threads(flags.intra_op_parallelism_threads)
     # It can be set but once in a process, and `train` may have been here before.
     if flags.inter_op_parallelism_threads not in (0, torch.get_num_interop_threads()):
         torch.set_num_interop_threads(flags.inter_op_parallelism_threads)
-    if torch.cuda.is_available():
-        _log.info("Computing on %s", torch.cuda.get_device_name())
-        return torch.device("cuda")
+    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cuda":
+        _log.info("Computing on %s", torch.cuda.get_device_name(device))
+        return device
     _log.info("Computing on the CPU with %s", counted(torch.get_num_threads(), "thread"))
-    return torch.device("cpu")
+    return device
 
 
 def log_placement(model: AcousticModel) -> None:

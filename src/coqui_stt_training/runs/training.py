@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from stt.counted import counted
 
 from ..batches.feature_store import FeatureStore
-from ..batches.loader import BatchLoader
 from ..checkpoints.folder_lock import check_still_new, locked
 from ..cli.config import TrainConfig
 from ..cli.flags import Parsed
+from ..cli.launch import Launch
 from ..cli.progress_bar import ProgressBar
-from ..corpus import Corpus, check_corpus, expand_file_list
 from ..models.tensors import load_weights
 from ..report.run_log import RunLog
 from ..report.summaries import Summaries
-from ..scoring.decoding import BeamSearchDecoder, BestPathDecoder, Decoder
+from ..scoring.decoding import BeamSearchDecoder, BestPathDecoder
+from ..training.distributed import World, joined
 from ..training.freezing import Freezing
 from ..training.memory_check import check_memory, check_model_memory
-from ..training.objective import Objective
+from ..training.plan import Plan, Surroundings
 from ..training.progress import Progress
 from ..training.schedules import LearningRateSchedule
 from ..training.state import RunFolder, TrainingState
-from ..training.trainer import Interrupted, Plan, Surroundings, Trainer
+from ..training.trainer import Interrupted, Trainer
 from .announcements import log_next_steps, log_sizes, open_summaries, record_outcome
 from .distillation import supervision
 from .evaluation import evaluate_sets, print_now
-from .initial_state import initial_state, planned_layers
+from .initial_state import planned_layers
 from .interruption import Interruption
-from .machine import log_placement, prepare_machine
+from .machine import log_placement
+from .parts import Parts, assemble, read_corpus
 from .results import EvaluationResult, TrainingResult
 from .session import Session, expand_data, prepare
 from .training_data import check_augmentations, make_pipeline, make_sets
@@ -58,62 +59,62 @@ def run_training(
     Raises:
         UserError: whatever the user can mend, before the first step where it can be known then.
     """
-    folder = parsed.config.checkpoints.save_dir
+    folder = Path(parsed.config.checkpoints.save_dir)
     with ExitStack() as held:
-        if folder and Path(folder).is_dir():
-            held.enter_context(locked(Path(folder)))
-        config, files = expand_data(parsed.config)
-        session = prepare(config, parsed.given, files)
-        check_augmentations(session)
+        world = held.enter_context(joined(Launch.read()))
+        is_there = bool(parsed.config.checkpoints.save_dir) and world.first(folder.is_dir)
+        if is_there:
+            world.first(lambda: held.enter_context(locked(folder)))
+        with world.in_turn():
+            config, files = expand_data(parsed.config)
+            session = prepare(config, parsed.given, files)
+            check_augmentations(session)
         if session.config.bootstrap.dry_run:
-            _check_only(session)
-            return TrainingResult(Path(folder))
-        if not Path(folder).is_dir():
-            held.enter_context(locked(Path(folder)))
-            check_still_new(Path(folder))
-        return _carry_out(parsed, session, show, evaluating, afterwards)
+            world.first(lambda: _check_only(session))
+            return TrainingResult(folder)
+        if not is_there:
+            world.first(lambda: held.enter_context(_locked_anew(folder)))
+        return _carry_out(parsed, session, world, show, evaluating, afterwards)
+
+
+@contextmanager
+def _locked_anew(folder: Path) -> Iterator[None]:
+    with locked(folder):
+        check_still_new(folder)
+        yield
 
 
 def _carry_out(
     parsed: Parsed[TrainConfig],
     session: Session,
+    world: World,
     show: Callable[[str], object],
     evaluating: bool,
     afterwards: Sequence[Callable[[], int]],
 ) -> TrainingResult:
-    decoder = BeamSearchDecoder(session.alphabet, session.config.decoder, session.given)
-    device = prepare_machine(session.config.machine)
-    objective = Objective(**vars(session.config.objective), supervision=supervision(session))
-    corpus = _read_corpus(session)
-    cache = session.config.data.feature_cache
-    store = FeatureStore(session.features, Path(cache) if cache else None)
-    loader = BatchLoader(store, session.alphabet)
-    state, folder = initial_state(
-        session, device, [clip for clips in corpus.train for clip in clips.clips]
-    )
+    parts = assemble(session, world)
+    state, folder = parts.state, parts.folder
     tests: list[EvaluationResult] = []
-    summaries = open_summaries(session.config, state, folder)
+    summaries = open_summaries(session.config, state, folder, writes=world.is_first)
     with closing(summaries), Interruption() as interruption:
         try:
             if state.progress.finished:
                 folder.begin()
             else:
-                trainer = _make_trainer(
-                    session, corpus, store, loader, state, folder, decoder, summaries, interruption,
-                    objective,
-                )  # fmt: skip
+                with world.in_turn():
+                    trainer = _make_trainer(session, parts, summaries, interruption)
                 folder.begin()
                 log_sizes(
                     trainer.pipeline.sampler.groups,
                     trainer.sets,
-                    corpus.test,
+                    parts.corpus.test,
                     session.config,
                     state.model,
                 )
                 trainer.train()
             interruption.raise_from_now_on()
-            if corpus.test and evaluating:
-                tests = _evaluate(session, corpus, loader, state, folder, decoder, show)
+            if parts.corpus.test and evaluating:
+                tests = _evaluate(session, parts, show)
             record_outcome(summaries, state.progress, tests)
             log_next_steps(
                 parsed.config,
@@ -123,7 +124,7 @@ def _carry_out(
                 folder.folder.path,
                 tests,
             )
-            for step in afterwards:
+            for step in afterwards if world.is_first else ():
                 status = step()
                 if status:
                     return _result(state, folder, tests, status)
@@ -173,7 +174,7 @@ def _check_only(session: Session) -> None:
     """Check what a run checks before its first step, and say what it would train on."""
     BeamSearchDecoder(session.alphabet, session.config.decoder, session.given)
     supervision(session)
-    corpus = _read_corpus(session)
+    corpus = read_corpus(session, writes=True)
     check_model_memory(session.specification)
     for name, sets in (("train", corpus.train), ("validate", corpus.dev), ("test", corpus.test)):
         for clips in sets:
@@ -189,50 +190,19 @@ def _check_only(session: Session) -> None:
     )
 
 
-def _read_corpus(session: Session) -> Corpus:
-    config, folder = session.config, Path(session.config.checkpoints.save_dir)
-    writes = not config.bootstrap.dry_run
-    return check_corpus(
-        train=config.data.train_files,
-        dev=config.data.dev_files,
-        test=config.data.test_files,
-        metrics=config.data.metrics_files,
-        unlabelled=expand_file_list(config.distillation.unlabelled_files),
-        alphabet=session.alphabet,
-        features=session.features,
-        output_length=session.specification.output_length,
-        any_sample_rate=config.features.normalize_sample_rate,
-        on_bad_row="skip" if config.data.on_bad_row == "skip" else "fail",
-        skipped_rows_path=folder / "skipped_rows.csv" if writes else None,
-        scan_cache_path=folder / "audio_scan.json" if writes else None,
-        show_progressbar=config.output.show_progressbar,
-        alphabet_advice=session.alphabet_advice(),
-        files=session.files,
-        normalize_transcripts=config.data.normalize_transcripts == "true",
-    )
-
-
 def _make_trainer(
-    session: Session,
-    corpus: Corpus,
-    store: FeatureStore,
-    loader: BatchLoader,
-    state: TrainingState,
-    folder: RunFolder,
-    decoder: Decoder,
-    summaries: Summaries,
-    interruption: Interruption,
-    objective: Objective,
+    session: Session, parts: Parts, summaries: Summaries, interruption: Interruption
 ) -> Trainer:
+    state, folder, world = parts.state, parts.folder, parts.world
     config, training = session.config, session.config.training
     if config.output.log_placement:
         log_placement(state.model)
     layers = planned_layers(folder.description.lineage)
     trainer = Trainer(
         state,
-        make_pipeline(session, corpus, loader, layers),
-        make_sets(config, corpus),
-        loader,
+        make_pipeline(session, parts.corpus, parts.loader, layers, world),
+        make_sets(config, parts.corpus),
+        parts.loader,
         Plan(
             epochs=training.epochs,
             dropout_rates=config.dropout.by_layer(),
@@ -255,16 +225,23 @@ def _make_trainer(
                 if config.bootstrap.drop_source_layers
                 else ""
             ),
-            objective=objective,
+            objective=parts.objective,
         ),
         Surroundings(
             folder=folder,
             report=RunLog(summaries),
-            bar=lambda title, count: ProgressBar(title, count, config.output.show_progressbar),
+            bar=lambda title, count: ProgressBar(
+                title, count, config.output.show_progressbar and world.is_first
+            ),
             # The beam search only where it has a scorer: without one the best path shows as much.
-            decoder=decoder if config.decoder.scorer_path else BestPathDecoder(session.alphabet),
+            decoder=(
+                parts.decoder if config.decoder.scorer_path else BestPathDecoder(session.alphabet)
+            ),
             interrupted=interruption,
-            new_epoch=lambda epoch: _forget_features(store, config.data.cache_for_epochs, epoch),
+            new_epoch=lambda epoch: _forget_features(
+                parts.store, config.data.cache_for_epochs, epoch
+            ),
+            world=world,
         ),
     )
     if not training.skip_batch_test:
@@ -288,15 +265,10 @@ def _forget_features(store: FeatureStore, cache_for_epochs: int, epoch: int) -> 
 
 
 def _evaluate(
-    session: Session,
-    corpus: Corpus,
-    loader: BatchLoader,
-    state: TrainingState,
-    folder: RunFolder,
-    decoder: BeamSearchDecoder,
-    show: Callable[[str], object],
+    session: Session, parts: Parts, show: Callable[[str], object]
 ) -> list[EvaluationResult]:
     """Evaluate this run's best weights; its last ones where nothing was validated."""
+    state, folder = parts.state, parts.folder
     name = state.progress.best_checkpoint
     if session.config.checkpoints.load_evaluate == "last":
         name = None
@@ -308,12 +280,13 @@ def _evaluate(
     config = session.config
     return evaluate_sets(
         state.validated_model,
-        corpus.test,
-        loader,
-        decoder,
+        parts.corpus.test,
+        parts.loader,
+        parts.decoder,
         config.data,
         config.evaluation,
         config.output,
         show,
         str(folder.folder.path / (name or folder.folder.path.name)),
+        parts.world,
     )

@@ -18,13 +18,18 @@ from ..batches.training_pipeline import TrainingPipeline
 from ..cli.config import TrainConfig
 from ..corpus import Clip, ClipSet, Corpus
 from ..errors import FlagError
-from ..training.trainer import Sets
+from ..training.distributed import ALONE, World
+from ..training.plan import Sets
 from .announcements import log_augmentations
 from .session import Session
 
 
 def make_pipeline(
-    session: Session, corpus: Corpus, loader: BatchLoader, layers: Mapping[str, Any]
+    session: Session,
+    corpus: Corpus,
+    loader: BatchLoader,
+    layers: Mapping[str, Any],
+    world: World = ALONE,
 ) -> TrainingPipeline:
     """Return what the loop takes training batches from.
 
@@ -33,6 +38,7 @@ def make_pipeline(
         corpus: its clips.
         loader: of clips as they are.
         layers: the plan of each layer, as the lineage keeps it.
+        world: the processes of the run, which share the batches.
     """
     data, training = session.config.data, session.config.training
     mixture = Mixture(corpus.train, session.files.shares, training.random_seed)
@@ -54,7 +60,7 @@ def make_pipeline(
         data.shuffle_batches, data.shuffle_start, data.shuffle_buffer, training.random_seed
     )
     return TrainingPipeline(
-        Sampler(groups(0), order, regroup=groups if session.files.shares else None),
+        Sampler(groups(0), order, world.rank, world.size, groups if session.files.shares else None),
         loader,
         _make_augmented_loader(session, loader, layers, clips),
         training.epochs,

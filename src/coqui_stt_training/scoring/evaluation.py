@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,11 +11,10 @@ import torch
 from stt.decoding import tokens_of
 
 from ..batches.loader import BatchLoader
-from ..batches.sampler import make_batches
+from ..batches.sampler import Group
 from ..checkpoints.source import SourceModel
-from ..cli.config import EvaluationFlags
 from ..cli.progress_bar import ProgressBar
-from ..corpus import Clip, ClipSet
+from ..corpus import Clip
 from ..models.acoustic_model import AcousticModel, build
 from ..models.tensors import load_weights
 from .confidence import word_confidences
@@ -49,21 +48,17 @@ class Heard:
 
 
 @torch.inference_mode()
-def evaluate_set(
+def hear_batches(
     model: AcousticModel,
-    clips: ClipSet,
+    groups: Sequence[Group],
     loader: BatchLoader,
     decoder: BeamSearchDecoder,
-    flags: EvaluationFlags,
     *,
-    reverse: bool,
-    limit: int,
     bar: Callable[[str, int], ProgressBar],
     with_confidences: bool = False,
-) -> list[Heard]:
-    """Transcribe and score every clip of a set."""
+) -> list[list[Heard]]:
+    """Transcribe and score every clip of some batches; return them batch by batch."""
     device = next(model.parameters()).device
-    groups = make_batches(clips.clips, flags.test_batch_size, reverse=reverse, limit=limit)
     results = []
     with bar("Test epoch", len(groups)) as shown:
         for batch in loader(groups):
@@ -71,6 +66,7 @@ def evaluate_set(
             losses = ctc_losses(emissions, batch).tolist()
             posteriors, lengths = emissions.posteriors(), emissions.lengths.tolist()
             readings = decoder.readings(posteriors, lengths)
+            heard = []
             for index, (clip, loss, reading) in enumerate(
                 zip(batch.clips, losses, readings, strict=True)
             ):
@@ -80,6 +76,7 @@ def evaluate_set(
                     rows = posteriors[index, : lengths[index]]
                     step_seconds = clip.duration_seconds / max(1, lengths[index])
                     sure = word_confidences(tokens_of(reading, rows, loader.alphabet, step_seconds))
-                results.append(Heard(clip, sample, sure))
+                heard.append(Heard(clip, sample, sure))
+            results.append(heard)
             shown.advance(len(batch.clips))
     return results

@@ -13,6 +13,7 @@ from ..checkpoints.state_file import Kind
 from ..models.acoustic_model import AcousticModel
 from ..models.tensors import weights_of
 from .average import WeightAverage
+from .distributed import ALONE, World
 from .optimizer import Adam
 from .precision import Precision
 from .progress import Progress
@@ -48,6 +49,7 @@ class RunFolder:
         description: a checkpoint with all that does not change during the run; no tensors.
         max_to_keep: how many of the last checkpoints to keep; of the best, one is kept.
         record: how the run began, and what it has.
+        world: the processes of the run, of which the first writes.
     """
 
     def __init__(
@@ -56,11 +58,13 @@ class RunFolder:
         description: Checkpoint,
         max_to_keep: int,
         record: RunRecord,
+        world: World = ALONE,
     ) -> None:
         self.folder = folder
         self.description = description
         self.record = record
         self._max_to_keep = max_to_keep
+        self._world = world
 
     @property
     def last(self) -> Path | None:
@@ -73,8 +77,11 @@ class RunFolder:
         Raises:
             CheckpointError: the folder cannot be written to.
         """
+        self.record = self._world.first(self._begin)
+
+    def _begin(self) -> RunRecord:
         self.folder.describe(self.description.flags, self.description.alphabet.serialize_text())
-        self.record = self.folder.take_over(self.record)
+        return self.folder.take_over(self.record)
 
     def save(self, kind: Kind, state: TrainingState) -> str:
         """Write a checkpoint and return its file name.
@@ -88,6 +95,12 @@ class RunFolder:
         progress = state.progress
         progress.loss_scale = state.precision.state
         progress.averaged_steps = state.average.updates if state.average else 0
+        name, self.record = self._world.first(lambda: self._write(kind, state))
+        _log.debug("Saved %s", name)
+        return name
+
+    def _write(self, kind: Kind, state: TrainingState) -> tuple[str, RunRecord]:
+        progress = state.progress
         both = kind == "last" and state.average is not None
         checkpoint = replace(
             self.description,
@@ -97,20 +110,19 @@ class RunFolder:
             step=progress.step,
             run=progress.as_json(),
         )
-        name, self.record = self.folder.write(kind, checkpoint, self.record)
+        name, record = self.folder.write(kind, checkpoint, self.record)
         if kind == "last":
-            last = [*(kept for kept in self.record.last if kept != name), name]
-            self.record = self.folder.record(
+            last = [*(kept for kept in record.last if kept != name), name]
+            record = self.folder.record(
                 replace(
-                    self.record,
+                    record,
                     phase="evaluating" if progress.finished else "training",
                     finished=progress.finished,
                     last=tuple(last[-self._max_to_keep :]),
                     best=progress.best_checkpoint,
                 )
             )
-        _log.debug("Saved %s", name)
-        return name
+        return name, record
 
     def end(self) -> None:
         """Record that nothing is left to do.
@@ -118,7 +130,8 @@ class RunFolder:
         Raises:
             CheckpointError: the folder cannot be written to.
         """
-        self.record = self.folder.record(replace(self.record, phase="done"))
+        if self._world.is_first:  # nobody waits for it: the others are done
+            self.record = self.folder.record(replace(self.record, phase="done"))
 
     def reload(self, name: str) -> Checkpoint:
         """Read one of this run's checkpoints.

@@ -3,16 +3,15 @@
 Position, loss sums and counters live in `Progress`, weights in the model, moments in the
 optimizer; the order of batches and the dropout masks follow from the seed and the position. So a
 run that goes on from a checkpoint is the run that was never interrupted, bit for bit on a CPU.
+Several processes may be one run: see `distributed.py`.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
 import math
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -21,99 +20,30 @@ from stt.counted import counted
 
 from ..batches.batch import Batch
 from ..batches.loader import BatchLoader
-from ..batches.training_pipeline import TrainingPipeline
+from ..batches.training_pipeline import Step, TrainingPipeline
 from ..checkpoints.state_file import Kind
-from ..cli.progress_bar import ProgressBar
-from ..cli.training_flags import ScheduleFlags
 from ..corpus import Clip
-from ..errors import TrainingError
+from ..errors import UserError
 from ..models.acoustic_model import Emissions
 from ..models.dropout import Dropout
-from ..models.tensors import load_weights
+from ..models.tensors import load_weights, trained_statistics
 from ..report.epochs import Epoch
-from ..report.run_log import RunLog
-from ..scoring.decoding import Decoder
 from ..scoring.metrics import SetResult, score_set
 from .best import BestRule, deaf_loss
-from .freezing import Freezing
+from .divergence import are_weights_sound, explain_end, name_clips
 from .frozen_stack import FrozenStack
-from .objective import Objective
-from .schedules import LearningRateSchedule
-from .state import RunFolder, TrainingState
-from .validator import ClipGroups, Validator
+from .gradients import Gradients
+from .plan import Plan, Sets, Surroundings
+from .state import TrainingState
+from .validator import Validator
 
 _log = logging.getLogger(__name__)
 
 _NON_FINITE_STEPS_BEFORE_STOP = 5
-_BLAMED_LISTED = 8
-_LARGEST_SOUND_WEIGHT = 1e6  # those of trained models stay below a hundred
 
 
 class Interrupted(BaseException):
     """The user asked to stop; everything is saved. Not an error, which something might handle."""
-
-
-@dataclass(frozen=True)
-class Sets:
-    """What to validate with, in batches, by file name."""
-
-    dev: Mapping[str, ClipGroups]
-    metrics: Mapping[str, ClipGroups]
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the loop talks to.
-
-    Attributes:
-        folder: where checkpoints go.
-        report: what people read of the run.
-        bar: makes progress bars.
-        decoder: for validation.
-        interrupted: whether the user asked to stop.
-        new_epoch: called with the number of an epoch before it begins; says whether features are
-            computed anew.
-        clock: seconds, for the interval between checkpoints.
-    """
-
-    folder: RunFolder
-    report: RunLog
-    bar: Callable[[str, int], ProgressBar]
-    decoder: Decoder
-    interrupted: Callable[[], bool] = lambda: False
-    new_epoch: Callable[[int], bool] = lambda epoch: False
-    clock: Callable[[], float] = time.monotonic
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to do.
-
-    Attributes:
-        epochs: how many.
-        dropout_rates: of each layer's output.
-        seed: of the dropout masks.
-        batches_per_step: whose gradients are added up before the weights change.
-        schedule: early stopping and plateaus.
-        checkpoint_seconds: between checkpoints within an epoch; 0: none there.
-        learning_rates: how the learning rate goes over the run.
-        max_gradient_norm: to which gradients are scaled down; 0: they are taken as they are.
-        objective: what training lowers.
-        freezing: which layers are trained when.
-        advice_on_new_layers: what to try where new layers on a source do not learn.
-    """
-
-    epochs: int
-    dropout_rates: Mapping[str, float]
-    seed: int
-    batches_per_step: int
-    schedule: ScheduleFlags
-    checkpoint_seconds: float
-    freezing: Freezing
-    learning_rates: LearningRateSchedule
-    max_gradient_norm: float
-    objective: Objective
-    advice_on_new_layers: str = ""
 
 
 class Trainer:
@@ -137,6 +67,8 @@ class Trainer:
         self.sets = sets
         self._plan = plan
         self._around = around
+        self._world = around.world
+        self._gradients = Gradients()
         self._device = next(state.model.parameters()).device
         self._generator = torch.Generator(self._device)
         self._frozen = FrozenStack(self._device)
@@ -148,6 +80,7 @@ class Trainer:
             around.report,
             around.bar,
             self._between_batches,
+            around.world,
             plan.advice_on_new_layers,
         )
         self._saved_at = around.clock()
@@ -177,6 +110,7 @@ class Trainer:
             self._train_epoch()
             self._end_epoch()
         self._save("last")
+        self._gradients.close()
         self._around.report.end(
             self.progress.finished, [Epoch.from_json(epoch) for epoch in self.progress.history]
         )
@@ -200,6 +134,9 @@ class Trainer:
         freezing, epoch = self._plan.freezing, self.progress.planned_epoch
         freezing.apply(self.model, epoch)
         self._frozen.set_depth(freezing.depth(self.model, self._plan.dropout_rates, epoch))
+        self._gradients.close()
+        trained = [one for one in self.model.parameters() if one.requires_grad]
+        self._gradients = self._world.gradients(trained)
 
     def _train_epoch(self) -> None:
         progress = self.progress
@@ -208,39 +145,25 @@ class Trainer:
         title = f"Epoch {progress.epoch} |   Training"
         with self._around.bar(title, len(self.pipeline)) as bar:
             bar.start_at(progress.batch)
-            epoch = self.pipeline.epoch(progress.epoch, progress.batch)
-            while batches := tuple(itertools.islice(epoch, self._plan.batches_per_step)):
-                self._train_step(batches)
-                progress.batch += len(batches)
-                for batch in batches:
-                    bar.advance(len(batch.clips), progress.mean_loss)
+            for step in self.pipeline.epoch(
+                progress.epoch, progress.batch, self._plan.batches_per_step
+            ):
+                self._train_step(step)
+                progress.batch += step.batch_count
+                bar.advance(len(step.clips), progress.mean_loss, step.batch_count)
                 self._between_batches()
         self._around.report.trained(progress.epoch, progress.step, progress.mean_loss)
 
-    def _train_step(self, batches: Sequence[Batch]) -> None:
+    def _train_step(self, step: Step) -> None:
         """Change the weights once, by the mean over all clips of some batches."""
         progress = self.progress
-        self._generator.manual_seed(
-            self._plan.seed * 1_000_003 + progress.step - progress.begun_step
-        )
-        dropout = Dropout(self._plan.dropout_rates, self._generator)
         self.optimizer.zero_grad()
-        clips = [clip for batch in batches for clip in batch.clips]
-        heard: list[Tensor] = []
-        value, norm = 0.0, math.nan
-        for batch in batches:
-            losses = self._losses(batch, dropout)
-            heard.append(losses.detach())
-            loss = losses.sum() / len(clips)
-            value += loss.item()
-            if not math.isfinite(value):
-                break
-            self.precision.backward(loss)
-        else:
-            norm = self.precision.gradient_norm(self.model)
+        value, losses = self._add_gradients(step)
+        (value,) = self._world.total(value)
+        norm = self.precision.gradient_norm(self.model) if math.isfinite(value) else math.nan
         progress.step += 1
         if not math.isfinite(norm):
-            self._skip_step(clips, torch.cat(heard))
+            self._skip_step(step, losses, value)
             return
         progress.non_finite_steps = 0
         self.optimizer.learning_rate = self._learning_rate()
@@ -252,11 +175,40 @@ class Trainer:
         progress.loss_count += 1
         self._around.report.step(
             progress.step,
-            sum(clip.duration_seconds for clip in clips),
+            sum(clip.duration_seconds for clip in step.clips),
             step_loss=value,
             gradient_norm=norm,
             learning_rate=self.optimizer.learning_rate,
         )
+
+    def _add_gradients(self, step: Step) -> tuple[float, list[float]]:
+        """Compute the gradients of a step, of all processes together.
+
+        Returns:
+            What this process's clips have of the step's loss, and the loss of each of them; it
+            stops at a batch whose loss is not finite.
+        """
+        value, heard, done = 0.0, list[float](), 0
+        for place, batch in step.batches:
+            losses = self._losses(batch, self._dropout(place))
+            heard += losses.tolist()
+            loss = losses.sum() / len(step.clips)
+            value += loss.item()
+            if not math.isfinite(value):
+                break
+            done += 1
+            if done == len(step.batches):
+                self._gradients.expect()
+            self.precision.backward(loss)
+        self._gradients.finish()
+        self._world.average_(trained_statistics(self.model), done)
+        return value, heard
+
+    def _dropout(self, place: int) -> Dropout:
+        """Return the dropout of a batch: the same masks, whichever process has it."""
+        number = self.progress.epoch * len(self.pipeline) + place
+        self._generator.manual_seed(self._plan.seed * 1_000_003 + number)
+        return Dropout(self._plan.dropout_rates, self._generator)
 
     def _learning_rate(self) -> float:
         """Return that of the coming step: of a plateau's rate what the schedule takes."""
@@ -277,18 +229,15 @@ class Trainer:
                 x = batch.on_hidden(x, lengths)
             return Emissions(*self.model.run(x, lengths, dropout, first=first))
 
-    def _skip_step(self, clips: Sequence[Clip], losses: Tensor) -> None:
+    def _skip_step(self, step: Step, losses: Sequence[float], value: float) -> None:
         """Leave a step out whose loss or gradient is not finite, and name the files."""
-        if bool(losses.isfinite().all()) and self.precision.skip():
+        if math.isfinite(value) and self.precision.skip():
             return
-        blamed = [
-            clip
-            for clip, finite in zip(clips, losses.isfinite().tolist(), strict=False)
-            if not finite
-        ] or list(clips)
-        names = ", ".join(f"{clip.audio} ({clip.source})" for clip in blamed[:_BLAMED_LISTED])
-        if len(blamed) > _BLAMED_LISTED:
-            names += f" and {len(blamed) - _BLAMED_LISTED} more"
+        own = (clip for _, batch in step.batches for clip in batch.clips)
+        bad = [clip for clip, loss in zip(own, losses, strict=False) if not math.isfinite(loss)]
+        found = [clip for some in self._world.gather(bad) for clip in some]
+        blamed = found or step.clips
+        names = name_clips(blamed)
         progress = self.progress
         progress.non_finite_steps += 1
         _log.error("The loss is infinite or NaN, this step is skipped; files: %s", names)
@@ -297,39 +246,24 @@ class Trainer:
 
     def _between_batches(self) -> None:
         """Stop if the user asked to, after saving; save if that is due."""
-        if self._around.interrupted():
+        seconds, interval = self._around.clock() - self._saved_at, self._plan.checkpoint_seconds
+        is_due = bool(interval) and seconds >= interval
+        stops, is_due = self._world.any(self._around.interrupted(), is_due)
+        if stops or is_due:
             self._save("last")
+        if stops:
             raise Interrupted
-        interval = self._plan.checkpoint_seconds
-        if interval and self._around.clock() - self._saved_at >= interval:
-            self._save("last")
 
     def _save(self, kind: Kind) -> str:
         """Save the weights; broken ones never take the place of a good checkpoint."""
-        if not self._are_weights_sound():
+        if not are_weights_sound(self.model):
             raise self._give_up("")
         self._saved_at = self._around.clock()
         return self._around.folder.save(kind, self._state)
 
-    def _are_weights_sound(self) -> bool:
-        trained = [weight.detach() for weight in self.model.parameters() if weight.requires_grad]
-        largest = torch.stack([weight.abs().max() for weight in trained])
-        return bool((largest < _LARGEST_SOUND_WEIGHT).all())  # not so for NaN
-
-    def _give_up(self, names: str) -> TrainingError:
-        saved = "no checkpoint was saved yet"
-        if last := self._around.folder.last:
-            saved = f"the last good checkpoint is {last}"
-        if not self._are_weights_sound():
-            return TrainingError(
-                f"the weights have diverged; {saved}. Run the command again with a lower "
-                f"--learning_rate than {self.progress.learning_rate:g}"
-            )
-        return TrainingError(
-            f"the loss was infinite or NaN in {self.progress.non_finite_steps} steps in a row, "
-            f"while the weights are sound; {saved}. Leave these files out, or run the command "
-            f"again with a lower --learning_rate than {self.progress.learning_rate:g}: {names}"
-        )
+    def _give_up(self, names: str) -> UserError:
+        error = explain_end(self.model, self.progress, self._around.folder.last, names)
+        return self._world.of_all(error)
 
     def _end_epoch(self) -> None:
         """Validate, keep the best, and move on."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -18,6 +20,7 @@ from ..report.run_log import RunLog, Validation
 from ..scoring.ctc import ctc_losses
 from ..scoring.decoding import Decoder
 from ..scoring.metrics import SampleResult, score_sample, score_set
+from .distributed import World
 from .frozen_stack import FrozenStack
 from .state import TrainingState
 
@@ -27,6 +30,14 @@ _log = logging.getLogger(__name__)
 _EPOCHS_BEFORE_BLANK_WARNING = 3
 _STEPS_BEFORE_BLANK_WARNING = 150  # a new head may need as many, and little data has few an epoch
 _ALL_BLANK = 0.999
+
+
+class _Heard(NamedTuple):
+    """What was heard in a batch."""
+
+    samples: list[SampleResult]
+    blank_frames: int
+    frames: int
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,8 @@ class Validator:
         decoder: makes transcripts.
         report: is told the result of each set.
         bar: makes progress bars.
-        between_batches: called before each batch; may raise to stop.
+        between_batches: called before each batch, in all processes; may raise to stop.
+        world: the processes of the run, which share the batches.
         advice_on_new_layers: what to try where new layers on a source do not learn.
     """
 
@@ -51,6 +63,7 @@ class Validator:
     report: RunLog
     bar: Callable[[str, int], ProgressBar]
     between_batches: Callable[[], None]
+    world: World
     advice_on_new_layers: str = ""
 
     def hear(self, name: str, sets: Mapping[str, ClipGroups]) -> list[SampleResult]:
@@ -75,25 +88,34 @@ class Validator:
 
     @torch.no_grad()
     def _hear_set(self, groups: ClipGroups) -> Validation:
-        samples: list[SampleResult] = []
-        blank_frames, frames = 0, 0
+        heard: list[_Heard] = []
         model = self.state.validated_model.eval()
-        blank = model.specification.n_classes - 1
+        size = self.world.size
         title = f"Epoch {self.state.progress.epoch} | Validation"
         with self.bar(title, len(groups)) as bar:
-            for batch in self.loader(groups):
+            batches = self.loader(self.world.share(groups))
+            for first in range(0, len(groups), size):
+                together = groups[first : first + size]
                 self.between_batches()
-                emissions = self._emissions(model, batch)
-                losses = ctc_losses(emissions, batch).tolist()
-                transcripts = self.decoder(emissions.posteriors(), emissions.lengths.tolist())
-                for clip, text, loss in zip(batch.clips, transcripts, losses, strict=True):
-                    samples.append(score_sample(str(clip.audio), clip.transcript, text, loss))
-                classes = emissions.logits.argmax(-1).cpu()
-                valid = torch.arange(classes.shape[1]) < emissions.lengths[:, None]
-                blank_frames += int(((classes == blank) & valid).sum())
-                frames += int(emissions.lengths.sum())
-                bar.advance(len(batch.clips))
-        return Validation(blank_frames / max(1, frames), tuple(samples))
+                heard += [self._hear(model, batch) for batch in itertools.islice(batches, 1)]
+                bar.advance(sum(map(len, together)), amount=len(together))
+        everything = self.world.merge(heard)
+        samples = tuple(sample for one in everything for sample in one.samples)
+        blank_frames = sum(one.blank_frames for one in everything)
+        return Validation(blank_frames / max(1, sum(one.frames for one in everything)), samples)
+
+    def _hear(self, model: AcousticModel, batch: Batch) -> _Heard:
+        emissions = self._emissions(model, batch)
+        losses = ctc_losses(emissions, batch).tolist()
+        transcripts = self.decoder(emissions.posteriors(), emissions.lengths.tolist())
+        samples = [
+            score_sample(str(clip.audio), clip.transcript, text, loss)
+            for clip, text, loss in zip(batch.clips, transcripts, losses, strict=True)
+        ]
+        classes = emissions.logits.argmax(-1).cpu()
+        valid = torch.arange(classes.shape[1]) < emissions.lengths[:, None]
+        is_blank = classes == model.specification.n_classes - 1
+        return _Heard(samples, int((is_blank & valid).sum()), int(emissions.lengths.sum()))
 
     def _emissions(self, model: AcousticModel, batch: Batch) -> Emissions:
         with self.state.precision.forward():

@@ -1,0 +1,72 @@
+"""How this process was started: alone, or by `torchrun` as one of several that are one run.
+
+`torchrun` says it in the environment, in the names that PyTorch reads
+(https://docs.pytorch.org/docs/stable/elastic/run.html#environment-variables).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ..errors import ElsewhereError, FlagError, UserError
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A process among those of a run.
+
+    Attributes:
+        rank: its number among all of them.
+        size: how many there are.
+        local_rank: its number among those of its machine.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process speaks and writes for all."""
+        return self.rank == 0
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> Launch:
+        """Return what the environment says; where it says nothing, the process is alone.
+
+        Raises:
+            FlagError: what it says is impossible.
+        """
+        if not {"MASTER_ADDR", "RANK", "WORLD_SIZE"} <= set(environment):
+            return cls()
+        names = {"rank": "RANK", "size": "WORLD_SIZE", "local_rank": "LOCAL_RANK"}
+        said = {field: environment[name] for field, name in names.items() if name in environment}
+        try:
+            launch = cls(**{field: int(value) for field, value in said.items()})
+        except ValueError:
+            launch = cls(rank=-1)
+        if not 0 <= launch.rank < launch.size or launch.local_rank < 0:
+            shown = ", ".join(f"{names[field]}={value}" for field, value in said.items())
+            raise FlagError(
+                f"the environment says {shown}, which no process of a run can be; start several "
+                "with torchrun, which sets these, or one alone with WORLD_SIZE unset"
+            )
+        return launch
+
+
+@contextmanager
+def said_once() -> Iterator[None]:
+    """Let the first process alone say what all of them find wrong in the same way.
+
+    Raises:
+        ElsewhereError: in the others, for the error.
+    """
+    try:
+        yield
+    except UserError as error:
+        if Launch.read().is_first:
+            raise
+        raise ElsewhereError(str(error)) from None

@@ -1,0 +1,114 @@
+"""What a run is made of, once its flags are settled: data, a model, and what reads and writes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..batches.feature_store import FeatureStore
+from ..batches.loader import BatchLoader
+from ..corpus import Corpus, check_corpus, expand_file_list
+from ..scoring.decoding import BeamSearchDecoder
+from ..training.distributed import World
+from ..training.objective import Objective
+from ..training.state import RunFolder, TrainingState
+from .distillation import supervision
+from .identity import digest_of_clips
+from .initial_state import initial_state
+from .machine import prepare_machine
+from .session import Session
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of.
+
+    Attributes:
+        decoder: of the test sets.
+        objective: what training lowers.
+        corpus: all clips.
+        store: of features.
+        loader: of batches.
+        state: what training changes.
+        folder: where it is saved.
+        world: the processes of the run.
+    """
+
+    decoder: BeamSearchDecoder
+    objective: Objective
+    corpus: Corpus
+    store: FeatureStore
+    loader: BatchLoader
+    state: TrainingState
+    folder: RunFolder
+    world: World
+
+
+def assemble(session: Session, world: World) -> Parts:
+    """Return the parts of a run.
+
+    Raises:
+        UserError: bad rows, a scorer or a teacher that does not fit, too little memory, ...
+    """
+    with world.in_turn():
+        decoder = BeamSearchDecoder(session.alphabet, session.config.decoder, session.given)
+        device = prepare_machine(session.config.machine, world.device)
+        objective = Objective(**vars(session.config.objective), supervision=supervision(session))
+        corpus = read_corpus(session, writes=world.is_first)
+        cache = session.config.data.feature_cache
+        store = FeatureStore(session.features, Path(cache) if cache else None)
+        loader = BatchLoader(store, session.alphabet)
+        clips = [clip for one in corpus.train for clip in one.clips]
+        state, folder = initial_state(session, device, clips, world)
+    parts = Parts(decoder, objective, corpus, store, loader, state, folder, world)
+    world.check_alike(lambda: _digests(parts))
+    # Processors differ in the last bit of what they draw.
+    world.copy_first_([*state.model.state_dict().values()])
+    world.copy_first_([*state.validated_model.state_dict().values()])
+    return parts
+
+
+def read_corpus(session: Session, *, writes: bool) -> Corpus:
+    """Return all clips of a run.
+
+    Args:
+        session: the run.
+        writes: whether to write the list of rows that are skipped.
+
+    Raises:
+        CorpusError: rows that cannot be used, all in one report.
+    """
+    config, folder = session.config, Path(session.config.checkpoints.save_dir)
+    remembers = not config.bootstrap.dry_run
+    return check_corpus(
+        train=config.data.train_files,
+        dev=config.data.dev_files,
+        test=config.data.test_files,
+        metrics=config.data.metrics_files,
+        unlabelled=expand_file_list(config.distillation.unlabelled_files),
+        alphabet=session.alphabet,
+        features=session.features,
+        output_length=session.specification.output_length,
+        any_sample_rate=config.features.normalize_sample_rate,
+        on_bad_row="skip" if config.data.on_bad_row == "skip" else "fail",
+        skipped_rows_path=folder / "skipped_rows.csv" if writes and remembers else None,
+        scan_cache_path=folder / "audio_scan.json" if remembers else None,
+        show_progressbar=config.output.show_progressbar and writes,
+        alphabet_advice=session.alphabet_advice(),
+        files=session.files,
+        normalize_transcripts=config.data.normalize_transcripts == "true",
+    )
+
+
+def _digests(parts: Parts) -> dict[str, str]:
+    """Return what has to be the same in all processes, by its name."""
+    corpus, progress = parts.corpus, json.dumps(parts.state.progress.as_json(), sort_keys=True)
+    return {
+        "clips to train on": digest_of_clips([*corpus.train, *corpus.unlabelled]),
+        "clips to validate or test on": digest_of_clips(
+            [*corpus.dev, *corpus.metrics, *corpus.test]
+        ),
+        "checkpoints to go on from": hashlib.sha256(progress.encode()).hexdigest(),
+    }

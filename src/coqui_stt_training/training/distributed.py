@@ -1,0 +1,295 @@
+"""The processes that are one run: each takes batches of its own, all keep the same weights.
+
+A step is the same as in one process that adds up the gradients of as many batches
+(`--gradient_accumulation_steps`): gradients are summed over the processes, and divided by the clips
+of all. So a process may have fewer batches than others in a step, or none, and clips of any length.
+
+What all processes know alike needs no talking: the order of batches, the position, the weights,
+and all that follows from them. What only one can know is made known to all at fixed places: the
+loss of a step, a signal, the clock, what was heard in validation. Files are written by the first.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+from torch import distributed as dist
+
+from ..cli.launch import Launch
+from ..errors import ElsewhereError, FlagError, TrainingError, UserError
+from .gradients import Gradients, SummedGradients
+from .lost_process import talking
+
+# A step waits that long for the slowest process, before the run is taken for stuck.
+_STEP_TIMEOUT = timedelta(minutes=30)
+# So long may the first take for what the others wait for: to look at each file of a large corpus.
+_ALONE_TIMEOUT = timedelta(days=2)
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class World:
+    """All processes of a run: here one, which has nobody to talk to.
+
+    Attributes:
+        rank: number of this process.
+        size: how many there are.
+        device: what this one computes on; None: what `machine.py` finds.
+    """
+
+    rank: int = 0
+    size: int = 1
+    device: torch.device | None = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process speaks and writes for all."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[Item]) -> list[Item]:
+        """Return this process's part of a list: each takes every so many-th."""
+        return list(items[self.rank :: self.size])
+
+    def merge(self, results: Sequence[Item]) -> list[Item]:
+        """Return what all made of their shares, in the order of the whole list."""
+        return list(results)
+
+    def gather(self, item: Item) -> list[Item]:
+        """Return what each process has."""
+        return [item]
+
+    def total(self, *values: float) -> list[float]:
+        """Return each value summed over the processes; not finite where one of them is not."""
+        return list(values)
+
+    def any(self, *marks: bool) -> list[bool]:
+        """Return of each mark whether some process has it."""
+        return [value > 0 for value in self.total(*map(float, marks))]
+
+    def of_all(self, error: UserError) -> UserError:
+        """Return what to raise for an error that all processes find alike: the first says it."""
+        return error if self.is_first else ElsewhereError(str(error))
+
+    def first(self, work: Callable[[], Item]) -> Item:
+        """Let the first process do something, and return what came out.
+
+        Raises:
+            ElsewhereError: in the others, where it failed in the first.
+        """
+        return work()
+
+    @contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """Let the first process do what is within before the others do; if one fails, all end.
+
+        Raises:
+            ElsewhereError: in those that did not fail.
+        """
+        yield
+
+    def check_alike(self, find: Callable[[], Mapping[str, str]]) -> None:
+        """See that all processes find the same.
+
+        Args:
+            find: gives digests, by what they are of.
+
+        Raises:
+            TrainingError: they have not.
+        """
+
+    def copy_first_(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Put the values of the first process in the place of tensors.
+
+        Args:
+            tensors: of the same shapes everywhere.
+        """
+
+    def average_(self, tensors: Sequence[torch.Tensor], weight: float) -> None:
+        """Put the mean over the processes in the place of float tensors.
+
+        Args:
+            tensors: of the same shapes everywhere.
+            weight: of this process's.
+        """
+
+    def gradients(self, parameters: Sequence[torch.nn.Parameter]) -> Gradients:
+        """Return what sums the gradients of some parameters, which are the same everywhere."""
+        return Gradients()
+
+
+ALONE = World()
+
+
+@dataclass(frozen=True)
+class Processes(World):
+    """Several processes.
+
+    Attributes:
+        group: what is not about tensors goes through: on CPUs, with patience.
+    """
+
+    group: Any = field(default=None, kw_only=True)
+
+    def gather(self, item: Item) -> list[Item]:
+        """Return what each process has, pickled on the way: these processes trust each other."""
+        every: list[Any] = [None] * self.size
+        with talking():
+            dist.all_gather_object(every, item, group=self.group)
+        return every
+
+    def merge(self, results: Sequence[Item]) -> list[Item]:
+        """Return what all made of their shares; see `World`."""
+        parts = self.gather(list(results))
+        count = sum(map(len, parts))
+        return [parts[place % self.size][place // self.size] for place in range(count)]
+
+    def total(self, *values: float) -> list[float]:
+        """Sum over the processes; see `World`."""
+        summed = torch.tensor(values, dtype=torch.float64, device=self.device)
+        with talking():
+            dist.all_reduce(summed)
+        totals: list[float] = summed.tolist()
+        return totals
+
+    def first(self, work: Callable[[], Item]) -> Item:
+        """Let the first process do something; see `World`."""
+        made: list[Any] = [None, False]
+        failure: Exception | None = None
+        if self.is_first:
+            try:
+                made = [work(), True]
+            except Exception as error:  # whatever it is, the others wait for it
+                failure = error
+        with talking():
+            dist.broadcast_object_list(made, src=0, group=self.group)
+        if failure:
+            raise failure
+        if not made[1]:
+            raise ElsewhereError("the first process of the run failed")
+        result: Item = made[0]
+        return result
+
+    @contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """Let the first process go first; see `World`."""
+        if not self.is_first:
+            self._agree(None)
+        failure: Exception | None = None
+        try:
+            yield
+        except Exception as error:
+            failure = error
+        if self.is_first:
+            self._agree(failure)
+        self._agree(failure)
+
+    def _agree(self, failure: Exception | None) -> None:
+        """Raise if some process has failed: in the lowest of them that, else `ElsewhereError`."""
+        failed = [rank for rank, bad in enumerate(self.gather(failure is not None)) if bad]
+        if not failed:
+            return
+        if failure and failed[0] == self.rank:
+            if isinstance(failure, UserError) and self.rank:
+                where = f"process {self.rank}, on {socket.gethostname()}"
+                raise type(failure)(f"{where}: {failure}") from None
+            raise failure
+        raise ElsewhereError(f"process {failed[0]} of the run failed")
+
+    def check_alike(self, find: Callable[[], Mapping[str, str]]) -> None:
+        """See that all have found the same; see `World`."""
+        every = self.gather((dict(find()), socket.gethostname()))
+        first, _ = every[0]
+        for rank, (theirs, host) in enumerate(every):
+            different = [name for name, digest in first.items() if theirs.get(name) != digest]
+            if different:
+                if not self.is_first:
+                    raise ElsewhereError("the processes differ")
+                raise TrainingError(
+                    f"process {rank}, on {host}, has other {' and '.join(different)} than the "
+                    "first: all processes have to see the same files. Put data, source and "
+                    "checkpoints on a disk that all machines share, under the same path, and the "
+                    "same release of this program on each"
+                )
+
+    def copy_first_(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Take the values of the first process; see `World`."""
+        for tensor in tensors:
+            dense = tensor.contiguous()
+            with talking():
+                dist.broadcast(dense, src=0)
+            tensor.copy_(dense)
+
+    def average_(self, tensors: Sequence[torch.Tensor], weight: float) -> None:
+        """Take the mean over the processes; see `World`."""
+        if not tensors:
+            return
+        ones = tensors[0].new_ones(1)
+        flat = weight * torch.cat([ones, *(tensor.reshape(-1) for tensor in tensors)])
+        with talking():
+            dist.all_reduce(flat)
+        means = (flat[1:] / flat[0]).split_with_sizes([tensor.numel() for tensor in tensors])
+        for tensor, mean in zip(tensors, means, strict=True):
+            tensor.copy_(mean.view_as(tensor))
+
+    def gradients(self, parameters: Sequence[torch.nn.Parameter]) -> Gradients:
+        """Return what sums gradients; see `World`."""
+        return SummedGradients(parameters)
+
+
+@contextmanager
+def joined(launch: Launch) -> Iterator[World]:
+    """Meet the other processes of a run, and part with them in the end.
+
+    Raises:
+        FlagError: they cannot share the GPUs.
+    """
+    if launch.size == 1:
+        yield ALONE
+        return
+    device = torch.device("cpu")
+    if torch.cuda.is_available():
+        device = torch.device("cuda", launch.local_rank % torch.cuda.device_count())
+        torch.cuda.set_device(device)
+    with talking():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_STEP_TIMEOUT)
+    try:
+        with talking():
+            group = dist.new_group(backend="gloo", timeout=_ALONE_TIMEOUT)
+        world = Processes(launch.rank, launch.size, device, group=group)
+        _check_devices(world)
+        yield world
+    finally:
+        dist.destroy_process_group()
+
+
+def _check_devices(world: Processes) -> None:
+    """See that each process has a GPU of its own, or all compute on CPUs.
+
+    Raises:
+        FlagError: in the first process.
+        ElsewhereError: in the others.
+    """
+    on_gpu = world.device is not None and world.device.type == "cuda"
+    name = str(torch.cuda.get_device_properties(world.device).uuid) if on_gpu else ""
+    places = world.gather((socket.gethostname(), name))
+    hosts = {host for host, gpu in places if not gpu}
+    problem = ""
+    if hosts and len(hosts) < len({host for host, _ in places}):
+        problem = (
+            f"PyTorch finds no GPU on {', '.join(sorted(hosts))}, and one elsewhere; mend that, or "
+            "hide them all with CUDA_VISIBLE_DEVICES="
+        )
+    elif not hosts and len(set(places)) < len(places):
+        problem = (
+            "two processes would share a GPU; give torchrun --nproc-per-node as many as a machine "
+            "has GPUs, or hide them with CUDA_VISIBLE_DEVICES= to compute on CPUs"
+        )
+    if problem:
+        raise FlagError(problem) if world.is_first else ElsewhereError(problem)

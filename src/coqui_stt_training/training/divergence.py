@@ -1,0 +1,54 @@
+"""Training that cannot go on: weights that are no longer sound, losses that are not finite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from ..corpus import Clip
+from ..errors import TrainingError
+from ..models.acoustic_model import AcousticModel
+from .progress import Progress
+
+_BLAMED_LISTED = 8
+_LARGEST_SOUND_WEIGHT = 1e6  # those of trained models stay below a hundred
+
+
+def are_weights_sound(model: AcousticModel) -> bool:
+    """Say whether the weights that are trained are those of a model, and can be kept."""
+    trained = [weight.detach() for weight in model.parameters() if weight.requires_grad]
+    largest = torch.stack([weight.abs().max() for weight in trained])
+    return bool((largest < _LARGEST_SOUND_WEIGHT).all())  # not so for NaN
+
+
+def name_clips(clips: Sequence[Clip]) -> str:
+    """Return the files of some clips, and the rows they come from, in words."""
+    names = ", ".join(f"{clip.audio} ({clip.source})" for clip in clips[:_BLAMED_LISTED])
+    more = f" and {len(clips) - _BLAMED_LISTED} more" if len(clips) > _BLAMED_LISTED else ""
+    return names + more
+
+
+def explain_end(
+    model: AcousticModel, progress: Progress, last: Path | None, names: str
+) -> TrainingError:
+    """Return why training ends, and what to do.
+
+    Args:
+        model: as it is.
+        progress: of the run.
+        last: the newest good checkpoint, if there is one.
+        names: of the files in the last step.
+    """
+    saved = f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet"
+    if not are_weights_sound(model):
+        return TrainingError(
+            f"the weights have diverged; {saved}. Run the command again with a lower "
+            f"--learning_rate than {progress.learning_rate:g}"
+        )
+    return TrainingError(
+        f"the loss was infinite or NaN in {progress.non_finite_steps} steps in a row, "
+        f"while the weights are sound; {saved}. Leave these files out, or run the command "
+        f"again with a lower --learning_rate than {progress.learning_rate:g}: {names}"
+    )

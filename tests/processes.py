@@ -1,0 +1,72 @@
+"""Runs a command in several processes that are one run, as `torchrun` does, forked from this one.
+
+A forked process has PyTorch imported already, which takes seconds otherwise. It computes with one
+thread: what others there were stayed behind.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
+
+import torch
+
+from command_runner import Result, run_command
+
+Made = TypeVar("Made")
+_SECONDS = 120
+
+
+def run_together(size: int, work: Callable[[int], Made]) -> list[Made]:
+    """Return what `work(rank)` returns in each of so many processes."""
+    context = multiprocessing.get_context("fork")
+    port = _free_port()
+    processes, ends = [], []
+    for rank in range(size):
+        end, other = context.Pipe(duplex=False)
+        process = context.Process(target=_run, args=(rank, size, port, work, other))
+        process.start()
+        other.close()
+        processes.append(process)
+        ends.append(end)
+    try:
+        return [_received(end) for end in ends]
+    finally:
+        for process in processes:
+            process.join(5)
+            process.kill()
+
+
+def run_command_together(size: int, name: str, *flags: object) -> list[Result]:
+    """Run a command in so many processes; see `run_command`."""
+    return run_together(size, lambda rank: run_command(name, *flags))
+
+
+def _run(rank: int, size: int, port: int, work: Callable[[int], object], end: Connection) -> None:
+    torch.set_num_threads(1)
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size),
+                   "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}  # fmt: skip
+    try:
+        end.send((work(rank), ""))
+    except BaseException:
+        end.send((None, traceback.format_exc()))
+    end.close()
+    os._exit(0)  # what pytest would do at the end is not for a fork
+
+
+def _received(end: Connection) -> Any:
+    assert end.poll(_SECONDS), "the processes hang"
+    made, failure = end.recv()
+    assert not failure, failure
+    return made
+
+
+def _free_port() -> int:
+    with socket.socket() as any_port:
+        any_port.bind(("127.0.0.1", 0))
+        return int(any_port.getsockname()[1])
