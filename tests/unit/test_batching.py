@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from coqui_stt_training.batches.sampler import BatchOrder, Sampler, make_batches
+from coqui_stt_training.batches.sampler import BatchOrder, ClipGroups, Sampler, make_batches
 from coqui_stt_training.corpus import Clip
+from coqui_stt_training.corpus.clip_table import seconds_of
 from stt.audio.reference import AudioReference
 
 CLIPS = [
@@ -21,6 +23,12 @@ CLIPS = [
     )
     for number in range(10)
 ]
+
+
+def grouped(sizes: list[int]) -> ClipGroups:
+    count = sum(sizes)
+    order = np.arange(count) % len(CLIPS)
+    return ClipGroups(CLIPS, order, np.cumsum([0, *sizes]), seconds_of(CLIPS))
 
 
 def durations(**arguments: object) -> list[list[float]]:
@@ -48,10 +56,10 @@ def test_batches_by_seconds_hold_what_fits() -> None:
 
 @pytest.mark.parametrize(("count", "world_size"), [(9, 1), (9, 2), (10, 3), (1, 4)])
 def test_processes_share_an_epoch(count: int, world_size: int) -> None:
-    groups = [(CLIPS[number % 10],) * (number + 1) for number in range(count)]
+    groups = grouped([number + 1 for number in range(count)])
     order = BatchOrder(True, 0, 1000, seed=1)
     ranks = [Sampler(groups, order, rank, world_size) for rank in range(world_size)]
-    everything = Sampler(groups, order).epoch(3)
+    everything = list(Sampler(groups, order).epoch(3))
     shares = [sampler.own(sampler.epoch(3)) for sampler in ranks]
     turns = itertools.zip_longest(*shares)
     taken = [batch for turn in turns for batch in turn if batch is not None]
@@ -61,13 +69,13 @@ def test_processes_share_an_epoch(count: int, world_size: int) -> None:
 
 
 def test_an_epoch_goes_on_where_it_stopped_with_other_processes() -> None:
-    groups = [(clip,) for clip in CLIPS]
+    groups = grouped([1] * len(CLIPS))
     order = BatchOrder(True, 0, 4, seed=1)
     whole = Sampler(groups, order).epoch(2)
     ranks = [Sampler(groups, order, rank, 3) for rank in range(3)]
     assert sorted(
         batch for sampler in ranks for batch in sampler.own(sampler.epoch(2, start=4))
-    ) == sorted(whole[4:])
+    ) == sorted(list(whole)[4:])
     with pytest.raises(ValueError, match="rank 2 of 2"):
         Sampler(groups, BatchOrder(False, 0, 4, seed=1), 2, 2)
 
@@ -105,5 +113,6 @@ def test_a_small_buffer_shuffles_only_nearby() -> None:
 
 
 def test_no_batches() -> None:
-    assert make_batches([], 4) == []
+    assert list(make_batches([], 4)) == list(make_batches([], 0, seconds=5.0)) == []
+    assert make_batches([], 4).largest() == []
     assert BatchOrder(True, 0, 4, seed=1).indices(0, 0) == []

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..corpus import Clip, ClipSet
+from ..corpus.clip_table import ChosenClips, joined
 
 
 @dataclass(frozen=True)
@@ -27,16 +31,15 @@ class Mixture:
     shares: Mapping[str, float]
     seed: int
 
-    def clips(self, epoch: int) -> list[Clip]:
+    def clips(self, epoch: int) -> Sequence[Clip]:
         """Return the clips of an epoch: always the same, and always equally many."""
         counts = self._counts()
-        found: list[Clip] = []
-        for number, clips in enumerate(self.sets):
-            if number in counts:
-                found += self._draw(number, epoch, counts[number])
-            else:
-                found += clips.clips
-        return found
+        return joined(
+            [
+                self._draw(number, epoch, counts[number]) if number in counts else clips.clips
+                for number, clips in enumerate(self.sets)
+            ]
+        )
 
     def _counts(self) -> dict[int, int]:
         """Return how many clips to draw of each set that has a share."""
@@ -55,14 +58,21 @@ class Mixture:
             if sizes[number]
         }
 
-    def _draw(self, number: int, epoch: int, count: int) -> list[Clip]:
+    def _draw(self, number: int, epoch: int, count: int) -> Sequence[Clip]:
         clips = self.sets[number].clips
-        found: list[Clip] = []
+        found = array("q")
         place = epoch * count
         while len(found) < count:
             passed, first = divmod(place + len(found), len(clips))
-            order = list(range(len(clips)))
-            random.Random(f"{self.seed} {number} {passed}").shuffle(order)
-            taken = order[first : first + count - len(found)]
-            found += [clips[index] for index in taken]
-        return found
+            order = _shuffled(len(clips), f"{self.seed} {number} {passed}")
+            found += order[first : first + count - len(found)]
+        if isinstance(clips, tuple):
+            return tuple(clips[index] for index in found)
+        return ChosenClips(clips, np.array(found, np.int64))
+
+
+def _shuffled(count: int, seed: str) -> array[int]:
+    """Return the numbers below `count` in an order that the seed decides."""
+    order = array("q", range(count))
+    random.Random(seed).shuffle(order)
+    return order

@@ -3,23 +3,80 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..corpus import Clip
+from ..corpus.clip_table import seconds_of
 
 Group = tuple[Clip, ...]
+Indices = NDArray[np.int64]
+
+_SHORTEST_SECONDS = 1e-3
+_CANDIDATES = 16  # of which the largest batch is one: frames are whole, and seconds are not
+
+
+@dataclass(frozen=True, eq=False)
+class ClipGroups(Sequence[Group]):
+    """Clips in batches, as numbers: the clips of a batch are made when it is asked for.
+
+    Attributes:
+        clips: all of them.
+        order: which of them are used, from the first batch to the last, int64 `[used]`.
+        bounds: where in `order` each batch begins, and where the last one ends.
+        seconds: length of each of `clips`, float64 `[clips]`.
+    """
+
+    clips: Sequence[Clip]
+    order: Indices
+    bounds: Indices
+    seconds: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Group: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Group]: ...
+    def __getitem__(self, index: int | slice) -> Group | list[Group]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        number = range(len(self))[index]
+        chosen = self.order[self.bounds[number] : self.bounds[number + 1]]
+        return tuple(self.clips[one] for one in chosen.tolist())
+
+    @property
+    def clip_count(self) -> int:
+        """How many clips are in all batches."""
+        return len(self.order)
+
+    @property
+    def total_seconds(self) -> float:
+        """How long they are together."""
+        return float(self.seconds[self.order].sum())
+
+    def largest(self) -> list[Group]:
+        """Return the batches that are largest when padded, one of which is so in frames, too."""
+        if not len(self):
+            return []
+        lengths = np.maximum.reduceat(self.seconds[self.order], self.bounds[:-1])
+        areas = np.diff(self.bounds) * lengths
+        return [self[number] for number in np.argsort(-areas, kind="stable")[:_CANDIDATES].tolist()]
 
 
 def make_batches(
-    clips: Iterable[Clip],
+    clips: Sequence[Clip],
     batch_size: int,
     *,
     seconds: float = 0.0,
     reverse: bool = False,
     limit: int = 0,
-) -> list[Group]:
+) -> ClipGroups:
     """Group clips by duration, so that little of a batch is padding.
 
     Args:
@@ -32,20 +89,35 @@ def make_batches(
     Returns:
         Batches from the shortest clips to the longest, or the reverse.
     """
-    ordered = sorted(clips, key=lambda clip: clip.duration_seconds, reverse=reverse)
-    ordered = ordered[:limit] if limit else ordered
-    groups: list[Group] = []
-    group: list[Clip] = []
-    longest = 0.0
-    for clip in ordered:
-        longest = max(longest, clip.duration_seconds)
-        too_many = batch_size and len(group) == batch_size
-        too_long = seconds and (len(group) + 1) * longest > seconds
-        if group and (too_many or too_long):
-            groups.append(tuple(group))
-            group, longest = [], clip.duration_seconds
-        group.append(clip)
-    return [*groups, tuple(group)] if group else groups
+    lengths = seconds_of(clips)
+    order = by_length(lengths, reverse=reverse, limit=limit)
+    return ClipGroups(clips, order, _bounds(lengths[order], batch_size, seconds), lengths)
+
+
+def by_length(lengths: NDArray[np.float64], *, reverse: bool = False, limit: int = 0) -> Indices:
+    """Return the numbers of clips from the shortest to the longest, or the first `limit` so."""
+    order = np.argsort(-lengths if reverse else lengths, kind="stable")
+    return order[:limit] if limit else order
+
+
+def _bounds(lengths: NDArray[np.float64], most: int, seconds: float) -> Indices:
+    """Return where batches begin, and the end of the last, of clips of sorted lengths."""
+    count = len(lengths)
+    if not seconds:
+        starts = np.arange(0, count, most or max(1, count), dtype=np.int64)
+        return np.append(starts, count)
+    bounds = [0] if count else []
+    while bounds and bounds[-1] < count:
+        bounds.append(bounds[-1] + _fitting(lengths[bounds[-1] :], most, seconds))
+    return np.array(bounds or [0], np.int64)
+
+
+def _fitting(lengths: NDArray[np.float64], most: int, seconds: float) -> int:
+    """Return how many of the first clips are a batch: one at least."""
+    size = min(len(lengths), most or int(seconds / max(lengths[0], _SHORTEST_SECONDS)) + 1)
+    window = np.maximum.accumulate(lengths[:size])
+    padded = window * np.arange(1, len(window) + 1)
+    return max(1, int(np.searchsorted(padded, seconds, side="right")))
 
 
 @dataclass(frozen=True)
@@ -86,6 +158,34 @@ class NumberedGroup(NamedTuple):
     clips: Group
 
 
+@dataclass(frozen=True, eq=False)
+class NumberedGroups(Sequence[NumberedGroup]):
+    """Batches in the order of an epoch, each made when it is asked for.
+
+    Attributes:
+        groups: in no order.
+        order: which of them is at each place.
+        places: those that are meant.
+    """
+
+    groups: ClipGroups
+    order: Sequence[int]
+    places: range
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, index: int) -> NumberedGroup: ...
+    @overload
+    def __getitem__(self, index: slice) -> NumberedGroups: ...
+    def __getitem__(self, index: int | slice) -> NumberedGroup | NumberedGroups:
+        if isinstance(index, slice):
+            return NumberedGroups(self.groups, self.order, self.places[index])
+        place = self.places[index]
+        return NumberedGroup(place, self.groups[self.order[place]])
+
+
 @dataclass(frozen=True)
 class Sampler:
     """Which batches an epoch has, and which of them are one process's.
@@ -101,11 +201,11 @@ class Sampler:
             in all.
     """
 
-    groups: Sequence[Group]
+    groups: ClipGroups
     order: BatchOrder
     rank: int = 0
     world_size: int = 1
-    regroup: Callable[[int], Sequence[Group]] | None = None
+    regroup: Callable[[int], ClipGroups] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.rank < self.world_size:
@@ -115,7 +215,7 @@ class Sampler:
         """Batches of all processes in an epoch."""
         return len(self.groups)
 
-    def epoch(self, epoch: int, start: int = 0) -> list[NumberedGroup]:
+    def epoch(self, epoch: int, start: int = 0) -> NumberedGroups:
         """Return the batches of all processes in an epoch, in their order.
 
         Args:
@@ -124,7 +224,7 @@ class Sampler:
         """
         groups = self.regroup(epoch) if self.regroup else self.groups
         order = self.order.indices(len(groups), epoch)
-        return [NumberedGroup(place, groups[order[place]]) for place in range(start, len(order))]
+        return NumberedGroups(groups, order, range(start, len(order)))
 
     def own(self, batches: Sequence[NumberedGroup]) -> Sequence[NumberedGroup]:
         """Return those of some batches, in their order, that are this process's."""

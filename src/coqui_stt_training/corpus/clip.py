@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stt.audio.reference import AudioReference
@@ -32,11 +33,11 @@ class ClipSet:
 
     Attributes:
         path: the file as the user named it.
-        clips: those that can be trained on or evaluated.
+        clips: those that can be trained on or evaluated; a tuple, unless they are very many.
     """
 
     path: str
-    clips: tuple[Clip, ...]
+    clips: Sequence[Clip]
 
     @property
     def duration_seconds(self) -> float:

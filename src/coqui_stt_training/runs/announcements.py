@@ -12,7 +12,7 @@ from stt.durations import say_audio_length
 
 from ..augmentation.kinds import HIDDEN
 from ..augmentation.specification import Augmentation
-from ..batches.sampler import Group, make_batches
+from ..batches.sampler import ClipGroups, make_batches
 from ..cli.config import TrainConfig
 from ..corpus import ClipSet
 from ..models.acoustic_model import AcousticModel
@@ -31,28 +31,28 @@ _ABOUT_THE_COMMAND = ("dry_run", "skip_batch_test")
 
 
 def log_sizes(
-    train: Sequence[Group],
+    train: ClipGroups,
     sets: Sets,
     test: Sequence[ClipSet],
     config: TrainConfig,
     model: AcousticModel,
 ) -> None:
     """Say how much there is to learn from, and how large the model is that learns."""
-    dev = [batch for batches in sets.dev.values() for batch in batches]
     tested = [
-        batch
+        make_batches(one.clips, config.evaluation.test_batch_size, limit=config.data.limit_test)
         for one in test
-        for batch in make_batches(
-            one.clips, config.evaluation.test_batch_size, limit=config.data.limit_test
-        )
     ]
-    for purpose, batches in (("Training", train), ("Validating", dev), ("Testing", tested)):
-        clips = [clip for batch in batches for clip in batch]
+    for purpose, parts in (
+        ("Training", [train]),
+        ("Validating", list(sets.dev.values())),
+        ("Testing", tested),
+    ):
+        clips = sum(part.clip_count for part in parts)
         if clips:
-            seconds = sum(clip.duration_seconds for clip in clips)
             _log.info(
-                "%s on %s, %s, in %s", purpose, counted(len(clips), "clip"),
-                say_audio_length(seconds), counted(len(batches), "batch", "batches"),
+                "%s on %s, %s, in %s", purpose, counted(clips, "clip"),
+                say_audio_length(sum(part.total_seconds for part in parts)),
+                counted(sum(map(len, parts)), "batch", "batches"),
             )  # fmt: skip
     count = sum(weight.numel() for weight in model.parameters())
     _log.info("The model has %s parameters", f"{count:,}")

@@ -39,6 +39,7 @@ from .geometry import describing_flags
 from .session import Session
 from .starting_point import FIXED_FLAGS
 
+_MOST_PRIOR_CLIPS = 200_000  # which stand for all, in even distances
 _log = logging.getLogger(__name__)
 
 
@@ -223,6 +224,7 @@ def _bootstrapped(
 def _prior(session: Session, clips: Sequence[Clip]) -> NDArray[np.float32]:
     """Return the logarithm of how often the training clips have each label."""
     rate = session.features.sample_rate_hz
+    clips = clips[:: -(-len(clips) // _MOST_PRIOR_CLIPS)] if clips else clips
     frames = [
         session.specification.output_length(
             session.features.frame_count(int(clip.duration_seconds * rate))

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader
 from ..corpus import Corpus, check_corpus, expand_file_list
+from ..corpus.clip_table import joined
 from ..scoring.decoding import BeamSearchDecoder
 from ..training.distributed import World
 from ..training.objective import Objective
@@ -60,7 +61,7 @@ def assemble(session: Session, world: World) -> Parts:
         cache = session.config.data.feature_cache
         store = FeatureStore(session.features, Path(cache) if cache else None)
         loader = BatchLoader(store, session.alphabet)
-        clips = [clip for one in corpus.train for clip in one.clips]
+        clips = joined([one.clips for one in corpus.train])
         state, folder = initial_state(session, device, clips, world)
     parts = Parts(decoder, objective, corpus, store, loader, state, folder, world)
     world.check_alike(lambda: _digests(parts))

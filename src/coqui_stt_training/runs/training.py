@@ -36,7 +36,7 @@ from .machine import log_placement
 from .parts import Parts, assemble, read_corpus
 from .results import EvaluationResult, TrainingResult
 from .session import Session, expand_data, prepare
-from .training_data import check_augmentations, make_pipeline, make_sets
+from .training_data import check_augmentations, largest_batches, make_pipeline, make_sets
 
 _log = logging.getLogger(__name__)
 
@@ -246,7 +246,7 @@ def _make_trainer(
     )
     if not training.skip_batch_test:
         check_memory(
-            trainer.pipeline.sampler.groups,
+            largest_batches(session, parts.corpus, trainer.pipeline),
             session.specification,
             lambda clip: session.features.frame_count(
                 int(trainer.pipeline.longest_seconds(clip) * session.features.sample_rate_hz)

@@ -13,10 +13,11 @@ from ..batches.audio_source import open_sources
 from ..batches.augmented_loader import AugmentedLoader
 from ..batches.loader import BatchLoader
 from ..batches.mixture import Mixture
-from ..batches.sampler import BatchOrder, Group, Sampler, make_batches
+from ..batches.sampler import BatchOrder, ClipGroups, Group, Sampler, by_length, make_batches
 from ..batches.training_pipeline import TrainingPipeline
 from ..cli.config import TrainConfig
 from ..corpus import Clip, ClipSet, Corpus
+from ..corpus.clip_table import ChosenClips, joined, seconds_of
 from ..errors import FlagError
 from ..training.distributed import ALONE, World
 from ..training.plan import Sets
@@ -42,15 +43,16 @@ def make_pipeline(
     """
     data, training = session.config.data, session.config.training
     mixture = Mixture(corpus.train, session.files.shares, training.random_seed)
-    clips = [clip for one in corpus.train for clip in one.clips]
-    untold = [clip for one in corpus.unlabelled for clip in one.clips]
+    clips = joined([one.clips for one in corpus.train])
+    untold = joined([one.clips for one in corpus.unlabelled])
 
-    def groups(epoch: int) -> list[Group]:
-        told = make_batches(
-            mixture.clips(epoch), 1, reverse=data.reverse_train, limit=data.limit_train
-        )
+    def groups(epoch: int) -> ClipGroups:
+        told = mixture.clips(epoch)
+        if data.limit_train:
+            chosen = by_length(seconds_of(told), reverse=data.reverse_train, limit=data.limit_train)
+            told = ChosenClips(told, chosen)
         return make_batches(
-            [*(clip for (clip,) in told), *untold],
+            joined([told, untold]) if untold else told,
             _most_clips(training.train_batch_size, training.train_batch_seconds),
             seconds=training.train_batch_seconds,
             reverse=data.reverse_train,
@@ -65,6 +67,25 @@ def make_pipeline(
         _make_augmented_loader(session, loader, layers, clips),
         training.epochs,
     )
+
+
+def largest_batches(session: Session, corpus: Corpus, pipeline: TrainingPipeline) -> list[Group]:
+    """Return the batches that need most memory, whatever epoch they are in.
+
+    Where sets have a share, other clips come in each epoch: then it is the longest of all sets, so
+    many as may be together.
+    """
+    largest = pipeline.sampler.groups.largest()
+    if session.files.shares:
+        training = session.config.training
+        longest = make_batches(
+            joined([one.clips for one in (*corpus.train, *corpus.unlabelled)]),
+            _most_clips(training.train_batch_size, training.train_batch_seconds),
+            seconds=training.train_batch_seconds,
+            reverse=True,
+        )
+        largest.append(longest[0])
+    return largest
 
 
 def _make_augmented_loader(
@@ -115,7 +136,7 @@ def make_sets(config: TrainConfig, corpus: Corpus) -> Sets:
     """Return the batches to validate with."""
     data, training = config.data, config.training
 
-    def batches(sets: Sequence[ClipSet]) -> dict[str, list[Group]]:
+    def batches(sets: Sequence[ClipSet]) -> dict[str, ClipGroups]:
         return {
             clips.path: make_batches(
                 clips.clips,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ..batches.sampler import ClipGroups
 from ..cli.progress_bar import ProgressBar
 from ..cli.training_flags import ScheduleFlags
 from ..report.run_log import RunLog
@@ -15,7 +16,6 @@ from .freezing import Freezing
 from .objective import Objective
 from .schedules import LearningRateSchedule
 from .state import RunFolder
-from .validator import ClipGroups
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import torch
 
 from ..batches.batch import Batch
 from ..batches.loader import BatchLoader
+from ..batches.sampler import ClipGroups
 from ..cli.progress_bar import ProgressBar
-from ..corpus import Clip
 from ..models.acoustic_model import AcousticModel, Emissions
 from ..report.run_log import RunLog, Validation
 from ..scoring.ctc import ctc_losses
@@ -24,7 +24,6 @@ from .distributed import World
 from .frozen_stack import FrozenStack
 from .state import TrainingState
 
-ClipGroups = list[tuple[Clip, ...]]
 _log = logging.getLogger(__name__)
 
 _EPOCHS_BEFORE_BLANK_WARNING = 3
