@@ -55,7 +55,7 @@ def run_check(
     paths = list(dict.fromkeys(expand_file_list(data)))
     cache = Path(flags.cache_file) if flags.cache_file else default_cache(paths)
     engine = _open_model(flags.checkpoint_dir)
-    files = CorpusFiles()
+    files = CorpusFiles(large_bytes=1 << 62)  # all audio is looked at, however much it is
     alphabet, features = _target(engine, flags, paths, files)
     measured: dict[AudioReference, FactsResult] = {}
 

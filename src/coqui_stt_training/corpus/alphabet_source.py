@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from coqui_stt_ctcdecoder import Alphabet
 
 from ..errors import CorpusError
 from .files import CorpusFiles
+from .manifest import Manifest
+from .rows import RowFile
 
 
 def all_characters(transcripts: Iterable[str]) -> Alphabet:
     """Return the alphabet of all characters of transcripts, in code point order."""
-    return Alphabet.from_labels(sorted(set().union(*transcripts)))
+    found: set[str] = set()
+    for text in transcripts:
+        found.update(text)
+    return Alphabet.from_labels(sorted(found))
 
 
 def alphabet_from_corpus(
     paths: Iterable[str | Path],
-    make_alphabet: Callable[[Sequence[str]], Alphabet] = all_characters,
+    make_alphabet: Callable[[Iterable[str]], Alphabet] = all_characters,
     files: CorpusFiles | None = None,
 ) -> Alphabet:
     """Return the alphabet of these files' transcripts.
@@ -33,7 +39,7 @@ def alphabet_from_corpus(
     Raises:
         CorpusError: files that cannot be read, all of them; or not one character in them all.
     """
-    transcripts: list[str] = []
+    transcripts: list[Iterable[str]] = []
     problems: list[str] = []
     names = [str(path) for path in paths]
     for name in names:
@@ -42,12 +48,18 @@ def alphabet_from_corpus(
         except CorpusError as error:
             problems.append(str(error))
             continue
-        transcripts += [row.transcript for row in file.rows if row.problem is None]
+        transcripts.append(_transcripts(file))
     if problems:
         raise CorpusError("\n".join(problems))
-    if not any(transcripts):
+    if not any(map(any, transcripts)):
         raise CorpusError(
             f"no transcript in {', '.join(names)} has a character to make an alphabet from; "
             "fill in the transcript column"
         )
-    return make_alphabet(transcripts)
+    return make_alphabet(itertools.chain.from_iterable(transcripts))
+
+
+def _transcripts(file: RowFile) -> Iterable[str]:
+    if isinstance(file.rows, Manifest):
+        return file.rows.transcripts()
+    return [row.transcript for row in file.rows if row.problem is None]

@@ -39,11 +39,6 @@ class ClipSet:
     path: str
     clips: Sequence[Clip]
 
-    @property
-    def duration_seconds(self) -> float:
-        """Length of all clips together."""
-        return sum(clip.duration_seconds for clip in self.clips)
-
 
 @dataclass(frozen=True)
 class Corpus:

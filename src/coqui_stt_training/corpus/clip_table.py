@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import overload
 
 import numpy as np
@@ -23,11 +24,13 @@ class ClipTable(Sequence[Clip]):
         numbers: of what `make` makes them, int64 `[clips]`.
         seconds: of each, float64 `[clips]`.
         make: makes a clip of its number and its seconds.
+        named: finds the clips whose audio is in files of some names.
     """
 
     numbers: NDArray[np.int64]
     seconds: NDArray[np.float64]
     make: Callable[[int, float], Clip]
+    named: Callable[[Iterable[Path]], Iterable[Clip]]
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -41,7 +44,7 @@ class ClipTable(Sequence[Clip]):
     def __getitem__(self, index: slice) -> ClipTable: ...
     def __getitem__(self, index: int | slice) -> Clip | ClipTable:
         if isinstance(index, slice):
-            return ClipTable(self.numbers[index], self.seconds[index], self.make)
+            return ClipTable(self.numbers[index], self.seconds[index], self.make, self.named)
         return self.make(int(self.numbers[index]), float(self.seconds[index]))
 
 

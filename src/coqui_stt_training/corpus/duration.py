@@ -45,17 +45,22 @@ def estimate_amount(paths: Iterable[str], files: CorpusFiles, limit: int = 0) ->
     Raises:
         CorpusError: a corpus file cannot be read.
     """
-    audio: list[AudioReference] = []
-    for path in paths:
-        audio += files.rows(path).audio()
-    if not audio:
+    listed = [files.rows(path) for path in paths]
+    total = sum(len(file.rows) for file in listed)
+    if not total:
         return Amount(0, 0.0)
-    chosen = audio[:: -(-len(audio) // _MOST_SCANNED)]
+    step = -(-total // _MOST_SCANNED)
+    chosen: list[AudioReference] = []
+    passed = 0
+    for file in listed:
+        places = range(-passed % step, len(file.rows), step)
+        chosen += [file.audio_of(file.rows[place]) for place in places]
+        passed += len(file.rows)
     scans = scan_audio(chosen)
     found = [
         scan.duration_seconds
         for scan in (scans[one] for one in chosen)
         if isinstance(scan, AudioScan)
     ]
-    count = min(len(audio), limit) if limit else len(audio)
+    count = min(total, limit) if limit else total
     return Amount(count, count * sum(found) / len(found) if found else 0.0)

@@ -11,9 +11,12 @@ from coqui_stt_ctcdecoder import Alphabet
 
 from ..errors import CorpusError
 from .csv_file import format_csv
+from .manifest import LARGE_CSV_BYTES
 from .rows import RowFile
 from .sources.archives import is_archive, read_head
 from .sources.reading import read_rows
+
+_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,14 @@ class CorpusFiles:
         alphabet: what stands for `alphabet.txt` beside them, where there is something.
         dataset: what was split into these sets, as the user named it.
         shares: of an epoch's clips, by the training file, where `a.csv:0.3` says one.
+        large_bytes: from which size on the rows of a CSV file are kept on disk.
     """
 
     sets: Mapping[str, RowFile] = field(default_factory=dict)
     alphabet: Alphabet | None = None
     dataset: str = ""
     shares: Mapping[str, float] = field(default_factory=dict)
+    large_bytes: int = LARGE_CSV_BYTES
     _read: dict[str, RowFile] = field(default_factory=dict, compare=False, repr=False)
 
     def rows(self, path: str) -> RowFile:
@@ -43,7 +48,7 @@ class CorpusFiles:
         if path in self.sets:
             return self.sets[path]
         if path not in self._read:
-            self._read[path] = read_rows(path)
+            self._read[path] = read_rows(path, self.large_bytes)
         return self._read[path]
 
     def digest(self, path: str) -> str:
@@ -78,7 +83,11 @@ def file_digest(path: str | Path) -> str:
         CorpusError: the file cannot be read.
     """
     try:
-        return content_digest(Path(path).read_bytes())
+        with Path(path).open("rb") as file:
+            digest = hashlib.sha256()
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+        return digest.hexdigest()[:16]
     except OSError as error:
         hint = "; name a file in it" if isinstance(error, IsADirectoryError) else ""
         raise CorpusError(f"{path}: {(error.strerror or str(error)).lower()}{hint}") from None

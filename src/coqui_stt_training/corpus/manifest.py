@@ -11,8 +11,8 @@ import csv
 import itertools
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorpusError
-from .rows import Row
+from .rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Row
 from .unpacked import unpacked
 
-LARGE_CSV_BYTES = 64 << 20  # some half a million rows
+LARGE_CSV_BYTES = 32 << 20  # some quarter of a million rows
 
 _SUFFIX = ".rows-1.arrow"
 _ROWS_AT_ONCE = 1 << 16
@@ -87,6 +87,38 @@ class Manifest(Sequence[Row]):
         first = number - int(self.starts[place])
         return next(self._rows_of(self.batches[place].slice(first, 1)))
 
+    def transcripts(self) -> Transcripts:
+        """Return the transcripts of all rows whose form is good."""
+        return Transcripts(self)
+
+    def rows_named(self, names: Collection[str]) -> NDArray[np.int64]:
+        """Return the numbers of the rows whose audio has one of these names."""
+        import pyarrow as pa
+        import pyarrow.compute
+
+        wanted = pa.array(sorted(names), pa.string())
+        parts = [np.empty(0, np.int64)]
+        for batch, start in zip(self.batches, self.starts.tolist(), strict=False):
+            held = pyarrow.compute.is_in(self.field(batch, AUDIO_COLUMN), value_set=wanted)
+            parts.append(start + np.flatnonzero(held.to_numpy(zero_copy_only=False)))
+        return np.concatenate(parts)
+
+    def at_lines(self, lines: Sequence[int]) -> Iterator[Row]:
+        """Yield the rows that begin at some lines of the file."""
+        for batch in self.batches:
+            held = np.isin(batch.column(_LINE).to_numpy(), np.array(lines, np.int64))
+            for place in np.flatnonzero(held).tolist():
+                yield from self._rows_of(batch.slice(place, 1))
+
+    def without_transcripts(self) -> Manifest:
+        """Return the same rows with empty transcripts."""
+        unnamed = tuple("" if name == TRANSCRIPT_COLUMN else name for name in self.columns)
+
+        def make_row(line: int, fields: tuple[str, ...]) -> Row:
+            return replace(self.make_row(line, fields), transcript="")
+
+        return replace(self, columns=unnamed, make_row=make_row)
+
     def field(self, batch: Any, column: str) -> Any | None:
         """Return a column of a batch, an Arrow array of strings; None where there is none."""
         return batch.column(str(self.columns.index(column))) if column in self.columns else None
@@ -100,6 +132,23 @@ class Manifest(Sequence[Row]):
         columns = [batch.column(str(index)).to_pylist() for index in range(len(self.columns))]
         for line, other, *fields in zip(lines, odd, *columns, strict=True):
             yield self.make_row(line, tuple(fields if other is None else json.loads(other)))
+
+
+@dataclass(frozen=True)
+class Transcripts(Iterable[str]):
+    """Transcripts of a manifest, without making its rows."""
+
+    manifest: Manifest
+
+    def __iter__(self) -> Iterator[str]:
+        for batch in self.manifest.batches:
+            texts = self.manifest.field(batch, TRANSCRIPT_COLUMN)
+            if texts is not None:
+                import pyarrow.compute
+
+                for text in pyarrow.compute.utf8_normalize(texts, form="NFC").to_pylist():
+                    if "\n" not in text and "\r" not in text:
+                        yield text
 
 
 def is_large(path: Path, limit_bytes: int = LARGE_CSV_BYTES) -> bool:
@@ -189,6 +238,8 @@ def _even_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
             ),
         ) as reader:
             for batch in reader:
+                if _has_blank_lines(batch):
+                    raise _UnevenError
                 rows = batch.num_rows
                 lines = pa.array(np.arange(line, line + rows), pa.int64())
                 yield [*batch.columns, lines, pa.nulls(rows, pa.string())]
@@ -197,6 +248,17 @@ def _even_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
         raise _UnevenError from None
     if line - 1 != _line_count(path):
         raise _UnevenError
+
+
+def _has_blank_lines(batch: Any) -> bool:
+    """Whether all fields of a row are empty, as Arrow reads a line without anything."""
+    import pyarrow.compute
+
+    lengths = [
+        pyarrow.compute.binary_length(column).to_numpy(zero_copy_only=False)
+        for column in batch.columns
+    ]
+    return bool((sum(lengths) == 0).any())
 
 
 def _line_count(path: Path) -> int:

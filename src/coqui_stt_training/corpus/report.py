@@ -62,13 +62,15 @@ class Report:
     Attributes:
         file_problems: one text for each file that cannot be used at all; an ordered set.
         row_problems: in the order of the files and rows; an ordered set.
-        sources: of all rows looked at.
+        sources: of all rows looked at, but for those of large files.
+        large_files: how many rows each of these has, by name.
         advice: what to do about it all, the last line.
     """
 
     file_problems: dict[str, None] = field(default_factory=dict)
     row_problems: dict[Problem, None] = field(default_factory=dict)
     sources: set[str] = field(default_factory=set)
+    large_files: dict[str, int] = field(default_factory=dict)
     advice: str = ""
 
     def add(self, *problems: str | Problem) -> None:
@@ -78,6 +80,11 @@ class Report:
                 self.row_problems[problem] = None
             else:
                 self.file_problems[problem] = None
+
+    @property
+    def row_count(self) -> int:
+        """Number of rows looked at."""
+        return len(self.sources) + sum(self.large_files.values())
 
     @property
     def bad_row_count(self) -> int:
@@ -93,7 +100,7 @@ class Report:
         lines = _cap(list(self.file_problems), indent="")
         if self.row_problems:
             lines.append(
-                f"{self.bad_row_count} of {counted(len(self.sources), 'row')} cannot be used:"
+                f"{self.bad_row_count} of {counted(self.row_count, 'row')} cannot be used:"
             )
         for kind in Kind:
             problems = [problem for problem in self.row_problems if problem.kind is kind]

@@ -57,22 +57,23 @@ class RowFile:
     Attributes:
         path: the file as the user named it.
         columns: names of `Row.fields`.
-        rows: in the file's order.
+        rows: in the file's order; a tuple, unless they are very many.
     """
 
     path: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
 
     def audio(self) -> list[AudioReference]:
         """Return where each row's audio is: relative names start at this file, then where we run.
 
         A name that is found in neither place is returned as if it stood beside this file.
         """
-        folder = Path(self.path).parent
-        return [
-            row.audio or AudioReference(find_audio(folder, row.audio_name)) for row in self.rows
-        ]
+        return [self.audio_of(row) for row in self.rows]
+
+    def audio_of(self, row: Row) -> AudioReference:
+        """Return where the audio of one of the rows is, see `audio`."""
+        return row.audio or AudioReference(find_audio(Path(self.path).parent, row.audio_name))
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .csv_file import write_csv
+from .manifest import Manifest
 from .report import Problem
-from .rows import RowFile
+from .rows import Row, RowFile
 
 ADDED_COLUMNS = ("file", "line", "reason")
 
@@ -22,7 +23,10 @@ def write_skipped_rows(path: Path, files: Iterable[RowFile], problems: Iterable[
     for problem in problems:
         reasons.setdefault(problem.source, []).append(problem.reason)
     skipped = {
-        row.source: (file, row) for file in files for row in file.rows if row.source in reasons
+        row.source: (file, row)
+        for file in files
+        for row in _rows_of(file, reasons)
+        if row.source in reasons
     }
     columns = dict.fromkeys(column for file, _ in skipped.values() for column in file.columns)
     columns.update(dict.fromkeys(ADDED_COLUMNS))
@@ -32,3 +36,11 @@ def write_skipped_rows(path: Path, files: Iterable[RowFile], problems: Iterable[
         values |= {"file": file.path, "line": row.line, "reason": "; ".join(reasons[source])}
         records.append([values.get(column, "") for column in columns])
     write_csv(path, list(columns), records)
+
+
+def _rows_of(file: RowFile, sources: Iterable[str]) -> Iterable[Row]:
+    """Return the rows of a file; of a large one, those of these sources' lines."""
+    if not isinstance(file.rows, Manifest):
+        return file.rows
+    own = (source for source in sources if source.startswith(f"{file.path}:"))
+    return file.rows.at_lines([int(source.rpartition(":")[2]) for source in own])

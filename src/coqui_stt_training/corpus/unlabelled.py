@@ -12,6 +12,7 @@ from stt.counted import counted
 
 from ..errors import CorpusError
 from .clip import Clip
+from .manifest import Manifest
 from .rows import RowFile
 
 _SAMPLE_RATE_HZ = 16000  # of what is compared; any would do
@@ -20,6 +21,8 @@ _SHOWN = 5
 
 def without_transcripts(file: RowFile) -> RowFile:
     """Return the rows as they are, but for their transcripts."""
+    if isinstance(file.rows, Manifest):
+        return replace(file, rows=file.rows.without_transcripts())
     return replace(file, rows=tuple(replace(row, transcript="") for row in file.rows))
 
 

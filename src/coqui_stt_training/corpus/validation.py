@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -19,20 +19,21 @@ from stt.audio.reference import AudioReference
 from stt.counted import counted
 from stt.frontends import FrontEnd
 
-from ..errors import AudioError, CorpusError
+from ..errors import CorpusError
 from .audio_scan import AudioScan, ScanResult, scan_audio
 from .clip import Clip, ClipSet, Corpus
 from .files import CorpusFiles
+from .manifest import Manifest
+from .manifest_check import Lengths, Scan, check_manifest, read_lengths
 from .normalization import ChangeCounts, Normalizer
-from .report import Kind, Problem, Report, advise_on_characters
-from .rows import Row, RowFile
+from .report import Report, advise_on_characters
+from .row_check import Target, check_row
+from .rows import RowFile
+from .shared_audio import warn_of_shared_audio
 from .skipped_rows import write_skipped_rows
 from .unlabelled import refuse_measured_audio, without_transcripts
 
 OnBadRow = Literal["fail", "skip"]
-
-# Two bits of 16-bit audio: dither and the rounding of codecs, not a voice.
-SILENCE_PEAK_TO_PEAK = 4 / 32768
 
 UNLABELLED = "unlabelled"
 _MAY_BE_EMPTY = ("test", UNLABELLED)
@@ -42,23 +43,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Input:
-    """One input file, where each of its rows' audio is, and whether transcripts may be empty."""
+    """One input file, and whether its transcripts may be empty.
+
+    `audio` is where each row's audio is; `lengths` stand for it in large files that have them.
+    """
 
     file: RowFile
     audio: list[AudioReference]
     may_be_empty: bool
-
-
-@dataclass(frozen=True)
-class _Target:
-    """What rows must fit."""
-
-    alphabet: Alphabet
-    features: FrontEnd
-    any_sample_rate: bool
-    output_length: Callable[[int], int]
-    normalizer: Normalizer
-    normalizes: bool
+    lengths: Lengths | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +78,7 @@ def examine_corpus(
     any_sample_rate: bool = True,
     normalize_transcripts: bool = False,
     files: CorpusFiles | None = None,
-    scan: Callable[[Iterable[AudioReference]], Mapping[AudioReference, ScanResult]] = scan_audio,
+    scan: Scan = scan_audio,
 ) -> Examination:
     """Read all sets, and check every row of them; see `check_corpus`.
 
@@ -102,10 +95,12 @@ def examine_corpus(
     """
     report = Report()
     reader = files or CorpusFiles()
-    inputs = {role: _read_inputs(paths, reader, role, report) for role, paths in roles.items()}
+    inputs = {
+        role: _read_inputs(paths, reader, role, report, scan) for role, paths in roles.items()
+    }
     every_input = list(itertools.chain.from_iterable(inputs.values()))
     scans = scan(itertools.chain.from_iterable(given.audio for given in every_input))
-    target = _Target(
+    target = Target(
         alphabet,
         features,
         any_sample_rate,
@@ -115,11 +110,13 @@ def examine_corpus(
     )
     changes = ChangeCounts()
     sets = {
-        role: tuple(_check_input(given, scans, target, report, changes) for given in role_inputs)
+        role: tuple(
+            _check_input(given, scans, scan, target, report, changes) for given in role_inputs
+        )
         for role, role_inputs in inputs.items()
     }
     if changes.rows:
-        _log.info("%s", changes.report(len(report.sources)))
+        _log.info("%s", changes.report(report.row_count))
     return Examination(sets, report, tuple(given.file for given in every_input))
 
 
@@ -195,7 +192,7 @@ def check_corpus(
         report = Report(report.file_problems)
     if report.file_problems or report.row_problems:
         raise CorpusError(str(report))
-    _warn_of_shared_audio(sets)
+    warn_of_shared_audio(sets)
     refuse_measured_audio(
         _clips_of(sets[UNLABELLED]),
         itertools.chain.from_iterable(_clips_of(sets[role]) for role in ("dev", "test", "metrics")),
@@ -208,7 +205,7 @@ def _clips_of(sets: Sequence[ClipSet]) -> list[Clip]:
 
 
 def _read_inputs(
-    paths: Iterable[str], files: CorpusFiles, role: str, report: Report
+    paths: Iterable[str], files: CorpusFiles, role: str, report: Report, scan: Scan
 ) -> list[_Input]:
     inputs = []
     for path in paths:
@@ -219,89 +216,60 @@ def _read_inputs(
             continue
         if not file.rows:
             report.add(f"{path}: has a header, but no rows")
-        report.sources.update(row.source for row in file.rows)
         if role == UNLABELLED:
             file = without_transcripts(file)
-        inputs.append(_Input(file, file.audio(), role in _MAY_BE_EMPTY))
+        lengths = _lengths_of(file, scan)
+        if lengths:
+            report.large_files[path] = len(file.rows)
+            report.add(*lengths.problems)
+        else:
+            report.sources.update(row.source for row in file.rows)
+        audio = [] if lengths else file.audio()
+        inputs.append(_Input(file, audio, role in _MAY_BE_EMPTY, lengths))
     return inputs
+
+
+def _lengths_of(file: RowFile, scan: Scan) -> Lengths | None:
+    """Return how long the clips of a large file are; None for others, whose audio is all read."""
+    if not isinstance(file.rows, Manifest):
+        return None
+    lengths = read_lengths(file, file.rows, scan)
+    if lengths is None:
+        _log.warning(
+            "%s has %s and does not say how long they are: all audio is read first, and rows are "
+            "kept in memory. A column `duration` in seconds would change that",
+            file.path, counted(len(file.rows), "row"),
+        )  # fmt: skip
+    return lengths
 
 
 def _check_input(
     given: _Input,
     scans: Mapping[AudioReference, ScanResult],
-    target: _Target,
+    scan: Scan,
+    target: Target,
     report: Report,
     changes: ChangeCounts,
 ) -> ClipSet:
+    if given.lengths and isinstance(given.file.rows, Manifest):
+        return check_manifest(
+            given.file, given.file.rows, given.lengths, scan, target, given.may_be_empty, report,
+            changes,
+        )  # fmt: skip
     clips = []
     for as_given, audio in zip(given.file.rows, given.audio, strict=True):
-        row, scan = as_given, scans[audio]
-        if target.normalizes:
-            normalized = target.normalizer(row.transcript)
-            changes.add(row.source, row.transcript, normalized)
-            row = replace(row, transcript=normalized.text)
-        problems = _find_problems(row, scan, target, given.may_be_empty, as_given.transcript)
+        found = scans[audio]
+        row, problems = check_row(as_given, found, target, given.may_be_empty, changes)
         report.add(*problems)
-        if not problems and isinstance(scan, AudioScan):
+        if not problems and isinstance(found, AudioScan):
             clips.append(
-                Clip(audio, row.transcript, row.source, _size(audio, scan), scan.duration_seconds)
+                Clip(audio, row.transcript, row.source, _size(audio, found), found.duration_seconds)
             )
     return ClipSet(given.file.path, tuple(clips))
 
 
 def _size(audio: AudioReference, scan: AudioScan) -> int:
     return scan.size_bytes if audio.size_bytes is None else audio.size_bytes
-
-
-def _find_problems(
-    row: Row, scan: ScanResult, target: _Target, may_be_empty: bool, as_given: str
-) -> list[Problem]:
-    if row.problem:
-        return [Problem(Kind.FORM, row.source, row.problem)]
-    problems = []
-    if isinstance(scan, AudioError):
-        problems.append(Problem(Kind.AUDIO, row.source, str(scan)))
-    elif scan.peak_to_peak < SILENCE_PEAK_TO_PEAK:
-        reason = f"{row.audio_name}: {scan.duration_seconds:.2f} s of silence"
-        problems.append(Problem(Kind.SILENCE, row.source, reason))
-    elif not target.any_sample_rate and scan.sample_rate_hz != target.features.sample_rate_hz:
-        reason = (
-            f"{row.audio_name} has {scan.sample_rate_hz} Hz, the model "
-            f"{target.features.sample_rate_hz} Hz, and --normalize_sample_rate false forbids "
-            "to resample"
-        )
-        problems.append(Problem(Kind.RATE, row.source, reason))
-    if not row.transcript.strip() and not may_be_empty:
-        found = f": nothing is left of {as_given!r}" if as_given.strip() else " has none"
-        problems.append(Problem(Kind.EMPTY, row.source, row.audio_name + found))
-    unknown = tuple(target.alphabet.unknown_characters(row.transcript))
-    if unknown:
-        named = ", ".join(map(repr, dict.fromkeys(unknown)))
-        reason = f"{row.transcript!r} has {named}"
-        normalized = None if target.normalizes else target.normalizer(row.transcript)
-        problems.append(
-            Problem(Kind.CHARACTERS, row.source, reason, unknown, normalized, row.transcript)
-        )
-    elif isinstance(scan, AudioScan):
-        problems += _find_shortage(row, scan, target)
-    return problems
-
-
-def _find_shortage(row: Row, scan: AudioScan, target: _Target) -> list[Problem]:
-    """Compare the frames with what CTC needs: one a label, and a blank between equal ones."""
-    labels = target.alphabet.encode(row.transcript)
-    repeats = sum(left == right for left, right in itertools.pairwise(labels))
-    needed = max(1, len(labels) + repeats)
-    sample_count = scan.sample_count_at(target.features.sample_rate_hz)
-    frames = target.output_length(target.features.frame_count(sample_count))
-    if frames >= needed:
-        return []
-    reason = (
-        f"{row.audio_name}: {scan.duration_seconds:.2f} s are {counted(frames, 'frame')}, but "
-        f"{row.transcript!r} needs {needed} ({counted(len(labels), 'label')}, {repeats} of them "
-        "repeated)"
-    )
-    return [Problem(Kind.LENGTH, row.source, reason)]
 
 
 def _advise(report: Report, sets: Mapping[str, Sequence[ClipSet]], alphabet_advice: str) -> str:
@@ -351,23 +319,3 @@ def _skip_rows(
         if not clip_set.clips and rows[clip_set.path]:
             count = counted(rows[clip_set.path], "row")
             report.add(f"{clip_set.path}: not one of its {count} can be used")
-
-
-def _warn_of_shared_audio(sets: Mapping[str, Sequence[ClipSet]]) -> None:
-    sources = {
-        role: {clip.audio.key: clip.source for clip_set in sets[role] for clip in clip_set.clips}
-        for role in ("train", "dev", "test")
-    }
-    for one, other in itertools.combinations(sources, 2):
-        shared = sources[one].keys() & sources[other].keys()
-        if shared:
-            example = next(path for path in sources[one] if path in shared)
-            _log.warning(
-                "Recordings in both %s and %s: %d, the first in %s and %s; scores measured on what "
-                "was trained on flatter",
-                one,
-                other,
-                len(shared),
-                sources[one][example],
-                sources[other][example],
-            )

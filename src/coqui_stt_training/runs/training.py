@@ -15,6 +15,7 @@ from ..cli.config import TrainConfig
 from ..cli.flags import Parsed
 from ..cli.launch import Launch
 from ..cli.progress_bar import ProgressBar
+from ..corpus.clip_table import seconds_of
 from ..models.tensors import load_weights
 from ..report.run_log import RunLog
 from ..report.summaries import Summaries
@@ -180,7 +181,7 @@ def _check_only(session: Session) -> None:
         for clips in sets:
             _log.info(
                 "To %s on: %s, %.1f minutes, of %s", name, counted(len(clips.clips), "clip"),
-                clips.duration_seconds / 60, clips.path,
+                seconds_of(clips.clips).sum() / 60, clips.path,
             )  # fmt: skip
     if session.config.data.augment:
         _log.info("Training clips are augmented: %s", " ".join(session.config.data.augment))

@@ -12,6 +12,7 @@ from stt.counted import counted
 
 from ...errors import CorpusError
 from ..csv_file import parse_csv
+from ..manifest import LARGE_CSV_BYTES, is_large, open_manifest, read_columns
 from ..rows import (
     AUDIO_COLUMN,
     END_COLUMN,
@@ -29,19 +30,44 @@ from .archives import members_of
 REQUIRED_COLUMNS = (AUDIO_COLUMN, TRANSCRIPT_COLUMN)
 
 
-def read_csv_rows(path: str) -> RowFile:
+def read_csv_rows(path: str, large_bytes: int = LARGE_CSV_BYTES) -> RowFile:
     """Read a CSV file.
 
     `wav_filename` names a file, or `archive.tar:a/b.wav` in an archive beside it; `start_seconds`
     and `end_seconds`, where they are there, a piece of it.
 
+    Args:
+        path: the file.
+        large_bytes: from which size on its rows are a `Manifest`.
+
     Raises:
         CorpusError: it lacks a column, is not UTF-8, or empty; an archive cannot be read.
     """
+    archives: dict[Path, dict[str, AudioReference]] = {}
+    if Path(path).is_file() and is_large(Path(path), large_bytes):
+        columns = read_columns(Path(path))
+        _check_columns(path, columns)
+
+        def make_row(line: int, fields: tuple[str, ...]) -> Row:
+            return _whole_row(path, columns, line, fields, archives)
+
+        return RowFile(path, columns, open_manifest(Path(path), columns, make_row))
     columns, records = parse_csv(path)
     _check_columns(path, columns)
-    rows = [_make_row(path, columns, line, fields) for line, fields in records]
-    return RowFile(path, columns, tuple(_find_members(path, _find_pieces(path, columns, rows))))
+    rows = (_whole_row(path, columns, line, fields, archives) for line, fields in records)
+    return RowFile(path, columns, tuple(rows))
+
+
+def _whole_row(
+    path: str,
+    columns: Sequence[str],
+    line: int,
+    fields: tuple[str, ...],
+    archives: dict[Path, dict[str, AudioReference]],
+) -> Row:
+    """Return a row with the place of its audio; what archives hold is looked up once for all."""
+    row = _find_piece(path, columns, _make_row(path, columns, line, fields))
+    return _find_member(Path(path).parent, row, archives)
 
 
 def _check_columns(path: str, columns: Sequence[str]) -> None:
@@ -88,41 +114,31 @@ def _find_problem(
     return None
 
 
-def _find_pieces(path: str, columns: Sequence[str], rows: Sequence[Row]) -> list[Row]:
+def _find_piece(path: str, columns: Sequence[str], row: Row) -> Row:
     if START_COLUMN not in columns and END_COLUMN not in columns:
-        return list(rows)
-    found = []
-    for row in rows:
-        values = dict(zip(columns, row.fields, strict=False))
-        bounds = values.get(START_COLUMN, ""), values.get(END_COLUMN, "")
-        if row.problem is None and any(bounds):
-            cut = piece(find_audio(Path(path).parent, row.audio_name), *bounds)
-            row = replace(row, problem=cut) if isinstance(cut, str) else replace(row, audio=cut)
-        found.append(row)
-    return found
+        return row
+    values = dict(zip(columns, row.fields, strict=False))
+    bounds = values.get(START_COLUMN, ""), values.get(END_COLUMN, "")
+    if row.problem is not None or not any(bounds):
+        return row
+    cut = piece(find_audio(Path(path).parent, row.audio_name), *bounds)
+    return replace(row, problem=cut) if isinstance(cut, str) else replace(row, audio=cut)
 
 
-def _find_members(path: str, rows: Sequence[Row]) -> list[Row]:
-    folder = Path(path).parent
-    archives: dict[Path, dict[str, AudioReference]] = {}
-    found = []
-    for row in rows:
-        split = _split_member(folder, row.audio_name) if ":" in row.audio_name else None
-        if split:
-            archive, member = split
-            if archive not in archives:
-                archives[archive] = members_of(archive)
-            audio = archives[archive].get(member)
-            if audio is None:
-                row = replace(row, problem=row.problem or f"{archive} holds no {member!r}")
-            elif row.audio:
-                bounds = row.audio
-                audio = replace(
-                    audio, start_seconds=bounds.start_seconds, end_seconds=bounds.end_seconds
-                )
-            row = replace(row, audio=audio)
-        found.append(row)
-    return found
+def _find_member(folder: Path, row: Row, archives: dict[Path, dict[str, AudioReference]]) -> Row:
+    split = _split_member(folder, row.audio_name) if ":" in row.audio_name else None
+    if not split:
+        return row
+    archive, member = split
+    if archive not in archives:
+        archives[archive] = members_of(archive)
+    audio = archives[archive].get(member)
+    if audio is None:
+        return replace(row, audio=None, problem=row.problem or f"{archive} holds no {member!r}")
+    if row.audio:
+        bounds = row.audio
+        audio = replace(audio, start_seconds=bounds.start_seconds, end_seconds=bounds.end_seconds)
+    return replace(row, audio=audio)
 
 
 def _split_member(folder: Path, name: str) -> tuple[Path, str] | None:

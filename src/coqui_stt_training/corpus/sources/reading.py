@@ -12,6 +12,7 @@ from pathlib import Path
 from coqui_stt_ctcdecoder.regular_file import open_regular
 
 from ...errors import CorpusError
+from ..manifest import LARGE_CSV_BYTES
 from ..rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Entry, Row, RowFile, rows_of_entries, some_of
 from . import json_lines, kaldi, parquet, sdb, tables, tar, text_folder
 from .archives import read_head
@@ -28,8 +29,12 @@ _KNOWN = (
 )
 
 
-def read_rows(path: str | Path) -> RowFile:
+def read_rows(path: str | Path, large_bytes: int = LARGE_CSV_BYTES) -> RowFile:
     """Read a collection: a file, a folder, or all files of a pattern (`shards/*.tar`).
+
+    Args:
+        path: its name.
+        large_bytes: from which size on the rows of a CSV file are a `Manifest`.
 
     Raises:
         CorpusError: it is missing, of no kind that is known, damaged, not UTF-8, or empty.
@@ -37,11 +42,11 @@ def read_rows(path: str | Path) -> RowFile:
     name = str(path)
     files = _matching(name)
     if files is None:
-        return _read_one(name)
+        return _read_one(name, large_bytes)
     parts, problems = [], []
     for file in files:
         try:
-            parts.append(_read_one(file))
+            parts.append(_read_one(file, large_bytes))
         except CorpusError as error:
             problems.append(str(error))
     if problems:
@@ -98,7 +103,7 @@ def _joined(name: str, parts: Sequence[RowFile]) -> RowFile:
     return RowFile(name, columns, tuple(rows))
 
 
-def _read_one(name: str) -> RowFile:
+def _read_one(name: str, large_bytes: int) -> RowFile:
     path = Path(name)
     if path.is_dir():
         read = _folder_reader(path)
@@ -107,7 +112,7 @@ def _read_one(name: str) -> RowFile:
         return rows_of_entries(name, path, _not_empty(read(path), name))
     read = _file_reader(name)
     if read is None:
-        return read_csv_rows(name)
+        return read_csv_rows(name, large_bytes)
     return rows_of_entries(name, path.parent, _not_empty(read(path), name))
 
 

@@ -1,0 +1,99 @@
+"""What is wrong with one row, given what its audio holds."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from coqui_stt_ctcdecoder import Alphabet
+from stt.counted import counted
+from stt.frontends import FrontEnd
+
+from ..errors import AudioError
+from .audio_scan import AudioScan, ScanResult
+from .normalization import ChangeCounts, Normalizer
+from .report import Kind, Problem
+from .rows import Row
+
+# Two bits of 16-bit audio: dither and the rounding of codecs, not a voice.
+SILENCE_PEAK_TO_PEAK = 4 / 32768
+
+
+@dataclass(frozen=True)
+class Target:
+    """What rows must fit."""
+
+    alphabet: Alphabet
+    features: FrontEnd
+    any_sample_rate: bool
+    output_length: Callable[[int], int]
+    normalizer: Normalizer
+    normalizes: bool
+
+    def frames_of(self, sample_count: int) -> int:
+        """Return how many frames the model makes of so many samples."""
+        return self.output_length(self.features.frame_count(sample_count))
+
+
+def check_row(
+    row: Row, scan: ScanResult, target: Target, may_be_empty: bool, changes: ChangeCounts
+) -> tuple[Row, list[Problem]]:
+    """Return a row as it is trained on, and what is wrong with it."""
+    as_given = row.transcript
+    if target.normalizes:
+        normalized = target.normalizer(as_given)
+        changes.add(row.source, as_given, normalized)
+        row = replace(row, transcript=normalized.text)
+    return row, _find_problems(row, scan, target, may_be_empty, as_given)
+
+
+def _find_problems(
+    row: Row, scan: ScanResult, target: Target, may_be_empty: bool, as_given: str
+) -> list[Problem]:
+    if row.problem:
+        return [Problem(Kind.FORM, row.source, row.problem)]
+    problems = []
+    if isinstance(scan, AudioError):
+        problems.append(Problem(Kind.AUDIO, row.source, str(scan)))
+    elif scan.peak_to_peak < SILENCE_PEAK_TO_PEAK:
+        reason = f"{row.audio_name}: {scan.duration_seconds:.2f} s of silence"
+        problems.append(Problem(Kind.SILENCE, row.source, reason))
+    elif not target.any_sample_rate and scan.sample_rate_hz != target.features.sample_rate_hz:
+        reason = (
+            f"{row.audio_name} has {scan.sample_rate_hz} Hz, the model "
+            f"{target.features.sample_rate_hz} Hz, and --normalize_sample_rate false forbids "
+            "to resample"
+        )
+        problems.append(Problem(Kind.RATE, row.source, reason))
+    if not row.transcript.strip() and not may_be_empty:
+        found = f": nothing is left of {as_given!r}" if as_given.strip() else " has none"
+        problems.append(Problem(Kind.EMPTY, row.source, row.audio_name + found))
+    unknown = tuple(target.alphabet.unknown_characters(row.transcript))
+    if unknown:
+        named = ", ".join(map(repr, dict.fromkeys(unknown)))
+        reason = f"{row.transcript!r} has {named}"
+        normalized = None if target.normalizes else target.normalizer(row.transcript)
+        problems.append(
+            Problem(Kind.CHARACTERS, row.source, reason, unknown, normalized, row.transcript)
+        )
+    elif isinstance(scan, AudioScan):
+        problems += _find_shortage(row, scan, target)
+    return problems
+
+
+def _find_shortage(row: Row, scan: AudioScan, target: Target) -> list[Problem]:
+    """Compare the frames with what CTC needs: one a label, and a blank between equal ones."""
+    labels = target.alphabet.encode(row.transcript)
+    repeats = sum(left == right for left, right in itertools.pairwise(labels))
+    needed = max(1, len(labels) + repeats)
+    sample_count = scan.sample_count_at(target.features.sample_rate_hz)
+    frames = target.frames_of(sample_count)
+    if frames >= needed:
+        return []
+    reason = (
+        f"{row.audio_name}: {scan.duration_seconds:.2f} s are {counted(frames, 'frame')}, but "
+        f"{row.transcript!r} needs {needed} ({counted(len(labels), 'label')}, {repeats} of them "
+        "repeated)"
+    )
+    return [Problem(Kind.LENGTH, row.source, reason)]

@@ -1,0 +1,54 @@
+"""Recordings that are in several sets of a run, on which scores flatter."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+
+from .clip import Clip, ClipSet
+from .clip_table import ClipTable
+
+_log = logging.getLogger(__name__)
+_MOST_COMPARED = 1_000_000  # clips of a large set; two larger ones are not compared
+
+
+def warn_of_shared_audio(sets: Mapping[str, Sequence[ClipSet]]) -> None:
+    """Log which recordings are in two of train, dev and test."""
+    for one, other in itertools.combinations(("train", "dev", "test"), 2):
+        shared = _shared(sets[one], sets[other])
+        if shared:
+            first, second = shared[0]
+            _log.warning(
+                "Recordings in both %s and %s: %d, the first in %s and %s; scores measured on what "
+                "was trained on flatter",
+                one,
+                other,
+                len(shared),
+                first.source,
+                second.source,
+            )
+
+
+def _shared(sets: Sequence[ClipSet], others: Sequence[ClipSet]) -> list[tuple[Clip, Clip]]:
+    """Return the clips of some sets that are in other sets too, each with one of these."""
+    if sum(len(one.clips) for one in others) > _MOST_COMPARED:
+        return []
+    known = {clip.audio.key: clip for one in others for clip in one.clips}
+    if not known:
+        return []
+    found = {
+        clip.audio.key: (clip, known[clip.audio.key])
+        for one in sets
+        for clip in _candidates(one, known)
+        if clip.audio.key in known
+    }
+    return list(found.values())
+
+
+def _candidates(clips: ClipSet, known: Mapping[str, Clip]) -> Iterator[Clip]:
+    """Yield the clips whose audio may be known; all of a set that is not large."""
+    if isinstance(clips.clips, ClipTable):
+        yield from clips.clips.named(clip.audio.path for clip in known.values())
+    else:
+        yield from clips.clips

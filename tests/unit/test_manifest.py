@@ -1,0 +1,210 @@
+"""Large CSV files: their rows stay on disk, and are checked as those of small ones are."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import random
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
+from coqui_stt_training.batches.sampler import BatchOrder, Sampler, make_batches
+from coqui_stt_training.corpus import Corpus, CorpusFiles, alphabet_from_corpus, check_corpus
+from coqui_stt_training.corpus.clip_table import ClipTable
+from coqui_stt_training.corpus.manifest import Manifest
+from coqui_stt_training.errors import CorpusError
+from stt.frontends.mfcc import FeatureConfig
+
+pytest.importorskip("pyarrow")
+
+LARGE, SMALL = CorpusFiles(large_bytes=0), CorpusFiles()
+ALPHABET = Alphabet.from_labels(list(" abcdeéfghijklmnopqrstuvwxyz'"))
+COLUMNS = ("wav_filename", "wav_filesize", "transcript")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STT_DATA_CACHE", str(tmp_path / "cache"))
+
+
+def write_wav(path: Path, seconds: float) -> int:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(random.Random(path.name).randbytes(2 * int(seconds * 16000)))
+    return path.stat().st_size
+
+
+def write_table(path: Path, rows: list[tuple[object, ...]], columns: tuple[str, ...]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([columns, *rows])
+    return path
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> list[tuple[object, ...]]:
+    return [
+        (f"{number}.wav", write_wav(tmp_path / f"{number}.wav", 1 + 0.1 * (number * 7 % 10)),
+         f"clip number {'abcdefghij'[number]} café")
+        for number in range(10)
+    ]  # fmt: skip
+
+
+def check(files: CorpusFiles, path: Path, alphabet: Alphabet = ALPHABET, **more: Any) -> Corpus:
+    fresh = CorpusFiles(large_bytes=files.large_bytes)
+    return check_corpus(
+        train=[str(path)], alphabet=alphabet, features=FeatureConfig(), files=fresh, **more
+    )
+
+
+def complaint(files: CorpusFiles, path: Path, **more: Any) -> str:
+    with pytest.raises(CorpusError) as caught:
+        check(files, path, **more)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("alphabet", [ALPHABET, UTF8Alphabet()])
+def test_clips_are_those_of_small_files(
+    tmp_path: Path, rows: list[tuple[object, ...]], alphabet: Alphabet
+) -> None:
+    path = write_table(tmp_path / "train.csv", rows, COLUMNS)
+    large, small = check(LARGE, path, alphabet), check(SMALL, path, alphabet)
+    assert isinstance(large.train[0].clips, ClipTable)
+    assert [(one.audio, one.transcript, one.source, one.size_bytes) for one in large.train[0].clips]
+    for found, expected in zip(large.train[0].clips, small.train[0].clips, strict=True):
+        assert (found.audio, found.transcript) == (expected.audio, expected.transcript)
+        assert (found.source, found.size_bytes) == (expected.source, expected.size_bytes)
+        assert found.duration_seconds == pytest.approx(expected.duration_seconds, abs=0.01)
+    groups = [make_batches(one.train[0].clips, 3) for one in (large, small)]
+    names = [[[clip.source for clip in group] for group in some] for some in groups]
+    assert names[0] == names[1]
+
+
+def test_an_epoch_goes_on_in_its_middle(tmp_path: Path, rows: list[tuple[object, ...]]) -> None:
+    path = write_table(tmp_path / "train.csv", rows, COLUMNS)
+    order = BatchOrder(True, 0, 4, seed=3)
+    whole = list(Sampler(make_batches(check(LARGE, path).train[0].clips, 2), order).epoch(1))
+    resumed = Sampler(make_batches(check(LARGE, path).train[0].clips, 2), order).epoch(1, start=2)
+    assert list(resumed) == whole[2:]
+
+
+BAD_ROWS: list[tuple[object, ...]] = [
+    ("x.wav", 40000, "ÜBER"),
+    ("x.wav", 40000, ""),
+    ("x.wav", 40000, " \u2003"),
+    ("", 40000, "hello"),
+    ("x.wav", 40000, "too", "many"),
+    ("x.wav",),
+    ("x.wav", 40000, "this is far too long for so short a recording " * 3),
+]
+
+
+@pytest.mark.parametrize("bad", BAD_ROWS, ids=lambda row: str(row)[:30])
+def test_bad_rows_are_named_as_in_small_files(
+    tmp_path: Path, rows: list[tuple[object, ...]], bad: tuple[object, ...]
+) -> None:
+    write_wav(tmp_path / "x.wav", 1.25)
+    path = write_table(tmp_path / "train.csv", [*rows[:4], bad, *rows[4:]], COLUMNS)
+    found, expected = complaint(LARGE, path), complaint(SMALL, path)
+    assert f"{path}:6" in found or "first in" in found
+    assert found == expected
+
+
+@pytest.mark.parametrize("text", ["two\nlines", 'a "quoted" word', "\r", "tab\there"])
+def test_lines_that_are_no_rows_keep_their_numbers(
+    tmp_path: Path, rows: list[tuple[object, ...]], text: str
+) -> None:
+    some = [*rows[:2], ("x.wav", 40044, text), *rows[2:]]
+    write_wav(tmp_path / "x.wav", 1.25)
+    path = write_table(tmp_path / "train.csv", some, COLUMNS)
+    path.write_text(path.read_text().replace("3.wav", "\n\n3.wav"))
+    large, small = (CorpusFiles(large_bytes=one).rows(str(path)) for one in (0, 1 << 40))
+    assert isinstance(large.rows, Manifest)
+    assert list(large.rows) == list(small.rows)
+    assert large.rows[-1] == small.rows[-1]
+    assert large.rows[2:4] == tuple(small.rows[2:4])
+
+
+def test_bad_rows_are_skipped_and_listed(tmp_path: Path, rows: list[tuple[object, ...]]) -> None:
+    write_wav(tmp_path / "x.wav", 1.25)
+    path = write_table(tmp_path / "train.csv", [*rows, *BAD_ROWS], COLUMNS)
+    listed = [tmp_path / "large.csv", tmp_path / "small.csv"]
+    sets = [
+        check(files, path, on_bad_row="skip", skipped_rows_path=skipped).train[0].clips
+        for files, skipped in zip((LARGE, SMALL), listed, strict=True)
+    ]
+    assert [clip.source for clip in sets[0]] == [clip.source for clip in sets[1]]
+    assert listed[0].read_text() == listed[1].read_text()
+
+
+def test_lengths_come_from_a_column_and_are_compared_with_audio(
+    tmp_path: Path, rows: list[tuple[object, ...]]
+) -> None:
+    timed = [(name, f"{(int(str(size)) - 44) / 32000:.3f}", text) for name, size, text in rows]
+    columns = ("wav_filename", "duration", "transcript")
+    path = write_table(tmp_path / "timed.csv", list(timed), columns)
+    seconds = [clip.duration_seconds for clip in check(LARGE, path).train[0].clips]
+    assert seconds == [float(one[1]) for one in timed]
+    wrong = [(timed[0][0], "9.5", timed[0][2]), *timed[1:]]
+    found = complaint(LARGE, write_table(tmp_path / "wrong.csv", list(wrong), columns))
+    assert f"{tmp_path}/wrong.csv:2: 1.00 s, and the column of durations says 9.50 s" in found
+
+
+def test_without_lengths_all_audio_is_read(
+    tmp_path: Path, rows: list[tuple[object, ...]], caplog: pytest.LogCaptureFixture
+) -> None:
+    bare: list[tuple[object, ...]] = [(name, text) for name, _, text in rows]
+    path = write_table(tmp_path / "bare.csv", bare, ("wav_filename", "transcript"))
+    with caplog.at_level(logging.WARNING):
+        corpus = check(LARGE, path)
+    assert isinstance(corpus.train[0].clips, tuple)
+    assert "does not say how long they are" in caplog.text
+
+
+def test_missing_audio_is_found_in_the_sample(
+    tmp_path: Path, rows: list[tuple[object, ...]]
+) -> None:
+    path = write_table(tmp_path / "train.csv", rows, COLUMNS)
+    (tmp_path / "4.wav").unlink()
+    assert "4.wav: no such file" in complaint(LARGE, path)
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path, rows: list[tuple[object, ...]]) -> None:
+    path = write_table(tmp_path / "train.csv", rows, COLUMNS)
+    assert len(CorpusFiles(large_bytes=0).rows(str(path)).rows) == 10
+    write_table(path, rows[:7], COLUMNS)
+    assert len(CorpusFiles(large_bytes=0).rows(str(path)).rows) == 7
+    assert len(CorpusFiles(large_bytes=0).rows(str(path)).rows) == 7
+
+
+def test_recordings_in_two_sets_are_seen(
+    tmp_path: Path, rows: list[tuple[object, ...]], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_table(tmp_path / "train.csv", rows, COLUMNS)
+    dev = write_table(tmp_path / "dev.csv", [(str(tmp_path / "4.wav"), *rows[4][1:])], COLUMNS)
+    with caplog.at_level(logging.WARNING):
+        check(LARGE, path, dev=[str(dev)])
+    assert f"Recordings in both train and dev: 1, the first in {path}:6" in caplog.text
+
+
+def test_transcripts_are_normalised_and_alphabets_made(
+    tmp_path: Path, rows: list[tuple[object, ...]]
+) -> None:
+    rows[3] = (*rows[3][:2], "Ein SATZ  cafe\u0301!")
+    path = write_table(tmp_path / "train.csv", rows, COLUMNS)
+    corpus = check(LARGE, path, normalize_transcripts=True)
+    assert corpus.train[0].clips[3].transcript == "ein satz café"
+    found = alphabet_from_corpus([path], files=CorpusFiles(large_bytes=0))
+    assert found == alphabet_from_corpus([path])
+
+
+def test_unlabelled_files_need_no_transcripts(
+    tmp_path: Path, rows: list[tuple[object, ...]]
+) -> None:
+    path = write_table(tmp_path / "train.csv", rows, COLUMNS)
+    other = write_table(tmp_path / "untold.csv", [(*row[:2], "ÄÖÜ 123") for row in rows], COLUMNS)
+    corpus = check(LARGE, path, unlabelled=[str(other)])
+    assert {clip.transcript for clip in corpus.unlabelled[0].clips} == {""}
