@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from coqui_stt_training.checkpoints import folder_lock
 from coqui_stt_training.checkpoints.folder_lock import LOCK, locked
 from coqui_stt_training.errors import CheckpointError
+from stt import file_lock
 
 HOLD = """
 import sys, pathlib
@@ -74,7 +74,7 @@ def test_a_disk_without_locks_is_warned_of(
     def refuse(file: int, operation: int) -> None:
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr(folder_lock.fcntl, "flock", refuse)
+    monkeypatch.setattr(file_lock.fcntl, "flock", refuse)
     with locked(tmp_path):
         assert (tmp_path / LOCK).exists()
     assert "without locks" in caplog.text
@@ -101,7 +101,7 @@ def test_without_fcntl_the_other_system_call_is_used(
             if len(calls) > 1:
                 raise OSError(13, "Permission denied")
 
-    monkeypatch.setattr(folder_lock, "fcntl", None)
+    monkeypatch.setattr(file_lock, "fcntl", None)
     monkeypatch.setitem(sys.modules, "msvcrt", Msvcrt)  # type: ignore[arg-type]
     with locked(tmp_path):
         assert calls == [(2, 1)]

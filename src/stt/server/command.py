@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import socket
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from ..extras import missing_packages
 from ..model_flags import add_model_flags, load_model
 from .hosts import Hosts
 from .limits import Limits
-from .listening import open_sockets
+from .listening import address_of, open_sockets
 
 # How long a thread that transcribes may keep Python's lock while others wait: what is received and
 # sent meanwhile is late by it.
@@ -43,23 +42,16 @@ def serve(arguments: Sequence[str]) -> None:
     app = create_app(load_model(flags), limits, hosts.bound_to(bound))
     config = server_config(
         app,
+        limits.idle_seconds,
         ssl_certfile=flags.ssl_certfile,
         ssl_keyfile=flags.ssl_keyfile,
         access_log=flags.access_log,
     )
 
     sys.setswitchinterval(_SWITCH_SECONDS)
-    _tell_address(sockets, flags)
-    DrainingServer(config, app.state.service).run(sockets)
-
-
-def _tell_address(sockets: list[socket.socket], flags: argparse.Namespace) -> None:
-    scheme = "https" if flags.ssl_certfile else "http"
-    host = f"[{flags.host}]" if ":" in flags.host else flags.host or "0.0.0.0"
-    port = sockets[0].getsockname()[1]
-    logging.getLogger("uvicorn.error").info(
-        "Serving on %s://%s:%d (Ctrl-C ends it)", scheme, host, port
-    )
+    address = address_of(sockets, flags.host, is_secure=bool(flags.ssl_certfile))
+    logging.getLogger("uvicorn.error").info("Serving on %s (Ctrl-C ends it)", address)
+    DrainingServer(config, app.state.service.drain).run(sockets)
 
 
 def _limits(flags: argparse.Namespace) -> Limits:

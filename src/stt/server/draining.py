@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any
 
@@ -11,16 +12,21 @@ import uvicorn
 from fastapi import FastAPI
 
 from .connections import WebSocketConnection, http_connections
-from .service import Service
 
 _log = logging.getLogger("uvicorn.error")
 _MAX_MESSAGE_BYTES = 1 << 20  # of a WebSocket message: 5 seconds at 96 kHz
 _MESSAGES_AHEAD = 4  # read from a client before it has to wait
 
 
-def server_config(app: FastAPI, **options: Any) -> uvicorn.Config:
-    """Return uvicorn's configuration for an application of `create_app`."""
-    connections: Any = http_connections(app.state.service.limits.idle_seconds)
+def server_config(app: FastAPI, idle_seconds: float, **options: Any) -> uvicorn.Config:
+    """Return uvicorn's configuration for an application.
+
+    Args:
+        app: the application.
+        idle_seconds: how long a connection may ask for nothing.
+        options: further ones of uvicorn's.
+    """
+    connections: Any = http_connections(idle_seconds)
     return uvicorn.Config(
         app,
         http=connections,
@@ -31,17 +37,22 @@ def server_config(app: FastAPI, **options: Any) -> uvicorn.Config:
         # When there is much to do, an answer to a ping stands behind audio that is not read yet.
         # Who vanished without a word is found out by `Limits.idle_seconds`.
         ws_ping_interval=None,
-        timeout_graceful_shutdown=2,  # what is left after `Service.drain`
+        timeout_graceful_shutdown=2,  # what is left after draining
         **options,
     )
 
 
 class DrainingServer(uvicorn.Server):
-    """At SIGINT or SIGTERM takes nobody new and waits for those at work; at a second one stops."""
+    """At SIGINT or SIGTERM takes nobody new and waits for those at work; at a second one stops.
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    Args:
+        config: see `server_config`.
+        drain: takes nobody new, and returns when those at work are done.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
         super().__init__(config)
-        self._service = service
+        self._wait_for_work = drain
         self._draining: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -57,5 +68,5 @@ class DrainingServer(uvicorn.Server):
         self._draining = asyncio.get_running_loop().create_task(self._drain())
 
     async def _drain(self) -> None:
-        await self._service.drain()
+        await self._wait_for_work()
         self.should_exit = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Sequence
 
 from ..errors import FlagError
 
@@ -50,3 +51,16 @@ def open_sockets(host: str, port: int) -> list[socket.socket]:
         reason = _REASONS.get(serious[0].errno or 0, serious[0].strerror)
         raise FlagError(f"--host {host} --port {port}: {reason}")
     return sockets
+
+
+def address_of(sockets: Sequence[socket.socket], host: str, *, is_secure: bool) -> str:
+    """Return the address to open in a browser.
+
+    Args:
+        sockets: of `open_sockets`.
+        host: as it was asked for.
+        is_secure: whether it is HTTPS.
+    """
+    scheme = "https" if is_secure else "http"
+    name = f"[{host}]" if ":" in host else host or "0.0.0.0"
+    return f"{scheme}://{name}:{sockets[0].getsockname()[1]}"
