@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from coqui_stt_training.cli.commands import COMMANDS as TRAINING_COMMANDS
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [path for pattern in ("*.md", "docs/*.md", "examples/*/*.md")
          for path in sorted(REPOSITORY.glob(pattern))]  # fmt: skip
@@ -98,8 +100,11 @@ def test_documented_commands_are_understood(
 ) -> None:
     call = max((call for call in COMMANDS if command.text.startswith(f"{call} ")), key=len)
     words = shlex.split(command.text.removeprefix(call), comments=True)
+    module = COMMANDS[call]
+    if call == "stt" and words[0] in TRAINING_COMMANDS:
+        module = f"coqui_stt_training.{TRAINING_COMMANDS[words.pop(0)].module}"
     with pytest.raises(Accepted):
-        stop_after_parsing(COMMANDS[call])(words)
+        stop_after_parsing(module)(words)
 
 
 def test_every_python_module_that_is_called_exists() -> None:

@@ -34,6 +34,7 @@ class CommandEntry:
 COMMANDS = {
     "sources": CommandEntry("sources", "list public pre-trained models to start from"),
     "inspect": CommandEntry("inspect", "say what a checkpoint or an exported model is"),
+    "label": CommandEntry("label", "a page to transcribe recordings on, for a data set"),
     "check": CommandEntry("check", "say what data holds, and what is wrong with it"),
     "doctor": CommandEntry("doctor", "what this installation has and lacks, and whether it works"),
     "completion": CommandEntry("completion", "let bash, zsh or fish complete commands and flags"),

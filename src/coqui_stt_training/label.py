@@ -1,0 +1,133 @@
+"""A page to transcribe recordings on, which makes a data set to train on.
+
+stt label recordings --model model.tflite --out data.csv
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from stt.output_path import check_output_file
+
+from .cli.command import command, start_logging
+from .cli.config import Names, ScorerFlags
+from .cli.flags import at_most, flag, parse
+from .errors import FlagError
+
+PROGRAM = "stt label"
+_EPILOG = """examples:
+  stt label recordings --model model.tflite --out data.csv
+  stt label interview.mp3 lecture.m4a --out data.csv
+  stt label to-check.csv --model my-model --out data.csv
+
+What is to be transcribed comes first, the flags behind it: folders, audio files, text files with a
+file name on each line, CSV files with a column wav_filename, or other collections of clips. The
+page needs pip install '.[server]'.
+"""
+
+
+@dataclass(frozen=True)
+class DeskFlags:
+    """Transcribing."""
+
+    out: str = flag(
+        "",
+        "CSV file to write, which --train_files takes; where it is there, it is gone on with. "
+        "Clips that are cut out of recordings go to a folder beside it",
+    )
+    model: str = flag(
+        "",
+        "model that writes drafts to correct: .tflite, .onnx, or a checkpoint folder. Without one, "
+        "people write from nothing",
+    )
+    alphabet_config_path: str = flag(
+        "", "alphabet; what it lacks is marked in the texts. By default the model's"
+    )
+    normalize_transcripts: bool = flag(
+        False,
+        "save texts as the alphabet can write them (small letters, no punctuation, ...); else as "
+        "they are typed",
+    )
+    clip_seconds: int = flag(
+        15, "recordings longer than this are cut, at pauses, to clips of at most it",
+        check=at_most(60, least=3),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AddressFlags:
+    """The server."""
+
+    host: str = flag("127.0.0.1", "address to listen on; 0.0.0.0: all networks of this machine")
+    port: int = flag(8001, "port to listen on; 0: one that is free", check=at_most(65535, least=0))
+    allowed_hosts: Names = flag(
+        [],
+        "names under which browsers may reach it, beside --host and localhost; *.example.com is "
+        "every name below",
+    )
+    token: str = flag(
+        "",
+        "what people must know to come in; by default none on this machine alone, and a random one "
+        "where others can reach it",
+    )
+    ssl_certfile: str = flag("", "certificate, for HTTPS")
+    ssl_keyfile: str = flag("", "key of the certificate")
+
+
+@dataclass(frozen=True)
+class OutputFlags:
+    """Logging."""
+
+    log_level: int = flag(1, "0: debug, 1: info, 2: warnings, 3: errors")
+
+
+@dataclass(frozen=True)
+class LabelConfig:
+    """All flags of `label`."""
+
+    desk: DeskFlags = DeskFlags()
+    decoder: ScorerFlags = ScorerFlags()
+    address: AddressFlags = AddressFlags()
+    output: OutputFlags = OutputFlags()
+
+
+@command
+def main(argv: list[str]) -> int:
+    """Serve the page until Ctrl-C, and return the exit status.
+
+    Raises:
+        UserError: nothing to transcribe, a file that cannot be written, a model that cannot be
+            read, an address that cannot be had.
+    """
+    inputs = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
+    parsed = parse(
+        LabelConfig,
+        argv[len(inputs) :],
+        program=f"{PROGRAM} RECORDINGS ...",
+        description="Serve a page on which people listen to recordings and correct what a model "
+        "makes of them; each clip is saved at once to a CSV file that --train_files takes.",
+        epilog=_EPILOG,
+    )
+    desk = parsed.config.desk
+    start_logging(parsed.config.output.log_level, parsed.notices)
+    if not inputs:
+        raise FlagError(
+            f"nothing to transcribe: {PROGRAM} FOLDER --out data.csv; it comes before the flags"
+        )
+    if not desk.out:
+        raise FlagError("--out: name the CSV file to write, such as data.csv")
+    if not desk.out.endswith(".csv"):
+        raise FlagError(f"--out {desk.out}: must end in .csv, which is what is written")
+    check_output_file("--out", desk.out)
+    if desk.normalize_transcripts and not (desk.model or desk.alphabet_config_path):
+        raise FlagError("--normalize_transcripts: needs an alphabet: give --alphabet_config_path")
+
+    from .labelling.run import serve_desk  # NumPy takes its time, and --help does not need it
+
+    serve_desk(inputs, parsed.config, parsed.given)
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""What to do with a data set: the command that trains on it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stt.counted import counted
+
+from ..corpus.normalization import Normalizer
+from .spelling import Spelling
+
+_FEWEST_CLIPS = 20
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A command to copy, and what one should know of it."""
+
+    command: str
+    remarks: tuple[str, ...]
+
+
+def training_command(
+    data_set: Path, model: str, spelling: Spelling, texts: Iterable[str]
+) -> Advice:
+    """Return how to train on what was transcribed.
+
+    Args:
+        data_set: the CSV file.
+        model: what made the drafts; empty: none.
+        spelling: its alphabet.
+        texts: the transcripts so far.
+    """
+    listed = list(texts)
+    remarks = []
+    if len(listed) < _FEWEST_CLIPS:
+        remarks.append(
+            f"{counted(len(listed), 'clip')} so far: worth a try from {_FEWEST_CLIPS} on, and of "
+            "use from some minutes of speech on."
+        )
+    result = f"{data_set.with_suffix('')}-model"
+    if not model:
+        words = ["bootstrap", str(data_set), "--source", "SOURCE", "--out", result]
+        remarks.append("SOURCE is a pre-trained model: python -m coqui_stt_training.sources lists "
+                       "some.")  # fmt: skip
+        return Advice(_joined(words), tuple(remarks))
+    source = model
+    if Path(model).suffix == ".onnx":
+        source = "CHECKPOINT"
+        remarks.append(f"CHECKPOINT is the folder that {Path(model).name} was exported from.")
+    words = ["train", "--train_files", str(data_set), "--load_checkpoint_dir", source]
+    words += ["--save_checkpoint_dir", result, *_spelling_flags(spelling, listed, remarks)]
+    return Advice(_joined(words), tuple(remarks))
+
+
+def _spelling_flags(spelling: Spelling, texts: list[str], remarks: list[str]) -> list[str]:
+    """Return the flags for texts that the model's alphabet cannot write as they are."""
+    if spelling.alphabet is None or not any(map(spelling.unwritable, texts)):
+        return []
+    normalize = Normalizer(spelling.alphabet)
+    normalized = [normalize(text).text for text in texts]
+    flags = ["--normalize_transcripts", "true"] if normalized != texts else []
+    new = sorted({one for text in normalized for one in spelling.unwritable(text)})
+    if new:
+        flags += ["--extend_alphabet", "true"]
+        remarks.append(f"The model learns to write what it could not: {' '.join(new)}")
+    return flags
+
+
+def _joined(words: list[str]) -> str:
+    """Return a command line, a flag on each line."""
+    lines = ["python -m coqui_stt_training." + words[0]]
+    for word in words[1:]:
+        if word.startswith("--"):
+            lines.append(f"    {word}")
+        else:
+            lines[-1] += f" {shlex.quote(word)}"
+    return " \\\n".join(lines)

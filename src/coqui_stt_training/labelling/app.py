@@ -1,0 +1,320 @@
+"""The desk's endpoints: its page, and what that asks for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from coqui_stt_ctcdecoder.errors import UserError
+from stt.server.admission import Admission, AdmissionMiddleware
+from stt.server.hosts import Hosts
+from stt.server.request_error import RequestError
+
+from .advice import training_command
+from .clip import VERDICTS, Clip, Label
+from .data_set import wav_of
+from .desk import Change, Desk, OutdatedError, UnknownClipError
+from .drafts import Draft, Drafts
+from .journal import verdict_of
+from .preparation import Preparation
+from .requests import Save, Step, Visit, read_body
+from .token import TokenMiddleware
+
+_AHEAD = 6  # clips that drafts are made of before somebody comes to them
+_DRAFT_WAIT_SECONDS = 4.0  # each that waits has a thread
+_MOST_LISTED = 500
+_ASSETS = {
+    "/": ("page.html", "text/html; charset=utf-8"),
+    "/desk.css": ("desk.css", "text/css; charset=utf-8"),
+    "/list.js": ("list.js", "text/javascript; charset=utf-8"),
+    "/desk.js": ("desk.js", "text/javascript; charset=utf-8"),
+    "/sound.js": ("sound.js", "text/javascript; charset=utf-8"),
+    "/text.js": ("text.js", "text/javascript; charset=utf-8"),
+}
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src data:; media-src blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Office:
+    """A desk, and those who work for it in the background.
+
+    Attributes:
+        desk: with its clips.
+        preparation: what cuts them.
+        drafts: what a model hears; None: there is no model.
+        model: its name, as it was given; empty: none.
+        language: of the model, a BCP 47 tag; may be empty.
+    """
+
+    desk: Desk
+    preparation: Preparation
+    drafts: Drafts | None = None
+    model: str = ""
+    language: str = ""
+
+    def close(self) -> None:
+        """End the work in the background."""
+        self.preparation.close()
+        if self.drafts is not None:
+            self.drafts.close()
+
+
+def create_app(office: Office, hosts: Hosts | None = None, token: str = "") -> FastAPI:
+    """Return the application, for any ASGI server.
+
+    Args:
+        office: what is served; its threads end with the application.
+        hosts: the names under which it may be asked; those of this machine itself by default.
+        token: what those who ask must know; empty: nothing.
+    """
+    admission = Admission(hosts or Hosts())
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        office.preparation.start()
+        yield
+        office.close()
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    for path, (name, kind) in _ASSETS.items():
+        app.get(path)(_asset(name, kind))
+    _add_reading(app, office, admission)
+    _add_working(app, office)
+
+    @app.exception_handler(RequestError)
+    def refuse(_: Request, error: RequestError) -> JSONResponse:
+        return JSONResponse(error.body, error.status, headers=error.headers)
+
+    app.add_middleware(TokenMiddleware, token=token, open_paths=frozenset({"/desk.css"}))
+    app.add_middleware(AdmissionMiddleware, admission=admission)
+    return app
+
+
+def _asset(name: str, kind: str) -> Callable[[], Response]:
+    content = resources.files(__package__).joinpath(name).read_bytes()
+    headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"}
+    return lambda: Response(content, media_type=kind, headers=headers)
+
+
+def _add_reading(app: FastAPI, office: Office, admission: Admission) -> None:
+    """Add what changes nothing. Pages of others may not even let it be computed."""
+    desk = office.desk
+
+    @app.get("/api/desk")
+    def describe(request: Request) -> JSONResponse:
+        admission.check_site(request.headers)
+        alphabet = desk.spelling.alphabet
+        return _private(
+            {
+                "name": desk.data_set.path.name,
+                "model": Path(office.model).name,
+                "language": office.language,
+                "labels": None if alphabet is None or alphabet.is_bytes else list(alphabet.labels),
+                **_progress(office),
+            }
+        )
+
+    @app.get("/api/clips")
+    def list_clips(
+        request: Request, offset: int = 0, count: int = 100, show: str = "", search: str = ""
+    ) -> JSONResponse:
+        admission.check_site(request.headers)
+        if show and show not in VERDICTS:
+            raise RequestError(422, "bad_request", f"show must be one of {', '.join(VERDICTS)}")
+        if offset < 0 or not 1 <= count <= _MOST_LISTED:
+            raise RequestError(422, "bad_request", f"count must be 1 to {_MOST_LISTED}")
+        found = desk.listed(verdict_of(show) if show else None, search)
+        shown = found[offset : offset + count]
+        return _private(
+            {
+                "total": len(found),
+                "clips": [
+                    {**_row(desk, clip, label), "preview": _preview(office, clip, label)}
+                    for clip, label in shown
+                ],
+            }
+        )
+
+    @app.get("/api/clips/{identity}/draft")
+    def draft(request: Request, identity: str) -> JSONResponse:
+        admission.check_site(request.headers)
+        clip = _clip(desk, identity)
+        found = office.drafts and office.drafts.get(clip, _DRAFT_WAIT_SECONDS)
+        return _private(_draft(office, found or None))
+
+    @app.get("/api/clips/{identity}/audio")
+    def audio(request: Request, identity: str) -> Response:
+        admission.check_site(request.headers)
+        content = _told(lambda: wav_of(_clip(desk, identity)))
+        return Response(content, media_type="audio/wav", headers={"Cache-Control": "no-store"})
+
+    @app.get("/api/training")
+    def training(request: Request) -> JSONResponse:
+        admission.check_site(request.headers)
+        texts = [one.text for one in desk.accepted()]
+        advice = training_command(desk.data_set.path, office.model, desk.spelling, texts)
+        return _private({"command": advice.command, "remarks": advice.remarks})
+
+
+def _add_working(app: FastAPI, office: Office) -> None:
+    desk = office.desk
+
+    @app.post("/api/next")
+    async def go_on(request: Request) -> JSONResponse:
+        """Name the open clip that comes after another, and that nobody else works on."""
+        step = await read_body(request, Step)
+        person = step.person
+        found = await run_in_threadpool(desk.following, step.after, 1, person)
+        return _private({"id": found[0].identity if found else None, **_progress(office)})
+
+    @app.post("/api/leave")
+    async def leave(request: Request) -> JSONResponse:
+        """Let others have what somebody worked on."""
+        visit = await read_body(request, Visit)
+        desk.leave(visit.person)
+        return _private({})
+
+    @app.post("/api/clips/{identity}/open")
+    async def open_clip(request: Request, identity: str) -> JSONResponse:
+        """Let somebody work on a clip for a while, or for a while longer."""
+        visit = await read_body(request, Visit)
+        clip, person = _clip(desk, identity), visit.person
+        holder = desk.take(clip, person)
+        upcoming = await run_in_threadpool(desk.following, identity, _AHEAD, person)
+        if office.drafts is not None:
+            office.drafts.look_at(person.key, [clip, *upcoming])
+        return _private(
+            {
+                **_row(desk, clip, desk.label(clip)),
+                "holder": holder and holder.shown,
+                "upcoming": upcoming[0].identity if upcoming else None,
+                "draft": _draft(office, office.drafts.get(clip) if office.drafts else None),
+            }
+        )
+
+    @app.put("/api/clips/{identity}")
+    async def save(request: Request, identity: str) -> JSONResponse:
+        asked = await read_body(request, Save)
+        clip, person = _clip(desk, identity), asked.person
+        change = _change(asked)
+        try:
+            label = await run_in_threadpool(_told, lambda: desk.save(clip, person, change))
+        except OutdatedError as error:
+            refused = RequestError(
+                409, "outdated", f"{error}; both texts are kept: choose one, and save it again"
+            )
+            current = _row(desk, clip, error.current)
+            return JSONResponse({**refused.body, "current": current}, refused.status)
+        return _private({**_row(desk, clip, label), **_progress(office)})
+
+
+def _change(asked: Save) -> Change:
+    try:
+        verdict = verdict_of(asked.verdict)
+    except ValueError as error:
+        raise RequestError(422, "bad_request", str(error)) from None
+    if asked.version < 0:
+        raise RequestError(422, "bad_request", "version must be that of the clip as it was opened")
+    if verdict == "accepted" and not asked.text.strip():
+        raise RequestError(
+            422, "no_text", "there is no text; write what is said, or reject the clip as silent"
+        )
+    return Change(asked.version, verdict, asked.text, asked.reason)
+
+
+def _told(work: Callable[[], Result]) -> Result:
+    """Return a result; what is wrong with audio or disk is told to whoever asked.
+
+    Raises:
+        RequestError: something is.
+    """
+    try:
+        return work()
+    except UserError as error:
+        raise RequestError(422, "bad_audio", str(error)) from None
+    except OSError as error:
+        raise RequestError(
+            507, "not_written", f"it cannot be written ({error.strerror or error}); make room on "
+            "the disk, and save again"
+        ) from None  # fmt: skip
+
+
+def _clip(desk: Desk, identity: str) -> Clip:
+    try:
+        return desk.clip(identity)
+    except UnknownClipError:
+        raise RequestError(404, "unknown_clip", "there is no such clip at this desk") from None
+
+
+def _row(desk: Desk, clip: Clip, label: Label) -> dict[str, Any]:
+    return {
+        "id": clip.identity,
+        "number": desk.place(clip) + 1,
+        "name": clip.recording.name,
+        "start": clip.span.start_milliseconds / 1000,
+        "end": clip.span.end_milliseconds / 1000,
+        "whole": clip.span.is_whole,
+        "version": label.version,
+        "verdict": label.verdict,
+        "text": label.text if label.version else desk.first_text(clip),
+        "reason": label.reason,
+        "person": label.person,
+        "unwritable": desk.spelling.unwritable(label.text),
+    }
+
+
+def _preview(office: Office, clip: Clip, label: Label) -> str:
+    """Return what a model hears in a clip that nobody has decided on, as far as that is known."""
+    draft = office.drafts.get(clip) if office.drafts and not label.version else None
+    return draft.text if draft else ""
+
+
+def _draft(office: Office, draft: Draft | None) -> dict[str, Any]:
+    if office.drafts is None:
+        return {"state": "none"}
+    if draft is None:
+        return {"state": "waiting"}
+    if draft.problem:
+        return {"state": "failed", "problem": draft.problem}
+    words = [
+        {
+            "word": word.text,
+            "start": round(word.start_time, 3),
+            "end": round(word.end_time, 3),
+            "confidence": round(word.confidence, 4),
+        }
+        for word in draft.words
+    ]
+    return {"state": "ready", "text": draft.text, "words": words}
+
+
+def _progress(office: Office) -> dict[str, Any]:
+    found, prepared = office.desk.progress(), office.preparation.progress()
+    return {
+        "progress": {
+            "clips": found.clips,
+            "accepted": found.accepted,
+            "rejected": found.rejected,
+            "seconds": round(found.seconds, 1),
+            "accepted_seconds": round(found.accepted_seconds, 1),
+            "cut": prepared.done,
+            "recordings": prepared.of,
+            "problems": prepared.problems,
+        }
+    }
+
+
+def _private(content: dict[str, Any]) -> JSONResponse:
+    return JSONResponse(content, headers={"Cache-Control": "no-store"})

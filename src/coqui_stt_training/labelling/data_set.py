@@ -1,0 +1,172 @@
+"""The data set that is made: a CSV file that `--train_files` takes, and the clips that were cut."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from stt.atomic_file import remove_partial_files, write_atomically
+from stt.audio.file import read_audio, read_sample_rate
+
+from ..corpus.csv_file import format_csv, parse_csv
+from ..corpus.rows import AUDIO_COLUMN, SIZE_COLUMN, TRANSCRIPT_COLUMN
+from ..errors import CorpusError
+from .clip import Clip
+
+_ORIGIN_COLUMNS = ("recording", "recording_start", "recording_end")
+_COLUMNS = (AUDIO_COLUMN, SIZE_COLUMN, TRANSCRIPT_COLUMN, *_ORIGIN_COLUMNS)
+_SPEAKER_COLUMN = "speaker"
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class Transcribed:
+    """A clip, and its text."""
+
+    clip: Clip
+    text: str
+
+
+class DataSet:
+    """A CSV file, and a folder beside it for what is cut out of recordings.
+
+    Rows of clips that the desk does not know are kept as they are, so that it can go on with a data
+    set that came from elsewhere.
+
+    Args:
+        path: of the CSV file, which need not be there yet.
+
+    Raises:
+        CorpusError: it is there, and is no such file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.clips_folder = path.parent / f"{path.stem}_clips"
+        self._found: dict[str, dict[str, str]] = {}
+        self._columns: tuple[str, ...] = _COLUMNS
+        if path.exists():
+            self._read()
+        remove_partial_files(path.parent, path.name)
+
+    def text_found(self, clip: Clip) -> str | None:
+        """Return what the file said of a clip when it was opened; None: it did not name it."""
+        row = self._found.get(self.audio_name(clip))
+        return None if row is None else row[TRANSCRIPT_COLUMN]
+
+    def audio_name(self, clip: Clip) -> str:
+        """Return how the file names the audio of a clip."""
+        if clip.is_plain_file:
+            path, home = clip.audio.path.absolute(), self.path.parent.absolute()
+            return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
+        return self.piece_path(clip).relative_to(self.path.parent).as_posix()
+
+    def piece_path(self, clip: Clip) -> Path:
+        """Return where the sound of a clip goes that is a piece of a recording."""
+        recording, span = clip.recording, clip.span
+        stem = Path(recording.audio.member or recording.audio.path.name).stem
+        plain = re.sub(r"[^\w.-]+", "_", stem).strip("._")[:_LONGEST_NAME] or "recording"
+        times = f"{span.start_milliseconds:08d}-{span.end_milliseconds:08d}"
+        return self.clips_folder / f"{plain}-{recording.identity[:6]}" / f"{times}.wav"
+
+    def write_audio(self, clip: Clip) -> None:
+        """See that the sound of a clip is where the file will name it.
+
+        Raises:
+            AudioError: the recording cannot be read.
+            OSError: the clip cannot be written.
+        """
+        if clip.is_plain_file or self.piece_path(clip).is_file():
+            return
+        write_atomically(self.piece_path(clip), wav_of(clip))
+
+    def remove_audio(self, clip: Clip) -> None:
+        """Remove what `write_audio` has written, once the file does not name it any more."""
+        if not clip.is_plain_file:
+            self.piece_path(clip).unlink(missing_ok=True)
+
+    def write(self, rows: Iterable[Transcribed], known: Iterable[Clip]) -> None:
+        """Write the file anew.
+
+        Args:
+            rows: what is accepted, in order.
+            known: all clips of the desk; what the file says of others stays.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        own = {self.audio_name(clip) for clip in known}
+        kept = [row for name, row in self._found.items() if name not in own]
+        written = [*kept, *map(self._row, rows)]
+        columns = list(self._columns)
+        if any(_SPEAKER_COLUMN in row for row in written) and _SPEAKER_COLUMN not in columns:
+            columns.append(_SPEAKER_COLUMN)
+        table = [[row.get(column, "") for column in columns] for row in written]
+        write_atomically(self.path, format_csv(columns, table))
+
+    def _row(self, transcribed: Transcribed) -> dict[str, str]:
+        clip, name = transcribed.clip, self.audio_name(transcribed.clip)
+        row = {
+            **self._found.get(name, {}),
+            AUDIO_COLUMN: name,
+            SIZE_COLUMN: str(_size(self.path.parent / name)),
+            TRANSCRIPT_COLUMN: transcribed.text,
+        }
+        if not clip.is_plain_file:
+            start, end = clip.span.start_milliseconds, clip.span.end_milliseconds
+            row |= dict(
+                zip(
+                    _ORIGIN_COLUMNS,
+                    (clip.recording.key, f"{start / 1000:.3f}", f"{end / 1000:.3f}"),
+                    strict=True,
+                )
+            )
+        if clip.recording.speaker:
+            row[_SPEAKER_COLUMN] = clip.recording.speaker
+        return row
+
+    def _read(self) -> None:
+        columns, records = parse_csv(self.path)
+        missing = [one for one in (AUDIO_COLUMN, TRANSCRIPT_COLUMN) if one not in columns]
+        if missing:
+            raise CorpusError(
+                f"{self.path}: has no column {' and no column '.join(missing)}, and is not "
+                "overwritten; name another file with --out"
+            )
+        self._columns = (*columns, *(one for one in _COLUMNS if one not in columns))
+        for line, fields in records:
+            if len(fields) != len(columns):
+                raise CorpusError(
+                    f"{self.path}:{line}: {len(fields)} fields where the header has "
+                    f"{len(columns)}; mend the line, or name another file with --out"
+                )
+            row = dict(zip(columns, fields, strict=True))
+            self._found[row[AUDIO_COLUMN]] = row
+
+
+def wav_of(clip: Clip) -> bytes:
+    """Return the sound of a clip as a WAV file: 16 bits, mono, at the recording's own rate.
+
+    Raises:
+        AudioError: it cannot be read.
+    """
+    rate_hz = read_sample_rate(clip.audio)
+    samples = read_audio(clip.audio, rate_hz)
+    buffer = io.BytesIO()
+    whole_numbers = np.rint(samples * 32768.0).clip(-32768, 32767).astype(np.int16)
+    soundfile.write(buffer, whole_numbers, rate_hz, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def _size(path: Path) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - of every row at every save
+    except OSError:
+        return 0

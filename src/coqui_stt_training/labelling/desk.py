@@ -1,0 +1,324 @@
+"""All clips of a desk, what was made of them, and who works on which. For many threads."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from .clip import Clip, Label, Span, Verdict
+from .data_set import DataSet, Transcribed
+from .journal import CutEntry, Journal, LabelEntry
+from .lease import Leases, Person
+from .recording import Recording
+from .spelling import Spelling, one_line
+
+
+class UnknownClipError(LookupError):
+    """There is no clip of that identity."""
+
+
+class OutdatedError(Exception):
+    """Somebody else has saved a clip since it was opened.
+
+    Attributes:
+        current: what they saved.
+    """
+
+    def __init__(self, current: Label) -> None:
+        super().__init__(f"saved meanwhile by {current.person or 'somebody else'}")
+        self.current = current
+
+
+@dataclass(frozen=True)
+class Change:
+    """What somebody wants to save of a clip.
+
+    Attributes:
+        version: of the label that they saw.
+        verdict: what they decided.
+        text: the transcript.
+        reason: why they reject it.
+    """
+
+    version: int
+    verdict: Verdict
+    text: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far it is.
+
+    Attributes:
+        clips: found so far.
+        accepted: of them.
+        rejected: of them.
+        seconds: of speech in all clips.
+        accepted_seconds: of speech in those accepted.
+    """
+
+    clips: int
+    accepted: int
+    rejected: int
+    seconds: float
+    accepted_seconds: float
+
+
+class Desk:
+    """Clips in their order, with their labels.
+
+    What is saved is in the journal first, which is on the disk then; the data set is written of it.
+    A process that is killed in between loses nothing: the next one writes the data set anew.
+
+    Args:
+        data_set: to write.
+        journal: of what was decided so far.
+        spelling: how texts are saved.
+        leases: who works on what.
+        now: tells the time, for the journal.
+    """
+
+    def __init__(
+        self,
+        data_set: DataSet,
+        journal: Journal,
+        spelling: Spelling,
+        leases: Leases,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        self.data_set = data_set
+        self.spelling = spelling
+        self._journal = journal
+        self._leases = leases
+        self._now = now
+        self._lock = threading.RLock()
+        self._clips: list[Clip] = []
+        self._places: dict[str, int] = {}
+        self._labels: dict[str, Label] = {}
+        self._verdicts: Counter[Verdict] = Counter()
+        self._milliseconds: Counter[Verdict] = Counter()
+        self._is_behind = False  # whether the data set lacks something
+        self._had_file = data_set.path.exists()
+        labels = [one for one in journal.entries if isinstance(one, LabelEntry) and one.taken]
+        self._last = labels[-1].clip if labels else ""
+        self._decided = {one.clip: one.label for one in labels}
+        self._cuts = {one.recording: one for one in journal.entries if isinstance(one, CutEntry)}
+
+    # ------------------------------------------------------------------ clips
+
+    def cut_before(self, recording: Recording, audio_bytes: int) -> list[Span] | None:
+        """Return how a recording was cut before; None: not yet, or it is another file now."""
+        cut = self._cuts.get(recording.key)
+        return cut.clips() if cut and cut.audio_bytes == audio_bytes else None
+
+    def keep_cut(self, recording: Recording, audio_bytes: int, spans: Sequence[Span]) -> None:
+        """Take note of how a recording was cut, so that it is cut the same next time.
+
+        Raises:
+            OSError: the journal cannot be written.
+        """
+        times = tuple(
+            time for span in spans for time in (span.start_milliseconds, span.end_milliseconds)
+        )
+        is_whole = any(span.is_whole for span in spans)
+        with self._lock:
+            self._journal.append(CutEntry(recording.key, audio_bytes, times, is_whole))
+
+    def add(self, clip: Clip) -> None:
+        """Take in a clip, after all others.
+
+        Raises:
+            OSError: the journal cannot be written.
+        """
+        with self._lock:
+            if clip.identity in self._places:
+                return
+            self._places[clip.identity] = len(self._clips)
+            self._clips.append(clip)
+            self._put(clip, self._decided.pop(clip.identity, Label()))
+            self._follow_file(clip)
+
+    def _follow_file(self, clip: Clip) -> None:
+        """Take over what somebody changed in the file itself since the desk was last open."""
+        label, found = self._labels[clip.identity], self.data_set.text_found(clip)
+        is_accepted = label.verdict == "accepted"
+        if not label.version or (is_accepted and found == label.text):
+            return
+        # What was decided last may have been written to the journal alone, before a kill.
+        if clip.identity == self._last or not self._had_file:
+            self._is_behind = self._is_behind or is_accepted or found is not None
+        elif found is not None:
+            self._decide(clip, replace(label, verdict="accepted", text=found, reason=""))
+        elif is_accepted:
+            reason = f"taken out of {self.data_set.path.name}"
+            self._decide(clip, replace(label, verdict="rejected", reason=reason))
+
+    def _decide(self, clip: Clip, label: Label, person: str = "") -> Label:
+        label = replace(
+            label,
+            version=self._labels[clip.identity].version + 1,
+            person=person,
+            time=self._now().isoformat(timespec="seconds"),
+        )
+        self._journal.append(LabelEntry(clip.identity, True, label))
+        self._put(clip, label)
+        return label
+
+    def _put(self, clip: Clip, label: Label) -> None:
+        before = self._labels.get(clip.identity)
+        if before is not None:
+            self._verdicts[before.verdict] -= 1
+            self._milliseconds[before.verdict] -= clip.span.milliseconds
+        self._verdicts[label.verdict] += 1
+        self._milliseconds[label.verdict] += clip.span.milliseconds
+        self._labels[clip.identity] = label
+
+    def progress(self) -> Progress:
+        """Return how far it is."""
+        with self._lock:
+            return Progress(
+                len(self._clips),
+                self._verdicts["accepted"],
+                self._verdicts["rejected"],
+                sum(self._milliseconds.values()) / 1000,
+                self._milliseconds["accepted"] / 1000,
+            )
+
+    def clip(self, identity: str) -> Clip:
+        """Return a clip.
+
+        Raises:
+            UnknownClipError: there is none.
+        """
+        with self._lock:
+            if identity not in self._places:
+                raise UnknownClipError(identity)
+            return self._clips[self._places[identity]]
+
+    def place(self, clip: Clip) -> int:
+        """Return the number of a clip, counted from 0."""
+        return self._places[clip.identity]
+
+    def label(self, clip: Clip) -> Label:
+        """Return what was made of a clip."""
+        with self._lock:
+            return self._labels[clip.identity]
+
+    def first_text(self, clip: Clip) -> str:
+        """Return what a list or the data set said of a clip before anybody looked at it here."""
+        found = self.data_set.text_found(clip)
+        if found is not None:
+            return found
+        return clip.recording.transcript if clip.span.is_whole else ""
+
+    def listed(self, verdict: Verdict | None, search: str) -> list[tuple[Clip, Label]]:
+        """Return clips and labels, in order.
+
+        Args:
+            verdict: only those with it; None: all.
+            search: only those with this in their text, name or reason, whatever the case.
+        """
+        wanted = search.casefold().strip()
+        with self._lock:
+            pairs = [(clip, self._labels[clip.identity]) for clip in self._clips]
+        return [
+            (clip, label)
+            for clip, label in pairs
+            if (verdict is None or label.verdict == verdict)
+            and (not wanted or wanted in self._searched(clip, label))
+        ]
+
+    def _searched(self, clip: Clip, label: Label) -> str:
+        text = label.text if label.version else self.first_text(clip)
+        return "\n".join((text, clip.recording.name, label.reason)).casefold()
+
+    def accepted(self) -> Iterator[Transcribed]:
+        """Yield what the data set holds, in order."""
+        for clip in self._clips:
+            label = self._labels[clip.identity]
+            if label.verdict == "accepted":
+                yield Transcribed(clip, label.text)
+
+    # ------------------------------------------------------------------ people
+
+    def following(self, after: str, count: int, person: Person | None = None) -> list[Clip]:
+        """Return open clips that come after one, then those from the start.
+
+        Args:
+            after: the identity of a clip; any other text: from the start.
+            count: how many at most.
+            person: leave out what others work on besides this one; None: leave out nothing.
+        """
+        with self._lock:
+            start = self._places.get(after, -1) + 1
+            order = [*range(start, len(self._clips)), *range(start)]
+            found: list[Clip] = []
+            for place in order:
+                clip = self._clips[place]
+                is_open = self._labels[clip.identity].verdict == "open"
+                if not is_open or clip.identity == after:
+                    continue
+                if person is None or self._leases.holder(clip.identity, person) is None:
+                    found.append(clip)
+                if len(found) == count:
+                    break
+            return found
+
+    def take(self, clip: Clip, person: Person) -> Person | None:
+        """Let somebody have a clip for a while; return who has it instead."""
+        with self._lock:
+            return self._leases.take(clip.identity, person)
+
+    def leave(self, person: Person) -> None:
+        """Let what somebody has be free."""
+        with self._lock:
+            self._leases.release(person)
+
+    def save(self, clip: Clip, person: Person, change: Change) -> Label:
+        """Save what somebody made of a clip, and write the data set.
+
+        Saving the same again does nothing, so that one may ask again where no answer came.
+
+        Raises:
+            OutdatedError: somebody else has saved it meanwhile; this text is kept in the journal.
+            AudioError: the recording cannot be read.
+            OSError: the disk takes nothing.
+        """
+        wanted = Label(
+            change.version + 1,
+            change.verdict,
+            self.spelling.tidy(change.text),
+            one_line(change.reason) if change.verdict == "rejected" else "",
+        )
+        if wanted.verdict == "accepted":
+            self.data_set.write_audio(clip)
+        with self._lock:
+            current = self._labels[clip.identity]
+            if change.version == current.version:
+                current = self._decide(clip, wanted, person.name)
+                self._is_behind = True
+            elif not current.says_the_same(wanted):
+                late = replace(wanted, person=person.name, time=self._now().isoformat())
+                self._journal.append(LabelEntry(clip.identity, False, late))
+                raise OutdatedError(current)
+            self.settle()
+            if current.verdict != "accepted":
+                self.data_set.remove_audio(clip)
+            return current
+
+    def settle(self) -> None:
+        """Write the data set, if it lacks anything.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with self._lock:
+            if not self._is_behind:
+                return
+            decided = [clip for clip in self._clips if self._labels[clip.identity].version]
+            self.data_set.write(self.accepted(), decided)
+            self._is_behind = False

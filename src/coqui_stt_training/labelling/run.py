@@ -1,0 +1,158 @@
+"""A desk put together of its flags, and served."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from coqui_stt_ctcdecoder import Alphabet
+from stt.counted import counted
+from stt.extras import missing_packages
+from stt.file_lock import TakenError, holding
+from stt.model import Model
+from stt.server.hosts import Hosts
+from stt.server.listening import address_of, open_sockets
+
+from ..errors import CorpusError, FlagError
+from .data_set import DataSet
+from .desk import Desk
+from .drafts import Drafts
+from .journal import Journal
+from .lease import Leases
+from .preparation import Preparation
+from .recording import find_recordings
+from .spelling import Spelling
+
+if TYPE_CHECKING:
+    from ..label import AddressFlags, DeskFlags, LabelConfig
+
+_log = logging.getLogger(__name__)
+_IDLE_SECONDS = 30.0
+
+
+def serve_desk(inputs: Sequence[str], config: LabelConfig, given: frozenset[str]) -> None:
+    """Serve a desk until SIGINT or SIGTERM.
+
+    Args:
+        inputs: what is to be transcribed, see `find_recordings`.
+        config: all flags.
+        given: names of those that were given.
+
+    Raises:
+        UserError: a flag, file or model is wrong, or a package is missing.
+    """
+    try:
+        from stt.server.draining import DrainingServer, server_config
+
+        from .app import Office, create_app
+        from .token import address_with
+    except ImportError as error:
+        package = (error.name or "fastapi").split(".")[0]
+        raise FlagError(f"for stt label, {missing_packages(package, 'server')}") from None
+    flags, address = config.desk, config.address
+    hosts = Hosts.of_flags(address.allowed_hosts)
+    path = Path(flags.out)
+    recordings = find_recordings(inputs, path.parent)
+    with _only_one(path):
+        sockets = open_sockets(address.host, address.port)
+        bound = [listener.getsockname()[0] for listener in sockets]
+        token = _token(address, bound)
+        model = _load_model(config, given)
+        desk = _open_desk(path, flags, model)
+        office = Office(
+            desk,
+            Preparation(desk, recordings, flags.clip_seconds),
+            None if model is None else Drafts(model),
+            flags.model,
+            "" if model is None else model.language,
+        )
+        app = create_app(office, hosts.bound_to([address.host, *bound]), token)
+        server = server_config(
+            app,
+            _IDLE_SECONDS,
+            ssl_certfile=address.ssl_certfile or None,
+            ssl_keyfile=address.ssl_keyfile or None,
+            log_level="warning",
+        )
+        opened = address_of(sockets, address.host, is_secure=bool(address.ssl_certfile))
+        _log.info("%s to transcribe, to %s", counted(len(recordings), "recording"), path)
+        _log.info("Open %s in a browser (Ctrl-C ends it)", address_with(opened, token))
+        DrainingServer(server, _nothing_to_wait_for).run(sockets)
+        _tell_result(desk, path)
+
+
+async def _nothing_to_wait_for() -> None:
+    """Saves take a moment, and uvicorn itself waits for them."""
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Hold the data set: two desks would overwrite what the other has saved."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with holding(path.with_name(f".{path.name}.lock")):
+            yield
+    except TakenError as error:
+        who = f", process {error.owner.pid} on {error.owner.host}" if error.owner else ""
+        raise FlagError(
+            f"--out {path}: another stt label has it open{who}; several people can use the page of "
+            "that one at a time, or name another file"
+        ) from None
+
+
+def _token(address: AddressFlags, bound: Sequence[str]) -> str:
+    from .token import SHORTEST_TOKEN, is_beyond_this_machine, new_token
+
+    if address.token and len(address.token) < SHORTEST_TOKEN:
+        raise FlagError(f"--token: give {SHORTEST_TOKEN} characters or more, or leave it out")
+    if address.token and not (address.token.isascii() and address.token.isprintable()):
+        raise FlagError("--token: must be plain characters, as on any keyboard")
+    is_open = is_beyond_this_machine(bound) or address.allowed_hosts
+    return address.token or (new_token() if is_open else "")
+
+
+def _load_model(config: LabelConfig, given: frozenset[str]) -> Model | None:
+    decoder = config.decoder
+    if not config.desk.model:
+        idle = sorted(given & {"scorer_path", "beam_width", "lm_alpha", "lm_beta"})
+        if idle:
+            raise FlagError(f"--{', --'.join(idle)}: has no effect without --model; add one")
+        return None
+    _log.info("Loading %s", config.desk.model)
+    model = Model(config.desk.model, parallel=1)
+    if "beam_width" in given:
+        model.set_beam_width(decoder.beam_width)
+    if decoder.scorer_path:
+        model.enable_external_scorer(decoder.scorer_path)
+        alpha, beta = model.scorer_alpha_beta()
+        model.set_scorer_alpha_beta(
+            decoder.lm_alpha if "lm_alpha" in given else alpha,
+            decoder.lm_beta if "lm_beta" in given else beta,
+        )
+    return model
+
+
+def _open_desk(path: Path, flags: DeskFlags, model: Model | None) -> Desk:
+    alphabet = None if model is None else model.alphabet
+    if flags.alphabet_config_path:
+        alphabet = Alphabet(flags.alphabet_config_path)
+    journal = Journal(path.with_name(f"{path.stem}.desk.jsonl"))
+    try:
+        data_set = DataSet(path)
+    except OSError as error:
+        raise CorpusError(f"{path}: {error.strerror or error}") from None
+    spelling = Spelling(alphabet, flags.normalize_transcripts)
+    return Desk(data_set, journal, spelling, Leases(monotonic))
+
+
+def _tell_result(desk: Desk, path: Path) -> None:
+    progress = desk.progress()
+    _log.info(
+        "%s has %s, %.1f minutes of speech; %d rejected, %d left. The same command goes on",
+        path, counted(progress.accepted, "clip"), progress.accepted_seconds / 60,
+        progress.rejected, progress.clips - progress.accepted - progress.rejected,
+    )  # fmt: skip
