@@ -114,6 +114,24 @@ def tokens_of(
     return _tokens(reading, heard, alphabet, step_seconds)
 
 
+def path_confidence(probabilities: FloatArray) -> float:
+    """Return how sure a model is of what it hears in an utterance, 0 to 1; 0 if it hears nothing.
+
+    That is the geometric mean, over the labels of the likeliest path, of the path's probability:
+    all that makes it unlikely counts, frames in which there may be a label or none, too.
+
+    Args:
+        probabilities: float32 `[frames, classes]`, the last class is the blank.
+    """
+    if not len(probabilities):
+        return 0.0
+    path = probabilities.argmax(axis=1)
+    begins = np.concatenate([[True], path[1:] != path[:-1]])
+    labels = int(np.count_nonzero(begins & (path != probabilities.shape[1] - 1)))
+    likeliest = probabilities[np.arange(len(path)), path].astype(np.float64)
+    return math.exp(float(np.log(likeliest).sum()) / labels) if labels else 0.0
+
+
 def _tokens(
     reading: DecodeResult, heard: _Rows, alphabet: Alphabet, step_seconds: float
 ) -> list[TokenMetadata]:

@@ -257,6 +257,10 @@ class Model:
         decoder.feed(self._open_engine().hear(samples))
         return decoder.decode(count)
 
+    def probabilities(self, audio_buffer: Any) -> FloatArray:
+        """Return the probabilities of audio, float32 `[frames, classes]`; see `stt`."""
+        return self._open_engine().hear(as_pcm(audio_buffer))
+
     @property
     def takes_batches(self) -> bool:
         """Whether `batch_probabilities` is faster than streams side by side."""

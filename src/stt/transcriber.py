@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 from coqui_stt_ctcdecoder.errors import UserError
 
 from .audio.mono import Source
+from .audio.pcm import Pcm
 from .audio.source import read_pcm_blocks
 from .audio.voice_activity import AGGRESSIVENESS, Segment, split_speech
+from .decoding import path_confidence
 from .engines import FloatArray
 from .metadata import CandidateTranscript
 from .model import Model
@@ -40,12 +42,21 @@ class Limits:
 
 @dataclass(frozen=True)
 class Passage:
-    """A segment of a recording, and what is said in it; times count from the recording's start."""
+    """A segment of a recording, and what is said in it; times count from the recording's start.
+
+    Attributes:
+        start_milliseconds: where it begins.
+        end_milliseconds: where it ends.
+        text: what is said.
+        words: the same with times.
+        confidence: how sure the model is of it, 0 to 1; see `path_confidence`.
+    """
 
     start_milliseconds: int
     end_milliseconds: int
     text: str
     words: tuple[Word, ...]
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -86,13 +97,18 @@ class _Job:
         return Recording(self.source, error=self.error)
 
 
+# Yields the segments of a recording, given it, its samples in blocks, and their rate in Hz.
+Cut = Callable[[Source, Iterator[Pcm], int], Iterator[Segment]]
+
+
 def transcribe_recordings(
     model: Model,
-    sources: Sequence[Source],
+    sources: Iterable[Source],
     limits: Limits,
     *,
     aggressiveness: int = AGGRESSIVENESS,
     any_sample_rate: bool = True,
+    cut: Cut | None = None,
 ) -> Iterator[Recording]:
     """Yield recordings as they are done, roughly in order.
 
@@ -106,7 +122,9 @@ def transcribe_recordings(
         aggressiveness: of the voice activity detection, 0 to 3.
         any_sample_rate: whether audio of another rate than the model's is resampled; else it is an
             error.
+        cut: says what its segments are; None: the stretches of speech.
     """
+    cut = cut or (lambda _, blocks, rate_hz: split_speech(blocks, rate_hz, aggressiveness))
     waiting: deque[_Job] = deque()
     make_workers = _BatchWorkers if model.takes_batches else _StreamWorkers
     with make_workers(model, limits) as workers:
@@ -117,7 +135,7 @@ def transcribe_recordings(
                 blocks = read_pcm_blocks(
                     source, model.sample_rate(), any_sample_rate=any_sample_rate
                 )
-                for segment in split_speech(blocks, model.sample_rate(), aggressiveness):
+                for segment in cut(source, blocks, model.sample_rate()):
                     job.futures.append(workers.submit(segment))
             except UserError as error:
                 job.error = error
@@ -144,6 +162,13 @@ class _Workers(ABC):
     @abstractmethod
     def flush(self) -> None:
         """Begin with what was held back."""
+
+    def read(self, segment: Segment, probabilities: FloatArray) -> Passage:
+        """Return what is said in a segment, float32 `[frames, classes]`."""
+        decoder = self.model.create_decoder_stream()
+        decoder.feed(probabilities)
+        passage = passage_of(segment, decoder.decode().transcripts[0])
+        return replace(passage, confidence=path_confidence(probabilities))
 
     def is_outlier(self, segment: Segment) -> bool:
         return segment.duration_milliseconds > self.limits.outlier_milliseconds
@@ -179,7 +204,7 @@ class _StreamWorkers(_Workers):
         """Nothing is held back."""
 
     def _transcribe(self, segment: Segment) -> Passage:
-        return passage_of(segment, self.model.stt_with_metadata(segment.samples).transcripts[0])
+        return self.read(segment, self.model.probabilities(segment.samples))
 
 
 _Waiting = list[tuple[Segment, "Future[Passage]"]]
@@ -229,9 +254,7 @@ class _BatchWorkers(_Workers):
 
     def _decode(self, segment: Segment, future: Future[Passage], rows: FloatArray) -> None:
         try:
-            decoder = self.model.create_decoder_stream()
-            decoder.feed(rows)
-            future.set_result(passage_of(segment, decoder.decode().transcripts[0]))
+            future.set_result(self.read(segment, rows))
         except BaseException as error:  # handed to those who wait
             future.set_exception(error)
 

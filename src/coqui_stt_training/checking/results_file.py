@@ -5,6 +5,7 @@ Each line is a JSON list: the key, then values. A line that is cut off or broken
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import IO, Any
 
 from ..errors import CorpusError
 
-_LONGEST_LINE = 1 << 16
+_LONGEST_LINE = 1 << 24  # what is said in a day and more
 
 
 class ResultsFile:
@@ -88,3 +89,11 @@ def _parse(line: str) -> list[Any]:
     except (ValueError, RecursionError):
         return []
     return entry if isinstance(entry, list) else []
+
+
+def state_key(path: Path) -> str:
+    """Return what tells a model, a file or a folder, from others, and from its own later state."""
+    files = sorted(path.glob("*")) if path.is_dir() else [path]
+    states = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    described = json.dumps([str(path.absolute()), *states])
+    return hashlib.sha256(described.encode(errors="surrogatepass")).hexdigest()[:16]

@@ -27,7 +27,7 @@ from .audio_facts import AudioFacts, FactsResult, measure_audio, scans_of
 from .check_page import as_page
 from .cleaned_list import write_cleaned
 from .findings import Findings, as_json, as_text
-from .results_file import ResultsFile
+from .results_file import ResultsFile, state_key
 from .survey import survey_corpus
 from .suspects import Suspect, most_suspect, rank_suspects, score_clips
 
@@ -163,17 +163,9 @@ def _find_suspects(
     with ResultsFile(cache.with_name(f"{cache.stem}-scores.jsonl"), suspects.KIND) as results:
         scores = score_clips(
             engine,
-            _model_key(Path(flags.checkpoint_dir)),
+            state_key(Path(flags.checkpoint_dir)),
             every,
             results,
             show_progressbar=output.show_progressbar,
         )
     return most_suspect(rank_suspects(every, scores), flags.suspects)
-
-
-def _model_key(path: Path) -> str:
-    """Return what tells a model from others, and from its own later state."""
-    files = sorted(path.glob("*")) if path.is_dir() else [path]
-    states = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    described = json.dumps([str(path.absolute()), *states])
-    return hashlib.sha256(described.encode(errors="surrogatepass")).hexdigest()[:16]

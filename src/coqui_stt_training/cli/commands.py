@@ -39,6 +39,9 @@ COMMANDS = {
     "doctor": CommandEntry("doctor", "what this installation has and lacks, and whether it works"),
     "completion": CommandEntry("completion", "let bash, zsh or fish complete commands and flags"),
     "align": CommandEntry("align", "say when words are said; make clips of long recordings"),
+    "pseudo_label": CommandEntry(
+        "pseudo_label", "transcribe audio that nobody has transcribed, to train on it"
+    ),
     "train": CommandEntry("train", "train a model, from a pre-trained one or from scratch"),
     "bootstrap": CommandEntry(
         "bootstrap", "from recordings and text to a model to deploy, in one go"

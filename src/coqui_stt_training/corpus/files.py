@@ -15,6 +15,7 @@ from .manifest import LARGE_CSV_BYTES
 from .rows import RowFile
 from .sources.archives import is_archive, read_head
 from .sources.reading import read_rows
+from .unlabelled import without_transcripts
 
 _BLOCK_BYTES = 1 << 20
 
@@ -37,32 +38,38 @@ class CorpusFiles:
     dataset: str = ""
     shares: Mapping[str, float] = field(default_factory=dict)
     large_bytes: int = LARGE_CSV_BYTES
-    _read: dict[str, RowFile] = field(default_factory=dict, compare=False, repr=False)
+    _read: dict[tuple[str, bool], RowFile] = field(default_factory=dict, compare=False, repr=False)
 
-    def rows(self, path: str) -> RowFile:
+    def rows(self, path: str, *, labelled: bool = True) -> RowFile:
         """Return a file's rows.
+
+        Args:
+            path: the file.
+            labelled: whether it has to have transcripts; those that it has are not read otherwise.
 
         Raises:
             CorpusError: it cannot be read, see `read_rows`.
         """
         if path in self.sets:
             return self.sets[path]
-        if path not in self._read:
-            self._read[path] = read_rows(path, self.large_bytes)
-        return self._read[path]
+        if (path, labelled) not in self._read:
+            found = read_rows(path, self.large_bytes, labelled=labelled)
+            self._read[path, labelled] = found if labelled else without_transcripts(found)
+        return self._read[path, labelled]
 
-    def digest(self, path: str) -> str:
+    def digest(self, path: str, *, labelled: bool = True) -> str:
         """Return 16 hexadecimal digits that tell contents apart.
 
-        Of archives and folders, these are the transcripts, and where audio is, not the audio.
+        Of archives and folders, and of what has no transcripts, these are the transcripts, and
+        where audio is, not the audio.
 
         Raises:
             CorpusError: the file cannot be read.
         """
         if path in self.sets:
             return content_digest(content_of(self.sets[path]))
-        if not Path(path).is_file() or is_archive(read_head(path)):
-            return content_digest(content_of(self.rows(path)))
+        if not labelled or not Path(path).is_file() or is_archive(read_head(path)):
+            return content_digest(content_of(self.rows(path, labelled=labelled)))
         return file_digest(path)
 
 

@@ -13,17 +13,21 @@ from stt.counted import counted
 from ..errors import CorpusError
 from .clip import Clip
 from .manifest import Manifest
-from .rows import RowFile
+from .rows import Row, RowFile
 
 _SAMPLE_RATE_HZ = 16000  # of what is compared; any would do
 _SHOWN = 5
 
 
 def without_transcripts(file: RowFile) -> RowFile:
-    """Return the rows as they are, but for their transcripts."""
+    """Return the rows as they are, but for their transcripts, and what is wrong with these."""
     if isinstance(file.rows, Manifest):
         return replace(file, rows=file.rows.without_transcripts())
-    return replace(file, rows=tuple(replace(row, transcript="") for row in file.rows))
+    return replace(file, rows=tuple(map(_untold, file.rows)))
+
+
+def _untold(row: Row) -> Row:
+    return replace(row, transcript="", problem=None if row.audio else row.problem)
 
 
 def refuse_measured_audio(unlabelled: Sequence[Clip], measured: Iterable[Clip]) -> None:

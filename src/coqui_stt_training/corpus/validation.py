@@ -31,7 +31,7 @@ from .row_check import Target, check_row
 from .rows import RowFile
 from .shared_audio import warn_of_shared_audio
 from .skipped_rows import write_skipped_rows
-from .unlabelled import refuse_measured_audio, without_transcripts
+from .unlabelled import refuse_measured_audio
 
 OnBadRow = Literal["fail", "skip"]
 
@@ -210,14 +210,12 @@ def _read_inputs(
     inputs = []
     for path in paths:
         try:
-            file = files.rows(path)
+            file = files.rows(path, labelled=role != UNLABELLED)
         except CorpusError as error:
             report.add(str(error))
             continue
         if not file.rows:
             report.add(f"{path}: has a header, but no rows")
-        if role == UNLABELLED:
-            file = without_transcripts(file)
         lengths = _lengths_of(file, scan)
         if lengths:
             report.large_files[path] = len(file.rows)

@@ -30,7 +30,9 @@ from .archives import members_of
 REQUIRED_COLUMNS = (AUDIO_COLUMN, TRANSCRIPT_COLUMN)
 
 
-def read_csv_rows(path: str, large_bytes: int = LARGE_CSV_BYTES) -> RowFile:
+def read_csv_rows(
+    path: str, large_bytes: int = LARGE_CSV_BYTES, *, labelled: bool = True
+) -> RowFile:
     """Read a CSV file.
 
     `wav_filename` names a file, or `archive.tar:a/b.wav` in an archive beside it; `start_seconds`
@@ -39,21 +41,23 @@ def read_csv_rows(path: str, large_bytes: int = LARGE_CSV_BYTES) -> RowFile:
     Args:
         path: the file.
         large_bytes: from which size on its rows are a `Manifest`.
+        labelled: whether it has to have transcripts.
 
     Raises:
         CorpusError: it lacks a column, is not UTF-8, or empty; an archive cannot be read.
     """
     archives: dict[Path, dict[str, AudioReference]] = {}
+    required = REQUIRED_COLUMNS if labelled else REQUIRED_COLUMNS[:1]
     if Path(path).is_file() and is_large(Path(path), large_bytes):
         columns = read_columns(Path(path))
-        _check_columns(path, columns)
+        _check_columns(path, columns, required)
 
         def make_row(line: int, fields: tuple[str, ...]) -> Row:
             return _whole_row(path, columns, line, fields, archives)
 
         return RowFile(path, columns, open_manifest(Path(path), columns, make_row))
     columns, records = parse_csv(path)
-    _check_columns(path, columns)
+    _check_columns(path, columns, required)
     rows = (_whole_row(path, columns, line, fields, archives) for line, fields in records)
     return RowFile(path, columns, tuple(rows))
 
@@ -70,8 +74,8 @@ def _whole_row(
     return _find_member(Path(path).parent, row, archives)
 
 
-def _check_columns(path: str, columns: Sequence[str]) -> None:
-    missing = [column for column in REQUIRED_COLUMNS if column not in columns]
+def _check_columns(path: str, columns: Sequence[str], required: Sequence[str]) -> None:
+    missing = [column for column in required if column not in columns]
     if missing:
         separator = next((s for s in (";", "\t", "|") if s in columns[0]), None)
         hint = (
@@ -109,7 +113,8 @@ def _find_problem(
         return f"{found}: {','.join(fields)[:80]}"
     if not values[AUDIO_COLUMN].strip():
         return f"{AUDIO_COLUMN} is empty"
-    if "\n" in values[TRANSCRIPT_COLUMN] or "\r" in values[TRANSCRIPT_COLUMN]:
+    transcript = values.get(TRANSCRIPT_COLUMN, "")
+    if "\n" in transcript or "\r" in transcript:
         return "the transcript has a line break; a double quote may be left open"
     return None
 

@@ -14,7 +14,7 @@ from coqui_stt_ctcdecoder.regular_file import open_regular
 from ...errors import CorpusError
 from ..manifest import LARGE_CSV_BYTES
 from ..rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Entry, Row, RowFile, rows_of_entries, some_of
-from . import json_lines, kaldi, parquet, sdb, tables, tar, text_folder
+from . import audio_folder, json_lines, kaldi, parquet, sdb, tables, tar, text_folder
 from .archives import read_head
 from .csv_rows import read_csv_rows
 
@@ -29,12 +29,16 @@ _KNOWN = (
 )
 
 
-def read_rows(path: str | Path, large_bytes: int = LARGE_CSV_BYTES) -> RowFile:
+def read_rows(
+    path: str | Path, large_bytes: int = LARGE_CSV_BYTES, *, labelled: bool = True
+) -> RowFile:
     """Read a collection: a file, a folder, or all files of a pattern (`shards/*.tar`).
 
     Args:
         path: its name.
         large_bytes: from which size on the rows of a CSV file are a `Manifest`.
+        labelled: whether it has to have transcripts. Those without may also be an audio file, or a
+            folder of such at any depth.
 
     Raises:
         CorpusError: it is missing, of no kind that is known, damaged, not UTF-8, or empty.
@@ -42,11 +46,11 @@ def read_rows(path: str | Path, large_bytes: int = LARGE_CSV_BYTES) -> RowFile:
     name = str(path)
     files = _matching(name)
     if files is None:
-        return _read_one(name, large_bytes)
+        return _read_one(name, large_bytes, labelled)
     parts, problems = [], []
     for file in files:
         try:
-            parts.append(_read_one(file, large_bytes))
+            parts.append(_read_one(file, large_bytes, labelled))
         except CorpusError as error:
             problems.append(str(error))
     if problems:
@@ -103,16 +107,20 @@ def _joined(name: str, parts: Sequence[RowFile]) -> RowFile:
     return RowFile(name, columns, tuple(rows))
 
 
-def _read_one(name: str, large_bytes: int) -> RowFile:
+def _read_one(name: str, large_bytes: int, labelled: bool) -> RowFile:
     path = Path(name)
+    if not labelled and audio_folder.is_audio_file(path):
+        return rows_of_entries(name, path.parent, audio_folder.entries(path))
     if path.is_dir():
         read = _folder_reader(path)
+        if not labelled and (read is None or read is text_folder.entries):
+            read = audio_folder.entries
         if read is None:
             raise CorpusError(f"{name}: a folder that is no collection; {_KNOWN}")
         return rows_of_entries(name, path, _not_empty(read(path), name))
     read = _file_reader(name)
     if read is None:
-        return read_csv_rows(name, large_bytes)
+        return read_csv_rows(name, large_bytes, labelled=labelled)
     return rows_of_entries(name, path.parent, _not_empty(read(path), name))
 
 

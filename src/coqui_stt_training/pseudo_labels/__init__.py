@@ -1,0 +1,1 @@
+"""Transcripts of audio that nobody has transcribed, to train on."""

@@ -1,0 +1,170 @@
+"""Which of the transcripts that a model wrote are good enough to train on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from rapidfuzz.distance import Levenshtein
+
+from stt.audio.reference import AudioReference
+
+from ..errors import UserError
+from .hearing import Heard, Passage
+from .measured import MeasuredAudio
+
+
+class Reason(Enum):
+    """Why a clip is left out, in words after a number of clips."""
+
+    UNREADABLE = "cannot be read"
+    MEASURED = "are among the dev or test files"
+    REPEATED = "are there more than once"
+    EMPTY = "without a word"
+    LONG = "without a pause to cut them at (--longest_clip)"
+    RATE = "with too many or too few characters a second"
+    UNSURE = "of which the model is not sure enough (--min_confidence)"
+    DISPUTED = "in which the second model hears something else (--max_disagreement)"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Audio that nobody has transcribed.
+
+    Attributes:
+        audio: where it is.
+        source: where it is listed, for messages.
+        speaker: who speaks, "" where unknown.
+    """
+
+    audio: AudioReference
+    source: str
+    speaker: str = ""
+
+
+@dataclass(frozen=True)
+class Label:
+    """A clip, and the transcript that a model wrote.
+
+    Attributes:
+        recording: it, or what it is a piece of; `audio` is of the clip itself.
+        audio: of the clip.
+        seconds: how long it is.
+        text: what is heard.
+        confidence: how sure the model is, 0 to 1.
+    """
+
+    recording: Recording
+    audio: AudioReference
+    seconds: float
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A clip, or a recording that has none, that is not to be trained on."""
+
+    label: Label
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a transcript must be like.
+
+    Attributes:
+        least_confidence: 0 to 1.
+        least_rate: characters a second.
+        most_rate: characters a second.
+        longest_seconds: of a clip.
+    """
+
+    least_confidence: float
+    least_rate: float
+    most_rate: float
+    longest_seconds: float
+
+    def against(self, label: Label) -> tuple[Reason, str] | None:
+        """Return what speaks against a transcript; None: nothing."""
+        if label.seconds > self.longest_seconds:
+            return Reason.LONG, f"{label.seconds:.1f} s without a pause"
+        if not label.text.strip():
+            return Reason.EMPTY, "nothing is heard"
+        rate = len(label.text) / label.seconds
+        if not self.least_rate <= rate <= self.most_rate:
+            return Reason.RATE, f"{rate:.1f} characters a second"
+        if label.confidence < self.least_confidence:
+            return Reason.UNSURE, f"a confidence of {label.confidence:.2f}"
+        return None
+
+
+def judge(
+    recordings: Sequence[Recording],
+    heard: Mapping[AudioReference, Heard | UserError],
+    measured: MeasuredAudio,
+    bounds: Bounds,
+) -> Iterator[Label | LeftOut]:
+    """Yield each clip, with what speaks against it where something does.
+
+    Args:
+        recordings: in the order in which they are listed.
+        heard: what a model hears in each.
+        measured: what error rates are measured on.
+        bounds: what a transcript must be like.
+    """
+    seen: dict[str, Recording] = {}
+    for recording in recordings:
+        found = heard[recording.audio]
+        whole = Label(recording, recording.audio, 0.0, "", 0.0)
+        if isinstance(found, UserError):
+            yield LeftOut(whole, Reason.UNREADABLE, str(found))
+            continue
+        first = seen.setdefault(found.digest, recording)
+        if first is not recording:
+            yield LeftOut(whole, Reason.REPEATED, f"the same audio as {first.source}")
+            continue
+        if not found.passages:
+            yield LeftOut(whole, Reason.EMPTY, "nobody speaks")
+        for label in labels_of(recording, found.passages):
+            if place := measured.same_as(label.audio, found.digest):
+                yield LeftOut(label, Reason.MEASURED, f"the same audio as {place}")
+            elif against := bounds.against(label):
+                yield LeftOut(label, *against)
+            else:
+                yield label
+
+
+def labels_of(recording: Recording, passages: Sequence[Passage]) -> Iterator[Label]:
+    """Yield the clips of a recording; one that begins at its start and is alone is all of it."""
+    is_whole = len(passages) == 1 and passages[0].start_seconds == 0
+    for part in passages:
+        audio, seconds = recording.audio, part.end_seconds - part.start_seconds
+        if not is_whole:
+            begin = audio.start_seconds
+            audio = replace(
+                audio,
+                start_seconds=round(begin + part.start_seconds, 3),
+                end_seconds=round(begin + part.end_seconds, 3),
+            )
+        yield Label(recording, audio, seconds, part.text, part.confidence)
+
+
+def disputed(
+    label: Label, second: Callable[[AudioReference], Heard | UserError], most: float
+) -> Label | LeftOut:
+    """Return a clip, or why it is left out: another model hears something else in it.
+
+    Args:
+        label: the clip.
+        second: what the other model hears in it.
+        most: the share of characters in which they may differ, of the longer transcript.
+    """
+    found = second(label.audio)
+    if isinstance(found, UserError):
+        return LeftOut(label, Reason.UNREADABLE, str(found))
+    text = " ".join(part.text for part in found.passages)
+    share = Levenshtein.distance(label.text, text) / max(len(label.text), len(text))
+    return LeftOut(label, Reason.DISPUTED, f"it hears {text!r}") if share > most else label

@@ -1,0 +1,76 @@
+"""What is written of the labels: a set to train on, what was left out, and both in words."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from stt.counted import counted
+from stt.durations import say_audio_length
+
+from ..corpus.csv_file import write_csv
+from ..corpus.rows import Entry, rows_of_entries
+from .labels import Label, LeftOut, Reason
+
+_NAMED = 10
+
+
+def write_labels(out: Path, labels: Sequence[Label]) -> None:
+    """Write the set: what any CSV file to train on has, and how sure the model is.
+
+    Raises:
+        CorpusError: it cannot be written.
+    """
+    entries = [_entry(label) for label in labels]
+    file = rows_of_entries(str(out), out.parent.absolute(), entries)
+    rows = [
+        (*row.fields, f"{label.confidence:.4f}")
+        for row, label in zip(file.rows, labels, strict=True)
+    ]
+    write_csv(out, (*file.columns, "confidence"), rows)
+
+
+def write_left_out(path: Path, left_out: Sequence[LeftOut]) -> None:
+    """Write what was left out, with the reasons.
+
+    Raises:
+        CorpusError: it cannot be written.
+    """
+    columns = ("audio", "listed", "transcript", "confidence", "reason")
+    rows = [
+        (str(one.label.audio), one.label.recording.source, one.label.text,
+         f"{one.label.confidence:.4f}", one.detail)
+        for one in left_out
+    ]  # fmt: skip
+    write_csv(path, columns, rows)
+
+
+def _entry(label: Label) -> Entry:
+    recording = label.recording
+    return Entry(recording.source, 0, label.text, label.audio, speaker=recording.speaker)
+
+
+def summary(
+    out: Path, list_of_left_out: Path, labels: Sequence[Label], left_out: Sequence[LeftOut]
+) -> Iterator[str]:
+    """Yield what a person is told, line by line."""
+    every = len(labels) + len(left_out)
+    seconds = sum(label.seconds for label in labels)
+    sure = statistics.median(label.confidence for label in labels) if labels else 0.0
+    yield (
+        f"Kept {len(labels)} of {counted(every, 'clip')}, {say_audio_length(seconds)}, with a "
+        f"median confidence of {sure:.2f}: {out}"
+    )
+    reasons = Counter(one.reason for one in left_out)
+    for reason in Reason:
+        if reasons[reason]:
+            yield f"  left out: {reasons[reason]} {reason.value}"
+    measured = [one for one in left_out if one.reason is Reason.MEASURED]
+    for one in measured[:_NAMED]:
+        yield f"    {one.label.audio}: {one.detail}"
+    if len(measured) > _NAMED:
+        yield f"    and {len(measured) - _NAMED} more"
+    if left_out:
+        yield f"  all of them, with reasons: {list_of_left_out}"
