@@ -125,8 +125,7 @@ def test_what_is_measured_on_is_not_trained_on(
 
 def test_flags_of_a_teacher_need_one(latin: ToneCorpus, tmp_path: Path) -> None:
     result = run_command(
-        "train", *latin.flags, "--checkpoint_dir", tmp_path / "new", "--teacher_weight", 0.3,
-        "--unlabelled_files", latin.train,
-    )  # fmt: skip
+        "train", *latin.flags, "--checkpoint_dir", tmp_path / "new", "--teacher_weight", 0.3
+    )
     assert result.returncode != 0
-    assert "--teacher_weight and --unlabelled_files: name the model to learn from" in result.stderr
+    assert "--teacher_weight: name the model to learn from with --teacher" in result.stderr

@@ -124,6 +124,8 @@ class AugmentedLoader:
     def _joined(self, clip: Clip, draws: Sequence[Draw]) -> list[tuple[Clip, float]]:
         """Return the clips that are spoken as one, each with the seconds of silence before it."""
         together = [(clip, 0.0)]
+        if not clip.transcript:  # what is said in it would be that of the others
+            return together
         for draw in _within(draws, CLIPS):
             values = draw.values()
             gap_seconds = values.pick("gap") / 1000

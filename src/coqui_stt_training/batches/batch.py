@@ -28,6 +28,7 @@ class Batch:
         augmented: whether `features` are not what the clips have in every epoch.
         on_features: what is to be done to them before the model runs.
         on_hidden: what is to be done to what the model's first layers give.
+        weights: float32 `[batch]`, of each clip's loss; None: all are 1.
     """
 
     clips: tuple[Clip, ...]
@@ -38,6 +39,7 @@ class Batch:
     augmented: bool = False
     on_features: FrameChange = NO_CHANGE
     on_hidden: FrameChange = NO_CHANGE
+    weights: Tensor | None = None
 
     @property
     def is_plain(self) -> bool:

@@ -33,13 +33,15 @@ class Mixture:
 
     def clips(self, epoch: int) -> Sequence[Clip]:
         """Return the clips of an epoch: always the same, and always equally many."""
+        return joined(self.parts(epoch))
+
+    def parts(self, epoch: int) -> list[Sequence[Clip]]:
+        """Return the same, set by set."""
         counts = self._counts()
-        return joined(
-            [
-                self._draw(number, epoch, counts[number]) if number in counts else clips.clips
-                for number, clips in enumerate(self.sets)
-            ]
-        )
+        return [
+            self._draw(number, epoch, counts[number]) if number in counts else clips.clips
+            for number, clips in enumerate(self.sets)
+        ]
 
     def _counts(self) -> dict[int, int]:
         """Return how many clips to draw of each set that has a share."""

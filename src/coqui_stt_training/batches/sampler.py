@@ -197,7 +197,7 @@ class Sampler:
         world_size: of processes. Each takes every so many-th batch of the order, so that the first
             ones of all processes are the first ones of the order. Where batches do not come out
             even, some processes have one less; none comes twice.
-        regroup: gives the batches of an epoch, equally many in each, where they are not `groups`
+        regroup: gives the batches of an epoch, not more than in `groups`, where they are not these
             in all.
     """
 
@@ -212,8 +212,12 @@ class Sampler:
             raise ValueError(f"rank {self.rank} of {self.world_size}")
 
     def __len__(self) -> int:
-        """Batches of all processes in an epoch."""
+        """Batches of all processes in an epoch; the most, where they are not equally many."""
         return len(self.groups)
+
+    def batches_in(self, epoch: int) -> int:
+        """Return how many batches of all processes there are in an epoch, counted from 0."""
+        return len(self._groups(epoch))
 
     def epoch(self, epoch: int, start: int = 0) -> NumberedGroups:
         """Return the batches of all processes in an epoch, in their order.
@@ -222,10 +226,13 @@ class Sampler:
             epoch: counted from 0.
             start: how many of them have been trained on: where a run goes on.
         """
-        groups = self.regroup(epoch) if self.regroup else self.groups
+        groups = self._groups(epoch)
         order = self.order.indices(len(groups), epoch)
         return NumberedGroups(groups, order, range(start, len(order)))
 
     def own(self, batches: Sequence[NumberedGroup]) -> Sequence[NumberedGroup]:
         """Return those of some batches, in their order, that are this process's."""
         return batches[self.rank :: self.world_size]
+
+    def _groups(self, epoch: int) -> ClipGroups:
+        return self.regroup(epoch) if self.regroup else self.groups

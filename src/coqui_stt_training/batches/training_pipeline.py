@@ -46,8 +46,12 @@ class TrainingPipeline:
     epochs: int = 1
 
     def __len__(self) -> int:
-        """Batches of all processes in an epoch."""
+        """Batches of all processes in an epoch; the most, where they are not equally many."""
         return len(self.sampler)
+
+    def batches_in(self, epoch: int) -> int:
+        """Return how many batches of all processes there are in an epoch, counted from 0."""
+        return self.sampler.batches_in(epoch)
 
     def epoch(self, epoch: int, start: int = 0, batches_per_step: int = 1) -> Iterator[Step]:
         """Yield the steps of an epoch.
@@ -87,5 +91,5 @@ class TrainingPipeline:
     def _load(self, one: NumberedGroup, epoch: int) -> tuple[int, Batch]:
         if self.augmented is None:
             return one.place, self.loader.load(one.clips)
-        clock = (epoch + one.place / max(1, len(self))) / max(1, self.epochs)
+        clock = (epoch + one.place / max(1, self.batches_in(epoch))) / max(1, self.epochs)
         return one.place, self.augmented.load(one.clips, Moment(epoch, clock))

@@ -18,6 +18,7 @@ from .flag import writable_place
 from .flags import at_most, flag, not_negative, positive
 from .geometry_flags import GeometryFlags
 from .report_flags import ReportFlags
+from .self_training_flags import SelfTrainingFlags
 from .training_flags import (
     BootstrapFlags,
     DropoutFlags,
@@ -406,6 +407,7 @@ class TrainConfig:
     checkpoints: CheckpointFlags = CheckpointFlags()
     bootstrap: BootstrapFlags = BootstrapFlags()
     distillation: DistillationFlags = DistillationFlags()
+    self_training: SelfTrainingFlags = SelfTrainingFlags()
     alphabet: AlphabetFlags = AlphabetFlags()
     geometry: GeometryFlags = GeometryFlags()
     features: FeatureFlags = FeatureFlags()

@@ -21,12 +21,7 @@ class DistillationFlags:
     teacher_weight: float = flag(
         0.5, "of what the teacher says against what the transcripts say; 1: it alone", check=share
     )
-    unlabelled_files: tuple[str, ...] = flag(
-        [], "CSV files of audio to learn from the teacher alone; their transcripts are not read"
-    )
 
     def __post_init__(self) -> None:
-        defaults = (("teacher_weight", 0.5), ("unlabelled_files", ()))
-        idle = [f"--{name}" for name, unset in defaults if getattr(self, name) not in (unset, [])]
-        if idle and not self.teacher:
-            raise FlagError(f"{' and '.join(idle)}: name the model to learn from with --teacher")
+        if self.teacher_weight != 0.5 and not self.teacher:
+            raise FlagError("--teacher_weight: name the model to learn from with --teacher")

@@ -35,6 +35,7 @@ def run_identity(
     checkpoints: CheckpointFlags,
     bootstrap: BootstrapFlags,
     files: CorpusFiles | None = None,
+    unlabelled: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what makes two commands the same run, as JSON values.
 
@@ -44,12 +45,18 @@ def run_identity(
         checkpoints: where to load from and save to.
         bootstrap: what is taken from the source.
         files: reads the corpus files.
+        unlabelled: collections without transcripts.
 
     Raises:
         CorpusError: a data or alphabet file cannot be read.
     """
     return {
-        "train": [*_digests(data.train_files, files), data.limit_train, *_shares(data, files)],
+        "train": [
+            *_digests(data.train_files, files),
+            data.limit_train,
+            *_shares([*data.train_files, *unlabelled], files),
+            *_digests(unlabelled, files, labelled=False),
+        ],
         "dev": [*_digests(data.dev_files, files), data.limit_dev],
         "alphabet": [
             *_digests(filter(None, [alphabet.alphabet_config_path]), files),
@@ -118,17 +125,19 @@ def _source_digest(flags: CheckpointFlags) -> str | None:
         return _UNREADABLE
 
 
-def _shares(data: DataFlags, files: CorpusFiles | None) -> list[float]:
+def _shares(paths: Sequence[str], files: CorpusFiles | None) -> list[float]:
     """Return the shares of the training files, 0 for none; nothing where none has one."""
     shares = files.shares if files else {}
-    return [shares.get(path, 0.0) for path in data.train_files] if shares else []
+    return [shares.get(path, 0.0) for path in paths] if shares else []
 
 
-def _digests(paths: Iterable[str], files: CorpusFiles | None) -> list[str]:
+def _digests(
+    paths: Iterable[str], files: CorpusFiles | None, *, labelled: bool = True
+) -> list[str]:
     digests, problems = [], []
     for path in paths:
         try:
-            digests.append((files or CorpusFiles()).digest(path))
+            digests.append((files or CorpusFiles()).digest(path, labelled=labelled))
         except CorpusError as error:
             problems.append(str(error))
     if problems:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader
-from ..corpus import Corpus, check_corpus, expand_file_list
+from ..corpus import Corpus, check_corpus
 from ..corpus.clip_table import joined
 from ..scoring.decoding import BeamSearchDecoder
 from ..training.distributed import World
@@ -88,7 +88,7 @@ def read_corpus(session: Session, *, writes: bool) -> Corpus:
         dev=config.data.dev_files,
         test=config.data.test_files,
         metrics=config.data.metrics_files,
-        unlabelled=expand_file_list(config.distillation.unlabelled_files),
+        unlabelled=config.self_training.unlabelled_files,
         alphabet=session.alphabet,
         features=session.features,
         output_length=session.specification.output_length,

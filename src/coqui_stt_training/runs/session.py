@@ -97,8 +97,9 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
         raise FlagError("no folder to save to; give --checkpoint_dir or --save_checkpoint_dir")
     _check_outputs(config)
     identity = run_identity(
-        config.data, config.alphabet, config.checkpoints, config.bootstrap, files
-    )
+        config.data, config.alphabet, config.checkpoints, config.bootstrap, files,
+        config.self_training.unlabelled_files,
+    )  # fmt: skip
     start = find_start(config.checkpoints, config.bootstrap, identity)
     _log.info(start.reason)
     if start.source:
@@ -379,7 +380,10 @@ def expand_data(config: TrainConfig) -> tuple[TrainConfig, CorpusFiles]:
             dev_files=(str(split.dev),),
             test_files=(str(split.test),),
         )
-    train_files, shares = split_shares(expand_file_list(data.train_files))
+    told = expand_file_list(data.train_files)
+    untold = expand_file_list(config.self_training.unlabelled_files)
+    named, shares = split_shares([*told, *untold])
+    train_files, unlabelled_files = named[: len(told)], named[len(told) :]
     files = replace(files, shares=shares)
     data = replace(
         data,
@@ -388,4 +392,5 @@ def expand_data(config: TrainConfig) -> tuple[TrainConfig, CorpusFiles]:
         test_files=tuple(expand_file_list(data.test_files)),
         metrics_files=tuple(expand_file_list(data.metrics_files)),
     )
-    return replace(config, data=data), files
+    own = replace(config.self_training, unlabelled_files=tuple(unlabelled_files))
+    return replace(config, data=data, self_training=own), files

@@ -36,6 +36,7 @@ from .interruption import Interruption
 from .machine import log_placement
 from .parts import Parts, assemble, read_corpus
 from .results import EvaluationResult, TrainingResult
+from .self_training import check_self_training, self_training
 from .session import Session, expand_data, prepare
 from .training_data import check_augmentations, largest_batches, make_pipeline, make_sets
 
@@ -70,6 +71,7 @@ def run_training(
             config, files = expand_data(parsed.config)
             session = prepare(config, parsed.given, files)
             check_augmentations(session)
+            check_self_training(session)
         if session.config.bootstrap.dry_run:
             world.first(lambda: _check_only(session))
             return TrainingResult(folder)
@@ -227,6 +229,7 @@ def _make_trainer(
                 else ""
             ),
             objective=parts.objective,
+            self_training=self_training(session, parts.corpus, state.average),
         ),
         Surroundings(
             folder=folder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from stt.frontends.waveform import Waveform
@@ -22,6 +23,7 @@ from ..errors import FlagError
 from ..training.distributed import ALONE, World
 from ..training.plan import Sets
 from .announcements import log_augmentations
+from .self_training import first_epoch
 from .session import Session
 
 
@@ -42,12 +44,15 @@ def make_pipeline(
         world: the processes of the run, which share the batches.
     """
     data, training = session.config.data, session.config.training
-    mixture = Mixture(corpus.train, session.files.shares, training.random_seed)
+    shares, untold_from = session.files.shares, first_epoch(session)
+    told_alone = Mixture(corpus.train, shares, training.random_seed)
+    together = Mixture((*corpus.train, *corpus.unlabelled), shares, training.random_seed)
     clips = joined([one.clips for one in corpus.train])
-    untold = joined([one.clips for one in corpus.unlabelled])
 
+    @lru_cache(maxsize=2)
     def groups(epoch: int) -> ClipGroups:
-        told = mixture.clips(epoch)
+        parts = (together if epoch >= untold_from else told_alone).parts(epoch)
+        told, untold = joined(parts[: len(corpus.train)]), joined(parts[len(corpus.train) :])
         if data.limit_train:
             chosen = by_length(seconds_of(told), reverse=data.reverse_train, limit=data.limit_train)
             told = ChosenClips(told, chosen)
@@ -61,8 +66,9 @@ def make_pipeline(
     order = BatchOrder(
         data.shuffle_batches, data.shuffle_start, data.shuffle_buffer, training.random_seed
     )
+    changing = bool(shares or untold_from)
     return TrainingPipeline(
-        Sampler(groups(0), order, world.rank, world.size, groups if session.files.shares else None),
+        Sampler(groups(untold_from), order, world.rank, world.size, groups if changing else None),
         loader,
         _make_augmented_loader(session, loader, layers, clips),
         training.epochs,

@@ -15,6 +15,7 @@ from .distributed import ALONE, World
 from .freezing import Freezing
 from .objective import Objective
 from .schedules import LearningRateSchedule
+from .self_training import SelfTraining
 from .state import RunFolder
 
 
@@ -68,6 +69,8 @@ class Plan:
         objective: what training lowers.
         freezing: which layers are trained when.
         advice_on_new_layers: what to try where new layers on a source do not learn.
+        self_training: transcribes clips that have no transcript; None: there are none, or a teacher
+            does.
     """
 
     epochs: int
@@ -81,3 +84,4 @@ class Plan:
     max_gradient_norm: float
     objective: Objective
     advice_on_new_layers: str = ""
+    self_training: SelfTraining | None = None

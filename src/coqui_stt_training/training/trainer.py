@@ -34,6 +34,7 @@ from .divergence import are_weights_sound, explain_end, name_clips
 from .frozen_stack import FrozenStack
 from .gradients import Gradients
 from .plan import Plan, Sets, Surroundings
+from .self_training import Tally, as_they_are
 from .state import TrainingState
 from .validator import Validator
 
@@ -139,11 +140,15 @@ class Trainer:
         self._gradients = self._world.gradients(trained)
 
     def _train_epoch(self) -> None:
-        progress = self.progress
+        progress, own = self.progress, self._plan.self_training
+        if own:
+            own.tally = Tally()
+            if progress.epoch == own.first_epoch:  # what is kept is of other batches
+                self._frozen.forget()
         self._around.report.begin_epoch(progress.epoch, is_whole=progress.batch == 0)
         self.model.train()
         title = f"Epoch {progress.epoch} |   Training"
-        with self._around.bar(title, len(self.pipeline)) as bar:
+        with self._around.bar(title, self.pipeline.batches_in(progress.epoch)) as bar:
             bar.start_at(progress.batch)
             for step in self.pipeline.epoch(
                 progress.epoch, progress.batch, self._plan.batches_per_step
@@ -153,6 +158,8 @@ class Trainer:
                 bar.advance(len(step.clips), progress.mean_loss, step.batch_count)
                 self._between_batches()
         self._around.report.trained(progress.epoch, progress.step, progress.mean_loss)
+        if own and own.tally.heard:
+            _log.info("Self-training: %s", own.tally)
 
     def _train_step(self, step: Step) -> None:
         """Change the weights once, by the mean over all clips of some batches."""
@@ -212,12 +219,24 @@ class Trainer:
 
     def _learning_rate(self) -> float:
         """Return that of the coming step: of a plateau's rate what the schedule takes."""
-        progress, batches = self.progress, len(self.pipeline)
-        done = (progress.planned_epoch * batches + progress.batch) / (self._plan.epochs * batches)
+        progress = self.progress
+        batches = self.pipeline.batches_in(progress.epoch)
+        done = (progress.planned_epoch + progress.batch / batches) / self._plan.epochs
         return progress.learning_rate * self._plan.learning_rates.factor(done)
 
     def _losses(self, batch: Batch, dropout: Dropout) -> Tensor:
-        return self._plan.objective.losses(lambda: self._run(batch, dropout), batch)
+        told = self._transcribed(batch)
+        losses = self._plan.objective.losses(lambda: self._run(batch, dropout), told)
+        return losses if told.weights is None else losses * told.weights.to(losses.device)
+
+    def _transcribed(self, batch: Batch) -> Batch:
+        """Return a batch with labels for all clips, those of the model's own among them."""
+        own = self._plan.self_training
+        if own is None or all(clip.transcript for clip in batch.clips):
+            return batch
+        plain = self.pipeline.loader.load(batch.clips) if batch.augmented else as_they_are(batch)
+        with torch.no_grad(), self.precision.forward():
+            return own.transcribe(batch, self._frozen(self.model, plain))
 
     def _run(self, batch: Batch, dropout: Dropout) -> Emissions:
         with self.precision.forward():

@@ -1,0 +1,78 @@
+"""Learning from the model itself: what of it is found out before anything is computed."""
+
+from __future__ import annotations
+
+import logging
+from itertools import islice
+
+from stt.counted import counted
+
+from ..corpus import Corpus
+from ..errors import FlagError
+from ..training.average import WeightAverage
+from ..training.self_training import SelfTraining, SpeechRate
+from .session import Session
+
+_log = logging.getLogger(__name__)
+_CLIPS_LOOKED_AT = 10_000  # for how fast people speak
+
+
+def check_self_training(session: Session) -> None:
+    """See that the flags go together.
+
+    Raises:
+        FlagError: they do not.
+    """
+    config = session.config
+    flags, teacher = config.self_training, config.distillation.teacher
+    if teacher and flags.of_the_model_itself:
+        raise FlagError(
+            f"{' and '.join(flags.of_the_model_itself)}: the --teacher says what is in "
+            "--unlabelled_files; leave it out, or these"
+        )
+    if not first_epoch(session):
+        return
+    if not config.training.average_weights:
+        raise FlagError(
+            "--average_weights false: without a --teacher, that average says what is in "
+            "--unlabelled_files; leave the flag out"
+        )
+    if flags.self_training_after_epochs >= config.training.epochs:
+        _log.warning(
+            "--unlabelled_files are never listened to: there are %s in all, and %d of them are on "
+            "the transcripts alone (--self_training_after_epochs)",
+            counted(config.training.epochs, "epoch"), flags.self_training_after_epochs,
+        )  # fmt: skip
+
+
+def first_epoch(session: Session) -> int:
+    """Return the epoch from which the model is its own teacher; 0: it never is."""
+    flags = session.config.self_training
+    if session.config.distillation.teacher or not flags.unlabelled_files:
+        return 0
+    return flags.self_training_after_epochs
+
+
+def self_training(
+    session: Session, corpus: Corpus, average: WeightAverage | None
+) -> SelfTraining | None:
+    """Return what transcribes the clips without transcripts; None where nothing has to.
+
+    Args:
+        session: the run.
+        corpus: its clips.
+        average: of the weights.
+    """
+    first, flags = first_epoch(session), session.config.self_training
+    if not first or average is None:
+        return None
+    _log.info(
+        "From epoch %d on, the model also learns from what it hears in %s without transcripts",
+        first, counted(sum(len(one.clips) for one in corpus.unlabelled), "clip"),
+    )  # fmt: skip
+    encode = session.alphabet.encode
+    told = islice((clip for one in corpus.train for clip in one.clips), _CLIPS_LOOKED_AT)
+    rate = SpeechRate.of((clip.duration_seconds, len(encode(clip.transcript))) for clip in told)
+    return SelfTraining(
+        average.model, flags.self_training_weight, first, flags.self_training_confidence, rate
+    )

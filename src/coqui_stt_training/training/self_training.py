@@ -1,0 +1,138 @@
+"""Self-training: what a model hears in clips without transcripts becomes their transcripts.
+
+The teacher is the running average of the weights, which is steadier than the weights of the moment
+and better than they are; its best path through a clip as it is becomes the label that the model,
+with dropout and augmentation, is to write. Labels are made anew in each step, so they grow better
+with the model, and nothing has to be kept for a run that goes on.
+
+Continuous pseudo-labelling (slimIPL, https://arxiv.org/abs/2010.11524), with an average as the
+teacher (Momentum Pseudo-Labeling, https://arxiv.org/abs/2106.08922).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from stt.counted import counted
+from stt.decoding import path_confidence
+
+from ..batches.batch import NO_CHANGE, Batch
+from ..corpus import Clip
+from ..models.acoustic_model import AcousticModel, Emissions
+from ..scoring.ctc import best_path
+from .frozen_stack import Hidden
+
+_BEYOND_TRANSCRIPTS = 1.5  # how much quicker, or slower, speech may be than any transcript says
+
+
+@dataclass(frozen=True)
+class SpeechRate:
+    """How many labels there may be in a second of audio."""
+
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, clips: Iterable[tuple[float, int]]) -> SpeechRate:
+        """Return what is plausible beside transcripts: seconds and labels of each."""
+        rates = [labels / seconds for seconds, labels in clips if seconds and labels]
+        if not rates:
+            return cls(0.0, float("inf"))
+        return cls(min(rates) / _BEYOND_TRANSCRIPTS, max(rates) * _BEYOND_TRANSCRIPTS)
+
+    def allows(self, clip: Clip, labels: int) -> bool:
+        """Say whether a clip may have so many labels."""
+        return bool(labels) and self.least <= labels / clip.duration_seconds <= self.most
+
+
+@dataclass
+class Tally:
+    """What became of clips without transcripts: how many were heard, and how many learned from."""
+
+    heard: int = 0
+    taken: int = 0
+    sureness: float = 0.0
+
+    def add(self, sure: float, taken: bool) -> None:
+        """Count a clip."""
+        self.heard += 1
+        self.taken += taken
+        self.sureness += sure
+
+    def __str__(self) -> str:
+        return (
+            f"learned from {self.taken} of {counted(self.heard, 'clip')} without a transcript, "
+            f"heard with a mean confidence of {self.sureness / self.heard:.2f}"
+        )
+
+
+@dataclass
+class SelfTraining:
+    """Transcribes the clips of a batch that have no transcript.
+
+    Attributes:
+        teacher: a model in evaluation mode, the average of what is being trained.
+        weight: of such a clip's loss.
+        first_epoch: before it, clips without transcripts are no part of an epoch.
+        least_confidence: of a clip, below which it has no weight.
+        rate: how many labels a second there may be, beyond which it has none either.
+        tally: of the epoch, as far as this process has seen it.
+    """
+
+    teacher: AcousticModel
+    weight: float
+    first_epoch: int
+    least_confidence: float
+    rate: SpeechRate
+    tally: Tally = field(default_factory=Tally)
+
+    @torch.no_grad()
+    def transcribe(self, batch: Batch, hidden: Hidden) -> Batch:
+        """Return a batch with labels for its clips without transcripts, and weights of all clips.
+
+        Args:
+            batch: to be trained on.
+            hidden: what the layers that are not trained make of its clips as they are.
+        """
+        untold = [row for row, clip in enumerate(batch.clips) if not clip.transcript]
+        labels = list(torch.split(batch.labels, batch.label_lengths.tolist()))
+        weights = torch.ones(len(batch.clips))
+        if untold:
+            heard = Emissions(
+                *self.teacher.run(hidden.x[untold], hidden.lengths[untold], first=hidden.first)
+            )
+            for row, (path, sure) in zip(untold, readings(heard), strict=True):
+                taken = sure >= self.least_confidence and self._fits(batch, row, path)
+                self.tally.add(sure, taken)
+                labels[row] = torch.tensor(path if taken else [], dtype=torch.int64)
+                weights[row] = self.weight if taken else 0.0
+        return replace(
+            batch,
+            labels=torch.cat(labels),
+            label_lengths=torch.tensor([len(one) for one in labels]),
+            weights=weights,
+        )
+
+    def _fits(self, batch: Batch, row: int, labels: Sequence[int]) -> bool:
+        needed = len(labels) + sum(a == b for a, b in itertools.pairwise(labels))
+        frames = self.teacher.specification.output_length(int(batch.lengths[row]))
+        return needed <= frames and self.rate.allows(batch.clips[row], len(labels))
+
+
+def as_they_are(batch: Batch) -> Batch:
+    """Return a batch without what is to be done to its frames."""
+    return replace(batch, on_features=NO_CHANGE, on_hidden=NO_CHANGE)
+
+
+def readings(heard: Emissions) -> list[tuple[list[int], float]]:
+    """Return the best path of each clip as labels, and how sure the model is of it, 0 to 1."""
+    blank = heard.logits.shape[-1] - 1
+    rows = [
+        clip[:length]
+        for clip, length in zip(heard.posteriors(), heard.lengths.tolist(), strict=True)
+    ]
+    return [(best_path(row.argmax(-1).tolist(), blank), path_confidence(row)) for row in rows]
