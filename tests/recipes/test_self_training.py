@@ -135,6 +135,7 @@ def test_flags_without_audio_and_a_warm_up_without_end(
     assert (
         "--self_training_weight: name audio to learn from with --unlabelled_files" in alone.stderr
     )
-    never = train(tmp_path, latin, untold, "--epochs", 4, "--dry_run", "true")
+    flags = ("--epochs", 4, "--self_training_after_epochs", 4, "--dry_run", "true")
+    never = train(tmp_path, latin, untold, *flags)
     assert never.returncode == 0
     assert "are never listened to: there are 4 epochs in all" in never.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from ..errors import FlagError
-from .flag import at_least, positive, probability
+from .flag import not_negative, positive, probability
 from .flags import flag
 
 
@@ -26,9 +26,10 @@ class SelfTrainingFlags:
         check=positive,
     )
     self_training_after_epochs: int = flag(
-        8,
-        "without --teacher: epochs on the transcripts alone, before the model transcribes",
-        check=at_least(1),
+        0,
+        "without --teacher: epochs on the transcripts alone, before the model transcribes; 0: half "
+        "of them",
+        check=not_negative,
     )
     self_training_confidence: float = flag(
         0.5,

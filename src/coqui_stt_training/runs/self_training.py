@@ -37,11 +37,11 @@ def check_self_training(session: Session) -> None:
             "--average_weights false: without a --teacher, that average says what is in "
             "--unlabelled_files; leave the flag out"
         )
-    if flags.self_training_after_epochs >= config.training.epochs:
+    if first_epoch(session) >= config.training.epochs:
         _log.warning(
             "--unlabelled_files are never listened to: there are %s in all, and %d of them are on "
             "the transcripts alone (--self_training_after_epochs)",
-            counted(config.training.epochs, "epoch"), flags.self_training_after_epochs,
+            counted(config.training.epochs, "epoch"), first_epoch(session),
         )  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def first_epoch(session: Session) -> int:
     flags = session.config.self_training
     if session.config.distillation.teacher or not flags.unlabelled_files:
         return 0
-    return flags.self_training_after_epochs
+    return flags.self_training_after_epochs or max(1, session.config.training.epochs // 2)
 
 
 def self_training(
