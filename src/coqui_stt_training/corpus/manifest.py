@@ -113,11 +113,12 @@ class Manifest(Sequence[Row]):
     def without_transcripts(self) -> Manifest:
         """Return the same rows with empty transcripts."""
         unnamed = tuple("" if name == TRANSCRIPT_COLUMN else name for name in self.columns)
+        untold = self.changed(lambda row: replace(row, transcript=""))
+        return replace(untold, columns=unnamed)
 
-        def make_row(line: int, fields: tuple[str, ...]) -> Row:
-            return replace(self.make_row(line, fields), transcript="")
-
-        return replace(self, columns=unnamed, make_row=make_row)
+    def changed(self, change: Callable[[Row], Row]) -> Manifest:
+        """Return the same rows, each changed when it is made."""
+        return replace(self, make_row=lambda line, fields: change(self.make_row(line, fields)))
 
     def field(self, batch: Any, column: str) -> Any | None:
         """Return a column of a batch, an Arrow array of strings; None where there is none."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from stt.audio.reference import AudioReference
 
 from ..errors import CorpusError
+from .remote import Mirror, is_url
 
 AUDIO_COLUMN = "wav_filename"
 SIZE_COLUMN = "wav_filesize"
@@ -146,6 +147,8 @@ def _name_in_csv(audio: AudioReference, home: Path) -> str:
 
 def find_audio(folder: Path, name: str) -> Path:
     """Return where an audio file is: beside the file that names it, or else where we run."""
+    if is_url(name):
+        return Mirror().path(name)
     beside, here = folder / name, Path(name)
     return here if not os.path.lexists(beside) and os.path.lexists(here) else beside
 
@@ -214,7 +217,7 @@ def split_shares(files: Sequence[str]) -> tuple[list[str], dict[str, float]]:
 
 
 def _may_be_files(name: str) -> bool:
-    return Path(name).exists() or any(character in name for character in "*?[{")
+    return is_url(name) or Path(name).exists() or any(character in name for character in "*?[{")
 
 
 def some_of(names: Sequence[str], most: int = 5) -> str:

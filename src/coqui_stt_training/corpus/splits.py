@@ -27,6 +27,7 @@ from .csv_file import write_corpus_file
 from .files import CorpusFiles, content_digest, content_of, file_digest
 from .groups import part_rows
 from .normalization import plain_alphabet
+from .remote import is_url
 from .rows import END_COLUMN, START_COLUMN, RowFile
 from .sources.reading import is_collection_folder, read_rows
 from .split_record import SplitRecord, read_record
@@ -127,6 +128,11 @@ def plan_split(
             than that.
     """
     given = Path(dataset)
+    if is_url(str(dataset)):
+        raise CorpusError(
+            f"--auto_input_dataset {dataset}: sets are written beside the file that is split, so "
+            "it must be here; copy it, or give remote sets as --train_files and the like"
+        )
     if not given.exists():
         raise CorpusError(f"--auto_input_dataset {given}: no such file or folder")
     folder = given if given.is_dir() else given.parent

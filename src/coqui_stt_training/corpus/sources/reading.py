@@ -7,12 +7,14 @@ import gzip
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from coqui_stt_ctcdecoder.regular_file import open_regular
 
 from ...errors import CorpusError
-from ..manifest import LARGE_CSV_BYTES
+from ..manifest import LARGE_CSV_BYTES, Manifest
+from ..remote import Mirror, is_url, url_of
 from ..rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Entry, Row, RowFile, rows_of_entries, some_of
 from . import audio_folder, json_lines, kaldi, parquet, sdb, tables, tar, text_folder
 from .archives import read_head
@@ -65,6 +67,8 @@ def is_collection_folder(path: Path) -> bool:
 
 def _matching(name: str) -> list[str] | None:
     """Return the files of a pattern; None for a name that is none, or that exists."""
+    if is_url(name):
+        return _matching_urls(name)
     if Path(name).exists() or not re.search(r"[*?\[{]", name):
         return None
     patterns = _braces(name)
@@ -74,6 +78,19 @@ def _matching(name: str) -> list[str] | None:
         for file in sorted(glob.glob(pattern)) or [pattern]  # noqa: PTH207 - any root, any depth
     ]
     if not any(Path(file).exists() for file in files):
+        raise CorpusError(f"{name}: no file matches")
+    return files
+
+
+def _matching_urls(name: str) -> list[str] | None:
+    if not re.search(r"[*\[{]", name):
+        return None
+    files = [
+        url
+        for pattern in _braces(name)
+        for url in (Mirror().matching(pattern) if re.search(r"[*\[]", pattern) else [pattern])
+    ]
+    if not files:
         raise CorpusError(f"{name}: no file matches")
     return files
 
@@ -108,6 +125,8 @@ def _joined(name: str, parts: Sequence[RowFile]) -> RowFile:
 
 
 def _read_one(name: str, large_bytes: int, labelled: bool) -> RowFile:
+    if is_url(name):
+        return _read_remote(name, large_bytes, labelled)
     path = Path(name)
     if not labelled and audio_folder.is_audio_file(path):
         return rows_of_entries(name, path.parent, audio_folder.entries(path))
@@ -122,6 +141,30 @@ def _read_one(name: str, large_bytes: int, labelled: bool) -> RowFile:
     if read is None:
         return read_csv_rows(name, large_bytes, labelled=labelled)
     return rows_of_entries(name, path.parent, _not_empty(read(path), name))
+
+
+def _read_remote(url: str, large_bytes: int, labelled: bool) -> RowFile:
+    """Read the copy of a remote collection, and fetch the recordings that it names."""
+    mirror = Mirror()
+    copy, changed = mirror.fetch(url)
+    try:
+        file = _read_one(str(copy), large_bytes, labelled)
+    except CorpusError as error:
+        raise CorpusError(str(error).replace(str(copy), url)) from None
+    mirror.fetch_all((file.audio_of(row).path for row in file.rows), anew=changed)
+
+    def renamed(row: Row) -> Row:
+        audio = file.audio_of(row)
+        origin = url if audio.path == copy or audio.container else url_of(audio.path)
+        return replace(
+            row,
+            source=row.source.replace(str(copy), url, 1),
+            audio=replace(audio, container=origin or ""),
+        )
+
+    if isinstance(file.rows, Manifest):
+        return RowFile(url, file.columns, file.rows.changed(renamed))
+    return RowFile(url, file.columns, tuple(map(renamed, file.rows)))
 
 
 def _not_empty(entries: Iterator[Entry], name: str) -> list[Entry]:

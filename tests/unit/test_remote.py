@@ -1,0 +1,216 @@
+"""Collections at URLs: copied once, again when they change, and never by halves."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import threading
+import wave
+from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coqui_stt_ctcdecoder import Alphabet
+from coqui_stt_training.corpus import check_corpus, read_rows, split_shares
+from coqui_stt_training.corpus.remote import Mirror
+from coqui_stt_training.corpus.writing.collection import Options, convert_collections
+from coqui_stt_training.errors import CorpusError
+from stt.audio.file import read_audio
+from stt.frontends.mfcc import FeatureConfig
+
+fsspec = pytest.importorskip("fsspec")
+
+ALPHABET = Alphabet.from_labels(list(" abcdefghijklmnopqrstuvwxyz"))
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("STT_DATA_CACHE", str(tmp_path / "cache"))
+    yield
+    memory = fsspec.filesystem("memory")
+    memory.rm("/", recursive=True) if memory.ls("/") else None
+
+
+def write_corpus(folder: Path) -> Path:
+    folder.mkdir()
+    lines = ["wav_filename,wav_filesize,transcript"]
+    for number in range(4):
+        with wave.open(str(folder / f"{number}.wav"), "wb") as file:
+            file.setparams((1, 2, 16000, 0, "NONE", ""))
+            file.writeframes(random.Random(number).randbytes(32000))
+        lines.append(f"{number}.wav,32044,clip {'abcd'[number]}")
+    path = folder / "train.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def upload(folder: Path, to: str) -> None:
+    memory = fsspec.filesystem("memory")
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            memory.pipe(f"/{to}/{path.relative_to(folder)}", path.read_bytes())
+
+
+def heard(name: str) -> dict[str, bytes]:
+    file = read_rows(name)
+    return {
+        row.transcript: read_audio(audio, 16000).tobytes()
+        for row, audio in zip(file.rows, file.audio(), strict=True)
+    }
+
+
+def test_a_list_names_recordings_beside_it(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path / "set")
+    upload(path.parent, "bucket/set")
+    assert heard("memory://bucket/set/train.csv") == heard(str(path))
+    row = read_rows("memory://bucket/set/train.csv").rows[2]
+    assert row.source == "memory://bucket/set/train.csv:4"
+    assert str(row.audio) == "memory://bucket/set/2.wav"
+
+
+@pytest.mark.parametrize("suffix", [".sdb", ".tar", ".tar.gz", ".json"])
+def test_every_kind_is_read(tmp_path: Path, suffix: str) -> None:
+    path = write_corpus(tmp_path / "set")
+    target = tmp_path / "made" / f"all{suffix}"
+    target.parent.mkdir()
+    encoding = "opus packets" if suffix == ".sdb" else "wav"
+    convert_collections([str(path)], target, Options(encoding))  # type: ignore[arg-type]
+    upload(target.parent, "bucket")
+    assert heard(f"memory://bucket/all{suffix}") == heard(str(target))
+
+
+def test_folders_and_patterns(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path / "set")
+    for number in range(4):
+        (path.parent / f"{number}.txt").write_text(f"clip {'abcd'[number]}")
+    path.rename(tmp_path / "train.csv")
+    upload(path.parent, "bucket/texts")
+    assert len(read_rows("memory://bucket/texts").rows) == 4
+    for shard in range(3):
+        convert_collections([str(path.parent)], tmp_path / f"part-{shard:03d}.tar", Options("wav"))
+        upload(tmp_path, "shards") if shard == 2 else None
+    assert len(read_rows("memory://shards/part-{000..002}.tar").rows) == 12
+    assert len(read_rows("memory://shards/part-*.tar").rows) == 12
+    with pytest.raises(CorpusError, match=r"memory://shards/none-\*\.tar: no file matches"):
+        read_rows("memory://shards/none-*.tar")
+
+
+def test_changes_are_noticed(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path / "set")
+    upload(path.parent, "bucket")
+    before = heard("memory://bucket/train.csv")
+    path.write_text(path.read_text().replace("clip a", "clip z"))
+    (path.parent / "0.wav").write_bytes((path.parent / "1.wav").read_bytes())
+    upload(path.parent, "bucket")
+    after = heard("memory://bucket/train.csv")
+    assert after != before
+    assert after == heard(str(path))
+
+
+def test_bad_rows_are_named_by_url(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path / "set")
+    (path.parent / "2.wav").unlink()
+    path.write_text(path.read_text().replace("clip b", "clip é"))
+    upload(path.parent, "bucket")
+    with pytest.raises(CorpusError) as caught:
+        check_corpus(
+            train=["memory://bucket/train.csv"], alphabet=ALPHABET, features=FeatureConfig()
+        )
+    said = str(caught.value)
+    assert "memory://bucket/train.csv:4: memory://bucket/2.wav: no such file" in said
+    assert "first in memory://bucket/train.csv:3" in said
+    assert str(tmp_path) not in said
+
+
+def test_names_that_are_none() -> None:
+    for url, reason in (
+        ("memory://bucket/none.csv", "no such file or folder"),
+        ("memory://../../etc/passwd", "names no file"),
+        ("nothing://bucket/set.csv", "Protocol not known: nothing"),
+        ("s3://bucket/set.csv", "pip install s3fs"),
+    ):
+        if url.startswith("s3:") and importlib.util.find_spec("s3fs"):
+            continue
+        with pytest.raises(CorpusError, match=reason) as caught:
+            read_rows(url)
+        assert url in str(caught.value)
+    assert split_shares(["s3://bucket/old.tar:0.3", "new.csv"]) == (
+        ["s3://bucket/old.tar", "new.csv"],
+        {"s3://bucket/old.tar": 0.3},
+    )
+
+
+class FlakyServer(ThreadingHTTPServer):
+    """Serves a folder; `fail` says of each request whether it ends half-way."""
+
+    def __init__(self, folder: Path, fail: Callable[[str, int], bool]) -> None:
+        self.asked: dict[str, int] = {}
+        counts, lock = self.asked, threading.Lock()
+
+        class Handler(SimpleHTTPRequestHandler):
+            def __init__(self, *args: Any) -> None:
+                super().__init__(*args, directory=str(folder))
+
+            def copyfile(self, source: Any, outputfile: Any) -> None:
+                with lock:
+                    counts[self.path] = counts.get(self.path, 0) + 1
+                content = source.read()
+                if fail(self.path, counts[self.path]):
+                    outputfile.write(content[: len(content) // 2])
+                    self.close_connection = True
+                    self.connection.close()
+                else:
+                    outputfile.write(content)
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., tuple[FlakyServer, str]]]:
+    servers = []
+
+    def start(folder: Path, fail: Callable[[str, int], bool]) -> tuple[FlakyServer, str]:
+        pytest.importorskip("aiohttp")
+        server = FlakyServer(folder, fail)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return server, f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_what_ends_half_way_is_read_again(
+    tmp_path: Path, serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_corpus(tmp_path / "set")
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    server, home = serve(path.parent, lambda name, count: count < 3)
+    mirror = Mirror(pause=pauses.append)
+    copy, changed = mirror.fetch(f"{home}/1.wav")
+    assert changed
+    assert copy.read_bytes() == (path.parent / "1.wav").read_bytes()
+    assert pauses[:2] == [0.5, 1.0]
+    assert mirror.fetch(f"{home}/1.wav") == (copy, False)
+    assert server.asked["/1.wav"] == 3
+
+
+def test_what_always_ends_half_way_leaves_nothing(tmp_path: Path, serve: Any) -> None:
+    path = write_corpus(tmp_path / "set")
+    _, home = serve(path.parent, lambda name, count: name == "/2.wav")
+    mirror = Mirror(pause=lambda seconds: None)
+    mirror.fetch(f"{home}/train.csv")
+    with pytest.raises(CorpusError, match=rf"{home}/2\.wav: cannot be read after 5 attempts: ."):
+        mirror.fetch_all([mirror.path(f"{home}/{number}.wav") for number in range(4)], anew=False)
+    left = sorted(file.name for file in mirror.path(home).rglob("*"))
+    assert "2.wav" not in left
+    assert not any("partial" in name for name in left)
