@@ -3,8 +3,8 @@
 #include "frame_kernel.h"
 
 #include <bit>
-#include <cfloat>
 #include <cstdint>
+#include <limits>
 
 #ifndef STT_KERNEL
 #define STT_KERNEL baseline
@@ -130,7 +130,7 @@ void take_logs(const float* probs, int count, float* logs) {
   constexpr float kLog2 = 0.693147181f;
   STT_VECTORIZE
   for (int i = 0; i < count; ++i) {
-    const float x = probs[i] + FLT_MIN;
+    const float x = probs[i] + std::numeric_limits<float>::min();
     const int32_t bits = std::bit_cast<int32_t>(x) - 0x3f3504f3;
     const float exponent = static_cast<float>(bits >> 23);
     const float mantissa = std::bit_cast<float>((bits & 0x007fffff) + 0x3f3504f3);

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import shutil
 import tempfile
 import zipfile
@@ -13,11 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stt.atomic_file import replacing
+from stt.file_lock import TakenError, holding
 
 from ..errors import FlagError
 
 _MODEL_SUFFIXES = (".tflite", ".onnx", ".pb", ".pbmm", ".scorer")
 _STAGING = ".export-"
+_LOCK = ".lock"
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same export, the same bytes
 
 
@@ -51,17 +51,13 @@ def staging_folder(export_dir: Path) -> Iterator[Path]:
 @contextmanager
 def _held(folder: str | Path) -> Iterator[bool]:
     """Hold a folder for as long as the context or the process lasts; yield whether it was free."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        yield False
-        return
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(holding(Path(folder) / _LOCK))
+        except (TakenError, OSError):
+            yield False
+            return
         yield True
-    finally:
-        os.close(descriptor)
 
 
 def _remove_abandoned(export_dir: Path) -> None:

@@ -1,0 +1,33 @@
+"""What makes wheels is only run by hand: here, that it is in one piece."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("script", sorted((_ROOT / "packaging").glob("*.sh")), ids=lambda p: p.name)
+def test_a_script_can_be_read_and_is_documented(script: Path) -> None:
+    subprocess.run(["bash", "-n", str(script)], check=True)
+    assert f"packaging/{script.name}" in (_ROOT / "packaging/README.md").read_text()
+
+
+def test_the_workflow_builds_on_each_system() -> None:
+    workflow = yaml.safe_load((_ROOT / ".github/workflows/wheels.yml").read_text())
+    systems = workflow["jobs"]["wheels"]["strategy"]["matrix"]["os"]
+    assert {system.split("-")[0] for system in systems} == {"ubuntu", "macos", "windows"}
+
+
+def test_every_native_file_is_built() -> None:
+    """One that CMake does not name would be missing from wheels, and nothing else would tell."""
+    named = (_ROOT / "CMakeLists.txt").read_text().replace(
+        "mapped_file$<$<PLATFORM_ID:Windows>:_windows>.cpp",
+        "mapped_file.cpp native/mapped_file_windows.cpp",
+    )  # fmt: skip
+    missing = [p.name for p in (_ROOT / "native").glob("*.cpp") if f"native/{p.name}" not in named]
+    assert missing == []
