@@ -49,7 +49,7 @@ def test_language_models_are_made_without_a_compiler(tmp_path: Path) -> None:
 
     text = "".join(f"{one} {two}\n" for one in "abcdefgh" for two in "ijklmnop")
     arpa, binary = tmp_path / "lm.arpa", tmp_path / "lm.binary"
-    options = ["-o", "2", "--discount_fallback", "-S", "10M", "--arpa", str(arpa)]
+    options = ["-o", "2", "--discount_fallback", "-S", "100M", "--arpa", str(arpa)]
     subprocess.run([str(find_program("lmplz")), *options], input=text, text=True, check=True)
     subprocess.run([str(find_program("build_binary")), str(arpa), str(binary)], check=True)
     assert binary.stat().st_size > 0
