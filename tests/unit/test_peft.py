@@ -144,7 +144,9 @@ def test_parts_for_the_decoder_are_left_out(adapter: Path) -> None:
     write_peft_tensors(
         adapter, **{f"{decoder}.lora_A.weight": ones, f"{decoder}.lora_B.weight": ones.T.copy()}
     )
-    assert "1 part of the adapter for what is left out" in load_source(adapter).notes[-2]
+    assert load_source(adapter).notes[-2] == (
+        "Left out of the adapter: 1 part for what is left out here."
+    )
 
 
 def test_only_lora_of_ours_becomes_an_adapter_of_peft(tmp_path: Path) -> None:

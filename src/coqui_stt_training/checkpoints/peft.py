@@ -155,7 +155,7 @@ def _parts_of(
             whole[ours] = value
     if hasattr(names, "convert"):
         whole = names.convert(whole, specification)
-    notes = [f"{counted(ignored, 'part')} of the adapter for what is left out are left out, too."]
+    notes = [f"Left out of the adapter: {counted(ignored, 'part')} for what is left out here."]
     return _Parts(whole, products, unknown, notes if ignored else [])
 
 

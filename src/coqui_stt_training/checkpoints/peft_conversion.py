@@ -64,14 +64,24 @@ def convert_to_peft(
 def _lora_of(path: Path, checkpoint: Checkpoint) -> tuple[EncoderSpecification, Adapter, Base]:
     """Return an encoder, its LoRA, and what that stands on."""
     specification = checkpoint.specification
-    if isinstance(specification, EncoderSpecification) and checkpoint.base:
-        adapter = specification.parsed_adapter
-        if adapter and adapter.kind == LORA:
-            return specification, adapter, checkpoint.base
-    has = "bottlenecks" if checkpoint.base else "no adapters"
-    raise CheckpointError(
-        f"{path}: has {has}; peft has a form for LoRA alone, which --adapter lora trains"
+    adapter = (
+        specification.parsed_adapter if isinstance(specification, EncoderSpecification) else None
     )
+    if (
+        not isinstance(specification, EncoderSpecification)
+        or adapter is None
+        or adapter.kind != LORA
+    ):
+        has = adapter.describe() if adapter else "no adapters"
+        raise CheckpointError(
+            f"{path}: has {has}; peft has a form for LoRA alone, which --adapter lora trains"
+        )
+    if checkpoint.base is None:
+        raise CheckpointError(
+            f"{path}: its LoRA stands on weights that are nowhere else, as it was trained on a "
+            "model that had adapters itself; to peft there is no such model"
+        )
+    return specification, adapter, checkpoint.base
 
 
 def _products(
