@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 import zipfile
 from argparse import Namespace
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from coqui_stt_training.checkpoints.loading import load_source
+from coqui_stt_training.checkpoints.loading import digest_source, load_source
 from coqui_stt_training.errors import CheckpointError
 from encoder_folders import write_whisper
 from nemo_archive import CONFIG, nemo_tensors, write_nemo
@@ -135,6 +136,19 @@ def test_an_output_of_word_pieces_is_left_out(tmp_path: Path) -> None:
     assert source.alphabet is None
     assert not source.has_output
     assert "pieces of words" in source.notes[0]
+
+
+def test_an_unpacked_nemo_file_is_the_same(tmp_path: Path) -> None:
+    expected = load_source(write_nemo(tmp_path / "small.nemo"))
+    with tarfile.open(tmp_path / "small.nemo") as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    source = load_source(tmp_path / "unpacked")
+    assert (source.specification, source.alphabet) == (expected.specification, expected.alphabet)
+    assert all(np.array_equal(source.tensors[name], t) for name, t in expected.tensors.items())
+    first = digest_source(tmp_path / "unpacked")
+    (tmp_path / "unpacked" / "model_weights.ckpt").write_bytes(b"")
+    assert digest_source(tmp_path / "unpacked") != first
+    fails(tmp_path / "unpacked", "model_weights.ckpt cannot be read")
 
 
 def test_a_nemo_file_without_one_of_its_parts(tmp_path: Path) -> None:

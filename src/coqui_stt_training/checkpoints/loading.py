@@ -14,6 +14,7 @@ from .hub import fetch, is_hub_name
 from .peft import find_base, merge_peft
 from .readers.ctranslate2 import load_ctranslate2
 from .readers.ggml import load_ggml
+from .readers.gguf import load_gguf
 from .readers.huggingface import load_huggingface
 from .readers.nemo import load_nemo
 from .readers.openai import load_openai
@@ -32,10 +33,12 @@ _READERS: Mapping[Format, Callable[[Path], SourceModel]] = {
     Format.HUGGINGFACE: load_huggingface,
     Format.CTRANSLATE2: load_ctranslate2,
     Format.GGML: load_ggml,
+    Format.GGUF: load_gguf,
     Format.PYTORCH: load_openai,
     Format.NEMO: load_nemo,
 }
-_OF_A_MODEL = (".json", ".safetensors", ".bin")  # in folders of Hugging Face
+# In folders of Hugging Face and NeMo.
+_OF_A_MODEL = (".json", ".safetensors", ".bin", ".yaml", ".ckpt")
 
 
 def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False) -> SourceModel:
@@ -44,8 +47,8 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
     Args:
         path: a checkpoint folder, one checkpoint file, the prefix of a TensorFlow checkpoint, a
             `.tflite` file, a model folder of Hugging Face or CTranslate2, a `.bin` of whisper.cpp,
-            a `.pt` of OpenAI's Whisper, a `.nemo`, an adapter folder of peft, or the name of a
-            model on the Hugging Face hub, `hf://owner/name`.
+            a `.gguf` of Whisper, a `.pt` of OpenAI's Whisper, a `.nemo`, an adapter folder of peft,
+            or the name of a model on the Hugging Face hub, `hf://owner/name`.
         which: of a folder: its `best` or `last` checkpoint. `auto` takes the best of the newest
             run, else the last: a best checkpoint older than the newest run is another model.
         with_adam: whether to read the optimizer's state too.

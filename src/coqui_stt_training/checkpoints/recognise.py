@@ -15,8 +15,9 @@ from .readers.ctranslate2_file import FILE_NAME as CTRANSLATE2_NAME
 from .readers.ctranslate2_file import is_ctranslate2
 from .readers.ggml_file import MAGIC as GGML_MAGIC
 from .readers.ggml_file import OTHER_MAGICS as OTHER_GGML_MAGICS
+from .readers.gguf_file import MAGIC as GGUF_MAGIC
 from .readers.huggingface import CONFIG, TORCH_WHOLE, has_weights, is_model
-from .readers.nemo_file import is_nemo
+from .readers.nemo_file import is_nemo, is_unpacked_nemo
 from .readers.peft_folder import is_peft
 from .readers.peft_folder import is_weights as is_peft_weights
 from .readers.tensorflow_bundle import TABLE_MAGIC, with_suffix
@@ -36,6 +37,7 @@ class Format(Enum):
     HUGGINGFACE = "huggingface"
     CTRANSLATE2 = "ctranslate2"
     GGML = "ggml"
+    GGUF = "gguf"
     PYTORCH = "pytorch"
     NEMO = "nemo"
     PEFT = "peft"
@@ -44,7 +46,7 @@ class Format(Enum):
 _HOW_TO = (
     "give a checkpoint directory, the prefix of a TensorFlow checkpoint (its path without .index), "
     "an exported .tflite, a model folder of Hugging Face or CTranslate2, an adapter of peft, a "
-    ".bin of whisper.cpp, a .pt of Whisper, or a .nemo"
+    ".bin of whisper.cpp, a .gguf or .pt of Whisper, or a .nemo"
 )
 _NOT_TRAINABLE = "it cannot be trained further; " + _HOW_TO
 _SUFFIXES = (".index", ".meta")
@@ -54,7 +56,7 @@ _ARCHIVES = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2"}
 _KENLM = b"mmap lm http://kheafield.com/code"
 _MEMMAPPED = b"memmapped_package://"  # names the parts of a .pbmm, near its end
 # Files of one whole model each, of which a directory may hold one.
-_MODEL_SUFFIXES = (".tflite", ".bin", ".pt", ".nemo")
+_MODEL_SUFFIXES = (".tflite", ".bin", ".gguf", ".pt", ".nemo")
 # Files that are no source, by their suffix, for directories that hold nothing else.
 _FOREIGN_SUFFIXES = (
     ".pb", ".pbmm", ".pt", ".pth", ".bin", ".h5", ".hdf5", ".keras", ".zip", ".gguf", ".nemo"
@@ -122,6 +124,8 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
         return Recognised(Format.PEFT, path)
     if is_model(path):
         return Recognised(Format.HUGGINGFACE, path)
+    if is_unpacked_nemo(path):
+        return Recognised(Format.NEMO, path)
     if (path / CTRANSLATE2_NAME).is_file() and not _has_checkpoint(path):
         return _recognise_file(path / CTRANSLATE2_NAME)
     if _has_checkpoint(path):
@@ -183,6 +187,8 @@ def _recognise_file(path: Path) -> Recognised:
         return Recognised(Format.CTRANSLATE2, path)
     if head.startswith(GGML_MAGIC):
         return Recognised(Format.GGML, path)
+    if head.startswith(GGUF_MAGIC):
+        return Recognised(Format.GGUF, path)
     if head.startswith(ZIP_MAGIC) and is_torch(path):
         foreign = path.name == TORCH_WHOLE and (path.parent / CONFIG).is_file()
         return Recognised(Format.HUGGINGFACE if foreign else Format.PYTORCH, path)
@@ -225,7 +231,7 @@ def _describe(path: Path, head: bytes, tail: bytes) -> str:
         return f"is an HDF5 file (Keras weights); models of Coqui STT have none; {_HOW_TO}"
     if _KENLM in head or path.suffix == ".scorer":
         return f"is a language model or scorer, not an acoustic model; {_HOW_TO}"
-    if head.startswith((*OTHER_GGML_MAGICS, b"GGUF")):
+    if head.startswith(OTHER_GGML_MAGICS):
         return (
             "is a model for llama.cpp or another program that uses ggml, not for whisper.cpp; "
             + _HOW_TO

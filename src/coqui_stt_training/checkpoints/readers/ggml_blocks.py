@@ -1,4 +1,4 @@
-"""Values as ggml stores them: floats, or blocks of 32 small whole numbers with a factor.
+"""Values as ggml stores them: floats, or blocks of small whole numbers with a factor.
 
     q8_0  f16 scale                 32 x int8                        w = scale q
     q4_0  f16 scale                 32 x 4 bits                      w = scale (q - 8)
@@ -6,7 +6,8 @@
     q5_0  f16 scale                 uint32 of high bits, 32 x 4      w = scale (q - 16)
     q5_1  f16 scale, f16 offset     uint32 of high bits, 32 x 4      w = scale q + offset
 
-Of two numbers in a byte, the lower four bits are of the block's first half.
+Of two numbers in a byte, the lower four bits are of the block's first half. Blocks of 256 numbers,
+in parts with factors of their own, are in `ggml_super_blocks.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .ggml_super_blocks import SUPER_BLOCK, SUPER_BLOCKS
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -105,6 +108,10 @@ BLOCK_TYPES = {
     6: BlockType("q5_0", _BLOCK, 22, _q5_0),
     7: BlockType("q5_1", _BLOCK, 24, _q5_1),
     8: BlockType("q8_0", _BLOCK, 34, _q8_0),
+    **{
+        number: BlockType(name, SUPER_BLOCK, size, decode)
+        for number, (name, size, decode) in SUPER_BLOCKS.items()
+    },
     30: BlockType("bf16", 1, 2, _bfloat16),
 }
 KNOWN_TYPES = ", ".join(kind.name for kind in BLOCK_TYPES.values())

@@ -1,4 +1,4 @@
-"""Conformers of NVIDIA's NeMo, `.nemo`: a tar archive of a description and a PyTorch file."""
+"""Conformers of NVIDIA's NeMo, `.nemo`: a description and a PyTorch file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def load_nemo(path: Path) -> SourceModel:
     """Read a Conformer, and its output layer where that writes characters.
 
     Args:
-        path: a `.nemo`, which is not compressed.
+        path: a `.nemo`, which is not compressed, or the folder that unpacking one gave.
 
     Raises:
         CheckpointError: cut off, damaged, with code in it, of another model, or with tensors
@@ -66,7 +66,7 @@ def load_nemo(path: Path) -> SourceModel:
         alphabet=alphabet,
         features=specification.front_end,
         notes=tuple(notes),
-        details={"size_bytes": path.stat().st_size},
+        details={"size_bytes": sum(map(len, members.values()))},
     )
 
 

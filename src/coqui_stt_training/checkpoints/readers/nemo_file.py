@@ -1,4 +1,7 @@
-"""The `.nemo` of NVIDIA's NeMo: a tar archive, whose description and PyTorch file are needed."""
+"""The `.nemo` of NVIDIA's NeMo: a tar archive, or the folder that unpacking one gave.
+
+Its description and its PyTorch file are needed.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +30,29 @@ def is_nemo(path: Path) -> bool:
         return False
 
 
-def read_nemo(path: Path) -> dict[str, memoryview]:
-    """Return the files of an archive by their last names, `CONFIG` and `WEIGHTS` among them.
+def is_unpacked_nemo(folder: Path) -> bool:
+    """Say whether a folder has what a `.nemo` has."""
+    return (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
+
+
+def read_nemo(path: Path) -> Mapping[str, memoryview]:
+    """Return the files of a model by their last names, `CONFIG` and `WEIGHTS` among them.
 
     Raises:
         CheckpointError: cut off, damaged, or without these two.
     """
-    cursor = ByteCursor(path)
-    content = cursor.take(cursor.size, "the file")
+    if path.is_dir():
+        return {name: _content(path / name) for name in (CONFIG, WEIGHTS)}
+    return _read_archive(path)
+
+
+def _content(file: Path) -> memoryview:
+    cursor = ByteCursor(file)
+    return cursor.take(cursor.size, "the file")
+
+
+def _read_archive(path: Path) -> Mapping[str, memoryview]:
+    content = _content(path)
     try:
         with tarfile.open(path, "r:") as archive:
             found = {

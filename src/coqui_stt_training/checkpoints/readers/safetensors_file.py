@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from ...errors import CheckpointError
 
 _AS_THEY_ARE = ("F16", "F32", "F64")
-_FLOATS = (*_AS_THEY_ARE, "BF16")
+_FLOATS = (*_AS_THEY_ARE, "BF16", "F8_E4M3", "F8_E5M2")
 
 
 def tensor_names(path: Path) -> list[str]:
@@ -53,14 +53,14 @@ def read_tensors(path: Path, names: Iterable[str]) -> dict[str, NDArray[np.float
                 for name in wanted
                 if types[name] in _AS_THEY_ARE
             }
-        return tensors | _read_bfloat16(path, [name for name in wanted if name not in tensors])
+        return tensors | _read_shortened(path, [name for name in wanted if name not in tensors])
     except (SafetensorError, OSError, UnicodeDecodeError, ValueError) as error:
         if isinstance(error, CheckpointError):
             raise
         raise _unreadable(path, error) from None
 
 
-def _read_bfloat16(path: Path, names: list[str]) -> dict[str, NDArray[np.float32]]:
+def _read_shortened(path: Path, names: list[str]) -> dict[str, NDArray[np.float32]]:
     """Read tensors that NumPy has no type for with PyTorch."""
     if not names:
         return {}

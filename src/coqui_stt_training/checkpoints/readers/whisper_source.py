@@ -1,9 +1,10 @@
-"""A Whisper encoder under OpenAI's names, wherever its tensors lie."""
+"""A Whisper encoder under the names of others, wherever its tensors lie."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,9 @@ def whisper_source(
     dimensions: Mapping[str, Any],
     names: Iterable[str],
     read: Callable[[str], NDArray[np.float32]],
+    theirs: ModuleType = openai_names,
 ) -> SourceModel:
-    """Return the encoder of a model that OpenAI's names describe.
+    """Return the encoder of a model that OpenAI's dimensions describe.
 
     Args:
         format_name: of the file.
@@ -37,6 +39,7 @@ def whisper_source(
         dimensions: of the model, by OpenAI's names.
         names: of all the file's tensors.
         read: returns one of them.
+        theirs: knows whose names they are.
 
     Raises:
         CheckpointError: dimensions that are not built here, or tensors missing, unknown or
@@ -48,9 +51,9 @@ def whisper_source(
         raise CheckpointError(f"{path}: {error}") from None
     ours, surplus, left_out = {}, [], 0
     for name in names:
-        if found := openai_names.our_name(name, specification):
+        if found := theirs.our_name(name, specification):
             ours[name] = found
-        elif openai_names.is_ignored(name):
+        elif theirs.is_ignored(name):
             left_out += 1
         else:
             surplus.append(name)

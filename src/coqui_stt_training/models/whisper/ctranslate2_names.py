@@ -8,14 +8,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from .specification import WhisperEncoder
+from .specification import HEAD_WIDTH, WhisperEncoder
 
 Tensors = dict[str, NDArray[np.float32]]
 
 PREFIX = "encoder/"
 HEADS = "encoder/num_heads"
 SPECIFICATION = "WhisperSpec"
-_HEAD_WIDTH = 64  # of all published models; earlier files do not say how many heads there are
 _BLOCK = re.compile(r"layer_(\d{1,4})/(.+)")
 _ENDS = {"weight": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
 _PLAIN = {"conv1": "convolutions.first", "conv2": "convolutions.second"}
@@ -58,7 +57,7 @@ def specification_of(
     return WhisperEncoder(
         mel_channels=mel_channels,
         width=width,
-        attention_heads=attention_heads or max(1, width // _HEAD_WIDTH),
+        attention_heads=attention_heads or max(1, width // HEAD_WIDTH),
         blocks=len(numbers),
         positions=positions[0],
     )

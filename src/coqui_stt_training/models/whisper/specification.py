@@ -10,6 +10,7 @@ from stt.frontends.log_mel import LogMel
 
 from ..encoder import EncoderSpecification, linear_shapes, norm_shapes
 
+HEAD_WIDTH = 64  # of all published models; some files do not say how many heads there are
 # Float32 values that a frame keeps for the backward pass of a block, in widths: the inputs of each
 # normalisation and product, queries, keys and values, and four times the width within the MLP.
 _BLOCK_WIDTHS = 18

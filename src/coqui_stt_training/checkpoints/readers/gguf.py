@@ -1,0 +1,79 @@
+"""Whisper models in GGUF: their encoder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...errors import CheckpointError
+from ...models.whisper import names, openai_names
+from ...models.whisper.specification import HEAD_WIDTH
+from ..source import SourceModel
+from .ggml_blocks import StoredTensor
+from .gguf_file import read_gguf
+from .whisper_source import QUANTISED, whisper_source
+
+_SOUND = re.compile(r"(?:model\.)?encoder\.conv1\.weight")
+_POSITIONS = re.compile(r"(?:model\.)?encoder\.(?:embed_positions\.weight|positional_embedding)")
+_BLOCK = re.compile(r"(?:model\.)?encoder\.(layers|blocks)\.(\d{1,4})\..+")
+# Ends of the settings in which writers say how many heads the encoder has.
+_HEADS = (
+    "encoder.attention.head_count", "audio.attention.head_count", "audio.head_count",
+    "n_audio_head", "encoder_attention_heads",
+)  # fmt: skip
+
+
+def load_gguf(path: Path) -> SourceModel:
+    """Read the encoder of a Whisper model, quantised or not.
+
+    Args:
+        path: a `.gguf` whose tensors have the names of transformers or of OpenAI's own code.
+
+    Raises:
+        CheckpointError: cut off, damaged, of another model, or with tensors missing or misshapen;
+            all of them are named.
+    """
+    settings, stored = read_gguf(path)
+    dimensions, is_openai = _dimensions(path, settings, stored)
+    source = whisper_source(
+        "gguf", path, dimensions, stored, lambda name: stored[name].decode(),
+        openai_names if is_openai else names,
+    )  # fmt: skip
+    types = {stored[name].type for name in stored if "encoder." in name}
+    return replace(
+        source,
+        notes=source.notes + ((QUANTISED,) if any(kind.is_quantised for kind in types) else ()),
+        details={"types": ", ".join(sorted(kind.name for kind in types)), **source.details},
+    )
+
+
+def _dimensions(
+    path: Path, settings: Mapping[str, Any], stored: Mapping[str, StoredTensor]
+) -> tuple[dict[str, Any], bool]:
+    """Return the dimensions that shapes and settings tell, and whether names are OpenAI's."""
+    sound = _shape_of(_SOUND, stored)
+    positions = _shape_of(_POSITIONS, stored)
+    if len(sound) != 3 or len(positions) != 2:
+        kind = str(settings.get("general.architecture", "another model"))[:40]
+        raise CheckpointError(
+            f"{path}: is a GGUF of {kind}, without the encoder.conv1.weight and the "
+            "positions that the encoder of Whisper has; of GGUF files, those of Whisper can be "
+            "started from"
+        )
+    blocks = {match[2]: match[1] for name in stored if (match := _BLOCK.fullmatch(name))}
+    said = [value for name, value in settings.items() if name.endswith(_HEADS)]
+    width, mels, _ = sound
+    return {
+        "n_mels": mels,
+        "n_audio_state": width,
+        "n_audio_head": said[0] if said else max(1, width // HEAD_WIDTH),
+        "n_audio_layer": len(blocks),
+        "n_audio_ctx": positions[0],
+    }, "blocks" in blocks.values()
+
+
+def _shape_of(name: re.Pattern[str], stored: Mapping[str, StoredTensor]) -> tuple[int, ...]:
+    return next((tensor.shape for one, tensor in stored.items() if name.fullmatch(one)), ())
