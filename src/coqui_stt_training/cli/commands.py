@@ -43,6 +43,7 @@ COMMANDS = {
         "pseudo_label", "transcribe audio that nobody has transcribed, to train on it"
     ),
     "train": CommandEntry("train", "train a model, from a pre-trained one or from scratch"),
+    "learning_curve": CommandEntry("learning_curve", "say what error rates more data would give"),
     "bootstrap": CommandEntry(
         "bootstrap", "from recordings and text to a model to deploy, in one go"
     ),

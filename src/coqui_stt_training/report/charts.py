@@ -45,7 +45,13 @@ class Series:
 
 
 def line_chart(
-    title: str, series: Sequence[Series], x_name: str, y_name: str, *, logarithmic: bool = False
+    title: str,
+    series: Sequence[Series],
+    x_name: str,
+    y_name: str,
+    *,
+    logarithmic: bool = False,
+    logarithmic_x: bool = False,
 ) -> Html:
     """Return curves in one chart; those without points are left out.
 
@@ -55,6 +61,7 @@ def line_chart(
         x_name: what the horizontal axis is.
         y_name: what the vertical one is.
         logarithmic: whether the vertical axis is; points at or below 0 are left out then.
+        logarithmic_x: whether the horizontal axis is; all x must be above 0 then.
     """
     drawn = [(index, one.name, one.thinned()) for index, one in enumerate(series)]
     if logarithmic:
@@ -65,7 +72,7 @@ def line_chart(
     if not drawn:
         return tag("figure", tag("figcaption", title), tag("p", "Nothing recorded", class_="quiet"))
     points = [point for _, _, some in drawn for point in some]
-    xs = _Axis.around([x for x, _ in points])
+    xs = _Axis.around([x for x, _ in points], logarithmic_x)
     ys = _Axis.around([y for _, y in points], logarithmic)
     shapes = [*_frame(xs, ys, x_name, y_name)]
     for index, _, some in drawn:

@@ -1,0 +1,61 @@
+"""The flags of `learning_curve`: its own, and those of `train`, which it passes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import FlagError
+from .config import TrainConfig
+from .flags import at_most, flag, positive
+
+
+@dataclass(frozen=True)
+class CurveFlags:
+    """Learning curve."""
+
+    out: str = flag(
+        "", "folder for the curve and its page; the same command goes on with what is there"
+    )
+    parts: tuple[str, ...] = flag(
+        ["0.125", "0.25", "0.5", "1"], "parts of the training data to train on, each 0 to 1"
+    )
+    seeds: int = flag(
+        3, "trainings on each part, each with other clips and other new weights", check=at_most(100)
+    )
+    interval: float = flag(
+        0.8, "probability that the next training lies in an interval", check=positive
+    )
+    keep_models: bool = flag(False, "keep the checkpoints of all trainings")
+
+    def __post_init__(self) -> None:
+        self.sizes()
+        if self.interval >= 1:
+            raise FlagError("--interval: must be less than 1")
+
+    def sizes(self) -> list[float]:
+        """Return the parts, from the smallest.
+
+        Raises:
+            FlagError: one is no number between 0 and 1, or they are too few for a curve.
+        """
+        try:
+            parts = sorted({float(part) for part in self.parts})
+        except ValueError:
+            parts = [0.0]
+        if not all(0 < part <= 1 for part in parts):
+            raise FlagError(
+                f"--parts {' '.join(self.parts)}: must be numbers above 0, and 1 at most"
+            )
+        if len(parts) < _LEAST_PARTS:
+            raise FlagError(f"--parts: a curve takes {_LEAST_PARTS} different ones at least")
+        return parts
+
+
+_LEAST_PARTS = 3
+
+
+@dataclass(frozen=True)
+class CurveConfig(TrainConfig):
+    """All flags of `learning_curve`."""
+
+    curve: CurveFlags = CurveFlags()

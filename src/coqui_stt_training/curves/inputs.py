@@ -1,0 +1,176 @@
+"""What a learning curve is made of, checked before anything is trained."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from coqui_stt_ctcdecoder import Alphabet
+from stt.atomic_file import write_atomically
+from stt.counted import counted
+from stt.output_path import check_output_folder
+
+from ..checkpoints.loading import digest_source, load_source
+from ..cli.config import MachineFlags, OutputFlags
+from ..cli.curve_flags import CurveConfig
+from ..cli.flags import Parsed, as_dict
+from ..corpus import CorpusFiles, Row, RowFile, all_characters, expand_file_list, plain_alphabet
+from ..corpus.csv_file import write_corpus_file
+from ..corpus.files import content_of
+from ..corpus.rows import Entry, rows_of_entries
+from ..errors import FlagError
+from ..stages.commands import start_flags
+from .record import RECORD, read_record
+from .subsets import GrowingOrder, growing_order
+
+LEAST_CLIPS = 8  # of the smallest part
+# What this command says to the trainings itself.
+_OWN = frozenset(
+    {
+        "checkpoint_dir", "save_checkpoint_dir", "auto_input_dataset", "test_output_file",
+        "random_seed", "limit_train", "run", "load_train", "load_evaluate", "report",
+        "one_shot_infer",
+    }
+)  # fmt: skip
+_NO_RESULT = frozenset({*vars(OutputFlags()), *vars(MachineFlags())})
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a learning curve is made of.
+
+    Attributes:
+        rows: to train on.
+        given: flags for the trainings, as they were given, and where these start.
+        digest: of all that makes a difference but the parts and seeds.
+    """
+
+    rows: tuple[Row, ...]
+    given: Mapping[str, Any]
+    digest: str
+
+    def order(self, seed: int) -> GrowingOrder:
+        """Return the growing order of a seed."""
+        return growing_order(self.rows, seed)
+
+
+def check_inputs(parsed: Parsed[CurveConfig]) -> Inputs:
+    """Read what there is to read.
+
+    Args:
+        parsed: the flags, of which `check_flags` has seen that they go together.
+
+    Raises:
+        UserError: data that cannot be read, or too little of it.
+    """
+    config = parsed.config
+    out = Path(config.curve.out)
+    files = CorpusFiles()
+    train = expand_file_list(config.data.train_files)
+    rows = [
+        replace(row, audio=audio)
+        for path in train
+        for file in [files.rows(path)]
+        for row, audio in zip(file.rows, file.audio(), strict=True)
+        if row.problem is None and row.transcript.strip()
+    ]
+    _check_enough(len(rows), config.curve.sizes())
+    flags = as_dict(config)
+    names = parsed.given - vars(config.curve).keys() - {"train_files", "dry_run"}
+    given = {name: flags[name] for name in sorted(names)}
+    read_record(out).write(out)  # so that it is known whose folder it is
+    given |= _start(config, given, files, out)
+    acting = {name: value for name, value in given.items() if name not in _NO_RESULT}
+    measured = [*config.data.dev_files, *config.data.test_files]
+    source = config.checkpoints.load_checkpoint_dir
+    described = [
+        acting,
+        [files.digest(path) for path in [*train, *expand_file_list(measured)]],
+        digest_source(source) if source else "",
+    ]
+    content = json.dumps(described, sort_keys=True, ensure_ascii=False, default=str)
+    digest = hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()[:16]
+    return Inputs(tuple(rows), given, digest)
+
+
+def check_flags(parsed: Parsed[CurveConfig]) -> None:
+    """See that flags go together, and that the folder can be written to; nothing is made.
+
+    Raises:
+        FlagError: all that is wrong.
+    """
+    config, problems = parsed.config, []
+    if not config.curve.out:
+        problems.append("no folder for the curve; give --out")
+    if own := sorted(parsed.given & _OWN):
+        names = ", ".join(f"--{name}" for name in own)
+        problems.append(
+            f"{names}: learning_curve says that itself to the trainings; leave it out"
+            + ("; a model to start from goes with --load_checkpoint_dir"
+               if "checkpoint_dir" in own else "")
+        )  # fmt: skip
+    for name, why in (("train_files", "to train on"), ("test_files", "to measure on")):
+        if not getattr(config.data, name):
+            problems.append(f"no --{name} {why}")
+    if problems:
+        raise FlagError("; ".join(problems))
+    out = Path(config.curve.out)
+    check_output_folder("--out", out)
+    others = out.is_dir() and any(path.name[0] != "." for path in out.iterdir())
+    if others and not (out / RECORD).is_file():
+        raise FlagError(f"--out {out}: holds something else than a learning curve; name a new one")
+
+
+def _check_enough(count: int, sizes: Sequence[float]) -> None:
+    least = math.ceil(LEAST_CLIPS / sizes[0])
+    if count < least:
+        raise FlagError(
+            f"--train_files: {counted(count, 'clip')} with a transcript; {least} are the least, so "
+            f"that the smallest part ({sizes[0]:g}) has {LEAST_CLIPS}. More of them, or larger "
+            "--parts"
+        )
+
+
+def _start(
+    config: CurveConfig, given: Mapping[str, Any], files: CorpusFiles, out: Path
+) -> dict[str, Any]:
+    """Return where trainings start: all write the characters of all the data."""
+    source = config.checkpoints.load_checkpoint_dir
+    model = load_source(source) if source else None
+    if config.alphabet.bytes_output_mode or config.alphabet.alphabet_config_path:
+        named = config.alphabet.alphabet_config_path
+        return start_flags(model, Path(named) if named else None, given)
+    beside = Path(config.data.train_files[0]).parent / "alphabet.txt"
+    if beside.is_file():
+        return start_flags(model, beside, given)
+    path = out / "alphabet.txt"
+    normalizes = config.data.normalize_transcripts == "true"
+    make = plain_alphabet if normalizes else all_characters
+    transcripts = [
+        row.transcript
+        for name in ("train_files", "dev_files", "test_files")
+        for file in expand_file_list(getattr(config.data, name))
+        for row in files.rows(file).rows
+        if row.problem is None
+    ]
+    alphabet: Alphabet = make(transcripts)
+    write_atomically(path, alphabet.serialize_text())
+    return start_flags(model, path, given)
+
+
+def write_part(path: Path, rows: Sequence[Row]) -> None:
+    """Write some rows as a CSV file, with audio where it is.
+
+    Raises:
+        CorpusError: it cannot be written.
+    """
+    entries = [
+        Entry(row.source, row.line, row.transcript, row.audio, speaker=row.speaker) for row in rows
+    ]
+    file: RowFile = rows_of_entries(str(path), path.parent.absolute(), entries)
+    write_corpus_file(path, content_of(file))

@@ -1,0 +1,107 @@
+"""What follows from measurements: the curves of both error rates, and what more data would give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .power_law import PowerLaw, Prediction, fit, predict
+from .record import Measurement
+
+FACTORS = (1.0, 2.0, 5.0, 10.0)
+_LEAST_RATE = 1e-4  # rates of 0 are on no power law, and only few test clips give them
+_WORTH_IT = 0.1  # of the error, mended by twice the data
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What so many times the data will give."""
+
+    factor: float
+    cer: Prediction
+    wer: Prediction
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What follows from measurements.
+
+    Attributes:
+        cer: the curve of the character error rate, by clips.
+        wer: that of the word error rate.
+        ahead: what more data will give.
+        band: what there would have been, and will be, over all amounts; of the CER.
+        level: how probably an interval holds the next training.
+        seconds_a_clip: mean length of the clips.
+    """
+
+    cer: PowerLaw
+    wer: PowerLaw
+    ahead: tuple[Ahead, ...]
+    band: tuple[Prediction, ...]
+    level: float
+    seconds_a_clip: float
+
+    @property
+    def verdict(self) -> str:
+        """What that means, in a sentence."""
+        now, twice = self.ahead[0].cer, self.ahead[1].cer
+        gain = 1 - twice.error / now.error
+        if twice.high < now.error and gain >= _WORTH_IT:
+            return f"More data is worth it: twice as much takes about {gain:.0%} off the CER."
+        if gain >= _WORTH_IT:
+            return (
+                f"More data is probably worth it: twice as much takes about {gain:.0%} off the "
+                "CER, but the intervals are wide; more --seeds make them narrower."
+            )
+        return (
+            f"More of the same data gives little: twice as much takes about {max(gain, 0.0):.0%} "
+            "off the CER. Other speech, a better source or another recipe may give more."
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {
+            "law": "error = a + b * clips ** -c",
+            "cer": asdict(self.cer),
+            "wer": asdict(self.wer),
+            "interval": self.level,
+            "seconds_a_clip": round(self.seconds_a_clip, 3),
+            "predictions": [asdict(one) for one in self.ahead],
+            "verdict": self.verdict,
+        }
+
+
+def look_ahead(
+    measured: Sequence[Measurement], clips: int, seconds_a_clip: float, level: float
+) -> Outlook:
+    """Return what follows from measurements.
+
+    Args:
+        measured: on three parts of the data or more.
+        clips: of all the data.
+        seconds_a_clip: their mean length.
+        level: how probably an interval is to hold the next training.
+    """
+    amounts = [float(one.clips) for one in measured]
+    cers = [max(one.cer, _LEAST_RATE) for one in measured]
+    wers = [max(one.wer, _LEAST_RATE) for one in measured]
+    wanted = [factor * clips for factor in FACTORS]
+    ahead = zip(
+        FACTORS,
+        predict(amounts, cers, wanted, level=level),
+        predict(amounts, wers, wanted, level=level),
+        strict=True,
+    )
+    least, most = min(amounts), FACTORS[-1] * clips
+    steps = 24
+    grid = [least * (most / least) ** (step / steps) for step in range(steps + 1)]
+    return Outlook(
+        fit(amounts, cers),
+        fit(amounts, wers),
+        tuple(Ahead(factor, cer, wer) for factor, cer, wer in ahead),
+        tuple(predict(amounts, cers, grid, level=level)),
+        level,
+        seconds_a_clip,
+    )

@@ -1,0 +1,93 @@
+"""`curve.json`: what trainings came to, and what follows from it; replaced whole after each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from stt.atomic_file import remove_partial_files, write_atomically
+from stt.plain_values import restore
+
+from ..checkpoints.state_file import read_small_file
+from ..errors import CheckpointError
+
+RECORD = "curve.json"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One training.
+
+    Attributes:
+        seed: of its part, and of its weights.
+        part: of the data, 0 to 1.
+        clips: in it.
+        cer: character error rate on the test files.
+        wer: word error rate on them.
+        command: that was run.
+    """
+
+    seed: int
+    part: float
+    clips: int
+    cer: float
+    wer: float
+    command: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is recorded in a folder.
+
+    Attributes:
+        measurements: by what they were made of, seed and part. Those of other flags or data stay.
+        curve: what follows from the last command's, JSON values.
+    """
+
+    measurements: Mapping[str, Measurement] = field(default_factory=dict)
+    curve: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_measurement(self, key: str, measurement: Measurement) -> Record:
+        """Add a measurement."""
+        return replace(self, measurements={**self.measurements, key: measurement})
+
+    def write(self, folder: Path) -> Record:
+        """Put it into a folder, which is made where it is missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {
+            "version": _VERSION,
+            "curve": dict(self.curve),
+            "measurements": {key: asdict(one) for key, one in self.measurements.items()},
+        }
+        remove_partial_files(folder, RECORD)
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        write_atomically(folder / RECORD, text + "\n")
+        return self
+
+
+def read_record(folder: Path) -> Record:
+    """Return what a folder records; nothing where it is new.
+
+    Raises:
+        CheckpointError: the record is damaged, or of a later release.
+    """
+    path = folder / RECORD
+    if not path.exists():
+        return Record()
+    try:
+        content = json.loads(read_small_file(path))
+        if content["version"] != _VERSION:
+            raise ValueError(f"its version is {content['version']}, not {_VERSION}")
+        return Record(
+            {str(key): restore(Measurement, one) for key, one in content["measurements"].items()},
+            dict(content["curve"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({' '.join(str(error).split())}); name another folder as --out, or "
+            "remove the file and what is beside it"
+        ) from None

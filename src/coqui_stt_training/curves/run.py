@@ -1,0 +1,159 @@
+"""What `learning_curve` does after its flags are read: trainings one by one, and a fit."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from stt.counted import counted
+from stt.durations import say_audio_length
+
+from ..cli.curve_flags import CurveConfig
+from ..cli.flags import Parsed
+from ..cli.spelling import spell_flags
+from ..corpus import CorpusFiles, expand_file_list
+from ..corpus.duration import estimate_amount
+from ..stages.commands import PACKAGE
+from ..stages.rates import read_rates
+from .inputs import Inputs, check_inputs, write_part
+from .outlook import Outlook, look_ahead
+from .page import write_page
+from .record import Measurement, Record, read_record
+
+_TRAIN = f"{PACKAGE}.train"
+_FIRST_SEED = 4568  # that of `train`
+
+
+class StoppedError(Exception):
+    """A training was stopped, and has said so."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+
+
+class Curve:
+    """A learning curve on its way.
+
+    Args:
+        parsed: the flags.
+        show: is given what there is to say.
+
+    Raises:
+        UserError: data that cannot be read, or too little of it.
+    """
+
+    def __init__(self, parsed: Parsed[CurveConfig], show: Callable[[str], object]) -> None:
+        self.config = parsed.config
+        self.inputs: Inputs = check_inputs(parsed)
+        self.out = Path(self.config.curve.out)
+        self.record: Record = read_record(self.out)
+        self._show = show
+        data = self.config.data
+        amount = estimate_amount(expand_file_list(data.train_files), CorpusFiles())
+        self._seconds_a_clip = amount.seconds / max(1, amount.clips)
+
+    def run(self) -> None:
+        """Train on what was not trained on yet, and say what follows.
+
+        Raises:
+            StoppedError: a training was interrupted.
+            UserError: whatever a training says.
+        """
+        flags = self.config.curve
+        sizes = flags.sizes()
+        todo = [
+            (seed, size)
+            for seed in range(_FIRST_SEED, _FIRST_SEED + flags.seeds)
+            for size in sizes
+            if self._key(seed, size) not in self.record.measurements
+        ]
+        self._announce(sizes, len(todo))
+        if todo or self.config.bootstrap.dry_run:
+            self._check()
+        if self.config.bootstrap.dry_run:
+            return
+        for number, (seed, size) in enumerate(todo, 1):
+            self._show(f"\n=== {number}/{len(todo)}: {size:g} of the data, seed {seed}")
+            self._measure(seed, size)
+        self._conclude()
+
+    def _announce(self, sizes: Sequence[float], left: int) -> None:
+        order = self.inputs.order(_FIRST_SEED)
+        how = "speaker by speaker" if order.by_speaker else "clip by clip"
+        clips = ", ".join(str(len(order.part(size))) for size in sizes)
+        self._show(f"Parts of {clips} clips, growing {how}; {counted(left, 'training')} to do")
+
+    def _check(self) -> None:
+        """Check all that trainings check before their first step, on all of the data."""
+        path = self.out / "parts" / "all.csv"
+        write_part(path, self.inputs.rows)
+        self._train(self._words(path, self.out / "unmade", {"dry_run": True}))
+
+    def _measure(self, seed: int, size: float) -> None:
+        rows = self.inputs.order(seed).part(size)
+        name = f"{self.inputs.digest}-{seed}-{size:g}"
+        part = self.out / "parts" / f"{name}.csv"
+        folder, results = self.out / "trainings" / name, self.out / "results" / f"{name}.json"
+        write_part(part, rows)
+        results.parent.mkdir(exist_ok=True)
+        words = self._words(part, folder, {"random_seed": seed, "test_output_file": str(results)})
+        command = self._train(words)
+        rates = read_rates(results)
+        self._show(f"{size:g} of the data, seed {seed}: {rates}")
+        measurement = Measurement(seed, size, len(rows), rates.cer, rates.wer, command)
+        self.record = self.record.with_measurement(self._key(seed, size), measurement)
+        self.record.write(self.out)
+        if not self.config.curve.keep_models:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _words(self, part: Path, folder: Path, further: dict[str, Any]) -> list[str]:
+        flags = {"report_count": 0, "max_to_keep": 1, **self.inputs.given}
+        own = {"train_files": str(part), "save_checkpoint_dir": str(folder)}
+        return spell_flags({**flags, **own, **further})
+
+    def _train(self, words: Sequence[str]) -> str:
+        command = shlex.join(["python", "-m", _TRAIN, *words])
+        self._show(f"$ {command}")
+        status = import_module(_TRAIN).main(list(words))
+        if status:
+            raise StoppedError(status)
+        return command
+
+    def _key(self, seed: int, size: float) -> str:
+        return f"{self.inputs.digest} {seed} {size:g}"
+
+    def _conclude(self) -> None:
+        flags = self.config.curve
+        measured = [
+            self.record.measurements[self._key(seed, size)]
+            for seed in range(_FIRST_SEED, _FIRST_SEED + flags.seeds)
+            for size in flags.sizes()
+        ]
+        total = len(self.inputs.rows)
+        outlook = look_ahead(measured, total, self._seconds_a_clip, flags.interval)
+        self.record = replace(self.record, curve=outlook.as_json()).write(self.out)
+        write_page(self.out / "curve.html", outlook, measured)
+        for line in describe(outlook):
+            self._show(line)
+        self._show(f"The curve: {self.out / 'curve.html'}, {self.out / 'curve.json'}")
+
+
+def describe(outlook: Outlook) -> Iterator[str]:
+    """Yield what a person reads on a terminal."""
+    level = f"{outlook.level:.0%}"
+    yield f"\n{'data':<30} {'CER':>6} {level + ' between':>17} {'WER':>7} {level + ' between':>17}"
+    for ahead in outlook.ahead:
+        length = say_audio_length(ahead.cer.amount * outlook.seconds_a_clip)
+        name = f"{ahead.factor:g} times, {length}" if ahead.factor != 1 else f"all, {length}"
+        cells = "".join(
+            f" {one.error:>6.3f} {one.low:>9.3f} to {one.high:.3f} "
+            for one in (ahead.cer, ahead.wer)
+        )
+        yield f"{name:<30}{cells}".rstrip()
+    yield outlook.verdict

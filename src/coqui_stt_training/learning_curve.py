@@ -1,0 +1,65 @@
+"""What would more data give? Train on growing parts of what there is, and go on from there.
+
+python -m coqui_stt_training.learning_curve --out curve --load_checkpoint_dir whisper-base \\
+    --train_files train.csv --dev_files dev.csv --test_files test.csv
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from .cli.command import command, start_logging
+from .cli.curve_flags import CurveConfig
+from .cli.flags import parse
+
+PROGRAM = "python -m coqui_stt_training.learning_curve"
+_EPILOG = f"""
+examples:
+  {PROGRAM} --out curve --load_checkpoint_dir whisper-base \\
+      --train_files train.csv --dev_files dev.csv --test_files test.csv
+  {PROGRAM} --out curve --parts 0.25 0.5 1 --seeds 1 \\
+      --load_checkpoint_dir my-model --train_files train.csv --dev_files dev.csv \\
+      --test_files test.csv --epochs 12 --train_batch_size 8
+
+All flags of train are passed on to the trainings. The same command goes on where it stopped; more
+--seeds or --parts add to what is there.
+"""
+
+
+@command
+def main(argv: list[str]) -> int:
+    """Run the command and return its exit status.
+
+    Raises:
+        UserError: flags that do not go together, data that cannot be read or is too little, or
+            whatever a training says.
+    """
+    parsed = parse(
+        CurveConfig,
+        argv,
+        program=PROGRAM,
+        description="Train on growing parts of the data, and say what more of it would give.",
+        epilog=_EPILOG,
+    )
+    start_logging(parsed.config.output.log_level, parsed.notices, sys.stdout)
+
+    from .checkpoints.folder_lock import locked  # PyTorch takes a second to import
+    from .curves.inputs import check_flags
+    from .curves.run import Curve, StoppedError
+
+    check_flags(parsed)
+    with locked(Path(parsed.config.curve.out)):
+        try:
+            Curve(parsed, _print_now).run()
+        except StoppedError as stop:
+            return stop.status
+    return 0
+
+
+def _print_now(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""`learning_curve`: trainings on growing parts, what they are made of, and what they come to."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from command_runner import Result, run_command
+from coqui_stt_training import train as train_module
+from coqui_stt_training.corpus import Row
+from coqui_stt_training.curves.subsets import growing_order
+
+from .conftest import LATIN, SMALL, ToneCorpus, write_tones
+
+PARTS = ("--parts", "0.25", "0.5", "1", "--seeds", "1")
+
+
+@pytest.fixture(scope="module")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> ToneCorpus:
+    return write_tones(tmp_path_factory.mktemp("curve") / "tones", LATIN, 8, counts=(32, 4, 4))
+
+
+@pytest.fixture
+def curve(tones: ToneCorpus, tmp_path: Path) -> Callable[..., Result]:
+    return lambda *flags: run_command(
+        "learning_curve", "--out", tmp_path / "curve", *tones.flags, *SMALL, "--epochs", 1, *PARTS,
+        "--skip_batch_test", "true", *flags,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The flags of the trainings that are run; the one named `dies` in it is interrupted."""
+    ran: list[list[str]] = []
+    real = train_module.main
+
+    def main(words: list[str]) -> int:
+        if "--dry_run" not in words:
+            ran.append(words)
+        return real(words)
+
+    monkeypatch.setattr(train_module, "main", main)
+    return ran
+
+
+def value(words: list[str], flag: str) -> str:
+    return words[words.index(f"--{flag}") + 1]
+
+
+def listed(path: str) -> set[str]:
+    with Path(path).open(encoding="utf-8") as file:
+        return {row["wav_filename"] for row in csv.DictReader(file)}
+
+
+def test_parts_grow_and_the_curve_goes_on_where_it_stopped(
+    curve: Callable[..., Result], trainings: list[list[str]], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    watched = train_module.main
+
+    def dies(words: list[str]) -> int:
+        if len(trainings) == 2 and "--dry_run" not in words:
+            raise KeyboardInterrupt
+        return watched(words)
+
+    monkeypatch.setattr(train_module, "main", dies)
+    assert curve().returncode == 130
+    assert len(trainings) == 2
+    monkeypatch.setattr(train_module, "main", watched)
+    result = curve()
+    assert result.returncode == 0, result.stderr
+    assert len(trainings) == 3
+    small, half, whole = (listed(value(words, "train_files")) for words in trainings)
+    assert small < half < whole
+    assert [len(small), len(half), len(whole)] == [8, 16, 32]
+    record = json.loads((tmp_path / "curve/curve.json").read_text(encoding="utf-8"))
+    assert len(record["measurements"]) == 3
+    assert [one["factor"] for one in record["curve"]["predictions"]] == [1, 2, 5, 10]
+    assert "10 times" in result.stdout
+    page = (tmp_path / "curve/curve.html").read_text(encoding="utf-8")
+    assert "10 times the data" in page
+    assert "<svg" in page
+    assert not list((tmp_path / "curve/trainings").iterdir())
+    # Done: nothing is trained. Another seed adds to it, other flags begin anew.
+    assert curve().returncode == 0
+    assert len(trainings) == 3
+    assert curve("--seeds", "2").returncode == 0
+    assert [value(words, "random_seed") for words in trainings[3:]] == ["4569"] * 3
+    assert listed(value(trainings[3], "train_files")) != small
+    assert "5 trainings to do" not in curve("--learning_rate", 0.01, "--dry_run", "true").stdout
+
+
+def test_too_few_clips_and_other_mistakes(
+    curve: Callable[..., Result], tones: ToneCorpus, tmp_path: Path
+) -> None:
+    for flags, said in (
+        (("--parts", "0.1", "0.5", "1"), "32 clips with a transcript; 80 are the least"),
+        (("--parts", "0.5", "1"), "a curve takes 3 different ones at least"),
+        (("--parts", "0", "x", "1"), "must be numbers above 0, and 1 at most"),
+        (("--checkpoint_dir", "m"), "a model to start from goes with --load_checkpoint_dir"),
+        (("--test_files",), "no --test_files to measure on"),
+        (("--train_files", "none.csv"), "none.csv: no such file"),
+        (("--load_checkpoint_dir", "none"), "none does not exist"),
+    ):
+        result = curve(*flags)
+        assert result.returncode == 2, result.stdout
+        assert said in result.stderr
+        assert "Traceback" not in result.stderr
+    (tmp_path / "curve").mkdir(exist_ok=True)
+    (tmp_path / "curve/curve.json").unlink(missing_ok=True)
+    (tmp_path / "curve/letter.txt").write_text("mine", encoding="utf-8")
+    assert "holds something else than a learning curve" in curve().stderr
+    (tmp_path / "curve/curve.json").write_text('{"version": 1, "curve": [', encoding="utf-8")
+    assert "curve.json is damaged" in curve().stderr
+
+
+def row(name: str, speaker: str) -> Row:
+    return Row(f"a.csv:{name}", 1, (), name, "abc", None, None, None, speaker)
+
+
+def test_speakers_come_one_after_the_other_where_there_are_enough() -> None:
+    rows = [row(f"{number}.wav", f"s{number % 10}") for number in range(40)]
+    order = growing_order(rows, 1)
+    assert order.by_speaker
+    speakers = [one.speaker for one in order.rows]
+    assert speakers == [speaker for speaker in dict.fromkeys(speakers) for _ in range(4)]
+    assert growing_order(rows[::-1], 1).rows == order.rows
+    assert growing_order(rows, 2).rows != order.rows
+    assert order.part(0.25) == order.rows[:10]
+    few = growing_order([row(f"{number}.wav", f"s{number % 2}") for number in range(40)], 1)
+    assert not few.by_speaker
+    assert len({one.speaker for one in few.part(0.25)}) == 2
