@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
+from coqui_stt_training.bootstrapping.output_rows import shared_rows
 from coqui_stt_training.bootstrapping.plan import (
     ALL_LAYERS,
     Head,
@@ -16,7 +17,6 @@ from coqui_stt_training.bootstrapping.plan import (
     bootstrapped_tensors,
     describe_difference,
     plan_bootstrap,
-    shared_rows,
 )
 from coqui_stt_training.checkpoints.source import SourceModel
 from coqui_stt_training.errors import BootstrapError
@@ -90,6 +90,17 @@ def test_mapping_the_same_alphabet_keeps_the_whole_dropped_layer() -> None:
 def test_shared_rows_of_byte_models() -> None:
     rows = shared_rows(LATIN, UTF8Alphabet())
     assert rows == {ord("a") - 1: 0, ord("b") - 1: 1, ord("c") - 1: 2, 255: 3}
+
+
+def test_rows_of_labels_that_sound_alike_are_the_mean_of_theirs() -> None:
+    source = make_source()
+    request = Request(drop_source_layers=1, similar_labels={"ж": ["a", "c"]})
+    plan = plan_bootstrap(source, MIXED, request, "the command")
+    assert (
+        "3 of 4 classes exist in the source, 1 begin as those that sound alike" in plan.describe()
+    )
+    made = bootstrapped_tensors(plan, source.tensors, tensors(Geometry(4, 4), 9.0))
+    assert made["layer_6.bias"].tolist() == [12, 11, 10, 13]  # c, ж, a, blank
 
 
 def test_layers_are_frozen_from_the_input_if_they_are_kept() -> None:

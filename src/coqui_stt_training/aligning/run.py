@@ -16,13 +16,14 @@ from stt.engines import Engine, FloatArray, open_engine
 
 from ..cli.progress_bar import ProgressBar
 from ..corpus import CorpusFiles, expand_file_list
+from ..corpus.romanizer import character_map, romanizer
 from ..errors import UserError
 from .alignment import align_clip, align_recording
 from .data_set import CutLimits, choose_cuts, write_data_set
 from .envelope import Envelope, sharpen_edges
 from .formats import FORMATS, Alignment
 from .hearing import hear_recording
-from .spelling import Speller, character_map, read_text, romanizer, split_text
+from .spelling import Speller, read_text, split_text
 
 if TYPE_CHECKING:
     from ..align import AlignFlags
@@ -38,9 +39,9 @@ def run_alignment(flags: AlignFlags, output: LogFlags) -> None:
         UserError: a model or files that cannot be read; at the end, what could not be aligned.
     """
     rewrite = (
-        romanizer()
+        romanizer("--romanize")
         if flags.romanize
-        else character_map(flags.character_map)
+        else character_map(Path(flags.character_map))
         if flags.character_map
         else str
     )

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_ctcdecoder.alignment import ANYTHING
 from coqui_stt_ctcdecoder.regular_file import read_regular
-from stt.extras import missing_packages
 
 from ..corpus import Normalizer
-from ..errors import FlagError, UserError
-
-Rewrite = Callable[[str], str]
+from ..corpus.romanizer import Rewrite
+from ..errors import UserError
 
 LONGEST_UNIT_CHARACTERS = 120
 _LARGEST_TEXT_BYTES = 1 << 28
@@ -132,42 +130,3 @@ def _shorten(sentence: str) -> Iterator[str]:
 def _runs(clause: str) -> list[str]:
     """Return a clause, or its words where it is too long."""
     return [clause] if len(clause) <= LONGEST_UNIT_CHARACTERS else clause.split()
-
-
-def romanizer() -> Rewrite:
-    """Return what writes any script in Latin letters.
-
-    Raises:
-        FlagError: uroman is not installed.
-    """
-    try:
-        from uroman import Uroman
-    except ImportError:
-        raise FlagError(f"--romanize: {missing_packages('uroman', 'align')}") from None
-    romanize = Uroman()
-    return lambda text: str(romanize.romanize_string(text))
-
-
-def character_map(path: str | Path) -> Rewrite:
-    """Return what replaces characters by a file's lines: what stands there, a tab, what to read.
-
-    Longer entries win over shorter ones.
-
-    Raises:
-        UserError: a line has no tab, all of them named.
-    """
-    pairs: dict[str, str] = {}
-    problems = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        old, tab, new = line.partition("\t")
-        if line.strip() and not line.startswith("#"):
-            if tab and old:
-                pairs[old] = new.strip()
-            else:
-                problems.append(
-                    f"{path}:{number}: no tab between what stands there and what to read"
-                )
-    if problems or not pairs:
-        raise UserError("\n".join(problems) or f"{path}: maps nothing")
-    pattern = re.compile("|".join(map(re.escape, sorted(pairs, key=len, reverse=True))))
-    return lambda text: pattern.sub(lambda match: pairs[match[0]], text)

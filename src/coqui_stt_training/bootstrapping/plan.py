@@ -6,8 +6,8 @@ checkpoint's lineage, and only then carried out. Nothing here reads or writes fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +21,7 @@ from ..errors import BootstrapError
 from ..models.adapter import is_adapter_tensor, parse_adapter
 from ..models.encoder import EncoderSpecification, base_tensors
 from ..models.specification import Specification, layer_of
+from .output_rows import shared_rows, similar_rows
 
 Action = Literal["kept", "mapped", "new"]
 
@@ -47,7 +48,9 @@ class Request:
     Attributes:
         drop_source_layers: how many layers to make anew, from the output backwards.
         map_shared_characters: copy the output rows of characters that both alphabets have.
-        extend_alphabet: the same, where the new alphabet is the source's with more characters.
+        similar_labels: of labels that only the new alphabet has, those of the source that sound
+            alike: the new rows are the means of theirs.
+        extend_alphabet: copy the rows, where the new alphabet is the source's with more characters.
         freeze_source_layers: how many layers not to train, from the input on; or `ALL_LAYERS`.
         unfreeze_after_epochs: when frozen layers are trained too; 0: never.
         unfreeze_every_epochs: how many epochs later the next one below follows; 0: all at once.
@@ -59,6 +62,7 @@ class Request:
 
     drop_source_layers: int = 0
     map_shared_characters: bool = False
+    similar_labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     extend_alphabet: bool = False
     freeze_source_layers: int = 0
     unfreeze_after_epochs: int = 0
@@ -111,13 +115,13 @@ class BootstrapPlan:
     Attributes:
         specification: of the new model.
         layers: from the input to the output.
-        mapped_rows: source row of each output row that is copied, blank included.
+        mapped_rows: of output rows, blank included, the rows of the source whose mean they are.
         notices: what the user should know, a sentence each.
     """
 
     specification: Specification
     layers: tuple[LayerPlan, ...]
-    mapped_rows: Mapping[int, int]
+    mapped_rows: Mapping[int, tuple[int, ...]]
     notices: tuple[str, ...] = ()
 
     def describe(self) -> str:
@@ -195,7 +199,7 @@ def plan_bootstrap(
     _check_adapter(specification, request)
     same = alphabet == source.alphabet or not source.has_output
     maps_output = (
-        (request.map_shared_characters or request.extend_alphabet)
+        (request.map_shared_characters or request.similar_labels or request.extend_alphabet)
         and layers[-1] not in missing
         and bool(dropped or not same)
     )
@@ -205,14 +209,26 @@ def plan_bootstrap(
             f"{describe_difference(source.alphabet, alphabet)}. Its output layer cannot be used as "
             f"it is. Transfer-learning replaces it: {retry_command}"
         )
-    rows = shared_rows(source.alphabet, alphabet) if maps_output and source.alphabet else {}
+    shared, rows = 0, {}
+    if maps_output and source.alphabet:
+        copied = shared_rows(source.alphabet, alphabet)
+        shared = len(copied)
+        rows = similar_rows(source.alphabet, alphabet, request.similar_labels)
+        rows |= {row: (source_row,) for row, source_row in copied.items()}
     plans = []
     for layer in layers:
         if layer in missing and layer not in dropped:
             action: Action = "new"
             reason = f"the source has none; {_sized(layer, specification, alphabet)}"
         else:
-            action, reason = _decide(layer, layers, dropped, same, len(rows), alphabet.size)
+            action, reason = _decide(
+                layer,
+                layers,
+                dropped,
+                same,
+                alphabet.size,
+                _describe_rows(shared, len(rows), alphabet.size + 1),
+            )
         plans.append(LayerPlan(layer, action, reason))
     plans = list(_adapted(plans, specification))
     return BootstrapPlan(specification, tuple(_scheduled(plans, request)), rows)
@@ -334,18 +350,30 @@ def _sized(layer: str, specification: Specification, alphabet: Alphabet) -> str:
     return "part of the new head"
 
 
+def _describe_rows(shared: int, mapped: int, classes: int) -> str:
+    """Say of how many classes the output rows are there before training; empty: of none."""
+    if not mapped:
+        return ""
+    if shared == classes:
+        return f"all {shared} classes exist in the source"
+    parts = [f"{shared} of {classes} classes exist in the source"]
+    if mapped > shared:
+        parts.append(f"{mapped - shared} begin as those that sound alike")
+    if mapped < classes:
+        parts.append("the others are new")
+    return ", ".join(parts)
+
+
 def _decide(
     layer: str,
     layers: tuple[str, ...],
     dropped: tuple[str, ...],
     same: bool,
-    shared: int,
     labels: int,
+    mapped: str,
 ) -> tuple[Action, str]:
-    if layer == layers[-1] and shared:
-        if shared == labels + 1:
-            return "mapped", f"all {shared} classes exist in the source"
-        return "mapped", f"{shared} of {labels + 1} classes exist in the source, the others are new"
+    if layer == layers[-1] and mapped:
+        return "mapped", mapped
     if layer in dropped:
         count = len(layers) - layers.index(layer)
         reason = f"dropped by --drop_source_layers {len(dropped)}, number {count} from the output"
@@ -372,27 +400,6 @@ def _scheduled(plans: list[LayerPlan], request: Request) -> Iterator[LayerPlan]:
         depth = kept[-1] - index
         factor = request.source_learning_rate_factor * request.layer_learning_rate_decay**depth
         yield replace(plan, frozen_epochs=frozen, learning_rate_factor=factor)
-
-
-def shared_rows(source: Alphabet, target: Alphabet) -> dict[int, int]:
-    """Return for each class of `target` that `source` has too, the class there; blank included.
-
-    A letter that the source has in the other case only is taken from there.
-    """
-    positions = {label: index for index, label in enumerate(source.label_bytes())}
-    rows = {}
-    for index, label in enumerate(target.label_bytes()):
-        for spelling in (label, *([] if target.is_bytes else _other_cases(label))):
-            if spelling in positions:
-                rows[index] = positions[spelling]
-                break
-    rows[target.blank] = source.blank
-    return rows
-
-
-def _other_cases(label: bytes) -> list[bytes]:
-    text = label.decode()
-    return [changed.encode() for changed in (text.lower(), text.upper()) if changed != text]
 
 
 def describe_difference(source: Alphabet, target: Alphabet) -> str:
@@ -436,6 +443,6 @@ def bootstrapped_tensors(
         tensors[name] = fresh[name] if is_new else source[name]
         if action == "mapped":
             tensors[name] = tensors[name].copy()
-            for row, source_row in plan.mapped_rows.items():
-                tensors[name][row] = source[name][source_row]
+            for row, source_rows in plan.mapped_rows.items():
+                tensors[name][row] = source[name][list(source_rows)].mean(axis=0)
     return tensors

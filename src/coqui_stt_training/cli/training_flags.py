@@ -29,6 +29,12 @@ class BootstrapFlags:
         "with a new alphabet: copy the output rows of characters both alphabets have, and of the "
         "blank, instead of making them anew",
     )
+    map_alphabet: str = flag(
+        "",
+        "the same, and let output rows of characters that only the new alphabet has start from "
+        "those that sound alike in the source's: auto, by how both are written in Latin letters, "
+        "or a table, each line a character, a tab, and characters of the source",
+    )
     extend_alphabet: bool = flag(
         False,
         "keep the source's alphabet and append the characters of --alphabet_config_path, or of the "
@@ -87,9 +93,10 @@ class BootstrapFlags:
                 "--extend_alphabet keeps all layers; leave out --drop_source_layers, or use "
                 "--map_shared_characters with it instead"
             )
-        if self.map_shared_characters and self.drop_source_layers > 1:
+        maps = "--map_alphabet" if self.map_alphabet else "--map_shared_characters"
+        if (self.map_shared_characters or self.map_alphabet) and self.drop_source_layers > 1:
             raise FlagError(
-                "--map_shared_characters copies rows of the output layer, which mean nothing on "
+                f"{maps} copies rows of the output layer, which mean nothing on "
                 f"top of new layers; use it with --drop_source_layers 1, not "
                 f"{self.drop_source_layers}"
             )

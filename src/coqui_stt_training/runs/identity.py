@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from ..bootstrapping.similar_labels import AUTO
 from ..checkpoints.loading import digest_source
 from ..checkpoints.state_file import Which
 from ..cli.config import AlphabetFlags, CheckpointFlags, DataFlags
@@ -68,8 +69,15 @@ def run_identity(
             bootstrap.drop_source_layers,
             bootstrap.map_shared_characters,
             bootstrap.extend_alphabet,
+            *_label_map(bootstrap.map_alphabet, files),
         ],
     }
+
+
+def _label_map(map_alphabet: str, files: CorpusFiles | None) -> list[str]:
+    if map_alphabet in ("", AUTO):
+        return [map_alphabet] if map_alphabet else []
+    return _digests([map_alphabet], files)
 
 
 def digest_of_clips(sets: Iterable[ClipSet]) -> str:

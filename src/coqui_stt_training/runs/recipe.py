@@ -46,7 +46,7 @@ _LARGEST_FILE_BYTES = 1 << 20
 _NEVER = {
     "recipe", "random_seed", "skip_batch_test", "force_initialize_learning_rate",
     "automatic_mixed_precision", "dry_run", "drop_source_layers", "map_shared_characters",
-    "extend_alphabet",
+    "map_alphabet", "extend_alphabet",
 }  # fmt: skip
 _GROUPS = (
     TrainingFlags, OptimizerFlags, ObjectiveFlags, DropoutFlags, ScheduleFlags, BootstrapFlags,

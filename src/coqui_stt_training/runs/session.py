@@ -19,6 +19,7 @@ from stt.output_path import check_output_file, check_output_folder
 
 from ..bootstrapping.alphabets import choose_alphabet
 from ..bootstrapping.plan import BootstrapPlan, Head, Request, from_scratch, plan_bootstrap
+from ..bootstrapping.similar_labels import similar_labels
 from ..checkpoints.source import SourceModel
 from ..cli.config import FeatureFlags, TrainConfig
 from ..cli.flags import as_dict
@@ -121,8 +122,9 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
     bootstrap = config.bootstrap
     if not start.drops_layers:
         bootstrap = replace(
-            bootstrap, drop_source_layers=0, map_shared_characters=False, extend_alphabet=False
-        )
+            bootstrap, drop_source_layers=0, map_shared_characters=False, map_alphabet="",
+            extend_alphabet=False,
+        )  # fmt: skip
     data = config.data
     alphabet = choose_alphabet(
         config.alphabet,
@@ -210,7 +212,7 @@ def _plan(
             _log.warning(note)
         for note in start.source.notes:
             _log.info(note)
-        request = bootstrap_request(bootstrap)
+        request = bootstrap_request(bootstrap, start.source, alphabet)
         plan = plan_bootstrap(start.source, alphabet, request, retry_command)
         _note_unfrozen_layers(start.source, plan)
     if start.source and start.keeps_optimizer:
@@ -222,11 +224,22 @@ def _plan(
     return plan
 
 
-def bootstrap_request(flags: BootstrapFlags) -> Request:
-    """Return what the flags ask of a source."""
+def bootstrap_request(flags: BootstrapFlags, source: SourceModel, alphabet: Alphabet) -> Request:
+    """Return what the flags ask of a source, of whose output an alphabet may be made."""
     head = Head(flags.head, flags.head_layers, flags.head_size) if flags.head != "auto" else None
-    names = {field.name for field in fields(Request)} - {"head"}
-    return Request(**{name: getattr(flags, name) for name in names}, head=head)
+    names = {field.name for field in fields(Request)} - {"head", "similar_labels"}
+    request = Request(**{name: getattr(flags, name) for name in names}, head=head)
+    if not flags.map_alphabet:
+        return request
+    if source.alphabet is None or not source.has_output:
+        raise FlagError(
+            f"--map_alphabet: {source.path} has no output layer of which rows could be taken; "
+            "leave the flag out"
+        )
+    similar = similar_labels(flags.map_alphabet, source.alphabet, alphabet)
+    shown = ", ".join(f"{label} from {'+'.join(ones)}" for label, ones in similar.items())
+    _log.info("Characters that sound alike: %s", shown)
+    return replace(request, similar_labels=similar)
 
 
 def _log_frozen_layers(lineage: Sequence[Mapping[str, Any]], given: frozenset[str]) -> None:

@@ -17,7 +17,9 @@ from ..cli.spelling import spell_flags
 
 PACKAGE = "coqui_stt_training"
 # Of the new output layer; beside them the alphabet is decided here.
-_OF_OUTPUT = frozenset({"drop_source_layers", "map_shared_characters", "extend_alphabet"})
+_OF_OUTPUT = frozenset(
+    {"drop_source_layers", "map_shared_characters", "map_alphabet", "extend_alphabet"}
+)
 # A trial says which source hears best, so it trains the new layers alone, and each in the same way.
 _TRIAL = {
     "recipe": "none",

@@ -1,0 +1,109 @@
+"""Which labels of a source sound like one of a new alphabet: its row can start from theirs.
+
+Scripts differ more than sounds do. An output layer of a language in another script so begins with
+what the source knows of its sounds, not with noise.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet, describe_codepoints
+
+from ..corpus.romanizer import read_character_map, romanizer
+from ..errors import BootstrapError
+
+AUTO = "auto"
+
+# For each label of a new alphabet labels of the source, whose rows are averaged.
+SimilarLabels = Mapping[str, Sequence[str]]
+
+
+def similar_labels(map_alphabet: str, source: Alphabet, target: Alphabet) -> SimilarLabels:
+    """Return what `--map_alphabet` says.
+
+    Args:
+        map_alphabet: the path of a table, or `auto`: by how labels are written in Latin letters.
+        source: the alphabet of the pre-trained model.
+        target: that of the new one.
+
+    Raises:
+        BootstrapError: an alphabet has bytes, the table names labels that its alphabet has not,
+            or nothing is similar.
+        FlagError: uroman is not installed.
+        UserError: the table cannot be read.
+    """
+    if source.is_bytes or target.is_bytes:
+        raise BootstrapError(
+            "--map_alphabet: bytes are parts of characters and have no sounds; leave the flag out"
+        )
+    if map_alphabet == AUTO:
+        similar = labels_that_sound_alike(source, target, romanizer("--map_alphabet auto"))
+    else:
+        similar = _read_table(map_alphabet, source, target)
+    if not similar:
+        raise BootstrapError(
+            f"--map_alphabet {map_alphabet}: no label of the new alphabet sounds like one of the "
+            "source; leave the flag out"
+        )
+    return similar
+
+
+def labels_that_sound_alike(
+    source: Alphabet, target: Alphabet, romanize: Callable[[str], str]
+) -> dict[str, list[str]]:
+    """Return for each target label those of the source that are written as it is in Latin letters.
+
+    Where none is, what it is written with is cut into such labels, longest first, and these are it.
+
+    Args:
+        source: the alphabet of the pre-trained model.
+        target: that of the new one.
+        romanize: writes a label in Latin letters.
+    """
+    sounds: dict[str, list[str]] = defaultdict(list)
+    for label in source.labels:
+        sound = romanize(label).casefold()
+        if sound.strip():
+            sounds[sound].append(label)
+    alike = {}
+    for label in target.labels:
+        sound = romanize(label).casefold()
+        if sound.strip():
+            alike[label] = [one for part in _parts(sound, sounds) for one in sounds[part]]
+    return {label: labels for label, labels in alike.items() if labels}
+
+
+def _parts(sound: str, known: Mapping[str, object]) -> list[str]:
+    """Cut a sound into known ones, longest first; what is not known is passed over."""
+    parts = []
+    while sound:
+        length = next((n for n in range(len(sound), 0, -1) if sound[:n] in known), 0)
+        if length:
+            parts.append(sound[:length])
+        sound = sound[length or 1 :]
+    return parts
+
+
+def _read_table(path: str, source: Alphabet, target: Alphabet) -> dict[str, list[str]]:
+    """Return a table: a label, a tab, and the labels of the source that it is to start from."""
+    similar = {}
+    problems = []
+    for label, text in read_character_map(Path(path)).items():
+        labels = [piece for piece, known in source.pieces(text) if known]
+        unknown = [piece for piece, known in source.pieces(text) if not known]
+        if label not in target.labels:
+            problems.append(f"{_named(label)} is not in the new alphabet")
+        elif unknown:
+            problems.append(f"{', '.join(map(_named, unknown))} is not in that of the source")
+        elif labels:
+            similar[label] = labels
+    if problems:
+        raise BootstrapError(f"--map_alphabet {path}: " + "; ".join(problems))
+    return similar
+
+
+def _named(label: str) -> str:
+    return f"{label!r} ({describe_codepoints(label)})"
