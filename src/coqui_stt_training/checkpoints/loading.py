@@ -17,11 +17,11 @@ from .readers.ggml import load_ggml
 from .readers.gguf import load_gguf
 from .readers.huggingface import load_huggingface
 from .readers.nemo import load_nemo
-from .readers.openai import load_openai
 from .readers.peft_folder import read_peft
 from .readers.tensorflow import load_tensorflow
 from .readers.tensorflow_bundle import with_suffix
 from .readers.tflite import load_tflite
+from .readers.torch_whole import load_torch
 from .recognise import Format, Recognised, recognise
 from .run_record import read_record
 from .source import SourceModel, Tensors, is_finite
@@ -34,7 +34,7 @@ _READERS: Mapping[Format, Callable[[Path], SourceModel]] = {
     Format.CTRANSLATE2: load_ctranslate2,
     Format.GGML: load_ggml,
     Format.GGUF: load_gguf,
-    Format.PYTORCH: load_openai,
+    Format.PYTORCH: load_torch,
     Format.NEMO: load_nemo,
 }
 # In folders of Hugging Face and NeMo.
@@ -47,8 +47,8 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
     Args:
         path: a checkpoint folder, one checkpoint file, the prefix of a TensorFlow checkpoint, a
             `.tflite` file, a model folder of Hugging Face or CTranslate2, a `.bin` of whisper.cpp,
-            a `.gguf` of Whisper, a `.pt` of OpenAI's Whisper, a `.nemo`, an adapter folder of peft,
-            or the name of a model on the Hugging Face hub, `hf://owner/name`.
+            a `.gguf` of Whisper, a `.pt` of OpenAI's Whisper or fairseq, a `.nemo`, an adapter
+            folder of peft, or the name of a model on the Hugging Face hub, `hf://owner/name`.
         which: of a folder: its `best` or `last` checkpoint. `auto` takes the best of the newest
             run, else the last: a best checkpoint older than the newest run is another model.
         with_adam: whether to read the optimizer's state too.

@@ -46,7 +46,7 @@ class Format(Enum):
 _HOW_TO = (
     "give a checkpoint directory, the prefix of a TensorFlow checkpoint (its path without .index), "
     "an exported .tflite, a model folder of Hugging Face or CTranslate2, an adapter of peft, a "
-    ".bin of whisper.cpp, a .gguf or .pt of Whisper, or a .nemo"
+    ".bin of whisper.cpp, a .gguf of Whisper, a .pt of Whisper or fairseq, or a .nemo"
 )
 _NOT_TRAINABLE = "it cannot be trained further; " + _HOW_TO
 _SUFFIXES = (".index", ".meta")

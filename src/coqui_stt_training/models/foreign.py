@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
+
+_Item = TypeVar("_Item")
 
 _SHOWN = 80  # characters of a value
 _LARGEST_NUMBER = 1e9
@@ -112,6 +114,20 @@ class ForeignConfig:
         value = self._values.get(name, wanted)
         if value != wanted and not any(self._path + one in self._problems for one in given):
             self._note(name, f"is {_shown(value)}; only {wanted!r} can be read")
+
+    def parsed(self, name: str, parse: Callable[[str], list[_Item]], what: str) -> list[_Item]:
+        """Return the list that a text says.
+
+        Args:
+            name: of the text.
+            parse: returns nothing where it is no such list.
+            what: it must be, for the message.
+        """
+        value = self._values.get(name)
+        found = parse(value) if isinstance(value, str) else []
+        if not found:
+            self._note(name, f"is {_shown(value)}, and must be {what}")
+        return found
 
     def refuse(self, name: str) -> None:
         """See that a value is missing, null, false or empty: what it asks for is not built here."""

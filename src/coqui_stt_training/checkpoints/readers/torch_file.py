@@ -49,6 +49,7 @@ class TorchFile:
     Args:
         path: for messages.
         content: the file, or the part of one that is such a file.
+        describes: objects of unknown classes become `Described` instead of an error.
 
     Attributes:
         value: dicts, lists, numbers, texts, and `TensorView`s.
@@ -57,7 +58,7 @@ class TorchFile:
         CheckpointError: cut off, damaged, or with code in it, which is named.
     """
 
-    def __init__(self, path: Path, content: memoryview) -> None:
+    def __init__(self, path: Path, content: memoryview, *, describes: bool = False) -> None:
         self.path = path
         self._content = content
         self._taken_bytes = 0
@@ -71,7 +72,7 @@ class TorchFile:
         if len(described) > _LARGEST_PICKLE_BYTES:
             raise self._damaged(f"its {_PICKLE} has {len(described):,} bytes")
         try:
-            self.value: Any = read_pickle(bytes(described))
+            self.value: Any = read_pickle(bytes(described), describes=describes)
         except PickledCodeError as error:
             raise CheckpointError(
                 f"{path}: is a pickle with code in it, which is not run: it wants {error}; save "

@@ -3,7 +3,7 @@
 A pickle is a program for a small machine with a stack. This one knows the instructions that
 describe plain values: dicts, lists, tuples, texts, numbers, and tensors by the storage they lie in.
 What a pickle otherwise asks for, any class or function of Python, is never looked up: the error
-names it.
+names it, or, where that is wanted, it is described: by what name, with which arguments and state.
 """
 
 from __future__ import annotations
@@ -63,15 +63,34 @@ class TensorView:
     strides: tuple[int, ...]
 
 
+@dataclass(eq=False)
+class Described:
+    """An object of a class that was not looked up.
+
+    Attributes:
+        name: of the class or function: `module name`.
+        arguments: that it would be called with.
+        state: what it would be given after that, usually its attributes; None: nothing.
+    """
+
+    name: str
+    arguments: Any
+    state: Any = None
+
+
 class PickledCodeError(ValueError):
     """A pickle asks for classes or functions; the message names them."""
 
 
-def read_pickle(content: bytes) -> Any:
+def read_pickle(content: bytes, *, describes: bool = False) -> Any:
     """Return the value that a pickle describes.
 
+    Args:
+        content: the pickle.
+        describes: what it asks for, beyond plain values and tensors, becomes `Described`.
+
     Raises:
-        PickledCodeError: it needs more than plain values and tensors.
+        PickledCodeError: it needs more than plain values and tensors, and `describes` is not set.
         ValueError: it is cut off, damaged, or has instructions that PyTorch does not write.
     """
     machine = _Machine()
@@ -81,7 +100,7 @@ def read_pickle(content: bytes) -> Any:
         value = machine.stack.pop()
     except (IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"it does not make sense ({error})") from None
-    if machine.foreign:
+    if machine.foreign and not describes:
         raise PickledCodeError(", ".join(sorted(machine.foreign)[:6]))
     return value
 
@@ -146,10 +165,10 @@ class _Machine:
         elif instruction in ("REDUCE", "NEWOBJ"):
             called, arguments = self._several(2)
             stack.append(_rebuild(called, arguments))
-        elif (
-            instruction == "BUILD"
-        ):  # attributes of an object; of a dict of tensors, their versions
-            stack.pop()
+        elif instruction == "BUILD":
+            state = stack.pop()
+            if isinstance(stack[-1], Described):  # of a dict of tensors it is their versions
+                stack[-1].state = state
         else:
             raise ValueError(f"PyTorch writes no instruction {instruction}")
 
@@ -186,14 +205,14 @@ def _storage(identity: Any) -> Storage:
 
 
 def _rebuild(called: Any, arguments: Any) -> Any:
-    """Return what a call would, of the few that are known; None for one that is refused anyway."""
+    """Return what a call would, of the few that are known, or a description of it."""
     name = called.name
     if name == _DICT:
         return {}
     if name == _PARAMETER:
         return arguments[0]
     if name != _TENSOR:
-        return None
+        return Described(name, arguments)
     storage, offset, shape, strides = arguments[:4]
     numbers = (offset, *shape, *strides)
     if (

@@ -1,4 +1,4 @@
-"""Whisper models as OpenAI publishes them, `.pt`: their encoder."""
+"""Models that PyTorch saved whole, `.pt`: Whisper as OpenAI publishes it, and those of fairseq."""
 
 from __future__ import annotations
 
@@ -9,30 +9,40 @@ from typing import Any
 from ...errors import CheckpointError
 from ..source import SourceModel
 from .byte_cursor import ByteCursor
+from .fairseq import is_fairseq, load_fairseq
 from .torch_file import TorchFile
 from .whisper_source import whisper_source
 
 _DIMENSIONS, _TENSORS = "dims", "model_state_dict"
 
 
-def load_openai(path: Path) -> SourceModel:
-    """Read the encoder of a Whisper model.
+def load_torch(path: Path) -> SourceModel:
+    """Read the encoder of a file that PyTorch saved.
 
     Args:
-        path: a `.pt` of OpenAI, or one in the same form.
+        path: a `.pt` of OpenAI's Whisper or of fairseq, or one in the same form.
 
     Raises:
         CheckpointError: cut off, damaged, with code in it, of another model, or with tensors
             missing or misshapen; all of them are named.
     """
     cursor = ByteCursor(path)
-    file = TorchFile(path, cursor.take(cursor.size, "the file"))
+    content = cursor.take(cursor.size, "the file")
+    described = TorchFile(path, content, describes=True)
+    if is_fairseq(described.value):
+        return load_fairseq(described)
+    return _load_whisper(TorchFile(path, content))
+
+
+def _load_whisper(file: TorchFile) -> SourceModel:
+    path = file.path
     value: Mapping[Any, Any] = file.value if isinstance(file.value, Mapping) else {}
     dimensions = value.get(_DIMENSIONS)
     if not isinstance(dimensions, Mapping) or _TENSORS not in value:
         raise CheckpointError(
-            f"{path}: is a PyTorch file without the {_DIMENSIONS} and {_TENSORS} of Whisper; a "
-            "model of another kind is read from a folder of Hugging Face or a .nemo file"
+            f"{path}: is a PyTorch file without the {_DIMENSIONS} and {_TENSORS} of Whisper, or "
+            "the model and cfg of fairseq; a model of another kind is read from a folder of "
+            "Hugging Face or a .nemo file"
         )
     tensors = file.tensors(value[_TENSORS])
     return whisper_source(

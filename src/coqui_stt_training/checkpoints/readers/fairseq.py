@@ -1,0 +1,166 @@
+"""Checkpoints of fairseq, `.pt`: wav2vec 2.0, XLS-R, HuBERT, data2vec-audio; and WavLM's, alike.
+
+Settings are dicts, or objects of argparse and OmegaConf, of which only the description is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+from coqui_stt_ctcdecoder.errors import AlphabetError
+from stt.counted import counted
+
+from ...errors import CheckpointError
+from ...models.wav2vec2 import fairseq_names, names
+from ..source import SourceModel
+from ..state_file import read_small_file
+from .huggingface import check_encoder
+from .torch_file import TorchFile
+from .torch_pickle import Described
+
+_TENSORS, _SETTINGS, _ARGUMENTS = "model", "cfg", "args"
+_OUTPUT = ("output.weight", "output.bias")
+_DICTIONARIES = ("dict.ltr.txt", "dict.txt")
+# Rows of the output layer before those of the dictionary; the first, <s>, is the blank.
+_BEFORE = 4
+_SEPARATOR = "|"
+_DEEPEST = 6
+
+
+def is_fairseq(value: Any) -> bool:
+    """Say whether a file of PyTorch holds what fairseq saves."""
+    return (
+        isinstance(value, Mapping)
+        and isinstance(value.get(_TENSORS), Mapping)
+        and any(value.get(name) is not None for name in (_SETTINGS, _ARGUMENTS))
+    )
+
+
+def load_fairseq(file: TorchFile) -> SourceModel:
+    """Read an encoder, and the output layer of one that was trained to write characters.
+
+    Args:
+        file: a checkpoint; `dict.ltr.txt` beside it says which characters.
+
+    Raises:
+        CheckpointError: of another model, or with tensors missing or misshapen; all of them are
+            named.
+    """
+    path = file.path
+    settings, normalize = _settings(file.value)
+    try:
+        specification = fairseq_names.specification_of(settings, normalize)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: in its settings, {error}") from None
+    stored = file.tensors(file.value[_TENSORS])
+    ours, surplus, left_out = {}, [], 0
+    for name in stored:
+        if found := fairseq_names.our_name(name, specification):
+            ours[name] = found
+        elif fairseq_names.is_ignored(name):
+            left_out += 1
+        else:
+            surplus.append(name)
+    notes = []
+    if left_out:
+        notes.append(f"{counted(left_out, 'tensor')} of other parts of the model are left out.")
+    tensors = {mine: file.read(name, stored[name]) for name, mine in ours.items()}
+    try:
+        tensors = names.convert(tensors, specification)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    alphabet = _alphabet(path, tensors) if set(_OUTPUT) <= tensors.keys() else None
+    if alphabet is not None:
+        specification = specification.with_classes(alphabet.size + 1)
+    elif any(tensors.pop(name, None) is not None for name in _OUTPUT):
+        tensors.pop(_OUTPUT[1], None)
+        notes.append(
+            f"Its output layer is left out: no {_DICTIONARIES[0]} beside it says which characters "
+            "it writes."
+        )
+    check_encoder(path, specification, tensors, surplus)
+    return SourceModel(
+        format="fairseq",
+        path=path,
+        specification=specification,
+        tensors=tensors,
+        alphabet=alphabet,
+        features=specification.front_end,
+        notes=tuple(notes),
+        details={"size_bytes": path.stat().st_size},
+    )
+
+
+def _settings(value: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
+    """Return the settings of the pre-trained model, and whether clips were normalised."""
+    whole = _plain(value.get(_SETTINGS)) or _plain(value.get(_ARGUMENTS))
+    whole = whole if isinstance(whole, Mapping) else {}
+    model, normalize = _model_of(whole)
+    inner = model.get("w2v_args")  # of the model that this one was fine-tuned from
+    if isinstance(inner, Mapping):
+        model, before = _model_of(inner)
+        normalize = before if normalize is None else normalize
+    return model, normalize is True
+
+
+def _model_of(settings: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool | None]:
+    """Return the settings of a model among those of a run, and whether clips were normalised."""
+    model, task = settings.get("model"), settings.get("task")
+    model = model if isinstance(model, Mapping) else settings  # of old, all are in one
+    task = task if isinstance(task, Mapping) else settings
+    said = (part.get("normalize") for part in (model, task))  # or a reference to the other's
+    return model, next((value for value in said if isinstance(value, bool)), None)
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Return described settings as dicts: argparse's, and OmegaConf's with their nodes."""
+    if depth > _DEEPEST:
+        return None
+    if isinstance(value, Described):
+        state = value.state if isinstance(value.state, Mapping) else {}
+        if "_val" in state:
+            return _plain(state["_val"], depth + 1)
+        return _plain(state.get("_content", state), depth + 1)
+    if isinstance(value, Mapping):
+        return {name: _plain(one, depth + 1) for name, one in value.items()}
+    return value
+
+
+def _alphabet(path: Path, tensors: dict[str, NDArray[np.float32]]) -> Alphabet | None:
+    """Return what an output layer writes, None where nothing says so; its rows get that order.
+
+    Raises:
+        CheckpointError: the dictionary does not go with the output layer.
+    """
+    found = [path.parent / name for name in _DICTIONARIES if (path.parent / name).is_file()]
+    if not found:
+        return None
+    try:
+        lines = read_small_file(found[0]).decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise CheckpointError(f"{found[0]}: is no UTF-8 text") from None
+    symbols = [line.split(" ")[0] for line in lines if line.strip()]
+    rows = len(tensors[_OUTPUT[0]])
+    if len(symbols) + _BEFORE != rows:
+        raise CheckpointError(
+            f"{found[0]}: has {counted(len(symbols), 'symbol')}, and {_BEFORE} before them, for "
+            f"the {rows} rows of the output layer; give the dictionary that the model was trained "
+            "with"
+        )
+    kept = [n for n, symbol in enumerate(symbols) if not symbol.startswith("madeupword")]
+    try:
+        alphabet = Alphabet.from_labels(
+            [" " if symbols[n] == _SEPARATOR else symbols[n] for n in kept]
+        )
+    except AlphabetError as error:
+        raise CheckpointError(f"{found[0]}: {error}") from None
+    order = np.array([*(n + _BEFORE for n in kept), 0])
+    for name in _OUTPUT:
+        tensors[name] = np.ascontiguousarray(tensors[name][order])
+    return alphabet
