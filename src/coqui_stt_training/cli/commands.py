@@ -38,6 +38,7 @@ COMMANDS = {
     "check": CommandEntry("check", "say what data holds, and what is wrong with it"),
     "doctor": CommandEntry("doctor", "what this installation has and lacks, and whether it works"),
     "completion": CommandEntry("completion", "let bash, zsh or fish complete commands and flags"),
+    "import_corpus": CommandEntry("import_corpus", "write CSV files of a public corpus"),
     "align": CommandEntry("align", "say when words are said; make clips of long recordings"),
     "pseudo_label": CommandEntry(
         "pseudo_label", "transcribe audio that nobody has transcribed, to train on it"

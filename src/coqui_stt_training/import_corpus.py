@@ -1,0 +1,42 @@
+"""Write CSV files of a public corpus that was unpacked here.
+
+python -m coqui_stt_training.import_corpus cv2 cv-corpus-22.0/cy
+"""
+
+from __future__ import annotations
+
+import itertools
+
+from .cli.command import command
+from .cli.flags import parse
+from .cli.import_flags import ImportConfig
+from .errors import FlagError
+from .importing.command import EPILOG, list_importers, run_importer, titles
+
+PROGRAM = "python -m coqui_stt_training.import_corpus CORPUS FOLDER"
+
+
+@command
+def main(argv: list[str]) -> int:
+    """Run the importer that is named first, and return its exit status.
+
+    Raises:
+        UserError: no such importer; or see `run_importer`.
+    """
+    words = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
+    parsed = parse(
+        ImportConfig,
+        argv[len(words) :],
+        program=PROGRAM,
+        description="Write CSV files of a public corpus that was unpacked here, to train on.",
+        epilog=f"corpora:\n{list_importers()}\n\n{EPILOG}",
+    )
+    name, *folders = words or [""]
+    if name not in titles():
+        what = f"no corpus {name} is known" if name else f"no corpus: {PROGRAM}"
+        raise FlagError(f"{what}; these are:\n{list_importers()}")
+    return run_importer(name, folders, parsed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Importers of public corpora under upstream's names: `import_cv2`, `import_librivox`, ..."""

@@ -1,0 +1,1 @@
+"""Public corpora, as they are published, turned into CSV files to train on."""

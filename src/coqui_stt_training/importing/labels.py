@@ -1,0 +1,136 @@
+"""Transcripts of public corpora, brought to what a model learns to write, or left out.
+
+In this order: what a person did not say (`<unk>`, `[noise]`) leaves the transcript out; numbers are
+spelled where that is wanted; `Normalizer` brings all else to the alphabet: small letters, no
+punctuation but an apostrophe within a word. What still is not in the alphabet leaves the transcript
+out.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from coqui_stt_ctcdecoder import Alphabet
+
+from ..corpus.normalization import Normalizer, plain_alphabet
+from ..errors import FlagError
+
+Numbers = Literal["drop", "spell", "keep"]
+
+# The letters beside a to z that words of the language itself have.
+_LETTERS = {
+    "ca": "àçèéíïòóúü·'", "cs": "áčďéěíňóřšťúůýž", "cy": "àáâäèéêëìîïòóôöùúûüẁẃŵẅỳýŷÿ'",
+    "da": "æøåé", "de": "äöüß", "en": "'", "es": "áéíñóúü", "et": "äõöüšž", "eu": "ñ",
+    "fi": "äöå", "fr": "àâæçèéêëîïôœùûüÿ'", "hu": "áéíóöőúüű", "it": "àèéìíîòóùú'",
+    "lt": "ąčęėįšųūž", "lv": "āčēģīķļņšūž", "nl": "áéèëïíóöúü'", "nb": "æøåéèòô",
+    "pl": "ąćęłńóśźż", "pt": "àáâãçéêíóôõú", "ro": "ăâîșț", "sk": "áäčďéíĺľňóôŕšťúýž",
+    "sl": "čšž", "sv": "åäöé", "tr": "çğıöşü",
+}  # fmt: skip
+_CYRILLIC = {
+    "ru": "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
+    "uk": "абвгґдеєжзиіїйклмнопрстуфхцчшщьюя'",
+    "be": "абвгдеёжзійклмнопрстуўфхцчшыьэюя'",
+    "bg": "абвгдежзийклмнопрстуфхцчшщъьюя",
+}
+_MARKUP = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\}|\(\d+\)|&\w+;")
+# One number of at most three digits, on its own: others are read in several ways.
+_PLAIN_NUMBER = re.compile(r"(?<![\w.,:/°%-])\d{1,3}(?![\w%°/-]|[.,:]\d)")
+_DIGIT = re.compile(r"\d")
+
+
+def language_alphabet(language: str) -> Alphabet | None:
+    """Return the alphabet of a language; None where none is known here.
+
+    Args:
+        language: its tag, `pt` or `pt-BR`.
+    """
+    tag = re.split(r"[-_]", language.lower())[0]
+    letters = _CYRILLIC.get(tag)
+    if letters is None and tag in _LETTERS:
+        letters = "abcdefghijklmnopqrstuvwxyz" + _LETTERS[tag]
+    return Alphabet.from_labels([" ", *sorted(letters)]) if letters else None
+
+
+@dataclass(frozen=True)
+class Label:
+    """A transcript to train on, or why there is none.
+
+    Attributes:
+        text: the transcript.
+        dropped: why it is left out, "" where it is not.
+        named: what is wrong with this one, such as characters.
+    """
+
+    text: str
+    dropped: str = ""
+    named: str = ""
+
+
+@dataclass(frozen=True)
+class LabelFilter:
+    """Makes a label of what a corpus writes.
+
+    Attributes:
+        alphabet: what labels are written in.
+        numbers: what to do about digits.
+        spell: writes a number as it is spoken.
+    """
+
+    alphabet: Alphabet
+    numbers: Numbers = "drop"
+    spell: Callable[[int], str] = str
+
+    def __call__(self, text: str) -> Label:
+        """Return the label of a text."""
+        if found := _MARKUP.search(text):
+            return Label(text, "hold what nobody said", found[0])
+        if self.numbers == "spell":
+            text = _PLAIN_NUMBER.sub(lambda number: self.spell(int(number[0])), text)
+        if self.numbers != "keep" and (digit := _DIGIT.search(text)):
+            return Label(text, "hold digits", text[digit.start() :][:10])
+        normalized = Normalizer(self.alphabet)(text)
+        if normalized.unknown:
+            named = " ".join(dict.fromkeys(normalized.unknown))
+            return Label(text, "hold characters outside the alphabet", named)
+        if not normalized.text.strip():
+            return Label(text, "have no transcript")
+        return Label(normalized.text)
+
+
+def corpus_alphabet(texts: Iterable[str], numbers: Numbers) -> Alphabet:
+    """Return the alphabet of a corpus in a language that is not known here."""
+    spoken = [text for text in texts if not _MARKUP.search(text)]
+    kinds = "LMN" if numbers == "keep" else "LM"
+    return Alphabet.from_labels(
+        label
+        for label in plain_alphabet(spoken).labels
+        if label in " '" or unicodedata.category(label[0])[0] in kinds
+    )
+
+
+def number_speller(language: str) -> Callable[[int], str]:
+    """Return what writes numbers as they are spoken in a language.
+
+    Raises:
+        FlagError: num2words is not installed, or does not know the language.
+    """
+    try:
+        import num2words
+    except ImportError:
+        from stt.extras import missing_packages
+
+        raise FlagError(f"--numbers spell: {missing_packages('num2words', 'importers')}") from None
+    tag = re.split(r"[-_]", language.lower())[0]
+    if not tag:
+        raise FlagError("--numbers spell: in which language? Give --language, such as de")
+    try:
+        num2words.num2words(1, lang=tag)
+    except NotImplementedError:
+        raise FlagError(
+            f"--numbers spell: num2words does not know {language}; use --numbers drop or keep"
+        ) from None
+    return lambda number: str(num2words.num2words(number, lang=tag))

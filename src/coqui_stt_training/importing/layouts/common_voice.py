@@ -1,0 +1,44 @@
+"""Common Voice, releases since 2019: a folder for each language, with TSV tables and `clips`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...corpus.sources.tables import common_voice_entries
+from ..layout import Layout, Utterance
+
+_SETS = ("train", "dev", "test")
+_FURTHER = ("validated", "other")
+
+
+def _read(folder: Path) -> Iterator[Utterance]:
+    measured: set[str] = set()
+    for split in (*reversed(_SETS), *_FURTHER):
+        for utterance in _table(folder / f"{split}.tsv", split):
+            if split in ("dev", "test"):
+                measured |= {utterance.audio.path.name, utterance.speaker}
+            yield utterance
+    # All that may be trained on: no clip and no speaker of those that are measured on.
+    for utterance in _table(folder / "validated.tsv", "train-all"):
+        if not {utterance.audio.path.name, utterance.speaker or "?"} & measured:
+            yield utterance
+
+
+def _table(path: Path, split: str) -> Iterator[Utterance]:
+    if not path.is_file():
+        return
+    for entry in common_voice_entries(path):
+        if entry.audio is not None:
+            yield Utterance(entry.source, entry.audio, entry.transcript, split, entry.speaker)
+
+
+def _language(folder: Path) -> str:
+    return folder.resolve().name
+
+
+COMMON_VOICE = Layout(
+    "cv2", "Common Voice", "https://commonvoice.mozilla.org/datasets",
+    "train.tsv, dev.tsv, test.tsv and clips, as the folder of one language", _read,
+    language_of=_language, usual=_SETS,
+)  # fmt: skip

@@ -1,0 +1,39 @@
+"""FLEURS: a folder for each language, with train.tsv, dev.tsv, test.tsv and audio."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from stt.audio.reference import AudioReference
+
+from ...corpus.sources.text_file import numbered_lines
+from ..layout import Layout, Utterance, within
+
+
+def _read(folder: Path) -> Iterator[Utterance]:
+    for split in ("train", "dev", "test"):
+        path = folder / f"{split}.tsv"
+        if not path.is_file():
+            continue
+        place = within(folder, f"audio/{split}", split, "audio")
+        for number, line in numbered_lines(path):
+            # ID, file, as written, normalised, letters, samples, gender: without a header
+            fields = line.split("\t")
+            source = f"{path}:{number}"
+            if len(fields) < 4:
+                nothing = AudioReference(path)
+                yield Utterance(source, nothing, line, split, dropped="are no rows of seven fields")
+                continue
+            yield Utterance(source, AudioReference(place / fields[1]), fields[2], split)
+
+
+def _language(folder: Path) -> str:
+    return folder.resolve().name.partition("_")[0]
+
+
+FLEURS = Layout(
+    "fleurs", "FLEURS", "https://huggingface.co/datasets/google/fleurs",
+    "train.tsv, dev.tsv, test.tsv, and the unpacked audio in audio/SET", _read,
+    language_of=_language,
+)  # fmt: skip

@@ -1,0 +1,26 @@
+"""LDC93S1: one sentence of TIMIT, which everything is tried with first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from stt.audio.reference import AudioReference
+
+from ...corpus.sources.text_file import numbered_lines
+from ..layout import Layout, Utterance
+
+
+def _read(folder: Path) -> Iterator[Utterance]:
+    path = folder / "LDC93S1.txt"
+    if path.is_file():
+        for number, line in numbered_lines(path):
+            text = " ".join(line.split()[2:])  # behind the samples, which are all of them
+            audio = AudioReference(folder / "LDC93S1.wav")
+            yield Utterance(f"{path}:{number}", audio, text, "ldc93s1")
+
+
+LDC93S1 = Layout(
+    "ldc93s1", "LDC93S1", "https://catalog.ldc.upenn.edu/LDC93S1", "LDC93S1.wav and LDC93S1.txt",
+    _read, "en",
+)  # fmt: skip

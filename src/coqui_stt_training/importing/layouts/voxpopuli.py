@@ -1,0 +1,41 @@
+"""VoxPopuli, as its own program unpacks it: a folder for each language, with asr_SET.tsv."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from stt.audio.reference import AudioReference
+
+from ...corpus.sources.text_file import numbered_lines
+from ..layout import Layout, Utterance
+
+
+def _read(folder: Path) -> Iterator[Utterance]:
+    for split in ("train", "dev", "test"):
+        path = folder / f"asr_{split}.tsv"
+        if not path.is_file():
+            continue
+        columns: list[str] = []
+        for number, line in numbered_lines(path):
+            if not columns:
+                columns = line.split("\t")
+                continue
+            values = dict(zip(columns, line.split("\t"), strict=False))
+            name = values.get("id") or values.get("id_", "")
+            # What was said is in the column of raw text, where it has been kept.
+            text = values.get("raw_text") or values.get("normalized_text", "")
+            audio = AudioReference(folder / name[:4] / f"{name}.ogg")
+            speaker = values.get("speaker_id", "")
+            yield Utterance(f"{path}:{number}", audio, text, split, speaker)
+
+
+def _language(folder: Path) -> str:
+    return folder.resolve().name.partition("_")[0]
+
+
+VOXPOPULI = Layout(
+    "voxpopuli", "VoxPopuli", "https://github.com/facebookresearch/voxpopuli",
+    "asr_train.tsv, asr_dev.tsv, asr_test.tsv and YEAR/ID.ogg, as transcribed_data/LANGUAGE", _read,
+    language_of=_language,
+)  # fmt: skip
