@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -52,6 +51,8 @@ class DataSet:
         self.clips_folder = path.parent / f"{path.stem}_clips"
         self._found: dict[str, dict[str, str]] = {}
         self._columns: tuple[str, ...] = _COLUMNS
+        self._names: dict[str, str] = {}  # by the identity of clips: paths take their time
+        self._rows: dict[str, tuple[str, dict[str, str]]] = {}  # by that: the text, and its row
         if path.exists():
             self._read()
         remove_partial_files(path.parent, path.name)
@@ -63,6 +64,11 @@ class DataSet:
 
     def audio_name(self, clip: Clip) -> str:
         """Return how the file names the audio of a clip."""
+        if clip.identity not in self._names:
+            self._names[clip.identity] = self._name(clip)
+        return self._names[clip.identity]
+
+    def _name(self, clip: Clip) -> str:
         if clip.is_plain_file:
             path, home = clip.audio.path.absolute(), self.path.parent.absolute()
             return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
@@ -112,6 +118,14 @@ class DataSet:
         write_atomically(self.path, format_csv(columns, table))
 
     def _row(self, transcribed: Transcribed) -> dict[str, str]:
+        clip, text = transcribed.clip, transcribed.text
+        text_before, row = self._rows.get(clip.identity, (None, {}))
+        if text_before != text:
+            row = self._make_row(transcribed)
+            self._rows[clip.identity] = text, row
+        return row
+
+    def _make_row(self, transcribed: Transcribed) -> dict[str, str]:
         clip, name = transcribed.clip, self.audio_name(transcribed.clip)
         row = {
             **self._found.get(name, {}),
@@ -167,6 +181,6 @@ def wav_of(clip: Clip) -> bytes:
 
 def _size(path: Path) -> int:
     try:
-        return os.stat(path).st_size  # noqa: PTH116 - of every row at every save
+        return path.stat().st_size
     except OSError:
         return 0

@@ -96,6 +96,8 @@ def _found_in(name: str, home: Path) -> Iterator[Recording]:
     path = Path(name)
     if not path.exists():
         raise CorpusError(f"{name}: no such file or folder")
+    if path.is_dir() and not any(path.iterdir()):
+        raise CorpusError(f"{name}: an empty folder")
     if path.is_dir() and (files := audio_files(path, recursive=True)):
         for file in files:
             yield _plain(file, str(file.relative_to(path)), home)

@@ -56,6 +56,9 @@ def serve_desk(inputs: Sequence[str], config: LabelConfig, given: frozenset[str]
     flags, address = config.desk, config.address
     hosts = Hosts.of_flags(address.allowed_hosts)
     path = Path(flags.out)
+    for name in ("ssl_certfile", "ssl_keyfile"):
+        if (file := getattr(address, name)) and not Path(file).is_file():
+            raise FlagError(f"--{name} {file}: no such file")
     recordings = find_recordings(inputs, path.parent)
     with _only_one(path):
         sockets = open_sockets(address.host, address.port)
