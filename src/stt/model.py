@@ -20,6 +20,7 @@ from .audio.pcm import as_pcm
 from .decoding import DecoderSettings, DecoderStream
 from .engines import CREATE_MODEL, AcousticStream, BatchEngine, Engine, FloatArray, open_engine
 from .errors import ErrorCode, HotWordError, ModelError, ScorerNotEnabledError, SttError
+from .hub import fetch_scorer, is_hub_name
 from .metadata import Metadata
 from .stream import Stream, checked_count
 
@@ -30,8 +31,8 @@ class Model:
     """A trained model, with or without a scorer. All methods may be called from many threads.
 
     Args:
-        model_path: a `.tflite` file (upstream's or ours), an `.onnx` file, or, where PyTorch is
-            installed, a checkpoint directory.
+        model_path: a `.tflite` file (upstream's or ours), an `.onnx` file, `hf://owner/name` of
+            one on the Hugging Face hub, or, where PyTorch is installed, a checkpoint directory.
         threads: how many threads the acoustic model may use for one stream.
         parallel: how many streams may be in the acoustic model at the same time.
 
@@ -102,11 +103,16 @@ class Model:
     def enable_external_scorer(self, scorer_path: str | Path) -> None:
         """Decode with a scorer from now on.
 
+        Args:
+            scorer_path: the file, or `hf://owner/name` for that of a model on the hub.
+
         Raises:
             SttError: the scorer is missing, broken, or not for the model's alphabet.
+            HubError: it cannot be had from the hub.
         """
-        scorer = self._load_scorer(Path(scorer_path), None, None)
-        self._scorer_path = Path(scorer_path)
+        path = fetch_scorer(scorer_path) if is_hub_name(scorer_path) else Path(scorer_path)
+        scorer = self._load_scorer(path, None, None)
+        self._scorer_path = path
         self._change(lambda settings: replace(settings, scorer=scorer))
 
     def _load_scorer(self, path: Path, alpha: float | None, beta: float | None) -> Scorer:

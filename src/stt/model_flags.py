@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 def add_model_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say how to transcribe; `load_model` takes their values."""
     parser.add_argument(
-        "--model", required=True, metavar="FILE", help="the model: .tflite or .onnx"
+        "--model",
+        required=True,
+        metavar="FILE",
+        help="the model: .tflite, .onnx, or hf://owner/name",
     )
-    parser.add_argument("--scorer", metavar="FILE", help="the external scorer: .scorer")
+    parser.add_argument(
+        "--scorer", metavar="FILE", help="the external scorer: .scorer, or hf://owner/name"
+    )
     parser.add_argument(
         "--beam_width", type=positive, metavar="N", help="beam width of the decoder"
     )

@@ -54,6 +54,7 @@ COMMANDS = {
     "evaluate": CommandEntry("evaluate", "error rates of a checkpoint on CSV files"),
     "report": CommandEntry("report.command", "curves, origin and samples of training runs"),
     "export": CommandEntry("export", "write a checkpoint as a model to deploy"),
+    "push_to_hub": CommandEntry("push_to_hub", "publish a model on the Hugging Face hub"),
     "evaluate_export": CommandEntry("evaluate_export", "error rates of an exported model"),
     "data_set_tool": CommandEntry("data_set_tool", "write collections of clips as another one"),
     "transcribe": CommandEntry("transcribe", "transcribe recordings of any length"),

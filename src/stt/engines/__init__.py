@@ -18,6 +18,7 @@ from coqui_stt_ctcdecoder.errors import AlphabetError
 from ..audio.pcm import Pcm
 from ..errors import ErrorCode, ModelError
 from ..extras import missing_packages
+from ..hub import fetch_model, is_hub_name
 from ..mapped_file import map_file
 
 FloatArray = NDArray[np.float32]
@@ -120,14 +121,16 @@ def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
     """Load a model file with the runtime it is for.
 
     Args:
-        path: a `.tflite` or `.onnx` file, recognised by content, or a checkpoint directory.
+        path: a `.tflite` or `.onnx` file, recognised by content, a checkpoint directory, or the
+            name of an exported model on the Hugging Face hub, `hf://owner/name`.
         threads: how many threads one call may use.
         parallel: how many calls may run at the same time.
 
     Raises:
         ModelError: missing, broken, or not a speech-to-text model.
+        HubError: it cannot be had from the hub.
     """
-    file = Path(path)
+    file = fetch_model(path) if is_hub_name(path) else Path(path)
     if not str(path):
         raise ModelError(CREATE_MODEL, ErrorCode.NO_MODEL, "the model's path is empty")
     if file.is_dir():

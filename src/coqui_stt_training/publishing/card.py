@@ -1,0 +1,182 @@
+"""The page of a model on the hub: README.md, of what is known without asking its author.
+
+The front matter is what the hub reads: https://huggingface.co/docs/hub/model-cards
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from stt.counted import counted
+
+from ..checkpoints.source import SourceModel
+from ..report.clips import HeardSet
+from ..report.lineage import ancestor_text, base_name
+from ..scoring.metrics import score_set
+from .contents import Contents
+from .privacy import without_folders
+
+_TASK = "automatic-speech-recognition"
+_SECTION = re.compile(r"^## (?:The model|Verification)\n.*?(?=^## |\Z)", re.M | re.S)
+_MOST_LABELS = 200
+
+
+@dataclass(frozen=True)
+class Told:
+    """What only the author can say.
+
+    Attributes:
+        license: an identifier of the hub, `cc-by-4.0`; empty: none.
+        language: a BCP 47 tag; empty: that of the model.
+        datasets: on the hub, or by any name.
+        description: a paragraph in Markdown.
+    """
+
+    license: str = ""
+    language: str = ""
+    datasets: tuple[str, ...] = ()
+    description: str = ""
+
+
+def model_card(repository: str, contents: Contents, files: Sequence[str], told: Told) -> str:
+    """Return the page of a model.
+
+    Args:
+        repository: `owner/name`.
+        contents: the model.
+        files: that are uploaded.
+        told: by its author.
+    """
+    name = repository.partition("/")[2]
+    front = yaml.safe_dump(
+        _front_matter(name, contents, told), allow_unicode=True, sort_keys=False, width=10_000
+    )
+    parts = [f"# {name}", told.description or _what_it_is(contents, told)]
+    parts += _usage(repository, contents, files)
+    if contents.evaluations:
+        parts.append("\n".join(_rates(contents.evaluations)))
+    parts.append("\n".join(_facts(contents)))
+    parts += [section.strip() for section in _SECTION.findall(without_folders(contents.card))]
+    return f"---\n{front}---\n\n" + "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _front_matter(name: str, contents: Contents, told: Told) -> dict[str, Any]:
+    language = (told.language or contents.language).partition("-")[0].lower()
+    known = {
+        "language": language,
+        "license": told.license or _field(contents.card, "license"),
+        "library_name": "coqui-stt",
+        "pipeline_tag": _TASK,
+        "tags": [_TASK, "coqui-stt", "ctc"],
+        "datasets": list(told.datasets),
+        "base_model": contents.base_models,
+        "metrics": ["wer", "cer"] if contents.evaluations else [],
+        "model-index": _results(name, contents.evaluations),
+    }
+    return {field: value for field, value in known.items() if value}
+
+
+def _field(card: str, name: str) -> str:
+    """Return a field of the card that export wrote, unless it is still to be filled in."""
+    found = re.search(rf"^{name}: (.*)$", card.partition("\n---\n")[0], re.M)
+    value = found[1].strip().strip("\"'") if found else ""
+    return "" if value.startswith("<") else value
+
+
+def _results(name: str, evaluations: Sequence[HeardSet]) -> list[dict[str, Any]]:
+    results = []
+    for heard, data_set in zip(evaluations, _data_sets(evaluations), strict=True):
+        scores, model = score_set(heard.samples), without_folders(heard.model)
+        rates = [
+            {"type": kind, "value": round(100 * rate, 2), "name": f"{kind.upper()} ({model})"}
+            for kind, rate in (("wer", scores.wer), ("cer", scores.cer))
+            if math.isfinite(rate)
+        ]
+        task = {"type": _TASK, "name": "Speech recognition"}
+        results.append(
+            {"task": task, "dataset": {"name": data_set, "type": data_set}, "metrics": rates}
+        )
+    return [{"name": name, "results": results}] if results else []
+
+
+def _data_sets(evaluations: Sequence[HeardSet]) -> list[str]:
+    names = [list(dict.fromkeys(clip.dataset for clip in one.clips)) for one in evaluations]
+    return [", ".join(base_name(each) for each in found if each) or "test set" for found in names]
+
+
+def _rates(evaluations: Sequence[HeardSet]) -> Iterator[str]:
+    yield "## Error rates\n"
+    yield "| model | test set | clips | WER | CER |"
+    yield "|---|---|---|---|---|"
+    for heard, data_set in zip(evaluations, _data_sets(evaluations), strict=True):
+        scores = score_set(heard.samples)
+        model = _cell(str(without_folders(heard.model)))
+        yield (
+            f"| {model} | {_cell(data_set)} | {len(heard.clips)} | {scores.wer:.1%} "
+            f"| {scores.cer:.1%} |"
+        )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _what_it_is(contents: Contents, told: Told) -> str:
+    language = told.language or contents.language
+    of = f" of {language}" if language else ""
+    return (
+        f"A speech-to-text model{of}, made with Coqui STT on PyTorch. It writes what is said, "
+        "letter by letter (CTC)."
+    )
+
+
+def _usage(repository: str, contents: Contents, files: Sequence[str]) -> Iterator[str]:
+    lines = []
+    if contents.exported:
+        scorer = f" --scorer hf://{repository}" if contents.scorer else ""
+        lines.append(f"stt --model hf://{repository}{scorer} --audio clip.wav")
+    if contents.checkpoint or any(name.endswith(".tflite") for name in files):
+        lines.append(
+            f"python -m coqui_stt_training.train --load_checkpoint_dir hf://{repository} \\\n"
+            "    --save_checkpoint_dir my-model --train_files train.csv --dev_files dev.csv"
+        )
+    yield (
+        "## Use\n\nWith Coqui STT on PyTorch, and its extra `hub`:\n\n```bash\n"
+        + "\n".join(lines)
+        + "\n```"
+    )
+
+
+def _facts(contents: Contents) -> Iterator[str]:
+    source = contents.checkpoint
+    if source is None:
+        return
+    yield "## The checkpoint\n"
+    count = sum(tensor.size for tensor in source.tensors.values())
+    specification = source.specification
+    yield f"- {specification.architecture}, {specification.describe()}; {count:,} parameters"
+    yield from _writing(source)
+    if source.step:
+        yield f"- trained for {counted(source.step, 'step')}"
+    for ancestor in source.details.get("lineage", ()):
+        yield f"- {without_folders(ancestor_text(ancestor, base_name))}"
+
+
+def _writing(source: SourceModel) -> Iterator[str]:
+    if source.features is not None:
+        yield f"- hears audio of {source.features.sample_rate_hz} Hz"
+    if source.alphabet is None:
+        return
+    if source.alphabet.is_bytes:
+        yield "- writes UTF-8, byte by byte: text of any language"
+        return
+    shown = "".join(source.alphabet.labels)
+    more = "..." if len(shown) > _MOST_LABELS else ""
+    size = counted(source.alphabet.size, "character")
+    yield f"- writes {size}: `` {shown[:_MOST_LABELS]}{more} ``"

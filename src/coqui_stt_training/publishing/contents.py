@@ -1,0 +1,163 @@
+"""What there is of a model to publish: a checkpoint, exported files, a scorer, error rates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stt.errors import ModelError
+from stt.model import Model
+
+from ..checkpoints.hub import OWN_WEIGHTS, name_on_hub
+from ..checkpoints.loading import load_source
+from ..checkpoints.source import SourceModel
+from ..errors import CheckpointError, ExportError, FlagError
+from ..report.clips import HeardSet, read_heard
+from ..stages.journal import JOURNAL, read_journal
+
+_EXPORTED = (".tflite", ".onnx")
+_OWN_FORMAT = "coqui-stt"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is known of a model, and what is uploaded of it.
+
+    Attributes:
+        checkpoint: to go on training with; None: there is none.
+        exported: files to run, by the names they get.
+        scorer: None: there is none.
+        card: what export wrote of it; empty: nothing.
+        evaluations: reports of `evaluate`.
+        language: that the exported file names; may be empty.
+    """
+
+    checkpoint: SourceModel | None = None
+    exported: tuple[Path, ...] = ()
+    scorer: Path | None = None
+    card: str = ""
+    evaluations: tuple[HeardSet, ...] = ()
+    language: str = ""
+
+    @property
+    def base_models(self) -> list[str]:
+        """The models of the hub that it was made from, the first of them first."""
+        lineage = self.checkpoint.details.get("lineage", ()) if self.checkpoint else ()
+        sources = [str(entry.get("source") or "") for entry in lineage]
+        named = [name_on_hub(Path(source)) for source in sources]
+        return list(dict.fromkeys(name for name, _ in filter(None, named)))
+
+
+def find_contents(model: Path, scorer: str, evaluations: Sequence[str]) -> Contents:
+    """Return what is there of a model.
+
+    Args:
+        model: the folder of `bootstrap`, of `export`, of a checkpoint, or a file of one of them.
+        scorer: to upload beside it; empty: that which lies beside the exported files.
+        evaluations: reports (`--report FILE.json` of evaluate).
+
+    Raises:
+        UserError: nothing there that can be published, or it is broken.
+    """
+    found = _of_model(model)
+    if scorer:
+        found = replace(found, scorer=Path(scorer))
+    if found.scorer is not None and not found.scorer.is_file():
+        raise FlagError(f"--scorer_path {found.scorer}: no such file")
+    heard = tuple(read_heard(path) for path in evaluations) or found.evaluations
+    return replace(found, evaluations=heard, language=_checked(found))
+
+
+def _of_model(model: Path) -> Contents:
+    if not model.exists():
+        raise FlagError(f"{model}: no such file or folder")
+    if (model / JOURNAL).is_file():
+        return _of_bootstrap(model)
+    if model.suffix in _EXPORTED and model.is_file():
+        return Contents(exported=(model,))
+    if model.is_dir() and any(path.suffix in _EXPORTED for path in model.iterdir()):
+        return _of_export(model)
+    return Contents(checkpoint=_checkpoint(model))
+
+
+def _of_bootstrap(folder: Path) -> Contents:
+    journal = read_journal(folder)
+    names = [name for key, name in journal.places.items() if key.startswith("training:")]
+    checkpoint = _checkpoint(folder / names[-1]) if names else None
+    exported = _of_export(folder / "export") if (folder / "export").is_dir() else Contents()
+    reports = sorted((folder / "evaluation").glob("*-scorer.json"))
+    if checkpoint is None and not exported.exported:
+        raise ExportError(f"{folder}: bootstrap has made no model there yet; run it to its end")
+    return replace(
+        exported, checkpoint=checkpoint, evaluations=tuple(read_heard(path) for path in reports)
+    )
+
+
+def _of_export(folder: Path) -> Contents:
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    scorers = [path for path in files if path.suffix == ".scorer"]
+    if len(scorers) > 1:
+        raise FlagError(
+            f"{folder} has {len(scorers)} scorers ({', '.join(path.name for path in scorers)}); "
+            "name one with --scorer_path"
+        )
+    cards = [text for path in files if path.suffix == ".md" and (text := _own_card(path))]
+    return Contents(
+        exported=tuple(path for path in files if path.suffix in _EXPORTED),
+        scorer=scorers[0] if scorers else None,
+        card=cards[0] if len(cards) == 1 else "",
+    )
+
+
+def _own_card(path: Path) -> str:
+    text = path.read_bytes()[: 1 << 20].decode("utf-8", "replace")
+    return text if text.startswith("---\nauthor: ") else ""
+
+
+def _checkpoint(path: Path) -> SourceModel:
+    source = load_source(path)
+    if source.format != _OWN_FORMAT:
+        raise CheckpointError(
+            f"{path} is a model of another program ({source.format}), which has its own ways to "
+            "the hub; publish what train, convert or export made of it"
+        )
+    if source.alphabet is None or source.features is None:
+        raise CheckpointError(f"{path} does not say its alphabet; convert it first")
+    return source
+
+
+def _checked(contents: Contents) -> str:
+    """Return the language that the exported files name, once they are seen to be models."""
+    language = ""
+    for path in contents.exported:
+        try:
+            with Model(path, threads=1, parallel=1) as model:
+                language = language or model.language
+        except ModelError:
+            if path.suffix == ".tflite":
+                raise
+            # Of the graphs that export writes for servers, only some are models by themselves.
+    return language
+
+
+def uploads(contents: Contents, staging: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the names that files get on the hub, and where they are.
+
+    Args:
+        contents: what is uploaded.
+        staging: an empty folder, for what is written for the hub alone.
+    """
+    if contents.checkpoint is not None:
+        from .checkpoint_file import write_public_checkpoint
+
+        write_public_checkpoint(contents.checkpoint, staging / OWN_WEIGHTS)
+        yield OWN_WEIGHTS, staging / OWN_WEIGHTS
+    alphabet = contents.checkpoint.alphabet if contents.checkpoint else None
+    if alphabet is not None and not alphabet.is_bytes:
+        (staging / "alphabet.txt").write_bytes(alphabet.serialize_text())
+        yield "alphabet.txt", staging / "alphabet.txt"
+    for path in contents.exported:
+        yield path.name, path
+    if contents.scorer is not None:
+        yield contents.scorer.name, contents.scorer

@@ -1,0 +1,112 @@
+"""Publish a model on the Hugging Face hub.
+
+python -m coqui_stt_training.push_to_hub exported owner/name
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .cli.command import command, start_logging
+from .cli.config import Names
+from .cli.flags import flag, parse
+from .errors import FlagError
+
+PROGRAM = "python -m coqui_stt_training.push_to_hub"
+_EPILOG = f"""examples:
+  {PROGRAM} exported owner/name --license cc-by-4.0
+  {PROGRAM} my-model owner/name --private --evaluation errors.json
+  {PROGRAM} my-model owner/name --dry_run
+
+The model and the name come first, the flags behind them. A model is a folder that bootstrap, export
+or train wrote, or one .tflite or .onnx file.
+"""
+
+
+@dataclass(frozen=True)
+class PushFlags:
+    """Publishing."""
+
+    private: bool = flag(False, "for your eyes only; as it was, where the model is there already")
+    dry_run: bool = flag(False, "show the page and the files, and upload nothing")
+    scorer_path: str = flag(
+        "", "scorer to upload, too; by default that beside the exported model", aliases=("scorer",)
+    )
+    evaluation: Names = flag(
+        [], "error rates for the page: what evaluate wrote with --report FILE.json"
+    )
+    license: str = flag("", "licence of the model, as the hub names it: cc-by-4.0, mpl-2.0, ...")
+    language: str = flag("", "its language, a BCP 47 tag; by default the exported model's")
+    datasets: Names = flag([], "data sets it was trained on, as the hub names them")
+    description: str = flag("", "a paragraph for the page, in Markdown")
+
+
+@dataclass(frozen=True)
+class OutputFlags:
+    """Logging."""
+
+    log_level: int = flag(1, "0: debug, 1: info, 2: warnings, 3: errors")
+
+
+@dataclass(frozen=True)
+class PushConfig:
+    """All flags of `push_to_hub`."""
+
+    push: PushFlags = PushFlags()
+    output: OutputFlags = OutputFlags()
+
+
+@command
+def main(argv: list[str], show: Callable[[str], object] = print) -> int:
+    """Run the command and return its exit status.
+
+    Raises:
+        UserError: no such model, or the hub does not take it.
+    """
+    words = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
+    parsed = parse(
+        PushConfig,
+        argv[len(words) :],
+        program=f"{PROGRAM} MODEL OWNER/NAME",
+        description="Upload a model to the Hugging Face hub, with a page of what is known of it: "
+        "weights, exported files, scorer and alphabet; no recordings, and no paths of this "
+        "machine.",
+        epilog=_EPILOG,
+    )
+    start_logging(parsed.config.output.log_level, parsed.notices)
+    if len(words) != 2:
+        raise FlagError(f"give a model and its name on the hub: {PROGRAM} exported owner/name")
+    _push(Path(words[0]), words[1], parsed.config.push, show)
+    return 0
+
+
+def _push(model: Path, name: str, flags: PushFlags, show: Callable[[str], object]) -> None:
+    # NumPy and PyTorch take their time, and --help needs neither.
+    from .publishing.card import Told, model_card
+    from .publishing.contents import find_contents, uploads
+    from .publishing.upload import check_access, check_repository, upload
+
+    repository = check_repository(name)
+    if not flags.dry_run:
+        check_access(repository)
+    contents = find_contents(model, flags.scorer_path, flags.evaluation)
+    told = Told(flags.license, flags.language, flags.datasets, flags.description)
+    with tempfile.TemporaryDirectory() as staging:
+        files: dict[str, Path | bytes] = dict(uploads(contents, Path(staging)))
+        card = model_card(repository, contents, list(files), told)
+        files["README.md"] = card.encode()
+        if flags.dry_run:
+            show(card)
+        for file, content in files.items():
+            size = len(content) if isinstance(content, bytes) else content.stat().st_size
+            show(f"{'Would upload' if flags.dry_run else 'Uploading'} {file} ({size:,} bytes)")
+        if not flags.dry_run:
+            show(f"Published {upload(repository, files, flags.private)}")
+
+
+if __name__ == "__main__":
+    main()

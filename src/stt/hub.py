@@ -1,0 +1,148 @@
+"""Models of the Hugging Face hub, by name: `hf://owner/name`, or `hf://owner/name@revision`.
+
+What is named so is downloaded once, into the cache that all programs share (`HF_HOME`), by
+`huggingface_hub`, whose settings hold: with `HF_HUB_OFFLINE=1` only the cache is looked at. Nothing
+is downloaded that was not named.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from coqui_stt_ctcdecoder.errors import UserError
+
+_NAME = re.compile(r"hf:/+([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
+_PREFIX = re.compile(r"hf:/")
+_BY_HAND = "download its files from its page, and name their folder"
+_MODELS = ("*.tflite", "*.onnx")
+_USUAL_NAME = "output_graph"  # that export gives
+
+
+class HubError(UserError):
+    """A model of the hub that cannot be had."""
+
+
+@dataclass(frozen=True)
+class HubName:
+    """What names a model of the hub.
+
+    Attributes:
+        repository: `owner/name`.
+        revision: a branch, tag or commit; None: the newest.
+    """
+
+    repository: str
+    revision: str | None
+
+    def __str__(self) -> str:
+        return f"hf://{self.repository}" + (f"@{self.revision}" if self.revision else "")
+
+
+def is_hub_name(location: str | Path) -> bool:
+    """Say whether something names a model of the hub rather than a file."""
+    return _PREFIX.match(str(location)) is not None
+
+
+def parse_hub_name(location: str | Path) -> HubName:
+    """Return what a name says.
+
+    Raises:
+        HubError: it is none.
+    """
+    match = _NAME.fullmatch(str(location))
+    if match is None:
+        raise HubError(f"{location} is no name of a model; write hf://owner/name@revision")
+    return HubName(*match.groups())
+
+
+def fetch_model(location: str | Path) -> Path:
+    """Return the file of a model to run, downloaded where it is not yet in the cache.
+
+    Raises:
+        HubError: it cannot be had, or the repository has none, or several.
+    """
+    name = parse_hub_name(location)
+    folder = download(name, _MODELS)
+    for suffix in (".tflite", ".onnx"):
+        found = sorted(folder.glob(f"*{suffix}"))
+        usual = folder / (_USUAL_NAME + suffix)
+        if usual in found or len(found) == 1:
+            return usual if usual in found else found[0]
+        if found:
+            names = ", ".join(file.name for file in found)
+            raise HubError(f"{name} has several models ({names}); {_BY_HAND} and file")
+    raise HubError(
+        f"{name} has no model that is exported (.tflite or .onnx); a checkpoint is trained on, or "
+        f"exported first: python -m coqui_stt_training.export --checkpoint_dir {name} "
+        "--export_dir exported"
+    )
+
+
+def fetch_scorer(location: str | Path) -> Path:
+    """Return the scorer of a model of the hub, downloaded where it is not yet in the cache.
+
+    Raises:
+        HubError: it cannot be had, or the repository has none, or several.
+    """
+    name = parse_hub_name(location)
+    found = sorted(download(name, ("*.scorer",)).glob("*.scorer"))
+    if len(found) != 1:
+        what = ", ".join(file.name for file in found) if found else "no scorer"
+        raise HubError(f"{name} has {what}, where one scorer is needed; name a file")
+    return found[0]
+
+
+def download(name: HubName, patterns: Sequence[str]) -> Path:
+    """Return a folder with the files of a repository that match patterns.
+
+    Raises:
+        HubError: there is no such repository or revision, no network, or no `huggingface_hub`.
+    """
+    try:
+        from huggingface_hub import snapshot_download, utils
+    except ImportError:
+        raise HubError(
+            f"{name}: huggingface_hub is not installed; pip install 'coqui-stt[hub]', or {_BY_HAND}"
+        ) from None
+    if not sys.stderr.isatty():
+        utils.disable_progress_bars()
+    try:
+        folder = snapshot_download(
+            name.repository, revision=name.revision, allow_patterns=list(patterns)
+        )
+    # The client raises its own errors, the system's, and those of the library that it uses for
+    # HTTP, which is another from version to version.
+    except Exception as error:
+        raise HubError(f"{name}: {_reason(error)}") from None
+    return Path(folder)
+
+
+def _reason(error: Exception) -> str:
+    """Say why a download failed, and what mends it."""
+    from huggingface_hub import constants, errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return "its owner asks to be asked; accept the terms on its page, then: hf auth login"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return "the hub has no such model; check the name, or for a private one: hf auth login"
+    if isinstance(error, errors.RevisionNotFoundError):
+        return "the hub has the model, but not this revision of it; leave out what follows the @"
+    if isinstance(error, ValueError) and not isinstance(error, OSError):
+        return f"is no name of a model ({first_line(error)}); write hf://owner/name@revision"
+    if constants.HF_HUB_OFFLINE:
+        return f"is not in the cache, and HF_HUB_OFFLINE is set; unset it, or {_BY_HAND}"
+    if isinstance(error, errors.LocalEntryNotFoundError):
+        return (
+            f"is not in the cache, and {constants.ENDPOINT} cannot be reached; try again with "
+            f"a network, or {_BY_HAND}"
+        )
+    return f"it cannot be downloaded ({first_line(error)}); try again, or {_BY_HAND}"
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says, without what it explains at length."""
+    return (str(error) or type(error).__name__).splitlines()[0]
