@@ -22,8 +22,8 @@ Made = TypeVar("Made")
 _SECONDS = 120
 
 
-def run_together(size: int, work: Callable[[int], Made]) -> list[Made]:
-    """Return what `work(rank)` returns in each of so many processes."""
+def run_together(size: int, work: Callable[[int], Made], *, may_die: bool = False) -> list[Made]:
+    """Return what `work(rank)` returns in each of so many processes, of those that did not die."""
     context = multiprocessing.get_context("fork")
     port = _free_port()
     processes, ends = [], []
@@ -35,7 +35,7 @@ def run_together(size: int, work: Callable[[int], Made]) -> list[Made]:
         processes.append(process)
         ends.append(end)
     try:
-        return [_received(end) for end in ends]
+        return [made for end in ends for made in _received(end, may_die)]
     finally:
         for process in processes:
             process.join(5)
@@ -59,11 +59,15 @@ def _run(rank: int, size: int, port: int, work: Callable[[int], object], end: Co
     os._exit(0)  # what pytest would do at the end is not for a fork
 
 
-def _received(end: Connection) -> Any:
+def _received(end: Connection, may_die: bool) -> list[Any]:
     assert end.poll(_SECONDS), "the processes hang"
-    made, failure = end.recv()
+    try:
+        made, failure = end.recv()
+    except EOFError:
+        assert may_die, "a process died"
+        return []
     assert not failure, failure
-    return made
+    return [made]
 
 
 def _free_port() -> int:

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import Tensor
 
-from command_runner import run_command
+from command_runner import Result, run_command
+from coqui_stt_training.batches.batch import Batch
+from coqui_stt_training.batches.training_pipeline import Step
 from coqui_stt_training.checkpoints.file import Checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
-from processes import run_command_together
+from coqui_stt_training.checkpoints.folder_lock import LOCK
+from coqui_stt_training.models.acoustic_model import Emissions
+from coqui_stt_training.training import trainer as trainer_module
+from coqui_stt_training.training.objective import Objective
+from processes import run_command_together, run_together
 
 from .conftest import SMALL, ToneCorpus
 
@@ -57,3 +74,159 @@ def test_processes_do_what_one_does_that_adds_up_gradients(
     assert len(histories[0]) == 2
     for ours, theirs in zip(*histories, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+def test_evaluation_is_that_of_one_process(source: Path, latin: ToneCorpus, tmp_path: Path) -> None:
+    def flags(name: str) -> list[object]:
+        return ["--checkpoint_dir", source, "--test_files", latin.train, latin.test,
+                "--test_batch_size", 4, "--test_output_file", tmp_path / name]  # fmt: skip
+
+    alone = run_command("evaluate", *flags("alone.json"))
+    shared = run_command_together(2, "evaluate", *flags("shared.json"))
+    assert [alone.returncode, *(result.returncode for result in shared)] == [0, 0, 0]
+    assert reports(alone.stdout) == reports(shared[0].stdout)
+    assert shared[1].stderr == ""
+    assert (tmp_path / "alone.json").read_text() == (tmp_path / "shared.json").read_text()
+
+
+def reports(log: str) -> str:
+    assert "Test on" in log
+    return log[log.index("Test on") :].partition(" I Wrote")[0].rpartition("\n")[0]
+
+
+def step_that(
+    monkeypatch: pytest.MonkeyPatch, does: Callable[[trainer_module.Trainer], object]
+) -> None:
+    """Let something happen before each training step."""
+    take_step = trainer_module.Trainer._train_step
+
+    def step(self: trainer_module.Trainer, step: Step) -> None:
+        does(self)
+        take_step(self, step)
+
+    monkeypatch.setattr(trainer_module.Trainer, "_train_step", step)
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (2, 1), (1, 3)])
+def test_a_run_goes_on_also_with_other_processes(
+    sizes: tuple[int, int], latin: ToneCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process dies in the middle of an epoch; with as many as before the run ends the same."""
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+
+    def flags(folder: Path, size: int) -> list[object]:
+        """Return those of a run whose steps have six batches, whatever the number of processes."""
+        return ["--checkpoint_dir", folder, "--train_files", latin.train, "--dev_files", latin.dev,
+                *FLAGS, "--epochs", 3, "--train_batch_size", 2,
+                "--gradient_accumulation_steps", 6 // size]  # fmt: skip
+
+    def dies(rank: int) -> None:
+        def save_or_die(trainer: trainer_module.Trainer) -> None:
+            if trainer.progress.step == 3:
+                trainer._save("last")
+            if trainer.progress.step == 3 and rank == sizes[0] - 1:
+                os._exit(9)
+
+        with pytest.MonkeyPatch.context() as patch:
+            step_that(patch, save_or_die)
+            run_command("train", *flags(cut, sizes[0]))
+
+    run_together(sizes[0], lambda rank: run_command("train", *flags(whole, sizes[0])))
+    run_together(sizes[0], dies, may_die=True)
+    assert last(cut).step == 3
+    assert last(cut).run["batch"] == 6  # type: ignore[index]
+    results = run_command_together(sizes[1], "train", *flags(cut, sizes[1]))
+    assert {result.returncode for result in results} == {0}, results[0].stderr
+    assert "Continuing the run" in results[0].stdout
+    assert_alike(last(whole), last(cut), 0.0 if sizes[0] == sizes[1] else 1e-5)
+
+
+def test_a_loss_that_is_not_finite_in_one_process_is_a_step_left_out_by_all(
+    latin: ToneCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ["--train_files", latin.train, *FLAGS, "--epochs", 2]
+    losses_of = Objective.losses
+
+    def losses(self: Objective, run: Callable[[], Emissions], batch: Batch) -> Tensor:
+        bad = any(clip.source.endswith(":4") for clip in batch.clips)
+        return losses_of(self, run, batch) * (math.inf if bad else 1.0)
+
+    monkeypatch.setattr(Objective, "losses", losses)
+    results = [
+        run_command("train", "--checkpoint_dir", tmp_path / "alone", *flags,
+                    "--gradient_accumulation_steps", 2),
+        *run_command_together(2, "train", "--checkpoint_dir", tmp_path / "shared", *flags),
+    ]  # fmt: skip
+    assert [result.returncode for result in results] == [0, 0, 0], results[1].stderr
+    for result in results[:2]:
+        assert len(re.findall("this step is skipped; files: .*train.csv:4", result.stderr)) == 2
+    assert_alike(last(tmp_path / "alone"), last(tmp_path / "shared"), 1e-5)
+
+
+def test_mistakes_are_said_once(latin: ToneCorpus, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text("wav_filename,transcript\nnope.wav,ab\n", encoding="utf-8")
+    for flags, said in (
+        (["--train_files", bad], "nope.wav: no such file"),
+        (["--train_files", latin.train, "--epochs", "many"], "--epochs"),
+        (["--train_files", latin.train, "--scorer_path", "nope.scorer"], "nope.scorer"),
+    ):
+        results = run_command_together(2, "train", "--checkpoint_dir", tmp_path / "model", *flags)
+        assert [result.returncode for result in results] == [2, 2]
+        assert results[0].stderr.count("error:") == 1
+        assert said in results[0].stderr
+        assert results[1].stderr == ""
+
+
+def test_processes_that_see_other_files_do_not_begin(latin: ToneCorpus, tmp_path: Path) -> None:
+    other = tmp_path / "train.csv"
+    shutil.copytree(latin.train.parent, tmp_path, dirs_exist_ok=True)
+    other.write_text("".join(other.read_text().splitlines(keepends=True)[:-1]))
+    files = [latin.train, other]
+
+    def train(rank: int) -> Result:
+        return run_command("train", "--checkpoint_dir", tmp_path / "model", "--train_files",
+                           files[rank], *SMALL)  # fmt: skip
+
+    first, second = run_together(2, train)
+    assert (first.returncode, second.returncode) == (2, 2)
+    assert re.search("process 1, on .*, has other clips to train on", first.stderr)
+    assert not list((tmp_path / "model").glob("*.safetensors"))
+
+
+def test_a_signal_to_one_process_stops_all_after_saving(latin: ToneCorpus, tmp_path: Path) -> None:
+    def stopped(rank: int) -> Result:
+        def send(trainer: trainer_module.Trainer) -> None:
+            if trainer.progress.step == 5 and rank == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        with pytest.MonkeyPatch.context() as patch:
+            step_that(patch, send)
+            return run_command("train", "--checkpoint_dir", tmp_path, "--train_files", latin.train,
+                               *SMALL, "--epochs", 1000)  # fmt: skip
+
+    results = run_together(2, stopped)
+    assert [result.returncode for result in results] == [128 + signal.SIGTERM] * 2
+    assert results[0].stderr.count("everything is saved") == 1
+    assert last(tmp_path).step == 6
+    assert results[1].stderr == ""
+
+
+@pytest.mark.slow
+def test_torchrun_goes_on_after_a_process_was_killed(latin: ToneCorpus, tmp_path: Path) -> None:
+    flags = ["--checkpoint_dir", tmp_path, "--train_files", latin.train, *SMALL, "--epochs", 30,
+             "--skip_batch_test", "true"]  # fmt: skip
+    run = subprocess.Popen(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
+         "--max-restarts", "1", "-m", "coqui_stt_training.train", *map(str, flags)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    deadline = time.monotonic() + 100
+    while not (tmp_path / "checkpoint").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(json.loads((tmp_path / LOCK).read_bytes())["pid"], signal.SIGKILL)
+    log, _ = run.communicate(timeout=200)
+    assert run.returncode == 0, log
+    assert "Continuing the run" in log
+    assert len(last(tmp_path).run["history"]) == 30  # type: ignore[index]

@@ -25,6 +25,7 @@ from ..cli.launch import Launch
 from ..errors import ElsewhereError, FlagError, TrainingError, UserError
 from .gradients import Gradients, SummedGradients
 from .lost_process import talking
+from .meeting import meet
 
 # A step waits that long for the slowest process, before the run is taken for stuck.
 _STEP_TIMEOUT = timedelta(minutes=30)
@@ -258,7 +259,14 @@ def joined(launch: Launch) -> Iterator[World]:
         device = torch.device("cuda", launch.local_rank % torch.cuda.device_count())
         torch.cuda.set_device(device)
     with talking():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_STEP_TIMEOUT)
+        store = meet(launch, _STEP_TIMEOUT)
+        dist.init_process_group(
+            "nccl" if device.type == "cuda" else "gloo",
+            store=store,
+            rank=launch.rank,
+            world_size=launch.size,
+            timeout=_STEP_TIMEOUT,
+        )
     try:
         with talking():
             group = dist.new_group(backend="gloo", timeout=_ALONE_TIMEOUT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,17 +24,19 @@ def talking() -> Iterator[None]:
     except RuntimeError as error:  # PyTorch has no narrower one for all that can happen
         if not dist.is_initialized():
             raise TrainingError(
-                f"the processes of the run cannot meet ({_first_line(error)}); see that each "
-                "machine reaches the address that --rdzv-endpoint of torchrun names"
+                f"the processes of the run cannot meet ({_reason(error)}); see that each machine "
+                "reaches the others, and the address that --rdzv-endpoint of torchrun names"
             ) from None
         if dist.get_rank() > 0:
             raise ElsewhereError("another process of the run has gone") from error
         raise TrainingError(
-            "another process of the run has ended, or no longer answers; its own message, and "
-            f"torchrun's below, say more ({_first_line(error)}). What was saved is intact: the "
-            "same command goes on from there, and torchrun --max-restarts gives it by itself"
+            f"another process of the run has ended, or no longer answers ({_reason(error)}); what "
+            "it said itself, and torchrun, say why. What was saved is intact: the same command "
+            "goes on from there, and torchrun --max-restarts 3 repeats it by itself"
         ) from error
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+def _reason(error: Exception) -> str:
+    """Return the first sentence of an error of PyTorch's, without the place in its sources."""
+    line = str(error).strip().partition("\n")[0]
+    return re.sub(r"^\[[^]]*\] ", "", line).partition(". ")[0]
