@@ -312,3 +312,25 @@ def test_training_steps_with_the_same_seed_are_the_same_bits(example: Example) -
     before, one, other = example.model().state_dict(), trained(), trained()
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert not any(torch.equal(one[name], before[name]) for name in one)
+
+
+@every_architecture
+def test_mixed_precision_gives_about_the_same(example: Example) -> None:
+    """In bfloat16, which has three digits: what the recipes train encoders in."""
+    model, (features, lengths) = example.model(), example.batch()
+
+    def direction(*, mixed: bool) -> tuple[list[Tensor], Tensor]:
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            emissions = model(features, lengths)
+        said = [logits.float() for logits in valid(emissions)]
+        torch.autograd.backward(torch.cat(said).logsumexp(-1).sum())
+        gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+        assert all(gradient.isfinite().all() for gradient in gradients.values())
+        return said, gradients[f"{model.specification.layers[-1]}.weight"].flatten()
+
+    (said, gradient), (about, nearly) = direction(mixed=False), direction(mixed=True)
+    for exact, rounded in zip(said, about, strict=True):
+        most = 0.15 * float(exact.detach().abs().max())
+        torch.testing.assert_close(rounded, exact, atol=most, rtol=0)
+    assert torch.cosine_similarity(gradient, nearly, dim=0) > 0.98

@@ -93,6 +93,20 @@ def test_validation_hears_clips_as_they_are(latin: ToneCorpus, tmp_path: Path) -
     assert {file.name: file.read_bytes() for file in (tmp_path / "cache").iterdir()} == cached
 
 
+def test_epochs_take_turns_of_versions(source: Path, latin: ToneCorpus, tmp_path: Path) -> None:
+    flags = ("--load_checkpoint_dir", source, "--save_checkpoint_dir", tmp_path, "--train_files",
+             latin.train, "--dev_files", latin.dev, *SMALL, "--epochs", 3, "--augment_variants", 2,
+             "--freeze_source_layers", 4, "--dropout_rate", 0,
+             "--learning_rate", "1e-30")  # fmt: skip
+    result = run_command("train", *flags, "--augment", "speed[factor=0.8:1.2]")
+    assert result.returncode == 0, result.stderr
+    assert "changed by speed have 2 versions each, which frozen layers hear once" in result.stderr
+    first, second, third = (one["training_loss"] for one in history(tmp_path))
+    assert first == third != second
+    idle = run_command("train", *flags, "--run", "new", "--dry_run", "true")
+    assert "--augment_variants has no effect without --augment" in idle.stderr
+
+
 @pytest.mark.parametrize("augment", ["specaugment", "speed"])
 def test_frozen_layers_and_augmentation(
     augment: str, source: Path, latin: ToneCorpus, tmp_path: Path

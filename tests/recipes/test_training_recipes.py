@@ -84,7 +84,7 @@ def test_given_flags_win_and_a_run_keeps_its_recipe(
     assert begun["learning_rate_schedule"] == "linear"
     assert begun["tri_stage_hold"] == as_dict(TrainConfig())["tri_stage_hold"]  # of no use beside
     won = {"train_batch_size", "epochs", "unfreeze_after_epochs", "learning_rate_schedule",
-           "tri_stage_hold"}  # fmt: skip
+           "tri_stage_hold", "automatic_mixed_precision"}  # fmt: skip
     for name, value in recipe.flags.items():
         assert name in won or begun[name] == value, name
     second = run_command(

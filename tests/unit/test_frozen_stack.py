@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from coqui_stt_training.batches.batch import Batch
@@ -47,6 +49,18 @@ def test_a_layer_is_run_once_until_it_is_trained() -> None:
     changed = stack(model, batch).x
     stack.forget()
     assert stack(model, batch).x is not changed
+
+
+def test_versions_that_come_again_are_kept_apart() -> None:
+    model, batch, stack = make_model(), make_batch(), FrozenStack(torch.device("cpu"))
+    stack.set_depth(2)
+    plain = stack(model, batch).x
+    other = replace(batch, features=2 * batch.features, version=1)
+    assert not torch.equal(stack(model, other).x, plain)
+    assert stack(model, other).x is stack(model, other).x
+    assert stack(model, batch).x is plain
+    never = replace(other, version=None)
+    assert stack(model, never).x is not stack(model, never).x
 
 
 def test_what_does_not_fit_is_computed_each_time() -> None:

@@ -35,6 +35,7 @@ from .feature_store import Features
 from .loader import BatchLoader
 
 _BEFORE_FEATURES = (CLIPS, SAMPLES, SIGNAL, SPECTROGRAM)
+_BEFORE_THE_MODEL = (*_BEFORE_FEATURES, FEATURES)
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class AugmentedLoader:
         output_length: how many frames the model makes of so many of the front end.
         sources: recordings that augmentations draw from, by name.
         clips: all training clips, for those that others are joined with.
+        variants: how many versions there are of a batch before it enters the model, of which
+            epochs take turns; 0: a new one in each epoch.
     """
 
     loader: BatchLoader
@@ -69,6 +72,7 @@ class AugmentedLoader:
     output_length: Callable[[int], int]
     sources: Mapping[str, Recordings] = field(default_factory=dict)
     clips: Sequence[Clip] = ()
+    variants: int = 0
 
     @property
     def _front_end(self) -> FrontEnd:
@@ -102,6 +106,7 @@ class AugmentedLoader:
             augmented=any(_within(drawn, *_BEFORE_FEATURES) for drawn in draws),
             on_features=change(FEATURES),
             on_hidden=change(HIDDEN),
+            version=self._version(draws, moment),
         )
 
     def longest_seconds(self, seconds: float) -> float:
@@ -119,7 +124,23 @@ class AugmentedLoader:
     def _draw(self, clip: Clip, moment: Moment) -> tuple[Draw, ...]:
         # What a clip is and not where it lies: a run goes on the same elsewhere.
         who = (clip.transcript, clip.duration_seconds, clip.size_bytes)
-        return draw_augmentations(self.augmentations, moment.clock, self.seed, moment.epoch, *who)
+
+        def draw(moment: Moment) -> tuple[Draw, ...]:
+            return draw_augmentations(
+                self.augmentations, moment.clock, self.seed, moment.epoch, *who
+            )
+
+        drawn = draw(moment)
+        if not self.variants:
+            return drawn
+        turn = moment.epoch % self.variants
+        early = draw(Moment(turn, turn / self.variants))
+        return (*_within(early, *_BEFORE_THE_MODEL), *_within(drawn, HIDDEN))
+
+    def _version(self, draws: Sequence[Sequence[Draw]], moment: Moment) -> int | None:
+        if not any(_within(drawn, *_BEFORE_THE_MODEL) for drawn in draws):
+            return 0
+        return 1 + moment.epoch % self.variants if self.variants else None
 
     def _joined(self, clip: Clip, draws: Sequence[Draw]) -> list[tuple[Clip, float]]:
         """Return the clips that are spoken as one, each with the seconds of silence before it."""

@@ -25,9 +25,11 @@ class Batch:
         lengths: int64 `[batch]`, frames of each clip.
         labels: int64 `[all labels]`, those of each clip after one another.
         label_lengths: int64 `[batch]`.
-        augmented: whether `features` are not what the clips have in every epoch.
+        augmented: whether `features` are not those of the clips as they are.
         on_features: what is to be done to them before the model runs.
         on_hidden: what is to be done to what the model's first layers give.
+        version: which of its clips' versions it is before that, 0 being the clips as they are;
+            None: one that never comes again.
         weights: float32 `[batch]`, of each clip's loss; None: all are 1.
     """
 
@@ -39,12 +41,8 @@ class Batch:
     augmented: bool = False
     on_features: FrameChange = NO_CHANGE
     on_hidden: FrameChange = NO_CHANGE
+    version: int | None = 0
     weights: Tensor | None = None
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the first layers, as long as they do not change, give of it what they gave."""
-        return not self.augmented and not self.on_features
 
 
 def collate(

@@ -113,6 +113,13 @@ class DataFlags:
         "specaugment speed[p=0.5]",
         repeatable=True,
     )
+    augment_variants: int = flag(
+        0,
+        "how many versions of each clip --augment makes, of which epochs take turns, so that what "
+        "frozen layers give of each is computed once; masks on that are always new. 0: a new "
+        "version in each epoch",
+        check=not_negative,
+    )
 
     def __post_init__(self) -> None:
         if self.auto_input_dataset and (self.train_files or self.dev_files or self.test_files):

@@ -58,15 +58,26 @@ def log_sizes(
     _log.info("The model has %s parameters", f"{count:,}")
 
 
-def log_augmentations(augmentations: Sequence[Augmentation], *, frozen: bool) -> None:
+def log_augmentations(
+    augmentations: Sequence[Augmentation], *, frozen: bool, variants: int
+) -> None:
     """Say how training clips are changed, and what that means for layers that are frozen."""
     _log.info("Training clips are augmented: %s", " ".join(map(str, augmentations)))
     anew = [one.name for one in augmentations if one.domain != HIDDEN]
-    if frozen and anew:
+    if not frozen or not anew:
+        return
+    names = " or ".join(dict.fromkeys(anew))
+    if variants:
+        _log.info(
+            "Clips changed by %s have %s each, which frozen layers hear once (--augment_variants)",
+            names, counted(variants, "version"),
+        )  # fmt: skip
+    else:
         _log.info(
             "Clips changed by %s are run through the frozen layers in every epoch; only what acts "
-            "on what these give (domain=hidden) can use outputs that were kept",
-            " or ".join(dict.fromkeys(anew)),
+            "on what these give (domain=hidden) can use outputs that were kept. With "
+            "--augment_variants 3 they are run through three times",
+            names,
         )
 
 

@@ -34,6 +34,17 @@ def prepare_machine(flags: MachineFlags, device: torch.device | None = None) -> 
     return device
 
 
+def has_fast_bfloat16() -> bool:
+    """Say whether training in mixed precision takes less time here, and not more.
+
+    Processors without instructions for it convert each number to float32 and back.
+    """
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    instructions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in instructions)
+
+
 def log_placement(model: AcousticModel) -> None:
     """Say on which device each layer's weights are (`--log_placement`)."""
     for layer, members in model.layer_parameters().items():

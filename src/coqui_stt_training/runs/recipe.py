@@ -44,14 +44,13 @@ _LARGEST_FILE_BYTES = 1 << 20
 
 # What the command line alone says: where from, what makes a run that run, what changes no result.
 _NEVER = {
-    "recipe", "random_seed", "skip_batch_test", "force_initialize_learning_rate",
-    "automatic_mixed_precision", "dry_run", "drop_source_layers", "map_shared_characters",
-    "map_alphabet", "extend_alphabet",
+    "recipe", "random_seed", "skip_batch_test", "force_initialize_learning_rate", "dry_run",
+    "drop_source_layers", "map_shared_characters", "map_alphabet", "extend_alphabet",
 }  # fmt: skip
 _GROUPS = (
     TrainingFlags, OptimizerFlags, ObjectiveFlags, DropoutFlags, ScheduleFlags, BootstrapFlags,
 )  # fmt: skip
-_OF_DATA = ("shuffle_batches", "shuffle_start", "augment")
+_OF_DATA = ("shuffle_batches", "shuffle_start", "augment", "augment_variants")
 SETTABLE = frozenset(
     {
         *_OF_DATA,

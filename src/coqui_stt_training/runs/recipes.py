@@ -16,6 +16,7 @@ from ..corpus import CorpusFiles
 from ..corpus.duration import Amount, estimate_amount
 from ..models.encoder import EncoderSpecification
 from .course import COURSE_FLAGS, describe_course
+from .machine import has_fast_bfloat16
 from .recipe import SETTABLE, Recipe, all_recipes, find_recipe
 
 _log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ _LEADERS = {
     "unfreeze_after_epochs": "freeze_source_layers",
     "unfreeze_every_epochs": "freeze_source_layers",
     "unfreeze_wait_epochs": "freeze_source_layers",
+    "augment_variants": "augment",
     "head_layers": "head",
     "head_size": "head",
 }
@@ -145,6 +147,8 @@ def _flags_beside(
 
     def gives_way(name: str) -> bool:
         if config.bootstrap.adapter and name in _OF_TRAINED_ENCODERS:
+            return True
+        if name == "automatic_mixed_precision" and not has_fast_bfloat16():
             return True
         leader = _LEADERS.get(name)
         return name in given or (

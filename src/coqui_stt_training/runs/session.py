@@ -291,6 +291,8 @@ def _idle_flags(config: TrainConfig) -> list[str]:
     for name in ("early_stop", "reduce_lr_on_plateau"):
         if getattr(config.schedule, name) and not config.data.dev_files:
             notes.append(f"--{name} has no effect without --dev_files: nothing is validated")
+    if config.data.augment_variants and not config.data.augment:
+        notes.append("--augment_variants has no effect without --augment")
     late = config.bootstrap.unfreeze_after_epochs
     if late >= config.training.epochs > 0 and late:
         notes.append(

@@ -102,7 +102,8 @@ def _make_augmented_loader(
     first_layer = session.specification.layers[0]
     frozen = layers.get(first_layer, {}).get("frozen_epochs", 0) != 0
     augmentations = _settled(session, frozen=frozen)
-    log_augmentations(augmentations, frozen=frozen)
+    variants = session.config.data.augment_variants
+    log_augmentations(augmentations, frozen=frozen, variants=variants)
     return AugmentedLoader(
         loader,
         augmentations,
@@ -110,6 +111,7 @@ def _make_augmented_loader(
         session.specification.output_length,
         open_sources(augmentations, session.features.sample_rate_hz),
         clips,
+        variants,
     )
 
 

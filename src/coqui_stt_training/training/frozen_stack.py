@@ -3,7 +3,8 @@
 The layers from the input on that are frozen give the same for a batch in every epoch, so an epoch
 over a frozen encoder takes the seconds of its head alone. Batches hold the same clips in every
 epoch, and a run that goes on computes them anew in the same way, so it stays the same to the bit.
-Of a batch that augmentation changes before the model, nothing is kept and nothing kept is used.
+Of a batch that augmentation changes before the model, as much is kept as it has versions that come
+again; of one that never comes again, nothing.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class FrozenStack:
         self._device = device
         self._memory_limit = memory_limit_bytes
         self._memory_left = memory_limit_bytes
-        self._kept: dict[tuple[Clip, ...], Hidden] = {}
+        self._kept: dict[tuple[tuple[Clip, ...], int], Hidden] = {}
 
     def set_depth(self, depth: int) -> None:
         """Say how many layers from the input on are frozen now; what is kept of others goes."""
@@ -67,15 +68,16 @@ class FrozenStack:
     @torch.no_grad()
     def __call__(self, model: AcousticModel, batch: Batch) -> Hidden:
         """Return what the frozen layers make of a batch; without any, its features."""
-        if self.depth == 0 or not batch.is_plain:
+        if self.depth == 0 or batch.version is None:
             return self._run(model, batch)
-        hidden = self._kept.get(batch.clips)
+        key = (batch.clips, batch.version)
+        hidden = self._kept.get(key)
         if hidden is None:
             hidden = self._run(model, batch)
             size = hidden.x.numel() * hidden.x.element_size()
             if size <= self._memory_left:
                 self._memory_left -= size
-                self._kept[batch.clips] = hidden
+                self._kept[key] = hidden
         return hidden
 
     def _run(self, model: AcousticModel, batch: Batch) -> Hidden:
