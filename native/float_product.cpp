@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "kernel_choice.h"
-#include "row_shares.h"
+#include "work_shares.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define STT_X86
@@ -126,7 +126,10 @@ void multiply(const FloatMatrix& matrix, const float* x, int64_t count, const fl
       row += rows;
     }
   };
-  share_rows(matrix.rows, count * matrix.rows * matrix.columns, threads, multiply_rows);
+  share_work((matrix.rows + kRows - 1) / kRows, count * matrix.rows * matrix.columns, threads,
+             [&](int64_t first, int64_t last) {
+               multiply_rows(first * kRows, std::min(last * kRows, matrix.rows));
+             });
 }
 
 std::vector<std::string> float_kernels() { return kernels().names(); }

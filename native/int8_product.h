@@ -1,6 +1,7 @@
 // Products of float rows with an int8 matrix, as TensorFlow Lite's hybrid kernels compute them:
 // each row is rounded to int8 by its own scale, max |x| / 127, and the integer products are exact.
-// So the results are libstt's, whatever the instruction set.
+// So the results are libstt's, whatever the instruction set, and those of a row are the same
+// whatever rows are multiplied with it.
 #pragma once
 
 #include <cstdint>
@@ -8,33 +9,27 @@
 #include <string_view>
 #include <vector>
 
+#include "int8_matrix.h"
+
 namespace stt {
-
-// More columns could overflow the 32 bits of a sum.
-constexpr int64_t kMostInt8Columns = 1 << 16;
-
-struct Int8Matrix {
-  const int8_t* weights = nullptr;  // [rows, columns], rows `stride` apart
-  int64_t rows = 0;
-  int64_t columns = 0;
-  int64_t stride = 0;
-  float scale = 1;  // of the weights; the zero point is 0
-};
 
 // Rows of floats, and what goes into their product besides: each may be null.
 struct FloatRows {
   const float* values = nullptr;  // [count, columns]
   int64_t count = 0;
-  const float* peaks = nullptr;       // [count]: what the scale of each row must hold too
-  const int32_t* addends = nullptr;   // [count, rows]: sums of integer products with other columns
+  const float* peaks = nullptr;  // [count]: what the scale of each row must hold too
+  // [count, rows], rows `addends_stride` apart: sums of integer products with other columns.
+  const int32_t* addends = nullptr;
+  int64_t addends_stride = 0;
 };
 
-// out[n, r] = bias[r] + scale * (sum over c of weights[r, c] * x[n, c]), for n below `x.count`.
-// `bias` may be null. A row of x that is not finite throughout gives a row of NaN; one that is too
-// small to be scaled counts as zeros. Work is shared among `threads` threads where there is enough
-// of it. Throws std::invalid_argument where there are more than kMostInt8Columns columns.
-void multiply(const Int8Matrix& matrix, const FloatRows& x, const float* bias, float* out,
-              int threads);
+// out[n, r] = bias[r] + scale * (sum over c of weights[r, c] * x[n, c]), for n below `x.count`;
+// `scale` is that of the weights, whose zero point is 0. `bias` may be null. A row of x that is not
+// finite throughout gives a row of NaN; one that is too small to be scaled counts as zeros. The
+// weights are read once for all rows. Work is shared among `threads` threads where there is enough
+// of it.
+void multiply(const Int8Matrix& matrix, float scale, const FloatRows& x, const float* bias,
+              float* out, int threads);
 
 // The sums of integer products that `multiply` scales, without addends: int32 [count, rows].
 void sum(const Int8Matrix& matrix, const FloatRows& x, int32_t* out, int threads);

@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
@@ -23,17 +24,21 @@ template <typename Value>
 using Weights = nb::ndarray<const Value, nb::ndim<2>, nb::device::cpu>;  // rows may lie apart
 using Rows = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Column = std::optional<nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>>;
-using Sums = std::optional<nb::ndarray<const int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>>;
+using Sums = std::optional<nb::ndarray<const int32_t, nb::ndim<2>, nb::device::cpu>>;
 using Values = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
 template <typename Value>
 using Output = nb::ndarray<nb::numpy, Value, nb::ndim<2>>;
 
 template <typename Value>
-void check(const Weights<Value>& weights, const Rows& x, const Column& bias) {
-  if (weights.stride(1) != 1 && weights.shape(1) > 1 && weights.shape(0) > 0) {
-    throw nb::value_error("the weights of a row must lie side by side");
+void check_rows(const Weights<Value>& matrix) {
+  if (matrix.stride(1) != 1 && matrix.shape(1) > 1 && matrix.shape(0) > 0) {
+    throw nb::value_error("the values of a row must lie side by side");
   }
-  if (x.shape(1) != weights.shape(1) || (bias && bias->shape(0) != weights.shape(0))) {
+}
+
+void check_shapes(int64_t rows, int64_t columns, const Rows& x, const Column& bias) {
+  if (static_cast<int64_t>(x.shape(1)) != columns ||
+      (bias && static_cast<int64_t>(bias->shape(0)) != rows)) {
     throw nb::value_error("the shapes of weights, input and bias do not go together");
   }
 }
@@ -47,7 +52,7 @@ auto data_of(const std::optional<Array>& array) {
 // values.
 template <typename Value, typename Compute>
 std::pair<Value*, nb::capsule> computed(size_t size, const Compute& compute) {
-  auto result = std::make_unique<Value[]>(size);
+  auto result = std::make_unique_for_overwrite<Value[]>(size);
   {
     const nb::gil_scoped_release unlocked;
     compute(result.get());
@@ -59,14 +64,15 @@ std::pair<Value*, nb::capsule> computed(size_t size, const Compute& compute) {
 }
 
 template <typename Value, typename Compute>
-Output<Value> computed_rows(size_t count, size_t rows, const Compute& compute) {
-  const auto [values, owner] = computed<Value>(count * rows, compute);
-  return Output<Value>(values, {count, rows}, owner);
+Output<Value> computed_rows(size_t count, int64_t rows, const Compute& compute) {
+  const auto [values, owner] = computed<Value>(count * static_cast<size_t>(rows), compute);
+  return Output<Value>(values, {count, static_cast<size_t>(rows)}, owner);
 }
 
-stt::Int8Matrix int8_matrix(const Weights<int8_t>& weights, float scale) {
+stt::Int8Rows int8_rows(const Weights<int8_t>& weights) {
+  check_rows(weights);
   return {weights.data(), static_cast<int64_t>(weights.shape(0)),
-          static_cast<int64_t>(weights.shape(1)), weights.stride(0), scale};
+          static_cast<int64_t>(weights.shape(1)), weights.stride(0)};
 }
 
 void check_peaks(const Rows& x, const Column& peaks) {
@@ -75,37 +81,43 @@ void check_peaks(const Rows& x, const Column& peaks) {
   }
 }
 
-Output<float> multiply_int8(const Weights<int8_t>& weights, float scale, const Rows& x,
+Output<float> multiply_int8(const stt::Int8Matrix& weights, float scale, const Rows& x,
                             const Column& bias, const Column& peaks, const Sums& addends,
                             int threads) {
-  check(weights, x, bias);
+  check_shapes(weights.rows(), weights.columns(), x, bias);
   check_peaks(x, peaks);
-  if (addends && (addends->shape(0) != x.shape(0) || addends->shape(1) != weights.shape(0))) {
-    throw nb::value_error("the shapes of weights, input and addends do not go together");
+  stt::FloatRows rows{x.data(), static_cast<int64_t>(x.shape(0)), data_of(peaks)};
+  if (addends) {
+    if (addends->shape(0) != x.shape(0) ||
+        static_cast<int64_t>(addends->shape(1)) != weights.rows()) {
+      throw nb::value_error("the shapes of weights, input and addends do not go together");
+    }
+    check_rows(*addends);
+    rows.addends = addends->data();
+    rows.addends_stride = addends->stride(0);
   }
-  const stt::FloatRows rows{x.data(), static_cast<int64_t>(x.shape(0)), data_of(peaks),
-                            data_of(addends)};
-  return computed_rows<float>(x.shape(0), weights.shape(0), [&](float* out) {
-    stt::multiply(int8_matrix(weights, scale), rows, data_of(bias), out, threads);
+  return computed_rows<float>(x.shape(0), weights.rows(), [&](float* out) {
+    stt::multiply(weights, scale, rows, data_of(bias), out, threads);
   });
 }
 
-Output<int32_t> sum_int8(const Weights<int8_t>& weights, const Rows& x, const Column& peaks,
+Output<int32_t> sum_int8(const stt::Int8Matrix& weights, const Rows& x, const Column& peaks,
                          int threads) {
-  check(weights, x, std::nullopt);
+  check_shapes(weights.rows(), weights.columns(), x, std::nullopt);
   check_peaks(x, peaks);
-  const stt::FloatRows rows{x.data(), static_cast<int64_t>(x.shape(0)), data_of(peaks), nullptr};
-  return computed_rows<int32_t>(x.shape(0), weights.shape(0), [&](int32_t* out) {
-    stt::sum(int8_matrix(weights, 1), rows, out, threads);
+  const stt::FloatRows rows{x.data(), static_cast<int64_t>(x.shape(0)), data_of(peaks)};
+  return computed_rows<int32_t>(x.shape(0), weights.rows(), [&](int32_t* out) {
+    stt::sum(weights, rows, out, threads);
   });
 }
 
 Output<float> multiply_float(const Weights<float>& weights, const Rows& x, const Column& bias,
                              int threads) {
-  check(weights, x, bias);
+  check_rows(weights);
   const stt::FloatMatrix matrix{weights.data(), static_cast<int64_t>(weights.shape(0)),
                                 static_cast<int64_t>(weights.shape(1)), weights.stride(0)};
-  return computed_rows<float>(x.shape(0), weights.shape(0), [&](float* out) {
+  check_shapes(matrix.rows, matrix.columns, x, bias);
+  return computed_rows<float>(x.shape(0), matrix.rows, [&](float* out) {
     stt::multiply(matrix, x.data(), static_cast<int64_t>(x.shape(0)), data_of(bias), out, threads);
   });
 }
@@ -125,11 +137,38 @@ nb::ndarray<nb::numpy, float> activated(const Values& x) {
 }  // namespace
 
 NB_MODULE(_native, module) {
+  nb::class_<stt::Int8Matrix>(module, "Int8Matrix")
+      .def(nb::init<int64_t, int64_t>(), nb::arg("rows"), nb::arg("columns"))
+      .def(
+          "fill",
+          [](stt::Int8Matrix& self, int64_t first, const Weights<int8_t>& weights) {
+            self.fill(first, int8_rows(weights));
+          },
+          nb::arg("first"), nb::arg("weights"))
+      .def_prop_ro("shape", [](const stt::Int8Matrix& self) {
+        return std::pair(self.rows(), self.columns());
+      });
   module.def("multiply_int8", &multiply_int8, nb::arg("weights"), nb::arg("scale"), nb::arg("x"),
              nb::arg("bias").none(), nb::arg("peaks").none(), nb::arg("addends").none(),
              nb::arg("threads"));
   module.def("sum_int8", &sum_int8, nb::arg("weights"), nb::arg("x"), nb::arg("peaks").none(),
              nb::arg("threads"));
+  // Of weights that are multiplied once.
+  module.def(
+      "multiply_int8",
+      [](const Weights<int8_t>& weights, float scale, const Rows& x, const Column& bias,
+         const Column& peaks, const Sums& addends, int threads) {
+        return multiply_int8(stt::Int8Matrix(int8_rows(weights)), scale, x, bias, peaks, addends,
+                             threads);
+      },
+      nb::arg("weights"), nb::arg("scale"), nb::arg("x"), nb::arg("bias").none(),
+      nb::arg("peaks").none(), nb::arg("addends").none(), nb::arg("threads"));
+  module.def(
+      "sum_int8",
+      [](const Weights<int8_t>& weights, const Rows& x, const Column& peaks, int threads) {
+        return sum_int8(stt::Int8Matrix(int8_rows(weights)), x, peaks, threads);
+      },
+      nb::arg("weights"), nb::arg("x"), nb::arg("peaks").none(), nb::arg("threads"));
   module.def("multiply_float", &multiply_float, nb::arg("weights"), nb::arg("x"),
              nb::arg("bias").none(), nb::arg("threads"));
   module.def("hyperbolic_tangent", &activated<stt::hyperbolic_tangent>, nb::arg("x"));

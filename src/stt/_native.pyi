@@ -1,8 +1,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
+class Int8Matrix:
+    def __init__(self, rows: int, columns: int) -> None: ...
+    def fill(self, first: int, weights: NDArray[np.int8]) -> None: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
 def multiply_int8(
-    weights: NDArray[np.int8],
+    weights: Int8Matrix | NDArray[np.int8],
     scale: float,
     x: NDArray[np.float32],
     bias: NDArray[np.float32] | None,
@@ -11,7 +17,7 @@ def multiply_int8(
     threads: int,
 ) -> NDArray[np.float32]: ...
 def sum_int8(
-    weights: NDArray[np.int8],
+    weights: Int8Matrix | NDArray[np.int8],
     x: NDArray[np.float32],
     peaks: NDArray[np.float32] | None,
     threads: int,

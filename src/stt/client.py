@@ -7,9 +7,11 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from threading import Event
 from timeit import default_timer as timer
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -228,12 +230,22 @@ def _fail(error: UserError, flags: argparse.Namespace, failed: list[UserError]) 
 def _transcribe_all(
     model: Model, flags: argparse.Namespace, failed: list[UserError]
 ) -> Iterator[_Result]:
-    """Yield what is in each file; a broken one goes to `failed`, and does not stop the others."""
-    for name in flags.audio:
+    """Yield what is in each file, several of which are transcribed at a time.
+
+    A broken one goes to `failed`, and does not stop the others.
+    """
+    stopping = Event()
+    with ThreadPoolExecutor(min(len(flags.audio), model.streams_at_a_time)) as pool:
+        futures = [pool.submit(_transcribe, model, name, flags, stopping) for name in flags.audio]
         try:
-            yield _transcribe(model, name, flags)
-        except AudioError as error:
-            _fail(error, flags, failed)
+            for future in futures:
+                try:
+                    yield future.result()
+                except AudioError as error:
+                    _fail(error, flags, failed)
+        finally:  # after Ctrl-C they would go on to the end of their files
+            stopping.set()
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _asked_subtitles(flags: argparse.Namespace) -> list[str]:
@@ -285,7 +297,7 @@ def _stem(audio: str) -> str:
     return "stdin" if audio == _STDIN else Path(audio).stem
 
 
-def _transcribe(model: Model, name: str, flags: argparse.Namespace) -> _Result:
+def _transcribe(model: Model, name: str, flags: argparse.Namespace, stopping: Event) -> _Result:
     from .audio.source import read_pcm_blocks
 
     _report(f"Running inference on {name}." if name != _STDIN else "Running inference.")
@@ -293,13 +305,16 @@ def _transcribe(model: Model, name: str, flags: argparse.Namespace) -> _Result:
     samples = 0
     with model.create_stream() as stream:
         for block in read_pcm_blocks(_source(name), model.sample_rate()):
+            if stopping.is_set():
+                break
             samples += len(block)
             stream.feed_audio_content(block)
         metadata = stream.finish_stream_with_metadata(
             flags.candidate_transcripts if flags.json else 1
         )
     seconds = samples / model.sample_rate()
-    _report(f"Inference took {timer() - started:.3f}s for {seconds:.3f}s audio file.")
+    whose = f"{name}: " if len(flags.audio) > 1 else ""
+    _report(f"{whose}Inference took {timer() - started:.3f}s for {seconds:.3f}s audio file.")
     return _Result(name, metadata, seconds)
 
 

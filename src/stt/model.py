@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,15 @@ from coqui_stt_ctcdecoder.errors import DecodeError, UserError
 
 from .audio.pcm import as_pcm
 from .decoding import DecoderSettings, DecoderStream
-from .engines import CREATE_MODEL, AcousticStream, BatchEngine, Engine, FloatArray, open_engine
+from .engines import (
+    CREATE_MODEL,
+    AcousticStream,
+    BatchEngine,
+    Engine,
+    FloatArray,
+    open_engine,
+    streams_at_a_time,
+)
 from .errors import ErrorCode, HotWordError, ModelError, ScorerNotEnabledError, SttError
 from .hub import fetch_scorer, is_hub_name
 from .metadata import Metadata
@@ -259,13 +268,52 @@ class Model:
         """Return at most `num_results` readings of audio, best first; see `stt`."""
         samples = as_pcm(audio_buffer)
         count = checked_count(num_results)
+        return self._decode(self._open_engine().hear(samples), count)
+
+    def _decode(self, probabilities: FloatArray, count: int) -> Metadata:
         decoder = self.create_decoder_stream()
-        decoder.feed(self._open_engine().hear(samples))
+        decoder.feed(probabilities)
         return decoder.decode(count)
 
     def probabilities(self, audio_buffer: Any) -> FloatArray:
         """Return the probabilities of audio, float32 `[frames, classes]`; see `stt`."""
         return self._open_engine().hear(as_pcm(audio_buffer))
+
+    def stt_batch(self, audio_buffers: Sequence[Any]) -> list[str]:
+        """Return the transcripts of several recordings, each as `stt` gives it, but faster.
+
+        The acoustic model takes them together where it can, and all cores are used.
+
+        Args:
+            audio_buffers: the recordings, each as `stt` takes it.
+
+        Raises:
+            AudioBufferError: one is something else.
+        """
+        return [
+            metadata.transcripts[0].text for metadata in self.stt_batch_with_metadata(audio_buffers)
+        ]
+
+    def stt_batch_with_metadata(
+        self, audio_buffers: Sequence[Any], num_results: int = 1
+    ) -> list[Metadata]:
+        """Return at most `num_results` readings of each recording, best first; see `stt_batch`."""
+        recordings = [as_pcm(audio) for audio in audio_buffers]
+        count = checked_count(num_results)
+        with ThreadPoolExecutor(self.streams_at_a_time, "stt_batch") as pool:
+            if self.takes_batches:
+                heard: Iterable[FloatArray] = self.batch_probabilities(recordings)
+                return list(pool.map(lambda rows: self._decode(rows, count), heard))
+            return list(pool.map(lambda pcm: self.stt_with_metadata(pcm, count), recordings))
+
+    @property
+    def streams_at_a_time(self) -> int:
+        """How many streams to run at the same time, each in a thread, to get most done.
+
+        As many as there are cores; more with models of which the engine takes the chunks of many
+        streams together.
+        """
+        return streams_at_a_time(self._open_engine())
 
     @property
     def takes_batches(self) -> bool:

@@ -152,8 +152,7 @@ class _Workers(ABC):
     def __init__(self, model: Model, limits: Limits) -> None:
         self.model = model
         self.limits = limits
-        self.cores = os.cpu_count() or 1
-        self.pool = ThreadPoolExecutor(self.cores, "transcribe")
+        self.pool = ThreadPoolExecutor(model.streams_at_a_time, "transcribe")
 
     @abstractmethod
     def submit(self, segment: Segment) -> Future[Passage]:
@@ -181,14 +180,15 @@ class _Workers(ABC):
 
 
 class _StreamWorkers(_Workers):
-    """Segments as streams of their own, one to a core."""
+    """Segments as streams of their own, which the acoustic model takes together where it can."""
 
     def __init__(self, model: Model, limits: Limits) -> None:
         super().__init__(model, limits)
         self._in_flight: dict[bool, deque[Future[Passage]]] = {False: deque(), True: deque()}
+        cores = os.cpu_count() or 1
         self._capacity = {
-            False: max(limits.batch_size, self.cores),
-            True: max(limits.outlier_batch_size, self.cores),
+            False: max(limits.batch_size, cores),
+            True: max(limits.outlier_batch_size, cores),
         }
 
     def submit(self, segment: Segment) -> Future[Passage]:

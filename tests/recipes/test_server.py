@@ -3,12 +3,23 @@
 import json
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import soundfile
 
-from stt_models import ORACLE, SENTENCE, needs_oracle, speech, trained
+import stt
+from coqui_stt_training.exporting.deepspeech.tflite_writer import tflite_model
+from stt_models import (
+    ORACLE,
+    SENTENCE,
+    needs_oracle,
+    noise,
+    random_deployment,
+    speech,
+    trained,
+)
 
 pytest.importorskip("fastapi")
 pytest.importorskip("httpx")
@@ -16,6 +27,8 @@ pytest.importorskip("httpx")
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from stt.engines.litert import read_model
+from stt.engines.native import NativeEngine
 from stt.server.app import create_app
 from stt.server.hosts import Hosts
 from stt.server.limits import Limits
@@ -343,3 +356,24 @@ def test_a_file_that_does_not_arrive_is_given_up():
     asyncio.run(app(scope, receive, send))
     assert sent[0]["status"] == 408
     assert app.state.service.files.taken == 0
+
+
+def test_streams_whose_chunks_are_computed_together_get_each_their_own_words():
+    content = tflite_model(random_deployment(n_hidden=64), True)
+    engine = NativeEngine(*read_model(content, ORACLE / "m.tflite"), threads=1)
+    model = stt.Model.from_engine(engine)
+    model.set_beam_width(20)
+    clips = [noise(1.0 + 0.3 * n, seed=n) for n in range(8)]
+
+    def say(clip):
+        with client.websocket_connect("/live?pause=0") as websocket:
+            for start in range(0, len(clip), 4000):
+                websocket.send_bytes(clip[start : start + 4000].tobytes())
+            websocket.send_text('{"event": "end"}')
+            return finals(messages(websocket))[-1]["text"]
+
+    app = create_app(model, Limits(), Hosts.of_flags(["testserver"]))
+    with TestClient(app) as client, ThreadPoolExecutor(len(clips)) as pool:
+        texts = list(pool.map(say, clips))
+    assert texts == [model.stt(clip) for clip in clips]
+    assert len(set(texts)) == len(clips)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -12,7 +11,7 @@ import numpy as np
 from stt.audio.mono import Source
 from stt.audio.source import read_pcm_blocks
 from stt.audio.voice_activity import AGGRESSIVENESS, Segment, split_speech
-from stt.engines import BatchEngine, Engine, FloatArray
+from stt.engines import BatchEngine, Engine, FloatArray, streams_at_a_time
 
 from .envelope import Envelope
 
@@ -58,7 +57,7 @@ def hear_recording(
 
 def _hear(engine: Engine, segments: Iterable[Segment]) -> Iterator[tuple[Segment, FloatArray]]:
     upcoming = iter(segments)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(streams_at_a_time(engine)) as pool:
         while chosen := list(islice(upcoming, _SEGMENTS_AT_A_TIME)):
             samples = [segment.samples for segment in chosen]
             if isinstance(engine, BatchEngine):

@@ -8,7 +8,6 @@ that is bad at a language is bad at all of its clips: what counts is how far a c
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from rapidfuzz.distance import Levenshtein
 from coqui_stt_ctcdecoder.alignment import HIGHEST_COST, align
 from coqui_stt_ctcdecoder.errors import DecodeError
 from stt.audio.source import read_pcm
-from stt.engines import BatchEngine, Engine, FloatArray
+from stt.engines import BatchEngine, Engine, FloatArray, streams_at_a_time
 
 from ..cli.progress_bar import ProgressBar
 from ..corpus import Clip
@@ -109,7 +108,7 @@ def score_clips(
 def hear_all(engine: Engine, clips: Sequence[Clip]) -> list[FloatArray]:
     """Return the posteriors of clips, computed side by side."""
     rate_hz = engine.info.sample_rate_hz
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(streams_at_a_time(engine)) as pool:
         if isinstance(engine, BatchEngine):
             return engine.hear_batch(
                 list(pool.map(lambda clip: read_pcm(clip.audio, rate_hz), clips))

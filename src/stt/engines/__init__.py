@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import metadata
@@ -117,6 +118,23 @@ class BatchEngine(Engine, Protocol):
         ...
 
 
+@runtime_checkable
+class GatheringEngine(Engine, Protocol):
+    """An engine that makes calls of several threads together where they come at the same time."""
+
+    @property
+    def streams_at_a_time(self) -> int:
+        """How many streams, each fed by a thread of its own, it is fastest with."""
+        ...
+
+
+def streams_at_a_time(engine: Engine) -> int:
+    """Return how many streams to run side by side, each in a thread: as many as there are cores,
+    or more where the engine makes their calls together."""
+    cores = os.cpu_count() or 1
+    return max(cores, engine.streams_at_a_time) if isinstance(engine, GatheringEngine) else cores
+
+
 def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
     """Load a model file with the runtime it is for.
 
@@ -156,7 +174,8 @@ def _open_tflite(content: memoryview, file: Path, threads: int, parallel: int) -
 
     graph, info = read_model(content, file)
     if NativeEngine.suits(graph):
-        return NativeEngine(graph, info, threads=threads, forget=partial(_forget, content))
+        forget = partial(_forget, content)
+        return NativeEngine(graph, info, threads=threads, parallel=parallel, forget=forget)
     return LiteRtEngine(graph, info, source=file, threads=threads, parallel=parallel)
 
 

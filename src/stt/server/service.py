@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,8 +22,10 @@ Result = TypeVar("Result")
 class Service:
     """A model at work for many clients.
 
-    Transcribing is done by as many threads as there are cores, in turns of half a second of audio,
-    first come first served: whoever sends much waits for those who send little.
+    Transcribing is done by threads, in turns of half a second of audio, first come first served:
+    whoever sends much waits for those who send little. There are as many threads as cores, or
+    more where the model takes the chunks of many streams together: those that come while others
+    are computed make up the next batch.
     """
 
     def __init__(self, model: Model, limits: Limits) -> None:
@@ -35,7 +36,7 @@ class Service:
         self.files = Slots(limits.max_files)
         self.uploads = Uploads(limits)
         self.draining = asyncio.Event()
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, "transcribe")
+        self._pool = ThreadPoolExecutor(model.streams_at_a_time, "transcribe")
 
     @property
     def slice_samples(self) -> int:

@@ -1,0 +1,61 @@
+// The arithmetic of int8 products, once for each instruction set.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "int8_matrix.h"
+
+namespace stt {
+
+struct Int8Kernel {
+  // Rounds a row to whole numbers from -127 to 127, halves away from zero, adds `x_offset` to each,
+  // and returns its scale, which holds `peak` too: NaN where the row is not finite throughout, so
+  // that it shows in the result.
+  using Quantize = float (*)(const float* x, int64_t size, float peak, uint8_t* quantized);
+  // sums[n, r] = sum over c of weights[r, c] * x[n, c], for a tile of `groups` groups of columns and
+  // `count` rows of x, 1 to `kMostRows`, which lie `x_stride` apart.
+  using MultiplyTile = void (*)(const int8_t* weights, int64_t groups, const uint8_t* x,
+                                int64_t x_stride, int count, int32_t* sums);
+
+  static constexpr int kMostRows = 6;
+
+  const char* name;
+  uint8_t x_offset;  // 128 where x is unsigned, else 0
+  Quantize quantize;
+  MultiplyTile multiply_tile;
+};
+
+// What this processor runs, fastest first.
+std::vector<Int8Kernel> int8_kernel_list();
+
+// See Int8Kernel::Quantize. To be made part of functions for one instruction set.
+template <uint8_t Offset>
+[[gnu::always_inline]] inline float quantize_row(const float* x, int64_t size, float peak,
+                                                 uint8_t* quantized) {
+  // Without their signs, floats are in the order of their bits; infinity and NaN come last.
+  int32_t largest_bits = std::bit_cast<int32_t>(peak) & 0x7fffffff;
+  for (int64_t i = 0; i < size; ++i) {
+    largest_bits = std::max(largest_bits, std::bit_cast<int32_t>(x[i]) & 0x7fffffff);
+  }
+  const auto largest = std::bit_cast<float>(largest_bits);
+  const float inverse = 127.0f / largest;
+  if (!std::isfinite(largest) || !std::isfinite(inverse)) {
+    std::fill(quantized, quantized + size, Offset);
+    return std::isfinite(largest) ? 1.0f : std::numeric_limits<float>::quiet_NaN();
+  }
+  for (int64_t i = 0; i < size; ++i) {
+    const float scaled = x[i] * inverse;
+    const auto rounded = static_cast<int32_t>(scaled + std::copysign(0.5f, scaled));
+    quantized[i] = static_cast<uint8_t>(std::clamp(rounded, -127, 127) + Offset);
+  }
+  return largest / 127.0f;
+}
+
+}  // namespace stt
