@@ -83,14 +83,19 @@ def test_validation_hears_clips_as_they_are(latin: ToneCorpus, tmp_path: Path) -
     corpus = ToneCorpus(latin.train, latin.train, latin.test, latin.alphabet)
     still = ("--learning_rate", "1e-30", "--feature_cache", tmp_path / "cache")
     run(tmp_path / "plain", corpus, *still, "--dropout_rate", 0)
-    cached = {file.name: file.read_bytes() for file in (tmp_path / "cache").iterdir()}
+    cached = contents(tmp_path / "cache")
+    assert cached
     run(tmp_path / "augmented", corpus, *still, "--dropout_rate", 0, *AUGMENT)
     plain, augmented = history(tmp_path / "plain"), history(tmp_path / "augmented")
     assert [one["loss"] for one in plain] == [one["loss"] for one in augmented]
     assert [one["training_loss"] for one in plain] != [one["training_loss"] for one in augmented]
     first, second = (one["training_loss"] for one in augmented)
     assert first != second  # another augmentation in each epoch
-    assert {file.name: file.read_bytes() for file in (tmp_path / "cache").iterdir()} == cached
+    assert contents(tmp_path / "cache") == cached
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_epochs_take_turns_of_versions(source: Path, latin: ToneCorpus, tmp_path: Path) -> None:

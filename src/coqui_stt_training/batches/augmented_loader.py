@@ -31,7 +31,7 @@ from ..augmentation.spectrogram import (
 )
 from ..corpus import Clip
 from .batch import Batch, collate
-from .feature_store import Features
+from .feature_cache import Features
 from .loader import BatchLoader
 
 _BEFORE_FEATURES = (CLIPS, SAMPLES, SIGNAL, SPECTROGRAM)

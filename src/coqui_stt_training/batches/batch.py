@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..augmentation.frames import FrameChange
 from ..corpus import Clip
-from .feature_store import Features
+from .feature_cache import Features
 
 NO_CHANGE = FrameChange((), ())
 

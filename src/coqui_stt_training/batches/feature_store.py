@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
-from stt.atomic_file import replacing
 from stt.audio.file import read_audio
 from stt.audio.reference import AudioReference
 from stt.frontends import FrontEnd
 
 from ..corpus import Clip
-from ..errors import FlagError
-
-Features = NDArray[np.float32]  # [frames, values]
+from .feature_cache import FeatureCache, Features, identify
 
 # An hour of audio is 19 MB of features: this keeps 100 hours.
 DEFAULT_MEMORY_LIMIT_BYTES = 2 << 30
@@ -27,19 +21,19 @@ class FeatureStore:
 
     Args:
         front_end: what features to compute.
-        folder: where to keep them for later runs too (`--feature_cache`); None: memory only.
+        cache: where to keep them for later runs too; None: memory only.
         memory_limit_bytes: how much to keep in memory; beyond it they are read or computed anew.
     """
 
     def __init__(
         self,
         front_end: FrontEnd,
-        folder: Path | None = None,
+        cache: FeatureCache | None = None,
         memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES,
     ) -> None:
         self.front_end = front_end
         self._extract = front_end.extractor(np)
-        self._folder = folder
+        self._cache = cache
         self._memory_left = memory_limit_bytes
         self._memory_limit = memory_limit_bytes
         self._kept: dict[AudioReference, Features] = {}
@@ -80,42 +74,19 @@ class FeatureStore:
         return read_audio(clip.audio, self.front_end.sample_rate_hz)
 
     def clear(self) -> None:
-        """Forget everything in memory, and compute files in the folder anew."""
+        """Forget everything in memory and in the cache."""
         self._kept.clear()
         self._kept_samples.clear()
         self._memory_left = self._memory_limit
-        if self._folder:
-            for file in self._folder.glob("*.npy"):
-                file.unlink(missing_ok=True)
+        if self._cache:
+            self._cache.clear()
 
     def _read_or_compute(self, clip: Clip) -> Features:
-        kept = self._file(clip)
-        if kept and kept.exists():
-            try:
-                loaded = np.load(kept, allow_pickle=False)
-                if loaded.dtype == np.float32 and loaded.ndim == 2:
-                    return np.asarray(loaded, np.float32)
-            except (OSError, ValueError, EOFError, MemoryError):
-                pass  # a damaged file in a cache is computed anew
+        kept = self._cache.read(clip.audio) if self._cache else None
+        if kept is not None:
+            return kept
+        known = identify(clip.audio) if self._cache else None
         features: Features = self._extract(self._read(clip))
-        if kept:
-            _write(kept, features)
+        if self._cache and known:
+            self._cache.write(clip.audio, known, features)
         return features
-
-    def _file(self, clip: Clip) -> Path | None:
-        if self._folder is None:
-            return None
-        status = clip.audio.path.stat()
-        key = f"{clip.audio.key} {status.st_size} {status.st_mtime_ns} {self.front_end}"
-        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
-
-
-def _write(path: Path, features: Features) -> None:
-    try:
-        with replacing(path) as partial, partial.open("wb") as file:
-            np.save(file, features, allow_pickle=False)
-    except OSError as error:
-        raise FlagError(
-            f"--feature_cache: {path} cannot be written ({error.strerror or error}); make room, "
-            "name another folder, or leave the flag out: features are kept in memory anyway"
-        ) from None

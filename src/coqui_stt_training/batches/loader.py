@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,8 +14,9 @@ from ..corpus import Clip
 from .batch import Batch, collate
 from .feature_store import FeatureStore
 
-_BATCHES_AHEAD = 4
-_WORKERS = 2
+# Threads are waiting for the disk or in libraries that let others run; a device waits for them.
+_WORKERS = min(8, max(2, (os.cpu_count() or 2) // 2))
+_BATCHES_AHEAD = 2 * _WORKERS
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")

@@ -88,6 +88,11 @@ class DataFlags:
     feature_cache: str = flag(
         "", "folder in which to keep features for later runs (they are kept in memory anyway)"
     )
+    feature_cache_gigabytes: float = flag(
+        0.0,
+        "how large that folder may become; 0: until a twentieth of the disk is left",
+        check=not_negative,
+    )
     cache_for_epochs: int = flag(
         0, "after how many epochs features are computed anew; 0: never", check=not_negative
     )

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..batches.feature_cache import FeatureCache
 from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader
 from ..corpus import Corpus, check_corpus
@@ -58,8 +59,7 @@ def assemble(session: Session, world: World) -> Parts:
         device = prepare_machine(session.config.machine, world.device)
         objective = Objective(**vars(session.config.objective), supervision=supervision(session))
         corpus = read_corpus(session, writes=world.is_first)
-        cache = session.config.data.feature_cache
-        store = FeatureStore(session.features, Path(cache) if cache else None)
+        store = FeatureStore(session.features, _feature_cache(session))
         loader = BatchLoader(store, session.alphabet)
         clips = joined([one.clips for one in corpus.train])
         state, folder = initial_state(session, device, clips, world)
@@ -69,6 +69,14 @@ def assemble(session: Session, world: World) -> Parts:
     world.copy_first_([*state.model.state_dict().values()])
     world.copy_first_([*state.validated_model.state_dict().values()])
     return parts
+
+
+def _feature_cache(session: Session) -> FeatureCache | None:
+    data = session.config.data
+    if not data.feature_cache:
+        return None
+    limit_bytes = int(data.feature_cache_gigabytes * 1e9)
+    return FeatureCache(Path(data.feature_cache), session.features, limit_bytes)
 
 
 def read_corpus(session: Session, *, writes: bool) -> Corpus:
