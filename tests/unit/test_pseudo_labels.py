@@ -16,12 +16,12 @@ from coqui_stt_training.pseudo_labels.labels import (
     Label,
     LeftOut,
     Reason,
-    Recording,
     disputed,
     judge,
 )
 from coqui_stt_training.pseudo_labels.measured import MeasuredAudio
 from coqui_stt_training.pseudo_labels.pieces import Cutter
+from coqui_stt_training.pseudo_labels.recordings import Recording
 from stt.audio.pcm import Pcm
 from stt.audio.reference import AudioReference
 from stt.decoding import path_confidence

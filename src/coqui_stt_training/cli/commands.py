@@ -40,6 +40,7 @@ COMMANDS = {
     "completion": CommandEntry("completion", "let bash, zsh or fish complete commands and flags"),
     "import_corpus": CommandEntry("import_corpus", "write CSV files of a public corpus"),
     "align": CommandEntry("align", "say when words are said; make clips of long recordings"),
+    "select_clips": CommandEntry("select_clips", "choose which recordings to transcribe next"),
     "pseudo_label": CommandEntry(
         "pseudo_label", "transcribe audio that nobody has transcribed, to train on it"
     ),

@@ -13,6 +13,7 @@ from stt.audio.reference import AudioReference
 from ..errors import UserError
 from .hearing import Heard, Passage
 from .measured import MeasuredAudio
+from .recordings import Recording
 
 
 class Reason(Enum):
@@ -26,21 +27,6 @@ class Reason(Enum):
     RATE = "with too many or too few characters a second"
     UNSURE = "of which the model is not sure enough (--min_confidence)"
     DISPUTED = "in which the second model hears something else (--max_disagreement)"
-
-
-@dataclass(frozen=True)
-class Recording:
-    """Audio that nobody has transcribed.
-
-    Attributes:
-        audio: where it is.
-        source: where it is listed, for messages.
-        speaker: who speaks, "" where unknown.
-    """
-
-    audio: AudioReference
-    source: str
-    speaker: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from stt.counted import counted
 
 from ..checking.results_file import ResultsFile
 from ..corpus import CorpusFiles, expand_file_list
-from ..errors import CorpusError, UserError
+from ..errors import UserError
 from .hearing import KIND, hear_recordings, open_listener
-from .labels import Bounds, Label, LeftOut, Reason, Recording, disputed, judge
+from .labels import Bounds, Label, LeftOut, Reason, disputed, judge
 from .measured import read_measured
 from .outcome import summary, write_labels, write_left_out
+from .recordings import read_recordings
 
 if TYPE_CHECKING:
     from ..cli.config import LogFlags, ScorerFlags
@@ -42,7 +43,11 @@ def run_labelling(
         UserError: models, sets or recordings that cannot be read; no transcript that is kept.
     """
     files, out = CorpusFiles(), Path(flags.out)
-    recordings, left_out = _read(expand_file_list(flags.unlabelled_files), files)
+    recordings, unusable = read_recordings(expand_file_list(flags.unlabelled_files), files)
+    left_out = [
+        LeftOut(Label(recording, recording.audio, 0.0, "", 0.0), Reason.UNREADABLE, problem)
+        for recording, problem in unusable
+    ]
     listener = open_listener(
         flags.checkpoint_dir, decoder, given, flags.longest_clip, flags.vad_aggressiveness
     )
@@ -84,31 +89,6 @@ def run_labelling(
             for label in chosen:
                 sort(disputed(label, again.__getitem__, flags.max_disagreement))
     _write(out, labels, left_out, show)
-
-
-def _read(paths: Sequence[str], files: CorpusFiles) -> tuple[list[Recording], list[LeftOut]]:
-    """Return the recordings of some collections, and rows that name none."""
-    problems: list[str] = []
-    recordings: list[Recording] = []
-    left_out: list[LeftOut] = []
-    for path in paths:
-        try:
-            rows = files.rows(path, labelled=False)
-        except CorpusError as error:
-            problems.append(str(error))
-            continue
-        for row, audio in zip(rows.rows, rows.audio(), strict=True):
-            recording = Recording(audio, row.source, row.speaker)
-            if row.problem:
-                label = Label(recording, audio, 0.0, "", 0.0)
-                left_out.append(LeftOut(label, Reason.UNREADABLE, row.problem))
-            else:
-                recordings.append(recording)
-        if not rows.rows:
-            problems.append(f"{path}: holds no recordings")
-    if problems:
-        raise CorpusError("\n".join(problems))
-    return recordings, left_out
 
 
 def _write(

@@ -1,0 +1,1 @@
+"""Which clips to transcribe next: those that teach the model most."""
