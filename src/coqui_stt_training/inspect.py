@@ -118,6 +118,9 @@ def _export_lines(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             f"clips of up to {description['longest_seconds']:g} s as a whole",
         )
         yield "decoding", f"beam width {description['beam_width']}"
+    elif "chunk_seconds" in description:
+        yield "live", f"in chunks of {description['chunk_seconds']:g} s, and so much late"
+        yield "decoding", f"beam width {description['beam_width']}"
     elif "beam_width" in description:
         steps = counted(description["n_steps"], "frame")
         yield "decoding", f"beam width {description['beam_width']}, {steps} at a time"

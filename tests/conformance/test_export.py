@@ -11,6 +11,8 @@ from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.errors import ExportError
 from coqui_stt_training.models.encoder import EncoderSpecification
 from coqui_stt_training.models.encoder_model import EncoderModel
+from coqui_stt_training.models.streaming.model import StreamingConformer
+from coqui_stt_training.models.streaming.specification import StreamingEncoder
 from coqui_stt_training.models.tensors import weights_of
 from stt.engines import open_engine
 
@@ -21,7 +23,7 @@ pytest.importorskip("onnxruntime")
 
 from coqui_stt_training.exporting.encoder.deployment import EncoderDeployment, Precision
 from coqui_stt_training.exporting.encoder.onnx_writer import encoder_model
-from coqui_stt_training.scoring.engine import EncoderCheckpoint
+from coqui_stt_training.scoring.engine import EncoderCheckpoint, StreamingCheckpoint
 
 ALPHABET = Alphabet.from_labels("abcd")
 # Of a probability. float32 differs by the order of additions, float16 by rounded weights; int8 is
@@ -37,6 +39,13 @@ EXPORTED = {
     for name, example in ENCODERS.items()
     if example.specification.architecture in ("whisper", "wav2vec2", "conformer")
 }
+STREAMED = {
+    name: example
+    for name, example in ENCODERS.items()
+    if isinstance(example.specification, StreamingEncoder)
+    and example.specification.head == "linear"
+}
+OTHERS = {name: example for name, example in ENCODERS.items() if name not in EXPORTED | STREAMED}
 
 
 def deployment(example: Example) -> tuple[EncoderModel, EncoderDeployment]:
@@ -77,12 +86,33 @@ def test_the_runtime_hears_what_the_checkpoint_does(
         np.testing.assert_allclose(found, wanted, atol=BOUNDS[precision], err_msg=str(count))
 
 
-@pytest.mark.parametrize(
-    "example",
-    [example for name, example in ENCODERS.items() if name not in EXPORTED],
-    ids=[name for name in ENCODERS if name not in EXPORTED],
-)
-def test_an_architecture_without_operators_is_refused(example: Example) -> None:
+@pytest.mark.parametrize("precision", BOUNDS)
+@pytest.mark.parametrize("example", STREAMED.values(), ids=STREAMED)
+def test_a_stream_is_heard_as_the_checkpoint_does_whatever_its_pieces(
+    example: Example, precision: Precision, tmp_path: Path
+) -> None:
+    model, described = deployment(example)
+    assert isinstance(model, StreamingConformer)
+    checkpoint = StreamingCheckpoint(model, ALPHABET)
+    engine = open_engine(write(tmp_path, described, precision), threads=1, parallel=1)
+    assert engine.info.step_seconds == pytest.approx(checkpoint.info.step_seconds)
+    random = np.random.default_rng(0)
+    for count in (0, 1, 159, 1999, 16_000, 40_001):
+        audio = (3000 * random.standard_normal(count)).astype(np.int16)
+        wanted, found = checkpoint.hear(audio), engine.hear(audio)
+        assert found.shape == wanted.shape, count
+        np.testing.assert_allclose(found, wanted, atol=BOUNDS[precision], err_msg=str(count))
+        stream, parts = engine.open_stream(), []
+        for start in range(0, count, 777):
+            parts.append(stream.feed(audio[start : start + 777]))
+            if start == 7770:  # a copy goes on from here, and leaves this one as it is
+                stream.copy().feed(audio)
+        live = np.concatenate([*parts, stream.finish()])
+        np.testing.assert_allclose(live, found, atol=1e-5 if precision != "int8" else 0.05)
+
+
+@pytest.mark.parametrize("example", OTHERS.values(), ids=OTHERS)
+def test_a_model_without_operators_is_refused(example: Example) -> None:
     _, described = deployment(example)
-    with pytest.raises(ExportError, match=r"cannot be exported; .* run the checkpoint itself"):
+    with pytest.raises(ExportError, match=r"let the stt command run the checkpoint itself"):
         encoder_model(described, "float32")

@@ -270,6 +270,75 @@ def _read_tensorflow(path: Path) -> Callable[[], object]:
     return _read_source(path)
 
 
+def _chunked_onnx() -> bytes:
+    from coqui_stt_ctcdecoder import Alphabet
+    from coqui_stt_training.exporting.encoder.deployment import EncoderDeployment
+    from coqui_stt_training.exporting.encoder.onnx_writer import encoder_model
+    from coqui_stt_training.models.acoustic_model import build
+    from coqui_stt_training.models.streaming.specification import StreamingEncoder
+    from coqui_stt_training.models.tensors import weights_of
+
+    specification = StreamingEncoder(
+        n_classes=4, mel_channels=8, stem_channels=4, width=8, attention_heads=2, blocks=1,
+        mlp_width=8, kernel=3, chunk_frames=2, left_frames=3,
+    )  # fmt: skip
+    model = build(specification)
+    model.initialize(0)
+    deployment = EncoderDeployment(specification, weights_of(model), Alphabet.from_labels("abc"))
+    content: bytes = encoder_model(deployment, "float32").SerializeToString()
+    return content
+
+
+def _gguf() -> bytes:
+    from unit.test_gguf import write_gguf
+
+    with tempfile.TemporaryDirectory() as folder:
+        return write_gguf(Path(folder) / "model.gguf").read_bytes()
+
+
+def _fairseq() -> bytes:
+    from oracle.test_fairseq import write_fairseq
+    from oracle.test_transformers_wav2vec2 import make
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_fairseq(Path(folder) / "fairseq", make("Wav2Vec2", {}), "cfg")
+        return path.read_bytes()
+
+
+def _nemo_model() -> bytes:
+    from nemo_archive import write_nemo
+
+    with tempfile.TemporaryDirectory() as folder:
+        return write_nemo(Path(folder) / "model.nemo").read_bytes()
+
+
+def _peft(file: str) -> Callable[[], bytes]:
+    def make() -> bytes:
+        from encoder_folders import write_peft
+
+        with tempfile.TemporaryDirectory() as folder:
+            return (write_peft(Path(folder), "base") / file).read_bytes()
+
+    return make
+
+
+def _read_peft(file: str) -> Callable[[Path], Callable[[], object]]:
+    """Read an adapter of which one file is the mutant, beside its model."""
+
+    def read(path: Path) -> Callable[[], object]:
+        from coqui_stt_training.checkpoints.loading import load_source
+        from encoder_folders import write_peft, write_whisper
+
+        folder = path.parent / f"{path.stem}_folder"
+        if not folder.exists():
+            write_whisper(write_peft(folder, "base") / "base")
+        shutil.copyfile(path, folder / file)
+        load_source(folder)
+        return lambda: None
+
+    return read
+
+
 def _scorer(name: str) -> Callable[[], bytes]:
     return lambda: (_SCORERS / name).read_bytes()
 
@@ -382,9 +451,17 @@ FORMATS = {
     "onnx": Format(".onnx", _onnx(quantized=False), _read_model),
     "encoder_onnx": Format(".onnx", _encoder_onnx("float32"), _read_model),
     "int8_encoder_onnx": Format(".onnx", _encoder_onnx("int8"), _read_model),
+    "chunked_onnx": Format(".onnx", _chunked_onnx, _read_model),
     "int8_onnx": Format(".onnx", _onnx(quantized=True), _read_model),
     "checkpoint": Format(".safetensors", _checkpoint, _read_source),
     "checkpoint_metadata": Format(".safetensors", _checkpoint, _read_source, mutate_metadata),
+    "gguf": Format(".gguf", _gguf, _read_source),
+    "fairseq": Format(".pt", _fairseq, _read_source),
+    "nemo_model": Format(".nemo", _nemo_model, _read_source),
+    "peft_config": Format(".json", _peft("adapter_config.json"), _read_peft("adapter_config.json")),
+    "peft": Format(
+        ".safetensors", _peft("adapter_model.safetensors"), _read_peft("adapter_model.safetensors")
+    ),
     "tensorflow": Format(".index", lambda: _tensorflow("index"), _read_tensorflow),
     "scorer": Format(".scorer", _scorer("smoke_bytes.scorer"), _read_scorer("bytes")),
     "word_scorer": Format(".scorer", _scorer("smoke_word.scorer"), _read_scorer("word")),

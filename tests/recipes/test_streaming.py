@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +64,33 @@ def test_a_live_stream_says_what_the_whole_clip_says(
         np.testing.assert_allclose(live, whole, atol=1e-5)
         np.testing.assert_allclose(engine.hear_batch([samples, samples[:0]])[0], whole, atol=1e-5)
         assert model.stt(samples) == heard_live(model, samples)
+
+
+@pytest.mark.parametrize("quantize", ["true", "false"])
+def test_it_is_exported_for_live_use_without_pytorch(
+    trained: tuple[Path, Result], latin: ToneCorpus, tmp_path: Path, quantize: str
+) -> None:
+    pytest.importorskip("onnx")
+    result = run_command(
+        "export", "--checkpoint_dir", trained[0], "--export_dir", tmp_path, "--test_files",
+        latin.test, "--export_quantize", quantize,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "same best label in" in result.stderr
+    path = tmp_path / "output_graph.onnx"
+    shown = run_command("inspect", path).stdout
+    assert "onnx, the chunked graph: audio as it comes" in shown
+    assert "in chunks of 0.16 s, and so much late" in shown
+    checkpoint, model = stt.Model(str(trained[0])), stt.Model(str(path))
+    texts = []
+    for number in range(3):
+        samples = read_pcm(latin.test.parent / f"test{number}.wav", model.sampleRate())
+        texts.append((checkpoint.stt(samples), model.stt(samples)))
+        assert heard_live(model, samples) == model.stt(samples)
+    if quantize == "false":
+        assert all(one == other for one, other in texts)
+    loaded = "import sys, stt; stt.Model(sys.argv[1]); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", loaded, path], check=False).returncode == 0
 
 
 def heard_live(model: stt.Model, samples: np.ndarray) -> str:

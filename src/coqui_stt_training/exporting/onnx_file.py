@@ -12,7 +12,10 @@ from typing import Any
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet, unpack_labels
 from coqui_stt_ctcdecoder.errors import AlphabetError
+from stt.engines.chunked import ChunkedInfo
+from stt.engines.onnx_chunked import read_chunked
 from stt.engines.onnx_utterance import read_utterance
+from stt.engines.utterance import UtteranceInfo
 from stt.errors import ModelError
 from stt.mapped_file import map_file
 from stt.onnx.acoustic import INPUTS, OUTPUTS, check_acoustic
@@ -20,10 +23,11 @@ from stt.onnx.graph import FLOAT, OnnxError, OnnxGraph, read_onnx, read_onnx_met
 
 from ..errors import CheckpointError
 from ..models.specification import restore_specification
-from .encoder.deployment import KIND
+from .encoder.deployment import CHUNKED, KIND
 
 _USES = {
     KIND: "whole clips and live streams, for stt and its server",
+    CHUNKED: "audio as it comes, for stt and its server",
     "streaming": "audio as it comes, for stt and its server",
     "batch": "whole clips, many at a time, for ONNX Runtime itself",
     "features": "from samples to what the batch graph takes",
@@ -48,8 +52,8 @@ def describe_onnx(path: Path) -> dict[str, Any]:
                 f"{path}: an .onnx file, but no export of this toolkit: it does not say which kind "
                 "of graph it is"
             )
-        if kind == KIND:
-            return _describe_utterance(path, content, properties)
+        if kind in (KIND, CHUNKED):
+            return _describe_encoder(path, content, properties)
         graph = read_onnx(content) if kind == "streaming" else None
         if graph:
             check_acoustic(graph)
@@ -81,11 +85,21 @@ def describe_onnx(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: {told}") from None
 
 
-def _describe_utterance(
+def _describe_encoder(
     path: Path, content: memoryview, properties: Mapping[str, str]
 ) -> dict[str, Any]:
+    kind = properties["kind"]
     try:
-        info, _ = read_utterance(content, path)
+        if kind == KIND:
+            whole, _ = read_utterance(content, path)
+            info: UtteranceInfo | ChunkedInfo = whole
+            heard: dict[str, Any] = {
+                "longest_seconds": whole.longest_seconds,
+                "live": asdict(whole.live),
+            }
+        else:
+            info, _ = chunks, _ = read_chunked(content, path)
+            heard = {"chunk_seconds": chunks.chunk_frames * chunks.front_end.step_seconds}
     except ModelError as error:
         raise CheckpointError(str(error)) from None
     model = restore_specification(json.loads(properties["model"]))
@@ -93,8 +107,8 @@ def _describe_utterance(
         "format": "onnx",
         "path": str(path),
         "size_bytes": len(content),
-        "kind": KIND,
-        "use": _USES[KIND],
+        "kind": kind,
+        "use": _USES[kind],
         "geometry": None,
         "architecture": model.architecture,
         "summary": model.describe(),
@@ -105,8 +119,7 @@ def _describe_utterance(
             "audio_sample_rate": info.sample_rate_hz,
         },
         "step_seconds": info.step_seconds,
-        "longest_seconds": info.longest_seconds,
-        "live": asdict(info.live),
+        **heard,
         "beam_width": info.beam_width,
         "language": info.language or None,
     }

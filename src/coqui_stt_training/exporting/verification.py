@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stt.audio.file import read_audio
+from stt.engines import Engine
 from stt.frontends import FrontEnd
 from stt.frontends.mfcc import FeatureConfig, Mfcc
 
@@ -146,14 +147,19 @@ def _encoder_probabilities(
 ) -> list[Probabilities]:
     from ..models.acoustic_model import build
     from ..models.encoder_model import EncoderModel
+    from ..models.streaming.model import StreamingConformer
     from ..models.tensors import load_weights
-    from ..scoring.engine import EncoderCheckpoint
+    from ..scoring.engine import EncoderCheckpoint, StreamingCheckpoint
 
     model = build(deployment.specification).eval()
     if not isinstance(model, EncoderModel):
         raise TypeError(f"{deployment.specification.architecture} is no encoder")
     load_weights(model, deployment.tensors)
-    engine = EncoderCheckpoint(model, deployment.features, deployment.alphabet)
+    engine: Engine = (
+        StreamingCheckpoint(model, deployment.alphabet)
+        if isinstance(model, StreamingConformer)
+        else EncoderCheckpoint(model, deployment.features, deployment.alphabet)
+    )
     return [engine.hear(clip.samples) for clip in clips]
 
 

@@ -23,7 +23,7 @@ from .utterance import scaled
 from .windowed import State
 
 _SLICE_SECONDS = 60  # of audio turned into features at once: bounds the memory a call takes
-_CHUNKS_AT_A_TIME = 16  # of audio that is there: larger products, and attention still small
+CHUNKS_AT_A_TIME = 16  # of audio that is there: larger products, and attention still small
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class ChunkedInfo:
         reduction: frames of the front end that become one frame of the output.
         beam_width: the decoder's default.
         language: the model card's tag, empty where the file does not say.
+        most_chunks: how many it takes at a time.
     """
 
     alphabet: Alphabet
@@ -45,6 +46,7 @@ class ChunkedInfo:
     reduction: int
     beam_width: int
     language: str = ""
+    most_chunks: int = CHUNKS_AT_A_TIME
 
     @property
     def n_classes(self) -> int:
@@ -147,7 +149,7 @@ class ChunkedStream:
         """Run the model on the frames of so many of the samples, a multiple of the reduction."""
         features = self._engine.extract(self._samples[: SAMPLES_BEFORE + sample_count])
         self._samples = self._samples[sample_count:]
-        at_a_time = _CHUNKS_AT_A_TIME * self._engine.info.chunk_frames
+        at_a_time = self._engine.info.most_chunks * self._engine.info.chunk_frames
         for start in range(0, len(features), at_a_time):
             probabilities, self._state = self._engine.run(
                 features[start : start + at_a_time], self._state

@@ -18,7 +18,7 @@ from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig
 from ..onnx.acoustic import INPUTS, OUTPUTS, check_acoustic
 from ..onnx.graph import OnnxGraph, read_onnx, read_onnx_metadata
 from . import CREATE_MODEL, Engine, FloatArray, parse_alphabet
-from .onnx_file import STREAMING, OnnxSession, errors_of, kind_of
+from .onnx_file import CHUNKED, STREAMING, OnnxSession, errors_of, kind_of
 from .windowed import State, WindowedEngine, WindowedInfo, check_limits
 
 
@@ -73,6 +73,10 @@ def open_onnx(content: memoryview, *, source: Path, threads: int) -> Engine:
         kind = kind_of(read_onnx_metadata(content), source)
     if kind == STREAMING:
         return OnnxEngine(content, source=source, threads=threads)
+    if kind == CHUNKED:
+        from .onnx_chunked import OnnxChunkedEngine
+
+        return OnnxChunkedEngine(content, source=source, threads=threads)
     from .onnx_utterance import OnnxUtteranceEngine
 
     return OnnxUtteranceEngine(content, source=source, threads=threads)

@@ -15,7 +15,8 @@ from ..extras import missing_packages
 from ..onnx.graph import OnnxError
 from . import CREATE_MODEL, FloatArray
 
-STREAMING, UTTERANCE = "streaming", "utterance"  # kinds of graphs that an engine runs
+# Kinds of graphs that an engine runs.
+STREAMING, UTTERANCE, CHUNKED = "streaming", "utterance", "chunked"
 _FORMAT_VERSION = 1
 
 
@@ -80,13 +81,13 @@ def _open_session(content: bytes, source: Path, threads: int) -> Any:
 
 
 def kind_of(properties: Mapping[str, str], source: Path) -> str:
-    """Return which kind of graph a file says that it is: `STREAMING` or `UTTERANCE`.
+    """Return which kind of graph a file says that it is: `STREAMING`, `UTTERANCE` or `CHUNKED`.
 
     Raises:
         ModelError: another, or a file of a later release.
     """
     kind = properties.get("kind", "")
-    if kind not in (STREAMING, UTTERANCE):
+    if kind not in (STREAMING, UTTERANCE, CHUNKED):
         raise ModelError(
             CREATE_MODEL,
             ErrorCode.MODEL_INCOMPATIBLE,

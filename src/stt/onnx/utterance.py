@@ -18,7 +18,7 @@ from .walk import MICROSOFT, Limits, Rule, Walk, check_opsets, squeezed
 
 INPUT, OUTPUT = "samples", "probabilities"
 
-_OPSETS = {"": 20, MICROSOFT: 1}  # the second one of quantised models alone
+OPSETS = {"": 20, MICROSOFT: 1}  # the second one of quantised models alone
 _NUMBERS_OF_SAMPLES = 4  # for which the graph is gone through
 # Float32 of 30 s: an encoder of 300 million weights has 2**27 living elements, most of them of its
 # attention. A weight of a convolution over samples is multiplied with 50,000 rows.
@@ -40,11 +40,11 @@ def check_utterance(graph: OnnxGraph, fewest_samples: int, most_samples: int) ->
     Raises:
         OnnxError: it does not, or has operators, shapes or amounts that they have not.
     """
-    check_opsets(graph, _OPSETS)
+    check_opsets(graph, OPSETS)
     inputs, outputs = dict(graph.inputs), dict(graph.outputs)
     if inputs != {INPUT: (0,)} or [*outputs] != [OUTPUT] or len(outputs[OUTPUT]) != 2:
         raise OnnxError(
-            f"it leads from {_named(inputs)} to {_named(outputs)}; from {INPUT} [samples] to "
+            f"it leads from {named(inputs)} to {named(outputs)}; from {INPUT} [samples] to "
             f"{OUTPUT} [frames, classes] is needed"
         )
     weights = sum(math.prod(constant.shape) for constant in graph.constants.values())
@@ -56,7 +56,7 @@ def check_utterance(graph: OnnxGraph, fewest_samples: int, most_samples: int) ->
     )
     made: dict[int, Shape] = {}
     for samples in np.linspace(most_samples, fewest_samples, _NUMBERS_OF_SAMPLES, dtype=int):
-        walk = Walk(graph, _RULES, limits, {INPUT: (int(samples),)})
+        walk = Walk(graph, RULES, limits, {INPUT: (int(samples),)})
         walk.run()
         shape = walk.shapes.get(OUTPUT, ())
         if len(shape) != 2 or shape[1] != outputs[OUTPUT][1] or not shape[0]:
@@ -65,7 +65,8 @@ def check_utterance(graph: OnnxGraph, fewest_samples: int, most_samples: int) ->
     return made
 
 
-def _named(shapes: Mapping[str, Shape]) -> str:
+def named(shapes: Mapping[str, Shape]) -> str:
+    """Return a few names and shapes, for messages."""
     return ", ".join(f"{name} {list(shape)}" for name, shape in [*shapes.items()][:8]) or "nothing"
 
 
@@ -319,7 +320,7 @@ def _names(*names: str) -> frozenset[str]:
 
 
 _LSTM_ATTRIBUTES = _names("hidden_size", "direction")
-_RULES: Mapping[tuple[str, str], Rule] = {
+RULES: Mapping[tuple[str, str], Rule] = {
     **{("", name): Rule(_elementwise, 2) for name in _ARITHMETIC},
     **{("", name): Rule(_same, 1) for name in ("Abs", "Gelu", "Log", "Relu", "Sigmoid", "Sqrt")},
     **{

@@ -34,12 +34,12 @@ def conformer(layers: Layers, x: str, specification: ConformerEncoder, most: int
         table = distance_sinusoids(most, specification.width)
         sinusoids = distances.cut("distance_sinusoids", table, axis=0)
     for block in specification.encoder_layers[1:]:
-        x = _half_mlp(layers, x, f"{block}.mlp_1")
+        x = half_mlp(layers, x, f"{block}.mlp_1")
         normed = layers.norm(x, f"{block}.attention_norm")
         x = layers.add(x, _attention(layers, normed, block, specification, distances, sinusoids))
         normed = layers.norm(x, f"{block}.convolution_norm")
         x = layers.add(x, _convolution(layers, normed, f"{block}.convolution", specification))
-        x = _half_mlp(layers, x, f"{block}.mlp_2")
+        x = half_mlp(layers, x, f"{block}.mlp_2")
         x = layers.norm(x, f"{block}.norm")
         x = layers.adapted(x, f"{block}.{BOTTLENECK}")
     return x
@@ -75,7 +75,8 @@ def _planes(layers: Layers, x: str, layer: str, *, halving: bool, groups: int) -
 _PARTS = ("weight", "bias")
 
 
-def _half_mlp(layers: Layers, x: str, mlp: str) -> str:
+def half_mlp(layers: Layers, x: str, mlp: str) -> str:
+    """Return `x + mlp(norm(x)) / 2`."""
     normed = layers.norm(x, f"{mlp}.norm")
     out = layers.mlp(normed, f"{mlp}.inner", f"{mlp}.out", silu=True)
     half = layers.constant("half", np.float32(0.5))

@@ -8,19 +8,22 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.engines.chunked import CHUNKS_AT_A_TIME
 from stt.engines.utterance import LIVE, Pieces
 from stt.frontends import FrontEnd, describe_front_end
 
 from ...checkpoints.source import Tensors
 from ...models.encoder import EncoderSpecification
 from ...models.specification import describe_specification, step_seconds
+from ...models.streaming.specification import StreamingEncoder
 from ...scoring.engine import longest_seconds
 from ..deployment import check_beam_width, check_tensors
 
 Precision = Literal["float32", "float16", "int8"]
 
 FORMAT_VERSION = 1  # of the interface and of the metadata
-KIND = "utterance"
+KIND, CHUNKED = "utterance", "chunked"
+_MOST_FRAMES_AT_A_TIME = 512  # of the output, in one call of a model of chunks
 
 
 @dataclass(frozen=True)
@@ -78,19 +81,41 @@ class EncoderDeployment:
             low, high = (low, middle) if frames else (middle + 1, high)
         return low
 
+    @property
+    def most_chunks(self) -> int:
+        """How many chunks a model of chunks takes at a time."""
+        chunk = getattr(self.specification, "chunk_frames", 1)
+        return max(1, min(CHUNKS_AT_A_TIME, _MOST_FRAMES_AT_A_TIME // chunk))
+
     def properties(self, precision: Precision) -> dict[str, str]:
-        """Return what the file says of itself."""
+        """Return what the file of a model of whole clips says of itself."""
         live = self.live.within(self.longest_seconds)
         return {
-            "kind": KIND,
-            "format_version": str(FORMAT_VERSION),
-            "sample_rate": str(self.features.sample_rate_hz),
+            **self._common_properties(KIND, precision),
             "step_seconds": repr(step_seconds(self.specification, self.features)),
             "shortest_samples": str(self.shortest_samples),
             "longest_seconds": repr(self.longest_seconds),
             "live_piece_seconds": repr(live.piece_seconds),
             "live_left_seconds": repr(live.left_seconds),
             "live_ahead_seconds": repr(live.ahead_seconds),
+        }
+
+    def chunked_properties(
+        self, specification: StreamingEncoder, precision: Precision
+    ) -> dict[str, str]:
+        """Return what the file of a model of chunks says of itself."""
+        return {
+            **self._common_properties(CHUNKED, precision),
+            "chunk_features": str(specification.chunk_frames * specification.reduction),
+            "reduction": str(specification.reduction),
+            "most_chunks": str(self.most_chunks),
+        }
+
+    def _common_properties(self, kind: str, precision: Precision) -> dict[str, str]:
+        return {
+            "kind": kind,
+            "format_version": str(FORMAT_VERSION),
+            "sample_rate": str(self.features.sample_rate_hz),
             "beam_width": str(self.beam_width),
             "alphabet": base64.b64encode(self.alphabet.serialize()).decode(),
             "language": self.language,

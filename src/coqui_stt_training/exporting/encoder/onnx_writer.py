@@ -4,7 +4,7 @@
 
 One clip at a time, as long as it is: nothing is padded or masked. The graph has no control flow,
 and no shape in it depends on anything but the number of samples. `metadata_props` holds what a
-runtime must know; docs/export.md lists it.
+runtime must know; docs/export.md lists it. Streaming encoders are written by `streaming.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from onnx import TensorProto
 from ...errors import ExportError
 from ...models.conformer.specification import ConformerEncoder
 from ...models.encoder import OUTPUT
+from ...models.streaming.specification import StreamingEncoder
 from ...models.wav2vec2.specification import Wav2Vec2Encoder
 from ...models.whisper.specification import WhisperEncoder
 from ..onnx_graph import GraphBuilder
@@ -22,11 +23,12 @@ from .conformer import conformer
 from .deployment import KIND, EncoderDeployment, Precision
 from .front_ends import features
 from .layers import Layers
+from .streaming import streaming_model
 from .wav2vec2 import wav2vec2
 from .whisper import whisper
 
 OPSET = 20  # the first with Gelu
-_WRITTEN = (WhisperEncoder, Wav2Vec2Encoder, ConformerEncoder)
+_WRITTEN = (WhisperEncoder, Wav2Vec2Encoder, ConformerEncoder, StreamingEncoder)
 _BYTES = {"float32": 4, "float16": 2, "int8": 1}
 _LARGEST_BYTES = (1 << 31) - (1 << 24)  # of one message of protobuf, and some room in it
 
@@ -42,7 +44,10 @@ def encoder_model(deployment: EncoderDeployment, precision: Precision) -> onnx.M
         ExportError: an architecture without operators here, or one too large for a single file.
     """
     _check(deployment, precision)
-    builder, specification = GraphBuilder(), deployment.specification
+    specification = deployment.specification
+    if isinstance(specification, StreamingEncoder):
+        return streaming_model(deployment, specification, precision, OPSET)
+    builder = GraphBuilder()
     layers = Layers(builder, deployment.tensors, precision)
     samples = builder.input("samples", TensorProto.FLOAT, ("samples",))
     x = _encoded(layers, features(builder, samples, deployment.features), deployment)

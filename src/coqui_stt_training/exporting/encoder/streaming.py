@@ -1,0 +1,243 @@
+"""`.onnx` models of streaming encoders: chunks of features and a state in, and out.
+
+    features float32 [frames, mel], state_* -> probabilities float32 [frames / reduction, classes],
+                                               new_state_*
+
+A call takes one whole chunk, or some of them; the last of an utterance may be shorter. The states
+are opaque to a runtime: they begin as zeros, and what comes out goes into the next call. Features
+are of `stt.frontends.causal_log_mel`. See `models.streaming.model` for what is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+
+from ...errors import ExportError
+from ...models.encoder import OUTPUT
+from ...models.streaming.specification import StreamingEncoder
+from ..onnx_graph import GraphBuilder
+from .attention import Heads, attend, projected
+from .conformer import half_mlp
+from .deployment import CHUNKED, EncoderDeployment, Precision
+from .layers import Layers
+
+_MOST_PAIRS = 1 << 24  # of frames and those they may look at, of which a table is in the file
+_UNSEEN = -1e9  # added to the product of a frame and one that it does not look at
+_TO_END = np.iinfo(np.int64).max
+
+
+def streaming_model(
+    deployment: EncoderDeployment,
+    specification: StreamingEncoder,
+    precision: Precision,
+    opset: int,
+) -> onnx.ModelProto:
+    """Return the model.
+
+    Args:
+        deployment: what to write.
+        specification: of its model.
+        precision: how the matrices of its products are stored.
+        opset: version of the operators.
+
+    Raises:
+        ExportError: its head hears whole utterances, or its chunks are too long.
+    """
+    _check(deployment, specification)
+    builder = GraphBuilder()
+    layers, states = Layers(builder, deployment.tensors, precision), _States(builder)
+    features = builder.input(
+        "features", TensorProto.FLOAT, ("features", specification.mel_channels)
+    )
+    x = _stem(layers, states, features, specification)
+    view = _view(builder, states, x, specification, deployment.most_chunks)
+    for block in specification.encoder_layers[1:]:
+        x = _block(layers, states, x, block, specification, view)
+    builder.apply("Softmax", [layers.linear(x, OUTPUT)], "probabilities", axis=-1)
+    builder.output("probabilities", ("frames", specification.n_classes))
+    states.leave()
+    return builder.model(CHUNKED, deployment.chunked_properties(specification, precision), opset)
+
+
+def _check(deployment: EncoderDeployment, specification: StreamingEncoder) -> None:
+    if specification.head != "linear":
+        raise ExportError(
+            "the head of this model hears whole utterances, so no stream can be written as one "
+            "file; train it with --head linear, or let the stt command run the checkpoint itself"
+        )
+    most = deployment.most_chunks * specification.chunk_frames
+    if most * (most + specification.left_frames) > _MOST_PAIRS:
+        raise ExportError(
+            f"attention over {specification.left_frames} frames and chunks of "
+            f"{specification.chunk_frames} is too much for an .onnx file; train with shorter "
+            "--chunk_milliseconds or --left_milliseconds"
+        )
+
+
+@dataclass(frozen=True)
+class _States:
+    """The states that enter and leave a graph."""
+
+    builder: GraphBuilder
+    shapes: dict[str, Sequence[int]] = field(default_factory=dict)
+
+    def enter(self, name: str, *shape: int) -> str:
+        """Add one that enters, and return its name."""
+        self.shapes[name] = shape
+        return self.builder.input(f"state_{name}", TensorProto.FLOAT, shape)
+
+    def keep(self, name: str, value: str, start: str, axis: int) -> None:
+        """Let what is behind `start` along an axis leave as the state of this name."""
+        integers = self.builder.integers
+        self.builder.apply(
+            "Slice", [value, start, integers(_TO_END), integers(axis)], f"new_state_{name}"
+        )
+
+    def leave(self) -> None:
+        """Say that all states are outputs."""
+        for name, shape in self.shapes.items():
+            self.builder.output(f"new_state_{name}", shape)
+
+
+@dataclass(frozen=True)
+class _View:
+    """At which frames each frame looks.
+
+    Attributes:
+        frames: int64 `[1]`, how many there are.
+        distances: int64 `[frames, keys]`, which number is for their distance.
+        unseen: float32 `[frames, keys]`, 0, or much below it for frames that are not looked at.
+    """
+
+    frames: str
+    distances: str
+    unseen: str
+
+
+def _view(
+    builder: GraphBuilder,
+    states: _States,
+    rows: str,
+    specification: StreamingEncoder,
+    most_chunks: int,
+) -> _View:
+    """Return at which frames rows look: tables of the most chunks, cut to those there are."""
+    emit, integers = builder.emit, builder.integers
+    left, chunk = specification.left_frames, specification.chunk_frames
+    most = most_chunks * chunk
+    places, keys = np.arange(most)[:, None], np.arange(-left, most)
+    starts = places // chunk * chunk
+    seen = (keys >= starts - left) & (keys < starts + chunk)
+    numbers = (places - keys - (1 - chunk)).clip(0, specification.distances - 1)
+    frames = emit("Shape", rows, start=0, end=1)
+    ends = emit("Concat", frames, emit("Add", frames, integers(left)), axis=0)
+
+    def cut(name: str, table: np.ndarray) -> str:
+        return emit("Slice", builder.constant(name, table), integers(0, 0), ends, integers(0, 1))
+
+    unseen = cut("unseen", np.where(seen, 0.0, _UNSEEN).astype(np.float32))
+    ones = builder.constant("ones", np.ones(most, np.float32))
+    new = emit("Slice", ones, integers(0), frames, integers(0))
+    heard = emit("Concat", states.enter("heard", left), new, axis=0)
+    states.keep("heard", heard, frames, axis=0)
+    one = builder.constant("one", np.float32(1.0))
+    absent = emit("Mul", emit("Sub", one, heard), builder.constant("below", np.float32(_UNSEEN)))
+    return _View(frames, cut("distances", numbers), emit("Add", unseen, absent))
+
+
+def _stem(layers: Layers, states: _States, x: str, specification: StreamingEncoder) -> str:
+    emit, integers = layers.builder.emit, layers.builder.integers
+    x, channels, mel = emit("Unsqueeze", x, integers(0, 1)), 1, specification.mel_channels
+    for index in range(specification.halvings):
+        name = f"stem.halvings.{index}"
+        before = states.enter(f"stem_{index + 1}", 1, channels, 1, mel)
+        x = emit("Concat", before, x, axis=2)
+        states.keep(f"stem_{index + 1}", x, integers(-1), axis=2)
+        x = _planes(layers, x, f"{name}.depthwise", groups=channels)
+        if index:
+            x = _planes(layers, x, f"{name}.pointwise")
+        x, channels, mel = emit("Relu", x), specification.stem_channels, mel // 2
+    rows = emit("Transpose", emit("Squeeze", x, integers(0)), perm=[1, 0, 2])
+    return layers.linear(emit("Reshape", rows, integers(0, channels * mel)), "stem.projection")
+
+
+def _planes(layers: Layers, x: str, name: str, *, groups: int = 0) -> str:
+    """Return a convolution over frames and mel: of 3 x 3 that halves both, or without groups of 1.
+
+    Before the frames is the one that was kept, so nothing is padded there.
+    """
+    size, stride = (3, 2) if groups else (1, 1)
+    parameters = [
+        layers.constant(f"{name}.{part}", layers.tensors[f"{name}.{part}"])
+        for part in ("weight", "bias")
+    ]
+    return layers.builder.emit(
+        "Conv", x, *parameters, kernel_shape=[size, size], strides=[stride, stride],
+        group=groups or 1, pads=[0, 1, 0, 1] if groups else [0] * 4,
+    )  # fmt: skip
+
+
+def _block(
+    layers: Layers,
+    states: _States,
+    x: str,
+    block: str,
+    specification: StreamingEncoder,
+    view: _View,
+) -> str:
+    x = half_mlp(layers, x, f"{block}.mlp_1")
+    normed = layers.norm(x, f"{block}.attention_norm")
+    x = layers.add(x, _attention(layers, states, normed, block, specification, view))
+    normed = layers.norm(x, f"{block}.convolution_norm")
+    x = layers.add(x, _convolution(layers, states, normed, block, specification))
+    x = half_mlp(layers, x, f"{block}.mlp_2")
+    return layers.norm(x, f"{block}.norm")
+
+
+def _attention(
+    layers: Layers,
+    states: _States,
+    x: str,
+    block: str,
+    specification: StreamingEncoder,
+    view: _View,
+) -> str:
+    emit, attention = layers.builder.emit, f"{block}.attention"
+    heads, left = specification.attention_heads, specification.left_frames
+    per_head = specification.width // heads
+    own = projected(layers, x, attention, heads)
+    keys = emit("Concat", states.enter(f"{block}_keys", heads, per_head, left), own.key, axis=2)
+    states.keep(f"{block}_keys", keys, view.frames, axis=2)
+    before = states.enter(f"{block}_values", heads, left, per_head)
+    values = emit("Concat", before, own.value, axis=1)
+    states.keep(f"{block}_values", values, view.frames, axis=1)
+    name = f"{block}.distances.bias"
+    bias = emit("Gather", layers.constant(name, layers.tensors[name]), view.distances, axis=1)
+    return attend(layers, Heads(own.query, keys, values), attention, emit("Add", bias, view.unseen))
+
+
+def _convolution(
+    layers: Layers, states: _States, x: str, block: str, specification: StreamingEncoder
+) -> str:
+    emit, integers, name = layers.builder.emit, layers.builder.integers, f"{block}.convolution"
+    width, kernel = specification.width, specification.kernel
+    inner, gates = layers.builder.emit_many(
+        "Split", 2, layers.linear(x, f"{name}.inputs"), axis=1, num_outputs=2
+    )
+    rows = emit("Mul", inner, emit("Sigmoid", gates))
+    columns = emit("Unsqueeze", emit("Transpose", rows, perm=[1, 0]), integers(0))
+    before = states.enter(f"{block}_convolved", 1, width, kernel - 1)
+    columns = emit("Concat", before, columns, axis=2)
+    states.keep(f"{block}_convolved", columns, integers(1 - kernel), axis=2)
+    weight, bias = (f"{name}.depthwise.{part}" for part in ("weight", "bias"))
+    out = emit(
+        "Conv", columns, layers.stored(weight, layers.tensors[weight]),
+        layers.constant(bias, layers.tensors[bias]), kernel_shape=[kernel], group=width,
+    )  # fmt: skip
+    rows = emit("Transpose", emit("Squeeze", out, integers(0)), perm=[1, 0])
+    return layers.linear(layers.silu(layers.norm(rows, f"{name}.norm")), f"{name}.outputs")
