@@ -27,6 +27,7 @@ from coqui_stt_training.checkpoints.folder_lock import LOCK
 from coqui_stt_training.models.acoustic_model import Emissions
 from coqui_stt_training.training import trainer as trainer_module
 from coqui_stt_training.training.objective import Objective
+from encoder_folders import write_whisper
 from processes import run_command_together, run_together
 
 from .conftest import SMALL, ToneCorpus
@@ -74,6 +75,32 @@ def test_processes_do_what_one_does_that_adds_up_gradients(
     assert len(histories[0]) == 2
     for ours, theirs in zip(*histories, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        ("--freeze_source_layers", "3", "--unfreeze_after_epochs", "1", "--dropout_rate", "0"),
+        ("--adapter", "lora:rank=2", "--optimizer", "adamw", "--warmup_steps", "4"),
+    ],
+    ids=["unfreezing", "lora"],
+)
+def test_encoders_are_trained_in_processes_as_in_one(
+    kind: tuple[str, ...], latin: ToneCorpus, tmp_path: Path
+) -> None:
+    """Layers are unfrozen in the run, of adapters little is trained, and one process has less."""
+    encoder = write_whisper(tmp_path / "whisper")
+    flags = ["--load_checkpoint_dir", encoder, "--alphabet_config_path", latin.alphabet,
+             "--train_files", latin.train, "--dev_files", latin.dev, *SMALL[2:], *kind,
+             "--recipe", "none", "--epochs", 2, "--train_batch_size", 5]  # fmt: skip
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    one = run_command("train", "--save_checkpoint_dir", alone, *flags,
+                      "--gradient_accumulation_steps", 2)  # fmt: skip
+    results = run_command_together(2, "train", "--save_checkpoint_dir", shared, *flags)
+    assert [result.returncode for result in [one, *results]] == [0, 0, 0], results[0].stderr
+    assert_alike(last(alone), last(shared), 2e-5)
+    steps = [last(folder).adam.tensor_steps for folder in (alone, shared)]  # type: ignore[union-attr]
+    assert steps[0] == steps[1]
 
 
 def test_evaluation_is_that_of_one_process(source: Path, latin: ToneCorpus, tmp_path: Path) -> None:
@@ -138,6 +165,8 @@ def test_a_run_goes_on_also_with_other_processes(
     results = run_command_together(sizes[1], "train", *flags(cut, sizes[1]))
     assert {result.returncode for result in results} == {0}, results[0].stderr
     assert "Continuing the run" in results[0].stdout
+    note = f"goes on with {sizes[1]}: a step now takes 6 batches"
+    assert (note in results[0].stdout) == (sizes[0] != sizes[1])
     assert_alike(last(whole), last(cut), 0.0 if sizes[0] == sizes[1] else 1e-5)
 
 

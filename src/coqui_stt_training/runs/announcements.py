@@ -36,8 +36,9 @@ def log_sizes(
     test: Sequence[ClipSet],
     config: TrainConfig,
     model: AcousticModel,
+    processes: int,
 ) -> None:
-    """Say how much there is to learn from, and how large the model is that learns."""
+    """Say how much there is to learn from, how large the model is that learns, and who computes."""
     tested = [
         make_batches(one.clips, config.evaluation.test_batch_size, limit=config.data.limit_test)
         for one in test
@@ -56,6 +57,9 @@ def log_sizes(
             )  # fmt: skip
     count = sum(weight.numel() for weight in model.parameters())
     _log.info("The model has %s parameters", f"{count:,}")
+    if processes > 1:
+        together = processes * config.training.gradient_accumulation_steps
+        _log.info("%d processes train together; a step takes %d batches", processes, together)
 
 
 def log_augmentations(

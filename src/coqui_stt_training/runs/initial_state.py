@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from stt.counted import counted
 from stt.frontends import FrontEnd
 from stt.frontends.mfcc import FeatureConfig
 
@@ -63,6 +64,7 @@ def initial_state(
         load_weights(model, kept.tensors)
         progress = Progress.from_json(kept.run or {})
         _update_progress(progress, kept.flags, config)
+        _note_processes(progress, world, training.gradient_accumulation_steps)
         lineage = kept.lineage
         begun_with = None
     else:
@@ -71,7 +73,9 @@ def initial_state(
         load_weights(model, tensors)
         source_step = session.start.source.step if session.start.source else 0
         begun = max(source_step, folder.highest_step())
-        progress = Progress(session.identity, begun, begun, _learning_rate(session))
+        progress = Progress(
+            session.identity, begun, begun, _learning_rate(session), processes=world.size
+        )
     model.to(device)
     anchors, anchor_decay = anchors_in_force(session, lineage, begun_with)
     optimizer = Adam(
@@ -238,6 +242,18 @@ def _prior(session: Session, clips: Sequence[Clip]) -> NDArray[np.float32]:
 def planned_layers(lineage: Sequence[Any]) -> dict[str, dict[str, Any]]:
     """Return the plan of the newest entry of a lineage, by layer."""
     return {layer["layer"]: layer for layer in lineage[-1]["plan"]} if lineage else {}
+
+
+def _note_processes(progress: Progress, world: World, batches_per_step: int) -> None:
+    """Say that a run goes on with more or fewer processes, and so with other steps."""
+    if progress.processes != world.size:
+        _log.warning(
+            "The run had %s, and goes on with %d: a step now takes %s. To keep steps as they were, "
+            "change --train_batch_size or --gradient_accumulation_steps as much the other way",
+            counted(progress.processes, "process", "processes"), world.size,
+            counted(batches_per_step * world.size, "batch", "batches"),
+        )  # fmt: skip
+    progress.processes = world.size
 
 
 def _update_progress(progress: Progress, earlier: Any, config: TrainConfig) -> None:

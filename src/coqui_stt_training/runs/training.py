@@ -113,6 +113,7 @@ def _carry_out(
                     parts.corpus.test,
                     session.config,
                     state.model,
+                    world.size,
                 )
                 trainer.train()
             interruption.raise_from_now_on()

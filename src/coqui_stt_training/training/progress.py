@@ -21,7 +21,8 @@ class Progress:
         step: training steps behind the weights, the source's included.
         learning_rate: the current one.
         epoch: the current epoch, from 0.
-        batch: the batch of the epoch that comes next; all done: validation comes next.
+        batch: the batch of the epoch that comes next, of those of all processes; all done:
+            validation comes next.
         loss_sum: of the epoch's batches so far.
         loss_count: of batches in `loss_sum`.
         best_dev_loss: the lowest validation loss so far; None before the first.
@@ -34,6 +35,7 @@ class Progress:
         non_finite_steps: steps skipped in a row because their loss was not finite.
         averaged_steps: steps in the running average of the weights.
         loss_scale: of float16 training.
+        processes: how many of them did the last step.
         history: what the epochs behind came to, as JSON; see `report/epochs.py`.
         finished: why the run is over; empty while it is not.
     """
@@ -56,6 +58,7 @@ class Progress:
     non_finite_steps: int = 0
     averaged_steps: int = 0
     loss_scale: Mapping[str, Any] = field(default_factory=dict)
+    processes: int = 1
     history: Sequence[Mapping[str, Any]] = ()
     finished: str = ""
 
