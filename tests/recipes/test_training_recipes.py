@@ -108,7 +108,8 @@ def test_a_deepspeech_source_is_trained_as_upstream_does(
     assert plain.returncode == 0, plain.stderr
     assert "ecipe" not in plain.stderr
     asked = train(source, latin, tmp_path / "model", "--dry_run", "true", "--recipe", "auto")
-    assert "No recipe: there is none for it; the source is a deepspeech model" in asked.stderr
+    assert "Recipe deepspeech-minutes@1 (" in asked.stderr
+    assert "unfreeze" not in asked.stderr  # all layers from the start
 
 
 def test_a_recipe_of_ones_own(source: Path, latin: ToneCorpus, tmp_path: Path) -> None:
