@@ -8,15 +8,18 @@ import pytest
 import torch
 from torch import Tensor
 
+from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.batches.batch import Batch
 from coqui_stt_training.corpus import Clip
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.models.deepspeech.model import DeepSpeech
+from coqui_stt_training.scoring.decoding import BestPathDecoder
 from coqui_stt_training.training.frozen_stack import Hidden
 from coqui_stt_training.training.self_training import SelfTraining, SpeechRate
 from stt.audio.reference import AudioReference
 
 BLANK = 2
+ALPHABET = Alphabet.from_labels("ab")
 
 
 class Parrot(DeepSpeech):
@@ -47,6 +50,8 @@ def transcribe(
         torch.tensor([len(some) for some in labels]),
     )  # fmt: skip
     settings: dict = {
+        "decoder": BestPathDecoder(ALPHABET),
+        "alphabet": ALPHABET,
         "weight": 0.5, "first_epoch": 1, "least_confidence": 0.3, "rate": SpeechRate(0.5, 3)
     }  # fmt: skip
     own = SelfTraining(Parrot(Geometry(n_hidden=4, n_classes=3)), **{**settings, **changed})

@@ -9,6 +9,7 @@ from stt.counted import counted
 
 from ..corpus import Corpus
 from ..errors import FlagError
+from ..scoring.decoding import Decoder
 from ..training.average import WeightAverage
 from ..training.self_training import SelfTraining, SpeechRate
 from .session import Session
@@ -54,7 +55,7 @@ def first_epoch(session: Session) -> int:
 
 
 def self_training(
-    session: Session, corpus: Corpus, average: WeightAverage | None
+    session: Session, corpus: Corpus, average: WeightAverage | None, decoder: Decoder
 ) -> SelfTraining | None:
     """Return what transcribes the clips without transcripts; None where nothing has to.
 
@@ -62,6 +63,7 @@ def self_training(
         session: the run.
         corpus: its clips.
         average: of the weights.
+        decoder: reads text from what the model hears.
     """
     first, flags = first_epoch(session), session.config.self_training
     if not first or average is None:
@@ -74,5 +76,6 @@ def self_training(
     told = islice((clip for one in corpus.train for clip in one.clips), _CLIPS_LOOKED_AT)
     rate = SpeechRate.of((clip.duration_seconds, len(encode(clip.transcript))) for clip in told)
     return SelfTraining(
-        average.model, flags.self_training_weight, first, flags.self_training_confidence, rate
-    )
+        average.model, decoder, session.alphabet, flags.self_training_weight, first,
+        flags.self_training_confidence, rate,
+    )  # fmt: skip

@@ -19,7 +19,7 @@ from ..corpus.clip_table import seconds_of
 from ..models.tensors import load_weights
 from ..report.run_log import RunLog
 from ..report.summaries import Summaries
-from ..scoring.decoding import BeamSearchDecoder, BestPathDecoder
+from ..scoring.decoding import BeamSearchDecoder, BestPathDecoder, Decoder
 from ..training.distributed import World, joined
 from ..training.freezing import Freezing
 from ..training.memory_check import check_memory, check_model_memory
@@ -202,6 +202,10 @@ def _make_trainer(
     if config.output.log_placement:
         log_placement(state.model)
     layers = planned_layers(folder.description.lineage)
+    # The beam search only where it has a scorer: without one the best path shows as much.
+    decoder: Decoder = (
+        parts.decoder if config.decoder.scorer_path else BestPathDecoder(session.alphabet)
+    )
     trainer = Trainer(
         state,
         make_pipeline(session, parts.corpus, parts.loader, layers, world),
@@ -230,7 +234,7 @@ def _make_trainer(
                 else ""
             ),
             objective=parts.objective,
-            self_training=self_training(session, parts.corpus, state.average),
+            self_training=self_training(session, parts.corpus, state.average, decoder),
         ),
         Surroundings(
             folder=folder,
@@ -238,10 +242,7 @@ def _make_trainer(
             bar=lambda title, count: ProgressBar(
                 title, count, config.output.show_progressbar and world.is_first
             ),
-            # The beam search only where it has a scorer: without one the best path shows as much.
-            decoder=(
-                parts.decoder if config.decoder.scorer_path else BestPathDecoder(session.alphabet)
-            ),
+            decoder=decoder,
             interrupted=interruption,
             new_epoch=lambda epoch: _forget_features(
                 parts.store, config.data.cache_for_epochs, epoch

@@ -1,9 +1,10 @@
 """Self-training: what a model hears in clips without transcripts becomes their transcripts.
 
 The teacher is the running average of the weights, which is steadier than the weights of the moment
-and better than they are; its best path through a clip as it is becomes the label that the model,
-with dropout and augmentation, is to write. Labels are made anew in each step, so they grow better
-with the model, and nothing has to be kept for a run that goes on.
+and better than they are. What is read from what it hears in a clip as it is, with a language model
+where there is one, becomes the transcript that the model, with dropout and augmentation, is to
+write. Transcripts are made anew in each step, so they grow better with the model, and nothing has
+to be kept for a run that goes on.
 
 Continuous pseudo-labelling (slimIPL, https://arxiv.org/abs/2010.11524), with an average as the
 teacher (Momentum Pseudo-Labeling, https://arxiv.org/abs/2106.08922).
@@ -17,13 +18,14 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.counted import counted
 from stt.decoding import path_confidence
 
 from ..batches.batch import NO_CHANGE, Batch
 from ..corpus import Clip
 from ..models.acoustic_model import AcousticModel, Emissions
-from ..scoring.ctc import best_path
+from ..scoring.decoding import Decoder
 from .frozen_stack import Hidden
 
 _BEYOND_TRANSCRIPTS = 1.5  # how much quicker, or slower, speech may be than any transcript says
@@ -76,6 +78,8 @@ class SelfTraining:
 
     Attributes:
         teacher: a model in evaluation mode, the average of what is being trained.
+        decoder: reads text from what it hears.
+        alphabet: of the labels.
         weight: of such a clip's loss.
         first_epoch: before it, clips without transcripts are no part of an epoch.
         least_confidence: of a clip, below which it has no weight.
@@ -84,6 +88,8 @@ class SelfTraining:
     """
 
     teacher: AcousticModel
+    decoder: Decoder
+    alphabet: Alphabet
     weight: float
     first_epoch: int
     least_confidence: float
@@ -105,10 +111,10 @@ class SelfTraining:
             heard = Emissions(
                 *self.teacher.run(hidden.x[untold], hidden.lengths[untold], first=hidden.first)
             )
-            for row, (path, sure) in zip(untold, readings(heard), strict=True):
-                taken = sure >= self.least_confidence and self._fits(batch, row, path)
+            for row, (said, sure) in zip(untold, self._readings(heard), strict=True):
+                taken = sure >= self.least_confidence and self._fits(batch, row, said)
                 self.tally.add(sure, taken)
-                labels[row] = torch.tensor(path if taken else [], dtype=torch.int64)
+                labels[row] = torch.tensor(said if taken else [], dtype=torch.int64)
                 weights[row] = self.weight if taken else 0.0
         return replace(
             batch,
@@ -116,6 +122,15 @@ class SelfTraining:
             label_lengths=torch.tensor([len(one) for one in labels]),
             weights=weights,
         )
+
+    def _readings(self, heard: Emissions) -> list[tuple[Sequence[int], float]]:
+        """Return for each clip its labels, and how sure the teacher is of what it hears, 0 to 1."""
+        posteriors, lengths = heard.posteriors(), heard.lengths.tolist()
+        texts = self.decoder(posteriors, lengths)
+        return [
+            (self.alphabet.encode(text), path_confidence(rows[:length]))
+            for text, rows, length in zip(texts, posteriors, lengths, strict=True)
+        ]
 
     def _fits(self, batch: Batch, row: int, labels: Sequence[int]) -> bool:
         needed = len(labels) + sum(a == b for a, b in itertools.pairwise(labels))
@@ -126,13 +141,3 @@ class SelfTraining:
 def as_they_are(batch: Batch) -> Batch:
     """Return a batch without what is to be done to its frames."""
     return replace(batch, on_features=NO_CHANGE, on_hidden=NO_CHANGE)
-
-
-def readings(heard: Emissions) -> list[tuple[list[int], float]]:
-    """Return the best path of each clip as labels, and how sure the model is of it, 0 to 1."""
-    blank = heard.logits.shape[-1] - 1
-    rows = [
-        clip[:length]
-        for clip, length in zip(heard.posteriors(), heard.lengths.tolist(), strict=True)
-    ]
-    return [(best_path(row.argmax(-1).tolist(), blank), path_confidence(row)) for row in rows]
