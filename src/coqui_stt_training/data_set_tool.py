@@ -2,6 +2,7 @@
 
     python -m coqui_stt_training.data_set_tool train.csv more.sdb all.sdb
     python -m coqui_stt_training.data_set_tool --audio-type flac --shard-clips 1000 cv.tsv cv.tar
+    python -m coqui_stt_training.data_set_tool --augment overlay[source=noise.sdb] a.csv noisy.sdb
 
 The last name is what is written; its suffix says what kind. A run that was stopped goes on when the
 same command is given again.
@@ -10,13 +11,20 @@ same command is given again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from .cli.command import ArgumentParser, command
+from .errors import FlagError
+
+if TYPE_CHECKING:
+    from .augmentation.written import ChangedOnce
+    from .batches.audio_source import AudioSource
 
 _AUDIO_TYPES = ("wav", "flac", "opus")
+_CHECKED_RATE_HZ = 16000  # at which sources are read to see whether they can be
 _log = logging.getLogger(__name__)
 
 
@@ -46,12 +54,44 @@ def main(argv: list[str]) -> int:
         shard_clips=flags.shard_clips,
         absolute_paths=flags.absolute_paths,
         include=tuple(flags.include),
+        changes=tuple(flags.augment and [*flags.augment, f"random seed {flags.random_seed}"]),
     )
     count = convert_collections(
-        flags.sources, target, options, workers=flags.workers, show_progressbar=True
+        flags.sources,
+        target,
+        options,
+        workers=flags.workers,
+        show_progressbar=True,
+        change=_change(flags.augment, flags.random_seed) if flags.augment else None,
     )
     print(describe(count, target))
     return 0
+
+
+def _change(augment: list[str], seed: int) -> ChangedOnce:
+    """Return what changes clips as asked for.
+
+    Raises:
+        FlagError: what no audio can hold, or a library that is missing; all in one.
+        CorpusError: sources that cannot be read.
+    """
+    from stt.frontends.waveform import Waveform
+
+    from .augmentation.needs import find_problems
+    from .augmentation.specification import parse_augmentations, settle_domains
+    from .augmentation.written import ChangedOnce, find_inaudible
+    from .batches.audio_source import open_sources
+
+    augmentations = settle_domains(parse_augmentations(augment), on_hidden=False)
+    problems = find_inaudible(augmentations)
+    if problems := problems or list(find_problems(augmentations, Waveform())):
+        raise FlagError("; ".join(problems))
+    opened = open_sources(augmentations, _CHECKED_RATE_HZ, check=True)
+
+    def sources(rate_hz: int) -> Mapping[str, AudioSource]:
+        return {name: replace(source, rate_hz=rate_hz) for name, source in opened.items()}
+
+    return ChangedOnce(augmentations, seed, sources)
 
 
 def _parser() -> ArgumentParser:
@@ -79,6 +119,15 @@ def _parser() -> ArgumentParser:
         type=_bounded(0, 1 << 30),
         default=0,
         help="write tar archives of so many clips, NAME-000000.tar and on, as webdataset has them",
+    )
+    parser.add_argument(
+        "--augment",
+        action="append",
+        default=[],
+        help="change each clip so, as --augment of train does, once and for all; may be repeated",
+    )
+    parser.add_argument(
+        "--random-seed", type=int, default=4568, help="of what --augment draws (default: 4568)"
     )
     parser.add_argument("--workers", type=_bounded(1, 1024), help="threads that encode")
     parser.add_argument("--unlabeled", action="store_true", help="write no transcripts")

@@ -13,7 +13,7 @@ import soundfile
 from collections_on_disk import CLIPS, TEXTS, WRITERS, write_csv
 from coqui_stt_training import data_set_tool
 from coqui_stt_training.corpus import read_rows
-from coqui_stt_training.errors import CorpusError
+from coqui_stt_training.errors import CorpusError, UserError
 from stt.audio.source import read_pcm
 
 NAMES = ("a.csv", "a.sdb", "a.tar", "a.tgz", "a.jsonl")
@@ -105,3 +105,56 @@ def test_what_cannot_be_written_is_said(tmp_path: Path, words: list[str], why: s
     name, *flags = words
     with pytest.raises(CorpusError, match=why):
         data_set_tool.main([source, str(tmp_path / name), *flags])
+
+
+def encoded(tmp_path: Path, name: str, *words: str) -> list[np.ndarray]:
+    target = tmp_path / name
+    data_set_tool.main([str(tmp_path / "in.csv"), str(target), "--sort", "as-is", *words])
+    return [read_pcm(audio, 16000) for audio in read_rows(target).audio()]
+
+
+def test_clips_are_changed_as_seed_and_clip_decide(tmp_path: Path) -> None:
+    write_csv(tmp_path).rename(tmp_path / "in.csv")
+    soundfile.write(tmp_path / "noise.wav", np.random.default_rng(1).normal(0, 0.1, 8000), 16000)
+    augment = ("--augment", f"overlay[source={tmp_path / 'noise.wav'},snr=10]", "--augment",
+               "volume[p=0.5,dbfs=-20]")  # fmt: skip
+    plain, first = encoded(tmp_path, "p.tar"), encoded(tmp_path, "a.tar", *augment)
+    again = encoded(tmp_path, "b.tar", *augment, "--workers", "3")
+    other = encoded(tmp_path, "c.tar", *augment, "--random-seed", "7")
+    assert all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
+    assert not any(np.array_equal(*pair) for pair in zip(plain, first, strict=True))
+    assert not all(np.array_equal(*pair) for pair in zip(first, other, strict=True))
+
+
+def test_a_run_with_other_changes_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_csv(tmp_path).rename(tmp_path / "in.csv")
+    expected = encoded(tmp_path, "expected.tar", "--augment", "volume[dbfs=-20]")
+    with monkeypatch.context() as patch:
+        patch.setattr("coqui_stt_training.corpus.writing.collection._assemble", None)
+        with pytest.raises(TypeError):
+            encoded(tmp_path, "out.tar", "--augment", "volume[dbfs=-3]")
+    plan = json.loads((tmp_path / ".out.tar.encoding" / "plan.json").read_text())
+    assert plan["changes"] == ["volume[dbfs=-3]", "random seed 4568"]
+    found = encoded(tmp_path, "out.tar", "--augment", "volume[dbfs=-20]")
+    assert all(np.array_equal(*pair) for pair in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("augment", "why"),
+    [
+        ("specaugment", "changes what a model takes"),
+        ("join", "joins training clips"),
+        ("warp", "use tempo or speed instead"),
+        ("overlay[source=none.sdb]", "none.sdb"),
+        ("volum", "volume"),
+    ],
+)
+def test_what_cannot_be_written_into_audio_is_refused(
+    tmp_path: Path, augment: str, why: str
+) -> None:
+    source = write_csv(tmp_path)
+    with pytest.raises(UserError, match=why):
+        data_set_tool.main([str(source), str(tmp_path / "out.sdb"), "--augment", augment])
+    assert not (tmp_path / "out.sdb").exists()

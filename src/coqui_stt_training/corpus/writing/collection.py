@@ -34,7 +34,7 @@ from ..sources.sdb import OPUS
 from .sdb import writing_sdb
 
 Order = Literal["shortest", "longest", "as-is"]
-Change = Callable[[NDArray[np.float32], int, str], NDArray[np.float32]]
+Change = Callable[[NDArray[np.float32], int, str, float], NDArray[np.float32]]
 
 KINDS = (".csv", ".sdb", ".tar", ".tar.gz", ".tgz", ".json", ".jsonl")
 _SUFFIXES: dict[Encoding, str] = {"wav": ".wav", "flac": ".flac", "opus": ".opus",
@@ -56,6 +56,7 @@ class Options:
         shard_clips: clips of a shard of a tar target; 0: one archive as upstream's.
         absolute_paths: whether CSV files name audio so.
         include: files to put into the root of a tar target.
+        changes: in words, what is done to the samples before they are encoded.
     """
 
     encoding: Encoding
@@ -66,6 +67,7 @@ class Options:
     shard_clips: int = 0
     absolute_paths: bool = False
     include: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,9 @@ def convert_collections(
         workers: threads; None: one for each core.
         show_progressbar: whether to show one on a terminal.
         change: what to do to the samples of each clip before they are encoded, such as an
-            augmentation; is given them, their rate in Hz and the clip's name. It must give the same
-            for the same clip, or what is resumed is not what was begun.
+            augmentation; is given them, their rate in Hz, the clip's name and its place among all,
+            0 to 1. It must give the same for the same clip, and `options.changes` must say what it
+            does, or what is resumed is not what was begun.
 
     Raises:
         CorpusError: sources that cannot be read, rows that are bad (all of them at once), a
@@ -168,8 +171,8 @@ def _raise_all(problems: Sequence[str]) -> None:
 
 def _prepare(work: Path, digests: list[str], options: Options) -> None:
     """Make the folder of encoded clips; one of other sources or options is begun anew."""
-    keep = ("encoding", "bitrate", "sample_rate_hz", "labeled")
-    kept = {name: value for name, value in asdict(options).items() if name in keep}
+    keep = ("encoding", "bitrate", "sample_rate_hz", "labeled", "changes")
+    kept = {name: value for name, value in asdict(options).items() if name in keep and value != ()}
     plan = json.dumps({"sources": digests, **kept})
     record = work / "plan.json"
     if work.exists() and not (record.is_file() and record.read_text() == plan):
@@ -188,8 +191,9 @@ def _encode(
 ) -> list[_Encoded]:
     def encode(item: tuple[int, _Clip]) -> _Encoded | str:
         number, clip = item
+        clock = number / max(1, len(clips) - 1)
         try:
-            return _encode_one(clip, work / f"{number:08d}", options, change)
+            return _encode_one(clip, work / f"{number:08d}", options, change, clock)
         except AudioError as error:
             return f"{clip.source}: {error}"
 
@@ -206,7 +210,9 @@ def _encode(
     return encoded
 
 
-def _encode_one(clip: _Clip, path: Path, options: Options, change: Change | None) -> _Encoded:
+def _encode_one(
+    clip: _Clip, path: Path, options: Options, change: Change | None, clock: float
+) -> _Encoded:
     """Encode a clip, unless a process that was killed has done so."""
     length = path.with_suffix(".seconds")
     target = path.with_suffix(_SUFFIXES[options.encoding])
@@ -216,7 +222,7 @@ def _encode_one(clip: _Clip, path: Path, options: Options, change: Change | None
     rate_hz = encodable_rate(wanted, options.encoding)
     samples = read_audio(clip.audio, rate_hz)
     if change:
-        samples = change(samples, rate_hz, clip.source)
+        samples = change(samples, rate_hz, clip.source, clock)
     pcm = np.rint(samples * 32768.0).clip(-32768, 32767).astype(np.int16)
     write_atomically(target, encode_audio(pcm, rate_hz, options.encoding, options.bitrate))
     seconds = len(pcm) / rate_hz
