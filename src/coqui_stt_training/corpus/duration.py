@@ -21,14 +21,17 @@ class Amount:
 
     Attributes:
         clips: how many.
-        seconds: of all together, about.
+        seconds: of all together.
+        is_exact: whether all of them were looked at.
     """
 
     clips: int
     seconds: float
+    is_exact: bool = True
 
     def __str__(self) -> str:
-        return f"{counted(self.clips, 'clip')}, {say_audio_length(self.seconds)}"
+        about = "" if self.is_exact else "about "
+        return f"{counted(self.clips, 'clip')}, {about}{say_audio_length(self.seconds)}"
 
 
 def estimate_amount(paths: Iterable[str], files: CorpusFiles, limit: int = 0) -> Amount:
@@ -63,4 +66,5 @@ def estimate_amount(paths: Iterable[str], files: CorpusFiles, limit: int = 0) ->
         if isinstance(scan, AudioScan)
     ]
     count = min(total, limit) if limit else total
-    return Amount(count, count * sum(found) / len(found) if found else 0.0)
+    seconds = count * sum(found) / len(found) if found else 0.0
+    return Amount(count, seconds, is_exact=len(found) == count)
