@@ -174,7 +174,7 @@ def test_clips_are_pieces_of_their_recording_and_whole_recordings_are_not() -> N
 def test_two_models_must_nearly_agree() -> None:
     label = Label(recording("a"), recording("a").audio, 2.0, "abcdefghij", 0.9)
     for text, kept in (("abcdefghij", True), ("abcdefghi", True), ("abcdefg", False), ("", False)):
-        found = disputed(label, lambda _, text=text: heard("", (0, 2, text, 0.1)), 0.2)
+        found = disputed(label, heard("", (0, 2, text, 0.1)), 0.2)
         assert isinstance(found, Label) is kept
 
 

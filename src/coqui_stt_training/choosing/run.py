@@ -61,8 +61,9 @@ def run_selection(
     with ResultsFile(out.with_suffix(".heard.jsonl"), KIND) as results:
         audio = list(dict.fromkeys(recording.audio for recording in recordings))
         heard = hear_recordings(
-            listener, audio, results, title="Listening", show_progressbar=output.show_progressbar
-        )
+            listener, audio, results=results, title="Listening",
+            show_progressbar=output.show_progressbar,
+        )  # fmt: skip
     judged = list(judge(recordings, heard, measured, Bounds(0, 0, float("inf"), float("inf"))))
     labels = [one for one in judged if isinstance(one, Label)]
     left_out = [one for one in judged if isinstance(one, LeftOut)]

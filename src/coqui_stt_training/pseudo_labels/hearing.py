@@ -107,8 +107,8 @@ def open_listener(
 def hear_recordings(
     listener: Listener,
     recordings: Sequence[AudioReference],
-    results: ResultsFile,
     *,
+    results: ResultsFile,
     title: str,
     show_progressbar: bool,
 ) -> dict[AudioReference, Heard | UserError]:

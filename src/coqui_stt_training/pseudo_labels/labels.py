@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -138,17 +138,14 @@ def labels_of(recording: Recording, passages: Sequence[Passage]) -> Iterator[Lab
         yield Label(recording, audio, seconds, part.text, part.confidence)
 
 
-def disputed(
-    label: Label, second: Callable[[AudioReference], Heard | UserError], most: float
-) -> Label | LeftOut:
+def disputed(label: Label, found: Heard | UserError, most: float) -> Label | LeftOut:
     """Return a clip, or why it is left out: another model hears something else in it.
 
     Args:
         label: the clip.
-        second: what the other model hears in it.
+        found: what the other model hears in it.
         most: the share of characters in which they may differ, of the longer transcript.
     """
-    found = second(label.audio)
     if isinstance(found, UserError):
         return LeftOut(label, Reason.UNREADABLE, str(found))
     text = " ".join(part.text for part in found.passages)

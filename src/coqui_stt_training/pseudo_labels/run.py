@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,10 +45,6 @@ def run_labelling(
     """
     files, out = CorpusFiles(), Path(flags.out)
     recordings, unusable = read_recordings(expand_file_list(flags.unlabelled_files), files)
-    left_out = [
-        LeftOut(Label(recording, recording.audio, 0.0, "", 0.0), Reason.UNREADABLE, problem)
-        for recording, problem in unusable
-    ]
     listener = open_listener(
         flags.checkpoint_dir, decoder, given, flags.longest_clip, flags.vad_aggressiveness
     )
@@ -61,34 +58,32 @@ def run_labelling(
         files,
         listener.model.sample_rate(),
     )
-    labels: list[Label] = []
-
-    def sort(found: Label | LeftOut) -> None:
-        (left_out if isinstance(found, LeftOut) else labels).append(found)  # type: ignore[arg-type]
-
+    bounds = Bounds(
+        flags.min_confidence,
+        flags.min_characters_per_second,
+        flags.max_characters_per_second,
+        flags.longest_clip,
+    )
+    judged: list[Label | LeftOut] = [
+        LeftOut(Label(recording, recording.audio, 0.0, "", 0.0), Reason.UNREADABLE, problem)
+        for recording, problem in unusable
+    ]
     with ResultsFile(out.with_suffix(".heard.jsonl"), KIND) as results:
+        hear = partial(hear_recordings, results=results, show_progressbar=output.show_progressbar)
         audio = list(dict.fromkeys(recording.audio for recording in recordings))
-        shown = output.show_progressbar
-        heard = hear_recordings(
-            listener, audio, results, title="Transcribing", show_progressbar=shown
-        )
-        bounds = Bounds(
-            flags.min_confidence,
-            flags.min_characters_per_second,
-            flags.max_characters_per_second,
-            flags.longest_clip,
-        )
-        for found in judge(recordings, heard, measured, bounds):
-            sort(found)
+        heard = hear(listener, audio, title="Transcribing")
+        judged += judge(recordings, heard, measured, bounds)
         if second:
-            chosen, labels = labels, []
-            clips = [label.audio for label in chosen]
-            again = hear_recordings(
-                second, clips, results, title="Asking the second model", show_progressbar=shown
-            )
-            for label in chosen:
-                sort(disputed(label, again.__getitem__, flags.max_disagreement))
-    _write(out, labels, left_out, show)
+            clips = [one.audio for one in judged if isinstance(one, Label)]
+            again = hear(second, clips, title="Asking the second model")
+            judged = [
+                disputed(one, again[one.audio], flags.max_disagreement)
+                if isinstance(one, Label)
+                else one
+                for one in judged
+            ]
+    labels = [one for one in judged if isinstance(one, Label)]
+    _write(out, labels, [one for one in judged if isinstance(one, LeftOut)], show)
 
 
 def _write(

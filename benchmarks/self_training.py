@@ -1,0 +1,220 @@
+"""What audio without transcripts is worth, and what choosing is: test error rates, one core each.
+
+    python benchmarks/self_training.py DATA_DIR SOURCE OUTPUT_DIR --targets ukrainian_asterisk \
+        --ways half all "labels, text" --seeds 1
+
+Each target's folder has train.csv, dev.csv, test.csv and alphabet.txt. Half of the training clips
+lose their transcripts; the ways are those below. "text" is that of all transcripts, sorted,
+so that it does not tell which is whose: what is said is known, not where. Of the ways in thirds, a
+third of the clips is there from the start, and as much audio again is transcribed: chosen by
+`select_clips`, or drawn. Test sets are evaluated without a scorer. What has been run before is read
+from OUTPUT_DIR, so a stopped benchmark goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import re
+import resource
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+Rows = list[dict[str, str]]
+COLUMNS = ("wav_filename", "wav_filesize", "transcript")
+# The head alone, so that a run takes minutes: as the recipe trains it, but for the epochs.
+FLAGS = (
+    "--recipe none --freeze_source_layers -1 --dropout_rate 0.3 --optimizer adamw "
+    "--output_bias prior --augment specaugment-lowresource --learning_rate_schedule tri_stage "
+    "--tri_stage_hold 0.6 --warmup_steps 60 --gradient_clipping 5 --train_batch_size 8 "
+    "--shuffle_batches true"
+)
+WAYS = ("half", "all", "itself", "itself, text", "labels", "labels, text",
+        "third", "third and as much at random", "third and as much chosen")  # fmt: skip
+
+
+class Outcome(NamedTuple):
+    """What one way came to; CPU minutes of all its commands, but for those of other ways."""
+
+    cer: float
+    wer: float
+    cpu_minutes: float
+
+
+class Bench:
+    """One target and one seed."""
+
+    def __init__(
+        self, data: Path, source: str, output: Path, seed: int, epochs: int, flags: str
+    ) -> None:
+        self.data, self.source, self.output, self.seed = data, source, output, seed
+        self.epochs, self.flags = epochs, shlex.split(flags)
+        with (data / "train.csv").open(encoding="utf-8") as file:
+            rows = [{name: row[name] for name in COLUMNS} for row in csv.DictReader(file)]
+        for row in rows:
+            row["wav_filename"] = str((data / row["wav_filename"]).resolve())
+        self.rows = sorted(rows, key=lambda row: _digest(f"{seed} {row['wav_filename']}"))
+
+    def measure(self, way: str) -> Outcome:
+        """Run a way, or read what it gave before."""
+        kept = self._folder(way) / "result.json"
+        if not kept.exists():
+            self._folder(way).mkdir(parents=True, exist_ok=True)
+            before = _cpu_seconds()
+            self._train(way)
+            cer, wer = self._evaluate(way)
+            outcome = Outcome(cer, wer, (_cpu_seconds() - before) / 60)
+            kept.write_text(json.dumps(outcome._asdict()))
+        return Outcome(**json.loads(kept.read_text()))
+
+    def _train(self, way: str) -> None:
+        half, third = len(self.rows) // 2, len(self.rows) // 3
+        told, rest = self.rows[:half], self.rows[half:]
+        if way == "half":
+            self._fit(way, told, 2 * self.epochs)
+        elif way == "all":
+            self._fit(way, self.rows, self.epochs)
+        elif way.startswith("itself"):
+            untold = self._write(way, "untold", rest)
+            text = ("--scorer_path", self._scorer(), "--beam_width", 64) if "text" in way else ()
+            self._fit(way, told, 3 * self.epochs // 2, "--unlabelled_files", untold,
+                      "--self_training_confidence", 0.3, *text)  # fmt: skip
+        elif way.startswith("labels"):
+            self.measure("half")
+            text = ("--scorer_path", self._scorer()) if "text" in way else ()
+            labels = self._folder(way) / "labels.csv"
+            self._run(way, "pseudo_label", "--checkpoint_dir", self._folder("half") / "model",
+                      "--unlabelled_files", self._write(way, "untold", rest), "--out", labels,
+                      "--min_confidence", 0.3, *text)  # fmt: skip
+            self._fit(way, told, self.epochs, more=(labels,))
+        elif way == "third":
+            self._fit(way, self.rows[:third], 3 * self.epochs)
+        elif way == "third and as much at random":
+            self._fit(way, self.rows[: 2 * third], 3 * self.epochs // 2)
+        else:
+            self._fit(way, [*self.rows[:third], *self._chosen(way, third)], 3 * self.epochs // 2)
+
+    def _chosen(self, way: str, third: int) -> Rows:
+        """Return rows of as much audio as the second third has, as `select_clips` chooses them."""
+        self.measure("third")
+        out = self._folder(way) / "next.csv"
+        seconds = sum(_seconds(row["wav_filename"]) for row in self.rows[third : 2 * third])
+        self._run(way, "select_clips", "--checkpoint_dir", self._folder("third") / "model",
+                  "--unlabelled_files", self._write(way, "untold", self.rows[third:]),
+                  "--train_files", self._write(way, "told", self.rows[:third]), "--out", out,
+                  "--minutes", seconds / 60)  # fmt: skip
+        with out.open(encoding="utf-8") as file:
+            names = {row["wav_filename"] for row in csv.DictReader(file)}
+        return [row for row in self.rows if row["wav_filename"] in names]
+
+    def _scorer(self) -> Path:
+        scorer = self.output / "text.scorer"
+        if not scorer.exists():
+            self.measure("half")
+            lines = sorted(row["transcript"] for row in self.rows)
+            text = self.output / "text.txt"
+            text.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            self._run("half", "lm.build_scorer", "--input_txt", text, "--checkpoint",
+                      self._folder("half") / "model", "--package", scorer, "--arpa_order", 3,
+                      "--discount_fallback")  # fmt: skip
+        return scorer
+
+    def _fit(
+        self, way: str, told: Rows, epochs: int, *flags: object, more: Sequence[Path] = ()
+    ) -> None:
+        self._run(
+            way, "train", "--load_checkpoint_dir", self.source, "--save_checkpoint_dir",
+            self._folder(way) / "model", "--train_files", self._write(way, "train", told), *more,
+            "--dev_files", self.data / "dev.csv", "--alphabet_config_path",
+            self.data / "alphabet.txt", "--epochs", epochs, "--dev_batch_size", 8,
+            "--max_to_keep", 1, "--random_seed", self.seed, "--intra_op_parallelism_threads", 1,
+            *self.flags, *flags,
+        )  # fmt: skip
+
+    def _evaluate(self, way: str) -> tuple[float, float]:
+        said = self._run(
+            way, "evaluate", "--checkpoint_dir", self._folder(way) / "model", "--test_files",
+            self.data / "test.csv", "--test_batch_size", 8, "--report_count", 0,
+            "--intra_op_parallelism_threads", 1,
+        )  # fmt: skip
+        wer, cer = re.findall(r"WER: ([\d.]+), CER: ([\d.]+)", said)[-1]
+        return float(cer), float(wer)
+
+    def _write(self, way: str, name: str, rows: Rows) -> Path:
+        path = self._folder(way) / f"{name}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+        return path
+
+    def _run(self, way: str, command: str, *flags: object) -> str:
+        words = [sys.executable, "-m", f"coqui_stt_training.{command}", *map(str, flags)]
+        log = self._folder(way) / f"{command}.log"
+        with log.open("w", encoding="utf-8") as file:
+            subprocess.run(
+                words, stdout=file, stderr=file, check=True,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )  # fmt: skip
+        return log.read_text(encoding="utf-8")
+
+    def _folder(self, way: str) -> Path:
+        return self.output / re.sub(r"\W+", "_", way)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _seconds(name: str) -> float:
+    import soundfile
+
+    return float(soundfile.info(name).duration)
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, metavar="DATA_DIR", help="folder of the targets")
+    parser.add_argument("source", metavar="SOURCE", help="the pre-trained model")
+    parser.add_argument("output", type=Path, metavar="OUTPUT_DIR", help="for logs and results")
+    parser.add_argument("--targets", nargs="+", required=True, metavar="FOLDER")
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS, metavar="WAY")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1], metavar="N")
+    parser.add_argument(
+        "--epochs", type=int, default=20, help="on all data; on less, as many steps"
+    )
+    parser.add_argument("--flags", default=FLAGS, help="of train")
+    arguments = parser.parse_args()
+    print("| target | seed | way | test CER | test WER | CPU min |")
+    print("|---|---|---|---|---|---|")
+    for target in arguments.targets:
+        for seed in arguments.seeds:
+            bench = Bench(
+                arguments.data / target, arguments.source, arguments.output / target / str(seed),
+                seed, arguments.epochs, arguments.flags,
+            )  # fmt: skip
+            for way in arguments.ways:
+                found = bench.measure(way)
+                print(
+                    f"| {target} | {seed} | {way} | {found.cer:.3f} | {found.wer:.3f} "
+                    f"| {found.cpu_minutes:.1f} |",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
