@@ -259,6 +259,8 @@ def _check_outputs(flags: argparse.Namespace) -> None:
         raise FlagError("--mic and --audio: give one of the two")
     if not flags.mic and not flags.audio:
         raise FlagError("nothing to transcribe; give --audio FILE, --audio - or --mic")
+    if flags.live_latency_seconds is not None and not flags.mic:
+        raise FlagError("--live_latency_seconds: is for live audio alone, with --mic; leave it out")
     asked = _asked_subtitles(flags)
     if (flags.mic or flags.json) and asked:
         raise FlagError(f"--{asked[0]}: does not go with {'--mic' if flags.mic else '--json'}")

@@ -131,6 +131,10 @@ class HotWordError(SttError):
     """A hot word that is there already, is not there, or can never occur."""
 
 
+class LatencyError(UserError, ValueError):
+    """A latency that a model cannot have."""
+
+
 class StreamError(UserError, RuntimeError):
     """A stream that is finished, or otherwise cannot do what was asked."""
 

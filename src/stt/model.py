@@ -28,7 +28,15 @@ from .engines import (
     open_engine,
     streams_at_a_time,
 )
-from .errors import ErrorCode, HotWordError, ModelError, ScorerNotEnabledError, SttError
+from .engines.utterance import UtteranceEngine
+from .errors import (
+    ErrorCode,
+    HotWordError,
+    LatencyError,
+    ModelError,
+    ScorerNotEnabledError,
+    SttError,
+)
 from .hub import fetch_scorer, is_hub_name
 from .metadata import Metadata
 from .stream import Stream, checked_count
@@ -104,6 +112,23 @@ class Model:
             SttError: not a positive number.
         """
         self._change(lambda settings: replace(settings, beam_width=_checked_beam_width(beam_width)))
+
+    def set_live_latency(self, seconds: float) -> None:
+        """Say how late a live stream may be, those that are created from now on.
+
+        Models of whole clips hear the seconds before again with each new piece: the longer it may
+        be, the less often. Others hear as one speaks.
+
+        Raises:
+            ValueError: too short or too long, or the model hears as one speaks.
+        """
+        engine = self._open_engine()
+        if not isinstance(engine, UtteranceEngine):
+            raise LatencyError("this model hears as one speaks, and is never later; leave it out")
+        try:
+            engine.set_live_latency(seconds)
+        except ValueError as error:
+            raise LatencyError(str(error)) from None
 
     def sample_rate(self) -> int:
         """Return the sample rate the model wants, in Hz."""

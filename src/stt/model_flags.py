@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from .errors import FlagError
+from .errors import FlagError, LatencyError
 
 if TYPE_CHECKING:
     from .model import Model
@@ -40,6 +40,13 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads of the acoustic model (default: all cores)",
     )
+    parser.add_argument(
+        "--live_latency_seconds",
+        type=float,
+        metavar="S",
+        help="how late live audio may be told by an encoder such as Whisper's, which hears what "
+        "was before with each new piece: longer costs less time (default: as the model says, 3.2)",
+    )
 
 
 def load_model(flags: argparse.Namespace, *, parallel: int | None = None) -> Model:
@@ -60,6 +67,11 @@ def load_model(flags: argparse.Namespace, *, parallel: int | None = None) -> Mod
             raise FlagError(f"{', '.join(needing)}: has no effect without --scorer; add one")
     hot_words = parse_hot_words(flags.hot_words or "")
     model = Model(flags.model, threads=flags.threads, parallel=parallel)
+    if flags.live_latency_seconds is not None:
+        try:
+            model.set_live_latency(flags.live_latency_seconds)
+        except LatencyError as error:
+            raise FlagError(f"--live_latency_seconds: {error}") from None
     if flags.beam_width:
         model.set_beam_width(flags.beam_width)
     if flags.scorer:

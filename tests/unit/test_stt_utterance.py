@@ -54,6 +54,30 @@ def test_pieces_are_the_whole(samples: int, chunk: int) -> None:
     np.testing.assert_allclose(np.concatenate([*parts, stream.finish()]), whole, atol=1e-6)
 
 
+@pytest.mark.parametrize(("seconds", "times"), [(0.4, 4), (1.2, 2.7), (4.0, 2.2)])
+def test_the_later_a_stream_may_be_the_less_often_it_hears(seconds: float, times: float) -> None:
+    engine, content = Loudness(), audio(20_000)
+    whole = engine.hear(content)
+    engine.set_live_latency(seconds)
+    engine.lengths.clear()
+    stream, late = engine.open_stream(), []
+    parts, told = [], 0
+    for start in range(0, len(content), 100):
+        parts.append(stream.feed(content[start : start + 100]))
+        told += HOP * len(parts[-1])
+        late.append(start + 100 - told)
+    np.testing.assert_allclose(np.concatenate([*parts, stream.finish()]), whole, atol=1e-6)
+    assert max(late) / RATE_HZ <= seconds
+    assert sum(engine.lengths) / len(content) == pytest.approx(times, rel=0.15)
+
+
+def test_what_latencies_there_are() -> None:
+    model = stt.Model.from_engine(Loudness())
+    for seconds in (0.1, 21.0, float("nan")):
+        with pytest.raises(ValueError, match=r"seconds; from 0.4 to 20 are possible"):
+            model.set_live_latency(seconds)
+
+
 def test_a_stream_hears_no_more_than_it_must() -> None:
     engine = Loudness()
     stream = engine.open_stream()

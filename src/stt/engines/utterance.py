@@ -47,6 +47,7 @@ class Pieces:
 
 LIVE = Pieces(piece_seconds=1.6, left_seconds=8.0, ahead_seconds=1.6)
 WHOLE = Pieces(piece_seconds=20.0, left_seconds=4.0, ahead_seconds=4.0)
+LATENCIES_SECONDS = (0.4, 20.0)  # that live streams can be asked for
 LONGEST_SECONDS = 30.0  # what encoders such as Whisper's were trained on
 
 
@@ -81,6 +82,8 @@ class UtteranceInfo:
 class UtteranceEngine(ABC):
     """Runs a model of whole clips; its subclasses say how."""
 
+    _live: Pieces | None = None  # where they are not as the model says
+
     @property
     @abstractmethod
     def info(self) -> UtteranceInfo:
@@ -99,7 +102,21 @@ class UtteranceEngine(ABC):
 
     def open_stream(self) -> UtteranceStream:
         """Return an utterance, to be fed piece by piece."""
-        return UtteranceStream(self, self.info.live)
+        return UtteranceStream(self, self._live or self.info.live)
+
+    def set_live_latency(self, seconds: float) -> None:
+        """Say how late live streams may be that are opened from now on.
+
+        Half of it is what is heard anew at a time, the other half what must have come behind that.
+
+        Raises:
+            ValueError: not within `LATENCIES_SECONDS`.
+        """
+        least, most = LATENCIES_SECONDS
+        if not least <= seconds <= most:
+            raise ValueError(f"{seconds:g} seconds; from {least:g} to {most:g} are possible")
+        pieces = Pieces(seconds / 2, self.info.live.left_seconds, seconds / 2)
+        self._live = pieces.within(self.info.longest_seconds)
 
     def hear(self, samples: Pcm) -> FloatArray:
         """Return the probabilities of a whole utterance, float32 `[frames, classes]`."""
