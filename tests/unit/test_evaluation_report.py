@@ -229,3 +229,17 @@ def test_a_page_holds_as_many_clips_as_fit_those_with_the_most_errors(
     left_out = set(range(2000)) - set(numbers)
     errors = [clip.sample.word_distance for clip in one.clips]
     assert min(errors[number] for number in numbers) >= max(errors[n] for n in left_out)
+
+
+@needs_chromium
+def test_a_comparison_fits_a_phone_and_a_sheet_of_paper(tmp_path: Path) -> None:
+    letters = [chr(0x627 + number) for number in range(36)]
+    clips = tuple(clip(number, one, letters[number - 1]) for number, one in enumerate(letters))
+    long = "a-folder-with-a-long-name/best_dev-123456.safetensors"
+    file = tmp_path / "page.html"
+    write_report(file, [HeardSet(long, clips), HeardSet(f"other-{long}", clips)])
+    with opened(file) as page:
+        for media, width in (("screen", 390), ("print", 718)):
+            page.emulate_media(media=media)
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, media

@@ -261,7 +261,9 @@ def _confused(heard: HeardSet) -> Html:
     gone = [(in_script(word), count) for word, count in _most(found.deletions)]
     extra = [(in_script(word), count) for word, count in _most(found.insertions)]
     tables = [
-        table("Substitutions", ("said", "heard as", "times"), swaps, numbers=[2]),
+        table("Substitutions", ("said", "heard as", "times"), swaps, numbers=[2])
+        if swaps
+        else None,
         table("Deletions", ("said, and not heard", "times"), gone, numbers=[1]) if gone else None,
         table("Insertions", ("heard, and not said", "times"), extra, numbers=[1])
         if extra
@@ -269,7 +271,9 @@ def _confused(heard: HeardSet) -> Html:
     ]
     return section(
         "Confusions",
-        tag("div", *tables, class_="columns"),
+        tag("div", *tables, class_="columns")
+        if any(tables)
+        else tag("p", "All words are right.", class_="quiet"),
         _matrix(character_matrix(heard.clips)),
         anchor="confusions",
     )

@@ -72,7 +72,8 @@ def training_page(runs: Sequence[TrainingRun]) -> str:
         footer="Steps are counted from the beginning of each run, so that runs from scratch and "
         "from a source can be compared.",
         style="main .columns { grid-template-columns: repeat(auto-fit, "
-        "minmax(min(100%, 26rem), 1fr)); }",
+        "minmax(min(100%, 26rem), 1fr)); }"
+        "[aria-labelledby=samples] th:first-child { width: 5.5rem; white-space: nowrap; }",
     )
 
 
@@ -126,9 +127,13 @@ def _samples(run: TrainingRun) -> Html:
         count = min(_MOST_EPOCHS_SHOWN, len(epochs))
         last = len(epochs) - 1
         shown = sorted({epochs[round(i * last / max(1, count - 1))] for i in range(count)})
-        rows = [("said", in_script(said)), *((f"epoch {n}", in_script(heard[n])) for n in shown)]
+        rows = [("said", in_script(said)), *((f"epoch {n}", _heard(heard[n])) for n in shown)]
         blocks.append(table(Path(wav).name, ("", "text"), rows))
     return tag("div", tag("h3", run.name), tag("div", *blocks, class_="columns"))
+
+
+def _heard(text: str) -> Html:
+    return in_script(text) if text else tag("span", "nothing", class_="quiet")
 
 
 def _flags(runs: Sequence[TrainingRun]) -> Html:
