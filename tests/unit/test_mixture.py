@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from coqui_stt_training.batches.mixture import Mixture
+from coqui_stt_training.cli.config import TrainConfig
+from coqui_stt_training.cli.flags import parse
 from coqui_stt_training.corpus import Clip, ClipSet, split_shares
 from coqui_stt_training.errors import CorpusError
+from coqui_stt_training.runs.session import expand_data, transfer_command
 from stt.audio.reference import AudioReference
 
 
@@ -62,3 +65,18 @@ def test_shares_are_read_from_the_names_of_files(
             split_shares(["a.csv", wrong])
     with pytest.raises(CorpusError, match=r"leaves nothing of an epoch to a\.csv"):
         split_shares(["a.csv", "b.sdb:1"])
+
+
+def test_suggested_commands_keep_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("new.csv", "old.sdb", "untold.tar"):
+        Path(name).touch()
+    words = (
+        "--train_files new.csv old.sdb:0.3 --checkpoint_dir run --unlabelled_files untold.tar:0.5"
+    )
+    parsed = parse(TrainConfig, words.split(), program="train", description="")
+    config, files = expand_data(parsed.config)
+    assert config.data.train_files == ("new.csv", "old.sdb")
+    suggested = transfer_command(config, parsed.given, files)
+    assert "--train_files new.csv old.sdb:0.3 " in suggested
+    assert "untold.tar:0.5" in suggested

@@ -133,6 +133,7 @@ def test_more_bits_lose_less() -> None:
 def test_speed_changes_time_and_pitch(factor: float) -> None:
     clip = tone(440, 2.0)
     heard = change(clip, f"speed[factor={factor:.4f}]")
+    factor = round(factor * 200) / 200  # of which filters are quickly made
     assert len(heard) == pytest.approx(len(clip) / factor, rel=1e-3)
     assert loudest_hertz(heard) == pytest.approx(440 * factor, rel=0.01)
 

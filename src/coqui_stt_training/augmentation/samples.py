@@ -23,6 +23,8 @@ Samples = NDArray[np.float32]
 # Ratios of the combs' delays to the first one's: primes, so that few echoes coincide.
 _COMB_PRIMES = (17, 19, 23, 29, 31)
 _SHORTEST_DELAY_SAMPLES = 16
+_INAUDIBLE = 1e-7  # below the rounding of float32 samples
+_SPEED_STEPS = 200  # factors are multiples of its inverse: filters of ratios are quickly made
 
 
 class Recordings(Protocol):
@@ -57,10 +59,10 @@ def speed(samples: Samples, values: Values, recording: Recording) -> Samples:
 
     A clip that would become too short for its labels stays as it is.
     """
-    factor = values.pick("factor")
-    if factor == 1.0 or not recording.fits(int(len(samples) / factor)):
+    steps = max(1, round(values.pick("factor") * _SPEED_STEPS))
+    if steps == _SPEED_STEPS or not recording.fits(int(len(samples) * _SPEED_STEPS / steps)):
         return samples
-    return np.asarray(soxr.resample(samples, factor, 1.0), np.float32)
+    return np.asarray(soxr.resample(samples, steps, _SPEED_STEPS), np.float32)
 
 
 def resample(samples: Samples, values: Values, recording: Recording) -> Samples:
@@ -88,14 +90,15 @@ def reverb(samples: Samples, values: Values, recording: Recording) -> Samples:
 
 
 def _comb(samples: Samples, delay_samples: int, kept: float) -> NDArray[np.float64]:
-    """Return y[t] = x[t] + kept * y[t - delay]."""
-    rows = -(-len(samples) // delay_samples)
-    padded = np.zeros(rows * delay_samples)
-    padded[: len(samples)] = samples
-    windows = padded.reshape(rows, delay_samples)
-    for row in range(1, rows):
-        windows[row] += kept * windows[row - 1]
-    return padded[: len(samples)]
+    """Return y[t] = x[t] + kept * y[t - delay].
+
+    That is the sum of x[t - n * delay] * kept ** n, of which each pass makes twice as many terms.
+    """
+    result = samples.astype(np.float64)
+    while kept > _INAUDIBLE and delay_samples < len(result):
+        result[delay_samples:] += kept * result[:-delay_samples]
+        delay_samples, kept = 2 * delay_samples, kept**2
+    return result
 
 
 def codec(samples: Samples, values: Values, recording: Recording) -> Samples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -65,14 +66,15 @@ def _resized(plane: Array, rows: int) -> Array:
 def _warp(power: Array, values: Values, spectrum: Spectrum) -> Array:
     """Shift the points of a grid by chance, and what lies between them smoothly with them."""
     lines = values.count("nt"), values.count("nf")
-    flows = []
+    flow = []
     for name, size, count in zip(("wt", "wf"), power.shape, lines, strict=True):
         deviation = values.pick(name) * size / (2 * (count + 1))
         grid = deviation * values.chance.standard_normal(lines, np.float32)
-        flows.append(torch.from_numpy(np.pad(np.asarray(grid, np.float32), 1)))  # edges stay
-    flow = torch.nn.functional.interpolate(
-        torch.stack(flows)[None], tuple(power.shape), mode="bicubic", align_corners=True
-    )[0]
+        shifts = torch.from_numpy(np.pad(np.asarray(grid, np.float32), 1))  # edges stay
+        between = [
+            _bicubic(points, size) for points, size in zip(shifts.shape, power.shape, strict=True)
+        ]
+        flow.append(between[0] @ shifts @ between[1].T)
     places = [
         2 * (torch.arange(size).reshape(shape) - shift) / max(1, size - 1) - 1
         for size, shape, shift in zip(power.shape, ((-1, 1), (1, -1)), flow, strict=True)
@@ -81,6 +83,18 @@ def _warp(power: Array, values: Values, spectrum: Spectrum) -> Array:
     sample = torch.nn.functional.grid_sample
     plane = torch.from_numpy(np.ascontiguousarray(power))[None, None]
     return sample(plane, where, padding_mode="border", align_corners=True)[0, 0].numpy()
+
+
+@lru_cache(maxsize=4096)
+def _bicubic(points: int, size: int) -> torch.Tensor:
+    """Return the weights `[size, points]` of some points at places between the first and the last.
+
+    Interpolation of a plane is one along each side, which is two small products of matrices.
+    """
+    square = torch.eye(points)[None, None]
+    return torch.nn.functional.interpolate(
+        square, (size, points), mode="bicubic", align_corners=True
+    )[0, 0]
 
 
 _SHAPES: Mapping[str, Callable[[Array, Values, Spectrum], Array]] = {

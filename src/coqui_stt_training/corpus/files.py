@@ -57,6 +57,11 @@ class CorpusFiles:
             self._read[path, labelled] = found if labelled else without_transcripts(found)
         return self._read[path, labelled]
 
+    def as_given(self, path: str) -> str:
+        """Return a file as the user named it, with its share of an epoch's clips."""
+        share = self.shares.get(path)
+        return path if share is None else f"{path}:{share:g}"
+
     def digest(self, path: str, *, labelled: bool = True) -> str:
         """Return 16 hexadecimal digits that tell contents apart.
 

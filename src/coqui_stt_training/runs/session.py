@@ -316,6 +316,8 @@ def transfer_command(config: TrainConfig, given: frozenset[str], files: CorpusFi
     data = {"auto_input_dataset"} if files.dataset else {"train_files", "dev_files", "test_files"}
     wanted = (given | data) - left_out
     own = {**as_dict(config), "auto_input_dataset": files.dataset}
+    for name in ("train_files", "unlabelled_files"):
+        own[name] = [files.as_given(path) for path in own[name]]
     kept = {name: value for name, value in own.items() if name in wanted}
     return _spell_command({**changed, **kept, **changed})
 

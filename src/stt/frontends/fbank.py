@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -101,6 +102,7 @@ class Fbank:
         return extract
 
 
+@cache
 def kaldi_mel_filters(sample_rate_hz: int, fft_length: int, channels: int) -> NDArray[np.float64]:
     """Triangular filters of equal height, float64 `[fft_length // 2 + 1, channels]`.
 

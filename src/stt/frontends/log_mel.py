@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -81,6 +82,7 @@ def _centred_frames(samples: Any, count: int, backend: Any) -> Any:
     return frames_of(padded, _FFT_LENGTH, STEP_SAMPLES, backend)
 
 
+@cache
 def slaney_mel_filters(sample_rate_hz: int, fft_length: int, channels: int) -> NDArray[np.float64]:
     """Triangular filters of equal area, float64 `[fft_length // 2 + 1, channels]`.
 

@@ -16,7 +16,7 @@ on whatever device the samples are. This module does not import PyTorch.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -184,6 +184,7 @@ class Mfcc:
         return self.backend.asarray(mfcc, dtype=self.backend.float32)
 
 
+@cache
 def hann_window(length_samples: int) -> NDArray[np.float64]:
     """Periodic Hann window, float64 `[length]`."""
     n = np.arange(length_samples)
@@ -191,6 +192,7 @@ def hann_window(length_samples: int) -> NDArray[np.float64]:
     return window
 
 
+@cache
 def mel_filters(sample_rate_hz: int, fft_length: int) -> NDArray[np.float64]:
     """Triangular filters on the mel scale, float64 `[fft_length // 2 + 1, 40]`.
 
@@ -215,6 +217,7 @@ def mel_filters(sample_rate_hz: int, fft_length: int) -> NDArray[np.float64]:
     return np.asarray(weights, np.float64)
 
 
+@cache
 def dct_matrix() -> NDArray[np.float64]:
     """DCT-II of 40 log energies to 26 coefficients, float64 `[40, 26]`."""
     channel = np.arange(MEL_CHANNELS)[:, None] + 0.5
