@@ -7,12 +7,17 @@ import importlib
 import io
 import re
 import shlex
+import signal
+import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
+from torch.distributed import run as torchrun
 
 from coqui_stt_training.cli.commands import COMMANDS as TRAINING_COMMANDS
 
@@ -55,8 +60,18 @@ def documented_commands() -> Iterator[Command]:
                 begun = begun if parts else number
                 parts.append(line.strip().removesuffix("\\"))
                 if not line.endswith("\\"):
-                    yield Command(name, begun, " ".join(parts))
+                    yield Command(name, begun, started_alone(" ".join(parts)))
                     parts = []
+
+
+def started_alone(command: str) -> str:
+    """Return a command that `torchrun` starts in several processes as that of one."""
+    words = shlex.split(command, comments=True)
+    if not words or words[0] != "torchrun":
+        return command
+    parsed = torchrun.get_args_parser().parse_args(words[1:])
+    assert parsed.module
+    return shlex.join(["python", "-m", parsed.training_script, *parsed.training_script_args])
 
 
 def own_commands() -> list[Command]:
@@ -133,10 +148,11 @@ def test_flags_in_the_text_exist() -> None:
     for module_name in set(COMMANDS.values()):
         known |= set(re.findall(r"--(\w+)", help_of(module_name)))
     known |= set(re.findall(r"--(\w+)", help_of("stt.client", "serve")))
+    known |= set(re.findall(r"--([\w-]+)", torchrun.get_args_parser().format_help()))
     for page in PAGES:
         text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
         for span in re.findall(r"`(--[^`]+)`", text):
-            for flag in re.findall(r"--(\w+)", span):
+            for flag in re.findall(r"--(\w[\w-]*)", span):
                 name = flag.removeprefix("no") if flag.removeprefix("no") in known else flag
                 assert name in known, f"{page.name}: --{flag}"
 
@@ -165,3 +181,60 @@ def anchors(page: Path) -> set[str]:
     return {
         re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
     }
+
+
+def scaling_commands() -> dict[str, str]:
+    """Return the calls of `torchrun` in the examples for clusters, variables left as they are."""
+    folder = REPOSITORY / "examples/scaling"
+    script = (folder / "slurm.sh").read_text(encoding="utf-8").replace("\\\n", " ")
+    job = yaml.safe_load((folder / "pytorchjob.yaml").read_text(encoding="utf-8"))
+    assert (job["apiVersion"], job["kind"]) == ("kubeflow.org/v1", "PyTorchJob")
+    pod = job["spec"]["pytorchReplicaSpecs"]["Worker"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert {mount["name"] for mount in container["volumeMounts"]} == {
+        volume["name"] for volume in pod["volumes"]
+    }
+    assert str(container["resources"]["limits"]["nvidia.com/gpu"]) == job["spec"]["nprocPerNode"]
+    (line,) = [line for line in script.splitlines() if line.startswith("srun ")]
+    return {
+        "slurm.sh": line[line.index("torchrun") :].removesuffix(" &"),
+        "pytorchjob.yaml": shlex.join([*container["command"], *container["args"]]),
+    }
+
+
+@pytest.mark.parametrize("name", ["slurm.sh", "pytorchjob.yaml"])
+def test_examples_for_clusters_are_understood(
+    name: str, stop_after_parsing: Callable[[str], Callable[[Sequence[str]], int]]
+) -> None:
+    call, module, *words = shlex.split(started_alone(scaling_commands()[name]))[1:]
+    assert (call, module) == ("-m", "coqui_stt_training.train")
+    with pytest.raises(Accepted):
+        stop_after_parsing(module)(words)
+
+
+def test_the_example_for_slurm_saves_and_comes_again_when_its_time_is_over(tmp_path: Path) -> None:
+    """Stand-ins for Slurm's commands say what they are called with, and `srun` what it gets."""
+    said = tmp_path / "said"
+    steps = {
+        "scontrol": f'[ "$1" = requeue ] && echo "requeued $2" >> {said} || echo node-1',
+        "scancel": f'echo "$@" >> {said}; kill -TERM $(cat {tmp_path}/step)',
+        "srun": f'trap "sleep 0.2; echo saved >> {said}; exit 143" TERM; '
+        f'echo $$ > {tmp_path}/step; echo "$@" >> {said}; while true; do sleep 0.05; done',
+        "activate": "true",
+    }
+    (tmp_path / "bin").mkdir()
+    for name, does in steps.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/bash\n{does}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    job = subprocess.Popen(
+        ["bash", REPOSITORY / "examples/scaling/slurm.sh"],
+        env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "VENV": str(tmp_path), "SLURM_JOB_ID": "7",
+             "SLURM_NNODES": "2", "SLURM_JOB_NODELIST": "node-[1-2]"},
+    )  # fmt: skip
+    while not (said.exists() and said.read_text()):
+        time.sleep(0.02)
+    job.terminate()
+    assert job.wait(20) == 128 + signal.SIGTERM
+    called, *then = said.read_text().splitlines()
+    assert "--rdzv-endpoint node-1:29400" in called
+    assert then == ["--signal=TERM 7", "saved", "requeued 7"]

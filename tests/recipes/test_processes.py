@@ -70,7 +70,7 @@ def test_processes_do_what_one_does_that_adds_up_gradients(
     assert sorted(path.name for path in shared.iterdir()) == sorted(
         path.name for path in alone.iterdir()
     )
-    assert_alike(last(alone), last(shared), 1e-5)
+    assert_alike(last(alone), last(shared), 0.0 if size == 2 else 1e-5)  # a + b is b + a
     histories = [last(folder).run["history"] for folder in (alone, shared)]  # type: ignore[index]
     assert len(histories[0]) == 2
     for ours, theirs in zip(*histories, strict=True):

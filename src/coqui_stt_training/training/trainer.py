@@ -195,20 +195,19 @@ class Trainer:
             What this process's clips have of the step's loss, and the loss of each of them; it
             stops at a batch whose loss is not finite.
         """
-        value, heard, done = 0.0, list[float](), 0
-        for place, batch in step.batches:
+        value, heard = 0.0, list[float]()
+        for number, (place, batch) in enumerate(step.batches, 1):
             losses = self._losses(batch, self._dropout(place))
             heard += losses.tolist()
             loss = losses.sum() / len(step.clips)
             value += loss.item()
             if not math.isfinite(value):
                 break
-            done += 1
-            if done == len(step.batches):
+            if number == len(step.batches):
                 self._gradients.expect()
             self.precision.backward(loss)
         self._gradients.finish()
-        self._world.average_(trained_statistics(self.model), done)
+        self._world.average_(trained_statistics(self.model), weight=len(step.batches))
         return value, heard
 
     def _dropout(self, place: int) -> Dropout:
