@@ -6,6 +6,12 @@
 #include <cstdint>
 #include <limits>
 
+#include "kernel_choice.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define STT_X86
+#endif
+
 namespace stt {
 namespace {
 
@@ -16,7 +22,7 @@ constexpr float kTanhIsItself = 0.0004f;
 
 // Coefficients of even powers, the highest first.
 template <int Count>
-inline float polynomial(float square, const float (&coefficients)[Count]) {
+[[gnu::always_inline]] inline float polynomial(float square, const float (&coefficients)[Count]) {
   float value = coefficients[0];
   for (int i = 1; i < Count; ++i) value = value * square + coefficients[i];
   return value;
@@ -41,11 +47,18 @@ constexpr float kLn2Rest = -2.12194440e-4f;
 constexpr float kExpEven[] = {1.37449638e-3f, 4.16696519e-2f, 0.499999881f};
 constexpr float kExpOdd[] = {8.36894475e-3f, 0.166665182f};
 
-inline float power_of_two(int32_t exponent) {
+// `yes` where a condition holds, else `no`: a mask of bits, as compilers make no vectors of branches.
+[[gnu::always_inline]] inline float chosen(bool condition, float yes, float no) {
+  const int32_t mask = -static_cast<int32_t>(condition);
+  return std::bit_cast<float>((std::bit_cast<int32_t>(yes) & mask) |
+                              (std::bit_cast<int32_t>(no) & ~mask));
+}
+
+[[gnu::always_inline]] inline float power_of_two(int32_t exponent) {
   return std::bit_cast<float>((exponent + 127) << 23);
 }
 
-inline float exponential(float x) {
+[[gnu::always_inline]] inline float exponential(float x) {
   const float above = x > kLeastExponent ? x : kLeastExponent;
   const float clamped = above < kGreatestExponent ? above : kGreatestExponent;
   const float unrounded = clamped * kLog2E + 0.5f;
@@ -59,12 +72,12 @@ inline float exponential(float x) {
   // Twice, as no float holds the largest and the least powers.
   const int32_t half = doublings >> 1;
   const float scaled = power * power_of_two(half) * power_of_two(doublings - half);
-  return x < kLeastExponent ? 0.0f : scaled;
+  return chosen(x < kLeastExponent, 0.0f, scaled);
 }
 
-}  // namespace
+// To be made part of functions for one instruction set.
 
-void hyperbolic_tangent(const float* x, int64_t size, float* y) {
+[[gnu::always_inline]] inline void tangents(const float* x, int64_t size, float* y) {
   for (int64_t i = 0; i < size; ++i) {
     const float above = x[i] < -kTanhIsOne ? -kTanhIsOne : x[i];
     const float clamped = above > kTanhIsOne ? kTanhIsOne : above;
@@ -75,12 +88,80 @@ void hyperbolic_tangent(const float* x, int64_t size, float* y) {
   }
 }
 
-void logistic(const float* x, int64_t size, float* y) {
+[[gnu::always_inline]] inline void logistics(const float* x, int64_t size, float* y) {
   for (int64_t i = 0; i < size; ++i) {
     const float power = exponential(x[i]);
-    const float quotient = power <= kLargest ? power / (1.0f + power) : 1.0f;
-    y[i] = x[i] == x[i] ? quotient : x[i];
+    const float quotient = chosen(power <= kLargest, power / (1.0f + power), 1.0f);
+    y[i] = chosen(x[i] == x[i], quotient, x[i]);
   }
 }
+
+[[gnu::always_inline]] inline void cell(float* gates, int64_t size, float* c, float* h) {
+  float *i = gates, *j = gates + size, *f = gates + 2 * size, *o = gates + 3 * size;
+  logistics(i, size, i);
+  tangents(j, size, j);
+  logistics(f, 2 * size, f);  // and o
+  for (int64_t n = 0; n < size; ++n) c[n] = f[n] * c[n] + i[n] * j[n];
+  tangents(c, size, h);
+  for (int64_t n = 0; n < size; ++n) h[n] = o[n] * h[n];
+}
+
+struct Kernel {
+  const char* name;
+  void (*tangents)(const float* x, int64_t size, float* y);
+  void (*logistics)(const float* x, int64_t size, float* y);
+  void (*cell)(float* gates, int64_t size, float* c, float* h);
+};
+
+#define STT_KERNEL(name, ...)                                                      \
+  __VA_ARGS__ void tangents_##name(const float* x, int64_t size, float* y) {       \
+    tangents(x, size, y);                                                          \
+  }                                                                                \
+  __VA_ARGS__ void logistics_##name(const float* x, int64_t size, float* y) {      \
+    logistics(x, size, y);                                                         \
+  }                                                                                \
+  __VA_ARGS__ void cell_##name(float* gates, int64_t size, float* c, float* h) {   \
+    cell(gates, size, c, h);                                                       \
+  }                                                                                \
+  constexpr Kernel k_##name{#name, tangents_##name, logistics_##name, cell_##name};
+
+STT_KERNEL(baseline)
+#ifdef STT_X86
+STT_KERNEL(avx2, [[gnu::target("avx2")]])
+STT_KERNEL(avx512, [[gnu::target("avx512f,prefer-vector-width=512")]])
+#endif
+#undef STT_KERNEL
+
+// Fastest first.
+KernelChoice<Kernel>& kernels() {
+  static KernelChoice<Kernel> choice([] {
+    std::vector<Kernel> list;
+#ifdef STT_X86
+    if (__builtin_cpu_supports("avx512f")) list.push_back(k_avx512);
+    if (__builtin_cpu_supports("avx2")) list.push_back(k_avx2);
+#endif
+    list.push_back(k_baseline);
+    return list;
+  }());
+  return choice;
+}
+
+}  // namespace
+
+void hyperbolic_tangent(const float* x, int64_t size, float* y) {
+  kernels().chosen().tangents(x, size, y);
+}
+
+void logistic(const float* x, int64_t size, float* y) {
+  kernels().chosen().logistics(x, size, y);
+}
+
+void lstm_cell(float* gates, int64_t size, float* c, float* h) {
+  kernels().chosen().cell(gates, size, c, h);
+}
+
+std::vector<std::string> activation_kernels() { return kernels().names(); }
+
+void use_activation_kernel(std::string_view name) { kernels().use(name); }
 
 }  // namespace stt

@@ -21,6 +21,11 @@ float quantize_baseline(const float* x, int64_t size, float peak, uint8_t* quant
   return quantize_row<0>(x, size, peak, quantized);
 }
 
+void scale_baseline(const int32_t* sums, const int32_t* row_sums, const int32_t* addends,
+                    const float* bias, float scale, int64_t size, float* out) {
+  scale_sums<0>(sums, row_sums, addends, bias, scale, size, out);
+}
+
 void multiply_tile_baseline(const int8_t* weights, int64_t groups, const uint8_t* x,
                             int64_t x_stride, int count, int32_t* sums) {
   std::fill(sums, sums + count * kTileRows, 0);
@@ -49,6 +54,11 @@ int32_t four_values(const uint8_t* x) {
 
 STT_VNNI float quantize_vnni(const float* x, int64_t size, float peak, uint8_t* quantized) {
   return quantize_row<128>(x, size, peak, quantized);
+}
+
+STT_VNNI void scale_vnni(const int32_t* sums, const int32_t* row_sums, const int32_t* addends,
+                         const float* bias, float scale, int64_t size, float* out) {
+  scale_sums<128>(sums, row_sums, addends, bias, scale, size, out);
 }
 
 // The instruction multiplies unsigned by signed bytes: x has 128 added. All loops are unrolled, so
@@ -87,6 +97,11 @@ STT_VNNI void multiply_rows_vnni(const int8_t* weights, int64_t groups, const ui
 
 STT_AVX2 float quantize_avx2(const float* x, int64_t size, float peak, uint8_t* quantized) {
   return quantize_row<0>(x, size, peak, quantized);
+}
+
+STT_AVX2 void scale_avx2(const int32_t* sums, const int32_t* row_sums, const int32_t* addends,
+                         const float* bias, float scale, int64_t size, float* out) {
+  scale_sums<0>(sums, row_sums, addends, bias, scale, size, out);
 }
 
 // Adds to the sums of eight rows their products with four columns of x. One factor has to be
@@ -167,13 +182,14 @@ std::vector<Int8Kernel> int8_kernel_list() {
   std::vector<Int8Kernel> list;
 #ifdef STT_X86
   if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni")) {
-    list.push_back({"avx512vnni", 128, quantize_vnni, multiply_tile_avx512vnni});
+    list.push_back({"avx512vnni", 128, quantize_vnni, multiply_tile_avx512vnni,
+                    scale_vnni});
   }
   if (__builtin_cpu_supports("avx2")) {
-    list.push_back({"avx2", 0, quantize_avx2, multiply_tile_avx2});
+    list.push_back({"avx2", 0, quantize_avx2, multiply_tile_avx2, scale_avx2});
   }
 #endif
-  list.push_back({"baseline", 0, quantize_baseline, multiply_tile_baseline});
+  list.push_back({"baseline", 0, quantize_baseline, multiply_tile_baseline, scale_baseline});
   return list;
 }
 

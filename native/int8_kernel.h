@@ -24,12 +24,18 @@ struct Int8Kernel {
   using MultiplyTile = void (*)(const int8_t* weights, int64_t groups, const uint8_t* x,
                                 int64_t x_stride, int count, int32_t* sums);
 
+  // out[r] = bias[r] + scale * (sums[r] - x_offset * row_sums[r] + addends[r]), for `size` rows of
+  // weights; `addends` and `bias` may be null.
+  using Scale = void (*)(const int32_t* sums, const int32_t* row_sums, const int32_t* addends,
+                         const float* bias, float scale, int64_t size, float* out);
+
   static constexpr int kMostRows = 6;
 
   const char* name;
   uint8_t x_offset;  // 128 where x is unsigned, else 0
   Quantize quantize;
   MultiplyTile multiply_tile;
+  Scale scale;
 };
 
 // What this processor runs, fastest first.
@@ -56,6 +62,26 @@ template <uint8_t Offset>
     quantized[i] = static_cast<uint8_t>(std::clamp(rounded, -127, 127) + Offset);
   }
   return largest / 127.0f;
+}
+
+// See Int8Kernel::Scale. Two sums of the most products there may be are less than 2^31.
+template <int32_t Offset>
+[[gnu::always_inline]] inline void scale_sums(const int32_t* sums, const int32_t* row_sums,
+                                              const int32_t* addends, const float* bias,
+                                              float scale, int64_t size, float* out) {
+  alignas(64) int32_t wholes[Int8Matrix::kTileRows];
+  for (int64_t r = 0; r < size; ++r) wholes[r] = sums[r] - Offset * row_sums[r];
+  if (addends) {
+    for (int64_t r = 0; r < size; ++r) {
+      wholes[r] = static_cast<int32_t>(static_cast<uint32_t>(wholes[r]) +
+                                       static_cast<uint32_t>(addends[r]));
+    }
+  }
+  if (bias) {
+    for (int64_t r = 0; r < size; ++r) out[r] = bias[r] + static_cast<float>(wholes[r]) * scale;
+  } else {
+    for (int64_t r = 0; r < size; ++r) out[r] = 0.0f + static_cast<float>(wholes[r]) * scale;
+  }
 }
 
 }  // namespace stt

@@ -41,8 +41,8 @@ class QuantizedRows {
   std::vector<float> scales_;
 };
 
-// Calls store(n, row, count, sums) for rows `row` to `row + count` of the result, tile by tile: one
-// is read from memory once, and from the second cache for each further block of x.
+// Calls store(n, row, count, sums of the kernel) for rows `row` to `row + count` of the result, tile
+// by tile: one is read from memory once, and from the second cache for each further block of x.
 template <typename Store>
 void sum_tiles(const Int8Kernel& kernel, const Int8Matrix& matrix, const QuantizedRows& x,
                int64_t count, int64_t first, int64_t last, const Store& store) {
@@ -55,16 +55,14 @@ void sum_tiles(const Int8Kernel& kernel, const Int8Matrix& matrix, const Quantiz
       const int64_t end = count * (block + 1) / blocks;
       kernel.multiply_tile(matrix.tile(tile), matrix.groups(), x.row(n), x.stride(),
                            static_cast<int>(end - n), sums);
-      for (int32_t* of_row = sums; n < end; ++n, of_row += kTileRows) {
-        const int32_t* row_sums = matrix.row_sums() + row;
-        for (int64_t r = 0; r < rows; ++r) of_row[r] -= kernel.x_offset * row_sums[r];
+      for (const int32_t* of_row = sums; n < end; ++n, of_row += kTileRows) {
         store(n, row, rows, of_row);
       }
     }
   }
 }
 
-// Calls store(quantized x, n, row, count, sums) for all of the result.
+// Calls store(kernel, quantized x, n, row, count, sums) for all of the result.
 template <typename Store>
 void sum_all(const Int8Matrix& matrix, const FloatRows& x, int threads, const Store& store) {
   const Int8Kernel& kernel = kernels().chosen();
@@ -73,7 +71,7 @@ void sum_all(const Int8Matrix& matrix, const FloatRows& x, int threads, const St
              [&](int64_t first, int64_t last) {
                sum_tiles(kernel, matrix, quantized, x.count, first, last,
                          [&](int64_t n, int64_t row, int64_t rows, const int32_t* sums) {
-                           store(quantized, n, row, rows, sums);
+                           store(kernel, quantized, n, row, rows, sums);
                          });
              });
 }
@@ -83,24 +81,22 @@ void sum_all(const Int8Matrix& matrix, const FloatRows& x, int threads, const St
 void multiply(const Int8Matrix& matrix, float scale, const FloatRows& x, const float* bias,
               float* out, int threads) {
   sum_all(matrix, x, threads,
-          [&](const QuantizedRows& quantized, int64_t n, int64_t row, int64_t rows,
-              const int32_t* sums) {
-            const int32_t* addends = x.addends ? x.addends + n * x.addends_stride + row : nullptr;
-            const float whole_scale = quantized.scale(n) * scale;
-            float* to = out + n * matrix.rows() + row;
-            for (int64_t r = 0; r < rows; ++r) {
-              // Two sums of the most products there may be are less than 2^31.
-              const uint32_t addend = addends ? static_cast<uint32_t>(addends[r]) : 0;
-              const auto whole = static_cast<int32_t>(static_cast<uint32_t>(sums[r]) + addend);
-              to[r] = (bias ? bias[row + r] : 0.0f) + static_cast<float>(whole) * whole_scale;
-            }
+          [&](const Int8Kernel& kernel, const QuantizedRows& quantized, int64_t n, int64_t row,
+              int64_t rows, const int32_t* sums) {
+            kernel.scale(sums, matrix.row_sums() + row,
+                         x.addends ? x.addends + n * x.addends_stride + row : nullptr,
+                         bias ? bias + row : nullptr, quantized.scale(n) * scale, rows,
+                         out + n * matrix.rows() + row);
           });
 }
 
 void sum(const Int8Matrix& matrix, const FloatRows& x, int32_t* out, int threads) {
   sum_all(matrix, x, threads,
-          [&](const QuantizedRows&, int64_t n, int64_t row, int64_t rows, const int32_t* sums) {
-            std::copy(sums, sums + rows, out + n * matrix.rows() + row);
+          [&](const Int8Kernel& kernel, const QuantizedRows&, int64_t n, int64_t row, int64_t rows,
+              const int32_t* sums) {
+            const int32_t* row_sums = matrix.row_sums() + row;
+            int32_t* to = out + n * matrix.rows() + row;
+            for (int64_t r = 0; r < rows; ++r) to[r] = sums[r] - kernel.x_offset * row_sums[r];
           });
 }
 

@@ -7,6 +7,7 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "activations.h"
 #include "float_product.h"
 #include "int8_product.h"
+#include "lstm.h"
 
 namespace nb = nanobind;
 
@@ -111,15 +113,70 @@ Output<int32_t> sum_int8(const stt::Int8Matrix& weights, const Rows& x, const Co
   });
 }
 
+stt::FloatMatrix float_matrix(const Weights<float>& weights) {
+  check_rows(weights);
+  return {weights.data(), static_cast<int64_t>(weights.shape(0)),
+          static_cast<int64_t>(weights.shape(1)), weights.stride(0)};
+}
+
 Output<float> multiply_float(const Weights<float>& weights, const Rows& x, const Column& bias,
                              int threads) {
-  check_rows(weights);
-  const stt::FloatMatrix matrix{weights.data(), static_cast<int64_t>(weights.shape(0)),
-                                static_cast<int64_t>(weights.shape(1)), weights.stride(0)};
+  const stt::FloatMatrix matrix = float_matrix(weights);
   check_shapes(matrix.rows, matrix.columns, x, bias);
   return computed_rows<float>(x.shape(0), matrix.rows, [&](float* out) {
     stt::multiply(matrix, x.data(), static_cast<int64_t>(x.shape(0)), data_of(bias), out, threads);
   });
+}
+
+using Steps = nb::ndarray<const float, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using StepsOutput = nb::ndarray<nb::numpy, float, nb::ndim<3>>;
+
+struct LstmShape {
+  int64_t x_rows, x_columns, h_rows, h_columns;
+};
+
+// Runs an LSTM of either kind on x [streams, steps, columns], from h and c [streams, hidden] on;
+// returns h of all steps, [streams, steps, hidden], and the last c.
+template <typename Lstm>
+std::pair<StepsOutput, Output<float>> lstm_run(const Lstm& lstm, const LstmShape& weights,
+                                               const Column& bias, const Steps& x, const Rows& h,
+                                               const Rows& c, int threads) {
+  const size_t streams = x.shape(0), steps = x.shape(1), hidden = h.shape(1);
+  const auto columns = static_cast<int64_t>(x.shape(2)), units = static_cast<int64_t>(hidden);
+  if (weights.x_rows != 4 * units || weights.h_rows != 4 * units ||
+      weights.x_columns != columns || weights.h_columns != units ||
+      (bias && bias->shape(0) != 4 * hidden) || h.shape(0) != streams || c.shape(0) != streams ||
+      c.shape(1) != hidden) {
+    throw nb::value_error("the shapes of weights, bias, input and state do not go together");
+  }
+  auto last_c = std::make_unique_for_overwrite<float[]>(streams * hidden);
+  std::copy_n(c.data(), streams * hidden, last_c.get());
+  const auto [all_h, owner] = computed<float>(streams * steps * hidden, [&](float* out) {
+    const stt::LstmRun run{static_cast<int64_t>(streams), static_cast<int64_t>(steps), x.data(),
+                           h.data(), last_c.get(), out};
+    stt::run_lstm(lstm, run, threads);
+  });
+  float* of_c = last_c.release();
+  const nb::capsule owner_of_c(of_c, [](void* pointer) noexcept {
+    delete[] static_cast<float*>(pointer);
+  });
+  return {StepsOutput(all_h, {streams, steps, hidden}, owner),
+          Output<float>(of_c, {streams, hidden}, owner_of_c)};
+}
+
+auto lstm_int8(const stt::Int8Matrix& x_weights, const stt::Int8Matrix& h_weights, float scale,
+               const Column& bias, const Steps& x, const Rows& h, const Rows& c, int threads) {
+  const stt::Int8Lstm lstm{x_weights, h_weights, scale, data_of(bias)};
+  return lstm_run(
+      lstm, {x_weights.rows(), x_weights.columns(), h_weights.rows(), h_weights.columns()}, bias, x,
+      h, c, threads);
+}
+
+auto lstm_float(const Weights<float>& x_weights, const Weights<float>& h_weights,
+                const Column& bias, const Steps& x, const Rows& h, const Rows& c, int threads) {
+  const stt::FloatLstm lstm{float_matrix(x_weights), float_matrix(h_weights), data_of(bias)};
+  return lstm_run(lstm, {lstm.x.rows, lstm.x.columns, lstm.h.rows, lstm.h.columns}, bias, x, h, c,
+                  threads);
 }
 
 using Activation = void (*)(const float* x, int64_t size, float* y);
@@ -171,10 +228,16 @@ NB_MODULE(_native, module) {
       nb::arg("weights"), nb::arg("x"), nb::arg("peaks").none(), nb::arg("threads"));
   module.def("multiply_float", &multiply_float, nb::arg("weights"), nb::arg("x"),
              nb::arg("bias").none(), nb::arg("threads"));
+  module.def("lstm_int8", &lstm_int8, nb::arg("x_weights"), nb::arg("h_weights"), nb::arg("scale"),
+             nb::arg("bias").none(), nb::arg("x"), nb::arg("h"), nb::arg("c"), nb::arg("threads"));
+  module.def("lstm_float", &lstm_float, nb::arg("x_weights"), nb::arg("h_weights"),
+             nb::arg("bias").none(), nb::arg("x"), nb::arg("h"), nb::arg("c"), nb::arg("threads"));
   module.def("hyperbolic_tangent", &activated<stt::hyperbolic_tangent>, nb::arg("x"));
   module.def("logistic", &activated<stt::logistic>, nb::arg("x"));
   module.def("int8_kernels", &stt::int8_kernels);
   module.def("use_int8_kernel", &stt::use_int8_kernel, nb::arg("name"));
+  module.def("activation_kernels", &stt::activation_kernels);
+  module.def("use_activation_kernel", &stt::use_activation_kernel, nb::arg("name"));
   module.def("float_kernels", &stt::float_kernels);
   module.def("use_float_kernel", &stt::use_float_kernel, nb::arg("name"));
 }

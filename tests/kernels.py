@@ -44,4 +44,5 @@ class Kernels:
 DECODER = Kernels(decoder.kernels, decoder.use_kernel)
 INT8 = Kernels(runtime.int8_kernels, runtime.use_int8_kernel)
 FLOAT = Kernels(runtime.float_kernels, runtime.use_float_kernel)
-ALL = (DECODER, INT8, FLOAT)
+ACTIVATION = Kernels(runtime.activation_kernels, runtime.use_activation_kernel)
+ALL = (DECODER, INT8, FLOAT, ACTIVATION)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet, ctc_beam_search_decoder
-from kernels import DECODER, FLOAT, INT8, Kernels
+from kernels import ACTIVATION, DECODER, FLOAT, INT8, Kernels
 from rounding import product_bound
-from stt._native import multiply_float, multiply_int8
+from stt._native import hyperbolic_tangent, logistic, multiply_float, multiply_int8
 
 Floats = NDArray[np.float32]
 LETTERS = Alphabet.from_labels([" ", *"abcdefghijklmnopqrstuvwxyz'"])
@@ -136,3 +136,13 @@ def test_float_products_are_exact_but_for_rounding(
     exact = x.astype(np.float64) @ weights.T.astype(np.float64) + bias
     for result in with_every_kernel(FLOAT, lambda: multiply_float(weights, x, bias, 1)):
         assert (np.abs(result - exact) <= product_bound(weights, x, bias)).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**16), st.integers(1, 90))
+def test_activations_are_the_same_to_the_bit(seed: int, size: int) -> None:
+    x = np.random.default_rng(seed).normal(0, 30, size).astype(np.float32)
+    x[:: 1 + seed % 7] *= np.float32(1e-5)
+    for function in (logistic, hyperbolic_tangent):
+        first, *others = with_every_kernel(ACTIVATION, lambda function=function: function(x))
+        assert all(np.array_equal(first, other) for other in others)

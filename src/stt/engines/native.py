@@ -10,8 +10,7 @@ Of int8 models the probabilities are those of libstt 1.4 on x86-64, all but the 
 softmax: products round as TensorFlow Lite's do, and so do the activations of the LSTM
 (`native/activations.h`). That matters, since int8 has no small differences: a last bit moves a
 value over the edge between two steps of 127, and what follows with it. (LiteRT's activations are
-newer than libstt's.) The LSTM reads the weights of its input once for all steps
-(`tflite/split.py`).
+newer than libstt's.) The steps of the LSTM are one operator (`tflite/lstm.py`, `native/lstm.h`).
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from .._native import Int8Matrix, multiply_float, multiply_int8, sum_int8
+from .._native import Int8Matrix, lstm_float, lstm_int8, multiply_float, multiply_int8
 from ..errors import ErrorCode, ModelError
 from ..tflite.graph import RELU, Graph, Operator, TensorType
-from ..tflite.split import INPUT_SUMS, RECURRENT_PRODUCT, split_recurrence
+from ..tflite.lstm import LSTM, fuse_lstm
 from . import CREATE_MODEL, FloatArray
 from .gathering import Gathering
-from .operators import OPERATORS, Array
+from .operators import OPERATORS, Array, Run
 from .windowed import State, WindowedEngine, WindowedInfo
 
 _LARGE = 1 << 18  # elements of a matrix; with smaller ones LiteRT's interpreter is quicker
@@ -59,27 +58,25 @@ class NativeEngine(WindowedEngine):
         forget: Callable[[], None] = lambda: None,
     ) -> None:
         self._info = info
-        split = split_recurrence(graph)
-        self._products = {
-            "FULLY_CONNECTED": self._product,
-            INPUT_SUMS: self._input_sums,
-            RECURRENT_PRODUCT: self._recurrent_product,
-        }
-        matrices = _matrices_of(split)
-        used = {index for operator in split.operators for index in operator.inputs}
+        fused = fuse_lstm(graph)
+        self._run: dict[str, Run] = {
+            **OPERATORS, "FULLY_CONNECTED": self._product, LSTM: self._lstm
+        }  # fmt: skip
+        matrices = _matrices_of(fused)
+        used = {index for operator in fused.operators for index in operator.inputs}
         self._matrices: dict[int, Array | Int8Matrix] = {}
         self._constants: dict[int, Array] = {}
         for index in used:
-            if index < 0 or split.tensors[index].data is None:
+            if index < 0 or fused.tensors[index].data is None:
                 continue
-            constant = split.tensors[index].array()
+            constant = fused.tensors[index].array()
             if index in matrices:
                 self._matrices[index] = _laid_out(constant, forget)
             else:
                 self._constants[index] = constant[None]
         # Without the data, which would keep the file open after `close`.
         self._graph = replace(
-            split, tensors=tuple(replace(tensor, data=None) for tensor in split.tensors)
+            fused, tensors=tuple(replace(tensor, data=None) for tensor in fused.tensors)
         )
         self._last_use = _last_uses(self._graph)
         self._threads = threads
@@ -140,12 +137,7 @@ class NativeEngine(WindowedEngine):
         }
         for position, operator in enumerate(self._graph.operators):
             inputs = [self._value(values, index) for index in operator.inputs]
-            product = self._products.get(operator.name)
-            outputs = (
-                [product(operator, inputs)]
-                if product
-                else OPERATORS[operator.name](operator, inputs)
-            )
+            outputs = self._run[operator.name](operator, inputs)
             values.update(zip(operator.outputs, outputs, strict=True))
             for index in self._last_use[position]:
                 values.pop(index, None)
@@ -172,54 +164,43 @@ class NativeEngine(WindowedEngine):
             )
         return self._matrices[index] if index in self._matrices else self._constants[index]
 
-    def _product(self, operator: Operator, inputs: Sequence[Any]) -> Array:
+    def _product(self, operator: Operator, inputs: Sequence[Any]) -> list[Array]:
         x, weights, bias = (*inputs, None)[:3]
         rows = np.ascontiguousarray(x.reshape(-1, weights.shape[1]), np.float32)
         product = self._multiply(operator, weights, rows, bias)
         if operator.options.get("activation") == RELU:
             np.maximum(product, 0, out=product)
-        return product.reshape(len(x), -1, product.shape[1])
+        return [product.reshape(len(x), -1, product.shape[1])]
 
     def _multiply(self, operator: Operator, weights: Any, rows: FloatArray, bias: Any) -> Array:
         offsets = None if bias is None else bias[0]
         if isinstance(weights, Int8Matrix):
-            scale = self._scale(operator)
+            scale = self._graph.tensors[operator.inputs[1]].scales[0]
             return multiply_int8(weights, scale, rows, offsets, None, None, self._share)
         return multiply_float(weights, rows, offsets, self._share)
 
-    def _input_sums(self, _: Operator, inputs: Sequence[Any]) -> Array:
-        x, weights = inputs
-        sums = sum_int8(weights, x.reshape(-1, weights.shape[1]), None, self._share)
-        return sums.reshape(len(x), -1, sums.shape[1])
-
-    def _recurrent_product(self, operator: Operator, inputs: Sequence[Any]) -> Array:
-        """Multiply x and h, rounded by one scale, which is that of the larger."""
-        h, weights, bias, all_x, x_weights, all_sums = inputs
-        row = operator.options["row"]
-        h, x, sums = h[:, 0], all_x[:, row, 0], all_sums[:, row]
-        peak_of_x, peak_of_h = (np.abs(values).max(axis=1) for values in (x, h))
-        larger = peak_of_h > peak_of_x
-        if larger.any():
-            anew = np.ascontiguousarray(x[larger])
-            sums = sums.copy()
-            sums[larger] = sum_int8(x_weights, anew, peak_of_h[larger], self._share)
-        scale = self._scale(operator)
-        product = multiply_int8(
-            weights, scale, np.ascontiguousarray(h), bias[0], peak_of_x, sums, self._share
-        )
-        return product[:, None]
+    def _lstm(self, operator: Operator, inputs: Sequence[Any]) -> list[Array]:
+        x, h, c, x_weights, h_weights, bias = inputs
+        steps = np.ascontiguousarray(x.reshape(len(x), x.shape[1], -1))
+        offsets = None if bias is None else bias[0]
+        h, c = (np.ascontiguousarray(state[:, 0]) for state in (h, c))
+        if isinstance(x_weights, Int8Matrix):
+            scale = self._graph.tensors[operator.inputs[3]].scales[0]
+            all_h, last_c = lstm_int8(
+                x_weights, h_weights, scale, offsets, steps, h, c, self._share
+            )
+        else:
+            all_h, last_c = lstm_float(x_weights, h_weights, offsets, steps, h, c, self._share)
+        return [*np.split(all_h, all_h.shape[1], axis=1), last_c[:, None]]
 
     @property
     def _share(self) -> int:
         """How many threads one of the calls at work may use."""
         return max(1, self._threads // max(1, self._gathering.at_work))
 
-    def _scale(self, operator: Operator) -> float:
-        return self._graph.tensors[operator.inputs[1]].scales[0]
-
 
 # Of operators that multiply: which of their inputs are matrices.
-_MATRICES = {"FULLY_CONNECTED": (1,), INPUT_SUMS: (1,), RECURRENT_PRODUCT: (1, 4)}
+_MATRICES = {"FULLY_CONNECTED": (1,), LSTM: (3, 4)}
 _BLOCK_BYTES = 1 << 22
 
 

@@ -7,13 +7,8 @@ each step multiplies only `h`:
 
     W [x_t; h] + b   =   (W_x x)_t + (W_h h + b)
 
-The halves are views of the matrix, not copies.
-
-Of an int8 model the operator rounds its input row by row, `[x; h]` by one scale that holds both,
-and adds up whole numbers before they are scaled. Two operators that only our own engine knows keep
-that: `INPUT_SUMS` adds up the products of all rows of x, and `RECURRENT_PRODUCT` adds those of h to
-them. Where h has the larger values, which is known only then, it adds up those of its row of x
-anew. So results are equal bit for bit.
+The halves are views of the matrix, not copies. All operators are LiteRT's; our own engine goes
+further (`lstm.py`).
 """
 
 from __future__ import annotations
@@ -27,38 +22,51 @@ import numpy as np
 
 from .graph import Graph, Operator, Tensor, TensorType
 
-INPUT_SUMS = "INPUT_SUMS"  # (x [steps, 1, H], W_x) -> int32 sums of products [steps, rows]
-# (h [1, H], W_h, bias, x, W_x, sums) -> the product [1, rows]; option `row`: of x and of the sums
-RECURRENT_PRODUCT = "RECURRENT_PRODUCT"
-
 
 @dataclass(frozen=True)
-class _Step:
-    """One step of an unrolled LSTM: where its operators stand, and the row of x it takes."""
+class Step:
+    """One step of an unrolled LSTM: where its operators stand, and what they take.
+
+    Attributes:
+        join: the position of the operator that makes `[x; h]`.
+        product: that of its product.
+        slice: that of what takes a row of x.
+        row: which one.
+        x: the tensor it is a row of.
+        h: the tensor that is joined to it.
+        weights: the matrix.
+        bias: what is added.
+    """
 
     join: int
     product: int
     slice: int
     row: int
+    x: int
+    h: int
+    weights: int
+    bias: int
 
 
 def split_recurrence(graph: Graph) -> Graph:
     """Return the graph with its recurrent product split; the same graph where there is none.
 
+    An int8 graph stays as it is too: its operators round x and h together.
+
     Args:
         graph: as `acoustic_graph` returns it.
     """
-    steps = _find_steps(graph)
-    if len(steps) < 2:
+    steps = find_steps(graph)
+    if len(steps) < 2 or graph.tensors[steps[0].weights].type == TensorType.INT8:
         return graph
     return _Rewriter(graph, steps).rewrite()
 
 
-def _find_steps(graph: Graph) -> list[_Step]:
-    """Find the products of one matrix with joined x and h, x being a row of one tensor."""
+def find_steps(graph: Graph) -> list[Step]:
+    """Return the products of one matrix with joined x and h, x being a row of one tensor."""
     maker = {index: n for n, operator in enumerate(graph.operators) for index in operator.outputs}
     uses = Counter(index for operator in graph.operators for index in operator.inputs)
-    found: dict[tuple[int, int, int], list[_Step]] = {}
+    found: dict[tuple[int, int, int], list[Step]] = {}
     for position, operator in enumerate(graph.operators):
         if operator.name != "FULLY_CONNECTED" or len(operator.inputs) != 3:
             continue
@@ -71,8 +79,9 @@ def _find_steps(graph: Graph) -> list[_Step]:
         row = _row(graph, taken)
         if row is None or uses[join.outputs[0]] != 1 or operator.options.get("activation"):
             continue
-        key = (taken.inputs[0], operator.inputs[1], operator.inputs[2])
-        found.setdefault(key, []).append(_Step(join_at, position, slice_at, row))
+        x, h, (weights, bias) = taken.inputs[0], join.inputs[1], operator.inputs[1:]
+        step = Step(join_at, position, slice_at, row, x, h, weights, bias)
+        found.setdefault((x, weights, bias), []).append(step)
     return max(found.values(), key=len, default=[])
 
 
@@ -97,24 +106,22 @@ def _row(graph: Graph, operator: Operator) -> int | None:
 class _Rewriter:
     """Builds the new graph: tensors are appended, operators replaced."""
 
-    def __init__(self, graph: Graph, steps: Sequence[_Step]) -> None:
+    def __init__(self, graph: Graph, steps: Sequence[Step]) -> None:
         self._graph = graph
         self._steps = steps
         self._tensors = list(graph.tensors)
-        product = graph.operators[steps[0].product]
-        self._weights = graph.tensors[product.inputs[1]]
-        self._bias = product.inputs[2]
-        self._fully_connected = product
-        self._x = graph.operators[steps[0].slice].inputs[0]
+        first = steps[0]
+        self._weights = graph.tensors[first.weights]
+        self._bias = first.bias
+        self._fully_connected = graph.operators[first.product]
+        self._x = first.x
         self._count, _, self._width = graph.tensors[self._x].shape
-        self._is_int8 = self._weights.type == TensorType.INT8
 
     def rewrite(self) -> Graph:
         weights = self._weights.array()
         x_weights = self._matrix("x", weights[:, : self._width])
         h_weights = self._matrix("h", weights[:, self._width :])
-        make = self._int8_products if self._is_int8 else self._float_products
-        before, products = make(x_weights, h_weights, len(weights))
+        before, products = self._multiply(x_weights, h_weights, len(weights))
         replaced: dict[int, list[Operator]] = {}
         for step, operators in zip(self._steps, products, strict=True):
             replaced[step.join] = []
@@ -128,7 +135,7 @@ class _Rewriter:
         ]
         return replace(self._graph, tensors=tuple(self._tensors), operators=tuple(operators))
 
-    def _float_products(
+    def _multiply(
         self, x_weights: int, h_weights: int, rows: int
     ) -> tuple[Operator, list[list[Operator]]]:
         of_all_x = self._tensor("x/products", (self._count, rows))
@@ -137,30 +144,13 @@ class _Rewriter:
         )
         products = []
         for step in self._steps:
-            h, outputs = self._ends(step)
+            outputs = self._graph.operators[step.product].outputs
             of_h = self._tensor(f"{step.row}/h_product", (1, rows))
             of_x, take = self._take_row(f"{step.row}/x_product", of_all_x, step.row, rows)
-            inputs = (h, h_weights, self._bias)
+            inputs = (step.h, h_weights, self._bias)
             multiply = replace(self._fully_connected, inputs=inputs, outputs=(of_h,))
             products.append([multiply, take, Operator("ADD", (of_h, of_x), outputs)])
         return before, products
-
-    def _int8_products(
-        self, x_weights: int, h_weights: int, rows: int
-    ) -> tuple[Operator, list[list[Operator]]]:
-        sums = self._append(Tensor("split/x/sums", TensorType.INT32, (self._count, rows)))
-        before = Operator(INPUT_SUMS, (self._x, x_weights), (sums,))
-        products = []
-        for step in self._steps:
-            h, outputs = self._ends(step)
-            inputs = (h, h_weights, self._bias, self._x, x_weights, sums)
-            products.append([Operator(RECURRENT_PRODUCT, inputs, outputs, {"row": step.row})])
-        return before, products
-
-    def _ends(self, step: _Step) -> tuple[int, tuple[int, ...]]:
-        """Return what a step's product takes besides x, and what it makes."""
-        operators = self._graph.operators
-        return operators[step.join].inputs[1], operators[step.product].outputs
 
     def _take_row(self, name: str, source: int, row: int, width: int) -> tuple[int, Operator]:
         result = self._tensor(name, (1, width))

@@ -1,0 +1,173 @@
+"""The LSTM of a `.tflite` model, unrolled by its export, as one operator again.
+
+Exported graphs say an LSTM of 16 steps with two hundred operators. `fuse_lstm` finds them and puts
+one in their place, `LSTM`, which only our own engine knows:
+
+    x [steps, 1, H], h [1, H], c [1, H], W_x, W_h, bias   ->   h of each step [1, H] ..., c [1, H]
+
+of which `W_x` and `W_h` are the halves of the matrix `[4H, 2H]` that the graph multiplies `[x; h]`
+with. Its gates are in the order that TensorFlow has them, i, j, f, o:
+
+    c = logistic(f) c + logistic(i) tanh(j),   h = logistic(o) tanh(c)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .graph import Graph, Operator, Tensor
+from .split import Step, find_steps
+
+LSTM = "LSTM"
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """What a step makes of its product: where its operators stand, and their tensors."""
+
+    operators: frozenset[int]
+    c_before: int
+    c: int
+    h: int
+
+
+def fuse_lstm(graph: Graph) -> Graph:
+    """Return the graph with its LSTM as one operator; the same graph where none is found.
+
+    Args:
+        graph: as `acoustic_graph` returns it.
+    """
+    steps = sorted(find_steps(graph), key=lambda step: step.row)
+    if len(steps) < 2 or [step.row for step in steps] != list(range(len(steps))):
+        return graph
+    search = _Search(graph)
+    cells = [search.cell(step) for step in steps]
+    found = [cell for cell in cells if cell is not None]
+    if len(found) < len(cells) or not _are_a_chain(steps, found):
+        return graph
+    if any(search.uses(cell.c) != 2 for cell in found[:-1]):  # by this step and the next
+        return graph
+    return _fused(graph, steps, found)
+
+
+class _Search:
+    """Follows tensors through a graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._uses = Counter(index for operator in graph.operators for index in operator.inputs)
+        self._uses.update(graph.outputs)
+
+    def cell(self, step: Step) -> _Cell | None:
+        """Return what follows on a step's product; None where it is no LSTM."""
+        try:
+            return self._cell(step)
+        except LookupError:
+            return None
+
+    def _cell(self, step: Step) -> _Cell:
+        (product,) = self._graph.operators[step.product].outputs
+        split = self._taking("SPLIT", product, uses=1)
+        outputs = self._graph.operators[split].outputs
+        i, j, f, o = outputs if len(outputs) == 4 else (-1,) * 4
+        positions = [split]
+        gates = []
+        for name, gate in (("LOGISTIC", i), ("TANH", j), ("LOGISTIC", f), ("LOGISTIC", o)):
+            positions.append(self._taking(name, gate, uses=1))
+            gates.append(self._made(positions[-1]))
+        new, kept = (self._taking("MUL", gates[n], uses=1) for n in (0, 2))
+        c_before = self._other(kept, gates[2])
+        add = self._taking("ADD", self._made(new), uses=1)
+        c = self._made(add)
+        tanh = self._taking("TANH", c)
+        last = self._taking("MUL", gates[3], uses=1)
+        for position, one, other in (
+            (new, gates[0], gates[1]),
+            (add, self._made(new), self._made(kept)),
+            (last, gates[3], self._made(tanh)),
+        ):
+            if self._other(position, one) != other:
+                raise LookupError
+        if any(self._uses[index] != 1 for index in (gates[1], self._made(kept), self._made(tanh))):
+            raise LookupError
+        positions += [new, kept, add, tanh, last]
+        return _Cell(frozenset(positions), c_before, c, self._made(last))
+
+    def uses(self, tensor: int) -> int:
+        """How often a tensor is taken, as a result of the graph too."""
+        return self._uses[tensor]
+
+    def _taking(self, name: str, tensor: int, uses: int | None = None) -> int:
+        """Return the position of the one operator of this name that takes a tensor.
+
+        Raises:
+            LookupError: there is none, or the tensor is used more often than it may be.
+        """
+        found = [
+            position
+            for position, operator in enumerate(self._graph.operators)
+            if operator.name == name
+            and tensor in operator.inputs
+            and not operator.options.get("activation")
+        ]
+        if len(found) != 1 or uses not in (None, self._uses[tensor]):
+            raise LookupError
+        return found[0]
+
+    def _made(self, position: int) -> int:
+        return self._graph.operators[position].outputs[0]
+
+    def _other(self, position: int, tensor: int) -> int:
+        """Return the other of two tensors that an operator takes."""
+        one, other = self._graph.operators[position].inputs
+        return other if one == tensor else one
+
+
+def _are_a_chain(steps: Sequence[Step], cells: Sequence[_Cell]) -> bool:
+    """Whether each step takes the state that the one before it leaves."""
+    before = zip(cells, steps[1:], cells[1:], strict=False)
+    return all(last.h == step.h and last.c == cell.c_before for last, step, cell in before)
+
+
+def _fused(graph: Graph, steps: Sequence[Step], cells: Sequence[_Cell]) -> Graph:
+    first = steps[0]
+    matrix = graph.tensors[first.weights]
+    weights = matrix.array()
+    columns = graph.tensors[first.x].shape[-1]
+    halves = [
+        _part(matrix, "x", weights[:, :columns]),
+        _part(matrix, "h", weights[:, columns:]),
+    ]
+    count = len(graph.tensors)
+    lstm = Operator(
+        LSTM,
+        (first.x, first.h, cells[0].c_before, count, count + 1, first.bias),
+        (*(cell.h for cell in cells), cells[-1].c),
+    )
+    # The first state is made of what all else is made of that the operator takes.
+    place = max(cells[0].operators)
+    gone = {position for cell in cells for position in cell.operators}
+    gone.update(position for step in steps for position in (step.join, step.product))
+    gone.update(step.slice for step in steps if _is_taken_once(graph, step.slice))
+
+    def operators() -> Iterator[Operator]:
+        for position, operator in enumerate(graph.operators):
+            if position == place:
+                yield lstm
+            if position not in gone:
+                yield operator
+
+    return replace(graph, tensors=(*graph.tensors, *halves), operators=tuple(operators()))
+
+
+def _part(matrix: Tensor, name: str, values: Any) -> Tensor:
+    """Return a part of a matrix as a tensor of its own: a view, not a copy."""
+    return replace(matrix, name=f"lstm/{name}", shape=values.shape, data=memoryview(values))
+
+
+def _is_taken_once(graph: Graph, position: int) -> bool:
+    (made,) = graph.operators[position].outputs
+    return sum(operator.inputs.count(made) for operator in graph.operators) == 1
