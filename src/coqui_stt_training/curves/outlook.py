@@ -11,6 +11,7 @@ from .record import Measurement
 
 FACTORS = (1.0, 2.0, 5.0, 10.0)
 _LEAST_RATE = 1e-4  # rates of 0 are on no power law, and only few test clips give them
+_BAND_STEPS = 48
 _WORTH_IT = 0.1  # of the error, mended by twice the data
 
 
@@ -95,8 +96,7 @@ def look_ahead(
         strict=True,
     )
     least, most = min(amounts), FACTORS[-1] * clips
-    steps = 24
-    grid = [least * (most / least) ** (step / steps) for step in range(steps + 1)]
+    grid = [least * (most / least) ** (step / _BAND_STEPS) for step in range(_BAND_STEPS + 1)]
     return Outlook(
         fit(amounts, cers),
         fit(amounts, wers),

@@ -175,7 +175,8 @@ class _Axis:
         """Yield round values."""
         if self.logarithmic:
             powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            marks = [10.0**power for power in powers]
+            between = (1, 2, 5) if self.high / self.low < 1000 else (1,)
+            marks = [10.0**power * factor for power in powers for factor in between]
             if len([mark for mark in marks if self.low <= mark <= self.high]) < 2:
                 marks = [self.low, math.sqrt(self.low * self.high), self.high]
             yield from (mark for mark in marks if self.low <= mark <= self.high)
