@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import logging
 import random
 import wave
@@ -12,10 +13,18 @@ from typing import Any
 import pytest
 
 from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
+from coqui_stt_training.batches.feature_store import FeatureStore
 from coqui_stt_training.batches.sampler import BatchOrder, Sampler, make_batches
-from coqui_stt_training.corpus import Corpus, CorpusFiles, alphabet_from_corpus, check_corpus
+from coqui_stt_training.corpus import (
+    Corpus,
+    CorpusFiles,
+    alphabet_from_corpus,
+    check_corpus,
+    read_rows,
+)
 from coqui_stt_training.corpus.clip_table import ClipTable
 from coqui_stt_training.corpus.manifest import Manifest
+from coqui_stt_training.corpus.writing.collection import Options, convert_collections
 from coqui_stt_training.errors import CorpusError
 from stt.frontends.mfcc import FeatureConfig
 
@@ -208,3 +217,69 @@ def test_unlabelled_files_need_no_transcripts(
     other = write_table(tmp_path / "untold.csv", [(*row[:2], "ÄÖÜ 123") for row in rows], COLUMNS)
     corpus = check(LARGE, path, unlabelled=[str(other)])
     assert {clip.transcript for clip in corpus.unlabelled[0].clips} == {""}
+
+
+def write_shards(tmp_path: Path, rows: list[tuple[object, ...]]) -> str:
+    path = write_table(tmp_path / "all.csv", rows, COLUMNS)
+    options = Options("wav", order="as-is", shard_clips=3)
+    (tmp_path / "shards").mkdir()
+    convert_collections([str(path)], tmp_path / "shards" / "s.tar", options)
+    return str(tmp_path / "shards" / "s-*.tar")
+
+
+def test_shards_are_indexed_once(
+    tmp_path: Path, rows: list[tuple[object, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pattern = write_shards(tmp_path, rows)
+    small, large = read_rows(pattern), read_rows(pattern, large_bytes=0)
+    assert isinstance(large.rows, Manifest)
+    assert len(large.rows) == len(small.rows) == 10
+    for one, other in zip(large.rows, small.rows, strict=True):
+        assert (one.source, one.audio) == (other.source, other.audio)
+        assert (one.transcript, one.size_bytes) == (other.transcript, other.size_bytes)
+    monkeypatch.setattr("coqui_stt_training.corpus.sources.tar.members", None)
+    assert list(read_rows(pattern, large_bytes=0).rows) == list(large.rows)
+    (tmp_path / "shards" / "s-000001.tar").touch()
+    with pytest.raises(TypeError):
+        read_rows(pattern, large_bytes=0)
+
+
+def test_an_epoch_of_shards_goes_on_in_its_middle(
+    tmp_path: Path, rows: list[tuple[object, ...]]
+) -> None:
+    """A run that begins anew reads the same clips in the same order, from where it stopped."""
+    pattern = write_shards(tmp_path, rows)
+
+    def batches(files: CorpusFiles, start: int) -> list[list[bytes]]:
+        clips = check(files, Path(pattern)).train[0].clips
+        assert isinstance(clips, ClipTable if files is LARGE else tuple)
+        sampler = Sampler(make_batches(clips, 2), BatchOrder(True, 0, 3, seed=5))
+        store = FeatureStore(FeatureConfig())
+        return [[store(clip).tobytes() for clip in one.clips] for one in sampler.epoch(1, start)]
+
+    whole = batches(LARGE, 0)
+    assert len(whole) == 5
+    for start in (1, 3, 4):
+        assert batches(LARGE, start) == whole[start:]
+    assert batches(SMALL, 2) == whole[2:]
+
+
+def test_one_bad_shard_is_named(tmp_path: Path, rows: list[tuple[object, ...]]) -> None:
+    pattern = write_shards(tmp_path, rows)
+    (tmp_path / "shards" / "s-000002.tar").write_bytes(b"no archive" * 100)
+    with pytest.raises(CorpusError, match=r"s-000002\.tar"):
+        read_rows(pattern, large_bytes=0)
+
+
+def test_large_lists_are_indexed(tmp_path: Path, rows: list[tuple[object, ...]]) -> None:
+    lines = [
+        {"audio_filepath": name, "duration": 1.0, "offset": 0.25, "text": text, "speaker": "s"}
+        for name, _, text in rows
+    ]
+    path = tmp_path / "cuts.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines) + "{}\n")
+    small, large = read_rows(path), read_rows(path, large_bytes=0)
+    assert isinstance(large.rows, Manifest)
+    for one, other in zip(large.rows, small.rows, strict=True):
+        assert (one.audio, one.problem, one.speaker) == (other.audio, other.problem, other.speaker)
+    assert complaint(LARGE, path) == complaint(SMALL, path)

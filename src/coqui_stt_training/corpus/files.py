@@ -11,7 +11,7 @@ from coqui_stt_ctcdecoder import Alphabet
 
 from ..errors import CorpusError
 from .csv_file import format_csv
-from .manifest import LARGE_CSV_BYTES
+from .manifest import LARGE_CSV_BYTES, Manifest
 from .rows import RowFile
 from .sources.archives import is_archive, read_head
 from .sources.reading import read_rows
@@ -74,7 +74,10 @@ class CorpusFiles:
         if path in self.sets:
             return content_digest(content_of(self.sets[path]))
         if not labelled or not Path(path).is_file() or is_archive(read_head(path)):
-            return content_digest(content_of(self.rows(path, labelled=labelled)))
+            file = self.rows(path, labelled=labelled)
+            if isinstance(file.rows, Manifest):
+                return file_digest(file.rows.arrow)
+            return content_digest(content_of(file))
         return file_digest(path)
 
 

@@ -178,9 +178,9 @@ def open_manifest(path: Path, columns: tuple[str, ...], make_row: MakeRow) -> Ma
 
     def write(target: Path) -> None:
         try:
-            _write(target, _even_batches(path, columns), len(columns))
+            write_arrow(target, _even_batches(path, columns), len(columns))
         except _UnevenError:
-            _write(target, _any_batches(path, columns), len(columns))
+            write_arrow(target, _any_batches(path, columns), len(columns))
 
     return Manifest(columns, unpacked(path, _SUFFIX, write), make_row)
 
@@ -205,7 +205,8 @@ def _opened(path: Path) -> Any:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def _write(target: Path, batches: Iterator[list[Any]], count: int) -> None:
+def write_arrow(target: Path, batches: Iterator[list[Any]], count: int) -> None:
+    """Write batches: so many columns of strings, then lines, then what is odd about rows."""
     import pyarrow as pa
 
     names = [*map(str, range(count)), _LINE, _ODD]

@@ -20,6 +20,11 @@ TRANSCRIPT_COLUMN = "transcript"
 START_COLUMN, END_COLUMN = "start_seconds", "end_seconds"
 SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id")
 
+ENTRY_COLUMNS = (
+    *(AUDIO_COLUMN, SIZE_COLUMN, TRANSCRIPT_COLUMN),
+    *(START_COLUMN, END_COLUMN, SPEAKER_COLUMNS[0]),
+)
+
 _LONGEST_RECORDING_SECONDS = 1e7
 
 
@@ -38,6 +43,7 @@ class Row:
         problem: what is wrong with the row's form, None for a good one.
         audio: where it is; None: in the file of that name.
         speaker: who speaks, "" where the file does not say.
+        seconds: how long the audio is, as the file says; None where it does not.
     """
 
     source: str
@@ -49,6 +55,7 @@ class Row:
     problem: str | None = None
     audio: AudioReference | None = None
     speaker: str = ""
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,7 @@ class Entry:
         audio: where it is; None where `problem` says why.
         problem: what is wrong with it, None for a good one.
         speaker: who speaks, "" where unknown.
+        seconds: how long the audio is, as the format says; None where it does not.
     """
 
     source: str
@@ -96,6 +104,7 @@ class Entry:
     audio: AudioReference | None
     problem: str | None = None
     speaker: str = ""
+    seconds: float | None = None
 
 
 def rows_of_entries(path: str, home: Path, entries: Iterable[Entry]) -> RowFile:
@@ -114,10 +123,12 @@ def rows_of_entries(path: str, home: Path, entries: Iterable[Entry]) -> RowFile:
         *((START_COLUMN, END_COLUMN) if pieces else ()),
         *(SPEAKER_COLUMNS[:1] if speakers else ()),
     )
-    return RowFile(path, columns, tuple(_row_of(entry, home, pieces, speakers) for entry in listed))
+    rows = tuple(row_of_entry(entry, home, pieces, speakers) for entry in listed)
+    return RowFile(path, columns, rows)
 
 
-def _row_of(entry: Entry, home: Path, pieces: bool, speakers: bool) -> Row:
+def row_of_entry(entry: Entry, home: Path, pieces: bool, speakers: bool) -> Row:
+    """Return an entry as a row; with columns for pieces, and for speakers, or without."""
     audio = entry.audio
     name = _name_in_csv(audio, home) if audio else ""
     size = audio.size_bytes if audio else None
@@ -135,8 +146,9 @@ def _row_of(entry: Entry, home: Path, pieces: bool, speakers: bool) -> Row:
         *((entry.speaker,) if speakers else ()),
     )
     return Row(
-        entry.source, entry.line, fields, name, transcript, size, problem, audio, entry.speaker
-    )
+        entry.source, entry.line, fields, name, transcript, size, problem, audio, entry.speaker,
+        entry.seconds,
+    )  # fmt: skip
 
 
 def _name_in_csv(audio: AudioReference, home: Path) -> str:
@@ -175,6 +187,13 @@ def piece(path: Path, start: object, end: object) -> AudioReference | str:
     if bounds[1] <= bounds[0]:
         return f"the piece from {bounds[0]:g} s to {bounds[1]:g} s has no length"
     return AudioReference(path, start_seconds=bounds[0], end_seconds=bounds[1])
+
+
+def seconds_of(value: object) -> float | None:
+    """Return a length that a format says; it only informs, so one that is none is as good as no."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if 0 < value <= _LONGEST_RECORDING_SECONDS else None
 
 
 def expand_file_list(items: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stt.atomic_file import replacing
@@ -40,18 +40,39 @@ def unpacked(path: Path, suffix: str, unpack: Callable[[Path], None]) -> Path:
     Raises:
         CorpusError: the cache cannot be written to.
     """
-    status = path.stat()
-    key = f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}"
-    name = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:16]
-    target = cache_folder() / f"{path.name[:80]}-{name}{suffix}"
+    return made_once([path], suffix, unpack)
+
+
+def cached_name(paths: Sequence[Path], suffix: str) -> Path:
+    """Return what is called in the cache what is made of files, as they are now."""
+    digest = hashlib.sha256()
+    for path in paths:
+        status = path.stat()
+        key = f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}"
+        digest.update(key.encode(errors="surrogatepass"))
+    return cache_folder() / f"{paths[0].name[:80]}-{digest.hexdigest()[:16]}{suffix}"
+
+
+def made_once(paths: Sequence[Path], suffix: str, make: Callable[[Path], None]) -> Path:
+    """Return what was made of files; it is made now, unless it was, and none of them changed.
+
+    Args:
+        paths: the files.
+        suffix: what to call the result.
+        make: writes the result to the name that it is given.
+
+    Raises:
+        CorpusError: the cache cannot be written to.
+    """
+    target = cached_name(paths, suffix)
     if not target.exists():
         try:
             with replacing(target) as partial:
-                unpack(partial)
+                make(partial)
         except OSError as error:
             raise CorpusError(
-                f"{path}: cannot be unpacked to {target} ({error.strerror or error}); make room, "
-                "or name another folder in STT_DATA_CACHE"
+                f"{paths[0]}: cannot be unpacked to {target} ({error.strerror or error}); make "
+                "room, or name another folder in STT_DATA_CACHE"
             ) from None
     return target
 

@@ -12,7 +12,7 @@ from typing import Any
 from stt.audio.reference import AudioReference
 
 from ...errors import CorpusError
-from ..rows import SPEAKER_COLUMNS, Entry, find_audio, piece
+from ..rows import SPEAKER_COLUMNS, Entry, find_audio, piece, seconds_of
 from .parquet import TEXT_COLUMNS
 from .text_file import numbered_lines
 
@@ -38,7 +38,8 @@ def entries(path: Path) -> Iterator[Entry]:
                 raise ValueError("it is no object")
             read = read or _reader_of(values, path, number)
             audio, transcript, speaker = read(values, path.parent)
-            yield Entry(source, number, transcript, audio, None, speaker)
+            seconds = seconds_of(values.get("duration"))
+            yield Entry(source, number, transcript, audio, None, speaker, seconds)
         except _BadLineError as error:
             yield Entry(source, number, "", None, str(error))
         except CorpusError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import gzip
+import itertools
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from coqui_stt_ctcdecoder.regular_file import open_regular
 
 from ...errors import CorpusError
+from ..indexed import entries_of, find_index, make_index, may_be_indexed
 from ..manifest import LARGE_CSV_BYTES, Manifest
 from ..remote import Mirror, is_url, url_of
 from ..rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Entry, Row, RowFile, rows_of_entries, some_of
@@ -24,6 +26,7 @@ Entries = Callable[[Path], Iterator[Entry]]
 
 _SETS = ("train.csv", "dev.csv", "test.csv")
 _FIRST_LINE_BYTES = 1 << 16
+_BYTES_A_ROW = 128  # about, to compare numbers of rows with sizes of CSV files
 _KNOWN = (
     "read are CSV files with the columns wav_filename and transcript, SDB, tar and Parquet files, "
     "JSONL manifests, TSV files of Common Voice, metadata.csv of LJSpeech, and folders of Kaldi, "
@@ -49,15 +52,44 @@ def read_rows(
     files = _matching(name)
     if files is None:
         return _read_one(name, large_bytes, labelled)
+    most = large_bytes // _BYTES_A_ROW
+    kept = find_index(name, [Path(file) for file in files], most) if _are_here(files) else None
+    return kept or _read_many(name, files, large_bytes, labelled)
+
+
+def _are_here(files: Sequence[str]) -> bool:
+    return all(not is_url(file) and Path(file).is_file() for file in files)
+
+
+def _read_many(name: str, files: Sequence[str], large_bytes: int, labelled: bool) -> RowFile:
+    """Read the files of a pattern; where there are very many rows, an index of them is made."""
     parts, problems = [], []
+    count = 0
     for file in files:
         try:
             parts.append(_read_one(file, large_bytes, labelled))
+            count += len(parts[-1].rows)
         except CorpusError as error:
             problems.append(str(error))
+        if count > large_bytes // _BYTES_A_ROW and _are_here(files) and may_be_indexed():
+            return _indexed(name, files, large_bytes, labelled)
     if problems:
         raise CorpusError("\n".join(problems))
     return _joined(name, parts)
+
+
+def _indexed(name: str, files: Sequence[str], large_bytes: int, labelled: bool) -> RowFile:
+    def entries() -> Iterator[Entry]:
+        problems = []
+        for file in files:
+            try:
+                yield from entries_of(_read_one(file, large_bytes, labelled))
+            except CorpusError as error:
+                problems.append(str(error))
+        if problems:
+            raise CorpusError("\n".join(problems))
+
+    return make_index(name, [Path(file) for file in files], entries())
 
 
 def is_collection_folder(path: Path) -> bool:
@@ -140,7 +172,14 @@ def _read_one(name: str, large_bytes: int, labelled: bool) -> RowFile:
     read = _file_reader(name)
     if read is None:
         return read_csv_rows(name, large_bytes, labelled=labelled)
-    return rows_of_entries(name, path.parent, _not_empty(read(path), name))
+    most = large_bytes // _BYTES_A_ROW
+    if kept := find_index(name, [path], most):
+        return kept
+    stream = read(path)
+    first = list(itertools.islice(stream, most + 1))
+    if len(first) > most and may_be_indexed():
+        return make_index(name, [path], itertools.chain(first, stream))
+    return rows_of_entries(name, path.parent, _not_empty(itertools.chain(first, stream), name))
 
 
 def _read_remote(url: str, large_bytes: int, labelled: bool) -> RowFile:

@@ -9,6 +9,7 @@ import json
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from coqui_stt_ctcdecoder.regular_file import open_regular
 from stt.audio.folder import SUFFIXES
@@ -22,6 +23,7 @@ from ..rows import (
     SPEAKER_COLUMNS,
     TRANSCRIPT_COLUMN,
     Entry,
+    seconds_of,
     some_of,
 )
 from ..unpacked import unpack_gzip
@@ -151,22 +153,29 @@ def _pairs(path: Path, found: Members) -> Iterator[Entry]:
             yield Entry(source, number, "", found[name], "no text member has its name")
             continue
         try:
-            transcript, speaker = _transcript(texts[_key(name)], found, path)
+            said = _said(texts[_key(name)], found, path)
         except CorpusError as error:
             yield Entry(source, number, "", found[name], str(error))
             continue
-        yield Entry(source, number, transcript, found[name], None, speaker)
+        yield Entry(source, number, said.text, found[name], None, said.speaker, said.seconds)
 
 
 def _what_is_read() -> str:
     return "clips are read with a samples.csv, or with a .txt or .json of the same name beside each"
 
 
-def _transcript(names: list[str], found: Members, path: Path) -> tuple[str, str]:
-    """Return the transcript and the speaker that text members say."""
+class _Said(NamedTuple):
+    """What text members say of a recording."""
+
+    text: str
+    speaker: str = ""
+    seconds: float | None = None
+
+
+def _said(names: list[str], found: Members, path: Path) -> _Said:
     plain = [name for name in names if not name.endswith(".json")]
     transcript: str | None = _text(found[plain[0]], path).strip() if plain else None
-    speaker = ""
+    speaker, seconds = "", None
     for name in names:
         if not name.endswith(".json"):
             continue
@@ -178,9 +187,10 @@ def _transcript(names: list[str], found: Members, path: Path) -> tuple[str, str]
         said = next((known[key] for key in TEXT_KEYS if isinstance(known.get(key), str)), None)
         transcript = transcript if said is None or plain else str(said)
         speaker = next((str(known[key]) for key in SPEAKER_COLUMNS if known.get(key)), speaker)
+        seconds = seconds_of(known.get("duration"))
     if transcript is None:
         raise CorpusError(f"{path}:{names[0]}: none of {', '.join(TEXT_KEYS)} in it is a text")
-    return transcript, speaker
+    return _Said(transcript, speaker, seconds)
 
 
 def _text(member: AudioReference, path: Path) -> str:
