@@ -61,6 +61,7 @@ def assemble(session: Session, world: World) -> Parts:
         corpus = read_corpus(session, writes=world.is_first)
         store = FeatureStore(session.features, _feature_cache(session))
         loader = BatchLoader(store, session.alphabet)
+    with world.together():
         clips = joined([one.clips for one in corpus.train])
         state, folder = initial_state(session, device, clips, world)
     parts = Parts(decoder, objective, corpus, store, loader, state, folder, world)

@@ -104,7 +104,7 @@ def _carry_out(
             if state.progress.finished:
                 folder.begin()
             else:
-                with world.in_turn():
+                with world.together():
                     trainer = _make_trainer(session, parts, summaries, interruption)
                 folder.begin()
                 log_sizes(

@@ -25,7 +25,7 @@ from ..cli.launch import Launch
 from ..errors import ElsewhereError, FlagError, TrainingError, UserError
 from .gradients import Gradients, SummedGradients
 from .lost_process import talking
-from .meeting import meet
+from .meeting import meeting
 
 # A step waits that long for the slowest process, before the run is taken for stuck.
 _STEP_TIMEOUT = timedelta(minutes=30)
@@ -85,6 +85,15 @@ class World:
             ElsewhereError: in the others, where it failed in the first.
         """
         return work()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Do what is within in all processes; if one fails, all end.
+
+        Raises:
+            ElsewhereError: in those that did not fail.
+        """
+        yield
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
@@ -178,18 +187,24 @@ class Processes(World):
         return result
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """Do what is within, and end if it fails in one process; see `World`."""
+        failure: Exception | None = None
+        try:
+            yield
+        except Exception as error:  # whatever it is, the others wait for it
+            failure = error
+        self._agree(failure)
+
+    @contextmanager
     def in_turn(self) -> Iterator[None]:
         """Let the first process go first; see `World`."""
         if not self.is_first:
             self._agree(None)
-        failure: Exception | None = None
-        try:
+        with self.together():
             yield
-        except Exception as error:
-            failure = error
         if self.is_first:
-            self._agree(failure)
-        self._agree(failure)
+            self._agree(None)
 
     def _agree(self, failure: Exception | None) -> None:
         """Raise if some process has failed: in the lowest of them that, else `ElsewhereError`."""
@@ -249,32 +264,38 @@ def joined(launch: Launch) -> Iterator[World]:
     """Meet the other processes of a run, and part with them in the end.
 
     Raises:
-        FlagError: they cannot share the GPUs.
+        FlagError: they cannot share the GPUs, or have met already.
+        TrainingError: they cannot meet, or one goes.
+        ElsewhereError: another process says so.
     """
     if launch.size == 1:
         yield ALONE
         return
+    if dist.is_initialized():
+        raise FlagError(
+            "torch.distributed is already initialised here; leave that to the command, which joins "
+            "the processes that torchrun has started, and parts with them at its end"
+        )
     device = torch.device("cpu")
     if torch.cuda.is_available():
         device = torch.device("cuda", launch.local_rank % torch.cuda.device_count())
         torch.cuda.set_device(device)
-    with talking():
-        store = meet(launch, _STEP_TIMEOUT)
-        dist.init_process_group(
-            "nccl" if device.type == "cuda" else "gloo",
-            store=store,
-            rank=launch.rank,
-            world_size=launch.size,
-            timeout=_STEP_TIMEOUT,
-        )
     try:
-        with talking():
+        with talking(), meeting(launch, _STEP_TIMEOUT) as store:
+            dist.init_process_group(
+                "nccl" if device.type == "cuda" else "gloo",
+                store=store,
+                rank=launch.rank,
+                world_size=launch.size,
+                timeout=_STEP_TIMEOUT,
+            )
             group = dist.new_group(backend="gloo", timeout=_ALONE_TIMEOUT)
         world = Processes(launch.rank, launch.size, device, group=group)
         _check_devices(world)
         yield world
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
 
 
 def _check_devices(world: Processes) -> None:

@@ -11,6 +11,8 @@ import os
 import socket
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -23,27 +25,34 @@ _MARK = "mark"
 _TRY = timedelta(seconds=2)
 
 
-def meet(launch: Launch, timeout: timedelta) -> Any:
-    """Return a store for the processes of this attempt; None: what PyTorch finds itself will do.
+@contextmanager
+def meeting(launch: Launch, timeout: timedelta) -> Iterator[Any]:
+    """Give a store by which the processes of this attempt find each other, all within.
 
     Args:
         launch: this process.
-        timeout: of finding the others, and of what is done with the store.
+        timeout: of finding the store, and of what is done with it.
+
+    Yields:
+        The store; None where what PyTorch finds itself will do.
 
     Raises:
-        RuntimeError: they cannot be found.
+        RuntimeError: it cannot be found.
     """
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
-        return None
+        yield None
+        return
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     common = _store(host, port, timeout)
-    if launch.is_first:
-        own = _store(host, 0, timeout, is_master=True)
-        mark = uuid.uuid4().hex
-        own.set(_MARK, mark)
-        common.set(_PLACE, f"{own.port} {mark}")
-        return own
-    return _find(host, common, timeout)
+    if not launch.is_first:
+        yield _find(host, common, timeout)
+        return
+    own = _store(host, 0, timeout, is_master=True)
+    mark = uuid.uuid4().hex
+    own.set(_MARK, mark)
+    common.set(_PLACE, f"{own.port} {mark}")
+    yield own
+    common.delete_key(_PLACE)  # the same processes may meet again, elsewhere
 
 
 def _find(host: str, common: Any, timeout: timedelta) -> Any:
