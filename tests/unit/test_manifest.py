@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
+from coqui_stt_training.augmentation.specification import parse_augmentations, settle_domains
+from coqui_stt_training.batches.augmented_loader import AugmentedLoader, Moment
 from coqui_stt_training.batches.feature_store import FeatureStore
+from coqui_stt_training.batches.loader import BatchLoader
 from coqui_stt_training.batches.sampler import BatchOrder, Sampler, make_batches
 from coqui_stt_training.corpus import (
     Corpus,
@@ -25,7 +28,7 @@ from coqui_stt_training.corpus import (
 from coqui_stt_training.corpus.clip_table import ClipTable
 from coqui_stt_training.corpus.manifest import Manifest
 from coqui_stt_training.corpus.writing.collection import Options, convert_collections
-from coqui_stt_training.errors import CorpusError
+from coqui_stt_training.errors import AudioError, CorpusError
 from stt.frontends.mfcc import FeatureConfig
 
 pytest.importorskip("pyarrow")
@@ -283,3 +286,32 @@ def test_large_lists_are_indexed(tmp_path: Path, rows: list[tuple[object, ...]])
     for one, other in zip(large.rows, small.rows, strict=True):
         assert (one.audio, one.problem, one.speaker) == (other.audio, other.problem, other.speaker)
     assert complaint(LARGE, path) == complaint(SMALL, path)
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_what_turns_out_unreadable_is_left_out_where_rows_are_skipped(
+    tmp_path: Path,
+    rows: list[tuple[object, ...]],
+    augment: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clips = check(LARGE, write_table(tmp_path / "train.csv", rows, COLUMNS)).train[0].clips
+    (tmp_path / "4.wav").write_bytes(b"no audio")
+
+    def batch(*numbers: int, skips: bool) -> list[str]:
+        store = FeatureStore(FeatureConfig())
+        loader = BatchLoader(store, ALPHABET, skips_unreadable=skips)
+        group = [clips[number] for number in numbers]
+        if not augment:
+            return [clip.source for clip in loader.load(group).clips]
+        asked = settle_domains(parse_augmentations(["speed"]), on_hidden=False)
+        augmented = AugmentedLoader(loader, asked, 1, int)
+        return [clip.source for clip in augmented.load(group, Moment(0, 0.0)).clips]
+
+    path = f"{tmp_path}/train.csv"
+    assert batch(4, 5, 4, 6, skips=True) == [f"{path}:{line}" for line in (7, 7, 7, 8)]
+    assert f"{path}:6: left out, as it cannot be read: " in caplog.text
+    with pytest.raises(AudioError, match=r"4\.wav"):
+        batch(5, 4, skips=False)
+    with pytest.raises(AudioError, match=r"4\.wav"):
+        batch(4, skips=True)

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,14 @@ class Moment:
     clock: float
 
 
+class _Changed(NamedTuple):
+    """A clip as the augmentations of a moment change it."""
+
+    draws: tuple[Draw, ...]
+    labels: list[int]
+    features: Features
+
+
 @dataclass(frozen=True)
 class AugmentedLoader:
     """Turns groups of clips into batches, as the augmentations of an epoch change them.
@@ -86,15 +95,12 @@ class AugmentedLoader:
         """Return one batch.
 
         Raises:
-            AudioError: the audio has become unreadable since the corpus was checked.
+            AudioError: see `BatchLoader.load`.
         """
-        draws = [self._draw(clip, moment) for clip in clips]
-        spoken = [self._joined(clip, drawn) for clip, drawn in zip(clips, draws, strict=True)]
-        labels = [self._labels(together) for together in spoken]
-        features = [
-            self._features(together, drawn, said)
-            for together, drawn, said in zip(spoken, draws, labels, strict=True)
-        ]
+        made = self.loader.each(lambda clip: self._changed(clip, moment), clips)
+        clips = [clip for clip, _ in made]
+        draws = [one.draws for _, one in made]
+        features = [one.features for _, one in made]
         seconds = tuple(len(one) * self._front_end.step_seconds for one in features)
 
         def change(domain: str) -> FrameChange:
@@ -102,12 +108,18 @@ class AugmentedLoader:
             return FrameChange(of_clips, seconds, self._cepstrum if domain == FEATURES else None)
 
         return replace(
-            collate(clips, features, labels),
+            collate(clips, features, [one.labels for _, one in made]),
             augmented=any(_within(drawn, *_BEFORE_FEATURES) for drawn in draws),
             on_features=change(FEATURES),
             on_hidden=change(HIDDEN),
             version=self._version(draws, moment),
         )
+
+    def _changed(self, clip: Clip, moment: Moment) -> _Changed:
+        draws = self._draw(clip, moment)
+        together = self._joined(clip, draws)
+        labels = self._labels(together)
+        return _Changed(draws, labels, self._features(together, draws, labels))
 
     def longest_seconds(self, seconds: float) -> float:
         """Return how long a clip of some length may become."""

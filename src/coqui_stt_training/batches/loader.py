@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import TypeVar
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 
 from ..corpus import Clip
+from ..errors import AudioError
 from .batch import Batch, collate
 from .feature_store import FeatureStore
 
@@ -18,25 +20,62 @@ from .feature_store import FeatureStore
 _WORKERS = min(8, max(2, (os.cpu_count() or 2) // 2))
 _BATCHES_AHEAD = 2 * _WORKERS
 
+_log = logging.getLogger(__name__)
+
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
 class BatchLoader:
-    """Turns groups of clips into batches, a few ahead of their use, on threads of its own."""
+    """Turns groups of clips into batches, a few ahead of their use, on threads of its own.
 
-    def __init__(self, store: FeatureStore, alphabet: Alphabet) -> None:
+    Args:
+        store: of features.
+        alphabet: of labels.
+        skips_unreadable: whether another clip of a batch takes the place of one that cannot be
+            read, which is logged: of very many clips, not all are read before.
+    """
+
+    def __init__(
+        self, store: FeatureStore, alphabet: Alphabet, *, skips_unreadable: bool = False
+    ) -> None:
         self.store = store
         self.alphabet = alphabet
+        self._skips_unreadable = skips_unreadable
 
     def load(self, clips: Sequence[Clip]) -> Batch:
         """Return one batch.
 
         Raises:
-            AudioError: the audio has become unreadable since the corpus was checked.
+            AudioError: audio is unreadable, and not to be skipped, or no other is in the batch.
         """
-        labels = [self.alphabet.encode(clip.transcript) for clip in clips]
-        return collate(clips, [self.store(clip) for clip in clips], labels)
+        features = self.each(self.store, clips)
+        labels = [self.alphabet.encode(clip.transcript) for clip, _ in features]
+        return collate([clip for clip, _ in features], [one for _, one in features], labels)
+
+    def each(self, make: Callable[[Clip], Made], clips: Sequence[Clip]) -> list[tuple[Clip, Made]]:
+        """Return what is made of each clip, with the clip that it was made of.
+
+        Raises:
+            AudioError: see `load`.
+        """
+        made: list[tuple[Clip, Made] | None] = []
+        errors: list[AudioError] = []
+        for clip in clips:
+            try:
+                made.append((clip, make(clip)))
+            except AudioError as error:
+                errors.append(error)
+                made.append(None)
+                if not self._skips_unreadable:
+                    raise
+                _log.warning("%s: left out, as it cannot be read: %s", clip.source, error)
+        good = next((one for one in made if one is not None), None)
+        if good is None:
+            if errors:
+                raise errors[0]
+            return []
+        return [one or good for one in made]
 
     def __call__(self, groups: Iterable[Sequence[Clip]]) -> Iterator[Batch]:
         """Yield batches in order."""

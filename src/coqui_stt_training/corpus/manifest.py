@@ -24,7 +24,7 @@ from ..errors import CorpusError
 from .rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Row
 from .unpacked import unpacked
 
-LARGE_CSV_BYTES = 32 << 20  # some quarter of a million rows
+LARGE_CSV_BYTES = 16 << 20  # some hundred thousand rows
 
 _SUFFIX = ".rows-1.arrow"
 _ROWS_AT_ONCE = 1 << 16

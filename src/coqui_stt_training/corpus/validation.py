@@ -238,6 +238,12 @@ def _lengths_of(file: RowFile, scan: Scan) -> Lengths | None:
             "kept in memory. A column `duration` in seconds would change that",
             file.path, counted(len(file.rows), "row"),
         )  # fmt: skip
+    else:
+        _log.info(
+            "%s has %s: audio of %s of them was looked at, all other is when it is read. To look "
+            "at all of it now: python -m coqui_stt_training.check %s",
+            file.path, f"{len(file.rows):,} rows", f"{len(lengths.found):,}", file.path,
+        )  # fmt: skip
     return lengths
 
 

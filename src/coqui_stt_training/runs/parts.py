@@ -60,7 +60,8 @@ def assemble(session: Session, world: World) -> Parts:
         objective = Objective(**vars(session.config.objective), supervision=supervision(session))
         corpus = read_corpus(session, writes=world.is_first)
         store = FeatureStore(session.features, _feature_cache(session))
-        loader = BatchLoader(store, session.alphabet)
+        skips = session.config.data.on_bad_row == "skip"
+        loader = BatchLoader(store, session.alphabet, skips_unreadable=skips)
     with world.together():
         clips = joined([one.clips for one in corpus.train])
         state, folder = initial_state(session, device, clips, world)
