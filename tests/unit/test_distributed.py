@@ -106,6 +106,10 @@ def test_the_environment_says_how_a_process_was_started() -> None:
     assert Launch.read({"RANK": "1", "WORLD_SIZE": "2"}) == Launch()
     said = {"MASTER_ADDR": "a", "RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}
     assert Launch.read(said) == Launch(1, 2, 1)
+    assert Launch().program == ["python"]
+    assert Launch(1, 2, 1, 2).program == ["torchrun", "--nproc-per-node", "2"]
+    many = Launch.read(said | {"RANK": "9", "WORLD_SIZE": "16", "LOCAL_WORLD_SIZE": "8"})
+    assert many.program == ["torchrun", "--nnodes", "2", "--nproc-per-node", "8"]
     for wrong in ({"RANK": "2"}, {"WORLD_SIZE": "many"}, {"LOCAL_RANK": "-1"}):
         with pytest.raises(FlagError, match="no process of a run can be"):
             Launch.read(said | wrong)

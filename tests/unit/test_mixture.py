@@ -11,7 +11,8 @@ from coqui_stt_training.cli.config import TrainConfig
 from coqui_stt_training.cli.flags import parse
 from coqui_stt_training.corpus import Clip, ClipSet, split_shares
 from coqui_stt_training.errors import CorpusError
-from coqui_stt_training.runs.session import expand_data, transfer_command
+from coqui_stt_training.runs.own_command import transfer_command
+from coqui_stt_training.runs.session import expand_data
 from stt.audio.reference import AudioReference
 
 

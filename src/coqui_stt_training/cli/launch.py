@@ -22,16 +22,27 @@ class Launch:
         rank: its number among all of them.
         size: how many there are.
         local_rank: its number among those of its machine.
+        local_size: how many there are on its machine.
     """
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    local_size: int = 1
 
     @property
     def is_first(self) -> bool:
         """Whether this process speaks and writes for all."""
         return self.rank == 0
+
+    @property
+    def program(self) -> list[str]:
+        """What starts a module in as many processes; `-m` and its name come next."""
+        if self.size == 1:
+            return ["python"]
+        machines = -(-self.size // max(1, self.local_size))
+        several = ["--nnodes", str(machines)] if machines > 1 else []
+        return ["torchrun", *several, "--nproc-per-node", str(self.local_size)]
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Launch:
@@ -42,7 +53,8 @@ class Launch:
         """
         if not {"MASTER_ADDR", "RANK", "WORLD_SIZE"} <= set(environment):
             return cls()
-        names = {"rank": "RANK", "size": "WORLD_SIZE", "local_rank": "LOCAL_RANK"}
+        names = {"rank": "RANK", "size": "WORLD_SIZE", "local_rank": "LOCAL_RANK",
+                 "local_size": "LOCAL_WORLD_SIZE"}  # fmt: skip
         said = {field: environment[name] for field, name in names.items() if name in environment}
         try:
             launch = cls(**{field: int(value) for field, value in said.items()})

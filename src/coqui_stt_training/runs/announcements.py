@@ -23,8 +23,8 @@ from ..training.freezing import DEAF_CER
 from ..training.plan import Sets
 from ..training.progress import Progress
 from ..training.state import RunFolder, TrainingState
+from .own_command import longer_command
 from .results import EvaluationResult
-from .session import longer_command
 
 _log = logging.getLogger(__name__)
 _ABOUT_THE_COMMAND = ("dry_run", "skip_batch_test")

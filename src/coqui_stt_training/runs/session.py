@@ -6,7 +6,6 @@ flags -> start (continue, or begin from a source) -> plan -> specification, alph
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -23,7 +22,6 @@ from ..bootstrapping.similar_labels import similar_labels
 from ..checkpoints.source import SourceModel
 from ..cli.config import FeatureFlags, TrainConfig
 from ..cli.flags import as_dict
-from ..cli.spelling import spell_flags
 from ..cli.training_flags import BootstrapFlags
 from ..corpus import CorpusFiles, expand_file_list, plan_split, split_shares
 from ..errors import FlagError
@@ -32,6 +30,7 @@ from ..models.specification import Specification
 from ..report.evaluation_files import check_report_flags
 from .geometry import described_model, geometry_notes
 from .identity import run_identity
+from .own_command import transfer_command
 from .recipes import keep_recipe, use_recipe
 from .starting_point import Start, describe_changes, find_start
 
@@ -300,37 +299,6 @@ def _idle_flags(config: TrainConfig) -> list[str]:
             "epochs in all"
         )
     return [note for note in notes if note]
-
-
-def transfer_command(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> str:
-    """Return the user's own command, changed to do transfer-learning."""
-    flags = config.checkpoints
-    apart = flags.save_dir != flags.load_dir
-    changed = {
-        "drop_source_layers": 1,
-        "map_shared_characters": True,
-        "load_checkpoint_dir": flags.load_dir,
-        "save_checkpoint_dir": flags.save_dir if apart else f"{flags.save_dir}-transfer",
-    }
-    left_out = {"checkpoint_dir", "extend_alphabet", *vars(config.geometry)}
-    data = {"auto_input_dataset"} if files.dataset else {"train_files", "dev_files", "test_files"}
-    wanted = (given | data) - left_out
-    own = {**as_dict(config), "auto_input_dataset": files.dataset}
-    for name in ("train_files", "unlabelled_files"):
-        own[name] = [files.as_given(path) for path in own[name]]
-    kept = {name: value for name, value in own.items() if name in wanted}
-    return _spell_command({**changed, **kept, **changed})
-
-
-def longer_command(config: TrainConfig, given: frozenset[str], epochs: int) -> str:
-    """Return the user's own command, changed to go on for as many epochs again."""
-    flags = as_dict(config)
-    asked = {name: value for name, value in flags.items() if name in given}
-    return _spell_command({**asked, "epochs": 2 * epochs, "run": "continue"})
-
-
-def _spell_command(flags: Mapping[str, Any]) -> str:
-    return shlex.join(["python", "-m", "coqui_stt_training.train", *spell_flags(flags)])
 
 
 def choose_features(

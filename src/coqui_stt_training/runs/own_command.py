@@ -1,0 +1,45 @@
+"""The user's own command, changed to do what is advised: to be pasted as it is."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from ..cli.config import TrainConfig
+from ..cli.flags import as_dict
+from ..cli.launch import Launch
+from ..cli.spelling import spell_flags
+from ..corpus import CorpusFiles
+
+
+def transfer_command(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> str:
+    """Return the user's own command, changed to do transfer-learning."""
+    flags = config.checkpoints
+    apart = flags.save_dir != flags.load_dir
+    changed = {
+        "drop_source_layers": 1,
+        "map_shared_characters": True,
+        "load_checkpoint_dir": flags.load_dir,
+        "save_checkpoint_dir": flags.save_dir if apart else f"{flags.save_dir}-transfer",
+    }
+    left_out = {"checkpoint_dir", "extend_alphabet", *vars(config.geometry)}
+    data = {"auto_input_dataset"} if files.dataset else {"train_files", "dev_files", "test_files"}
+    wanted = (given | data) - left_out
+    own = {**as_dict(config), "auto_input_dataset": files.dataset}
+    for name in ("train_files", "unlabelled_files"):
+        own[name] = [files.as_given(path) for path in own[name]]
+    kept = {name: value for name, value in own.items() if name in wanted}
+    return _spell_command({**changed, **kept, **changed})
+
+
+def longer_command(config: TrainConfig, given: frozenset[str], epochs: int) -> str:
+    """Return the user's own command, changed to go on for as many epochs again."""
+    flags = as_dict(config)
+    asked = {name: value for name, value in flags.items() if name in given}
+    return _spell_command({**asked, "epochs": 2 * epochs, "run": "continue"})
+
+
+def _spell_command(flags: Mapping[str, Any]) -> str:
+    program = Launch.read().program
+    return shlex.join([*program, "-m", "coqui_stt_training.train", *spell_flags(flags)])
