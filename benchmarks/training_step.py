@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from coqui_stt_training.batches.batch import Batch
+from coqui_stt_training.models.acoustic_model import Emissions
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.models.deepspeech.model import DeepSpeech, context_windows
 from coqui_stt_training.scoring.ctc import ctc_losses
@@ -46,7 +47,7 @@ class PlainModel(torch.nn.Module):
         for layer in self.before:
             x = layer(x).clamp(0, 20)
         x, _ = self.lstm(x)
-        return self.layer_6(self.layer_5(x).clamp(0, 20))
+        return self.layer_6(self.layer_5(x).clamp(0, 20)).transpose(0, 1)
 
 
 def read_batch(path: Path | None) -> Batch:
@@ -68,6 +69,20 @@ def read_batch(path: Path | None) -> Batch:
     )
 
 
+def make_step(n_hidden: int, batch: Batch) -> Callable[[], None]:
+    """Return what trains a new model on a batch, once more with every call."""
+    model = DeepSpeech(Geometry(n_hidden, CLASSES))
+    model.initialize(1)
+    optimizer = Adam(model, 1e-4, 0.9, 0.999, 1e-8)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        ctc_losses(model(batch.features, batch.lengths), batch).mean().backward()
+        optimizer.step()
+
+    return step
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--input", type=Path)
@@ -76,24 +91,17 @@ def main() -> None:
     arguments = parser.parse_args()
     batch = read_batch(arguments.input)
 
-    model = DeepSpeech(Geometry(arguments.n_hidden, CLASSES))
-    model.initialize(1)
-    optimizer = Adam(model, 1e-4, 0.9, 0.999, 1e-8)
     plain = PlainModel(arguments.n_hidden)
     plain_optimizer = torch.optim.Adam(plain.parameters(), 1e-4, fused=True)
 
-    def ours() -> None:
-        optimizer.zero_grad()
-        ctc_losses(model(batch.features, batch.lengths), batch).mean().backward()
-        optimizer.step()
-
     def peer() -> None:
         plain_optimizer.zero_grad()
-        ctc_losses(plain(batch.features), batch).mean().backward()
+        emissions = Emissions(plain(batch.features), batch.lengths)
+        ctc_losses(emissions, batch).mean().backward()
         plain_optimizer.step()
 
     measured: dict[str, list[tuple[float, float]]] = {"this model": [], "nn.LSTM": []}
-    contenders: dict[str, Callable[[], None]] = {"this model": ours, "nn.LSTM": peer}
+    contenders = {"this model": make_step(arguments.n_hidden, batch), "nn.LSTM": peer}
     for repetition in range(arguments.steps + 1):
         for name, step in contenders.items():
             wall, cpu = time.perf_counter(), time.process_time()

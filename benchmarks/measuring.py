@@ -1,0 +1,67 @@
+"""What the table of `python -m benchmarks` is made of: how long things take, and could take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Result:
+    """How long something takes.
+
+    Attributes:
+        name: what, the same in every run.
+        seconds: for each `unit`, of CPU time, or of wall time where it waits for a disk.
+        unit: `audio s`, `step`, `file` or `start`.
+        limit_seconds: what the machine cannot go below, measured in the same run; None: unknown.
+        limited_by: by what.
+    """
+
+    name: str
+    seconds: float
+    unit: str
+    limit_seconds: float | None = None
+    limited_by: str = ""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured.
+
+    Attributes:
+        rounds: how often each thing is done; the best counts.
+        sizes: n_hidden of models.
+        audio_seconds: of what is heard.
+    """
+
+    rounds: int
+    sizes: tuple[int, ...]
+    audio_seconds: float
+
+
+Measure = Callable[[Effort], Iterator[Result]]
+
+FULL = Effort(rounds=5, sizes=(512, 2048), audio_seconds=20.48)
+QUICK = Effort(rounds=2, sizes=(256,), audio_seconds=5.12)
+
+
+def best_cpu_seconds(work: Callable[[], object], rounds: int) -> float:
+    """Return the least CPU time of some rounds, after one to warm up."""
+    return _best(work, rounds, time.process_time)
+
+
+def best_wall_seconds(work: Callable[[], object], rounds: int) -> float:
+    """Return the least wall time of some rounds, after one to warm up."""
+    return _best(work, rounds, time.perf_counter)
+
+
+def _best(work: Callable[[], object], rounds: int, clock: Callable[[], float]) -> float:
+    work()
+    best = float("inf")
+    for _ in range(rounds):
+        started = clock()
+        work()
+        best = min(best, clock() - started)
+    return best
