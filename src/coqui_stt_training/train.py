@@ -32,6 +32,8 @@ examples:
         --map_shared_characters true --alphabet_config_path alphabet.txt \\
         --load_checkpoint_dir SOURCE --save_checkpoint_dir DIR \\
         --train_files train.csv --dev_files dev.csv
+  any of these on four GPUs of a machine
+    torchrun --nproc-per-node 4 -m coqui_stt_training.train ...
 
 Public models to start from: python -m coqui_stt_training.sources
 

@@ -146,9 +146,9 @@ def test_scripts_and_make_targets_that_are_named_exist() -> None:
 def test_flags_in_the_text_exist() -> None:
     known = set()
     for module_name in set(COMMANDS.values()):
-        known |= set(re.findall(r"--(\w+)", help_of(module_name)))
-    known |= set(re.findall(r"--(\w+)", help_of("stt.client", "serve")))
-    known |= set(re.findall(r"--([\w-]+)", torchrun.get_args_parser().format_help()))
+        known |= set(re.findall(r"--(\w[\w-]*)", help_of(module_name)))
+    known |= set(re.findall(r"--(\w[\w-]*)", help_of("stt.client", "serve")))
+    known |= set(re.findall(r"--(\w[\w-]*)", torchrun.get_args_parser().format_help()))
     for page in PAGES:
         text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
         for span in re.findall(r"`(--[^`]+)`", text):

@@ -21,7 +21,12 @@ def clip(seconds: float) -> Clip:
     return Clip(AudioReference(Path(f"{seconds}.wav")), "a", "train.csv:2", None, seconds)
 
 
-def check(memory_bytes: int, monkeypatch: pytest.MonkeyPatch, *groups: Sequence[Clip]) -> list[int]:
+def check(
+    memory_bytes: int,
+    monkeypatch: pytest.MonkeyPatch,
+    *groups: Sequence[Clip],
+    processes: int = 1,
+) -> list[int]:
     """Check with so much memory; return the sizes of the batches that were tried."""
     tried: list[int] = []
     monkeypatch.setattr(memory_check, "available_memory_bytes", lambda: memory_bytes)
@@ -31,6 +36,7 @@ def check(memory_bytes: int, monkeypatch: pytest.MonkeyPatch, *groups: Sequence[
         GEOMETRY,
         lambda clip: int(clip.duration_seconds * 50),
         lambda clips: tried.append(len(clips)),
+        processes=processes,
     )
     return tried
 
@@ -47,6 +53,8 @@ def test_the_message_names_durations_and_the_batch_size_that_fits(
     one_clip_bytes = 4 * 500 * (34 * 100 + 3 * 29)
     with pytest.raises(TrainingError, match=r"8 clips of 2.0 to 10.0 s does not fit") as caught:
         check(3 * one_clip_bytes, monkeypatch, batch)
+    with pytest.raises(TrainingError, match="--train_batch_size 1 would"):
+        check(3 * one_clip_bytes, monkeypatch, batch, processes=2)
     assert "--train_batch_size 2 would" in str(caught.value)
     assert "--skip_batch_test true" in str(caught.value)
 

@@ -57,7 +57,7 @@ def initial_state(
     """
     config, training = session.config, session.config.training
     folder = CheckpointFolder(Path(config.checkpoints.save_dir))
-    check_model_memory(session.specification)
+    check_model_memory(session.specification, world.local_size)
     model = build(session.specification)
     kept = session.start.continued
     if kept:

@@ -26,7 +26,14 @@ def prepare_machine(flags: MachineFlags, device: torch.device | None = None) -> 
     # It can be set but once in a process, and `train` may have been here before.
     if flags.inter_op_parallelism_threads not in (0, torch.get_num_interop_threads()):
         torch.set_num_interop_threads(flags.inter_op_parallelism_threads)
-    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device is None and count > 1:
+        _log.info(
+            "There are %d GPUs, and one process uses one; to use all of them, start the command "
+            "with torchrun --nproc-per-node %d in the place of python",
+            count, count,
+        )  # fmt: skip
+    device = device or torch.device("cuda" if count else "cpu")
     if device.type == "cuda":
         _log.info("Computing on %s", torch.cuda.get_device_name(device))
         return device

@@ -259,6 +259,7 @@ def _make_trainer(
             ),
             trainer.try_step,
             by_seconds=training.train_batch_seconds > 0,
+            processes=world.local_size,
         )
     return trainer
 

@@ -42,11 +42,13 @@ class World:
     Attributes:
         rank: number of this process.
         size: how many there are.
+        local_size: how many there are on this machine.
         device: what this one computes on; None: what `machine.py` finds.
     """
 
     rank: int = 0
     size: int = 1
+    local_size: int = 1
     device: torch.device | None = None
 
     @property
@@ -290,7 +292,7 @@ def joined(launch: Launch) -> Iterator[World]:
                 timeout=_STEP_TIMEOUT,
             )
             group = dist.new_group(backend="gloo", timeout=_ALONE_TIMEOUT)
-        world = Processes(launch.rank, launch.size, device, group=group)
+        world = Processes(launch.rank, launch.size, launch.local_size, device, group=group)
         _check_devices(world)
         yield world
     finally:

@@ -25,6 +25,7 @@ def check_memory(
     try_step: Callable[[Sequence[Clip]], None],
     *,
     by_seconds: bool = False,
+    processes: int = 1,
 ) -> None:
     """Try a training step on the longest batch, without changing anything.
 
@@ -34,6 +35,7 @@ def check_memory(
         frames_of: number of frames of a clip.
         try_step: does a forward and a backward pass over clips and forgets the gradients.
         by_seconds: whether it is seconds that bound batches, for the message.
+        processes: how many on this machine try at the same time.
 
     Raises:
         TrainingError: it does not fit; says which durations and which batch size would.
@@ -42,7 +44,7 @@ def check_memory(
     frames = max(map(frames_of, longest))
     clips = sorted(longest, key=frames_of, reverse=True)  # what fits must fit the longest clips
     while clips:
-        if _fits(clips, frames, specification, try_step):
+        if _fits(clips, frames, specification, try_step, processes):
             break
         clips = clips[: len(clips) // 2]
     if len(clips) == len(longest):
@@ -68,20 +70,25 @@ def _spread(durations: Sequence[float]) -> str:
     return most if least == most else f"{least} to {most}"
 
 
-def check_model_memory(specification: Specification) -> None:
+def check_model_memory(specification: Specification, processes: int = 1) -> None:
     """Find out whether a model can be trained at all, before it is made.
+
+    Args:
+        specification: of the model.
+        processes: how many on this machine train it.
 
     Raises:
         TrainingError: its weights and their companions do not fit into main memory.
     """
     parameters = sum(math.prod(shape) for shape in specification.tensor_shapes().values())
     copies = 2 if torch.cuda.is_available() else _COPIES_OF_WEIGHTS
-    needed, available = 4 * parameters * copies, available_memory_bytes()
+    needed, available = 4 * parameters * copies * processes, available_memory_bytes()
     if needed > available:
+        where = f" in {processes} processes" if processes > 1 else ""
         raise TrainingError(
             f"a model with {specification.describe()} needs {needed / 1e9:.1f} GB of memory to "
-            f"be trained, and {available / 1e9:.1f} GB are free; choose a smaller --n_hidden, or a "
-            "smaller model to start from"
+            f"be trained{where}, and {available / 1e9:.1f} GB are free; choose a smaller "
+            "--n_hidden, or a smaller model to start from"
         )
 
 
@@ -90,10 +97,11 @@ def _fits(
     frames: int,
     specification: Specification,
     try_step: Callable[[Sequence[Clip]], None],
+    processes: int,
 ) -> bool:
     if not torch.cuda.is_available():
         # Linux kills a process that uses more than there is, so do not try it out.
-        needed = 4 * len(clips) * specification.activation_values(frames)
+        needed = 4 * len(clips) * specification.activation_values(frames) * processes
         if needed > available_memory_bytes():
             return False
     try:
