@@ -61,8 +61,10 @@ def model_card(repository: str, contents: Contents, files: Sequence[str], told: 
     parts += _usage(repository, contents, files)
     if contents.evaluations:
         parts.append("\n".join(_rates(contents.evaluations)))
-    parts.append("\n".join(_facts(contents)))
-    parts += [section.strip() for section in _SECTION.findall(without_folders(contents.card))]
+    sections = [section.strip() for section in _SECTION.findall(without_folders(contents.card))]
+    if not any(section.startswith("## The model") for section in sections):
+        parts.append("\n".join(_facts(contents)))
+    parts += sections
     return f"---\n{front}---\n\n" + "\n\n".join(filter(None, parts)) + "\n"
 
 
