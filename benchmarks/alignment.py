@@ -1,12 +1,15 @@
 """How far the edges of segments are off, on clips that are joined, so that their edges are known.
 
-    python benchmarks/alignment.py MODEL CLIPS.csv [--hours 1]
+    python benchmarks/alignment.py MODEL CLIPS.csv [--hours 1] [--romanize]
 
 MODEL is a checkpoint folder or an exported model, CLIPS.csv clips it has not been trained on.
 Each clip is trimmed to what is loud, and put behind the one before after 0.4 to 1.5 s of near
 silence. A tenth of the sentences is not said, and a tenth of what is said is not in the text.
 Prints the share of edges within 0.1 and 0.2 s, and how long the alignment takes beside
-`ctc-segmentation` (pip install ctc-segmentation), which is given the same posteriors.
+`ctc-segmentation` (pip install ctc-segmentation), which is given the same posteriors. With
+`--romanize` the clips are of another language and script than the model's, and both are given the
+text in Latin letters; as a measure of what chance gives, the sentences are also aligned in an order
+that is not theirs.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import random
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +29,9 @@ from coqui_stt_training.aligning.alignment import align_recording
 from coqui_stt_training.aligning.envelope import Envelope, sharpen_edges
 from coqui_stt_training.aligning.hearing import hear_recording
 from coqui_stt_training.aligning.spelling import Speller
-from coqui_stt_training.corpus import CorpusFiles
+from coqui_stt_training.corpus import CorpusFiles, Normalizer
+from coqui_stt_training.corpus.romanizer import romanizer
+from coqui_stt_training.errors import UserError
 from stt.audio.file import read_audio
 from stt.engines import open_engine
 
@@ -72,6 +78,7 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("clips")
     parser.add_argument("--hours", type=float, default=0.25)
+    parser.add_argument("--romanize", action="store_true")
     arguments = parser.parse_args()
     engine = open_engine(arguments.model, threads=1, parallel=2)
     samples, text, edges = join(arguments.clips, arguments.hours, seed=1)
@@ -82,7 +89,8 @@ def main() -> None:
         envelope = Envelope()
         heard = list(hear_recording(engine, recording, envelope=envelope))
         hearing_seconds = time.perf_counter() - begun
-    speller = Speller(engine.info.alphabet)
+    rewrite = romanizer("--romanize") if arguments.romanize else str
+    speller = Speller(engine.info.alphabet, rewrite)
     units = [speller.unit(one) for one in text]
     begun = time.perf_counter()
     found = align_recording(units, heard, engine.info)
@@ -91,7 +99,28 @@ def main() -> None:
     shown(misses_of(found, edges))
     found = sharpen_edges(found, envelope.levels)
     report(found, edges, len(samples) / RATE_HZ, hearing_seconds, seconds)
-    beside_ctc_segmentation(np.concatenate(heard), text, engine, edges)
+    if arguments.romanize:
+        by_chance(units, heard, engine, edges)
+    normalize = Normalizer(engine.info.alphabet)
+    spelled = [normalize(rewrite(one)).text for one in text]
+    known = [
+        "".join(piece for piece, is_known in engine.info.alphabet.pieces(one) if is_known)
+        for one in spelled
+    ]
+    beside_ctc_segmentation(np.concatenate(heard), known, engine, edges)
+
+
+def by_chance(units, heard, engine, edges) -> None:
+    order = list(range(len(units)))
+    random.Random(1).shuffle(order)
+    try:
+        found = align_recording([units[number] for number in order], heard, engine.info)
+    except UserError as error:
+        print(f"in another order: refused ({str(error)[:80]})")
+        return
+    there = [replace(unit, index=order[unit.index]) for unit in found]
+    near = [abs(miss) <= 0.5 for miss in misses_of(there, edges)]
+    print(f"in another order: {len(found)} found, {sum(near) // 2} of them within 0.5 s")
 
 
 def report(found, edges, audio_seconds, hearing_seconds, seconds) -> None:

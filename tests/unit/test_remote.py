@@ -214,3 +214,34 @@ def test_what_always_ends_half_way_leaves_nothing(tmp_path: Path, serve: Any) ->
     left = sorted(file.name for file in mirror.path(home).rglob("*"))
     assert "2.wav" not in left
     assert not any("partial" in name for name in left)
+
+
+def test_lists_here_name_recordings_elsewhere(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path / "set")
+    upload(path.parent, "bucket")
+    here = tmp_path / "here.csv"
+    lines = path.read_text().replace("\n", "\nmemory://bucket/").splitlines()
+    here.write_text("\n".join(lines[:-1]) + "\n,5,no name\n")
+    lists = tmp_path / "here.jsonl"
+    lists.write_text(
+        '{"audio_filepath": "memory://bucket/1.wav", "text": "clip b"}\n'
+        '{"audio_filepath": "memory://bucket/9.wav", "text": "clip j"}\n'
+    )
+    rows = read_rows(here)
+    assert [str(row.audio) for row in rows.rows[:4]] == [
+        f"memory://bucket/{number}.wav" for number in range(4)
+    ]
+    assert rows.rows[4].problem == "wav_filename is empty"
+    assert read_audio(rows.audio()[2], 16000).tobytes() == heard(str(path))["clip c"]
+    file = read_rows(lists)
+    assert [audio.path.exists() for audio in file.audio()] == [True, False]
+    with pytest.raises(CorpusError, match=r"here\.jsonl:2: memory://bucket/9\.wav: no such file"):
+        check_corpus(train=[str(lists)], alphabet=ALPHABET, features=FeatureConfig())
+
+
+def test_chains_and_files_are_no_urls() -> None:
+    for url in ("zip://a.csv::memory://x.zip", "memory://a::b"):
+        with pytest.raises(CorpusError, match="names no file"):
+            read_rows(url)
+    with pytest.raises(CorpusError, match="no such file"):
+        read_rows("file:///etc/none.csv")

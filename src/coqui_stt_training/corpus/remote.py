@@ -50,12 +50,18 @@ Found = TypeVar("Found")
 
 def is_url(name: str) -> bool:
     """Whether a name is a URL, and none of a file here."""
-    return bool(_URL.fullmatch(name))
+    found = _URL.fullmatch(name)
+    return found is not None and found[1] not in ("file", "local")
+
+
+def copies_folder() -> Path:
+    """Return where copies are."""
+    return cache_folder() / _FOLDER
 
 
 def url_of(path: Path) -> str | None:
     """Return where a file in the cache comes from; None for files elsewhere."""
-    home = cache_folder() / _FOLDER
+    home = copies_folder()
     if not path.is_relative_to(home):
         return None
     scheme, *rest = path.relative_to(home).parts
@@ -84,11 +90,11 @@ class Mirror:
         if scheme.startswith("http"):
             plain, _, query = rest.partition("?")
         place = PurePosixPath(plain.strip("/"))
-        if not plain.strip("/") or ".." in place.parts or "\0" in plain:
+        if not plain.strip("/") or ".." in place.parts or "\0" in plain or "::" in url:
             raise CorpusError(f"{url}: names no file")
         if query:  # such as a signature
             place = place.with_name(f"{_digest(query)[:8]}-{place.name}")
-        return cache_folder() / _FOLDER / scheme / place
+        return copies_folder() / scheme / place
 
     def matching(self, pattern: str) -> list[str]:
         """Return the URLs of the files that a pattern means, sorted.
@@ -107,8 +113,8 @@ class Mirror:
             CorpusError: it is missing, cannot be read however often it is tried, or the cache
                 cannot be written.
         """
-        store, path = self._store(url)
         target = self.path(url)
+        store, path = self._store(url)
         try:
             about = self._persistent(url, lambda: store.info(path))
         except FileNotFoundError:
@@ -135,7 +141,7 @@ class Mirror:
         wanted = [one for one in wanted if anew or not one[1].exists()]
         if not wanted:
             return
-        _log.info("Fetching %s to %s", counted(len(wanted), "recording"), cache_folder() / _FOLDER)
+        _log.info("Fetching %s to %s", counted(len(wanted), "recording"), copies_folder())
 
         def fetch(one: tuple[str, Path]) -> None:
             url, path = one

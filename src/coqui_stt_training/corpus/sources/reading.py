@@ -16,7 +16,7 @@ from coqui_stt_ctcdecoder.regular_file import open_regular
 from ...errors import CorpusError
 from ..indexed import entries_of, find_index, make_index, may_be_indexed
 from ..manifest import LARGE_CSV_BYTES, Manifest
-from ..remote import Mirror, is_url, url_of
+from ..remote import Mirror, copies_folder, is_url, url_of
 from ..rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Entry, Row, RowFile, rows_of_entries, some_of
 from . import audio_folder, json_lines, kaldi, parquet, sdb, tables, tar, text_folder
 from .archives import read_head
@@ -150,7 +150,7 @@ def _joined(name: str, parts: Sequence[RowFile]) -> RowFile:
             rows.append(
                 Row(
                     row.source, row.line, fields, row.audio_name, row.transcript, row.size_bytes,
-                    row.problem, row.audio or audio, row.speaker,
+                    row.problem, row.audio or audio, row.speaker, row.seconds,
                 )
             )  # fmt: skip
     return RowFile(name, columns, tuple(rows))
@@ -159,6 +159,11 @@ def _joined(name: str, parts: Sequence[RowFile]) -> RowFile:
 def _read_one(name: str, large_bytes: int, labelled: bool) -> RowFile:
     if is_url(name):
         return _read_remote(name, large_bytes, labelled)
+    file = _read_here(name, large_bytes, labelled)
+    return _fetched(file, name, Path(name), anew=False) if _names_remote(file) else file
+
+
+def _read_here(name: str, large_bytes: int, labelled: bool) -> RowFile:
     path = Path(name)
     if not labelled and audio_folder.is_audio_file(path):
         return rows_of_entries(name, path.parent, audio_folder.entries(path))
@@ -184,26 +189,47 @@ def _read_one(name: str, large_bytes: int, labelled: bool) -> RowFile:
 
 def _read_remote(url: str, large_bytes: int, labelled: bool) -> RowFile:
     """Read the copy of a remote collection, and fetch the recordings that it names."""
-    mirror = Mirror()
-    copy, changed = mirror.fetch(url)
+    copy, changed = Mirror().fetch(url)
     try:
-        file = _read_one(str(copy), large_bytes, labelled)
+        file = _read_here(str(copy), large_bytes, labelled)
     except CorpusError as error:
         raise CorpusError(str(error).replace(str(copy), url)) from None
-    mirror.fetch_all((file.audio_of(row).path for row in file.rows), anew=changed)
+    return _fetched(file, url, copy, anew=changed)
+
+
+def _fetched(file: RowFile, name: str, copy: Path, *, anew: bool) -> RowFile:
+    """Return a collection whose remote recordings are here, and which speaks of their URLs.
+
+    Args:
+        file: as it was read.
+        name: as the user gave it.
+        copy: what was read.
+        anew: whether to compare recordings that are here with the store.
+    """
+    sound = (file.audio_of(row).path for row in file.rows if not row.problem)
+    Mirror().fetch_all(sound, anew=anew)
 
     def renamed(row: Row) -> Row:
+        source = row.source.replace(str(copy), name, 1)
+        if row.problem and row.audio is None:
+            return replace(row, source=source)
         audio = file.audio_of(row)
-        origin = url if audio.path == copy or audio.container else url_of(audio.path)
-        return replace(
-            row,
-            source=row.source.replace(str(copy), url, 1),
-            audio=replace(audio, container=origin or ""),
-        )
+        inside = audio.path == copy or audio.container
+        origin = name if inside else url_of(audio.path)
+        return replace(row, source=source, audio=replace(audio, container=origin or ""))
 
     if isinstance(file.rows, Manifest):
-        return RowFile(url, file.columns, file.rows.changed(renamed))
-    return RowFile(url, file.columns, tuple(map(renamed, file.rows)))
+        return RowFile(name, file.columns, file.rows.changed(renamed))
+    return RowFile(name, file.columns, tuple(map(renamed, file.rows)))
+
+
+def _names_remote(file: RowFile) -> bool:
+    """Whether a list that is here names recordings that are not."""
+    copies = str(copies_folder())
+    return not isinstance(file.rows, Manifest) and any(
+        is_url(row.audio_name) if row.audio is None else str(row.audio.path).startswith(copies)
+        for row in file.rows
+    )
 
 
 def _not_empty(entries: Iterator[Entry], name: str) -> list[Entry]:
