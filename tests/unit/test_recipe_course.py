@@ -56,6 +56,7 @@ def test_the_rest_follows_what_is_given(
     flags = {**COURSE.flags(SOME, given), **given}
     assert flags["epochs"] == epochs
     assert flags.get("unfreeze_after_epochs", 0) == (head or 0)
+    assert bool(flags.get("unfreeze_wait_epochs")) == (head is not None and "epochs" not in given)
 
 
 def test_it_is_said_in_words() -> None:

@@ -104,7 +104,8 @@ class Course:
             **flags,
             "epochs": head + epochs,
             "unfreeze_after_epochs": head,
-            "unfreeze_wait_epochs": 2 * alone,
+            # A run of so many epochs as the command says is not made longer.
+            "unfreeze_wait_epochs": 0 if "epochs" in given else 2 * alone,
         }
 
 
