@@ -120,9 +120,12 @@ def start_logging(
     root = logging.getLogger("coqui_stt_training")
     root.handlers[:] = [handler]
     root.propagate = False
-    root.setLevel(LOG_LEVELS[min(max(log_level, 0), 3)])
+    level = LOG_LEVELS[min(max(log_level, 0), 3)]
+    root.setLevel(level)
     if not Launch.read().is_first:
-        root.setLevel(logging.CRITICAL)  # the first process of a run speaks for all
+        root.setLevel(logging.CRITICAL)  # the first process of a run speaks for all,
+        batches = logging.getLogger("coqui_stt_training.batches")
+        batches.setLevel(max(level, logging.WARNING))  # but of their own clips
     for notice in notices:
         root.info(notice)
 
