@@ -63,7 +63,11 @@ def test_processes_share_an_epoch(count: int, world_size: int) -> None:
     shares = [sampler.own(sampler.epoch(3)) for sampler in ranks]
     turns = itertools.zip_longest(*shares)
     taken = [batch for turn in turns for batch in turn if batch is not None]
-    assert taken == everything
+    assert taken == list(everything)
+    some = ranks[0].epoch(3)[1:5]
+    assert some.clip_count == sum(len(one.clips) for one in some)
+    seconds = sum(clip.duration_seconds for one in some for clip in one.clips)
+    assert some.total_seconds == pytest.approx(seconds)
     assert sorted(batch.place for batch in taken) == list(range(count))
     assert {sampler.batches_in(3) for sampler in ranks} == {count}
 

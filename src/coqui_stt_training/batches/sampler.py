@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -59,6 +60,20 @@ class ClipGroups(Sequence[Group]):
     def total_seconds(self) -> float:
         """How long they are together."""
         return float(self.seconds[self.order].sum())
+
+    def count_of(self, numbers: Indices) -> int:
+        """Return how many clips some batches have, without making them."""
+        return int((self.bounds[numbers + 1] - self.bounds[numbers]).sum())
+
+    def seconds_of(self, numbers: Indices) -> float:
+        """Return how long some batches are together, without making them."""
+        begins, ends = self.bounds[numbers], self.bounds[numbers + 1]
+        return float((self._passed[ends] - self._passed[begins]).sum())
+
+    @cached_property
+    def _passed(self) -> NDArray[np.float64]:
+        """The seconds before each clip of `order`, and of all, float64 `[used + 1]`."""
+        return np.concatenate([[0.0], np.cumsum(self.seconds[self.order])])
 
     def largest(self) -> list[Group]:
         """Return the batches that are largest when padded, one of which is so in frames, too."""
@@ -184,6 +199,20 @@ class NumberedGroups(Sequence[NumberedGroup]):
             return NumberedGroups(self.groups, self.order, self.places[index])
         place = self.places[index]
         return NumberedGroup(place, self.groups[self.order[place]])
+
+    @property
+    def clip_count(self) -> int:
+        """How many clips are in all of them."""
+        return self.groups.count_of(self._numbers)
+
+    @property
+    def total_seconds(self) -> float:
+        """How long they are together."""
+        return self.groups.seconds_of(self._numbers)
+
+    @property
+    def _numbers(self) -> Indices:
+        return np.array([self.order[place] for place in self.places], np.int64)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from ..corpus import Clip
 from .augmented_loader import AugmentedLoader, Moment
 from .batch import Batch
 from .loader import BatchLoader, made_ahead
-from .sampler import NumberedGroup, Sampler
+from .sampler import NumberedGroup, NumberedGroups, Sampler
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,11 @@ class Step:
     """Batches whose gradients are added up for one change of the weights.
 
     Attributes:
-        clips: those of all processes.
-        batch_count: batches of all processes.
+        groups: the clips of all processes, not made before they are asked for.
         batches: this process's, each with its place in the epoch's order; may be none.
     """
 
-    clips: tuple[Clip, ...]
-    batch_count: int
+    groups: NumberedGroups
     batches: tuple[tuple[int, Batch], ...]
 
 
@@ -70,8 +68,7 @@ class TrainingPipeline:
         for first in range(0, len(order), together):
             numbered = order[first : first + together]
             batches = tuple(itertools.islice(own, len(self.sampler.own(numbered))))
-            clips = tuple(clip for one in numbered for clip in one.clips)
-            yield Step(clips, len(numbered), batches)
+            yield Step(numbered, batches)
 
     def longest_seconds(self, clip: Clip) -> float:
         """Return how long a clip may become by augmentation."""

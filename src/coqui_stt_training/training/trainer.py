@@ -154,8 +154,8 @@ class Trainer:
                 progress.epoch, progress.batch, self._plan.batches_per_step
             ):
                 self._train_step(step)
-                progress.batch += step.batch_count
-                bar.advance(len(step.clips), progress.mean_loss, step.batch_count)
+                progress.batch += len(step.groups)
+                bar.advance(step.groups.clip_count, progress.mean_loss, len(step.groups))
                 self._between_batches()
         self._around.report.trained(progress.epoch, progress.step, progress.mean_loss)
         if own and own.tally.heard:
@@ -182,7 +182,7 @@ class Trainer:
         progress.loss_count += 1
         self._around.report.step(
             progress.step,
-            sum(clip.duration_seconds for clip in step.clips),
+            step.groups.total_seconds,
             step_loss=value,
             gradient_norm=norm,
             learning_rate=self.optimizer.learning_rate,
@@ -195,11 +195,11 @@ class Trainer:
             What this process's clips have of the step's loss, and the loss of each of them; it
             stops at a batch whose loss is not finite.
         """
-        value, heard = 0.0, list[float]()
+        value, heard, clip_count = 0.0, list[float](), step.groups.clip_count
         for number, (place, batch) in enumerate(step.batches, 1):
             losses = self._losses(batch, self._dropout(place))
             heard += losses.tolist()
-            loss = losses.sum() / len(step.clips)
+            loss = losses.sum() / clip_count
             value += loss.item()
             if not math.isfinite(value):
                 break
@@ -254,7 +254,7 @@ class Trainer:
         own = (clip for _, batch in step.batches for clip in batch.clips)
         bad = [clip for clip, loss in zip(own, losses, strict=False) if not math.isfinite(loss)]
         found = [clip for some in self._world.gather(bad) for clip in some]
-        blamed = found or step.clips
+        blamed = found or [clip for group in step.groups for clip in group.clips]
         names = name_clips(blamed)
         progress = self.progress
         progress.non_finite_steps += 1

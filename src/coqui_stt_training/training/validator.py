@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from ..batches.batch import Batch
@@ -94,10 +95,10 @@ class Validator:
         with self.bar(title, len(groups)) as bar:
             batches = self.loader(self.world.share(groups))
             for first in range(0, len(groups), size):
-                together = groups[first : first + size]
+                together = np.arange(first, min(first + size, len(groups)))
                 self.between_batches()
                 heard += [self._hear(model, batch) for batch in itertools.islice(batches, 1)]
-                bar.advance(sum(map(len, together)), amount=len(together))
+                bar.advance(groups.count_of(together), amount=len(together))
         everything = self.world.merge(heard)
         samples = tuple(sample for one in everything for sample in one.samples)
         blank_frames = sum(one.blank_frames for one in everything)
