@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from torch import Tensor
 
 from coqui_stt_ctcdecoder import Alphabet
+from coqui_stt_training.augmentation.specification import parse_augmentations
+from coqui_stt_training.batches.augmented_loader import AugmentedLoader, Moment
 from coqui_stt_training.batches.batch import Batch
+from coqui_stt_training.batches.feature_store import FeatureStore
+from coqui_stt_training.batches.loader import BatchLoader
 from coqui_stt_training.corpus import Clip
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.models.deepspeech.model import DeepSpeech
@@ -17,6 +23,7 @@ from coqui_stt_training.scoring.decoding import BestPathDecoder
 from coqui_stt_training.training.frozen_stack import Hidden
 from coqui_stt_training.training.self_training import SelfTraining, SpeechRate
 from stt.audio.reference import AudioReference
+from stt.frontends.mfcc import FeatureConfig
 
 BLANK = 2
 ALPHABET = Alphabet.from_labels("ab")
@@ -100,3 +107,23 @@ def test_plausible_rates_are_those_of_the_transcripts_and_somewhat_beyond() -> N
     assert not rate.allows(clip("", 1.0), 14)
     assert not rate.allows(clip("", 1.0), 0)
     assert SpeechRate.of([]).allows(clip("", 1.0), 100)
+
+
+def test_clips_without_transcripts_are_not_joined_with_others(tmp_path: Path) -> None:
+    """Their batch would have the labels of these, as if that were all that is said."""
+    clips = []
+    for number, transcript in enumerate(["", "ab", "ab"]):
+        path = tmp_path / f"{number}.wav"
+        soundfile.write(path, np.full(16000, 0.1), 16000)
+        clips.append(Clip(AudioReference(path), transcript, f"a:{number}", None, 1.0))
+    loader = AugmentedLoader(
+        BatchLoader(FeatureStore(FeatureConfig()), ALPHABET),
+        parse_augmentations(["join[p=1.0,longest=60000]"]),
+        seed=1,
+        output_length=int,
+        clips=clips[1:],
+    )
+    batch = loader.load(clips[:2], Moment(0, 0.0))
+    assert batch.label_lengths[0] == 0
+    assert batch.label_lengths[1] >= 4
+    assert batch.lengths[0] < batch.lengths[1]
