@@ -31,6 +31,7 @@ from encoder_folders import write_whisper
 from processes import run_command_together, run_together
 
 from .conftest import SMALL, ToneCorpus
+from .test_encoders import FAST_CONFORMER, drawn
 
 # 24 clips in 8 batches of 3, 6 to validate in 3 of 2: neither comes out even with all numbers.
 FLAGS = (*SMALL, "--train_batch_size", 3, "--dev_batch_size", 2, "--test_batch_size", 2,
@@ -101,6 +102,31 @@ def test_encoders_are_trained_in_processes_as_in_one(
     assert_alike(last(alone), last(shared), 2e-5)
     steps = [last(folder).adam.tensor_steps for folder in (alone, shared)]  # type: ignore[union-attr]
     assert steps[0] == steps[1]
+
+
+def test_statistics_over_batches_are_the_mean_of_those_of_processes(
+    latin: ToneCorpus, tmp_path: Path
+) -> None:
+    """Of a Conformer that normalises over a batch: one step, of a batch in each process."""
+    conformer = drawn(FAST_CONFORMER, latin, tmp_path)
+    flags = ["--load_checkpoint_dir", conformer, "--train_files", latin.train, *SMALL[2:],
+             "--recipe", "none", "--epochs", 1, "--freeze_source_layers", 2,
+             "--average_weights", "false"]  # fmt: skip
+
+    def statistics(name: str, size: int, *more: object) -> np.ndarray:
+        folder = tmp_path / name
+        results = run_command_together(
+            size, "train", "--save_checkpoint_dir", folder, *flags, *more
+        )
+        assert {result.returncode for result in results} == {0}, results[0].stderr
+        found: np.ndarray = last(folder).tensors["block_2.convolution.norm.running_mean"]
+        return found
+
+    shared = statistics("shared", 2, "--train_batch_size", 12)
+    first = statistics("first", 1, "--train_batch_size", 12, "--limit_train", 12)
+    both = statistics("both", 1, "--train_batch_size", 12, "--gradient_accumulation_steps", 2)
+    second = (both - 0.9 * first) / 0.1  # of the running mean from zero by the second batch alone
+    np.testing.assert_allclose(shared, (first + 0.1 * second) / 2, rtol=1e-3, atol=1e-6)
 
 
 def test_evaluation_is_that_of_one_process(source: Path, latin: ToneCorpus, tmp_path: Path) -> None:
