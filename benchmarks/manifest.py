@@ -72,8 +72,8 @@ def begin(path: Path, in_memory: bool) -> dict[str, float]:
     groups = make_batches(corpus.train[0].clips, 32)
     sampler = Sampler(groups, BatchOrder(True, 0, 1000, 1))
     loader = BatchLoader(FeatureStore(FeatureConfig()), alphabet)
-    batch = loader.load(next(sampler.epoch(0)))
-    again = next(sampler.epoch(0, len(sampler) // 2))
+    batch = loader.load(sampler.epoch(0)[0].clips)
+    again = sampler.epoch(0, len(sampler) // 2)[0].clips
     assert len(batch.clips) == len(again) == 32
     assert digest
     return {

@@ -61,6 +61,14 @@ class Manifest(Sequence[Row]):
         reader = pa.ipc.open_file(pa.memory_map(str(self.arrow)))
         return [reader.get_batch(index) for index in range(reader.num_record_batches)]
 
+    def passed_over(self) -> Iterator[Any]:
+        """Yield the record batches one after another, and keep none of them in memory."""
+        import pyarrow as pa
+
+        with pa.OSFile(str(self.arrow)) as source:
+            reader = pa.ipc.open_file(source)
+            yield from (reader.get_batch(index) for index in range(reader.num_record_batches))
+
     @cached_property
     def starts(self) -> NDArray[np.int64]:
         """The number of the first row of each batch, and of all rows."""
@@ -70,7 +78,7 @@ class Manifest(Sequence[Row]):
         return int(self.starts[-1])
 
     def __iter__(self) -> Iterator[Row]:
-        for batch in self.batches:
+        for batch in self.passed_over():
             yield from self._rows_of(batch)
 
     @overload
@@ -98,14 +106,14 @@ class Manifest(Sequence[Row]):
 
         wanted = pa.array(sorted(names), pa.string())
         parts = [np.empty(0, np.int64)]
-        for batch, start in zip(self.batches, self.starts.tolist(), strict=False):
+        for batch, start in zip(self.passed_over(), self.starts.tolist(), strict=False):
             held = pyarrow.compute.is_in(self.field(batch, AUDIO_COLUMN), value_set=wanted)
             parts.append(start + np.flatnonzero(held.to_numpy(zero_copy_only=False)))
         return np.concatenate(parts)
 
     def at_lines(self, lines: Sequence[int]) -> Iterator[Row]:
         """Yield the rows that begin at some lines of the file."""
-        for batch in self.batches:
+        for batch in self.passed_over():
             held = np.isin(batch.column(_LINE).to_numpy(), np.array(lines, np.int64))
             for place in np.flatnonzero(held).tolist():
                 yield from self._rows_of(batch.slice(place, 1))
@@ -142,7 +150,7 @@ class Transcripts(Iterable[str]):
     manifest: Manifest
 
     def __iter__(self) -> Iterator[str]:
-        for batch in self.manifest.batches:
+        for batch in self.manifest.passed_over():
             texts = self.manifest.field(batch, TRANSCRIPT_COLUMN)
             if texts is not None:
                 import pyarrow.compute

@@ -115,7 +115,7 @@ def _numbers(manifest: Manifest, columns: tuple[str, ...]) -> Seconds:
     import pyarrow.compute
 
     parts = [np.empty(0)]
-    for batch in manifest.batches:
+    for batch in manifest.passed_over():
         texts = next(
             (one for name in columns if (one := manifest.field(batch, name)) is not None), None
         )
@@ -195,7 +195,7 @@ def _unsure_rows(columns: ColumnCheck, manifest: Manifest, lengths: Lengths) -> 
     """Return the numbers of the rows that are to be looked at one by one."""
     bad_audio = [number for number, one in lengths.found.items() if isinstance(one, AudioError)]
     parts = [np.array(bad_audio, np.int64)]
-    for batch, start in zip(manifest.batches, manifest.starts.tolist(), strict=False):
+    for batch, start in zip(manifest.passed_over(), manifest.starts.tolist(), strict=False):
         seconds = lengths.seconds[start : start + batch.num_rows]
         parts.append(start + np.flatnonzero(columns.unsure(manifest, batch, seconds)))
     return np.unique(np.concatenate(parts))
