@@ -315,3 +315,23 @@ def test_what_turns_out_unreadable_is_left_out_where_rows_are_skipped(
         batch(5, 4, skips=False)
     with pytest.raises(AudioError, match=r"4\.wav"):
         batch(4, skips=True)
+
+
+def test_silence_and_other_rates_in_the_sample_are_found(
+    tmp_path: Path, rows: list[tuple[object, ...]]
+) -> None:
+    with wave.open(str(tmp_path / "4.wav"), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(bytes(int(str(rows[4][1])) - 44))
+    with wave.open(str(tmp_path / "5.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(random.Random(5).randbytes(int(str(rows[5][1])) - 44))
+    timed: list[tuple[object, ...]] = [
+        (name, f"{(int(str(size)) - 44) / (16000 if number == 5 else 32000):.3f}", text)
+        for number, (name, size, text) in enumerate(rows)
+    ]
+    path = write_table(tmp_path / "t.csv", timed, ("wav_filename", "duration", "transcript"))
+    found = complaint(LARGE, path, any_sample_rate=False)
+    assert found == complaint(SMALL, path, any_sample_rate=False)
+    assert "s of silence" in found
+    assert "has 8000 Hz" in found

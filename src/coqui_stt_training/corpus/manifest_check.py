@@ -9,6 +9,7 @@ many bytes a second. A manifest that has none of these is checked as a small one
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,6 @@ from numpy.typing import NDArray
 from stt.audio.reference import AudioReference
 from stt.counted import counted
 
-from ..errors import AudioError
 from .audio_scan import AudioScan, ScanResult
 from .clip import Clip, ClipSet
 from .clip_table import ClipTable
@@ -34,8 +34,11 @@ DURATION_COLUMNS = ("duration", "duration_seconds")
 
 _SAMPLED = 1000
 _SAME_SHARE, _SAME_SECONDS = 0.05, 0.1  # how far a column may be off: headers, rounding
+_MOST_WRONG = 0.01  # of the lengths of a sample: some files are always mixed up
 _SHOWN = 5
 _MOST_BAD_ROWS = 200_000  # reports take memory, and nobody reads them
+
+_log = logging.getLogger(__name__)
 
 Seconds = NDArray[np.float64]
 Scan = Callable[[Iterable[AudioReference]], Mapping[AudioReference, ScanResult]]
@@ -85,15 +88,18 @@ def read_lengths(file: RowFile, manifest: Manifest, scan: Scan) -> Lengths | Non
         if abs(seconds[number] - one.duration_seconds)
         > max(_SAME_SECONDS, _SAME_SHARE * one.duration_seconds)
     ]
-    problems: tuple[str, ...] = ()
-    if wrong:
-        shown = "; ".join(wrong[:_SHOWN])
-        problems = (
-            f"{file.path}: lengths in it are wrong for {len(wrong)} of the "
-            f"{counted(len(good), 'clip')} that were looked at; correct them, or take the column "
-            f"out: {shown}",
-        )
-    return Lengths(seconds, found, problems)
+    if not wrong:
+        return Lengths(seconds, found)
+    shown = "; ".join(wrong[:_SHOWN])
+    said = (
+        f"{file.path}: lengths in it are wrong for {len(wrong)} of the "
+        f"{counted(len(good), 'clip')} that were looked at; correct them, or take the column out: "
+        f"{shown}"
+    )
+    if len(wrong) > _MOST_WRONG * len(good):
+        return Lengths(seconds, found, (said,))
+    _log.warning("%s", said)
+    return Lengths(seconds, found)
 
 
 def _bytes_a_second(manifest: Manifest, good: Mapping[int, AudioScan]) -> float | None:
@@ -193,8 +199,7 @@ def _names(paths: Iterable[Path], folder: Path) -> set[str]:
 
 def _unsure_rows(columns: ColumnCheck, manifest: Manifest, lengths: Lengths) -> NDArray[np.int64]:
     """Return the numbers of the rows that are to be looked at one by one."""
-    bad_audio = [number for number, one in lengths.found.items() if isinstance(one, AudioError)]
-    parts = [np.array(bad_audio, np.int64)]
+    parts = [np.array(list(lengths.found), np.int64)]  # of which more is known than their columns
     for batch, start in zip(manifest.passed_over(), manifest.starts.tolist(), strict=False):
         seconds = lengths.seconds[start : start + batch.num_rows]
         parts.append(start + np.flatnonzero(columns.unsure(manifest, batch, seconds)))
