@@ -245,3 +245,15 @@ def test_chains_and_files_are_no_urls() -> None:
             read_rows(url)
     with pytest.raises(CorpusError, match="no such file"):
         read_rows("file:///etc/none.csv")
+
+
+def test_a_store_that_does_not_answer_is_no_missing_file(tmp_path: Path, serve: Any) -> None:
+    path = write_corpus(tmp_path / "set")
+    server, home = serve(path.parent, lambda name, count: False)
+    mirror = Mirror(pause=lambda seconds: None)
+    with pytest.raises(CorpusError, match=r"none\.csv: no such file or folder"):
+        mirror.fetch(f"{home}/none.csv")
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(CorpusError, match=r"cannot be read after 5 attempts: Cannot connect"):
+        mirror.fetch(f"{home}/train.csv")

@@ -28,7 +28,7 @@ LARGE_CSV_BYTES = 16 << 20  # some hundred thousand rows
 
 _SUFFIX = ".rows-1.arrow"
 _ROWS_AT_ONCE = 1 << 16
-_BLOCK_BYTES = 8 << 20
+_BLOCK_BYTES = 2 << 20  # of text; checks need some thirty times as much
 _LINE, _ODD = "line", "odd"  # beside the columns of the file, which are called 0, 1, ...
 _log = logging.getLogger(__name__)
 

@@ -43,6 +43,8 @@ _PACKAGES = {
     **dict.fromkeys(("http", "https"), "aiohttp"),
 }
 _FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError, ImportError)
+_MISSING = (404, 410)  # as HTTP says it
+_REFUSED = (400, 401, 403, 405)
 _log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
@@ -182,13 +184,15 @@ class Mirror:
         for attempt in range(_ATTEMPTS):
             try:
                 return act()
-            except FileNotFoundError:
-                raise
             except CorpusError:
                 raise
             except Exception as error:  # stores raise errors of their own libraries
-                reason = " ".join(str(error).split())[:200] or type(error).__name__
-                if isinstance(error, _FINAL) or attempt + 1 == _ATTEMPTS:
+                cause = _cause_of(error)
+                if isinstance(cause, FileNotFoundError):
+                    raise cause from None
+                reason = " ".join(str(cause).split())[:200] or type(cause).__name__
+                is_final = isinstance(cause, _FINAL) or getattr(cause, "status", 0) in _REFUSED
+                if is_final or attempt + 1 == _ATTEMPTS:
                     tried = f" after {attempt + 1} attempts" if attempt else ""
                     raise CorpusError(f"{url}: cannot be read{tried}: {reason}") from error
                 _log.info("%s: %s; trying again", url, reason)
@@ -211,6 +215,14 @@ class Mirror:
         except ValueError as error:
             raise CorpusError(f"{url}: {error}") from None
         return store, str(path)
+
+
+def _cause_of(error: Exception) -> Exception:
+    """Return what went wrong: over HTTP, fsspec says of any failure that there is no such file."""
+    cause = error.__cause__
+    if not isinstance(error, FileNotFoundError) or not isinstance(cause, Exception):
+        return error
+    return error if getattr(cause, "status", None) in _MISSING else cause
 
 
 def _package(url: str) -> str:
