@@ -104,7 +104,7 @@ class LayerPlan:
         elif self.frozen_epochs:
             line += f"; frozen for {counted(self.frozen_epochs, 'epoch')}"
         if self.learning_rate_factor != 1.0:
-            line += f"; learning rate x {self.learning_rate_factor:g}"
+            line += f"; learning rate x {self.learning_rate_factor:.3g}"
         return line
 
 

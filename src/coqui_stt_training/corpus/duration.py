@@ -12,7 +12,7 @@ from stt.durations import say_audio_length
 from .audio_scan import AudioScan, scan_audio
 from .files import CorpusFiles
 
-_MOST_SCANNED = 100
+_MOST_SCANNED = 500
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Amount:
 def estimate_amount(paths: Iterable[str], files: CorpusFiles, limit: int = 0) -> Amount:
     """Return about how much audio there is.
 
-    Clips in even distances stand for all of them, a hundred in all; with no more than that, the
+    Clips in even distances stand for all of them, five hundred in all; with no more than that, the
     sum is exact. Those that cannot be read count as the others; whoever checks the corpus tells.
 
     Args:

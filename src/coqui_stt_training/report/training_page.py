@@ -115,7 +115,7 @@ def _training(layer: Mapping[str, Any]) -> str:
     if epochs is None:
         return "frozen"
     words = [f"frozen for {epochs} epochs"] if epochs else []
-    return ", ".join([*words, f"learning rate × {factor:g}" if factor != 1 else "trained"])
+    return ", ".join([*words, f"learning rate × {factor:.3g}" if factor != 1 else "trained"])
 
 
 def _samples(run: TrainingRun) -> Html:
