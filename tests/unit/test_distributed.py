@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import distributed as dist
 
 from coqui_stt_training.cli.launch import Launch
 from coqui_stt_training.errors import ElsewhereError, FlagError
@@ -100,6 +101,28 @@ def test_gradients_are_sums_whatever_each_process_has_of_them() -> None:
         for gradients in steps:
             for ours, parameter in zip(gradients, expected.parameters(), strict=True):
                 torch.testing.assert_close(torch.tensor(ours), parameter.grad)
+
+
+def test_gradients_are_sent_while_earlier_layers_are_computed() -> None:
+    def work(world: World) -> object:
+        layers = torch.nn.Sequential(*(torch.nn.Linear(5, 5) for _ in range(4)))
+        sums = SummedGradients(list(layers.parameters()), bucket_bytes=120)
+        sent: list[int] = []
+        send = dist.all_reduce
+
+        def noted(tensor: torch.Tensor, async_op: bool) -> object:
+            sent.append(sum(one.weight.grad is not None for one in layers))
+            return send(tensor, async_op=async_op)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(dist, "all_reduce", noted)
+            sums.expect()
+            layers(torch.ones(1, 5)).sum().backward()
+            sums.finish()
+        return sent
+
+    for layers_done in in_worlds(2, work):
+        assert layers_done == [1, 2, 3, 4]
 
 
 def test_the_environment_says_how_a_process_was_started() -> None:

@@ -38,7 +38,8 @@ class Gradients:
 class SummedGradients(Gradients):
     """Sums the gradients of some parameters over all processes.
 
-    A parameter that no process has a gradient of has none afterwards; where one has, all have.
+    A parameter that no process has a gradient of has none afterwards; where one has, all have. It
+    also keeps what is sent after it waiting until the pass is over; our models have none such.
 
     Args:
         parameters: the same, in the same order, in all processes.
