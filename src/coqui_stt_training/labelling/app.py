@@ -24,6 +24,7 @@ from .data_set import wav_of
 from .desk import Change, Desk, OutdatedError, UnknownClipError
 from .drafts import Draft, Drafts
 from .journal import verdict_of
+from .lease import Person
 from .preparation import Preparation
 from .requests import Save, Step, Visit, read_body
 from .token import TokenMiddleware
@@ -169,55 +170,68 @@ def _add_reading(app: FastAPI, office: Office, admission: Admission) -> None:
 
 
 def _add_working(app: FastAPI, office: Office) -> None:
-    desk = office.desk
+    """Add what people do. Each waits for the desk in a thread, since a save takes its time."""
 
     @app.post("/api/next")
     async def go_on(request: Request) -> JSONResponse:
         """Name the open clip that comes after another, and that nobody else works on."""
         step = await read_body(request, Step)
-        person = step.person
-        found = await run_in_threadpool(desk.following, step.after, 1, person)
-        return _private({"id": found[0].identity if found else None, **_progress(office)})
+        return await run_in_threadpool(_go_on, office, step)
 
     @app.post("/api/leave")
     async def leave(request: Request) -> JSONResponse:
         """Let others have what somebody worked on."""
         visit = await read_body(request, Visit)
-        desk.leave(visit.person)
+        await run_in_threadpool(office.desk.leave, visit.person)
         return _private({})
 
     @app.post("/api/clips/{identity}/open")
     async def open_clip(request: Request, identity: str) -> JSONResponse:
         """Let somebody work on a clip for a while, or for a while longer."""
         visit = await read_body(request, Visit)
-        clip, person = _clip(desk, identity), visit.person
-        holder = desk.take(clip, person)
-        upcoming = await run_in_threadpool(desk.following, identity, _AHEAD, person)
-        if office.drafts is not None:
-            office.drafts.look_at(person.key, [clip, *upcoming])
-        return _private(
-            {
-                **_row(desk, clip, desk.label(clip)),
-                "holder": holder and holder.shown,
-                "upcoming": upcoming[0].identity if upcoming else None,
-                "draft": _draft(office, office.drafts.get(clip) if office.drafts else None),
-            }
-        )
+        return await run_in_threadpool(_open, office, identity, visit.person)
 
     @app.put("/api/clips/{identity}")
     async def save(request: Request, identity: str) -> JSONResponse:
+        """Save what somebody made of a clip."""
         asked = await read_body(request, Save)
-        clip, person = _clip(desk, identity), asked.person
-        change = _change(asked)
-        try:
-            label = await run_in_threadpool(_told, lambda: desk.save(clip, person, change))
-        except OutdatedError as error:
-            refused = RequestError(
-                409, "outdated", f"{error}; both texts are kept: choose one, and save it again"
-            )
-            current = _row(desk, clip, error.current)
-            return JSONResponse({**refused.body, "current": current}, refused.status)
-        return _private({**_row(desk, clip, label), **_progress(office)})
+        return await run_in_threadpool(_save, office, identity, asked)
+
+
+def _go_on(office: Office, step: Step) -> JSONResponse:
+    found = office.desk.following(step.after, 1, step.person)
+    return _private({"id": found[0].identity if found else None, **_progress(office)})
+
+
+def _open(office: Office, identity: str, person: Person) -> JSONResponse:
+    desk, drafts = office.desk, office.drafts
+    clip = _clip(desk, identity)
+    holder = desk.take(clip, person)
+    upcoming = desk.following(identity, _AHEAD, person)
+    if drafts is not None:
+        drafts.look_at(person.key, [clip, *upcoming])
+    return _private(
+        {
+            **_row(desk, clip, desk.label(clip)),
+            "holder": holder and holder.shown,
+            "upcoming": upcoming[0].identity if upcoming else None,
+            "draft": _draft(office, drafts.get(clip) if drafts else None),
+        }
+    )
+
+
+def _save(office: Office, identity: str, asked: Save) -> JSONResponse:
+    desk, person = office.desk, asked.person
+    clip, change = _clip(desk, identity), _change(asked)
+    try:
+        label = _told(lambda: desk.save(clip, person, change))
+    except OutdatedError as error:
+        refused = RequestError(
+            409, "outdated", f"{error}; both texts are kept: choose one, and save it again"
+        )
+        current = _row(desk, clip, error.current)
+        return JSONResponse({**refused.body, "current": current}, refused.status)
+    return _private({**_row(desk, clip, label), **_progress(office)})
 
 
 def _change(asked: Save) -> Change:

@@ -294,9 +294,9 @@ class Desk:
             self.spelling.tidy(change.text),
             one_line(change.reason) if change.verdict == "rejected" else "",
         )
-        if wanted.verdict == "accepted":
-            self.data_set.write_audio(clip)
         with self._lock:
+            if wanted.verdict == "accepted":
+                self.data_set.write_audio(clip)
             current = self._labels[clip.identity]
             if change.version == current.version:
                 current = self._decide(clip, wanted, person.name)

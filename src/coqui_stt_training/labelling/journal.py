@@ -77,7 +77,7 @@ class Journal:
         self.entries: list[CutEntry | LabelEntry] = list(self._read())
 
     def append(self, entry: CutEntry | LabelEntry) -> None:
-        """Write an entry; it is on the disk when this returns.
+        """Write an entry. A label is on the disk when this returns; cuts can be made again.
 
         Raises:
             OSError: it is not.
@@ -92,7 +92,8 @@ class Journal:
             written = 0
             while written < len(line):
                 written += os.write(descriptor, line[written:])
-            os.fsync(descriptor)
+            if isinstance(entry, LabelEntry):
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         self._sound_bytes += len(line)

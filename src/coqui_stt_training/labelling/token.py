@@ -67,8 +67,9 @@ class TokenMiddleware:
         asked = parse_qs(scope["query_string"].decode("latin-1")).get(_PARAMETER, [])
         if is_page and any(map(self._is_right, asked)):
             entered = RedirectResponse("./", 303)
+            # Lax: who follows the address from another page, of mail say, is let in at once.
             entered.set_cookie(
-                _COOKIE, self.token, httponly=True, samesite="strict",
+                _COOKIE, self.token, httponly=True, samesite="lax",
                 secure=scope["scheme"] == "https",
             )  # fmt: skip
             return entered
