@@ -65,6 +65,11 @@ class Tally:
         self.taken += taken
         self.sureness += sure
 
+    @property
+    def counts(self) -> tuple[float, float, float]:
+        """What can be summed over processes."""
+        return self.heard, self.taken, self.sureness
+
     def __str__(self) -> str:
         return (
             f"learned from {self.taken} of {counted(self.heard, 'clip')} without a transcript, "
@@ -84,7 +89,7 @@ class SelfTraining:
         first_epoch: before it, clips without transcripts are no part of an epoch.
         least_confidence: of a clip, below which it has no weight.
         rate: how many labels a second there may be, beyond which it has none either.
-        tally: of the epoch, as far as this process has seen it.
+        tally: of the epoch, as far as this process has seen it since it began or went on.
     """
 
     teacher: AcousticModel

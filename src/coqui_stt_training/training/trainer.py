@@ -158,8 +158,10 @@ class Trainer:
                 bar.advance(step.groups.clip_count, progress.mean_loss, len(step.groups))
                 self._between_batches()
         self._around.report.trained(progress.epoch, progress.step, progress.mean_loss)
-        if own and own.tally.heard:
-            _log.info("Self-training: %s", own.tally)
+        if own:
+            heard, taken, sureness = self._world.total(*own.tally.counts)
+            if heard:
+                _log.info("Self-training: %s", Tally(int(heard), int(taken), sureness))
 
     def _train_step(self, step: Step) -> None:
         """Change the weights once, by the mean over all clips of some batches."""
