@@ -42,6 +42,11 @@ class PushFlags:
     license: str = flag("", "licence of the model, as the hub names it: cc-by-4.0, mpl-2.0, ...")
     language: str = flag("", "its language, a BCP 47 tag; by default the exported model's")
     datasets: Names = flag([], "data sets it was trained on, as the hub names them")
+    base_model: Names = flag(
+        [],
+        "models of the hub that it was made from, owner/name; by default those that were named "
+        "hf:// in training",
+    )
     description: str = flag("", "a paragraph for the page, in Markdown")
 
 
@@ -94,7 +99,7 @@ def _push(model: Path, name: str, flags: PushFlags, show: Callable[[str], object
     if not flags.dry_run:
         check_access(repository)
     contents = find_contents(model, flags.scorer_path, flags.evaluation)
-    told = Told(flags.license, flags.language, flags.datasets, flags.description)
+    told = Told(flags.license, flags.language, flags.datasets, flags.base_model, flags.description)
     with tempfile.TemporaryDirectory() as staging:
         files: dict[str, Path | bytes] = dict(uploads(contents, Path(staging)))
         card = model_card(repository, contents, list(files), told)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from coqui_stt_training.checkpoints.conversion import convert
 from coqui_stt_training.checkpoints.file import Checkpoint, write_checkpoint
 from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.errors import CheckpointError, FlagError
@@ -188,6 +189,22 @@ def test_the_page_says_what_is_known(tmp_path: Path) -> None:
     assert front_matter(card)["base_model"] == ["openai/whisper-base"]
     assert front_matter(card)["license"] == "cc0-1.0"
     assert "hf://me/uk \\\n    --save_checkpoint_dir my-model" in card
+
+
+def test_the_folder_of_bootstrap_is_published_with_its_rates(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    convert(tmp_path / "export/output_graph.tflite", tmp_path / "training")
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "errors.json").rename(tmp_path / "evaluation/without-scorer.json")
+    places = {"training:0123": "training"}
+    (tmp_path / "bootstrap.json").write_text(
+        json.dumps({"version": 1, "stages": {}, "places": places})
+    )
+    card = shown(str(tmp_path), "me/uk", "--base_model", "openai/whisper-base")
+    assert front_matter(card)["base_model"] == ["openai/whisper-base"]
+    assert "| without-scorer | test.csv | 1 | 50.0% | 22.2% |" in card
+    for name in ("model.safetensors", "alphabet.txt", "output_graph.tflite"):
+        assert f"Would upload {name}" in card
 
 
 def test_what_cannot_be_published_is_told(tmp_path: Path) -> None:

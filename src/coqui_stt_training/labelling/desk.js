@@ -87,6 +87,7 @@ async function open(id, {play = false, focus = true} = {}) {
   clip = answer; heard = []; samples = null; painted = {words: [], times: [], now: -1};
   history.replaceState(null, "", `#${id}`);
   player.close();
+  $("picture").getContext("2d").clearRect(0, 0, $("picture").width, $("picture").height);
   complain(""); $("conflict").hidden = true; $("desk-area").hidden = false; $("empty").hidden = true;
   $("clip-name").textContent = clip.name;
   $("clip-time").textContent = `${clip.number} of ${desk.progress.clips} · ${clip.whole ? clock(clip.end) : `${clock(clip.start)}–${clock(clip.end)}`}`;
@@ -104,8 +105,11 @@ async function open(id, {play = false, focus = true} = {}) {
     if (clip.id !== id) return;
     player.open(blob);
     if (play) player.play(0);
-    samples = await decode(blob);
-    if (clip.id === id) { draw($("picture"), samples); showWords(); showTime(); }
+    const decoded = await decode(blob).catch(() => null); // it can be heard without a picture
+    if (clip.id !== id) return;
+    samples = decoded;
+    if (samples) draw($("picture"), samples);
+    showWords(); showTime();
   });
   say(`Clip ${clip.number} of ${desk.progress.clips}, ${clip.name}, ${Math.round(clip.end - clip.start)} seconds, ${NAMES[clip.verdict]}.`);
   while (clip.id === id && clip.draft.state === "waiting") {

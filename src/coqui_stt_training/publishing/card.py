@@ -35,12 +35,14 @@ class Told:
         license: an identifier of the hub, `cc-by-4.0`; empty: none.
         language: a BCP 47 tag; empty: that of the model.
         datasets: on the hub, or by any name.
+        base_models: of the hub, that it was made from; empty: those that its lineage names.
         description: a paragraph in Markdown.
     """
 
     license: str = ""
     language: str = ""
     datasets: tuple[str, ...] = ()
+    base_models: tuple[str, ...] = ()
     description: str = ""
 
 
@@ -77,7 +79,7 @@ def _front_matter(name: str, contents: Contents, told: Told) -> dict[str, Any]:
         "pipeline_tag": _TASK,
         "tags": [_TASK, "coqui-stt", "ctc"],
         "datasets": list(told.datasets),
-        "base_model": contents.base_models,
+        "base_model": list(told.base_models) or contents.base_models,
         "metrics": ["wer", "cer"] if contents.evaluations else [],
         "model-index": _results(name, contents.evaluations),
     }
