@@ -20,7 +20,8 @@ SOME = Amount(240, 960.0)  # 4 seconds each: 4 clips in a batch, 60 steps in an 
         (240, 4.0, 4, 5, 7),
         (720, 1.0, 16, 7, 9),
         (4000, 10.0, 4, 2, 4),  # never fewer than that, however many steps these are
-        (1, 0.0, 16, 40, 20),
+        (1, 0.0, 4, 40, 20),
+        (43, 1.9, 5, 35, 20),  # not 8 clips in a batch, of which there would be 5
     ],
 )
 def test_data_makes_epochs_of_steps(
@@ -41,6 +42,7 @@ def test_data_makes_epochs_of_steps(
         ({"train_batch_seconds": 32.0}, 23, 10),
         ({"epochs": 6}, 6, 2),  # in the proportion of the plan
         ({"epochs": 2}, 2, 1),
+        ({"epochs": 1}, 1, None),
         ({"epochs": 100}, 100, 5),  # the head needs no more than the plan gives it
         ({"unfreeze_after_epochs": 3}, 10, 3),
         ({"unfreeze_after_epochs": 0}, 5, None),  # the head alone, for good

@@ -15,6 +15,8 @@ from stt.counted import counted
 
 from ..corpus.duration import Amount
 
+_LEAST_BATCHES = 8
+
 # All that a course decides.
 COURSE_FLAGS = frozenset(
     {
@@ -63,8 +65,9 @@ class Batches:
             raise ValueError("seconds must be greater than 0")
 
     def size(self, amount: Amount) -> int:
-        """Return how many clips make a batch."""
+        """Return how many clips make a batch; of few clips fewer, as each step counts there."""
         least, most = self.clips
+        most = min(most, max(least, amount.clips // _LEAST_BATCHES))
         mean_seconds = amount.seconds / max(1, amount.clips) or 1.0
         return min(most, max(least, round(self.seconds / mean_seconds)))
 
@@ -100,6 +103,8 @@ class Course:
         if _freezes_for_good(given):
             return {**flags, "epochs": alone}
         head = _shared(alone, epochs, given)
+        if head >= given.get("epochs", math.inf):
+            return {**flags, "epochs": head}  # the head alone has all of them
         return {
             **flags,
             "epochs": head + epochs,
