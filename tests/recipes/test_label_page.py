@@ -129,6 +129,7 @@ def test_clips_are_corrected_by_keys_and_can_be_trained_on(
         page.select_option("#show", "accepted")
         until(page, "listed.total === 1")
         page.click("#show-training")
+        page.wait_for_selector("#training-dialog[open]")
         command = page.inner_text("#command")
         page.emulate_media(media="print")
         page.evaluate("fillPaper(listed.clips)")
