@@ -1,15 +1,16 @@
 """How far the edges of segments are off, on clips that are joined, so that their edges are known.
 
-    python benchmarks/alignment.py MODEL CLIPS.csv [--hours 1] [--romanize]
+    python benchmarks/alignment.py MODEL CLIPS.csv [--hours 1]
+        [--romanize | --character_map map.tsv]
 
 MODEL is a checkpoint folder or an exported model, CLIPS.csv clips it has not been trained on.
 Each clip is trimmed to what is loud, and put behind the one before after 0.4 to 1.5 s of near
 silence. A tenth of the sentences is not said, and a tenth of what is said is not in the text.
 Prints the share of edges within 0.1 and 0.2 s, and how long the alignment takes beside
 `ctc-segmentation` (pip install ctc-segmentation), which is given the same posteriors. With
-`--romanize` the clips are of another language and script than the model's, and both are given the
-text in Latin letters; as a measure of what chance gives, the sentences are also aligned in an order
-that is not theirs.
+`--romanize` or `--character_map` the clips are of another language and script than the model's, and
+both are given the text in its letters; as a measure of what chance gives, the sentences are also
+aligned in an order that is not theirs.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from coqui_stt_training.aligning.envelope import Envelope, sharpen_edges
 from coqui_stt_training.aligning.hearing import hear_recording
 from coqui_stt_training.aligning.spelling import Speller
 from coqui_stt_training.corpus import CorpusFiles, Normalizer
-from coqui_stt_training.corpus.romanizer import romanizer
+from coqui_stt_training.corpus.romanizer import character_map, romanizer
 from coqui_stt_training.errors import UserError
 from stt.audio.file import read_audio
 from stt.engines import open_engine
@@ -79,6 +80,7 @@ def main() -> None:
     parser.add_argument("clips")
     parser.add_argument("--hours", type=float, default=0.25)
     parser.add_argument("--romanize", action="store_true")
+    parser.add_argument("--character_map", default="")
     arguments = parser.parse_args()
     engine = open_engine(arguments.model, threads=1, parallel=2)
     samples, text, edges = join(arguments.clips, arguments.hours, seed=1)
@@ -90,16 +92,22 @@ def main() -> None:
         heard = list(hear_recording(engine, recording, envelope=envelope))
         hearing_seconds = time.perf_counter() - begun
     rewrite = romanizer("--romanize") if arguments.romanize else str
+    if arguments.character_map:
+        rewrite = character_map(Path(arguments.character_map))
     speller = Speller(engine.info.alphabet, rewrite)
     units = [speller.unit(one) for one in text]
     begun = time.perf_counter()
-    found = align_recording(units, heard, engine.info)
-    seconds = time.perf_counter() - begun
-    print("as the model hears them:")
-    shown(misses_of(found, edges))
-    found = sharpen_edges(found, envelope.levels)
-    report(found, edges, len(samples) / RATE_HZ, hearing_seconds, seconds)
-    if arguments.romanize:
+    try:
+        found = align_recording(units, heard, engine.info)
+    except UserError as error:
+        print(f"refused: {error}")
+    else:
+        seconds = time.perf_counter() - begun
+        print("as the model hears them:")
+        shown(misses_of(found, edges))
+        found = sharpen_edges(found, envelope.levels)
+        report(found, edges, len(samples) / RATE_HZ, hearing_seconds, seconds)
+    if rewrite is not str:
         by_chance(units, heard, engine, edges)
     normalize = Normalizer(engine.info.alphabet)
     spelled = [normalize(rewrite(one)).text for one in text]
