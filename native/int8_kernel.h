@@ -40,6 +40,9 @@ struct Int8Kernel {
 
 // What this processor runs, fastest first.
 std::vector<Int8Kernel> int8_kernel_list();
+// Add those of one kind of processors, where this is one.
+void add_x86_kernels(std::vector<Int8Kernel>& list);
+void add_arm_kernels(std::vector<Int8Kernel>& list);
 
 // See Int8Kernel::Quantize. To be made part of functions for one instruction set.
 template <uint8_t Offset>
