@@ -15,7 +15,7 @@ import pytest
 
 from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.corpus import check_corpus, read_rows, split_shares
-from coqui_stt_training.corpus.remote import Mirror
+from coqui_stt_training.corpus.remote import Mirror, url_of
 from coqui_stt_training.corpus.writing.collection import Options, convert_collections
 from coqui_stt_training.errors import CorpusError
 from stt.audio.file import read_audio
@@ -257,3 +257,29 @@ def test_a_store_that_does_not_answer_is_no_missing_file(tmp_path: Path, serve: 
     server.server_close()
     with pytest.raises(CorpusError, match=r"cannot be read after 5 attempts: Cannot connect"):
         mirror.fetch(f"{home}/train.csv")
+
+
+@pytest.mark.parametrize("query", ["", "?token=a/b..c&x=1", "?signature=" + "0123456789" * 60])
+def test_queries_belong_to_the_name(tmp_path: Path, serve: Any, query: str) -> None:
+    path = write_corpus(tmp_path / "set")
+    server, home = serve(path.parent, lambda name, count: False)
+    url = f"{home}/1.wav{query}"
+    assert url_of(Mirror().path(url)) == url
+    here = tmp_path / "here.csv"
+    here.write_text(f'wav_filename,transcript\n"{url}",clip b\n')
+    (row,) = read_rows(here).rows
+    assert str(row.audio) == url
+    assert read_rows(here).audio()[0].path.read_bytes() == (path.parent / "1.wav").read_bytes()
+    assert len(read_rows(f"{home}/train.csv{query}").rows) == 4
+    assert server.asked[f"/1.wav{query}"] >= 1
+
+
+def test_what_a_folder_no_longer_holds_is_forgotten(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path / "set")
+    for number in range(4):
+        (path.parent / f"{number}.txt").write_text(f"clip {'abcd'[number]}")
+    path.unlink()
+    upload(path.parent, "bucket/texts")
+    assert len(read_rows("memory://bucket/texts").rows) == 4
+    fsspec.filesystem("memory").rm(["/bucket/texts/2.wav", "/bucket/texts/2.txt"])
+    assert len(read_rows("memory://bucket/texts").rows) == 3

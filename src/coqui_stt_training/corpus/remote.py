@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
+from urllib.parse import quote, unquote
 
 from stt.atomic_file import replacing, write_atomically
 from stt.counted import counted
@@ -31,6 +32,7 @@ _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.5
 _BLOCK_BYTES = 1 << 20
 _AT_ONCE = 16
+_LONGEST_NAME = 200
 # What stores say of a file that is another after every change; the size alone does not tell.
 _STAMPS_OF_STORES = (
     *("ETag", "etag", "md5Hash", "md5", "crc32c", "checksum", "Content-MD5", "Digest"),
@@ -66,8 +68,11 @@ def url_of(path: Path) -> str | None:
     home = copies_folder()
     if not path.is_relative_to(home):
         return None
-    scheme, *rest = path.relative_to(home).parts
-    return f"{scheme}://{'/'.join(rest)}"
+    scheme, *parts = path.relative_to(home).parts
+    place = next((at for at, part in enumerate(parts) if part.startswith("?")), len(parts))
+    query = unquote("".join(parts[place:-1]))  # with its question mark
+    rest = [*parts[:place], *parts[-1:]] if query else parts
+    return f"{scheme}://{'/'.join(rest)}{query}"
 
 
 @dataclass(frozen=True)
@@ -94,8 +99,12 @@ class Mirror:
         place = PurePosixPath(plain.strip("/"))
         if not plain.strip("/") or ".." in place.parts or "\0" in plain or "::" in url:
             raise CorpusError(f"{url}: names no file")
-        if query:  # such as a signature
-            place = place.with_name(f"{_digest(query)[:8]}-{place.name}")
+        if query:  # such as a signature: folders of its own, for what lies beside it, too
+            quoted = "?" + quote(query, safe="")
+            cut = range(0, len(quoted), _LONGEST_NAME)
+            place = place.parent.joinpath(
+                *(quoted[at : at + _LONGEST_NAME] for at in cut), place.name
+            )
         return copies_folder() / scheme / place
 
     def matching(self, pattern: str) -> list[str]:
@@ -127,7 +136,11 @@ class Mirror:
         urls = {store.unstrip_protocol(name): found for name, found in members.items()}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             changed = list(pool.map(lambda one: self._update(one, self.path(one), urls[one]), urls))
-        return target, any(changed)
+        there = {self.path(one) for one in urls}
+        gone = [copy for copy in target.rglob("*") if copy.is_file() and copy not in there]
+        for copy in gone:
+            copy.unlink(missing_ok=True)
+        return target, bool(gone) or any(changed)
 
     def fetch_all(self, paths: Iterable[Path], *, anew: bool) -> None:
         """See that copies of remote recordings are in the cache; what is missing there is left out.
