@@ -84,7 +84,7 @@ def check_inputs(parsed: Parsed[CurveConfig]) -> Inputs:
     names = parsed.given - vars(config.curve).keys() - {"train_files", "dry_run"}
     given = {name: flags[name] for name in sorted(names)}
     read_record(out).write(out)  # so that it is known whose folder it is
-    given |= _start(config, given, files, out)
+    given = {**_start(config, given, files, out), **given}
     acting = {name: value for name, value in given.items() if name not in _NO_RESULT}
     measured = [*config.data.dev_files, *config.data.test_files]
     source = config.checkpoints.load_checkpoint_dir
