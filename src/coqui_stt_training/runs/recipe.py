@@ -9,7 +9,7 @@ It is a YAML file, in `coqui_stt_training/recipes` or the user's own:
     why: one line for the log
     batch: {seconds: 16, clips: [4, 16]}   of audio in a batch, as many clips as make it
     head: {steps: 300, epochs: [6, 80]}    first the new head alone, then
-    everything: {steps: 600, epochs: [8, 60]}
+    everything: {steps: 400, epochs: [8, 40]}
     flags: {dropout_rate: 0.3, ...}
 
 `batch`, `head` and `everything` say how long it trains, see `course.py`: either all three (`head`
