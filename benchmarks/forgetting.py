@@ -1,0 +1,103 @@
+"""What fine-tuning forgets of the source's own data, and what keeps it: error rates on both.
+
+    python benchmarks/forgetting.py OLD_DIR NEW_DIR SOURCE OUTPUT_DIR --seeds 1 2 3
+
+Both folders have train.csv, dev.csv and test.csv, of one alphabet; the source knows the first.
+A way is one of those below, or the flags of `coqui_stt_training.train` in quotes; {old} stands for
+OLD_DIR/train.csv. What has been run before is read from OUTPUT_DIR. It prints a Markdown table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from recipes import spread
+
+WAYS = {
+    "not fine-tuned": "--epochs 0",
+    "plain": "",
+    "L2-SP 0.1": "--source_weight_decay 0.1",
+    "L2-SP 1": "--source_weight_decay 1",
+    "replay 0.1": "{old}:0.1",
+    "replay 0.3": "{old}:0.3",
+    "replay 0.1, L2-SP 0.1": "{old}:0.1 --source_weight_decay 0.1",
+}
+
+
+def measure(
+    old: Path, new: Path, source: str, output: Path, way: str, common: Sequence[str], seed: int
+) -> dict[str, list[float]]:
+    """Run one way with one seed; return WER and CER on the new and the old test set."""
+    kept = output / "result.json"
+    if kept.exists():
+        return dict(json.loads(kept.read_text()))
+    # The way comes right after --train_files, so that it can begin with more files of these.
+    words: list[object] = [
+        sys.executable, "-m", "coqui_stt_training.train", "--load_checkpoint_dir", source,
+        "--save_checkpoint_dir", output / "model", "--train_files", new / "train.csv",
+        *shlex.split(way.format(old=old / "train.csv")), "--dev_files", new / "dev.csv",
+        "--test_files", new / "test.csv", old / "test.csv", "--random_seed", seed,
+        "--train_batch_size", 8, "--dev_batch_size", 8, "--test_batch_size", 8, "--max_to_keep", 1,
+        "--report_count", 0, "--intra_op_parallelism_threads", 1,
+    ]  # fmt: skip
+    output.mkdir(parents=True, exist_ok=True)
+    with (output / "log.txt").open("w", encoding="utf-8") as log:
+        subprocess.run(
+            [*map(str, words), *(() if "--epochs" in way else common)],
+            stdout=log, stderr=log, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+    found = re.findall(r"WER: ([\d.]+), CER: ([\d.]+)", (output / "log.txt").read_text())
+    rates = [[float(one) for one in pair] for pair in found[-2:]]
+    result = dict(zip(("new", "old"), rates, strict=True))
+    shutil.rmtree(output / "model", ignore_errors=True)
+    kept.write_text(json.dumps(result))
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="the ways:\n" + "\n".join(f"  {way!r:<24} {flags}" for way, flags in WAYS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("old", type=Path, metavar="OLD_DIR", help="what the source was trained on")
+    parser.add_argument("new", type=Path, metavar="NEW_DIR", help="what it is fine-tuned on")
+    parser.add_argument("source", metavar="SOURCE", help="the pre-trained model")
+    parser.add_argument("output", type=Path, metavar="OUTPUT_DIR", help="for logs and results")
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), metavar="WAY")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[4568], metavar="N")
+    parser.add_argument(
+        "--common", default="--epochs 20 --learning_rate 0.0005 --dropout_rate 0.2",
+        metavar="FLAGS", help="of train, for each fine-tuning (default: %(default)s)",
+    )  # fmt: skip
+    arguments = parser.parse_args()
+    print("| way | new: CER | new: WER | old: CER | old: WER |")
+    print("|---|---|---|---|---|")
+    for way in arguments.ways:
+        folder = arguments.output / re.sub(r"\W+", "_", way)
+        runs = [
+            measure(
+                arguments.old, arguments.new, arguments.source, folder / str(seed),
+                WAYS.get(way, way), shlex.split(arguments.common), seed,
+            )
+            for seed in arguments.seeds
+        ]  # fmt: skip
+        cells = [
+            spread([run[which][rate] for run in runs])
+            for which in ("new", "old")
+            for rate in (1, 0)
+        ]
+        print(f"| {way} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
