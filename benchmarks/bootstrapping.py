@@ -32,6 +32,7 @@ WAYS = {
         "--drop_source_layers 1 --freeze_source_layers 5 --unfreeze_after_epochs {quarter}"
     ),
     "drop 1, shared characters mapped": "--drop_source_layers 1 --map_shared_characters true",
+    "drop 1, sounds mapped": "--drop_source_layers 1 --map_alphabet auto",
 }
 
 
