@@ -25,11 +25,12 @@ from recipes import spread
 WAYS = {
     "not fine-tuned": "--epochs 0",
     "plain": "",
-    "L2-SP 0.1": "--source_weight_decay 0.1",
     "L2-SP 1": "--source_weight_decay 1",
+    "L2-SP 10": "--source_weight_decay 10",
+    "L2-SP 50": "--source_weight_decay 50",
     "replay 0.1": "{old}:0.1",
     "replay 0.3": "{old}:0.3",
-    "replay 0.1, L2-SP 0.1": "{old}:0.1 --source_weight_decay 0.1",
+    "replay 0.3, L2-SP 10": "{old}:0.3 --source_weight_decay 10",
 }
 
 
