@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stt.counted import counted
-
 from ...errors import CheckpointError
 from ...models.whisper import ctranslate2_names as names
 from ..source import SourceModel
 from .ctranslate2_file import CTranslate2File
-from .huggingface import check_encoder
+from .encoder_tensors import check_encoder, sort_names
 from .whisper_source import QUANTISED
 
 _OF_NO_TENSOR = ("_scale", "num_heads")
@@ -37,18 +35,17 @@ def load_ctranslate2(path: Path) -> SourceModel:
         specification = names.specification_of(shapes, file.number(names.HEADS))
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    ours, surplus, left_out = {}, [], 0
-    for name in shapes:
-        if not name.startswith(names.PREFIX):
-            left_out += 1
-        elif found := names.our_name(name, specification):
-            ours[name] = found
-        elif not name.endswith(_OF_NO_TENSOR):
-            surplus.append(name)
-    tensors = names.convert({ours[name]: tensor for name, tensor in file.tensors(ours).items()})
-    check_encoder(path, specification, tensors, surplus)
-    types = sorted({file.variables[name].type for name in ours})
-    notes = [f"{counted(left_out, 'tensor')} of other parts of the model are left out."]
+    known = sort_names(
+        (name for name in shapes if not name.endswith(_OF_NO_TENSOR)),
+        lambda name: names.our_name(name, specification),
+        lambda name: not name.startswith(names.PREFIX),
+    )
+    tensors = names.convert(
+        {known.ours[name]: tensor for name, tensor in file.tensors(known.ours).items()}
+    )
+    check_encoder(path, specification, tensors, known.surplus)
+    types = sorted({file.variables[name].type for name in known.ours})
+    notes = [*known.notes]
     if any(kind.startswith("int") for kind in types):
         notes.append(QUANTISED)
     return SourceModel(

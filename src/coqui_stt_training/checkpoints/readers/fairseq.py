@@ -20,7 +20,7 @@ from ...errors import CheckpointError
 from ...models.wav2vec2 import fairseq_names, names
 from ..source import SourceModel
 from ..state_file import read_small_file
-from .huggingface import check_encoder
+from .encoder_tensors import check_encoder, sort_names
 from .torch_file import TorchFile
 from .torch_pickle import Described
 
@@ -59,18 +59,11 @@ def load_fairseq(file: TorchFile) -> SourceModel:
     except ValueError as error:
         raise CheckpointError(f"{path}: in its settings, {error}") from None
     stored = file.tensors(file.value[_TENSORS])
-    ours, surplus, left_out = {}, [], 0
-    for name in stored:
-        if found := fairseq_names.our_name(name, specification):
-            ours[name] = found
-        elif fairseq_names.is_ignored(name):
-            left_out += 1
-        else:
-            surplus.append(name)
+    known = sort_names(
+        stored, lambda name: fairseq_names.our_name(name, specification), fairseq_names.is_ignored
+    )
     notes = []
-    if left_out:
-        notes.append(f"{counted(left_out, 'tensor')} of other parts of the model are left out.")
-    tensors = {mine: file.read(name, stored[name]) for name, mine in ours.items()}
+    tensors = {mine: file.read(name, stored[name]) for name, mine in known.ours.items()}
     try:
         tensors = names.convert(tensors, specification)
     except ValueError as error:
@@ -84,7 +77,7 @@ def load_fairseq(file: TorchFile) -> SourceModel:
             f"Its output layer is left out: no {_DICTIONARIES[0]} beside it says which characters "
             "it writes."
         )
-    check_encoder(path, specification, tensors, surplus)
+    check_encoder(path, specification, tensors, known.surplus)
     return SourceModel(
         format="fairseq",
         path=path,
@@ -92,7 +85,7 @@ def load_fairseq(file: TorchFile) -> SourceModel:
         tensors=tensors,
         alphabet=alphabet,
         features=specification.front_end,
-        notes=tuple(notes),
+        notes=(*known.notes, *notes),
         details={"size_bytes": path.stat().st_size},
     )
 

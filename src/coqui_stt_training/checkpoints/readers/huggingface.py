@@ -17,13 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stt.counted import counted
-
 from ...errors import CheckpointError
 from ...models.encoder import EncoderSpecification
-from ...models.specification import layer_of
 from ..source import SourceModel
 from .ctc_vocabulary import VOCABULARY, read_vocabulary
+from .encoder_tensors import check_encoder, name_some, sort_names
 from .json_file import read_json
 from .tensor_file import read_tensors, tensor_names
 
@@ -35,7 +33,6 @@ _INDEX_END = ".index.json"
 # What says where the weights are, or has them all; the first that is there counts.
 _HOMES = ("model.safetensors.index.json", "model.safetensors")
 _TORCH_HOMES = ("pytorch_model.bin.index.json", TORCH_WHOLE)
-_LISTED = 6
 # The architecture that reads each `model_type`; its folder has a module `names`.
 ARCHITECTURES = {
     "whisper": "whisper",
@@ -83,14 +80,8 @@ def load_huggingface(path: Path) -> SourceModel:
     except ValueError as error:
         raise CheckpointError(f"{folder / CONFIG}: {error}") from None
     homes = _homes(path) | _homes_of_language(folder, config)
-    wanted, surplus = {}, []
-    for name in homes:
-        ours = names.our_name(name, specification)
-        if ours is not None:
-            wanted[name] = ours
-        elif not names.is_ignored(name):
-            surplus.append(name)
-    tensors = _read(homes, wanted)
+    known = sort_names(homes, lambda name: names.our_name(name, specification), names.is_ignored)
+    tensors = _read(homes, known.ours)
     if hasattr(names, "convert"):
         try:
             tensors = names.convert(tensors, specification)
@@ -107,10 +98,7 @@ def load_huggingface(path: Path) -> SourceModel:
             name: np.ascontiguousarray(tensors[name][rows]) for name in head if name in tensors
         }
         specification = specification.with_classes(alphabet.size + 1)
-    check_encoder(path, specification, tensors, surplus)
-    left_out = len(homes) - len(wanted)
-    if left_out:
-        notes.append(f"{counted(left_out, 'tensor')} of other parts of the model are left out.")
+    check_encoder(path, specification, tensors, known.surplus)
     return SourceModel(
         format="huggingface",
         path=path,
@@ -118,7 +106,7 @@ def load_huggingface(path: Path) -> SourceModel:
         tensors=tensors,
         alphabet=alphabet,
         features=specification.front_end,
-        notes=tuple(notes),
+        notes=(*known.notes, *notes),
         details={"model_type": config["model_type"], "size_bytes": _size_bytes(homes)},
     )
 
@@ -142,42 +130,6 @@ def read_as_stored(
     theirs = {ours: name for name, ours in known.items() if ours in wanted}
     found = _read(homes, {name: ours for ours, name in theirs.items()})
     return {ours: (theirs[ours], tensor) for ours, tensor in found.items()}
-
-
-def check_encoder(
-    path: Path,
-    specification: EncoderSpecification,
-    tensors: Mapping[str, NDArray[np.float32]],
-    surplus: list[str],
-) -> None:
-    """Check that an encoder is whole: all its tensors, of the right shapes, and no others.
-
-    Raises:
-        CheckpointError: it is not; says everything that is wrong.
-    """
-    shapes = specification.tensor_shapes()
-    layers = {layer_of(name) for name in tensors}
-    expected = specification.encoder_shapes() | {
-        name: shape for name, shape in shapes.items() if layer_of(name) in layers
-    }
-    missing = [name for name in expected if name not in tensors]
-    if len(missing) == len(expected):
-        raise CheckpointError(
-            f"{path}: holds nothing of a {specification.architecture} encoder; it may be another "
-            "part of such a model, a decoder alone for instance"
-        )
-    problems = [f"{_some(missing)} missing"] if missing else []
-    problems += [
-        f"{name} is {list(tensors[name].shape)} instead of {list(shape)}"
-        for name, shape in expected.items()
-        if name in tensors and tensors[name].shape != shape
-    ][:_LISTED]
-    unknown = surplus + [name for name in tensors if name not in shapes]
-    problems += [f"{_some(unknown)} unknown"] if unknown else []
-    if problems:
-        raise CheckpointError(
-            f"{path}: not a whole {specification.architecture} encoder: {'; '.join(problems)}"
-        )
 
 
 def _names_module(folder: Path, config: Mapping[str, Any]) -> ModuleType:
@@ -229,11 +181,11 @@ def _homes_of_shards(path: Path, index: str) -> dict[str, Path]:
     shards = {path / file for file in listed.values()}
     absent = sorted(shard.name for shard in shards if not shard.is_file())
     if absent:
-        raise CheckpointError(f"{path}: {_some(absent)} missing; copy or download it again")
+        raise CheckpointError(f"{path}: {name_some(absent)} missing; copy or download it again")
     there = {shard: set(tensor_names(shard)) for shard in shards}
     lost = [name for name, file in listed.items() if name not in there[path / file]]
     if lost:
-        raise CheckpointError(f"{path}: {_some(lost)} not in the file that {index} names")
+        raise CheckpointError(f"{path}: {name_some(lost)} not in the file that {index} names")
     return {name: path / file for name, file in listed.items()}
 
 
@@ -261,10 +213,3 @@ def _read(homes: Mapping[str, Path], wanted: Mapping[str, str]) -> dict[str, NDA
 
 def _size_bytes(homes: Mapping[str, Path]) -> int:
     return sum(file.stat().st_size for file in set(homes.values()))
-
-
-def _some(names: list[str]) -> str:
-    """Name a few, and say `is` or `are`."""
-    shown = ", ".join(names[:_LISTED])
-    shown += f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"{shown} {'is' if len(names) == 1 else 'are'}"

@@ -8,12 +8,11 @@ from typing import Any
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
-from stt.counted import counted
 
 from ...errors import CheckpointError
 from ...models.conformer import names
 from ..source import SourceModel
-from .huggingface import check_encoder
+from .encoder_tensors import check_encoder, sort_names
 from .nemo_file import CONFIG, WEIGHTS, read_config, read_nemo
 from .torch_file import TorchFile
 
@@ -38,15 +37,8 @@ def load_nemo(path: Path) -> SourceModel:
     except ValueError as error:
         raise CheckpointError(f"{path}: in its {CONFIG}, {error}") from None
     stored = file.tensors(file.value)
-    ours, surplus, left_out = {}, [], 0
-    for name in stored:
-        if found := names.our_name(name, specification):
-            ours[name] = found
-        elif names.is_ignored(name):
-            left_out += 1
-        else:
-            surplus.append(name)
-    notes = []
+    known = sort_names(stored, lambda name: names.our_name(name, specification), names.is_ignored)
+    notes, ours = [], dict(known.ours)
     alphabet = _alphabet(config) if set(_OUTPUT) <= set(ours.values()) else None
     if alphabet is not None:
         specification = specification.with_classes(alphabet.size + 1)
@@ -55,9 +47,7 @@ def load_nemo(path: Path) -> SourceModel:
         notes.append("Its output layer is left out: it writes pieces of words, not characters.")
     tensors = {mine: file.read(name, stored[name]) for name, mine in ours.items()}
     tensors = names.convert(tensors, specification)
-    check_encoder(path, specification, tensors, surplus)
-    if left_out:
-        notes.append(f"{counted(left_out, 'tensor')} of other parts of the model are left out.")
+    check_encoder(path, specification, tensors, known.surplus)
     return SourceModel(
         format="nemo",
         path=path,
@@ -65,7 +55,7 @@ def load_nemo(path: Path) -> SourceModel:
         tensors=tensors,
         alphabet=alphabet,
         features=specification.front_end,
-        notes=tuple(notes),
+        notes=(*known.notes, *notes),
         details={"size_bytes": sum(map(len, members.values()))},
     )
 

@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stt.counted import counted
-
 from ...errors import CheckpointError
 from ...models.whisper import openai_names
 from ..source import SourceModel
-from .huggingface import check_encoder
+from .encoder_tensors import check_encoder, sort_names
 
 QUANTISED = (
     "Its weights are quantised; the model it was made from is the better source, where there is "
@@ -49,23 +47,15 @@ def whisper_source(
         specification = openai_names.specification_of(dimensions)
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    ours, surplus, left_out = {}, [], 0
-    for name in names:
-        if found := theirs.our_name(name, specification):
-            ours[name] = found
-        elif theirs.is_ignored(name):
-            left_out += 1
-        else:
-            surplus.append(name)
-    tensors = openai_names.convert({mine: read(name) for name, mine in ours.items()})
-    check_encoder(path, specification, tensors, surplus)
-    note = f"{counted(left_out, 'tensor')} of other parts of the model are left out."
+    known = sort_names(names, lambda name: theirs.our_name(name, specification), theirs.is_ignored)
+    tensors = openai_names.convert({mine: read(name) for name, mine in known.ours.items()})
+    check_encoder(path, specification, tensors, known.surplus)
     return SourceModel(
         format=format_name,
         path=path,
         specification=specification,
         tensors=tensors,
         features=specification.front_end,
-        notes=(note,) if left_out else (),
+        notes=known.notes,
         details={"size_bytes": path.stat().st_size},
     )

@@ -1,0 +1,106 @@
+"""The tensors of a foreign encoder: which of them are ours, and whether all are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stt.counted import counted
+
+from ...errors import CheckpointError
+from ...models.encoder import EncoderSpecification
+from ...models.specification import layer_of
+
+_LISTED = 6
+
+
+@dataclass(frozen=True)
+class SortedNames:
+    """What the tensors of a file are.
+
+    Attributes:
+        ours: our name of each that belongs to the encoder.
+        surplus: those of which nothing is known.
+        left_out: how many belong to other parts of the model.
+    """
+
+    ours: Mapping[str, str]
+    surplus: tuple[str, ...]
+    left_out: int
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know, a sentence each."""
+        if not self.left_out:
+            return ()
+        return (f"{counted(self.left_out, 'tensor')} of other parts of the model are left out.",)
+
+
+def sort_names(
+    stored: Iterable[str],
+    our_name: Callable[[str], str | None],
+    is_ignored: Callable[[str], bool],
+) -> SortedNames:
+    """Tell what tensors are by their names.
+
+    Args:
+        stored: names of all tensors of a file.
+        our_name: returns what we call one; None: it does not belong to the encoder.
+        is_ignored: says whether one belongs to another part of the model.
+    """
+    ours, surplus, left_out = {}, [], 0
+    for name in stored:
+        if found := our_name(name):
+            ours[name] = found
+        elif is_ignored(name):
+            left_out += 1
+        else:
+            surplus.append(name)
+    return SortedNames(ours, tuple(surplus), left_out)
+
+
+def check_encoder(
+    path: Path,
+    specification: EncoderSpecification,
+    tensors: Mapping[str, NDArray[np.float32]],
+    surplus: Iterable[str],
+) -> None:
+    """Check that an encoder is whole: all its tensors, of the right shapes, and no others.
+
+    Raises:
+        CheckpointError: it is not; says everything that is wrong.
+    """
+    shapes = specification.tensor_shapes()
+    layers = {layer_of(name) for name in tensors}
+    expected = specification.encoder_shapes() | {
+        name: shape for name, shape in shapes.items() if layer_of(name) in layers
+    }
+    missing = [name for name in expected if name not in tensors]
+    if len(missing) == len(expected):
+        raise CheckpointError(
+            f"{path}: holds nothing of a {specification.architecture} encoder; it may be another "
+            "part of such a model, a decoder alone for instance"
+        )
+    problems = [f"{name_some(missing)} missing"] if missing else []
+    problems += [
+        f"{name} is {list(tensors[name].shape)} instead of {list(shape)}"
+        for name, shape in expected.items()
+        if name in tensors and tensors[name].shape != shape
+    ][:_LISTED]
+    unknown = [*surplus, *(name for name in tensors if name not in shapes)]
+    problems += [f"{name_some(unknown)} unknown"] if unknown else []
+    if problems:
+        raise CheckpointError(
+            f"{path}: not a whole {specification.architecture} encoder: {'; '.join(problems)}"
+        )
+
+
+def name_some(names: list[str]) -> str:
+    """Name a few, and say `is` or `are`."""
+    shown = ", ".join(names[:_LISTED])
+    shown += f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"{shown} {'is' if len(names) == 1 else 'are'}"
