@@ -147,10 +147,17 @@ def test_the_command_that_goes_on_counts_from_the_recipes_epochs(
         ("name: a\nversion: 1\nflags: {drop_source_layers: 1}", "that no recipe can set: --drop_s"),
         ("name: a\nversion: 1\nflags: {epochs: many}", "--epochs many: must be a whole number"),
         ("name: a\nversion: 1\nflags: {weight_decay: 1}", "--weight_decay needs --optimizer adamw"),
-        ("name: a\nversion: 1", "is malformed"),
+        ("name: a\nversion: 1", "it has no `flags:`"),
+        (
+            "name: a\nversion: 1\nepochs: 3\nfrob: 2\nflags: {}",
+            "epochs, frob: no part of a recipe; f",
+        ),
         ("name: a\nversion: one\nflags: {}", "is malformed (version is 'one')"),
         ("name: a\nversion: 1\nminutes: [1]\nflags: {}", "minutes are two numbers"),
-        ("name: a\nversion: 1\nflavour: x\nflags: {}", "it has no 'flavour'"),
+        (
+            "name: a\nversion: 1\nflavour: x\nflags: {}",
+            "flavour: no part of a recipe; its parts are",
+        ),
         ("name: a\nversion: 1\nhead: {steps: 9}\nflags: {}", "batch and everything belong toget"),
         (f"{STEPS}flags: {{epochs: 9}}", "says by its steps how long it trains, and again by its"),
         (
@@ -158,7 +165,7 @@ def test_the_command_that_goes_on_counts_from_the_recipes_epochs(
             "epochs are two whole numbers, at",
         ),
         (f"{STEPS}head: {{steps: 9, epochs: x}}\nflags: {{}}", "is malformed (epochs is 'x')"),
-        ("- a", "must hold `name:`, `version:` and `flags:`"),
+        ("- a", "it has no `name:` and no `version:` and no `flags:`"),
         ("{", "is malformed"),
     ],
 )

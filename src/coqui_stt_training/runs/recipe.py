@@ -153,18 +153,12 @@ class _File:
 
 
 def _read(path: Path) -> Recipe:
-    import yaml  # only a command with a recipe pays for this import
-
+    content = _content(path)
+    _check_parts(path, content)
     try:
-        content = yaml.safe_load(read_regular(path, _LARGEST_FILE_BYTES).decode())
-        recipe = restore(_File, content).recipe(path) if isinstance(content, dict) else None
-    except OSError as error:
-        raise FlagError(f"--recipe {path}: {(error.strerror or str(error)).lower()}") from None
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        said = " ".join(str(error).split())
-        raise FlagError(f"recipe {path} is malformed ({said})") from None
-    if recipe is None:
-        raise FlagError(f"recipe {path} must hold `name:`, `version:` and `flags:`")
+        recipe = restore(_File, content).recipe(path)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _malformed(path, error) from None
     strangers = [f"--{name}{closest(name, SETTABLE)}" for name in _unknown(recipe.flags)]
     if strangers:
         raise FlagError(f"recipe {path} has flags that no recipe can set: {'; '.join(strangers)}")
@@ -175,6 +169,41 @@ def _read(path: Path) -> Recipe:
             f"{', '.join(twice)}; leave one of both out"
         )
     return recipe
+
+
+def _content(path: Path) -> object:
+    import yaml  # only a command with a recipe pays for this import
+
+    try:
+        return yaml.safe_load(read_regular(path, _LARGEST_FILE_BYTES).decode())
+    except OSError as error:
+        raise FlagError(f"--recipe {path}: {(error.strerror or str(error)).lower()}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise _malformed(path, error) from None
+
+
+def _malformed(path: Path, error: Exception) -> FlagError:
+    return FlagError(f"recipe {path} is malformed ({' '.join(str(error).split())})")
+
+
+def _check_parts(path: Path, content: object) -> None:
+    """See that a file has the parts of a recipe, and no others.
+
+    Raises:
+        FlagError: says all that is missing, and all that is too much.
+    """
+    parts = content if isinstance(content, dict) else {}
+    known = [item.name for item in fields(_File)]
+    strangers = [str(name) for name in parts if name not in known]
+    missing = [f"`{name}:`" for name in ("name", "version", "flags") if name not in parts]
+    problems = [f"it has no {' and no '.join(missing)}"] if missing else []
+    if strangers:
+        flags = "flags go below `flags:`; " if SETTABLE.intersection(strangers) else ""
+        problems.append(
+            f"{', '.join(strangers)}: no part of a recipe; {flags}its parts are {', '.join(known)}"
+        )
+    if problems:
+        raise FlagError(f"recipe {path}: {'; '.join(problems)}")
 
 
 def _unknown(names: Iterable[Any]) -> list[str]:
