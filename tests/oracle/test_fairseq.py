@@ -183,7 +183,7 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
     (path.parent / "dict.ltr.txt").unlink()
     source = load_source(path)
     assert not source.has_output
-    assert "no dict.ltr.txt beside it says" in source.notes[-1]
+    assert "no dict.ltr.txt beside it says" in source.notes[0]
     content = {"model": {"a": torch.zeros(1)}, "cfg": {"model": {"conv_feature_layers": "exit()"}}}
     torch.save(content, path)
     with pytest.raises(CheckpointError) as caught:

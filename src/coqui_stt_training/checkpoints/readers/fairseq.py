@@ -85,7 +85,7 @@ def load_fairseq(file: TorchFile) -> SourceModel:
         tensors=tensors,
         alphabet=alphabet,
         features=specification.front_end,
-        notes=(*known.notes, *notes),
+        notes=(*notes, *known.notes),
         details={"size_bytes": path.stat().st_size},
     )
 

@@ -106,7 +106,7 @@ def load_huggingface(path: Path) -> SourceModel:
         tensors=tensors,
         alphabet=alphabet,
         features=specification.front_end,
-        notes=(*known.notes, *notes),
+        notes=(*notes, *known.notes),
         details={"model_type": config["model_type"], "size_bytes": _size_bytes(homes)},
     )
 

@@ -55,7 +55,7 @@ def load_nemo(path: Path) -> SourceModel:
         tensors=tensors,
         alphabet=alphabet,
         features=specification.front_end,
-        notes=(*known.notes, *notes),
+        notes=(*notes, *known.notes),
         details={"size_bytes": sum(map(len, members.values()))},
     )
 
