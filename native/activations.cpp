@@ -128,7 +128,11 @@ struct Kernel {
 STT_KERNEL(baseline)
 #ifdef STT_X86
 STT_KERNEL(avx2, [[gnu::target("avx2")]])
+#ifdef __clang__  // which has no such word, and takes whole vectors by itself
+STT_KERNEL(avx512, [[gnu::target("avx512f")]])
+#else
 STT_KERNEL(avx512, [[gnu::target("avx512f,prefer-vector-width=512")]])
+#endif
 #endif
 #undef STT_KERNEL
 
