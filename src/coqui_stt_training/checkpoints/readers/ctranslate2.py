@@ -8,7 +8,7 @@ from ...errors import CheckpointError
 from ...models.whisper import ctranslate2_names as names
 from ..source import SourceModel
 from .ctranslate2_file import CTranslate2File
-from .encoder_tensors import check_encoder, sort_names
+from .encoder_tensors import encoder_source, sort_names
 from .whisper_source import QUANTISED
 
 _OF_NO_TENSOR = ("_scale", "num_heads")
@@ -43,17 +43,14 @@ def load_ctranslate2(path: Path) -> SourceModel:
     tensors = names.convert(
         {known.ours[name]: tensor for name, tensor in file.tensors(known.ours).items()}
     )
-    check_encoder(path, specification, tensors, known.surplus)
     types = sorted({file.variables[name].type for name in known.ours})
-    notes = [*known.notes]
-    if any(kind.startswith("int") for kind in types):
-        notes.append(QUANTISED)
-    return SourceModel(
-        format="ctranslate2",
-        path=path,
-        specification=specification,
-        tensors=tensors,
-        features=specification.front_end,
-        notes=tuple(notes),
+    notes = [QUANTISED] if any(kind.startswith("int") for kind in types) else []
+    return encoder_source(
+        "ctranslate2",
+        path,
+        specification,
+        tensors,
+        known,
+        notes=notes,
         details={"types": ", ".join(types), "size_bytes": path.stat().st_size},
     )

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.counted import counted
 
 from ...errors import CheckpointError
 from ...models.encoder import EncoderSpecification
 from ...models.specification import layer_of
+from ..source import SourceModel
 
 _LISTED = 6
 
@@ -63,7 +66,46 @@ def sort_names(
     return SortedNames(ours, tuple(surplus), left_out)
 
 
-def check_encoder(
+def encoder_source(
+    format_name: str,
+    path: Path,
+    specification: EncoderSpecification,
+    tensors: Mapping[str, NDArray[np.float32]],
+    known: SortedNames,
+    *,
+    alphabet: Alphabet | None = None,
+    notes: Iterable[str] = (),
+    details: Mapping[str, Any],
+) -> SourceModel:
+    """Return an encoder as what can be started from, if it is whole.
+
+    Args:
+        format_name: of its file.
+        path: the file, or the folder.
+        specification: of the encoder, and of its head where it has one.
+        tensors: by our names.
+        known: what the file's tensors are.
+        alphabet: of its output layer.
+        notes: what is to be said before what `known` says.
+        details: further facts, JSON values.
+
+    Raises:
+        CheckpointError: tensors are missing, unknown or misshapen; all of them are named.
+    """
+    _check_encoder(path, specification, tensors, known.surplus)
+    return SourceModel(
+        format=format_name,
+        path=path,
+        specification=specification,
+        tensors=tensors,
+        alphabet=alphabet,
+        features=specification.front_end,
+        notes=(*notes, *known.notes),
+        details=details,
+    )
+
+
+def _check_encoder(
     path: Path,
     specification: EncoderSpecification,
     tensors: Mapping[str, NDArray[np.float32]],

@@ -20,7 +20,7 @@ from ...errors import CheckpointError
 from ...models.wav2vec2 import fairseq_names, names
 from ..source import SourceModel
 from ..state_file import read_small_file
-from .encoder_tensors import check_encoder, sort_names
+from .encoder_tensors import encoder_source, sort_names
 from .torch_file import TorchFile
 from .torch_pickle import Described
 
@@ -77,15 +77,14 @@ def load_fairseq(file: TorchFile) -> SourceModel:
             f"Its output layer is left out: no {_DICTIONARIES[0]} beside it says which characters "
             "it writes."
         )
-    check_encoder(path, specification, tensors, known.surplus)
-    return SourceModel(
-        format="fairseq",
-        path=path,
-        specification=specification,
-        tensors=tensors,
+    return encoder_source(
+        "fairseq",
+        path,
+        specification,
+        tensors,
+        known,
         alphabet=alphabet,
-        features=specification.front_end,
-        notes=(*notes, *known.notes),
+        notes=notes,
         details={"size_bytes": path.stat().st_size},
     )
 

@@ -21,7 +21,7 @@ from ...errors import CheckpointError
 from ...models.encoder import EncoderSpecification
 from ..source import SourceModel
 from .ctc_vocabulary import VOCABULARY, read_vocabulary
-from .encoder_tensors import check_encoder, name_some, sort_names
+from .encoder_tensors import encoder_source, name_some, sort_names
 from .json_file import read_json
 from .tensor_file import read_tensors, tensor_names
 
@@ -98,15 +98,14 @@ def load_huggingface(path: Path) -> SourceModel:
             name: np.ascontiguousarray(tensors[name][rows]) for name in head if name in tensors
         }
         specification = specification.with_classes(alphabet.size + 1)
-    check_encoder(path, specification, tensors, known.surplus)
-    return SourceModel(
-        format="huggingface",
-        path=path,
-        specification=specification,
-        tensors=tensors,
+    return encoder_source(
+        "huggingface",
+        path,
+        specification,
+        tensors,
+        known,
         alphabet=alphabet,
-        features=specification.front_end,
-        notes=(*notes, *known.notes),
+        notes=notes,
         details={"model_type": config["model_type"], "size_bytes": _size_bytes(homes)},
     )
 

@@ -12,7 +12,7 @@ from coqui_stt_ctcdecoder.errors import AlphabetError
 from ...errors import CheckpointError
 from ...models.conformer import names
 from ..source import SourceModel
-from .encoder_tensors import check_encoder, sort_names
+from .encoder_tensors import encoder_source, sort_names
 from .nemo_file import CONFIG, WEIGHTS, read_config, read_nemo
 from .torch_file import TorchFile
 
@@ -47,15 +47,14 @@ def load_nemo(path: Path) -> SourceModel:
         notes.append("Its output layer is left out: it writes pieces of words, not characters.")
     tensors = {mine: file.read(name, stored[name]) for name, mine in ours.items()}
     tensors = names.convert(tensors, specification)
-    check_encoder(path, specification, tensors, known.surplus)
-    return SourceModel(
-        format="nemo",
-        path=path,
-        specification=specification,
-        tensors=tensors,
+    return encoder_source(
+        "nemo",
+        path,
+        specification,
+        tensors,
+        known,
         alphabet=alphabet,
-        features=specification.front_end,
-        notes=(*notes, *known.notes),
+        notes=notes,
         details={"size_bytes": sum(map(len, members.values()))},
     )
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...errors import CheckpointError
 from ...models.whisper import openai_names
 from ..source import SourceModel
-from .encoder_tensors import check_encoder, sort_names
+from .encoder_tensors import encoder_source, sort_names
 
 QUANTISED = (
     "Its weights are quantised; the model it was made from is the better source, where there is "
@@ -49,13 +49,11 @@ def whisper_source(
         raise CheckpointError(f"{path}: {error}") from None
     known = sort_names(names, lambda name: theirs.our_name(name, specification), theirs.is_ignored)
     tensors = openai_names.convert({mine: read(name) for name, mine in known.ours.items()})
-    check_encoder(path, specification, tensors, known.surplus)
-    return SourceModel(
-        format=format_name,
-        path=path,
-        specification=specification,
-        tensors=tensors,
-        features=specification.front_end,
-        notes=known.notes,
+    return encoder_source(
+        format_name,
+        path,
+        specification,
+        tensors,
+        known,
         details={"size_bytes": path.stat().st_size},
     )
