@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stt.atomic_file import remove_partial_files, write_atomically
 from stt.plain_values import restore
 
-from ..checkpoints.state_file import read_small_file
-from ..errors import CheckpointError
+from ..stages.versioned_file import read_versioned, write_versioned
 
 RECORD = "curve.json"
 _VERSION = 1
@@ -59,13 +56,10 @@ class Record:
         """Put it into a folder, which is made where it is missing."""
         folder.mkdir(parents=True, exist_ok=True)
         content = {
-            "version": _VERSION,
             "curve": dict(self.curve),
             "measurements": {key: asdict(one) for key, one in self.measurements.items()},
         }
-        remove_partial_files(folder, RECORD)
-        text = json.dumps(content, ensure_ascii=False, indent=1)
-        write_atomically(folder / RECORD, text + "\n")
+        write_versioned(folder / RECORD, _VERSION, content)
         return self
 
 
@@ -75,19 +69,11 @@ def read_record(folder: Path) -> Record:
     Raises:
         CheckpointError: the record is damaged, or of a later release.
     """
-    path = folder / RECORD
-    if not path.exists():
-        return Record()
-    try:
-        content = json.loads(read_small_file(path))
-        if content["version"] != _VERSION:
-            raise ValueError(f"its version is {content['version']}, not {_VERSION}")
-        return Record(
-            {str(key): restore(Measurement, one) for key, one in content["measurements"].items()},
-            dict(content["curve"]),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CheckpointError(
-            f"{path} is damaged ({' '.join(str(error).split())}); name another folder as --out, or "
-            "remove the file and what is beside it"
-        ) from None
+    return read_versioned(folder / RECORD, _VERSION, _parse) or Record()
+
+
+def _parse(content: Mapping[str, Any]) -> Record:
+    return Record(
+        {str(key): restore(Measurement, one) for key, one in content["measurements"].items()},
+        dict(content["curve"]),
+    )

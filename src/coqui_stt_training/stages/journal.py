@@ -6,17 +6,14 @@ stage that was not finished.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stt.atomic_file import remove_partial_files, write_atomically
 from stt.plain_values import restore
 
-from ..checkpoints.state_file import read_small_file
-from ..errors import CheckpointError
+from .versioned_file import read_versioned, write_versioned
 
 JOURNAL = "bootstrap.json"
 _VERSION = 1
@@ -78,13 +75,10 @@ class Journal:
 
     def _write(self) -> Journal:
         content = {
-            "version": _VERSION,
             "stages": {name: asdict(done) for name, done in self.stages.items()},
             "places": dict(self.places),
         }
-        text = json.dumps(content, ensure_ascii=False, indent=1)
-        remove_partial_files(self.folder, JOURNAL)
-        write_atomically(self.folder / JOURNAL, text + "\n")
+        write_versioned(self.folder / JOURNAL, _VERSION, content)
         return self
 
 
@@ -94,21 +88,13 @@ def read_journal(folder: Path) -> Journal:
     Raises:
         CheckpointError: the record is damaged, or of a later release.
     """
-    path = folder / JOURNAL
-    if not path.exists():
-        return Journal(folder)
-    try:
-        content = json.loads(read_small_file(path))
-        if content["version"] != _VERSION:
-            raise ValueError(f"its version is {content['version']}, not {_VERSION}")
+
+    def parse(content: Mapping[str, Any]) -> Journal:
         stages = {name: restore(Done, values) for name, values in content["stages"].items()}
         places = {str(key): _plain_name(name) for key, name in content["places"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CheckpointError(
-            f"{path} is damaged ({' '.join(str(error).split())}); name another folder as --out, or "
-            "remove the file and what is beside it"
-        ) from None
-    return Journal(folder, stages, places)
+        return Journal(folder, stages, places)
+
+    return read_versioned(folder / JOURNAL, _VERSION, parse) or Journal(folder)
 
 
 def _plain_name(name: object) -> str:
