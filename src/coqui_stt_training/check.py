@@ -5,14 +5,13 @@ python -m coqui_stt_training.check train.csv dev.csv test.csv --html report.html
 
 from __future__ import annotations
 
-import itertools
 import sys
 from dataclasses import dataclass
 
 from stt.output_path import check_output_file
 from stt.terminal import shown_on
 
-from .cli.command import command, start_logging
+from .cli.command import command, start_logging, words_before_flags
 from .cli.config import LogFlags
 from .cli.flags import flag, parse, positive
 from .cli.shared_flags import SHARED
@@ -73,10 +72,10 @@ def main(argv: list[str]) -> int:
     Raises:
         UserError: no data, files that cannot be written, a model that cannot be read.
     """
-    data = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
+    data, words = words_before_flags(argv)
     parsed = parse(
         CheckConfig,
-        argv[len(data) :],
+        words,
         program=f"{PROGRAM} DATA ...",
         description="Check data before it is trained on, and say what it holds.",
         epilog=_EPILOG,

@@ -5,9 +5,7 @@ python -m coqui_stt_training.import_corpus cv2 cv-corpus-22.0/cy
 
 from __future__ import annotations
 
-import itertools
-
-from .cli.command import command
+from .cli.command import command, words_before_flags
 from .cli.flags import parse
 from .cli.import_flags import ImportConfig
 from .errors import FlagError
@@ -23,10 +21,10 @@ def main(argv: list[str]) -> int:
     Raises:
         UserError: no such importer; or see `run_importer`.
     """
-    words = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
+    words, flags = words_before_flags(argv)
     parsed = parse(
         ImportConfig,
-        argv[len(words) :],
+        flags,
         program=PROGRAM,
         description="Write CSV files of a public corpus that was unpacked here, to train on.",
         epilog=f"corpora:\n{list_importers()}\n\n{EPILOG}",

@@ -5,13 +5,12 @@ stt label recordings --model model.tflite --out data.csv
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 from stt.output_path import check_output_file
 
-from .cli.command import command, start_logging
-from .cli.config import Names, ScorerFlags
+from .cli.command import command, start_logging, words_before_flags
+from .cli.config import LogLevelFlags, Names, ScorerFlags
 from .cli.flags import at_most, flag, parse
 from .errors import FlagError
 
@@ -76,20 +75,13 @@ class AddressFlags:
 
 
 @dataclass(frozen=True)
-class OutputFlags:
-    """Logging."""
-
-    log_level: int = flag(1, "0: debug, 1: info, 2: warnings, 3: errors")
-
-
-@dataclass(frozen=True)
 class LabelConfig:
     """All flags of `label`."""
 
     desk: DeskFlags = DeskFlags()
     decoder: ScorerFlags = ScorerFlags()
     address: AddressFlags = AddressFlags()
-    output: OutputFlags = OutputFlags()
+    output: LogLevelFlags = LogLevelFlags()
 
 
 @command
@@ -100,10 +92,10 @@ def main(argv: list[str]) -> int:
         UserError: nothing to transcribe, a file that cannot be written, a model that cannot be
             read, an address that cannot be had.
     """
-    inputs = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
+    inputs, flags = words_before_flags(argv)
     parsed = parse(
         LabelConfig,
-        argv[len(inputs) :],
+        flags,
         program=f"{PROGRAM} RECORDINGS ...",
         description="Serve a page on which people listen to recordings and correct what a model "
         "makes of them; each clip is saved at once to a CSV file that --train_files takes.",

@@ -5,14 +5,13 @@ python -m coqui_stt_training.push_to_hub exported owner/name
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cli.command import command, start_logging
-from .cli.config import Names
+from .cli.command import command, start_logging, words_before_flags
+from .cli.config import LogLevelFlags, Names
 from .cli.flags import flag, parse
 from .errors import FlagError
 
@@ -51,18 +50,11 @@ class PushFlags:
 
 
 @dataclass(frozen=True)
-class OutputFlags:
-    """Logging."""
-
-    log_level: int = flag(1, "0: debug, 1: info, 2: warnings, 3: errors")
-
-
-@dataclass(frozen=True)
 class PushConfig:
     """All flags of `push_to_hub`."""
 
     push: PushFlags = PushFlags()
-    output: OutputFlags = OutputFlags()
+    output: LogLevelFlags = LogLevelFlags()
 
 
 @command
@@ -72,10 +64,10 @@ def main(argv: list[str], show: Callable[[str], object] = print) -> int:
     Raises:
         UserError: no such model, or the hub does not take it.
     """
-    words = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
+    words, flags = words_before_flags(argv)
     parsed = parse(
         PushConfig,
-        argv[len(words) :],
+        flags,
         program=f"{PROGRAM} MODEL OWNER/NAME",
         description="Upload a model to the Hugging Face hub, with a page of what is known of it: "
         "weights, exported files, scorer and alphabet; no recordings, and no paths of this "

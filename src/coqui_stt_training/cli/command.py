@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Concatenate, NoReturn, ParamSpec, Protocol, TextIO
 
 from stt.extras import missing_packages
@@ -50,6 +51,12 @@ def command(main: Callable[Concatenate[list[str], More], int]) -> Command[More]:
         return status
 
     return run_or_exit
+
+
+def words_before_flags(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return what a command is given by its place alone, and the flags after it."""
+    words = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
+    return words, list(argv[len(words) :])
 
 
 def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) -> int:

@@ -338,10 +338,16 @@ class DecoderFlags(ScorerFlags):
 
 
 @dataclass(frozen=True)
-class LogFlags:
+class LogLevelFlags:
     """Logging."""
 
     log_level: int = flag(1, "0: debug, 1: info, 2: warnings, 3: errors")
+
+
+@dataclass(frozen=True)
+class LogFlags(LogLevelFlags):
+    """Logging."""
+
     show_progressbar: bool = flag(True, "show progress bars where the output is a terminal")
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from ..cli.command import command, start_logging
+from ..cli.command import command, start_logging, words_before_flags
 from ..cli.flags import Parsed, parse
 from ..cli.import_flags import ImportConfig, ImportFlags
 from ..errors import FlagError
@@ -62,10 +61,10 @@ def importer(name: str) -> Callable[..., int]:
     @command
     def main(argv: list[str]) -> int:
         """Import the corpus and return the exit status."""
-        folders = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
+        folders, flags = words_before_flags(argv)
         parsed = parse(
             ImportConfig,
-            argv[len(folders) :],
+            flags,
             program=f"python -m coqui_stt_training.importers.import_{name} FOLDER",
             description=f"Write CSV files of {_TITLES[name]}, to train on.",
             epilog=EPILOG,
