@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -44,16 +45,32 @@ std::vector<Int8Kernel> int8_kernel_list();
 void add_x86_kernels(std::vector<Int8Kernel>& list);
 void add_arm_kernels(std::vector<Int8Kernel>& list);
 
-// See Int8Kernel::Quantize. To be made part of functions for one instruction set.
+constexpr int64_t kGroupSize = Int8Matrix::kTileRows * Int8Matrix::kGroupColumns;
+
+// A group of columns of a row of x, as it lies in memory.
+inline int32_t four_values(const uint8_t* x) {
+  int32_t values;
+  std::memcpy(&values, x, sizeof(values));
+  return values;
+}
+
+// What follows is to be made part of functions for one instruction set.
+
+// The largest absolute value of x and `least`; NaN where one is. Without their signs, floats are in
+// the order of their bits; infinity and NaN come last.
+[[gnu::always_inline]] inline float largest_magnitude(const float* x, int64_t size, float least) {
+  int32_t bits = std::bit_cast<int32_t>(least) & 0x7fffffff;
+  for (int64_t i = 0; i < size; ++i) {
+    bits = std::max(bits, std::bit_cast<int32_t>(x[i]) & 0x7fffffff);
+  }
+  return std::bit_cast<float>(bits);
+}
+
+// See Int8Kernel::Quantize.
 template <uint8_t Offset>
 [[gnu::always_inline]] inline float quantize_row(const float* x, int64_t size, float peak,
                                                  uint8_t* quantized) {
-  // Without their signs, floats are in the order of their bits; infinity and NaN come last.
-  int32_t largest_bits = std::bit_cast<int32_t>(peak) & 0x7fffffff;
-  for (int64_t i = 0; i < size; ++i) {
-    largest_bits = std::max(largest_bits, std::bit_cast<int32_t>(x[i]) & 0x7fffffff);
-  }
-  const auto largest = std::bit_cast<float>(largest_bits);
+  const float largest = largest_magnitude(x, size, peak);
   const float inverse = 127.0f / largest;
   if (!std::isfinite(largest) || !std::isfinite(inverse)) {
     std::fill(quantized, quantized + size, Offset);

@@ -1,6 +1,4 @@
 // Kernels for 64-bit ARM.
-#include <cstring>
-
 #include "int8_kernel.h"
 
 #if defined(__aarch64__) && defined(__GNUC__)
@@ -14,13 +12,6 @@ namespace {
 
 constexpr int64_t kTileRows = Int8Matrix::kTileRows;
 constexpr int64_t kGroupColumns = Int8Matrix::kGroupColumns;
-constexpr int64_t kGroupSize = kTileRows * kGroupColumns;
-
-int32_t four_values(const uint8_t* x) {
-  int32_t values;
-  std::memcpy(&values, x, sizeof(values));
-  return values;
-}
 
 #define STT_NEON
 #define STT_DOTPROD __attribute__((target("arch=armv8.2-a+dotprod")))

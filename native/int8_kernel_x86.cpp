@@ -1,6 +1,4 @@
 // Kernels for x86-64.
-#include <cstring>
-
 #include "int8_kernel.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -16,13 +14,6 @@ namespace {
 
 constexpr int64_t kTileRows = Int8Matrix::kTileRows;
 constexpr int64_t kGroupColumns = Int8Matrix::kGroupColumns;
-constexpr int64_t kGroupSize = kTileRows * kGroupColumns;
-
-int32_t four_values(const uint8_t* x) {
-  int32_t values;
-  std::memcpy(&values, x, sizeof(values));
-  return values;
-}
 
 using MultiplyRows = void (*)(const int8_t* weights, int64_t groups, const uint8_t* x,
                               int64_t x_stride, int32_t* sums);

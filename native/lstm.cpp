@@ -1,24 +1,15 @@
 #include "lstm.h"
 
 #include <algorithm>
-#include <bit>
 #include <memory>
 #include <vector>
 
 #include "activations.h"
+#include "int8_kernel.h"
 #include "work_shares.h"
 
 namespace stt {
 namespace {
-
-// The largest absolute value; NaN where a value is.
-float peak_of(const float* values, int64_t size) {
-  int32_t largest_bits = 0;
-  for (int64_t i = 0; i < size; ++i) {
-    largest_bits = std::max(largest_bits, std::bit_cast<int32_t>(values[i]) & 0x7fffffff);
-  }
-  return std::bit_cast<float>(largest_bits);
-}
 
 // Products of the input of all steps, and what each step makes of them.
 class Int8Steps {
@@ -42,7 +33,8 @@ class Int8Steps {
     std::vector<float> their_x, their_peaks;
     for (int64_t n = 0; n < run_.streams; ++n) {
       const float* x = run_.x + (n * run_.steps + step) * columns_;
-      const float peak_of_x = peak_of(x, columns_), peak_of_h = peak_of(h + n * hidden, hidden);
+      const float peak_of_x = largest_magnitude(x, columns_, 0.0f);
+      const float peak_of_h = largest_magnitude(h + n * hidden, hidden, 0.0f);
       peaks.push_back(peak_of_x);
       if (peak_of_h > peak_of_x) {
         exceeding.push_back(n);
