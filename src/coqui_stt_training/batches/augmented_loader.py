@@ -6,7 +6,6 @@ anew each time and never kept. Masks over frames are drawn here and carried out 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -31,6 +30,7 @@ from ..augmentation.spectrogram import (
     change_spectrum_of_samples,
 )
 from ..corpus import Clip
+from ..corpus.row_check import frames_needed
 from .batch import Batch, collate
 from .feature_cache import Features
 from .loader import BatchLoader
@@ -185,7 +185,7 @@ class AugmentedLoader:
         if not _within(draws, *_BEFORE_FEATURES):
             return self.loader.store(together[0][0])
         rate_hz = self._front_end.sample_rate_hz
-        needed = len(labels) + sum(a == b for a, b in itertools.pairwise(labels))
+        needed = frames_needed(labels)
 
         def fits(frames: int) -> bool:
             return self.output_length(frames) >= needed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from coqui_stt_ctcdecoder import Alphabet
@@ -82,18 +82,22 @@ def _find_problems(
     return problems
 
 
+def frames_needed(labels: Sequence[int]) -> int:
+    """Return the frames that CTC needs: one a label, and a blank between equal ones."""
+    return len(labels) + sum(left == right for left, right in itertools.pairwise(labels))
+
+
 def _find_shortage(row: Row, scan: AudioScan, target: Target) -> list[Problem]:
-    """Compare the frames with what CTC needs: one a label, and a blank between equal ones."""
+    """Compare the frames with what CTC needs."""
     labels = target.alphabet.encode(row.transcript)
-    repeats = sum(left == right for left, right in itertools.pairwise(labels))
-    needed = max(1, len(labels) + repeats)
+    needed = max(1, frames_needed(labels))
     sample_count = scan.sample_count_at(target.features.sample_rate_hz)
     frames = target.frames_of(sample_count)
     if frames >= needed:
         return []
     reason = (
         f"{row.audio_name}: {scan.duration_seconds:.2f} s are {counted(frames, 'frame')}, but "
-        f"{row.transcript!r} needs {needed} ({counted(len(labels), 'label')}, {repeats} of them "
-        "repeated)"
+        f"{row.transcript!r} needs {needed} ({counted(len(labels), 'label')}, "
+        f"{frames_needed(labels) - len(labels)} of them repeated)"
     )
     return [Problem(Kind.LENGTH, row.source, reason)]

@@ -12,7 +12,6 @@ teacher (Momentum Pseudo-Labeling, https://arxiv.org/abs/2106.08922).
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -24,6 +23,7 @@ from stt.decoding import path_confidence
 
 from ..batches.batch import NO_CHANGE, Batch
 from ..corpus import Clip
+from ..corpus.row_check import frames_needed
 from ..models.acoustic_model import AcousticModel, Emissions
 from ..scoring.decoding import Decoder
 from .frozen_stack import Hidden
@@ -138,9 +138,8 @@ class SelfTraining:
         ]
 
     def _fits(self, batch: Batch, row: int, labels: Sequence[int]) -> bool:
-        needed = len(labels) + sum(a == b for a, b in itertools.pairwise(labels))
         frames = self.teacher.specification.output_length(int(batch.lengths[row]))
-        return needed <= frames and self.rate.allows(batch.clips[row], len(labels))
+        return frames_needed(labels) <= frames and self.rate.allows(batch.clips[row], len(labels))
 
 
 def as_they_are(batch: Batch) -> Batch:
