@@ -260,12 +260,7 @@ def _load_model(config: TranscribeConfig, given: frozenset[str]) -> Model:
     if "beam_width" in given or not config.transcription.model:
         model.set_beam_width(config.decoder.beam_width)
     if config.decoder.scorer_path:
-        model.enable_external_scorer(config.decoder.scorer_path)
-        alpha, beta = model.scorer_alpha_beta()
-        model.set_scorer_alpha_beta(
-            config.decoder.lm_alpha if "lm_alpha" in given else alpha,
-            config.decoder.lm_beta if "lm_beta" in given else beta,
-        )
+        model.enable_external_scorer(config.decoder.scorer_path, *config.decoder.weights(given))
     return model
 
 

@@ -134,18 +134,22 @@ class Model:
         """Return the sample rate the model wants, in Hz."""
         return self._sample_rate_hz
 
-    def enable_external_scorer(self, scorer_path: str | Path) -> None:
+    def enable_external_scorer(
+        self, scorer_path: str | Path, alpha: float | None = None, beta: float | None = None
+    ) -> None:
         """Decode with a scorer from now on.
 
         Args:
             scorer_path: the file, or `hf://owner/name` for that of a model on the hub.
+            alpha: the weight of the language model; None: what stands in the scorer.
+            beta: the bonus for each word; None: likewise.
 
         Raises:
             SttError: the scorer is missing, broken, or not for the model's alphabet.
             HubError: it cannot be had from the hub.
         """
         path = fetch_scorer(scorer_path) if is_hub_name(scorer_path) else Path(scorer_path)
-        scorer = self._load_scorer(path, None, None)
+        scorer = self._load_scorer(path, alpha, beta)
         self._scorer_path = path
         self._change(lambda settings: replace(settings, scorer=scorer))
 

@@ -75,13 +75,7 @@ def load_model(flags: argparse.Namespace, *, parallel: int | None = None) -> Mod
     if flags.beam_width:
         model.set_beam_width(flags.beam_width)
     if flags.scorer:
-        model.enable_external_scorer(flags.scorer)
-        if flags.lm_alpha is not None or flags.lm_beta is not None:
-            alpha, beta = model.scorer_alpha_beta()
-            model.set_scorer_alpha_beta(
-                alpha if flags.lm_alpha is None else flags.lm_alpha,
-                beta if flags.lm_beta is None else flags.lm_beta,
-            )
+        model.enable_external_scorer(flags.scorer, flags.lm_alpha, flags.lm_beta)
     for word, boost in hot_words.items():
         model.add_hot_word(word, boost)
     return model

@@ -321,6 +321,13 @@ class ScorerFlags:
         1.1834137581510284, "bonus of each word; if not given, the one in the scorer"
     )
 
+    def weights(self, given: frozenset[str]) -> tuple[float | None, float | None]:
+        """Return alpha and beta; None: not among the flags given, and as the scorer says."""
+        return (
+            self.lm_alpha if "lm_alpha" in given else None,
+            self.lm_beta if "lm_beta" in given else None,
+        )
+
 
 @dataclass(frozen=True)
 class DecoderFlags(ScorerFlags):

@@ -91,11 +91,10 @@ def _load(flags: EvaluateExportFlags) -> Model:
     if flags.beam_width:
         model.set_beam_width(flags.beam_width)
     if flags.scorer:
-        model.enable_external_scorer(flags.scorer)
-        alpha, beta = model.scorer_alpha_beta()
-        model.set_scorer_alpha_beta(
-            alpha if flags.lm_alpha < 0 else flags.lm_alpha,
-            beta if flags.lm_beta < 0 else flags.lm_beta,
+        model.enable_external_scorer(
+            flags.scorer,
+            None if flags.lm_alpha < 0 else flags.lm_alpha,
+            None if flags.lm_beta < 0 else flags.lm_beta,
         )
     return model
 

@@ -130,12 +130,7 @@ def _load_model(config: LabelConfig, given: frozenset[str]) -> Model | None:
     if "beam_width" in given:
         model.set_beam_width(decoder.beam_width)
     if decoder.scorer_path:
-        model.enable_external_scorer(decoder.scorer_path)
-        alpha, beta = model.scorer_alpha_beta()
-        model.set_scorer_alpha_beta(
-            decoder.lm_alpha if "lm_alpha" in given else alpha,
-            decoder.lm_beta if "lm_beta" in given else beta,
-        )
+        model.enable_external_scorer(decoder.scorer_path, *decoder.weights(given))
     return model
 
 

@@ -42,12 +42,7 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
     config = parsed.config
     source, alphabet = load_for_inference(config.source, config.alphabet)
     scorer_path = Path(config.decoder.scorer_path)
-    scorer = Scorer(
-        config.decoder.lm_alpha if "lm_alpha" in parsed.given else None,
-        config.decoder.lm_beta if "lm_beta" in parsed.given else None,
-        scorer_path,
-        alphabet,
-    )
+    scorer = Scorer(*config.decoder.weights(parsed.given), scorer_path, alphabet)
     kept = Path(config.tuning.posteriors) if config.tuning.posteriors else None
     if kept is not None and kept.is_file():
         posteriors = load_posteriors(kept, alphabet)

@@ -89,12 +89,8 @@ def open_listener(
     model = Model(location, threads=1, parallel=os.cpu_count())
     described: list[Any] = [state_key(Path(location)), longest_seconds, aggressiveness]
     if decoder.scorer_path:
-        model.enable_external_scorer(decoder.scorer_path)
-        alpha, beta = model.scorer_alpha_beta()
-        alpha = decoder.lm_alpha if "lm_alpha" in given else alpha
-        beta = decoder.lm_beta if "lm_beta" in given else beta
-        model.set_scorer_alpha_beta(alpha, beta)
-        described += [state_key(Path(decoder.scorer_path)), alpha, beta]
+        model.enable_external_scorer(decoder.scorer_path, *decoder.weights(given))
+        described += [state_key(Path(decoder.scorer_path)), *model.scorer_alpha_beta()]
     if "beam_width" in given:
         model.set_beam_width(decoder.beam_width)
     elif not decoder.scorer_path:

@@ -67,12 +67,7 @@ class BeamSearchDecoder:
         self._flags = flags
         self._scorer = None
         if flags.scorer_path:
-            self._scorer = Scorer(
-                flags.lm_alpha if "lm_alpha" in given else None,
-                flags.lm_beta if "lm_beta" in given else None,
-                flags.scorer_path,
-                alphabet,
-            )
+            self._scorer = Scorer(*flags.weights(given), flags.scorer_path, alphabet)
 
     def __call__(self, probabilities: NDArray[np.float32], lengths: Sequence[int]) -> list[str]:
         """Decode a batch; see `Decoder`."""
