@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from .cli.bootstrap_flags import BootstrapConfig
-from .cli.command import command, start_logging
+from .cli.command import command, print_now, start_logging
 from .cli.flags import parse
 from .errors import FlagError
 
@@ -56,14 +56,10 @@ def main(argv: list[str]) -> int:
     with locked(out):
         journal = read_journal(out).without(())
         try:
-            Walk(data, inputs, parsed.config.whole, journal, _print_now).run()
+            Walk(data, inputs, parsed.config.whole, journal, print_now).run()
         except StoppedError as stop:
             return stop.status
     return 0
-
-
-def _print_now(text: str) -> None:
-    print(text, flush=True)
 
 
 if __name__ == "__main__":

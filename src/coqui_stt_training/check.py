@@ -5,13 +5,11 @@ python -m coqui_stt_training.check train.csv dev.csv test.csv --html report.html
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
 from stt.output_path import check_output_file
-from stt.terminal import shown_on
 
-from .cli.command import command, start_logging, words_before_flags
+from .cli.command import command, print_now, start_logging, words_before_flags
 from .cli.config import LogFlags
 from .cli.flags import flag, parse, positive
 from .cli.shared_flags import SHARED
@@ -95,9 +93,7 @@ def main(argv: list[str]) -> int:
 
     from .checking.run import run_check  # NumPy takes its time, and --help does not need it
 
-    return run_check(
-        data, flags, parsed.config.output, lambda text: print(shown_on(sys.stdout, text))
-    )
+    return run_check(data, flags, parsed.config.output, print_now)
 
 
 if __name__ == "__main__":

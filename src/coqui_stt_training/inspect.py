@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stt.counted import counted
-from stt.terminal import shown_on
 
-from .cli.command import ArgumentParser, command
+from .cli.command import ArgumentParser, command, print_now
 from .report.lineage import ancestor_text
 
 if TYPE_CHECKING:
@@ -233,7 +231,7 @@ def main(argv: list[str]) -> int:
         text = format_text(description)
     if arguments.json:
         text = json.dumps(description, ensure_ascii=False, indent=2)
-    print(shown_on(sys.stdout, text))
+    print_now(text)
     return 0
 
 

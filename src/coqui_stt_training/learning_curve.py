@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from .cli.command import command, start_logging
+from .cli.command import command, print_now, start_logging
 from .cli.curve_flags import CurveConfig
 from .cli.flags import parse
 
@@ -51,14 +51,10 @@ def main(argv: list[str]) -> int:
     check_flags(parsed)
     with locked(Path(parsed.config.curve.out)):
         try:
-            Curve(parsed, _print_now).run()
+            Curve(parsed, print_now).run()
         except StoppedError as stop:
             return stop.status
     return 0
-
-
-def _print_now(text: str) -> None:
-    print(text, flush=True)
 
 
 if __name__ == "__main__":

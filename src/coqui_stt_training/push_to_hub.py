@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cli.command import command, start_logging, words_before_flags
+from .cli.command import command, print_now, start_logging, words_before_flags
 from .cli.config import LogLevelFlags, Names
 from .cli.flags import flag, parse
 from .errors import FlagError
@@ -58,7 +58,7 @@ class PushConfig:
 
 
 @command
-def main(argv: list[str], show: Callable[[str], object] = print) -> int:
+def main(argv: list[str], show: Callable[[str], object] = print_now) -> int:
     """Run the command and return its exit status.
 
     Raises:

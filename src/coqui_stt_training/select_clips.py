@@ -6,13 +6,11 @@ python -m coqui_stt_training.select_clips --checkpoint_dir my-model --unlabelled
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
 from stt.output_path import check_output_file
-from stt.terminal import shown_on
 
-from .cli.command import command, start_logging
+from .cli.command import command, print_now, start_logging
 from .cli.config import LogFlags, Names, ScorerFlags
 from .cli.flags import at_most, flag, not_negative, parse, positive
 from .cli.shared_flags import SHARED
@@ -86,10 +84,7 @@ def main(argv: list[str]) -> int:
 
     from .choosing.run import run_selection  # NumPy takes its time, and --help does not need it
 
-    run_selection(
-        config.selection, config.decoder, config.output, parsed.given,
-        lambda text: print(shown_on(sys.stdout, text)),
-    )  # fmt: skip
+    run_selection(config.selection, config.decoder, config.output, parsed.given, print_now)
     return 0
 
 

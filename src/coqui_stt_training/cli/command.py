@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Concatenate, NoReturn, ParamSpec, Protocol, TextIO
 
 from stt.extras import missing_packages
-from stt.terminal import printable
+from stt.terminal import printable, shown_on
 
 from ..errors import ElsewhereError, FlagError, UserError
 from .launch import Launch
@@ -57,6 +57,11 @@ def words_before_flags(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return what a command is given by its place alone, and the flags after it."""
     words = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
     return words, list(argv[len(words) :])
+
+
+def print_now(text: str) -> None:
+    """Print, without waiting for more."""
+    print(shown_on(sys.stdout, text), flush=True)
 
 
 def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +17,8 @@ from stt.audio.reference import AudioReference
 from stt.audio.source import read_pcm
 from stt.counted import counted
 from stt.metadata import TokenMetadata
-from stt.terminal import shown_on
 
+from ..cli.command import print_now
 from ..cli.export_flags import EvaluateExportConfig, EvaluateExportFlags
 from ..cli.progress_bar import ProgressBar
 from ..corpus import ChangeCounts, Normalizer, RowFile, read_rows
@@ -71,7 +70,7 @@ def run_evaluation(config: EvaluateExportConfig) -> int:
             references += [one.audio for one in heard]
             found = [one.sample for one in heard]
             report = format_report(found, path, report_count=flags.report_count, show_loss=False)
-            print(shown_on(sys.stdout, report))
+            print_now(report)
             samples += found
         if flags.report:
             write_reports(

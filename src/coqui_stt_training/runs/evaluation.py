@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +14,13 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from stt.audio.file import read_audio, read_sample_rate
 from stt.counted import counted
 from stt.frontends import FrontEnd
-from stt.terminal import shown_on
 
 from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader
 from ..batches.sampler import make_batches
 from ..checkpoints.loading import load_source
 from ..checkpoints.source import SourceModel
+from ..cli.command import print_now
 from ..cli.config import (
     AlphabetFlags,
     DataFlags,
@@ -49,11 +48,6 @@ from .results import EvaluationResult
 from .session import choose_features, log_loading
 
 _log = logging.getLogger(__name__)
-
-
-def print_now(text: str) -> None:
-    """Print, without waiting for more."""
-    print(shown_on(sys.stdout, text), flush=True)
 
 
 def run_evaluation(

@@ -11,6 +11,7 @@ from stt.counted import counted
 
 from ..batches.feature_store import FeatureStore
 from ..checkpoints.folder_lock import check_still_new, locked
+from ..cli.command import print_now
 from ..cli.config import TrainConfig
 from ..cli.flags import Parsed
 from ..cli.launch import Launch
@@ -30,7 +31,7 @@ from ..training.state import RunFolder, TrainingState
 from ..training.trainer import Interrupted, Trainer
 from .announcements import log_next_steps, log_sizes, open_summaries, record_outcome
 from .distillation import supervision
-from .evaluation import evaluate_sets, print_now
+from .evaluation import evaluate_sets
 from .initial_state import planned_layers
 from .interruption import Interruption
 from .machine import log_placement
