@@ -27,16 +27,6 @@ from .run_record import read_record
 from .source import SourceModel, Tensors, is_finite
 from .state_file import Which
 
-# Readers of what is no checkpoint of a run: one model, without an optimizer's state.
-_READERS: Mapping[Format, Callable[[Path], SourceModel]] = {
-    Format.TFLITE: load_tflite,
-    Format.HUGGINGFACE: load_huggingface,
-    Format.CTRANSLATE2: load_ctranslate2,
-    Format.GGML: load_ggml,
-    Format.GGUF: load_gguf,
-    Format.PYTORCH: load_torch,
-    Format.NEMO: load_nemo,
-}
 # In folders of Hugging Face and NeMo.
 _OF_A_MODEL = (".json", ".safetensors", ".bin", ".yaml", ".ckpt")
 
@@ -59,8 +49,8 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
     """
     location = fetch(path) if is_hub_name(path) else Path(path)
     found = recognise(location, _of_newest_run(location) if which == "auto" else which)
-    if found.format in _READERS or found.format is Format.PEFT:
-        source = _load_foreign(found)
+    if found.format in _READERS:
+        source = _READERS[found.format](found.path)
         _check_finite(source)
         return source
     if found.format is Format.TENSORFLOW:
@@ -79,30 +69,41 @@ def load_base(path: Path) -> Tensors:
         CheckpointError: damaged, of a format that is not read, or adapters alone itself.
     """
     found = recognise(path)
-    if found.format in _READERS or found.format is Format.PEFT:
-        return _load_foreign(found).tensors
+    if found.format in _READERS:
+        return _READERS[found.format](found.path).tensors
     if found.format is not Format.NATIVE:
         raise CheckpointError(f"{path} is no encoder; name the model that the adapters are for")
     return as_source(found.path, read_checkpoint(found.path, False, with_base=False)).tensors
 
 
-def _load_foreign(found: Recognised) -> SourceModel:
-    """Read a model of another program's, or an adapter and the model that it is for."""
-    if found.format is not Format.PEFT:
-        return _READERS[found.format](found.path)
-    adapter = read_peft(found.path)
-    return merge_peft(found.path, adapter, _load_foreign(_recognise_base(found.path)))
+def _load_peft(folder: Path) -> SourceModel:
+    """Read an adapter, and the model that it is for."""
+    adapter, found = read_peft(folder), _recognise_base(folder)
+    return merge_peft(folder, adapter, _READERS[found.format](found.path))
 
 
 def _recognise_base(folder: Path) -> Recognised:
     """Find the model that an adapter of peft is for, which must be none that needs another."""
     found = recognise(find_base(folder))
-    if found.format not in _READERS:
+    if found.format not in _READERS or found.format is Format.PEFT:
         raise CheckpointError(
             f"{folder}: is an adapter for {found.path}, which is no encoder of another program's; "
             "put the model that it was trained on beside it, as base"
         )
     return found
+
+
+# Readers of what is no checkpoint of a run: one model, without an optimizer's state.
+_READERS: Mapping[Format, Callable[[Path], SourceModel]] = {
+    Format.TFLITE: load_tflite,
+    Format.HUGGINGFACE: load_huggingface,
+    Format.CTRANSLATE2: load_ctranslate2,
+    Format.GGML: load_ggml,
+    Format.GGUF: load_gguf,
+    Format.PYTORCH: load_torch,
+    Format.NEMO: load_nemo,
+    Format.PEFT: _load_peft,
+}
 
 
 def digest_source(path: str | Path, which: Which = "auto") -> str:
