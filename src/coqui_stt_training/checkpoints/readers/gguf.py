@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,9 @@ from ...errors import CheckpointError
 from ...models.whisper import names, openai_names
 from ...models.whisper.specification import HEAD_WIDTH
 from ..source import SourceModel
+from .ggml import ggml_source
 from .ggml_blocks import StoredTensor
 from .gguf_file import read_gguf
-from .whisper_source import QUANTISED, whisper_source
 
 _SOUND = re.compile(r"(?:model\.)?encoder\.conv1\.weight")
 _POSITIONS = re.compile(r"(?:model\.)?encoder\.(?:embed_positions\.weight|positional_embedding)")
@@ -38,16 +37,7 @@ def load_gguf(path: Path) -> SourceModel:
     """
     settings, stored = read_gguf(path)
     dimensions, is_openai = _dimensions(path, settings, stored)
-    source = whisper_source(
-        "gguf", path, dimensions, stored, lambda name: stored[name].decode(),
-        openai_names if is_openai else names,
-    )  # fmt: skip
-    types = {stored[name].type for name in stored if "encoder." in name}
-    return replace(
-        source,
-        notes=source.notes + ((QUANTISED,) if any(kind.is_quantised for kind in types) else ()),
-        details={"types": ", ".join(sorted(kind.name for kind in types)), **source.details},
-    )
+    return ggml_source("gguf", path, dimensions, stored, openai_names if is_openai else names)
 
 
 def _dimensions(

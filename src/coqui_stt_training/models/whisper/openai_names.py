@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..foreign import ForeignConfig
 from .specification import WhisperEncoder
 
-PREFIX = "encoder."
+_PREFIX = "encoder."
 _BLOCK = re.compile(r"blocks\.(\d{1,4})\.(.+)\.(weight|bias)")
 _PLAIN = {"conv1": "convolutions.first", "conv2": "convolutions.second"}
 _PARTS = {
@@ -48,9 +48,9 @@ def specification_of(dimensions: Mapping[str, Any]) -> WhisperEncoder:
 
 def our_name(name: str, specification: WhisperEncoder) -> str | None:
     """Return our name of a tensor, or None where it is none of the encoder's."""
-    if not name.startswith(PREFIX):
+    if not name.startswith(_PREFIX):
         return None
-    name = name.removeprefix(PREFIX)
+    name = name.removeprefix(_PREFIX)
     if name == "positional_embedding":
         return "convolutions.positions"
     if match := _BLOCK.fullmatch(name):
