@@ -84,11 +84,14 @@ class ByteCursor:
         content = bytes(self.take(count, what))
         text = content.removesuffix(b"\0").decode("utf-8", "replace")
         if "\ufffd" in text or not text.isprintable():
-            raise CheckpointError(
-                f"{self.path}: {what} is no text ({content[:20]!r}); the file is damaged, copy or "
-                "download it again"
-            )
+            raise self.damaged(f"{what} is no text ({content[:20]!r})")
         return text
+
+    def damaged(self, what: str) -> CheckpointError:
+        """Return an error that says what cannot be in a whole file."""
+        return CheckpointError(
+            f"{self.path}: {what}; the file is damaged, copy or download it again"
+        )
 
     def move_to(self, position: int, what: str) -> None:
         """Go on reading at a byte of the file.

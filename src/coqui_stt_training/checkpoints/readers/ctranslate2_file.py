@@ -168,10 +168,7 @@ def _variable(cursor: ByteCursor) -> tuple[str, Variable]:
         )
     type_name, stored = _TYPES[kind]
     if prod(shape) * stored.itemsize != size:
-        raise CheckpointError(
-            f"{cursor.path}: {name} is {list(shape)} of {type_name}, but has {size:,} bytes; the "
-            "file is damaged, copy or download it again"
-        )
+        raise cursor.damaged(f"{name} is {list(shape)} of {type_name}, but has {size:,} bytes")
     return name, Variable(shape, type_name, cursor.take(size, name))
 
 

@@ -71,10 +71,7 @@ def read_ggml(path: Path) -> tuple[Mapping[str, int], dict[str, StoredTensor]]:
 def _tensor(cursor: ByteCursor) -> tuple[str, StoredTensor]:
     rank, length, kind = cursor.numbers("3i", "the head of a tensor")
     if not 0 <= rank <= _MOST_DIMENSIONS:
-        raise CheckpointError(
-            f"{cursor.path}: a tensor before byte {cursor.position:,} has {rank} dimensions; the "
-            "file is damaged, copy or download it again"
-        )
+        raise cursor.damaged(f"a tensor before byte {cursor.position:,} has {rank} dimensions")
     shape = cursor.numbers(f"{rank}i", "the dimensions of a tensor")[::-1]
     name = cursor.text(length, "the name of a tensor")
     return name, stored_tensor(cursor, name, shape, kind)
@@ -99,9 +96,6 @@ def stored_tensor(cursor: ByteCursor, name: str, shape: tuple[int, ...], kind: i
         )
     block = BLOCK_TYPES[kind]
     if any(size <= 0 for size in shape) or (shape or (1,))[-1] % block.values:
-        raise CheckpointError(
-            f"{cursor.path}: {name} is {list(shape)} of {block.name}, which cannot be; the file is "
-            "damaged, copy or download it again"
-        )
+        raise cursor.damaged(f"{name} is {list(shape)} of {block.name}, which cannot be")
     size = prod(shape) // block.values * block.size
     return StoredTensor(shape, block, cursor.take(size, name))

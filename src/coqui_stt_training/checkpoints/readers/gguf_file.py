@@ -60,14 +60,14 @@ def read_gguf(path: Path) -> tuple[Mapping[str, Any], dict[str, StoredTensor]]:
     heads = [_tensor_head(cursor) for _ in range(tensor_count)]
     alignment = settings.get(_ALIGNMENT, _DEFAULT_ALIGNMENT)
     if type(alignment) is not int or not 0 < alignment <= _LARGEST_ALIGNMENT:
-        raise _damaged(cursor, f"{_ALIGNMENT} is {alignment!r}")
+        raise cursor.damaged(f"{_ALIGNMENT} is {alignment!r}")
     start = -(-cursor.position // alignment) * alignment
     tensors: dict[str, StoredTensor] = {}
     end = start
     # Nothing may be there twice: tensors over the same values could be larger than any memory.
     for name, shape, kind, offset in sorted(heads, key=lambda head: head[3]):
         if name in tensors or start + offset < end:
-            raise _damaged(cursor, f"{name} is there twice, or lies over another tensor")
+            raise cursor.damaged(f"{name} is there twice, or lies over another tensor")
         cursor.move_to(start + offset, name)
         tensors[name] = stored_tensor(cursor, name, shape, kind)
         end = cursor.position
@@ -79,7 +79,7 @@ def _tensor_head(cursor: ByteCursor) -> tuple[str, tuple[int, ...], int, int]:
     name = _text(cursor, "the name of a tensor")
     rank = cursor.number("I", "the head of a tensor")
     if rank > _MOST_DIMENSIONS:
-        raise _damaged(cursor, f"{name} has {rank} dimensions")
+        raise cursor.damaged(f"{name} has {rank} dimensions")
     shape = cursor.numbers(f"{rank}Q", "the dimensions of a tensor")[::-1]
     kind, offset = cursor.numbers("IQ", "the head of a tensor")
     return name, shape, kind, offset
@@ -97,7 +97,7 @@ def _value(cursor: ByteCursor, name: str) -> Any:
     elif kind in _NUMBERS:
         cursor.take(count * struct.calcsize(_NUMBERS[kind]), name)
     else:
-        raise _damaged(cursor, f"{name} is an array of type {kind}")
+        raise cursor.damaged(f"{name} is an array of type {kind}")
     return None
 
 
@@ -105,16 +105,12 @@ def _single(cursor: ByteCursor, name: str, kind: int) -> Any:
     if kind == _TEXT:
         return bytes(cursor.take(cursor.number("Q", name), name)).decode("utf-8", "replace")
     if kind not in _NUMBERS:
-        raise _damaged(cursor, f"{name} is of type {kind}")
+        raise cursor.damaged(f"{name} is of type {kind}")
     return cursor.number(_NUMBERS[kind], name)
 
 
 def _text(cursor: ByteCursor, what: str) -> str:
     length = cursor.number("Q", what)
     if length > _LONGEST_NAME:
-        raise _damaged(cursor, f"{what} has {length:,} bytes")
+        raise cursor.damaged(f"{what} has {length:,} bytes")
     return cursor.text(length, what)
-
-
-def _damaged(cursor: ByteCursor, what: str) -> CheckpointError:
-    return CheckpointError(f"{cursor.path}: {what}; the file is damaged, copy or download it again")
