@@ -101,3 +101,13 @@ class ByteCursor:
         """
         self.position = 0
         self.take(position, what)
+
+
+def whole_file(path: Path) -> memoryview:
+    """Return a file's bytes, mapped.
+
+    Raises:
+        CheckpointError: it is missing, empty, or no regular file.
+    """
+    cursor = ByteCursor(path)
+    return cursor.take(cursor.size, "the file")

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from ...errors import CheckpointError
-from .byte_cursor import ByteCursor
+from .byte_cursor import whole_file
 
 CONFIG = "model_config.yaml"
 WEIGHTS = "model_weights.ckpt"
@@ -42,17 +42,12 @@ def read_nemo(path: Path) -> Mapping[str, memoryview]:
         CheckpointError: cut off, damaged, or without these two.
     """
     if path.is_dir():
-        return {name: _content(path / name) for name in (CONFIG, WEIGHTS)}
+        return {name: whole_file(path / name) for name in (CONFIG, WEIGHTS)}
     return _read_archive(path)
 
 
-def _content(file: Path) -> memoryview:
-    cursor = ByteCursor(file)
-    return cursor.take(cursor.size, "the file")
-
-
 def _read_archive(path: Path) -> Mapping[str, memoryview]:
-    content = _content(path)
+    content = whole_file(path)
     try:
         with tarfile.open(path, "r:") as archive:
             found = {

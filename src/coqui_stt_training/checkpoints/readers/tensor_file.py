@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import safetensors_file
-from .byte_cursor import ByteCursor
+from .byte_cursor import whole_file
 from .torch_file import TorchFile
 
 TORCH_SUFFIX = ".bin"
@@ -41,5 +41,4 @@ def read_tensors(path: Path, names: Iterable[str]) -> dict[str, NDArray[np.float
 
 
 def _torch_file(path: Path) -> TorchFile:
-    cursor = ByteCursor(path)
-    return TorchFile(path, cursor.take(cursor.size, "the file"))
+    return TorchFile(path, whole_file(path))

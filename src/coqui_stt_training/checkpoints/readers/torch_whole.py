@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import CheckpointError
 from ..source import SourceModel
-from .byte_cursor import ByteCursor
+from .byte_cursor import whole_file
 from .fairseq import is_fairseq, load_fairseq
 from .torch_file import TorchFile
 from .whisper_source import whisper_source
@@ -26,8 +26,7 @@ def load_torch(path: Path) -> SourceModel:
         CheckpointError: cut off, damaged, with code in it, of another model, or with tensors
             missing or misshapen; all of them are named.
     """
-    cursor = ByteCursor(path)
-    content = cursor.take(cursor.size, "the file")
+    content = whole_file(path)
     described = TorchFile(path, content, describes=True)
     if is_fairseq(described.value):
         return load_fairseq(described)
