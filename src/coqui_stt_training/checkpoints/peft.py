@@ -20,6 +20,7 @@ from ..models.encoder import EncoderSpecification
 from .base import BESIDE, add_low_rank
 from .hub import find_cached
 from .readers.ctc_vocabulary import VOCABULARY, read_vocabulary
+from .readers.encoder_tensors import OUTPUT_LAYER, leave_out_output
 from .readers.huggingface import ARCHITECTURES, TOKENIZER
 from .readers.huggingface import CONFIG as MODEL_CONFIG
 from .readers.json_file import read_json
@@ -29,7 +30,6 @@ from .source import SourceModel
 Tensors = dict[str, NDArray[np.float32]]
 
 _LISTED = 8
-_HEAD = ("output.weight", "output.bias")
 
 
 def find_base(folder: Path) -> Path:
@@ -72,11 +72,9 @@ def merge_peft(folder: Path, adapter: PeftAdapter, base: SourceModel) -> SourceM
     head = _head_of(folder, base, parts)
     if head.alphabet is not None:
         specification = specification.with_classes(head.alphabet.size + 1)
-    tensors: Tensors = {
-        name: tensor
-        for name, tensor in {**base.tensors, **parts.whole}.items()
-        if not (head.is_left_out and name in _HEAD)
-    }
+    tensors: Tensors = {**base.tensors, **parts.whole}
+    if head.is_left_out:
+        leave_out_output(tensors)
     problems = list(_problems(specification, parts, tensors))
     if problems:
         rest = f"; and {len(problems) - _LISTED} more" * (len(problems) > _LISTED)
@@ -161,13 +159,13 @@ def _parts_of(
 
 def _head_of(folder: Path, base: SourceModel, parts: _Parts) -> _Head:
     """Decide about the output layer; what is for it gets the order of our classes, in place."""
-    if (parts.whole.keys() | parts.products.keys()).isdisjoint(_HEAD):
+    if (parts.whole.keys() | parts.products.keys()).isdisjoint(OUTPUT_LAYER):
         return _Head(base.alphabet)
     vocabulary = _vocabulary_folder(folder, base)
     if vocabulary:
         return _Head(_order_head(vocabulary, parts.whole, parts.products))
-    for name in _HEAD:
-        _ = parts.whole.pop(name, 0), parts.products.pop(name, 0)
+    leave_out_output(parts.whole)
+    leave_out_output(parts.products)
     note = f"Its output layer is left out: no {VOCABULARY} says what it writes."
     return _Head(None, is_left_out=True, notes=(note,))
 
@@ -196,11 +194,11 @@ def _vocabulary_folder(folder: Path, base: SourceModel) -> Path | None:
 
 def _order_head(folder: Path, whole: Tensors, products: dict[str, LowRank]) -> Alphabet:
     """Put the rows of what is for the output layer in the order of our classes, in place."""
-    weight, bias = _HEAD
+    weight, bias = OUTPUT_LAYER
     low = products.get(weight)
     rows = len(low.up if low else whole[weight if weight in whole else bias])
     alphabet, order = read_vocabulary(folder, _settings_of(folder), rows)
-    for name in _HEAD:
+    for name in OUTPUT_LAYER:
         if name in whole and len(whole[name]) == rows:
             whole[name] = np.ascontiguousarray(whole[name][order])
     if low:

@@ -14,10 +14,12 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.counted import counted
 
 from ...errors import CheckpointError
-from ...models.encoder import EncoderSpecification
+from ...models.encoder import OUTPUT, EncoderSpecification
 from ...models.specification import layer_of
 from ..source import SourceModel
 
+OUTPUT_LAYER = (f"{OUTPUT}.weight", f"{OUTPUT}.bias")  # of what is read here
+WRITES_PIECES = "Its output layer is left out: it writes pieces of words, not characters."
 _LISTED = 6
 
 
@@ -64,6 +66,19 @@ def sort_names(
         else:
             surplus.append(name)
     return SortedNames(ours, tuple(surplus), left_out)
+
+
+def order_output(tensors: dict[str, NDArray[np.float32]], rows: NDArray[np.int64]) -> None:
+    """Let some rows of an output layer, in this order, take its place among the tensors."""
+    for name in OUTPUT_LAYER:
+        if name in tensors:
+            tensors[name] = np.ascontiguousarray(tensors[name][rows])
+
+
+def leave_out_output(parts: dict[str, Any]) -> bool:
+    """Remove what is of an output layer; say whether there was anything."""
+    taken = [parts.pop(name) for name in OUTPUT_LAYER if name in parts]
+    return bool(taken)
 
 
 def encoder_source(

@@ -20,12 +20,17 @@ from ...errors import CheckpointError
 from ...models.wav2vec2 import fairseq_names, names
 from ..source import SourceModel
 from ..state_file import read_small_file
-from .encoder_tensors import encoder_source, sort_names
+from .encoder_tensors import (
+    OUTPUT_LAYER,
+    encoder_source,
+    leave_out_output,
+    order_output,
+    sort_names,
+)
 from .torch_file import TorchFile
 from .torch_pickle import Described
 
 _TENSORS, _SETTINGS, _ARGUMENTS = "model", "cfg", "args"
-_OUTPUT = ("output.weight", "output.bias")
 _DICTIONARIES = ("dict.ltr.txt", "dict.txt")
 # Rows of the output layer before those of the dictionary; the first, <s>, is the blank.
 _BEFORE = 4
@@ -68,11 +73,10 @@ def load_fairseq(file: TorchFile) -> SourceModel:
         tensors = names.convert(tensors, specification)
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    alphabet = _alphabet(path, tensors) if set(_OUTPUT) <= tensors.keys() else None
+    alphabet = _alphabet(path, tensors) if set(OUTPUT_LAYER) <= tensors.keys() else None
     if alphabet is not None:
         specification = specification.with_classes(alphabet.size + 1)
-    elif any(tensors.pop(name, None) is not None for name in _OUTPUT):
-        tensors.pop(_OUTPUT[1], None)
+    elif leave_out_output(tensors):
         notes.append(
             f"Its output layer is left out: no {_DICTIONARIES[0]} beside it says which characters "
             "it writes."
@@ -138,7 +142,7 @@ def _alphabet(path: Path, tensors: dict[str, NDArray[np.float32]]) -> Alphabet |
     except UnicodeDecodeError:
         raise CheckpointError(f"{found[0]}: is no UTF-8 text") from None
     symbols = [line.split(" ")[0] for line in lines if line.strip()]
-    rows = len(tensors[_OUTPUT[0]])
+    rows = len(tensors[OUTPUT_LAYER[0]])
     if len(symbols) + _BEFORE != rows:
         raise CheckpointError(
             f"{found[0]}: has {counted(len(symbols), 'symbol')}, and {_BEFORE} before them, for "
@@ -152,7 +156,5 @@ def _alphabet(path: Path, tensors: dict[str, NDArray[np.float32]]) -> Alphabet |
         )
     except AlphabetError as error:
         raise CheckpointError(f"{found[0]}: {error}") from None
-    order = np.array([*(n + _BEFORE for n in kept), 0])
-    for name in _OUTPUT:
-        tensors[name] = np.ascontiguousarray(tensors[name][order])
+    order_output(tensors, np.array([*(n + _BEFORE for n in kept), 0]))
     return alphabet

@@ -21,7 +21,15 @@ from ...errors import CheckpointError
 from ...models.encoder import EncoderSpecification
 from ..source import SourceModel
 from .ctc_vocabulary import VOCABULARY, read_vocabulary
-from .encoder_tensors import encoder_source, name_some, sort_names
+from .encoder_tensors import (
+    OUTPUT_LAYER,
+    WRITES_PIECES,
+    encoder_source,
+    leave_out_output,
+    name_some,
+    order_output,
+    sort_names,
+)
 from .json_file import read_json
 from .tensor_file import read_tensors, tensor_names
 
@@ -88,15 +96,13 @@ def load_huggingface(path: Path) -> SourceModel:
         except ValueError as error:
             raise CheckpointError(f"{path}: {error}") from None
     alphabet, notes = None, []
-    head = [f"{specification.layers[-1]}.{end}" for end in ("weight", "bias")]
-    if head[0] in tensors and _writes_tokens(folder):
-        tensors = {name: tensor for name, tensor in tensors.items() if name not in head}
-        notes.append("Its output layer is left out: it writes pieces of words, not characters.")
-    elif head[0] in tensors:
-        alphabet, rows = read_vocabulary(folder, config, len(tensors[head[0]]))
-        tensors |= {
-            name: np.ascontiguousarray(tensors[name][rows]) for name in head if name in tensors
-        }
+    weight = tensors.get(OUTPUT_LAYER[0])
+    if weight is not None and _writes_tokens(folder):
+        leave_out_output(tensors)
+        notes.append(WRITES_PIECES)
+    elif weight is not None:
+        alphabet, rows = read_vocabulary(folder, config, len(weight))
+        order_output(tensors, rows)
         specification = specification.with_classes(alphabet.size + 1)
     return encoder_source(
         "huggingface",

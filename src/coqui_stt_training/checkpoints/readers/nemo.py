@@ -12,11 +12,15 @@ from coqui_stt_ctcdecoder.errors import AlphabetError
 from ...errors import CheckpointError
 from ...models.conformer import names
 from ..source import SourceModel
-from .encoder_tensors import encoder_source, sort_names
+from .encoder_tensors import (
+    OUTPUT_LAYER,
+    WRITES_PIECES,
+    encoder_source,
+    leave_out_output,
+    sort_names,
+)
 from .nemo_file import CONFIG, WEIGHTS, read_config, read_nemo
 from .torch_file import TorchFile
-
-_OUTPUT = ("output.weight", "output.bias")
 
 
 def load_nemo(path: Path) -> SourceModel:
@@ -38,14 +42,13 @@ def load_nemo(path: Path) -> SourceModel:
         raise CheckpointError(f"{path}: in its {CONFIG}, {error}") from None
     stored = file.tensors(file.value)
     known = sort_names(stored, lambda name: names.our_name(name, specification), names.is_ignored)
-    notes, ours = [], dict(known.ours)
-    alphabet = _alphabet(config) if set(_OUTPUT) <= set(ours.values()) else None
+    notes = []
+    tensors = {mine: file.read(name, stored[name]) for name, mine in known.ours.items()}
+    alphabet = _alphabet(config) if set(OUTPUT_LAYER) <= tensors.keys() else None
     if alphabet is not None:
         specification = specification.with_classes(alphabet.size + 1)
-    elif taken := [name for name, mine in ours.items() if mine in _OUTPUT]:
-        ours = {name: mine for name, mine in ours.items() if name not in taken}
-        notes.append("Its output layer is left out: it writes pieces of words, not characters.")
-    tensors = {mine: file.read(name, stored[name]) for name, mine in ours.items()}
+    elif leave_out_output(tensors):
+        notes.append(WRITES_PIECES)
     tensors = names.convert(tensors, specification)
     return encoder_source(
         "nemo",
