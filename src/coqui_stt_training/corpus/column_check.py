@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,8 @@ class ColumnCheck:
     frames_of: Callable[[int], int]
     rate_hz: int
     may_be_empty: bool
+    # The fewest samples for so many frames, as far as they were needed: they serve all batches.
+    _found: list[int] = field(default_factory=lambda: [0], init=False, repr=False, compare=False)
 
     def unsure(
         self, manifest: Manifest, batch: Any, seconds: NDArray[np.float64]
@@ -68,11 +70,11 @@ class ColumnCheck:
         return texts.unsure | short | too_long | no_audio | ~known | manifest.is_odd(batch)
 
     def _least_samples(self, most: int) -> NDArray[np.int64]:
-        """Return the fewest samples that give 0 to `most` frames."""
-        found = [0]
-        for wanted in range(1, most + 1):
+        """Return the fewest samples that give 0, 1, ... frames, up to `most` or beyond."""
+        found = self._found
+        while len(found) <= most:
             found.append(
-                bisect.bisect_left(range(_MOST_SAMPLES), wanted, found[-1], key=self.frames_of)
+                bisect.bisect_left(range(_MOST_SAMPLES), len(found), found[-1], key=self.frames_of)
             )
         return np.array(found, np.int64)
 
