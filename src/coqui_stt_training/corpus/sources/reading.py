@@ -147,12 +147,7 @@ def _joined(name: str, parts: Sequence[RowFile]) -> RowFile:
         for row, audio in zip(part.rows, part.audio(), strict=True):
             values = dict(zip(part.columns, row.fields, strict=False))
             fields = tuple(values.get(column, "") for column in columns)
-            rows.append(
-                Row(
-                    row.source, row.line, fields, row.audio_name, row.transcript, row.size_bytes,
-                    row.problem, row.audio or audio, row.speaker, row.seconds,
-                )
-            )  # fmt: skip
+            rows.append(replace(row, fields=fields, audio=audio))
     return RowFile(name, columns, tuple(rows))
 
 
