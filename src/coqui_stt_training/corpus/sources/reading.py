@@ -63,33 +63,35 @@ def _are_here(files: Sequence[str]) -> bool:
 
 def _read_many(name: str, files: Sequence[str], large_bytes: int, labelled: bool) -> RowFile:
     """Read the files of a pattern; where there are very many rows, an index of them is made."""
-    parts, problems = [], []
+    parts: list[RowFile] = []
+    upcoming = _each(files, large_bytes, labelled)
     count = 0
-    for file in files:
-        try:
-            parts.append(_read_one(file, large_bytes, labelled))
-            count += len(parts[-1].rows)
-        except CorpusError as error:
-            problems.append(str(error))
+    for part in upcoming:
+        parts.append(part)
+        count += len(part.rows)
         if count > large_bytes // _BYTES_A_ROW and _are_here(files) and may_be_indexed():
-            return _indexed(name, files, large_bytes, labelled)
-    if problems:
-        raise CorpusError("\n".join(problems))
+            entries = map(entries_of, itertools.chain(parts, upcoming))
+            paths = [Path(file) for file in files]
+            return make_index(name, paths, itertools.chain.from_iterable(entries))
     return _joined(name, parts)
 
 
-def _indexed(name: str, files: Sequence[str], large_bytes: int, labelled: bool) -> RowFile:
-    def entries() -> Iterator[Entry]:
-        problems = []
-        for file in files:
-            try:
-                yield from entries_of(_read_one(file, large_bytes, labelled))
-            except CorpusError as error:
-                problems.append(str(error))
-        if problems:
-            raise CorpusError("\n".join(problems))
+def _each(files: Sequence[str], large_bytes: int, labelled: bool) -> Iterator[RowFile]:
+    """Yield what is in each of some files.
 
-    return make_index(name, [Path(file) for file in files], entries())
+    Raises:
+        CorpusError: behind the last one: those that cannot be read, all of them.
+    """
+    problems = []
+    for file in files:
+        try:
+            part = _read_one(file, large_bytes, labelled)
+        except CorpusError as error:
+            problems.append(str(error))
+        else:
+            yield part
+    if problems:
+        raise CorpusError("\n".join(problems))
 
 
 def is_collection_folder(path: Path) -> bool:
