@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from stt.atomic_file import write_atomically
@@ -30,24 +30,44 @@ def parse_csv_text(text: str, name: str) -> tuple[tuple[str, ...], list[Record]]
     Raises:
         CorpusError: it is empty, or a quote is open for 128 KiB.
     """
-    reader = csv.reader(io.StringIO(text, newline=""))
-    columns: tuple[str, ...] = ()
-    records: list[Record] = []
+    records = read_records(io.StringIO(text, newline=""), name)
+    return read_header(records, name), list(records)
+
+
+def read_header(records: Iterator[Record], name: str) -> tuple[str, ...]:
+    """Return the column names that the first record has, stripped of blanks; `name` is for errors.
+
+    Raises:
+        CorpusError: there is none.
+    """
+    for _, fields in records:
+        return tuple(field.strip() for field in fields)
+    raise CorpusError(f"{name}: the file is empty; its first line must name the columns")
+
+
+def read_records(text: Iterable[str], name: str) -> Iterator[Record]:
+    """Yield the header of a CSV file and its records; blank lines are skipped.
+
+    Args:
+        text: its lines, whose ends are as they are there.
+        name: for errors.
+
+    Raises:
+        CorpusError: a quote is open for 128 KiB, or the text is not UTF-8, where it is read here.
+    """
+    reader = csv.reader(text)
     line = 1
     try:
         for fields in reader:
-            if columns and fields:
-                records.append((line, tuple(fields)))
-            elif fields:
-                columns = tuple(field.strip() for field in fields)
+            if fields:
+                yield line, tuple(fields)
             line = reader.line_num + 1
+    except UnicodeDecodeError:
+        raise CorpusError(f"{name}:{line}: not UTF-8; save the file as UTF-8") from None
     except csv.Error as error:
         raise CorpusError(
             f"{name}:{line}: not a CSV record ({error}); a double quote may be left open"
         ) from None
-    if not columns:
-        raise CorpusError(f"{name}: the file is empty; its first line must name the columns")
-    return columns, records
 
 
 def format_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:

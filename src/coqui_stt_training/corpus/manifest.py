@@ -7,7 +7,6 @@ rows are made from that, by the very code that makes those of small files.
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 import logging
@@ -20,7 +19,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CorpusError
+from .csv_file import read_header, read_records
 from .rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Row
 from .unpacked import unpacked
 
@@ -197,16 +196,10 @@ def read_columns(path: Path) -> tuple[str, ...]:
     """Return a CSV file's column names, stripped of blanks.
 
     Raises:
-        CorpusError: it is empty, or not UTF-8.
+        CorpusError: it is empty, or not UTF-8, or a quote is open for 128 KiB.
     """
     with _opened(path) as file:
-        try:
-            first: list[str] = next((fields for fields in csv.reader(file) if fields), [])
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise CorpusError(f"{path}:1: no header of a CSV file ({error})") from None
-    if not first:
-        raise CorpusError(f"{path}: the file is empty; its first line must name the columns")
-    return tuple(field.strip() for field in first)
+        return read_header(read_records(file, str(path)), str(path))
 
 
 def _opened(path: Path) -> Any:
@@ -288,34 +281,16 @@ def _any_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
     """
     import pyarrow as pa
 
-    records = _records(path)
-    while some := list(itertools.islice(records, _ROWS_AT_ONCE)):
-        lines, odd = [], []
-        texts: list[Sequence[str]] = []
-        for line, fields in some:
-            lines.append(line)
-            even = len(fields) == len(columns)
-            odd.append(None if even else json.dumps(fields))
-            texts.append(fields if even else [""] * len(columns))
-        arrays = [pa.array(column, pa.string()) for column in zip(*texts, strict=True)]
-        yield [*arrays, pa.array(lines, pa.int64()), pa.array(odd, pa.string())]
-
-
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line that each record begins at, and its fields, without the header."""
-    line = 1
-    header = True
     with _opened(path) as file:
-        reader = csv.reader(file)
-        try:
-            for fields in reader:
-                if fields and not header:
-                    yield line, fields
-                header = header and not fields
-                line = reader.line_num + 1
-        except UnicodeDecodeError:
-            raise CorpusError(f"{path}:{line}: not UTF-8; save the file as UTF-8") from None
-        except csv.Error as error:
-            raise CorpusError(
-                f"{path}:{line}: not a CSV record ({error}); a double quote may be left open"
-            ) from None
+        records = read_records(file, str(path))
+        next(records)  # the header
+        while some := list(itertools.islice(records, _ROWS_AT_ONCE)):
+            lines, odd = [], []
+            texts: list[Sequence[str]] = []
+            for line, fields in some:
+                lines.append(line)
+                even = len(fields) == len(columns)
+                odd.append(None if even else json.dumps(fields))
+                texts.append(fields if even else [""] * len(columns))
+            arrays = [pa.array(column, pa.string()) for column in zip(*texts, strict=True)]
+            yield [*arrays, pa.array(lines, pa.int64()), pa.array(odd, pa.string())]
