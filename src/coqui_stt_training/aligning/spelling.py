@@ -9,10 +9,9 @@ from pathlib import Path
 
 from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_ctcdecoder.alignment import ANYTHING
-from coqui_stt_ctcdecoder.regular_file import read_regular
 
 from ..corpus import Normalizer
-from ..corpus.romanizer import Rewrite
+from ..corpus.romanizer import Rewrite, read_utf8
 from ..errors import UserError
 
 LONGEST_UNIT_CHARACTERS = 120
@@ -95,12 +94,7 @@ def read_text(path: str | Path) -> str:
     Raises:
         UserError: it is missing, too large, empty, or not UTF-8.
     """
-    try:
-        text = read_regular(Path(path), _LARGEST_TEXT_BYTES).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8; save the file as UTF-8") from None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from None
+    text = read_utf8(Path(path), _LARGEST_TEXT_BYTES)
     if not text.strip():
         raise UserError(f"{path}: holds no text")
     return text

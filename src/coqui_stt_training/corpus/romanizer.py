@@ -52,7 +52,7 @@ def read_character_map(path: Path) -> dict[str, str]:
     """
     pairs: dict[str, str] = {}
     problems = []
-    for number, line in enumerate(_read(path).splitlines(), 1):
+    for number, line in enumerate(read_utf8(path, _LARGEST_TABLE_BYTES).splitlines(), 1):
         old, tab, new = line.partition("\t")
         if line.strip() and not line.startswith("#"):
             if tab and old:
@@ -66,9 +66,14 @@ def read_character_map(path: Path) -> dict[str, str]:
     return pairs
 
 
-def _read(path: Path) -> str:
+def read_utf8(path: Path, most_bytes: int) -> str:
+    """Return the text of a file, without a byte order mark.
+
+    Raises:
+        UserError: it is missing, too large, or not UTF-8.
+    """
     try:
-        return read_regular(path, _LARGEST_TABLE_BYTES).decode("utf-8-sig")
+        return read_regular(path, most_bytes).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"{path}: not UTF-8; save the file as UTF-8") from None
     except OSError as error:
