@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stt.audio.file import read_audio
+from stt.audio.pcm import to_pcm
 from stt.engines import Engine
 from stt.frontends import FrontEnd
 from stt.frontends.mfcc import FeatureConfig, Mfcc
@@ -99,7 +100,7 @@ def read_probe_clips(clips: Sequence[Clip], features: FrontEnd) -> list[ProbeCli
         AudioError: one cannot be read.
     """
     return [
-        ProbeClip(_to_pcm(read_audio(clip.audio, features.sample_rate_hz)), clip.transcript or None)
+        ProbeClip(to_pcm(read_audio(clip.audio, features.sample_rate_hz)), clip.transcript or None)
         for clip in clips
     ]
 
@@ -114,7 +115,7 @@ def noise_clips(features: FrontEnd, seed: int) -> list[ProbeClip]:
         colour = np.interp(np.linspace(0, 1, len(spectrum)), np.linspace(0, 1, 9), random.random(9))
         loudness = np.interp(np.linspace(0, 1, length), np.linspace(0, 1, 17), random.random(17))
         noise = np.fft.irfft(spectrum * colour, length) * loudness**3
-        clips.append(ProbeClip(_to_pcm((0.5 * noise / np.abs(noise).max()).astype(np.float32))))
+        clips.append(ProbeClip(to_pcm((0.5 * noise / np.abs(noise).max()).astype(np.float32))))
     return clips
 
 
@@ -271,8 +272,3 @@ def _runtime_samples(clip: ProbeClip, config: FeatureConfig) -> NDArray[np.float
     frames = config.frame_count(len(clip.samples)) + 1
     padding = config.sample_count(frames) - len(clip.samples)
     return np.pad(clip.samples / np.float32(_FULL_SCALE), (0, max(0, padding)))
-
-
-def _to_pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
-    scaled = np.rint(samples * _FULL_SCALE).clip(-_FULL_SCALE, _FULL_SCALE - 1)
-    return np.asarray(scaled, np.int16)

@@ -14,11 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from stt.atomic_file import write_atomically
 from stt.audio.encoding import encode_audio
 from stt.audio.file import read_audio
+from stt.audio.pcm import to_pcm
 from stt.audio.reference import AudioReference
 from stt.counted import counted
 from stt.durations import say_audio_length
@@ -251,8 +250,7 @@ def _as_wav(clip: _Clip, folder: Path, rate_hz: int) -> _Clip:
     digest = hashlib.sha256(known.encode(errors="surrogatepass")).hexdigest()[:12]
     target = folder / clip.utterance.split / f"{audio.path.stem}-{digest}.wav"
     if not target.exists():
-        samples = read_audio(audio, rate_hz)
-        pcm = np.rint(samples * 32768.0).clip(-32768, 32767).astype(np.int16)
+        pcm = to_pcm(read_audio(audio, rate_hz))
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, encode_audio(pcm, rate_hz, "wav", None))
     size = target.stat().st_size

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import soundfile
-
 from stt.atomic_file import remove_partial_files, write_atomically
+from stt.audio.encoding import encode_audio
 from stt.audio.file import read_audio, read_sample_rate
+from stt.audio.pcm import to_pcm
 
 from ..corpus.csv_file import format_csv, parse_csv
 from ..corpus.rows import AUDIO_COLUMN, SIZE_COLUMN, TRANSCRIPT_COLUMN
@@ -172,11 +170,7 @@ def wav_of(clip: Clip) -> bytes:
         AudioError: it cannot be read.
     """
     rate_hz = read_sample_rate(clip.audio)
-    samples = read_audio(clip.audio, rate_hz)
-    buffer = io.BytesIO()
-    whole_numbers = np.rint(samples * 32768.0).clip(-32768, 32767).astype(np.int16)
-    soundfile.write(buffer, whole_numbers, rate_hz, format="WAV", subtype="PCM_16")
-    return buffer.getvalue()
+    return encode_audio(to_pcm(read_audio(clip.audio, rate_hz)), rate_hz, "wav")
 
 
 def _size(path: Path) -> int:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stt.audio.file import read_audio
+from stt.audio.pcm import to_pcm
 from stt.audio.reference import AudioReference
 from stt.engines import Engine, FloatArray
 
@@ -33,7 +34,6 @@ from ..scoring.ctc import ctc_losses
 # An hour of 35 classes at 50 frames a second takes 13 MB: this keeps 80 hours.
 DEFAULT_MEMORY_LIMIT_BYTES = 1 << 30
 
-_FULL_SCALE = 32768
 _ALMOST = 1e-6  # of a frame: seconds are no exact fractions
 
 
@@ -66,9 +66,8 @@ class Teacher:
         """
         heard = self._kept.get(clip.audio)
         if heard is None:
-            samples = read_audio(clip.audio, self._engine.info.sample_rate_hz)
-            pcm = np.clip(np.rint(samples * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
-            heard = self._engine.hear(pcm.astype(np.int16))[:, self._columns].astype(np.float16)
+            pcm = to_pcm(read_audio(clip.audio, self._engine.info.sample_rate_hz))
+            heard = self._engine.hear(pcm)[:, self._columns].astype(np.float16)
             if heard.nbytes <= self._memory_left:
                 self._memory_left -= heard.nbytes
                 self._kept[clip.audio] = heard

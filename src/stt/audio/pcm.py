@@ -1,4 +1,4 @@
-"""What callers hand in as audio, checked: 16-bit mono samples."""
+"""16-bit mono samples: what callers hand in as audio, checked, and what others are rounded to."""
 
 from __future__ import annotations
 
@@ -43,6 +43,12 @@ def as_pcm(audio: Any) -> Pcm:
             "with astype(numpy.int16)"
         )
     return np.asarray(samples, np.int16)
+
+
+def to_pcm(samples: NDArray[np.floating[Any]]) -> Pcm:
+    """Return samples from -1 to 1 as the nearest 16-bit ones; what lies beyond is cut off."""
+    pcm: Pcm = np.rint(samples * 32768.0).clip(-32768, 32767).astype(np.int16)
+    return pcm
 
 
 def _as_array(audio: Any) -> NDArray[Any]:

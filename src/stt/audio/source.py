@@ -13,7 +13,7 @@ from ..errors import AudioError
 from ..terminal import printable
 from .bounds import LONGEST_UTTERANCE_SECONDS, check_form
 from .mono import Source, name_of, open_mono
-from .pcm import Pcm
+from .pcm import Pcm, to_pcm
 
 _log = logging.getLogger(__name__)
 
@@ -92,5 +92,4 @@ class Resampler:
     def _resample(self, block: NDArray[np.float32], last: bool) -> Pcm:
         if self._soxr is not None:
             block = self._soxr.resample_chunk(block, last=last)
-        pcm: Pcm = np.rint(block * 32768.0).clip(-32768, 32767).astype(np.int16)
-        return pcm
+        return to_pcm(block)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from stt.atomic_file import replacing, write_atomically
 from stt.audio.encoding import Encoding, encodable_rate, encode_audio
 from stt.audio.file import read_audio, read_sample_rate
+from stt.audio.pcm import to_pcm
 from stt.audio.reference import AudioReference
 from stt.counted import counted
 
@@ -223,7 +224,7 @@ def _encode_one(
     samples = read_audio(clip.audio, rate_hz)
     if change:
         samples = change(samples, rate_hz, clip.source, clock)
-    pcm = np.rint(samples * 32768.0).clip(-32768, 32767).astype(np.int16)
+    pcm = to_pcm(samples)
     write_atomically(target, encode_audio(pcm, rate_hz, options.encoding, options.bitrate))
     seconds = len(pcm) / rate_hz
     write_atomically(length, repr(seconds))
