@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,67 +16,48 @@ from ..corpus import CorpusFiles, expand_file_list
 from ..corpus.csv_file import write_corpus_file, write_csv
 from ..corpus.rows import Entry, rows_of_entries
 from ..errors import UserError
-from ..pseudo_labels.hearing import KIND, hear_recordings, open_listener
-from ..pseudo_labels.labels import Bounds, Label, LeftOut, Reason, judge
-from ..pseudo_labels.measured import read_measured
-from ..pseudo_labels.recordings import read_recordings
+from ..pseudo_labels.hearing import KIND
+from ..pseudo_labels.inputs import read_inputs
+from ..pseudo_labels.labels import Bounds, Label, LeftOut, Reason
 from .value import Candidate, Choice, choose, why
 
 if TYPE_CHECKING:
-    from ..cli.config import LogFlags, ScorerFlags
-    from ..select_clips import SelectionFlags
+    from ..select_clips import SelectionConfig, SelectionFlags
 
 _SHOWN = 5
 
 
 def run_selection(
-    flags: SelectionFlags,
-    decoder: ScorerFlags,
-    output: LogFlags,
-    given: frozenset[str],
-    show: Callable[[str], object],
+    config: SelectionConfig, given: frozenset[str], show: Callable[[str], object]
 ) -> None:
     """Hear what is to be heard, and write what is worth transcribing.
 
     Args:
-        flags: what is asked for.
-        decoder: how to search for text.
-        output: of the log and progress.
+        config: what is asked for.
         given: names of the flags that were given.
         show: is given what there is to say.
 
     Raises:
         UserError: models, sets or recordings that cannot be read; nothing to choose from.
     """
-    files, out = CorpusFiles(), Path(flags.out)
-    recordings, unusable = read_recordings(expand_file_list(flags.unlabelled_files), files)
-    listener = open_listener(
-        flags.checkpoint_dir, decoder, given, flags.longest_clip, flags.vad_aggressiveness
-    )
+    flags, files, out = config.selection, CorpusFiles(), Path(config.selection.out)
     train = expand_file_list(flags.train_files)
-    measured = read_measured(
-        [*train, *expand_file_list([*flags.dev_files, *flags.test_files])],
-        files,
-        listener.model.sample_rate(),
-    )
+    inputs = read_inputs(config.hearing, config.decoder, given, files, train)
+    bounds = Bounds(0, 0, float("inf"), float("inf"))
+    show_bars = config.output.show_progressbar
     with ResultsFile(out.with_suffix(".heard.jsonl"), KIND) as results:
-        audio = list(dict.fromkeys(recording.audio for recording in recordings))
-        heard = hear_recordings(
-            listener, audio, results=results, title="Listening",
-            show_progressbar=output.show_progressbar,
-        )  # fmt: skip
-    judged = list(judge(recordings, heard, measured, Bounds(0, 0, float("inf"), float("inf"))))
+        judged = list(inputs.hear(bounds, results, title="Listening", show_progressbar=show_bars))
     labels = [one for one in judged if isinstance(one, Label)]
     left_out = [one for one in judged if isinstance(one, LeftOut)]
     candidates = [Candidate(label.text, label.confidence, label.seconds) for label in labels]
     known = (row.transcript for path in train for row in files.rows(path).rows)
     chosen = list(_within(choose(candidates, known), labels, flags))
     if not chosen:
-        raise UserError(f"nothing to choose from: {_remainder(left_out, len(unusable))}")
+        raise UserError(f"nothing to choose from: {_remainder(left_out)}")
     _write(out, chosen, labels, candidates)
-    _tell(out, flags, chosen, labels, candidates, show)
-    if left_out or unusable:
-        show(f"Not among them: {_remainder(left_out, len(unusable))}")
+    _tell(out, config.hearing.checkpoint_dir, chosen, labels, candidates, show)
+    if left_out:
+        show(f"Not among them: {_remainder(left_out)}")
 
 
 def _within(
@@ -116,7 +98,7 @@ def _write(
 
 def _tell(
     out: Path,
-    flags: SelectionFlags,
+    model: str,
     chosen: Sequence[Choice],
     labels: Sequence[Label],
     candidates: Sequence[Candidate],
@@ -130,12 +112,12 @@ def _tell(
     for choice in chosen[:_SHOWN]:
         show(f"  {labels[choice.index].audio}: {why(choice, candidates[choice.index])}")
     if out.suffix == ".csv":
-        names = shlex.join([str(out), "--model", flags.checkpoint_dir])
+        names = shlex.join([str(out), "--model", model])
         show(f"To transcribe them on a page, with what the model hears as drafts: stt label {names}"
              " --out data.csv")  # fmt: skip
 
 
-def _remainder(left_out: Sequence[LeftOut], unusable: int) -> str:
+def _remainder(left_out: Sequence[LeftOut]) -> str:
     """Say what became of clips that could not be chosen."""
     words = {
         Reason.MEASURED: "in sets that were given",
@@ -143,10 +125,6 @@ def _remainder(left_out: Sequence[LeftOut], unusable: int) -> str:
         Reason.EMPTY: "without a word",
         Reason.UNREADABLE: "that cannot be read",
     }
-    counts = {
-        reason: sum(one.reason is reason for one in left_out)
-        + (unusable if reason is Reason.UNREADABLE else 0)
-        for reason in words
-    }
+    counts = Counter(one.reason for one in left_out)
     parts = [f"{counts[reason]} {said}" for reason, said in words.items() if counts[reason]]
     return ", ".join(parts) or "the model is sure of every clip"

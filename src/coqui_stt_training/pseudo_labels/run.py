@@ -4,78 +4,62 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stt.counted import counted
 
 from ..checking.results_file import ResultsFile
-from ..corpus import CorpusFiles, expand_file_list
+from ..corpus import CorpusFiles
 from ..errors import UserError
 from .hearing import KIND, hear_recordings, open_listener
-from .labels import Bounds, Label, LeftOut, Reason, disputed, judge
-from .measured import read_measured
+from .inputs import read_inputs
+from .labels import Bounds, Label, LeftOut, disputed
 from .outcome import summary, write_labels, write_left_out
-from .recordings import read_recordings
 
 if TYPE_CHECKING:
-    from ..cli.config import LogFlags, ScorerFlags
-    from ..pseudo_label import LabelFlags
+    from ..pseudo_label import LabelConfig
 
 
 def run_labelling(
-    flags: LabelFlags,
-    decoder: ScorerFlags,
-    output: LogFlags,
-    given: frozenset[str],
-    show: Callable[[str], object],
+    config: LabelConfig, given: frozenset[str], show: Callable[[str], object]
 ) -> None:
     """Transcribe what is to be transcribed, and write what is worth it.
 
     Args:
-        flags: what is asked for.
-        decoder: how to search for text.
-        output: of the log and progress.
+        config: what is asked for.
         given: names of the flags that were given.
         show: is given what there is to say.
 
     Raises:
         UserError: models, sets or recordings that cannot be read; no transcript that is kept.
     """
-    files, out = CorpusFiles(), Path(flags.out)
-    recordings, unusable = read_recordings(expand_file_list(flags.unlabelled_files), files)
-    listener = open_listener(
-        flags.checkpoint_dir, decoder, given, flags.longest_clip, flags.vad_aggressiveness
-    )
+    flags, hearing, out = config.labels, config.hearing, Path(config.labels.out)
     second = (
-        open_listener(flags.second_model, decoder, given, float("inf"), flags.vad_aggressiveness)
+        open_listener(
+            flags.second_model, config.decoder, given, float("inf"), hearing.vad_aggressiveness
+        )
         if flags.second_model
         else None
     )
-    measured = read_measured(
-        expand_file_list([*flags.dev_files, *flags.test_files]),
-        files,
-        listener.model.sample_rate(),
-    )
+    inputs = read_inputs(hearing, config.decoder, given, CorpusFiles())
     bounds = Bounds(
         flags.min_confidence,
         flags.min_characters_per_second,
         flags.max_characters_per_second,
-        flags.longest_clip,
+        hearing.longest_clip,
     )
-    judged: list[Label | LeftOut] = [
-        LeftOut(Label(recording, recording.audio, 0.0, "", 0.0), Reason.UNREADABLE, problem)
-        for recording, problem in unusable
-    ]
+    show_bars = config.output.show_progressbar
     with ResultsFile(out.with_suffix(".heard.jsonl"), KIND) as results:
-        hear = partial(hear_recordings, results=results, show_progressbar=output.show_progressbar)
-        audio = list(dict.fromkeys(recording.audio for recording in recordings))
-        heard = hear(listener, audio, title="Transcribing")
-        judged += judge(recordings, heard, measured, bounds)
+        judged = list(
+            inputs.hear(bounds, results, title="Transcribing", show_progressbar=show_bars)
+        )
         if second:
             clips = [one.audio for one in judged if isinstance(one, Label)]
-            again = hear(second, clips, title="Asking the second model")
+            again = hear_recordings(
+                second, clips, results=results, title="Asking the second model",
+                show_progressbar=show_bars,
+            )  # fmt: skip
             judged = [
                 disputed(one, again[one.audio], flags.max_disagreement)
                 if isinstance(one, Label)

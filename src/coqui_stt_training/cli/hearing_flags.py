@@ -1,0 +1,51 @@
+"""The flags of commands that let a model hear audio that nobody has transcribed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stt.output_path import check_output_file
+
+from ..errors import FlagError
+from .config import Names
+from .flags import at_most, flag, positive
+
+
+@dataclass(frozen=True)
+class HearingFlags:
+    """Recordings, and the model that hears them."""
+
+    checkpoint_dir: str = flag("", "model: a checkpoint folder, .tflite or .onnx")
+    unlabelled_files: Names = flag(
+        [], "audio files of any length, folders of them, or collections, without transcripts or not"
+    )
+    dev_files: Names = flag([], "collections to validate on: their audio is left out")
+    test_files: Names = flag([], "collections to evaluate on: their audio is left out")
+    longest_clip: float = flag(
+        20.0, "seconds of a clip; longer recordings are cut into such at pauses", check=positive
+    )
+    vad_aggressiveness: int = flag(
+        2, "how readily sound is taken for a pause, from 0 to 3", check=at_most(3, 0)
+    )
+
+    def check(self, out: str, endings: Sequence[str]) -> None:
+        """See that what cannot be done without is given, and that there is where to write.
+
+        Args:
+            out: the file to write.
+            endings: of its name, one of them.
+
+        Raises:
+            FlagError: not so.
+        """
+        needed = (
+            ("checkpoint_dir", "no model", self.checkpoint_dir),
+            ("unlabelled_files", "no recordings", self.unlabelled_files),
+            ("out", "no file to write", out),
+        )
+        if missing := [f"{what}: give --{name}" for name, what, value in needed if not value]:
+            raise FlagError("; ".join(missing))
+        if not out.endswith(tuple(endings)):
+            raise FlagError(f"--out {out}: its name must end in {' or '.join(endings)}")
+        check_output_file("--out", out)

@@ -1,0 +1,80 @@
+"""What is to be heard, by which model, and what is kept apart from it: read before it is heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ..checking.results_file import ResultsFile
+from ..cli.config import ScorerFlags
+from ..cli.hearing_flags import HearingFlags
+from ..corpus import CorpusFiles, expand_file_list
+from .hearing import Listener, hear_recordings, open_listener
+from .labels import Bounds, Label, LeftOut, Reason, judge
+from .measured import MeasuredAudio, read_measured
+from .recordings import Recording, read_recordings
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is to be heard.
+
+    Attributes:
+        recordings: of which each may be there several times.
+        unusable: rows that name none, with the reasons.
+        listener: the model.
+        measured: what must not be among the recordings.
+    """
+
+    recordings: Sequence[Recording]
+    unusable: Sequence[tuple[Recording, str]]
+    listener: Listener
+    measured: MeasuredAudio
+
+    def hear(
+        self, bounds: Bounds, results: ResultsFile, *, title: str, show_progressbar: bool
+    ) -> Iterator[Label | LeftOut]:
+        """Yield each clip as the model hears it, with what speaks against it where something does.
+
+        Args:
+            bounds: what a transcript must be like.
+            results: what was heard before.
+            title: of the progress bar.
+            show_progressbar: whether to show one on a terminal.
+        """
+        for recording, problem in self.unusable:
+            nothing = Label(recording, recording.audio, 0.0, "", 0.0)
+            yield LeftOut(nothing, Reason.UNREADABLE, problem)
+        audio = list(dict.fromkeys(recording.audio for recording in self.recordings))
+        heard = hear_recordings(
+            self.listener, audio, results=results, title=title, show_progressbar=show_progressbar
+        )
+        yield from judge(self.recordings, heard, self.measured, bounds)
+
+
+def read_inputs(
+    flags: HearingFlags,
+    decoder: ScorerFlags,
+    given: frozenset[str],
+    files: CorpusFiles,
+    transcribed: Sequence[str] = (),
+) -> Inputs:
+    """Read what there is to read, and load the model.
+
+    Args:
+        flags: what is asked for.
+        decoder: how to search for text.
+        given: names of the flags that were given.
+        files: reads collections.
+        transcribed: further collections whose audio is left out.
+
+    Raises:
+        UserError: a model, sets or recordings that cannot be read.
+    """
+    recordings, unusable = read_recordings(expand_file_list(flags.unlabelled_files), files)
+    listener = open_listener(
+        flags.checkpoint_dir, decoder, given, flags.longest_clip, flags.vad_aggressiveness
+    )
+    apart = [*transcribed, *expand_file_list([*flags.dev_files, *flags.test_files])]
+    measured = read_measured(apart, files, listener.model.sample_rate())
+    return Inputs(recordings, unusable, listener, measured)
