@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,12 @@ from stt.durations import say_audio_length
 
 from ..checking.results_file import ResultsFile
 from ..corpus import CorpusFiles, expand_file_list
-from ..corpus.csv_file import write_corpus_file, write_csv
-from ..corpus.rows import Entry, rows_of_entries
+from ..corpus.csv_file import write_corpus_file
 from ..errors import UserError
 from ..pseudo_labels.hearing import KIND
 from ..pseudo_labels.inputs import read_inputs
 from ..pseudo_labels.labels import Bounds, Label, LeftOut, Reason
+from ..pseudo_labels.outcome import write_labels
 from .value import Candidate, Choice, choose, why
 
 if TYPE_CHECKING:
@@ -54,8 +55,20 @@ def run_selection(
     chosen = list(_within(choose(candidates, known), labels, flags))
     if not chosen:
         raise UserError(f"nothing to choose from: {_remainder(left_out)}")
-    _write(out, chosen, labels, candidates)
-    _tell(out, config.hearing.checkpoint_dir, chosen, labels, candidates, show)
+    clips = [labels[choice.index] for choice in chosen]
+    reasons = [why(choice, candidates[choice.index]) for choice in chosen]
+    _write(out, clips, [f"{choice.value:.4f}" for choice in chosen], reasons)
+    seconds = sum(clip.seconds for clip in clips)
+    show(
+        f"Chosen: {len(clips)} of {counted(len(labels), 'clip')}, {say_audio_length(seconds)}: "
+        f"{out}"
+    )
+    for clip, reason in islice(zip(clips, reasons, strict=True), _SHOWN):
+        show(f"  {clip.audio}: {reason}")
+    if out.suffix == ".csv":
+        words = shlex.join([str(out), "--model", config.hearing.checkpoint_dir])
+        show(f"To transcribe them on a page, with what the model hears as drafts: stt label {words}"
+             " --out data.csv")  # fmt: skip
     if left_out:
         show(f"Not among them: {_remainder(left_out)}")
 
@@ -75,46 +88,14 @@ def _within(
 
 
 def _write(
-    out: Path, chosen: Sequence[Choice], labels: Sequence[Label], candidates: Sequence[Candidate]
+    out: Path, clips: Sequence[Label], values: Sequence[str], reasons: Sequence[str]
 ) -> None:
     """Write the list: names, or a CSV file with what the model hears and why each was chosen."""
     if out.suffix == ".txt":
-        names = dict.fromkeys(str(labels[choice.index].recording.audio.path) for choice in chosen)
+        names = dict.fromkeys(str(clip.recording.audio.path) for clip in clips)
         write_corpus_file(out, "".join(f"{name}\n" for name in names).encode())
         return
-    entries = [
-        Entry(label.recording.source, 0, label.text, label.audio, speaker=label.recording.speaker)
-        for choice in chosen
-        for label in [labels[choice.index]]
-    ]
-    file = rows_of_entries(str(out), out.parent.absolute(), entries)
-    rows = [
-        (*row.fields, f"{candidates[choice.index].confidence:.4f}", f"{choice.value:.4f}",
-         why(choice, candidates[choice.index]))
-        for row, choice in zip(file.rows, chosen, strict=True)
-    ]  # fmt: skip
-    write_csv(out, (*file.columns, "confidence", "value", "why"), rows)
-
-
-def _tell(
-    out: Path,
-    model: str,
-    chosen: Sequence[Choice],
-    labels: Sequence[Label],
-    candidates: Sequence[Candidate],
-    show: Callable[[str], object],
-) -> None:
-    seconds = sum(labels[choice.index].seconds for choice in chosen)
-    show(
-        f"Chosen: {len(chosen)} of {counted(len(labels), 'clip')}, {say_audio_length(seconds)}: "
-        f"{out}"
-    )
-    for choice in chosen[:_SHOWN]:
-        show(f"  {labels[choice.index].audio}: {why(choice, candidates[choice.index])}")
-    if out.suffix == ".csv":
-        names = shlex.join([str(out), "--model", model])
-        show(f"To transcribe them on a page, with what the model hears as drafts: stt label {names}"
-             " --out data.csv")  # fmt: skip
+    write_labels(out, clips, {"value": values, "why": reasons})
 
 
 def _remainder(left_out: Sequence[LeftOut]) -> str:

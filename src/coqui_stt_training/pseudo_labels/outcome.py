@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from stt.counted import counted
 from stt.durations import say_audio_length
@@ -17,19 +18,30 @@ from .labels import Label, LeftOut, Reason
 _NAMED = 10
 
 
-def write_labels(out: Path, labels: Sequence[Label]) -> None:
+def write_labels(
+    out: Path, labels: Sequence[Label], further: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> None:
     """Write the set: what any CSV file to train on has, and how sure the model is.
+
+    Args:
+        out: the file.
+        labels: the clips.
+        further: columns, by name.
 
     Raises:
         CorpusError: it cannot be written.
     """
-    entries = [_entry(label) for label in labels]
-    file = rows_of_entries(str(out), out.parent.absolute(), entries)
-    rows = [
-        (*row.fields, f"{label.confidence:.4f}")
-        for row, label in zip(file.rows, labels, strict=True)
+    entries = [
+        Entry(label.recording.source, 0, label.text, label.audio, speaker=label.recording.speaker)
+        for label in labels
     ]
-    write_csv(out, (*file.columns, "confidence"), rows)
+    file = rows_of_entries(str(out), out.parent.absolute(), entries)
+    columns = {"confidence": [f"{label.confidence:.4f}" for label in labels], **further}
+    rows = [
+        (*row.fields, *more)
+        for row, more in zip(file.rows, zip(*columns.values(), strict=True), strict=True)
+    ]
+    write_csv(out, (*file.columns, *columns), rows)
 
 
 def write_left_out(path: Path, left_out: Sequence[LeftOut]) -> None:
@@ -45,11 +57,6 @@ def write_left_out(path: Path, left_out: Sequence[LeftOut]) -> None:
         for one in left_out
     ]  # fmt: skip
     write_csv(path, columns, rows)
-
-
-def _entry(label: Label) -> Entry:
-    recording = label.recording
-    return Entry(recording.source, 0, label.text, label.audio, speaker=recording.speaker)
 
 
 def summary(
