@@ -52,23 +52,34 @@ def _projection_stem(layers: Layers, x: str, specification: ConformerEncoder) ->
 def _convolution_stem(layers: Layers, x: str, specification: ConformerEncoder) -> str:
     emit, integers = layers.builder.emit, layers.builder.integers
     x = emit("Unsqueeze", x, integers(0, 1))
-    x = emit("Relu", _planes(layers, x, "stem.first", halving=True, groups=1))
+    x = emit("Relu", planes(layers, x, "stem.first", halving=True, groups=1))
     for index in range(specification.halvings - 1):
         more, channels = f"stem.more.{index}", specification.stem_channels
-        x = _planes(layers, x, f"{more}.depthwise", halving=True, groups=channels)
-        x = emit("Relu", _planes(layers, x, f"{more}.pointwise", halving=False, groups=1))
+        x = planes(layers, x, f"{more}.depthwise", halving=True, groups=channels)
+        x = emit("Relu", planes(layers, x, f"{more}.pointwise", halving=False, groups=1))
     frames_first = emit("Transpose", emit("Squeeze", x, integers(0)), perm=[1, 0, 2])
     inputs = specification.stem_channels * specification.mel_channels // specification.reduction
     return layers.linear(emit("Reshape", frames_first, integers(0, inputs)), "stem.projection")
 
 
-def _planes(layers: Layers, x: str, layer: str, *, halving: bool, groups: int) -> str:
-    """Return a convolution over frames and mel channels, `[1, channels, frames, mel]`."""
+def planes(
+    layers: Layers, x: str, layer: str, *, halving: bool, groups: int, around: int = 1
+) -> str:
+    """Return a convolution over frames and mel channels, `[1, channels, frames, mel]`.
+
+    Args:
+        layers: the writer.
+        x: `[1, channels, frames, mel]`.
+        layer: of the model.
+        halving: whether it is of 3 x 3 and halves both, or of 1 x 1.
+        groups: of channels.
+        around: frames of zeros before and behind, where it halves.
+    """
     parameters = [layers.constant(f"{layer}.{p}", layers.tensors[f"{layer}.{p}"]) for p in _PARTS]
     size = 3 if halving else 1
     return layers.builder.emit(
         "Conv", x, *parameters, kernel_shape=[size, size], group=groups,
-        strides=[2, 2] if halving else [1, 1], pads=[1] * 4 if halving else [0] * 4,
+        strides=[2, 2] if halving else [1, 1], pads=[around, 1] * 2 if halving else [0] * 4,
     )  # fmt: skip
 
 
@@ -118,11 +129,7 @@ def _clamped(specification: ConformerEncoder, distances: Distances) -> str:
 
 
 def _convolution(layers: Layers, x: str, name: str, specification: ConformerEncoder) -> str:
-    emit, tensors = layers.builder.emit, layers.tensors
-    values, gates = layers.builder.emit_many(
-        "Split", 2, layers.linear(x, f"{name}.inputs"), axis=1, num_outputs=2
-    )
-    x = emit("Mul", values, emit("Sigmoid", gates))
+    x, tensors = layers.gated(x, f"{name}.inputs"), layers.tensors
     weight, bias = tensors[f"{name}.depthwise.weight"], tensors.get(f"{name}.depthwise.bias")
     behind = 0 if specification.causal else specification.kernel // 2
     around = (specification.kernel - 1 - behind, behind)

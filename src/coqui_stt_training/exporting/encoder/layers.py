@@ -113,6 +113,13 @@ class Layers:
         """Return x sigmoid(x)."""
         return self.builder.emit("Mul", x, self.builder.emit("Sigmoid", x))
 
+    def gated(self, x: str, layer: str) -> str:
+        """Return one half of what a layer gives, times the sigmoid of the other."""
+        values, gates = self.builder.emit_many(
+            "Split", 2, self.linear(x, layer), axis=1, num_outputs=2
+        )
+        return self.builder.emit("Mul", values, self.builder.emit("Sigmoid", gates))
+
     def add(self, x: str, y: str) -> str:
         """Return the sum."""
         return self.builder.emit("Add", x, y)

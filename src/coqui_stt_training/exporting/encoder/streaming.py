@@ -22,7 +22,7 @@ from ...models.encoder import OUTPUT
 from ...models.streaming.specification import StreamingEncoder
 from ..onnx_graph import GraphBuilder
 from .attention import Heads, attend, projected
-from .conformer import half_mlp
+from .conformer import half_mlp, planes
 from .deployment import CHUNKED, EncoderDeployment, Precision
 from .layers import Layers
 
@@ -158,28 +158,12 @@ def _stem(layers: Layers, states: _States, x: str, specification: StreamingEncod
         before = states.enter(f"stem_{index + 1}", 1, channels, 1, mel)
         x = emit("Concat", before, x, axis=2)
         states.keep(f"stem_{index + 1}", x, integers(-1), axis=2)
-        x = _planes(layers, x, f"{name}.depthwise", groups=channels)
+        x = planes(layers, x, f"{name}.depthwise", halving=True, groups=channels, around=0)
         if index:
-            x = _planes(layers, x, f"{name}.pointwise")
+            x = planes(layers, x, f"{name}.pointwise", halving=False, groups=1)
         x, channels, mel = emit("Relu", x), specification.stem_channels, mel // 2
     rows = emit("Transpose", emit("Squeeze", x, integers(0)), perm=[1, 0, 2])
     return layers.linear(emit("Reshape", rows, integers(0, channels * mel)), "stem.projection")
-
-
-def _planes(layers: Layers, x: str, name: str, *, groups: int = 0) -> str:
-    """Return a convolution over frames and mel: of 3 x 3 that halves both, or without groups of 1.
-
-    Before the frames is the one that was kept, so nothing is padded there.
-    """
-    size, stride = (3, 2) if groups else (1, 1)
-    parameters = [
-        layers.constant(f"{name}.{part}", layers.tensors[f"{name}.{part}"])
-        for part in ("weight", "bias")
-    ]
-    return layers.builder.emit(
-        "Conv", x, *parameters, kernel_shape=[size, size], strides=[stride, stride],
-        group=groups or 1, pads=[0, 1, 0, 1] if groups else [0] * 4,
-    )  # fmt: skip
 
 
 def _block(
@@ -226,10 +210,7 @@ def _convolution(
 ) -> str:
     emit, integers, name = layers.builder.emit, layers.builder.integers, f"{block}.convolution"
     width, kernel = specification.width, specification.kernel
-    inner, gates = layers.builder.emit_many(
-        "Split", 2, layers.linear(x, f"{name}.inputs"), axis=1, num_outputs=2
-    )
-    rows = emit("Mul", inner, emit("Sigmoid", gates))
+    rows = layers.gated(x, f"{name}.inputs")
     columns = emit("Unsqueeze", emit("Transpose", rows, perm=[1, 0]), integers(0))
     before = states.enter(f"{block}_convolved", 1, width, kernel - 1)
     columns = emit("Concat", before, columns, axis=2)
