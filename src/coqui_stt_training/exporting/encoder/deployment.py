@@ -81,12 +81,6 @@ class EncoderDeployment:
             low, high = (low, middle) if frames else (middle + 1, high)
         return low
 
-    @property
-    def most_chunks(self) -> int:
-        """How many chunks a model of chunks takes at a time."""
-        chunk = getattr(self.specification, "chunk_frames", 1)
-        return max(1, min(CHUNKS_AT_A_TIME, _MOST_FRAMES_AT_A_TIME // chunk))
-
     def properties(self, precision: Precision) -> dict[str, str]:
         """Return what the file of a model of whole clips says of itself."""
         live = self.live.within(self.longest_seconds)
@@ -108,7 +102,7 @@ class EncoderDeployment:
             **self._common_properties(CHUNKED, precision),
             "chunk_features": str(specification.chunk_frames * specification.reduction),
             "reduction": str(specification.reduction),
-            "most_chunks": str(self.most_chunks),
+            "most_chunks": str(most_chunks(specification)),
         }
 
     def _common_properties(self, kind: str, precision: Precision) -> dict[str, str]:
@@ -123,3 +117,8 @@ class EncoderDeployment:
             "model": json.dumps(describe_specification(self.specification)),
             "front_end": json.dumps(describe_front_end(self.features)),
         }
+
+
+def most_chunks(specification: StreamingEncoder) -> int:
+    """Return how many chunks a model of chunks takes at a time."""
+    return max(1, min(CHUNKS_AT_A_TIME, _MOST_FRAMES_AT_A_TIME // specification.chunk_frames))

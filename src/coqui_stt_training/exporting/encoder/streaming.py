@@ -23,7 +23,7 @@ from ...models.streaming.specification import StreamingEncoder
 from ..onnx_graph import GraphBuilder
 from .attention import Heads, attend, projected
 from .conformer import half_mlp, planes
-from .deployment import CHUNKED, EncoderDeployment, Precision
+from .deployment import CHUNKED, EncoderDeployment, Precision, most_chunks
 from .layers import Layers
 
 _MOST_PAIRS = 1 << 24  # of frames and those they may look at, of which a table is in the file
@@ -48,14 +48,14 @@ def streaming_model(
     Raises:
         ExportError: its head hears whole utterances, or its chunks are too long.
     """
-    _check(deployment, specification)
+    _check(specification)
     builder = GraphBuilder()
     layers, states = Layers(builder, deployment.tensors, precision), _States(builder)
     features = builder.input(
         "features", TensorProto.FLOAT, ("features", specification.mel_channels)
     )
     x = _stem(layers, states, features, specification)
-    view = _view(builder, states, x, specification, deployment.most_chunks)
+    view = _view(builder, states, x, specification)
     for block in specification.encoder_layers[1:]:
         x = _block(layers, states, x, block, specification, view)
     builder.apply("Softmax", [layers.linear(x, OUTPUT)], "probabilities", axis=-1)
@@ -64,13 +64,13 @@ def streaming_model(
     return builder.model(CHUNKED, deployment.chunked_properties(specification, precision), opset)
 
 
-def _check(deployment: EncoderDeployment, specification: StreamingEncoder) -> None:
+def _check(specification: StreamingEncoder) -> None:
     if specification.head != "linear":
         raise ExportError(
             "the head of this model hears whole utterances, so no stream can be written as one "
             "file; train it with --head linear, or let the stt command run the checkpoint itself"
         )
-    most = deployment.most_chunks * specification.chunk_frames
+    most = most_chunks(specification) * specification.chunk_frames
     if most * (most + specification.left_frames) > _MOST_PAIRS:
         raise ExportError(
             f"attention over {specification.left_frames} frames and chunks of "
@@ -120,16 +120,12 @@ class _View:
 
 
 def _view(
-    builder: GraphBuilder,
-    states: _States,
-    rows: str,
-    specification: StreamingEncoder,
-    most_chunks: int,
+    builder: GraphBuilder, states: _States, rows: str, specification: StreamingEncoder
 ) -> _View:
     """Return at which frames rows look: tables of the most chunks, cut to those there are."""
     emit, integers = builder.emit, builder.integers
     left, chunk = specification.left_frames, specification.chunk_frames
-    most = most_chunks * chunk
+    most = most_chunks(specification) * chunk
     places, keys = np.arange(most)[:, None], np.arange(-left, most)
     starts = places // chunk * chunk
     seen = (keys >= starts - left) & (keys < starts + chunk)
