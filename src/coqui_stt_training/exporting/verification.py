@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from stt.audio.file import read_audio
 from stt.audio.pcm import to_pcm
-from stt.engines import Engine
 from stt.frontends import FrontEnd
 from stt.frontends.mfcc import FeatureConfig, Mfcc
 
@@ -147,20 +146,12 @@ def _encoder_probabilities(
     deployment: EncoderDeployment, clips: Sequence[ProbeClip]
 ) -> list[Probabilities]:
     from ..models.acoustic_model import build
-    from ..models.encoder_model import EncoderModel
-    from ..models.streaming.model import StreamingConformer
     from ..models.tensors import load_weights
-    from ..scoring.engine import EncoderCheckpoint, StreamingCheckpoint
+    from ..scoring.engine import model_engine
 
     model = build(deployment.specification).eval()
-    if not isinstance(model, EncoderModel):
-        raise TypeError(f"{deployment.specification.architecture} is no encoder")
     load_weights(model, deployment.tensors)
-    engine: Engine = (
-        StreamingCheckpoint(model, deployment.alphabet)
-        if isinstance(model, StreamingConformer)
-        else EncoderCheckpoint(model, deployment.features, deployment.alphabet)
-    )
+    engine = model_engine(model, deployment.features, deployment.alphabet)
     return [engine.hear(clip.samples) for clip in clips]
 
 

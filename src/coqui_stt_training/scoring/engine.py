@@ -79,7 +79,17 @@ def checkpoint_engine(source: SourceModel, alphabet: Alphabet) -> BatchEngine:
         alphabet: its labels.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model, features = build_model(source, device), source.features or FeatureConfig()
+    return model_engine(build_model(source, device), source.features or FeatureConfig(), alphabet)
+
+
+def model_engine(model: AcousticModel, features: FrontEnd, alphabet: Alphabet) -> BatchEngine:
+    """Return what runs a model where it is.
+
+    Args:
+        model: in evaluation mode.
+        features: that it takes.
+        alphabet: its labels.
+    """
     if isinstance(model, DeepSpeech) and isinstance(features, FeatureConfig):
         return WindowedCheckpoint(model, features, alphabet)
     if isinstance(model, StreamingConformer) and model.specification.head == "linear":
