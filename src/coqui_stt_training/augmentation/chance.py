@@ -98,3 +98,8 @@ def draw_augmentations(
         if share_of(name, "whether") < one.probability:
             draws.append(Draw(one, number, name, clock))
     return tuple(draws)
+
+
+def within(draws: Sequence[Draw], *domains: str) -> tuple[Draw, ...]:
+    """Return the draws that act in some domains, in the order of these."""
+    return tuple(draw for domain in domains for draw in draws if draw.augmentation.domain == domain)

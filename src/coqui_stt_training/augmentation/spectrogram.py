@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .chance import Draw, Values
 from .plane import FACTORS, change_plane
+from .samples import Recording, change_samples
 
 Array = NDArray[np.float32]
 
@@ -123,6 +124,24 @@ def change_spectrum(power: NDArray[Any], draws: Sequence[Draw], spectrum: Spectr
         else:
             changed = shape(changed, draw.values(), spectrum)
     return np.asarray(changed.clip(0.0, None), power.dtype)
+
+
+def change_as_heard(
+    samples: NDArray[np.float32], draws: Sequence[Draw], recording: Recording
+) -> NDArray[np.float32]:
+    """Change samples, of which no spectrogram is made, as spectrograms would be changed.
+
+    What changes the shape of these acts first; `warp` has no counterpart, and must not be drawn.
+
+    Args:
+        samples: float32 `[samples]`.
+        draws: those that act on spectra, in their order.
+        recording: what else is to be known of the samples.
+    """
+    of_shape = [draw for draw in draws if draw.augmentation.name not in ELEMENTWISE]
+    masks = [draw for draw in draws if draw not in of_shape]
+    samples = change_samples(samples, of_shape, recording)
+    return change_spectrum_of_samples(samples, masks, recording.rate_hz)
 
 
 def change_spectrum_of_samples(

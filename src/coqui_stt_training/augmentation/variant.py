@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from stt.frontends.log_mel import LogMel
 
-from .chance import Draw
+from .chance import Draw, within
 from .frames import FrameChange
 from .kinds import FEATURES, HIDDEN, SAMPLES, SIGNAL, SPECTROGRAM
 from .samples import Recording, Recordings, change_samples
-from .spectrogram import ELEMENTWISE, Spectrum, change_spectrum, change_spectrum_of_samples
+from .spectrogram import Spectrum, change_as_heard, change_spectrum
 
 _BANDS = 80
 
@@ -52,23 +52,17 @@ def make_variant(
         draws: in their order.
         sources: recordings that augmentations draw from.
     """
-
-    def within(*domains: str) -> list[Draw]:
-        return [draw for name in domains for draw in draws if draw.augmentation.domain == name]
-
     recording = Recording(rate_hz, sources=sources)
-    samples = change_samples(samples, within(SAMPLES, SIGNAL), recording)
+    samples = change_samples(samples, within(draws, SAMPLES, SIGNAL), recording)
     front_end = LogMel(_BANDS)
-    of_spectrum = within(SPECTROGRAM)
+    of_spectrum = within(draws, SPECTROGRAM)
     spectrum = Spectrum(1000 * front_end.step_seconds, lambda frames: True)
     extract = front_end.extractor(
         np, on_power=lambda power: change_spectrum(power, of_spectrum, spectrum)
     )
     bands = torch.from_numpy(extract(samples))[None]
-    changes = FrameChange((tuple(within(FEATURES, HIDDEN)),), (len(samples) / rate_hz,))
+    changes = FrameChange((within(draws, FEATURES, HIDDEN),), (len(samples) / rate_hz,))
     bands = changes(bands, torch.tensor([bands.shape[1]]))
-    of_shape = [draw for draw in of_spectrum if draw.augmentation.name in ("pitch", "tempo")]
-    heard = change_samples(samples, of_shape, recording)
-    masks = [draw for draw in of_spectrum if draw.augmentation.name in ELEMENTWISE]
-    heard = change_spectrum_of_samples(heard, masks, rate_hz)
+    audible = [draw for draw in of_spectrum if draw.augmentation.name != "warp"]
+    heard = change_as_heard(samples, audible, recording)
     return Variant(tuple(draws), heard, bands[0].numpy())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from .chance import Draw, draw_augmentations
+from .chance import draw_augmentations, within
 from .kinds import SAMPLES, SIGNAL, SPECTROGRAM
 from .samples import Recording, Recordings, Samples, change_samples
 from .specification import Augmentation
-from .spectrogram import ELEMENTWISE, change_spectrum_of_samples
+from .spectrogram import change_as_heard
 
 _AUDIBLE = (SAMPLES, SIGNAL, SPECTROGRAM)
 
@@ -55,14 +55,6 @@ class ChangedOnce:
         draws = draw_augmentations(self.augmentations, clock, self.seed, name)
         if not draws:
             return samples
-
-        def within(*domains: str) -> list[Draw]:
-            return [one for two in domains for one in draws if one.augmentation.domain == two]
-
         recording = Recording(rate_hz, sources=self.sources(rate_hz))
-        changed = change_samples(samples, within(SAMPLES, SIGNAL), recording)
-        of_spectrum = within(SPECTROGRAM)
-        of_shape = [one for one in of_spectrum if one.augmentation.name not in ELEMENTWISE]
-        changed = change_samples(changed, of_shape, recording)
-        masks = [one for one in of_spectrum if one not in of_shape]
-        return change_spectrum_of_samples(changed, masks, rate_hz)
+        changed = change_samples(samples, within(draws, SAMPLES, SIGNAL), recording)
+        return change_as_heard(changed, within(draws, SPECTROGRAM), recording)

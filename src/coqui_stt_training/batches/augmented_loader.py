@@ -18,17 +18,12 @@ from stt.frontends import FrontEnd
 from stt.frontends.fbank import Fbank
 from stt.frontends.waveform import Waveform
 
-from ..augmentation.chance import Draw, draw_augmentations
+from ..augmentation.chance import Draw, draw_augmentations, within
 from ..augmentation.frames import FrameChange, cepstrum_of
 from ..augmentation.kinds import CLIPS, FEATURES, HIDDEN, SAMPLES, SIGNAL, SPECTROGRAM
 from ..augmentation.samples import Recording, Recordings, change_samples
 from ..augmentation.specification import Augmentation
-from ..augmentation.spectrogram import (
-    ELEMENTWISE,
-    Spectrum,
-    change_spectrum,
-    change_spectrum_of_samples,
-)
+from ..augmentation.spectrogram import Spectrum, change_as_heard, change_spectrum
 from ..corpus import Clip
 from ..corpus.row_check import frames_needed
 from .batch import Batch, collate
@@ -104,12 +99,12 @@ class AugmentedLoader:
         seconds = tuple(len(one) * self._front_end.step_seconds for one in features)
 
         def change(domain: str) -> FrameChange:
-            of_clips = tuple(_within(drawn, domain) for drawn in draws)
+            of_clips = tuple(within(drawn, domain) for drawn in draws)
             return FrameChange(of_clips, seconds, self._cepstrum if domain == FEATURES else None)
 
         return replace(
             collate(clips, features, [one.labels for _, one in made]),
-            augmented=any(_within(drawn, *_BEFORE_FEATURES) for drawn in draws),
+            augmented=any(within(drawn, *_BEFORE_FEATURES) for drawn in draws),
             on_features=change(FEATURES),
             on_hidden=change(HIDDEN),
             version=self._version(draws, moment),
@@ -147,10 +142,10 @@ class AugmentedLoader:
             return drawn
         turn = moment.epoch % self.variants
         early = draw(Moment(turn, turn / self.variants))
-        return (*_within(early, *_BEFORE_THE_MODEL), *_within(drawn, HIDDEN))
+        return (*within(early, *_BEFORE_THE_MODEL), *within(drawn, HIDDEN))
 
     def _version(self, draws: Sequence[Sequence[Draw]], moment: Moment) -> int | None:
-        if not any(_within(drawn, *_BEFORE_THE_MODEL) for drawn in draws):
+        if not any(within(drawn, *_BEFORE_THE_MODEL) for drawn in draws):
             return 0
         return 1 + moment.epoch % self.variants if self.variants else None
 
@@ -159,7 +154,7 @@ class AugmentedLoader:
         together = [(clip, 0.0)]
         if not clip.transcript:  # what is said in it would be that of the others
             return together
-        for draw in _within(draws, CLIPS):
+        for draw in within(draws, CLIPS):
             values = draw.values()
             gap_seconds = values.pick("gap") / 1000
             left_seconds = values.pick("longest") / 1000 - clip.duration_seconds
@@ -182,7 +177,7 @@ class AugmentedLoader:
         draws: Sequence[Draw],
         labels: Sequence[int],
     ) -> Features:
-        if not _within(draws, *_BEFORE_FEATURES):
+        if not within(draws, *_BEFORE_FEATURES):
             return self.loader.store(together[0][0])
         rate_hz = self._front_end.sample_rate_hz
         needed = frames_needed(labels)
@@ -194,13 +189,10 @@ class AugmentedLoader:
         recording = Recording(
             rate_hz, lambda count: fits(self._front_end.frame_count(count)), self.sources
         )
-        samples = change_samples(samples, _within(draws, SAMPLES, SIGNAL), recording)
-        of_spectrum = _within(draws, SPECTROGRAM)
+        samples = change_samples(samples, within(draws, SAMPLES, SIGNAL), recording)
+        of_spectrum = within(draws, SPECTROGRAM)
         if isinstance(self._front_end, Waveform):
-            of_shape = [draw for draw in of_spectrum if draw.augmentation.name not in ELEMENTWISE]
-            samples = change_samples(samples, of_shape, recording)
-            rest = [draw for draw in of_spectrum if draw not in of_shape]
-            samples = change_spectrum_of_samples(samples, rest, rate_hz)
+            samples = change_as_heard(samples, of_spectrum, recording)
             of_spectrum = ()
         # Some front ends put several frames of the spectrum into one.
         stacked = self._front_end.stacked if isinstance(self._front_end, Fbank) else 1
@@ -229,8 +221,3 @@ class AugmentedLoader:
 def _most(one: Augmentation, name: str) -> float:
     value = one.ranges[name]
     return max(value.start, value.end) + value.r
-
-
-def _within(draws: Sequence[Draw], *domains: str) -> tuple[Draw, ...]:
-    """Return the draws that act in some domains, in the order of these."""
-    return tuple(draw for domain in domains for draw in draws if draw.augmentation.domain == domain)
