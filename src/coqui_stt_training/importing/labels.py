@@ -48,7 +48,7 @@ def language_alphabet(language: str) -> Alphabet | None:
     Args:
         language: its tag, `pt` or `pt-BR`.
     """
-    tag = re.split(r"[-_]", language.lower())[0]
+    tag = _primary(language)
     letters = _CYRILLIC.get(tag)
     if letters is None and tag in _LETTERS:
         letters = "abcdefghijklmnopqrstuvwxyz" + _LETTERS[tag]
@@ -124,7 +124,7 @@ def number_speller(language: str) -> Callable[[int], str]:
         from stt.extras import missing_packages
 
         raise FlagError(f"--numbers spell: {missing_packages('num2words', 'importers')}") from None
-    tag = re.split(r"[-_]", language.lower())[0]
+    tag = _primary(language)
     if not tag:
         raise FlagError("--numbers spell: in which language? Give --language, such as de")
     try:
@@ -134,3 +134,8 @@ def number_speller(language: str) -> Callable[[int], str]:
             f"--numbers spell: num2words does not know {language}; use --numbers drop or keep"
         ) from None
     return lambda number: str(num2words.num2words(number, lang=tag))
+
+
+def _primary(language: str) -> str:
+    """Return what a tag says of the language itself: `pt` of `pt-BR`."""
+    return re.split(r"[-_]", language.lower())[0]

@@ -77,3 +77,8 @@ class Layout:
 def within(folder: Path, *names: str) -> Path:
     """Return the first folder of these names in a folder, or the folder itself."""
     return next((folder / name for name in names if (folder / name).is_dir()), folder)
+
+
+def language_in_name(folder: Path) -> str:
+    """Return the language that a folder's name begins with: `cy` of `cy_gb`, `cy` of `cy`."""
+    return folder.resolve().name.partition("_")[0]

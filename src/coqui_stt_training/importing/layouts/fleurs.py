@@ -8,7 +8,7 @@ from pathlib import Path
 from stt.audio.reference import AudioReference
 
 from ...corpus.sources.text_file import numbered_lines
-from ..layout import Layout, Utterance, within
+from ..layout import Layout, Utterance, language_in_name, within
 
 
 def _read(folder: Path) -> Iterator[Utterance]:
@@ -28,12 +28,8 @@ def _read(folder: Path) -> Iterator[Utterance]:
             yield Utterance(source, AudioReference(place / fields[1]), fields[2], split)
 
 
-def _language(folder: Path) -> str:
-    return folder.resolve().name.partition("_")[0]
-
-
 FLEURS = Layout(
     "fleurs", "FLEURS", "https://huggingface.co/datasets/google/fleurs",
     "train.tsv, dev.tsv, test.tsv, and the unpacked audio in audio/SET", _read,
-    language_of=_language,
+    language_of=language_in_name,
 )  # fmt: skip

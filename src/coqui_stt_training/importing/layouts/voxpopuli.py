@@ -8,7 +8,7 @@ from pathlib import Path
 from stt.audio.reference import AudioReference
 
 from ...corpus.sources.text_file import numbered_lines
-from ..layout import Layout, Utterance
+from ..layout import Layout, Utterance, language_in_name
 
 
 def _read(folder: Path) -> Iterator[Utterance]:
@@ -30,12 +30,8 @@ def _read(folder: Path) -> Iterator[Utterance]:
             yield Utterance(f"{path}:{number}", audio, text, split, speaker)
 
 
-def _language(folder: Path) -> str:
-    return folder.resolve().name.partition("_")[0]
-
-
 VOXPOPULI = Layout(
     "voxpopuli", "VoxPopuli", "https://github.com/facebookresearch/voxpopuli",
     "asr_train.tsv, asr_dev.tsv, asr_test.tsv and YEAR/ID.ogg, as transcribed_data/LANGUAGE", _read,
-    language_of=_language,
+    language_of=language_in_name,
 )  # fmt: skip
