@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from stt.audio.reference import AudioReference, Packing
 
-from .manifest import Manifest, write_arrow
+from .manifest import Manifest, has_pyarrow, write_arrow
 from .rows import ENTRY_COLUMNS, Entry, Row, RowFile, row_of_entry
 from .unpacked import cached_name, made_once
 
@@ -27,21 +27,12 @@ _ROWS_AT_ONCE = 1 << 14
 _log = logging.getLogger(__name__)
 
 
-def may_be_indexed() -> bool:
-    """Whether pyarrow is there, which indices are written with."""
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
 def find_index(name: str, files: Sequence[Path], more_than: int) -> RowFile | None:
     """Return what is known of a collection of these files, if it has more clips than that.
 
     None where nothing is known, or no longer.
     """
-    if not may_be_indexed():
+    if not has_pyarrow():
         return None
     path = cached_name(files, _SUFFIX)
     found = _row_file(name, path) if path.exists() else None

@@ -159,13 +159,20 @@ class Transcripts(Iterable[str]):
                         yield text
 
 
+def has_pyarrow() -> bool:
+    """Whether pyarrow is there, which columns on disk are written and read with."""
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 def is_large(path: Path, limit_bytes: int = LARGE_CSV_BYTES) -> bool:
     """Whether a CSV file is to be read as a manifest; without pyarrow none is, which it says."""
     if path.stat().st_size < limit_bytes:
         return False
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
+    if not has_pyarrow():
         from stt.extras import missing_packages
 
         _log.warning(

@@ -14,8 +14,8 @@ from pathlib import Path
 from coqui_stt_ctcdecoder.regular_file import open_regular
 
 from ...errors import CorpusError
-from ..indexed import entries_of, find_index, make_index, may_be_indexed
-from ..manifest import LARGE_CSV_BYTES, Manifest
+from ..indexed import entries_of, find_index, make_index
+from ..manifest import LARGE_CSV_BYTES, Manifest, has_pyarrow
 from ..remote import Mirror, copies_folder, is_url, url_of
 from ..rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Entry, Row, RowFile, rows_of_entries, some_of
 from . import audio_folder, json_lines, kaldi, parquet, sdb, tables, tar, text_folder
@@ -69,7 +69,7 @@ def _read_many(name: str, files: Sequence[str], large_bytes: int, labelled: bool
     for part in upcoming:
         parts.append(part)
         count += len(part.rows)
-        if count > large_bytes // _BYTES_A_ROW and _are_here(files) and may_be_indexed():
+        if count > large_bytes // _BYTES_A_ROW and _are_here(files) and has_pyarrow():
             entries = map(entries_of, itertools.chain(parts, upcoming))
             paths = [Path(file) for file in files]
             return make_index(name, paths, itertools.chain.from_iterable(entries))
@@ -179,7 +179,7 @@ def _read_here(name: str, large_bytes: int, labelled: bool) -> RowFile:
         return kept
     stream = read(path)
     first = list(itertools.islice(stream, most + 1))
-    if len(first) > most and may_be_indexed():
+    if len(first) > most and has_pyarrow():
         return make_index(name, [path], itertools.chain(first, stream))
     return rows_of_entries(name, path.parent, _not_empty(itertools.chain(first, stream), name))
 
