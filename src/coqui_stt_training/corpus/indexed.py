@@ -32,11 +32,11 @@ def find_index(name: str, files: Sequence[Path], more_than: int) -> RowFile | No
 
     None where nothing is known, or no longer.
     """
-    if not has_pyarrow():
-        return None
     path = cached_name(files, _SUFFIX)
-    found = _row_file(name, path) if path.exists() else None
-    return found if found and len(found.rows) > more_than else None
+    if not path.exists() or not has_pyarrow():  # an import is no quick look
+        return None
+    found = _row_file(name, path)
+    return found if len(found.rows) > more_than else None
 
 
 def make_index(name: str, files: Sequence[Path], entries: Iterable[Entry]) -> RowFile:
