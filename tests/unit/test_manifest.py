@@ -6,6 +6,7 @@ import csv
 import json
 import logging
 import random
+import tarfile
 import wave
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,23 @@ def test_unlabelled_files_need_no_transcripts(
     other = write_table(tmp_path / "untold.csv", [(*row[:2], "ÄÖÜ 123") for row in rows], COLUMNS)
     corpus = check(LARGE, path, unlabelled=[str(other)])
     assert {clip.transcript for clip in corpus.unlabelled[0].clips} == {""}
+
+
+def test_unlabelled_rows_are_the_same_of_small_and_large_archives(tmp_path: Path) -> None:
+    write_wav(tmp_path / "told.wav", 1)
+    write_wav(tmp_path / "untold.wav", 1)
+    (tmp_path / "told.txt").write_text("one")
+    path = tmp_path / "some.tar"
+    with tarfile.open(path, "w") as archive:
+        for name in ("told.wav", "told.txt", "untold.wav"):
+            archive.add(tmp_path / name, name)
+
+    def rows_of(files: CorpusFiles) -> list[tuple[str, str | None]]:
+        rows = CorpusFiles(large_bytes=files.large_bytes).rows(str(path), labelled=False).rows
+        assert isinstance(rows, Manifest) == (files is LARGE)
+        return [(row.transcript, row.problem) for row in rows]
+
+    assert rows_of(LARGE) == rows_of(SMALL) == [("", None), ("", None)]
 
 
 def write_shards(tmp_path: Path, rows: list[tuple[object, ...]]) -> str:

@@ -117,11 +117,10 @@ class Manifest(Sequence[Row]):
             for place in np.flatnonzero(held).tolist():
                 yield from self._rows_of(batch.slice(place, 1))
 
-    def without_transcripts(self) -> Manifest:
-        """Return the same rows with empty transcripts."""
-        unnamed = tuple("" if name == TRANSCRIPT_COLUMN else name for name in self.columns)
-        untold = self.changed(lambda row: replace(row, transcript=""))
-        return replace(untold, columns=unnamed)
+    def hiding(self, column: str) -> Manifest:
+        """Return the same rows, with a column that `field` does not find."""
+        unnamed = tuple("" if name == column else name for name in self.columns)
+        return replace(self, columns=unnamed)
 
     def changed(self, change: Callable[[Row], Row]) -> Manifest:
         """Return the same rows, each changed when it is made."""

@@ -13,7 +13,7 @@ from stt.counted import counted
 from ..errors import CorpusError
 from .clip import Clip
 from .manifest import Manifest
-from .rows import Row, RowFile
+from .rows import TRANSCRIPT_COLUMN, Row, RowFile
 
 _SAMPLE_RATE_HZ = 16000  # of what is compared; any would do
 _SHOWN = 5
@@ -22,7 +22,7 @@ _SHOWN = 5
 def without_transcripts(file: RowFile) -> RowFile:
     """Return the rows as they are, but for their transcripts, and what is wrong with these."""
     if isinstance(file.rows, Manifest):
-        return replace(file, rows=file.rows.without_transcripts())
+        return replace(file, rows=file.rows.hiding(TRANSCRIPT_COLUMN).changed(_untold))
     return replace(file, rows=tuple(map(_untold, file.rows)))
 
 
