@@ -6,6 +6,7 @@ no sets of the right size, as with few speakers who all read the same words, spe
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -51,6 +52,11 @@ def part_rows(
     singles = [[number] for number in range(len(rows))]
     found = _fill(singles, size, place, names) or ([], [], [])
     return Partition(*found, "speakers and texts are in several of them, as there are too few")
+
+
+def place_by_seed(seed: int, name: str) -> bytes:
+    """Return the place of a name in a random order, which depends on no other name."""
+    return hashlib.sha256(f"{seed}\0{name}".encode(errors="surrogatepass")).digest()
 
 
 def _connected(labels: Sequence[Sequence[str]], count: int) -> list[list[int]]:

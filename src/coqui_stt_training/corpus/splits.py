@@ -11,11 +11,11 @@ The sets are written beside the file, and a record of what they were made of wit
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from coqui_stt_ctcdecoder import Alphabet
@@ -25,7 +25,7 @@ from ..errors import CorpusError
 from .alphabet_source import all_characters
 from .csv_file import write_corpus_file
 from .files import CorpusFiles, content_digest, content_of, file_digest
-from .groups import part_rows
+from .groups import part_rows, place_by_seed
 from .normalization import plain_alphabet
 from .remote import is_url
 from .rows import END_COLUMN, START_COLUMN, RowFile
@@ -292,9 +292,6 @@ def _split(
             f"{len(_SETS)} sets; give {least_rows} or more"
         )
 
-    def place(name: str) -> bytes:
-        return hashlib.sha256(f"{seed}\0{name}".encode(errors="surrogatepass")).digest()
-
     # A piece of a recording has no name of its own.
     pieces = {START_COLUMN: "", END_COLUMN: ""}
     names = []
@@ -302,7 +299,7 @@ def _split(
         values = pieces | dict(zip(file.columns, row.fields, strict=False))
         bounds = values[START_COLUMN], values[END_COLUMN]
         names.append("\0".join((row.audio_name, *bounds)) if any(bounds) else row.audio_name)
-    parted = part_rows(file.rows, set_size(len(file.rows)), place, names)
+    parted = part_rows(file.rows, set_size(len(file.rows)), partial(place_by_seed, seed), names)
     parts = [
         RowFile(
             str(folder / f"{name}.csv"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..corpus import Row
+from ..corpus.groups import place_by_seed
 
 # With fewer, a part would be one speaker's, and its error rate that speaker's.
 LEAST_SPEAKERS = 8
@@ -43,11 +43,7 @@ def growing_order(rows: Sequence[Row], seed: int) -> GrowingOrder:
     by_speaker = len(speakers) >= LEAST_SPEAKERS
 
     def place(row: Row) -> tuple[bytes, bytes]:
-        own = _digest(seed, f"{row.audio_name}\0{row.audio or ''}")
-        return (_digest(seed, row.speaker), own) if by_speaker and row.speaker else (own, own)
+        own = place_by_seed(seed, f"{row.audio_name}\0{row.audio or ''}")
+        return (place_by_seed(seed, row.speaker), own) if by_speaker and row.speaker else (own, own)
 
     return GrowingOrder(tuple(sorted(rows, key=place)), by_speaker)
-
-
-def _digest(seed: int, name: str) -> bytes:
-    return hashlib.sha256(f"{seed}\0{name}".encode(errors="surrogatepass")).digest()
