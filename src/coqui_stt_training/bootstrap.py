@@ -49,7 +49,8 @@ def main(argv: list[str]) -> int:
     from .checkpoints.folder_lock import locked  # PyTorch takes a second to import
     from .stages.inputs import check_inputs
     from .stages.journal import read_journal
-    from .stages.walk import StoppedError, Walk
+    from .stages.running import StoppedError
+    from .stages.walk import Walk
 
     inputs = check_inputs(data, parsed)
     out = Path(parsed.config.whole.out)

@@ -46,7 +46,8 @@ def main(argv: list[str]) -> int:
 
     from .checkpoints.folder_lock import locked  # PyTorch takes a second to import
     from .curves.inputs import check_flags
-    from .curves.run import Curve, StoppedError
+    from .curves.run import Curve
+    from .stages.running import StoppedError
 
     check_flags(parsed)
     with locked(Path(parsed.config.curve.out)):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +16,14 @@ from ..cli.flags import Parsed
 from ..cli.spelling import spell_flags
 from ..corpus import CorpusFiles, expand_file_list
 from ..corpus.duration import estimate_amount
-from ..stages.commands import PACKAGE
 from ..stages.rates import read_rates
+from ..stages.running import as_typed, run_shown
 from .inputs import Inputs, check_inputs, write_part
 from .outlook import Outlook, look_ahead
 from .page import write_page
 from .record import Measurement, Record, read_record
 
-_TRAIN = f"{PACKAGE}.train"
 _FIRST_SEED = 4568  # that of `train`
-
-
-class StoppedError(Exception):
-    """A training was stopped, and has said so."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"status {status}")
-        self.status = status
 
 
 class Curve:
@@ -93,7 +82,7 @@ class Curve:
         """Check all that trainings check before their first step, on all of the data."""
         path = self.out / "parts" / "all.csv"
         write_part(path, self.inputs.rows)
-        self._train(self._words(path, self.out / "unmade", {"dry_run": True}))
+        run_shown("train", self._words(path, self.out / "unmade", {"dry_run": True}), self._show)
 
     def _measure(self, seed: int, size: float) -> None:
         rows = self.inputs.order(seed).part(size)
@@ -103,10 +92,12 @@ class Curve:
         write_part(part, rows)
         results.parent.mkdir(exist_ok=True)
         words = self._words(part, folder, {"random_seed": seed, "test_output_file": str(results)})
-        command = self._train(words)
+        run_shown("train", words, self._show)
         rates = read_rates(results)
         self._show(f"{size:g} of the data, seed {seed}: {rates}")
-        measurement = Measurement(seed, size, len(rows), rates.cer, rates.wer, command)
+        measurement = Measurement(
+            seed, size, len(rows), rates.cer, rates.wer, as_typed("train", words)
+        )
         self.record = self.record.with_measurement(self._key(seed, size), measurement)
         self.record.write(self.out)
         if not self.config.curve.keep_models:
@@ -116,14 +107,6 @@ class Curve:
         flags = {"report_count": 0, "max_to_keep": 1, **self.inputs.given}
         own = {"train_files": str(part), "save_checkpoint_dir": str(folder)}
         return spell_flags({**flags, **own, **further})
-
-    def _train(self, words: Sequence[str]) -> str:
-        command = shlex.join(["python", "-m", _TRAIN, *words])
-        self._show(f"$ {command}")
-        status = import_module(_TRAIN).main(list(words))
-        if status:
-            raise StoppedError(status)
-        return command
 
     def _key(self, seed: int, size: float) -> str:
         return f"{self.inputs.digest} {seed} {size:g}"

@@ -15,7 +15,6 @@ from ..cli.export_flags import ExportConfig
 from ..cli.flags import as_dict
 from ..cli.spelling import spell_flags
 
-PACKAGE = "coqui_stt_training"
 # Of the new output layer; beside them the alphabet is decided here.
 _OF_OUTPUT = frozenset(
     {"drop_source_layers", "map_shared_characters", "map_alphabet", "extend_alphabet"}

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,24 +23,17 @@ from ..corpus import Normalizer, all_characters, plain_alphabet
 from ..errors import CheckpointError, CorpusError, ExportError, ScorerError
 from ..lm.kenlm import LanguageModelError
 from . import commands
-from .commands import PACKAGE, Sets
+from .commands import Sets
 from .inputs import Inputs, digest_of, sets_of, transcripts_of
 from .journal import JOURNAL, Done, Journal
 from .page import write_page
 from .rates import read_rates
+from .running import as_typed, run_shown
 
 _log = logging.getLogger(__name__)
 _OF_MODEL = ("the data", "the alphabet", "the source", "the flags", "the trial")
 _OF_ALL = (*_OF_MODEL, "the text", "--n_trials")
 _WORDLESS_CER = 0.95  # models that write next to nothing are compared by their loss
-
-
-class StoppedError(Exception):
-    """A command was stopped, and has said so."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"status {status}")
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -150,12 +141,8 @@ class Walk:
             StoppedError: it ended with another status than 0.
             UserError: whatever it says.
         """
-        typed = shlex.join(["python", "-m", f"{PACKAGE}.{module}", *words])
-        self._ran.append(typed)
-        self._show(f"$ {typed}")
-        status = import_module(f"{PACKAGE}.{module}").main(list(words))
-        if status:
-            raise StoppedError(status)
+        self._ran.append(as_typed(module, words))
+        run_shown(module, words, self._show)
 
     def keep(self, *paths: Path) -> None:
         """Note what the stage has made: it is done anew where any of that is gone."""
