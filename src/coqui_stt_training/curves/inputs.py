@@ -21,6 +21,7 @@ from ..cli.curve_flags import CurveConfig
 from ..cli.flags import Parsed, as_dict
 from ..corpus import CorpusFiles, Row, RowFile, all_characters, expand_file_list, plain_alphabet
 from ..corpus.csv_file import write_corpus_file
+from ..corpus.duration import estimate_amount
 from ..corpus.files import content_of
 from ..corpus.rows import Entry, rows_of_entries
 from ..errors import FlagError
@@ -48,11 +49,13 @@ class Inputs:
         rows: to train on.
         given: flags for the trainings, as they were given, and where these start.
         digest: of all that makes a difference but the parts and seeds.
+        seconds_a_clip: mean length of the clips, or about so.
     """
 
     rows: tuple[Row, ...]
     given: Mapping[str, Any]
     digest: str
+    seconds_a_clip: float
 
     def order(self, seed: int) -> GrowingOrder:
         """Return the growing order of a seed."""
@@ -95,7 +98,8 @@ def check_inputs(parsed: Parsed[CurveConfig]) -> Inputs:
     ]
     content = json.dumps(described, sort_keys=True, ensure_ascii=False, default=str)
     digest = hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()[:16]
-    return Inputs(tuple(rows), given, digest)
+    amount = estimate_amount(train, files)
+    return Inputs(tuple(rows), given, digest, amount.seconds / max(1, amount.clips))
 
 
 def check_flags(parsed: Parsed[CurveConfig]) -> None:

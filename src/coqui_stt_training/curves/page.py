@@ -118,7 +118,5 @@ def _measurements(outlook: Outlook, measured: Sequence[Measurement]) -> Html:
 
 
 def _commands(measured: Sequence[Measurement]) -> list[Html]:
-    if not measured:
-        return []
     last = max(measured, key=lambda one: (one.part, one.seed))
     return [tag("p", "The last of the commands:"), tag("pre", tag("code", last.command))]

@@ -14,8 +14,6 @@ from stt.durations import say_audio_length
 from ..cli.curve_flags import CurveConfig
 from ..cli.flags import Parsed
 from ..cli.spelling import spell_flags
-from ..corpus import CorpusFiles, expand_file_list
-from ..corpus.duration import estimate_amount
 from ..stages.rates import read_rates
 from ..stages.running import as_typed, run_shown
 from .inputs import Inputs, check_inputs, write_part
@@ -43,9 +41,6 @@ class Curve:
         self.out = Path(self.config.curve.out)
         self.record: Record = read_record(self.out)
         self._show = show
-        data = self.config.data
-        amount = estimate_amount(expand_file_list(data.train_files), CorpusFiles())
-        self._seconds_a_clip = amount.seconds / max(1, amount.clips)
 
     def run(self) -> None:
         """Train on what was not trained on yet, and say what follows.
@@ -119,7 +114,7 @@ class Curve:
             for size in flags.sizes()
         ]
         total = len(self.inputs.rows)
-        outlook = look_ahead(measured, total, self._seconds_a_clip, flags.interval)
+        outlook = look_ahead(measured, total, self.inputs.seconds_a_clip, flags.interval)
         self.record = replace(self.record, curve=outlook.as_json()).write(self.out)
         write_page(self.out / "curve.html", outlook, measured)
         for line in describe(outlook):
