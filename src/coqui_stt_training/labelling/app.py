@@ -96,7 +96,7 @@ def create_app(office: Office, hosts: Hosts | None = None, token: str = "") -> F
 
     @app.exception_handler(RequestError)
     def refuse(_: Request, error: RequestError) -> JSONResponse:
-        return JSONResponse(error.body, error.status, headers=error.headers)
+        return error.answer()
 
     app.add_middleware(TokenMiddleware, token=token, open_paths=frozenset({"/desk.css"}))
     app.add_middleware(AdmissionMiddleware, admission=admission)

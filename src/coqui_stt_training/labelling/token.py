@@ -10,7 +10,7 @@ from http import cookies
 from urllib.parse import parse_qs, urlencode
 
 from starlette.datastructures import Headers
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stt.server.request_error import RequestError
@@ -77,10 +77,9 @@ class TokenMiddleware:
             return None
         if is_page:
             return HTMLResponse(_ASK, 401)
-        error = RequestError(
+        return RequestError(
             401, "no_token", "open the address with the token that stt label has printed"
-        )
-        return JSONResponse(error.body, error.status)
+        ).answer()
 
     def _is_known(self, headers: Headers) -> bool:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")

@@ -12,7 +12,6 @@ import re
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .hosts import Hosts
@@ -125,8 +124,7 @@ class AdmissionMiddleware:
         try:
             self._check(scope)
         except RequestError as error:
-            answer = JSONResponse(error.body, error.status)
-            await answer(scope, receive, send_with_headers)
+            await error.answer()(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)
 

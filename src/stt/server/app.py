@@ -81,7 +81,7 @@ def create_app(model: Model, limits: Limits | None = None, hosts: Hosts | None =
 
     @app.exception_handler(RequestError)
     def refuse(_: Request, error: RequestError) -> JSONResponse:
-        return JSONResponse(error.body, error.status, headers=error.headers)
+        return error.answer()
 
     @app.websocket("/live")
     async def live(websocket: WebSocket) -> None:

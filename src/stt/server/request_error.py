@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from starlette.responses import JSONResponse
+
 
 class RequestError(Exception):
     """A request that is refused; the answer's body has the form that OpenAI's clients read.
@@ -21,3 +23,7 @@ class RequestError(Exception):
         self.headers = headers
         kind = "invalid_request_error" if status < 500 else "server_error"
         self.body = {"error": {"message": message, "type": kind, "param": None, "code": code}}
+
+    def answer(self) -> JSONResponse:
+        """Return what the client is answered."""
+        return JSONResponse(self.body, self.status, headers=self.headers)
