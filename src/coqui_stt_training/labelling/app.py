@@ -164,7 +164,7 @@ def _add_reading(app: FastAPI, office: Office, admission: Admission) -> None:
     @app.get("/api/training")
     def training(request: Request) -> JSONResponse:
         admission.check_site(request.headers)
-        texts = [one.text for one in desk.accepted()]
+        texts = [label.text for _, label in desk.listed("accepted")]
         advice = training_command(desk.data_set.path, office.model, desk.spelling, texts)
         return _private({"command": advice.command, "remarks": advice.remarks})
 

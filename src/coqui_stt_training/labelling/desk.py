@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
@@ -215,7 +215,7 @@ class Desk:
             return found
         return clip.recording.transcript if clip.span.is_whole else ""
 
-    def listed(self, verdict: Verdict | None, search: str) -> list[tuple[Clip, Label]]:
+    def listed(self, verdict: Verdict | None, search: str = "") -> list[tuple[Clip, Label]]:
         """Return clips and labels, in order.
 
         Args:
@@ -235,13 +235,6 @@ class Desk:
     def _searched(self, clip: Clip, label: Label) -> str:
         text = label.text if label.version else self.first_text(clip)
         return "\n".join((text, clip.recording.name, label.reason)).casefold()
-
-    def accepted(self) -> Iterator[Transcribed]:
-        """Yield what the data set holds, in order."""
-        for clip in self._clips:
-            label = self._labels[clip.identity]
-            if label.verdict == "accepted":
-                yield Transcribed(clip, label.text)
 
     # ------------------------------------------------------------------ people
 
@@ -320,5 +313,6 @@ class Desk:
             if not self._is_behind:
                 return
             decided = [clip for clip in self._clips if self._labels[clip.identity].version]
-            self.data_set.write(self.accepted(), decided)
+            accepted = [Transcribed(clip, label.text) for clip, label in self.listed("accepted")]
+            self.data_set.write(accepted, decided)
             self._is_behind = False
