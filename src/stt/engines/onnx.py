@@ -7,7 +7,6 @@ which runs whatever it is given, sees it.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from ..errors import ErrorCode, ModelError
 from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig
 from ..onnx.acoustic import INPUTS, OUTPUTS, check_acoustic
 from ..onnx.graph import OnnxGraph, read_onnx, read_onnx_metadata
-from . import CREATE_MODEL, Engine, FloatArray, parse_alphabet
-from .onnx_file import CHUNKED, STREAMING, OnnxSession, errors_of, kind_of
+from . import CREATE_MODEL, Engine, FloatArray
+from .onnx_file import CHUNKED, STREAMING, OnnxSession, alphabet_of, errors_of, kind_of
 from .windowed import State, WindowedEngine, WindowedInfo, check_limits
 
 
@@ -102,9 +101,8 @@ def _describe(graph: OnnxGraph, properties: Mapping[str, str], source: Path) -> 
             ErrorCode.INVALID_SHAPE,
             f"{source}: {INPUTS[0]} is {list(found)}, and its metadata says {list(expected)}",
         )
-    alphabet = base64.b64decode(properties["alphabet"], validate=True)
     return WindowedInfo(
-        alphabet=parse_alphabet(alphabet, graph.outputs[OUTPUTS[0]][-1], source),
+        alphabet=alphabet_of(properties, graph.outputs[OUTPUTS[0]][-1], source),
         features=FeatureConfig(
             int(properties["sample_rate"]),
             int(properties["feature_win_len"]),

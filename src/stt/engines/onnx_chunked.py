@@ -7,7 +7,6 @@ before ONNX Runtime sees it.
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,9 +17,9 @@ from ..frontends import restore_front_end
 from ..frontends.causal_log_mel import CausalLogMel
 from ..onnx.chunked import INPUT, OUTPUT, check_chunked, new_name
 from ..onnx.graph import read_onnx, read_onnx_metadata
-from . import FloatArray, parse_alphabet
+from . import FloatArray
 from .chunked import ChunkedEngine, ChunkedInfo
-from .onnx_file import OnnxSession, errors_of
+from .onnx_file import OnnxSession, alphabet_of, errors_of
 from .windowed import State
 
 _WIDEST_BEAM, _MOST_FEATURES = 1 << 20, 1 << 14
@@ -84,9 +83,8 @@ def read_chunked(
         raise ValueError(f"chunks of {chunk} frames, or a sample rate, that cannot be")
     counts = sorted({reduction, chunk, most_chunks * chunk})
     states = check_chunked(graph, counts, front_end.values, reduction)
-    alphabet = base64.b64decode(properties["alphabet"], validate=True)
     info = ChunkedInfo(
-        alphabet=parse_alphabet(alphabet, graph.outputs[OUTPUT][1], source),
+        alphabet=alphabet_of(properties, graph.outputs[OUTPUT][1], source),
         front_end=front_end,
         chunk_frames=chunk,
         reduction=reduction,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_ctcdecoder.errors import UserError
 
 from ..errors import ErrorCode, ModelError
 from ..extras import missing_packages
 from ..onnx.graph import OnnxError
-from . import CREATE_MODEL, FloatArray
+from . import CREATE_MODEL, FloatArray, parse_alphabet
 
 # Kinds of graphs that an engine runs.
 STREAMING, UTTERANCE, CHUNKED = "streaming", "utterance", "chunked"
@@ -105,6 +107,16 @@ def kind_of(properties: Mapping[str, str], source: Path) -> str:
             "install that",
         )
     return kind
+
+
+def alphabet_of(properties: Mapping[str, str], classes: int, source: Path) -> Alphabet:
+    """Return the alphabet that stands in a file's metadata.
+
+    Raises:
+        ModelError: it does not fit the number of classes.
+        KeyError, ValueError: it is missing or broken.
+    """
+    return parse_alphabet(base64.b64decode(properties["alphabet"], validate=True), classes, source)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ in its metadata (docs/export.md). The file is read and checked before ONNX Runti
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,8 +13,8 @@ import numpy as np
 
 from ..onnx.graph import OnnxError, OnnxGraph, read_onnx, read_onnx_metadata
 from ..onnx.utterance import INPUT, OUTPUT, check_utterance
-from . import FloatArray, parse_alphabet
-from .onnx_file import OnnxSession, errors_of
+from . import FloatArray
+from .onnx_file import OnnxSession, alphabet_of, errors_of
 from .utterance import LONGEST_SECONDS, Pieces, UtteranceEngine, UtteranceInfo
 
 _HIGHEST_SAMPLE_RATE_HZ, _WIDEST_BEAM = 192_000, 1 << 20
@@ -109,10 +108,9 @@ def _numbers(properties: Mapping[str, str]) -> dict[str, float]:
 def _describe(
     graph: OnnxGraph, properties: Mapping[str, str], numbers: Mapping[str, float], source: Path
 ) -> UtteranceInfo:
-    alphabet = base64.b64decode(properties["alphabet"], validate=True)
     live = Pieces(*(numbers[f"live_{part}_seconds"] for part in ("piece", "left", "ahead")))
     return UtteranceInfo(
-        alphabet=parse_alphabet(alphabet, graph.outputs[OUTPUT][1], source),
+        alphabet=alphabet_of(properties, graph.outputs[OUTPUT][1], source),
         sample_rate_hz=int(numbers["sample_rate"]),
         step_seconds=numbers["step_seconds"],
         beam_width=int(numbers["beam_width"]),

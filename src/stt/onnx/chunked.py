@@ -41,19 +41,13 @@ def check_chunked(
     """
     check_opsets(graph, OPSETS)
     states = _checked_states(graph, values)
-    weights = sum(math.prod(constant.shape) for constant in graph.constants.values())
-    limits = Limits(
-        nodes=_LIMITS.nodes,
-        computed_elements=_LIMITS.computed_elements,
-        living_elements=_LIMITS.living_elements,
-        products=_LIMITS.products + weights * _PRODUCTS_PER_WEIGHT,
-    )
+    limits = _LIMITS.with_weights(graph, _PRODUCTS_PER_WEIGHT)
     classes = graph.outputs[OUTPUT][1]
     for frames in frame_counts:
         walk = Walk(graph, RULES, limits, {**graph.inputs, INPUT: (frames, values)})
         walk.run()
-        expected = {new_name(name): graph.inputs[name] for name in states}
-        expected[OUTPUT] = (frames // reduction, classes)
+        # The states' shapes are those that they go in with: `_checked_states`.
+        expected = {**graph.outputs, OUTPUT: (frames // reduction, classes)}
         for name, shape in expected.items():
             if walk.shapes.get(name) != shape:
                 raise OnnxError(

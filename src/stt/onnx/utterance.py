@@ -47,13 +47,7 @@ def check_utterance(graph: OnnxGraph, fewest_samples: int, most_samples: int) ->
             f"it leads from {named(inputs)} to {named(outputs)}; from {INPUT} [samples] to "
             f"{OUTPUT} [frames, classes] is needed"
         )
-    weights = sum(math.prod(constant.shape) for constant in graph.constants.values())
-    limits = Limits(
-        nodes=_LIMITS.nodes,
-        computed_elements=_LIMITS.computed_elements + weights * _ELEMENTS_PER_WEIGHT,
-        living_elements=_LIMITS.living_elements,
-        products=_LIMITS.products + weights * _PRODUCTS_PER_WEIGHT,
-    )
+    limits = _LIMITS.with_weights(graph, _PRODUCTS_PER_WEIGHT, _ELEMENTS_PER_WEIGHT)
     made: dict[int, Shape] = {}
     for samples in np.linspace(most_samples, fewest_samples, _NUMBERS_OF_SAMPLES, dtype=int):
         walk = Walk(graph, RULES, limits, {INPUT: (int(samples),)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from .graph import INT64, Constant, Node, OnnxError, OnnxGraph, Shape
@@ -29,6 +29,15 @@ class Limits:
     computed_elements: int
     living_elements: int
     products: int
+
+    def with_weights(self, graph: OnnxGraph, products_each: int, computed_each: int = 0) -> Limits:
+        """Return what a graph may make that may do so much more with each weight it holds."""
+        weights = sum(math.prod(constant.shape) for constant in graph.constants.values())
+        return replace(
+            self,
+            computed_elements=self.computed_elements + weights * computed_each,
+            products=self.products + weights * products_each,
+        )
 
 
 def check_opsets(graph: OnnxGraph, known: Mapping[str, int]) -> None:
