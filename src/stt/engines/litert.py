@@ -28,7 +28,7 @@ from coqui_stt_ctcdecoder.errors import UserError
 from ..errors import ErrorCode, ModelError
 from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig
 from ..tflite.acoustic import INPUTS, OUTPUTS, acoustic_graph, read_metadata
-from ..tflite.graph import Graph, TensorType
+from ..tflite.graph import Graph
 from ..tflite.reader import read_graph
 from ..tflite.split import split_recurrence
 from . import CREATE_MODEL, FloatArray, parse_alphabet
@@ -59,9 +59,7 @@ class LiteRtEngine(WindowedEngine):
         from ..tflite.writer import write_graph  # late: large models have another engine
 
         self._info = info
-        # Of an int8 model LiteRT multiplies row by row all the same: splitting gains nothing.
-        is_int8 = any(tensor.type == TensorType.INT8 for tensor in graph.tensors)
-        self._content = write_graph(graph if is_int8 else split_recurrence(graph))
+        self._content = write_graph(split_recurrence(graph))
         self._source = source
         self._threads = threads
         self._idle: LifoQueue[_Interpreter] = LifoQueue()

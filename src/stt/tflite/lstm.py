@@ -16,10 +16,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from .graph import Graph, Operator, Tensor
-from .split import Step, find_steps
+from .graph import Graph, Operator
+from .split import Step, find_steps, halves
 
 LSTM = "LSTM"
 
@@ -50,14 +49,14 @@ def fuse_lstm(graph: Graph) -> Graph:
         return graph
     if any(search.uses(cell.c) != 2 for cell in found[:-1]):  # by this step and the next
         return graph
-    return _fused(graph, steps, found)
+    return _fused(search, steps, found)
 
 
 class _Search:
     """Follows tensors through a graph."""
 
     def __init__(self, graph: Graph) -> None:
-        self._graph = graph
+        self.graph = graph
         self._uses = Counter(index for operator in graph.operators for index in operator.inputs)
         self._uses.update(graph.outputs)
 
@@ -69,32 +68,32 @@ class _Search:
             return None
 
     def _cell(self, step: Step) -> _Cell:
-        (product,) = self._graph.operators[step.product].outputs
+        (product,) = self.graph.operators[step.product].outputs
         split = self._taking("SPLIT", product, uses=1)
-        outputs = self._graph.operators[split].outputs
+        outputs = self.graph.operators[split].outputs
         i, j, f, o = outputs if len(outputs) == 4 else (-1,) * 4
         positions = [split]
         gates = []
         for name, gate in (("LOGISTIC", i), ("TANH", j), ("LOGISTIC", f), ("LOGISTIC", o)):
             positions.append(self._taking(name, gate, uses=1))
-            gates.append(self._made(positions[-1]))
+            gates.append(self.made(positions[-1]))
         new, kept = (self._taking("MUL", gates[n], uses=1) for n in (0, 2))
         c_before = self._other(kept, gates[2])
-        add = self._taking("ADD", self._made(new), uses=1)
-        c = self._made(add)
+        add = self._taking("ADD", self.made(new), uses=1)
+        c = self.made(add)
         tanh = self._taking("TANH", c)
         last = self._taking("MUL", gates[3], uses=1)
         for position, one, other in (
             (new, gates[0], gates[1]),
-            (add, self._made(new), self._made(kept)),
-            (last, gates[3], self._made(tanh)),
+            (add, self.made(new), self.made(kept)),
+            (last, gates[3], self.made(tanh)),
         ):
             if self._other(position, one) != other:
                 raise LookupError
-        if any(self._uses[index] != 1 for index in (gates[1], self._made(kept), self._made(tanh))):
+        if any(self._uses[index] != 1 for index in (gates[1], self.made(kept), self.made(tanh))):
             raise LookupError
         positions += [new, kept, add, tanh, last]
-        return _Cell(frozenset(positions), c_before, c, self._made(last))
+        return _Cell(frozenset(positions), c_before, c, self.made(last))
 
     def uses(self, tensor: int) -> int:
         """How often a tensor is taken, as a result of the graph too."""
@@ -108,7 +107,7 @@ class _Search:
         """
         found = [
             position
-            for position, operator in enumerate(self._graph.operators)
+            for position, operator in enumerate(self.graph.operators)
             if operator.name == name
             and tensor in operator.inputs
             and not operator.options.get("activation")
@@ -117,12 +116,13 @@ class _Search:
             raise LookupError
         return found[0]
 
-    def _made(self, position: int) -> int:
-        return self._graph.operators[position].outputs[0]
+    def made(self, position: int) -> int:
+        """Return what an operator makes."""
+        return self.graph.operators[position].outputs[0]
 
     def _other(self, position: int, tensor: int) -> int:
         """Return the other of two tensors that an operator takes."""
-        one, other = self._graph.operators[position].inputs
+        one, other = self.graph.operators[position].inputs
         return other if one == tensor else one
 
 
@@ -132,15 +132,9 @@ def _are_a_chain(steps: Sequence[Step], cells: Sequence[_Cell]) -> bool:
     return all(last.h == step.h and last.c == cell.c_before for last, step, cell in before)
 
 
-def _fused(graph: Graph, steps: Sequence[Step], cells: Sequence[_Cell]) -> Graph:
+def _fused(search: _Search, steps: Sequence[Step], cells: Sequence[_Cell]) -> Graph:
+    graph = search.graph
     first = steps[0]
-    matrix = graph.tensors[first.weights]
-    weights = matrix.array()
-    columns = graph.tensors[first.x].shape[-1]
-    halves = [
-        _part(matrix, "x", weights[:, :columns]),
-        _part(matrix, "h", weights[:, columns:]),
-    ]
     count = len(graph.tensors)
     lstm = Operator(
         LSTM,
@@ -151,7 +145,7 @@ def _fused(graph: Graph, steps: Sequence[Step], cells: Sequence[_Cell]) -> Graph
     place = max(cells[0].operators)
     gone = {position for cell in cells for position in cell.operators}
     gone.update(position for step in steps for position in (step.join, step.product))
-    gone.update(step.slice for step in steps if _is_taken_once(graph, step.slice))
+    gone.update(step.slice for step in steps if search.uses(search.made(step.slice)) == 1)
 
     def operators() -> Iterator[Operator]:
         for position, operator in enumerate(graph.operators):
@@ -160,14 +154,6 @@ def _fused(graph: Graph, steps: Sequence[Step], cells: Sequence[_Cell]) -> Graph
             if position not in gone:
                 yield operator
 
-    return replace(graph, tensors=(*graph.tensors, *halves), operators=tuple(operators()))
-
-
-def _part(matrix: Tensor, name: str, values: Any) -> Tensor:
-    """Return a part of a matrix as a tensor of its own: a view, not a copy."""
-    return replace(matrix, name=f"lstm/{name}", shape=values.shape, data=memoryview(values))
-
-
-def _is_taken_once(graph: Graph, position: int) -> bool:
-    (made,) = graph.operators[position].outputs
-    return sum(operator.inputs.count(made) for operator in graph.operators) == 1
+    return replace(
+        graph, tensors=(*graph.tensors, *halves(graph, first)), operators=tuple(operators())
+    )

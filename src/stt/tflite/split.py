@@ -51,7 +51,8 @@ class Step:
 def split_recurrence(graph: Graph) -> Graph:
     """Return the graph with its recurrent product split; the same graph where there is none.
 
-    An int8 graph stays as it is too: its operators round x and h together.
+    An int8 graph stays as it is too: its operators round x and h together, and LiteRT multiplies
+    row by row all the same, so that splitting would gain nothing.
 
     Args:
         graph: as `acoustic_graph` returns it.
@@ -85,6 +86,18 @@ def find_steps(graph: Graph) -> list[Step]:
     return max(found.values(), key=len, default=[])
 
 
+def halves(graph: Graph, step: Step) -> tuple[Tensor, Tensor]:
+    """Return what a step multiplies x with, and h: views of its matrix, not copies."""
+    matrix = graph.tensors[step.weights]
+    weights: Any = matrix.array()
+    width = graph.tensors[step.x].shape[-1]
+    x_weights, h_weights = (
+        replace(matrix, name=f"lstm/{name}/weights", shape=half.shape, data=memoryview(half))
+        for name, half in (("x", weights[:, :width]), ("h", weights[:, width:]))
+    )
+    return x_weights, h_weights
+
+
 def _row(graph: Graph, operator: Operator) -> int | None:
     """Return which row `[1, H]` of `[steps, 1, H]` a slice takes; None if it is no such slice."""
     if operator.name != "STRIDED_SLICE":
@@ -111,17 +124,14 @@ class _Rewriter:
         self._steps = steps
         self._tensors = list(graph.tensors)
         first = steps[0]
-        self._weights = graph.tensors[first.weights]
         self._bias = first.bias
         self._fully_connected = graph.operators[first.product]
         self._x = first.x
-        self._count, _, self._width = graph.tensors[self._x].shape
+        self._count = graph.tensors[self._x].shape[0]
 
     def rewrite(self) -> Graph:
-        weights = self._weights.array()
-        x_weights = self._matrix("x", weights[:, : self._width])
-        h_weights = self._matrix("h", weights[:, self._width :])
-        before, products = self._multiply(x_weights, h_weights, len(weights))
+        x_weights, h_weights = map(self._append, halves(self._graph, self._steps[0]))
+        before, products = self._multiply(x_weights, h_weights)
         replaced: dict[int, list[Operator]] = {}
         for step, operators in zip(self._steps, products, strict=True):
             replaced[step.join] = []
@@ -135,9 +145,8 @@ class _Rewriter:
         ]
         return replace(self._graph, tensors=tuple(self._tensors), operators=tuple(operators))
 
-    def _multiply(
-        self, x_weights: int, h_weights: int, rows: int
-    ) -> tuple[Operator, list[list[Operator]]]:
+    def _multiply(self, x_weights: int, h_weights: int) -> tuple[Operator, list[list[Operator]]]:
+        rows = self._tensors[x_weights].shape[0]
         of_all_x = self._tensor("x/products", (self._count, rows))
         before = replace(
             self._fully_connected, inputs=(self._x, x_weights, -1), outputs=(of_all_x,)
@@ -164,21 +173,9 @@ class _Rewriter:
         ]
         return result, Operator("STRIDED_SLICE", (source, *bounds), (result,))
 
-    def _matrix(self, name: str, values: Any) -> int:
-        tensor = replace(
-            self._weights,
-            name=f"split/{name}/weights",
-            shape=values.shape,
-            data=memoryview(values),
-        )
-        return self._append(tensor)
-
     def _integers(self, name: str, values: Sequence[int]) -> int:
-        return self._constant(name, np.array(values, np.int32))
-
-    def _constant(self, name: str, values: Any) -> int:
-        kind = TensorType.INT32 if values.dtype == np.int32 else TensorType.FLOAT32
-        return self._append(Tensor(f"split/{name}", kind, values.shape, values.tobytes()))
+        content = np.array(values, np.int32).tobytes()
+        return self._append(Tensor(f"split/{name}", TensorType.INT32, (len(values),), content))
 
     def _tensor(self, name: str, shape: tuple[int, ...]) -> int:
         return self._append(Tensor(f"split/{name}", TensorType.FLOAT32, shape))
