@@ -69,11 +69,8 @@ def find_base(
     """
     from .loading import load_base  # here, since a base is of any format, ours among them
 
-    names = base_tensors(specification)
-    beside, problems = path.parent / BESIDE, []
-    for place in (Path(base.path), beside, *sorted(path.parent.glob(f"{BESIDE}.*"))):
-        if not place.exists():
-            continue
+    names, problems = base_tensors(specification), []
+    for place in filter(Path.exists, (Path(base.path), *places_beside(path.parent))):
         tensors = load_base(place.resolve())  # by the name of what a link leads to
         if names <= tensors.keys() and digest_tensors(tensors, names) == base.digest:
             return place.resolve(), {name: np.asarray(tensors[name]) for name in names}
@@ -81,8 +78,13 @@ def find_base(
     raise CheckpointError(
         f"{path}: holds adapters alone, for the model that was {base.path} (digest {base.digest}), "
         f"and {' and '.join(problems) or 'that is not there'}; put that model, or a link to it, at "
-        f"{beside}"
+        f"{path.parent / BESIDE}"
     )
+
+
+def places_beside(folder: Path) -> list[Path]:
+    """Return where in a folder of adapters their model may have been put."""
+    return [folder / BESIDE, *sorted(folder.glob(f"{BESIDE}.*"))]
 
 
 def merged(source: SourceModel, base: Base | None) -> SourceModel:

@@ -17,7 +17,7 @@ from stt.counted import counted
 
 from ..errors import CheckpointError
 from ..models.encoder import EncoderSpecification
-from .base import BESIDE, add_low_rank
+from .base import BESIDE, add_low_rank, places_beside
 from .hub import find_cached
 from .readers.ctc_vocabulary import VOCABULARY, read_vocabulary
 from .readers.encoder_tensors import OUTPUT_LAYER, leave_out_output
@@ -42,17 +42,14 @@ def find_base(folder: Path) -> Path:
         CheckpointError: it is nowhere; says where to put it.
     """
     named, revision = base_of(folder)
-    beside = folder / BESIDE
-    places = [beside, *sorted(folder.glob(f"{BESIDE}.*"))]
-    places += [folder / named, Path(named)] if named else []
-    for place in places:
-        if place.exists():
-            return place.resolve()  # by the name of what a link leads to
+    places = [*places_beside(folder), *([folder / named, Path(named)] if named else [])]
+    if found := next(filter(Path.exists, places), None):
+        return found.resolve()  # by the name of what a link leads to
     if cached := find_cached(named, revision):
         return cached
     raise CheckpointError(
         f"{folder}: is an adapter for {named or 'a model that it does not name'}, and that is not "
-        f"here; put the model, or a link to it, at {beside}"
+        f"here; put the model, or a link to it, at {folder / BESIDE}"
     )
 
 

@@ -36,8 +36,9 @@ _UNBUILT = (
     "megatron_config", "monteclora_config", "target_parameters", "trainable_token_indices",
     "use_bdlora", "use_qalora",
 )  # fmt: skip
-# How matrices may have begun: other ways begin by changing the weights of the model as well.
-_BEGINNINGS = (True, False, None, "gaussian", "eva", "orthogonal")
+# How matrices may have begun, beside true, false and null: other ways begin by changing the weights
+# of the model as well.
+_BEGINNINGS = ("gaussian", "eva", "orthogonal")
 _LORA = re.compile(r"(.+)\.lora_(A|B|magnitude_vector)(?:\.(weight|bias))?")
 _KINDS = {
     ("A", "weight"): "down",
@@ -89,8 +90,6 @@ class PeftAdapter:
 
 @dataclass(frozen=True)
 class _Settings:
-    base: str
-    revision: str | None
     rank: int
     alpha: float
     ranks: Mapping[str, float]
@@ -187,24 +186,21 @@ def read_peft(folder: Path) -> PeftAdapter:
         module: LowRank(scale=settings.scale_of(module, len(part["down"])), **part)
         for module, part in parts.items()
     }
-    return PeftAdapter(settings.base, settings.revision, products, whole)
+    return PeftAdapter(*base_of(folder), products, whole)
 
 
 def _settings(folder: Path) -> _Settings:
     config = read_json(folder / CONFIG)
-    base, revision = base_of(folder)
     with ForeignConfig(config) as values:
         values.choice("peft_type", ("LORA",))
         values.choice("bias", ("none", "all", "lora_only"), "none")
         for name in _UNBUILT:
             values.refuse(name)
-        if not any(config.get("init_lora_weights", True) is way for way in _BEGINNINGS[:3]):
-            values.choice("init_lora_weights", tuple(map(str, _BEGINNINGS[3:])))
+        if not isinstance(config.get("init_lora_weights"), (bool, type(None))):
+            values.choice("init_lora_weights", _BEGINNINGS)
         for name in ("fan_in_fan_out", "use_dora", "lora_bias"):  # tensors and shapes show them
             values.flag(name, False)
         return _Settings(
-            base,
-            revision,
             rank=values.integer("r", 8),
             alpha=values.number("lora_alpha", 8),
             ranks=_literal(values.numbers("rank_pattern")),
