@@ -57,7 +57,8 @@ def test_what_is_shown_can_be_asked_for(name: str) -> None:
     ("wrong", "said"),
     [
         ("reverb[", "--augment reverb[: write NAME or NAME[PARAMETER=VALUE,...]"),
-        ("timemask", "there is no timemask (nearest: time_mask); there are "),
+        ("timemask", "there is no timemask (nearest: time_mask)"),
+        ("blur", "there is no blur; there are overlay, "),
         ("specaugmnt[t=1]", "(nearest: specaugment)"),
         ("reverb[dealy=3]", "reverb has no dealy (nearest: delay); it has p, delay, decay"),
         ("volume[p=2]", "p=2: must be a number from 0 to 1"),

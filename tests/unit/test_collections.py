@@ -170,6 +170,26 @@ def test_commands_are_named_and_never_run(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_wav_scp_that_names_no_file(tmp_path: Path) -> None:
+    path = write_kaldi(tmp_path)
+    (path / "wav.scp").write_text("rec\n")
+    (first, *_) = read_rows(path).rows
+    assert first.problem == f"{path / 'wav.scp'} names no file for rec"
+
+
+def test_folders_that_are_none_say_what_could_be_meant(tmp_path: Path) -> None:
+    write_audio(tmp_path / "heard" / "deep")
+    with pytest.raises(
+        CorpusError, match=r"3 recordings and no transcripts .* a \.txt of the same"
+    ):
+        read_rows(tmp_path / "heard")
+    table = tmp_path / "corpus" / "uk" / "train.tsv"
+    table.parent.mkdir(parents=True)
+    table.write_text("path\tsentence\n")
+    with pytest.raises(CorpusError, match=rf"name what is to be read in it: {table}"):
+        read_rows(tmp_path / "corpus")
+
+
 def test_bad_lines_of_manifests_are_bad_rows_and_bad_files_errors(tmp_path: Path) -> None:
     path = write_nemo(tmp_path)
     good = path.read_text()

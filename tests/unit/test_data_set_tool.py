@@ -107,6 +107,27 @@ def test_what_cannot_be_written_is_said(tmp_path: Path, words: list[str], why: s
         data_set_tool.main([source, str(tmp_path / name), *flags])
 
 
+def test_sources_are_not_written_over(tmp_path: Path) -> None:
+    source = write_csv(tmp_path)
+    before = source.read_bytes()
+    (tmp_path / "link.csv").symlink_to(source)
+    for target in (source, tmp_path / "link.csv"):
+        with pytest.raises(CorpusError, match=r"is one of the sources.* choose another name"):
+            data_set_tool.main([str(source), str(target)])
+    assert source.read_bytes() == before
+
+
+def test_rows_that_cannot_be_read_are_named_together_with_what_to_do(tmp_path: Path) -> None:
+    source = write_csv(tmp_path)
+    with source.open("a") as file:
+        file.write("gone.wav,1,word\nodd\n")
+    with pytest.raises(CorpusError) as caught:
+        data_set_tool.main([str(source), str(tmp_path / "a.sdb")])
+    said = str(caught.value)
+    assert f"{source}:5: {tmp_path / 'gone.wav'}: no such file\n{source}:6: " in said
+    assert f"coqui_stt_training.check {source} --fix cleaned.csv" in said.splitlines()[-1]
+
+
 def encoded(tmp_path: Path, name: str, *words: str) -> list[np.ndarray]:
     target = tmp_path / name
     data_set_tool.main([str(tmp_path / "in.csv"), str(target), "--sort", "as-is", *words])

@@ -64,10 +64,8 @@ def _parse(text: str, problems: list[str]) -> Augmentation | None:
         return None
     name, kind = _find_kind(match[1])
     if kind is None:
-        problems.append(
-            f"--augment {text}: there is no {match[1]}{nearest(match[1], KINDS)}; there are "
-            + ", ".join(KINDS)
-        )
+        known = nearest(match[1], KINDS) or f"; there are {', '.join(KINDS)}"
+        problems.append(f"--augment {text}: there is no {match[1]}{known}")
         return None
     given, wrong = _assignments(match[2] or "")
     wrong += [*_unknown(name, kind, given), *_missing(kind, given)]

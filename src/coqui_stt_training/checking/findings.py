@@ -77,7 +77,11 @@ def _lines(findings: Findings) -> Iterator[str]:
     survey = findings.survey
     for one in survey.sets:
         speakers = f", {counted(one.speakers, 'speaker')}" if one.speakers else ""
-        usable = "" if one.clips == one.rows else f" ({one.rows - one.clips} rows cannot be used)"
+        usable = (
+            ""
+            if one.clips == one.rows
+            else f" ({counted(one.rows - one.clips, 'row')} cannot be used)"
+        )
         yield (
             f"{one.path}: {counted(one.clips, 'clip')}{usable}, "
             f"{say_audio_length(one.hours * 3600)}{speakers}, {counted(one.words, 'word')}"

@@ -19,7 +19,7 @@ from stt.frontends.mfcc import FeatureConfig
 
 from ..corpus import Clip, CorpusFiles, alphabet_from_corpus, expand_file_list
 from ..corpus.audio_scan import ScanResult
-from ..corpus.report import advise_on_characters
+from ..corpus.report import Report, advise_on_characters
 from ..corpus.validation import examine_corpus
 from ..errors import CorpusError
 from . import audio_facts, suspects
@@ -82,7 +82,7 @@ def run_check(
     report = examination.report
     if not examination.files:
         raise CorpusError(str(report))
-    report.advice = "\n".join(advise_on_characters(report))
+    report.advice = "\n".join([*advise_on_characters(report), *_how_to_go_on(report, flags.fix)])
     clips = {one.path: one.clips for one in examination.sets["train"]}
     found: list[Suspect] = []
     if engine:
@@ -114,6 +114,17 @@ def run_check(
             _log.info("Wrote %s: %d clips; %d left out", one.path, one.kept, one.left_out)
         _log.info("What was left out, and why: %s", left_out)
     return 1 if report.file_problems or report.row_problems else 0
+
+
+def _how_to_go_on(report: Report, fix: str) -> list[str]:
+    """Return what to do about rows that cannot be used."""
+    if fix or not report.row_problems:
+        return []
+    them = "this row" if report.bad_row_count == 1 else f"these {report.bad_row_count} rows"
+    return [
+        f"Mend {them}, or leave {them} out: --fix cleaned.csv writes a list without, and training "
+        "does so with --on_bad_row skip"
+    ]
 
 
 def default_cache(paths: Sequence[str]) -> Path:

@@ -28,6 +28,7 @@ from .unpacked import cache_folder
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+)://(.*)", re.DOTALL)
 _FOLDER, _STAMPS = "remote", "remote-stamps"
+_AGAIN = "give the same command again later, and it goes on with what is not here yet"
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.5
 _BLOCK_BYTES = 1 << 20
@@ -207,7 +208,8 @@ class Mirror:
                 is_final = isinstance(cause, _FINAL) or getattr(cause, "status", 0) in _REFUSED
                 if is_final or attempt + 1 == _ATTEMPTS:
                     tried = f" after {attempt + 1} attempts" if attempt else ""
-                    raise CorpusError(f"{url}: cannot be read{tried}: {reason}") from error
+                    again = "" if is_final else f"; {_AGAIN}"
+                    raise CorpusError(f"{url}: cannot be read{tried}: {reason}{again}") from error
                 _log.info("%s: %s; trying again", url, reason)
                 self.pause(_FIRST_PAUSE_SECONDS * 2**attempt)
         raise AssertionError

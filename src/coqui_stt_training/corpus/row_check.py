@@ -55,7 +55,8 @@ def _find_problems(
         return [Problem(Kind.FORM, row.source, row.problem)]
     problems = []
     if isinstance(scan, AudioError):
-        problems.append(Problem(Kind.AUDIO, row.source, str(scan)))
+        reason = str(scan).removeprefix(f"{row.source}: ")  # audio in an archive is where rows are
+        problems.append(Problem(Kind.AUDIO, row.source, reason))
     elif scan.peak_to_peak < SILENCE_PEAK_TO_PEAK:
         reason = f"{row.audio_name}: {scan.duration_seconds:.2f} s of silence"
         problems.append(Problem(Kind.SILENCE, row.source, reason))

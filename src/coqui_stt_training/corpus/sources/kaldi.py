@@ -60,6 +60,8 @@ def _audio(
     if recording not in recordings:
         return f"{recording} is not in {folder / 'wav.scp'}"
     place = recordings[recording]
+    if not place:
+        return f"{folder / 'wav.scp'} names no file for {recording}"
     if place.endswith("|") or place.startswith("|") or place == "-":
         return (
             f"the audio of {recording} is what a command prints, which is not run: "

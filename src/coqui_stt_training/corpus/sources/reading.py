@@ -21,6 +21,7 @@ from ..rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Entry, Row, RowFile, rows_of
 from . import audio_folder, json_lines, kaldi, parquet, sdb, tables, tar, text_folder
 from .archives import read_head
 from .csv_rows import read_csv_rows
+from .unknown_folder import describe_folder
 
 Entries = Callable[[Path], Iterator[Entry]]
 
@@ -169,7 +170,8 @@ def _read_here(name: str, large_bytes: int, labelled: bool) -> RowFile:
         if not labelled and (read is None or read is text_folder.entries):
             read = audio_folder.entries
         if read is None:
-            raise CorpusError(f"{name}: a folder that is no collection; {_KNOWN}")
+            hint = describe_folder(path) or _KNOWN
+            raise CorpusError(f"{name}: a folder that is no collection; {hint}")
         return rows_of_entries(name, path, _not_empty(read(path), name))
     read = _file_reader(name)
     if read is None:
@@ -204,7 +206,7 @@ def _fetched(file: RowFile, name: str, copy: Path, *, anew: bool) -> RowFile:
         anew: whether to compare recordings that are here with the store.
     """
     sound = (file.audio_of(row).path for row in file.rows if not row.problem)
-    Mirror().fetch_all(sound, anew=anew)
+    Mirror().fetch_all((path for path in sound if path != copy), anew=anew)
 
     def renamed(row: Row) -> Row:
         source = row.source.replace(str(copy), name, 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import shutil
 import tarfile
 from collections.abc import Callable, Iterable, Sequence
@@ -115,13 +116,13 @@ def convert_collections(
     kind = next((one for one in reversed(KINDS) if target.name.lower().endswith(one)), None)
     if kind is None:
         raise CorpusError(f"{target}: its name must end in one of {', '.join(KINDS)}")
-    _check_target(target, kind, options)
+    _check_target(target, kind, options, sources)
     files = CorpusFiles()
     clips = _read(sources, files, options.labeled)
     work = target.with_name(f".{target.name}.encoding")
     try:
         _prepare(work, [files.digest(source) for source in sources], options)
-        encoded = _encode(clips, work, options, workers, show_progressbar, change)
+        encoded = _encode(clips, sources, work, options, workers, show_progressbar, change)
         if options.order != "as-is":
             encoded.sort(key=lambda one: one.seconds, reverse=options.order == "longest")
         _assemble(target, kind, encoded, options)
@@ -133,7 +134,12 @@ def convert_collections(
     return len(encoded)
 
 
-def _check_target(target: Path, kind: str, options: Options) -> None:
+def _check_target(target: Path, kind: str, options: Options, sources: Sequence[str]) -> None:
+    if target.exists() and any(Path(one).exists() and target.samefile(one) for one in sources):
+        raise CorpusError(
+            f"{target}: is one of the sources, and would be overwritten; choose another name for "
+            "what is written, the last one"
+        )
     if kind == ".sdb" and options.encoding not in _SDB_TYPES:
         raise CorpusError(f"{target}: an SDB file holds {', '.join(_SDB_TYPES)}")
     if kind in (".csv", ".json", ".jsonl") and _folder_of(target).exists():
@@ -147,27 +153,42 @@ def _check_target(target: Path, kind: str, options: Options) -> None:
 
 def _read(sources: Sequence[str], files: CorpusFiles, labeled: bool) -> list[_Clip]:
     clips: list[_Clip] = []
+    files_problems: list[str] = []
     problems: list[str] = []
     for source in sources:
         try:
             found = files.rows(source)
         except CorpusError as error:
-            problems.append(str(error))
+            files_problems.append(str(error))
             continue
         for row, audio in zip(found.rows, found.audio(), strict=True):
             if row.problem and (labeled or row.audio is None):
                 problems.append(f"{row.source}: {row.problem}")
+            elif not audio.path.is_file():
+                problems.append(f"{row.source}: {audio}: no such file")
             else:
                 clips.append(_Clip(audio, row.source, row.transcript, row.speaker))
-    _raise_all(problems)
+    _raise_all(files_problems, problems, sources)
     return clips
 
 
-def _raise_all(problems: Sequence[str]) -> None:
-    if problems:
-        hidden = len(problems) - _SHOWN_PROBLEMS
-        more = [f"... and {hidden} more"] if hidden > 0 else []
-        raise CorpusError("\n".join([*problems[:_SHOWN_PROBLEMS], *more]))
+def _raise_all(of_files: Sequence[str], of_rows: Sequence[str], sources: Sequence[str]) -> None:
+    """Raise an error of all problems, if there are any.
+
+    Raises:
+        CorpusError: that.
+    """
+    problems = [*of_files, *of_rows]
+    if not problems:
+        return
+    hidden = len(problems) - _SHOWN_PROBLEMS
+    lines = [*problems[:_SHOWN_PROBLEMS], *([f"... and {hidden} more"] if hidden > 0 else [])]
+    if of_rows and not of_files:
+        lines.append(
+            f"Mend {counted(len(of_rows), 'row')}, or convert the list without them that this "
+            f"writes: python -m coqui_stt_training.check {shlex.join(sources)} --fix cleaned.csv"
+        )
+    raise CorpusError("\n".join(lines))
 
 
 def _prepare(work: Path, digests: list[str], options: Options) -> None:
@@ -184,6 +205,7 @@ def _prepare(work: Path, digests: list[str], options: Options) -> None:
 
 def _encode(
     clips: Sequence[_Clip],
+    sources: Sequence[str],
     work: Path,
     options: Options,
     workers: int | None,
@@ -196,7 +218,7 @@ def _encode(
         try:
             return _encode_one(clip, work / f"{number:08d}", options, change, clock)
         except AudioError as error:
-            return f"{clip.source}: {error}"
+            return f"{clip.source}: {str(error).removeprefix(f'{clip.source}: ')}"
 
     problems, encoded = [], []
     pool = ThreadPoolExecutor(workers or os.cpu_count())
@@ -207,7 +229,7 @@ def _encode(
             else:
                 encoded.append(found)
             bar.advance(1)
-    _raise_all(problems)
+    _raise_all([], problems, sources)
     return encoded
 
 

@@ -1,0 +1,41 @@
+"""What to say of a folder that is no collection, but may hold some."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from stt.audio.folder import SUFFIXES
+from stt.counted import counted
+
+from ..rows import some_of
+
+_LISTS = (".csv", ".tsv", ".jsonl", ".sdb", ".tar", ".parquet", ".arrow")
+_DEPTH = 3
+_MOST_LOOKED_AT = 10_000  # so that the wrong folder is refused at once, however large
+
+
+def describe_folder(path: Path) -> str:
+    """Return what a folder holds that could be meant, and what to do; "" where nothing is."""
+    inside = list(itertools.islice(_files_below(path, _DEPTH), _MOST_LOOKED_AT))
+    lists = sorted(str(one) for one in inside if _is_list(one))
+    if lists:
+        return f"name what is to be read in it: {some_of(lists)}"
+    recordings = [one for one in inside if one.suffix.lower() in SUFFIXES]
+    if recordings:
+        return (
+            f"{counted(len(recordings), 'recording')} and no transcripts are in it; write each "
+            "into a .txt of the same name beside it, or a CSV file that lists them"
+        )
+    return ""
+
+
+def _is_list(path: Path) -> bool:
+    return path.name.lower().endswith((*_LISTS, ".tar.gz", ".tgz", ".jsonl.gz"))
+
+
+def _files_below(path: Path, depth: int) -> Iterator[Path]:
+    """Yield the files of a folder, those of folders in it after them."""
+    for levels in range(1, depth + 1):
+        yield from (one for one in path.glob("/".join("*" * levels)) if one.is_file())
