@@ -81,13 +81,13 @@ class Work(NamedTuple):
         start = {
             "load_checkpoint_dir": self.source, "drop_source_layers": 1,
             "map_shared_characters": True,
-            "train_batch_size": 16, "learning_rate": 0.002,
-        } if self.source else {"n_hidden": 256, "train_batch_size": 8}  # fmt: skip
+        } if self.source else {"n_hidden": 256}  # fmt: skip
         trained = train_model(
             save_checkpoint_dir=self.output / "model", train_files=self.data / "train.csv",
             test_files=self.data / "test.csv", alphabet_config_path=self.data / "alphabet.txt",
-            epochs=self.epochs, dropout_rate=0.2, random_seed=self.seed, test_batch_size=16,
+            epochs=self.epochs, dropout_rate=0.2, random_seed=self.seed, train_batch_size=8,
             augment=[self.augment] if self.augment else [], beam_width=64, skip_batch_test=True,
+            test_batch_size=16,
             max_to_keep=1, intra_op_parallelism_threads=1, show_progressbar=False, **start,
         )  # fmt: skip
         shutil.rmtree(self.output / "model")
@@ -150,8 +150,8 @@ def main() -> None:
     parser.add_argument("--source", default="", metavar="MODEL", help="of those bootstrapped")
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), metavar="KIND")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], metavar="N")
-    parser.add_argument("--scratch_epochs", type=int, default=12)
-    parser.add_argument("--epochs", type=int, default=12, help="of those bootstrapped")
+    parser.add_argument("--scratch_epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=15, help="of those bootstrapped")
     arguments = parser.parse_args()
     if arguments.bootstrapped and not arguments.source:
         parser.error("--bootstrapped needs --source: the model to begin from")
