@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from coqui_stt_training.batches.batch import Batch
+from coqui_stt_training.batches.batch import Batch, View
 from coqui_stt_training.models.acoustic_model import AcousticModel, build
 from coqui_stt_training.models.deepspeech.geometry import LAYERS, Geometry
 from coqui_stt_training.training.average import WeightAverage
@@ -55,11 +55,11 @@ def test_versions_that_come_again_are_kept_apart() -> None:
     model, batch, stack = make_model(), make_batch(), FrozenStack(torch.device("cpu"))
     stack.set_depth(2)
     plain = stack(model, batch).x
-    other = replace(batch, features=2 * batch.features, version=1)
+    other = replace(batch, features=2 * batch.features, views=(View(version=1),))
     assert not torch.equal(stack(model, other).x, plain)
     assert stack(model, other).x is stack(model, other).x
     assert stack(model, batch).x is plain
-    never = replace(other, version=None)
+    never = replace(other, views=(View(version=None),))
     assert stack(model, never).x is not stack(model, never).x
 
 

@@ -26,7 +26,7 @@ from ..augmentation.specification import Augmentation
 from ..augmentation.spectrogram import Spectrum, change_as_heard, change_spectrum
 from ..corpus import Clip
 from ..corpus.row_check import frames_needed
-from .batch import Batch, collate
+from .batch import Batch, View, collate
 from .feature_cache import Features
 from .loader import BatchLoader
 
@@ -68,6 +68,7 @@ class AugmentedLoader:
         clips: all training clips, for those that others are joined with.
         variants: how many versions there are of a batch before it enters the model, of which
             epochs take turns; 0: a new one in each epoch.
+        views: how many views there are of a batch, which differ in what masks hide.
     """
 
     loader: BatchLoader
@@ -77,6 +78,7 @@ class AugmentedLoader:
     sources: Mapping[str, Recordings] = field(default_factory=dict)
     clips: Sequence[Clip] = ()
     variants: int = 0
+    views: int = 1
 
     @property
     def _front_end(self) -> FrontEnd:
@@ -98,16 +100,18 @@ class AugmentedLoader:
         features = [one.features for _, one in made]
         seconds = tuple(len(one) * self._front_end.step_seconds for one in features)
 
-        def change(domain: str) -> FrameChange:
-            of_clips = tuple(within(drawn, domain) for drawn in draws)
+        def change(domain: str, view: int) -> FrameChange:
+            of_clips = tuple(_of_view(within(drawn, domain), view) for drawn in draws)
             return FrameChange(of_clips, seconds, self._cepstrum if domain == FEATURES else None)
+
+        def make_view(view: int) -> View:
+            version = self._version(draws, moment, view)
+            return View(change(FEATURES, view), change(HIDDEN, view), version)
 
         return replace(
             collate(clips, features, [one.labels for _, one in made]),
             augmented=any(within(drawn, *_BEFORE_FEATURES) for drawn in draws),
-            on_features=change(FEATURES),
-            on_hidden=change(HIDDEN),
-            version=self._version(draws, moment),
+            views=tuple(map(make_view, range(self.views))),
         )
 
     def _changed(self, clip: Clip, moment: Moment) -> _Changed:
@@ -144,10 +148,14 @@ class AugmentedLoader:
         early = draw(Moment(turn, turn / self.variants))
         return (*within(early, *_BEFORE_THE_MODEL), *within(drawn, HIDDEN))
 
-    def _version(self, draws: Sequence[Sequence[Draw]], moment: Moment) -> int | None:
+    def _version(self, draws: Sequence[Sequence[Draw]], moment: Moment, view: int) -> int | None:
         if not any(within(drawn, *_BEFORE_THE_MODEL) for drawn in draws):
             return 0
-        return 1 + moment.epoch % self.variants if self.variants else None
+        if not self.variants:
+            return None
+        turn = moment.epoch % self.variants
+        differs = any(within(drawn, FEATURES) for drawn in draws)
+        return 1 + turn + self.variants * view * differs
 
     def _joined(self, clip: Clip, draws: Sequence[Draw]) -> list[tuple[Clip, float]]:
         """Return the clips that are spoken as one, each with the seconds of silence before it."""
@@ -216,6 +224,13 @@ class AugmentedLoader:
                 pieces.append(np.zeros(int(gap_seconds * rate_hz), np.float32))
             pieces.append(self.loader.store.samples(clip))
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def _of_view(draws: tuple[Draw, ...], view: int) -> tuple[Draw, ...]:
+    """Return the draws of another view: the same changes, with values of their own."""
+    if view == 0:
+        return draws
+    return tuple(replace(draw, key=f"{draw.key}\0view {view}") for draw in draws)
 
 
 def _most(one: Augmentation, name: str) -> float:

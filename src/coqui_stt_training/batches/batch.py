@@ -12,7 +12,23 @@ from ..augmentation.frames import FrameChange
 from ..corpus import Clip
 from .feature_cache import Features
 
-NO_CHANGE = FrameChange((), ())
+_NO_CHANGE = FrameChange((), ())
+
+
+@dataclass(frozen=True)
+class View:
+    """How a batch is changed where the model is.
+
+    Attributes:
+        on_features: what is to be done to features before the model runs.
+        on_hidden: what is to be done to what the model's first layers give.
+        version: which of its clips' versions it is before that, 0 being the clips as they are;
+            None: one that never comes again.
+    """
+
+    on_features: FrameChange = _NO_CHANGE
+    on_hidden: FrameChange = _NO_CHANGE
+    version: int | None = 0
 
 
 @dataclass(frozen=True)
@@ -26,10 +42,7 @@ class Batch:
         labels: int64 `[all labels]`, those of each clip after one another.
         label_lengths: int64 `[batch]`.
         augmented: whether `features` are not those of the clips as they are.
-        on_features: what is to be done to them before the model runs.
-        on_hidden: what is to be done to what the model's first layers give.
-        version: which of its clips' versions it is before that, 0 being the clips as they are;
-            None: one that never comes again.
+        views: what the model hears of it, one or several that are to be heard alike.
         weights: float32 `[batch]`, of each clip's loss; None: all are 1.
     """
 
@@ -39,9 +52,7 @@ class Batch:
     labels: Tensor
     label_lengths: Tensor
     augmented: bool = False
-    on_features: FrameChange = NO_CHANGE
-    on_hidden: FrameChange = NO_CHANGE
-    version: int | None = 0
+    views: tuple[View, ...] = (View(),)
     weights: Tensor | None = None
 
 

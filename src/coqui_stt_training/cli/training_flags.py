@@ -237,8 +237,8 @@ class ObjectiveFlags:
     )
     consistency_weight: float = flag(
         0.0,
-        "of how far two passes over a batch lie apart, which dropout makes different; takes twice "
-        "the time",
+        "of how far two passes over a batch lie apart, which dropout, and the masks of --augment, "
+        "make different; takes twice the time",
         check=not_negative,
     )
 

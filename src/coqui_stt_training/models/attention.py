@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+
+_MOST_FRAMES_IN_PARTS = 512
 
 
 class Attention(nn.Module):
@@ -40,6 +43,38 @@ class Attention(nn.Module):
 
     def mix(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         """Return the values that each query finds, `[batch, frames, width]`."""
-        mixed = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        if _is_quicker_in_parts(query):
+            mixed = mix_in_parts(query, key, value, mask)
+        else:
+            mixed = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out
+
+
+def _is_quicker_in_parts(query: Tensor) -> bool:
+    """Say whether PyTorch's own attention would take longer than its products one by one.
+
+    In bfloat16 on a CPU its backward pass takes seven times its forward pass, and both together up
+    to four times as long; in float32 it is the quicker one. Of long clips it saves much memory.
+    """
+    is_short = query.shape[-2] <= _MOST_FRAMES_IN_PARTS
+    in_bfloat16 = query.dtype == torch.bfloat16 and query.device.type == "cpu"
+    return is_short and in_bfloat16 and query.requires_grad
+
+
+def mix_in_parts(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    """Return what `scaled_dot_product_attention` does; it keeps all weights for the backward pass.
+
+    Args:
+        query: `[batch, heads, frames, values]`, as are `key` and `value`.
+        key: what it is compared with.
+        value: what is found.
+        mask: see `Attention.forward`.
+    """
+    products = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    if mask is not None and mask.dtype == torch.bool:
+        products = products.masked_fill(~mask, -torch.inf)
+    elif mask is not None:
+        products = products + mask
+    mixed: Tensor = products.softmax(-1).to(value.dtype) @ value
+    return mixed

@@ -112,6 +112,7 @@ def _make_augmented_loader(
         open_sources(augmentations, session.features.sample_rate_hz),
         clips,
         variants,
+        views=2 if session.config.objective.consistency_weight else 1,
     )
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..batches.batch import Batch
+from ..batches.batch import Batch, View
 from ..corpus import Clip
 from ..models.acoustic_model import AcousticModel
 
@@ -66,22 +66,29 @@ class FrozenStack:
         self._memory_left = self._memory_limit
 
     @torch.no_grad()
-    def __call__(self, model: AcousticModel, batch: Batch) -> Hidden:
-        """Return what the frozen layers make of a batch; without any, its features."""
-        if self.depth == 0 or batch.version is None:
-            return self._run(model, batch)
-        key = (batch.clips, batch.version)
+    def __call__(self, model: AcousticModel, batch: Batch, view: View | None = None) -> Hidden:
+        """Return what the frozen layers make of a batch; without any, its features.
+
+        Args:
+            model: whose layers they are.
+            batch: the clips.
+            view: of the batch; its first one where none is given.
+        """
+        view = view or batch.views[0]
+        if self.depth == 0 or view.version is None:
+            return self._run(model, batch, view)
+        key = (batch.clips, view.version)
         hidden = self._kept.get(key)
         if hidden is None:
-            hidden = self._run(model, batch)
+            hidden = self._run(model, batch, view)
             size = hidden.x.numel() * hidden.x.element_size()
             if size <= self._memory_left:
                 self._memory_left -= size
                 self._kept[key] = hidden
         return hidden
 
-    def _run(self, model: AcousticModel, batch: Batch) -> Hidden:
-        x = batch.on_features(batch.features.to(self._device), batch.lengths)
+    def _run(self, model: AcousticModel, batch: Batch, view: View) -> Hidden:
+        x = view.on_features(batch.features.to(self._device), batch.lengths)
         if self.depth == 0:
             return Hidden(x, batch.lengths, 0)
         return Hidden(*model.run(x, batch.lengths, last=self.depth), self.depth)

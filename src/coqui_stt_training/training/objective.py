@@ -2,15 +2,15 @@
 
 entropy        - w * H(p_t), summed over a clip's frames: a penalty on being sure
                (https://arxiv.org/abs/1701.06548, for CTC https://arxiv.org/abs/1810.12020)
-consistency    two forward passes of a batch, which differ in what dropout drops; their mean CTC
-               loss, and w / 2 * (KL(p_t || q_t) + KL(q_t || p_t)), summed over frames, where
-               what each is compared with gets no gradient
+consistency    two forward passes of a batch, which differ in what dropout drops and augmentation
+               masks; their mean CTC loss, and w / 2 * (KL(p_t || q_t) + KL(q_t || p_t)), summed
+               over frames, where what each is compared with gets no gradient
                (https://arxiv.org/abs/2106.14448, for CTC https://arxiv.org/abs/2410.05101)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,16 +35,21 @@ class Objective:
     consistency_weight: float = 0.0
     supervision: Callable[[Emissions, Batch], Tensor] = ctc_losses
 
-    def losses(self, run: Callable[[], Emissions], batch: Batch) -> Tensor:
+    @property
+    def views(self) -> int:
+        """How many forward passes over a batch it takes."""
+        return 2 if self.consistency_weight else 1
+
+    def losses(self, emissions: Sequence[Emissions], batch: Batch) -> Tensor:
         """Return each clip's loss, `[batch]`.
 
         Args:
-            run: does a forward pass over the batch, with masks that are new each time.
+            emissions: of as many passes as there are `views`.
             batch: its labels.
         """
         if not self.consistency_weight:
-            return self._of_view(run(), batch)
-        one, other = run(), run()
+            return self._of_view(emissions[0], batch)
+        one, other = emissions
         ctc = (self._of_view(one, batch) + self._of_view(other, batch)) / 2
         return ctc + self.consistency_weight * _distance(one, other)
 

@@ -21,7 +21,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.counted import counted
 from stt.decoding import path_confidence
 
-from ..batches.batch import NO_CHANGE, Batch
+from ..batches.batch import Batch, View
 from ..corpus import Clip
 from ..corpus.row_check import frames_needed
 from ..models.acoustic_model import AcousticModel, Emissions
@@ -144,4 +144,4 @@ class SelfTraining:
 
 def as_they_are(batch: Batch) -> Batch:
     """Return a batch without what is to be done to its frames."""
-    return replace(batch, on_features=NO_CHANGE, on_hidden=NO_CHANGE)
+    return replace(batch, views=(View(),))

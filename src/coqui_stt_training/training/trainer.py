@@ -8,6 +8,7 @@ Several processes may be one run: see `distributed.py`.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from stt.counted import counted
 
-from ..batches.batch import Batch
+from ..batches.batch import Batch, View
 from ..batches.loader import BatchLoader
 from ..batches.training_pipeline import Step, TrainingPipeline
 from ..checkpoints.state_file import Kind
@@ -31,7 +32,7 @@ from ..report.epochs import Epoch
 from ..scoring.metrics import SetResult, score_set
 from .best import BestRule, deaf_loss
 from .divergence import are_weights_sound, explain_end, name_clips
-from .frozen_stack import FrozenStack
+from .frozen_stack import FrozenStack, Hidden
 from .gradients import Gradients
 from .plan import Plan, Sets, Surroundings
 from .self_training import Tally, as_they_are
@@ -227,7 +228,7 @@ class Trainer:
 
     def _losses(self, batch: Batch, dropout: Dropout) -> Tensor:
         told = self._transcribed(batch)
-        losses = self._plan.objective.losses(lambda: self._run(batch, dropout), told)
+        losses = self._plan.objective.losses(self._run(batch, dropout), told)
         return losses if told.weights is None else losses * told.weights.to(losses.device)
 
     def _transcribed(self, batch: Batch) -> Batch:
@@ -239,15 +240,27 @@ class Trainer:
         with torch.no_grad(), self.precision.forward():
             return own.transcribe(batch, self._frozen(self.model, plain))
 
-    def _run(self, batch: Batch, dropout: Dropout) -> Emissions:
+    def _run(self, batch: Batch, dropout: Dropout) -> list[Emissions]:
+        """Run the model once over all views of a batch, one below the other."""
+        count = self._plan.objective.views
+        views = itertools.islice(itertools.cycle(batch.views), count)
         with self.precision.forward():
-            x, lengths, first = self._frozen(self.model, batch)
-            if batch.on_hidden:
-                if first == 0:
-                    x, lengths = self.model.run(x, lengths, dropout, last=1)
-                    first = 1
-                x = batch.on_hidden(x, lengths)
-            return Emissions(*self.model.run(x, lengths, dropout, first=first))
+            seen = [self._hidden(batch, view, dropout) for view in views]
+            x = torch.cat([one.x for one in seen]) if count > 1 else seen[0].x
+            lengths = torch.cat([one.lengths for one in seen])
+            logits, lengths = self.model.run(x, lengths, dropout, first=seen[0].first)
+            of_views = zip(logits.chunk(count), lengths.chunk(count), strict=True)
+            return [Emissions(*one) for one in of_views]
+
+    def _hidden(self, batch: Batch, view: View, dropout: Dropout) -> Hidden:
+        """Return a view of a batch where its masks are all in place."""
+        x, lengths, first = self._frozen(self.model, batch, view)
+        if not view.on_hidden:
+            return Hidden(x, lengths, first)
+        if first == 0:
+            x, lengths = self.model.run(x, lengths, dropout, last=1)
+            first = 1
+        return Hidden(view.on_hidden(x, lengths), lengths, first)
 
     def _skip_step(self, step: Step, losses: Sequence[float], value: float) -> None:
         """Leave a step out whose loss or gradient is not finite, and name the files."""
