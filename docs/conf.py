@@ -100,8 +100,11 @@ def _write_interfaces(folder: Path) -> None:
             kind = "autoclass" if isinstance(member, type) else "autofunction"
             if not callable(member):
                 continue
-            members = "\n   :members:\n   :no-index:" if kind == "autoclass" else "\n   :no-index:"
-            parts.append(f"```{{eval-rst}}\n.. {kind}:: {module}.{name}{members}\n```\n")
+            options = ["no-index", *(["members"] if kind == "autoclass" else [])]
+            if name == "Model":  # what it decodes with is told by a class that it is made of
+                options.append("inherited-members")
+            shown = "".join(f"\n   :{option}:" for option in options)
+            parts.append(f"```{{eval-rst}}\n.. {kind}:: {module}.{name}{shown}\n```\n")
     (folder / "interfaces.md").write_text("\n".join(parts), encoding="utf-8")
 
 

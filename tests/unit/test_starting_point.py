@@ -14,7 +14,8 @@ from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.checkpoints.file import Checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.checkpoints.run_record import Phase, RunRecord, write_record
-from coqui_stt_training.cli.config import AlphabetFlags, CheckpointFlags, DataFlags
+from coqui_stt_training.cli.config import AlphabetFlags, CheckpointFlags
+from coqui_stt_training.cli.data_flags import DataFlags
 from coqui_stt_training.cli.training_flags import BootstrapFlags
 from coqui_stt_training.errors import CheckpointError, CorpusError, FlagError
 from coqui_stt_training.models.deepspeech.geometry import Geometry
