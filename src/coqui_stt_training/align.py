@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from stt.output_path import check_output_folder
 
 from .cli.command import command, start_logging
-from .cli.config import LogFlags, Names
+from .cli.config import LogFlags
+from .cli.data_flags import Names
 from .cli.flags import at_most, flag, parse, positive
 from .cli.shared_flags import SHARED
 from .errors import FlagError

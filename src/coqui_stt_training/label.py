@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from stt.output_path import check_output_file
 
 from .cli.command import command, start_logging, words_before_flags
-from .cli.config import LogLevelFlags, Names, ScorerFlags
+from .cli.config import LogLevelFlags, ScorerFlags
+from .cli.data_flags import Names
 from .cli.flags import at_most, flag, parse
 from .errors import FlagError
 

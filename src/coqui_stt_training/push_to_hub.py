@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .cli.command import command, print_now, start_logging, words_before_flags
-from .cli.config import LogLevelFlags, Names
+from .cli.config import LogLevelFlags
+from .cli.data_flags import Names
 from .cli.flags import flag, parse
 from .errors import FlagError
 

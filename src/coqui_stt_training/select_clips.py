@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .cli.command import command, print_now, start_logging
-from .cli.config import LogFlags, Names, ScorerFlags
+from .cli.config import LogFlags, ScorerFlags
+from .cli.data_flags import Names
 from .cli.flags import flag, not_negative, parse
 from .cli.hearing_flags import HearingFlags
 from .cli.shared_flags import SHARED

@@ -25,14 +25,9 @@ from stt.extras import missing_packages
 from stt.output_path import check_output_folder
 
 from .cli.command import command, start_logging
-from .cli.config import (
-    AlphabetFlags,
-    FeatureFlags,
-    LogFlags,
-    Names,
-    ScorerFlags,
-    SourceFlags,
-)
+from .cli.config import AlphabetFlags, LogFlags, ScorerFlags, SourceFlags
+from .cli.data_flags import Names
+from .cli.feature_flags import FeatureFlags
 from .cli.flags import flag, parse, positive
 from .cli.shared_flags import SHARED
 from .errors import FlagError, UserError

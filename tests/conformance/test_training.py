@@ -9,7 +9,9 @@ import numpy as np
 import torch
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
-from coqui_stt_training.bootstrapping.plan import Request, bootstrapped_tensors, plan_bootstrap
+from coqui_stt_training.bootstrapping.plan import bootstrapped_tensors
+from coqui_stt_training.bootstrapping.planner import plan_bootstrap
+from coqui_stt_training.bootstrapping.request import Request
 from coqui_stt_training.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoint
 from coqui_stt_training.checkpoints.source import SourceModel
 from coqui_stt_training.models.acoustic_model import AcousticModel, build

@@ -9,15 +9,11 @@ import numpy as np
 import pytest
 
 from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
+from coqui_stt_training.bootstrapping.alphabet_difference import describe_difference
 from coqui_stt_training.bootstrapping.output_rows import shared_rows
-from coqui_stt_training.bootstrapping.plan import (
-    ALL_LAYERS,
-    Head,
-    Request,
-    bootstrapped_tensors,
-    describe_difference,
-    plan_bootstrap,
-)
+from coqui_stt_training.bootstrapping.plan import bootstrapped_tensors
+from coqui_stt_training.bootstrapping.planner import plan_bootstrap
+from coqui_stt_training.bootstrapping.request import ALL_LAYERS, Head, Request
 from coqui_stt_training.checkpoints.source import SourceModel
 from coqui_stt_training.errors import BootstrapError
 from coqui_stt_training.models.deepspeech.geometry import LAYERS, Geometry

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stt.errors import FrontEndError
-from stt.frontends.mfcc import FeatureConfig
-
-from ..augmentation.specification import parse_augmentations
 from ..errors import FlagError
+from .data_flags import DataFlags, TestDataFlags
 from .distillation_flags import DistillationFlags
+from .feature_flags import FeatureFlags
 from .flag import writable_place
 from .flags import at_most, flag, not_negative, positive
 from .geometry_flags import GeometryFlags
@@ -27,160 +25,6 @@ from .training_flags import (
     ScheduleFlags,
     TrainingFlags,
 )
-
-Names = tuple[str, ...]
-
-
-def normalize_transcripts_flag(auto: str) -> str:
-    """Declare `--normalize_transcripts`; `auto` says what that value means to a command."""
-    text: str = flag(
-        "auto",
-        "bring transcripts to what the alphabet can write: letters to its case, typographic "
-        f"variants to its own, punctuation that it lacks left out; letters never; auto: {auto}",
-        choices=("auto", "true", "false"),
-    )
-    return text
-
-
-@dataclass(frozen=True)
-class TestDataFlags:
-    """Data."""
-
-    test_files: Names = flag([], "collections to evaluate on, reported one by one")
-    normalize_transcripts: str = normalize_transcripts_flag("as the model was trained")
-    on_bad_row: str = flag(
-        "fail",
-        "what to do with rows that cannot be used: stop with one report of all of them, or skip "
-        "them",
-        choices=("fail", "skip"),
-    )
-    limit_test: int = flag(0, "use only so many clips of each test set; 0: all", check=not_negative)
-    reverse_test: bool = flag(False, "evaluate from the longest clips to the shortest")
-
-
-@dataclass(frozen=True)
-class DataFlags:
-    """Data."""
-
-    train_files: Names = flag(
-        [],
-        "collections to train on (CSV, SDB, tar, Parquet, manifests, folders), separated by "
-        "spaces; several are merged, `old.sdb:0.3` as that share of an epoch. Empty: no training",
-    )
-    dev_files: Names = flag([], "collections to validate on after each epoch, reported one by one")
-    test_files: Names = flag([], "collections to evaluate on, reported one by one")
-    metrics_files: Names = flag(
-        [], "collections whose loss is reported after each epoch without deciding anything"
-    )
-    auto_input_dataset: str = flag(
-        "",
-        "one collection of clips, or a folder with one CSV file, to split into train, dev and test "
-        "sets",
-    )
-    on_bad_row: str = flag(
-        "fail",
-        "what to do with rows that cannot be used: stop with one report of all of them, or skip "
-        "them and list them in skipped_rows.csv beside the checkpoint",
-        choices=("fail", "skip"),
-    )
-    normalize_transcripts: str = normalize_transcripts_flag("as the source was trained, else false")
-    read_buffer: str = flag("1MB", "", replacement="each clip is read whole, in one call")
-    feature_cache: str = flag(
-        "", "folder in which to keep features for later runs (they are kept in memory anyway)"
-    )
-    feature_cache_gigabytes: float = flag(
-        0.0,
-        "how large that folder may become; 0: until a twentieth of the disk is left",
-        check=not_negative,
-    )
-    cache_for_epochs: int = flag(
-        0, "after how many epochs features are computed anew; 0: never", check=not_negative
-    )
-    shuffle_batches: bool = flag(
-        False,
-        "shuffle the order of batches each epoch; else from the shortest clips to the longest",
-    )
-    shuffle_start: int = flag(
-        1, "first epoch, counted from 0, whose batches are shuffled", check=not_negative
-    )
-    shuffle_buffer: int = flag(1000, "how many batches ahead shuffling may reach", check=positive)
-    limit_train: int = flag(
-        0, "use only so many clips of the training set; 0: all", check=not_negative
-    )
-    limit_dev: int = flag(0, "use only so many clips of each dev set; 0: all", check=not_negative)
-    limit_test: int = flag(0, "use only so many clips of each test set; 0: all", check=not_negative)
-    reverse_train: bool = flag(False, "train from the longest clips to the shortest")
-    reverse_dev: bool = flag(False, "validate from the longest clips to the shortest")
-    reverse_test: bool = flag(False, "evaluate from the longest clips to the shortest")
-    augment: Names = flag(
-        [],
-        "augmentations of the training clips, NAME[p=PROBABILITY,PARAMETER=VALUE,...], such as "
-        "specaugment speed[p=0.5]",
-        repeatable=True,
-    )
-    augment_variants: int = flag(
-        0,
-        "how many versions of each clip --augment makes, of which epochs take turns, so that what "
-        "frozen layers give of each is computed once; masks on that are always new. 0: a new "
-        "version in each epoch",
-        check=not_negative,
-    )
-
-    def __post_init__(self) -> None:
-        if self.auto_input_dataset and (self.train_files or self.dev_files or self.test_files):
-            raise FlagError(
-                "--auto_input_dataset makes the train, dev and test sets itself; "
-                "do not give --train_files, --dev_files or --test_files with it"
-            )
-        parse_augmentations(self.augment)
-
-
-# The flags that say each value of `FeatureConfig`.
-FEATURE_FLAGS = {
-    "sample_rate_hz": "audio_sample_rate",
-    "window_milliseconds": "feature_win_len",
-    "step_milliseconds": "feature_win_step",
-}
-
-
-@dataclass(frozen=True)
-class FeatureFlags:
-    """Features."""
-
-    audio_sample_rate: int = flag(16000, "sample rate in Hz that the model expects", check=positive)
-    feature_win_len: int = flag(32, "length of a feature frame in milliseconds", check=positive)
-    feature_win_step: int = flag(20, "step between feature frames in milliseconds", check=positive)
-    normalize_sample_rate: bool = flag(
-        True, "resample audio of another rate; else such clips are bad rows"
-    )
-
-    def __post_init__(self) -> None:
-        self.to_config()
-
-    def to_config(self) -> FeatureConfig:
-        """Return the feature definition these flags ask for.
-
-        Raises:
-            FlagError: a window or step is no whole number of samples.
-        """
-        return features_of(self.audio_sample_rate, self.feature_win_len, self.feature_win_step)
-
-
-def features_of(
-    sample_rate_hz: int, window_milliseconds: int, step_milliseconds: int
-) -> FeatureConfig:
-    """Return features by the values of their flags.
-
-    Raises:
-        FlagError: they are impossible; names the flags.
-    """
-    try:
-        return FeatureConfig(sample_rate_hz, window_milliseconds, step_milliseconds)
-    except FrontEndError as error:
-        text = str(error)
-        for name, flag_name in FEATURE_FLAGS.items():
-            text = text.replace(name, f"--{flag_name}")
-        raise FlagError(text) from None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from stt.frontends.mfcc import FeatureConfig
 
-from .config import AlphabetFlags, LogFlags, SourceFlags, features_of, normalize_transcripts_flag
+from .config import AlphabetFlags, LogFlags, SourceFlags
+from .data_flags import normalize_transcripts_flag
+from .feature_flags import features_of
 from .flags import flag, not_negative, positive
 from .report_flags import ReportFlags
 

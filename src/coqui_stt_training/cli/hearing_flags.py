@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from stt.output_path import check_output_file
 
 from ..errors import FlagError
-from .config import Names
+from .data_flags import Names
 from .flags import at_most, flag, positive
 
 

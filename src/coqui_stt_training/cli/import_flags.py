@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .config import LogFlags, Names
+from .config import LogFlags
+from .data_flags import Names
 from .flag import flag, not_negative, positive
 
 

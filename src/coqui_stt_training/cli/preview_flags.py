@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ..augmentation.specification import parse_augmentations
 from ..errors import FlagError
-from .config import LogFlags, Names
+from .config import LogFlags
+from .data_flags import Names
 from .flag import at_most, flag, positive
 
 

@@ -11,7 +11,8 @@ from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader
 from ..batches.sampler import make_batches
 from ..checkpoints.source import SourceModel
-from ..cli.config import LogFlags, TestBatchFlags, TestDataFlags
+from ..cli.config import LogFlags, TestBatchFlags
+from ..cli.data_flags import TestDataFlags
 from ..cli.progress_bar import ProgressBar
 from ..corpus import check_corpus
 from ..scoring.evaluation import build_model

@@ -14,8 +14,8 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.engines import Engine, open_engine
 
 from ..batches.batch import Batch
+from ..bootstrapping.alphabet_difference import describe_difference
 from ..bootstrapping.output_rows import shared_rows
-from ..bootstrapping.plan import describe_difference
 from ..cli.distillation_flags import DistillationFlags
 from ..errors import BootstrapError
 from ..models.acoustic_model import Emissions

@@ -23,14 +23,13 @@ from ..checkpoints.source import SourceModel
 from ..cli.command import print_now
 from ..cli.config import (
     AlphabetFlags,
-    DataFlags,
     EvaluateConfig,
     EvaluationFlags,
     InferenceConfig,
     LogFlags,
     SourceFlags,
-    TestDataFlags,
 )
+from ..cli.data_flags import DataFlags, TestDataFlags
 from ..cli.flags import Parsed
 from ..cli.launch import Launch
 from ..cli.progress_bar import ProgressBar

@@ -10,7 +10,8 @@ from typing import Any, cast
 from ..bootstrapping.similar_labels import AUTO
 from ..checkpoints.loading import digest_source
 from ..checkpoints.state_file import Which
-from ..cli.config import AlphabetFlags, CheckpointFlags, DataFlags
+from ..cli.config import AlphabetFlags, CheckpointFlags
+from ..cli.data_flags import DataFlags
 from ..cli.training_flags import BootstrapFlags
 from ..corpus import Clip, ClipSet, CorpusFiles
 from ..corpus.clip_table import ClipTable

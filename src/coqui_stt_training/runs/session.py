@@ -17,10 +17,13 @@ from stt.frontends.mfcc import FeatureConfig
 from stt.output_path import check_output_file, check_output_folder
 
 from ..bootstrapping.alphabets import choose_alphabet
-from ..bootstrapping.plan import BootstrapPlan, Head, Request, from_scratch, plan_bootstrap
+from ..bootstrapping.plan import BootstrapPlan, from_scratch
+from ..bootstrapping.planner import plan_bootstrap
+from ..bootstrapping.request import Head, Request
 from ..bootstrapping.similar_labels import similar_labels
 from ..checkpoints.source import SourceModel
-from ..cli.config import FeatureFlags, TrainConfig
+from ..cli.config import TrainConfig
+from ..cli.feature_flags import FeatureFlags
 from ..cli.flags import as_dict
 from ..cli.training_flags import BootstrapFlags
 from ..corpus import CorpusFiles, expand_file_list, plan_split, split_shares

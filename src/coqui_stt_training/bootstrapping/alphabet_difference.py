@@ -1,0 +1,25 @@
+"""How two alphabets differ, in words."""
+
+from __future__ import annotations
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet, describe_codepoints
+
+
+def describe_difference(source: Alphabet, target: Alphabet) -> str:
+    """Say how two alphabets differ: what each has alone, or that only the order differs."""
+    if source.is_bytes != target.is_bytes:
+        kinds = ["bytes" if alphabet.is_bytes else "characters" for alphabet in (source, target)]
+        return f"the source writes {kinds[0]}, the new model {kinds[1]}"
+    missing = [label for label in target.labels if label not in source.labels]
+    gone = [label for label in source.labels if label not in target.labels]
+    parts = []
+    if missing:
+        parts.append(f"{len(missing)} new: {_list_labels(missing)}")
+    if gone:
+        parts.append(f"{len(gone)} gone: {_list_labels(gone)}")
+    return "; ".join(parts) or "the same characters in another order"
+
+
+def _list_labels(labels: list[str], most: int = 12) -> str:
+    shown = ", ".join(f"{label!r} ({describe_codepoints(label)})" for label in labels[:most])
+    return shown + (f" and {len(labels) - most} more" if len(labels) > most else "")

@@ -1,0 +1,255 @@
+"""Makes the plan: what of a source is kept, mapped or left, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.counted import counted
+
+from ..checkpoints.source import SourceModel
+from ..errors import BootstrapError
+from ..models.adapter import is_adapter_tensor, parse_adapter
+from ..models.encoder import EncoderSpecification, base_tensors
+from ..models.specification import Specification, layer_of
+from .alphabet_difference import describe_difference
+from .output_rows import shared_rows, similar_rows
+from .plan import Action, BootstrapPlan, LayerPlan
+from .request import ALL_LAYERS, DEFAULT_HEAD, Request
+
+
+def plan_bootstrap(
+    source: SourceModel, alphabet: Alphabet, request: Request, retry_command: str
+) -> BootstrapPlan:
+    """Decide, layer by layer, what to take from a source.
+
+    Args:
+        source: the pre-trained model; its alphabet is known, if it has an output layer.
+        alphabet: of the new model.
+        request: what was asked for.
+        retry_command: how the user can call for transfer-learning, for the error message.
+
+    Raises:
+        BootstrapError: the alphabets differ and nothing was said about the output layer, or more
+            layers are to be dropped or frozen than there are.
+    """
+    if source.has_output and source.alphabet is None:
+        raise BootstrapError(
+            f"{source.path} has {source.specification.n_classes} classes but names no alphabet; "
+            f"give its own file of {counted(source.specification.n_classes - 1, 'label')} as "
+            "alphabet.txt beside it"
+        )
+    specification = _target(source, alphabet, request)
+    layers = specification.layers
+    if request.freeze_source_layers == ALL_LAYERS:
+        request = replace(request, freeze_source_layers=_below_head(specification, request))
+    missing = [
+        name for name in layers if not _has_layer(source, specification, name, ignore_rows=True)
+    ]
+    dropped = layers[len(layers) - request.drop_source_layers :]
+    _check_counts(request, layers, missing)
+    _check_adapter(specification, request)
+    same = alphabet == source.alphabet or not source.has_output
+    maps_output = (
+        (request.map_shared_characters or request.similar_labels or request.extend_alphabet)
+        and layers[-1] not in missing
+        and bool(dropped or not same)
+    )
+    if source.alphabet is not None and not (same or dropped or maps_output or missing):
+        raise BootstrapError(
+            f"the alphabet differs from that of {source.path}: "
+            f"{describe_difference(source.alphabet, alphabet)}. Its output layer cannot be used as "
+            f"it is. Transfer-learning replaces it: {retry_command}"
+        )
+    shared, rows = 0, {}
+    if maps_output and source.alphabet:
+        copied = shared_rows(source.alphabet, alphabet)
+        shared = len(copied)
+        rows = similar_rows(source.alphabet, alphabet, request.similar_labels)
+        rows |= {row: (source_row,) for row, source_row in copied.items()}
+    plans = []
+    for layer in layers:
+        if layer in missing and layer not in dropped:
+            action: Action = "new"
+            reason = f"the source has none; {_sized(layer, specification, alphabet)}"
+        else:
+            action, reason = _decide(
+                layer,
+                layers,
+                dropped,
+                same,
+                alphabet.size,
+                _describe_rows(shared, len(rows), alphabet.size + 1),
+            )
+        plans.append(LayerPlan(layer, action, reason))
+    plans = list(_adapted(plans, specification))
+    return BootstrapPlan(specification, tuple(_scheduled(plans, request)), rows)
+
+
+def _target(source: SourceModel, alphabet: Alphabet, request: Request) -> Specification:
+    specification, head = source.specification, request.head
+    if isinstance(specification, EncoderSpecification):
+        if head is None and not source.has_output:
+            head = DEFAULT_HEAD
+        if head is not None:
+            specification = specification.with_head(head.kind, head.layers, head.size)
+        if request.adapter:
+            specification = _with_adapter(source, specification, request)
+    elif head is not None or request.adapter:
+        flag = f"--head {head.kind}" if head else f"--adapter {request.adapter}"
+        raise BootstrapError(
+            f"{flag}: {source.path} is a {specification.architecture} model, which has output "
+            "layers and no blocks of an encoder; leave the flag out"
+        )
+    return specification.with_classes(alphabet.size + 1)
+
+
+def _below_head(specification: Specification, request: Request) -> int:
+    """Return how many layers from the input on are neither of the head nor dropped."""
+    count = len(specification.layers) - max(1, request.drop_source_layers)
+    if isinstance(specification, EncoderSpecification):
+        count = min(count, len(specification.encoder_layers))
+    return count
+
+
+def _with_adapter(
+    source: SourceModel, specification: EncoderSpecification, request: Request
+) -> EncoderSpecification:
+    if request.freeze_source_layers == ALL_LAYERS:
+        raise BootstrapError(
+            f"--adapter {request.adapter}: with --freeze_source_layers all no block is left to "
+            "have one; leave one of the flags out"
+        )
+    asked = parse_adapter(request.adapter).with_above(request.freeze_source_layers)
+    has = specification.parsed_adapter
+    if has and has != asked:
+        raise BootstrapError(
+            f"--adapter {request.adapter}: {source.path} has adapters of its own, {has}, which "
+            "cannot be merged into its weights; leave the flag out to train them on"
+        )
+    try:
+        return specification.with_adapter(asked)
+    except ValueError as error:
+        raise BootstrapError(f"--adapter {request.adapter}: {error}") from None
+
+
+def _check_adapter(specification: Specification, request: Request) -> None:
+    """See that an encoder with adapters stays what it is, as they are of use to it alone."""
+    if not isinstance(specification, EncoderSpecification) or not specification.adapter:
+        return
+    head = len(specification.layers) - len(specification.encoder_layers)
+    if request.drop_source_layers > head:
+        raise BootstrapError(
+            f"--drop_source_layers {request.drop_source_layers}: with adapters the encoder stays "
+            f"as it is, so only the {counted(head, 'layer')} of its head can be dropped"
+        )
+    if request.unfreeze_after_epochs or request.unfreeze_every_epochs:
+        raise BootstrapError(
+            "with adapters the encoder's own weights are never trained; leave out "
+            "--unfreeze_after_epochs and --unfreeze_every_epochs"
+        )
+
+
+def _adapted(plans: list[LayerPlan], specification: Specification) -> Iterator[LayerPlan]:
+    """Say of each layer of an encoder with adapters whether it has one; others are frozen."""
+    base = {layer_of(name) for name in base_tensors(specification)}
+    adapted = {layer_of(name) for name in specification.tensor_shapes() if is_adapter_tensor(name)}
+    for plan in plans:
+        if plan.layer in adapted:
+            yield replace(plan, reason=f"{plan.reason}; frozen but for its adapter")
+        else:
+            yield replace(plan, frozen_epochs=None) if plan.layer in base else plan
+
+
+def _has_layer(
+    source: SourceModel, target: Specification, layer: str, *, ignore_rows: bool
+) -> bool:
+    """Say whether a source has a layer as the target wants it, but for the number of classes."""
+    return all(
+        name in source.tensors
+        and source.tensors[name].shape[int(ignore_rows and layer == target.layers[-1]) :]
+        == shape[int(ignore_rows and layer == target.layers[-1]) :]
+        for name, shape in target.tensor_shapes().items()
+        if layer_of(name) == layer and not is_adapter_tensor(name)
+    )
+
+
+def _check_counts(request: Request, layers: tuple[str, ...], missing: list[str]) -> None:
+    count, dropped = len(layers), request.drop_source_layers
+    if dropped >= count:
+        raise BootstrapError(
+            f"--drop_source_layers {dropped}: the model has {count} layers and the first must "
+            f"stay, so 0 to {count - 1} can be dropped; to drop all is to train from scratch: "
+            "--load_train init"
+        )
+    new_from = min([count - max(1, dropped), *(layers.index(name) for name in missing)])
+    for name in ("unfreeze_after_epochs", "unfreeze_every_epochs"):
+        if getattr(request, name) and not request.freeze_source_layers:
+            raise BootstrapError(
+                f"--{name} needs --freeze_source_layers, which says what is frozen until then"
+            )
+    if request.freeze_source_layers > new_from:
+        raise BootstrapError(
+            f"--freeze_source_layers {request.freeze_source_layers}: with --drop_source_layers "
+            f"{dropped} at most {counted(new_from, 'layer')} can be frozen, else nothing is left "
+            f"to train; from the input they are {', '.join(layers[:new_from])}"
+        )
+
+
+def _sized(layer: str, specification: Specification, alphabet: Alphabet) -> str:
+    if layer == specification.layers[-1]:
+        return f"sized for the {counted(alphabet.size, 'label')} of the alphabet and the blank"
+    return "part of the new head"
+
+
+def _describe_rows(shared: int, mapped: int, classes: int) -> str:
+    """Say of how many classes the output rows are there before training; empty: of none."""
+    if not mapped:
+        return ""
+    if shared == classes:
+        return f"all {shared} classes exist in the source"
+    parts = [f"{shared} of {classes} classes exist in the source"]
+    if mapped > shared:
+        parts.append(f"{mapped - shared} begin as those that sound alike")
+    if mapped < classes:
+        parts.append("the others are new")
+    return ", ".join(parts)
+
+
+def _decide(
+    layer: str,
+    layers: tuple[str, ...],
+    dropped: tuple[str, ...],
+    same: bool,
+    labels: int,
+    mapped: str,
+) -> tuple[Action, str]:
+    if layer == layers[-1] and mapped:
+        return "mapped", mapped
+    if layer in dropped:
+        count = len(layers) - layers.index(layer)
+        reason = f"dropped by --drop_source_layers {len(dropped)}, number {count} from the output"
+        if layer == layers[-1] and not same:
+            reason += (
+                f"; sized for the {counted(labels, 'label')} of the new alphabet and the blank"
+            )
+        return "new", reason
+    return "kept", "from the source"
+
+
+def _scheduled(plans: list[LayerPlan], request: Request) -> Iterator[LayerPlan]:
+    """Add to each kept layer when it is trained, and how fast."""
+    kept = [index for index, plan in enumerate(plans) if plan.action == "kept"]
+    for index, plan in enumerate(plans):
+        if plan.action != "kept":
+            yield plan
+            continue
+        frozen = plan.frozen_epochs
+        if index < request.freeze_source_layers:
+            above = request.freeze_source_layers - 1 - index  # frozen layers nearer to the output
+            begin = request.unfreeze_after_epochs or request.unfreeze_every_epochs
+            frozen = begin + request.unfreeze_every_epochs * above if begin else None
+        depth = kept[-1] - index
+        factor = request.source_learning_rate_factor * request.layer_learning_rate_decay**depth
+        yield replace(plan, frozen_epochs=frozen, learning_rate_factor=factor)
