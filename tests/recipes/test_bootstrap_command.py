@@ -73,6 +73,7 @@ def test_a_kill_costs_one_stage_and_nothing_else(
     assert done_before(result.stdout) == list(STAGES[:4])
     assert "STARTING Optimization" not in result.stdout
     commands = re.findall(r"^\$ python -m coqui_stt_training\.(\S+) ", result.stdout, re.MULTILINE)
+    assert f"path        {out}/training/" in run_command("inspect", out).stdout
     assert commands[:5] == ["lm.build_scorer", "util.lm_optimize", "export", "evaluate", "evaluate"]
     with stt.Model(str(out / "export" / "output_graph.tflite")) as model:
         assert model.sampleRate() == 16000

@@ -22,7 +22,7 @@ from .readers.tensorflow import load_tensorflow
 from .readers.tensorflow_bundle import with_suffix
 from .readers.tflite import load_tflite
 from .readers.torch_whole import load_torch
-from .recognise import Format, Recognised, recognise
+from .recognise import Format, Recognised, find_checkpoints, recognise
 from .run_record import read_record
 from .source import SourceModel, Tensors, is_finite
 from .state_file import Which
@@ -35,10 +35,11 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
     """Read a pre-trained model.
 
     Args:
-        path: a checkpoint folder, one checkpoint file, the prefix of a TensorFlow checkpoint, a
-            `.tflite` file, a model folder of Hugging Face or CTranslate2, a `.bin` of whisper.cpp,
-            a `.gguf` of Whisper, a `.pt` of OpenAI's Whisper or fairseq, a `.nemo`, an adapter
-            folder of peft, or the name of a model on the Hugging Face hub, `hf://owner/name`.
+        path: a checkpoint folder, the folder of a `bootstrap`, one checkpoint file, the prefix of a
+            TensorFlow checkpoint, a `.tflite` file, a model folder of Hugging Face or CTranslate2,
+            a `.bin` of whisper.cpp, a `.gguf` of Whisper, a `.pt` of OpenAI's Whisper or fairseq,
+            a `.nemo`, an adapter folder of peft, or the name of a model on the Hugging Face hub,
+            `hf://owner/name`.
         which: of a folder: its `best` or `last` checkpoint. `auto` takes the best of the newest
             run, else the last: a best checkpoint older than the newest run is another model.
         with_adam: whether to read the optimizer's state too.
@@ -47,7 +48,7 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
         CheckpointError: nothing there, damaged, of a format that is not read, or with weights that
             are not finite.
     """
-    location = fetch(path) if is_hub_name(path) else Path(path)
+    location = fetch(path) if is_hub_name(path) else find_checkpoints(Path(path))
     found = recognise(location, _of_newest_run(location) if which == "auto" else which)
     if found.format in _READERS:
         source = _READERS[found.format](found.path)
@@ -112,7 +113,7 @@ def digest_source(path: str | Path, which: Which = "auto") -> str:
     Raises:
         CheckpointError: nothing there, or of a format that is not read.
     """
-    location = fetch(path) if is_hub_name(path) else Path(path)
+    location = fetch(path) if is_hub_name(path) else find_checkpoints(Path(path))
     found = recognise(location, _of_newest_run(location) if which == "auto" else which)
     return _digest(found)[:16]
 

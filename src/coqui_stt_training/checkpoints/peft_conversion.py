@@ -15,7 +15,7 @@ from .file import Checkpoint, read_checkpoint
 from .hub import name_on_hub
 from .readers.huggingface import is_model, read_as_stored
 from .readers.peft_folder import LowRank, PeftAdapter, is_peft, write_peft
-from .recognise import Format, recognise
+from .recognise import Format, find_checkpoints, recognise
 from .source import Tensors
 from .state_file import Which
 
@@ -40,7 +40,7 @@ def convert_to_peft(
     check_output_folder("target_dir", target)
     if is_peft(target):
         raise CheckpointError(f"{target} already holds an adapter; name a new folder")
-    found = recognise(source, which)
+    found = recognise(find_checkpoints(source), which)
     if found.format is not Format.NATIVE:
         raise CheckpointError(f"{source}: is {found.format.value}, and no checkpoint of adapters")
     checkpoint = read_checkpoint(found.path, with_adam=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from dataclasses import dataclass
 from enum import Enum
@@ -25,7 +26,7 @@ from .readers.tensorflow_directory import NATIVE_SUFFIX, choose_checkpoint
 from .readers.tflite_file import MAGIC as TFLITE_MAGIC
 from .readers.torch_file import ZIP_MAGIC, is_torch
 from .run_record import read_record
-from .state_file import STATE_FILES, Which
+from .state_file import STATE_FILES, Which, read_small_file
 
 
 class Format(Enum):
@@ -43,6 +44,7 @@ class Format(Enum):
     PEFT = "peft"
 
 
+BOOTSTRAP_RECORD = "bootstrap.json"  # in what `bootstrap` made: which stages are done
 _HOW_TO = (
     "give a checkpoint directory, the prefix of a TensorFlow checkpoint (its path without .index), "
     "an exported .tflite, a model folder of Hugging Face or CTranslate2, an adapter of peft, a "
@@ -103,10 +105,24 @@ def recognise(path: Path, which: Which = "auto") -> Recognised:
     raise CheckpointError(f"{path} does not exist; {_HOW_TO}")
 
 
+def find_checkpoints(path: Path) -> Path:
+    """Return where a model's checkpoints are: in what `bootstrap` made, in a folder within it."""
+    if not (path / BOOTSTRAP_RECORD).is_file() or _has_checkpoint(path):
+        return path
+    try:
+        record = json.loads(read_small_file(path / BOOTSTRAP_RECORD))
+        name = str(record["stages"]["train"]["found"]["folder"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return path
+    return path / name if Path(name).name == name and (path / name).is_dir() else path
+
+
 def is_vacant(path: Path) -> bool:
     """Whether training may begin from scratch in a folder: nothing in it looks like a model."""
     if not path.is_dir():
         return not path.exists() and not with_suffix(path, ".index").is_file()
+    if find_checkpoints(path) != path:
+        return False
     suffixes = {".tflite", *_FOREIGN_SUFFIXES}
     return not _has_checkpoint(path) and not any(
         entry.suffix in suffixes or ".data-" in entry.name for entry in path.iterdir()

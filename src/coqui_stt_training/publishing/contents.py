@@ -11,10 +11,11 @@ from stt.model import Model
 
 from ..checkpoints.hub import OWN_WEIGHTS, name_on_hub
 from ..checkpoints.loading import load_source
+from ..checkpoints.recognise import BOOTSTRAP_RECORD
 from ..checkpoints.source import SourceModel
 from ..errors import CheckpointError, ExportError, FlagError
 from ..report.clips import HeardSet, read_heard
-from ..stages.journal import JOURNAL, read_journal
+from ..stages.journal import read_journal
 
 _EXPORTED = (".tflite", ".onnx")
 _OWN_FORMAT = "coqui-stt"
@@ -72,7 +73,7 @@ def find_contents(model: Path, scorer: str, evaluations: Sequence[str]) -> Conte
 def _of_model(model: Path) -> Contents:
     if not model.exists():
         raise FlagError(f"{model}: no such file or folder")
-    if (model / JOURNAL).is_file():
+    if (model / BOOTSTRAP_RECORD).is_file():
         return _of_bootstrap(model)
     if model.suffix in _EXPORTED and model.is_file():
         return Contents(exported=(model,))

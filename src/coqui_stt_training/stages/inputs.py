@@ -17,6 +17,7 @@ from stt.output_path import check_output_folder
 
 from ..bootstrapping.public_sources import MANY_LANGUAGES, PUBLIC_SOURCES
 from ..checkpoints.loading import digest_source, load_source
+from ..checkpoints.recognise import BOOTSTRAP_RECORD
 from ..cli.bootstrap_flags import BootstrapConfig
 from ..cli.config import MachineFlags, OutputFlags
 from ..cli.flags import Parsed, as_dict
@@ -24,7 +25,6 @@ from ..corpus import AutoInput, plan_split
 from ..corpus.files import file_digest
 from ..errors import CorpusError, FlagError
 from ..lm.text import read_lines
-from .journal import JOURNAL
 
 LEAST_CLIPS = 20
 SCRATCH = "scratch"
@@ -135,7 +135,7 @@ def _check_out(out: str) -> None:
     check_output_folder("--out", out)
     folder = Path(out)
     others = folder.is_dir() and any(path.name[0] != "." for path in folder.iterdir())
-    if others and not (folder / JOURNAL).is_file():
+    if others and not (folder / BOOTSTRAP_RECORD).is_file():
         raise FlagError(f"--out {out}: holds something else than a bootstrap; name a new folder")
 
 

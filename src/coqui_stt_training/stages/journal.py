@@ -13,9 +13,9 @@ from typing import Any
 
 from stt.plain_values import restore
 
+from ..checkpoints.recognise import BOOTSTRAP_RECORD
 from .versioned_file import read_versioned, write_versioned
 
-JOURNAL = "bootstrap.json"
 _VERSION = 1
 
 
@@ -78,7 +78,7 @@ class Journal:
             "stages": {name: asdict(done) for name, done in self.stages.items()},
             "places": dict(self.places),
         }
-        write_versioned(self.folder / JOURNAL, _VERSION, content)
+        write_versioned(self.folder / BOOTSTRAP_RECORD, _VERSION, content)
         return self
 
 
@@ -94,7 +94,7 @@ def read_journal(folder: Path) -> Journal:
         places = {str(key): _plain_name(name) for key, name in content["places"].items()}
         return Journal(folder, stages, places)
 
-    return read_versioned(folder / JOURNAL, _VERSION, parse) or Journal(folder)
+    return read_versioned(folder / BOOTSTRAP_RECORD, _VERSION, parse) or Journal(folder)
 
 
 def _plain_name(name: object) -> str:

@@ -16,6 +16,7 @@ from stt.atomic_file import write_atomically
 from stt.durations import say_duration
 
 from ..checkpoints.loading import load_source
+from ..checkpoints.recognise import BOOTSTRAP_RECORD
 from ..checkpoints.run_record import read_record
 from ..checkpoints.source import SourceModel
 from ..cli.bootstrap_flags import WholeFlags
@@ -25,7 +26,7 @@ from ..lm.kenlm import LanguageModelError
 from . import commands
 from .commands import Sets
 from .inputs import Inputs, digest_of, sets_of, transcripts_of
-from .journal import JOURNAL, Done, Journal
+from .journal import Done, Journal
 from .page import write_page
 from .rates import read_rates
 from .running import as_typed, run_shown
@@ -112,8 +113,8 @@ class Walk:
         found = self.journal.stages[stage].found
         if name not in found:
             raise CheckpointError(
-                f"{self.out / JOURNAL} is damaged (the stage {stage} has no {name}); name another "
-                "folder as --out, or remove the file and what is beside it"
+                f"{self.out / BOOTSTRAP_RECORD} is damaged (the stage {stage} has no {name}); name "
+                "another folder as --out, or remove the file and what is beside it"
             )
         return found[name]
 
