@@ -110,6 +110,7 @@ def test_too_few_clips_and_other_mistakes(
         assert result.returncode == 2, result.stdout
         assert said in result.stderr
         assert "Traceback" not in result.stderr
+    assert not (tmp_path / "curve").exists()
     (tmp_path / "curve").mkdir(exist_ok=True)
     (tmp_path / "curve/curve.json").unlink(missing_ok=True)
     (tmp_path / "curve/letter.txt").write_text("mine", encoding="utf-8")

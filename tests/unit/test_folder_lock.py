@@ -50,7 +50,7 @@ def test_another_process_is_named_and_leaves_no_lock_when_killed(tmp_path: Path)
     assert not (tmp_path / LOCK).exists()
 
 
-def test_the_folder_is_made_and_nothing_is_left_in_it(tmp_path: Path) -> None:
+def test_the_folder_is_made_and_is_gone_again_if_nothing_came_in_it(tmp_path: Path) -> None:
     folder = tmp_path / "new/folder"
     with (
         locked(folder),
@@ -58,7 +58,10 @@ def test_the_folder_is_made_and_nothing_is_left_in_it(tmp_path: Path) -> None:
         locked(folder),
     ):
         pass
-    assert list(folder.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
+    with locked(folder):
+        (folder / "kept").touch()
+    assert [path.name for path in folder.iterdir()] == ["kept"]
 
 
 def test_a_lock_that_names_nobody_is_still_a_lock(tmp_path: Path) -> None:

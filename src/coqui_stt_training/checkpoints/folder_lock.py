@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from stt.file_lock import Owner, TakenError, holding
@@ -16,12 +16,14 @@ LOCK = ".lock"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock; a folder that is missing is made.
+    """Hold a folder's lock; a folder that is missing is made, and gone again if nothing came in it.
 
     Raises:
         CheckpointError: another process has it, or the folder cannot be written to.
     """
     with ExitStack() as stack:
+        missing = [one for one in (folder, *folder.parents) if not one.exists()]
+        stack.callback(_remove_empty, missing)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(holding(folder / LOCK))
@@ -33,6 +35,13 @@ def locked(folder: Path) -> Iterator[None]:
                 "with --save_checkpoint_dir"
             ) from None
         yield
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders, each within the next, as far as they are empty."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def check_still_new(folder: Path) -> None:

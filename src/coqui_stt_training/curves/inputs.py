@@ -16,6 +16,7 @@ from stt.counted import counted
 from stt.output_path import check_output_folder
 
 from ..checkpoints.loading import digest_source, load_source
+from ..checkpoints.source import SourceModel
 from ..cli.config import MachineFlags, OutputFlags
 from ..cli.curve_flags import CurveConfig
 from ..cli.flags import Parsed, as_dict
@@ -83,19 +84,17 @@ def check_inputs(parsed: Parsed[CurveConfig]) -> Inputs:
         if row.problem is None and row.transcript.strip()
     ]
     _check_enough(len(rows), config.curve.sizes())
+    source = config.checkpoints.load_checkpoint_dir
+    model = load_source(source) if source else None
+    measured = [*config.data.dev_files, *config.data.test_files]
+    digests = [files.digest(path) for path in [*train, *expand_file_list(measured)]]
     flags = as_dict(config)
     names = parsed.given - vars(config.curve).keys() - {"train_files", "dry_run"}
     given = {name: flags[name] for name in sorted(names)}
     read_record(out).write(out)  # so that it is known whose folder it is
-    given = {**_start(config, given, files, out), **given}
+    given = {**_start(config, model, given, files, out), **given}
     acting = {name: value for name, value in given.items() if name not in _NO_RESULT}
-    measured = [*config.data.dev_files, *config.data.test_files]
-    source = config.checkpoints.load_checkpoint_dir
-    described = [
-        acting,
-        [files.digest(path) for path in [*train, *expand_file_list(measured)]],
-        digest_source(source) if source else "",
-    ]
+    described = [acting, digests, digest_source(source) if source else ""]
     content = json.dumps(described, sort_keys=True, ensure_ascii=False, default=str)
     digest = hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()[:16]
     amount = estimate_amount(train, files)
@@ -141,11 +140,13 @@ def _check_enough(count: int, sizes: Sequence[float]) -> None:
 
 
 def _start(
-    config: CurveConfig, given: Mapping[str, Any], files: CorpusFiles, out: Path
+    config: CurveConfig,
+    model: SourceModel | None,
+    given: Mapping[str, Any],
+    files: CorpusFiles,
+    out: Path,
 ) -> dict[str, Any]:
     """Return where trainings start: all write the characters of all the data."""
-    source = config.checkpoints.load_checkpoint_dir
-    model = load_source(source) if source else None
     if config.alphabet.bytes_output_mode or config.alphabet.alphabet_config_path:
         named = config.alphabet.alphabet_config_path
         return start_flags(model, Path(named) if named else None, given)

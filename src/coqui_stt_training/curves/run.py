@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,9 @@ class Curve:
         path = self.out / "parts" / "all.csv"
         write_part(path, self.inputs.rows)
         run_shown("train", self._words(path, self.out / "unmade", {"dry_run": True}), self._show)
+        path.unlink()
+        with suppress(OSError):  # it has the parts of an earlier curve
+            path.parent.rmdir()
 
     def _measure(self, seed: int, size: float) -> None:
         rows = self.inputs.order(seed).part(size)
