@@ -3,12 +3,14 @@
     python -m coqui_stt_training.convert SOURCE TARGET_DIR
 
 TensorFlow checkpoints and `.tflite` models can be trained from as they are; converting one is for
-keeping it: one file, checked, that holds its alphabet and features. `--to peft` writes the LoRA
-adapters of a checkpoint as Hugging Face's peft has them.
+keeping it: one file, checked, that holds its alphabet and features. Two ways lead back to Hugging
+Face: `--to transformers` writes a model of the wav2vec 2.0 family as its CTC models are, and
+`--to peft` the LoRA adapters of a checkpoint.
 """
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 
 from .cli.command import ArgumentParser, command
@@ -45,33 +47,43 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument(
         "--to",
-        choices=("checkpoint", "peft"),
+        choices=("checkpoint", "transformers", "peft"),
         default="checkpoint",
-        help="what to write; peft: the LoRA adapters of a checkpoint, as a folder of peft",
+        help="what to write; transformers: a CTC model of the wav2vec 2.0 family as a folder of "
+        "Hugging Face's; peft: the LoRA adapters of a checkpoint, as a folder of peft",
     )
     arguments = parser.parse_args(argv)
 
-    # NumPy takes its time; --help does not need it.
-    if arguments.to == "peft":
-        from .checkpoints.peft_conversion import convert_to_peft
-
-        if arguments.alphabet_config_path or arguments.audio_sample_rate:
-            parser.error("--alphabet_config_path and --audio_sample_rate are not for --to peft")
-        path, notes = convert_to_peft(Path(arguments.source), arguments.target_dir, arguments.which)
-    else:
-        from .checkpoints.conversion import convert
-
-        path, notes = convert(
-            arguments.source,
-            arguments.target_dir,
-            arguments.which,
-            arguments.alphabet_config_path,
-            arguments.audio_sample_rate,
+    if arguments.to != "checkpoint" and (
+        arguments.alphabet_config_path or arguments.audio_sample_rate
+    ):
+        parser.error(
+            f"--alphabet_config_path and --audio_sample_rate are not for --to {arguments.to}"
         )
+    path, notes = _convert(arguments)
     for note in notes:
         print(note)
     print(f"Wrote {path}")
     return 0
+
+
+def _convert(arguments: Namespace) -> tuple[Path, tuple[str, ...]]:
+    """Write what is asked for; return its place, and what there is to know of it."""
+    # NumPy takes its time; --help does not need it.
+    source, target, which = arguments.source, arguments.target_dir, arguments.which
+    if arguments.to == "peft":
+        from .checkpoints.peft_conversion import convert_to_peft
+
+        return convert_to_peft(Path(source), target, which)
+    if arguments.to == "transformers":
+        from .checkpoints.transformers_conversion import convert_to_transformers
+
+        return convert_to_transformers(source, target, which)
+    from .checkpoints.conversion import convert
+
+    return convert(
+        source, target, which, arguments.alphabet_config_path, arguments.audio_sample_rate
+    )
 
 
 if __name__ == "__main__":

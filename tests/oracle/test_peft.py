@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_training.checkpoints.base import Base, digest_tensors
-from coqui_stt_training.checkpoints.file import Checkpoint, as_source, write_checkpoint
+from coqui_stt_training.checkpoints.file import Checkpoint, write_checkpoint
 from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.checkpoints.peft_conversion import convert_to_peft
 from coqui_stt_training.checkpoints.readers.huggingface import load_huggingface
 from coqui_stt_training.models.adapter import is_adapter_tensor, parse_adapter
 from coqui_stt_training.models.encoder import EncoderSpecification, base_tensors
 
-from .transformers_models import randomised
+from .transformers_models import ours, randomised
 
 transformers = pytest.importorskip("transformers", reason="needs transformers, of the extra `test`")
 peft = pytest.importorskip("peft", reason="needs peft, of the extra `test`")
@@ -134,13 +136,10 @@ def test_an_adapter_is_merged_as_peft_does(
     assert "Merged into the weights: LoRA of rank" in source.notes[-1]
 
 
-@pytest.mark.parametrize("family", CLASSES)
-@pytest.mark.parametrize("targets", ["all", "query+out"])
-def test_adapters_of_ours_are_read_by_peft(family: str, targets: str, tmp_path: Path) -> None:
-    base = model_folder(family, tmp_path / "model")
+def write_adapters(base: Path, targets: str, alphabet: Alphabet, path: Path) -> Path:
+    """Write a checkpoint of drawn LoRA and a drawn linear head, on a model of transformers."""
     source = load_huggingface(base)
     assert isinstance(source.specification, EncoderSpecification)
-    alphabet = Alphabet.from_labels(" ab")
     specification = (
         source.specification.with_adapter(parse_adapter(f"lora:rank=3,alpha=5,targets={targets}"))
         .with_head("linear", 1, 8)
@@ -151,19 +150,29 @@ def test_adapters_of_ours_are_read_by_peft(family: str, targets: str, tmp_path: 
         name: random.standard_normal(shape).astype(np.float32)
         for name, shape in specification.tensor_shapes().items()
     }
+    assert any(is_adapter_tensor(name) for name in drawn)
     tensors = drawn | {name: source.tensors[name] for name in base_tensors(specification)}
     stands_on = Base(str(base), digest_tensors(tensors, base_tensors(specification)))
     checkpoint = Checkpoint(
         specification, alphabet, specification.front_end, tensors, base=stands_on
     )
-    write_checkpoint(tmp_path / "ours.safetensors", checkpoint)
+    write_checkpoint(path, checkpoint)
+    return path
 
-    folder, notes = convert_to_peft(tmp_path / "ours.safetensors", tmp_path / "adapter")
-    assert "The head, 1 layer, is left out" in notes[-1]
+
+@pytest.mark.parametrize("family", CLASSES)
+@pytest.mark.parametrize("targets", ["all", "query+out"])
+def test_adapters_of_ours_are_read_by_peft(family: str, targets: str, tmp_path: Path) -> None:
+    base = model_folder(family, tmp_path / "model")
+    file = write_adapters(base, targets, Alphabet.from_labels(" ab"), tmp_path / "o.safetensors")
+    folder, notes = convert_to_peft(file, tmp_path / "adapter")
+    if family == "Whisper":
+        assert "The head, 1 layer, is left out: whisper in transformers is no CTC" in notes[-1]
+    else:
+        assert "vocab_size=4, pad_token_id=0, ignore_mismatched_sizes=True" in notes[-1]
     merged = load_source(merged_by_peft(family, base, folder, tmp_path / "merged"))
-    expected = as_source(tmp_path / "ours.safetensors", checkpoint)
-    encoder = specification.encoder_shapes()
-    assert any(is_adapter_tensor(name) for name in tensors)
+    expected = load_source(file)
+    encoder = expected.specification.encoder_shapes()
     assert_same_tensors(
         {name: merged.tensors[name] for name in encoder},
         {name: expected.tensors[name] for name in encoder},
@@ -172,3 +181,45 @@ def test_adapters_of_ours_are_read_by_peft(family: str, targets: str, tmp_path: 
     assert_same_tensors(
         {n: again.tensors[n] for n in encoder}, {n: merged.tensors[n] for n in encoder}
     )
+
+
+@pytest.mark.parametrize(
+    ("family", "kind"),
+    [
+        ("Wav2Vec2", "Model"),
+        ("Wav2Vec2", "ForCTC"),
+        ("Wav2Vec2Bert", "Model"),
+        *((family, "Model") for family in ("Hubert", "WavLM", "Data2VecAudio")),
+    ],
+)
+def test_a_linear_head_goes_along(family: str, kind: str, tmp_path: Path) -> None:
+    alphabet = Alphabet.from_labels(["x", " ", "y", "ch"])
+    base = tmp_path / "model"
+    config = getattr(transformers, f"{family}Config")(**SMALL.get(family, SMALL["Wav2Vec2"]))
+    randomised(getattr(transformers, f"{family}{kind}")(config)).save_pretrained(base)
+    if kind == "ForCTC":
+        (base / "vocab.json").write_text(json.dumps(VOCABULARY))
+    file = write_adapters(base, "query+out", alphabet, tmp_path / "ours.safetensors")
+    folder, notes = convert_to_peft(file, tmp_path / "adapter")
+    assert "vocab_size=5, pad_token_id=0, ignore_mismatched_sizes=True" in notes[-1]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # of tensors that find no place
+        adapted = peft.PeftModel.from_pretrained(
+            transformers.AutoModelForCTC.from_pretrained(
+                base, vocab_size=5, pad_token_id=0, ignore_mismatched_sizes=True
+            ),
+            folder,
+        )
+    merged = adapted.merge_and_unload().eval()  # WavLM's attention looks past modules of LoRA
+    source, values = load_source(file), 160 if family == "Wav2Vec2Bert" else 1
+    clip = torch.randn(1, 300, values, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected, _ = ours(source).run(clip, torch.tensor([300]))
+        found = merged(clip if values > 1 else clip[:, :, 0]).logits[:, :, [1, 2, 3, 4, 0]]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    assert tokenizer.decode([1, 4, 0, 4, 2, 3]) == "xchch y"
+    again = load_source(folder)
+    assert again.alphabet == alphabet
+    assert_same_tensors(again.tensors, source.tensors)

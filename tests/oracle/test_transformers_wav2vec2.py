@@ -12,7 +12,10 @@ import torch
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+from coqui_stt_training.checkpoints.conversion import convert
 from coqui_stt_training.checkpoints.loading import load_source
+from coqui_stt_training.checkpoints.transformers_conversion import convert_to_transformers
 from coqui_stt_training.errors import CheckpointError
 from stt.frontends.waveform import Waveform
 
@@ -149,3 +152,56 @@ def test_the_front_end_is_the_feature_extractor(normalize: bool, tmp_path: Path)
     front_end = saved(make("Wav2Vec2", {}), tmp_path).features
     assert front_end == Waveform(normalize)
     np.testing.assert_allclose(front_end.extractor(np)(samples)[:, 0], expected, atol=1e-5)
+
+
+# Of theirs that we write, the blank is the first.
+WRITTEN_ROWS = [1, 2, 3, 4, 5, 6, 0]
+
+
+@pytest.mark.parametrize(("family", "parameters"), MODELS.values(), ids=list(MODELS))
+def test_the_way_back_gives_the_same_logits(
+    family: str, parameters: dict[str, Any], tmp_path: Path
+) -> None:
+    saved(make(family, parameters), tmp_path / "theirs")
+    source = load_source(convert(tmp_path / "theirs", tmp_path / "ours")[0])
+    folder, notes = convert_to_transformers(tmp_path / "ours", tmp_path / "back")
+    back, loading = transformers.AutoModelForCTC.from_pretrained(folder, output_loading_info=True)
+    assert notes[-1].startswith(f"It is a {type(back).__name__};")
+    assert not any(loading.values())
+    back.eval()
+    assert_same(
+        ours(source), lambda x: back(x[:, :, 0]).logits[:, :, WRITTEN_ROWS], clips(1200, 400, 95)
+    )
+    again = load_source(folder)
+    assert (again.specification, again.alphabet) == (source.specification, source.alphabet)
+
+
+def test_the_processor_of_the_way_back_hears_and_writes_the_same(tmp_path: Path) -> None:
+    saved(make("Wav2Vec2", LARGE), tmp_path / "theirs")
+    ours_folder = convert(tmp_path / "theirs", tmp_path / "ours")[0]
+    processor = transformers.AutoProcessor.from_pretrained(
+        convert_to_transformers(ours_folder, tmp_path / "back")[0]
+    )
+    alphabet = load_source(ours_folder).alphabet
+    assert alphabet is not None
+    labels = processor(text="bad face a", return_tensors="np").input_ids[0]
+    known = [label for label in labels if label is not None]
+    assert [label - 1 for label in known] == alphabet.encode("bad ace a")
+    assert len(processor.tokenizer) == CLASSES
+    assert processor.decode([0, 4, 4, 0, 3, 6, 2, 2, 3, 0, 3]) == "bad aa"
+    samples = np.random.default_rng(0).normal(0.1, 0.3, 1000).astype(np.float32)
+    heard = processor(samples, sampling_rate=16000, return_tensors="np").input_values[0]
+    np.testing.assert_allclose(Waveform(True).extractor(np)(samples)[:, 0], heard, atol=1e-5)
+
+
+def test_an_alphabet_without_a_space_has_no_word_separator(tmp_path: Path) -> None:
+    source = saved(make("Wav2Vec2", {}), tmp_path / "theirs")
+    (tmp_path / "theirs" / "vocab.json").write_text(
+        json.dumps({label: row for row, label in enumerate(["<pad>", *"abcdef"])})
+    )
+    folder = convert_to_transformers(tmp_path / "theirs", tmp_path / "back")[0]
+    assert source.specification == load_source(folder).specification
+    processor = transformers.AutoProcessor.from_pretrained(folder)
+    assert len(processor.tokenizer) == CLASSES
+    assert processor.decode([1, 1, 0, 2]) == "ab"
+    assert load_source(folder).alphabet == Alphabet.from_labels("abcdef")

@@ -12,7 +12,8 @@ from stt.hub import HubError, HubName, download, is_hub_name, parse_hub_name
 
 from ..errors import CheckpointError
 from .file import is_checkpoint
-from .readers.huggingface import CONFIG, TOKENIZER, is_model
+from .readers.ctc_vocabulary import TOKENIZER
+from .readers.huggingface import CONFIG, is_model
 from .readers.json_file import read_json
 from .readers.peft_folder import CONFIG as ADAPTER_CONFIG
 from .readers.peft_folder import WEIGHTS as ADAPTER_WEIGHTS

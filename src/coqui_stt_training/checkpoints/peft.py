@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,9 +18,9 @@ from ..errors import CheckpointError
 from ..models.encoder import EncoderSpecification
 from .base import BESIDE, add_low_rank, places_beside
 from .hub import find_cached
-from .readers.ctc_vocabulary import VOCABULARY, read_vocabulary
+from .readers.ctc_vocabulary import TOKENIZER, VOCABULARY, read_vocabulary
 from .readers.encoder_tensors import OUTPUT_LAYER, leave_out_output
-from .readers.huggingface import ARCHITECTURES, TOKENIZER
+from .readers.huggingface import ARCHITECTURES, names_of
 from .readers.huggingface import CONFIG as MODEL_CONFIG
 from .readers.json_file import read_json
 from .readers.peft_folder import LowRank, PeftAdapter, base_of
@@ -127,7 +126,7 @@ def _encoder_of(folder: Path, base: SourceModel) -> tuple[EncoderSpecification, 
             f"{folder}: {base.path} is a {architecture} model, which is none of transformers'; "
             f"adapters of peft are for {', '.join(dict.fromkeys(ARCHITECTURES.values()))} encoders"
         )
-    return specification, import_module(f"..models.{architecture}.names", __package__)
+    return specification, names_of(architecture)
 
 
 def _parts_of(

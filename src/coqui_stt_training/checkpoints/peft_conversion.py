@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.counted import counted
 from stt.output_path import check_output_folder
 
 from ..errors import CheckpointError
 from ..models.adapter import LORA, LORA_A, LORA_B, Adapter
-from ..models.encoder import EncoderSpecification
+from ..models.encoder import OUTPUT, EncoderSpecification
 from .base import BESIDE, Base, find_base
 from .file import Checkpoint, read_checkpoint
 from .hub import name_on_hub
-from .readers.huggingface import is_model, read_as_stored
+from .readers.ctc_vocabulary import (
+    BLANK_ROW,
+    HEAD,
+    head_rows,
+    reason_against,
+    write_vocabulary,
+)
+from .readers.huggingface import ARCHITECTURES, CONFIG, is_model, names_of, read_as_stored
+from .readers.json_file import read_json
 from .readers.peft_folder import LowRank, PeftAdapter, is_peft, write_peft
 from .recognise import Format, find_checkpoints, recognise
 from .source import Tensors
@@ -52,13 +62,52 @@ def convert_to_peft(
             f"put the same model as such a folder, or a link to it, at {found.path.parent / BESIDE}"
         )
     name, revision = name_on_hub(place) or (str(place), None)
-    products = _products(place, specification, checkpoint.average or checkpoint.tensors, adapter)
-    write_peft(target, PeftAdapter(name, revision, products), adapter.size, adapter.alpha)
-    head = counted(len(specification.head_names) + 1, "layer")
+    tensors = checkpoint.average or checkpoint.tensors
+    products = _products(place, specification, tensors, adapter)
+    why_not = _reason_against_head(place, specification, checkpoint.alphabet)
+    if why_not:
+        write_peft(target, PeftAdapter(name, revision, products), adapter.size, adapter.alpha)
+        head = counted(len(specification.head_names) + 1, "layer")
+        return target, (
+            f"It is for {name}, loaded as what its config.json names as its architecture.",
+            f"The head, {head}, is left out: {why_not}.",
+        )
+    products = {_in_ctc_model(place, module): low for module, low in products.items()}
+    head_tensors = {
+        f"{HEAD}.{end}": head_rows(tensors[f"{OUTPUT}.{end}"]) for end in ("weight", "bias")
+    }
+    write_vocabulary(target, checkpoint.alphabet)
+    whole = PeftAdapter(name, revision, products, head_tensors)
+    write_peft(target, whole, adapter.size, adapter.alpha)
     return target, (
-        f"It is for {name}, loaded as what its config.json names as its architecture.",
-        f"The head, {head}, is left out: no model of transformers has such a one.",
+        f"It is for {name}, with its output layer. Load that as AutoModelForCTC.from_pretrained("
+        f"{name!r}, vocab_size={specification.n_classes}, pad_token_id={BLANK_ROW}, "
+        "ignore_mismatched_sizes=True).",
     )
+
+
+def _reason_against_head(
+    place: Path, specification: EncoderSpecification, alphabet: Alphabet
+) -> str:
+    """Say why the CTC model of transformers has no place for a head; nothing where it has."""
+    kind, known = _ctc_models(place)
+    if kind not in known:
+        return f"{kind} in transformers is no CTC model with an {HEAD}"
+    if specification.head_names:
+        return "CTC models of transformers have one layer there, which --head linear trains"
+    return reason_against(alphabet)
+
+
+def _in_ctc_model(place: Path, module: str) -> str:
+    """Return a module's name in the CTC model, of that in what may be its encoder alone."""
+    kind, known = _ctc_models(place)
+    return module if module.startswith(known[kind]) else known[kind] + module
+
+
+def _ctc_models(place: Path) -> tuple[str, Mapping[str, str]]:
+    """Return the `model_type` of a folder, and where CTC models of its kind have the encoder."""
+    kind = read_json(place / CONFIG)["model_type"]
+    return kind, getattr(names_of(ARCHITECTURES[kind]), "IN_CTC_MODEL", {})
 
 
 def _lora_of(path: Path, checkpoint: Checkpoint) -> tuple[EncoderSpecification, Adapter, Base]:

@@ -17,9 +17,13 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
 
 from ...errors import CheckpointError
-from .json_file import read_json
+from .json_file import read_json, write_json
 
 VOCABULARY = "vocab.json"
+TOKENIZER = "tokenizer_config.json"
+HEAD = "lm_head"
+BLANK_ROW = 0  # of what is written
+_BLANK = "<pad>"
 _SEPARATOR = "|"
 _SPECIAL = ("<s>", "</s>", "<unk>", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -53,7 +57,7 @@ def read_vocabulary(
         )
     labels, order = [], []
     for token, row in sorted(vocabulary.items(), key=lambda item: int(item[1])):
-        if row == blank or token in _SPECIAL or (token.startswith("<") and token.endswith(">")):
+        if row == blank or _is_special(token):
             continue
         labels.append(" " if token == _SEPARATOR else token)
         order.append(row)
@@ -64,9 +68,48 @@ def read_vocabulary(
     return alphabet, np.array([*order, blank])
 
 
+def _is_special(token: str) -> bool:
+    return token in _SPECIAL or (token.startswith("<") and token.endswith(">"))
+
+
+def reason_against(alphabet: Alphabet) -> str:
+    """Say why an alphabet cannot be such a vocabulary; nothing where it can."""
+    if alphabet.is_bytes:
+        return "it writes bytes, and a vocabulary there has characters"
+    taken = [label for label in alphabet.labels if label == _SEPARATOR or _is_special(label)]
+    if taken:
+        return f"its alphabet has {', '.join(taken)}, which mean something else in vocabularies"
+    return ""
+
+
+def write_vocabulary(folder: Path, alphabet: Alphabet) -> None:
+    """Write an alphabet as the vocabulary of a CTC model, whose row 0 is the blank.
+
+    Args:
+        folder: where `vocab.json`, and the tokenizer's settings, are to be.
+        alphabet: one that `reason_against` has nothing against.
+    """
+    tokens = [_SEPARATOR if label == " " else label for label in alphabet.labels]
+    vocabulary = {token: row for row, token in enumerate([_BLANK, *tokens])}
+    settings = {
+        "tokenizer_class": "Wav2Vec2CTCTokenizer", "pad_token": _BLANK,
+        # Tokens that are not in the vocabulary would get numbers behind its last row.
+        "word_delimiter_token": _SEPARATOR if _SEPARATOR in vocabulary else None,
+        "replace_word_delimiter_char": " ", "do_lower_case": False,
+        "unk_token": None, "bos_token": None, "eos_token": None,
+    }  # fmt: skip
+    write_json(folder / VOCABULARY, vocabulary)
+    write_json(folder / TOKENIZER, settings)
+
+
+def head_rows(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the rows of an output layer in the order of `write_vocabulary`: the blank first."""
+    return np.roll(tensor, 1, axis=0)
+
+
 def _of_language(path: Path, folder: Path, vocabularies: Mapping[str, Any]) -> Mapping[str, Any]:
     """Choose the vocabulary of a model for many languages (MMS)."""
-    settings = folder / "tokenizer_config.json"
+    settings = folder / TOKENIZER
     language = read_json(settings).get("target_lang") if settings.is_file() else None
     if not isinstance(language, str) or language not in vocabularies:
         raise CheckpointError(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...errors import CheckpointError
 from ...models.encoder import EncoderSpecification
 from ..source import SourceModel
-from .ctc_vocabulary import VOCABULARY, read_vocabulary
+from .ctc_vocabulary import TOKENIZER, VOCABULARY, read_vocabulary
 from .encoder_tensors import (
     OUTPUT_LAYER,
     WRITES_PIECES,
@@ -34,8 +34,7 @@ from .json_file import read_json
 from .tensor_file import read_tensors, tensor_names
 
 CONFIG = "config.json"
-_PREPROCESSOR = "preprocessor_config.json"
-TOKENIZER = "tokenizer_config.json"
+PREPROCESSOR = "preprocessor_config.json"
 TORCH_WHOLE = "pytorch_model.bin"
 _INDEX_END = ".index.json"
 # What says where the weights are, or has them all; the first that is there counts.
@@ -81,8 +80,8 @@ def load_huggingface(path: Path) -> SourceModel:
     folder = path if path.is_dir() else path.parent
     config = read_json(folder / CONFIG)
     names = _names_module(folder, config)
-    has_preprocessor = (folder / _PREPROCESSOR).is_file()
-    preprocessor = read_json(folder / _PREPROCESSOR) if has_preprocessor else {}
+    has_preprocessor = (folder / PREPROCESSOR).is_file()
+    preprocessor = read_json(folder / PREPROCESSOR) if has_preprocessor else {}
     try:
         specification: EncoderSpecification = names.specification_of({**preprocessor, **config})
     except ValueError as error:
@@ -145,6 +144,11 @@ def _names_module(folder: Path, config: Mapping[str, Any]) -> ModuleType:
             f"{folder / CONFIG}: its model_type is {model_type!r}, which is not built here; "
             f"{', '.join(sorted(ARCHITECTURES))} can be started from"
         )
+    return names_of(architecture)
+
+
+def names_of(architecture: str) -> ModuleType:
+    """Return the module that knows what transformers calls an architecture's tensors."""
     return import_module(f"...models.{architecture}.names", __package__)
 
 

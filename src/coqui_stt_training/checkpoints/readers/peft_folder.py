@@ -7,7 +7,6 @@ tensors that take the place of the model's: biases, and modules that were traine
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -23,7 +22,7 @@ from stt.atomic_file import replacing
 
 from ...errors import CheckpointError
 from ...models.foreign import ForeignConfig
-from .json_file import read_json
+from .json_file import read_json, write_json
 from .tensor_file import read_tensors, tensor_names
 
 CONFIG = "adapter_config.json"
@@ -133,12 +132,13 @@ def write_peft(folder: Path, adapter: PeftAdapter, rank: int, alpha: float) -> N
 
     Args:
         folder: made where it is missing.
-        adapter: matrices of one rank, without whole tensors.
+        adapter: matrices of one rank, and modules that are new as a whole.
         rank: of them.
         alpha: by how much over the rank they count.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {}
+    tensors = {f"{PREFIX}{name}": np.ascontiguousarray(one) for name, one in adapter.whole.items()}
+    saved = sorted({name.rpartition(".")[0] for name in adapter.whole})
     for module, low in adapter.products.items():
         tensors[f"{PREFIX}{module}.lora_A.weight"] = np.ascontiguousarray(low.down)
         tensors[f"{PREFIX}{module}.lora_B.weight"] = np.ascontiguousarray(low.up)
@@ -148,11 +148,10 @@ def write_peft(folder: Path, adapter: PeftAdapter, rank: int, alpha: float) -> N
         "peft_type": "LORA", "task_type": None, "inference_mode": True,
         "base_model_name_or_path": adapter.base, "revision": adapter.revision,
         "r": rank, "lora_alpha": alpha, "lora_dropout": 0.0, "use_rslora": False,
-        "target_modules": sorted(adapter.products), "modules_to_save": None,
+        "target_modules": sorted(adapter.products), "modules_to_save": saved or None,
         "bias": "none", "fan_in_fan_out": False, "init_lora_weights": True,
     }  # fmt: skip
-    with replacing(folder / CONFIG) as partial:
-        partial.write_text(json.dumps(settings, ensure_ascii=False, indent=2), encoding="utf-8")
+    write_json(folder / CONFIG, settings)
 
 
 def read_peft(folder: Path) -> PeftAdapter:

@@ -21,7 +21,9 @@ MODEL_TYPES = (
     "parakeet_rnnt",
     "parakeet_tdt",
 )
-_PREFIXES = ("", "encoder.", "wav2vec2_bert.", "model.encoder.")
+# Where in the CTC model of one of them its encoder is; the head beside it is its `lm_head`.
+IN_CTC_MODEL = {"wav2vec2-bert": "wav2vec2_bert."}
+_PREFIXES = ("", "encoder.", *IN_CTC_MODEL.values(), "model.encoder.")
 _IGNORED = (  # of pre-training, of other decoders, and what follows from the configuration
     "masked_spec_embed",
     "preprocessor.",

@@ -15,6 +15,8 @@ from .specification import NORMS, Wav2Vec2Encoder
 Tensors = dict[str, NDArray[np.float32]]
 
 MODEL_TYPES = ("wav2vec2", "hubert", "wavlm", "data2vec-audio")
+# Where in the CTC model of each of them its encoder is.
+IN_CTC_MODEL = {kind: f"{kind.replace('-', '_')}." for kind in MODEL_TYPES}
 _EXPECTED = {
     "hidden_act": "gelu",
     "feat_extract_activation": "gelu",
@@ -22,7 +24,7 @@ _EXPECTED = {
     "add_adapter": False,
     "conv_pos_batch_norm": False,
 }
-_PREFIXES = ("", "wav2vec2.", "hubert.", "wavlm.", "data2vec_audio.", "encoder.")
+_PREFIXES = ("", *IN_CTC_MODEL.values(), "encoder.")
 _IGNORED = (  # of pre-training, and heads for other tasks than transcribing
     "masked_spec_embed",
     "quantizer.",
@@ -57,7 +59,7 @@ _NAMES = tuple(
     )
 )  # fmt: skip
 _BLOCK = re.compile(r"encoder\.layers\.(\d{1,5})\.(.+)")
-_BLOCK_NAMES = {
+BLOCK_NAMES = {
     "attention.gru_rel_pos_const": "attention.gate_scale",
     **{
         f"{theirs}.{end}": f"{ours}.{end}"
@@ -150,8 +152,8 @@ def _our_bare_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
         if match := pattern.fullmatch(name):
             return match.expand(ours)
     match = _BLOCK.fullmatch(name)
-    if match and match[2] in _BLOCK_NAMES:
-        return f"block_{int(match[1]) + 1}.{_BLOCK_NAMES[match[2]]}"
+    if match and match[2] in BLOCK_NAMES:
+        return f"block_{int(match[1]) + 1}.{BLOCK_NAMES[match[2]]}"
     return None
 
 
