@@ -116,22 +116,19 @@ def _bytes_a_second(manifest: Manifest, good: Mapping[int, AudioScan]) -> float 
 
 
 def _numbers(manifest: Manifest, columns: tuple[str, ...]) -> Seconds:
-    """Return a column of numbers, NaN where there is none."""
+    """Return the first of some columns that there is, as numbers; NaN where there are none."""
     import pyarrow as pa
     import pyarrow.compute
 
+    column = next((name for name in columns if name in manifest.columns), None)
+    if column is None:
+        return np.full(len(manifest), np.nan)
     parts = [np.empty(0)]
     for batch in manifest.passed_over():
-        texts = next(
-            (one for name in columns if (one := manifest.field(batch, name)) is not None), None
-        )
-        numbers = np.full(batch.num_rows, np.nan)
-        if texts is not None:
-            given = pyarrow.compute.utf8_trim_whitespace(texts)
-            plain = pyarrow.compute.match_substring_regex(given, r"^\d{1,15}(\.\d*)?([eE]-?\d)?$")
-            given = pyarrow.compute.if_else(plain, given, pa.scalar(None, pa.string()))
-            numbers = given.cast(pa.float64()).to_numpy(zero_copy_only=False)
-        parts.append(numbers)
+        given = pyarrow.compute.utf8_trim_whitespace(manifest.field(batch, column))
+        plain = pyarrow.compute.match_substring_regex(given, r"^\d{1,15}(\.\d*)?([eE]-?\d)?$")
+        given = pyarrow.compute.if_else(plain, given, pa.scalar(None, pa.string()))
+        parts.append(given.cast(pa.float64()).to_numpy(zero_copy_only=False))
     return np.concatenate(parts)
 
 
