@@ -105,10 +105,12 @@ class SttError(UserError, RuntimeError):
 
     Attributes:
         code: upstream's number, `0x2004` for instance.
+        detail: what is wrong, where, and what mends it, without upstream's text of the code.
     """
 
     def __init__(self, operation: str, code: ErrorCode, detail: str) -> None:
         self.code = code
+        self.detail = detail
         super().__init__(f"{operation} failed with '{code.message}' (0x{code:X}): {detail}")
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Concatenate, NoReturn, ParamSpec, Protocol, TextIO
 
+from stt.errors import SttError
 from stt.extras import missing_packages
 from stt.terminal import printable, shown_on
 
@@ -75,7 +76,8 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
     except ElsewhereError:
         return 2
     except UserError as error:
-        print(printable(f"error: {error}"), file=sys.stderr)
+        said = error.detail if isinstance(error, SttError) else error
+        print(printable(f"error: {said}"), file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]

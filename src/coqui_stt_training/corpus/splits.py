@@ -30,6 +30,7 @@ from .normalization import plain_alphabet
 from .remote import is_url
 from .rows import END_COLUMN, START_COLUMN, RowFile
 from .sources.reading import is_collection_folder, read_rows
+from .sources.unknown_folder import describe_folder
 from .split_record import SplitRecord, read_record
 
 _SETS = ("train", "dev", "test")
@@ -270,6 +271,10 @@ def _find_source(given: Path, record: SplitRecord | None, needed: bool) -> Path 
     if not found and is_collection_folder(given):
         return given
     if needed:
+        if not found and (hint := describe_folder(given)):
+            raise CorpusError(
+                f"--auto_input_dataset {given}: the folder is no collection of clips; {hint}"
+            )
         names = ", ".join(path.name for path in found) or "none"
         raise CorpusError(
             f"--auto_input_dataset {given}: the folder is no collection of clips, and should hold "
