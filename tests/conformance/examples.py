@@ -103,8 +103,9 @@ EXAMPLES = {
     ),
     "whisper": _whisper(),
     "whisper-lstm": _whisper(head="lstm", head_layers=2, head_size=6),
+    "whisper-mix": _whisper(head="lstm", head_size=6, head_blocks=3),
     "fastconformer": _conformer(),
-    "fastconformer-lstm": _conformer(head="lstm", head_size=6, reduction=8),
+    "fastconformer-lstm": _conformer(head="lstm", head_size=6, reduction=8, head_blocks=2),
     "fastconformer-without-biases": _conformer(
         bias=False, convolution_bias=False, scale_input=False, reduction=2
     ),
@@ -114,7 +115,7 @@ EXAMPLES = {
     "streaming-lstm": _streaming(head="lstm", head_size=6),
     "streaming-without-chunks": _streaming(chunk_frames=1, left_frames=7, reduction=2),
     "wav2vec2-base": _wav2vec2(),
-    "wav2vec2-lstm": _wav2vec2(head="lstm", head_size=6),
+    "wav2vec2-lstm": _wav2vec2(head="lstm", head_size=6, head_blocks=2),
     "mms": _wav2vec2(
         norm_first=True, convolution_norm="layer", convolution_bias=True, adapter_width=4
     ),

@@ -72,6 +72,32 @@ def test_a_head_is_put_on_an_encoder_and_learns(
         np.testing.assert_array_equal(ours.tensors[name], tensor)
 
 
+def test_a_head_listens_to_several_blocks(whisper: Path, latin: ToneCorpus, tmp_path: Path) -> None:
+    def learn(source: Path, folder: str, *flags: object) -> Result:
+        return run_command(
+            "train", "--load_checkpoint_dir", source, "--save_checkpoint_dir", tmp_path / folder,
+            "--alphabet_config_path", latin.alphabet, "--freeze_source_layers", -1,
+            "--epochs", 1, *latin.flags, *PLAIN, *flags,
+        )  # fmt: skip
+
+    mixed = learn(whisper, "mixed", *HEAD, "--head_blocks", 2)
+    assert mixed.returncode == 0, mixed.stderr
+    assert re.search(r"mix +new weights +the source has none; part of the new head", mixed.stderr)
+    assert "--head_blocks" not in mixed.stderr
+    assert "on a mix of 2 blocks" in run_command("inspect", tmp_path / "mixed").stdout
+    exported = run_command(
+        "export", "--checkpoint_dir", tmp_path / "mixed", "--export_dir", tmp_path / "exported"
+    )
+    assert exported.returncode == 0, exported.stderr
+    model = stt.Model(str(tmp_path / "exported" / "output_graph.onnx"))
+    assert isinstance(model.stt(np.zeros(16000, np.int16)), str)
+    own = learn(tmp_path / "mixed", "own", "--head_blocks", 1)
+    assert "--head_blocks 1: the head listens to 2 blocks, as the source's own" in own.stderr
+    more = learn(whisper, "more", *HEAD, "--head_blocks", 9, "--dry_run", "true")
+    assert more.returncode == 0, more.stderr
+    assert "--head_blocks 9: the head listens to 2 blocks, as" in more.stderr
+
+
 def test_the_model_is_evaluated_and_inspected(
     trained: tuple[Path, Result], latin: ToneCorpus
 ) -> None:

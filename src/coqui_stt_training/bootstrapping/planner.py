@@ -93,11 +93,14 @@ def _target(source: SourceModel, alphabet: Alphabet, request: Request) -> Specif
         if head is None and not source.has_output:
             head = DEFAULT_HEAD
         if head is not None:
-            specification = specification.with_head(head.kind, head.layers, head.size)
+            specification = specification.with_head(
+                head.kind, head.layers, head.size, request.head_blocks
+            )
         if request.adapter:
             specification = _with_adapter(source, specification, request)
-    elif head is not None or request.adapter:
-        flag = f"--head {head.kind}" if head else f"--adapter {request.adapter}"
+    elif head is not None or request.adapter or request.head_blocks > 1:
+        flag = f"--head {head.kind}" if head else f"--head_blocks {request.head_blocks}"
+        flag = f"--adapter {request.adapter}" if request.adapter else flag
         raise BootstrapError(
             f"{flag}: {source.path} is a {specification.architecture} model, which has output "
             "layers and no blocks of an encoder; leave the flag out"

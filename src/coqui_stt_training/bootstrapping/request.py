@@ -37,6 +37,7 @@ class Request:
         source_learning_rate_factor: of layers kept from the source.
         layer_learning_rate_decay: factor from each of these layers to the one below it.
         head: for an encoder; None: the one it has, else a default.
+        head_blocks: for a new head, how many blocks of the encoder it listens to.
         adapter: for an encoder, see `parse_adapter`; empty: those it has, or none.
     """
 
@@ -50,6 +51,7 @@ class Request:
     source_learning_rate_factor: float = 1.0
     layer_learning_rate_decay: float = 1.0
     head: Head | None = None
+    head_blocks: int = 1
     adapter: str = ""
 
 

@@ -67,7 +67,7 @@ def convert_to_peft(
     why_not = _reason_against_head(place, specification, checkpoint.alphabet)
     if why_not:
         write_peft(target, PeftAdapter(name, revision, products), adapter.size, adapter.alpha)
-        head = counted(len(specification.head_names) + 1, "layer")
+        head = counted(len(specification.below_output) + 1, "layer")
         return target, (
             f"It is for {name}, loaded as what its config.json names as its architecture.",
             f"The head, {head}, is left out: {why_not}.",
@@ -93,8 +93,11 @@ def _reason_against_head(
     kind, known = _ctc_models(place)
     if kind not in known:
         return f"{kind} in transformers is no CTC model with an {HEAD}"
-    if specification.head_names:
-        return "CTC models of transformers have one layer there, which --head linear trains"
+    if specification.below_output:
+        return (
+            "CTC models of transformers have one layer there, which --head linear --head_blocks 1 "
+            "trains"
+        )
     return reason_against(alphabet)
 
 

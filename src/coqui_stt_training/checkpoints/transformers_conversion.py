@@ -85,10 +85,10 @@ def _reason_against(specification: Specification) -> str:
             f"is a {specification.architecture} model with a CTC head, which is written for the "
             "wav2vec 2.0 family alone: transformers has no such model, or one without such a head"
         )
-    if specification.head_names:
+    if specification.below_output:
         return (
-            "its head has BiLSTM layers, and a CTC model of transformers one product, which "
-            "--head linear trains"
+            "its head has several layers, and a CTC model of transformers one product, which "
+            "--head linear --head_blocks 1 trains"
         )
     if specification.adapter:
         return "its bottlenecks have no place in a model of transformers; LoRA would be merged"

@@ -76,6 +76,12 @@ class BootstrapFlags:
     )
     head_layers: int = flag(1, "BiLSTM layers of --head lstm", check=at_most(MOST_HEAD_LAYERS))
     head_size: int = flag(256, "width of each direction of those", check=at_most(1 << 14))
+    head_blocks: int = flag(
+        1,
+        "how many blocks of the encoder, from the top, a new head listens to: to a mean of them "
+        "with weights that are learnt",
+        check=at_most(1 << 10),
+    )
     adapter: str = flag(
         "",
         "train small weights beside those of a pre-trained encoder instead of them: "

@@ -1,6 +1,8 @@
 """What pre-trained encoders have in common: a stack of their own, and a CTC head on top.
 
     encoder layers ...        the architecture's own
+    mix                       of what several blocks give, where the head listens to more than the
+                              last one (`head_blocks`)
     head_1 .. head_N          BiLSTM layers, where the head has any (`head` is "lstm")
     output                    W x + b, the logits; the last class is the blank
 
@@ -22,12 +24,14 @@ from .adapter import BOTTLENECK, Adapter, is_adapter_tensor, parse_adapter
 from .specification import Specification, layer_of
 
 OUTPUT = "output"
+MIX = "mix"
 ENCODER = "encoder"  # by what name dropout knows what the head takes; it is no layer
 HEADS = ("linear", "lstm")
 _MOST_FRAMES = 1500  # 30 s of most models
 _LARGEST = 1 << 16  # of any width, so that a damaged file cannot ask for all memory
 # Float32 values that a frame keeps for the backward pass of a BiLSTM, in widths of one direction.
 _LSTM_WIDTHS = 16
+_MIX_WIDTHS = 3  # and for a block that the head hears: what it gave, copied, and normalised
 
 Encoder = TypeVar("Encoder", bound="EncoderSpecification")
 
@@ -41,6 +45,9 @@ class EncoderSpecification(ABC):
         head: `linear`, or `lstm`: BiLSTM layers below the output layer.
         head_layers: how many of those.
         head_size: width of one of their directions.
+        head_blocks: how many blocks, from the top, the head listens to: a mean of what each gives,
+            normalised, with weights that are learnt (as ELMo and SUPERB have it,
+            https://arxiv.org/abs/2105.01051). 1: to the last alone, as it is.
         width: values of a frame that the encoder gives.
         adapter: of the encoder's blocks, as `parse_adapter` takes it; empty: none.
 
@@ -50,12 +57,14 @@ class EncoderSpecification(ABC):
 
     architecture: ClassVar[str]
     takes_bottlenecks: ClassVar[bool] = True
+    takes_mix: ClassVar[bool] = True
     kind: ClassVar[str]  # for messages, with its article
 
     n_classes: int = 1
     head: str = "linear"
     head_layers: int = 1
     head_size: int = 256
+    head_blocks: int = 1
     width: int = 512
     adapter: str = ""
 
@@ -68,9 +77,16 @@ class EncoderSpecification(ABC):
         bad = [f"{name} {value}" for name, value in numbers.items() if not 0 < value <= _LARGEST]
         if bad:
             raise ValueError(f"{', '.join(bad)}: 1 to {_LARGEST} is possible")
-        if problems := list(self.problems()):
+        if problems := [*self.problems(), *self._problems_of_mix()]:
             raise ValueError(f"impossible in {self.kind}: {'; '.join(problems)}")
         self.front_end  # noqa: B018 - refuses what it cannot be
+
+    def _problems_of_mix(self) -> Iterator[str]:
+        blocks = len(self.encoder_layers) - 1
+        if self.head_blocks > 1 and not self.takes_mix:
+            yield "a head that listens to several blocks"
+        elif self.head_blocks > blocks:
+            yield f"a head that listens to {self.head_blocks} of {blocks} blocks"
 
     @property
     @abstractmethod
@@ -130,20 +146,32 @@ class EncoderSpecification(ABC):
         return dict(adapter.shapes(self.encoder_layers, self.width, self.encoder_shapes()))
 
     @property
+    def mixed_layers(self) -> tuple[str, ...]:
+        """Names of the layers of which the head hears a mix; none where it hears the last alone."""
+        return self.encoder_layers[-self.head_blocks :] if self.head_blocks > 1 else ()
+
+    @property
     def head_names(self) -> tuple[str, ...]:
-        """Names of the head's layers below the output layer."""
+        """Names of the head's BiLSTM layers."""
         if self.head == "linear":
             return ()
         return tuple(f"head_{number}" for number in range(1, self.head_layers + 1))
 
     @property
+    def below_output(self) -> tuple[str, ...]:
+        """Names of all the head's layers below the output layer."""
+        return (*((MIX,) if self.mixed_layers else ()), *self.head_names)
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """Names of all layers from the input to the output."""
-        return (*self.encoder_layers, *self.head_names, OUTPUT)
+        return (*self.encoder_layers, *self.below_output, OUTPUT)
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every tensor by name, in the order of the layers."""
         shapes, width = {**self.encoder_shapes(), **self.adapter_shapes()}, self.width
+        if self.mixed_layers:
+            shapes[f"{MIX}.weight"] = (self.head_blocks,)
         for name in self.head_names:
             for direction in ("forwards", "backwards"):
                 shapes[f"{name}.{direction}.weight_ih_l0"] = (4 * self.head_size, width)
@@ -160,15 +188,26 @@ class EncoderSpecification(ABC):
     def activation_values(self, frames: int) -> int:
         """Return about how many float32 values a clip keeps for the backward pass."""
         head_values = 2 * _LSTM_WIDTHS * self.head_size * len(self.head_names) + 3 * self.n_classes
+        head_values += _MIX_WIDTHS * self.width * len(self.mixed_layers)
         return self.encoder_activation_values(frames) + self.output_length(frames) * head_values
 
     def with_classes(self: Encoder, n_classes: int) -> Encoder:
         """Return the same model with another number of classes."""
         return replace(self, n_classes=n_classes)
 
-    def with_head(self: Encoder, head: str, layers: int, size: int) -> Encoder:
-        """Return the same encoder with another head."""
-        return replace(self, head=head, head_layers=layers, head_size=size)
+    def with_head(self: Encoder, head: str, layers: int, size: int, blocks: int = 1) -> Encoder:
+        """Return the same encoder with another head.
+
+        Args:
+            head: see the attributes, as for the others.
+            layers: of BiLSTM.
+            size: of these.
+            blocks: that it listens to; of an encoder that has fewer, all.
+        """
+        blocks = min(blocks, len(self.encoder_layers) - 1) if self.takes_mix else 1
+        return replace(
+            self, head=head, head_layers=layers, head_size=size, head_blocks=max(1, blocks)
+        )
 
     def with_adapter(self: Encoder, adapter: Adapter | None) -> Encoder:
         """Return the same model with other adapters, or without any.
@@ -185,6 +224,8 @@ class EncoderSpecification(ABC):
         adapter = self.parsed_adapter
         adapted = f", {adapter.describe()}" if adapter else ""
         head = f", head of {self.head_layers} x BiLSTM {self.head_size}" * (self.head == "lstm")
+        if self.mixed_layers:
+            head += f", on a mix of {self.head_blocks} blocks"
         classes = f", {self.n_classes} classes" * (self.n_classes > 1)
         return f"{self.describe_encoder()}{adapted}{head}{classes}"
 

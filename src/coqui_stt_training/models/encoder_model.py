@@ -9,7 +9,9 @@ from .acoustic_model import AcousticModel
 from .adapter import BOTTLENECK
 from .adapter_modules import Bottleneck, add_adapter, draw_adapters
 from .dropout import NO_DROPOUT, Dropout
-from .encoder import ENCODER, OUTPUT, EncoderSpecification
+from .encoder import ENCODER, MIX, OUTPUT, EncoderSpecification
+
+_LAST_BLOCK = 2.0  # e^2 for it and 1 for each other: of four blocks, it has 0.7 at first
 
 
 class EncoderModel(AcousticModel):
@@ -18,6 +20,9 @@ class EncoderModel(AcousticModel):
     A layer is a module of this one under its name in the specification; it maps
     `[batch, frames, values]` and lengths `[batch]` to the same of its output. The architecture's
     class adds those of the encoder, this one those of the head.
+
+    Where the head hears a mix of blocks, what each of them gives is passed on beside what those
+    below gave: between layers lie `[batch, frames, blocks * width]`, the newest last.
     """
 
     specification: EncoderSpecification
@@ -32,6 +37,8 @@ class EncoderModel(AcousticModel):
         if adapter := specification.parsed_adapter:
             for name in specification.encoder_layers[adapter.above :]:
                 add_adapter(self.get_submodule(name), name, adapter, width)
+        if specification.mixed_layers:
+            self.add_module(MIX, Mix(specification.head_blocks, width))
         for name in specification.head_names:
             self.add_module(name, BiLstm(width, specification.head_size))
             width = 2 * specification.head_size
@@ -47,12 +54,24 @@ class EncoderModel(AcousticModel):
         last: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Run some of the layers; see `AcousticModel.run`."""
-        head = len(self.specification.encoder_layers)
-        for number, name in enumerate(self.specification.layers[first:last], first):
-            if number == head:
+        encoder, mixed = self.specification.encoder_layers, self.specification.mixed_layers
+        first_of_head = (*self.specification.head_names, OUTPUT)[0]
+        for name in self.specification.layers[first:last]:
+            below = x if name in mixed[1:] else None
+            if below is not None:
+                x = below[..., -self.specification.width :]
+            if name == first_of_head:
                 x = dropout(ENCODER, x)
             x, lengths = self.run_layer(name, x, lengths)
             x = dropout(name, self._behind(name, x))
+            if below is not None:
+                x = torch.cat([below, x], dim=-1)
+            if name == encoder[-1]:
+                x, lengths = self.end_encoder(x, lengths)
+        return x, lengths
+
+    def end_encoder(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Put in order what the encoder gives, for architectures that take clips in pieces."""
         return x, lengths
 
     def _behind(self, name: str, x: Tensor) -> Tensor:
@@ -82,6 +101,30 @@ class Drawn(nn.Module):
     def draw(self, generator: torch.Generator) -> None:
         """Draw new values for its own parameters."""
         raise NotImplementedError
+
+
+class Mix(Drawn):
+    """A mean of what several blocks give, each normalised, with weights that are learnt.
+
+    Weights are the softmax of parameters. At first most of it is the last block.
+    """
+
+    def __init__(self, blocks: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(blocks))
+        self.width = width
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Begin with the last block for the most part."""
+        with torch.no_grad():
+            self.weight.zero_()
+            self.weight[-1] = _LAST_BLOCK
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Map `[batch, frames, blocks * width]` to `[batch, frames, width]`."""
+        of_blocks = nn.functional.layer_norm(x.view(*x.shape[:-1], -1, self.width), (self.width,))
+        mixed = (of_blocks * self.weight.softmax(0)[:, None]).sum(-2)
+        return zero_beyond(mixed, lengths), lengths
 
 
 class Output(nn.Linear):

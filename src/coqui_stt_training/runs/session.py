@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.counted import counted
 from stt.frontends import FrontEnd
 from stt.frontends.mfcc import FeatureConfig
 from stt.output_path import check_output_file, check_output_folder
@@ -217,6 +218,8 @@ def _plan(
         request = bootstrap_request(bootstrap, start.source, alphabet)
         plan = plan_bootstrap(start.source, alphabet, request, retry_command)
         _note_unfrozen_layers(start.source, plan)
+    if "head_blocks" in given:
+        _note_head_blocks(bootstrap.head_blocks, plan.specification)
     if start.source and start.keeps_optimizer:
         step = start.source.step
         plan = plan.going_on(step)
@@ -224,6 +227,17 @@ def _plan(
     else:
         _log.info("The plan, layer by layer:\n%s", plan.describe())
     return plan
+
+
+def _note_head_blocks(asked: int, specification: Specification) -> None:
+    """Say where the head listens to another number of blocks than was asked for."""
+    has = getattr(specification, "head_blocks", 1)
+    if has != asked:
+        _log.warning(
+            "--head_blocks %d: the head listens to %s, as the source's own head does, or as there "
+            "are no more; --head lstm makes a new one",
+            asked, counted(has, "block"),
+        )  # fmt: skip
 
 
 def bootstrap_request(flags: BootstrapFlags, source: SourceModel, alphabet: Alphabet) -> Request:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...models.adapter import BOTTLENECK
 from ...models.conformer.specification import ConformerEncoder
 from .attention import Distances, attend, distance_sinusoids, in_heads, projected, query_scale
 from .layers import Layers
@@ -41,7 +40,7 @@ def conformer(layers: Layers, x: str, specification: ConformerEncoder, most: int
         x = layers.add(x, _convolution(layers, normed, f"{block}.convolution", specification))
         x = half_mlp(layers, x, f"{block}.mlp_2")
         x = layers.norm(x, f"{block}.norm")
-        x = layers.adapted(x, f"{block}.{BOTTLENECK}")
+        x = layers.end_block(x, block)
     return x
 
 

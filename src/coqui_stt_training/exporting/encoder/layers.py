@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
 from ...checkpoints.source import Tensors
+from ...models.adapter import BOTTLENECK
+from ...models.encoder import MIX
 from ..onnx_graph import MICROSOFT, GraphBuilder
 from .deployment import Precision
 
@@ -31,11 +34,13 @@ class Layers:
         tensors: of the model, by their names in its specification.
         precision: how the matrices of products are stored; in int8 the products are computed so
             too. Whatever else there is stays float32.
+        of_blocks: what each block written so far gives, by its name.
     """
 
     builder: GraphBuilder
     tensors: Tensors
     precision: Precision
+    of_blocks: dict[str, str] = field(default_factory=dict)
 
     def constant(self, name: str, values: NDArray[np.generic]) -> str:
         """Return a constant in the type that it has."""
@@ -128,6 +133,26 @@ class Layers:
         """Return `outer(gelu(inner(x)))`, or with SiLU between."""
         hidden = self.linear(x, inner)
         return self.linear(self.silu(hidden) if silu else self.gelu(hidden), outer)
+
+    def end_block(self, x: str, block: str) -> str:
+        """Return what a block gives, with its adapter; it is kept for `mixed`."""
+        self.of_blocks[block] = self.adapted(x, f"{block}.{BOTTLENECK}")
+        return self.of_blocks[block]
+
+    def mixed(self, blocks: Sequence[str], width: int) -> str:
+        """Return the mix of what some blocks gave; see `models.encoder_model.Mix`.
+
+        Args:
+            blocks: their names.
+            width: values of a row.
+        """
+        weight, ones = self.tensors[f"{MIX}.weight"], np.ones(width, np.float32)
+        shares = np.exp(weight - weight.max())
+        parts = [
+            self.scaled_norm(self.of_blocks[block], f"{MIX}.{block}", share * ones, 0 * ones)
+            for block, share in zip(blocks, shares / shares.sum(), strict=True)
+        ]
+        return reduce(self.add, parts)
 
     def adapted(self, x: str, adapter: str) -> str:
         """Return `x + up(relu(down(norm(x))))` of an adapter, or x where there is none."""

@@ -51,6 +51,8 @@ def encoder_model(deployment: EncoderDeployment, precision: Precision) -> onnx.M
     layers = Layers(builder, deployment.tensors, precision)
     samples = builder.input("samples", TensorProto.FLOAT, ("samples",))
     x = _encoded(layers, features(builder, samples, deployment.features), deployment)
+    if specification.mixed_layers:
+        x = layers.mixed(specification.mixed_layers, specification.width)
     for name in specification.head_names:
         x = layers.lstm(x, name)
     logits = layers.linear(x, OUTPUT)

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from ...models.adapter import BOTTLENECK
 from ...models.wav2vec2.specification import Wav2Vec2Encoder
 from .attention import Distances, Heads, attend, in_heads, projected
 from .layers import FloatArray, Layers
@@ -27,7 +26,7 @@ def wav2vec2(layers: Layers, x: str, specification: Wav2Vec2Encoder, most: int) 
         x = _block(layers, x, block, specification, bias)
         if specification.norm_first and block == specification.encoder_layers[-1]:
             x = layers.norm(x, f"{block}.final_norm")
-        x = layers.adapted(x, f"{block}.{BOTTLENECK}")
+        x = layers.end_block(x, block)
     return x
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ...models.adapter import BOTTLENECK
 from ...models.whisper.specification import WhisperEncoder
 from .attention import attend, projected
 from .layers import Layers
@@ -25,5 +24,5 @@ def whisper(layers: Layers, x: str, specification: WhisperEncoder) -> str:
         x = layers.add(x, layers.mlp(normed, f"{block}.mlp_in", f"{block}.mlp_out"))
         if block == specification.encoder_layers[-1]:
             x = layers.norm(x, f"{block}.final_norm")
-        x = layers.adapted(x, f"{block}.{BOTTLENECK}")
+        x = layers.end_block(x, block)
     return x

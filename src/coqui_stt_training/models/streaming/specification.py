@@ -48,6 +48,7 @@ class StreamingEncoder(EncoderSpecification):
     architecture: ClassVar[str] = "streaming_conformer"
     kind: ClassVar[str] = "a streaming encoder"
     takes_bottlenecks: ClassVar[bool] = False
+    takes_mix: ClassVar[bool] = False
 
     mel_channels: int = 80
     tail_milliseconds: int = 240

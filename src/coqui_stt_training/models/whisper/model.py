@@ -6,7 +6,7 @@
 
 A clip has as many frames as it is long: it is not filled up to 30 seconds, and padding within a
 batch is masked. Clips longer than the positions are taken in pieces that overlap by half. From the
-convolutions to the last block the pieces lie one behind another; the last block keeps of each the
+convolutions to the last block the pieces lie one behind another; behind that are kept, of each, the
 frames that are farthest inside.
 """
 
@@ -105,15 +105,10 @@ class Block(nn.Module):
         self.final_norm = nn.LayerNorm(width) if is_last else None
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Map `[batch, frames, width]` to the same; the last block puts pieces together."""
+        """Map `[batch, frames, width]` to the same."""
         x = x + self._attend(self.attention_norm(x), lengths)
         x = x + self.mlp_out(nn.functional.gelu(self.mlp_in(self.mlp_norm(x))))
-        if self.final_norm is None:
-            return x, lengths
-        x = self.final_norm(x)
-        return (
-            (x, lengths) if x.shape[1] <= self.positions else stitched(x, lengths, self.positions)
-        )
+        return (x if self.final_norm is None else self.final_norm(x)), lengths
 
     def _attend(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Attend within each piece of `[batch, frames, width]`."""
@@ -139,6 +134,11 @@ class Whisper(EncoderModel):
             block = Block(specification, is_last=number == specification.blocks)
             self.add_module(name, block)
         self.add_head()
+
+    def end_encoder(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Put the pieces of long clips together."""
+        positions = self.specification.positions
+        return (x, lengths) if x.shape[1] <= positions else stitched(x, lengths, positions)
 
 
 def sinusoids(positions: int, width: int) -> Tensor:
