@@ -7,7 +7,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -21,12 +21,19 @@ def run_command(name: str, *flags: object, cwd: Path | None = None) -> Result:
 
     `stderr` of the result is all that a user sees: the log of some commands is on `stdout`.
     """
-    words = [name, *map(str, flags)]
     module = importlib.import_module(f"coqui_stt_training.{name}")
+    return captured(lambda words: run(module.main, words), name, *flags, cwd=cwd)
+
+
+def captured(
+    main: Callable[[list[str]], int], name: str, *flags: object, cwd: Path | None = None
+) -> Result:
+    """Run the main function of the command of that name, and keep what it prints."""
+    words = [name, *map(str, flags)]
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err), chdir(cwd or Path.cwd()):
         try:
-            status = run(module.main, words[1:])
+            status = main(words[1:])
         except SystemExit as stop:  # --help
             status = int(stop.code or 0)
     return Result(words, status, out.getvalue(), out.getvalue() + err.getvalue())

@@ -10,9 +10,8 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,10 +19,8 @@ import yaml
 from torch.distributed import run as torchrun
 
 from coqui_stt_training.cli.commands import COMMANDS as TRAINING_COMMANDS
+from documented_blocks import PAGES, REPOSITORY, Command, documented_commands, started_alone
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-PAGES = [path for pattern in ("*.md", "docs/*.md", "examples/*/*.md")
-         for path in sorted(REPOSITORY.glob(pattern))]  # fmt: skip
 # Modules with a `main(argv)` that the documentation may call, under the words that call them.
 COMMANDS = {
     **{
@@ -37,41 +34,6 @@ COMMANDS = {
     "python -m coqui_stt_training.report": "coqui_stt_training.report.command",
     "stt": "stt.client",
 }
-
-
-@dataclass(frozen=True)
-class Command:
-    page: str
-    line: int
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.page}:{self.line}"
-
-
-def documented_commands() -> Iterator[Command]:
-    """Yield every command in a fenced block, continuation lines joined."""
-    for page in PAGES:
-        name, language, begun, parts = str(page.relative_to(REPOSITORY)), None, 0, list[str]()
-        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
-            if line.startswith("```"):
-                language = None if language is not None else line[3:].strip()
-            elif language in ("", "bash"):
-                begun = begun if parts else number
-                parts.append(line.strip().removesuffix("\\"))
-                if not line.endswith("\\"):
-                    yield Command(name, begun, started_alone(" ".join(parts)))
-                    parts = []
-
-
-def started_alone(command: str) -> str:
-    """Return a command that `torchrun` starts in several processes as that of one."""
-    words = shlex.split(command, comments=True)
-    if not words or words[0] != "torchrun":
-        return command
-    parsed = torchrun.get_args_parser().parse_args(words[1:])
-    assert parsed.module
-    return shlex.join(["python", "-m", parsed.training_script, *parsed.training_script_args])
 
 
 def own_commands() -> list[Command]:

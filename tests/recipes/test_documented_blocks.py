@@ -1,0 +1,244 @@
+"""Every code block of the documentation runs, on tiny data, as its page tells it.
+
+A page is a story: its blocks run one after the other in a folder of its own, in which names that
+nothing has made yet stand for tiny files (`stand_ins.py`). Commands run in this process, where
+PyTorch is loaded already, and with few epochs and trials, whatever they say of those.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import stt.client
+from command_runner import Result, captured, chdir, run_command
+from coqui_stt_training.cli.commands import COMMANDS
+from documented_blocks import PAGES, Block, Command, blocks_of
+from source_texts import texts_of_the_source
+from stand_ins import LETTERS, WORDS, Stage, clips, write_csv
+
+# What is not run here: the words that begin it or stand in it, and why.
+NOT_RUN = {
+    "python -m benchmarks": "test_benchmarks.py runs it on a part",
+    "owner/name": "the hub's client fixes its address at import; test_push_to_hub.py has a hub",
+    "pip ": "it would change what the tests run on; the extras that it names are looked up",
+    "make ": "it builds, or runs all tests; test_documented_commands.py looks its target up",
+    "hf auth login": "it asks for a token of the hub",
+    "python benchmarks/": "it takes minutes; test_documented_commands.py looks the script up",
+    "s3://": "buckets need a network; test_remote.py reads from one that is in memory",
+    "from openai import": "the package is none of ours; test_server.py asks as it does",
+}
+# Flags that make commands quick, whatever is documented.
+TRAINING = ("--epochs", 1, "--beam_width", 16, "--intra_op_parallelism_threads", 1)
+QUICK = {
+    "train": TRAINING,
+    "bootstrap": (*TRAINING, "--n_trials", 2),
+    "learning_curve": (*TRAINING, "--seeds", 1, "--parts", "0.5 0.75 1"),
+    "evaluate": ("--beam_width", 16),
+    "lm.build_scorer": ("--discount_fallback", "", "--n_trials", 2),
+    "util.lm_optimize": ("--n_trials", 2, "--beam_width", 16),
+    "lm.generate_lm": ("--discount_fallback", "", "--arpa_order", 3),
+}
+QUICK_PYTHON = {
+    "epochs=100": "epochs=1",
+    "drop_source_layers=1,": "drop_source_layers=1, epochs=1,",
+}
+# Folders that a command fills: a page's next way to fill them begins with none.
+FILLED = ("--save_checkpoint_dir", "--out", "--export_dir")
+# What gets a model that hears, where the page has made one in an epoch, which hears nothing.
+HEARING = ("align", "pseudo_label")
+
+
+@dataclass
+class Story:
+    """What has happened on a page so far."""
+
+    stage: Stage
+    servers: ExitStack
+    said: list[str] = field(default_factory=list)
+    address: str = ""
+
+    def run(self, block: Block) -> None:
+        """Run a block, or read it where it is none to run."""
+        match block.language:
+            case "bash":
+                for command in block.commands():
+                    if command.text and not_run(command.text) is None:
+                        self._run_command(command)
+            case "python":
+                if not_run(block.text) is None:
+                    self._run_python(block)
+            case "json":
+                for value in documents(block.text):
+                    assert isinstance(value, dict)
+            case "yaml":
+                assert isinstance(yaml.safe_load(block.text), dict)
+            case "":
+                self._compare(block)
+            case _:
+                pytest.fail(f"{block}: no test knows what to do with {block.language}")
+
+    def _run_command(self, command: Command) -> None:
+        words = shlex.split(command.text, comments=True)
+        scratch = ("--checkpoint_dir",) if "--architecture" in words else ()
+        filled = {value for flag, value in itertools.pairwise(words) if flag in (*FILLED, *scratch)}
+        heard = {"my-model"} if any(word.endswith(HEARING) for word in words[:3]) else set()
+        for name in filled | heard:
+            shutil.rmtree(self.stage.folder / name, ignore_errors=True)
+        for name in re.split(r"[\s=,@\[\]]|:(?=[\d.])", " ".join(words)):
+            if name not in filled:
+                self.stage.provide(name)
+        result = self._result(words)
+        assert result.returncode == 0, f"{command}: {command.text}\n{result.stderr}"
+        self.said.append(result.stderr)
+
+    def _result(self, words: list[str]) -> Result:
+        folder = self.stage.folder
+        match words:
+            case ["python", "-m", module, *flags] if module.startswith("coqui_stt_training."):
+                return self._ours(module.removeprefix("coqui_stt_training."), flags)
+            case ["generate_scorer_package", *flags]:
+                return self._ours("lm.generate_scorer_package", flags)
+            case ["stt", ("serve" | "label"), *_]:
+                return self._served(words)
+            case ["stt", *flags]:
+                return captured(stt.client.main, "stt", *flags, cwd=folder)
+        text = shlex.join(words).replace("http://127.0.0.1:8000", self.address)
+        text = text.replace("'import_*.py'", "import_*.py")
+        return subprocess.run(
+            ["bash", "-c", text], cwd=folder, capture_output=True, text=True, check=False
+        )
+
+    def _ours(self, name: str, flags: list[str]) -> Result:
+        entry, flags = COMMANDS.get(name), list(flags)
+        quick = iter(QUICK.get(name, ()))
+        for flag, value in zip(quick, quick, strict=True):
+            if flag in flags:
+                del flags[flags.index(flag) : flags.index(flag) + 2]
+            flags += [str(flag), *str(value).split()]
+        return run_command(entry.module if entry else name, *flags, cwd=self.stage.folder)
+
+    def _served(self, words: list[str]) -> Result:
+        """Start a server, which goes on until the page is done, at a port that is free."""
+        log = self.stage.folder / "server.log"
+        self.address = self.servers.enter_context(serving(words, self.stage.folder, log))
+        return Result(words, 0, "", log.read_text())
+
+    def _run_python(self, block: Block) -> None:
+        text = block.text
+        for name in re.findall(r'"([^"\n]+)"', text):
+            self.stage.provide(name)
+        for usual, quick in QUICK_PYTHON.items():
+            text = text.replace(usual, quick)
+        random = np.random.default_rng(0)
+        probs = random.dirichlet(np.ones(len(LETTERS) + 1), 50)
+        with chdir(self.stage.folder):
+            exec(compile(text, str(block), "exec"), {"probs": probs})
+
+    def _compare(self, block: Block) -> None:
+        """See that a block of output has no word that the program does not say."""
+        known = "\n".join([*self.said, *texts_of_the_source()])
+        plain = re.sub(r'"[^"]*"|\'[^\']*\'|\S*[/.:_]\S+|\d\S*', " ", block.text)
+        unknown = {word for word in re.findall(r"[a-z]{3,}", plain) if word not in known}
+        assert not unknown, f"{block}: the program does not say {unknown}"
+
+
+def not_run(text: str) -> str | None:
+    """Return what of a block or a command keeps it from being run, if anything does."""
+    return next((part for part in NOT_RUN if text.startswith(part) or
+                 (part[-1] != " " and part in text)), None)  # fmt: skip
+
+
+def documents(text: str) -> list[object]:
+    """Return one JSON document, or one for each line."""
+    try:
+        return [json.loads(text)]
+    except json.JSONDecodeError:
+        return [json.loads(line) for line in text.splitlines()]
+
+
+@contextmanager
+def serving(words: list[str], folder: Path, log: Path) -> Iterator[str]:
+    """Run a server until the end, and yield its address."""
+    command = [sys.executable, "-u", "-m", *words, "--port", "0"]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder)
+    try:
+        while not (found := re.search(r"(?:Serving on|Open) (http\S+)", log.read_text())):
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.05)
+        urllib.request.urlopen(found[1]).close()  # it is ready to be stopped
+        yield found[1]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, log.read_text()
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint of a run that has learned a little."""
+    folder = tmp_path_factory.mktemp("models")
+    write_csv(folder / "train.csv", clips(1, count=24))
+    write_csv(folder / "dev.csv", clips(2))
+    trained = run_command(
+        "train", "--checkpoint_dir", folder / "source", "--n_hidden", 32, "--epochs", 60,
+        "--train_files", folder / "train.csv", "--dev_files", folder / "dev.csv",
+        "--learning_rate", 0.003, "--train_batch_size", 4, *TRAINING[2:],
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    return folder / "source"
+
+
+@pytest.fixture(scope="module")
+def scorer(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scorer of the words that the stand-ins say."""
+    folder = tmp_path_factory.mktemp("scorers")
+    (folder / "text.txt").write_text("".join(f"{word}\n" for word in WORDS) * 10)
+    built = run_command(
+        "lm.build_scorer", "--input_txt", folder / "text.txt", "--checkpoint", source,
+        "--package", folder / "kenlm.scorer", "--discount_fallback",
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    return folder / "kenlm.scorer"
+
+
+@pytest.fixture
+def story(source: Path, scorer: Path, tmp_path: Path) -> Iterator[Story]:
+    with ExitStack() as servers:
+        yield Story(Stage(tmp_path, source, scorer), servers)
+
+
+PAGES_WITH_BLOCKS = [page for page in PAGES if blocks_of(page)]
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_BLOCKS, ids=lambda page: page.stem)
+def test_a_page_tells_what_works(page: Path, story: Story) -> None:
+    for block in blocks_of(page):
+        story.run(block)
+
+
+def test_all_that_is_not_run_is_there_and_all_extras_are() -> None:
+    texts = [text for page in PAGES for block in blocks_of(page)
+             for text in (block.text, *(command.text for command in block.commands()))]  # fmt: skip
+    assert {not_run(text) for text in texts} - {None} == NOT_RUN.keys()
+    assert all(any(usual in text for text in texts) for usual in QUICK_PYTHON)
+    extras = set(re.findall(r"'\.\[(\w+)\]'", "\n".join(texts)))
+    assert extras
+    assert extras <= set(metadata("coqui-stt").get_all("Provides-Extra", []))
