@@ -13,6 +13,7 @@ import numpy as np
 
 from stt import Model
 from stt.atomic_file import write_atomically
+from stt.audio.pcm import scaled
 from stt.audio.reference import AudioReference
 from stt.audio.source import read_pcm
 from stt.counted import counted
@@ -195,9 +196,7 @@ def _media(model: Model, audio: AudioReference) -> ClipMedia:
     samples = read_pcm(audio, model.sample_rate())
     stream = model.create_acoustic_stream()
     rows = np.concatenate([stream.feed(samples), stream.finish()])
-    return ClipMedia(
-        samples.astype(np.float32) / np.float32(32768), model.sample_rate(), rows, model.alphabet
-    )
+    return ClipMedia(scaled(samples), model.sample_rate(), rows, model.alphabet)
 
 
 def _dump(samples: Sequence[SampleResult], name: str) -> None:

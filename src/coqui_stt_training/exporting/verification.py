@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stt.audio.file import read_audio
-from stt.audio.pcm import to_pcm
+from stt.audio.pcm import scaled, to_pcm
 from stt.frontends import FrontEnd
 from stt.frontends.mfcc import FeatureConfig, Mfcc
 
@@ -28,7 +28,6 @@ Probabilities = NDArray[np.float32]  # [frames, classes]
 FLOAT_TOLERANCE = 1e-3
 # Logits are compared where a decoder would look; below, rounding is all there is.
 _RELEVANT_PROBABILITY = 1e-3
-_FULL_SCALE = 32768
 _BATCH_CLIPS = 8
 
 
@@ -184,7 +183,7 @@ def _run_batch(session: Any, clips: Sequence[ProbeClip]) -> list[Probabilities]:
     counts = np.array([len(clip.samples) for clip in clips], np.int64)
     samples = np.zeros((len(clips), counts.max()), np.float32)
     for row, clip in zip(samples, clips, strict=True):
-        row[: len(clip.samples)] = clip.samples / np.float32(_FULL_SCALE)
+        row[: len(clip.samples)] = scaled(clip.samples)
     probabilities, frames = session.run(
         ["probabilities", "frame_counts"], {"samples": samples, "sample_counts": counts}
     )
@@ -262,4 +261,4 @@ def _runtime_samples(clip: ProbeClip, config: FeatureConfig) -> NDArray[np.float
     """Pad audio as runtimes do: all complete frames, and one more for what is left."""
     frames = config.frame_count(len(clip.samples)) + 1
     padding = config.sample_count(frames) - len(clip.samples)
-    return np.pad(clip.samples / np.float32(_FULL_SCALE), (0, max(0, padding)))
+    return np.pad(scaled(clip.samples), (0, max(0, padding)))

@@ -24,7 +24,7 @@ from ..bootstrapping.request import Head, Request
 from ..bootstrapping.similar_labels import similar_labels
 from ..checkpoints.source import SourceModel
 from ..cli.config import TrainConfig
-from ..cli.feature_flags import FeatureFlags
+from ..cli.feature_flags import FEATURE_FLAGS, FeatureFlags
 from ..cli.flags import as_dict
 from ..cli.training_flags import BootstrapFlags
 from ..corpus import CorpusFiles, expand_file_list, plan_split, split_shares
@@ -328,29 +328,22 @@ def choose_features(
     known = source.features
     if not isinstance(known, FeatureConfig):
         return _fixed_features(source.specification.architecture, known, given)
-    names = {
-        "audio_sample_rate": "sample_rate_hz",
-        "feature_win_len": "window_milliseconds",
-        "feature_win_step": "step_milliseconds",
-    }
     changes = {
         field: getattr(asked, field)
-        for name, field in names.items()
+        for field, name in FEATURE_FLAGS.items()
         if name in given and getattr(asked, field) != getattr(known, field)
     }
-    if changes:
-        for name, field in names.items():
-            if field in changes:
-                _log.warning(
-                    "The source was trained with --%s %s; using %s, as the flag says",
-                    name, getattr(known, field), changes[field],
-                )  # fmt: skip
+    for field, value in changes.items():
+        _log.warning(
+            "The source was trained with --%s %s; using %s, as the flag says",
+            FEATURE_FLAGS[field], getattr(known, field), value,
+        )  # fmt: skip
     return replace(known, **changes)
 
 
 def _fixed_features(architecture: str, front_end: FrontEnd, given: frozenset[str]) -> FrontEnd:
     """Return the front end an architecture comes with, and say which flags do not change it."""
-    for name in ("audio_sample_rate", "feature_win_len", "feature_win_step"):
+    for name in FEATURE_FLAGS.values():
         if name in given:
             _log.warning(
                 "--%s has no effect: a %s model takes %s at %d Hz",

@@ -10,10 +10,10 @@ import torch
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.errors import UserError
-from stt.audio.pcm import Pcm
+from stt.audio.pcm import Pcm, scaled
 from stt.engines import CREATE_MODEL, BatchEngine, FloatArray
 from stt.engines.chunked import ChunkedEngine, ChunkedInfo
-from stt.engines.utterance import LONGEST_SECONDS, UtteranceEngine, UtteranceInfo, scaled
+from stt.engines.utterance import LONGEST_SECONDS, UtteranceEngine, UtteranceInfo
 from stt.engines.windowed import State, WindowedEngine, WindowedInfo, utterance_features
 from stt.errors import ErrorCode, ModelError
 from stt.frontends import FrontEnd

@@ -45,6 +45,12 @@ def as_pcm(audio: Any) -> Pcm:
     return np.asarray(samples, np.int16)
 
 
+def scaled(samples: Pcm) -> NDArray[np.float32]:
+    """Return 16-bit samples as float32, full scale at -1 and 1."""
+    values: NDArray[np.float32] = samples.astype(np.float32) * np.float32(1 / 32768)
+    return values
+
+
 def to_pcm(samples: NDArray[np.floating[Any]]) -> Pcm:
     """Return samples from -1 to 1 as the nearest 16-bit ones; what lies beyond is cut off."""
     pcm: Pcm = np.rint(samples * 32768.0).clip(-32768, 32767).astype(np.int16)

@@ -16,10 +16,9 @@ import numpy as np
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 
-from ..audio.pcm import Pcm
+from ..audio.pcm import Pcm, scaled
 from ..frontends.causal_log_mel import SAMPLES_BEFORE, CausalLogMel
 from . import FloatArray
-from .utterance import scaled
 from .windowed import State
 
 _SLICE_SECONDS = 60  # of audio turned into features at once: bounds the memory a call takes

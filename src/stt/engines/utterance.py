@@ -18,10 +18,8 @@ import numpy as np
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 
-from ..audio.pcm import Pcm
+from ..audio.pcm import Pcm, scaled
 from . import FloatArray
-
-_FULL_SCALE = np.float32(1 / 32768)
 
 
 @dataclass(frozen=True)
@@ -196,9 +194,3 @@ class UtteranceStream:
 
     def _concatenate(self, parts: list[FloatArray]) -> FloatArray:
         return np.concatenate([np.zeros((0, self._engine.info.n_classes), np.float32), *parts])
-
-
-def scaled(samples: Pcm) -> FloatArray:
-    """Return samples as float32, full scale at -1 and 1."""
-    scaled: FloatArray = samples.astype(np.float32) * _FULL_SCALE
-    return scaled

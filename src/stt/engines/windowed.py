@@ -19,14 +19,13 @@ import numpy as np
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 
-from ..audio.pcm import Pcm
+from ..audio.pcm import Pcm, scaled
 from ..errors import ErrorCode, ModelError
 from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig, Mfcc
 from . import CREATE_MODEL, FloatArray
 
 State = tuple[FloatArray, ...]  # what a model carries from one call to the next; opaque to callers
 
-_FULL_SCALE = np.float32(1 / 32768)
 _SLICE_SECONDS = 60  # of audio turned into features at once: bounds the memory a call takes
 
 
@@ -150,7 +149,7 @@ class WindowedStream:
 
     def _take_frames(self, count: int) -> None:
         config = self._mfcc.config
-        audio = self._samples[: config.sample_count(count)].astype(np.float32) * _FULL_SCALE
+        audio = scaled(self._samples[: config.sample_count(count)])
         self._rows = np.concatenate([self._rows, self._mfcc(audio)])
         self._samples = self._samples[count * config.step_samples :]
 
@@ -199,7 +198,7 @@ def utterance_features(samples: Pcm, mfcc: Mfcc) -> FloatArray:
     config = mfcc.config
     padded = np.zeros(config.sample_count(config.frame_count(len(samples)) + 1), np.int16)
     padded[: len(samples)] = samples[: len(padded)]
-    features: FloatArray = mfcc(padded.astype(np.float32) * _FULL_SCALE)
+    features: FloatArray = mfcc(scaled(padded))
     return features
 
 

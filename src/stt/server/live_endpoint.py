@@ -18,12 +18,11 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 from fastapi import WebSocket, WebSocketDisconnect
 
 from coqui_stt_ctcdecoder.errors import UserError
 
-from ..audio.pcm import as_pcm
+from ..audio.pcm import as_pcm, scaled
 from ..audio.source import Resampler
 from ..live import LiveTranscriber, Utterance
 from .admission import Admission
@@ -232,7 +231,7 @@ class _LiveStream:
 
     def _transcribe(self, piece: bytes, asked_at: float) -> list[Utterance]:
         is_late = perf_counter() - asked_at > _LATE_SECONDS
-        samples = as_pcm(piece).astype(np.float32) * np.float32(1 / 32768)
+        samples = scaled(as_pcm(piece))
         news = list(self._live.feed(self._resampler.feed(samples)))
         current = None if is_late else self._live.current()
         return news if current is None else [*news, current]
