@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from stt.counted import counted
+from stt.durations import say_audio_length
 
 from ..batches.feature_store import FeatureStore
 from ..checkpoints.folder_lock import check_still_new, locked
@@ -181,11 +182,16 @@ def _check_only(session: Session) -> None:
     supervision(session)
     corpus = read_corpus(session, writes=True)
     check_model_memory(session.specification)
-    for name, sets in (("train", corpus.train), ("validate", corpus.dev), ("test", corpus.test)):
+    for purpose, sets in (
+        ("train on", corpus.train),
+        ("validate on", corpus.dev),
+        ("test on", corpus.test),
+        ("learn from without transcripts", corpus.unlabelled),
+    ):
         for clips in sets:
             _log.info(
-                "To %s on: %s, %.1f minutes, of %s", name, counted(len(clips.clips), "clip"),
-                seconds_of(clips.clips).sum() / 60, clips.path,
+                "To %s: %s, %s, of %s", purpose, counted(len(clips.clips), "clip"),
+                say_audio_length(seconds_of(clips.clips).sum()), clips.path,
             )  # fmt: skip
     if session.config.data.augment:
         _log.info("Training clips are augmented: %s", " ".join(session.config.data.augment))
