@@ -198,8 +198,11 @@ def write_ggml(
     return path
 
 
-def write_openai(path: Path, tensors: Tensors | None = None, **changes: Any) -> Path:
-    """Write a `.pt` as OpenAI's code does."""
+def write_openai(
+    path: Path, tensors: Tensors | None = None, *, legacy: bool = False, **changes: Any
+) -> Path:
+    """Write a `.pt` as OpenAI's code does, with a PyTorch from before 1.6 where `legacy`."""
     stored = {n: torch.from_numpy(t) for n, t in (tensors or openai_tensors()).items()}
-    torch.save({"dims": dict(DIMENSIONS), "model_state_dict": stored, **changes}, path)
+    content = {"dims": dict(DIMENSIONS), "model_state_dict": stored, **changes}
+    torch.save(content, path, _use_new_zipfile_serialization=not legacy)
     return path

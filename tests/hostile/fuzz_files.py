@@ -306,6 +306,13 @@ def _fairseq() -> bytes:
         return path.read_bytes()
 
 
+def _legacy_torch() -> bytes:
+    from whisper_formats import write_openai
+
+    with tempfile.TemporaryDirectory() as folder:
+        return write_openai(Path(folder) / "model.pt", legacy=True).read_bytes()
+
+
 def _nemo_model() -> bytes:
     from nemo_archive import write_nemo
 
@@ -458,6 +465,7 @@ FORMATS = {
     "checkpoint_metadata": Format(".safetensors", _checkpoint, _read_source, mutate_metadata),
     "gguf": Format(".gguf", _gguf, _read_source),
     "fairseq": Format(".pt", _fairseq, _read_source),
+    "legacy_torch": Format(".pt", _legacy_torch, _read_source),
     "nemo_model": Format(".nemo", _nemo_model, _read_source),
     "peft_config": Format(".json", _peft("adapter_config.json"), _read_peft("adapter_config.json")),
     "peft": Format(

@@ -130,7 +130,8 @@ GRAPH = field(1, field(1, b"input_node") + field(2, b"Placeholder"))
     ("name", "content", "says"),
     [
         ("model.pt", _pytorch_zip(), "PyTorch file without the dims"),
-        ("model.pth", pickle.dumps(0x1950A86A20F9469CFC6C, 2), "Python pickle"),
+        ("model.pth", pickle.dumps([1], 2), "Python pickle"),
+        ("model.pth", pickle.dumps(0x1950A86A20F9469CFC6C, 2), "what describes it cannot be read"),
         ("model.h5", b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
         ("model.keras", _keras_zip(), "Keras model"),
         ("output_graph.pb", GRAPH, "frozen TensorFlow graph"),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from coqui_stt_training.checkpoints.loading import digest_source, load_source
 from coqui_stt_training.errors import CheckpointError
@@ -52,6 +53,51 @@ def test_views_and_shared_storages_are_what_they_show(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read, both[:, 16:].T.numpy())
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64, torch.bfloat16])
+def test_files_from_before_1_6_are_read_alike(tmp_path: Path, dtype: torch.dtype) -> None:
+    stored: dict[str, Any] = {n: torch.from_numpy(t).to(dtype) for n, t in openai_tensors().items()}
+    both = torch.arange(512.0).reshape(16, 32)  # two views of one storage
+    stored["encoder.blocks.0.attn.query.weight"] = both[:, 16:].T
+    stored["encoder.blocks.0.attn.key.weight"] = torch.nn.Parameter(both[:, :16])
+    stored["decoder.steps"] = torch.arange(3)
+    expected = load_source(write_openai(tmp_path / "new.pt", model_state_dict=stored))
+    source = load_source(write_openai(tmp_path / "old.pt", model_state_dict=stored, legacy=True))
+    assert (source.format, source.specification) == ("pytorch", expected.specification)
+    assert source.tensors.keys() == expected.tensors.keys()
+    for name, tensor in expected.tensors.items():
+        np.testing.assert_array_equal(source.tensors[name], tensor, err_msg=name)
+
+
+def test_old_weights_of_a_hugging_face_folder_are_read(tmp_path: Path) -> None:
+    folder = write_whisper(tmp_path / "model")
+    expected = load_source(folder).tensors
+    tensors = {n: torch.from_numpy(t) for n, t in load_file(folder / "model.safetensors").items()}
+    (folder / "model.safetensors").unlink()
+    torch.save(tensors, folder / "pytorch_model.bin", _use_new_zipfile_serialization=False)
+    read = load_source(folder).tensors
+    assert all(np.array_equal(read[name], tensor) for name, tensor in expected.items())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b"M\xe9\x03", b"M\xe8\x03", "begins as no version"),
+        (b"little_endianq\x02\x88", b"little_endianq\x02\x89", "not little-endian"),
+        (b"FloatStorage", b"QuintStorage", "a QuintStorage, whose values are not known"),
+        (b"storage", b"strange", "a storage is not described"),
+    ],
+)
+def test_old_files_that_are_not_what_they_seem(
+    tmp_path: Path, old: bytes, new: bytes, message: str
+) -> None:
+    stored = {name: torch.from_numpy(t).float() for name, t in openai_tensors().items()}
+    path = write_openai(tmp_path / "old.pt", model_state_dict=stored, legacy=True)
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    fails(path, message)
+
+
 class _Harm:
     def __reduce__(self) -> tuple[Any, ...]:
         return os.mkdir, ("harm",)
@@ -60,11 +106,12 @@ class _Harm:
 @pytest.mark.parametrize(
     ("value", "names"), [(_Harm(), "posix.mkdir"), (Namespace(lr=1), "argparse.Namespace")]
 )
+@pytest.mark.parametrize("legacy", [False, True])
 def test_a_pickle_with_code_in_it_is_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: Any, names: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: Any, names: str, legacy: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    path = write_openai(tmp_path / "tiny.pt", args=value)
+    path = write_openai(tmp_path / "tiny.pt", args=value, legacy=legacy)
     fails(path, f"a pickle with code in it, which is not run: it wants {names}; save its tensors")
     assert not (tmp_path / "harm").exists()
 
@@ -112,6 +159,9 @@ def test_a_file_cut_off(tmp_path: Path, lost: int) -> None:
     path = write_openai(tmp_path / "tiny.pt")
     path.write_bytes(path.read_bytes()[:-lost])
     fails(path, "is a damaged zip archive")
+    path = write_openai(tmp_path / "old.pt", legacy=True)
+    path.write_bytes(path.read_bytes()[:-lost])
+    fails(path, "what describes it cannot be read, .* is cut off; the file is damaged")
 
 
 def test_a_conformer_with_its_characters(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_lora_is_merged(tmp_path: Path) -> None:
     ("specification", "alphabet", "message"),
     [
         (WhisperEncoder(mel_channels=4, width=8, attention_heads=2, blocks=1, positions=8), None,
-         "is a whisper model with a CTC head, which is written for the wav2vec 2.0 family alone"),
+         "is a whisper model, and written are those of the wav2vec 2.0 family alone"),
         (Wav2Vec2Encoder(**SMALL, head="lstm", head_size=2), None, "which --head linear --head"),
         (Wav2Vec2Encoder(**SMALL, head_blocks=2), None, "--head linear --head_blocks 1 trains"),
         (Wav2Vec2Encoder(**SMALL, adapter="bottleneck:size=2"), None, "its bottlenecks have no"),

@@ -205,7 +205,7 @@ def _recognise_file(path: Path) -> Recognised:
         return Recognised(Format.GGML, path)
     if head.startswith(GGUF_MAGIC):
         return Recognised(Format.GGUF, path)
-    if head.startswith(ZIP_MAGIC) and is_torch(path):
+    if is_torch(path, head):
         foreign = path.name == TORCH_WHOLE and (path.parent / CONFIG).is_file()
         return Recognised(Format.HUGGINGFACE if foreign else Format.PYTORCH, path)
     if head[257:262] == b"ustar" and is_nemo(path):
@@ -240,8 +240,8 @@ def _describe(path: Path, head: bytes, tail: bytes) -> str:
         return _describe_zip(path)
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return (
-            "is a Python pickle (as files of PyTorch before 1.6 are), which can run code when it "
-            f"is read, so it is not; {_HOW_TO}"
+            "is a Python pickle, and no file of PyTorch's; it can run code when it is read, so it "
+            f"is not; {_HOW_TO}"
         )
     if head.startswith(_HDF5):
         return f"is an HDF5 file (Keras weights); models of Coqui STT have none; {_HOW_TO}"

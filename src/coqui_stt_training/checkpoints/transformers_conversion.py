@@ -82,8 +82,8 @@ def _reason_against(specification: Specification) -> str:
     """Say why transformers has no CTC model with such parameters; nothing where it has."""
     if not isinstance(specification, Wav2Vec2Encoder):
         return (
-            f"is a {specification.architecture} model with a CTC head, which is written for the "
-            "wav2vec 2.0 family alone: transformers has no such model, or one without such a head"
+            f"is a {specification.architecture} model, and written are those of the wav2vec 2.0 "
+            "family alone; with a CTC head transformers has none, or another one"
         )
     if specification.below_output:
         return (

@@ -1,7 +1,7 @@
 """Tensors of a file that `torch.save` wrote, without PyTorch and without running what is in it.
 
 Such a file is a zip archive of uncompressed records: `data.pkl` describes, `data/0`, `data/1` ...
-are the values. Files of PyTorch before 1.6 are something else, and are not read.
+are the values. Files of PyTorch before 1.6 are something else: see `torch_legacy.py`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import CheckpointError
+from .torch_legacy import LARGEST_PICKLE_BYTES, read_legacy
+from .torch_legacy import MAGIC as LEGACY_MAGIC
 from .torch_pickle import PickledCodeError, TensorView, read_pickle
 
 ZIP_MAGIC = b"PK\x03\x04"
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a record: magic, lengths of its name and the rest
 _PICKLE = "data.pkl"
-_LARGEST_PICKLE_BYTES = 16 << 20
+_STORAGES = "data/"
 _MOST_RECORDS = 1 << 20
 _MOST_GROWTH = 4  # of half floats that become whole ones, with room to spare
 _TYPES: dict[str, np.dtype[Any]] = {
@@ -34,8 +36,17 @@ _TYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-def is_torch(path: Path) -> bool:
-    """Say whether a zip archive is a file of PyTorch's; one that is damaged is not known as one."""
+def is_torch(path: Path, head: bytes) -> bool:
+    """Say whether a file is of PyTorch's; an archive that is damaged is not known as one.
+
+    Args:
+        path: the file.
+        head: its first bytes.
+    """
+    if head.startswith(LEGACY_MAGIC):
+        return True
+    if not head.startswith(ZIP_MAGIC):
+        return False
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith(f"/{_PICKLE}") for name in archive.namelist())
@@ -62,24 +73,21 @@ class TorchFile:
         self.path = path
         self._content = content
         self._taken_bytes = 0
-        self._records = self._find_records()
-        described = self._records.get(_PICKLE)
-        if described is None:
-            raise CheckpointError(
-                f"{path}: is a zip archive without the {_PICKLE} of PyTorch; unpack it and give "
-                "the directory it makes"
-            )
-        if len(described) > _LARGEST_PICKLE_BYTES:
-            raise self._damaged(f"its {_PICKLE} has {len(described):,} bytes")
+        self.value: Any
+        is_legacy = content[: len(LEGACY_MAGIC)] == LEGACY_MAGIC
+        described, self._storages = (b"", {}) if is_legacy else self._open_archive()
         try:
-            self.value: Any = read_pickle(bytes(described), describes=describes)
+            if is_legacy:
+                self.value, self._storages = read_legacy(content, describes=describes)
+            else:
+                self.value = read_pickle(described, describes=describes).value
         except PickledCodeError as error:
             raise CheckpointError(
                 f"{path}: is a pickle with code in it, which is not run: it wants {error}; save "
                 "its tensors alone, as safetensors, where you trust it"
             ) from None
         except ValueError as error:
-            raise self._damaged(f"its {_PICKLE} cannot be read, {error}") from None
+            raise self._damaged(f"what describes it cannot be read, {error}") from None
 
     def tensors(self, found: Any) -> dict[str, TensorView]:
         """Return the tensors of a part of the value, by name.
@@ -108,7 +116,7 @@ class TorchFile:
                 f"{self.path}: {name} is in a {kind}; {', '.join(_TYPES)} can be read. Save the "
                 "model in one of these"
             )
-        record = self._records.get(f"data/{tensor.storage.key}")
+        record = self._storages.get(tensor.storage.key)
         size = 0 if record is None else len(record) // stored.itemsize
         last = tensor.offset + sum(
             (length - 1) * stride
@@ -129,6 +137,24 @@ class TorchFile:
             return np.asarray((view.astype(np.uint32) << 16).view(np.float32))
         with np.errstate(over="ignore"):  # what is no number is found later
             return np.array(view, np.float32)
+
+    def _open_archive(self) -> tuple[bytes, dict[str, memoryview]]:
+        """Return the pickle in an archive, and its storages by their keys."""
+        records = self._find_records()
+        described = records.get(_PICKLE)
+        if described is None:
+            raise CheckpointError(
+                f"{self.path}: is a zip archive without the {_PICKLE} of PyTorch; unpack it and "
+                "give the directory it makes"
+            )
+        if len(described) > LARGEST_PICKLE_BYTES:
+            raise self._damaged(f"its {_PICKLE} has {len(described):,} bytes")
+        storages = {
+            name.removeprefix(_STORAGES): record
+            for name, record in records.items()
+            if name.startswith(_STORAGES)
+        }
+        return bytes(described), storages
 
     def _find_records(self) -> dict[str, memoryview]:
         """Return what is in the archive, by its name below the one folder that all is in."""

@@ -8,8 +8,9 @@ names it, or, where that is wanted, it is described: by what name, with which ar
 
 from __future__ import annotations
 
+import io
 import pickletools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,36 +79,46 @@ class Described:
     state: Any = None
 
 
+@dataclass(frozen=True)
+class Pickled:
+    """What a pickle describes.
+
+    Attributes:
+        value: dicts, lists, numbers, texts, `TensorView`s and, where wanted, `Described`.
+        storages: those that tensors lie in, by their keys.
+        size_bytes: of the pickle; more may follow it.
+    """
+
+    value: Any
+    storages: Mapping[str, Storage]
+    size_bytes: int
+
+
 class PickledCodeError(ValueError):
     """A pickle asks for classes or functions; the message names them."""
 
 
-def read_pickle(content: bytes, *, describes: bool = False) -> Any:
-    """Return the value that a pickle describes.
+def read_pickle(content: bytes, *, describes: bool = False) -> Pickled:
+    """Return what a pickle describes.
 
     Args:
-        content: the pickle.
+        content: the pickle, and anything behind it.
         describes: what it asks for, beyond plain values and tensors, becomes `Described`.
 
     Raises:
         PickledCodeError: it needs more than plain values and tensors, and `describes` is not set.
         ValueError: it is cut off, damaged, or has instructions that PyTorch does not write.
     """
-    machine = _Machine()
+    machine, stream = _Machine(), io.BytesIO(content)
     try:
-        for instruction, argument in _instructions(content):
-            machine.run(instruction, argument)
+        for instruction, argument, _ in pickletools.genops(stream):
+            machine.run(instruction.name, argument)
         value = machine.stack.pop()
     except (IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"it does not make sense ({error})") from None
     if machine.foreign and not describes:
         raise PickledCodeError(", ".join(sorted(machine.foreign)[:6]))
-    return value
-
-
-def _instructions(content: bytes) -> Iterator[tuple[str, Any]]:
-    for instruction, argument, _ in pickletools.genops(content):
-        yield instruction.name, argument
+    return Pickled(value, machine.storages, stream.tell())
 
 
 class _Machine:
@@ -117,6 +128,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.memory: dict[int, Any] = {}
         self.foreign: set[str] = set()
+        self.storages: dict[str, Storage] = {}
 
     def run(self, instruction: str, argument: Any) -> None:
         """Carry out one instruction."""
@@ -161,7 +173,9 @@ class _Machine:
             module, name = self._several(2)
             stack.append(self._global(f"{module} {name}"))
         elif instruction == "BINPERSID":
-            stack.append(_storage(stack.pop()))
+            storage = _storage(stack.pop())
+            self.storages[storage.key] = storage
+            stack.append(storage)
         elif instruction in ("REDUCE", "NEWOBJ"):
             called, arguments = self._several(2)
             stack.append(_rebuild(called, arguments))
@@ -198,8 +212,8 @@ def _fill(target: Any, items: list[Any]) -> None:
 
 
 def _storage(identity: Any) -> Storage:
-    word, kind, key, _, values = identity
-    if word != "storage" or type(key) is not str or type(values) is not int:
+    word, kind, key, _, values, *view = identity
+    if word != "storage" or type(key) is not str or type(values) is not int or any(view):
         raise ValueError("a storage is not described as PyTorch does")
     return Storage(kind.name.removeprefix(_STORAGE_PREFIX), key, values)
 

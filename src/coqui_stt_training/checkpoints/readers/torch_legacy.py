@@ -1,0 +1,86 @@
+"""Files that PyTorch wrote before 1.6, or since then when asked to: pickles, then the values.
+
+    pickle  a magic number
+    pickle  the version of the protocol, 1001
+    pickle  sizes of types, and whether the machine was little-endian
+    pickle  the value; its tensors name storages by their keys
+    pickle  the keys of all storages, in the order in which they follow
+    int64   how many values the first has, then the values; and so on
+
+Nothing is unpickled: `torch_pickle.py` reads descriptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .torch_pickle import Pickled, Storage, read_pickle
+
+MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+LARGEST_PICKLE_BYTES = 16 << 20
+_LARGEST_HEAD_BYTES = 1 << 10
+_PROTOCOL = 1001
+_COUNT_BYTES = 8
+_VALUE_BYTES = {
+    "DoubleStorage": 8, "LongStorage": 8, "FloatStorage": 4, "IntStorage": 4, "HalfStorage": 2,
+    "BFloat16Storage": 2, "ShortStorage": 2, "CharStorage": 1, "ByteStorage": 1, "BoolStorage": 1,
+}  # fmt: skip
+
+
+def read_legacy(content: memoryview, *, describes: bool) -> tuple[Any, dict[str, memoryview]]:
+    """Return the value that a file describes, and the bytes of each storage by its key.
+
+    Args:
+        content: the file.
+        describes: see `read_pickle`.
+
+    Raises:
+        PickledCodeError: the value needs more than plain values and tensors, and `describes` is
+            not set.
+        ValueError: cut off, damaged, or from a machine of the other byte order.
+    """
+    start = len(MAGIC)
+    head = []
+    for _ in range(2):
+        pickled = _read(content, start, _LARGEST_HEAD_BYTES)
+        head.append(pickled.value)
+        start += pickled.size_bytes
+    protocol, system = head
+    if protocol != _PROTOCOL or not isinstance(system, Mapping):
+        raise ValueError("it begins as no version of the format does")
+    if system.get("little_endian") is not True:
+        raise ValueError("it is from a machine that is not little-endian")
+    described = _read(content, start, LARGEST_PICKLE_BYTES, describes=describes)
+    start += described.size_bytes
+    keys = _read(content, start, LARGEST_PICKLE_BYTES)
+    if not isinstance(keys.value, list):
+        raise ValueError("it has no list of its storages")
+    return described.value, _storages(
+        content, start + keys.size_bytes, keys.value, described.storages
+    )
+
+
+def _read(content: memoryview, start: int, most_bytes: int, *, describes: bool = False) -> Pickled:
+    return read_pickle(bytes(content[start : start + most_bytes]), describes=describes)
+
+
+def _storages(
+    content: memoryview, start: int, keys: list[Any], known: Mapping[str, Storage]
+) -> dict[str, memoryview]:
+    """Return the bytes of the storages that follow one another from a place on."""
+    found = {}
+    for key in keys:
+        storage = known.get(key) if isinstance(key, str) else None
+        if storage is None or key in found:
+            raise ValueError(f"its storage {key!r} is of no tensor, or there twice")
+        size = _VALUE_BYTES.get(storage.kind)
+        if size is None:
+            raise ValueError(f"it has a {storage.kind}, whose values are not known here")
+        count = int.from_bytes(content[start : start + _COUNT_BYTES], "little", signed=True)
+        start += _COUNT_BYTES
+        if count != storage.values or not 0 <= count * size <= len(content) - start:
+            raise ValueError(f"its storage {key!r} is cut off")
+        found[key] = content[start : start + count * size]
+        start += count * size
+    return found
