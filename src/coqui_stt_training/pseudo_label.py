@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .cli.cluster_flags import ClusterFlags
 from .cli.command import command, print_now, start_logging
 from .cli.config import LogFlags, ScorerFlags
 from .cli.flags import flag, not_negative, parse, positive, probability
@@ -59,6 +60,7 @@ class LabelConfig:
     hearing: HearingFlags = HearingFlags()
     labels: LabelFlags = LabelFlags()
     decoder: ScorerFlags = ScorerFlags()
+    cluster: ClusterFlags = ClusterFlags()
     output: LogFlags = LogFlags()
 
 

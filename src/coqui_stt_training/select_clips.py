@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .cli.cluster_flags import ClusterFlags
 from .cli.command import command, print_now, start_logging
 from .cli.config import LogFlags, ScorerFlags
 from .cli.data_flags import Names
@@ -47,6 +48,7 @@ class SelectionConfig:
     hearing: HearingFlags = HearingFlags()
     selection: SelectionFlags = SelectionFlags()
     decoder: ScorerFlags = ScorerFlags()
+    cluster: ClusterFlags = ClusterFlags()
     output: LogFlags = LogFlags()
 
 

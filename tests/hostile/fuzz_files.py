@@ -381,9 +381,9 @@ def _read_csv(path: Path) -> Callable[[], object]:
 
 
 def _read_catalog(path: Path) -> Callable[[], object]:
-    from coqui_stt_training.transcribe import TranscribeFlags, find_tasks
+    from coqui_stt_training.transcribing.tasks import find_tasks
 
-    find_tasks(TranscribeFlags(src=str(path)))
+    find_tasks(str(path))
     return lambda: None
 
 

@@ -22,7 +22,7 @@ from coqui_stt_training.cli.command import run, start_logging
 from coqui_stt_training.corpus.csv_file import parse_csv
 from coqui_stt_training.exporting.package import staging_folder
 from coqui_stt_training.lm.generate_scorer_package import read_vocabulary
-from coqui_stt_training.transcribe import TranscribeFlags, find_tasks
+from coqui_stt_training.transcribing.tasks import find_tasks
 from stt import client
 from stt.audio.source import read_pcm
 from stt.terminal import shown_on
@@ -70,7 +70,7 @@ def test_files_that_say_they_are_empty(tmp_path: Path) -> None:
 def test_catalogs_that_are_pipes(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "some.catalog")
     with pytest.raises(UserError, match="not a regular file but a pipe"):
-        find_tasks(TranscribeFlags(src=str(tmp_path / "some.catalog")))
+        find_tasks(str(tmp_path / "some.catalog"))
 
 
 def test_an_alphabet_of_many_long_labels_is_quick() -> None:
@@ -98,10 +98,10 @@ def test_what_feed_refuses_leaves_the_search_where_it_was() -> None:
     assert decoder.decode(3) == whole.decode(3)
 
 
-def catalog_of(folder: Path, *entries: tuple[str, str]) -> TranscribeFlags:
+def catalog_of(folder: Path, *entries: tuple[str, str]) -> str:
     path = folder / "some.catalog"
     path.write_text(json.dumps([{"audio": audio, "tlog": tlog} for audio, tlog in entries]))
-    return TranscribeFlags(src=str(path))
+    return str(path)
 
 
 def test_each_entry_of_a_catalog_has_its_log(tmp_path: Path) -> None:

@@ -174,6 +174,17 @@ def test_examples_for_clusters_are_understood(
         stop_after_parsing(module)(words)
 
 
+def test_the_example_for_kuberay_is_understood(
+    stop_after_parsing: Callable[[str], Callable[[Sequence[str]], int]],
+) -> None:
+    job = yaml.safe_load((REPOSITORY / "examples/scaling/rayjob.yaml").read_text(encoding="utf-8"))
+    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
+    python, call, module, *words = shlex.split(job["spec"]["entrypoint"])
+    assert (python, call) == ("python", "-m")
+    with pytest.raises(Accepted):
+        stop_after_parsing(module)(words)
+
+
 def test_the_example_for_slurm_saves_and_comes_again_when_its_time_is_over(tmp_path: Path) -> None:
     """Stand-ins for Slurm's commands say what they are called with, and `srun` what it gets."""
     said = tmp_path / "said"

@@ -9,7 +9,8 @@ import soundfile
 import soxr
 
 from coqui_stt_training.errors import FlagError, UserError
-from coqui_stt_training.transcribe import TranscribeFlags, find_tasks, main
+from coqui_stt_training.transcribe import main
+from coqui_stt_training.transcribing.tasks import find_tasks
 from stt.audio.voice_activity import FRAME_MILLISECONDS, LONGEST_SEGMENT_SECONDS, split_speech
 from stt_models import ORACLE, needs_oracle, noise, speech, write_random_model
 
@@ -98,6 +99,37 @@ def test_a_finished_file_is_skipped_and_its_subtitles_are_made_of_its_log(
 
 
 @needs_oracle
+def test_recordings_and_logs_may_lie_at_urls(recording, tmp_path, capsys):
+    store = pytest.importorskip("fsspec").filesystem("memory")
+    store.pipe("/bucket/speech/a.wav", recording.read_bytes())
+    store.pipe("/bucket/speech/deep/b.WAV", recording.read_bytes())
+    store.pipe("/bucket/speech/broken.wav", b"RIFF, or is it")
+    store.pipe("/bucket/speech/notes.txt", b"no audio")
+    command = ["--model", MODEL, "--src", "memory://bucket/speech", "--recursive", "true"]
+    command += ["--subtitles", "srt"]
+    with pytest.raises(UserError, match=r"1 of 3 files .*\n.*//bucket/speech/broken.wav: no"):
+        main([*command, "--dst", "memory://bucket/logs/"])
+    assert sorted(store.find("/bucket/logs")) == [
+        f"/bucket/logs/{name}" for name in ("a.srt", "a.tlog", "deep/b.srt", "deep/b.tlog")
+    ]
+    assert main(["--model", MODEL, "--src", str(recording), "--subtitles", "srt"]) == 0
+    for suffix in (".tlog", ".srt"):
+        log = recording.with_suffix(suffix).read_bytes()
+        assert store.cat(f"/bucket/logs/deep/b{suffix}") == log
+    store.rm("/bucket/logs/a.srt")
+    store.rm("/bucket/speech/broken.wav")
+    capsys.readouterr()
+    assert main([*command, "--dst", "memory://bucket/logs"]) == 0
+    assert capsys.readouterr().err.count("exists already, skipped") == 2
+    assert store.exists("/bucket/logs/a.srt")
+    assert main([*command[:4], "--dst", str(tmp_path / "here")]) == 0
+    assert (tmp_path / "here/a.tlog").is_file()
+    assert main(["--model", MODEL, "--src", "memory://bucket/speech/a.wav"]) == 0
+    assert store.exists("/bucket/speech/a.tlog")
+    store.rm("/bucket", recursive=True)
+
+
+@needs_oracle
 def test_a_catalog_names_its_files(recording, tmp_path):
     entries = [{"audio": recording.name, "tlog": "logs/one.tlog"}]
     catalog = tmp_path / "work.catalog"
@@ -135,16 +167,18 @@ def test_mistakes_are_told(tmp_path):
     audio.with_suffix(".tlog").write_text("[]")
     (tmp_path / "bad.catalog").write_text('[{"audio": "a.wav"}]')
     (tmp_path / "empty").mkdir()
-    for flags, message in (
-        (TranscribeFlags(), r"--src \(not given\)"),
-        (TranscribeFlags(src=str(tmp_path / "none")), "that exists"),
-        (TranscribeFlags(src=str(tmp_path / "bad.catalog")), "`tlog`"),
-        (TranscribeFlags(src=str(tmp_path / "bad.catalog"), dst="x"), "names the logs itself"),
-        (TranscribeFlags(src=str(tmp_path), dst=str(audio)), "must be a folder"),
-        (TranscribeFlags(src=str(tmp_path / "empty")), "no audio files there"),
+    for places, message in (
+        (("",), r"--src \(not given\)"),
+        ((str(tmp_path / "none"),), "that exists"),
+        ((str(tmp_path / "bad.catalog"),), "`tlog`"),
+        ((str(tmp_path / "bad.catalog"), "x"), "names the logs itself"),
+        ((str(tmp_path), str(audio)), "must be a folder"),
+        ((str(tmp_path / "empty"),), "no audio files there"),
+        (("memory://nowhere",), "memory://nowhere: no such file or folder"),
+        (("https://example.org/a.wav",), r"--dst \(not given\): logs cannot be written"),
     ):
         with pytest.raises(FlagError, match=message):
-            find_tasks(flags)
+            find_tasks(*places)
     with pytest.raises(FlagError, match="vad_aggressiveness"):
         main(["--src", str(audio), "--vad_aggressiveness", "4"])
     with pytest.raises(FlagError, match="--subtitles doc"):

@@ -16,6 +16,7 @@ import pytest
 from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.corpus import check_corpus, read_rows, split_shares
 from coqui_stt_training.corpus.remote import Mirror, url_of
+from coqui_stt_training.corpus.stores import Stores
 from coqui_stt_training.corpus.writing.collection import Options, convert_collections
 from coqui_stt_training.errors import CorpusError
 from stt.audio.file import read_audio
@@ -285,3 +286,32 @@ def test_what_a_folder_no_longer_holds_is_forgotten(tmp_path: Path) -> None:
     assert len(read_rows("memory://bucket/texts").rows) == 4
     fsspec.filesystem("memory").rm(["/bucket/texts/2.wav", "/bucket/texts/2.txt"])
     assert len(read_rows("memory://bucket/texts").rows) == 3
+
+
+def test_files_are_listed_and_written_in_full(tmp_path: Path) -> None:
+    class Shared(fsspec.get_filesystem_class("file")):  # type: ignore[misc]
+        protocol = "shared"
+
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            return str(super()._strip_protocol(path.removeprefix("shared://")))
+
+    fsspec.register_implementation("shared", Shared, clobber=True)
+    stores = Stores(pause=lambda seconds: None)
+    url = f"shared://{tmp_path}/logs"
+    with pytest.raises(FileNotFoundError):
+        stores.files(url)
+    for text in (b"one", b"another"):
+        stores.write(f"{url}/deep/a.tlog", text)
+    assert (tmp_path / "logs/deep/a.tlog").read_bytes() == b"another"
+    assert stores.files(url) == ["deep/a.tlog"], "nothing but the file is left"
+    assert stores.files(url, recursive=False) == []
+    assert stores.files(f"{url}/deep/a.tlog") is None
+    stores.copy(f"{url}/deep/a.tlog", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"another"
+    with pytest.raises(CorpusError, match=r"none\.tlog: no such file"):
+        stores.copy(f"{url}/none.tlog", tmp_path / "copy")
+    memory = fsspec.filesystem("memory")
+    memory.store["/bucket/logs/../../etc/x.wav"] = memory.open("/bucket/logs/a.wav", "wb")
+    memory.pipe("/bucket/logs/a.wav", b"")
+    assert stores.files("memory://bucket/logs") == ["a.wav"], "a name that leads elsewhere is none"

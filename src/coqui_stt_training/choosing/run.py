@@ -43,7 +43,8 @@ def run_selection(
     """
     flags, files, out = config.selection, CorpusFiles(), Path(config.selection.out)
     train = expand_file_list(flags.train_files)
-    inputs = read_inputs(config.hearing, config.decoder, given, files, train)
+    cluster = config.cluster.chosen()
+    inputs = read_inputs(config.hearing, config.decoder, given, files, train, cluster=cluster)
     bounds = Bounds(0, 0, float("inf"), float("inf"))
     show_bars = config.output.show_progressbar
     with ResultsFile(out.with_suffix(".heard.jsonl"), KIND) as results:

@@ -12,7 +12,8 @@ from pathlib import Path
 from stt.audio.reference import AudioReference
 
 from ..errors import CorpusError
-from .remote import Mirror, is_url
+from .remote import Mirror
+from .stores import is_url
 
 AUDIO_COLUMN = "wav_filename"
 SIZE_COLUMN = "wav_filesize"

@@ -27,11 +27,11 @@ from .csv_file import write_corpus_file
 from .files import CorpusFiles, content_digest, content_of, file_digest
 from .groups import part_rows, place_by_seed
 from .normalization import plain_alphabet
-from .remote import is_url
 from .rows import END_COLUMN, START_COLUMN, RowFile
 from .sources.reading import is_collection_folder, read_rows
 from .sources.unknown_folder import describe_folder
 from .split_record import SplitRecord, read_record
+from .stores import is_url
 
 _SETS = ("train", "dev", "test")
 _ALPHABET = "alphabet.txt"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from stt.transcriber import Limits, Recording, transcribe_recordings
 from ..checking.results_file import ResultsFile, state_key
 from ..cli.config import ScorerFlags
 from ..cli.progress_bar import ProgressBar
+from ..cluster.cluster import Cluster
+from ..cluster.spread import spread
+from ..corpus.remote import Mirror
 from ..errors import UserError
 from .pieces import Cutter
 
@@ -52,52 +56,104 @@ class Heard:
     passages: tuple[Passage, ...]
 
 
+# Yields recordings with what is heard in each, or why it cannot be.
+Hear = Callable[[Sequence[AudioReference]], Iterable[tuple[AudioReference, Heard | UserError]]]
+
+
 @dataclass(frozen=True)
-class Listener:
-    """A model that listens, and what tells what it hears from what others do.
+class Listening:
+    """A model that is to listen, and how; it can be pickled.
 
     Attributes:
-        model: loaded, with its scorer.
-        key: of the model, the scorer, and how recordings are cut.
-        cutter: cuts recordings.
-    """
-
-    model: Model
-    key: str
-    cutter: Cutter
-
-
-def open_listener(
-    location: str,
-    decoder: ScorerFlags,
-    given: frozenset[str],
-    longest_seconds: float,
-    aggressiveness: int,
-) -> Listener:
-    """Load a model.
-
-    Args:
         location: a checkpoint folder or an exported model.
         decoder: the scorer, and how to search.
         given: names of the flags that were given.
         longest_seconds: of a clip.
         aggressiveness: how readily sound is taken for a pause, 0 to 3.
+    """
+
+    location: str
+    decoder: ScorerFlags
+    given: frozenset[str]
+    longest_seconds: float
+    aggressiveness: int
+
+    def open(self, cores: int) -> Hear:
+        """Load the model in a worker; return what hears.
+
+        Args:
+            cores: how many may be busy at a time.
+
+        Raises:
+            UserError: the model or the scorer cannot be used.
+        """
+        model = self.load(cores)
+
+        def hear(
+            recordings: Sequence[AudioReference],
+        ) -> Iterator[tuple[AudioReference, Heard | UserError]]:
+            # Where machines share no data cache, each has copies of its own.
+            Mirror().fetch_all([audio.path for audio in recordings], anew=False)
+            yield from _hear(model, Cutter(self.longest_seconds, self.aggressiveness), recordings)
+
+        return hear
+
+    def load(self, cores: int) -> Model:
+        """Load the model, with its scorer.
+
+        Raises:
+            UserError: it cannot be used.
+        """
+        model = Model(self.location, threads=1, parallel=cores)
+        if self.decoder.scorer_path:
+            weights = self.decoder.weights(self.given)
+            model.enable_external_scorer(self.decoder.scorer_path, *weights)
+        if "beam_width" in self.given:
+            model.set_beam_width(self.decoder.beam_width)
+        elif not self.decoder.scorer_path:
+            model.set_beam_width(_BEAM_WIDTH_WITHOUT_SCORER)
+        return model
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A model that listens, and what tells what it hears from what others do.
+
+    Attributes:
+        key: of the model, the scorer, and how recordings are cut.
+        sample_rate_hz: of the model.
+        hear: hears recordings, here or elsewhere.
+    """
+
+    key: str
+    sample_rate_hz: int
+    hear: Hear
+
+
+def open_listener(listening: Listening, cluster: Cluster | None) -> Listener:
+    """Load a model.
+
+    Args:
+        listening: which, and how it listens.
+        cluster: whose workers listen; None: this process does.
 
     Raises:
         UserError: the model or the scorer cannot be used.
     """
-    model = Model(location, threads=1, parallel=os.cpu_count())
-    described: list[Any] = [state_key(Path(location)), longest_seconds, aggressiveness]
+    location, decoder = listening.location, listening.decoder
+    model = listening.load(os.cpu_count() or 1)
+    cutter = Cutter(listening.longest_seconds, listening.aggressiveness)
+    described: list[Any] = [
+        state_key(Path(location)), listening.longest_seconds, listening.aggressiveness
+    ]  # fmt: skip
     if decoder.scorer_path:
-        model.enable_external_scorer(decoder.scorer_path, *decoder.weights(given))
         described += [state_key(Path(decoder.scorer_path)), *model.scorer_alpha_beta()]
-    if "beam_width" in given:
-        model.set_beam_width(decoder.beam_width)
-    elif not decoder.scorer_path:
-        model.set_beam_width(_BEAM_WIDTH_WITHOUT_SCORER)
     described.append(model.beam_width())
     key = hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
-    return Listener(model, key, Cutter(longest_seconds, aggressiveness))
+    hear: Hear = partial(_hear, model, cutter)
+    if cluster:
+        hear = partial(spread, listening.open, cluster=cluster)
+    return Listener(key, model.sample_rate(), hear)
 
 
 def hear_recordings(
@@ -127,7 +183,7 @@ def hear_recordings(
             heard[audio] = known
     missing = [audio for audio in recordings if audio not in heard]
     with ProgressBar(title, len(missing), show_progressbar, unit="file") as bar:
-        for audio, found in _hear(listener, missing):
+        for audio, found in listener.hear(missing):
             heard[audio] = found
             if isinstance(found, Heard):
                 results.add(keys[audio], [asdict(found)])
@@ -137,13 +193,10 @@ def hear_recordings(
 
 
 def _hear(
-    listener: Listener, recordings: Sequence[AudioReference]
+    model: Model, cutter: Cutter, recordings: Sequence[AudioReference]
 ) -> Iterator[tuple[AudioReference, Heard | UserError]]:
-    cutter = listener.cutter
     sources: Mapping[Source, AudioReference] = {audio: audio for audio in recordings}
-    done: Iterator[Recording] = transcribe_recordings(
-        listener.model, list(sources), Limits(), cut=cutter
-    )
+    done: Iterator[Recording] = transcribe_recordings(model, list(sources), Limits(), cut=cutter)
     for one in done:
         digest = cutter.digests.pop(one.source, "")
         if one.error is not None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from ..checking.results_file import ResultsFile
 from ..cli.config import ScorerFlags
 from ..cli.hearing_flags import HearingFlags
+from ..cluster.cluster import Cluster
 from ..corpus import CorpusFiles, expand_file_list
-from .hearing import Listener, hear_recordings, open_listener
+from .hearing import Listener, Listening, hear_recordings, open_listener
 from .labels import Bounds, Label, LeftOut, Reason, judge
 from .measured import MeasuredAudio, read_measured
 from .recordings import Recording, read_recordings
@@ -58,6 +59,8 @@ def read_inputs(
     given: frozenset[str],
     files: CorpusFiles,
     transcribed: Sequence[str] = (),
+    *,
+    cluster: Cluster | None = None,
 ) -> Inputs:
     """Read what there is to read, and load the model.
 
@@ -67,14 +70,16 @@ def read_inputs(
         given: names of the flags that were given.
         files: reads collections.
         transcribed: further collections whose audio is left out.
+        cluster: whose workers listen; None: this process does.
 
     Raises:
         UserError: a model, sets or recordings that cannot be read.
     """
     recordings, unusable = read_recordings(expand_file_list(flags.unlabelled_files), files)
-    listener = open_listener(
+    listening = Listening(
         flags.checkpoint_dir, decoder, given, flags.longest_clip, flags.vad_aggressiveness
     )
+    listener = open_listener(listening, cluster)
     apart = [*transcribed, *expand_file_list([*flags.dev_files, *flags.test_files])]
-    measured = read_measured(apart, files, listener.model.sample_rate())
+    measured = read_measured(apart, files, listener.sample_rate_hz)
     return Inputs(recordings, unusable, listener, measured)

@@ -12,7 +12,7 @@ from stt.counted import counted
 from ..checking.results_file import ResultsFile
 from ..corpus import CorpusFiles
 from ..errors import UserError
-from .hearing import KIND, hear_recordings, open_listener
+from .hearing import KIND, Listening, hear_recordings, open_listener
 from .inputs import read_inputs
 from .labels import Bounds, Label, LeftOut, disputed
 from .outcome import summary, write_labels, write_left_out
@@ -35,14 +35,12 @@ def run_labelling(
         UserError: models, sets or recordings that cannot be read; no transcript that is kept.
     """
     flags, hearing, out = config.labels, config.hearing, Path(config.labels.out)
-    second = (
-        open_listener(
-            flags.second_model, config.decoder, given, float("inf"), hearing.vad_aggressiveness
-        )
-        if flags.second_model
-        else None
+    cluster = config.cluster.chosen()
+    listening = Listening(
+        flags.second_model, config.decoder, given, float("inf"), hearing.vad_aggressiveness
     )
-    inputs = read_inputs(hearing, config.decoder, given, CorpusFiles())
+    second = open_listener(listening, cluster) if flags.second_model else None
+    inputs = read_inputs(hearing, config.decoder, given, CorpusFiles(), cluster=cluster)
     bounds = Bounds(
         flags.min_confidence,
         flags.min_characters_per_second,

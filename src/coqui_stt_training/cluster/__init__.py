@@ -1,0 +1,1 @@
+"""Recordings heard by workers on many machines, or by several on this one: a Ray cluster."""

@@ -1,0 +1,196 @@
+"""Work on many items, spread over the workers of a cluster, that goes on when workers die.
+
+Ray starts workers, finds room for them, moves what they return, and tells when one has died. What
+is done then is here, because neither Ray's retries nor Ray Data know of single recordings: they
+would give a whole block of them up, or try one that kills its worker for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic
+
+from stt.counted import counted
+
+from ..errors import UserError
+from .cluster import Cluster
+from .worker import Failure, Item, Result, Work, Worker
+
+_log = logging.getLogger(__name__)
+
+_SECONDS_OF_A_PARCEL = 20.0  # more is lost with a worker; less is spent on sending to and fro
+_LARGEST_PARCEL = 64
+_PARCELS_OF_A_WORKER = 4  # at least, of what is left: so that all end at about the same time
+_MOST_DEATHS = 3
+_SECONDS_TO_WAIT = 60.0  # until it is said that there is no worker yet
+
+
+def spread(
+    open_work: Callable[[int], Work[Item, Result]], items: Sequence[Item], cluster: Cluster
+) -> Iterator[tuple[Item, Result | UserError]]:
+    """Yield each item once, with what a worker made of it or why it could not, as they are done.
+
+    When a worker dies, another one takes its place, and what it was at is done again. An item that
+    was alone with three workers that died is given up.
+
+    Args:
+        open_work: is called in each worker with its number of cores; it and the items are pickled.
+        items: hashable, each once.
+        cluster: where the workers are.
+
+    Raises:
+        UserError: the cluster cannot be joined; workers cannot open their work.
+    """
+    if not items:
+        return
+    with cluster.joined() as ray:
+        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        count = min(cluster.count_workers(machines), len(items))
+        _log.info(
+            "%s on %s: %s with %s each%s",
+            counted(len(items), "recording"), cluster.address, counted(count, "worker"),
+            counted(cluster.cores_of_a_worker, "core"), _unused_gpus(cluster, machines),
+        )  # fmt: skip
+        start = ray.remote(Worker).options(
+            num_cpus=cluster.cores_of_a_worker,
+            num_gpus=cluster.worker_gpus,
+            max_restarts=0,
+            scheduling_strategy="SPREAD",
+        )
+        equipment = (open_work, cluster.cores_of_a_worker, Path.cwd())
+        yield from _Foreman(ray, lambda: start.remote(*equipment), items, count).results()
+
+
+def _unused_gpus(cluster: Cluster, machines: Sequence[dict[str, float]]) -> str:
+    gpus = sum(machine.get("GPU", 0) for machine in machines)
+    if cluster.worker_gpus or not gpus:
+        return ""
+    return f"; none of the {counted(int(gpus), 'GPU')}, see --worker_gpus"
+
+
+@dataclass(frozen=True)
+class _Job(Generic[Item]):
+    """What a worker is at.
+
+    Attributes:
+        worker: Ray's handle.
+        parcel: the items; none: it opens its model.
+        begun_at: when, in seconds of `time.monotonic`.
+    """
+
+    worker: Any
+    parcel: tuple[Item, ...] = ()
+    begun_at: float = field(default_factory=time.monotonic)
+
+
+class _Foreman(Generic[Item, Result]):
+    """Gives parcels to workers, and takes back what becomes of them."""
+
+    def __init__(
+        self, ray: Any, start_worker: Callable[[], Any], items: Sequence[Item], workers: int
+    ) -> None:
+        self._ray = ray
+        self._start_worker = start_worker
+        self._count = workers
+        self._waiting = deque(items)
+        self._suspects: deque[Item] = deque()  # each was with a worker that died
+        self._deaths: dict[Item, int] = {}  # of workers that were at this item alone
+        self._deaths_at_opening = 0
+        self._jobs: dict[Any, _Job[Item]] = {}  # by Ray's promise of their results
+        self._idle: list[Any] = []
+        self._is_open = False
+        self._mean_seconds = _SECONDS_OF_A_PARCEL  # of an item
+
+    def results(self) -> Iterator[tuple[Item, Result | UserError]]:
+        """Yield what becomes of the items."""
+        for _ in range(self._count):
+            self._open_another()
+        while self._hand_out():
+            timeout = None if self._is_open else _SECONDS_TO_WAIT
+            done, _ = self._ray.wait(list(self._jobs), num_returns=1, timeout=timeout)
+            if not done:
+                _log.info("No worker yet: the cluster has no room, or models are being loaded")
+            for promise in done:
+                yield from self._ended(promise)
+
+    def _open_another(self) -> None:
+        worker = self._start_worker()
+        self._jobs[worker.open.remote()] = _Job(worker)
+
+    def _hand_out(self) -> bool:
+        """Give idle workers something to do; say whether there is something yet to be done."""
+        while self._idle and (parcel := self._next_parcel()):
+            worker = self._idle.pop()
+            self._jobs[worker.hear.remote(parcel)] = _Job(worker, parcel)
+        is_left = bool(self._waiting or self._suspects)
+        return is_left or any(job.parcel for job in self._jobs.values())
+
+    def _next_parcel(self) -> tuple[Item, ...]:
+        """Take what a worker is to do next: what may have killed one alone, else some items."""
+        if self._suspects:
+            return (self._suspects.popleft(),)
+        count = min(
+            _LARGEST_PARCEL,
+            int(_SECONDS_OF_A_PARCEL / max(self._mean_seconds, 1e-3)),
+            len(self._waiting) // (_PARCELS_OF_A_WORKER * self._count),
+        )
+        return tuple(self._waiting.popleft() for _ in range(min(max(1, count), len(self._waiting))))
+
+    def _ended(self, promise: Any) -> Iterator[tuple[Item, Result | UserError]]:
+        job = self._jobs.pop(promise)
+        try:
+            answer = self._ray.get(promise)
+        except self._ray.exceptions.RayError as error:
+            yield from self._failed(job, error)
+            return
+        if isinstance(answer, Failure):
+            raise UserError(
+                f"a worker cannot begin: {answer.message}; all machines of the cluster must see "
+                "models and recordings under the same names"
+            )
+        self._is_open, self._deaths_at_opening = True, 0
+        self._idle.append(job.worker)
+        if job.parcel:
+            seconds = (time.monotonic() - job.begun_at) / len(job.parcel)
+            self._mean_seconds += 0.3 * (seconds - self._mean_seconds)
+            for item, found in answer:
+                yield item, UserError(found.message) if isinstance(found, Failure) else found
+
+    def _failed(self, job: _Job[Item], error: Exception) -> Iterator[tuple[Item, UserError]]:
+        """Replace a worker that died, and put back what it was at, or give up what kills workers.
+
+        An error that is no answer and no death is a fault of ours: it is not tried three times.
+        """
+        is_fault = isinstance(error, self._ray.exceptions.RayTaskError)
+        reason = " ".join(str(error).split())[-300 if is_fault else 0 :][:300]
+        if not job.parcel:
+            self._deaths_at_opening += 1
+            if is_fault or self._deaths_at_opening >= _MOST_DEATHS:
+                raise UserError(
+                    f"workers die before they begin; is there memory for the model? {reason}"
+                ) from None
+        if is_fault:
+            self._idle.append(job.worker)
+        else:
+            self._open_another()
+        if len(job.parcel) == 1:
+            yield from self._blamed(job.parcel[0], is_fault, reason)
+        elif job.parcel:
+            _log.warning("A worker died; others go on with its %d recordings", len(job.parcel))
+            self._suspects.extend(job.parcel)
+
+    def _blamed(self, item: Item, is_fault: bool, reason: str) -> Iterator[tuple[Item, UserError]]:
+        """Try an item again that was alone with a worker that died, or give it up."""
+        deaths = self._deaths[item] = self._deaths.get(item, 0) + 1
+        if is_fault:
+            yield item, UserError(f"{item}: {reason}")
+        elif deaths >= _MOST_DEATHS:
+            yield item, UserError(f"{item}: {deaths} workers died while at it: {reason}")
+        else:
+            _log.warning("A worker died; another one goes on with %s", item)
+            self._suspects.append(item)

@@ -1,0 +1,126 @@
+"""What a model hears in recordings, in whatever process it is."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from stt import Model
+from stt.audio.mono import Source
+from stt.transcriber import Limits, Recording, transcribe_recordings
+
+from ..corpus.stores import Stores
+from ..errors import CorpusError, UserError
+from .opening import ModelChoice
+from .place import Place
+
+_FETCHED_AHEAD = 4
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """How recordings are heard; it can be pickled.
+
+    Attributes:
+        choice: the model.
+        limits: of what is in memory.
+        aggressiveness: of the voice activity detection, 0 to 3.
+        any_sample_rate: whether audio of another rate than the model's is resampled.
+    """
+
+    choice: ModelChoice
+    limits: Limits
+    aggressiveness: int
+    any_sample_rate: bool
+
+    def open(self, cores: int) -> Ear:
+        """Load the model.
+
+        Raises:
+            UserError: it cannot be used.
+        """
+        return Ear(self, self.choice.open(cores))
+
+
+@dataclass(frozen=True)
+class Ear:
+    """A model that hears recordings."""
+
+    hearing: Hearing
+    model: Model
+
+    def __call__(self, places: Sequence[Place]) -> Iterator[tuple[Place, Recording | UserError]]:
+        """Yield each recording with what is heard in it, or why it cannot be, as they are done."""
+        with tempfile.TemporaryDirectory() as folder:
+            fetched = _Fetched(places, Path(folder))
+            recordings = transcribe_recordings(
+                self.model,
+                fetched,
+                self.hearing.limits,
+                aggressiveness=self.hearing.aggressiveness,
+                any_sample_rate=self.hearing.any_sample_rate,
+            )
+            for recording in recordings:
+                place = fetched.release(recording.source)
+                if recording.error is None:
+                    yield place, replace(recording, source=place)
+                else:
+                    message = str(recording.error)
+                    yield place, UserError(message.replace(str(recording.source), str(place)))
+            yield from fetched.failed
+
+
+@dataclass
+class _Fetched(Iterable[Source]):
+    """Recordings as files here: of URLs, copies that are made a little ahead.
+
+    Attributes:
+        places: all of them.
+        folder: for the copies.
+        failed: those that could not be fetched.
+    """
+
+    places: Sequence[Place]
+    folder: Path
+    failed: list[tuple[Place, UserError]] = field(default_factory=list)
+    _urls: dict[Source, str] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Source]:
+        upcoming = enumerate(self.places)
+        ahead: deque[tuple[Place, Future[Path]]] = deque()
+        with ThreadPoolExecutor(_FETCHED_AHEAD) as pool:
+            while True:
+                for number, place in islice(upcoming, _FETCHED_AHEAD - len(ahead)):
+                    ahead.append((place, pool.submit(self._fetch, number, place)))
+                if not ahead:
+                    return
+                place, copy = ahead.popleft()
+                try:
+                    file = copy.result()
+                except CorpusError as error:
+                    self.failed.append((place, error))
+                    continue
+                if isinstance(place, str):
+                    self._urls[file] = place
+                yield file
+
+    def _fetch(self, number: int, place: Place) -> Path:
+        if isinstance(place, Path):
+            return place
+        copy = self.folder / f"{number}{PurePosixPath(place).suffix}"
+        Stores().copy(place, copy)
+        return copy
+
+    def release(self, source: Source) -> Place:
+        """Return where a recording came from, and remove its copy."""
+        url = self._urls.pop(source, None)
+        if url is None:
+            assert isinstance(source, Path)
+            return source
+        Path(str(source)).unlink()
+        return url

@@ -1,0 +1,71 @@
+"""The model that transcribes, as flags choose it; opened here, or in a worker elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from stt import Model
+
+from ..cli.config import AlphabetFlags, ScorerFlags, SourceFlags
+from ..cli.feature_flags import FeatureFlags
+from ..errors import FlagError
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model, and how it decodes.
+
+    Attributes:
+        file: exported model, `.tflite` or `.onnx`; empty: a checkpoint.
+        source: which checkpoint.
+        alphabet: of it.
+        features: of it.
+        decoder: the scorer, and how to search.
+        given: names of the flags that were given.
+    """
+
+    file: str
+    source: SourceFlags
+    alphabet: AlphabetFlags
+    features: FeatureFlags
+    decoder: ScorerFlags
+    given: frozenset[str]
+
+    def open(self, cores: int) -> Model:
+        """Load it.
+
+        Args:
+            cores: how many may be busy at a time.
+
+        Raises:
+            UserError: none is chosen, or it cannot be used.
+        """
+        if self.file:
+            model = Model(self.file, threads=1, parallel=cores)
+        else:
+            model = self._open_checkpoint()
+        if "beam_width" in self.given or not self.file:
+            model.set_beam_width(self.decoder.beam_width)
+        if self.decoder.scorer_path:
+            weights = self.decoder.weights(self.given)
+            model.enable_external_scorer(self.decoder.scorer_path, *weights)
+        return model
+
+    def check(self) -> None:
+        """See that there is one.
+
+        Raises:
+            FlagError: there is none.
+        """
+        if not self.file and not self.source.load_dir:
+            raise FlagError("no model: give --checkpoint_dir FOLDER or --model FILE.tflite")
+
+    def _open_checkpoint(self) -> Model:
+        self.check()
+        from ..runs.evaluation import load_for_inference
+        from ..runs.session import choose_features
+        from ..scoring.engine import checkpoint_engine
+
+        source, alphabet = load_for_inference(self.source, self.alphabet)
+        features = choose_features(self.features, source, self.given)
+        return Model.from_engine(checkpoint_engine(replace(source, features=features), alphabet))

@@ -1,0 +1,143 @@
+"""What `transcribe` does after its flags are read."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stt.counted import counted
+from stt.extras import missing_packages
+from stt.output_path import check_output_folder
+from stt.subtitles import FORMATS
+from stt.transcriber import Limits, Recording
+from stt.transcription_log import format_log, read_log
+
+from ..cluster.spread import spread
+from ..errors import FlagError, UserError
+from .hearing import Hearing
+from .opening import ModelChoice
+from .place import Place, copied_here, files_there, with_suffix, write
+from .tasks import Task, find_tasks
+
+if TYPE_CHECKING:
+    from ..transcribe import TranscribeConfig, TranscribeFlags
+
+_log = logging.getLogger(__name__)
+_NAMED = 20
+
+
+def run_transcription(config: TranscribeConfig, given: frozenset[str]) -> None:
+    """Transcribe what is to be transcribed and is not yet.
+
+    Raises:
+        UserError: a model, recordings or logs that cannot be used; flags that do not go together.
+    """
+    flags = config.transcription
+    unreadable: list[FlagError] = []
+    tasks = find_tasks(flags.src, flags.dst, recursive=flags.recursive)
+    tasks = list(_unfinished(tasks, flags, unreadable))
+    for folder in sorted({task.dst.parent for task in tasks if isinstance(task.dst, Path)}):
+        check_output_folder("--dst", folder)
+    if tasks:
+        _transcribe(tasks, config, given)
+    if unreadable:
+        raise UserError(
+            f"{counted(len(unreadable), 'log')} could not be made into subtitles, see above"
+        )
+
+
+def _unfinished(
+    tasks: Sequence[Task], flags: TranscribeFlags, unreadable: list[FlagError]
+) -> Iterator[Task]:
+    """Yield what is still to be transcribed; write the subtitles that finished logs lack.
+
+    Args:
+        tasks: all of them.
+        flags: what is asked for.
+        unreadable: gets an error for each log that is none.
+    """
+    exists = files_there([task.dst for task in tasks])
+    for task in tasks:
+        if flags.force or not exists(task.dst):
+            yield task
+            continue
+        _log.info('"%s" exists already, skipped (--force true overwrites it)', task.dst)
+        places = {name: with_suffix(task.dst, f".{name}") for name in flags.subtitles}
+        missing = {name: place for name, place in places.items() if not exists(place)}
+        try:
+            _write_missing_subtitles(task.dst, missing)
+        except FlagError as error:
+            _log.error("%s", error)
+            unreadable.append(error)
+
+
+def _write_missing_subtitles(log: Place, missing: dict[str, Place]) -> None:
+    """Write the subtitles that a finished log lacks, from what is in it."""
+    if not missing:
+        return
+    with copied_here(log) as file:
+        words = read_log(file)
+    for name, target in missing.items():
+        write(target, FORMATS[name](words))
+        _log.info('Wrote "%s" from "%s"', target, log)
+
+
+def _transcribe(tasks: Sequence[Task], config: TranscribeConfig, given: frozenset[str]) -> None:
+    try:
+        from tqdm import tqdm
+        from tqdm.contrib.logging import logging_redirect_tqdm
+    except ModuleNotFoundError:
+        extra = "transcribe" if config.transcription.model else "train"
+        raise FlagError(missing_packages("tqdm", extra)) from None
+
+    logs_of: dict[Place, list[Place]] = {}
+    for task in tasks:
+        logs_of.setdefault(task.src, []).append(task.dst)
+    failures: list[str] = []
+    show = config.output.show_progressbar and sys.stderr.isatty()
+    with logging_redirect_tqdm([logging.getLogger("coqui_stt_training")]):
+        heard = _heard(list(logs_of), config, given)
+        for number, (src, found) in enumerate(
+            tqdm(heard, "Transcribing files", total=len(logs_of), disable=not show), 1
+        ):
+            if isinstance(found, UserError):
+                _log.error("%s", found)
+                failures.append(str(found))
+                continue
+            for dst in logs_of[src]:
+                _write(found, dst, config.transcription)
+                _log.info('[%d]: "%s" -> "%s"', number, src, dst)
+    if failures:
+        shown = "\n  ".join(failures[:_NAMED])
+        more = f"\n  and {len(failures) - _NAMED} more" if len(failures) > _NAMED else ""
+        raise UserError(
+            f"{len(failures)} of {counted(len(logs_of), 'file')} could not be transcribed; the "
+            f"same command tries them again:\n  {shown}{more}"
+        )
+
+
+def _heard(
+    sources: Sequence[Place], config: TranscribeConfig, given: frozenset[str]
+) -> Iterable[tuple[Place, Recording | UserError]]:
+    flags = config.transcription
+    choice = ModelChoice(
+        flags.model, config.source, config.alphabet, config.features, config.decoder, given
+    )
+    limits = Limits(flags.batch_size, flags.outlier_duration_ms, flags.outlier_batch_size)
+    hearing = Hearing(
+        choice, limits, flags.vad_aggressiveness, config.features.normalize_sample_rate
+    )
+    choice.check()
+    if cluster := config.cluster.chosen():
+        return spread(hearing.open, sources, cluster)
+    return hearing.open(os.cpu_count() or 1)(sources)
+
+
+def _write(recording: Recording, dst: Place, flags: TranscribeFlags) -> None:
+    for name in flags.subtitles:  # the log last: where it stands, all is done
+        write(with_suffix(dst, f".{name}"), FORMATS[name](recording.words))
+    write(dst, format_log(recording.passages, flags.word_times))
