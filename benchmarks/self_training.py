@@ -7,8 +7,9 @@ Each target's folder has train.csv, dev.csv, test.csv and alphabet.txt. Half of 
 lose their transcripts; the ways are those below. "text" is that of all transcripts, sorted,
 so that it does not tell which is whose: what is said is known, not where. Of the ways in thirds, a
 third of the clips is there from the start, and as much audio again is transcribed: chosen by
-`select_clips`, or drawn. Test sets are evaluated without a scorer. What has been run before is read
-from OUTPUT_DIR, so a stopped benchmark goes on.
+`select_clips`, or drawn. Of those in quarters, one has the transcripts of the rest, not its audio:
+espeak-ng speaks them, and they are half of each epoch. Test sets are evaluated without a scorer.
+What has been run before is read from OUTPUT_DIR, so a stopped benchmark goes on.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ FLAGS = (
     "--shuffle_batches true"
 )
 WAYS = ("half", "all", "itself", "itself, text", "labels", "labels, text",
-        "third", "third and as much at random", "third and as much chosen")  # fmt: skip
+        "third", "third and as much at random", "third and as much chosen",
+        "quarter", "quarter and the rest spoken")  # fmt: skip
 
 
 class Outcome(NamedTuple):
@@ -50,10 +52,10 @@ class Bench:
     """One target and one seed."""
 
     def __init__(
-        self, data: Path, source: str, output: Path, seed: int, epochs: int, flags: str
+        self, data: Path, source: str, output: Path, seed: int, epochs: int, flags: str, voice: str
     ) -> None:
         self.data, self.source, self.output, self.seed = data, source, output, seed
-        self.epochs, self.flags = epochs, shlex.split(flags)
+        self.epochs, self.flags, self.voice = epochs, shlex.split(flags), voice
         with (data / "train.csv").open(encoding="utf-8") as file:
             rows = [{name: row[name] for name in COLUMNS} for row in csv.DictReader(file)]
         self.rows = sorted(rows, key=lambda row: _digest(f"0{row['wav_filename']}"))
@@ -73,7 +75,7 @@ class Bench:
         return Outcome(**json.loads(kept.read_text()))
 
     def _train(self, way: str) -> None:
-        half, third = len(self.rows) // 2, len(self.rows) // 3
+        half, third, quarter = (len(self.rows) // parts for parts in (2, 3, 4))
         told, rest = self.rows[:half], self.rows[half:]
         if way == "half":
             self._fit(way, told, 2 * self.epochs)
@@ -92,6 +94,11 @@ class Bench:
                       "--unlabelled_files", self._write(way, "untold", rest), "--out", labels,
                       "--min_confidence", 0.3, *text)  # fmt: skip
             self._fit(way, told, self.epochs, more=(labels,))
+        elif way == "quarter":
+            self._fit(way, self.rows[:quarter], 4 * self.epochs)
+        elif way == "quarter and the rest spoken":
+            spoken = self._spoken(way, self.rows[quarter:])
+            self._fit(way, self.rows[:quarter], 2 * self.epochs, more=(f"{spoken}:0.5",))
         elif way == "third":
             self._fit(way, self.rows[:third], 3 * self.epochs)
         elif way == "third and as much at random":
@@ -112,6 +119,13 @@ class Bench:
             names = {row["wav_filename"] for row in csv.DictReader(file)}
         return [row for row in self.rows if row["wav_filename"] in names]
 
+    def _spoken(self, way: str, rows: Rows) -> Path:
+        text, out = self._folder(way) / "rest.txt", self._folder(way) / "synthetic"
+        text.write_text("".join(f"{row['transcript']}\n" for row in rows), encoding="utf-8")
+        self._run(way, "synthesize", "--text", text, "--voices", self.voice, "--out", out,
+                  "--alphabet_config_path", self.data / "alphabet.txt")  # fmt: skip
+        return out / "clips.csv"
+
     def _scorer(self) -> Path:
         scorer = self.output / "text.scorer"
         if not scorer.exists():
@@ -125,7 +139,7 @@ class Bench:
         return scorer
 
     def _fit(
-        self, way: str, told: Rows, epochs: int, *flags: object, more: Sequence[Path] = ()
+        self, way: str, told: Rows, epochs: int, *flags: object, more: Sequence[object] = ()
     ) -> None:
         self._run(
             way, "train", "--load_checkpoint_dir", self.source, "--save_checkpoint_dir",
@@ -196,6 +210,7 @@ def main() -> None:
         "--epochs", type=int, default=20, help="on all data; on less, as many steps"
     )
     parser.add_argument("--flags", default=FLAGS, help="of train")
+    parser.add_argument("--voice", default="uk", help="of espeak-ng, for what is spoken")
     arguments = parser.parse_args()
     print("| target | seed | way | test CER | test WER | CPU min |")
     print("|---|---|---|---|---|---|")
@@ -203,7 +218,7 @@ def main() -> None:
         for seed in arguments.seeds:
             bench = Bench(
                 arguments.data / target, arguments.source, arguments.output / target / str(seed),
-                seed, arguments.epochs, arguments.flags,
+                seed, arguments.epochs, arguments.flags, arguments.voice,
             )  # fmt: skip
             for way in arguments.ways:
                 found = bench.measure(way)

@@ -14,6 +14,7 @@ __all__ = [
     "ExportError",
     "FlagError",
     "ScorerError",
+    "SynthesisError",
     "TensorFlowOnlyError",
     "TrainingError",
     "UserError",
@@ -38,6 +39,10 @@ class ExportError(UserError):
 
 class TrainingError(UserError):
     """Training that cannot go on; the last good checkpoint is intact."""
+
+
+class SynthesisError(UserError):
+    """A synthesiser that does not speak."""
 
 
 class TensorFlowOnlyError(UserError, NotImplementedError):

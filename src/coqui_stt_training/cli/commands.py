@@ -44,6 +44,7 @@ COMMANDS = {
     "pseudo_label": CommandEntry(
         "pseudo_label", "transcribe audio that nobody has transcribed, to train on it"
     ),
+    "synthesize": CommandEntry("synthesize", "make speech of text, to train on beside real speech"),
     "train": CommandEntry("train", "train a model, from a pre-trained one or from scratch"),
     "learning_curve": CommandEntry("learning_curve", "say what error rates more data would give"),
     "bootstrap": CommandEntry(

@@ -1,0 +1,181 @@
+"""What `synthesize` does after its flags are read."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from coqui_stt_ctcdecoder import Alphabet
+from stt.atomic_file import remove_partial_files, write_atomically
+from stt.audio.encoding import encode_audio
+from stt.audio.file import read_audio, summarise_audio
+from stt.audio.pcm import to_pcm
+from stt.counted import counted
+from stt.durations import say_audio_length
+
+from ..checkpoints.folder_lock import locked
+from ..cli.progress_bar import ProgressBar
+from ..cli.synthesis_flags import SynthesisConfig, SynthesisFlags
+from ..corpus.csv_file import write_csv
+from ..corpus.row_check import SILENCE_PEAK_TO_PEAK
+from ..errors import AudioError, SynthesisError
+from .sentences import Chosen, Sentence, choose_sentences, digest_of, draw_manner, read_sentences
+from .synthesiser import Manner, Synthesiser, find_synthesiser, speak
+
+_COLUMNS = ("wav_filename", "wav_filesize", "transcript", "duration", "speaker")
+_AT_ONCE = 200  # in pieces: a synthesiser that never speaks is not asked a million times
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class _Take:
+    """A sentence to speak in one manner, into one file."""
+
+    sentence: Sentence
+    manner: Manner
+    path: Path
+
+
+@dataclass(frozen=True)
+class _Spoken:
+    """A clip: how long it is, and its file's content where that is still to be written."""
+
+    take: _Take
+    seconds: float
+    content: bytes = b""
+
+
+def run_synthesis(config: SynthesisConfig, show: Callable[[str], object]) -> None:
+    """Speak what is to be spoken, and write the set.
+
+    Args:
+        config: what is asked for.
+        show: is given what there is to say.
+
+    Raises:
+        UserError: no synthesiser, text that cannot be read, no sentence that could be spoken.
+    """
+    flags, out = config.synthesis, Path(config.synthesis.out)
+    synthesiser = find_synthesiser(flags.command, tuple(flags.voices))
+    alphabet = Alphabet(flags.alphabet_config_path) if flags.alphabet_config_path else None
+    chosen = choose_sentences(
+        read_sentences(flags.text), alphabet, flags.max_characters, flags.limit, flags.random_seed
+    )
+    with locked(out):
+        takes = list(_takes(chosen, synthesiser, flags, out))
+        spoken, problems = _speak_all(takes, synthesiser, flags, config.output.show_progressbar)
+        if not spoken:
+            why = next(iter(problems), "no sentence is left of the text")
+            raise SynthesisError("\n".join([why, *_reasons(chosen.left_out)]))
+        listed = out / "clips.csv"
+        rows = [_row(one, out, synthesiser) for one in spoken]
+        write_csv(listed, _COLUMNS, rows)
+    for line in _summary(listed, spoken, chosen.left_out, problems):
+        show(line)
+
+
+def _takes(
+    chosen: Chosen, synthesiser: Synthesiser, flags: SynthesisFlags, out: Path
+) -> Iterator[_Take]:
+    speeds = (flags.slowest, flags.fastest)
+    for sentence in chosen.sentences:
+        for number in range(flags.takes):
+            manner = draw_manner(sentence, number, synthesiser.voices, speeds, flags.random_seed)
+            # Whatever makes another file has another name: one that is there is right.
+            name = digest_of((synthesiser.name, sentence.spoken, manner, flags.audio_sample_rate))
+            yield _Take(sentence, manner, out / "clips" / name[:2] / f"{name}.{flags.audio}")
+
+
+def _speak_all(
+    takes: Sequence[_Take], synthesiser: Synthesiser, flags: SynthesisFlags, show_progressbar: bool
+) -> tuple[list[_Spoken], Counter[str]]:
+    """Return the clips, in order, and what went wrong with others, with how often it did."""
+    spoken: list[_Spoken] = []
+    problems: Counter[str] = Counter()
+    work = partial(_speak, synthesiser=synthesiser, flags=flags)
+    with (
+        ThreadPoolExecutor(flags.workers or os.cpu_count() or 1) as pool,
+        ProgressBar("Speaking", len(takes), show_progressbar, "clip") as bar,
+    ):
+        for first in range(0, len(takes), _AT_ONCE):
+            for found in pool.map(work, takes[first : first + _AT_ONCE]):
+                if isinstance(found, _Spoken):
+                    spoken.append(_kept(found))
+                else:
+                    problems[found] += 1
+                bar.advance(1)
+            if not spoken:
+                break  # it would not speak the others either
+    return spoken, problems
+
+
+def _speak(take: _Take, synthesiser: Synthesiser, flags: SynthesisFlags) -> _Spoken | str:
+    """Return a clip that was made, or was there; what is wrong where it could not be."""
+    try:
+        if take.path.is_file():
+            summary = summarise_audio(str(take.path))
+            return _Spoken(take, summary.sample_count / summary.sample_rate_hz)
+        return _made(take, synthesiser, flags)
+    except (SynthesisError, AudioError) as error:
+        return str(error)
+
+
+def _made(take: _Take, synthesiser: Synthesiser, flags: SynthesisFlags) -> _Spoken:
+    rate = flags.audio_sample_rate
+    with tempfile.TemporaryDirectory(prefix="stt-synthesis-") as folder:
+        wav = Path(folder) / "spoken.wav"
+        speak(synthesiser, take.sentence.spoken, take.manner, wav)
+        try:
+            samples = read_audio(str(wav), rate)
+        except AudioError as error:
+            raise SynthesisError(str(error).replace(str(wav), "what it wrote")) from None
+    if float(samples.max() - samples.min()) < SILENCE_PEAK_TO_PEAK:
+        raise SynthesisError("it wrote silence")
+    content = encode_audio(to_pcm(samples), rate, "wav" if flags.audio == "wav" else "flac")
+    return _Spoken(take, len(samples) / rate, content)
+
+
+def _kept(one: _Spoken) -> _Spoken:
+    """Write a clip that was made; files are written by one thread alone."""
+    if one.content:
+        remove_partial_files(one.take.path.parent, one.take.path.name)
+        write_atomically(one.take.path, one.content)
+    return replace(one, content=b"")
+
+
+def _row(one: _Spoken, out: Path, synthesiser: Synthesiser) -> tuple[object, ...]:
+    path, manner = one.take.path, one.take.manner
+    speaker = manner.voice or synthesiser.name.split()[0]
+    return (
+        path.relative_to(out), path.stat().st_size, one.take.sentence.transcript,
+        f"{one.seconds:.3f}", f"synthetic {speaker}",
+    )  # fmt: skip
+
+
+def _summary(
+    listed: Path, spoken: Sequence[_Spoken], left_out: Counter[str], problems: Counter[str]
+) -> Iterator[str]:
+    seconds = sum(one.seconds for one in spoken)
+    voices = len({one.take.manner.voice for one in spoken})
+    yield (
+        f"{listed}: {counted(len(spoken), 'clip')}, {say_audio_length(seconds)}, in "
+        f"{counted(voices, 'voice')}"
+    )
+    yield from _reasons(left_out)
+    for problem, count in problems.most_common(_SHOWN):
+        yield f"  not spoken: {count}: {problem}"
+    yield (
+        "To train on them beside real speech, a third of each epoch: python -m "
+        f"coqui_stt_training.train --train_files my-train.csv {shlex.quote(str(listed))}:0.33 ..."
+    )
+
+
+def _reasons(left_out: Counter[str]) -> list[str]:
+    return [f"  left out: {count:,} {reason}" for reason, count in left_out.most_common()]

@@ -1,0 +1,115 @@
+"""Which sentences of a text are spoken, and what is written as their transcripts."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from coqui_stt_ctcdecoder import Alphabet
+
+from ..errors import FlagError, UserError
+from ..importing.labels import LabelFilter, corpus_alphabet
+from ..lm.text import read_lines
+from .synthesiser import Manner
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence: as it is read out, with its punctuation, and as it is transcribed."""
+
+    spoken: str
+    transcript: str
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The sentences to speak, and how many are left out, by reason."""
+
+    sentences: Sequence[Sentence]
+    left_out: Counter[str]
+
+
+def read_sentences(paths: Sequence[str]) -> list[str]:
+    """Return the lines of text files, each once.
+
+    Raises:
+        FlagError: a file is missing, damaged or not UTF-8.
+    """
+    try:
+        lines = dict.fromkeys(read_lines([Path(path) for path in paths], lowercase=False))
+    except UserError as error:
+        raise FlagError(str(error).replace("--input_txt", "--text")) from None
+    lines.pop("", None)
+    if not lines:
+        raise FlagError(f"--text {' '.join(paths)}: there are no words in it")
+    return list(lines)
+
+
+def choose_sentences(
+    lines: Sequence[str], alphabet: Alphabet | None, max_characters: int, limit: int, seed: int
+) -> Chosen:
+    """Return the sentences that the alphabet can write, in the order of the text.
+
+    Args:
+        lines: the text.
+        alphabet: of the transcripts; None: of the letters of the text.
+        max_characters: longer sentences are left out.
+        limit: draw so many of them; 0: all.
+        seed: of that.
+    """
+    alphabet = alphabet or corpus_alphabet(lines, "drop")
+    label = LabelFilter(alphabet, "keep" if _has_digits(alphabet) else "drop")
+    left_out: Counter[str] = Counter()
+    sentences: dict[str, Sentence] = {}
+    for line in lines:
+        found = label(line)
+        if found.dropped:
+            left_out[found.dropped] += 1
+        elif len(found.text) > max_characters:
+            left_out[f"are longer than {max_characters} characters"] += 1
+        elif found.text in sentences:
+            left_out["are there more than once"] += 1
+        else:
+            sentences[found.text] = Sentence(line, found.text)
+    chosen = list(sentences.values())
+    if limit and limit < len(chosen):
+        drawn = random.Random(seed).sample(range(len(chosen)), limit)
+        left_out["were not drawn (--limit)"] = len(chosen) - limit
+        chosen = [chosen[index] for index in sorted(drawn)]
+    return Chosen(chosen, left_out)
+
+
+def _has_digits(alphabet: Alphabet) -> bool:
+    return any(label.isdigit() for label in alphabet.labels)
+
+
+def draw_manner(
+    sentence: Sentence, take: int, voices: Sequence[str], speeds: tuple[float, float], seed: int
+) -> Manner:
+    """Return how a sentence is spoken: it follows from these arguments alone.
+
+    Args:
+        sentence: the sentence.
+        take: which time it is spoken, from 0.
+        voices: to draw from; the takes of a sentence have different ones, while there are some.
+        speeds: lowest and highest.
+        seed: of all that is drawn.
+    """
+    order = _random(seed, sentence.transcript).sample(list(voices), len(voices))
+    chance = _random(seed, take, sentence.transcript)
+    return Manner(
+        order[take % len(order)], round(chance.uniform(*speeds), 3), round(chance.uniform(-1, 1), 3)
+    )
+
+
+def _random(*parts: object) -> random.Random:
+    return random.Random(digest_of(parts))
+
+
+def digest_of(parts: Iterable[object]) -> str:
+    """Return 16 hexadecimal digits that tell values apart."""
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]

@@ -1,0 +1,52 @@
+"""Make speech of text, to train on beside real speech.
+
+python -m coqui_stt_training.synthesize --text sentences.txt --voices uk \\
+    --alphabet_config_path alphabet.txt --out synthetic
+"""
+
+from __future__ import annotations
+
+from .cli.command import command, print_now, start_logging
+from .cli.flags import parse
+from .cli.synthesis_flags import SynthesisConfig
+
+PROGRAM = "python -m coqui_stt_training.synthesize"
+_EPILOG = f"""examples:
+  espeak-ng's Ukrainian, its voices in turn
+    {PROGRAM} --text sentences.txt --voices uk --alphabet_config_path alphabet.txt \\
+        --out synthetic
+  any other synthesiser, here piper with a model that was downloaded
+    {PROGRAM} --text sentences.txt --out synthetic \\
+        --command 'piper --model uk.onnx --length_scale {{slowness}} --output_file {{out}}'
+
+The same command goes on where it stopped.
+"""
+
+
+@command
+def main(argv: list[str]) -> int:
+    """Run the command and return its exit status.
+
+    Raises:
+        UserError: flags that do not go together, a synthesiser or a voice that is not there, text
+            that cannot be read, no sentence that could be spoken.
+    """
+    parsed = parse(
+        SynthesisConfig,
+        argv,
+        program=PROGRAM,
+        description="Make speech of text with a synthesiser, as a set to train on.",
+        epilog=_EPILOG,
+    )
+    config = parsed.config
+    start_logging(config.output.log_level, parsed.notices)
+    config.synthesis.check()
+
+    from .synthesis.run import run_synthesis  # NumPy takes its time, and --help does not need it
+
+    run_synthesis(config, print_now)
+    return 0
+
+
+if __name__ == "__main__":
+    main()
