@@ -129,7 +129,7 @@ bool BeamSearch::take_step() {
 float BeamSearch::largest_bonus(int label) const {
   float bonus = phrases_.largest_bonus();
   if (scores_words() && label == options_.space) bonus += largest_word_bonus_;
-  if (scorer_ != nullptr && scorer_->is_utf8()) bonus += std::max(largest_word_bonus_, 0.0f);
+  if (scorer_ != nullptr && !scores_words()) bonus += std::max(largest_word_bonus_, 0.0f);
   return bonus;
 }
 
@@ -237,7 +237,8 @@ void BeamSearch::propose(int slot, int label, float min_cutoff) {
   candidate_scores_.push_back(score);
 }
 
-// Whether this step completes a word (a code point in UTF-8 mode), and if so its score.
+// Whether this step completes a word (in UTF-8 mode a code point; a label where those are scored),
+// and if so its score.
 bool BeamSearch::score_unit(int slot, int label, WordContexts::Scored& scored) {
   if (scores_words()) {
     if (label != options_.space) return false;
@@ -245,6 +246,10 @@ bool BeamSearch::score_unit(int slot, int label, WordContexts::Scored& scored) {
     return true;
   }
   const Prefix& p = prefix(slot);
+  if (scorer_->unit() == ScoredUnit::kLabel) {
+    scored = contexts_->score(p.context, scorer_->label_hash(label), true);
+    return true;
+  }
   const bool inside = continues_code_point(label);
   const int seen = inside ? p.bytes_seen + 1 : 1;
   const int needed = inside ? p.bytes_needed : code_point_size(byte_of(label));
@@ -361,7 +366,7 @@ BeamSearch::Birth BeamSearch::prepare(const Candidate& candidate, float score) {
   }
   birth.prefix.state = step.next;
   birth.open = allowed_labels(birth.prefix, step.labels);
-  if (scorer_ == nullptr || scores_words()) return birth;
+  if (scorer_ == nullptr || !scorer_->is_utf8()) return birth;
   const bool inside = continues_code_point(label);
   birth.prefix.bytes_seen =
       inside ? static_cast<uint8_t>(std::min(parent.bytes_seen + 1, 255)) : uint8_t{1};
@@ -490,7 +495,7 @@ void BeamSearch::collect_garbage() {
 float BeamSearch::final_bonus(int slot) {
   const Prefix& p = prefix(slot);
   const float bonus = phrases_.empty() ? 0.0f : phrases_.finish(p.phrase);
-  if (scorer_ == nullptr) return bonus;
+  if (scorer_ == nullptr || scorer_->unit() == ScoredUnit::kLabel) return bonus;
   const bool empty = p.node == HistoryForest::kRoot;
   float log_prob = 0;
   if (scorer_->is_utf8()) {

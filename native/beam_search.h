@@ -1,7 +1,7 @@
 // CTC prefix beam search with a language model: upstream's results, streaming, in flat memory.
 //
 // It maximises, over label sequences y,
-//     log P_ctc(y | x) + sum over words w of (alpha (log P_lm(w | history) + boosts) + beta)
+//     log P_ctc(y | x) + sum over words (or characters, see ScoredUnit) w of (alpha (log P_lm(w | history) + boosts) + beta)
 //         + bonuses of the hot phrases in y,
 // where P_ctc sums over alignments that stay in the beam. Method: Hannun et al., "First-Pass Large
 // Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs", 2014. Candidates
@@ -91,7 +91,9 @@ class BeamSearch {
 
   Prefix& prefix(int slot) { return slots_.prefix[static_cast<size_t>(slot)]; }
   const Prefix& prefix(int slot) const { return slots_.prefix[static_cast<size_t>(slot)]; }
-  bool scores_words() const { return scorer_ != nullptr && !scorer_->is_utf8(); }
+  bool scores_words() const {
+    return scorer_ != nullptr && scorer_->unit() == ScoredUnit::kWord;
+  }
   float largest_bonus(int label) const;
   bool may_step(int slot, int label);
   uint64_t allowed_labels(const Prefix& prefix) const;

@@ -224,6 +224,8 @@ NB_MODULE(_native, module) {
       .def(nb::new_(&open_scorer), nb::arg("path"), nb::arg("labels"), nb::arg("space"),
            nb::arg("is_bytes"), nb::arg("alphabet_hash"))
       .def_prop_ro("is_utf8", &Scorer::is_utf8)
+      .def_prop_ro("scores_labels",
+                   [](const Scorer& s) { return s.unit() == ScoredUnit::kLabel; })
       .def_prop_ro("order", [](const Scorer& s) { return s.model().order(); })
       .def_prop_ro("alpha", [](const Scorer& s) { return s.header().alpha; })
       .def_prop_ro("beta", [](const Scorer& s) { return s.header().beta; })

@@ -23,6 +23,7 @@ Scorer::Scorer(const std::string& path, Labels labels, std::string_view alphabet
     read_header(file);
     dictionary_ = Dictionary(file, model_->end_offset() + ScorerHeader::kSize);
     read_tail(file, alphabet_hash);
+    if (unit() == ScoredUnit::kLabel) hash_labels();
     check_alphabet();
   } catch (const ScorerError& error) {
     throw ScorerError("scorer " + path + ": " + error.what());
@@ -40,12 +41,20 @@ void Scorer::read_header(std::span<const uint8_t> file) {
     throw ScorerError("what follows its language model is not a scorer's dictionary");
   }
   const auto version = reader.read<int32_t>("the scorer's header");
-  if (version != ScorerHeader::kVersion) {
-    throw ScorerError("it has the format version " + std::to_string(version) + "; version " +
-                      std::to_string(ScorerHeader::kVersion) +
-                      " is read: make it again with generate_scorer_package");
+  if (version != ScorerHeader::kVersion && version != ScorerHeader::kLabelVersion) {
+    throw ScorerError("it has the format version " + std::to_string(version) + "; versions " +
+                      std::to_string(ScorerHeader::kVersion) + " and " +
+                      std::to_string(ScorerHeader::kLabelVersion) +
+                      " are read: make it again with generate_scorer_package");
   }
-  header_.is_utf8 = reader.read<uint8_t>("the scorer's header") != 0;
+  const auto unit = reader.read<uint8_t>("the scorer's header");
+  if (version == ScorerHeader::kVersion) {
+    header_.unit = unit != 0 ? ScoredUnit::kCodePoint : ScoredUnit::kWord;
+  } else if (unit == static_cast<uint8_t>(ScoredUnit::kLabel)) {
+    header_.unit = ScoredUnit::kLabel;
+  } else {
+    throw ScorerError("it scores the unknown unit " + std::to_string(unit) + "; get it again");
+  }
   header_.alpha = reader.read<double>("the scorer's header");
   header_.beta = reader.read<double>("the scorer's header");
 }
@@ -68,24 +77,36 @@ void Scorer::read_tail(std::span<const uint8_t> file, std::string_view alphabet_
   }
 }
 
+void Scorer::hash_labels() {
+  for (int label = 0; label < labels_.size(); ++label) {
+    const std::string& text = labels_.texts[static_cast<size_t>(label)];
+    label_hashes_.push_back(hash_word(label == labels_.space ? ScorerHeader::kSpaceWord : text));
+  }
+}
+
 void Scorer::check_alphabet() const {
-  if (header_.is_utf8 && !labels_.is_bytes) {
+  if (is_utf8() && !labels_.is_bytes) {
     throw ScorerError(
         "it is for models that write UTF-8 bytes and the alphabet is one of characters; use "
         "UTF8Alphabet, or a scorer made with --force_bytes_output_mode false");
   }
-  if (!header_.is_utf8 && labels_.is_bytes) {
+  if (!is_utf8() && labels_.is_bytes) {
     throw ScorerError(
         "it is for models that write characters and the alphabet is UTF8Alphabet; use the "
         "model's alphabet, or a scorer made with --force_bytes_output_mode true");
   }
-  if (!header_.is_utf8 && labels_.space < 0) {
+  if (unit() == ScoredUnit::kWord && labels_.space < 0) {
     throw ScorerError("it scores words, and the alphabet has no space to separate them");
   }
   // The file need not say which alphabet it is for, but with another one its dictionary spells
   // words that its language model has never seen.
   constexpr int kSample = 64;
   const auto words = sample_words(kSample);
+  if (unit() == ScoredUnit::kLabel) {
+    // It allows all labels, whether its language model has seen them or not.
+    if (has_alphabet_hash_) return;
+    throw ScorerError("it does not say which alphabet its characters are of; make it again");
+  }
   size_t known = 0;
   for (const auto& word : words) known += model_->find(word) != kUnknownWord ? 1 : 0;
   if (words.empty() || 2 * known < words.size()) {
@@ -117,7 +138,7 @@ std::vector<std::string> Scorer::sample_words(int limit) const {
                           ", outside the alphabet of " + std::to_string(labels_.size()) +
                           "; use the alphabet it was made with");
       }
-      if (label == labels_.space && !header_.is_utf8) break;
+      if (label == labels_.space && unit() == ScoredUnit::kWord) break;
       word += labels_.texts[static_cast<size_t>(label)];
       state = next;
       if (next == Dictionary::kNone || next == dictionary_.start()) break;

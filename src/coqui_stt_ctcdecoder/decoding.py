@@ -428,6 +428,8 @@ def _split_hot_words(
                 stacklevel=5,
             )
         return {}, phrases
+    if scorer.scores_characters():
+        return {}, hot_words
     words = {word: boost for word, boost in hot_words.items() if scorer.native.knows(word.encode())}
     return words, {word: boost for word, boost in hot_words.items() if word not in words}
 

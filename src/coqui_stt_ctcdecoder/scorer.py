@@ -11,10 +11,11 @@ from .alphabet import Alphabet
 from .errors import AlphabetError, ScorerError
 from .native import _native
 from .regular_file import regular_file_size
-from .scorer_file import pack_dictionary
+from .scorer_file import Unit, pack_dictionary
 
 STT_ERR_OK = 0
 STT_ERR_SCORER_NO_TRIE = 0x2007
+_SAMPLED_BYTES = 1 << 16
 _SENTENCE_MARKS = ("<s>", "</s>", "<unk>")
 
 
@@ -29,7 +30,7 @@ def alphabet_hash(alphabet: Alphabet) -> bytes:
 
 
 class Scorer:
-    """A language model that scores words (code points, in UTF-8 mode) while decoding.
+    """A language model that scores words, code points in UTF-8 mode, or characters, while decoding.
 
     The file is mapped into memory, not read; several scorers of one file share its pages. One
     scorer may serve many threads.
@@ -130,6 +131,10 @@ class Scorer:
         """Whether code points are scored, for models that write UTF-8 bytes, instead of words."""
         return self._utf8_mode
 
+    def scores_characters(self) -> bool:
+        """Whether characters are scored: any word can be written then, also an unknown one."""
+        return self._native is not None and self._native.scores_labels
+
     def set_utf8_mode(self, utf8: bool) -> None:
         """Choose between code points and words, before `fill_dictionary`."""
         self._utf8_mode = bool(utf8)
@@ -176,9 +181,8 @@ class Scorer:
         """
         target = Path(path)
         offset = target.stat().st_size if append_instead_of_overwrite else 0
-        packed = pack_dictionary(
-            self._spelled, self.alphabet, self._utf8_mode, self.alpha, self.beta, offset
-        )
+        unit = Unit.CODE_POINT if self._utf8_mode else Unit.WORD
+        packed = pack_dictionary(self._spelled, self.alphabet, unit, self.alpha, self.beta, offset)
         with target.open("ab" if append_instead_of_overwrite else "wb") as file:
             file.write(packed + alphabet_tail(self.alphabet))
         return True
@@ -201,6 +205,18 @@ class Scorer:
             bos: whether the first one starts a sentence.
         """
         return self.native.log_cond_prob([word.encode() for word in words], bos)
+
+    def model_sample(self) -> bytes:
+        """Return the first and the last bytes of the language model, which tell it from others.
+
+        Raises:
+            OSError: the file is not there any more.
+        """
+        size = self.native.parameters_offset
+        with Path(self._path).open("rb") as file:
+            first = file.read(min(size, _SAMPLED_BYTES))
+            file.seek(max(0, size - _SAMPLED_BYTES))
+            return first + file.read(min(size, _SAMPLED_BYTES))
 
     def __repr__(self) -> str:
         return f"Scorer({self._path!r}, alpha={self.alpha:g}, beta={self.beta:g})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,15 @@ from coqui_stt_training.errors import ScorerError
 from coqui_stt_training.lm import build_scorer, generate_lm, generate_scorer_package
 from coqui_stt_training.lm.kenlm import LanguageModelError, find_program
 from coqui_stt_training.lm.posteriors import PosteriorSet, load_posteriors, save_posteriors
-from coqui_stt_training.lm.tuning import TuningOptions, plot_surface, tune, write_parameters
+from coqui_stt_training.lm.tuning import (
+    Rates,
+    Trial,
+    TuningOptions,
+    TuningResult,
+    plot_surface,
+    tune,
+    write_parameters,
+)
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.util import lm_optimize
 from stt.frontends.mfcc import FeatureConfig
@@ -129,6 +138,70 @@ def test_code_points_for_models_that_write_bytes(text: Path, tmp_path: Path) -> 
     assert result.transcript == "naïve|cats"
 
 
+def test_what_to_expect_on_other_clips_is_not_what_was_tuned_by() -> None:
+    def trial(alpha: float, *errors: int) -> Trial:
+        return Trial(alpha, 0, errors, tuple(2 * count for count in errors))
+
+    half = (1, 0, 1, 0, 1, 0, 1, 0, 1, 0)
+    trials = (trial(1, *half), trial(2, *(1 - one for one in half)))
+    result = TuningResult(trials[0], trials, "WER", 100, 500, Rates(0.1, 0.1))
+    assert result.rates(result.best) == Rates(0.05, 0.02)
+    # Chosen without a clip that it has wrong, each is the better one.
+    assert result.expected == Rates(0.1, 0.04)
+
+
+@needs_tools
+def test_characters_write_words_that_are_not_in_the_text(
+    text: Path, alphabet_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "characters.scorer"
+    flags = ["--input_txt", str(text), "--alphabet", str(alphabet_file), "--characters"]
+    flags += ["--package", str(package), "--default_beta", "1", *SMALL]
+    assert run(build_scorer.main, flags) == 0
+    assert "27 characters in the scorer, 0 left out" in capsys.readouterr().out
+    alphabet = Alphabet(alphabet_file)
+    scorer = Scorer(scorer_path=package, alphabet=alphabet)
+    assert scorer.scores_characters()
+    assert not scorer.is_utf8_mode()
+    [unknown] = ctc_beam_search_decoder(
+        say("a zebra sat", alphabet, 0.9), alphabet, 100, scorer=scorer
+    )
+    assert unknown.transcript == "a zebra sat", "the text has neither the word nor its z"
+    unsure = say("the cat", alphabet, 0.9)
+    unsure[2, [alphabet.encode("h")[0], alphabet.encode("q")[0]]] = 0.44, 0.46
+    unsure /= unsure.sum(1, keepdims=True)
+    plain, scored = (
+        ctc_beam_search_decoder(unsure, alphabet, 100, scorer=one)[0] for one in (None, scorer)
+    )
+    assert (plain.transcript, scored.transcript) == ("tqe cat", "the cat")
+    [boosted] = ctc_beam_search_decoder(
+        say("the dot", alphabet, 0.5), alphabet, 100, scorer=scorer, hot_words={"dog": 12.0}
+    )
+    assert boosted.transcript == "the dog"
+    with pytest.raises(ValueError, match="made for another alphabet"):
+        Scorer(scorer_path=package, alphabet=Alphabet.from_labels([*alphabet.labels, "é"]))
+
+    of_bytes = ["--input_txt", str(text), "--package", str(package), "--characters"]
+    assert run(build_scorer.main, [*of_bytes, "--force_bytes_output_mode", "true"]) == 2
+    assert "--characters is for models that write characters" in capsys.readouterr().err
+
+
+@needs_tools
+def test_characters_without_spaces(tmp_path: Path) -> None:
+    text, alphabet = tmp_path / "text.txt", Alphabet.from_labels("abc")
+    text.write_text("abcabc abc x\nabab\n" * 3)
+    (tmp_path / "alphabet.txt").write_text("a\nb\nc\n")
+    package = tmp_path / "characters.scorer"
+    flags = ["--input_txt", str(text), "--alphabet", str(tmp_path / "alphabet.txt")]
+    assert run(build_scorer.main, [*flags, "--characters", "--package", str(package), *SMALL]) == 0
+    scorer = Scorer(scorer_path=package, alphabet=alphabet)
+    [result] = ctc_beam_search_decoder(say("abc", alphabet), alphabet, 20, scorer=scorer)
+    assert result.transcript == "abc"
+    write_parameters(package, Trial(0.25, 0.5, (), ()))
+    tuned = Scorer(scorer_path=package, alphabet=alphabet)
+    assert (tuned.alpha, tuned.beta) == (0.25, 0.5)
+
+
 @needs_tools
 def test_tuning_resumes_and_writes(text: Path, alphabet_file: Path, tmp_path: Path) -> None:
     package = tmp_path / "my.scorer"
@@ -144,18 +217,15 @@ def test_tuning_resumes_and_writes(text: Path, alphabet_file: Path, tmp_path: Pa
     scorer = Scorer(scorer_path=package, alphabet=alphabet)
     first = tune(posteriors, alphabet, scorer, TuningOptions(n_trials=4, beam_width=50), journal)
     assert len(first.trials) == 4
-    numbers = []
-    result = tune(
-        posteriors,
-        alphabet,
-        scorer,
-        TuningOptions(n_trials=7, beam_width=50),
-        journal,
-        lambda number, _trial: numbers.append(number),
-    )
-    assert numbers == [4, 5, 6]
+    more: list[None] = []
+    options = TuningOptions(n_trials=7, beam_width=50)
+    result = tune(posteriors, alphabet, scorer, options, journal, lambda: more.append(None))
+    assert len(more) == 3
     assert result.trials[:4] == first.trials
-    assert result.best.error == min(trial.error for trial in result.trials) == 0
+    assert result.error(result.best) == min(map(result.error, result.trials)) == 0
+    assert result.ranked()[0] == result.best
+    assert result.without == Rates(1 / 5, 1 / 18), "one wrong letter"
+    assert result.expected.wer >= result.error(result.best)
     narrow = TuningOptions(n_trials=2, beam_width=50, alpha_max=0.1, beta_max=0.2)
     bounded = tune(posteriors, alphabet, scorer, narrow, journal)
     assert len(bounded.trials) == 2, "trials of the wider search do not count"
@@ -349,6 +419,11 @@ def test_one_command_with_a_checkpoint_tunes(
         f"Wrote lm_alpha {tuned.alpha:.6g} and lm_beta {tuned.beta:.6g} into {package}" in printed
     )
     assert Path(f"{package}.png").read_bytes().startswith(b"\x89PNG")
+    assert "Trial" not in printed
+    assert "Without a scorer: WER " in printed
+    results = json.loads(Path(f"{package}.json").read_text())
+    assert len(results["trials"]) == 3
+    assert results["trials"][0]["lm_alpha"] == pytest.approx(tuned.alpha)
 
     kept = tmp_path / "posteriors.npz"
     before = package.read_bytes()

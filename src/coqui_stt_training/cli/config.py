@@ -263,6 +263,9 @@ class TuningFlags:
     posteriors: str = flag("", "file that keeps what the acoustic model said, for further runs")
     journal: str = flag("", "file that keeps the trials; empty: beside the scorer")
     plot: str = flag("", "picture of the error rate over alpha and beta; empty: beside the scorer")
+    results: str = flag(
+        "", "JSON file of all trials, and of the error rates without a scorer; empty: beside it"
+    )
     write_scorer: bool = flag(
         False, "write the best values into the scorer, as its own from then on"
     )

@@ -4,14 +4,19 @@
         --package kenlm.scorer --tune_on dev.csv
 
 It makes the language model, the dictionary and the scorer, says which words it left out and why,
-and with `--tune_on` finds alpha and beta on a development set.
+and with `--tune_on` finds alpha and beta on a development set. With `--characters` the scorer knows
+which characters follow which, and can write words that it has never seen.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+from coqui_stt_ctcdecoder.scorer_file import Unit
 
 from ..cli.command import ArgumentParser, command
 from ..errors import FlagError
@@ -41,6 +46,13 @@ def main(argv: list[str]) -> int:
         parser, _USUAL_ALPHA, _USUAL_BETA, "as the checkpoint is, else false"
     )
     parser.add_argument(
+        "--characters",
+        action="store_true",
+        help="score characters instead of words, in n-grams of --arpa_order up to 6: such a scorer "
+        "writes words that are not in the text, too; for little text, and for scripts without "
+        "spaces. Coqui's own clients cannot read it",
+    )
+    parser.add_argument(
         "--tune_on",
         nargs="+",
         default=[],
@@ -65,31 +77,46 @@ def main(argv: list[str]) -> int:
 
     check_outputs(flags)
     alphabet = find_alphabet(flags.checkpoint, flags.alphabet, bool(flags.force_bytes_output_mode))
-    check_alphabet(alphabet, alphabet.is_bytes)
-    if alphabet.is_bytes:
-        flags.code_points = True
-    elif flags.code_points:
-        raise FlagError(
-            "--code_points is for models that write bytes (--force_bytes_output_mode true), and "
-            "this one writes characters; leave it out"
-        )
+    unit = _unit_of(alphabet, flags)
+    check_alphabet(alphabet, unit)
+    options = replace(
+        generate_lm.options_of(flags),
+        code_points=unit is Unit.CODE_POINT,
+        characters=alphabet if unit is Unit.CHARACTER else None,
+    )
     package = Path(flags.package)
     package.parent.mkdir(parents=True, exist_ok=True)
     inputs = [Path(path) for path in flags.input_txt]
     with tempfile.TemporaryDirectory(prefix=".scorer-", dir=package.parent) as scratch:
         binary = Path(scratch) / "lm.binary"
-        words = make_language_model(inputs, binary, generate_lm.options_of(flags))
+        words = make_language_model(inputs, binary, options)
         report = make_scorer(
             package,
             binary,
             words,
             alphabet,
-            alphabet.is_bytes,
+            unit,
             flags.default_alpha,
             flags.default_beta,
         )
     report_scorer(report, flags)
     return _tune(flags) if flags.tune_on else 0
+
+
+def _unit_of(alphabet: Alphabet, flags: argparse.Namespace) -> Unit:
+    if alphabet.is_bytes:
+        if flags.characters:
+            raise FlagError(
+                "--characters is for models that write characters, and this one writes bytes, of "
+                "which its scorer makes characters anyway; leave it out"
+            )
+        return Unit.CODE_POINT
+    if flags.code_points:
+        raise FlagError(
+            "--code_points is for models that write bytes (--force_bytes_output_mode true), and "
+            "this one writes characters; leave it out, or say --characters"
+        )
+    return Unit.CHARACTER if flags.characters else Unit.WORD
 
 
 def _tune(flags: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.atomic_file import replacing, write_atomically
 from stt.counted import counted
 from stt.output_path import check_output_folder
@@ -20,7 +21,7 @@ from stt.output_path import check_output_folder
 from ..cli.command import ArgumentParser, command
 from .arpa import keep_words
 from .kenlm import LanguageModelError, find_program, run_build_binary, run_lmplz
-from .text import WordCounts, as_code_points, read_lines
+from .text import WordCounts, as_characters, as_code_points, read_lines
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class LanguageModelOptions:
         discount_fallback: do not fail on small texts.
         lowercase: whether to lower the case of all text first.
         code_points: whether every character is a word of its own, for models that write bytes.
+        characters: alphabet of which every label is a word of its own, for scorers that can write
+            any word; None: no.
         kenlm_bins: folder of another KenLM build; empty: the one of this package.
     """
 
@@ -51,6 +54,7 @@ class LanguageModelOptions:
     discount_fallback: bool = False
     lowercase: bool = True
     code_points: bool = False
+    characters: Alphabet | None = None
     kenlm_bins: str = ""
 
 
@@ -207,6 +211,8 @@ def make_language_model(
         lines = read_lines(input_paths, options.lowercase)
         if options.code_points:
             lines = as_code_points(lines)
+        elif options.characters is not None:
+            lines = as_characters(lines, options.characters)
         say("Creating ARPA file ...")
         run_lmplz(
             lmplz,

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from coqui_stt_ctcdecoder.regular_file import read_regular
+from coqui_stt_ctcdecoder.scorer_file import Unit
 from stt.atomic_file import replacing, write_atomically
 from stt.counted import counted
 from stt.output_path import check_output_file
@@ -33,20 +34,21 @@ class ScorerReport:
     """What became of a vocabulary.
 
     Attributes:
-        words: number of words in the scorer.
-        left_out: word -> why it is not.
-        utf8_mode: whether the scorer scores code points instead of words.
+        words: number of units in the scorer.
+        left_out: unit -> why it is not.
+        unit: what the scorer scores.
         hints: how fewer words would be left out, a sentence each.
     """
 
     words: int
     left_out: dict[str, str]
-    utf8_mode: bool
+    unit: Unit
     hints: tuple[str, ...] = ()
 
     def summary(self) -> list[str]:
         """Return a few lines for people."""
-        lines = [f"{counted(self.words, 'word')} in the scorer, {len(self.left_out)} left out"]
+        name = "character" if self.unit is Unit.CHARACTER else "word"
+        lines = [f"{counted(self.words, name)} in the scorer, {len(self.left_out)} left out"]
         lines += [f"  {word}: {why}" for word, why in list(self.left_out.items())[:_SHOWN]]
         if len(self.left_out) > _SHOWN:
             lines.append(f"  ... and {len(self.left_out) - _SHOWN} more")
@@ -111,13 +113,14 @@ def make_scorer(
     lm_path: Path,
     words: list[str],
     alphabet: Alphabet,
-    utf8_mode: bool,
+    unit: Unit,
     alpha: float,
     beta: float,
 ) -> ScorerReport:
     """Write a scorer file, atomically.
 
-    Words that the alphabet cannot spell, or that the language model does not know, are left out.
+    Words that the alphabet cannot spell, or that the language model does not know, are left out. A
+    scorer of characters allows all of the alphabet, also those that the model has not seen.
 
     Raises:
         ScorerError: no words are left, the language model cannot be used, or alphabet and mode do
@@ -128,12 +131,12 @@ def make_scorer(
     from coqui_stt_ctcdecoder.scorer import alphabet_tail
     from coqui_stt_ctcdecoder.scorer_file import pack_dictionary
 
-    check_alphabet(alphabet, utf8_mode)
+    check_alphabet(alphabet, unit)
     model_size, file_size = _native.language_model_size(str(lm_path))
     if model_size != file_size:
         raise ScorerError(f"{lm_path} is not a bare language model; it may be a scorer already")
-    units = list(dict.fromkeys("".join(words))) if utf8_mode else words
-    spelling = spell_words(units, alphabet)
+    spelling = _spell(words, alphabet, unit)
+    units = [*spelling.words, *spelling.left_out]
     hints = tuple(spelling_hints(spelling.left_out, alphabet))
     if not spelling.words:
         example, why = next(iter(spelling.left_out.items()), ("", "there are none"))
@@ -147,7 +150,8 @@ def make_scorer(
                 ]
             )
         )
-    spelling = _leave_out_unknown(spelling, lm_path)
+    if unit is not Unit.CHARACTER:
+        spelling = _leave_out_unknown(spelling, lm_path)
     if not spelling.words:
         raise ScorerError(
             f"{lm_path} knows not one of {counted(len(units), 'word')} of the vocabulary; are "
@@ -156,35 +160,40 @@ def make_scorer(
     with replacing(package) as partial:
         shutil.copyfile(lm_path, partial)
         with partial.open("ab") as file:
-            file.write(
-                pack_dictionary(spelling.labels, alphabet, utf8_mode, alpha, beta, model_size)
-            )
+            file.write(pack_dictionary(spelling.labels, alphabet, unit, alpha, beta, model_size))
             file.write(alphabet_tail(alphabet))
-    return ScorerReport(len(spelling.words), spelling.left_out, utf8_mode, hints)
+    return ScorerReport(len(spelling.words), spelling.left_out, unit, hints)
 
 
-def check_alphabet(alphabet: Alphabet, utf8_mode: bool) -> None:
+def _spell(words: list[str], alphabet: Alphabet, unit: Unit) -> Spelling:
+    if unit is Unit.CHARACTER:
+        labels = list(alphabet.labels)
+        return Spelling([[index] for index in range(len(labels))], labels, {})
+    units = list(dict.fromkeys("".join(words))) if unit is Unit.CODE_POINT else words
+    return spell_words(units, alphabet)
+
+
+def check_alphabet(alphabet: Alphabet, unit: Unit) -> None:
     """See that a kind of scorer can be made for an alphabet.
 
     Raises:
         ScorerError: it cannot.
     """
-    if utf8_mode and not alphabet.is_bytes:
+    if unit is Unit.CODE_POINT and not alphabet.is_bytes:
         raise ScorerError(
             "the vocabulary is one of characters, for models that write bytes, but this model "
             "writes characters; make one of words (generate_lm without --code_points), and leave "
             "out --force_bytes_output_mode"
         )
-    if alphabet.is_bytes and not utf8_mode:
+    if alphabet.is_bytes and unit is not Unit.CODE_POINT:
         raise ScorerError(
             "the model writes bytes, for which a scorer knows characters instead of words; make "
             "the vocabulary with generate_lm --code_points, and say --force_bytes_output_mode true"
         )
-    if not alphabet.is_bytes and not alphabet.can_encode_single(" "):
+    if unit is Unit.WORD and not alphabet.can_encode_single(" "):
         raise ScorerError(
             "the alphabet has no space, and without one nothing shows where a word of the scorer "
-            "ends; such a model works without a scorer only. (A model for a script without spaces "
-            "can be trained with --bytes_output_mode true, and has a scorer then)"
+            "ends; make a scorer of characters instead: build_scorer --characters"
         )
 
 
@@ -341,7 +350,7 @@ def main(argv: list[str]) -> int:
         Path(flags.lm),
         words,
         alphabet,
-        utf8_mode,
+        Unit.CODE_POINT if utf8_mode else Unit.WORD,
         flags.default_alpha,
         flags.default_beta,
     )

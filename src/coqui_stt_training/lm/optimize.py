@@ -4,7 +4,8 @@
         --scorer_path kenlm.scorer --n_trials 600
 
 The acoustic model runs once (`--posteriors` keeps what it said). The best values are printed, and
-with `--write_scorer true` written into the scorer. Stopped runs go on where they were.
+with `--write_scorer true` written into the scorer; all trials are in a file beside it. Stopped runs
+go on where they were.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stt.counted import counted
 from stt.output_path import check_output_file
@@ -19,10 +21,15 @@ from stt.output_path import check_output_file
 from ..cli.command import command, start_logging
 from ..cli.config import DecoderFlags, LmOptimizeConfig, TuningFlags
 from ..cli.flags import Parsed, parse
+from ..cli.progress_bar import ProgressBar
 from ..cli.shared_flags import SHARED
 from ..errors import FlagError
 
+if TYPE_CHECKING:
+    from .tuning import TuningResult
+
 _log = logging.getLogger("coqui_stt_training.util.lm_optimize")  # __name__ is __main__ under -m
+_SHOWN = 5
 
 
 def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
@@ -37,7 +44,13 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
     from ..runs.machine import prepare_machine
     from ..runs.session import choose_features
     from .posteriors import load_posteriors, save_posteriors
-    from .tuning import Trial, TuningOptions, plot_surface, tune, write_parameters
+    from .tuning import (
+        TuningOptions,
+        plot_surface,
+        tune,
+        write_parameters,
+        write_results,
+    )
 
     config = parsed.config
     source, alphabet = load_for_inference(config.source, config.alphabet)
@@ -75,27 +88,32 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
         threads=os.cpu_count() or 1,
     )
 
-    def report(number: int, trial: Trial) -> None:
-        _log.info(
-            "Trial %d: lm_alpha=%.4f lm_beta=%.4f: %.4f",
-            number,
-            trial.alpha,
-            trial.beta,
-            trial.error,
+    outputs = output_files(config.decoder, tuning)
+    with ProgressBar("Tuning", tuning.n_trials, config.output.show_progressbar, "trial") as bar:
+        result = tune(
+            posteriors,
+            alphabet,
+            scorer,
+            options,
+            outputs["--journal"],
+            lambda: bar.advance(len(posteriors.probs)),
         )
-
-    journal = Path(tuning.journal or f"{scorer_path}.trials")
-    result = tune(posteriors, alphabet, scorer, options, journal, report)
     best = result.best
+    for trial in result.ranked()[:_SHOWN]:
+        _log.info("lm_alpha=%.4f lm_beta=%.4f: %s", trial.alpha, trial.beta, result.rates(trial))
     print(
         f"Best params: lm_alpha={best.alpha} and lm_beta={best.beta} with "
-        f"{result.measure}={best.error}"
+        f"{result.measure}={result.error(best)}"
     )
-    picture = Path(tuning.plot or f"{scorer_path}.png")
-    plot_surface(result, picture)
+    plot_surface(result, outputs["--plot"])
+    write_results(result, outputs["--results"])
     print(
-        f"That is the best of {counted(len(result.trials), 'trial')}, which are in {journal} and "
-        f"drawn in {picture}"
+        f"That is the best of {counted(len(result.trials), 'trial')}, which are in "
+        f"{outputs['--results']} and drawn in {outputs['--plot']}"
+    )
+    print(
+        f"Without a scorer: {result.without}. To expect of this one, on other clips than it was "
+        f"tuned on: {result.expected}{_warning(result)}"
     )
     if tuning.write_scorer:
         write_parameters(scorer_path, best)
@@ -112,20 +130,40 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
     return 0
 
 
+def _warning(result: TuningResult) -> str:
+    without, expected = result.without, result.expected
+    if expected.wer >= without.wer and expected.cer >= without.cer:
+        return ": do without it, or make one of more text"
+    if expected.cer > without.cer:
+        return (
+            ": it mends words and spoils characters, those of words that it does not know; "
+            "more text teaches it more of them, and `build_scorer --characters` makes one that can "
+            "write any word"
+        )
+    return ""
+
+
+def output_files(decoder: DecoderFlags, tuning: TuningFlags) -> dict[str, Path]:
+    """Return where the outcome goes, by the flag that says so."""
+    scorer = decoder.scorer_path
+    return {
+        "--journal": Path(tuning.journal or f"{scorer}.trials"),
+        "--plot": Path(tuning.plot or f"{scorer}.png"),
+        "--results": Path(tuning.results or f"{scorer}.json"),
+    }
+
+
 def check_outputs(decoder: DecoderFlags, tuning: TuningFlags) -> None:
     """See that what the flags name can be written.
 
     Raises:
         FlagError: it cannot.
     """
-    scorer = decoder.scorer_path
-    outputs = {
-        "--journal": tuning.journal or f"{scorer}.trials",
-        "--plot": tuning.plot or f"{scorer}.png",
+    further: dict[str, str | Path] = {
         "--posteriors": tuning.posteriors,
-        "--scorer_path": scorer if tuning.write_scorer else "",
+        "--scorer_path": decoder.scorer_path if tuning.write_scorer else "",
     }
-    for flag, path in outputs.items():
+    for flag, path in (*output_files(decoder, tuning).items(), *further.items()):
         if path:
             check_output_file(flag, path)
 

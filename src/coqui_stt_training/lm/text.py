@@ -12,6 +12,7 @@ from pathlib import Path
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, describe_codepoints
 from coqui_stt_ctcdecoder.regular_file import open_regular
+from coqui_stt_ctcdecoder.scorer_file import SPACE_WORD
 from stt.counted import counted
 
 from .kenlm import LanguageModelError
@@ -56,6 +57,24 @@ def as_code_points(lines: Iterable[str]) -> Iterator[str]:
     """
     for line in lines:
         yield " ".join(line.replace(" ", "|"))
+
+
+def as_characters(lines: Iterable[str], alphabet: Alphabet) -> Iterator[str]:
+    """Yield sentences with every label of an alphabet a word of its own.
+
+    A space becomes `<space>`. Words that the alphabet cannot write are left out.
+    """
+    known: dict[str, str] = {}
+    for line in lines:
+        words = [known.setdefault(word, _as_labels(word, alphabet)) for word in line.split()]
+        yield f" {SPACE_WORD} ".join(filter(None, words))
+
+
+def _as_labels(word: str, alphabet: Alphabet) -> str:
+    if alphabet.unknown_characters(word):
+        return ""
+    labels = [alphabet.labels[label] for label in alphabet.encode(word)]
+    return "" if _MARKS & set(labels) else " ".join(labels)
 
 
 @dataclass

@@ -7,20 +7,22 @@ journal beside the scorer, so that a search goes on where it was stopped.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coqui_stt_ctcdecoder import Scorer, ctc_beam_search_decoder_batch
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.scorer_file import set_parameters
-from stt.atomic_file import replacing
+from stt.atomic_file import replacing, write_atomically
 from stt.counted import counted
 
-from ..scoring.metrics import score_sample, score_set
+from ..scoring.metrics import SampleResult, score_sample
 from .posteriors import PosteriorSet
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 _log = logging.getLogger(__name__)
+_FOLDS = 10
+_STUDY = "tuning-2"  # trials that hold other things than these have another name
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,31 @@ class TuningOptions:
 
 
 @dataclass(frozen=True)
+class Rates:
+    """Error rates over all words, and over all characters, of a set of clips."""
+
+    wer: float
+    cer: float
+
+    def __str__(self) -> str:
+        return f"WER {self.wer:.3f}, CER {self.cer:.3f}"
+
+
+@dataclass(frozen=True)
 class Trial:
-    """One pair of parameters and the error rate it gave."""
+    """One pair of parameters and the errors it gave.
+
+    Attributes:
+        alpha: weight of the language model.
+        beta: worth of a word.
+        word_errors: in each tenth of the clips.
+        character_errors: likewise.
+    """
 
     alpha: float
     beta: float
-    error: float
+    word_errors: tuple[int, ...]
+    character_errors: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -71,18 +94,63 @@ class TuningResult:
     Attributes:
         best: the best trial.
         trials: all of them, in order.
-        measure: `WER`, or `CER` for models that write code points.
+        measure: `WER`, or `CER` for models that write code points: what was searched by.
+        words: how many there are in the references.
+        characters: likewise.
+        without: the rates without a scorer.
     """
 
     best: Trial
     trials: tuple[Trial, ...]
     measure: str
+    words: int
+    characters: int
+    without: Rates
+
+    def rates(self, trial: Trial) -> Rates:
+        """Return the error rates of a trial."""
+        return self._rates(sum(trial.word_errors), sum(trial.character_errors))
+
+    def error(self, trial: Trial) -> float:
+        """Return that error rate of a trial that was searched by."""
+        rates = self.rates(trial)
+        return rates.cer if self.measure == "CER" else rates.wer
+
+    @property
+    def expected(self) -> Rates:
+        """The error rates to expect on other clips.
+
+        Those of the best trial are too good: it was chosen by them. Here each tenth of the clips is
+        decoded with what is best for the other nine (cross-validation).
+        """
+        words = characters = 0
+        for fold in range(_FOLDS):
+            chosen = min(self.trials, key=partial(_rank, self.measure, left_out=fold))
+            words += chosen.word_errors[fold]
+            characters += chosen.character_errors[fold]
+        return self._rates(words, characters)
+
+    def ranked(self) -> list[Trial]:
+        """Return the trials, the best first."""
+        return sorted(self.trials, key=partial(_rank, self.measure))
+
+    def _rates(self, words: int, characters: int) -> Rates:
+        return Rates(words / max(self.words, 1), characters / max(self.characters, 1))
 
 
-def error_rate(
-    posteriors: PosteriorSet, alphabet: Alphabet, scorer: Scorer, options: TuningOptions
-) -> float:
-    """Return the error rate of decoding with a scorer: WER, or CER where it scores code points."""
+def _rank(measure: str, trial: Trial, left_out: int | None = None) -> tuple[int, int]:
+    """Return the numbers of errors by which trials are compared, the one that counts first."""
+    words, characters = (
+        sum(count for fold, count in enumerate(errors) if fold != left_out)
+        for errors in (trial.word_errors, trial.character_errors)
+    )
+    return (characters, words) if measure == "CER" else (words, characters)
+
+
+def decode_all(
+    posteriors: PosteriorSet, alphabet: Alphabet, scorer: Scorer | None, options: TuningOptions
+) -> list[SampleResult]:
+    """Decode all clips, and compare each with what was said."""
     batch, lengths = posteriors.padded()
     results = ctc_beam_search_decoder_batch(
         batch,
@@ -94,12 +162,10 @@ def error_rate(
         options.cutoff_top_n,
         scorer,
     )
-    samples = [
+    return [
         score_sample("", reference, hypotheses[0].transcript, 0.0)
         for reference, hypotheses in zip(posteriors.transcripts, results, strict=True)
     ]
-    totals = score_set(samples)
-    return totals.cer if scorer.is_utf8_mode() else totals.wer
 
 
 def tune(
@@ -108,7 +174,7 @@ def tune(
     scorer: Scorer,
     options: TuningOptions,
     journal: Path | None = None,
-    on_trial: Callable[[int, Trial], None] = lambda _number, _trial: None,
+    on_trial: Callable[[], None] = lambda: None,
 ) -> TuningResult:
     """Search for the best alpha and beta.
 
@@ -118,7 +184,7 @@ def tune(
         scorer: to tune; its alpha and beta change.
         options: how to search.
         journal: file that trials are kept in; an existing one is continued. None keeps nothing.
-        on_trial: called after each trial with its number, from 0.
+        on_trial: called after each trial.
     """
     import optuna
 
@@ -132,13 +198,27 @@ def tune(
     # A sampler that starts again must not draw what it has drawn before.
     study.sampler = optuna.samplers.TPESampler(seed=options.seed + len(done), multivariate=True)
 
+    measure = "CER" if scorer.is_utf8_mode() else "WER"
+    plain = decode_all(posteriors, alphabet, None, options)
+    words = sum(sample.word_length for sample in plain)
+    characters = sum(sample.char_length for sample in plain)
+
     def objective(trial: optuna.Trial) -> float:
         alpha = trial.suggest_float("lm_alpha", 0, options.alpha_max)
         beta = trial.suggest_float("lm_beta", 0, options.beta_max)
         scorer.reset_params(alpha, beta)
-        error = error_rate(posteriors, alphabet, scorer, options)
-        on_trial(trial.number, Trial(alpha, beta, error))
-        return error
+        samples = decode_all(posteriors, alphabet, scorer, options)
+        found = Trial(
+            alpha,
+            beta,
+            _by_fold(sample.word_distance for sample in samples),
+            _by_fold(sample.char_distance for sample in samples),
+        )
+        trial.set_user_attr("word_errors", found.word_errors)
+        trial.set_user_attr("character_errors", found.character_errors)
+        on_trial()
+        first, second = _rank(measure, found)
+        return first + second / (second + 1)  # the second decides where the first are equal
 
     if not study.trials:
         # What is in the scorer may be good already, and is what the outcome is compared with.
@@ -149,9 +229,20 @@ def tune(
         _log.info("Going on after %s in %s", counted(len(done), "trial"), journal)
     study.optimize(objective, n_trials=max(options.n_trials - len(done), 0))
     trials = _finished(study, options)
-    best = min(trials, key=lambda trial: trial.error)
+    best = min(trials, key=partial(_rank, measure))
     scorer.reset_params(best.alpha, best.beta)
-    return TuningResult(best, tuple(trials), "CER" if scorer.is_utf8_mode() else "WER")
+    without = Rates(
+        sum(sample.word_distance for sample in plain) / max(words, 1),
+        sum(sample.char_distance for sample in plain) / max(characters, 1),
+    )
+    return TuningResult(best, tuple(trials), measure, words, characters, without)
+
+
+def _by_fold(errors: Iterable[int]) -> tuple[int, ...]:
+    sums = [0] * _FOLDS
+    for index, count in enumerate(errors):
+        sums[index % _FOLDS] += count
+    return tuple(sums)
 
 
 def _fingerprint(posteriors: PosteriorSet, scorer: Scorer, options: TuningOptions) -> str:
@@ -162,7 +253,8 @@ def _fingerprint(posteriors: PosteriorSet, scorer: Scorer, options: TuningOption
         digest.update(rows[-1].tobytes())
     settings = (options.beam_width, options.cutoff_prob, options.cutoff_top_n)
     digest.update(f"{settings} {scorer.dictionary_size()}".encode())
-    return f"lm_optimize-{digest.hexdigest()[:16]}"
+    digest.update(scorer.model_sample())
+    return f"{_STUDY}-{digest.hexdigest()[:16]}"
 
 
 def _open_journal(path: Path | None) -> BaseStorage | None:
@@ -180,9 +272,13 @@ def _finished(study: Study, options: TuningOptions) -> list[Trial]:
     from optuna.trial import TrialState
 
     trials = [
-        Trial(trial.params["lm_alpha"], trial.params["lm_beta"], trial.value)
+        Trial(
+            trial.params["lm_alpha"],
+            trial.params["lm_beta"],
+            tuple(trial.user_attrs["word_errors"]),
+            tuple(trial.user_attrs["character_errors"]),
+        )
         for trial in study.get_trials(states=(TrialState.COMPLETE,))
-        if trial.value is not None
     ]
     return [
         trial
@@ -203,6 +299,29 @@ def write_parameters(scorer_path: Path, trial: Trial) -> None:
         set_parameters(partial, trial.alpha, trial.beta)
 
 
+def write_results(result: TuningResult, path: Path) -> None:
+    """Write all that a search found, the best trial first, as JSON.
+
+    `expected` are the error rates on other clips than those that the scorer was tuned on.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    trials = [
+        {"lm_alpha": one.alpha, "lm_beta": one.beta, **asdict(result.rates(one))}
+        for one in result.ranked()
+    ]
+    content = {
+        "measure": result.measure,
+        "words": result.words,
+        "characters": result.characters,
+        "without": asdict(result.without),
+        "expected": asdict(result.expected),
+        "trials": trials,
+    }
+    write_atomically(path, json.dumps(content, indent=1) + "\n")
+
+
 def plot_surface(result: TuningResult, path: Path) -> None:
     """Draw the error rate over alpha and beta.
 
@@ -216,7 +335,7 @@ def plot_surface(result: TuningResult, path: Path) -> None:
 
     alphas = [trial.alpha for trial in result.trials]
     betas = [trial.beta for trial in result.trials]
-    errors = [trial.error for trial in result.trials]
+    errors = [result.error(trial) for trial in result.trials]
     figure, axes = pyplot.subplots(figsize=(8, 6), layout="constrained")
     is_surface = len(set(zip(alphas, betas, strict=True))) >= 4
     if is_surface and len(set(alphas)) > 1 and len(set(betas)) > 1:
@@ -227,7 +346,7 @@ def plot_surface(result: TuningResult, path: Path) -> None:
     axes.set(
         xlabel="lm_alpha",
         ylabel="lm_beta",
-        title=f"best {result.measure} {best.error:.4f} at "
+        title=f"best {result.measure} {result.error(best):.4f} at "
         f"alpha {best.alpha:.3f}, beta {best.beta:.3f}",
     )
     figure.colorbar(points, label=result.measure)
