@@ -74,11 +74,25 @@ def test_a_kill_costs_one_stage_and_nothing_else(
     assert "STARTING Optimization" not in result.stdout
     commands = re.findall(r"^\$ python -m coqui_stt_training\.(\S+) ", result.stdout, re.MULTILINE)
     assert f"path        {out}/training/" in run_command("inspect", out).stdout
-    assert commands[:5] == ["lm.build_scorer", "util.lm_optimize", "export", "evaluate", "evaluate"]
+    assert commands[:6] == [
+        "lm.build_scorer", "lm.build_scorer", "util.lm_optimize", "util.lm_optimize", "export",
+        "evaluate",
+    ]  # fmt: skip
+    assert "Trial 1" not in result.stdout
+    assert re.search(r"^To deliver: with", result.stdout, re.MULTILINE)
+    chosen = json.loads((out / "bootstrap.json").read_bytes())["stages"]["tune"]["found"]
+    delivered = {path.name for path in (out / "export").glob("*.scorer")}
+    assert delivered == ({f"{chosen['kind']}.scorer"} if chosen["kind"] else set())
+    assert {path.name for path in (out / "scorer").glob("*.scorer")} == {
+        "words.scorer", "characters.scorer"
+    }  # fmt: skip
+    trials = json.loads((out / "scorer" / "characters.scorer.json").read_bytes())["trials"]
+    assert len(trials) == 2
     with stt.Model(str(out / "export" / "output_graph.tflite")) as model:
         assert model.sampleRate() == 16000
     page = (out / "report.html").read_text("utf-8")
-    for kind in ("without", "with"):
+    assert "Scorers on the dev set" in page
+    for kind in ("without", *(["with"] if chosen["kind"] else [])):
         rates = re.search(rf"Test set, {kind} scorer: CER (\d\.\d+), WER (\d\.\d+)", result.stdout)
         assert rates is not None
         assert f"{float(rates[1]):.0%}"[:-1] in page
@@ -171,8 +185,8 @@ def test_an_encoder_is_trained_by_its_recipe_and_becomes_onnx(
     assert "STARTING Optimization" in result.stdout
     exported = sorted(path.suffix for path in (tmp_path / "model" / "export").iterdir())
     assert exported == [".md", ".onnx"]
-    assert "Going on without a scorer: the alphabet has no space" in result.stdout  # of the tones
-    assert "There is no scorer: the alphabet has no space" in (
+    assert "Going on without a scorer of words: the alphabet has no space" in result.stdout
+    assert "There is no scorer of words: the alphabet has no space" in (
         (tmp_path / "model" / "report.html").read_text("utf-8")
     )
     assert re.search(r"^\$ stt --model \S+\.onnx ", result.stdout, re.MULTILINE)

@@ -14,6 +14,7 @@ from ..cli.config import EvaluateConfig, LmOptimizeConfig
 from ..cli.export_flags import ExportConfig
 from ..cli.flags import as_dict
 from ..cli.spelling import spell_flags
+from .scorer_choice import CHARACTERS
 
 # Of the new output layer; beside them the alphabet is decided here.
 _OF_OUTPUT = frozenset(
@@ -45,6 +46,8 @@ _OF_MODEL = frozenset(
     }
 )  # fmt: skip
 _SMALL_TEXT_ORDER = 3
+_CHARACTERS_ORDER = 6
+DEV_POSTERIORS = "dev.npz"
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def trial_words(
 
 
 def scorer_words(
-    texts: list[Path], model: Path, scorer: Path, alphabet: Alphabet, small: bool
+    texts: list[Path], model: Path, scorer: Path, alphabet: Alphabet, kind: str, small: bool
 ) -> list[str]:
     """Return the flags of `lm.build_scorer`.
 
@@ -132,22 +135,31 @@ def scorer_words(
         model: folder of the checkpoint.
         scorer: the file to write.
         alphabet: of the model.
+        kind: `words` or `characters`.
         small: whether there are only transcripts, which hold few long word sequences.
     """
     flags: dict[str, Any] = {"input_txt": texts, "checkpoint": model, "package": scorer}
-    if small:
+    if kind == CHARACTERS:
+        flags |= {"arpa_order": _CHARACTERS_ORDER, **({"arpa_prune": ""} if small else {})}
+    elif small:
         flags["arpa_order"] = _SMALL_TEXT_ORDER
     cased = not alphabet.is_bytes and any(label != label.lower() for label in alphabet.labels)
-    return [*spell_flags(flags), "--discount_fallback", *(["--keep_case"] if cased else [])]
+    by_character = kind == CHARACTERS and not alphabet.is_bytes
+    return [
+        *spell_flags(flags),
+        "--discount_fallback",
+        *(["--characters"] if by_character else []),
+        *(["--keep_case"] if cased else []),
+    ]
 
 
 def tune_words(
     sets: Sets, model: Path, scorer: Path, trials: int, given: Mapping[str, Any]
 ) -> list[str]:
-    """Return the flags of `util.lm_optimize`."""
+    """Return the flags of `util.lm_optimize`; what the model says is kept beside the scorer."""
     flags = {
         "checkpoint_dir": model, "scorer_path": scorer, "test_files": sets.dev, "n_trials": trials,
-        "write_scorer": True,
+        "write_scorer": True, "posteriors": scorer.with_name(DEV_POSTERIORS),
     }  # fmt: skip
     return spell_flags({**_acting(given, LmOptimizeConfig()), **flags})
 

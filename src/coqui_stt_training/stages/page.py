@@ -13,6 +13,7 @@ from stt.durations import say_duration
 
 from ..report.page import Html, document, figures, in_script, section, table, tag
 from .journal import Done, Journal
+from .scorer_choice import CHARACTERS, WORDS
 
 _USABLE_CER, _GOOD_CER = 0.3, 0.1
 _STAGES = "Stages; of one that was stopped and went on, the last part"
@@ -44,8 +45,8 @@ def write_page(path: Path, data: str, journal: Journal, names: Sequence[str]) ->
     parts = [
         section("What it gave", _figures(rates), _links(rates), anchor="rates"),
         section("What to do next", *map(_advice, advice), anchor="next"),
-        section("How it was made", _timing(stages), *_trials(stages), *_commands(stages),
-                anchor="stages"),
+        section("How it was made", _timing(stages), *_trials(stages), *_scorers(stages),
+                *_commands(stages), anchor="stages"),
     ]  # fmt: skip
     page = document(
         "Bootstrap",
@@ -69,8 +70,8 @@ def next_steps(data: str, journal: Journal) -> list[Advice]:
 
 
 def _use(out: Path, found: Mapping[str, Mapping[str, Any]]) -> list[Advice]:
-    scorer = found["scorer"]["scorer"]
-    scored = ["--scorer", str(out / scorer)] if scorer and _scorer_helps(found["evaluate"]) else []
+    kind = found["tune"]["kind"]
+    scored = ["--scorer", str(out / found["scorer"]["scorers"][kind])] if kind else []
     advice = []
     models = [file for file in found["export"]["files"] if file.endswith(_MODELS)]
     if models:
@@ -80,26 +81,29 @@ def _use(out: Path, found: Mapping[str, Mapping[str, Any]]) -> list[Advice]:
         advice.append(Advice("Try it with a microphone, on a web page:", shlex.join(words)))
     else:
         advice.append(Advice(f"It is not exported: {found['export']['why']}"))
-    if not scorer:
-        advice.append(Advice(f"There is no scorer: {found['scorer']['why']}"))
-    elif not scored:
-        advice.append(Advice(
-            "The scorer does not help on the test set: more text of such speech makes a "
-            "better one, with --text"
-        ))  # fmt: skip
-    elif found["evaluate"]["with"]["cer"] > found["evaluate"]["without"]["cer"]:
-        advice.append(Advice(
-            "The scorer mends words and spoils characters, those of words that it does not know: "
-            "more text, with --text, teaches it more of them; where spelling matters, do without it"
-        ))  # fmt: skip
-    return advice
+    return [*advice, *_about_scorers(out, kind, found)]
 
 
-def _scorer_helps(rates: Mapping[str, Any]) -> bool:
-    alone, scored = rates["without"], rates.get("with")
-    if scored is None:
-        return False
-    return bool((scored["wer"], scored["cer"]) < (alone["wer"], alone["cer"]))
+def _about_scorers(out: Path, kind: str, found: Mapping[str, Mapping[str, Any]]) -> list[Advice]:
+    missing = [
+        Advice(f"There is no scorer of {name}: {why}")
+        for name, why in found["scorer"]["why"].items()
+    ]
+    scorers = found["scorer"]["scorers"]
+    if not scorers:
+        return missing
+    advice = [Advice(f"Best {found['tune']['why']}")]
+    if not kind:
+        advice.append(Advice(
+            "More text of such speech makes a better scorer: --text. Those that were made are in "
+            f"{out / 'scorer'}"
+        ))  # fmt: skip
+    elif kind == CHARACTERS and any(file.endswith(".tflite") for file in found["export"]["files"]):
+        advice.append(Advice(
+            "Coqui's own clients cannot read a scorer of characters"
+            + (f"; {out / scorers[WORDS]} they can" if WORDS in scorers else "")
+        ))  # fmt: skip
+    return [*missing, *advice]
 
 
 def _improve(data: str, out: Path, rates: Mapping[str, Any]) -> list[Advice]:
@@ -172,6 +176,23 @@ def _trials(stages: Mapping[str, Done]) -> list[Html]:
     rows = [(one["source"], f"{one['cer']:.3f}", f"{one['loss']:.2f}") for one in trials]
     columns = ["source", "CER on dev", "loss"]
     return [table("Trials of the sources", columns, rows, numbers=(1, 2))] if trials else []
+
+
+def _scorers(stages: Mapping[str, Done]) -> list[Html]:
+    """Show the error rates by which the scorer was chosen."""
+    found = stages["tune"].found
+    rows = [
+        (
+            f"of {kind}" if kind else "none",
+            f"{one['wer']:.3f}",
+            f"{one['cer']:.3f}",
+            "delivered" if kind == found["kind"] else "",
+        )
+        for kind, one in found["rates"].items()
+    ]
+    title = "Scorers on the dev set: each tenth of it with what is best for the other nine"
+    columns = ["scorer", "WER", "CER", ""]
+    return [table(title, columns, rows, numbers=(1, 2))] if rows else []
 
 
 def _commands(stages: Mapping[str, Done]) -> list[Html]:

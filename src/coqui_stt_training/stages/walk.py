@@ -30,6 +30,7 @@ from .journal import Done, Journal
 from .page import write_page
 from .rates import read_rates
 from .running import as_typed, run_shown
+from .scorer_choice import CHARACTERS, WORDS, Tuned, choose_scorer, read_tuned
 
 _log = logging.getLogger(__name__)
 _OF_MODEL = ("the data", "the alphabet", "the source", "the flags", "the trial")
@@ -124,10 +125,14 @@ class Walk:
         return self.out / str(self.found("train", "folder"))
 
     @property
+    def scorers(self) -> dict[str, Path]:
+        """The scorers that could be made, by kind."""
+        return {kind: self.out / name for kind, name in self.found("scorer", "scorers").items()}
+
+    @property
     def scorer(self) -> Path | None:
-        """The scorer, where one could be made."""
-        name = self.found("scorer", "scorer")
-        return self.out / str(name) if name else None
+        """The scorer that the model is better with, where there is one."""
+        return self.scorers.get(self.found("tune", "kind"))
 
     @property
     def alphabet(self) -> Path | None:
@@ -266,34 +271,47 @@ def _train(walk: Walk) -> dict[str, Any]:
 def _scorer(walk: Walk) -> dict[str, Any]:
     model = load_source(walk.model)
     alphabet = cast(Alphabet, model.alphabet)  # a checkpoint of ours has one
-    scorer = walk.out / "scorer" / "kenlm.scorer"
-    transcripts = scorer.with_name("transcripts.txt")
+    transcripts = walk.out / "scorer" / "transcripts.txt"
     sentences = list(transcripts_of(walk.inputs.split, ("train",)))
     if model.normalizes_transcripts("auto"):
         normalize = Normalizer(alphabet)
         sentences = [normalize(text).text for text in sentences]
     write_atomically(transcripts, "".join(f"{text}\n" for text in sentences))
-    scorer.with_name(f"{scorer.name}.trials").unlink(missing_ok=True)  # of another scorer
     texts = [transcripts, *map(Path, walk.inputs.text)]
-    words = commands.scorer_words(texts, walk.model, scorer, alphabet, small=not walk.inputs.text)
-    try:
-        walk.command("lm.build_scorer", words)
-    except (LanguageModelError, ScorerError) as error:
-        walk.say(f"Going on without a scorer: {error}")
-        return {"scorer": "", "why": str(error)}
-    walk.keep(scorer)
-    return {"scorer": str(scorer.relative_to(walk.out))}
+    scorers, why = {}, {}
+    for kind in (CHARACTERS,) if alphabet.is_bytes else (WORDS, CHARACTERS):
+        scorer = transcripts.with_name(f"{kind}.scorer")
+        words = commands.scorer_words(
+            texts, walk.model, scorer, alphabet, kind, small=not walk.inputs.text
+        )
+        try:
+            walk.command("lm.build_scorer", words)
+        except (LanguageModelError, ScorerError) as error:
+            walk.say(f"Going on without a scorer of {kind}: {error}")
+            why[kind] = str(error)
+            continue
+        walk.keep(scorer)
+        scorers[kind] = str(scorer.relative_to(walk.out))
+    return {"scorers": scorers, "why": why}
 
 
 def _tune(walk: Walk) -> dict[str, Any]:
-    if walk.scorer is None:
-        walk.say("There is no scorer to tune")
-        return {}
-    words = commands.tune_words(
-        walk.sets, walk.model, walk.scorer, walk.flags.n_trials, walk.inputs.given
-    )
-    walk.command("util.lm_optimize", words)
-    return {}
+    tuned: dict[str, Tuned] = {}
+    for kind, scorer in walk.scorers.items():
+        results = scorer.with_name(f"{scorer.name}.json")
+        if not tuned:
+            scorer.with_name(commands.DEV_POSTERIORS).unlink(missing_ok=True)  # of another model
+        words = commands.tune_words(
+            walk.sets, walk.model, scorer, walk.flags.n_trials, walk.inputs.given
+        )
+        walk.command("util.lm_optimize", words)
+        tuned[kind] = read_tuned(results)
+    choice = choose_scorer(tuned)
+    walk.say(f"To deliver: {choice.why}")
+    rates = {kind: asdict(one.expected) for kind, one in tuned.items()}
+    if tuned:
+        rates = {"": asdict(next(iter(tuned.values())).without), **rates}
+    return {"kind": choice.kind, "why": choice.why, "rates": rates}
 
 
 def _export(walk: Walk) -> dict[str, Any]:
@@ -339,7 +357,7 @@ STAGES = (
     Stage("choose", "the best of the sources", _OF_MODEL, _choose),
     Stage("train", "by the recipe that fits", _OF_MODEL, _train),
     Stage("scorer", "of the transcripts, and of more text", (*_OF_MODEL, "the text"), _scorer),
-    Stage("tune", "the scorer, on the dev set", _OF_ALL, _tune),
+    Stage("tune", "the scorers on the dev set, and whether one helps", _OF_ALL, _tune),
     Stage("export", "the model to deploy", _OF_ALL, _export),
     Stage("evaluate", "on the test set, without and with the scorer", _OF_ALL, _evaluate),
     Stage("report", "a page, and what to do next", _OF_ALL, _report),

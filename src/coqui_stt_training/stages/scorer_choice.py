@@ -1,0 +1,95 @@
+"""Whether a model is better with a scorer, and with which: decided on the dev set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..checkpoints.state_file import read_small_file
+from ..errors import CorpusError
+from ..lm.tuning import Rates
+
+WORDS, CHARACTERS = "words", "characters"
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What tuning a scorer found on the dev set.
+
+    Attributes:
+        without: the rates without a scorer.
+        expected: those with it, each tenth of the clips decoded with what is best for the others.
+    """
+
+    without: Rates
+    expected: Rates
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The scorer to deliver.
+
+    Attributes:
+        kind: `words` or `characters`; empty: none.
+        why: a sentence for people.
+    """
+
+    kind: str
+    why: str
+
+
+def read_tuned(path: Path) -> Tuned:
+    """Return what `lm_optimize --results` wrote.
+
+    Raises:
+        CorpusError: the file is missing or damaged.
+    """
+    try:
+        content = json.loads(read_small_file(path))
+        without, expected = (
+            Rates(float(content[name]["wer"]), float(content[name]["cer"]))
+            for name in ("without", "expected")
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CorpusError(
+            f"{path} holds no results of tuning ({error}); remove it, and run the same command "
+            "again"
+        ) from None
+    return Tuned(without, expected)
+
+
+def choose_scorer(tuned: Mapping[str, Tuned]) -> Choice:
+    """Return the scorer to deliver: of those that lose nothing, that with the fewest wrong words.
+
+    Nothing is lost where neither the word nor the character error rate on the dev set is higher
+    than without a scorer, and one of them is lower. A scorer of few words lowers the first and
+    raises the second: it writes words that it has in place of those that are said, which a reader
+    cannot tell from words that were heard. So both count.
+
+    Args:
+        tuned: what was found, by the kind of the scorer; empty where none could be made.
+    """
+    good = {kind: one for kind, one in tuned.items() if _loses_nothing(one)}
+    if good:
+        kind = min(good, key=lambda name: (good[name].expected.wer, good[name].expected.cer))
+        one = good[kind]
+        return Choice(
+            kind,
+            f"with the scorer of {kind}: {one.expected} on the dev set; without: {one.without}",
+        )
+    if not tuned:
+        return Choice("", "without a scorer: there is none")
+    parts = [f"that of {kind} gives {one.expected}" for kind, one in tuned.items()]
+    without = next(iter(tuned.values())).without
+    return Choice(
+        "",
+        f"without a scorer: {without} on the dev set, and no scorer is better in one without being "
+        f"worse in the other: {'; '.join(parts)}",
+    )
+
+
+def _loses_nothing(one: Tuned) -> bool:
+    before, after = one.without, one.expected
+    return after.wer <= before.wer and after.cer <= before.cer and after != before
