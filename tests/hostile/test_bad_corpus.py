@@ -246,6 +246,22 @@ def test_files_that_hold_no_rows_are_refused_under_both_policies(
         assert expected in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        (" a.wav", "; the name has blanks around it: ' a.wav'"),
+        ("sub\\a.wav", "; write / for the \\ in the name"),
+        ("~/a.wav", "; write ~ out in the name"),
+        ("b.wav", ""),
+    ],
+)
+def test_names_that_hide_why_nothing_is_found(tmp_path: Path, name: str, hint: str) -> None:
+    (tmp_path / "train.csv").write_text(f"wav_filename,transcript\n{name},a\n")
+    with pytest.raises(CorpusError) as caught:
+        check(train=[str(tmp_path / "train.csv")])
+    assert f"{name}: no such file{hint}\n" in str(caught.value)
+
+
 def test_a_folder_is_no_csv(tmp_path: Path) -> None:
     (tmp_path / "train.csv").mkdir()
     with pytest.raises(CorpusError, match="a folder that is no collection; read are CSV"):

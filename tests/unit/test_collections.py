@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +133,51 @@ def test_members_that_lead_out_of_a_tar_are_refused(tmp_path: Path, name: str) -
     (tmp_path / "a.tar").write_bytes(tar_bytes(members))
     with pytest.raises(CorpusError, match=r"a\.tar: 1 member with a name that leads out"):
         read_rows(tmp_path / "a.tar")
+
+
+def linked_tar(path: Path, *, hard: bool) -> None:
+    """Write a folder of which tar has met a recording before, under another name."""
+    (_, sound), (_, text), *_ = webdataset_members()
+    with tarfile.open(path, "w") as archive:
+        for name, content in (("first/a.flac", sound), ("first/a.json", text), ("b.json", text)):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        info = tarfile.TarInfo("second/c.flac")
+        info.type, info.linkname = (
+            (tarfile.LNKTYPE, "first/a.flac") if hard else (tarfile.SYMTYPE, "../first/a.flac")
+        )
+        archive.addfile(info)
+        info = tarfile.TarInfo("second/c.json")
+        info.size = len(text)
+        archive.addfile(info, io.BytesIO(text))
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_links_within_a_tar_are_what_they_lead_to(tmp_path: Path, hard: bool) -> None:
+    linked_tar(tmp_path / "a.tar", hard=hard)
+    file = read_rows(tmp_path / "a.tar")
+    first, second = file.audio()
+    assert file.rows[1].source == f"{tmp_path / 'a.tar'}:second/c.flac"
+    assert np.array_equal(read_pcm(first, 16000), read_pcm(second, 16000))
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "gone.wav", "../../../etc/passwd"])
+def test_links_out_of_a_tar_are_refused(tmp_path: Path, target: str) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        info = tarfile.TarInfo("folder/a.wav")
+        info.type, info.linkname = tarfile.SYMTYPE, target
+        archive.addfile(info)
+    with pytest.raises(CorpusError, match=r"links to what is not in .*'folder/a\.wav' .*--deref"):
+        read_rows(tmp_path / "a.tar")
+
+
+def test_a_transcript_that_no_clip_can_have_is_a_bad_row(tmp_path: Path) -> None:
+    path = write_nemo(tmp_path)
+    path.write_text('{"audio_filepath": "a.wav", "text": "' + "x" * 200_000 + '"}\n')
+    (row,) = read_rows(path).rows
+    assert row.problem == "its transcript has 200,000 characters; no clip holds so many"
+    assert not row.transcript
 
 
 def test_tars_without_transcripts_or_audio_or_end(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from stt.audio.mono import Samples, open_mono
 from stt.audio.reference import AudioReference
 
 from ..cli.progress_bar import ProgressBar
-from ..corpus.audio_scan import AudioScan, ScanResult
+from ..corpus.audio_scan import MISSING, AudioScan, ScanResult
 from ..errors import AudioError
 from .results_file import ResultsFile
 
@@ -153,7 +153,7 @@ def _measure_one(audio: AudioReference, known: list[Any] | None) -> tuple[FactsR
             return remembered, False
         return _decode(audio, status.st_size, status.st_mtime_ns), True
     except FileNotFoundError:
-        return AudioError(f"{audio}: no such file"), True
+        return AudioError(f"{audio}: {MISSING}"), True
     except AudioError as error:
         return error, True
     except (OSError, ValueError) as error:

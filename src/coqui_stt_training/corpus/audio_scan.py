@@ -20,6 +20,8 @@ from stt.audio.reference import AudioReference
 from ..cli.progress_bar import ProgressBar
 from ..errors import AudioError, CorpusError
 
+MISSING = "no such file"  # how a message on audio that is not there ends
+
 _CACHE_VERSION = 1
 _FILES_PER_TASK = 32
 _LEAST_DECODED = 0.9  # of what the header says, which for MP3 is an estimate
@@ -108,7 +110,7 @@ def _scan_file(audio: AudioReference, known: Mapping[str, AudioScan]) -> ScanRes
             return remembered
         found = summarise_audio(audio)
     except FileNotFoundError:
-        return AudioError(f"{audio}: no such file")
+        return AudioError(f"{audio}: {MISSING}")
     except AudioError as error:
         return error
     except (OSError, ValueError) as error:

@@ -16,7 +16,7 @@ from typing import Any, cast
 from stt.audio.reference import AudioReference, Packing
 
 from .manifest import Manifest, has_pyarrow, write_arrow
-from .rows import ENTRY_COLUMNS, Entry, Row, RowFile, row_of_entry
+from .rows import ENTRY_COLUMNS, Entry, Row, RowFile, bounded, row_of_entry
 from .unpacked import cached_name, made_once
 
 _DURATION = "duration"
@@ -75,7 +75,7 @@ def _batches(entries: Iterable[Entry]) -> Iterator[list[Any]]:
 
     stream = iter(entries)
     while some := list(itertools.islice(stream, _ROWS_AT_ONCE)):
-        columns = zip(*map(_fields, some), strict=True)
+        columns = zip(*map(_fields, map(bounded, some)), strict=True)
         lines = pa.array([entry.line for entry in some], pa.int64())
         yield [
             *(pa.array(column, pa.string()) for column in columns),

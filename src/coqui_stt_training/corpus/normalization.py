@@ -36,6 +36,7 @@ _VARIANTS = {
     "–—‒―−": "–—-‐",
     "\"“”„‟«»＂": "\"“”«»",
 }  # fmt: skip
+_LETTERS_IN_CONTEXT = frozenset(f"{_APOSTROPHES}Σ")
 _OPENING_QUOTES = "‘‚‛"
 _CLOSING_QUOTE = "’"
 _INVISIBLE = frozenset(
@@ -59,6 +60,7 @@ _SPACELESS = re.compile(
     "\U00020000-\U0003ffff]"
 )
 _MOST_PASSES = 8
+_CONTEXT = 1000  # characters that are looked at around one: the time that a text takes stays linear
 _LISTED_CHANGES = 8
 
 
@@ -82,6 +84,8 @@ class Normalizer:
     """Brings transcripts to what an alphabet can write. Applying it twice is applying it once."""
 
     alphabet: Alphabet
+    # What to write for letters that stand the same everywhere: corpora repeat the same few.
+    _letters: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __call__(self, text: str) -> Normalized:
         """Return a transcript, normalised."""
@@ -120,7 +124,14 @@ class Normalizer:
     def _replace(self, text: str, position: int) -> str:
         """Return what to write for a character without a label: itself where nothing fits."""
         character = text[position]
-        before, after = text[:position], text[position + 1 :]
+        if character.isalpha() and character not in _LETTERS_IN_CONTEXT:
+            if character not in self._letters:
+                self._letters[character] = self._replace_between("", character, "")
+            return self._letters[character]
+        before = text[max(0, position - _CONTEXT) : position]
+        return self._replace_between(before, character, text[position + 1 : position + _CONTEXT])
+
+    def _replace_between(self, before: str, character: str, after: str) -> str:
         if character.isspace():
             return self._replace_space(character, before, after)
         for candidate in self._candidates(character, before, after):

@@ -11,7 +11,7 @@ from stt.counted import counted
 from stt.frontends import FrontEnd
 
 from ..errors import AudioError
-from .audio_scan import AudioScan, ScanResult
+from .audio_scan import MISSING, AudioScan, ScanResult
 from .normalization import ChangeCounts, Normalizer
 from .report import Kind, Problem
 from .rows import Row
@@ -56,7 +56,8 @@ def _find_problems(
     problems = []
     if isinstance(scan, AudioError):
         reason = str(scan).removeprefix(f"{row.source}: ")  # audio in an archive is where rows are
-        problems.append(Problem(Kind.AUDIO, row.source, reason))
+        hint = _hint_at_name(row.audio_name) if reason.endswith(MISSING) else ""
+        problems.append(Problem(Kind.AUDIO, row.source, reason + hint))
     elif scan.peak_to_peak < SILENCE_PEAK_TO_PEAK:
         reason = f"{row.audio_name}: {scan.duration_seconds:.2f} s of silence"
         problems.append(Problem(Kind.SILENCE, row.source, reason))
@@ -81,6 +82,15 @@ def _find_problems(
     elif isinstance(scan, AudioScan):
         problems += _find_shortage(row, scan, target)
     return problems
+
+
+def _hint_at_name(name: str) -> str:
+    """Return why audio of a name may not be found, "" for a name like any other."""
+    if name != name.strip():
+        return f"; the name has blanks around it: {name!r}"
+    if "\\" in name:
+        return "; write / for the \\ in the name"
+    return "; write ~ out in the name" if name.startswith("~") else ""
 
 
 def frames_needed(labels: Sequence[int]) -> int:

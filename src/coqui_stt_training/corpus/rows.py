@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stt.audio.reference import AudioReference
@@ -27,6 +27,7 @@ ENTRY_COLUMNS = (
 )
 
 _LONGEST_RECORDING_SECONDS = 1e7
+_LONGEST_TRANSCRIPT = 1 << 17  # characters, as in a CSV file; an hour of speech has half of it
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ def rows_of_entries(path: str, home: Path, entries: Iterable[Entry]) -> RowFile:
 
 def row_of_entry(entry: Entry, home: Path, pieces: bool, speakers: bool) -> Row:
     """Return an entry as a row; with columns for pieces, and for speakers, or without."""
+    entry = bounded(entry)
     audio = entry.audio
     name = _name_in_csv(audio, home) if audio else ""
     size = audio.size_bytes if audio else None
@@ -150,6 +152,15 @@ def row_of_entry(entry: Entry, home: Path, pieces: bool, speakers: bool) -> Row:
         entry.source, entry.line, fields, name, transcript, size, problem, audio, entry.speaker,
         entry.seconds,
     )  # fmt: skip
+
+
+def bounded(entry: Entry) -> Entry:
+    """Return an entry, or in the place of one whose transcript no clip can have, what is wrong."""
+    count = len(entry.transcript)
+    if count <= _LONGEST_TRANSCRIPT:
+        return entry
+    problem = f"its transcript has {count:,} characters; no clip holds so many"
+    return replace(entry, transcript="", problem=entry.problem or problem)
 
 
 def _name_in_csv(audio: AudioReference, home: Path) -> str:

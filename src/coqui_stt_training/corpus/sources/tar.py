@@ -6,8 +6,10 @@ Members are read where they lie; nothing is ever extracted by the name that the 
 from __future__ import annotations
 
 import json
+import posixpath
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -49,10 +51,12 @@ def members(path: Path) -> Members:
     """Return where each file in an archive is.
 
     Raises:
-        CorpusError: no archive, a damaged one, or one with members of absolute or `..` names.
+        CorpusError: no archive, a damaged one, or one with members of absolute or `..` names, or
+            with recordings or texts that are links to what is not in it.
     """
     plain = _plain(path)
     found: Members = {}
+    links: dict[str, str] = {}
     try:
         with open_regular(plain) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             for member in archive:
@@ -61,12 +65,16 @@ def members(path: Path) -> Members:
                         plain, member.name, member.offset_data, member.size,
                         container="" if plain == path else str(path),
                     )  # fmt: skip
+                elif member.islnk() or member.issym():
+                    folder = "" if member.islnk() else str(PurePosixPath(member.name).parent)
+                    links[member.name] = posixpath.normpath(posixpath.join(folder, member.linkname))
             end, size = archive.offset, file.seek(0, 2)
             file.seek(min(end, size))
             rest = file.read(_BLOCK_BYTES)
     except (tarfile.TarError, OSError, ValueError, EOFError, OverflowError) as error:
         raise _damaged(path, f"it cannot be read ({str(error)[:100]})") from None
-    _check_names(path, found)
+    _check_names(path, [*found, *links])
+    found |= _linked(path, links, found)
     if rest.strip(b"\0"):  # tarfile takes a header that it cannot read for the end
         raise _damaged(path, f"no member begins at byte {end}")
     beyond = [name for name, at in found.items() if at.offset_bytes + (at.size_bytes or 0) > size]
@@ -108,6 +116,31 @@ def _check_names(path: Path, names: Iterable[str]) -> None:
             f"{path}: {counted(len(leaving), 'member')} with a name that leads out of the archive: "
             f"{some_of(leaving)}; make the archive again with names relative to its root"
         )
+
+
+def _linked(path: Path, links: Mapping[str, str], found: Members) -> Members:
+    """Return the members that are links to others, hard or symbolic, as tar writes files it met.
+
+    Raises:
+        CorpusError: a recording or a text is a link to what is not in the archive.
+    """
+    there = {posixpath.normpath(name): member for name, member in found.items()}
+    needed = (*SUFFIXES, *_TEXT_SUFFIXES, ".csv")
+    lost = [
+        f"{name!r} (to {target!r})"
+        for name, target in links.items()
+        if target not in there and PurePosixPath(name).suffix.lower() in needed
+    ]
+    if lost:
+        raise CorpusError(
+            f"{path}: {counted(len(lost), 'member')} that are links to what is not in the archive: "
+            f"{some_of(lost)}; make it again with the files themselves (tar --dereference)"
+        )
+    return {
+        name: replace(there[target], member=name)
+        for name, target in links.items()
+        if target in there
+    }
 
 
 def _table_entries(path: Path, table: str, found: Members) -> Iterator[Entry]:
