@@ -9,6 +9,7 @@ import pytest
 
 from browser import needs_chromium, opened
 from coqui_stt_training.report.charts import Bar, Series, bar_chart, calibration_chart, line_chart
+from coqui_stt_training.report.lineage import ancestor_text
 from coqui_stt_training.report.page import Html, document, packed, section, table, tag
 
 HOSTILE = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;"
@@ -45,6 +46,18 @@ def test_charts_say_in_words_what_they_show() -> None:
 
 
 @pytest.mark.parametrize("values", [[0.0], [5.0, 5.0], [-3.0, 2.0], [1e-9, 1e9]])
+def test_a_logarithmic_axis_has_round_numbers_however_little_it_spans() -> None:
+    losses = [Series("training", [(0, 83.12), (1, 54.64)])]
+    chart = line_chart("Loss", losses, "epoch", "loss", logarithmic=True)
+    assert [f">{tick}<" in chart for tick in (60, 70, 80, 83.12)] == [True, True, True, False]
+
+
+def test_a_training_s_beginning_is_told_to_the_minute() -> None:
+    told = ancestor_text({"begun": "2026-11-30T04:07:28+00:00", "source": None})
+    assert told == "2026-11-30 04:07 UTC, from scratch"
+    assert ancestor_text({}) == "? from scratch"
+
+
 @pytest.mark.parametrize("logarithmic", [False, True])
 def test_any_values_can_be_drawn(values: list[float], logarithmic: bool) -> None:
     series = [Series("one", list(enumerate(values)))]

@@ -198,11 +198,11 @@ def _characters(survey: Survey) -> list[Html]:
     rows = [
         (
             tag("bdi", one if one.isprintable() else ""),
-            describe_character(one),
             (f"{count:,}", count),
+            tag("span", describe_character(one), class_="whole"),
             in_script(", ".join(survey.rare.get(one, ()))),
         )
         for one, count in survey.characters.items()
     ]
-    columns = ("character", "code point", "count", "where, if rare")
-    return [table("All characters", columns, rows, numbers=[2], sortable=True)]
+    columns = ("character", "count", "code point", "where, if rare")
+    return [table("All characters", columns, rows, numbers=[1], sortable=True)]

@@ -75,8 +75,10 @@ def _chart(outlook: Outlook, measured: Sequence[Measurement]) -> Html:
 def _predictions(outlook: Outlook) -> Html:
     rows = [
         (
-            _name(ahead),
-            say_audio_length(ahead.cer.amount * outlook.seconds_a_clip),
+            tag("span", _name(ahead), class_="whole"),
+            tag(
+                "span", say_audio_length(ahead.cer.amount * outlook.seconds_a_clip), class_="whole"
+            ),
             *(
                 text
                 for one in (ahead.cer, ahead.wer)
@@ -98,9 +100,10 @@ def _law(outlook: Outlook) -> Html:
     law = outlook.cer
     return tag(
         "p",
-        f"CER = {law.a:.3g} + {law.b:.3g} · clips^-{law.c:.3g}. The intervals hold the scatter of "
-        "trainings and the doubt about the curve; not that of the test set, which is the same in "
-        "all, and not that more data may be of another kind.",
+        f"CER = {law.a:.3g} + {law.b:.3g} · clips",
+        tag("sup", f"−{law.c:.3g}"),
+        ". The intervals hold the scatter of trainings and the doubt about the curve; not that of "
+        "the test set, which is the same in all, and not that more data may be of another kind.",
         class_="quiet",
     )
 

@@ -15,7 +15,10 @@ from ..augmentation.variant import Variant
 from .page import Html, document, in_script, section, tag
 
 _STYLE = """
-.clips { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1.5rem; }
+.clips {
+  display: grid; gap: 1.5rem;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr));
+}
 .clips figure { margin: 0; }
 .clips img { width: 100%; height: 10rem; display: block; }
 .clips audio { width: 100%; margin-top: .4rem; }

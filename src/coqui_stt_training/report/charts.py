@@ -176,11 +176,11 @@ class _Axis:
         if self.logarithmic:
             powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             between = (1, 2, 5) if self.high / self.low < 1000 else (1,)
-            marks = [10.0**power * factor for power in powers for factor in between]
-            if len([mark for mark in marks if self.low <= mark <= self.high]) < 2:
-                marks = [self.low, math.sqrt(self.low * self.high), self.high]
-            yield from (mark for mark in marks if self.low <= mark <= self.high)
-            return
+            every = [10.0**power * factor for power in powers for factor in between]
+            marks = [mark for mark in every if self.low <= mark <= self.high]
+            if len(marks) > 1:
+                yield from marks
+                return
         span = self.high - self.low
         power = 10 ** math.floor(math.log10(span / 4))
         step = next(power * round_ for round_ in (1, 2, 2.5, 5, 10) if span / (power * round_) <= 5)

@@ -21,7 +21,7 @@ from .clip_data import fitting_clips, fitting_media
 from .clip_media import ClipMedia
 from .clips import HeardSet
 from .confusions import NOTHING, CharacterMatrix, calibration, character_matrix, word_confusions
-from .page import Html, asset, document, figures, in_script, packed, section, table, tag
+from .page import Html, asset, document, figures, in_script, joined, packed, section, table, tag
 
 _TOP = 25
 
@@ -126,7 +126,7 @@ def _overview(sets: Sequence[HeardSet], both: Sequence[tuple[Rate, Rate]], drawn
             (name, count, *(text for one in sets for text in _rates_of(one, name)))
             for name, count in datasets.items()
         ]
-        names = [f"{kind}{_of(one, sets)}" for one in sets for kind in ("WER", "CER")]
+        names = [joined([kind, *_of(one, sets)]) for one in sets for kind in ("WER", "CER")]
         parts.append(
             table("Each file", ("file", "clips", *names), rows_of_sets,
                   numbers=range(1, 2 + len(names)), sortable=True)
@@ -141,8 +141,9 @@ def _overview(sets: Sequence[HeardSet], both: Sequence[tuple[Rate, Rate]], drawn
     return section("Rates", *parts, anchor="rates")
 
 
-def _of(one: HeardSet, sets: Sequence[HeardSet]) -> str:
-    return f", {one.model}" if len(sets) > 1 else ""
+def _of(one: HeardSet, sets: Sequence[HeardSet]) -> list[Html]:
+    """Return what names a model in the heading of a column, in a line of its own."""
+    return [Html(","), tag("br"), in_script(one.model)] if len(sets) > 1 else []
 
 
 def _rates_of(one: HeardSet, dataset: str) -> tuple[object, object]:
@@ -331,7 +332,12 @@ def _confidence(heard: HeardSet) -> Html:
         text = tag("p", "This file does not say how sure the model was.", class_="quiet")
         return section("Confidence", text, anchor="confidence")
     rows = [
-        (f"{10 * number} to {10 * number + 10} %", count, _percent(sure), _percent(right))
+        (
+            tag("span", f"{10 * number} to {10 * number + 10} %", class_="whole"),
+            count,
+            _percent(sure),
+            _percent(right),
+        )
         for number, (sure, right, count) in enumerate(found.bins)
         if count
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
@@ -20,7 +21,9 @@ def ancestor_text(ancestor: Mapping[str, Any], name: Callable[[str], str] = str)
     source = ancestor.get("source")
     origin = f"from {name(str(source))}" if source else "from scratch"
     adapter = ancestor.get("adapter")
-    text = f"{ancestor.get('begun', '?')} {origin}" + (f" with {adapter}" if adapter else "")
+    text = f"{_moment(str(ancestor.get('begun', '?')))} {origin}" + (
+        f" with {adapter}" if adapter else ""
+    )
     plan = ancestor.get("plan")
     if not source or not isinstance(plan, list):
         return text
@@ -30,6 +33,14 @@ def ancestor_text(ancestor: Mapping[str, Any], name: Callable[[str], str] = str)
     return f"{text}: " + "; ".join(
         f"{action}: {', '.join(names)}" for action, names in layers.items()
     )
+
+
+def _moment(begun: str) -> str:
+    """Return a time to the minute, as people write it; what is none, as it is."""
+    try:
+        return f"{datetime.strptime(begun, '%Y-%m-%dT%H:%M:%S%z'):%Y-%m-%d %H:%M %Z},"
+    except ValueError:
+        return begun
 
 
 def base_name(path: str) -> str:

@@ -116,7 +116,7 @@ def _improve(data: str, out: Path, rates: Mapping[str, Any]) -> list[Advice]:
         return [
             listen,
             Advice(
-                f"A CER of {cer:.2f} is of little use yet: a larger source helps most, then more "
+                f"A CER of {cer:.0%} is of little use yet: a larger source helps most, then more "
                 "speech. Sources:",
                 "python -m coqui_stt_training.sources",
             ),
@@ -125,7 +125,7 @@ def _improve(data: str, out: Path, rates: Mapping[str, Any]) -> list[Advice]:
         return [
             listen,
             Advice(
-                f"A CER of {cer:.2f} is a start: let it write what you record next, correct that, "
+                f"A CER of {cer:.0%} is a start: let it write what you record next, correct that, "
                 f"and add it to {data}; the same command then makes the next model"
             ),
         ]
