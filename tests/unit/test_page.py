@@ -45,7 +45,6 @@ def test_charts_say_in_words_what_they_show() -> None:
     assert "50% sure, 25% right" in calibration_chart("Sure", [(0.5, 0.25, 4), (0.9, 0, 0)])
 
 
-@pytest.mark.parametrize("values", [[0.0], [5.0, 5.0], [-3.0, 2.0], [1e-9, 1e9]])
 def test_a_logarithmic_axis_has_round_numbers_however_little_it_spans() -> None:
     losses = [Series("training", [(0, 83.12), (1, 54.64)])]
     chart = line_chart("Loss", losses, "epoch", "loss", logarithmic=True)
@@ -58,6 +57,7 @@ def test_a_training_s_beginning_is_told_to_the_minute() -> None:
     assert ancestor_text({}) == "? from scratch"
 
 
+@pytest.mark.parametrize("values", [[0.0], [5.0, 5.0], [-3.0, 2.0], [1e-9, 1e9]])
 @pytest.mark.parametrize("logarithmic", [False, True])
 def test_any_values_can_be_drawn(values: list[float], logarithmic: bool) -> None:
     series = [Series("one", list(enumerate(values)))]
