@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
@@ -63,27 +64,36 @@ def convert_to_peft(
         )
     name, revision = name_on_hub(place) or (str(place), None)
     tensors = checkpoint.average or checkpoint.tensors
-    products = _products(place, specification, tensors, adapter)
+    content = PeftAdapter(name, revision, _products(place, specification, tensors, adapter))
     why_not = _reason_against_head(place, specification, checkpoint.alphabet)
     if why_not:
-        write_peft(target, PeftAdapter(name, revision, products), adapter.size, adapter.alpha)
         head = counted(len(specification.below_output) + 1, "layer")
-        return target, (
+        notes: tuple[str, ...] = (
             f"It is for {name}, loaded as what its config.json names as its architecture.",
             f"The head, {head}, is left out: {why_not}.",
         )
-    products = {_in_ctc_model(place, module): low for module, low in products.items()}
-    head_tensors = {
-        f"{HEAD}.{end}": head_rows(tensors[f"{OUTPUT}.{end}"]) for end in ("weight", "bias")
+    else:
+        content = _with_head(content, place, tensors)
+        write_vocabulary(target, checkpoint.alphabet)
+        notes = (
+            f"It is for {name}, with an output layer of its own. Load that as "
+            f"AutoModelForCTC.from_pretrained({name!r}, vocab_size={specification.n_classes}, "
+            f"pad_token_id={BLANK_ROW}, ignore_mismatched_sizes=True).",
+        )
+    write_peft(target, content, adapter.size, adapter.alpha)
+    return target, notes
+
+
+def _with_head(content: PeftAdapter, place: Path, tensors: Tensors) -> PeftAdapter:
+    """Return an adapter of an encoder as one of its CTC model, with an output layer."""
+    kind, known = _ctc_models(place)
+    prefix = known[kind]
+    products = {  # in a folder of the encoder alone, modules have no prefix
+        module if module.startswith(prefix) else prefix + module: low
+        for module, low in content.products.items()
     }
-    write_vocabulary(target, checkpoint.alphabet)
-    whole = PeftAdapter(name, revision, products, head_tensors)
-    write_peft(target, whole, adapter.size, adapter.alpha)
-    return target, (
-        f"It is for {name}, with its output layer. Load that as AutoModelForCTC.from_pretrained("
-        f"{name!r}, vocab_size={specification.n_classes}, pad_token_id={BLANK_ROW}, "
-        "ignore_mismatched_sizes=True).",
-    )
+    head = {f"{HEAD}.{end}": head_rows(tensors[f"{OUTPUT}.{end}"]) for end in ("weight", "bias")}
+    return replace(content, products=products, whole=head)
 
 
 def _reason_against_head(
@@ -99,12 +109,6 @@ def _reason_against_head(
             "trains"
         )
     return reason_against(alphabet)
-
-
-def _in_ctc_model(place: Path, module: str) -> str:
-    """Return a module's name in the CTC model, of that in what may be its encoder alone."""
-    kind, known = _ctc_models(place)
-    return module if module.startswith(known[kind]) else known[kind] + module
 
 
 def _ctc_models(place: Path) -> tuple[str, Mapping[str, str]]:
