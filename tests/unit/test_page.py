@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def test_charts_say_in_words_what_they_show() -> None:
 def test_a_logarithmic_axis_has_round_numbers_however_little_it_spans() -> None:
     losses = [Series("training", [(0, 83.12), (1, 54.64)])]
     chart = line_chart("Loss", losses, "epoch", "loss", logarithmic=True)
-    assert [f">{tick}<" in chart for tick in (60, 70, 80, 83.12)] == [True, True, True, False]
+    assert re.findall(r"<text [^>]*end\">([\d.]+)<", chart) == ["60", "70", "80"]
 
 
 def test_a_training_s_beginning_is_told_to_the_minute() -> None:
