@@ -15,7 +15,7 @@ from ..report.page import Html, document, figures, in_script, section, table, ta
 from .journal import Done, Journal
 from .scorer_choice import CHARACTERS, WORDS
 
-_USABLE_CER, _GOOD_CER = 0.3, 0.1
+_LEARNED_CER, _USABLE_CER, _GOOD_CER = 0.8, 0.3, 0.1
 _STAGES = "Stages; of one that was stopped and went on, the last part"
 _MODELS = (".tflite", ".onnx")
 
@@ -112,6 +112,14 @@ def _improve(data: str, out: Path, rates: Mapping[str, Any]) -> list[Advice]:
         f"Listen to the clips with the most errors, and mend transcripts that are wrong: "
         f"{out / rates['without']['page']}"
     )
+    if cer > _LEARNED_CER:
+        return [
+            Advice(
+                f"A CER of {cer:.0%} is next to nothing learned: see whether transcripts belong to "
+                "their audio, then train longer (--epochs), on more speech, or from another source",
+                shlex.join(["python", "-m", "coqui_stt_training.check", data]),
+            )
+        ]
     if cer > _USABLE_CER:
         return [
             listen,
