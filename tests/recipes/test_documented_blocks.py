@@ -43,6 +43,7 @@ NOT_RUN = {
     "hf auth login": "it asks for a token of the hub",
     "python benchmarks/": "it takes minutes; test_documented_commands.py looks the script up",
     "s3://": "buckets need a network; test_remote.py reads from one that is in memory",
+    "--to transformers": "it takes wav2vec 2.0; test_transformers_conversion.py has one",
     "from openai import": "the package is none of ours; test_server.py asks as it does",
 }
 # Flags that make commands quick, whatever is documented.
