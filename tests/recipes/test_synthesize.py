@@ -125,7 +125,7 @@ def test_what_cannot_be_spoken_is_left_out(text: Path, notes: Path) -> None:
     shutil.rmtree(text.parent / "out")
     none = synthesize(text, "--voices", "klingon")
     assert none.returncode == 2
-    assert "The specified espeak-ng voice does not exist" in none.stderr
+    assert "voice does not exist; `espeak-ng --voices` lists the languages" in none.stderr
     assert not (text.parent / "out" / "clips.csv").exists()
 
 

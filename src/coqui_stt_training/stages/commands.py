@@ -140,7 +140,7 @@ def scorer_words(
     """
     flags: dict[str, Any] = {"input_txt": texts, "checkpoint": model, "package": scorer}
     if kind == CHARACTERS:
-        flags |= {"arpa_order": _CHARACTERS_ORDER, **({"arpa_prune": ""} if small else {})}
+        flags |= {"arpa_order": _CHARACTERS_ORDER, **({"arpa_prune": 0} if small else {})}
     elif small:
         flags["arpa_order"] = _SMALL_TEXT_ORDER
     cased = not alphabet.is_bytes and any(label != label.lower() for label in alphabet.labels)

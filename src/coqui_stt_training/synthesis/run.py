@@ -72,8 +72,7 @@ def run_synthesis(config: SynthesisConfig, show: Callable[[str], object]) -> Non
         takes = list(_takes(chosen, synthesiser, flags, out))
         spoken, problems = _speak_all(takes, synthesiser, flags, config.output.show_progressbar)
         if not spoken:
-            why = next(iter(problems), "no sentence is left of the text")
-            raise SynthesisError("\n".join([why, *_reasons(chosen.left_out)]))
+            raise SynthesisError("\n".join(_why_nothing(synthesiser, chosen.left_out, problems)))
         listed = out / "clips.csv"
         rows = [_row(one, out, synthesiser) for one in spoken]
         write_csv(listed, _COLUMNS, rows)
@@ -175,6 +174,14 @@ def _summary(
         "To train on them beside real speech, a third of each epoch: python -m "
         f"coqui_stt_training.train --train_files my-train.csv {shlex.quote(str(listed))}:0.33 ..."
     )
+
+
+def _why_nothing(
+    synthesiser: Synthesiser, left_out: Counter[str], problems: Counter[str]
+) -> list[str]:
+    if not problems:
+        return ["of the text no sentence is left:", *_reasons(left_out)]
+    return [f"{problem}; {synthesiser.advice}" for problem, _ in problems.most_common(1)]
 
 
 def _reasons(left_out: Counter[str]) -> list[str]:

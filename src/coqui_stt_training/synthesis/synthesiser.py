@@ -18,6 +18,7 @@ _ESPEAK_PITCH, _ESPEAK_PITCH_RANGE = 50, 25
 # Its voices of one throat each; the others are jokes, or speak through a telephone.
 _ESPEAK_VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f4", "f5")
 _LONGEST_SECONDS = 120  # that a program may take for a sentence
+_SAID = 300  # characters of what it says that are shown
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Synthesiser(Protocol):
         """What to draw voices from; at least one."""
         ...
 
+    @property
+    def advice(self) -> str:
+        """What to look at where it does not speak."""
+        ...
+
     def words(self, manner: Manner, out: Path) -> list[str]:
         """Return the words of its command line, which writes a WAV file `out`."""
         ...
@@ -63,6 +69,11 @@ class Espeak:
     def name(self) -> str:
         """Of the program."""
         return _ESPEAK
+
+    @property
+    def advice(self) -> str:
+        """Where its voices are listed."""
+        return f"`{_ESPEAK} --voices` lists the languages that it speaks, in the second column"
 
     @property
     def voices(self) -> Sequence[str]:
@@ -94,6 +105,11 @@ class OtherProgram:
     def name(self) -> str:
         """The command line as it was given."""
         return shlex.join(self.template)
+
+    @property
+    def advice(self) -> str:
+        """How to try it by hand."""
+        return f"try it by hand: echo hello | {self.name}"
 
     @property
     def voices(self) -> Sequence[str]:
@@ -161,6 +177,7 @@ def speak(synthesiser: Synthesiser, text: str, manner: Manner, out: Path) -> Non
         raise SynthesisError(f"{words[0]} cannot be run: {error.strerror or error}") from None
     if done.returncode or not out.is_file():
         said = " ".join(done.stderr.decode(errors="replace").split()) or "it says nothing"
+        said = said[-_SAID:].rstrip(".")
         raise SynthesisError(
-            f"{words[0]} wrote no audio, and ended with status {done.returncode}: {said[-300:]}"
+            f"{words[0]} wrote no audio, and ended with status {done.returncode}: {said}"
         )
