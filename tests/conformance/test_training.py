@@ -15,6 +15,7 @@ from coqui_stt_training.bootstrapping.request import Request
 from coqui_stt_training.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoint
 from coqui_stt_training.checkpoints.source import SourceModel
 from coqui_stt_training.models.acoustic_model import AcousticModel, build
+from coqui_stt_training.models.encoder import EncoderSpecification
 from coqui_stt_training.models.specification import layer_of
 from coqui_stt_training.models.tensors import load_weights, weights_of
 from coqui_stt_training.scoring.engine import checkpoint_engine
@@ -131,3 +132,21 @@ def test_a_source_of_another_shape_is_not_kept() -> None:
     cut = {name: t for name, t in source.tensors.items() if layer_of(name) != "head_1"}
     plan = plan_bootstrap(replace(source, tensors=cut), ALPHABET, Request(), "the command")
     assert [layer.layer for layer in plan.layers if layer.action == "new"] == ["head_1"]
+
+
+@every_architecture
+def test_the_head_hears_the_inner_blocks_of_an_encoder(example: Example) -> None:
+    specification, model = example.specification, example.model()
+    if not isinstance(specification, EncoderSpecification) or specification.mixed_layers:
+        return
+    x, lengths = example.batch()
+    blocks = specification.encoder_layers
+    inner, inner_lengths = model.run(x, lengths, last=len(blocks) - 1)
+    emissions = model.hear_inner(inner, inner_lengths)
+    whole = model(x, lengths)
+    assert emissions.logits.shape == whole.logits.shape
+    assert torch.equal(emissions.lengths, whole.lengths)
+    emissions.logits.sum().backward()
+    trained = {layer_of(name) for name, one in model.named_parameters() if one.grad is not None}
+    assert blocks[-2] in trained
+    assert blocks[-1] not in trained

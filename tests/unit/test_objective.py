@@ -73,3 +73,14 @@ def test_views_that_are_the_same_add_nothing() -> None:
     losses = Objective(consistency_weight=5.0).losses([emissions] * 2, batch)
     torch.testing.assert_close(losses, ctc_losses(emissions, batch))
     assert losses.tolist() == pytest.approx(ctc_losses(emissions, batch).tolist())
+
+
+def test_inner_blocks_have_their_share_of_the_loss() -> None:
+    batch = make_batch()
+    last, one, other = (Emissions(make_logits(seed), LENGTHS) for seed in (1, 2, 3))
+    objective = Objective(inner_weight=0.25)
+    expected = 0.75 * ctc_losses(last, batch) + 0.125 * (
+        ctc_losses(one, batch) + ctc_losses(other, batch)
+    )
+    torch.testing.assert_close(objective.losses([last], batch, [one, other]), expected)
+    assert torch.equal(objective.losses([last], batch), ctc_losses(last, batch)), "while frozen"

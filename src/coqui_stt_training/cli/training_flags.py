@@ -247,6 +247,19 @@ class ObjectiveFlags:
         "make different; takes twice the time",
         check=not_negative,
     )
+    intermediate_ctc_weight: float = flag(
+        0.0,
+        "share of the loss that is of an inner block of an encoder, heard by the model's head "
+        "while the block is trained",
+        check=probability,
+    )
+    intermediate_ctc_block: int = flag(
+        0, "which block that is, counted from 1; 0: the one in the middle", check=not_negative
+    )
+
+    def __post_init__(self) -> None:
+        if self.intermediate_ctc_block and not self.intermediate_ctc_weight:
+            raise FlagError("--intermediate_ctc_block: give --intermediate_ctc_weight, too")
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,19 @@ class AcousticModel(nn.Module, ABC):
             clip's length.
         """
 
+    def hear_inner(self, x: Tensor, lengths: Tensor, dropout: Dropout = NO_DROPOUT) -> Emissions:
+        """Return what the head makes of an inner block of an encoder, for training.
+
+        Args:
+            x: what the block gave, `[batch, frames, values]`.
+            lengths: int64 `[batch]`.
+            dropout: what to drop after each layer of the head.
+
+        Raises:
+            NotImplementedError: the model has no blocks.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no inner blocks")
+
     @abstractmethod
     def initialize_layer(self, name: str, generator: torch.Generator) -> None:
         """Draw new weights for a layer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .acoustic_model import AcousticModel
+from .acoustic_model import AcousticModel, Emissions
 from .adapter import BOTTLENECK
 from .adapter_modules import Bottleneck, add_adapter, draw_adapters
 from .dropout import NO_DROPOUT, Dropout
@@ -73,6 +73,16 @@ class EncoderModel(AcousticModel):
     def end_encoder(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Put in order what the encoder gives, for architectures that take clips in pieces."""
         return x, lengths
+
+    def hear_inner(self, x: Tensor, lengths: Tensor, dropout: Dropout = NO_DROPOUT) -> Emissions:
+        """Return what the head makes of an inner block; see `AcousticModel.hear_inner`.
+
+        What the block gives is normalised, as the last one's is in most encoders.
+        """
+        x = nn.functional.layer_norm(x, x.shape[-1:])
+        x, lengths = self.end_encoder(x, lengths)
+        head = len(self.specification.encoder_layers)
+        return Emissions(*self.run(zero_beyond(x, lengths), lengths, dropout, first=head))
 
     def _behind(self, name: str, x: Tensor) -> Tensor:
         """Run the bottleneck behind a layer, if it has one."""

@@ -48,6 +48,16 @@ class Parts:
     world: World
 
 
+def _objective(session: Session) -> Objective:
+    flags = session.config.objective
+    return Objective(
+        flags.entropy_weight,
+        flags.consistency_weight,
+        flags.intermediate_ctc_weight,
+        supervision(session),
+    )
+
+
 def assemble(session: Session, world: World) -> Parts:
     """Return the parts of a run.
 
@@ -57,7 +67,7 @@ def assemble(session: Session, world: World) -> Parts:
     with world.in_turn():
         decoder = BeamSearchDecoder(session.alphabet, session.config.decoder, session.given)
         device = prepare_machine(session.config.machine, world.device)
-        objective = Objective(**vars(session.config.objective), supervision=supervision(session))
+        objective = _objective(session)
         corpus = read_corpus(session, writes=world.is_first)
         store = FeatureStore(session.features, _feature_cache(session))
         skips = session.config.data.on_bad_row == "skip"

@@ -34,6 +34,7 @@ from .announcements import log_next_steps, log_sizes, open_summaries, record_out
 from .distillation import supervision
 from .evaluation import evaluate_sets
 from .initial_state import planned_layers
+from .inner_blocks import inner_layer
 from .interruption import Interruption
 from .machine import log_placement
 from .parts import Parts, assemble, read_corpus
@@ -180,6 +181,7 @@ def _check_only(session: Session) -> None:
     """Check what a run checks before its first step, and say what it would train on."""
     BeamSearchDecoder(session.alphabet, session.config.decoder, session.given)
     supervision(session)
+    inner_layer(session.specification, session.config.objective, {})
     corpus = read_corpus(session, writes=True)
     check_model_memory(session.specification)
     for purpose, sets in (
@@ -209,6 +211,7 @@ def _make_trainer(
     if config.output.log_placement:
         log_placement(state.model)
     layers = planned_layers(folder.description.lineage)
+    frozen_epochs = {name: layer["frozen_epochs"] for name, layer in layers.items()}
     # The beam search only where it has a scorer: without one the best path shows as much.
     decoder: Decoder = (
         parts.decoder if config.decoder.scorer_path else BestPathDecoder(session.alphabet)
@@ -232,7 +235,7 @@ def _make_trainer(
             ),
             max_gradient_norm=config.optimizer.gradient_clipping,
             freezing=Freezing(
-                {name: layer["frozen_epochs"] for name, layer in layers.items()},
+                frozen_epochs,
                 config.bootstrap.unfreeze_wait_epochs if config.data.dev_files else 0,
             ),
             advice_on_new_layers=(
@@ -241,6 +244,7 @@ def _make_trainer(
                 else ""
             ),
             objective=parts.objective,
+            inner_layer=inner_layer(session.specification, config.objective, frozen_epochs),
             self_training=self_training(session, parts.corpus, state.average, decoder),
         ),
         Surroundings(

@@ -6,6 +6,8 @@ consistency    two forward passes of a batch, which differ in what dropout drops
                masks; their mean CTC loss, and w / 2 * (KL(p_t || q_t) + KL(q_t || p_t)), summed
                over frames, where what each is compared with gets no gradient
                (https://arxiv.org/abs/2106.14448, for CTC https://arxiv.org/abs/2410.05101)
+intermediate   (1 - w) times the CTC loss, and w times that of what an inner block of an encoder
+               gives, read by the same head (https://arxiv.org/abs/2102.03216)
 """
 
 from __future__ import annotations
@@ -28,11 +30,13 @@ class Objective:
     Attributes:
         entropy_weight: of the frames' entropy; 0: none.
         consistency_weight: of how far two passes lie apart; 0: there is one pass.
+        inner_weight: share of the CTC loss that is of an inner block.
         supervision: the loss of each clip by what is said in it.
     """
 
     entropy_weight: float = 0.0
     consistency_weight: float = 0.0
+    inner_weight: float = 0.0
     supervision: Callable[[Emissions, Batch], Tensor] = ctc_losses
 
     @property
@@ -40,13 +44,20 @@ class Objective:
         """How many forward passes over a batch it takes."""
         return 2 if self.consistency_weight else 1
 
-    def losses(self, emissions: Sequence[Emissions], batch: Batch) -> Tensor:
+    def losses(
+        self, emissions: Sequence[Emissions], batch: Batch, inner: Sequence[Emissions] = ()
+    ) -> Tensor:
         """Return each clip's loss, `[batch]`.
 
         Args:
             emissions: of as many passes as there are `views`.
             batch: its labels.
+            inner: of an inner block, in each pass; none while it is frozen.
         """
+        if inner:
+            of_block = torch.stack([self.supervision(one, batch) for one in inner]).mean(0)
+            whole = self.losses(emissions, batch)
+            return (1 - self.inner_weight) * whole + self.inner_weight * of_block
         if not self.consistency_weight:
             return self._of_view(emissions[0], batch)
         one, other = emissions

@@ -67,6 +67,7 @@ class Plan:
         learning_rates: how the learning rate goes over the run.
         max_gradient_norm: to which gradients are scaled down; 0: they are taken as they are.
         objective: what training lowers.
+        inner_layer: number of an encoder's layer before which the loss is also taken; 0: none.
         freezing: which layers are trained when.
         advice_on_new_layers: what to try where new layers on a source do not learn.
         self_training: transcribes clips that have no transcript; None: there are none, or a teacher
@@ -83,5 +84,6 @@ class Plan:
     learning_rates: LearningRateSchedule
     max_gradient_norm: float
     objective: Objective
+    inner_layer: int = 0
     advice_on_new_layers: str = ""
     self_training: SelfTraining | None = None

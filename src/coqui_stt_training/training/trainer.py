@@ -228,7 +228,8 @@ class Trainer:
 
     def _losses(self, batch: Batch, dropout: Dropout) -> Tensor:
         told = self._transcribed(batch)
-        losses = self._plan.objective.losses(self._run(batch, dropout), told)
+        last, inner = self._run(batch, dropout)
+        losses = self._plan.objective.losses(last, told, inner)
         return losses if told.weights is None else losses * told.weights.to(losses.device)
 
     def _transcribed(self, batch: Batch) -> Batch:
@@ -240,17 +241,25 @@ class Trainer:
         with torch.no_grad(), self.precision.forward():
             return own.transcribe(batch, self._frozen(self.model, plain))
 
-    def _run(self, batch: Batch, dropout: Dropout) -> list[Emissions]:
-        """Run the model once over all views of a batch, one below the other."""
+    def _run(self, batch: Batch, dropout: Dropout) -> tuple[list[Emissions], list[Emissions]]:
+        """Run the model once over all views of a batch, one below the other.
+
+        Returns:
+            What it says of each view, and what its head makes of the inner block, if it is trained.
+        """
         count = self._plan.objective.views
         views = itertools.islice(itertools.cycle(batch.views), count)
         with self.precision.forward():
             seen = [self._hidden(batch, view, dropout) for view in views]
             x = torch.cat([one.x for one in seen]) if count > 1 else seen[0].x
             lengths = torch.cat([one.lengths for one in seen])
-            logits, lengths = self.model.run(x, lengths, dropout, first=seen[0].first)
-            of_views = zip(logits.chunk(count), lengths.chunk(count), strict=True)
-            return [Emissions(*one) for one in of_views]
+            first, inner_layer, inner = seen[0].first, self._plan.inner_layer, list[Emissions]()
+            if inner_layer > first:
+                x, lengths = self.model.run(x, lengths, dropout, first=first, last=inner_layer)
+                inner = _parted(self.model.hear_inner(x, lengths, dropout), count)
+                first = inner_layer
+            last = Emissions(*self.model.run(x, lengths, dropout, first=first))
+            return _parted(last, count), inner
 
     def _hidden(self, batch: Batch, view: View, dropout: Dropout) -> Hidden:
         """Return a view of a batch where its masks are all in place."""
@@ -362,3 +371,9 @@ class Trainer:
             self.optimizer.forget_directions()
         progress.learning_rate *= self._plan.schedule.plateau_reduction
         _log.info("Encountered a plateau, reducing learning rate to %g", progress.learning_rate)
+
+
+def _parted(emissions: Emissions, count: int) -> list[Emissions]:
+    """Return what a model says of each of so many views, which it heard one below the other."""
+    of_views = zip(emissions.logits.chunk(count), emissions.lengths.chunk(count), strict=True)
+    return [Emissions(*one) for one in of_views]

@@ -1,0 +1,54 @@
+"""Which inner block of an encoder the CTC loss is also of (`--intermediate_ctc_weight`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..cli.training_flags import ObjectiveFlags
+from ..errors import FlagError
+from ..models.encoder import EncoderSpecification
+from ..models.specification import Specification
+
+_FLAG = "--intermediate_ctc_weight"
+
+
+def inner_layer(
+    specification: Specification, flags: ObjectiveFlags, frozen_epochs: Mapping[str, int | None]
+) -> int:
+    """Return the number of the layer before which the loss is also taken; 0 without the flag.
+
+    Args:
+        specification: of the model.
+        flags: the weight, and the block.
+        frozen_epochs: for layers not trained from the start, the epochs until they are, or None.
+
+    Raises:
+        FlagError: the model has no such block, or it is never trained.
+    """
+    if not flags.intermediate_ctc_weight:
+        return 0
+    if not isinstance(specification, EncoderSpecification):
+        raise FlagError(
+            f"{_FLAG}: a {specification.architecture} model has no blocks to listen to; it is for "
+            "encoders"
+        )
+    if specification.mixed_layers:
+        raise FlagError(
+            f"{_FLAG}: the head listens to {specification.head_blocks} blocks already; leave it "
+            "out, or take --head_blocks 1"
+        )
+    names = specification.encoder_layers  # the first is no block, the last is heard anyway
+    most = len(names) - 2
+    block = flags.intermediate_ctc_block or (most + 1) // 2
+    if not 1 <= block <= most:
+        raise FlagError(
+            f"--intermediate_ctc_block {block}: the inner blocks of this model are 1 to {most}"
+            if most > 0
+            else f"{_FLAG}: this model has no inner block; leave it out"
+        )
+    if frozen_epochs.get(names[block], 0) is None:
+        raise FlagError(
+            f"{_FLAG}: {names[block]} stays frozen, so its loss teaches it nothing; leave the flag "
+            "out, or let it be trained (--unfreeze_after_epochs)"
+        )
+    return block + 1
