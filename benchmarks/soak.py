@@ -84,7 +84,7 @@ class Soak:
     async def good_client(self, number: int) -> None:
         await asyncio.sleep(random.random() * len(self.pcm) / 2 / self.rate)
         while time.perf_counter() < self.until:
-            await self.attempt("good", 1.0, self.lateness[number])
+            await self.attempt("good", 1 / self.flags.speed, self.lateness[number])
 
     async def hasty_client(self) -> None:
         while time.perf_counter() < self.until:
@@ -198,7 +198,7 @@ class Soak:
     async def soak(self, process: subprocess.Popen[bytes], port: int) -> bool:
         self.port = port
         self.address = f"ws://127.0.0.1:{port}/live?pause=0&sample_rate={self.rate}"
-        for _ in range(100):
+        for _ in range(600):  # a busy machine takes long to start it
             try:
                 self.expected = await self.say(0.0, [])
                 break
@@ -268,6 +268,12 @@ def main() -> int:
     parser.add_argument("--model", required=True)
     parser.add_argument("--audio", required=True, help="16-bit mono WAV")
     parser.add_argument("--streams", type=int, default=200, help="well-behaved clients")
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        help="how fast they speak: a few at 20 cost what many do, chunk by chunk",
+    )
     parser.add_argument("--bad", type=int, default=10, help="clients of each bad kind")
     parser.add_argument("--files", type=int, default=0, help="clients that upload the audio")
     parser.add_argument("--attackers", type=int, default=0, help="of each kind of attackers.py")
