@@ -233,6 +233,7 @@ def _batches(path: Path, named: Path) -> Iterator[Any]:
         batches = _parquet_batches if head.startswith(_PARQUET) else _arrow_batches
         for batch in batches(path, head):
             batch.validate(full=True)
+            _ = batch.schema.names  # which `validate` does not decode
             yield batch
     except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
         kind = "Parquet" if head.startswith(_PARQUET) else "Arrow"
