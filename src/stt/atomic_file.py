@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +25,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}{_PARTIAL}")
     try:
+        mode = _mode_of_new(partial)
         yield partial
-        partial.chmod(0o666 & ~_umask())  # libraries that write files of their own make 0600
+        partial.chmod(mode)  # libraries that write files of their own make 0600
         with partial.open("rb") as written:
             os.fsync(written.fileno())
         partial.replace(target)
@@ -34,10 +36,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise
 
 
-def _umask() -> int:
-    mask = os.umask(0o077)  # it can only be read by setting it
-    os.umask(mask)
-    return mask
+def _mode_of_new(path: Path) -> int:
+    """Return the permissions that a new file gets.
+
+    By making one: the umask can only be read by setting it, for all threads of the process.
+    """
+    path.unlink(missing_ok=True)
+    path.touch(exist_ok=False)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    path.unlink()
+    return mode
 
 
 def write_atomically(path: str | Path, content: str | bytes) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,26 @@ def test_content_is_written_with_the_usual_permissions(tmp_path: Path) -> None:
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
     write_atomically(path, b"\0")
     assert path.read_bytes() == b"\0"
+
+
+def test_threads_that_write_at_once_get_the_usual_permissions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    umask = os.umask
+
+    def slow_umask(mask: int) -> int:
+        before = umask(mask)
+        time.sleep(0.001)  # others get their turn
+        return before
+
+    monkeypatch.setattr(os, "umask", slow_umask)
+    (tmp_path / "plain").touch()
+    usual = (tmp_path / "plain").stat().st_mode
+    paths = [tmp_path / f"{number}.txt" for number in range(50)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda path: write_atomically(path, "x"), paths))
+    (tmp_path / "after").touch()
+    assert {path.stat().st_mode for path in (*paths, tmp_path / "after")} == {usual}
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(

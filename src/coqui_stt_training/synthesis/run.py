@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -25,11 +25,12 @@ from ..cli.progress_bar import ProgressBar
 from ..cli.synthesis_flags import SynthesisConfig, SynthesisFlags
 from ..corpus.csv_file import write_csv
 from ..corpus.row_check import SILENCE_PEAK_TO_PEAK
+from ..corpus.rows import AUDIO_COLUMN, SIZE_COLUMN, SPEAKER_COLUMNS, TRANSCRIPT_COLUMN
 from ..errors import AudioError, SynthesisError
 from .sentences import Chosen, Sentence, choose_sentences, digest_of, draw_manner, read_sentences
 from .synthesiser import Manner, Synthesiser, find_synthesiser, speak
 
-_COLUMNS = ("wav_filename", "wav_filesize", "transcript", "duration", "speaker")
+_COLUMNS = (AUDIO_COLUMN, SIZE_COLUMN, TRANSCRIPT_COLUMN, "duration", SPEAKER_COLUMNS[0])
 _AT_ONCE = 200  # in pieces: a synthesiser that never speaks is not asked a million times
 _SHOWN = 3
 
@@ -45,11 +46,10 @@ class _Take:
 
 @dataclass(frozen=True)
 class _Spoken:
-    """A clip: how long it is, and its file's content where that is still to be written."""
+    """A clip, and how long it is."""
 
     take: _Take
     seconds: float
-    content: bytes = b""
 
 
 def run_synthesis(config: SynthesisConfig, show: Callable[[str], object]) -> None:
@@ -106,7 +106,7 @@ def _speak_all(
         for first in range(0, len(takes), _AT_ONCE):
             for found in pool.map(work, takes[first : first + _AT_ONCE]):
                 if isinstance(found, _Spoken):
-                    spoken.append(_kept(found))
+                    spoken.append(found)
                 else:
                     problems[found] += 1
                 bar.advance(1)
@@ -138,15 +138,9 @@ def _made(take: _Take, synthesiser: Synthesiser, flags: SynthesisFlags) -> _Spok
     if float(samples.max() - samples.min()) < SILENCE_PEAK_TO_PEAK:
         raise SynthesisError("it wrote silence")
     content = encode_audio(to_pcm(samples), rate, "wav" if flags.audio == "wav" else "flac")
-    return _Spoken(take, len(samples) / rate, content)
-
-
-def _kept(one: _Spoken) -> _Spoken:
-    """Write a clip that was made; files are written by one thread alone."""
-    if one.content:
-        remove_partial_files(one.take.path.parent, one.take.path.name)
-        write_atomically(one.take.path, one.content)
-    return replace(one, content=b"")
+    remove_partial_files(take.path.parent, take.path.name)
+    write_atomically(take.path, content)
+    return _Spoken(take, len(samples) / rate)
 
 
 def _row(one: _Spoken, out: Path, synthesiser: Synthesiser) -> tuple[object, ...]:
