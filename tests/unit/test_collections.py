@@ -285,6 +285,16 @@ def test_arrow_columns_of_the_wrong_kind(tmp_path: Path) -> None:
             read_rows(path)
 
 
+def test_arrow_columns_without_a_readable_name(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    path, table = tmp_path / "a.arrow", pa.table({"audio": ["a.wav"], "remark_": ["b"]})
+    with path.open("wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table)
+    path.write_bytes(path.read_bytes().replace(b"remark_", b"remark\xff"))
+    with pytest.raises(CorpusError, match=r"a\.arrow: a damaged Arrow file \('utf-8' codec"):
+        read_rows(path)
+
+
 def test_compressed_arrow_is_unpacked(tmp_path: Path, cache: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     from collections_on_disk import hugging_face_table
