@@ -144,7 +144,7 @@ def test_what_to_expect_on_other_clips_is_not_what_was_tuned_by() -> None:
 
     half = (1, 0, 1, 0, 1, 0, 1, 0, 1, 0)
     trials = (trial(1, *half), trial(2, *(1 - one for one in half)))
-    result = TuningResult(trials[0], trials, "WER", 100, 500, Rates(0.1, 0.1))
+    result = TuningResult(trials, "WER", 100, 500, Rates(0.1, 0.1))
     assert result.rates(result.best) == Rates(0.05, 0.02)
     # Chosen without a clip that it has wrong, each is the better one.
     assert result.expected == Rates(0.1, 0.04)

@@ -22,7 +22,7 @@ from coqui_stt_ctcdecoder.scorer_file import set_parameters
 from stt.atomic_file import replacing, write_atomically
 from stt.counted import counted
 
-from ..scoring.metrics import SampleResult, score_sample
+from ..scoring.metrics import SampleResult, score_sample, score_set
 from .posteriors import PosteriorSet
 
 if TYPE_CHECKING:
@@ -92,7 +92,6 @@ class TuningResult:
     """The outcome of a search.
 
     Attributes:
-        best: the best trial.
         trials: all of them, in order.
         measure: `WER`, or `CER` for models that write code points: what was searched by.
         words: how many there are in the references.
@@ -100,7 +99,6 @@ class TuningResult:
         without: the rates without a scorer.
     """
 
-    best: Trial
     trials: tuple[Trial, ...]
     measure: str
     words: int
@@ -115,6 +113,11 @@ class TuningResult:
         """Return that error rate of a trial that was searched by."""
         rates = self.rates(trial)
         return rates.cer if self.measure == "CER" else rates.wer
+
+    @property
+    def best(self) -> Trial:
+        """The trial with the fewest errors."""
+        return self.ranked()[0]
 
     @property
     def expected(self) -> Rates:
@@ -229,13 +232,12 @@ def tune(
         _log.info("Going on after %s in %s", counted(len(done), "trial"), journal)
     study.optimize(objective, n_trials=max(options.n_trials - len(done), 0))
     trials = _finished(study, options)
-    best = min(trials, key=partial(_rank, measure))
-    scorer.reset_params(best.alpha, best.beta)
-    without = Rates(
-        sum(sample.word_distance for sample in plain) / max(words, 1),
-        sum(sample.char_distance for sample in plain) / max(characters, 1),
+    without = score_set(plain)
+    result = TuningResult(
+        tuple(trials), measure, words, characters, Rates(without.wer, without.cer)
     )
-    return TuningResult(best, tuple(trials), measure, words, characters, without)
+    scorer.reset_params(result.best.alpha, result.best.beta)
+    return result
 
 
 def _by_fold(errors: Iterable[int]) -> tuple[int, ...]:
