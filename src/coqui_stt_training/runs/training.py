@@ -218,7 +218,7 @@ def _make_trainer(
     )
     trainer = Trainer(
         state,
-        make_pipeline(session, parts.corpus, parts.loader, layers, world),
+        make_pipeline(session, parts.corpus, parts.loader, layers, parts.objective.views, world),
         make_sets(config, parts.corpus),
         parts.loader,
         Plan(

@@ -32,6 +32,7 @@ def make_pipeline(
     corpus: Corpus,
     loader: BatchLoader,
     layers: Mapping[str, Any],
+    views: int,
     world: World = ALONE,
 ) -> TrainingPipeline:
     """Return what the loop takes training batches from.
@@ -41,6 +42,7 @@ def make_pipeline(
         corpus: its clips.
         loader: of clips as they are.
         layers: the plan of each layer, as the lineage keeps it.
+        views: of an augmented batch, as many as the objective compares.
         world: the processes of the run, which share the batches.
     """
     data, training = session.config.data, session.config.training
@@ -70,7 +72,7 @@ def make_pipeline(
     return TrainingPipeline(
         Sampler(groups(untold_from), order, world.rank, world.size, groups if changing else None),
         loader,
-        _make_augmented_loader(session, loader, layers, clips),
+        _make_augmented_loader(session, loader, layers, clips, views),
         training.epochs,
     )
 
@@ -95,7 +97,11 @@ def largest_batches(session: Session, corpus: Corpus, pipeline: TrainingPipeline
 
 
 def _make_augmented_loader(
-    session: Session, loader: BatchLoader, layers: Mapping[str, Any], clips: Sequence[Clip]
+    session: Session,
+    loader: BatchLoader,
+    layers: Mapping[str, Any],
+    clips: Sequence[Clip],
+    views: int,
 ) -> AugmentedLoader | None:
     if not session.config.data.augment:
         return None
@@ -112,7 +118,7 @@ def _make_augmented_loader(
         open_sources(augmentations, session.features.sample_rate_hz),
         clips,
         variants,
-        views=2 if session.config.objective.consistency_weight else 1,
+        views,
     )
 
 
