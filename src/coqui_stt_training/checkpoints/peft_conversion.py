@@ -21,6 +21,7 @@ from .readers.ctc_vocabulary import (
     HEAD,
     head_rows,
     reason_against,
+    reason_against_head,
     write_vocabulary,
 )
 from .readers.huggingface import ARCHITECTURES, CONFIG, is_model, names_of, read_as_stored
@@ -103,12 +104,7 @@ def _reason_against_head(
     kind, known = _ctc_models(place)
     if kind not in known:
         return f"{kind} in transformers is no CTC model with an {HEAD}"
-    if specification.below_output:
-        return (
-            "CTC models of transformers have one layer there, which --head linear --head_blocks 1 "
-            "trains"
-        )
-    return reason_against(alphabet)
+    return reason_against_head(specification) or reason_against(alphabet)
 
 
 def _ctc_models(place: Path) -> tuple[str, Mapping[str, str]]:

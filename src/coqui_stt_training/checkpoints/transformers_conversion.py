@@ -16,7 +16,14 @@ from ..models.specification import Specification
 from ..models.wav2vec2.specification import Wav2Vec2Encoder
 from ..models.wav2vec2.transformers_form import config_of, preprocessor_of, their_tensors
 from .loading import load_source
-from .readers.ctc_vocabulary import BLANK_ROW, HEAD, head_rows, reason_against, write_vocabulary
+from .readers.ctc_vocabulary import (
+    BLANK_ROW,
+    HEAD,
+    head_rows,
+    reason_against,
+    reason_against_head,
+    write_vocabulary,
+)
 from .readers.huggingface import CONFIG, PREPROCESSOR
 from .readers.json_file import write_json
 from .recognise import is_vacant
@@ -85,14 +92,9 @@ def _reason_against(specification: Specification) -> str:
             f"is a {specification.architecture} model, and written are those of the wav2vec 2.0 "
             "family alone; with a CTC head transformers has none, or another one"
         )
-    if specification.below_output:
-        return (
-            "its head has several layers, and a CTC model of transformers one product, which "
-            "--head linear --head_blocks 1 trains"
-        )
     if specification.adapter:
         return "its bottlenecks have no place in a model of transformers; LoRA would be merged"
-    return ""
+    return reason_against_head(specification)
 
 
 def _alphabet_of(source: SourceModel) -> Alphabet:

@@ -17,6 +17,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
 
 from ...errors import CheckpointError
+from ...models.encoder import EncoderSpecification
 from .json_file import read_json, write_json
 
 VOCABULARY = "vocab.json"
@@ -70,6 +71,16 @@ def read_vocabulary(
 
 def _is_special(token: str) -> bool:
     return token in _SPECIAL or (token.startswith("<") and token.endswith(">"))
+
+
+def reason_against_head(specification: EncoderSpecification) -> str:
+    """Say why a head is not that of a CTC model of transformers; nothing where it is."""
+    if specification.below_output:
+        return (
+            "CTC models of transformers have one layer as their head, which --head linear "
+            "--head_blocks 1 trains"
+        )
+    return ""
 
 
 def reason_against(alphabet: Alphabet) -> str:
