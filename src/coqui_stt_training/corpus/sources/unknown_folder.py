@@ -11,7 +11,10 @@ from stt.counted import counted
 
 from ..rows import some_of
 
-_LISTS = (".csv", ".tsv", ".jsonl", ".sdb", ".tar", ".parquet", ".arrow")
+_LISTS = (
+    *(".csv", ".tsv", ".jsonl", ".jsonl.gz", ".sdb", ".tar", ".tar.gz", ".tgz"),
+    *(".parquet", ".arrow"),
+)
 _DEPTH = 3
 _MOST_LOOKED_AT = 10_000  # so that the wrong folder is refused at once, however large
 
@@ -19,7 +22,7 @@ _MOST_LOOKED_AT = 10_000  # so that the wrong folder is refused at once, however
 def describe_folder(path: Path) -> str:
     """Return what a folder holds that could be meant, and what to do; "" where nothing is."""
     inside = list(itertools.islice(_files_below(path, _DEPTH), _MOST_LOOKED_AT))
-    lists = sorted(str(one) for one in inside if _is_list(one))
+    lists = sorted(str(one) for one in inside if one.name.lower().endswith(_LISTS))
     if lists:
         return f"name what is to be read in it: {some_of(lists)}"
     recordings = [one for one in inside if one.suffix.lower() in SUFFIXES]
@@ -29,10 +32,6 @@ def describe_folder(path: Path) -> str:
             "into a .txt of the same name beside it, or a CSV file that lists them"
         )
     return ""
-
-
-def _is_list(path: Path) -> bool:
-    return path.name.lower().endswith((*_LISTS, ".tar.gz", ".tgz", ".jsonl.gz"))
 
 
 def _files_below(path: Path, depth: int) -> Iterator[Path]:
