@@ -30,6 +30,7 @@ from typing import NamedTuple
 import numpy as np
 
 from coqui_stt_training import train_model
+from recipes import spread
 
 NONE = "none"
 # Of half of the clips, with the values of upstream's documentation where it gives any.
@@ -125,12 +126,10 @@ def table(rates: Rates) -> str:
 
 def _cells(kind: str, of_set: Mapping[str, Sequence[float]]) -> tuple[str, str]:
     """Return an error rate with its spread, and its difference to that of no augmentation."""
-    seeds = len(of_set[kind])
-    mean = statistics.mean(of_set[kind])
+    cell, seeds = spread(of_set[kind]), len(of_set[kind])
+    difference = statistics.mean(of_set[kind]) - statistics.mean(of_set[NONE])
     if seeds == 1:
-        return f"{mean:.3f}", f"{mean - of_set[NONE][0]:+.3f}"
-    cell = f"{mean:.3f} ± {statistics.stdev(of_set[kind]):.3f}"
-    difference = mean - statistics.mean(of_set[NONE])
+        return cell, f"{difference:+.3f}"
     variance = statistics.mean(statistics.variance(one) for one in of_set.values())
     beyond = abs(difference) > SIGNIFICANT * math.sqrt(2 * variance / seeds)
     text = f"{difference:+.3f}" if kind != NONE else ""
