@@ -20,9 +20,11 @@ from ..checkpoints.recognise import BOOTSTRAP_RECORD
 from ..checkpoints.run_record import read_record
 from ..checkpoints.source import SourceModel
 from ..cli.bootstrap_flags import WholeFlags
+from ..cli.config import DecoderFlags, TuningFlags
 from ..corpus import Normalizer, all_characters, plain_alphabet
 from ..errors import CheckpointError, CorpusError, ExportError, ScorerError
 from ..lm.kenlm import LanguageModelError
+from ..lm.optimize import output_files
 from . import commands
 from .commands import Sets
 from .inputs import Inputs, digest_of, sets_of, transcripts_of
@@ -298,14 +300,14 @@ def _scorer(walk: Walk) -> dict[str, Any]:
 def _tune(walk: Walk) -> dict[str, Any]:
     tuned: dict[str, Tuned] = {}
     for kind, scorer in walk.scorers.items():
-        results = scorer.with_name(f"{scorer.name}.json")
         if not tuned:
             scorer.with_name(commands.DEV_POSTERIORS).unlink(missing_ok=True)  # of another model
         words = commands.tune_words(
             walk.sets, walk.model, scorer, walk.flags.n_trials, walk.inputs.given
         )
         walk.command("util.lm_optimize", words)
-        tuned[kind] = read_tuned(results)
+        outputs = output_files(DecoderFlags(scorer_path=str(scorer)), TuningFlags())
+        tuned[kind] = read_tuned(outputs["--results"])
     choice = choose_scorer(tuned)
     walk.say(f"To deliver: {choice.why}")
     rates = {kind: asdict(one.expected) for kind, one in tuned.items()}
