@@ -41,6 +41,8 @@ def _remove_empty(folders: Sequence[Path]) -> None:
     """Remove folders, each within the next, as far as they are empty."""
     with suppress(OSError):
         for folder in folders:
+            if any(folder.iterdir()):
+                return
             folder.rmdir()
 
 
