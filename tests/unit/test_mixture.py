@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from coqui_stt_training.batches.mixture import Mixture
 from coqui_stt_training.cli.config import TrainConfig
 from coqui_stt_training.cli.flags import parse
-from coqui_stt_training.corpus import Clip, ClipSet, split_shares
+from coqui_stt_training.corpus import Clip, ClipSet, CorpusFiles, split_shares
+from coqui_stt_training.corpus.duration import Amount, estimate_amount
 from coqui_stt_training.errors import CorpusError
 from coqui_stt_training.runs.own_command import transfer_command
 from coqui_stt_training.runs.session import expand_data
@@ -49,6 +51,23 @@ def test_a_small_set_comes_more_than_once_and_shares_alone_are_relative() -> Non
     both = Mixture((new, _set("b", 10)), {"new.csv": 0.2, "b": 0.2}, seed=1).clips(0)
     assert len(both) == 100
     assert sum(clip.source.startswith("b:") for clip in both) == 50
+
+
+def test_how_much_there_is_to_train_on_is_what_an_epoch_has(tmp_path: Path) -> None:
+    for name, count, seconds in (("new", 6, 1), ("spoken", 30, 3)):
+        rows = ["wav_filename,wav_filesize,transcript"]
+        for number in range(count):
+            with wave.open(str(tmp_path / f"{name}{number}.wav"), "wb") as file:
+                file.setparams((1, 2, 8000, 0, "NONE", ""))
+                file.writeframes(bytes(2 * 8000 * seconds))
+            rows.append(f"{name}{number}.wav,1,a")
+        (tmp_path / f"{name}.csv").write_text("\n".join(rows) + "\n")
+    new, spoken = str(tmp_path / "new.csv"), str(tmp_path / "spoken.csv")
+    assert estimate_amount([new, spoken], CorpusFiles()) == Amount(36, 96.0)
+    mixed = estimate_amount([new, spoken], CorpusFiles(shares={spoken: 0.4}))
+    assert (mixed.clips, mixed.seconds, mixed.is_exact) == (10, 6 * 1 + 4 * 3, False)
+    limited = estimate_amount([new, spoken], CorpusFiles(shares={spoken: 0.4}), limit=5)
+    assert (limited.clips, limited.seconds) == (5, 9)
 
 
 def test_shares_are_read_from_the_names_of_files(

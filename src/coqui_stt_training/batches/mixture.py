@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..corpus import Clip, ClipSet
+from ..corpus import Clip, ClipSet, epoch_counts
 from ..corpus.clip_table import ChosenClips, joined
 
 
@@ -17,9 +17,8 @@ from ..corpus.clip_table import ChosenClips, joined
 class Mixture:
     """Which clips of several sets are trained on in an epoch.
 
-    Sets without a share are there with all their clips. Of the others as many are drawn as make
-    their share of the epoch; they go through all of a set before any clip of it comes again. Where
-    every set has a share, an epoch has as many clips as all sets together.
+    Sets without a share are there with all their clips. Of the others some are drawn, see
+    `epoch_counts`; they go through all of a set before any clip of it comes again.
 
     Attributes:
         sets: all of them.
@@ -37,28 +36,13 @@ class Mixture:
 
     def parts(self, epoch: int) -> list[Sequence[Clip]]:
         """Return the same, set by set."""
-        counts = self._counts()
+        sizes = [(clips.path, len(clips.clips)) for clips in self.sets]
         return [
-            self._draw(number, epoch, counts[number]) if number in counts else clips.clips
-            for number, clips in enumerate(self.sets)
+            self._draw(number, epoch, count) if path in self.shares and size else clips.clips
+            for number, (clips, (path, size), count) in enumerate(
+                zip(self.sets, sizes, epoch_counts(sizes, self.shares), strict=True)
+            )
         ]
-
-    def _counts(self) -> dict[int, int]:
-        """Return how many clips to draw of each set that has a share."""
-        shares = {
-            number: self.shares[clips.path]
-            for number, clips in enumerate(self.sets)
-            if clips.path in self.shares
-        }
-        sizes = [len(clips.clips) for clips in self.sets]
-        whole = sum(size for number, size in enumerate(sizes) if number not in shares)
-        drawn = sum(shares.values())
-        total = whole / (1 - drawn) if whole else sum(sizes) / drawn
-        return {
-            number: max(1, round(share * total))
-            for number, share in shares.items()
-            if sizes[number]
-        }
 
     def _draw(self, number: int, epoch: int, count: int) -> Sequence[Clip]:
         clips = self.sets[number].clips

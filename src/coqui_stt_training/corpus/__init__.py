@@ -4,7 +4,8 @@ from .alphabet_source import all_characters, alphabet_from_corpus
 from .clip import Clip, ClipSet, Corpus
 from .files import CorpusFiles
 from .normalization import ChangeCounts, Normalizer, plain_alphabet
-from .rows import Row, RowFile, expand_file_list, split_shares
+from .rows import Row, RowFile, expand_file_list
+from .shares import epoch_counts, split_shares
 from .sources.reading import read_rows
 from .splits import AutoInput, plan_split, split_auto_input
 from .validation import check_corpus
@@ -22,6 +23,7 @@ __all__ = [
     "all_characters",
     "alphabet_from_corpus",
     "check_corpus",
+    "epoch_counts",
     "expand_file_list",
     "plain_alphabet",
     "plan_split",

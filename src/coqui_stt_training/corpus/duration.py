@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
+from statistics import fmean
 
 from stt.audio.reference import AudioReference
 from stt.counted import counted
@@ -11,6 +13,7 @@ from stt.durations import say_audio_length
 
 from .audio_scan import AudioScan, scan_audio
 from .files import CorpusFiles
+from .shares import epoch_counts
 
 _MOST_SCANNED = 500
 
@@ -35,36 +38,46 @@ class Amount:
 
 
 def estimate_amount(paths: Iterable[str], files: CorpusFiles, limit: int = 0) -> Amount:
-    """Return about how much audio there is.
+    """Return about how much audio an epoch has.
 
     Clips in even distances stand for all of them, five hundred in all; with no more than that, the
     sum is exact. Those that cannot be read count as the others; whoever checks the corpus tells.
 
     Args:
         paths: corpus files.
-        files: reads them.
+        files: reads them, and knows their shares of an epoch.
         limit: of how many clips at most; 0: of all.
 
     Raises:
         CorpusError: a corpus file cannot be read.
     """
     listed = [files.rows(path) for path in paths]
-    total = sum(len(file.rows) for file in listed)
+    sizes = [(file.path, len(file.rows)) for file in listed]
+    total = sum(size for _, size in sizes)
     if not total:
         return Amount(0, 0.0)
     step = -(-total // _MOST_SCANNED)
-    chosen: list[AudioReference] = []
+    chosen: list[list[AudioReference]] = []
     passed = 0
     for file in listed:
         places = range(-passed % step, len(file.rows), step)
-        chosen += [file.audio_of(file.rows[place]) for place in places]
+        chosen.append([file.audio_of(file.rows[place]) for place in places])
         passed += len(file.rows)
-    scans = scan_audio(chosen)
-    found = [
-        scan.duration_seconds
-        for scan in (scans[one] for one in chosen)
-        if isinstance(scan, AudioScan)
+    scans = scan_audio([one for of_file in chosen for one in of_file])
+    lengths = [
+        [
+            scan.duration_seconds
+            for scan in (scans[one] for one in of_file)
+            if isinstance(scan, AudioScan)
+        ]
+        for of_file in chosen
     ]
-    count = min(total, limit) if limit else total
-    seconds = count * sum(found) / len(found) if found else 0.0
-    return Amount(count, seconds, is_exact=len(found) == count)
+    counts = epoch_counts(sizes, files.shares)
+    found = list(chain.from_iterable(lengths))
+    # A set too small beside the others for one of its clips to be looked at is like all together.
+    means = [fmean(of_file or found or [0.0]) for of_file in lengths]
+    seconds = sum(count * mean for count, mean in zip(counts, means, strict=True))
+    in_epoch = sum(counts)
+    count = min(in_epoch, limit) if limit else in_epoch
+    is_exact = not files.shares and len(found) == count
+    return Amount(count, seconds * count / in_epoch, is_exact)

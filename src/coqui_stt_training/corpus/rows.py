@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,6 @@ from pathlib import Path
 
 from stt.audio.reference import AudioReference
 
-from ..errors import CorpusError
 from .remote import Mirror
 from .stores import is_url
 
@@ -216,39 +214,6 @@ def expand_file_list(items: Iterable[str]) -> list[str]:
         listed = len(parts) > 1 and not Path(item).exists()
         files.extend(parts if listed and all(Path(part).is_file() for part in parts) else [item])
     return files
-
-
-def split_shares(files: Sequence[str]) -> tuple[list[str], dict[str, float]]:
-    """Return training files, and the shares that `a.csv:0.3` says of some.
-
-    Raises:
-        CorpusError: a share is not between 0 and 1, or they leave nothing to files without one.
-    """
-    paths: list[str] = []
-    shares: dict[str, float] = {}
-    for name in files:
-        found = re.fullmatch(r"(.+):(-?\d*\.?\d+)", name)
-        if not found or Path(name).exists() or not _may_be_files(found[1]):
-            paths.append(name)
-            continue
-        share = float(found[2])
-        if not 0 < share <= 1:
-            raise CorpusError(
-                f"{name}: {found[2]} is no share of an epoch's clips; give one between 0 and 1"
-            )
-        paths.append(found[1])
-        shares[found[1]] = share
-    rest = [path for path in paths if path not in shares]
-    if rest and sum(shares.values()) >= 1:
-        raise CorpusError(
-            f"the shares of {', '.join(shares)} add up to {sum(shares.values()):g}, which leaves "
-            f"nothing of an epoch to {some_of(rest)}; give smaller ones, or that a share, too"
-        )
-    return paths, shares
-
-
-def _may_be_files(name: str) -> bool:
-    return is_url(name) or Path(name).exists() or any(character in name for character in "*?[{")
 
 
 def some_of(names: Sequence[str], most: int = 5) -> str:
