@@ -137,6 +137,24 @@ def test_it_is_a_source(trained: tuple[Path, Result], cyrillic: ToneCorpus, tmp_
         assert same == name.startswith(("stem.", "block_1.")), name
 
 
+@pytest.mark.parametrize("flag", ["--load_checkpoint_dir", "--checkpoint_dir"])
+def test_a_source_of_another_architecture_is_refused(
+    flag: str, trained: tuple[Path, Result], latin: ToneCorpus, tmp_path: Path
+) -> None:
+    """Of a model to start from, and of a run to go on with; before anything is computed."""
+    asked = (flag, trained[0], "--train_files", latin.train, "--architecture", "deepspeech")
+    saved = ("--save_checkpoint_dir", tmp_path / "new") if flag == "--load_checkpoint_dir" else ()
+    for dry_run in ("true", "false"):
+        result = run_command("train", *asked, *saved, "--epochs", 99, "--dry_run", dry_run)
+        assert result.returncode == 2
+        assert "error: --architecture deepspeech: " in result.stderr
+        assert "is a streaming_conformer model" in result.stderr
+        assert "leave the flag out" in result.stderr
+    assert not (tmp_path / "new").exists()
+    scratch = ("--run", "new", "--load_train", "init", "--dry_run", "true", "--n_hidden", 8)
+    assert run_command("train", *asked, *saved, *scratch).returncode == 0
+
+
 def test_sizes_that_do_not_go_together_are_refused_together() -> None:
     result = run_command(
         "train", "--encoder_width", 30, "--frame_milliseconds", 30, "--chunk_milliseconds", 100

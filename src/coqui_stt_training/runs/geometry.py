@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ..cli.geometry_flags import DEEPSPEECH, STREAMING, GeometryFlags
+from ..errors import FlagError
 from ..models.deepspeech.geometry import Geometry
 from ..models.specification import Specification
 from ..models.streaming.specification import StreamingEncoder
@@ -49,6 +51,29 @@ def describing_flags(specification: Specification) -> dict[str, Any]:
             "left_milliseconds": specification.left_frames * frame,
         }
     return {}
+
+
+def check_architecture(
+    specification: Specification, place: Path, flags: GeometryFlags, given: frozenset[str]
+) -> None:
+    """See that a model is of the architecture that was asked for, if one was.
+
+    Args:
+        specification: of the model that a run starts from, or goes on with.
+        place: where that is.
+        flags: what was asked for.
+        given: names of the flags that were given.
+
+    Raises:
+        FlagError: it is of another one, of which nothing could be taken.
+    """
+    if "architecture" in given and flags.architecture != specification.architecture:
+        raise FlagError(
+            f"--architecture {flags.architecture}: {place} is a {specification.architecture} "
+            "model, and a run that starts from a model keeps its architecture; leave the flag out "
+            f"to train that model, or train a {flags.architecture} model from scratch: --run new "
+            "--load_train init, best in another --save_checkpoint_dir"
+        )
 
 
 def geometry_notes(

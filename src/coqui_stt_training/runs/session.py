@@ -32,7 +32,7 @@ from ..errors import FlagError
 from ..models.encoder import EncoderSpecification
 from ..models.specification import Specification
 from ..report.evaluation_files import check_report_flags
-from .geometry import described_model, geometry_notes
+from .geometry import check_architecture, described_model, geometry_notes
 from .identity import run_identity
 from .own_command import transfer_command
 from .recipes import keep_recipe, use_recipe
@@ -108,6 +108,10 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
     _log.info(start.reason)
     if start.source:
         log_loading(start.source)
+        check_architecture(start.source.specification, start.source.path, config.geometry, given)
+    elif start.continued:
+        save_dir = Path(config.checkpoints.save_dir)
+        check_architecture(start.continued.specification, save_dir, config.geometry, given)
     config = _settle_recipe(config, given, start, files)
     for note in _idle_flags(config):
         _log.warning(note)
