@@ -440,6 +440,29 @@ def test_what_does_not_go_with_adapters_is_refused(
     assert problem in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (
+            ("--freeze_source_layers", -1, "--intermediate_ctc_weight", 0.3, "--head_blocks", 1),
+            "block_1 stays frozen",
+        ),
+        (("--load_train", "init", "--source_weight_decay", 0.01), "needs a model to start from"),
+    ],
+)
+def test_a_dry_run_refuses_what_could_never_act(
+    flags: tuple[object, ...], problem: str, whisper: Path, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    for dry_run in ("true", "false"):
+        refused = run_command(
+            "train", "--load_checkpoint_dir", whisper, "--save_checkpoint_dir", tmp_path / "x",
+            *latin.flags, *flags, "--dry_run", dry_run,
+        )  # fmt: skip
+        assert refused.returncode == 2
+        assert problem in refused.stderr
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_recipe_leaves_what_adapters_stand_beside_alone(
     whisper: Path, latin: ToneCorpus, tmp_path: Path
 ) -> None:

@@ -33,6 +33,16 @@ def parse_lineage(value: Any) -> Lineage:
     return tuple(value)
 
 
+def newest_plan(lineage: Lineage) -> dict[str, Mapping[str, Any]]:
+    """Return what the newest training does with each layer, by the layer's name."""
+    return {layer["layer"]: layer for layer in lineage[-1]["plan"]} if lineage else {}
+
+
+def frozen_epochs(lineage: Lineage) -> dict[str, int | None]:
+    """Return, by layer, for how many first epochs the newest training freezes it; None: for all."""
+    return {name: layer.get("frozen_epochs", 0) for name, layer in newest_plan(lineage).items()}
+
+
 def _check_layer(layer: Any) -> None:
     if not isinstance(layer, dict) or not all(
         isinstance(layer.get(name), str) for name in ("layer", "action")

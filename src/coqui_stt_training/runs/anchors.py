@@ -25,15 +25,24 @@ _ENTRY = "drawn_to_source"
 
 
 def describe_anchors(session: Session, tensors: Tensors) -> dict[str, Any]:
-    """Return what the lineage of a new run says of them; nothing where the run has none.
+    """Return what the lineage of a new run says of them; nothing where the run has none."""
+    decay = session.config.optimizer.source_weight_decay
+    if not decay or session.plan is None:
+        return {}
+    kept = _kept(tensors, session.plan.as_json())
+    return {_ENTRY: {"decay": decay, "digest": _digest(kept)}}
+
+
+def check_anchors(session: Session) -> None:
+    """See that a new run with the flag has such weights.
 
     Raises:
         FlagError: there is no source to draw back to, or its weights are not trained.
     """
     decay = session.config.optimizer.source_weight_decay
-    if not decay:
-        return {}
-    if session.plan is None or session.start.source is None:
+    if not decay or session.start.continued:
+        return
+    if session.start.source is None:
         raise FlagError(
             f"--source_weight_decay {decay:g} needs a model to start from; name its folder with "
             "--load_checkpoint_dir"
@@ -43,8 +52,6 @@ def describe_anchors(session: Session, tensors: Tensors) -> dict[str, Any]:
             f"--source_weight_decay {decay:g}: with adapters the source's weights are not trained, "
             "so nothing draws away from them; leave the flag out"
         )
-    kept = _kept(tensors, session.plan.as_json())
-    return {_ENTRY: {"decay": decay, "digest": _digest(kept)}}
 
 
 def anchors_in_force(

@@ -21,6 +21,7 @@ from ..bootstrapping.prior import log_prior
 from ..checkpoints.base import Base, digest_tensors
 from ..checkpoints.file import Checkpoint
 from ..checkpoints.folder import CheckpointFolder
+from ..checkpoints.lineage import newest_plan
 from ..checkpoints.run_record import RunRecord
 from ..cli.config import TrainConfig
 from ..cli.flags import as_dict
@@ -84,7 +85,10 @@ def initial_state(
         training.beta1,
         training.beta2,
         training.epsilon,
-        {name: layer["learning_rate_factor"] for name, layer in planned_layers(lineage).items()},
+        {
+            name: layer.get("learning_rate_factor", 1.0)
+            for name, layer in newest_plan(lineage).items()
+        },
         config.optimizer.warmup_steps,
         config.optimizer.decay_in_force,
         anchors,
@@ -237,11 +241,6 @@ def _prior(session: Session, clips: Sequence[Clip]) -> NDArray[np.float32]:
     ]
     labels = (session.alphabet.encode(clip.transcript) for clip in clips)
     return log_prior(labels, sum(frames), session.specification.n_classes)
-
-
-def planned_layers(lineage: Sequence[Any]) -> dict[str, dict[str, Any]]:
-    """Return the plan of the newest entry of a lineage, by layer."""
-    return {layer["layer"]: layer for layer in lineage[-1]["plan"]} if lineage else {}
 
 
 def _note_processes(progress: Progress, world: World, batches_per_step: int) -> None:

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from ..cli.training_flags import ObjectiveFlags
 from ..errors import FlagError
 from ..models.encoder import EncoderSpecification
-from ..models.specification import Specification
+from .session import Session
 
 _FLAG = "--intermediate_ctc_weight"
 
 
-def inner_layer(
-    specification: Specification, flags: ObjectiveFlags, frozen_epochs: Mapping[str, int | None]
-) -> int:
+def inner_layer(session: Session) -> int:
     """Return the number of the layer before which the loss is also taken; 0 without the flag.
-
-    Args:
-        specification: of the model.
-        flags: the weight, and the block.
-        frozen_epochs: for layers not trained from the start, the epochs until they are, or None.
 
     Raises:
         FlagError: the model has no such block, or it is never trained.
     """
+    flags, specification = session.config.objective, session.specification
     if not flags.intermediate_ctc_weight:
         return 0
     if not isinstance(specification, EncoderSpecification):
@@ -46,7 +37,7 @@ def inner_layer(
             if most > 0
             else f"{_FLAG}: this model has no inner block; leave it out"
         )
-    if frozen_epochs.get(names[block], 0) is None:
+    if session.frozen_epochs.get(names[block], 0) is None:
         raise FlagError(
             f"{_FLAG}: {names[block]} stays frozen, so its loss teaches it nothing; leave the flag "
             "out, or let it be trained (--unfreeze_after_epochs)"

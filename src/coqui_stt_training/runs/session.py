@@ -6,7 +6,6 @@ flags -> start (continue, or begin from a source) -> plan -> specification, alph
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from ..bootstrapping.plan import BootstrapPlan, from_scratch
 from ..bootstrapping.planner import plan_bootstrap
 from ..bootstrapping.request import Head, Request
 from ..bootstrapping.similar_labels import similar_labels
+from ..checkpoints.lineage import Lineage, frozen_epochs
 from ..checkpoints.source import SourceModel
 from ..cli.config import TrainConfig
 from ..cli.feature_flags import FEATURE_FLAGS, FeatureFlags
@@ -66,6 +66,13 @@ class Session:
     features: FrontEnd
     identity: dict[str, Any]
     files: CorpusFiles
+
+    @property
+    def frozen_epochs(self) -> dict[str, int | None]:
+        """By layer, for how many first epochs of the run it is not trained; None: for all."""
+        kept = self.start.continued
+        plan = self.plan.as_json() if self.plan else []
+        return frozen_epochs(kept.lineage if kept else ({"plan": plan},))
 
     def alphabet_advice(self) -> str:
         """Return what to do about characters that the alphabet lacks."""
@@ -262,9 +269,11 @@ def bootstrap_request(flags: BootstrapFlags, source: SourceModel, alphabet: Alph
     return replace(request, similar_labels=similar)
 
 
-def _log_frozen_layers(lineage: Sequence[Mapping[str, Any]], given: frozenset[str]) -> None:
+def _log_frozen_layers(lineage: Lineage, given: frozenset[str]) -> None:
     """Say which layers a continued run does not train although the command does not say so."""
-    forever, for_a_while = _frozen_layers(lineage)
+    epochs = frozen_epochs(lineage)
+    forever = [layer for layer, count in epochs.items() if count is None]
+    for_a_while = [layer for layer, count in epochs.items() if count]
     if "freeze_source_layers" in given:
         return
     if forever:
@@ -282,7 +291,8 @@ def _log_frozen_layers(lineage: Sequence[Mapping[str, Any]], given: frozenset[st
 
 def _note_unfrozen_layers(source: SourceModel, plan: BootstrapPlan) -> None:
     """Say which layers are trained now that were frozen in the training of the source."""
-    forever, _ = _frozen_layers(source.details.get("lineage", ()))
+    frozen = frozen_epochs(source.details.get("lineage", ()))
+    forever = [layer for layer, epochs in frozen.items() if epochs is None]
     trained = [
         layer.layer for layer in plan.layers if layer.action == "kept" and layer.frozen_epochs == 0
     ]
@@ -293,16 +303,6 @@ def _note_unfrozen_layers(source: SourceModel, plan: BootstrapPlan) -> None:
             "--freeze_source_layers %d",
             ", ".join(unfrozen), len(forever),
         )  # fmt: skip
-
-
-def _frozen_layers(lineage: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
-    """Return the layers that the newest training froze: for good, and for its first epochs."""
-    plan = lineage[-1].get("plan", ()) if lineage else ()
-    frozen = {layer["layer"]: layer.get("frozen_epochs", 0) for layer in plan}
-    return (
-        [layer for layer, epochs in frozen.items() if epochs is None],
-        [layer for layer, epochs in frozen.items() if epochs],
-    )
 
 
 def _idle_flags(config: TrainConfig) -> list[str]:

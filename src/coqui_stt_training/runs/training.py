@@ -30,10 +30,10 @@ from ..training.progress import Progress
 from ..training.schedules import LearningRateSchedule
 from ..training.state import RunFolder, TrainingState
 from ..training.trainer import Interrupted, Trainer
+from .anchors import check_anchors
 from .announcements import log_next_steps, log_sizes, open_summaries, record_outcome
 from .distillation import supervision
 from .evaluation import evaluate_sets
-from .initial_state import planned_layers
 from .inner_blocks import inner_layer
 from .interruption import Interruption
 from .machine import log_placement
@@ -73,8 +73,8 @@ def run_training(
         with world.in_turn():
             config, files = expand_data(parsed.config)
             session = prepare(config, parsed.given, files)
-            check_augmentations(session)
-            check_self_training(session)
+            for check in (check_augmentations, check_self_training, check_anchors, inner_layer):
+                check(session)
         if session.config.bootstrap.dry_run:
             world.first(lambda: _check_only(session))
             return TrainingResult(folder)
@@ -181,7 +181,6 @@ def _check_only(session: Session) -> None:
     """Check what a run checks before its first step, and say what it would train on."""
     BeamSearchDecoder(session.alphabet, session.config.decoder, session.given)
     supervision(session)
-    inner_layer(session.specification, session.config.objective, {})
     corpus = read_corpus(session, writes=True)
     check_model_memory(session.specification)
     for purpose, sets in (
@@ -210,15 +209,13 @@ def _make_trainer(
     config, training = session.config, session.config.training
     if config.output.log_placement:
         log_placement(state.model)
-    layers = planned_layers(folder.description.lineage)
-    frozen_epochs = {name: layer["frozen_epochs"] for name, layer in layers.items()}
     # The beam search only where it has a scorer: without one the best path shows as much.
     decoder: Decoder = (
         parts.decoder if config.decoder.scorer_path else BestPathDecoder(session.alphabet)
     )
     trainer = Trainer(
         state,
-        make_pipeline(session, parts.corpus, parts.loader, layers, parts.objective.views, world),
+        make_pipeline(session, parts.corpus, parts.loader, parts.objective.views, world),
         make_sets(config, parts.corpus),
         parts.loader,
         Plan(
@@ -235,7 +232,7 @@ def _make_trainer(
             ),
             max_gradient_norm=config.optimizer.gradient_clipping,
             freezing=Freezing(
-                frozen_epochs,
+                session.frozen_epochs,
                 config.bootstrap.unfreeze_wait_epochs if config.data.dev_files else 0,
             ),
             advice_on_new_layers=(
@@ -244,7 +241,7 @@ def _make_trainer(
                 else ""
             ),
             objective=parts.objective,
-            inner_layer=inner_layer(session.specification, config.objective, frozen_epochs),
+            inner_layer=inner_layer(session),
             self_training=self_training(session, parts.corpus, state.average, decoder),
         ),
         Surroundings(

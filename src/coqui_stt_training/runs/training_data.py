@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 from stt.frontends.waveform import Waveform
 
@@ -31,7 +30,6 @@ def make_pipeline(
     session: Session,
     corpus: Corpus,
     loader: BatchLoader,
-    layers: Mapping[str, Any],
     views: int,
     world: World = ALONE,
 ) -> TrainingPipeline:
@@ -41,7 +39,6 @@ def make_pipeline(
         session: the run.
         corpus: its clips.
         loader: of clips as they are.
-        layers: the plan of each layer, as the lineage keeps it.
         views: of an augmented batch, as many as the objective compares.
         world: the processes of the run, which share the batches.
     """
@@ -72,7 +69,7 @@ def make_pipeline(
     return TrainingPipeline(
         Sampler(groups(untold_from), order, world.rank, world.size, groups if changing else None),
         loader,
-        _make_augmented_loader(session, loader, layers, clips, views),
+        _make_augmented_loader(session, loader, clips, views),
         training.epochs,
     )
 
@@ -99,14 +96,13 @@ def largest_batches(session: Session, corpus: Corpus, pipeline: TrainingPipeline
 def _make_augmented_loader(
     session: Session,
     loader: BatchLoader,
-    layers: Mapping[str, Any],
     clips: Sequence[Clip],
     views: int,
 ) -> AugmentedLoader | None:
     if not session.config.data.augment:
         return None
     first_layer = session.specification.layers[0]
-    frozen = layers.get(first_layer, {}).get("frozen_epochs", 0) != 0
+    frozen = session.frozen_epochs.get(first_layer, 0) != 0
     augmentations = _settled(session, frozen=frozen)
     variants = session.config.data.augment_variants
     log_augmentations(augmentations, frozen=frozen, variants=variants)
