@@ -17,24 +17,28 @@
 
 namespace {
 
+using stt::ScoredUnit;
 using stt::fuzz::Input;
 using ScorerPointer = std::shared_ptr<const stt::Scorer>;
 
 constexpr int kFrames = 30;
 constexpr int64_t kWideBeam = 500;
 
-ScorerPointer open_scorer(stt::fuzz::Trie trie, const stt::Labels& labels) {
-  const auto bytes = stt::fuzz::small_scorer(trie, labels);
+ScorerPointer open_scorer(stt::fuzz::Trie trie, ScoredUnit unit) {
+  const auto bytes = stt::fuzz::small_scorer(trie, unit);
+  const auto labels = stt::fuzz::labels_of(unit);
   return std::make_shared<stt::Scorer>(stt::fuzz::MemoryFile(bytes).path(), labels, "");
 }
 
 ScorerPointer take_scorer(Input& input) {
   using stt::fuzz::Trie;
-  static const ScorerPointer words = open_scorer(Trie::kPlain, stt::fuzz::characters());
-  static const ScorerPointer code_points =
-      open_scorer(Trie::kQuantisedArray, stt::fuzz::all_bytes());
-  const int choice = input.below(4);
-  return choice == 2 ? words : choice == 3 ? code_points : nullptr;
+  static const ScorerPointer scorers[] = {
+      nullptr,
+      open_scorer(Trie::kPlain, ScoredUnit::kWord),
+      open_scorer(Trie::kQuantisedArray, ScoredUnit::kCodePoint),
+      open_scorer(Trie::kArray, ScoredUnit::kLabel),
+  };
+  return scorers[input.below(4)];
 }
 
 std::vector<int> take_spelling(Input& input, int classes) {

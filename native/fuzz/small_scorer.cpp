@@ -189,6 +189,22 @@ void write_model(Writer& writer, const Trigrams& grams, Trie trie) {
   write_triples(writer, grams, word_bits, quantised);
 }
 
+std::vector<std::string> known_words(ScoredUnit unit) {
+  switch (unit) {
+    case ScoredUnit::kWord:
+      return {"a",  "b",    "ab",  "abba",    "bad", "cab", "dad",
+              "it", "it's", "its", "another", "say", "zoo", "yes"};
+    case ScoredUnit::kCodePoint:
+      return {" ", "a", "b", "c", "d", "e", "ß", "é", "ж", "я", "中", "文", "😀", "z"};
+    case ScoredUnit::kLabel:
+      break;
+  }
+  const Labels labels = characters();
+  std::vector<std::string> words = labels.texts;
+  words[static_cast<size_t>(labels.space)] = ScorerHeader::kSpaceWord;
+  return words;
+}
+
 std::vector<int> spell(std::string_view word, const Labels& labels) {
   std::vector<int> spelling;
   for (const char letter : word) {
@@ -197,6 +213,17 @@ std::vector<int> spell(std::string_view word, const Labels& labels) {
   }
   if (!labels.is_bytes) spelling.push_back(labels.space);
   return spelling;
+}
+
+std::vector<std::vector<int>> spell_all(const std::vector<std::string>& words, ScoredUnit unit) {
+  const Labels labels = labels_of(unit);
+  std::vector<std::vector<int>> spellings;
+  if (unit == ScoredUnit::kLabel) {
+    for (int label = 0; label < labels.size(); ++label) spellings.push_back({label});
+  } else {
+    for (const std::string& word : words) spellings.push_back(spell(word, labels));
+  }
+  return spellings;
 }
 
 }  // namespace
@@ -218,22 +245,20 @@ Labels all_bytes() {
   return labels;
 }
 
-std::vector<uint8_t> small_scorer(Trie trie, const Labels& labels) {
-  std::vector<std::string> words{"a",  "b",   "ab",  "abba",    "bad", "cab", "dad",
-                                 "it", "it's", "its", "another", "say", "zoo", "yes"};
-  if (labels.is_bytes) {
-    words = {" ", "a", "b", "c", "d", "e", "ß", "é", "ж", "я", "中", "文", "😀", "z"};
-  }
+Labels labels_of(ScoredUnit unit) {
+  return unit == ScoredUnit::kCodePoint ? all_bytes() : characters();
+}
+
+std::vector<uint8_t> small_scorer(Trie trie, ScoredUnit unit) {
+  const std::vector<std::string> words = known_words(unit);
   Writer writer;
   write_model(writer, Trigrams(words), trie);
   writer.write(ScorerHeader::kMagic);
-  writer.write(ScorerHeader::kVersion);
-  writer.write(static_cast<uint8_t>(labels.is_bytes ? 1 : 0));
+  writer.write(unit == ScoredUnit::kLabel ? ScorerHeader::kLabelVersion : ScorerHeader::kVersion);
+  writer.write(unit);
   writer.write(0.75);
   writer.write(1.25);
-  std::vector<std::vector<int>> spellings;
-  for (const std::string& word : words) spellings.push_back(spell(word, labels));
-  writer.write_text(build_dictionary(std::move(spellings), writer.size()));
+  writer.write_text(build_dictionary(spell_all(words, unit), writer.size()));
   writer.write_text(ScorerTail::kMagic);
   for (uint64_t i = 0; i < ScorerTail::kHashSize; ++i) writer.write('x');
   return writer.take();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "labels.h"
+#include "scorer.h"
 
 namespace stt::fuzz {
 
@@ -14,8 +15,11 @@ enum class Trie : uint32_t { kPlain = 2, kQuantised = 3, kArray = 4, kQuantisedA
 Labels characters();  // space, a to z, apostrophe
 Labels all_bytes();
 
-// Returns a `.scorer` file with a trigram model over a dozen words, or over as many code points
-// where the labels are bytes.
-std::vector<uint8_t> small_scorer(Trie trie, const Labels& labels);
+// The alphabet of the scorers of a unit: bytes where code points are scored.
+Labels labels_of(ScoredUnit unit);
+
+// Returns a `.scorer` file with a trigram model over a dozen words, over as many code points, or over
+// all characters.
+std::vector<uint8_t> small_scorer(Trie trie, ScoredUnit unit);
 
 }  // namespace stt::fuzz

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dictionary_builder.h"
@@ -22,13 +23,16 @@ void write(const std::filesystem::path& path, const char* bytes, size_t size) {
 }
 
 void write_scorers(const std::filesystem::path& folder) {
+  using stt::ScoredUnit;
   using stt::fuzz::Trie;
   for (const Trie trie : {Trie::kPlain, Trie::kQuantised, Trie::kArray, Trie::kQuantisedArray}) {
-    for (const auto& labels : {stt::fuzz::characters(), stt::fuzz::all_bytes()}) {
-      const auto bytes = stt::fuzz::small_scorer(trie, labels);
-      const std::string name = std::string(labels.is_bytes ? "bytes" : "words") +
-                               std::to_string(static_cast<int>(trie)) + ".scorer";
+    for (const auto& [unit, kind] : {std::pair{ScoredUnit::kWord, "words"},
+                                     {ScoredUnit::kCodePoint, "bytes"},
+                                     {ScoredUnit::kLabel, "characters"}}) {
+      const auto bytes = stt::fuzz::small_scorer(trie, unit);
+      const std::string name = kind + std::to_string(static_cast<int>(trie)) + ".scorer";
       write(folder / name, reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      const auto labels = stt::fuzz::labels_of(unit);
       const stt::Scorer readable(folder / name, labels, std::string(32, 'x'));  // throws if not
     }
   }
