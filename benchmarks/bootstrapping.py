@@ -12,15 +12,11 @@ goes on.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import re
-import time
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from coqui_stt_training.cli.command import run
-from coqui_stt_training.train import main as train
+from commands import cpu_minutes, run_command
 
 WAYS = {
     "from scratch": "",
@@ -44,7 +40,7 @@ def measure(
     if kept.exists():
         return dict(json.loads(kept.read_text()))
     words = [
-        "--save_checkpoint_dir", output, "--train_files", data / "train.csv",
+        "--save_checkpoint_dir", output / "model", "--train_files", data / "train.csv",
         "--dev_files", data / "dev.csv", "--test_files", data / "test.csv",
         "--alphabet_config_path", data / "alphabet.txt", "--epochs", epochs, "--n_hidden", 256,
         "--train_batch_size", 8, "--dev_batch_size", 8, "--test_batch_size", 16,
@@ -54,19 +50,13 @@ def measure(
     if way != "from scratch":
         words += ["--load_checkpoint_dir", source]
         words += WAYS[way].format(quarter=max(1, epochs // 4)).split()
-    out, err, begun = io.StringIO(), io.StringIO(), time.process_time()
-    with redirect_stdout(out), redirect_stderr(err):
-        status = run(train, [str(word) for word in words])
-    if status:
-        raise SystemExit(err.getvalue())
-    match = re.search(r"WER: ([\d.]+), CER: ([\d.]+), loss: ([\d.]+)", out.getvalue())
-    if match is None:
-        raise SystemExit(out.getvalue())
+    said = run_command(output, "train", *words)
+    wer, cer, loss = re.findall(r"WER: ([\d.]+), CER: ([\d.]+), loss: ([\d.]+)", said)[-1]
     result = {
-        "wer": float(match[1]),
-        "cer": float(match[2]),
-        "loss": float(match[3]),
-        "cpu_seconds": time.process_time() - begun,
+        "wer": float(wer),
+        "cer": float(cer),
+        "loss": float(loss),
+        "cpu_seconds": 60 * cpu_minutes(output),
     }
     kept.write_text(json.dumps(result))
     return result

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from commands import run_command
 
 from recipes import spread
 
@@ -42,25 +41,20 @@ def measure(
     if kept.exists():
         return dict(json.loads(kept.read_text()))
     # The way comes right after --train_files, so that it can begin with more files of these.
-    words: list[object] = [
-        sys.executable, "-m", "coqui_stt_training.train", "--load_checkpoint_dir", source,
+    said = run_command(
+        output, "train", "--load_checkpoint_dir", source,
         "--save_checkpoint_dir", output / "model", "--train_files", new / "train.csv",
         *shlex.split(way.format(old=old / "train.csv")), "--dev_files", new / "dev.csv",
         "--test_files", new / "test.csv", old / "test.csv", "--random_seed", seed,
         "--train_batch_size", 8, "--dev_batch_size", 8, "--test_batch_size", 8, "--max_to_keep", 1,
         "--report_count", 0, "--intra_op_parallelism_threads", 1,
-    ]  # fmt: skip
-    output.mkdir(parents=True, exist_ok=True)
-    with (output / "log.txt").open("w", encoding="utf-8") as log:
-        subprocess.run(
-            [*map(str, words), *(() if "--epochs" in way else common)],
-            stdout=log, stderr=log, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-    found = re.findall(r"WER: ([\d.]+), CER: ([\d.]+)", (output / "log.txt").read_text())
+        *(() if "--epochs" in way else common),
+    )  # fmt: skip
+    found = re.findall(r"WER: ([\d.]+), CER: ([\d.]+)", said)
     rates = [[float(one) for one in pair] for pair in found[-2:]]
     result = dict(zip(("new", "old"), rates, strict=True))
-    shutil.rmtree(output / "model", ignore_errors=True)
     kept.write_text(json.dumps(result))
+    shutil.rmtree(output / "model", ignore_errors=True)
     return result
 
 

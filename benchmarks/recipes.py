@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
-import resource
 import shlex
 import shutil
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from commands import cpu_minutes, run_command
 
 # Each is the recipe of the source and the data, but for what it says itself.
 WAYS = {
@@ -50,30 +48,18 @@ def measure(data: Path, source: Path, output: Path, flags: Sequence[str], seed: 
     kept = output / "result.json"
     if kept.exists():
         return Outcome(**json.loads(kept.read_text()))
-    words: list[object] = [
-        sys.executable, "-m", "coqui_stt_training.train", "--load_checkpoint_dir", source,
+    said = run_command(
+        output, "train", "--load_checkpoint_dir", source,
         "--save_checkpoint_dir", output / "model", "--train_files", data / "train.csv",
         "--dev_files", data / "dev.csv", "--test_files", data / "test.csv",
         "--alphabet_config_path", data / "alphabet.txt", "--test_batch_size", 8, "--max_to_keep", 1,
         "--report_count", 0, "--random_seed", seed, "--intra_op_parallelism_threads", 1, *flags,
-    ]  # fmt: skip
-    output.mkdir(parents=True, exist_ok=True)
-    before = _cpu_seconds()
-    with (output / "log.txt").open("w", encoding="utf-8") as log:
-        subprocess.run(
-            list(map(str, words)), stdout=log, stderr=log, check=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-    rates = re.findall(r"WER: ([\d.]+), CER: ([\d.]+)", (output / "log.txt").read_text())
-    outcome = Outcome(float(rates[-1][1]), float(rates[-1][0]), (_cpu_seconds() - before) / 60)
-    shutil.rmtree(output / "model")
+    )  # fmt: skip
+    wer, cer = re.findall(r"WER: ([\d.]+), CER: ([\d.]+)", said)[-1]
+    outcome = Outcome(float(cer), float(wer), cpu_minutes(output))
     kept.write_text(json.dumps(outcome._asdict()))
+    shutil.rmtree(output / "model")
     return outcome
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def spread(values: Sequence[float]) -> str:

@@ -18,15 +18,13 @@ import argparse
 import csv
 import hashlib
 import json
-import os
 import re
-import resource
 import shlex
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from commands import cpu_minutes, run_command
 
 Rows = list[dict[str, str]]
 COLUMNS = ("wav_filename", "wav_filesize", "transcript")
@@ -67,10 +65,9 @@ class Bench:
         kept = self._folder(way) / "result.json"
         if not kept.exists():
             self._folder(way).mkdir(parents=True, exist_ok=True)
-            before = _cpu_seconds()
             self._train(way)
             cer, wer = self._evaluate(way)
-            outcome = Outcome(cer, wer, (_cpu_seconds() - before) / 60)
+            outcome = Outcome(cer, wer, cpu_minutes(self._folder(way)))
             kept.write_text(json.dumps(outcome._asdict()))
         return Outcome(**json.loads(kept.read_text()))
 
@@ -168,14 +165,7 @@ class Bench:
         return path
 
     def _run(self, way: str, command: str, *flags: object) -> str:
-        words = [sys.executable, "-m", f"coqui_stt_training.{command}", *map(str, flags)]
-        log = self._folder(way) / f"{command}.log"
-        with log.open("w", encoding="utf-8") as file:
-            subprocess.run(
-                words, stdout=file, stderr=file, check=True,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-            )  # fmt: skip
-        return log.read_text(encoding="utf-8")
+        return run_command(self._folder(way), command, *flags)
 
     def _folder(self, way: str) -> Path:
         return self.output / re.sub(r"\W+", "_", way)
@@ -189,11 +179,6 @@ def _seconds(name: str) -> float:
     import soundfile
 
     return float(soundfile.info(name).duration)
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:

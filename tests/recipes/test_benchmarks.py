@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from .conftest import ToneCorpus
 
 pytest.importorskip("torch")
 ROOT = Path(__file__).parents[2]
@@ -45,3 +50,35 @@ def test_what_is_no_earlier_run_is_named(tmp_path):
         failed = measure("--only", "features", "--compare", str(tmp_path / name))
         assert failed.returncode == 2
         assert name in failed.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "epochs"),
+    [
+        ("bootstrapping.py", ("SOURCE", "OUTPUT", "--ways", "from scratch", "--targets"),
+         "--epochs"),
+        ("augmentation_worth.py", ("OUTPUT", "--kinds", "none", "--seeds", "1", "--scratch"),
+         "--scratch_epochs"),
+    ],
+)  # fmt: skip
+def test_a_benchmark_that_is_stopped_goes_on(
+    name: str, flags: tuple[str, ...], epochs: str, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    data, output = tmp_path / "data" / "tones", tmp_path / "output"
+    shutil.copytree(latin.train.parent, data)
+    (data / latin.alphabet.name).rename(data / "alphabet.txt")
+    names = {"OUTPUT": str(output), "SOURCE": str(tmp_path)}
+    words = [sys.executable, str(ROOT / "benchmarks" / name), str(data.parent),
+             *(names.get(flag, flag) for flag in flags), data.name, epochs]  # fmt: skip
+    with subprocess.Popen([*words, "999"], stderr=subprocess.PIPE, text=True) as stopped:
+        until = time.monotonic() + 120
+        while not list(output.rglob("train-*.safetensors")) and time.monotonic() < until:
+            time.sleep(0.2)
+        stopped.send_signal(signal.SIGTERM)
+        _, said = stopped.communicate(timeout=60)
+    assert stopped.returncode == 1
+    assert "The same benchmark, run again, goes on there" in said.splitlines()[-1]
+    assert "Traceback" not in said
+    again = subprocess.run([*words, "1"], capture_output=True, text=True, check=True)
+    assert "| none |" in again.stdout or "| from scratch |" in again.stdout
+    assert len(list(output.rglob("result.json"))) == 1
