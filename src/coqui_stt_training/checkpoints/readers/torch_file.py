@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...errors import CheckpointError
 from .torch_legacy import LARGEST_PICKLE_BYTES, read_legacy
 from .torch_legacy import MAGIC as LEGACY_MAGIC
-from .torch_pickle import PickledCodeError, TensorView, read_pickle
+from .torch_pickle import FLOAT_STORAGES, STORAGE_TYPES, PickledCodeError, TensorView, read_pickle
 
 ZIP_MAGIC = b"PK\x03\x04"
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a record: magic, lengths of its name and the rest
@@ -28,12 +28,6 @@ _PICKLE = "data.pkl"
 _STORAGES = "data/"
 _MOST_RECORDS = 1 << 20
 _MOST_GROWTH = 4  # of half floats that become whole ones, with room to spare
-_TYPES: dict[str, np.dtype[Any]] = {
-    "FloatStorage": np.dtype("<f4"),
-    "HalfStorage": np.dtype("<f2"),
-    "BFloat16Storage": np.dtype("<u2"),
-    "DoubleStorage": np.dtype("<f8"),
-}
 
 
 def is_torch(path: Path, head: bytes) -> bool:
@@ -110,12 +104,12 @@ class TorchFile:
             CheckpointError: they are no floats, or not in the file.
         """
         kind = tensor.storage.kind
-        stored = _TYPES.get(kind)
-        if stored is None:
+        if kind not in FLOAT_STORAGES:
             raise CheckpointError(
-                f"{self.path}: {name} is in a {kind}; {', '.join(_TYPES)} can be read. Save the "
-                "model in one of these"
+                f"{self.path}: {name} is in a {kind}; {', '.join(FLOAT_STORAGES)} can be read. "
+                "Save the model in one of these"
             )
+        stored = STORAGE_TYPES[kind]
         record = self._storages.get(tensor.storage.key)
         size = 0 if record is None else len(record) // stored.itemsize
         last = tensor.offset + sum(

@@ -15,17 +15,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .torch_pickle import Pickled, Storage, read_pickle
+from .torch_pickle import STORAGE_TYPES, Pickled, Storage, read_pickle
 
 MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 LARGEST_PICKLE_BYTES = 16 << 20
 _LARGEST_HEAD_BYTES = 1 << 10
 _PROTOCOL = 1001
 _COUNT_BYTES = 8
-_VALUE_BYTES = {
-    "DoubleStorage": 8, "LongStorage": 8, "FloatStorage": 4, "IntStorage": 4, "HalfStorage": 2,
-    "BFloat16Storage": 2, "ShortStorage": 2, "CharStorage": 1, "ByteStorage": 1, "BoolStorage": 1,
-}  # fmt: skip
 
 
 def read_legacy(content: memoryview, *, describes: bool) -> tuple[Any, dict[str, memoryview]]:
@@ -74,13 +70,14 @@ def _storages(
         storage = known.get(key) if isinstance(key, str) else None
         if storage is None or key in found:
             raise ValueError(f"its storage {key!r} is of no tensor, or there twice")
-        size = _VALUE_BYTES.get(storage.kind)
-        if size is None:
+        stored = STORAGE_TYPES.get(storage.kind)
+        if stored is None:
             raise ValueError(f"it has a {storage.kind}, whose values are not known here")
         count = int.from_bytes(content[start : start + _COUNT_BYTES], "little", signed=True)
         start += _COUNT_BYTES
-        if count != storage.values or not 0 <= count * size <= len(content) - start:
+        size = count * stored.itemsize
+        if count != storage.values or not 0 <= size <= len(content) - start:
             raise ValueError(f"its storage {key!r} is cut off")
-        found[key] = content[start : start + count * size]
-        start += count * size
+        found[key] = content[start : start + size]
+        start += size
     return found

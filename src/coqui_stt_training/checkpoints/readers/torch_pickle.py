@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 _DICT = "collections OrderedDict"
 _TENSOR = "torch._utils _rebuild_tensor_v2"
 _PARAMETER = "torch._utils _rebuild_parameter"
@@ -37,6 +39,17 @@ class Global:
     """A class or function that a pickle names: `module name`."""
 
     name: str
+
+
+# How the values of each kind of storage lie in a file; NumPy has no name for those of bfloat16.
+STORAGE_TYPES: Mapping[str, np.dtype[Any]] = {
+    f"{kind}Storage": np.dtype(stored)
+    for kind, stored in (
+        ("Float", "<f4"), ("Half", "<f2"), ("BFloat16", "<u2"), ("Double", "<f8"), ("Long", "<i8"),
+        ("Int", "<i4"), ("Short", "<i2"), ("Char", "i1"), ("Byte", "u1"), ("Bool", "?"),
+    )
+}  # fmt: skip
+FLOAT_STORAGES = ("FloatStorage", "HalfStorage", "BFloat16Storage", "DoubleStorage")
 
 
 @dataclass(frozen=True)

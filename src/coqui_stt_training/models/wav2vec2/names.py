@@ -37,27 +37,25 @@ _IGNORED = (  # of pre-training, and heads for other tasks than transcribing
 )
 # What a weight-normalised weight is made of, until `convert` has put it together.
 _LENGTH, _DIRECTION = ".length", ".direction"
-_END = r"(weight|bias)"
-_NAMES = tuple(
-    (re.compile(pattern), ours)
-    for pattern, ours in (
-        (rf"feature_extractor\.conv_layers\.(\d+)\.conv\.{_END}",
-         r"convolutions.samples.\1.convolution.\2"),
-        (rf"feature_extractor\.conv_layers\.(\d+)\.layer_norm\.{_END}",
-         r"convolutions.samples.\1.norm.\2"),
-        (rf"feature_projection\.layer_norm\.{_END}", r"convolutions.projection_norm.\1"),
-        (rf"feature_projection\.projection\.{_END}", r"convolutions.projection.\1"),
-        (rf"encoder\.pos_conv_embed\.conv\.{_END}", r"convolutions.positions.0.\1"),
-        (r"encoder\.pos_conv_embed\.conv\.(weight_g|parametrizations\.weight\.original0)",
-         f"convolutions.positions.0.weight{_LENGTH}"),
-        (r"encoder\.pos_conv_embed\.conv\.(weight_v|parametrizations\.weight\.original1)",
-         f"convolutions.positions.0.weight{_DIRECTION}"),
-        (rf"encoder\.pos_conv_embed\.layers\.(\d+)\.conv\.{_END}",
-         r"convolutions.positions.\1.\2"),
-        (r"encoder\.layers\.0\.attention\.rel_attn_embed\.weight", "convolutions.distances"),
-        (rf"lm_head\.{_END}", r"output.\1"),
-    )
-)  # fmt: skip
+# Modules, theirs and ours; # stands for a number.
+MODULE_NAMES = {
+    "feature_extractor.conv_layers.#.conv": "convolutions.samples.#.convolution",
+    "feature_extractor.conv_layers.#.layer_norm": "convolutions.samples.#.norm",
+    "feature_projection.layer_norm": "convolutions.projection_norm",
+    "feature_projection.projection": "convolutions.projection",
+    "encoder.pos_conv_embed.layers.#.conv": "convolutions.positions.#",
+}
+# The only convolution for positions, where its weight is normalised.
+THEIR_POSITIONS, OUR_POSITIONS = "encoder.pos_conv_embed.conv", "convolutions.positions.0"
+_READ_MODULES = {**MODULE_NAMES, THEIR_POSITIONS: OUR_POSITIONS, "lm_head": "output"}
+_READ_TENSORS = {
+    f"{THEIR_POSITIONS}.weight_g": f"{OUR_POSITIONS}.weight{_LENGTH}",
+    f"{THEIR_POSITIONS}.weight_v": f"{OUR_POSITIONS}.weight{_DIRECTION}",
+    f"{THEIR_POSITIONS}.parametrizations.weight.original0": f"{OUR_POSITIONS}.weight{_LENGTH}",
+    f"{THEIR_POSITIONS}.parametrizations.weight.original1": f"{OUR_POSITIONS}.weight{_DIRECTION}",
+    "encoder.layers.0.attention.rel_attn_embed.weight": "convolutions.distances",
+}
+_NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
 _BLOCK = re.compile(r"encoder\.layers\.(\d{1,5})\.(.+)")
 BLOCK_NAMES = {
     "attention.gru_rel_pos_const": "attention.gate_scale",
@@ -148,13 +146,24 @@ def _our_bare_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
         ours = f"block_{specification.blocks}.final_norm"
         owner = ours if specification.norm_first else "convolutions.norm"
         return f"{owner}.{name.rsplit('.', 1)[1]}"
-    for pattern, ours in _NAMES:
-        if match := pattern.fullmatch(name):
-            return match.expand(ours)
+    if name in _READ_TENSORS:
+        return _READ_TENSORS[name]
+    module, _, end = name.rpartition(".")
+    if end in ("weight", "bias") and (renamed := rename_module(module, _READ_MODULES)):
+        return f"{renamed}.{end}"
     match = _BLOCK.fullmatch(name)
     if match and match[2] in BLOCK_NAMES:
         return f"block_{int(match[1]) + 1}.{BLOCK_NAMES[match[2]]}"
     return None
+
+
+def rename_module(module: str, names: Mapping[str, str]) -> str | None:
+    """Return another name of a module, or None; in the names, # stands for its number."""
+    number = _NUMBER.search(module)
+    if number is None:
+        return names.get(module)
+    other = names.get(f"{module[: number.start()]}#{module[number.end() :]}")
+    return other and other.replace("#", number[0])
 
 
 def is_ignored(name: str) -> bool:

@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .names import BLOCK_NAMES, IN_CTC_MODEL
+from .names import (
+    BLOCK_NAMES,
+    IN_CTC_MODEL,
+    MODULE_NAMES,
+    OUR_POSITIONS,
+    THEIR_POSITIONS,
+    rename_module,
+)
 from .specification import Wav2Vec2Encoder
 
 Array = NDArray[np.float32]
@@ -25,20 +32,11 @@ _CLASSES = {
 }
 _BLOCK = re.compile(r"block_(\d+)\.(.+)")
 _IN_BLOCK = {ours: theirs for theirs, ours in BLOCK_NAMES.items()}
-_MODULES = tuple(
-    (re.compile(ours), theirs)
-    for ours, theirs in (
-        (r"convolutions\.samples\.(\d+)\.convolution", r"feature_extractor.conv_layers.\1.conv"),
-        (r"convolutions\.samples\.(\d+)\.norm", r"feature_extractor.conv_layers.\1.layer_norm"),
-        (r"convolutions\.projection_norm", "feature_projection.layer_norm"),
-        (r"convolutions\.projection", "feature_projection.projection"),
-        (r"convolutions\.positions\.(\d+)", r"encoder.pos_conv_embed.layers.\1.conv"),
-        (r"convolutions\.norm", "encoder.layer_norm"),
-        (r"block_\d+\.final_norm", "encoder.layer_norm"),
-    )
-)
-_POSITIONS = "convolutions.positions.0."  # the only one, where its weight is normalised
-_THEIR_POSITIONS = "encoder.pos_conv_embed.conv."
+_OUR_MODULES = {
+    **{ours: theirs for theirs, ours in MODULE_NAMES.items()},
+    "convolutions.norm": "encoder.layer_norm",
+}
+_FINAL_NORM = ".final_norm"
 
 
 def model_type_of(specification: Wav2Vec2Encoder) -> str:
@@ -123,12 +121,12 @@ def _written(
     specification: Wav2Vec2Encoder, name: str, tensor: Array
 ) -> Iterator[tuple[str, Array]]:
     """Yield what one of our tensors is there: most often one tensor with another name."""
-    if name == f"{_POSITIONS}weight" and not specification.position_norm:
+    if name == f"{OUR_POSITIONS}.weight" and not specification.position_norm:
         lengths = np.sqrt((tensor.astype(np.float64) ** 2).sum(axis=(0, 1), keepdims=True))
-        yield f"{_THEIR_POSITIONS}weight_g", lengths.astype(np.float32)
-        yield f"{_THEIR_POSITIONS}weight_v", tensor
-    elif name.startswith(_POSITIONS) and not specification.position_norm:
-        yield _THEIR_POSITIONS + name.removeprefix(_POSITIONS), tensor
+        yield f"{THEIR_POSITIONS}.weight_g", lengths.astype(np.float32)
+        yield f"{THEIR_POSITIONS}.weight_v", tensor
+    elif name.startswith(f"{OUR_POSITIONS}.") and not specification.position_norm:
+        yield THEIR_POSITIONS + name.removeprefix(OUR_POSITIONS), tensor
     elif name == "convolutions.distances":
         yield "encoder.layers.0.attention.rel_attn_embed.weight", tensor
     elif name.endswith(".gate_scale"):
@@ -142,8 +140,9 @@ def _their_name(name: str) -> str:
     if match and match[2] in _IN_BLOCK:
         return f"encoder.layers.{int(match[1]) - 1}.{_IN_BLOCK[match[2]]}"
     module, _, end = name.rpartition(".")
-    return next(
-        f"{match.expand(theirs)}.{end}"
-        for ours, theirs in _MODULES
-        if (match := ours.fullmatch(module))
-    )
+    if module.endswith(_FINAL_NORM):
+        module = "convolutions.norm"  # theirs has the one or the other, under one name
+    theirs = rename_module(module, _OUR_MODULES)
+    if theirs is None:
+        raise KeyError(name)
+    return f"{theirs}.{end}"
