@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import stt
 from command_runner import Result, run_command
 from coqui_stt_training.checkpoints.file import read_checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.checkpoints.loading import load_source
+from coqui_stt_training.models.streaming.model import Stem
 from stt.audio.source import read_pcm
 from stt.engines import BatchEngine, open_engine
 
@@ -119,6 +121,27 @@ def test_a_run_that_goes_on_is_the_run_that_was_never_interrupted(
     parts = read_checkpoint(run_to("parts", 3))
     for name, tensor in whole.tensors.items():
         np.testing.assert_array_equal(parts.tensors[name], tensor, err_msg=name)
+
+
+@pytest.mark.parametrize(("domain", "runs"), [("hidden", 1), ("features", 2)])
+def test_views_of_a_batch_share_what_is_below_their_masks(
+    domain: str, runs: int, latin: ToneCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stems: list[int] = []
+    forward = Stem.forward
+
+    def counted(self: Stem, x: torch.Tensor, state: tuple[torch.Tensor, ...]) -> object:
+        stems.append(len(x))
+        return forward(self, x, state)
+
+    monkeypatch.setattr(Stem, "forward", counted)
+    result = run_command(
+        "train", "--checkpoint_dir", tmp_path / "model", "--train_files", latin.train, *SMALL,
+        "--epochs", 1, "--consistency_weight", 0.2, "--skip_batch_test", "true", "--augment",
+        f"time_mask[p=1,domain={domain},n=2,size=100]",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert sum(stems) == runs * 24  # clips
 
 
 def test_it_is_a_source(trained: tuple[Path, Result], cyrillic: ToneCorpus, tmp_path: Path) -> None:

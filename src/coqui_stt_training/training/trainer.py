@@ -248,9 +248,9 @@ class Trainer:
             What it says of each view, and what its head makes of the inner block, if it is trained.
         """
         count = self._plan.objective.views
-        views = itertools.islice(itertools.cycle(batch.views), count)
+        views = [*itertools.islice(itertools.cycle(batch.views), count)]
         with self.precision.forward():
-            seen = [self._hidden(batch, view, dropout) for view in views]
+            seen = self._hidden(batch, views, dropout)
             x = torch.cat([one.x for one in seen]) if count > 1 else seen[0].x
             lengths = torch.cat([one.lengths for one in seen])
             first, inner_layer, inner = seen[0].first, self._plan.inner_layer, list[Emissions]()
@@ -261,15 +261,27 @@ class Trainer:
             last = Emissions(*self.model.run(x, lengths, dropout, first=first))
             return _parted(last, count), inner
 
-    def _hidden(self, batch: Batch, view: View, dropout: Dropout) -> Hidden:
-        """Return a view of a batch where its masks are all in place."""
-        x, lengths, first = self._frozen(self.model, batch, view)
-        if not view.on_hidden:
-            return Hidden(x, lengths, first)
-        if first == 0:
-            x, lengths = self.model.run(x, lengths, dropout, last=1)
-            first = 1
-        return Hidden(view.on_hidden(x, lengths), lengths, first)
+    def _hidden(self, batch: Batch, views: Sequence[View], dropout: Dropout) -> list[Hidden]:
+        """Return each view of a batch where its masks are all in place.
+
+        What is below the masks runs once, where nothing makes the views different there.
+        """
+        drops = dropout.rates.get(self.model.specification.layers[0], 0.0)
+        differ = drops or any(view.on_features for view in views)
+        below = [
+            self._below_masks(batch, view, dropout) for view in (views if differ else views[:1])
+        ]
+        return [
+            hidden._replace(x=view.on_hidden(hidden.x, hidden.lengths))
+            for view, hidden in zip(views, itertools.cycle(below), strict=False)
+        ]
+
+    def _below_masks(self, batch: Batch, view: View, dropout: Dropout) -> Hidden:
+        """Return a view of a batch where masks of what layers give are to be put in place."""
+        hidden = self._frozen(self.model, batch, view)
+        if hidden.first > 0 or not view.on_hidden:
+            return hidden
+        return Hidden(*self.model.run(hidden.x, hidden.lengths, dropout, last=1), 1)
 
     def _skip_step(self, step: Step, losses: Sequence[float], value: float) -> None:
         """Leave a step out whose loss or gradient is not finite, and name the files."""
