@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PARTIAL = ".partial"
+_MOST_NAME_BYTES = 200
 
 
 @contextmanager
@@ -23,7 +25,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}{_PARTIAL}")
+    partial = target.with_name(f".{_within_bounds(target.name)}.{os.getpid()}{_PARTIAL}")
     try:
         mode = _mode_of_new(partial)
         yield partial
@@ -34,6 +36,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _within_bounds(name: str) -> str:
+    """Return a file's name, or one in its place that leaves room: file systems take 255 bytes."""
+    encoded = os.fsencode(name)
+    if len(encoded) <= _MOST_NAME_BYTES:
+        return name
+    return hashlib.sha256(encoded).hexdigest()
 
 
 def _mode_of_new(path: Path) -> int:
@@ -65,6 +75,6 @@ def remove_partial_files(folder: Path, name: str = "") -> None:
         folder: one in which nobody else writes these files.
         name: of the file that was to be written; without one, any.
     """
-    pattern = f".{glob.escape(name)}.*{_PARTIAL}" if name else f".*{_PARTIAL}"
+    pattern = f".{glob.escape(_within_bounds(name))}.*{_PARTIAL}" if name else f".*{_PARTIAL}"
     for partial in folder.glob(pattern):
         partial.unlink(missing_ok=True)

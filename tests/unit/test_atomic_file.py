@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,17 @@ def test_content_is_written_with_the_usual_permissions(tmp_path: Path) -> None:
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
     write_atomically(path, b"\0")
     assert path.read_bytes() == b"\0"
+
+
+def test_a_name_may_be_as_long_as_any(tmp_path: Path) -> None:
+    long, other = ("x" * 250 + end for end in ("a.txt", "b.txt"))
+    (tmp_path / f".{hashlib.sha256(long.encode()).hexdigest()}.1.partial").touch()
+    for name in (long, other):
+        write_atomically(tmp_path / name, name)
+    remove_partial_files(tmp_path, other)
+    assert len(list(tmp_path.iterdir())) == 3
+    remove_partial_files(tmp_path, long)
+    assert {path.read_text() for path in tmp_path.iterdir()} == {long, other}
 
 
 def test_threads_that_write_at_once_get_the_usual_permissions(
