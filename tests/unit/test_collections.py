@@ -335,3 +335,32 @@ def test_members_and_pieces_named_in_a_csv_must_exist(tmp_path: Path) -> None:
     assert "holds no '7'" in str(file.rows[1].problem)
     assert "has no length" in str(file.rows[2].problem)
     assert np.array_equal(read_pcm(file.audio()[4], 16000), CLIPS[0][4000:8000])
+
+
+def test_names_and_texts_that_are_no_utf8_are_bad_rows(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("good", "lat\udce9in"):
+        (folder / f"{name}.wav").write_bytes(encoded(CLIPS[0], "WAV"))
+        (folder / f"{name}.txt").write_text(TEXTS[0])
+    manifest = tmp_path / "manifest.json"
+    clips = [("folder/good.wav", TEXTS[0]), ("folder/lat\udce9in.wav", TEXTS[0]),
+             ("folder/good.wav", "\ud800")]  # fmt: skip
+    manifest.write_text(
+        "".join(json.dumps({"audio_filepath": one, "text": text}) + "\n" for one, text in clips)
+    )
+    for path, unlabelled in ((folder, False), (manifest, False), (folder, True)):
+        sets = {"unlabelled" if unlabelled else "train": [str(path)]}
+        with pytest.raises(CorpusError, match="name of its recording is not UTF-8") as caught:
+            check_corpus(alphabet=ALPHABET, features=FeatureConfig(), **{"train": [], **sets})
+        assert ("its transcript cannot be written in UTF-8" in str(caught.value)) == (
+            path == manifest
+        )
+        CorpusFiles().digest(str(path), labelled=not unlabelled)
+        skipped = tmp_path / "skipped.csv"
+        corpus = check_corpus(
+            alphabet=ALPHABET, features=FeatureConfig(), on_bad_row="skip",
+            skipped_rows_path=skipped, **{"train": [], **sets},
+        )  # fmt: skip
+        assert len((corpus.unlabelled if unlabelled else corpus.train)[0].clips) == 1
+        skipped.read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stt.audio.reference import AudioReference
+from stt.terminal import printable
 
 from .remote import Mirror
 from .stores import is_url
@@ -153,12 +154,32 @@ def row_of_entry(entry: Entry, home: Path, pieces: bool, speakers: bool) -> Row:
 
 
 def bounded(entry: Entry) -> Entry:
-    """Return an entry, or in the place of one whose transcript no clip can have, what is wrong."""
+    """Return an entry, or in the place of one that no list could hold what is wrong with it.
+
+    A clip's transcript is not as long as a book, and what is said of it is text: file systems, tar
+    archives and JSON have names and texts that are none.
+    """
     count = len(entry.transcript)
-    if count <= _LONGEST_TRANSCRIPT:
+    if count > _LONGEST_TRANSCRIPT:
+        problem = f"its transcript has {count:,} characters; no clip holds so many"
+        entry = replace(entry, transcript="", problem=entry.problem or problem)
+    said = {"transcript": entry.transcript, "speaker": entry.speaker}
+    broken = [what for what, text in said.items() if not _is_unicode(text)]
+    if not broken and _is_unicode(f"{entry.source} {entry.audio}"):
         return entry
-    problem = f"its transcript has {count:,} characters; no clip holds so many"
-    return replace(entry, transcript="", problem=entry.problem or problem)
+    problem = f"its {' and its '.join(broken)} cannot be written in UTF-8; mend it where it is from"
+    if not broken:
+        problem = "the name of its recording is not UTF-8, so that no list can hold it; rename it"
+    problem = printable(entry.problem or problem)
+    return Entry(printable(entry.source), entry.line, "", None, problem)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _name_in_csv(audio: AudioReference, home: Path) -> str:
