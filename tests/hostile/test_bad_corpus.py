@@ -219,7 +219,12 @@ def test_skipping_leaves_no_file_empty(clips: Path) -> None:
         (b"", "train.csv: the file is empty"),
         (b"\n\n", "train.csv: the file is empty"),
         (b"wav_filename,transcript\n", "train.csv: has a header, but no rows"),
-        (b"wav_filename,text\na.wav,x\n", "train.csv:1: no column transcript; the first line must"),
+        (
+            b"wav_filename,words\na.wav,x\n",
+            "train.csv:1: no column transcript; the first line must",
+        ),
+        (b"wav_filename,Text\na.wav,x\n", "no column transcript; rename Text to transcript in the"),
+        (b"path,sentence\na.wav,x\n", "rename path to wav_filename and sentence to transcript in"),
         (b"a.wav,1,x\n", "no column wav_filename and no column transcript"),
         (b"wav_filename;wav_filesize;transcript\n", "separated by ';'; separate them by commas"),
         (b"wav_filename\ttranscript\n", "separated by '\\t'"),

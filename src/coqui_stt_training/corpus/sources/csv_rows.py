@@ -28,6 +28,12 @@ from ..rows import (
 from .archives import members_of
 
 REQUIRED_COLUMNS = (AUDIO_COLUMN, TRANSCRIPT_COLUMN)
+# What these are called elsewhere.
+_LIKELY = {
+    AUDIO_COLUMN: ("path", "file", "file_name", "filename", "audio", "audio_file",
+                   "audio_filepath", "audio_path", "wav", "wav_file", "wav_path"),
+    TRANSCRIPT_COLUMN: ("text", "sentence", "transcription", "transcripts", "label"),
+}  # fmt: skip
 
 
 def read_csv_rows(
@@ -77,16 +83,27 @@ def _whole_row(
 def _check_columns(path: str, columns: Sequence[str], required: Sequence[str]) -> None:
     missing = [column for column in required if column not in columns]
     if missing:
-        separator = next((s for s in (";", "\t", "|") if s in columns[0]), None)
-        hint = (
-            f"the columns seem to be separated by {separator!r}; separate them by commas"
-            if separator and len(columns) == 1
-            else f"the first line must name them; it has: {', '.join(columns)[:200]}"
-        )
+        hint = _hint_at_columns(columns, missing)
         raise CorpusError(f"{path}:1: no column {' and no column '.join(missing)}; {hint}")
     twice = [column for column in REQUIRED_COLUMNS if columns.count(column) > 1]
     if twice:
         raise CorpusError(f"{path}:1: the column {twice[0]} stands there twice; remove one")
+
+
+def _hint_at_columns(columns: Sequence[str], missing: Sequence[str]) -> str:
+    """Return what may be meant by the columns that are there."""
+    separator = next((s for s in (";", "\t", "|") if s in columns[0]), None)
+    if separator and len(columns) == 1:
+        return f"the columns seem to be separated by {separator!r}; separate them by commas"
+    has = f"it has: {', '.join(columns)[:200]}"
+    meant = {
+        wanted: next((one for one in columns if one.lower() in (wanted, *_LIKELY[wanted])), None)
+        for wanted in missing
+    }
+    if all(meant.values()):
+        renamed = " and ".join(f"{found} to {wanted}" for wanted, found in meant.items())
+        return f"rename {renamed} in the first line, if that is what is meant; {has}"
+    return f"the first line must name them; {has}"
 
 
 def _make_row(path: str, columns: Sequence[str], line: int, fields: tuple[str, ...]) -> Row:
