@@ -33,6 +33,13 @@ def test_switches(words: list[str], expected: bool) -> None:
     assert read(*words).config.schedule.early_stop is expected
 
 
+def test_a_list_has_no_empty_names(tmp_path: Path) -> None:
+    """A script's `--train_files "$UNSET"` names nothing, and not the folder it runs in."""
+    assert read("--train_files", "").config.data.train_files == ()
+    assert read("--train_files", "a.csv", "").config.data.train_files == ("a.csv",)
+    assert from_values(TrainConfig, {"train_files": [""]}).config.data.train_files == ()
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

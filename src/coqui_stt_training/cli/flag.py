@@ -117,7 +117,7 @@ class Flag:
         """Return the typed value of command-line strings or YAML values, or raise ValueError."""
         if self.is_list:
             items = value if isinstance(value, (list, tuple)) else [value] if value else []
-            return tuple(str(item) for item in items)
+            return tuple(str(item) for item in items if item != "")  # scripts' --flag "$UNSET"
         if isinstance(value, (list, tuple)):
             if not value and (self.kind is bool or "true" in self.spec.choices):
                 return self.convert("true")
