@@ -88,6 +88,23 @@ def test_an_alphabet_made_of_normalised_transcripts_has_small_letters_alone(
     assert re.search(r"made an alphabet of 4 characters from the data: abcd$", result.stderr, re.M)
 
 
+def test_invisible_characters_of_an_alphabet_made_of_the_data_are_named(
+    latin: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    rows = latin.train.read_text().splitlines()
+    marked = latin.train.with_name("marked.csv")
+    marked.write_text("\n".join([*rows[:-1], f"{rows[-1]}\u202b"]) + "\n")
+    for normalizes in ("true", "false"):
+        result = train(
+            "--checkpoint_dir", tmp_path, "--train_files", marked, "--dry_run", "true",
+            "--normalize_transcripts", normalizes,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        named = "1 character cannot be seen, and the model is to write them too: U+202B RIGHT"
+        assert (named in result.stderr) == (normalizes == "false")
+    marked.unlink()
+
+
 def test_an_exported_model_is_measured_alike_and_says_what_it_cannot_write(
     source: Path, written: ToneCorpus, tmp_path: Path
 ) -> None:
