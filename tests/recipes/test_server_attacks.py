@@ -216,6 +216,48 @@ def test_audio_keeps_a_stream_open(server):
     assert b'"type":"done"' in answer
 
 
+def test_little_audio_keeps_a_stream_open_too(server):
+    websocket = WebSocket(server)
+    for _ in range(3):
+        time.sleep(IDLE_SECONDS * 0.6)
+        websocket.send(2, bytes(2 * 2000))  # 0.125 s, too little to be worth a turn
+    websocket.send(1, b'{"event": "end"}')
+    assert b'"type":"done","seconds":0.375' in websocket.rest()
+
+
+def test_no_message_may_end_within_a_sample(server):
+    websocket = WebSocket(server)
+    for size in (2000, 999, 999):
+        websocket.send(2, bytes(size))
+    assert b'"code":"bad_audio"' in websocket.rest()
+
+
+@pytest.mark.parametrize("size", [2, 2000, 60_000])
+def test_audio_becomes_the_same_transcript_however_it_is_cut(server, size):
+    websocket = WebSocket(server)
+    samples = speech().tobytes()
+    pieces = [samples[start : start + size] for start in range(0, len(samples), size)]
+    for opcode, piece in [(2, piece) for piece in pieces] + [(1, b'{"event": "end"}')]:
+        websocket.send(opcode, piece)
+    answer = websocket.rest()
+    assert f'"type":"final","text":"{SENTENCE}"'.encode() in answer
+    assert f'"seconds":{len(samples) / 32000:.3f}'.encode() in answer
+
+
+def test_a_server_that_ends_finishes_what_it_received(tmp_path):
+    with served(tmp_path, "--beam_width", "50") as server:
+        websocket = WebSocket(server)
+        samples = speech().tobytes()
+        # The last message alone is too little to be worth a turn.
+        for piece in (samples[:60_000], samples[60_000:-3000], samples[-3000:]):
+            websocket.send(2, piece)
+        while b"water" not in websocket.connection.recv(65536, socket.MSG_PEEK):
+            time.sleep(0.05)
+    answer = websocket.rest()
+    assert f'"type":"final","text":"{SENTENCE}"'.encode() in answer
+    assert f'"seconds":{len(samples) / 32000:.3f}'.encode() in answer
+
+
 def test_text_that_is_not_utf8_closes_the_socket_without_a_traceback(server):
     websocket = WebSocket(server)
     websocket.send(1, b'{"event": "\xff\xfe"}')

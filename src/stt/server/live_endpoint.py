@@ -26,6 +26,7 @@ from ..audio.pcm import as_pcm, scaled
 from ..audio.source import Resampler
 from ..live import LiveTranscriber, Utterance
 from .admission import Admission
+from .collected import Collected
 from .request_error import RequestError
 from .service import SLICE_SECONDS, Service, describe_word
 
@@ -106,6 +107,7 @@ class _LiveStream:
         self._rate_hz = rate_hz
         self._resampler = Resampler(rate_hz, model.sample_rate())
         self._live = LiveTranscriber(model, pause_seconds or None)
+        self._collected = Collected.of(websocket.scope)
         self._waiting = bytearray()  # what was received and not yet transcribed
         self._turn_bytes = self._next_turn_bytes()
         self._received_samples = 0
@@ -154,11 +156,13 @@ class _LiveStream:
                 await self._take(message)
         except _StoppingError:
             close_code = _GOING_AWAY
+            await self._take(self._collected.take())
         await self._finish(close_code)
         return "done"
 
     async def _receive(self) -> bytes | None:
-        """Return the next message's audio; None at the end."""
+        """Return the next audio, of a message or of several; None at the end."""
+        self._collected.due_bytes = self._turn_bytes - len(self._waiting)
         received = asyncio.ensure_future(self._websocket.receive())
         idle_seconds = self._service.limits.idle_seconds
         asked_at = perf_counter()
@@ -175,6 +179,8 @@ class _LiveStream:
                 raise _StoppingError
         finally:
             received.cancel()
+        if collected := self._collected.take():
+            return collected
         raise _RefusedError(
             _POLICY,
             "idle",
