@@ -39,6 +39,13 @@ def check_output_folder(flag: str, path: str | Path) -> None:
 
 
 def _check_folder(flag: str, path: str | Path, folder: Path) -> None:
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        raise FlagError(
+            f"{flag} {path}: the name is not UTF-8, so that nothing that is written could hold it; "
+            "name another place"
+        ) from None
     nearest = folder.absolute()
     while not nearest.exists() and nearest != nearest.parent:
         nearest = nearest.parent

@@ -31,6 +31,20 @@ def test_a_full_disk_is_one_line_and_no_traceback(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err == "error: out.json: No space left on device\n"
 
 
+def test_a_name_that_is_no_utf8_is_one_line_and_no_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(argv: list[str]) -> int:
+        (tmp_path / "list.json").write_text(f"{'x' * 999} lat\udce9in.wav", encoding="utf-8")
+        return 0
+
+    assert run(main, []) == 2
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"error: .* not UTF-8 .*: x{56} lat\\udce9in.wav; rename it\n", said)
+    with pytest.raises(FlagError, match="the name is not UTF-8"):
+        check_output_folder("--out", tmp_path / "lat\udce9in")
+
+
 def test_a_log_that_nobody_reads_any_more_stops_no_training(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -22,6 +22,10 @@ _OWN_PACKAGES = ("", "coqui_stt_training", "coqui_stt_ctcdecoder", "stt")
 LOG_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 
 
+# What Python says of names of files that it could not read as UTF-8.
+_NO_UTF8 = "surrogates not allowed"
+_SHOWN = 60  # characters around them
+
 More = ParamSpec("More")
 
 
@@ -91,6 +95,15 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
     except OSError as error:  # a full disk, no permission: nothing that a traceback would explain
         where = f"{error.filename}: " if error.filename else ""
         print(printable(f"error: {where}{error.strerror or error}"), file=sys.stderr)
+        return 2
+    except UnicodeEncodeError as error:
+        if error.reason != _NO_UTF8:
+            raise
+        found = error.object[max(0, error.start - _SHOWN) : error.end + _SHOWN]
+        print(
+            printable(f"error: a name that is not UTF-8 cannot be written: {found}; rename it"),
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
