@@ -21,7 +21,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Missing parent folders are made. On an error the old file stays and the new one is removed.
 
     Raises:
-        OSError: the folder cannot be written to.
+        OSError: the folder cannot be written to, or the disk is full; it names the file.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -33,8 +33,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
         with partial.open("rb") as written:
             os.fsync(written.fileno())
         partial.replace(target)
-    except BaseException:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and error.filename in (None, str(partial)):
+            error.filename = str(path)  # a full disk names none
         raise
 
 

@@ -56,6 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has seen enough
         sys.stderr.close()
         return 0
+    except OSError as error:  # a full disk, no permission
+        where = f"{error.filename}: " if error.filename else ""
+        print(printable(f"stt: {where}{error.strerror or error}"), file=sys.stderr)
+        return 2
     return 0
 
 

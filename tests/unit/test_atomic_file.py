@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -21,6 +22,15 @@ def test_content_is_written_with_the_usual_permissions(tmp_path: Path) -> None:
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
     write_atomically(path, b"\0")
     assert path.read_bytes() == b"\0"
+
+
+def test_a_full_disk_is_said_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=r"No space left on device: '.*out\.json'"):
+        write_atomically(tmp_path / "out.json", "{}")
 
 
 def test_a_name_may_be_as_long_as_any(tmp_path: Path) -> None:

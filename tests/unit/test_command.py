@@ -19,6 +19,7 @@ from coqui_stt_training import cli
 from coqui_stt_training.cli.command import run, start_logging
 from coqui_stt_training.cli.commands import COMMANDS
 from coqui_stt_training.errors import FlagError
+from stt import client
 from stt.extras import missing_packages
 from stt.output_path import check_output_file, check_output_folder
 
@@ -29,6 +30,17 @@ def test_a_full_disk_is_one_line_and_no_traceback(capsys: pytest.CaptureFixture[
 
     assert run(main, []) == 2
     assert capsys.readouterr().err == "error: out.json: No space left on device\n"
+
+
+def test_a_full_disk_is_one_line_of_the_runtime_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(flags: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "clip.srt")
+
+    monkeypatch.setattr(client, "_run", run)
+    assert client.main(["--model", "m", "--audio", "clip.wav"]) == 2
+    assert capsys.readouterr().err == "stt: clip.srt: No space left on device\n"
 
 
 def test_a_name_that_is_no_utf8_is_one_line_and_no_traceback(
@@ -52,9 +64,18 @@ def test_a_log_that_nobody_reads_any_more_stops_no_training(
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
-    start_logging(1, stream=Closed())
-    logging.getLogger("coqui_stt_training.x").info("hello")
-    assert not capsys.readouterr().err
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    for stream, said in (
+        (Closed(), ""),
+        (Full(), "the log cannot be written: No space left on device\n"),
+    ):
+        start_logging(1, stream=stream)
+        for _ in range(2):
+            logging.getLogger("coqui_stt_training.x").info("hello")
+        assert capsys.readouterr().err == said
     start_logging(1, ["a notice"])
     assert re.fullmatch(r"\d{4}(-\d\d){2} \d\d(:\d\d){2} I a notice\n", capsys.readouterr().err)
 

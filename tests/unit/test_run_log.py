@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from coqui_stt_training.cli.progress_bar import ProgressBar
+from coqui_stt_training.errors import FlagError
 from coqui_stt_training.report.epochs import Epoch, format_epochs, is_still_improving
+from coqui_stt_training.report.event_file import EventFile
 from coqui_stt_training.report.run_log import RunLog, Validation
 from coqui_stt_training.report.summaries import Summaries
 from coqui_stt_training.scoring.metrics import score_sample
@@ -170,3 +173,16 @@ def test_lengths_of_time() -> None:
     assert [say_audio_length(hours * 3600) for hours in (0.5, 1.25, 1234)] == [
         "30.0 minutes", "1.2 hours", "1234 hours"
     ]  # fmt: skip
+
+
+def test_a_disk_that_is_full_at_the_end_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: EventFile) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    summaries = Summaries(tmp_path, 0, 0)
+    summaries.training_step(1, loss=1.0)
+    monkeypatch.setattr(EventFile, "close", fail)
+    with pytest.raises(FlagError, match=r"No space left on device.*--summary_dir"):
+        summaries.close()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -30,16 +31,24 @@ class ResultsFile:
 
     def __init__(self, path: Path | None, kind: str) -> None:
         self._known: dict[str, list[Any]] = {}
+        self._path = path
         self._file: IO[str] | None = None
         if path is None:
             return
-        try:
+        with self._writing():
             path.parent.mkdir(parents=True, exist_ok=True)
             is_ours = self._read(path, kind)
             self._file = path.open("a" if is_ours else "w", encoding="utf-8")
             self._file.write("\n" if is_ours else json.dumps([kind]) + "\n")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
-            raise CorpusError(f"{path}: cannot be written ({error.strerror or error})") from None
+            raise CorpusError(
+                f"{self._path}: cannot be written ({error.strerror or error})"
+            ) from None
 
     def _read(self, path: Path, kind: str) -> bool:
         """Take up what a file holds; say whether it is of this kind."""
@@ -60,15 +69,25 @@ class ResultsFile:
         return self._known.get(key)
 
     def add(self, key: str, values: Sequence[Any]) -> None:
-        """Keep a result."""
+        """Keep a result.
+
+        Raises:
+            CorpusError: the disk is full.
+        """
         if self._file is None:
             return
-        self._file.write(json.dumps([key, *values]) + "\n")
+        with self._writing():
+            self._file.write(json.dumps([key, *values]) + "\n")
 
     def flush(self) -> None:
-        """See that what was added outlasts this process."""
+        """See that what was added outlasts this process.
+
+        Raises:
+            CorpusError: the disk is full.
+        """
         if self._file is not None:
-            self._file.flush()
+            with self._writing():
+                self._file.flush()
 
     def __enter__(self) -> ResultsFile:
         return self
@@ -80,7 +99,8 @@ class ResultsFile:
         trace: TracebackType | None,
     ) -> None:
         if self._file is not None:
-            self._file.close()
+            with self._writing() if error is None else suppress(OSError):
+                self._file.close()
 
 
 def _parse(line: str) -> list[Any]:

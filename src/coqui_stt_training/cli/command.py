@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import itertools
 import logging
@@ -158,10 +159,20 @@ def start_logging(
 
 
 class _Handler(logging.StreamHandler[TextIO]):
+    _has_failed = False
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Let a training go on whose log nobody reads any more: `train ... | head`."""
-        if not isinstance(sys.exc_info()[1], BrokenPipeError):
+        """Let a training go on whose log nobody reads any more: `train ... | head`.
+
+        Where the log is a file on a full disk, it is said once; checkpoints may be on another.
+        """
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
             super().handleError(record)
+        elif not self._has_failed and not isinstance(error, BrokenPipeError):
+            self._has_failed = True
+            with contextlib.suppress(OSError):  # the same disk's
+                print(f"the log cannot be written: {error.strerror or error}", file=sys.stderr)
 
 
 class _LetterFormatter(logging.Formatter):

@@ -148,4 +148,4 @@ def _explain_lmplz(log: str, memory: str) -> str:
 def _last_words(log: str) -> str:
     lines = [_EXCEPTION.sub("", line.strip()) for line in log.splitlines()]
     said = [line for line in lines if line and not line.startswith("Byte: ") and line != "ERROR"]
-    return " ".join(said[-3:]) or "it said nothing"
+    return " ".join(said[-3:]) or "it said nothing, as where the disk is full"

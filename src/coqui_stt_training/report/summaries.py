@@ -89,9 +89,9 @@ class Summaries:
 
     def close(self) -> None:
         """Write everything out."""
-        for file in self._files.values():
-            file.close()
-        self._files.clear()
+        with self._explained():
+            while self._files:
+                self._files.popitem()[1].close()
 
     def _add(self, file: EventFile, step: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():
