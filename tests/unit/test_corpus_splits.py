@@ -91,6 +91,10 @@ def test_what_cannot_be_split_is_refused(tmp_path: Path) -> None:
         split_auto_input(tmp_path / "clips.csv", seed=1)
     with pytest.raises(CorpusError, match="rename the file"):
         split_auto_input(tmp_path / "dev.csv", seed=1)
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / name).touch()
+    with pytest.raises(CorpusError, match="name the folder, .*, which has all three sets"):
+        split_auto_input(tmp_path / "train.csv", seed=1)
 
 
 def test_three_rows_are_enough(tmp_path: Path) -> None:

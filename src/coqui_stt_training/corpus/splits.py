@@ -139,9 +139,14 @@ def plan_split(
     folder = given if given.is_dir() else given.parent
     sets = [folder / f"{name}.csv" for name in _SETS]
     if given in sets:
+        remedy = (
+            f"name the folder, {folder}, which has all three sets"
+            if all(path.exists() for path in sets)
+            else "rename the file, or put all three sets into a folder and name that"
+        )
         raise CorpusError(
             f"--auto_input_dataset {given}: that name is one of those the sets are written to; "
-            "rename the file, or give the sets as --train_files, --dev_files and --test_files"
+            f"{remedy}"
         )
     train, dev, test = sets
     alphabet = Path(alphabet_path) if alphabet_path else folder / _ALPHABET
