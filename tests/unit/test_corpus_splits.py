@@ -93,7 +93,7 @@ def test_what_cannot_be_split_is_refused(tmp_path: Path) -> None:
         split_auto_input(tmp_path / "dev.csv", seed=1)
     for name in ("train.csv", "test.csv"):
         (tmp_path / name).touch()
-    with pytest.raises(CorpusError, match="name the folder, .*, which has all three sets"):
+    with pytest.raises(CorpusError, match=r"name the folder, .*, which has all three sets"):
         split_auto_input(tmp_path / "train.csv", seed=1)
 
 
