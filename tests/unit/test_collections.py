@@ -356,7 +356,10 @@ def test_names_and_texts_that_are_no_utf8_are_bad_rows(tmp_path: Path) -> None:
         assert ("its transcript cannot be written in UTF-8" in str(caught.value)) == (
             path == manifest
         )
-        CorpusFiles().digest(str(path), labelled=not unlabelled)
+        files = CorpusFiles()
+        files.digest(str(path), labelled=not unlabelled)
+        names = [row.audio_name for row in files.rows(str(path), labelled=not unlabelled).rows]
+        assert any(name.endswith(r"lat\udce9in.wav") for name in names)
         skipped = tmp_path / "skipped.csv"
         corpus = check_corpus(
             alphabet=ALPHABET, features=FeatureConfig(), on_bad_row="skip",

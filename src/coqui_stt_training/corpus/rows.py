@@ -130,9 +130,11 @@ def rows_of_entries(path: str, home: Path, entries: Iterable[Entry]) -> RowFile:
 
 def row_of_entry(entry: Entry, home: Path, pieces: bool, speakers: bool) -> Row:
     """Return an entry as a row; with columns for pieces, and for speakers, or without."""
-    entry = bounded(entry)
+    said, entry = entry, bounded(entry)
     audio = entry.audio
-    name = _name_in_csv(audio, home) if audio else ""
+    name = _name_in_csv(said.audio, home) if said.audio else ""
+    if audio is None:
+        name = printable(name)
     size = audio.size_bytes if audio else None
     transcript = unicodedata.normalize("NFC", entry.transcript)
     problem = entry.problem
@@ -171,7 +173,8 @@ def bounded(entry: Entry) -> Entry:
     if not broken:
         problem = "the name of its recording is not UTF-8, so that no list can hold it; rename it"
     problem = printable(entry.problem or problem)
-    return Entry(printable(entry.source), entry.line, "", None, problem)
+    transcript = "" if "transcript" in broken else entry.transcript
+    return Entry(printable(entry.source), entry.line, transcript, None, problem)
 
 
 def _is_unicode(text: str) -> bool:
