@@ -51,13 +51,14 @@ def main(argv: list[str]) -> int:
     from .stages.journal import read_journal
     from .stages.running import StoppedError
     from .stages.walk import Walk
+    from .stages.work import STAGES
 
     inputs = check_inputs(data, parsed)
     out = Path(parsed.config.whole.out)
     with locked(out):
         journal = read_journal(out).without(())
         try:
-            Walk(data, inputs, parsed.config.whole, journal, print_now).run()
+            Walk(data, inputs, parsed.config.whole, journal, STAGES, print_now).run()
         except StoppedError as stop:
             return stop.status
     return 0

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,26 @@ from encoder_folders import write_whisper
 from .conftest import ToneCorpus
 
 TOUR = Path(__file__).parents[2] / "examples" / "tour"
-STAGES = ("split", "check", "choose", "train", "scorer", "tune", "export", "evaluate", "report")
+STAGES = (
+    "split",
+    "speak",
+    "check",
+    "choose",
+    "train",
+    "scorer",
+    "tune",
+    "export",
+    "evaluate",
+    "report",
+)
+# Speaks a second of a tone, whatever it is given.
+SPEAKER = """
+import sys, wave
+with wave.open(sys.argv[1], "wb") as file:
+    file.setparams((1, 2, 16000, 0, "NONE", ""))
+    file.writeframes(bytes(20) + bytes(range(0, 160, 5)) * 999)
+    file.writeframes(bytes(32000 - 20 - 32 * 999))
+"""
 SMALL = (
     "--epochs", 1, "--train_batch_size", 8, "--dev_batch_size", 24, "--test_batch_size", 24,
     "--beam_width", 16, "--intra_op_parallelism_threads", 1, "--n_trials", 2,
@@ -50,7 +70,7 @@ def bootstrap(data: object, *flags: object) -> Result:
 
 
 def done_before(output: str) -> list[str]:
-    return re.findall(r"=== \d/9 (\w+): .*: done before", output)
+    return re.findall(r"=== \d+/10 (\w+): .*: done before", output)
 
 
 def test_a_kill_costs_one_stage_and_nothing_else(
@@ -61,16 +81,16 @@ def test_a_kill_costs_one_stage_and_nothing_else(
     process = start_process("bootstrap", *words)
     assert process.stdout is not None
     for line in process.stdout:
-        if line.startswith("=== 5/9"):  # training is recorded
+        if line.startswith("=== 6/10"):  # training is recorded
             process.send_signal(signal.SIGKILL)
             break
     process.wait()
     process.stdout.close()
-    assert set(json.loads((out / "bootstrap.json").read_bytes())["stages"]) == set(STAGES[:4])
+    assert set(json.loads((out / "bootstrap.json").read_bytes())["stages"]) == set(STAGES[:5])
 
     result = bootstrap(*words)
     assert result.returncode == 0, result.stderr
-    assert done_before(result.stdout) == list(STAGES[:4])
+    assert done_before(result.stdout) == list(STAGES[:5])
     assert "STARTING Optimization" not in result.stdout
     commands = re.findall(r"^\$ python -m coqui_stt_training\.(\S+) ", result.stdout, re.MULTILINE)
     assert f"path        {out}/training/" in run_command("inspect", out).stdout
@@ -125,7 +145,7 @@ def test_what_has_changed_is_said_and_done_anew(speech: Path, source: Path, tmp_
     text.write_text("один два три\nпринеси чорний м'яч\n", encoding="utf-8")
     texted = bootstrap(*words, "--text", text)
     assert texted.returncode == 0, texted.stderr
-    assert done_before(texted.stdout) == list(STAGES[:4])
+    assert done_before(texted.stdout) == list(STAGES[:5])
     assert "the text changed since this was made. Done anew: scorer, tune, " in texted.stdout
 
     longer = bootstrap(*words, "--text", text, "--epochs", 2, "--export_dir", "elsewhere")
@@ -137,6 +157,23 @@ def test_what_has_changed_is_said_and_done_anew(speech: Path, source: Path, tmp_
     assert "Epoch 2 of 2 is done" in longer.stdout
     assert (out / "training").is_dir()
     assert (out / "training-2").is_dir()
+
+    speaker = tmp_path / "speaker.py"
+    speaker.write_text(SPEAKER)
+    reader = f"{sys.executable} {speaker} {{out}}"
+    spoken = bootstrap(*words, "--text", text, "--epochs", 2, "--synthesiser", reader)
+    assert spoken.returncode == 0, spoken.stderr
+    assert "what is read out changed since this was made. Done anew: speak, " in spoken.stdout
+    clips = out / "speech" / "clips.csv"
+    assert f"{clips}: 2 clips, " in spoken.stdout
+    trained = re.findall(r"^\$ python -m coqui_stt_training\.train .*", spoken.stdout, re.MULTILINE)
+    assert len(trained) == 2  # to check, and to train
+    assert all(f"train.csv {clips}:0.6 " in line for line in trained)
+    assert (out / "training-3").is_dir()
+    silent = bootstrap(*words, "--text", text, "--epochs", 2)
+    assert silent.returncode == 0, silent.stderr
+    assert "what is read out changed since this was made. Done anew: speak, " in silent.stdout
+    assert "STARTING Optimization" not in silent.stdout  # that model is there
 
 
 def test_the_better_of_two_sources_is_found_in_trials(
@@ -221,6 +258,24 @@ def test_all_that_is_wrong_is_said_at_once(speech: Path, tmp_path: Path) -> None
     assert "is in another script than the transcripts" in lines[-1]
     assert sorted(path.name for path in speech.parent.iterdir()) == ["clips.csv"]
     assert [path.name for path in other.iterdir()] == ["thesis.doc"]
+
+
+def test_what_is_wrong_with_reading_out_is_said_before_anything_is_made(
+    speech: Path, source: Path, tmp_path: Path
+) -> None:
+    words = (speech, "--source", source, "--out", tmp_path / "model")
+    textless = bootstrap(*words, "--voices", "uk", "--synthesiser", "no-such-program")
+    assert textless.returncode == 2
+    assert textless.stderr.splitlines() == [
+        "error: no text: name files of sentences with --text",
+        "--synthesiser no-such-program: say with {out} where the WAV file goes",
+    ]
+    text = tmp_path / "more.txt"
+    text.write_text("один два три\n", encoding="utf-8")
+    missing = bootstrap(*words, "--text", text, "--synthesiser", "no-such-program {out}")
+    assert missing.returncode == 2
+    assert missing.stderr.startswith("error: --synthesiser: there is no program no-such-program")
+    assert not (tmp_path / "model").exists()
 
 
 def test_without_a_source_it_names_some(speech: Path, tmp_path: Path) -> None:

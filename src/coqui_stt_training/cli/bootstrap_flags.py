@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .config import TrainConfig
-from .flags import at_least, flag, positive
+from .flags import at_least, flag, positive, share
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,19 @@ class WholeFlags:
         "files of more text for the scorer, one sentence a line; may be gzipped",
         repeatable=True,
     )
+    voices: tuple[str, ...] = flag(
+        [],
+        "read out sentences of --text, as more speech to train on: languages of espeak-ng, such as "
+        "uk, or voices of --synthesiser",
+        repeatable=True,
+    )
+    synthesiser: str = flag(
+        "", "what reads them out in place of espeak-ng, a command line as synthesize --command has"
+    )
+    spoken_sentences: int = flag(
+        2000, "sentences that are read out, drawn from --text", check=at_least(1)
+    )
+    spoken_share: float = flag(0.6, "their share of each epoch's clips", check=share)
     probe_epochs: int = flag(
         6, "epochs of the trial of each source, its layers frozen", check=positive
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ from typing import Any
 from coqui_stt_ctcdecoder import Alphabet
 
 from ..checkpoints.source import SourceModel
+from ..cli.bootstrap_flags import WholeFlags
 from ..cli.config import EvaluateConfig, LmOptimizeConfig
 from ..cli.export_flags import ExportConfig
 from ..cli.flags import as_dict
 from ..cli.spelling import spell_flags
+from ..cli.synthesis_flags import SynthesisConfig
 from .scorer_choice import CHARACTERS
 
 # Of the new output layer; beside them the alphabet is decided here.
@@ -52,11 +54,12 @@ DEV_POSTERIORS = "dev.npz"
 
 @dataclass(frozen=True)
 class Sets:
-    """The CSV files of a split."""
+    """The CSV files of a split, and what is trained on beside its train set, with shares."""
 
     train: Path
     dev: Path
     test: Path
+    beside: tuple[str, ...] = ()
 
 
 def start_flags(
@@ -92,12 +95,28 @@ def _writes(own: Alphabet | None, path: Path | None, exactly: bool) -> bool:
     return own == wanted if exactly else all(own.can_encode(label) for label in wanted.labels)
 
 
+def speak_words(
+    texts: Sequence[str],
+    alphabet: Path | None,
+    folder: Path,
+    whole: WholeFlags,
+    given: Mapping[str, Any],
+) -> list[str]:
+    """Return the flags of `synthesize`, which reads out sentences in the data's alphabet."""
+    flags = {
+        "text": texts, "voices": whole.voices, "command": whole.synthesiser or [],
+        "alphabet_config_path": alphabet or [], "limit": whole.spoken_sentences, "out": folder,
+    }  # fmt: skip
+    return spell_flags({**_acting(given, SynthesisConfig()), **flags})
+
+
 def train_words(
     start: Mapping[str, Any], sets: Sets, folder: Path, given: Mapping[str, Any]
 ) -> list[str]:
     """Return the flags of `train`: by the recipe that fits, where there is a source."""
     recipe = {"recipe": "auto"} if "load_checkpoint_dir" in start else {}
-    return spell_flags({**start, **_to_train(sets, folder), **recipe, **given})
+    files = {**_to_train(sets, folder), "train_files": [sets.train, *sets.beside]}
+    return spell_flags({**start, **files, **recipe, **given})
 
 
 def check_words(

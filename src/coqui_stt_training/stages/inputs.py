@@ -18,13 +18,15 @@ from stt.output_path import check_output_folder
 from ..bootstrapping.public_sources import MANY_LANGUAGES, PUBLIC_SOURCES
 from ..checkpoints.loading import digest_source, load_source
 from ..checkpoints.recognise import BOOTSTRAP_RECORD
-from ..cli.bootstrap_flags import BootstrapConfig
+from ..cli.bootstrap_flags import BootstrapConfig, WholeFlags
 from ..cli.config import MachineFlags, OutputFlags
 from ..cli.flags import Parsed, as_dict
+from ..cli.synthesis_flags import SynthesisFlags
 from ..corpus import AutoInput, plan_split
 from ..corpus.files import file_digest
 from ..errors import CorpusError, FlagError
 from ..lm.text import read_lines
+from ..synthesis.synthesiser import find_synthesiser
 
 LEAST_CLIPS = 20
 SCRATCH = "scratch"
@@ -54,6 +56,7 @@ class Inputs:
         split: the sets, and what of them is still to be written.
         sources: models to start from; none: from scratch.
         text: files of more text.
+        is_spoken: whether sentences of it are read out.
         given: flags for the commands that are run, as they were given.
         digests: of all that makes a difference, by what it is in words.
     """
@@ -61,6 +64,7 @@ class Inputs:
     split: AutoInput
     sources: tuple[str, ...]
     text: tuple[str, ...]
+    is_spoken: bool
     given: Mapping[str, Any]
     digests: Mapping[str, str]
 
@@ -92,6 +96,9 @@ def check_inputs(data: str, parsed: Parsed[BootstrapConfig]) -> Inputs:
     sources = [source for source in dict.fromkeys(whole.source) if source != SCRATCH]
     models = [attempt(partial(_read_source, source)) for source in sources]
     texts = [attempt(partial(_read_text, path, split)) for path in whole.text]
+    spoken = bool(whole.voices or whole.synthesiser)
+    if spoken:
+        attempt(partial(_check_voices, whole))
     if problems:
         raise FlagError("\n".join(problems))
     flags = as_dict(config)
@@ -106,7 +113,10 @@ def check_inputs(data: str, parsed: Parsed[BootstrapConfig]) -> Inputs:
         "the text": digest_of(texts),
         "--n_trials": digest_of(whole.n_trials),
     }
-    return Inputs(split, tuple(sources), whole.text, given, digests)
+    if spoken:
+        manner = [whole.voices, whole.synthesiser, whole.spoken_sentences, whole.spoken_share]
+        digests["what is read out"] = digest_of([texts, *manner])
+    return Inputs(split, tuple(sources), whole.text, spoken, given, digests)
 
 
 def sets_of(split: AutoInput) -> tuple[Path, Path, Path]:
@@ -218,6 +228,17 @@ def _read_text(path: str, split: AutoInput | None) -> str:
                 f"{share:.0%} are among theirs; give text of the same language and script"
             )
     return file_digest(path)
+
+
+def _check_voices(whole: WholeFlags) -> None:
+    try:
+        flags = SynthesisFlags(
+            text=whole.text, out=whole.out, voices=whole.voices, command=whole.synthesiser
+        )
+        flags.check()
+        find_synthesiser(whole.synthesiser, whole.voices)
+    except FlagError as error:
+        raise FlagError(str(error).replace("--command", "--synthesiser")) from None
 
 
 def _alphabet(config: BootstrapConfig) -> list[Any]:

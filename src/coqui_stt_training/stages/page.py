@@ -125,7 +125,7 @@ def _improve(data: str, out: Path, rates: Mapping[str, Any]) -> list[Advice]:
             listen,
             Advice(
                 f"A CER of {cer:.0%} is of little use yet: a larger source helps most, then more "
-                "speech. Sources:",
+                "speech; some can be made of text, see --voices. Sources:",
                 "python -m coqui_stt_training.sources",
             ),
         ]
