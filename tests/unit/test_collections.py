@@ -337,6 +337,17 @@ def test_members_and_pieces_named_in_a_csv_must_exist(tmp_path: Path) -> None:
     assert np.array_equal(read_pcm(file.audio()[4], 16000), CLIPS[0][4000:8000])
 
 
+@pytest.mark.parametrize("name", ["best.safetensors", "model", "clip.wav", ""])
+def test_what_is_no_text_is_no_collection_whatever_words_are_in_it(
+    tmp_path: Path, name: str
+) -> None:
+    content = b'\x90\x12\0\0\0\0\0\0{"normalize_transcripts":"false","transcript"'
+    if name:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(CorpusError, match="read are CSV files with the columns"):
+        read_rows(str(tmp_path / name) if name else "")
+
+
 def test_names_and_texts_that_are_no_utf8_are_bad_rows(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()

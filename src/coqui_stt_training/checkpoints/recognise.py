@@ -102,7 +102,8 @@ def recognise(path: Path, which: Which = "auto") -> Recognised:
         raise CheckpointError(
             f"{path} has data files but no {path.name}.index beside them; copy that too"
         )
-    raise CheckpointError(f"{path} does not exist; {_HOW_TO}")
+    found = "is no regular file" if path.exists() else "does not exist"
+    raise CheckpointError(f"{path} {found}; {_HOW_TO}")
 
 
 def find_checkpoints(path: Path) -> Path:

@@ -28,6 +28,7 @@ Entries = Callable[[Path], Iterator[Entry]]
 
 _SETS = ("train.csv", "dev.csv", "test.csv")
 _FIRST_LINE_BYTES = 1 << 16
+_GZIP = b"\x1f\x8b"
 _BYTES_A_ROW = 128  # about, to compare numbers of rows with sizes of CSV files
 _KNOWN = (
     "read are CSV files with the columns wav_filename and transcript, SDB, tar and Parquet files, "
@@ -156,6 +157,8 @@ def _joined(name: str, parts: Sequence[RowFile]) -> RowFile:
 
 
 def _read_one(name: str, large_bytes: int, labelled: bool) -> RowFile:
+    if not name:
+        raise CorpusError(f"an empty name is that of no collection; {_KNOWN}")
     if is_url(name):
         return _read_remote(name, large_bytes, labelled)
     file = _read_here(name, large_bytes, labelled)
@@ -248,6 +251,8 @@ def _file_reader(name: str) -> Entries | None:
         return parquet.entries
     if tar.begins(head) or _is_compressed_tar(path, head):
         return tar.entries
+    if path.suffix.lower() != ".csv" and not head.startswith(_GZIP) and not _is_text(head):
+        raise CorpusError(f"{name}: no collection of clips that is known; {_KNOWN}")
     line = _first_line(path, head)
     if line.lstrip().startswith("{"):
         return json_lines.entries
@@ -257,13 +262,11 @@ def _file_reader(name: str) -> Entries | None:
         return tables.common_voice_entries
     if tables.is_ljspeech(line):
         return tables.ljspeech_entries
-    if path.suffix.lower() != ".csv" and head and not _is_text(head):
-        raise CorpusError(f"{name}: no collection of clips that is known; {_KNOWN}")
     return None
 
 
 def _is_compressed_tar(path: Path, head: bytes) -> bool:
-    return head.startswith(b"\x1f\x8b") and tar.begins(_gunzipped(path, 512))
+    return head.startswith(_GZIP) and tar.begins(_gunzipped(path, 512))
 
 
 def _gunzipped(path: Path, size: int) -> bytes:
@@ -275,7 +278,7 @@ def _gunzipped(path: Path, size: int) -> bytes:
 
 
 def _first_line(path: Path, head: bytes) -> str:
-    if head.startswith(b"\x1f\x8b"):
+    if head.startswith(_GZIP):
         content = _gunzipped(path, _FIRST_LINE_BYTES)
     else:
         with open_regular(path) as file:
