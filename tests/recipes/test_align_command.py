@@ -192,13 +192,19 @@ def test_another_script_is_read_by_a_map_or_a_romanizer(
         (("--audio", "AUDIO", "--text", "TEXT", "--out", "x", "--formats", "pdf"), "--formats pdf"),
         (("--audio", "nowhere.wav", "--text", "TEXT", "--out", "x"), "nowhere.wav"),
         (("--audio", "AUDIO", "--text", "AUDIO", "--out", "x"), "not UTF-8"),
+        (("--audio", "EMPTY", "--text", "TEXT", "--out", "x"), "empty.wav: is empty, or shorter"),
+        (("--files", "NO_ROWS", "--out", "x"), "none.csv: no rows to align"),
         (("--audio", "AUDIO", "--text", "TEXT", "--out", "x", "--character_map", "TEXT"), "no tab"),
     ],
 )
 def test_mistakes_are_told(
     words: tuple[str, ...], complaint: str, model: Path, book: Joined, tmp_path: Path
 ) -> None:
-    named = {"AUDIO": book.audio, "TEXT": book.text, "x": tmp_path / "x"}
+    empty, none = tmp_path / "empty.wav", tmp_path / "none.csv"
+    soundfile.write(empty, np.zeros(0), 16000)
+    none.write_text("wav_filename,transcript\n")
+    named = {"AUDIO": book.audio, "TEXT": book.text, "x": tmp_path / "x", "EMPTY": empty,
+             "NO_ROWS": none}  # fmt: skip
     result = align(model, *(named.get(word, word) for word in words))
     assert result.returncode == 2
     assert complaint in result.stderr

@@ -118,6 +118,7 @@ def heard(digest: str, *passages: tuple[float, float, str, float]) -> Heard:
         ((0, 2, "abc def", 0.4), Reason.UNSURE),
         ((0, 2, "a", 0.9), Reason.RATE),
         ((0, 1, "a" * 30, 0.9), Reason.RATE),
+        ((0, 0, "a", 0.9), Reason.RATE),
         ((0, 2, " ", 0.9), Reason.EMPTY),
         ((0, 30, "abc def" * 9, 0.9), Reason.LONG),
     ],

@@ -17,7 +17,7 @@ from stt.engines import Engine, FloatArray, open_engine
 from ..cli.progress_bar import ProgressBar
 from ..corpus import CorpusFiles, expand_file_list
 from ..corpus.romanizer import character_map, romanizer
-from ..errors import UserError
+from ..errors import AudioError, CorpusError, UserError
 from .alignment import align_clip, align_recording
 from .data_set import CutLimits, choose_cuts, write_data_set
 from .envelope import Envelope, sharpen_edges
@@ -61,6 +61,8 @@ def _align_files(flags: AlignFlags, output: LogFlags, engine: Engine, speller: S
         for found in [files.rows(path)]
         for row, audio in zip(found.rows, found.audio(), strict=True)
     ]
+    if not rows:
+        raise CorpusError(f"{', '.join(flags.files)}: no rows to align")
     names = _unique_names([row.audio_name for row, _ in rows])
     problems = []
     with ProgressBar("Aligning clips", len(rows), output.show_progressbar, unit="clip") as bar:
@@ -104,6 +106,8 @@ def _align_recording(
         for probs in hear_recording(engine, audio, flags.vad_aggressiveness, envelope):
             frames += len(probs)
             yield probs
+        if not frames:
+            raise AudioError(f"{audio}: is empty, or shorter than anything that could be heard")
 
     found = align_recording(units, heard(), engine.info, name=audio)
     found = sharpen_edges(found, envelope.levels)

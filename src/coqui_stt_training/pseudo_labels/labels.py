@@ -15,6 +15,8 @@ from .hearing import Heard, Passage
 from .measured import MeasuredAudio
 from .recordings import Recording
 
+_LEAST_SECONDS = 1e-3  # times are in milliseconds, and a clip of a few samples has none
+
 
 class Reason(Enum):
     """Why a clip is left out, in words after a number of clips."""
@@ -79,7 +81,7 @@ class Bounds:
             return Reason.LONG, f"{label.seconds:.1f} s without a pause"
         if not label.text.strip():
             return Reason.EMPTY, "nothing is heard"
-        rate = len(label.text) / label.seconds
+        rate = len(label.text) / max(_LEAST_SECONDS, label.seconds)
         if not self.least_rate <= rate <= self.most_rate:
             return Reason.RATE, f"{rate:.1f} characters a second"
         if label.confidence < self.least_confidence:
