@@ -187,7 +187,7 @@ def test_characters_write_words_that_are_not_in_the_text(
 
 
 @needs_tools
-def test_characters_without_spaces(tmp_path: Path) -> None:
+def test_characters_without_spaces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text, alphabet = tmp_path / "text.txt", Alphabet.from_labels("abc")
     text.write_text("abcabc abc x\nabab\n" * 3)
     (tmp_path / "alphabet.txt").write_text("a\nb\nc\n")
@@ -200,6 +200,10 @@ def test_characters_without_spaces(tmp_path: Path) -> None:
     write_parameters(package, Trial(0.25, 0.5, (), ()))
     tuned = Scorer(scorer_path=package, alphabet=alphabet)
     assert (tuned.alpha, tuned.beta) == (0.25, 0.5)
+    text.write_text("xyz zyx\n")
+    foreign = [*flags, "--characters", "--package", str(tmp_path / "none.scorer")]
+    assert run(build_scorer.main, foreign) == 2
+    assert "no words in it that the alphabet can write" in capsys.readouterr().err
 
 
 @needs_tools
@@ -286,6 +290,10 @@ def test_small_texts_are_told_what_helps(
     assert error.startswith("error: there is too little text")
     assert "add --discount_fallback" in error
     assert ".cc" not in error, "no places in KenLM's sources"
+    empty = tmp_path / "empty.txt"
+    empty.touch()
+    assert run(generate_lm.main, [*flags, "--input_txt", str(empty)]) == 2
+    assert "empty.txt: there are no words in it" in capsys.readouterr().err
 
 
 @needs_tools

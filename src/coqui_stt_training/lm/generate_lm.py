@@ -8,6 +8,7 @@ The flags are upstream's generate_lm.py's; `lmplz` and `build_binary` come with 
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -214,9 +215,15 @@ def make_language_model(
         elif options.characters is not None:
             lines = as_characters(lines, options.characters)
         say("Creating ARPA file ...")
+        first = next((line for line in lines if line.split()), None)
+        if first is None:
+            writable = " that the alphabet can write" if options.characters is not None else ""
+            raise LanguageModelError(
+                f"--input_txt {' '.join(map(str, input_paths))}: there are no words in it{writable}"
+            )
         run_lmplz(
             lmplz,
-            words.watch(lines),
+            words.watch(itertools.chain([first], lines)),
             arpa,
             order=options.order,
             memory=options.max_arpa_memory,
@@ -224,10 +231,6 @@ def make_language_model(
             discount_fallback=options.discount_fallback,
         )
         kept = words.most_common(options.top_k)
-        if not kept:
-            raise LanguageModelError(
-                f"--input_txt {' '.join(map(str, input_paths))}: there are no words in it"
-            )
         for line in _describe(words, kept):
             say(line)
         if len(kept) < len(words.counts):
