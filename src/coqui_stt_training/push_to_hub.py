@@ -89,9 +89,9 @@ def _push(model: Path, name: str, flags: PushFlags, show: Callable[[str], object
     from .publishing.upload import check_access, check_repository, upload
 
     repository = check_repository(name)
+    contents = find_contents(model, flags.scorer_path, flags.evaluation)
     if not flags.dry_run:
         check_access(repository)
-    contents = find_contents(model, flags.scorer_path, flags.evaluation)
     told = Told(flags.license, flags.language, flags.datasets, flags.base_model, flags.description)
     with tempfile.TemporaryDirectory() as staging:
         files: dict[str, Path | bytes] = dict(uploads(contents, Path(staging)))

@@ -149,7 +149,7 @@ def test_what_the_hub_refuses_is_told_in_a_sentence(tmp_path: Path) -> None:
     for error, message in zip(
         errors,
         (
-            "nobody is logged in; make one",
+            "there is no token to upload with; make one",
             "the hub does not know the token any more",
             "the token may not write there; make one",
             "is there already, for all to see; nothing was uploaded",
@@ -219,6 +219,8 @@ def test_what_cannot_be_published_is_told(tmp_path: Path) -> None:
     ):
         with pytest.raises(FlagError, match=message):
             main([*words, "--dry_run"])
+    with pytest.raises(FlagError, match="no such file or folder"):
+        main([str(tmp_path / "nowhere"), "a/b"])  # whether there is a token or not
     with pytest.raises(CheckpointError, match="a model of another program"):
         main([str(write_whisper(tmp_path / "whisper")), "a/b", "--dry_run"])
     (export / "output_graph.tflite").write_bytes(b"no model")

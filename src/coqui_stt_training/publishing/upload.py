@@ -45,7 +45,8 @@ def check_access(repository: str) -> None:
         raise HubUploadError(missing_packages("huggingface_hub", "hub")) from None
     if get_token() is None:
         raise HubUploadError(
-            f"{repository}: nobody is logged in; {_LOG_IN}, then: hf auth login (or set HF_TOKEN)"
+            f"{repository}: there is no token to upload with; {_LOG_IN}, then: hf auth login "
+            "(or set HF_TOKEN)"
         )
 
 
