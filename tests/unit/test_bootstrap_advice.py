@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from coqui_stt_training.stages.commands import Sets
 from coqui_stt_training.stages.journal import Done, Journal
 from coqui_stt_training.stages.page import next_steps
+
+SETS = Sets(Path("a/train.csv"), Path("a/dev.csv"), Path("a/test.csv"))
 
 PAGE = "evaluation/without-scorer.html"
 
@@ -44,21 +47,24 @@ def journal(
     ],
 )  # fmt: skip
 def test_advice(without: tuple[float, float], kind: str, said: str) -> None:
-    advice = next_steps("clips.csv", journal(without, kind, ["export/output_graph.tflite"]))
+    advice = next_steps("clips.csv", SETS, journal(without, kind, ["export/output_graph.tflite"]))
     assert advice[0].command.startswith("stt --model out/export/output_graph.tflite ")
     scored = f"--scorer out/scorer/{kind}.scorer" if kind else "--audio"
     assert scored in advice[0].command
     assert ("--scorer" in advice[0].command) == bool(kind)
     assert said in " ".join(one.text for one in advice)
+    checked = [one.command for one in advice if "coqui_stt_training.check" in one.command]
+    assert all(command.endswith(" a/train.csv a/dev.csv a/test.csv") for command in checked)
+    assert bool(checked) == (without[0] > 0.9)
 
 
 def test_a_scorer_that_could_not_be_made() -> None:
     found = journal((0.15, 0.60), "", ["export/output_graph.onnx"], has_scorers=False)
-    said = [one.text for one in next_steps("clips.csv", found)]
+    said = [one.text for one in next_steps("clips.csv", SETS, found)]
     assert "There is no scorer of words: no lmplz" in said
 
 
 def test_a_model_that_could_not_be_exported() -> None:
-    advice = next_steps("clips.csv", journal((0.1, 0.2), "", []))
+    advice = next_steps("clips.csv", SETS, journal((0.1, 0.2), "", []))
     assert "It is not exported: no onnx" in [one.text for one in advice]
     assert not any(one.command.startswith("stt") for one in advice)

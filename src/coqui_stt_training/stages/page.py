@@ -12,6 +12,7 @@ from stt.atomic_file import write_atomically
 from stt.durations import say_duration
 
 from ..report.page import Html, document, figures, in_script, section, table, tag
+from .commands import Sets
 from .journal import Done, Journal
 from .scorer_choice import CHARACTERS, WORDS
 
@@ -28,12 +29,15 @@ class Advice:
     command: str = ""
 
 
-def write_page(path: Path, data: str, journal: Journal, names: Sequence[str]) -> list[str]:
+def write_page(
+    path: Path, data: str, sets: Sets, journal: Journal, names: Sequence[str]
+) -> list[str]:
     """Write the page; return the same in a few lines for a terminal.
 
     Args:
         path: of the page.
         data: the collection, as the user named it.
+        sets: it was split into, or holds.
         journal: of all stages but the last.
         names: of the stages, in order.
 
@@ -41,7 +45,7 @@ def write_page(path: Path, data: str, journal: Journal, names: Sequence[str]) ->
         OSError: it cannot be written.
     """
     stages = {name: journal.stages[name] for name in names if name in journal.stages}
-    rates, advice = stages["evaluate"].found, next_steps(data, journal)
+    rates, advice = stages["evaluate"].found, next_steps(data, sets, journal)
     parts = [
         section("What it gave", _figures(rates), _links(rates), anchor="rates"),
         section("What to do next", *map(_advice, advice), anchor="next"),
@@ -62,11 +66,11 @@ def write_page(path: Path, data: str, journal: Journal, names: Sequence[str]) ->
     return [*lines, "", f"All of it as a page: {path}"]
 
 
-def next_steps(data: str, journal: Journal) -> list[Advice]:
+def next_steps(data: str, sets: Sets, journal: Journal) -> list[Advice]:
     """Return what to do next, by what the stages found."""
     found = {name: done.found for name, done in journal.stages.items()}
     out, rates = journal.folder, found["evaluate"]
-    return [*_use(out, found), *_improve(data, out, rates)]
+    return [*_use(out, found), *_improve(data, sets, out, rates)]
 
 
 def _use(out: Path, found: Mapping[str, Mapping[str, Any]]) -> list[Advice]:
@@ -106,7 +110,7 @@ def _about_scorers(out: Path, kind: str, found: Mapping[str, Mapping[str, Any]])
     return [*missing, *advice]
 
 
-def _improve(data: str, out: Path, rates: Mapping[str, Any]) -> list[Advice]:
+def _improve(data: str, sets: Sets, out: Path, rates: Mapping[str, Any]) -> list[Advice]:
     cer = rates["without"]["cer"]
     listen = Advice(
         f"Listen to the clips with the most errors, and mend transcripts that are wrong: "
@@ -117,7 +121,14 @@ def _improve(data: str, out: Path, rates: Mapping[str, Any]) -> list[Advice]:
             Advice(
                 f"A CER of {cer:.0%} is next to nothing learned: see whether transcripts belong to "
                 "their audio, then train longer (--epochs), on more speech, or from another source",
-                shlex.join(["python", "-m", "coqui_stt_training.check", data]),
+                shlex.join(
+                    [
+                        "python",
+                        "-m",
+                        "coqui_stt_training.check",
+                        *map(str, (sets.train, sets.dev, sets.test)),
+                    ]
+                ),
             )
         ]
     if cer > _USABLE_CER:

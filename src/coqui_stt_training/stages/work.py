@@ -200,7 +200,8 @@ def _evaluate(walk: Walk) -> dict[str, Any]:
 
 def _report(walk: Walk) -> dict[str, Any]:
     page = walk.out / "report.html"
-    for line in write_page(page, walk.data, walk.journal, [stage.name for stage in walk.stages]):
+    names = [stage.name for stage in walk.stages]
+    for line in write_page(page, walk.data, walk.sets, walk.journal, names):
         walk.say(line)
     walk.keep(page)
     return {}
