@@ -90,7 +90,7 @@ def test_a_teacher_that_is_none_is_refused(latin: ToneCorpus, tmp_path: Path, dr
         tmp_path / "nothing", latin, "--checkpoint_dir", tmp_path / "new", "--dry_run", dry_run
     )
     assert result.returncode != 0
-    assert "nothing" in result.stderr
+    assert re.search(r"error: --teacher: \S*nothing does not exist", result.stderr)
     assert "Traceback" not in result.stderr
 
 

@@ -12,12 +12,13 @@ from torch import Tensor
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.engines import Engine, open_engine
+from stt.errors import SttError
 
 from ..batches.batch import Batch
 from ..bootstrapping.alphabet_difference import describe_difference
 from ..bootstrapping.output_rows import shared_rows
 from ..cli.distillation_flags import DistillationFlags
-from ..errors import BootstrapError
+from ..errors import BootstrapError, UserError
 from ..models.acoustic_model import Emissions
 from ..models.specification import Specification, step_seconds
 from ..scoring.ctc import ctc_losses
@@ -38,7 +39,11 @@ def supervision(session: Session) -> Callable[[Emissions, Batch], Tensor]:
     flags = session.config.distillation
     if not flags.teacher:
         return ctc_losses
-    engine, parameters = _open(Path(flags.teacher))
+    try:
+        engine, parameters = _open(Path(flags.teacher))
+    except UserError as error:
+        said = error.detail if isinstance(error, SttError) else error
+        raise BootstrapError(f"--teacher: {said}") from None
     teacher = Teacher(engine, _columns(flags, engine.info.alphabet, session.alphabet))
     student = _parameter_count(session.specification)
     if student > parameters:

@@ -78,7 +78,10 @@ class Session:
         """Return what to do about characters that the alphabet lacks."""
         given = self.config.alphabet.alphabet_config_path
         if given:
-            return f"The alphabet is {given}: add the characters that belong to the language to it."
+            return (
+                f"The alphabet is {given}: add the characters that belong to the language to it, "
+                "each on a line of its own."
+            )
         if self.start.source is None or self.config.bootstrap.extend_alphabet:
             return ""
         return (
