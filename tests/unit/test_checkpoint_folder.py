@@ -220,3 +220,17 @@ def test_converting_writes_one_file_that_is_best_and_last(tmp_path: Path) -> Non
     assert names(tmp_path / "new") == {path.name}
     for which in ("best", "last"):
         assert load_source(tmp_path / "new", which).path == path  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("named", "missing"),
+    [("best_dev-6.safetensors", "best_dev-6.safetensors"), ("best_dev-6", "best_dev-6.index")],
+)
+def test_a_checkpoint_that_a_folder_names_and_lacks_is_said_to_be_missing(
+    named: str, missing: str, tmp_path: Path
+) -> None:
+    (tmp_path / "best_dev_checkpoint").write_text(f'model_checkpoint_path: "{named}"\n')
+    write_checkpoint(tmp_path / "train-9.safetensors", checkpoint(9))
+    with pytest.raises(CheckpointError) as caught:
+        load_source(tmp_path)
+    assert f"there is no {missing} beside it (checkpoints there: train-9.safe" in str(caught.value)

@@ -78,10 +78,12 @@ def _find_named(state_file: Path) -> Path:
     name = read_state(state_file)[0]
     if checkpoint := _present(state_file.parent / name):
         return checkpoint
-    present = ", ".join(prefix.name for prefix in prefixes_in(state_file.parent)[:4]) or "none"
+    folder, is_native = state_file.parent, name.endswith(NATIVE_SUFFIX)
+    there = [*prefixes_in(folder), *sorted(folder.glob(f"*{NATIVE_SUFFIX}"))]
+    present = ", ".join(checkpoint.name for checkpoint in there[:4]) or "none"
     raise CheckpointError(
-        f"{state_file} names {name!r}, but there is no {name}.index beside it (checkpoints there: "
-        f"{present}); copy it there, or name another checkpoint by its prefix"
+        f"{state_file} names {name!r}, but there is no {name if is_native else f'{name}.index'} "
+        f"beside it (checkpoints there: {present}); copy it there, or name another checkpoint"
     )
 
 
