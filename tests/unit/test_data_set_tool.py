@@ -120,12 +120,17 @@ def test_sources_are_not_written_over(tmp_path: Path) -> None:
 def test_rows_that_cannot_be_read_are_named_together_with_what_to_do(tmp_path: Path) -> None:
     source = write_csv(tmp_path)
     with source.open("a") as file:
-        file.write("gone.wav,1,word\nodd\n")
+        file.write("gone.wav,1,word\nodd\n.,1,word\n")
     with pytest.raises(CorpusError) as caught:
         data_set_tool.main([str(source), str(tmp_path / "a.sdb")])
     said = str(caught.value)
     assert f"{source}:5: {tmp_path / 'gone.wav'}: no such file\n{source}:6: " in said
+    assert f"{source}:7: {tmp_path}: not a regular file" in said
     assert f"coqui_stt_training.check {source} --fix cleaned.csv" in said.splitlines()[-1]
+    source.write_text(source.read_text().splitlines()[0])
+    with pytest.raises(CorpusError, match="no clips to write"):
+        data_set_tool.main([str(source), str(tmp_path / "a.sdb")])
+    assert not (tmp_path / "a.sdb").exists()
 
 
 def encoded(tmp_path: Path, name: str, *words: str) -> list[np.ndarray]:

@@ -165,10 +165,13 @@ def _read(sources: Sequence[str], files: CorpusFiles, labeled: bool) -> list[_Cl
             if row.problem and (labeled or row.audio is None):
                 problems.append(f"{row.source}: {row.problem}")
             elif not audio.path.is_file():
-                problems.append(f"{row.source}: {audio}: no such file")
+                problem = "not a regular file" if audio.path.exists() else "no such file"
+                problems.append(f"{row.source}: {audio}: {problem}")
             else:
                 clips.append(_Clip(audio, row.source, row.transcript, row.speaker))
     _raise_all(files_problems, problems, sources)
+    if not clips:
+        raise CorpusError(f"{' '.join(sources)}: no clips to write")
     return clips
 
 
