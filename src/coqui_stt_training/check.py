@@ -87,7 +87,7 @@ def main(argv: list[str]) -> int:
         )
     for name, path in (("html", flags.html), ("fix", flags.fix)):
         if path:
-            check_output_file(f"--{name}", path)
+            check_output_file(f"--{name}", path, data)
     if flags.fix_suspects and not (flags.fix and flags.checkpoint_dir):
         raise FlagError("--fix_suspects: needs --fix, and a model: --checkpoint_dir")
 

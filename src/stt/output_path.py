@@ -4,27 +4,62 @@ from __future__ import annotations
 
 import errno
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import FlagError
 
+_LONGEST_HEAD_BYTES = 1 << 16
 
-def check_output_file(flag: str, path: str | Path) -> None:
+
+def check_output_file(flag: str, path: str | Path, sources: Iterable[str | Path] = ()) -> None:
     """See that a file can be written, without a trace.
 
     Args:
         flag: that named it, for the error; `--test_output_file`.
         path: the file; its folders need not exist yet.
+        sources: what is read, and not to be written over.
 
     Raises:
-        FlagError: it cannot.
+        FlagError: it cannot, or is one of the sources.
     """
     file = Path(path)
+    for source in sources:
+        if file.exists() and Path(source).exists() and file.samefile(source):
+            raise FlagError(
+                f"{flag} {path}: is one of the sources, and would be overwritten; name another file"
+            )
     if file.is_dir():
         raise FlagError(f"{flag} {path}: is a folder; name a file")
     if file.exists() and not file.is_file():
         raise FlagError(f"{flag} {path}: is no regular file, and is not overwritten; name another")
     _check_folder(flag, path, file.parent)
+
+
+def check_output_list(
+    flag: str, path: str | Path, column: str, sources: Iterable[str | Path] = ()
+) -> None:
+    """See that a CSV file can be written, and that somebody's own is not written over.
+
+    Args:
+        flag: that named it.
+        path: the file.
+        column: that lists of the same command have, and others most likely have not.
+        sources: what is read.
+
+    Raises:
+        FlagError: it cannot, or is there and none of these lists.
+    """
+    check_output_file(flag, path, sources)
+    if not Path(path).is_file():
+        return
+    with Path(path).open("rb") as file:
+        head = file.readline(_LONGEST_HEAD_BYTES).decode("utf-8-sig", "replace")
+    if head.strip() and column not in head.strip().split(","):
+        raise FlagError(
+            f"{flag} {path}: is there already, and this command has not written it; name another "
+            "place, or move that file away"
+        )
 
 
 def check_output_folder(flag: str, path: str | Path) -> None:

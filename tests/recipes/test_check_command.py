@@ -206,6 +206,7 @@ def test_hostile_names_and_texts_stay_text_on_the_page(tmp_path: Path) -> None:
         (("nowhere.csv",), "nowhere.csv"),
         (("DATA", "--fix_suspects"), "--fix"),
         (("DATA", "--html", "."), "is a folder"),
+        (("DATA", "--fix", "DATA"), "is one of the sources, and would be overwritten"),
         (("DATA", "--checkpoint_dir", "nowhere.tflite"), "error: nowhere.tflite: No such file"),
         (("DATA", "--suspect", "3"), "did you mean --suspects"),
     ],

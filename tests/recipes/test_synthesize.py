@@ -114,6 +114,17 @@ def test_it_goes_on_where_it_stopped_and_draws_the_same(text: Path, notes: Path)
     assert [row["speaker"] for row in rows_of(text)] != [row["speaker"] for row in listed]
 
 
+def test_clips_of_somebody_else_are_not_written_over(text: Path, notes: Path) -> None:
+    out = text.with_name("own")
+    out.mkdir()
+    (out / "clips.csv").write_text("wav_filename,transcript\na.wav,mine\n")
+    result = synthesize(text, "--out", out)
+    assert result.returncode == 2
+    assert "this command has not written it" in result.stderr
+    assert "mine" in (out / "clips.csv").read_text()
+    assert [path.name for path in out.iterdir()] == ["clips.csv"]
+
+
 def test_what_cannot_be_spoken_is_left_out(text: Path, notes: Path) -> None:
     text.write_text("silence\nnothing\nhello world\n")
     result = synthesize(text)

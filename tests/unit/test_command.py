@@ -21,7 +21,7 @@ from coqui_stt_training.cli.commands import COMMANDS
 from coqui_stt_training.errors import FlagError
 from stt import client
 from stt.extras import missing_packages
-from stt.output_path import check_output_file, check_output_folder
+from stt.output_path import check_output_file, check_output_folder, check_output_list
 
 
 def test_a_full_disk_is_one_line_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,6 +85,21 @@ def test_places_that_can_be_written_are_left_without_a_trace(tmp_path: Path) -> 
     check_output_folder("--x", tmp_path / "new")
     check_output_folder("--x", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_sources_and_lists_of_others_are_not_written_over(tmp_path: Path) -> None:
+    mine, link = tmp_path / "mine.csv", tmp_path / "link.csv"
+    mine.write_text("wav_filename,transcript\n")
+    link.symlink_to(mine)
+    check_output_file("--fix", mine)
+    for path in (mine, link):
+        with pytest.raises(FlagError, match="is one of the sources, and would be overwritten"):
+            check_output_file("--fix", path, [tmp_path / "gone.csv", mine])
+        with pytest.raises(FlagError, match="this command has not written it"):
+            check_output_list("--out", path, "confidence")
+    mine.write_text("wav_filename,confidence\n")
+    for path in (mine, tmp_path / "new.csv"):
+        check_output_list("--out", path, "confidence")
 
 
 def test_places_that_cannot_be_written_are_named_with_their_flag(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from .alignment import AlignedUnit
 
 _MARGIN_SECONDS = 0.2  # around a clip, where there is a pause
 _LONGEST_PAUSE_SECONDS = 1.5  # within a clip
-_COLUMNS = (
+COLUMNS = (
     "wav_filename", "wav_filesize", "transcript", "score", "recording_start", "recording_end",
 )  # fmt: skip
 
@@ -82,6 +82,11 @@ def _cut(group: Sequence[AlignedUnit], before: float, after: float) -> Cut:
     )
 
 
+def list_of(folder: Path, name: str) -> Path:
+    """Return the CSV file of a recording's clips."""
+    return folder / f"{name}.csv"
+
+
 def write_data_set(
     folder: Path, name: str, source: Source, cuts: Sequence[Cut], sample_rate_hz: int
 ) -> Path:
@@ -106,8 +111,8 @@ def write_data_set(
         relative = str(path.relative_to(folder))
         times = (f"{cut.start_time:.3f}", f"{cut.end_time:.3f}")
         rows.append((relative, path.stat().st_size, cut.text, cut.score, *times))
-    listed = folder / f"{name}.csv"
-    write_csv(listed, _COLUMNS, rows)
+    listed = list_of(folder, name)
+    write_csv(listed, COLUMNS, rows)
     return listed
 
 

@@ -13,13 +13,14 @@ from stt.audio.source import read_pcm
 from stt.counted import counted
 from stt.durations import say_audio_length
 from stt.engines import Engine, FloatArray, open_engine
+from stt.output_path import check_output_list
 
 from ..cli.progress_bar import ProgressBar
 from ..corpus import CorpusFiles, expand_file_list
 from ..corpus.romanizer import character_map, romanizer
 from ..errors import AudioError, CorpusError, UserError
 from .alignment import align_clip, align_recording
-from .data_set import CutLimits, choose_cuts, write_data_set
+from .data_set import COLUMNS, CutLimits, choose_cuts, list_of, write_data_set
 from .envelope import Envelope, sharpen_edges
 from .formats import FORMATS, Alignment
 from .hearing import hear_recording
@@ -84,6 +85,8 @@ def _align_files(flags: AlignFlags, output: LogFlags, engine: Engine, speller: S
 
 def _align_recordings(flags: AlignFlags, engine: Engine, speller: Speller) -> None:
     names = _unique_names(flags.audio)
+    for name in names if flags.clips else ():
+        check_output_list("--clips", list_of(Path(flags.clips), name), COLUMNS[-1])
     problems = []
     for audio, text, name in zip(flags.audio, flags.text, names, strict=True):
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stt.output_path import check_output_file
+from stt.output_path import check_output_file, check_output_list
 
 from ..errors import FlagError
 from .data_flags import Names
@@ -48,4 +48,8 @@ class HearingFlags:
             raise FlagError("; ".join(missing))
         if not out.endswith(tuple(endings)):
             raise FlagError(f"--out {out}: its name must end in {' or '.join(endings)}")
-        check_output_file("--out", out)
+        sources = (*self.unlabelled_files, *self.dev_files, *self.test_files)
+        if out.endswith(".csv"):
+            check_output_list("--out", out, "confidence", sources)
+        else:
+            check_output_file("--out", out, sources)

@@ -19,6 +19,7 @@ from stt.audio.file import read_audio, summarise_audio
 from stt.audio.pcm import to_pcm
 from stt.counted import counted
 from stt.durations import say_audio_length
+from stt.output_path import check_output_list
 
 from ..checkpoints.folder_lock import locked
 from ..cli.progress_bar import ProgressBar
@@ -68,12 +69,13 @@ def run_synthesis(config: SynthesisConfig, show: Callable[[str], object]) -> Non
     chosen = choose_sentences(
         read_sentences(flags.text), alphabet, flags.max_characters, flags.limit, flags.random_seed
     )
+    listed = out / "clips.csv"
+    check_output_list("--out", listed, "duration")
     with locked(out):
         takes = list(_takes(chosen, synthesiser, flags, out))
         spoken, problems = _speak_all(takes, synthesiser, flags, config.output.show_progressbar)
         if not spoken:
             raise SynthesisError("\n".join(_why_nothing(synthesiser, chosen.left_out, problems)))
-        listed = out / "clips.csv"
         rows = [_row(one, out, synthesiser) for one in spoken]
         write_csv(listed, _COLUMNS, rows)
     for line in _summary(listed, spoken, chosen.left_out, problems):
