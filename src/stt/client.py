@@ -20,7 +20,7 @@ from coqui_stt_ctcdecoder.errors import UserError
 from .audio.folder import audio_files
 from .errors import AudioError, FlagError
 from .model_flags import add_model_flags, load_model, positive
-from .terminal import printable, shown_on
+from .terminal import printable, shown_on, write_any_text
 
 if TYPE_CHECKING:
     from .metadata import Metadata
@@ -34,7 +34,10 @@ _COMMANDS = "stt.commands"  # the group of entry points with tables of further c
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status: 0, or 2 for an error of the user's."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        write_any_text(sys.stdout)
+        arguments = sys.argv[1:]
+    arguments = list(arguments)
     try:
         if arguments[:1] == ["serve"]:
             from .server.command import serve

@@ -6,6 +6,7 @@ import errno
 import importlib
 import io
 import logging
+import os
 import re
 import sys
 from importlib import metadata
@@ -41,6 +42,23 @@ def test_a_full_disk_is_one_line_of_the_runtime_too(
     monkeypatch.setattr(client, "_run", run)
     assert client.main(["--model", "m", "--audio", "clip.wav"]) == 2
     assert capsys.readouterr().err == "stt: clip.srt: No space left on device\n"
+
+
+def test_what_a_terminal_has_no_letters_for_stops_no_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def main(argv: list[str]) -> int:
+        print("שלום\udce9")
+        return 0
+
+    monkeypatch.setattr(sys, "argv", ["stt", "שלום"])
+    for command in (lambda: run(main), client.main):
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252"))
+        monkeypatch.setattr(client, "_run_other", lambda *words: main(list(words)))
+        assert command() == 0
+        sys.stdout.flush()
+        assert written.getvalue().decode() == r"\u05e9\u05dc\u05d5\u05dd\udce9" + os.linesep
 
 
 def test_a_name_that_is_no_utf8_is_one_line_and_no_traceback(

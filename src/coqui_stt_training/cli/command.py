@@ -14,7 +14,7 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, Protocol, TextIO
 
 from stt.errors import SttError
 from stt.extras import missing_packages
-from stt.terminal import printable, shown_on
+from stt.terminal import printable, shown_on, write_any_text
 
 from ..errors import ElsewhereError, FlagError, UserError
 from .launch import Launch
@@ -76,6 +76,8 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
     A user's mistake, and what the system refuses, is printed in one line, or as one report, and
     gives status 2; an interrupt gives 130, as shells expect.
     """
+    if argv is None:
+        write_any_text(sys.stdout)
     try:
         return main(sys.argv[1:] if argv is None else argv) or 0
     except ElsewhereError:
