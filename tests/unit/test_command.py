@@ -8,6 +8,7 @@ import io
 import logging
 import os
 import re
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -96,6 +97,25 @@ def test_a_log_that_nobody_reads_any_more_stops_no_training(
         assert capsys.readouterr().err == said
     start_logging(1, ["a notice"])
     assert re.fullmatch(r"\d{4}(-\d\d){2} \d\d(:\d\d){2} I a notice\n", capsys.readouterr().err)
+
+
+def test_a_command_whose_results_nobody_reads_still_writes_its_files(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from coqui_stt_training.cli.command import *\n"
+        "def main(argv):\n"
+        "    sys.stdin.read()\n"  # until nobody reads any more
+        "    print_now('x' * 99999); print_now('y')\n"
+        "    Path(argv[0]).write_text('written')\n"
+        "sys.exit(run(main))\n"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path / "report.json")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, **pipes, text=True) as process:  # type: ignore[call-overload]
+        process.stdout.close()
+        process.stdin.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+    assert (tmp_path / "report.json").read_text() == "written"
 
 
 def test_places_that_can_be_written_are_left_without_a_trace(tmp_path: Path) -> None:

@@ -66,8 +66,19 @@ def words_before_flags(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def print_now(text: str) -> None:
-    """Print, without waiting for more."""
-    print(shown_on(sys.stdout, text), flush=True)
+    """Print, without waiting for more.
+
+    Where nobody reads any more (`evaluate ... --report x.html | head`), the command goes on: it may
+    have files to write.
+    """
+    try:
+        print(shown_on(sys.stdout, text), flush=True)
+    except BrokenPipeError:
+        _print_nowhere()
+
+
+def _print_nowhere() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) -> int:
@@ -93,7 +104,7 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
         print(f"error: {missing_packages(package, 'train')}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `inspect model | head`: whoever read has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_nowhere()
         return 1
     except OSError as error:  # a full disk, no permission: nothing that a traceback would explain
         where = f"{error.filename}: " if error.filename else ""
