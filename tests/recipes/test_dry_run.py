@@ -111,6 +111,18 @@ def test_a_scorer_that_is_not_there_is_found(clips: Path, tmp_path: Path, train:
     assert report(train(*flags, "--dry_run")) == report(train(*flags))
 
 
+def test_sets_that_are_trained_and_measured_on_are_named(
+    clips: Path, tmp_path: Path, train: Train
+) -> None:
+    link = clips.with_name("link.csv")
+    link.symlink_to(clips)
+    flags = ("--checkpoint_dir", tmp_path / "new", "--train_files", clips, "--dry_run", "true")
+    said = train(*flags, "--dev_files", link, "--test_files", clips).stderr
+    assert f"--dev_files {link}: trained on, too" in said
+    assert f"--test_files {clips}: trained on, too" in said
+    assert "trained on, too" not in train(*flags).stderr
+
+
 def test_it_is_about_training(clips: Path, tmp_path: Path) -> None:
     flags = ("--checkpoint_dir", tmp_path / "new", "--test_files", clips, "--dry_run", "true")
     assert "no --train_files" in report(run_command("train", *flags))

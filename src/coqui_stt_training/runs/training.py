@@ -41,7 +41,13 @@ from .parts import Parts, assemble, read_corpus
 from .results import EvaluationResult, TrainingResult
 from .self_training import check_self_training, self_training
 from .session import Session, expand_data, prepare
-from .training_data import check_augmentations, largest_batches, make_pipeline, make_sets
+from .training_data import (
+    check_augmentations,
+    largest_batches,
+    make_pipeline,
+    make_sets,
+    note_measured_sets,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +81,7 @@ def run_training(
             session = prepare(config, parsed.given, files)
             for check in (check_augmentations, check_self_training, check_anchors, inner_layer):
                 check(session)
+            note_measured_sets(session)
         if session.config.bootstrap.dry_run:
             world.first(lambda: _check_only(session))
             return TrainingResult(folder)

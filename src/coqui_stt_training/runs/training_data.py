@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 
 from stt.frontends.waveform import Waveform
 
@@ -24,6 +26,8 @@ from ..training.plan import Sets
 from .announcements import log_augmentations
 from .self_training import first_epoch
 from .session import Session
+
+_log = logging.getLogger(__name__)
 
 
 def make_pipeline(
@@ -136,6 +140,20 @@ def check_augmentations(session: Session) -> None:
     if problems := list(find_problems(augmentations, session.features)):
         raise FlagError("; ".join(problems))
     open_sources(augmentations, session.features.sample_rate_hz, check=True)
+
+
+def note_measured_sets(session: Session) -> None:
+    """Say of files to validate or test on that they are trained on, too."""
+    data = session.config.data
+    trained = {Path(path).resolve() for path in data.train_files}
+    for name in ("dev_files", "test_files", "metrics_files"):
+        shared = [path for path in getattr(data, name) if Path(path).resolve() in trained]
+        if shared:
+            _log.warning(
+                "--%s %s: trained on, too, so error rates on it tell what was learnt by heart, and "
+                "not what the model makes of other speech",
+                name, " ".join(shared),
+            )  # fmt: skip
 
 
 def _most_clips(size: int, seconds: float) -> int:
