@@ -18,7 +18,7 @@ constexpr double kSureBlank = 0.999;     // leading frames at least so sure of t
 constexpr float kRoundingSlack = 0.01f;  // keeps bounds from dropping what exact arithmetic keeps
 constexpr float kNoCutoff = -3e38f;
 constexpr size_t kFewCandidates = 2048;  // up to here thinning them out is not worth it
-constexpr size_t kGarbageFloor = 4096;
+constexpr size_t kGarbageFloor = 256;  // nodes, of some 40 bytes, that every stream may waste
 
 size_t at(int64_t index) { return static_cast<size_t>(index); }
 uint64_t bit(int label) { return uint64_t{1} << label; }
