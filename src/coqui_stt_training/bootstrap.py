@@ -55,7 +55,7 @@ def main(argv: list[str]) -> int:
 
     inputs = check_inputs(data, parsed)
     out = Path(parsed.config.whole.out)
-    with locked(out):
+    with locked(out, "--out"):
         journal = read_journal(out).without(())
         try:
             Walk(data, inputs, parsed.config.whole, journal, STAGES, print_now).run()

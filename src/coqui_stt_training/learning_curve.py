@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
     from .stages.running import StoppedError
 
     check_flags(parsed)
-    with locked(Path(parsed.config.curve.out)):
+    with locked(Path(parsed.config.curve.out), "--out"):
         try:
             Curve(parsed, print_now).run()
         except StoppedError as stop:

@@ -15,6 +15,7 @@ from coqui_stt_training import data_set_tool
 from coqui_stt_training.corpus import read_rows
 from coqui_stt_training.errors import CorpusError, UserError
 from stt.audio.source import read_pcm
+from stt.file_lock import holding
 
 NAMES = ("a.csv", "a.sdb", "a.tar", "a.tgz", "a.jsonl")
 
@@ -115,6 +116,17 @@ def test_sources_are_not_written_over(tmp_path: Path) -> None:
         with pytest.raises(CorpusError, match=r"is one of the sources.* choose another name"):
             data_set_tool.main([str(source), str(target)])
     assert source.read_bytes() == before
+
+
+def test_two_at_a_time_do_not_write_one_set(tmp_path: Path) -> None:
+    source = write_csv(tmp_path)
+    with (
+        holding(tmp_path / ".a.sdb.lock"),
+        pytest.raises(CorpusError, match=r"a\.sdb: another command, process .* is writing it"),
+    ):
+        data_set_tool.main([str(source), str(tmp_path / "a.sdb")])
+    data_set_tool.main([str(source), str(tmp_path / "a.sdb")])
+    assert {path.name for path in tmp_path.glob("*.sdb*")} == {"a.sdb"}
 
 
 def test_rows_that_cannot_be_read_are_named_together_with_what_to_do(tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ def test_another_process_is_named_and_leaves_no_lock_when_killed(tmp_path: Path)
     assert f"process {process.pid} on {socket.gethostname()}" in message
     assert f"kill {process.pid}" in message
     assert "--save_checkpoint_dir" in message
+    with pytest.raises(CheckpointError, match="name another folder with --out"):
+        locked(tmp_path, "--out").__enter__()
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert (tmp_path / LOCK).exists()

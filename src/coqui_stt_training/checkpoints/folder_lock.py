@@ -12,11 +12,16 @@ from ..errors import CheckpointError
 from .run_record import read_record
 
 LOCK = ".lock"
+_FLAG = "--save_checkpoint_dir"
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, flag: str = _FLAG) -> Iterator[None]:
     """Hold a folder's lock; a folder that is missing is made, and gone again if nothing came in it.
+
+    Args:
+        folder: to write to.
+        flag: that names it.
 
     Raises:
         CheckpointError: another process has it, or the folder cannot be written to.
@@ -28,11 +33,11 @@ def locked(folder: Path) -> Iterator[None]:
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(holding(folder / LOCK))
         except TakenError as error:
-            raise _taken(folder, error.owner) from None
+            raise _taken(folder, error.owner, flag) from None
         except OSError as error:
             raise CheckpointError(
                 f"{folder} cannot be written to ({error.strerror or error}); name another folder "
-                "with --save_checkpoint_dir"
+                f"with {flag}"
             ) from None
         yield
 
@@ -55,17 +60,17 @@ def check_still_new(folder: Path) -> None:
     if read_record(folder) is not None:
         raise CheckpointError(
             f"another run has begun in {folder} at the same time; name another folder with "
-            "--save_checkpoint_dir, or run the command again"
+            f"{_FLAG}, or run the command again"
         )
 
 
-def _taken(folder: Path, owner: Owner | None) -> CheckpointError:
+def _taken(folder: Path, owner: Owner | None, flag: str) -> CheckpointError:
     if owner is None:
         return CheckpointError(
             f"{folder} is in use by another run; wait for its end, or name another folder with "
-            "--save_checkpoint_dir"
+            f"{flag}"
         )
     return CheckpointError(
         f"{folder} is in use by another run, process {owner.pid} on {owner.host}; wait for its "
-        f"end, stop it (kill {owner.pid}), or name another folder with --save_checkpoint_dir"
+        f"end, stop it (kill {owner.pid}), or name another folder with {flag}"
     )

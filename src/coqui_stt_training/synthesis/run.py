@@ -71,7 +71,7 @@ def run_synthesis(config: SynthesisConfig, show: Callable[[str], object]) -> Non
     )
     listed = out / "clips.csv"
     check_output_list("--out", listed, "duration")
-    with locked(out):
+    with locked(out, "--out"):
         takes = list(_takes(chosen, synthesiser, flags, out))
         spoken, problems = _speak_all(takes, synthesiser, flags, config.output.show_progressbar)
         if not spoken:

@@ -27,6 +27,7 @@ from stt.audio.file import read_audio, read_sample_rate
 from stt.audio.pcm import to_pcm
 from stt.audio.reference import AudioReference
 from stt.counted import counted
+from stt.file_lock import TakenError, holding
 
 from ...cli.progress_bar import ProgressBar
 from ...errors import AudioError, CorpusError
@@ -121,12 +122,19 @@ def convert_collections(
     clips = _read(sources, files, options.labeled)
     work = target.with_name(f".{target.name}.encoding")
     try:
-        _prepare(work, [files.digest(source) for source in sources], options)
-        encoded = _encode(clips, sources, work, options, workers, show_progressbar, change)
-        if options.order != "as-is":
-            encoded.sort(key=lambda one: one.seconds, reverse=options.order == "longest")
-        _assemble(target, kind, encoded, options)
-        shutil.rmtree(work)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with holding(target.with_name(f".{target.name}.lock")):
+            _prepare(work, [files.digest(source) for source in sources], options)
+            encoded = _encode(clips, sources, work, options, workers, show_progressbar, change)
+            if options.order != "as-is":
+                encoded.sort(key=lambda one: one.seconds, reverse=options.order == "longest")
+            _assemble(target, kind, encoded, options)
+            shutil.rmtree(work)
+    except TakenError as error:
+        who = f", process {error.owner.pid} on {error.owner.host}," if error.owner else ""
+        raise CorpusError(
+            f"{target}: another command{who} is writing it; wait for its end, or name another file"
+        ) from None
     except OSError as error:
         raise CorpusError(
             f"{error.filename or target}: cannot be written ({error.strerror or error})"
