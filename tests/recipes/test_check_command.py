@@ -119,6 +119,19 @@ def test_a_check_that_was_interrupted_goes_on(
     assert check_json(latin.train) == whole
 
 
+def test_a_home_that_cannot_be_written_to_stops_no_check(
+    latin: ToneCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").touch()  # a file, so that nobody can write into it
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    result = run_command("check", latin.train)
+    assert result.returncode == 0, result.stderr
+    assert "--cache_file" in result.stderr
+    assert "Now a check that is stopped begins anew" in result.stderr
+    asked = run_command("check", latin.train, "--cache_file", tmp_path / "home" / "results")
+    assert asked.returncode == 2
+
+
 @pytest.fixture(scope="module")
 def swapped(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A set of twenty clips, of which one says something else than its transcript."""

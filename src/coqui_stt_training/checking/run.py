@@ -16,12 +16,13 @@ from stt.audio.reference import AudioReference
 from stt.engines import Engine, open_engine
 from stt.frontends import FrontEnd
 from stt.frontends.mfcc import FeatureConfig
+from stt.output_path import check_output_file
 
 from ..corpus import Clip, CorpusFiles, alphabet_from_corpus, expand_file_list
 from ..corpus.audio_scan import ScanResult
 from ..corpus.report import Report, advise_on_characters
 from ..corpus.validation import examine_corpus
-from ..errors import CorpusError
+from ..errors import CorpusError, FlagError
 from . import audio_facts, suspects
 from .audio_facts import AudioFacts, FactsResult, measure_audio, scans_of
 from .check_page import as_page
@@ -53,7 +54,7 @@ def run_check(
         UserError: no set can be read, files that cannot be written, a model that cannot be read.
     """
     paths = list(dict.fromkeys(expand_file_list(data)))
-    cache = Path(flags.cache_file) if flags.cache_file else default_cache(paths)
+    cache = Path(flags.cache_file) if flags.cache_file else _usual_cache(paths)
     engine = _open_model(flags.checkpoint_dir)
     files = CorpusFiles(large_bytes=1 << 62)  # all audio is looked at, however much it is
     alphabet, features = _target(engine, flags, paths, files)
@@ -127,6 +128,17 @@ def _how_to_go_on(report: Report, fix: str) -> list[str]:
     ]
 
 
+def _usual_cache(paths: Sequence[str]) -> Path | None:
+    """Return where results are kept unless a flag says; None where nothing can be written there."""
+    cache = default_cache(paths)
+    try:
+        check_output_file("--cache_file", cache)
+    except FlagError as error:
+        _log.warning("%s. Now a check that is stopped begins anew", error)
+        return None
+    return cache
+
+
 def default_cache(paths: Sequence[str]) -> Path:
     """Return where results on these files are kept: in the user's cache folder."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -167,11 +179,12 @@ def _find_suspects(
     engine: Engine,
     flags: CheckFlags,
     output: LogFlags,
-    cache: Path,
+    cache: Path | None,
     clips: Mapping[str, Sequence[Clip]],
 ) -> list[Suspect]:
     every = [clip for some in clips.values() for clip in some]
-    with ResultsFile(cache.with_name(f"{cache.stem}-scores.jsonl"), suspects.KIND) as results:
+    kept = cache and cache.with_name(f"{cache.stem}-scores.jsonl")
+    with ResultsFile(kept, suspects.KIND) as results:
         scores = score_clips(
             engine,
             state_key(Path(flags.checkpoint_dir)),
