@@ -34,6 +34,28 @@ def test_a_full_disk_is_one_line_and_no_traceback(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err == "error: out.json: No space left on device\n"
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 576000000 bytes"),
+        type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory"),
+    ],
+)
+def test_too_little_memory_is_one_line_and_what_helps(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(argv: list[str]) -> int:
+        raise error
+
+    assert run(main, []) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: there is too little memory: smaller batches take less")
+    assert str(error) in said
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        run(lambda argv: (_ for _ in ()).throw(RuntimeError("a fault of ours")), [])
+
+
 def test_a_full_disk_is_one_line_of_the_runtime_too(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

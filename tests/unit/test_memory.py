@@ -11,6 +11,7 @@ from coqui_stt_training.corpus import Clip
 from coqui_stt_training.errors import TrainingError
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.training import memory_check
+from coqui_stt_training.training.available_memory import available_memory_bytes
 from coqui_stt_training.training.memory_check import check_memory, check_model_memory
 from stt.audio.reference import AudioReference
 
@@ -94,3 +95,47 @@ def test_one_clip_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(TrainingError, match=r"not even one clip of 10.0 s does") as caught:
         check(1000, monkeypatch, [clip(2.0), clip(10.0)])
     assert "leave such clips out, or use a smaller --n_hidden" in str(caught.value)
+
+
+def files_of_the_system(root: Path, groups: str, files: dict[str, str]) -> Path:
+    for name, content in {
+        "proc/meminfo": "MemTotal: 4000 kB\nMemAvailable:    2000 kB\n",
+        "proc/self/cgroup": groups,
+        **files,
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "left"),
+    [
+        ("", {}, 2000 * 1024),
+        ("0::/\n", {"sys/fs/cgroup/memory.max": "max\n"}, 2000 * 1024),
+        (
+            "0::/job/step\n",  # the limit is that of a group around
+            {"sys/fs/cgroup/job/memory.max": "1000000\n",
+             "sys/fs/cgroup/job/memory.current": "700000\n",
+             "sys/fs/cgroup/job/memory.stat": "anon 1\nfile 300000\nshmem 100000\n",
+             "sys/fs/cgroup/job/step/memory.max": "max\n",
+             "sys/fs/cgroup/job/step/memory.current": "5\n"},
+            500_000,
+        ),
+        (
+            "4:memory:/docker/1\n2:cpu,cpuacct:/\n",  # as of the machine, and mounted as the top
+            {"sys/fs/cgroup/memory/memory.limit_in_bytes": "1000000\n",
+             "sys/fs/cgroup/memory/memory.usage_in_bytes": "1200000\n",
+             "sys/fs/cgroup/memory/memory.stat": "total_cache 100000\n"},
+            0,
+        ),
+    ],
+)  # fmt: skip
+def test_a_container_may_have_less_memory_than_its_machine(
+    groups: str, files: dict[str, str], left: int, tmp_path: Path
+) -> None:
+    assert available_memory_bytes(files_of_the_system(tmp_path, groups, files)) == left
+
+
+def test_there_is_memory_here() -> None:
+    assert 1 << 20 < available_memory_bytes() < 1 << 50

@@ -26,6 +26,10 @@ LOG_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 # What Python says of names of files that it could not read as UTF-8.
 _NO_UTF8 = "surrogates not allowed"
 _SHOWN = 60  # characters around them
+_OUT_OF_MEMORY = (
+    "there is too little memory: smaller batches take less (--train_batch_size, --dev_batch_size, "
+    "--test_batch_size), so does a smaller model. What was saved is intact"
+)
 
 More = ParamSpec("More")
 
@@ -110,6 +114,11 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
         where = f"{error.filename}: " if error.filename else ""
         print(printable(f"error: {where}{error.strerror or error}"), file=sys.stderr)
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        print(printable(f"error: {_OUT_OF_MEMORY} ({error})"), file=sys.stderr)
+        return 2
     except UnicodeEncodeError as error:
         if error.reason != _NO_UTF8:
             raise
@@ -122,6 +131,12 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether it is one of Python's, or of PyTorch's, which has several and is slow to import."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"MemoryError", "OutOfMemoryError"}) or "allocate memory" in str(error)
 
 
 def stand_in(notice: str, main: Callable[[list[str]], int], argv: list[str]) -> int:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import torch
 
@@ -14,6 +12,7 @@ from stt.counted import counted
 from ..corpus import Clip
 from ..errors import TrainingError
 from ..models.specification import Specification
+from .available_memory import available_memory_bytes
 
 _COPIES_OF_WEIGHTS = 5  # weights, their average, gradients, and Adam's two moments
 
@@ -114,17 +113,3 @@ def _fits(
             return False
         raise
     return True
-
-
-def available_memory_bytes() -> int:
-    """Return how much main memory can still be used."""
-    try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass  # not Linux
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return 1 << 62
