@@ -97,40 +97,34 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
         return main(sys.argv[1:] if argv is None else argv) or 0
     except ElsewhereError:
         return 2
-    except UserError as error:
-        said = error.detail if isinstance(error, SttError) else error
-        print(printable(f"error: {said}"), file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        package = (error.name or "").split(".")[0]
-        if package in _OWN_PACKAGES:
-            raise
-        print(f"error: {missing_packages(package, 'train')}", file=sys.stderr)
-        return 2
     except BrokenPipeError:  # `inspect model | head`: whoever read has seen enough
         _print_nowhere()
         return 1
-    except OSError as error:  # a full disk, no permission: nothing that a traceback would explain
-        where = f"{error.filename}: " if error.filename else ""
-        print(printable(f"error: {where}{error.strerror or error}"), file=sys.stderr)
-        return 2
-    except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        print(printable(f"error: {_OUT_OF_MEMORY} ({error})"), file=sys.stderr)
-        return 2
-    except UnicodeEncodeError as error:
-        if error.reason != _NO_UTF8:
-            raise
-        found = error.object[max(0, error.start - _SHOWN) : error.end + _SHOWN]
-        print(
-            printable(f"error: a name that is not UTF-8 cannot be written: {found}; rename it"),
-            file=sys.stderr,
-        )
-        return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        said = _explanation(error)
+        if said is None:
+            raise
+        print(printable(f"error: {said}"), file=sys.stderr)
+        return 2
+
+
+def _explanation(error: Exception) -> str | None:
+    """Return what is said of an error in place of a traceback; None: it is a fault of ours."""
+    if isinstance(error, UserError):
+        return error.detail if isinstance(error, SttError) else str(error)
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").split(".")[0]
+        return None if package in _OWN_PACKAGES else missing_packages(package, "train")
+    if isinstance(error, OSError):  # a full disk, no permission
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}"
+    if isinstance(error, UnicodeEncodeError) and error.reason == _NO_UTF8:
+        found = error.object[max(0, error.start - _SHOWN) : error.end + _SHOWN]
+        return f"a name that is not UTF-8 cannot be written: {found}; rename it"
+    return f"{_OUT_OF_MEMORY} ({error})" if _is_out_of_memory(error) else None
 
 
 def _is_out_of_memory(error: Exception) -> bool:
