@@ -21,8 +21,6 @@ from .launch import Launch
 
 _OWN_PACKAGES = ("", "coqui_stt_training", "coqui_stt_ctcdecoder", "stt")
 LOG_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
-
-
 # What Python says of names of files that it could not read as UTF-8.
 _NO_UTF8 = "surrogates not allowed"
 _SHOWN = 60  # characters around them

@@ -165,10 +165,10 @@ def bounded(entry: Entry) -> Entry:
     if count > _LONGEST_TRANSCRIPT:
         problem = f"its transcript has {count:,} characters; no clip holds so many"
         entry = replace(entry, transcript="", problem=entry.problem or problem)
+    if _is_unicode(f"{entry.source}{entry.transcript}{entry.speaker}{entry.audio}"):
+        return entry
     said = {"transcript": entry.transcript, "speaker": entry.speaker}
     broken = [what for what, text in said.items() if not _is_unicode(text)]
-    if not broken and _is_unicode(f"{entry.source} {entry.audio}"):
-        return entry
     problem = f"its {' and its '.join(broken)} cannot be written in UTF-8; mend it where it is from"
     if not broken:
         problem = "the name of its recording is not UTF-8, so that no list can hold it; rename it"
