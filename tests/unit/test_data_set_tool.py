@@ -118,6 +118,18 @@ def test_sources_are_not_written_over(tmp_path: Path) -> None:
     assert source.read_bytes() == before
 
 
+def test_recordings_without_transcripts_are_written_without(tmp_path: Path) -> None:
+    folder, target = tmp_path / "audio", tmp_path / "out.csv"
+    folder.mkdir()
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(folder / name, np.random.default_rng(1).normal(0, 0.1, 8000), 16000)
+    data_set_tool.main(["--unlabeled", str(folder), str(target)])
+    assert target.read_text().splitlines()[0] == "wav_filename,wav_filesize"
+    assert len(read_rows(target, labelled=False).rows) == 2
+    with pytest.raises(CorpusError, match="2 recordings and no transcripts are in it"):
+        data_set_tool.main([str(folder), str(tmp_path / "other.csv")])
+
+
 def test_two_at_a_time_do_not_write_one_set(tmp_path: Path) -> None:
     source = write_csv(tmp_path)
     with (

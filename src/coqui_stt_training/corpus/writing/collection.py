@@ -124,7 +124,8 @@ def convert_collections(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with holding(target.with_name(f".{target.name}.lock")):
-            _prepare(work, [files.digest(source) for source in sources], options)
+            digests = [files.digest(source, labelled=options.labeled) for source in sources]
+            _prepare(work, digests, options)
             encoded = _encode(clips, sources, work, options, workers, show_progressbar, change)
             if options.order != "as-is":
                 encoded.sort(key=lambda one: one.seconds, reverse=options.order == "longest")
@@ -165,7 +166,7 @@ def _read(sources: Sequence[str], files: CorpusFiles, labeled: bool) -> list[_Cl
     problems: list[str] = []
     for source in sources:
         try:
-            found = files.rows(source)
+            found = files.rows(source, labelled=labeled)
         except CorpusError as error:
             files_problems.append(str(error))
             continue
