@@ -18,8 +18,8 @@ Labels all_bytes();
 // The alphabet of the scorers of a unit: bytes where code points are scored.
 Labels labels_of(ScoredUnit unit);
 
-// Returns a `.scorer` file with a trigram model over a dozen words, over as many code points, or over
-// all characters.
+// Returns a `.scorer` file with a trigram model over a dozen words, as many code points, or all
+// characters.
 std::vector<uint8_t> small_scorer(Trie trie, ScoredUnit unit);
 
 }  // namespace stt::fuzz
