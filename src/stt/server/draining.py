@@ -15,7 +15,6 @@ from .connections import WebSocketConnection, http_connections
 
 _log = logging.getLogger("uvicorn.error")
 _MAX_MESSAGE_BYTES = 1 << 20  # of a WebSocket message: 5 seconds at 96 kHz
-_MESSAGES_AHEAD = 4  # read from a client before it has to wait
 
 
 def server_config(app: FastAPI, idle_seconds: float, **options: Any) -> uvicorn.Config:
@@ -32,7 +31,6 @@ def server_config(app: FastAPI, idle_seconds: float, **options: Any) -> uvicorn.
         http=connections,
         ws=WebSocketConnection,
         ws_max_size=_MAX_MESSAGE_BYTES,
-        ws_max_queue=_MESSAGES_AHEAD,
         ws_per_message_deflate=False,  # audio does not get smaller, only later
         # When there is much to do, an answer to a ping stands behind audio that is not read yet.
         # Who vanished without a word is found out by `Limits.idle_seconds`.
