@@ -126,6 +126,13 @@ def test_recordings_without_transcripts_are_written_without(tmp_path: Path) -> N
     data_set_tool.main(["--unlabeled", str(folder), str(target)])
     assert target.read_text().splitlines()[0] == "wav_filename,wav_filesize"
     assert len(read_rows(target, labelled=False).rows) == 2
+    for archive in (tmp_path / "out.sdb", tmp_path / "out.tar"):
+        data_set_tool.main(["--unlabeled", str(folder), str(archive)])
+        rows = read_rows(archive, labelled=False).rows
+        assert [(row.transcript, row.problem) for row in rows] == [("", None)] * 2
+        assert all(row.audio for row in rows)
+        with pytest.raises(CorpusError, match="without transcripts"):
+            read_rows(archive)
     with pytest.raises(CorpusError, match="2 recordings and no transcripts are in it"):
         data_set_tool.main([str(folder), str(tmp_path / "other.csv")])
 

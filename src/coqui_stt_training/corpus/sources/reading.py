@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from coqui_stt_ctcdecoder.regular_file import open_regular
@@ -45,8 +46,8 @@ def read_rows(
     Args:
         path: its name.
         large_bytes: from which size on the rows of a CSV file are a `Manifest`.
-        labelled: whether it has to have transcripts. Those without may also be an audio file, or a
-            folder of such at any depth.
+        labelled: whether it has to have transcripts. Those without may also be an audio file, a
+            folder of such at any depth, or an SDB file or tar archive of nothing but audio.
 
     Raises:
         CorpusError: it is missing, of no kind that is known, damaged, not UTF-8, or empty.
@@ -183,6 +184,8 @@ def _read_here(name: str, large_bytes: int, labelled: bool) -> RowFile:
     most = large_bytes // _BYTES_A_ROW
     if kept := find_index(name, [path], most):
         return kept
+    if not labelled and read in (sdb.entries, tar.entries):
+        read = partial(read, labelled=False)
     stream = read(path)
     first = list(itertools.islice(stream, most + 1))
     if len(first) > most and has_pyarrow():

@@ -83,14 +83,18 @@ def read_sdb(path: str | Path) -> SdbFile:
     return _Reader(content, str(path)).read()
 
 
-def entries(path: Path) -> Iterator[Entry]:
+def entries(path: Path, *, labelled: bool = True) -> Iterator[Entry]:
     """Yield what a file says of each clip.
+
+    Args:
+        path: the file.
+        labelled: whether it has to have transcripts.
 
     Raises:
         CorpusError: see `read_sdb`; or it has no transcripts.
     """
     found = read_sdb(path)
-    if not found.labeled:
+    if labelled and not found.labeled:
         raise CorpusError(
             f"{path}: an SDB file without transcripts, made with --unlabeled; name one that has "
             "them"

@@ -83,8 +83,12 @@ def members(path: Path) -> Members:
     return found
 
 
-def entries(path: Path) -> Iterator[Entry]:
+def entries(path: Path, *, labelled: bool = True) -> Iterator[Entry]:
     """Yield what an archive says of each clip, transcripts from its CSV file or its text members.
+
+    Args:
+        path: the archive.
+        labelled: whether it has to have transcripts.
 
     Raises:
         CorpusError: see `members`; or it has no transcripts.
@@ -92,11 +96,11 @@ def entries(path: Path) -> Iterator[Entry]:
     found = members(path)
     tables = [name for name in found if name.endswith(".csv")]
     for name in tables:
-        listed = list(_table_entries(path, name, found))
+        listed = list(_table_entries(path, name, found, labelled))
         if listed:
             yield from listed
             return
-    yield from _pairs(path, found)
+    yield from _pairs(path, found, labelled)
 
 
 def _plain(path: Path) -> Path:
@@ -143,10 +147,10 @@ def _linked(path: Path, links: Mapping[str, str], found: Members) -> Members:
     }
 
 
-def _table_entries(path: Path, table: str, found: Members) -> Iterator[Entry]:
+def _table_entries(path: Path, table: str, found: Members, labelled: bool) -> Iterator[Entry]:
     """Yield the rows of a CSV file in the archive, none where it has not upstream's columns."""
     columns, records = parse_csv_text(_text(found[table], path), f"{path}:{table}")
-    if AUDIO_COLUMN not in columns or TRANSCRIPT_COLUMN not in columns:
+    if AUDIO_COLUMN not in columns or (labelled and TRANSCRIPT_COLUMN not in columns):
         return
     folder = PurePosixPath(table).parent
     for line, fields in records:
@@ -160,10 +164,11 @@ def _table_entries(path: Path, table: str, found: Members) -> Iterator[Entry]:
         audio = found.get(name)
         missing = None if audio else f"the archive holds no {name!r}"
         speaker = next((values[key] for key in SPEAKER_COLUMNS if values.get(key)), "")
-        yield Entry(source, line, values[TRANSCRIPT_COLUMN], audio, missing, speaker)
+        said = values.get(TRANSCRIPT_COLUMN, "")
+        yield Entry(source, line, said, audio, missing, speaker)
 
 
-def _pairs(path: Path, found: Members) -> Iterator[Entry]:
+def _pairs(path: Path, found: Members, labelled: bool) -> Iterator[Entry]:
     """Yield the audio members with the text that has the same name up to its first dot."""
     texts: dict[str, list[str]] = {}
     sounds = []
@@ -175,7 +180,7 @@ def _pairs(path: Path, found: Members) -> Iterator[Entry]:
             texts.setdefault(_key(name), []).append(name)
     if not sounds:
         raise CorpusError(f"{path}: a tar archive without audio; {_what_is_read()}")
-    if not any(_key(name) in texts for name in sounds):
+    if labelled and not any(_key(name) in texts for name in sounds):
         raise CorpusError(
             f"{path}: a tar archive without transcripts, of {counted(len(sounds), 'recording')}; "
             f"{_what_is_read()}"
@@ -183,7 +188,8 @@ def _pairs(path: Path, found: Members) -> Iterator[Entry]:
     for number, name in enumerate(sounds):
         source = f"{path}:{name}"
         if _key(name) not in texts:
-            yield Entry(source, number, "", found[name], "no text member has its name")
+            missing = "no text member has its name" if labelled else None
+            yield Entry(source, number, "", found[name], missing)
             continue
         try:
             said = _said(texts[_key(name)], found, path)
