@@ -6,6 +6,8 @@ const REASONS = ["nobody speaks", "not to be understood", "several speak at once
 const key = crypto.randomUUID ? crypto.randomUUID() : [...crypto.getRandomValues(new Uint8Array(16))].map(b => b.toString(16).padStart(2, "0")).join("");
 let desk = {labels: null, progress: {}};
 let clip = null;                // what is open: as the server describes it
+let opening = 0;                // clips that were asked for and are not there yet
+let renewal = null;             // of the hold on a clip: it must not come after what is opened next
 let heard = [];                 // words of its draft
 let given = "";                 // its text, as it was opened
 let painted = {words: [], times: [], now: -1};
@@ -82,7 +84,10 @@ function showEmpty() {
 // ---------------------------------------------------------------- a clip
 async function open(id, {play = false, focus = true} = {}) {
   keepText();
+  opening += 1;
+  await renewal;
   const answer = await attempt(() => api(`api/clips/${id}/open`, {}));
+  opening -= 1;
   if (!answer) return;
   clip = answer; heard = []; samples = null; painted = {words: [], times: [], now: -1};
   history.replaceState(null, "", `#${id}`);
@@ -102,22 +107,23 @@ async function open(id, {play = false, focus = true} = {}) {
   if (focus) $("text").focus({preventScroll: true});
   await attempt(async () => {
     const blob = await sound(id);
-    if (clip.id !== id) return;
+    if (clip?.id !== id) return;
     player.open(blob);
     if (play) player.play(0);
     const decoded = await decode(blob).catch(() => null); // it can be heard without a picture
-    if (clip.id !== id) return;
+    if (clip?.id !== id) return;
     samples = decoded;
     if (samples) draw($("picture"), samples);
     showWords(); showTime();
   });
+  if (clip?.id !== id) return;
   say(`Clip ${clip.number} of ${desk.progress.clips}, ${clip.name}, ${Math.round(clip.end - clip.start)} seconds, ${NAMES[clip.verdict]}.`);
-  while (clip.id === id && clip.draft.state === "waiting") {
+  while (clip?.id === id && clip.draft.state === "waiting") {
     const draft = await attempt(() => api(`api/clips/${id}/draft`));
     if (!draft) break;
-    if (clip.id === id) takeDraft(draft);
+    if (clip?.id === id) takeDraft(draft);
   }
-  if (clip.id === id && clip.upcoming) sound(clip.upcoming).catch(() => {});
+  if (clip?.id === id && clip.upcoming) sound(clip.upcoming).catch(() => {});
 }
 function showState() {
   $("clip-state").hidden = clip.verdict === "open";
@@ -330,8 +336,9 @@ $("text").oninput = () => {
 $("person").value = localStorage.getItem("desk-person") || "";
 $("person").onchange = () => { localStorage.setItem("desk-person", $("person").value); renew(); };
 async function renew() {
-  if (!clip || document.hidden) return;
-  const answer = await api(`api/clips/${clip.id}/open`, {}).catch(() => null);
+  if (!clip || opening || document.hidden) return;
+  renewal = api(`api/clips/${clip.id}/open`, {}).catch(() => null);
+  const answer = await renewal;
   if (answer && clip && answer.id === clip.id && answer.version !== clip.version) complain(`${answer.person || "Somebody else"} has saved this clip meanwhile; what you save will be shown beside it.`);
 }
 setInterval(renew, 1000 * RENEW_SECONDS);
