@@ -8,6 +8,11 @@ and `stt` add their own.
 class UserError(ValueError):
     """Bad input, not a bug: commands print it on one line and exit with status 2."""
 
+    @property
+    def detail(self) -> str:
+        """What is wrong, where, and what mends it."""
+        return str(self)
+
 
 class AlphabetError(UserError):
     """An alphabet file is malformed, or text holds characters outside the alphabet."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from coqui_stt_ctcdecoder.errors import UserError
 
 from .audio.folder import audio_files
-from .errors import AudioError, FlagError
+from .errors import AudioError, FlagError, describe_system_error
 from .model_flags import add_model_flags, load_model, positive
 from .terminal import printable, shown_on, write_any_text
 
@@ -59,9 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has seen enough
         sys.stderr.close()
         return 0
-    except OSError as error:  # a full disk, no permission
-        where = f"{error.filename}: " if error.filename else ""
-        print(printable(f"stt: {where}{error.strerror or error}"), file=sys.stderr)
+    except OSError as error:
+        print(printable(f"stt: {describe_system_error(error)}"), file=sys.stderr)
         return 2
     return 0
 

@@ -105,13 +105,17 @@ class SttError(UserError, RuntimeError):
 
     Attributes:
         code: upstream's number, `0x2004` for instance.
-        detail: what is wrong, where, and what mends it, without upstream's text of the code.
     """
 
     def __init__(self, operation: str, code: ErrorCode, detail: str) -> None:
         self.code = code
-        self.detail = detail
+        self._detail = detail
         super().__init__(f"{operation} failed with '{code.message}' (0x{code:X}): {detail}")
+
+    @property
+    def detail(self) -> str:
+        """What is wrong, where, and what mends it, without upstream's text of the code."""
+        return self._detail
 
 
 class ModelError(SttError):
@@ -143,3 +147,9 @@ class StreamError(UserError, RuntimeError):
 
 class AudioBufferError(UserError, TypeError):
     """Samples that are not 16-bit mono audio."""
+
+
+def describe_system_error(error: OSError) -> str:
+    """Say what the system refuses, and of which file: a full disk, no permission."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"

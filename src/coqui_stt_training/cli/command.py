@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Concatenate, NoReturn, ParamSpec, Protocol, TextIO
 
-from stt.errors import SttError
+from stt.errors import describe_system_error
 from stt.extras import missing_packages
 from stt.terminal import printable, shown_on, write_any_text
 
@@ -112,13 +112,12 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
 def _explanation(error: Exception) -> str | None:
     """Return what is said of an error in place of a traceback; None: it is a fault of ours."""
     if isinstance(error, UserError):
-        return error.detail if isinstance(error, SttError) else str(error)
+        return error.detail
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").split(".")[0]
         return None if package in _OWN_PACKAGES else missing_packages(package, "train")
-    if isinstance(error, OSError):  # a full disk, no permission
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error}"
+    if isinstance(error, OSError):
+        return describe_system_error(error)
     if isinstance(error, UnicodeEncodeError) and error.reason == _NO_UTF8:
         found = error.object[max(0, error.start - _SHOWN) : error.end + _SHOWN]
         return f"a name that is not UTF-8 cannot be written: {found}; rename it"

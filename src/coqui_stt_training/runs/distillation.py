@@ -12,7 +12,6 @@ from torch import Tensor
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.engines import Engine, open_engine
-from stt.errors import SttError
 
 from ..batches.batch import Batch
 from ..bootstrapping.alphabet_difference import describe_difference
@@ -42,8 +41,7 @@ def supervision(session: Session) -> Callable[[Emissions, Batch], Tensor]:
     try:
         engine, parameters = _open(Path(flags.teacher))
     except UserError as error:
-        said = error.detail if isinstance(error, SttError) else error
-        raise BootstrapError(f"--teacher: {said}") from None
+        raise BootstrapError(f"--teacher: {error.detail}") from None
     teacher = Teacher(engine, _columns(flags, engine.info.alphabet, session.alphabet))
     student = _parameter_count(session.specification)
     if student > parameters:
