@@ -36,12 +36,13 @@ class Mixture:
 
     def parts(self, epoch: int) -> list[Sequence[Clip]]:
         """Return the same, set by set."""
-        sizes = [(clips.path, len(clips.clips)) for clips in self.sets]
+        sizes = [(one.path, len(one.clips)) for one in self.sets]
+        counts = epoch_counts(sizes, self.shares)
         return [
-            self._draw(number, epoch, count) if path in self.shares and size else clips.clips
-            for number, (clips, (path, size), count) in enumerate(
-                zip(self.sets, sizes, epoch_counts(sizes, self.shares), strict=True)
-            )
+            self._draw(number, epoch, counts[number])
+            if one.path in self.shares and one.clips
+            else one.clips
+            for number, one in enumerate(self.sets)
         ]
 
     def _draw(self, number: int, epoch: int, count: int) -> Sequence[Clip]:

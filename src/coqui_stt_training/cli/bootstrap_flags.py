@@ -44,6 +44,11 @@ class WholeFlags:
         100, "trials to find alpha and beta of the scorer with, on the dev set", check=at_least(1)
     )
 
+    @property
+    def reads_out(self) -> bool:
+        """Whether sentences of the text are read out, to train on."""
+        return bool(self.voices or self.synthesiser)
+
 
 @dataclass(frozen=True)
 class BootstrapConfig(TrainConfig):

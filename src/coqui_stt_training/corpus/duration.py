@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from statistics import fmean
@@ -13,6 +13,7 @@ from stt.durations import say_audio_length
 
 from .audio_scan import AudioScan, scan_audio
 from .files import CorpusFiles
+from .rows import RowFile
 from .shares import epoch_counts
 
 _MOST_SCANNED = 500
@@ -56,22 +57,7 @@ def estimate_amount(paths: Iterable[str], files: CorpusFiles, limit: int = 0) ->
     total = sum(size for _, size in sizes)
     if not total:
         return Amount(0, 0.0)
-    step = -(-total // _MOST_SCANNED)
-    chosen: list[list[AudioReference]] = []
-    passed = 0
-    for file in listed:
-        places = range(-passed % step, len(file.rows), step)
-        chosen.append([file.audio_of(file.rows[place]) for place in places])
-        passed += len(file.rows)
-    scans = scan_audio([one for of_file in chosen for one in of_file])
-    lengths = [
-        [
-            scan.duration_seconds
-            for scan in (scans[one] for one in of_file)
-            if isinstance(scan, AudioScan)
-        ]
-        for of_file in chosen
-    ]
+    lengths = _sampled_seconds(listed, -(-total // _MOST_SCANNED))
     counts = epoch_counts(sizes, files.shares)
     found = list(chain.from_iterable(lengths))
     # A set too small beside the others for one of its clips to be looked at is like all together.
@@ -81,3 +67,18 @@ def estimate_amount(paths: Iterable[str], files: CorpusFiles, limit: int = 0) ->
     count = min(in_epoch, limit) if limit else in_epoch
     is_exact = not files.shares and len(found) == count
     return Amount(count, seconds * count / in_epoch, is_exact)
+
+
+def _sampled_seconds(listed: Sequence[RowFile], step: int) -> list[list[float]]:
+    """Return, file by file, the lengths of every so many clips of all, of those that are read."""
+    chosen: list[list[AudioReference]] = []
+    passed = 0
+    for file in listed:
+        places = range(-passed % step, len(file.rows), step)
+        chosen.append([file.audio_of(file.rows[place]) for place in places])
+        passed += len(file.rows)
+    scans = scan_audio(list(chain.from_iterable(chosen)))
+    return [
+        [found.duration_seconds for one in audio if isinstance(found := scans[one], AudioScan)]
+        for audio in chosen
+    ]

@@ -56,7 +56,6 @@ class Inputs:
         split: the sets, and what of them is still to be written.
         sources: models to start from; none: from scratch.
         text: files of more text.
-        is_spoken: whether sentences of it are read out.
         given: flags for the commands that are run, as they were given.
         digests: of all that makes a difference, by what it is in words.
     """
@@ -64,7 +63,6 @@ class Inputs:
     split: AutoInput
     sources: tuple[str, ...]
     text: tuple[str, ...]
-    is_spoken: bool
     given: Mapping[str, Any]
     digests: Mapping[str, str]
 
@@ -96,8 +94,7 @@ def check_inputs(data: str, parsed: Parsed[BootstrapConfig]) -> Inputs:
     sources = [source for source in dict.fromkeys(whole.source) if source != SCRATCH]
     models = [attempt(partial(_read_source, source)) for source in sources]
     texts = [attempt(partial(_read_text, path, split)) for path in whole.text]
-    spoken = bool(whole.voices or whole.synthesiser)
-    if spoken:
+    if whole.reads_out:
         attempt(partial(_check_voices, whole))
     if problems:
         raise FlagError("\n".join(problems))
@@ -113,10 +110,10 @@ def check_inputs(data: str, parsed: Parsed[BootstrapConfig]) -> Inputs:
         "the text": digest_of(texts),
         "--n_trials": digest_of(whole.n_trials),
     }
-    if spoken:
+    if whole.reads_out:
         manner = [whole.voices, whole.synthesiser, whole.spoken_sentences, whole.spoken_share]
         digests["what is read out"] = digest_of([texts, *manner])
-    return Inputs(split, tuple(sources), whole.text, spoken, given, digests)
+    return Inputs(split, tuple(sources), whole.text, given, digests)
 
 
 def sets_of(split: AutoInput) -> tuple[Path, Path, Path]:

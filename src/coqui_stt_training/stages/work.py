@@ -52,7 +52,7 @@ def _split(walk: Walk) -> dict[str, Any]:
 
 
 def _speak(walk: Walk) -> dict[str, Any]:
-    if not walk.inputs.is_spoken:
+    if not walk.flags.reads_out:
         walk.say("Nothing: no --voices")
         return {}
     folder = walk.place("speech", _OF_SPEECH)
