@@ -58,7 +58,7 @@ class LiteRtEngine(WindowedEngine):
     ) -> None:
         from ..tflite.writer import write_graph  # late: large models have another engine
 
-        self._info = info
+        self.info = info
         self._content = write_graph(split_recurrence(graph))
         self._source = source
         self._threads = threads
@@ -66,14 +66,9 @@ class LiteRtEngine(WindowedEngine):
         self._lock = threading.Lock()
         self._still_to_make = parallel - 1
         first = self._make()
-        first.check(self._info, source)
+        first.check(self.info, source)
         self._state_sizes = first.state_sizes()
         self._idle.put(first)
-
-    @property
-    def info(self) -> WindowedInfo:
-        """What the model says of itself."""
-        return self._info
 
     def _make(self) -> _Interpreter:
         return _Interpreter(self._content, self._source, self._threads)
