@@ -66,7 +66,7 @@ class LiteRtEngine(WindowedEngine):
         self._lock = threading.Lock()
         self._still_to_make = parallel - 1
         first = self._make()
-        first.check(self.info, source)
+        first.check(source)
         self._state_sizes = first.state_sizes()
         self._idle.put(first)
 
@@ -126,7 +126,7 @@ class _Interpreter:
         self._outputs = [outputs[name]["index"] for name in OUTPUTS]
         self._input_shapes = [tuple(map(int, inputs[name]["shape"])) for name in INPUTS]
 
-    def check(self, info: WindowedInfo, source: Path) -> None:
+    def check(self, source: Path) -> None:
         """Check that the windows are what the features give.
 
         Raises:
