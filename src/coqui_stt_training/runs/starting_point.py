@@ -89,7 +89,7 @@ def find_start(
         return _begin(flags, bootstrap, why + ("" if flags.run == "new" else "; to go on with the "
                       f"run in {flags.save_dir} all the same: --run continue"))  # fmt: skip
     if last is None and record.phase == "training":
-        return _begin_once_more(flags, bootstrap, record)
+        return _begin_once_more(flags, record)
     if flags.run == "auto" and (last is None or record.phase == "done"):
         return _begin_after(flags, bootstrap, record)
     if last is None:
@@ -153,7 +153,7 @@ def _continue_foreign(flags: CheckpointFlags) -> Start:
     )
 
 
-def _begin_once_more(flags: CheckpointFlags, bootstrap: BootstrapFlags, record: RunRecord) -> Start:
+def _begin_once_more(flags: CheckpointFlags, record: RunRecord) -> Start:
     """Begin a run again that was cut off before it had a checkpoint to go on from."""
     why = f"the run in {flags.save_dir} was cut off before its first checkpoint"
     if not record.source:
