@@ -25,7 +25,7 @@ _PROGRAM = next(filter(None, map(shutil.which, _PROGRAMS[ENGINE])), None)
 needs_browser = pytest.mark.skipif(_PROGRAM is None, reason=f"there is no {ENGINE} here")
 # Runs before a page's own scripts: each engine words differently what a policy refused.
 _REFUSED = """window.refused = [];
-addEventListener("securitypolicyviolation", event => window.refused.push(event.violatedDirective));"""
+addEventListener("securitypolicyviolation", event => refused.push(event.violatedDirective));"""
 
 
 @contextmanager

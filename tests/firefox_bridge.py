@@ -1,8 +1,8 @@
 """Runs a Firefox, and answers for it what it does not know yet.
 
-Playwright drives any Firefox by WebDriver BiDi, but expects a newer one than a release with extended
-support. This stands between them: what Firefox calls an unknown command of `emulation` is answered as
-done, and downloads get the names that they have in newer ones.
+Playwright drives any Firefox by WebDriver BiDi, but expects a newer one than a release with
+extended support. This stands between them: what Firefox calls an unknown command of `emulation` is
+answered as done, and downloads get the names that they have in newer ones.
 """
 
 from __future__ import annotations
