@@ -13,7 +13,7 @@ from ..errors import AudioError
 from ..terminal import printable
 from .bounds import LONGEST_UTTERANCE_SECONDS, check_form
 from .mono import Source, name_of, open_mono
-from .pcm import Pcm, to_pcm
+from .pcm import Pcm, scaled, to_pcm
 
 _log = logging.getLogger(__name__)
 
@@ -84,6 +84,10 @@ class Resampler:
     def feed(self, block: NDArray[np.float32]) -> Pcm:
         """Go on with `[samples]` from -1 to 1; return what is ready."""
         return self._resample(block, last=False)
+
+    def feed_pcm(self, block: Pcm) -> Pcm:
+        """Go on with `[samples]` of 16 bits; return what is ready."""
+        return block if self._soxr is None else self.feed(scaled(block))
 
     def finish(self) -> Pcm:
         """Return what is left."""

@@ -10,7 +10,6 @@ first and after the last frame stand `n_context` frames of zeros. The model take
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +21,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 
 from ..audio.pcm import Pcm, scaled
 from ..errors import ErrorCode, ModelError
+from ..frontends.framing import windows_of
 from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig, Mfcc
 from . import CREATE_MODEL, FloatArray
 
@@ -67,13 +67,12 @@ class WindowedInfo:
 
 
 class WindowedEngine(ABC):
-    """Runs a model of windows; its subclasses say how.
+    """Runs a model of windows; its subclasses say how."""
 
-    Attributes:
-        info: what the model says of itself.
-    """
-
-    info: WindowedInfo
+    @property
+    @abstractmethod
+    def info(self) -> WindowedInfo:
+        """What the model says of itself."""
 
     @abstractmethod
     def initial_state(self) -> State:
@@ -157,9 +156,7 @@ class WindowedStream:
 
     def _run(self, calls: int) -> FloatArray:
         info = self._engine.info
-        windows = np.lib.stride_tricks.sliding_window_view(
-            self._rows, 2 * info.n_context + 1, axis=0
-        ).transpose(0, 2, 1)
+        windows = windows_of(self._rows, 2 * info.n_context + 1)
         results = []
         for start in range(0, calls * info.n_steps, info.n_steps):
             probabilities, self._state = self._engine.run(
@@ -185,7 +182,9 @@ class WindowedStream:
 
     def copy(self) -> WindowedStream:
         """Return a stream that goes on from here without touching this one."""
-        return copy.copy(self)  # arrays are replaced, never written to
+        other = WindowedStream.__new__(WindowedStream)
+        other.__dict__.update(self.__dict__)  # arrays are replaced, never written to
+        return other
 
     def _concatenate(self, parts: list[FloatArray]) -> FloatArray:
         if len(parts) == 1:

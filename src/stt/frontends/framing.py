@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def zeros_around(samples: Any, before: int, after: int, backend: Any) -> Any:
@@ -18,8 +19,21 @@ def zeros_around(samples: Any, before: int, after: int, backend: Any) -> Any:
 def frames_of(samples: Any, length: int, step: int, backend: Any) -> Any:
     """Return all whole frames of `[samples]`, a view `[frames, length]`."""
     if backend is np:
-        return np.lib.stride_tricks.sliding_window_view(samples, length)[::step]
+        return windows_of(samples, length, step)
     return samples.unfold(-1, length, step)
+
+
+def windows_of(values: NDArray[Any], length: int, step: int = 1) -> NDArray[Any]:
+    """Return all whole windows over the first axis, a view `[windows, length, ...]`.
+
+    NumPy's `sliding_window_view` takes 20 us, half the time of the features of a short piece.
+    """
+    values = np.ascontiguousarray(values)
+    count = max(0, 1 + (len(values) - length) // step)
+    shape = (count, length, *values.shape[1:])
+    strides = (step * values.strides[0], *values.strides)
+    windows: NDArray[Any] = np.ndarray(shape, values.dtype, values, 0, strides)
+    return windows
 
 
 def normalized_over_time(features: Any, floor: float, backend: Any, *, inside: bool) -> Any:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FrontEndError
+from .framing import windows_of
 from .front_end import PowerChange
 
 MEL_CHANNELS = 40
@@ -148,6 +149,8 @@ class Mfcc:
         window, step = self.config.window_samples, self.config.step_samples
         if samples.shape[-1] < window:
             return samples[..., :0].reshape(*samples.shape[:-1], 0, window)
+        if self.backend is np and samples.ndim == 1:
+            return windows_of(samples, window, step)
         if self.backend is np:
             return np.lib.stride_tricks.sliding_window_view(samples, window, axis=-1)[
                 ..., ::step, :
