@@ -3,13 +3,14 @@
     python benchmarks/soak.py --model model.tflite --audio clip.wav --streams 200 --seconds 120
 
 Starts `stt serve` with the model, keeps `--streams` well-behaved clients speaking in real time
-(each says the clip, waits for its transcript, and begins anew), and beside them clients that
-vanish, send garbage, send nothing, or send as fast as they can; with `--files` some that upload
-the clip again and again, and with `--attackers` those of `attackers.py`. Then opens more streams
-at once than the server takes. Prints how late answers were, in all and by client, the server's CPU
-time and memory from tenth to tenth of the time, and what became of everyone; exits with 1 if a good
-client got a wrong transcript or an error, a refusal was not one, memory grew by more than a tenth
-in the second half, or the server did not end well.
+(each says the clip, waits for its transcript, and begins anew; they are a process of their own, see
+`speakers.py`), and beside them clients that vanish, send garbage, send nothing, or send as fast as
+they can; with `--files` some that upload the clip again and again, and with `--attackers` those of
+`attackers.py`. Then opens more streams at once than the server takes. Prints how late answers were,
+in all and by client, the CPU time of the server, of each of its processes, and of the good clients,
+the server's memory from tenth to tenth of the time (what processes share counts once), and what
+became of everyone; exits with 1 if a good client got a wrong transcript or an error, a refusal was
+not one, memory grew by more than a tenth in the second half, or the server did not end well.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import urllib.request
 import wave
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import attackers
 import websockets
@@ -49,10 +51,13 @@ class Soak:
         self.lateness: list[list[float]] = [[] for _ in range(flags.streams)]
         self.file_seconds: list[float] = []  # from the start of an upload to its answer
         self.memory: list[float] = []  # MB, second by second
-        self.cpu_seconds = 0.0
+        self.cpu_seconds: dict[int, float] = {}  # of each process of the server
+        self.speakers_cpu_seconds = 0.0
+        self.audio_seconds = 0.0
         self.max_streams = flags.streams + 4 * flags.bad + flags.attackers + 10
         self.until = 0.0
         self.address = ""
+        self.path = ""
         self.port = 0
 
     async def say(self, pace: float, lateness: list[float]) -> str:
@@ -81,10 +86,30 @@ class Soak:
             if said["type"] == "error":
                 raise RuntimeError(said["code"])
 
-    async def good_client(self, number: int) -> None:
-        await asyncio.sleep(random.random() * len(self.pcm) / 2 / self.rate)
-        while time.perf_counter() < self.until:
-            await self.attempt("good", 1 / self.flags.speed, self.lateness[number])
+    async def good_clients(self) -> None:
+        found = await self.speakers(self.flags.streams, self.flags.speed, self.flags.seconds)
+        self.lateness = found["lateness"]
+        self.speakers_cpu_seconds = found["cpu_seconds"]
+        self.outcomes.update({f"good: {what}": n for what, n in found["outcomes"].items()})
+
+    async def speakers(self, streams: int, speed: float, seconds: float) -> dict[str, Any]:
+        """Let `speakers.py` say the clip; return what it found."""
+        task = {
+            "port": self.port,
+            "path": self.path,
+            "audio": self.flags.audio,
+            "expected": self.expected,
+            "streams": streams,
+            "speed": speed,
+            "seconds": seconds,
+        }
+        program = Path(__file__).with_name("speakers.py")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, str(program), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        said, _ = await process.communicate(json.dumps(task).encode())
+        found: dict[str, Any] = json.loads(said)
+        return found
 
     async def hasty_client(self) -> None:
         while time.perf_counter() < self.until:
@@ -149,13 +174,20 @@ class Soak:
             await asyncio.sleep(0.5)
 
     async def watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Note the server's memory, second by second, and the CPU time it took."""
-        before = cpu_seconds(process)
+        """Note the server's memory, second by second."""
         while time.perf_counter() < self.until:
-            status = Path(f"/proc/{process.pid}/status").read_text()
-            self.memory.append(int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024)
+            self.memory.append(sum(map(memory_megabytes, family(process.pid))))
             await asyncio.sleep(1)
-        self.cpu_seconds = cpu_seconds(process) - before
+
+    async def heard_seconds(self) -> float:
+        """Return how much live audio the server has transcribed."""
+        metrics = await asyncio.to_thread(self.metrics)
+        return float(re.search(r'audio_seconds_total{kind="live"} (\S+)', metrics)[1])
+
+    def metrics(self) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics") as answer:
+            text: str = answer.read().decode()
+        return text
 
     async def rush(self) -> Counter[str]:
         """Open more streams at once than the server takes; return what became of them."""
@@ -189,6 +221,8 @@ class Soak:
         command = [sys.executable, "-m", "stt", "serve", "--model", self.flags.model]
         command += ["--port", str(port), "--max_streams", str(self.max_streams)]
         command += ["--idle_seconds", "10", "--beam_width", str(self.flags.beam_width)]
+        if self.flags.processes:
+            command += ["--processes", str(self.flags.processes)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             return await self.soak(process, port)
@@ -197,27 +231,32 @@ class Soak:
 
     async def soak(self, process: subprocess.Popen[bytes], port: int) -> bool:
         self.port = port
-        self.address = f"ws://127.0.0.1:{port}/live?pause=0&sample_rate={self.rate}"
+        self.path = f"/live?pause={self.flags.pause:g}&sample_rate={self.rate}"
+        self.address = f"ws://127.0.0.1:{port}{self.path}"
         for _ in range(600):  # a busy machine takes long to start it
             try:
                 self.expected = await self.say(0.0, [])
                 break
             except OSError:
                 await asyncio.sleep(0.2)
+        await asyncio.sleep(5)  # until all its processes are there
+        heard, before = await self.heard_seconds(), cpu_seconds(process.pid)
         self.until = time.perf_counter() + self.flags.seconds
         kinds = (self.vanishing_client, self.garbage_client, self.silent_client, self.hasty_client)
-        clients = [self.good_client(number) for number in range(self.flags.streams)]
+        clients = [self.good_clients()]
         clients += [kind() for kind in kinds for _ in range(self.flags.bad)]
         clients += [self.file_client() for _ in range(self.flags.files)]
         clients += [kind(self) for kind in attackers.KINDS for _ in range(self.flags.attackers)]
         await asyncio.gather(self.watch(process), *clients)
+        after = cpu_seconds(process.pid)
+        self.cpu_seconds = {pid: after[pid] - before.get(pid, 0.0) for pid in after}
+        self.audio_seconds = await self.heard_seconds() - heard
         rush = await self.rush()
-        metrics = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
         process.terminate()
         status = process.wait(timeout=60)
-        return self.report(rush, metrics, status)
+        return self.report(rush, status)
 
-    def report(self, rush: Counter[str], metrics: str, status: int) -> bool:
+    def report(self, rush: Counter[str], status: int) -> bool:
         for outcome, count in sorted(self.outcomes.items()):
             print(f"{count:7} {outcome}")
         for outcome, count in sorted(rush.items()):
@@ -237,10 +276,15 @@ class Soak:
         print(f"memory at most, MB: {max(self.memory):.0f}")
         tenths = [self.memory[len(self.memory) * tenth // 10] for tenth in range(10)]
         print("memory, MB:", *(f"{size:.0f}" for size in (*tenths, self.memory[-1])))
-        audio = float(re.search(r'audio_seconds_total{kind="live"} (\S+)', metrics)[1])
+        used, audio = sum(self.cpu_seconds.values()), self.audio_seconds
         print(
-            f"CPU: {self.cpu_seconds:.1f} s in {self.flags.seconds:g} s, for {audio:.0f} s of "
-            f"audio: {1000 * self.cpu_seconds / audio:.1f} ms for a second; exit status {status}"
+            f"CPU: {used:.1f} s in {self.flags.seconds:g} s, for {audio:.0f} s of audio: "
+            f"{1000 * used / audio:.1f} ms for a second; of processes:",
+            *(f"{seconds:.1f}" for seconds in self.cpu_seconds.values()),
+        )
+        print(
+            f"CPU of the good clients: {1000 * self.speakers_cpu_seconds / audio:.1f} ms for a "
+            f"second of audio; exit status {status}"
         )
         return (
             status == 0
@@ -258,9 +302,25 @@ def quantile(values: list[float], share: float) -> float:
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
 
-def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def family(pid: int) -> list[int]:
+    """Return a process and those that it started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(member for child in children for member in family(int(child)))]
+
+
+def cpu_seconds(pid: int) -> dict[int, float]:
+    """Return the CPU time of a process and of each that it started."""
+    found = {}
+    for member in family(pid):
+        fields = Path(f"/proc/{member}/stat").read_text().rsplit(")", 1)[1].split()
+        found[member] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+def memory_megabytes(pid: int) -> float:
+    """Return the memory of a process, its share of what several have."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1]) / 1024
 
 
 def main() -> int:
@@ -274,6 +334,8 @@ def main() -> int:
         default=1.0,
         help="how fast they speak: a few at 20 cost what many do, chunk by chunk",
     )
+    parser.add_argument("--pause", type=float, default=0, help="that ends an utterance, in seconds")
+    parser.add_argument("--processes", type=int, help="of the server (its own default)")
     parser.add_argument("--bad", type=int, default=10, help="clients of each bad kind")
     parser.add_argument("--files", type=int, default=0, help="clients that upload the audio")
     parser.add_argument("--attackers", type=int, default=0, help="of each kind of attackers.py")
