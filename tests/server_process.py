@@ -21,10 +21,12 @@ class Served:
 
     Attributes:
         port: on 127.0.0.1.
+        pid: of the process that was started.
         log: what it has printed.
     """
 
     port: int
+    pid: int
     log: Path
 
     @property
@@ -40,7 +42,7 @@ def served(folder: Path, *flags: str) -> Iterator[Served]:
     with log.open("w") as output:
         process = subprocess.Popen([*command, *flags], stderr=output, stdout=output)
     try:
-        yield Served(_port(process, log), log)
+        yield Served(_port(process, log), process.pid, log)
     finally:
         process.terminate()
         assert process.wait(timeout=60) == 0, log.read_text()
@@ -50,7 +52,7 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
     while process.poll() is None:
         text = log.read_text()
         found = re.search(r"Serving on \S+:(\d+) ", text)
-        if found and "startup complete" in text:
+        if found and re.search("startup complete|process", text[found.end() :]):
             return int(found[1])
         _wait_a_little(process)
     raise AssertionError(log.read_text())

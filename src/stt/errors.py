@@ -16,6 +16,10 @@ class FlagError(UserError):
     """Flags that are unknown, malformed, or contradict each other."""
 
 
+class ServerError(UserError):
+    """The processes of a server cannot be started."""
+
+
 class FrontEndError(UserError):
     """Values that describe no front end: what a model's features are computed from."""
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from .audio.pcm import as_pcm
@@ -16,6 +17,7 @@ from .engines import (
     BatchEngine,
     Engine,
     FloatArray,
+    SizedEngine,
     open_engine,
     streams_at_a_time,
 )
@@ -155,13 +157,23 @@ class Model(DecoderControls):
             return list(pool.map(lambda pcm: self.stt_with_metadata(pcm, count), recordings))
 
     @property
+    def is_small(self) -> bool:
+        """Whether streams take more of Python's time than of the acoustic model's."""
+        engine = self._open_engine()
+        return isinstance(engine, SizedEngine) and engine.is_small
+
+    @property
     def streams_at_a_time(self) -> int:
         """How many streams to run at the same time, each in a thread, to get most done.
 
         As many as there are cores; more with models of which the engine takes the chunks of many
         streams together.
         """
-        return streams_at_a_time(self._open_engine())
+        return self.streams_on(os.cpu_count() or 1)
+
+    def streams_on(self, cores: int) -> int:
+        """Return `streams_at_a_time` where only so many cores should be used."""
+        return streams_at_a_time(self._open_engine(), cores)
 
     @property
     def takes_batches(self) -> bool:
@@ -201,7 +213,12 @@ class Model(DecoderControls):
     def __enter__(self) -> Model:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()
 
     # Upstream's names. They call, rather than alias, so that subclasses answer under both names.

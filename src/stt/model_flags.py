@@ -49,7 +49,7 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_model(flags: argparse.Namespace) -> Model:
+def load_model(flags: argparse.Namespace, *, parallel: int | None = None) -> Model:
     """Load the model that `add_model_flags`' values describe.
 
     Raises:
@@ -66,7 +66,7 @@ def load_model(flags: argparse.Namespace) -> Model:
         if needing:
             raise FlagError(f"{', '.join(needing)}: has no effect without --scorer; add one")
     hot_words = parse_hot_words(flags.hot_words or "")
-    model = Model(flags.model, threads=flags.threads)
+    model = Model(flags.model, threads=flags.threads, parallel=parallel)
     if flags.live_latency_seconds is not None:
         try:
             model.set_live_latency(flags.live_latency_seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import TracebackType
 from typing import Any
 
 from .audio.pcm import as_pcm
@@ -96,7 +97,12 @@ class Stream:
     def __enter__(self) -> Stream:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         with self._lock:
             self._parts = None
 

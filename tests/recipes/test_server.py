@@ -193,7 +193,7 @@ def test_a_file_too_large_or_too_long_is_refused():
 
 def test_more_files_than_allowed_are_sent_away():
     app = make_app(max_files=1)
-    with TestClient(app) as client, app.state.service.files.take():
+    with TestClient(app) as client, app.state.service.files.take(OverflowError):
         answer = client.post("/transcribe", files=upload())
         assert answer.status_code == 503
         assert answer.headers["retry-after"]

@@ -245,7 +245,7 @@ def test_audio_becomes_the_same_transcript_however_it_is_cut(server, size):
 
 
 def test_a_server_that_ends_finishes_what_it_received(tmp_path):
-    with served(tmp_path, "--beam_width", "50") as server:
+    with served(tmp_path, "--beam_width", "50", "--processes", "1") as server:
         websocket = WebSocket(server)
         samples = speech().tobytes()
         # The last message alone is too little to be worth a turn.
@@ -340,6 +340,7 @@ def test_a_form_is_known_by_any_spelling(server):
 
 def test_further_names_can_be_allowed(tmp_path):
     flags = ("--allowed_hosts", "stt.example.com", "*.local", "--host", "0.0.0.0")
+    flags += ("--processes", "1")
     with served(tmp_path, *flags) as server:
         for host in (
             "stt.example.com",

@@ -48,7 +48,8 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
         CheckpointError: nothing there, damaged, of a format that is not read, or with weights that
             are not finite.
     """
-    found = _find(path, which)
+    location = fetch(path) if is_hub_name(path) else find_checkpoints(Path(path))
+    found = recognise(location, _of_newest_run(location) if which == "auto" else which)
     if found.format in _READERS:
         source = _READERS[found.format](found.path)
         _check_finite(source)
@@ -112,7 +113,9 @@ def digest_source(path: str | Path, which: Which = "auto") -> str:
     Raises:
         CheckpointError: nothing there, or of a format that is not read.
     """
-    return _digest(_find(path, which))[:16]
+    location = fetch(path) if is_hub_name(path) else find_checkpoints(Path(path))
+    found = recognise(location, _of_newest_run(location) if which == "auto" else which)
+    return _digest(found)[:16]
 
 
 def _digest(found: Recognised) -> str:
@@ -135,11 +138,6 @@ def _digested_files(found: Recognised) -> list[Path]:
     if found.path.is_dir():
         return [file for file in sorted(found.path.iterdir()) if file.suffix in _OF_A_MODEL]
     return [found.path]
-
-
-def _find(path: str | Path, which: Which) -> Recognised:
-    location = fetch(path) if is_hub_name(path) else find_checkpoints(Path(path))
-    return recognise(location, _of_newest_run(location) if which == "auto" else which)
 
 
 def _of_newest_run(location: Path) -> Which:

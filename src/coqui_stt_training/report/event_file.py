@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 from typing import Any, BinaryIO
 
 _SECONDS_BETWEEN_FLUSHES = 20
@@ -45,7 +46,12 @@ class EventFile:
     def __enter__(self) -> EventFile:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def scalar(self, tag: str, value: float, step: int) -> None:

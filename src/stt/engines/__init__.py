@@ -128,10 +128,25 @@ class GatheringEngine(Engine, Protocol):
         ...
 
 
-def streams_at_a_time(engine: Engine) -> int:
+@runtime_checkable
+class SizedEngine(Engine, Protocol):
+    """An engine that takes small models too."""
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the model takes less time than all that Python does around it."""
+        ...
+
+
+def streams_at_a_time(engine: Engine, cores: int | None = None) -> int:
     """Return how many streams to run side by side, each in a thread: as many as there are cores,
-    or more where the engine makes their calls together."""
-    cores = os.cpu_count() or 1
+    or more where the engine makes their calls together.
+
+    Args:
+        engine: what they run on.
+        cores: how many to use; all by default.
+    """
+    cores = cores or os.cpu_count() or 1
     return max(cores, engine.streams_at_a_time) if isinstance(engine, GatheringEngine) else cores
 
 

@@ -7,7 +7,6 @@ Behind the last sample stands as much silence as the front end says.
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -65,13 +64,12 @@ class ChunkedInfo:
 
 
 class ChunkedEngine(ABC):
-    """Runs a model of chunks; its subclasses say how.
+    """Runs a model of chunks; its subclasses say how."""
 
-    Attributes:
-        info: what the model says of itself.
-    """
-
-    info: ChunkedInfo
+    @property
+    @abstractmethod
+    def info(self) -> ChunkedInfo:
+        """What the model says of itself."""
 
     @abstractmethod
     def initial_state(self) -> State:
@@ -170,7 +168,9 @@ class ChunkedStream:
 
     def copy(self) -> ChunkedStream:
         """Return a stream that goes on from here without touching this one."""
-        return copy.copy(self)  # arrays are replaced, never written to
+        other = ChunkedStream.__new__(ChunkedStream)
+        other.__dict__.update(self.__dict__)  # arrays are replaced, never written to
+        return other
 
     def _concatenate(self, parts: list[FloatArray]) -> FloatArray:
         return np.concatenate([np.zeros((0, self._engine.info.n_classes), np.float32), *parts])

@@ -36,6 +36,8 @@ from .windowed import State, WindowedEngine, WindowedInfo, check_limits
 
 _OLDEST_VERSION = 6  # of metadata_version: the first with everything this runtime reads
 
+_SMALL_BYTES = 4 << 20  # 256 units in float32; most models here are, as large ones have `native.py`
+
 
 class LiteRtEngine(WindowedEngine):
     """Runs a `.tflite` model.
@@ -58,7 +60,7 @@ class LiteRtEngine(WindowedEngine):
     ) -> None:
         from ..tflite.writer import write_graph  # late: large models have another engine
 
-        self.info = info
+        self._info = info
         self._content = write_graph(split_recurrence(graph))
         self._source = source
         self._threads = threads
@@ -66,9 +68,19 @@ class LiteRtEngine(WindowedEngine):
         self._lock = threading.Lock()
         self._still_to_make = parallel - 1
         first = self._make()
-        first.check(source)
+        first.check(self._info, source)
         self._state_sizes = first.state_sizes()
         self._idle.put(first)
+
+    @property
+    def info(self) -> WindowedInfo:
+        """What the model says of itself."""
+        return self._info
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the model takes less time than all that Python does around it."""
+        return len(self._content) < _SMALL_BYTES
 
     def _make(self) -> _Interpreter:
         return _Interpreter(self._content, self._source, self._threads)
@@ -126,7 +138,7 @@ class _Interpreter:
         self._outputs = [outputs[name]["index"] for name in OUTPUTS]
         self._input_shapes = [tuple(map(int, inputs[name]["shape"])) for name in INPUTS]
 
-    def check(self, source: Path) -> None:
+    def check(self, info: WindowedInfo, source: Path) -> None:
         """Check that the windows are what the features give.
 
         Raises:

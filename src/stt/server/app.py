@@ -12,8 +12,10 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from .. import version
 from ..model import Model
 from .admission import Admission, AdmissionMiddleware
+from .counted import PROCESSES
 from .file_endpoints import add_file_endpoints
 from .hosts import Hosts
+from .ledger import Ledger
 from .limits import Limits
 from .live_endpoint import serve_live
 from .request_error import RequestError
@@ -29,19 +31,29 @@ _PAGE_HEADERS = {
 }
 
 
-def create_app(model: Model, limits: Limits | None = None, hosts: Hosts | None = None) -> FastAPI:
+def create_app(
+    model: Model,
+    limits: Limits | None = None,
+    hosts: Hosts | None = None,
+    ledger: Ledger | None = None,
+    *,
+    cores: int | None = None,
+) -> FastAPI:
     """Return the application, for any ASGI server. Its `state.service` is the `Service`.
 
     Args:
         model: loaded; the application uses it until it ends.
-        limits: what is granted.
+        limits: what is granted, by all processes of the server together.
         hosts: the names under which it may be asked; those of this machine itself by default.
+        ledger: where the processes count together; by default this one is alone.
+        cores: how many to use; all by default.
     """
-    service = Service(model, limits or Limits())
+    service = Service(model, limits or Limits(), ledger, cores=cores)
     admission = Admission(hosts or Hosts())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.ledger.set(PROCESSES, 1)
         yield
         service.close()
 
@@ -68,6 +80,7 @@ def create_app(model: Model, limits: Limits | None = None, hosts: Hosts | None =
                 "version": version(),
                 "sample_rate": model.sample_rate(),
                 "language": model.language,
+                "processes": int(service.ledger.total(PROCESSES)),
                 "live_streams": service.streams.taken,
                 "files": service.files.taken,
             },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -17,6 +18,10 @@ _MOST_SECONDS = 10.0  # for the header of a request
 _MOST_WAITING = 256
 _FRESH_SECONDS = 1.0  # who comes in a crowd has this long to be read
 _SAMPLE_BYTES = 2
+_log_of_requests = logging.getLogger("uvicorn.error.streams")
+_log_of_requests.setLevel(logging.INFO)
+_log_of_errors = logging.getLogger("uvicorn.error.streams.errors")
+_log_of_errors.setLevel(logging.WARNING)
 
 
 class Lobby:
@@ -27,9 +32,11 @@ class Lobby:
 
     Args:
         seconds: how long a connection may be here.
+        processes: how many there are of the server; connections are shared out evenly.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, processes: int = 1) -> None:
+        self._most = -(-_MOST_WAITING // processes)
         self._seconds = min(seconds, _MOST_SECONDS)
         self._since: dict[HttpConnection, float] = {}  # in the order of their coming
         self._timer: asyncio.TimerHandle | None = None
@@ -46,7 +53,7 @@ class Lobby:
     def _send_away(self) -> None:
         now = monotonic()
         for connection, since in list(self._since.items()):
-            crowded = len(self._since) > _MOST_WAITING
+            crowded = len(self._since) > self._most
             if now - since < (_FRESH_SECONDS if crowded else self._seconds):
                 break
             self.leave(connection)
@@ -112,11 +119,13 @@ class HttpConnection(H11Protocol):
 class WebSocketConnection(WebSocketsSansIOProtocol):
     """A WebSocket that hands short binary messages over together, see `Collected`.
 
-    It closes with 1007 at text which is not UTF-8; uvicorn logs a traceback.
+    It closes with 1007 at text which is not UTF-8; uvicorn logs a traceback. What uvicorn logs of
+    each stream is logged with `--access_log` only, as requests are.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.logger = _log_of_requests if self.config.access_log else _log_of_errors
         self._collected = Collected()
 
     async def run_asgi(self) -> None:
@@ -154,9 +163,9 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def http_connections(seconds: float) -> Callable[..., HttpConnection]:
-    """Return what makes the connections of one server, with a lobby of its own."""
-    lobby = Lobby(seconds)
+def http_connections(seconds: float, processes: int = 1) -> Callable[..., HttpConnection]:
+    """Return what makes the connections of one server, with a lobby of its own; see `Lobby`."""
+    lobby = Lobby(seconds, processes)
 
     def make(*args: Any, **options: Any) -> HttpConnection:
         return HttpConnection(*args, lobby=lobby, **options)

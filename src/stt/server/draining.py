@@ -17,15 +17,18 @@ _log = logging.getLogger("uvicorn.error")
 _MAX_MESSAGE_BYTES = 1 << 20  # of a WebSocket message: 5 seconds at 96 kHz
 
 
-def server_config(app: FastAPI, idle_seconds: float, **options: Any) -> uvicorn.Config:
+def server_config(
+    app: FastAPI, idle_seconds: float, *, processes: int = 1, **options: Any
+) -> uvicorn.Config:
     """Return uvicorn's configuration for an application.
 
     Args:
         app: the application.
         idle_seconds: how long a connection may ask for nothing.
+        processes: how many there are of the server.
         options: further ones of uvicorn's.
     """
-    connections: Any = http_connections(idle_seconds)
+    connections: Any = http_connections(idle_seconds, processes)
     return uvicorn.Config(
         app,
         http=connections,

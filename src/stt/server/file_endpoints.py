@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -43,7 +42,7 @@ def add_file_endpoints(app: FastAPI, service: Service) -> None:
         if not 1 <= candidates <= _MAX_CANDIDATES:
             raise RequestError(422, "bad_candidates", f"candidates must be 1 to {_MAX_CANDIDATES}")
         audio, _ = await _receive(request, service)
-        with _place(service):
+        with service.files.take(lambda: _busy(service)):
             result = await transcribe_file(service, audio, candidates)
         return JSONResponse(
             {
@@ -78,7 +77,7 @@ def add_file_endpoints(app: FastAPI, service: Service) -> None:
                 f"response_format {response_format!r}: must be one of "
                 + ", ".join(_OPENAI_FORMATS),
             )
-        with _place(service):
+        with service.files.take(lambda: _busy(service)):
             result = await transcribe_file(
                 service, audio, in_passages=response_format in _TIMED_FORMATS
             )
@@ -99,27 +98,19 @@ async def _receive(request: Request, service: Service) -> tuple[io.BytesIO, dict
     """
     if service.draining.is_set():
         raise RequestError(503, "stopping", "the server is being stopped; try another one")
-    _check_places(service)
+    if service.files.is_full:
+        raise _busy(service)
     return await service.uploads.receive(request)
 
 
-@contextmanager
-def _place(service: Service) -> Iterator[None]:
-    """Take a place for a file, or refuse the request."""
-    _check_places(service)
-    with service.files.take():
-        yield
-
-
-def _check_places(service: Service) -> None:
-    if service.files.is_full:
-        raise RequestError(
-            503,
-            "busy",
-            f"{service.limits.max_files} files are being transcribed, which is all this server "
-            "does at a time; try again in a few seconds",
-            {"Retry-After": "5"},
-        )
+def _busy(service: Service) -> RequestError:
+    return RequestError(
+        503,
+        "busy",
+        f"{service.limits.max_files} files are being transcribed, which is all this server does "
+        "at a time; try again in a few seconds",
+        {"Retry-After": "5"},
+    )
 
 
 def _openai_response(result: FileTranscript, response_format: str, service: Service) -> Response:

@@ -57,16 +57,16 @@ async def transcribe_file(
         else:
             result = await _hear_whole(service, reading, candidates)
     except (UserError, RequestError) as error:
-        service.metrics.files.labels("refused").inc()
+        service.metrics.file_ended("refused")
         if isinstance(error, RequestError):
             raise
         told = error.for_others if isinstance(error, UnreadFormatError) else str(error)
         raise RequestError(400, "bad_audio", told) from None
     except BaseException:
-        service.metrics.files.labels("failed").inc()
+        service.metrics.file_ended("failed")
         raise
-    service.metrics.files.labels("done").inc()
-    service.metrics.audio_seconds.labels("file").inc(result.audio_seconds)
+    service.metrics.file_ended("done")
+    service.metrics.heard("file", result.audio_seconds)
     return result
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+from .ledger import Ledger
 
 _UPLOADS_PER_FILE = 8  # to be received takes longer than to be transcribed, but no processor
 
@@ -46,36 +48,51 @@ class Limits:
 
 
 class Slots:
-    """A number of places; each is taken or free. For one event loop."""
+    """A number of places, of all processes of a server; each is taken or free. For one event loop.
 
-    def __init__(self, count: int) -> None:
+    Args:
+        ledger: where they are counted.
+        name: of the number there.
+        count: how many there are.
+    """
+
+    def __init__(self, ledger: Ledger, name: str, count: int) -> None:
+        self._ledger = ledger
+        self._name = name
         self._count = count
-        self._taken = 0
+        self._own = 0  # taken in this process
         self._all_free = asyncio.Event()
         self._all_free.set()
 
     @property
     def taken(self) -> int:
         """How many are taken."""
-        return self._taken
+        return int(self._ledger.total(self._name))
 
     @property
     def is_full(self) -> bool:
         """Whether none is free."""
-        return self._taken >= self._count
+        return self.taken >= self._count
 
     @contextmanager
-    def take(self) -> Iterator[None]:
-        """Take a place for as long as the context lasts; look at `is_full` first."""
-        self._taken += 1
+    def take(self, refusal: Callable[[], Exception]) -> Iterator[None]:
+        """Take a place for as long as the context lasts.
+
+        Args:
+            refusal: makes what is raised where none is free.
+        """
+        if not self._ledger.claim(self._name, self._count):
+            raise refusal()
+        self._own += 1
         self._all_free.clear()
         try:
             yield
         finally:
-            self._taken -= 1
-            if not self._taken:
+            self._ledger.add(self._name, -1)
+            self._own -= 1
+            if not self._own:
                 self._all_free.set()
 
     async def wait_all_free(self) -> None:
-        """Wait until nobody has a place."""
+        """Wait until nobody has a place in this process."""
         await self._all_free.wait()

@@ -22,7 +22,7 @@ from fastapi import WebSocket, WebSocketDisconnect
 
 from coqui_stt_ctcdecoder.errors import UserError
 
-from ..audio.pcm import as_pcm, scaled
+from ..audio.pcm import as_pcm
 from ..audio.source import Resampler
 from ..live import LiveTranscriber, Utterance
 from .admission import Admission
@@ -56,7 +56,7 @@ async def serve_live(service: Service, admission: Admission, websocket: WebSocke
     outcome = "failed"
     try:
         _admit(service, admission, websocket)
-        with service.streams.take(), service.metrics.live_streams.track_inprogress():
+        with service.streams.take(lambda: _busy(service)):
             outcome = await _LiveStream(service, websocket).serve()
     except _RefusedError as refusal:
         outcome = refusal.code
@@ -64,7 +64,7 @@ async def serve_live(service: Service, admission: Admission, websocket: WebSocke
     except (WebSocketDisconnect, asyncio.TimeoutError, RuntimeError):
         outcome = "vanished"  # RuntimeError: sending to a socket that closed meanwhile
     finally:
-        service.metrics.streams.labels(outcome).inc()
+        service.metrics.stream_ended(outcome)
 
 
 def _admit(service: Service, admission: Admission, websocket: WebSocket) -> None:
@@ -75,13 +75,15 @@ def _admit(service: Service, admission: Admission, websocket: WebSocket) -> None
         raise _RefusedError(_POLICY, error.code, str(error)) from None
     if service.draining.is_set():
         raise _RefusedError(_TRY_LATER, "stopping", "the server is being stopped; try another one")
-    if service.streams.is_full:
-        raise _RefusedError(
-            _TRY_LATER,
-            "busy",
-            f"{service.limits.max_streams} live streams are open, which is all this server does "
-            "at a time; try again later",
-        )
+
+
+def _busy(service: Service) -> _RefusedError:
+    return _RefusedError(
+        _TRY_LATER,
+        "busy",
+        f"{service.limits.max_streams} live streams are open, which is all this server does at a "
+        "time; try again later",
+    )
 
 
 async def _refuse(websocket: WebSocket, refusal: _RefusedError) -> None:
@@ -114,6 +116,8 @@ class _LiveStream:
         self._heard_samples = 0  # of these, when there was last enough to be called audio
         self._idle_seconds = 0.0  # spent waiting for the client since then
         self._stopping = asyncio.ensure_future(service.draining.wait())
+        self._task: asyncio.Task[Any] | None = None
+        self._is_given_up = False  # as the client takes nothing
 
     def _number(self, name: str, default: float, lowest: float, highest: float) -> float:
         text = self._websocket.query_params.get(name)
@@ -136,8 +140,13 @@ class _LiveStream:
 
     async def serve(self) -> str:
         """Receive until the end; return how it ended."""
+        self._task = asyncio.current_task()
         try:
             return await self._serve()
+        except asyncio.CancelledError:
+            if not self._is_given_up:
+                raise
+            return "vanished"
         finally:
             self._stopping.cancel()
 
@@ -229,16 +238,15 @@ class _LiveStream:
             piece = bytes(received[start : start + slice_bytes])
             started = perf_counter()
             news = await self._service.run(self._transcribe, piece, started)
-            self._service.metrics.latency_seconds.observe(perf_counter() - started)
-            self._service.metrics.live_audio_seconds.inc(len(piece) / 2 / self._rate_hz)
+            self._service.metrics.chunk_took(perf_counter() - started)
+            self._service.metrics.heard("live", len(piece) / 2 / self._rate_hz)
             for utterance in news:
                 await self._send(_describe(utterance))
         self._turn_bytes = self._next_turn_bytes()
 
     def _transcribe(self, piece: bytes, asked_at: float) -> list[Utterance]:
         is_late = perf_counter() - asked_at > _LATE_SECONDS
-        samples = scaled(as_pcm(piece))
-        news = list(self._live.feed(self._resampler.feed(samples)))
+        news = list(self._live.feed(self._resampler.feed_pcm(as_pcm(piece))))
         current = None if is_late else self._live.current()
         return news if current is None else [*news, current]
 
@@ -255,10 +263,20 @@ class _LiveStream:
         await self._websocket.close(close_code)
 
     async def _send(self, message: dict[str, Any]) -> None:
-        # A client that does not read is given up like one that does not send.
-        await asyncio.wait_for(
-            self._websocket.send_json(message), self._service.limits.idle_seconds
+        """Send a message; a client that does not read is given up like one that does not send."""
+        # asyncio.wait_for would make a task for each, though hardly one has to wait.
+        deadline = asyncio.get_running_loop().call_later(
+            self._service.limits.idle_seconds, self._give_up
         )
+        try:
+            await self._websocket.send_json(message)
+        finally:
+            deadline.cancel()
+
+    def _give_up(self) -> None:
+        self._is_given_up = True
+        if self._task is not None:
+            self._task.cancel()
 
 
 def _describe(utterance: Utterance) -> dict[str, Any]:

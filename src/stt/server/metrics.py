@@ -1,43 +1,107 @@
-"""What a server counts, in Prometheus' text format."""
+"""What a server counts, in Prometheus' text format: the sums over all its processes.
+
+prometheus_client has a mode for several processes, which keeps files in a folder that an
+environment variable names before it is imported, some for each process that ever was. The ledger,
+which counts places anyway, needs neither, and never grows.
+"""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from bisect import bisect_left
+from collections.abc import Iterator
 
-_LATENCY_BUCKETS_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from .counted import (
+    AUDIO_KINDS,
+    FILE_OUTCOMES,
+    LATENCY_BUCKETS_SECONDS,
+    LATENCY_SUM,
+    LIVE_STREAMS,
+    PROCESSES,
+    STREAM_OUTCOMES,
+    audio_seconds,
+    chunks_within,
+    files_that,
+    streams_that,
+)
+from .ledger import Ledger
+
+_LATENCY_BOUNDS = (*(str(float(bound)) for bound in LATENCY_BUCKETS_SECONDS), "+Inf")
 
 
-class Metrics:
-    """The counters of one server."""
+class Metrics(Collector):
+    """The counters of one server.
 
-    def __init__(self) -> None:
+    Args:
+        ledger: where they are kept.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._registry = CollectorRegistry()
-        self.live_streams = Gauge(
-            "stt_open_live_streams", "Live streams at this moment", registry=self._registry
-        )
-        self.streams = Counter(
-            "stt_live_streams_total",
-            "Live streams that ended, by how",
-            ["outcome"],
-            registry=self._registry,
-        )
-        self.files = Counter(
-            "stt_files_total", "Files, by how they ended", ["outcome"], registry=self._registry
-        )
-        self.audio_seconds = Counter(
-            "stt_audio_seconds_total",
-            "Audio transcribed, in seconds",
-            ["kind"],
-            registry=self._registry,
-        )
-        self.live_audio_seconds = self.audio_seconds.labels("live")
-        self.latency_seconds = Histogram(
-            "stt_chunk_latency_seconds",
-            "From a chunk of live audio to its transcript, waiting included",
-            buckets=_LATENCY_BUCKETS_SECONDS,
-            registry=self._registry,
-        )
+        self._registry.register(self)
+
+    def stream_ended(self, outcome: str) -> None:
+        """Count a live stream; see `STREAM_OUTCOMES`."""
+        self._ledger.add(streams_that(outcome))
+
+    def file_ended(self, outcome: str) -> None:
+        """Count a file; see `FILE_OUTCOMES`."""
+        self._ledger.add(files_that(outcome))
+
+    def heard(self, kind: str, seconds: float) -> None:
+        """Count audio that was transcribed; see `AUDIO_KINDS`."""
+        self._ledger.add(audio_seconds(kind), seconds)
+
+    def chunk_took(self, seconds: float) -> None:
+        """Note how long a chunk of live audio took to its transcript, waiting included."""
+        self._ledger.add(chunks_within(bisect_left(LATENCY_BUCKETS_SECONDS, seconds)))
+        self._ledger.add(LATENCY_SUM, seconds)
 
     def text(self) -> bytes:
         """Return all values."""
         return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """Return all values, as Prometheus' client wants them."""
+        total = self._ledger.total
+        yield GaugeMetricFamily(
+            "stt_open_live_streams", "Live streams at this moment", total(LIVE_STREAMS)
+        )
+        yield GaugeMetricFamily("stt_processes", "Processes of the server", total(PROCESSES))
+        streams = CounterMetricFamily(
+            "stt_live_streams", "Live streams that ended, by how", labels=["outcome"]
+        )
+        files = CounterMetricFamily("stt_files", "Files, by how they ended", labels=["outcome"])
+        audio = CounterMetricFamily(
+            "stt_audio_seconds", "Audio transcribed, in seconds", labels=["kind"]
+        )
+        for family, labels, name_of in (
+            (streams, STREAM_OUTCOMES, streams_that),
+            (files, FILE_OUTCOMES, files_that),
+            (audio, AUDIO_KINDS, audio_seconds),
+        ):
+            for label in labels:
+                family.add_metric([label], total(name_of(label)))
+            yield family
+        yield self._latency()
+
+    def _latency(self) -> Metric:
+        buckets, count = [], 0.0
+        for number, bound in enumerate(_LATENCY_BOUNDS):
+            count += self._ledger.total(chunks_within(number))
+            buckets.append((bound, count))
+        family = HistogramMetricFamily(
+            "stt_chunk_latency_seconds",
+            "From a chunk of live audio to its transcript, waiting included",
+        )
+        family.add_metric([], buckets, self._ledger.total(LATENCY_SUM))
+        return family

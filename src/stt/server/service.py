@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from ..model import Model
 from ..words import Word
+from .counted import FILES, LIVE_STREAMS, own_ledger
+from .ledger import Ledger
 from .limits import Limits, Slots
 from .metrics import Metrics
+from .turns import Turns
 from .uploads import Uploads
 
 SLICE_SECONDS = 0.5  # of audio in one turn of a worker thread: what others wait for at most
@@ -26,17 +29,31 @@ class Service:
     whoever sends much waits for those who send little. There are as many threads as cores, or
     more where the model takes the chunks of many streams together: those that come while others
     are computed make up the next batch.
+
+    Args:
+        model: loaded.
+        limits: what all processes of the server grant together.
+        ledger: where they count; one of its own by default.
+        cores: how many this process should use; all by default.
     """
 
-    def __init__(self, model: Model, limits: Limits) -> None:
+    def __init__(
+        self,
+        model: Model,
+        limits: Limits,
+        ledger: Ledger | None = None,
+        *,
+        cores: int | None = None,
+    ) -> None:
         self.model = model
         self.limits = limits
-        self.metrics = Metrics()
-        self.streams = Slots(limits.max_streams)
-        self.files = Slots(limits.max_files)
-        self.uploads = Uploads(limits)
+        self.ledger = ledger = ledger or own_ledger()
+        self.metrics = Metrics(ledger)
+        self.streams = Slots(ledger, LIVE_STREAMS, limits.max_streams)
+        self.files = Slots(ledger, FILES, limits.max_files)
+        self.uploads = Uploads(limits, ledger)
         self.draining = asyncio.Event()
-        self._pool = ThreadPoolExecutor(model.streams_at_a_time, "transcribe")
+        self._turns = Turns(model.streams_on(cores or os.cpu_count() or 1))
 
     @property
     def slice_samples(self) -> int:
@@ -45,7 +62,7 @@ class Service:
 
     async def run(self, work: Callable[..., Result], *args: Any) -> Result:
         """Do a turn's work in a worker thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+        return await self._turns.run(work, *args)
 
     async def drain(self) -> None:
         """Take nobody new, and wait until all are done, or no longer than allowed."""
@@ -59,7 +76,7 @@ class Service:
 
     def close(self) -> None:
         """End the worker threads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._turns.close()
 
 
 def describe_word(word: Word) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from .counted import UPLOAD_BYTES, UPLOADS
+from .ledger import Ledger
 from .limits import Limits, Slots
 from .request_error import RequestError
 
@@ -23,12 +25,16 @@ class Uploads:
 
     All together may take as much memory as `max_files` of the largest; who would take more is
     refused.
+
+    Args:
+        limits: of the server.
+        ledger: where its processes count.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        self.places = Slots(limits.max_uploads)
+    def __init__(self, limits: Limits, ledger: Ledger) -> None:
+        self.places = Slots(ledger, UPLOADS, limits.max_uploads)
         self._limits = limits
-        self._bytes = 0  # of all
+        self._ledger = ledger
 
     async def receive(self, request: Request) -> tuple[io.BytesIO, dict[str, str]]:
         """Return the audio file of a request, and its form's other fields.
@@ -36,10 +42,8 @@ class Uploads:
         Raises:
             RequestError: too large, too slow, a broken form, or there are too many.
         """
-        if self.places.is_full:
-            raise _busy(f"{self._limits.max_uploads} files are on their way to this server")
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        with self.places.take(), self._memory() as memory:
+        with self.places.take(self._too_many), self._memory() as memory:
             body = self._body(request, memory)
             if kind == "multipart/form-data":
                 return await _receive_form(request, body, self._limits.max_upload_bytes)
@@ -49,13 +53,16 @@ class Uploads:
             audio.seek(0)
             return audio, {}
 
+    def _too_many(self) -> RequestError:
+        return _busy(f"{self._limits.max_uploads} files are on their way to this server")
+
     @contextmanager
     def _memory(self) -> Iterator[_Memory]:
         memory = _Memory()
         try:
             yield memory
         finally:
-            self._bytes -= memory.bytes
+            self._ledger.add(UPLOAD_BYTES, -memory.bytes)
 
     async def _body(self, request: Request, memory: _Memory) -> AsyncGenerator[bytes, None]:
         limits = self._limits
@@ -70,10 +77,10 @@ class Uploads:
             raise too_large
         async for chunk in _at_pace(request.stream(), limits):
             memory.bytes += len(chunk)
-            self._bytes += len(chunk)
+            self._ledger.add(UPLOAD_BYTES, len(chunk))
             if memory.bytes > limits.max_upload_bytes:
                 raise too_large
-            if self._bytes > limits.max_files * limits.max_upload_bytes:
+            if self._ledger.total(UPLOAD_BYTES) > limits.max_files * limits.max_upload_bytes:
                 raise _busy("the files on their way to this server fill its memory")
             yield chunk
 

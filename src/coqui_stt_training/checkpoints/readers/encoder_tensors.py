@@ -42,8 +42,7 @@ class SortedNames:
         """What the user should know, a sentence each."""
         if not self.left_out:
             return ()
-        verb = "is" if self.left_out == 1 else "are"
-        return (f"{counted(self.left_out, 'tensor')} of other parts of the model {verb} left out.",)
+        return (f"{counted(self.left_out, 'tensor')} of other parts of the model are left out.",)
 
 
 def sort_names(

@@ -107,7 +107,11 @@ class DeepSpeech(AcousticModel):
         return x.transpose(0, 1), lengths
 
     def forward_windows(
-        self, windows: Tensor, lengths: Tensor, state: LstmState | None = None
+        self,
+        windows: Tensor,
+        lengths: Tensor,
+        state: LstmState | None = None,
+        dropout: Dropout = NO_DROPOUT,
     ) -> tuple[Tensor, LstmState]:
         """Map windows to logits, from wherever earlier audio left off.
 
@@ -115,11 +119,12 @@ class DeepSpeech(AcousticModel):
             windows: float32 `[frames, batch, 494]`.
             lengths: int64 `[batch]`, frames of each clip.
             state: of the LSTM, where this continues earlier audio.
+            dropout: what to drop after each layer.
 
         Returns:
             Logits `[frames, batch, classes]`, and the LSTM's state at each clip's end.
         """
-        return self._run(windows, lengths, state, NO_DROPOUT, LAYERS)
+        return self._run(windows, lengths, state, dropout, LAYERS)
 
     def _run(
         self,

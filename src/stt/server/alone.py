@@ -1,0 +1,74 @@
+"""A server that is one process."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import socket
+import sys
+from collections.abc import Sequence
+
+import uvicorn
+from fastapi import FastAPI
+
+from ..model_flags import load_model
+from .app import create_app
+from .draining import DrainingServer, server_config
+from .flags import limits_of
+from .hosts import Hosts
+
+# How long a thread that transcribes may keep Python's lock while others wait: what is received and
+# sent meanwhile is late by it.
+_SWITCH_SECONDS = 0.0005
+_OBJECTS_UNTIL_SEARCH = 10_000
+
+
+def serve_alone(
+    flags: argparse.Namespace,
+    sockets: Sequence[socket.socket],
+    bound: Sequence[str],
+    address: str,
+) -> None:
+    """Serve until a signal, see `serve`.
+
+    Args:
+        flags: of the command.
+        sockets: to listen on.
+        bound: the name and addresses of these.
+        address: of the page, for people.
+    """
+    app = create_app(load_model(flags), limits_of(flags), hosts_of(flags, bound))
+    config = config_of(flags, app)
+    be_ready_to_switch()
+    logging.getLogger("uvicorn.error").info("Serving on %s (Ctrl-C ends it)", address)
+    DrainingServer(config, app.state.service.drain).run(list(sockets))
+
+
+def hosts_of(flags: argparse.Namespace, bound: Sequence[str]) -> Hosts:
+    """Return the names under which the server may be asked for."""
+    return Hosts.of_flags(flags.allowed_hosts).bound_to(bound)
+
+
+def config_of(flags: argparse.Namespace, app: FastAPI, *, processes: int = 1) -> uvicorn.Config:
+    """Return what uvicorn is told, in each of so many processes."""
+    return server_config(
+        app,
+        flags.idle_seconds,
+        processes=processes,
+        ssl_certfile=flags.ssl_certfile,
+        ssl_keyfile=flags.ssl_keyfile,
+        access_log=flags.access_log,
+    )
+
+
+def be_ready_to_switch() -> None:
+    """Let Python's threads take turns often enough for live audio.
+
+    And let its search for garbage pass over what is there from now on, the model and all modules,
+    and come seldom: it takes 3 % of the time else.
+    """
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_UNTIL_SEARCH, *gc.get_threshold()[1:])

@@ -1,0 +1,104 @@
+"""The HTTP server of a process that is handed its connections by another one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import uvicorn
+
+from .counted import CLOSED_CONNECTIONS
+from .draining import DrainingServer
+from .ledger import Ledger
+from .worker_process import HAND_OVER, LEAVING, STOP
+
+_MOST_AT_ONCE = 64
+
+
+class HandedServer(DrainingServer):
+    """Serves what comes through a socket, see `worker_process.py`, until told to stop.
+
+    Args:
+        config: see `server_config`.
+        drain: takes nobody new, and returns when those at work are done.
+        control: the socket.
+        ledger: where it says how many connections are closed.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        drain: Callable[[], Awaitable[None]],
+        control: socket.socket,
+        ledger: Ledger,
+    ) -> None:
+        super().__init__(config, drain)
+        self._control = control
+        self._ledger = ledger
+        self._handed_over = 0
+        self._opening: set[asyncio.Task[None]] = set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the process that started this one."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen to nothing but the other process; called by uvicorn."""
+        await super().startup(sockets=[])
+        self._control.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._control, self._look)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Say how many connections are closed; called by uvicorn, ten times a second."""
+        still_open = len(self.server_state.connections) + len(self._opening)
+        self._ledger.set(CLOSED_CONNECTIONS, self._handed_over - still_open)
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, and end; called by uvicorn."""
+        with suppress(OSError):  # the other process is gone
+            self._control.send(json.dumps({LEAVING: True}).encode() + b"\n")
+        self._look()
+        asyncio.get_running_loop().remove_reader(self._control)
+        await super().shutdown(sockets)
+
+    def _look(self) -> None:
+        try:
+            said, files, _, _ = socket.recv_fds(self._control, _MOST_AT_ONCE, _MOST_AT_ONCE)
+        except BlockingIOError:
+            return
+        except OSError:
+            said, files = b"", []
+        if not said:  # the other process is gone: nobody will hand over any more
+            asyncio.get_running_loop().remove_reader(self._control)
+            self._begin_to_stop()
+            return
+        self._handed_over += said.count(HAND_OVER)  # where there are no descriptors left, no file
+        for file in files:
+            opening = asyncio.get_running_loop().create_task(self._open(file))
+            self._opening.add(opening)
+            opening.add_done_callback(self._opening.discard)
+        for _ in range(said.count(STOP)):
+            self._begin_to_stop()
+
+    async def _open(self, file: int) -> None:
+        loop = asyncio.get_running_loop()
+        connection = socket.socket(fileno=file)
+        connection.setblocking(False)
+        try:
+            await loop.connect_accepted_socket(self._protocol, connection, ssl=self.config.ssl)
+        except OSError:  # it was closed meanwhile, or is no TLS
+            connection.close()
+
+    def _protocol(self) -> asyncio.Protocol:
+        # As uvicorn makes them for sockets that it listens on.
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+            _loop=asyncio.get_running_loop(),
+        )

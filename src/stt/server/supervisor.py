@@ -1,0 +1,249 @@
+"""Several processes that are one server: who starts them, and hands connections to them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import logging.config
+import signal
+import socket
+from collections import deque
+from collections.abc import Coroutine, Sequence
+
+from uvicorn.config import LOGGING_CONFIG
+
+from ..errors import ServerError
+from .counted import CLOSED_CONNECTIONS, LIVE_STREAMS, shared_ledger
+from .ledger import shared_file
+from .process_count import available_cores
+from .worker_process import FAILED, LEAVING, READY, WorkerProcess, WorkerSettings
+
+_log = logging.getLogger("uvicorn.error")
+_MOST_FAILURES = 3  # one after the other
+_AGAIN_SECONDS = 1.0  # after a process died
+_FULL_SECONDS = 0.05  # until all are asked again whether they can take a connection
+_NO_FILES_SECONDS = 0.5  # until a connection is accepted again, where descriptors are short
+_BACKLOG = 2048
+_END_SECONDS = 5.0  # what a process may take to end after all else
+
+
+class Supervisor:
+    """Starts the processes of a server, replaces those that die, and ends all.
+
+    It accepts the connections and hands each to the process that has fewest: so all have equally
+    many, as they would not where all accept by themselves (who is quick gets all), or where the
+    system chooses (by chance, and only on Linux).
+
+    Args:
+        listeners: to accept connections from.
+        settings: for the processes.
+        address: of the page, for people.
+        count: of processes; None for as many as the first one says the model is best with.
+        shutdown_seconds: how long those at work may take at the end.
+    """
+
+    def __init__(
+        self,
+        listeners: Sequence[socket.socket],
+        settings: WorkerSettings,
+        address: str,
+        *,
+        count: int | None,
+        shutdown_seconds: float,
+    ) -> None:
+        self._listeners = listeners
+        self._settings = settings
+        self._address = address
+        self._count = count
+        self._shutdown_seconds = shutdown_seconds
+        self._rows = count or available_cores()
+        self._file = shared_file()
+        self._ledger = shared_ledger(self._file, processes=self._rows)
+        self._workers: dict[int, WorkerProcess] = {}  # by their row
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: deque[socket.socket] = deque()  # connections that nobody can take now
+        self._is_serving = False
+        self._is_stopping = False
+        self._is_paused = False
+        self._failures = 0  # to start, one after the other
+        self._error: ServerError | None = None
+        self._ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until a signal.
+
+        Raises:
+            ServerError: a process cannot be started.
+        """
+        logging.config.dictConfig(LOGGING_CONFIG)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._take_signal)
+        for listener in self._listeners:
+            listener.setblocking(False)
+            listener.listen(_BACKLOG)
+        try:
+            self._start(0, is_first=True)
+            await self._ended.wait()
+        finally:
+            for worker in self._workers.values():
+                worker.kill()
+            for connection in (*self._listeners, *self._waiting):
+                connection.close()
+        if self._error is not None:
+            raise self._error
+
+    # ------------------------------------------------------------------ processes
+
+    def _start(self, row: int, *, is_first: bool = False) -> None:
+        worker = WorkerProcess(
+            self._settings, row=row, rows=self._rows, ledger=self._file, is_first=is_first
+        )
+        self._workers[row] = worker
+        asyncio.get_running_loop().add_reader(worker.control, self._hear, worker)
+
+    def _hear(self, worker: WorkerProcess) -> None:
+        news = worker.news()
+        if news is None:
+            asyncio.get_running_loop().remove_reader(worker.control)
+            self._do(self._bury(worker))
+            return
+        for said in news:
+            if READY in said:
+                self._welcome(worker, said[READY])
+            elif FAILED in said:
+                worker.failure = said[FAILED]
+            elif LEAVING in said:
+                worker.is_ready = False
+
+    def _welcome(self, worker: WorkerProcess, suitable_count: int) -> None:
+        worker.is_ready = True
+        self._failures = 0
+        if self._count is None:
+            self._count = min(suitable_count, self._rows)
+        if self._is_stopping:
+            worker.stop()
+            return
+        if not self._is_serving:
+            for row in set(range(self._count)) - set(self._workers):
+                self._start(row)
+            self._begin_to_serve()
+        self._serve_waiting()
+
+    async def _bury(self, worker: WorkerProcess) -> None:
+        """Take note that a process is gone; start another one in its place."""
+        was_ready, worker.is_ready = worker.is_ready, False
+        streams = int(self._ledger.of(worker.row, LIVE_STREAMS))
+        how = await asyncio.to_thread(worker.wait, _END_SECONDS)
+        self._ledger.retire(worker.row)
+        del self._workers[worker.row]
+        if self._is_stopping:
+            if not self._workers:
+                self._ended.set()
+            return
+        why = worker.failure or f"a process of the server ended as it started ({how})"
+        if not was_ready:
+            self._failures += 1
+            if not self._is_serving or self._failures >= _MOST_FAILURES:
+                self._fail(why)
+                return
+        _log.error(
+            "Process %d ended (%s), and with it %d live streams; another takes its place",
+            worker.pid, worker.failure or how, streams,
+        )  # fmt: skip
+        await asyncio.sleep(_AGAIN_SECONDS if self._failures else 0)
+        if not self._is_stopping:
+            self._start(worker.row)
+
+    # ------------------------------------------------------------------ connections
+
+    def _begin_to_serve(self) -> None:
+        self._is_serving = True
+        for listener in self._listeners:
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+        _log.info(
+            "Serving on %s with %d process%s (Ctrl-C ends it)",
+            self._address, len(self._workers), "es" if len(self._workers) > 1 else "",
+        )  # fmt: skip
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            connection, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            _log.error("No connection can be accepted: %s", error.strerror)
+            self._pause(_NO_FILES_SECONDS)
+            return
+        self._waiting.append(connection)
+        self._serve_waiting()
+
+    def _pause(self, seconds: float) -> None:
+        """Let connections wait where the system keeps them."""
+        if self._is_paused:
+            return
+        self._is_paused = True
+        loop = asyncio.get_running_loop()
+        for listener in self._listeners:
+            loop.remove_reader(listener)
+        loop.call_later(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        self._is_paused = False
+        self._serve_waiting()
+        if not self._waiting:
+            for listener in self._listeners:
+                asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    def _serve_waiting(self) -> None:
+        while self._waiting:
+            if not self._hand_over(self._waiting[0]):
+                self._pause(_FULL_SECONDS)
+                return
+            self._waiting.popleft().close()
+
+    def _hand_over(self, connection: socket.socket) -> bool:
+        ready = [worker for worker in self._workers.values() if worker.is_ready]
+        return any(worker.hand_over(connection) for worker in sorted(ready, key=self._load))
+
+    def _load(self, worker: WorkerProcess) -> float:
+        """How many connections a process has."""
+        return worker.handed_over - self._ledger.of(worker.row, CLOSED_CONNECTIONS)
+
+    # ------------------------------------------------------------------ the end
+
+    def _take_signal(self) -> None:
+        if self._is_stopping:
+            for worker in self._workers.values():
+                worker.stop()
+            asyncio.get_running_loop().call_later(_END_SECONDS, self._kill_all)
+            return
+        _log.info("Finishing what is at work; a second signal ends at once")
+        self._stop()
+
+    def _fail(self, why: str) -> None:
+        self._error = ServerError(why)
+        if self._is_serving:
+            _log.error("Processes die again and again as they start; the server ends")
+        self._stop()
+
+    def _stop(self) -> None:
+        self._is_stopping = True
+        for worker in self._workers.values():
+            if worker.is_ready:
+                worker.stop()
+            else:
+                worker.kill()
+        seconds = self._shutdown_seconds + _END_SECONDS
+        asyncio.get_running_loop().call_later(seconds, self._kill_all)
+        if not self._workers:
+            self._ended.set()
+
+    def _kill_all(self) -> None:
+        for worker in self._workers.values():
+            worker.kill()
+
+    def _do(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

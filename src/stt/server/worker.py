@@ -1,0 +1,83 @@
+"""One of the processes of a server: it serves the connections that it is handed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from coqui_stt_ctcdecoder.errors import UserError
+
+from ..errors import FlagError, describe_system_error
+from ..extras import missing_packages
+from ..model_flags import load_model
+from .counted import shared_ledger
+from .flags import limits_of, read_flags
+from .ledger import Ledger
+from .process_count import cores_before, cores_each, suitable_count
+from .worker_process import FAILED, READY, WorkerTask
+
+
+def main(told: str) -> int:
+    """Serve as it is told, see `WorkerTask`; return the exit status."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # they are for the process that started it
+        signal.signal(number, signal.SIG_IGN)
+    task = WorkerTask.loads(told)
+    ledger = shared_ledger(task.ledger, processes=task.rows, row=task.row)
+    with socket.socket(fileno=task.control) as control:
+        try:
+            _serve(task, ledger, control)
+        except UserError as error:
+            _tell(control, FAILED, str(error))
+            return 2
+        except OSError as error:
+            _tell(control, FAILED, describe_system_error(error))
+            return 2
+    return 0
+
+
+def _serve(task: WorkerTask, ledger: Ledger, control: socket.socket) -> None:
+    try:
+        from .alone import be_ready_to_switch, config_of, hosts_of
+        from .app import create_app
+        from .handed import HandedServer
+    except ImportError as error:
+        package = (error.name or "fastapi").split(".")[0]
+        raise FlagError(f"for stt serve, {missing_packages(package, 'server')}") from None
+    flags = read_flags(task.settings.arguments)
+    limits = limits_of(flags)
+    with _silence(unless=task.is_first):
+        model = load_model(flags, parallel=cores_before(flags.processes))
+    processes = flags.processes or suitable_count(model, limits.max_streams)
+    app = create_app(
+        model,
+        limits,
+        hosts_of(flags, task.settings.bound),
+        ledger,
+        cores=cores_each(processes),
+    )
+    config = config_of(flags, app, processes=processes)
+    config.load()
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # who started it says the rest
+    be_ready_to_switch()
+    _tell(control, READY, processes)
+    HandedServer(config, app.state.service.drain, control, ledger).run()
+
+
+def _tell(control: socket.socket, what: str, value: str | int) -> None:
+    control.setblocking(True)
+    control.sendall(json.dumps({what: value}).encode() + b"\n")
+
+
+@contextmanager
+def _silence(unless: bool) -> Iterator[None]:
+    """Say once what there is to say of a model, though many load it."""
+    if not unless:
+        logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
