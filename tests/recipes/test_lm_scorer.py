@@ -315,6 +315,29 @@ def test_words_left_out_for_one_reason_have_a_hint(
 
 
 @needs_tools
+@pytest.mark.parametrize(
+    ("labels", "words", "said"),
+    [
+        (" THECA", {"THE", "CAT"}, "Letters are taken in capitals: the alphabet has capital"),
+        (" TheCcat", {"The", "Cat", "the", "cat"}, "Letters are taken as they are: the alphabet"),
+        (" theca", {"the", "cat"}, "2 words in the scorer, 0 left out"),
+    ],
+)
+def test_the_case_of_words_is_that_of_the_alphabet(
+    labels: str, words: set[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, alphabet = tmp_path / "text.txt", tmp_path / "alphabet.txt"
+    text.write_text("The Cat the cat\n" * 3)
+    alphabet.write_text("".join(f"{label}\n" for label in labels))
+    flags = ["--input_txt", text, "--alphabet", alphabet, "--package", tmp_path / "x.scorer"]
+    order = ["--arpa_order", "2"]  # shorter than what is left out by default
+    assert run(build_scorer.main, [*map(str, flags), *SMALL, *order]) == 0
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert f"{len(words)} words in the scorer, 0 left out" in shown
+
+
+@needs_tools
 def test_words_of_another_script_are_refused_with_the_reason(
     alphabet_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -155,6 +155,7 @@ def test_an_alphabet_for_transcripts_that_are_to_be_normalised() -> None:
     alphabet = plain_alphabet(["Don’t “shout”, Zoë!", "ＷＩＤＥ 100 %", "well-known…"])
     assert "".join(alphabet.labels) == " %'01dehiklnostuwzë"
     assert "".join(plain_alphabet(["Iğdır’da İzmir"]).labels) == " 'adimrzğı"
+    assert "".join(plain_alphabet(["ᎣᏏᏲ ꭳꮟ"]).labels) == " ᎣᏏᏲ"  # which is written in capitals
 
 
 def test_changes_are_counted_by_kind() -> None:

@@ -203,6 +203,13 @@ def _compatible(character: str) -> str:
     return character if stands_for[:1].isspace() else stands_for
 
 
+def _small(text: str) -> str:
+    """Return the small letters of a text; those of Cherokee are rare, and its capitals the rule."""
+    text = text.replace("İ", "i")
+    folded = text.casefold()  # in the direction that is usual: of Cherokee alone to capitals
+    return folded if folded == text.upper() else text.lower()
+
+
 def _is_letter(text: str, count: int = 1) -> bool:
     """Say whether a text is so many letters or marks of letters."""
     return len(text) == count and all(unicodedata.category(one)[0] in "LM" for one in text)
@@ -227,7 +234,7 @@ def plain_alphabet(transcripts: Iterable[str]) -> Alphabet:
     texts = [unicodedata.normalize("NFC", text) for text in transcripts]
     letters = {" "}
     for character in set().union(*texts):
-        for one in unicodedata.normalize("NFC", _compatible(character).replace("İ", "i").lower()):
+        for one in unicodedata.normalize("NFC", _small(_compatible(character))):
             if unicodedata.category(one)[0] in "LMN" and one not in _INVISIBLE:
                 letters.add("'" if one in _APOSTROPHES else one)
     if any(re.search(rf"[^\W\d_][{_APOSTROPHES}][^\W\d_]", text) for text in texts):

@@ -29,6 +29,7 @@ from .generate_scorer_package import (
     make_scorer,
     report_scorer,
 )
+from .text import Case, case_of
 
 # What upstream's release models were tuned to: a start for those that are not tuned here.
 _USUAL_ALPHA, _USUAL_BETA = 0.931289039105002, 1.1834137581510284
@@ -83,7 +84,10 @@ def main(argv: list[str]) -> int:
         generate_lm.options_of(flags),
         code_points=unit is Unit.CODE_POINT,
         characters=alphabet if unit is Unit.CHARACTER else None,
+        case=Case.KEPT if flags.keep_case else case_of(alphabet),
     )
+    if options.case is not Case.SMALL:
+        print(f"Letters are taken {options.case.value}: {_reason_of(options.case, flags)}")
     package = Path(flags.package)
     package.parent.mkdir(parents=True, exist_ok=True)
     inputs = [Path(path) for path in flags.input_txt]
@@ -101,6 +105,13 @@ def main(argv: list[str]) -> int:
         )
     report_scorer(report, flags)
     return _tune(flags) if flags.tune_on else 0
+
+
+def _reason_of(case: Case, flags: argparse.Namespace) -> str:
+    if flags.keep_case:
+        return "--keep_case"
+    kinds = "capital letters alone" if case is Case.CAPITAL else "capital and small letters"
+    return f"the alphabet has {kinds}"
 
 
 def _unit_of(alphabet: Alphabet, flags: argparse.Namespace) -> Unit:

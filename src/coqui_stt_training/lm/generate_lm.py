@@ -22,7 +22,9 @@ from stt.output_path import check_output_folder
 from ..cli.command import ArgumentParser, command
 from .arpa import keep_words
 from .kenlm import LanguageModelError, find_program, run_build_binary, run_lmplz
-from .text import WordCounts, as_characters, as_code_points, read_lines
+from .text import Case, WordCounts, as_characters, as_code_points, read_lines
+
+_USUAL_PRUNING = "0|0|1"
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,13 @@ class LanguageModelOptions:
         top_k: commonest words to keep; n-grams with others are left out.
         order: longest n-gram.
         max_arpa_memory: share of memory that estimation may take, as `lmplz -S` has it.
-        prune: for each order, n-grams seen so often or less are left out; parted by `|`.
+        prune: for each order, n-grams seen so often or less are left out; parted by `|`. None: as
+            upstream, those of three words and more that are seen once.
         binary_a_bits: bits of pointers that may be compressed.
         binary_q_bits: bits of a quantised probability or back-off.
         binary_type: data structure; `trie` is what scorers hold.
         discount_fallback: do not fail on small texts.
-        lowercase: whether to lower the case of all text first.
+        case: that all text is brought to first.
         code_points: whether every character is a word of its own, for models that write bytes.
         characters: alphabet of which every label is a word of its own, for scorers that can write
             any word; None: no.
@@ -48,12 +51,12 @@ class LanguageModelOptions:
     top_k: int = 500_000
     order: int = 5
     max_arpa_memory: str = "85%"
-    prune: str = "0|0|1"
+    prune: str | None = None
     binary_a_bits: int = 255
     binary_q_bits: int = 8
     binary_type: str = "trie"
     discount_fallback: bool = False
-    lowercase: bool = True
+    case: Case = Case.SMALL
     code_points: bool = False
     characters: Alphabet | None = None
     kenlm_bins: str = ""
@@ -92,13 +95,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add(
         "--keep_case",
         action="store_true",
-        help="leave capital letters as they are; without it all text is put in lower case",
+        help="leave capital letters as they are; without it all text is put in lower case, or in "
+        "the case of the alphabet where that is known",
     )
     add(
         "--arpa_prune",
-        default=defaults.prune,
         metavar="N|N|...",
-        help="for each order, leave out n-grams seen so often or less (default: %(default)s)",
+        help="for each order, leave out n-grams seen so often or less (default: "
+        f"{_USUAL_PRUNING}, as far as --arpa_order goes)",
     )
     add(
         "--max_arpa_memory",
@@ -152,7 +156,7 @@ def options_of(flags: argparse.Namespace) -> LanguageModelOptions:
         binary_q_bits=flags.binary_q_bits,
         binary_type=flags.binary_type,
         discount_fallback=flags.discount_fallback,
-        lowercase=not flags.keep_case,
+        case=Case.KEPT if flags.keep_case else Case.SMALL,
         code_points=flags.code_points,
         kenlm_bins=flags.kenlm_bins,
     )
@@ -187,6 +191,13 @@ def check_options(options: LanguageModelOptions) -> None:
         )
 
 
+def _pruning(options: LanguageModelOptions) -> list[str]:
+    """Return for each order the count up to which n-grams are left out; none where nothing is."""
+    if options.prune is None:
+        return _USUAL_PRUNING.split("|")[: options.order]
+    return options.prune.split("|") if options.prune else []
+
+
 def make_language_model(
     input_paths: list[Path],
     binary_path: Path,
@@ -209,7 +220,7 @@ def make_language_model(
     words = WordCounts()
     with tempfile.TemporaryDirectory(prefix=".lm-", dir=binary_path.parent) as scratch:
         arpa, filtered = Path(scratch) / "lm.arpa", Path(scratch) / "lm_filtered.arpa"
-        lines = read_lines(input_paths, options.lowercase)
+        lines = read_lines(input_paths, options.case)
         if options.code_points:
             lines = as_code_points(lines)
         elif options.characters is not None:
@@ -227,7 +238,7 @@ def make_language_model(
             arpa,
             order=options.order,
             memory=options.max_arpa_memory,
-            prune=options.prune.split("|") if options.prune else (),
+            prune=_pruning(options),
             discount_fallback=options.discount_fallback,
         )
         kept = words.most_common(options.top_k)

@@ -6,8 +6,9 @@ import gzip
 import unicodedata
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, describe_codepoints
@@ -21,10 +22,37 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _MARKS = frozenset({"<s>", "</s>", "<unk>"})
 
 
-def read_lines(paths: Sequence[Path], lowercase: bool) -> Iterator[str]:
+class Case(Enum):
+    """How the letters of a text are written."""
+
+    KEPT = "as they are"
+    SMALL = "small"
+    CAPITAL = "in capitals"
+
+
+_RESPELL: Mapping[Case, Callable[[str], str]] = {Case.SMALL: str.lower, Case.CAPITAL: str.upper}
+
+
+def case_of(alphabet: Alphabet) -> Case:
+    """Return the case that text must be in for an alphabet to write it.
+
+    An alphabet with capital and small letters writes text as it is. Of one that writes bytes nobody
+    knows: most write small letters.
+    """
+    labels = () if alphabet.is_bytes else alphabet.labels
+    if all(label == label.lower() for label in labels):
+        return Case.SMALL
+    return Case.CAPITAL if all(label == label.upper() for label in labels) else Case.KEPT
+
+
+def read_lines(paths: Sequence[Path], case: Case) -> Iterator[str]:
     """Yield the sentences of text files, plain or gzipped, in Unicode NFC.
 
     Words that KenLM keeps for itself (`<s>`, `</s>`, `<unk>`) are left out.
+
+    Args:
+        paths: of the files.
+        case: that letters are brought to.
 
     Raises:
         LanguageModelError: a file is missing, damaged or not UTF-8.
@@ -35,18 +63,18 @@ def read_lines(paths: Sequence[Path], lowercase: bool) -> Iterator[str]:
                 is_gzip = probe.read(2) == _GZIP_MAGIC
             with gzip.open(path, "rb") if is_gzip else open_regular(path) as file:
                 for number, raw in enumerate(file, 1):
-                    yield _clean(raw, lowercase, path, number)
+                    yield _clean(raw, case, path, number)
         except (OSError, EOFError, zlib.error) as error:
             reason = getattr(error, "strerror", None) or error
             raise LanguageModelError(f"--input_txt {path}: {reason}") from None
 
 
-def _clean(raw: bytes, lowercase: bool, path: Path, number: int) -> str:
+def _clean(raw: bytes, case: Case, path: Path, number: int) -> str:
     try:
         text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError:
         raise LanguageModelError(f"{path}:{number}: not UTF-8; save the text as UTF-8") from None
-    text = unicodedata.normalize("NFC", text.lower() if lowercase else text)
+    text = unicodedata.normalize("NFC", _RESPELL.get(case, str)(text))
     return " ".join(word for word in text.replace("\0", " ").split() if word not in _MARKS)
 
 
@@ -139,9 +167,12 @@ def spelling_hints(left_out: Iterable[str], alphabet: Alphabet) -> list[str]:
     )
     hints = []
     if capitals:
+        remedy = "leave out --keep_case"
+        if case_of(alphabet) is Case.KEPT:
+            remedy = "write them small in the text"
         hints.append(
             f"{counted(capitals, 'word')} left out only for capital letters, which the alphabet "
-            "does not have; leave out --keep_case"
+            f"does not have; {remedy}"
         )
     if marks:
         hints.append(

@@ -162,13 +162,11 @@ def scorer_words(
         flags |= {"arpa_order": _CHARACTERS_ORDER, **({"arpa_prune": 0} if small else {})}
     elif small:
         flags["arpa_order"] = _SMALL_TEXT_ORDER
-    cased = not alphabet.is_bytes and any(label != label.lower() for label in alphabet.labels)
     by_character = kind == CHARACTERS and not alphabet.is_bytes
     return [
         *spell_flags(flags),
         "--discount_fallback",
         *(["--characters"] if by_character else []),
-        *(["--keep_case"] if cased else []),
     ]
 
 

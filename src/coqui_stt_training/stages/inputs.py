@@ -25,7 +25,7 @@ from ..cli.synthesis_flags import SynthesisFlags
 from ..corpus import AutoInput, plan_split
 from ..corpus.files import file_digest
 from ..errors import CorpusError, FlagError
-from ..lm.text import read_lines
+from ..lm.text import Case, read_lines
 from ..synthesis.synthesiser import find_synthesiser
 
 LEAST_CLIPS = 20
@@ -210,7 +210,7 @@ def _read_text(path: str, split: AutoInput | None) -> str:
     if not Path(path).is_file():
         raise FlagError(f"--text {path}: no such file")
     try:
-        lines = list(islice(read_lines([Path(path)], lowercase=True), _LINES_LOOKED_AT))
+        lines = list(islice(read_lines([Path(path)], Case.SMALL), _LINES_LOOKED_AT))
     except UserError as error:
         raise FlagError(str(error).replace("--input_txt", "--text")) from None
     letters = [letter for line in lines for letter in line if letter.isalpha()]

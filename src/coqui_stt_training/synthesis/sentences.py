@@ -13,7 +13,7 @@ from coqui_stt_ctcdecoder import Alphabet
 
 from ..errors import FlagError, UserError
 from ..importing.labels import LabelFilter, corpus_alphabet
-from ..lm.text import read_lines
+from ..lm.text import Case, read_lines
 from .synthesiser import Manner
 
 
@@ -40,7 +40,7 @@ def read_sentences(paths: Sequence[str]) -> list[str]:
         FlagError: a file is missing, damaged or not UTF-8.
     """
     try:
-        lines = dict.fromkeys(read_lines([Path(path) for path in paths], lowercase=False))
+        lines = dict.fromkeys(read_lines([Path(path) for path in paths], Case.KEPT))
     except UserError as error:
         raise FlagError(str(error).replace("--input_txt", "--text")) from None
     lines.pop("", None)
