@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 
 from collections_on_disk import RATE_HZ, encoded, sdb_bytes
-from encoder_folders import write_peft, write_whisper
+from encoder_folders import write_peft, write_wav2vec2, write_whisper
 from stt_models import random_deployment
 from tensorflow_bundle_writer import random_tensors, write_checkpoint
 
@@ -217,6 +217,10 @@ def whisper(stage: Stage, path: Path) -> None:
     write_whisper(path)
 
 
+def wav2vec2(stage: Stage, path: Path) -> None:
+    write_wav2vec2(path, " '" + "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
 def adapter(stage: Stage, path: Path) -> None:
     write_peft(path, write_whisper(stage.folder / "whisper-of-the-adapter").absolute())
 
@@ -263,6 +267,7 @@ PROPS: dict[str, Callable[[Stage, Path], None]] = {
     **dict.fromkeys(("model.tflite", "released-model.tflite"), tflite),
     "exported/output_graph.tflite": tflite,
     "path/to/whisper-base": whisper,
+    "path/to/wav2vec2-base-960h": wav2vec2,
     "path/to/peft-adapter": adapter,
     "kenlm.scorer": scorer,
     "import_*.py": importer_of_upstream,

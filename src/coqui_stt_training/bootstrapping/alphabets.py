@@ -60,9 +60,7 @@ def choose_alphabet(
     if beside:
         _log.info("No --alphabet_config_path: using %s, found beside the data", beside)
         return Alphabet(beside)
-    generated = alphabet_from_corpus(
-        data_files, plain_alphabet if normalizes else all_characters, files
-    )
+    generated = alphabet_of_data(data_files, normalizes, files)
     _log.info(
         "No --alphabet_config_path: made an alphabet of %s from the data: %s",
         counted(generated.size, "character"),
@@ -76,6 +74,18 @@ def choose_alphabet(
             counted(len(unseen), "character"), ", ".join(map(describe_codepoints, unseen)),
         )  # fmt: skip
     return generated
+
+
+def alphabet_of_data(
+    data_files: Sequence[str], normalizes: bool, files: CorpusFiles | None
+) -> Alphabet:
+    """Return the characters of the data, of its normalised transcripts where they will be that.
+
+    Raises:
+        CorpusError: the data cannot be read.
+    """
+    kind = plain_alphabet if normalizes else all_characters
+    return alphabet_from_corpus(data_files, kind, files)
 
 
 def _as_written_with(

@@ -113,3 +113,8 @@ class DataFlags:
                 "do not give --train_files, --dev_files or --test_files with it"
             )
         parse_augmentations(self.augment)
+
+    @property
+    def all_files(self) -> list[str]:
+        """All collections, of whatever use."""
+        return [*self.train_files, *self.dev_files, *self.test_files, *self.metrics_files]

@@ -6,6 +6,11 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from coqui_stt_ctcdecoder.alphabet import Alphabet
+
+from ..bootstrapping.alphabets import alphabet_of_data
+from ..bootstrapping.new_output import new_output_flags
+from ..checkpoints.source import SourceModel
 from ..cli.config import TrainConfig
 from ..cli.flags import as_dict
 from ..cli.launch import Launch
@@ -13,19 +18,42 @@ from ..cli.spelling import spell_flags
 from ..corpus import CorpusFiles
 
 
-def transfer_command(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> str:
-    """Return the user's own command, changed to do transfer-learning."""
+def transfer_command(
+    config: TrainConfig,
+    given: frozenset[str],
+    files: CorpusFiles,
+    source: SourceModel,
+    alphabet: Alphabet | None = None,
+) -> str:
+    """Return the user's own command, changed to do transfer-learning.
+
+    Args:
+        config: the flags of the command.
+        given: names of those that were given.
+        files: reads the corpus files.
+        source: the model that is started from.
+        alphabet: that the new model is to have; None: that of the data.
+
+    Raises:
+        CorpusError: the data is needed, and cannot be read.
+    """
+    data = config.data
+    if alphabet is None:
+        normalizes = data.normalize_transcripts == "true"
+        alphabet = alphabet_of_data(data.all_files, normalizes, files)
     flags = config.checkpoints
     apart = flags.save_dir != flags.load_dir
+    output = new_output_flags(source, alphabet)
+    if "head" in given:  # which says itself what the output is
+        output = {"drop_source_layers": 1, "map_shared_characters": True}
     changed = {
-        "drop_source_layers": 1,
-        "map_shared_characters": True,
+        **output,
         "load_checkpoint_dir": flags.load_dir,
         "save_checkpoint_dir": flags.save_dir if apart else f"{flags.save_dir}-transfer",
     }
     left_out = {"checkpoint_dir", "extend_alphabet", *vars(config.geometry)}
-    data = {"auto_input_dataset"} if files.dataset else {"train_files", "dev_files", "test_files"}
-    wanted = (given | data) - left_out
+    named = {"auto_input_dataset"} if files.dataset else {"train_files", "dev_files", "test_files"}
+    wanted = (given | named) - left_out
     own = {**as_dict(config), "auto_input_dataset": files.dataset}
     for name in ("train_files", "unlabelled_files"):
         own[name] = [files.as_given(path) for path in own[name]]

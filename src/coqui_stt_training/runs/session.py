@@ -84,9 +84,10 @@ class Session:
             )
         if self.start.source is None or self.config.bootstrap.extend_alphabet:
             return ""
+        source = self.start.source
         return (
-            f"The alphabet is that of {self.start.source.path}. To learn another: "
-            f"{transfer_command(self.config, self.given, self.files)}\n"
+            f"The alphabet is that of {source.path}. To learn another: "
+            f"{transfer_command(self.config, self.given, self.files, source)}\n"
             "To add characters to it, keeping all layers, add to your command: "
             "--extend_alphabet true"
         )
@@ -147,11 +148,12 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
         config.alphabet,
         bootstrap,
         start.source.alphabet if start.source else None,
-        [*data.train_files, *data.dev_files, *data.test_files, *data.metrics_files],
+        data.all_files,
         data.normalize_transcripts == "true",
         files,
     )
-    retry_command = transfer_command(config, given, files)
+    source = start.source
+    retry_command = transfer_command(config, given, files, source, alphabet) if source else ""
     plan = _plan(config, start, bootstrap, alphabet, given, retry_command)
     target = plan.specification
     if start.source is None and isinstance(target, EncoderSpecification):

@@ -9,6 +9,7 @@ from typing import Any
 
 from coqui_stt_ctcdecoder import Alphabet
 
+from ..bootstrapping.new_output import new_output_flags
 from ..checkpoints.source import SourceModel
 from ..cli.bootstrap_flags import WholeFlags
 from ..cli.config import EvaluateConfig, LmOptimizeConfig
@@ -68,7 +69,7 @@ def start_flags(
     """Return the flags that say where training starts, and what writes the new alphabet.
 
     A source that can write every character of the data is kept whole, with its alphabet; else its
-    output layer is made anew, but for the characters that both have.
+    output is made anew, as `new_output_flags` says.
 
     Args:
         source: the model; None from scratch.
@@ -85,7 +86,9 @@ def start_flags(
         return flags
     if _OF_OUTPUT & given.keys():
         return flags | wanted
-    return flags | wanted | {"drop_source_layers": 1, "map_shared_characters": True}
+    if alphabet is None or "head" in given:
+        return flags | wanted | {"drop_source_layers": 1, "map_shared_characters": True}
+    return flags | wanted | new_output_flags(source, Alphabet(alphabet))
 
 
 def _writes(own: Alphabet | None, path: Path | None, exactly: bool) -> bool:
