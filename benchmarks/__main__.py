@@ -24,7 +24,7 @@ from typing import Any
 
 from .measuring import FULL, QUICK, Effort, Measure, Result
 
-_HEAD = ("", "each", "limit", "of limit", "limited by")
+_HEAD = ("", "each", "limit", "of limit", "limited by", "upstream")
 
 
 def main() -> int:
@@ -86,7 +86,7 @@ def _print_machine(machine: Mapping[str, float]) -> None:
         if name != "taken at":
             print(f"{name}: {value:.4g}")
     print()
-    print(_columns(*_HEAD, "", ""))
+    print(_columns(*_HEAD))
 
 
 def _line(result: Result, before: Mapping[str, float]) -> str:
@@ -94,16 +94,19 @@ def _line(result: Result, before: Mapping[str, float]) -> str:
     if result.limit_seconds is not None:
         limit = _time(result.limit_seconds)
         share = f"{result.limit_seconds / result.seconds:.0%}"
+    upstream = _time(result.upstream_seconds) if result.upstream_seconds else ""
     speed = f"{1 / result.seconds:.0f} times real time" if result.unit == "audio s" else ""
     old = before.get(result.name)
     change = f"{old / result.seconds:.2f} times as fast as before" if old else ""
     each = f"{_time(result.seconds)} / {result.unit}"
-    return _columns(result.name, each, limit, share, result.limited_by, speed, change)
+    return _columns(result.name, each, limit, share, result.limited_by, upstream, speed, change)
 
 
-def _columns(name: str, each: str, limit: str, share: str, by: str, *rest: str) -> str:
+def _columns(
+    name: str, each: str, limit: str, share: str, by: str, upstream: str, *rest: str
+) -> str:
     told = "  ".join(filter(None, rest))
-    return f"{name:46} {each:>19} {limit:>9} {share:>8}  {by:26} {told}".rstrip()
+    return f"{name:46} {each:>19} {limit:>9} {share:>8}  {by:20} {upstream:>9}  {told}".rstrip()
 
 
 def _time(seconds: float) -> str:

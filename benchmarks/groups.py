@@ -27,6 +27,8 @@ RATE_HZ = 16_000
 STEPS = 16  # of a call of the DeepSpeech graph
 STREAMS = 32  # at a time: twice as many as a batch holds, so that batches are full
 FRAMES_A_SECOND = 50
+# CPU seconds for a second of audio of libstt 1.4, by n_hidden and whether it is int8.
+_UPSTREAM = {(2048, True): 0.14, (64, True): 0.003, (64, False): 0.023}
 
 
 def noise(seconds: float) -> NDArray[np.int16]:
@@ -81,7 +83,8 @@ def decoding(effort: Effort) -> Iterator[Result]:
     if decode.ORACLE.is_dir():
         share = min(1.0, effort.audio_seconds / 100)
         runs = [decode.measure("ours", True, 500, share)["speed"] for _ in range(effort.rounds)]
-        yield Result("decoding: English, scorer, beam 500", 1 / max(runs), "audio s")
+        name = "decoding: English, scorer, beam 500"
+        yield Result(name, 1 / max(runs), "audio s", upstream_seconds=1 / 82)
 
 
 def engines(effort: Effort) -> Iterator[Result]:
@@ -128,30 +131,13 @@ def _model_result(name: str, seconds: float, n_hidden: int, is_int8: bool, strea
         reading += size * width * reads_a_second / bytes_read_a_second(read_from * width)
         multiplying += size * FRAMES_A_SECOND / rate
     by = "reading weights" if reading > multiplying else "products"
-    return Result(name, seconds, "audio s", max(reading, multiplying), by)
+    upstream = _UPSTREAM.get((n_hidden, is_int8)) if streams == 1 else None
+    return Result(name, seconds, "audio s", max(reading, multiplying), by, upstream)
 
 
 def _weights(n_hidden: int, classes: int = 29) -> int:
     """Return how many weights of matrices the DeepSpeech graph has."""
     return n_hidden * (494 + 2 * n_hidden + 8 * n_hidden + n_hidden + classes)
-
-
-def training(effort: Effort) -> Iterator[Result]:
-    """Measure a training step: 8 clips of 5 seconds, forward, backward and Adam."""
-    import torch
-
-    from .training_step import make_step, read_batch
-
-    torch.set_num_threads(1)
-    batch = read_batch(None)
-    clips, frames, _ = batch.features.shape
-    for n_hidden in effort.sizes:
-        step = make_step(n_hidden, batch)
-        seconds = best_cpu_seconds(step, max(1, effort.rounds // 2))
-        # Forward, and twice as much backward, each a multiplication and an addition.
-        operations = 6 * _weights(n_hidden) * clips * frames
-        limit = operations / float_operations_a_second()
-        yield Result(f"training step: {n_hidden}", seconds, "step", limit, "float products")
 
 
 def checkpoints(effort: Effort) -> Iterator[Result]:
@@ -220,11 +206,34 @@ def _start_seconds(arguments: list[str], rounds: int) -> float:
     return min(run() for _ in range(rounds))
 
 
+def training(effort: Effort) -> Iterator[Result]:
+    """Measure training steps."""
+    from .steps import training
+
+    return training(effort)
+
+
+def loading(effort: Effort) -> Iterator[Result]:
+    """Measure what comes before a step."""
+    from .loading import loading
+
+    return loading(effort)
+
+
+def epochs(effort: Effort) -> Iterator[Result]:
+    """Measure `train` as a whole."""
+    from .epochs import epochs
+
+    return epochs(effort)
+
+
 GROUPS: Mapping[str, Measure] = {
     "features": front_ends,
     "decoding": decoding,
     "models": engines,
     "training": training,
+    "input": loading,
+    "epochs": epochs,
     "checkpoints": checkpoints,
     "starts": start_up,
 }

@@ -17,6 +17,7 @@ class Result:
         unit: `audio s`, `step`, `file` or `start`.
         limit_seconds: what the machine cannot go below, measured in the same run; None: unknown.
         limited_by: by what.
+        upstream_seconds: what Coqui STT 1.4 took on two cores with AVX-512; None: not known.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Result:
     unit: str
     limit_seconds: float | None = None
     limited_by: str = ""
+    upstream_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,63 @@
+"""Whole epochs of `train`: what a step does not show, from reading batches to saving."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from coqui_stt_training.models.deepspeech.geometry import Geometry
+
+from .loading import write_clips
+from .measuring import Effort, Result
+from .steps import Step, count_operations, products_a_second
+
+_SECONDS = 5  # of a clip, as those of the steps
+_CLIPS_OF_A_BATCH = 8
+_MEASURE = (
+    "import json, resource, subprocess, sys; "
+    "subprocess.run([sys.executable, *json.loads(sys.argv[1])], stdout=subprocess.DEVNULL, "
+    "stderr=subprocess.DEVNULL, check=True); used = resource.getrusage(resource.RUSAGE_CHILDREN); "
+    "print(used.ru_utime + used.ru_stime)"
+)
+
+
+def epochs(effort: Effort) -> Iterator[Result]:
+    """Measure an epoch as the difference between a run of four and one of two; no dev set."""
+    n_hidden = min(effort.sizes)
+    batches = 2 * effort.rounds
+    with tempfile.TemporaryDirectory() as name:
+        clips = write_clips(Path(name), batches * _CLIPS_OF_A_BATCH, _SECONDS)
+        (Path(name) / "alphabet.txt").write_text(
+            "".join(f"{letter}\n" for letter in " abcdefghijklmnopqrstuvwxyz'"), encoding="utf-8"
+        )
+        few, many = (_cpu_seconds(clips, n_hidden, count) for count in (2, 4))
+    step = Step("", Geometry(n_hidden, 29), _CLIPS_OF_A_BATCH)
+    operations = batches * count_operations(step.prepare(torch.device("cpu")))
+    rate = products_a_second(torch.device("cpu"), torch.float32, "float32")
+    yield Result(
+        f"epoch: DeepSpeech {n_hidden}, {batches * _CLIPS_OF_A_BATCH} clips",
+        max(many - few, 1e-3) / 2,
+        "epoch",
+        operations / rate,
+        "float32 products",
+    )
+
+
+def _cpu_seconds(clips: Path, n_hidden: int, count: int) -> float:
+    command = [
+        "-m", "coqui_stt_training.train", "--train_files", clips, "--checkpoint_dir",
+        clips.parent / f"model-{count}", "--alphabet_config_path", clips.parent / "alphabet.txt",
+        "--n_hidden", n_hidden, "--epochs", count, "--train_batch_size", _CLIPS_OF_A_BATCH,
+        "--intra_op_parallelism_threads", 1, "--skip_batch_test", "true",
+    ]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURE, json.dumps([str(word) for word in command])],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return float(done.stdout)
