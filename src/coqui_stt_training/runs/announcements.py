@@ -107,10 +107,10 @@ def log_next_steps(
     best = best_epoch(epochs)
     if best and best.cer is not None and best.cer > DEAF_CER:
         _log.warning(
-            "The model %s of the dev files (CER %.2f at best). Look whether "
+            "The model writes next to nothing of the dev files%s (CER %.2f at best). Look whether "
             "transcripts belong to their audio (python -m coqui_stt_training.check); then more "
             "speech, more --epochs, or a source that has heard more helps",
-            "writes next to nothing" if best.cer <= 1 else "writes much, and next to nothing",
+            ", and much that is not in them" if best.cer > 1 else "",
             best.cer,
         )
     if is_still_improving(epochs) and progress.planned_epoch >= asked_epochs:
