@@ -32,6 +32,7 @@ pytestmark = [
 ]
 FLAGS = ("--processes", "2", "--beam_width", "50")
 MOST_STREAMS = 6
+SETTLING_SECONDS = 0.5  # until the processes have told that earlier connections are closed
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +129,7 @@ def test_the_limit_is_for_all_together_and_exact(server):
 
 def test_a_process_that_dies_is_replaced_and_the_others_go_on(server):
     done = metric(server, 'stt_live_streams_total{outcome="done"}')
+    time.sleep(SETTLING_SECONDS)
     with ExitStack() as stack:
         streams = [stack.enter_context(live(server)) for _ in range(MOST_STREAMS)]
         assert {told(stream)["type"] for stream in streams} == {"ready"}
@@ -150,13 +152,13 @@ def end_of(stream):
 
 
 def test_connections_are_shared_out_evenly(server):
+    time.sleep(SETTLING_SECONDS)
     with ExitStack() as stack:
         for _ in range(20):
             stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
         time.sleep(0.3)  # they have gone where they belong, and none has been closed yet
         counts = [open_connections(pid, server.port) for pid in workers_of(server.pid)]
-    assert sum(counts) >= 20
-    assert max(counts) - min(counts) <= 4  # others may have closed theirs a moment ago
+    assert counts == [10, 10]
 
 
 def open_connections(pid, port):
@@ -207,6 +209,7 @@ def test_a_second_signal_ends_all_of_them_at_once(tmp_path):
         os.kill(server.pid, signal.SIGINT)
     assert time.monotonic() - started < 10
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    assert "Traceback" not in server.log.read_text()
 
 
 def test_processes_that_cannot_start_again_end_the_command_with_the_reason(tmp_path):

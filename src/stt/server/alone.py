@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import uvicorn
 from fastapi import FastAPI
 
+from ..errors import FlagError, describe_system_error
 from ..model_flags import load_model
 from .app import create_app
 from .draining import DrainingServer, server_config
@@ -51,8 +52,12 @@ def hosts_of(flags: argparse.Namespace, bound: Sequence[str]) -> Hosts:
 
 
 def config_of(flags: argparse.Namespace, app: FastAPI, *, processes: int = 1) -> uvicorn.Config:
-    """Return what uvicorn is told, in each of so many processes."""
-    return server_config(
+    """Return what uvicorn is told, in each of so many processes.
+
+    Raises:
+        FlagError: the certificate cannot be used.
+    """
+    config = server_config(
         app,
         flags.idle_seconds,
         processes=processes,
@@ -60,6 +65,15 @@ def config_of(flags: argparse.Namespace, app: FastAPI, *, processes: int = 1) ->
         ssl_keyfile=flags.ssl_keyfile,
         access_log=flags.access_log,
     )
+    try:
+        config.load()
+    except OSError as error:
+        key = f" --ssl_keyfile {flags.ssl_keyfile}" if flags.ssl_keyfile else ""
+        raise FlagError(
+            f"--ssl_certfile {flags.ssl_certfile}{key}: {describe_system_error(error)}; give a "
+            "certificate and its key as PEM files"
+        ) from None
+    return config
 
 
 def be_ready_to_switch() -> None:

@@ -56,14 +56,20 @@ class DrainingServer(uvicorn.Server):
         self._wait_for_work = drain
         self._draining: asyncio.Task[None] | None = None
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it takes nobody new."""
+        return self._draining is not None
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take note of a signal; called by uvicorn."""
         loop = asyncio.get_running_loop()
         loop.call_soon_threadsafe(self._begin_to_stop)
 
     def _begin_to_stop(self) -> None:
-        if self._draining is not None:
+        if self.is_stopping:
             self.force_exit = self.should_exit = True
+            logging.disable(logging.ERROR)  # what breaks off now was asked to
             return
         _log.info("Finishing what is at work; a second signal ends at once")
         self._draining = asyncio.get_running_loop().create_task(self._drain())

@@ -12,8 +12,14 @@ from .limits import Limits
 
 
 def read_flags(arguments: Sequence[str]) -> argparse.Namespace:
-    """Read the command line."""
+    """Read the command line.
+
+    Raises:
+        FlagError: flags that do not go together.
+    """
     flags = _parser().parse_args(arguments)
+    if flags.ssl_keyfile and not flags.ssl_certfile:
+        raise FlagError("--ssl_keyfile: has no effect without --ssl_certfile; add one")
     if flags.threads is None:
         flags.threads = 1  # streams side by side make better use of the cores
     return flags

@@ -75,7 +75,8 @@ class HandedServer(DrainingServer):
             said, files = b"", []
         if not said:  # the other process is gone: nobody will hand over any more
             asyncio.get_running_loop().remove_reader(self._control)
-            self._begin_to_stop()
+            if not self.is_stopping:
+                self._begin_to_stop()
             return
         self._handed_over += said.count(HAND_OVER)  # where there are no descriptors left, no file
         for file in files:

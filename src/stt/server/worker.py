@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from coqui_stt_ctcdecoder.errors import UserError
 
@@ -60,7 +60,6 @@ def _serve(task: WorkerTask, ledger: Ledger, control: socket.socket) -> None:
         cores=cores_each(processes),
     )
     config = config_of(flags, app, processes=processes)
-    config.load()
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # who started it says the rest
     be_ready_to_switch()
     _tell(control, READY, processes)
@@ -68,8 +67,8 @@ def _serve(task: WorkerTask, ledger: Ledger, control: socket.socket) -> None:
 
 
 def _tell(control: socket.socket, what: str, value: str | int) -> None:
-    control.setblocking(True)
-    control.sendall(json.dumps({what: value}).encode() + b"\n")
+    with suppress(OSError):  # the other process is gone, as the server will see
+        control.sendall(json.dumps({what: value}).encode() + b"\n")
 
 
 @contextmanager
