@@ -18,6 +18,7 @@
 #include "aligner.h"
 #include "batch.h"
 #include "beam_search.h"
+#include "ctc_loss.h"
 #include "dictionary_builder.h"
 #include "errors.h"
 #include "frame_kernel.h"
@@ -30,6 +31,9 @@ namespace {
 
 template <typename Real, size_t Dimensions>
 using Array = nb::ndarray<const Real, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
+
+template <size_t Dimensions>
+using Output = nb::ndarray<float, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
 
 std::string_view view(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
 
@@ -177,6 +181,28 @@ std::vector<std::vector<Hypothesis>> batch(const Array<Real, 3>& probs,
                                    options.classes, lengths};
   const nb::gil_scoped_release unlocked;
   return decode_batch(input, options, scorer, num_results, threads);
+}
+
+// `occupancies` has the shape of `log_probs`, or nothing in it.
+void ctc_loss(const Array<float, 3>& log_probs, const Array<int64_t, 1>& lengths,
+              const Array<int64_t, 1>& labels, const Array<int64_t, 1>& label_lengths, int threads,
+              const Output<1>& losses, const Output<3>& occupancies) {
+  const bool wants_occupancies = occupancies.size() > 0;
+  for (size_t d = 0; wants_occupancies && d < 3; ++d) {
+    if (occupancies.shape(d) != log_probs.shape(d)) {
+      throw DecodeError("the occupancies' shape is not that of the log-probabilities");
+    }
+  }
+  if (losses.size() != log_probs.shape(0)) throw DecodeError("there is not a loss for each clip");
+  const CtcBatch batch{log_probs.data(),
+                       static_cast<int64_t>(log_probs.shape(0)),
+                       static_cast<int64_t>(log_probs.shape(1)),
+                       static_cast<int64_t>(log_probs.shape(2)),
+                       {lengths.data(), lengths.size()},
+                       {labels.data(), labels.size()},
+                       {label_lengths.data(), label_lengths.size()}};
+  const nb::gil_scoped_release unlocked;
+  ctc_losses(batch, threads, losses.data(), wants_occupancies ? occupancies.data() : nullptr);
 }
 
 std::vector<std::string> kernel_names() {
@@ -327,4 +353,8 @@ NB_MODULE(_native, module) {
   module.def("decode_batch", &batch<double>, nb::arg("probs"), nb::arg("lengths"),
              nb::arg("options"), nb::arg("scorer").none(), nb::arg("num_results"),
              nb::arg("threads"));
+
+  module.def("ctc_loss", &ctc_loss, nb::arg("log_probs"), nb::arg("lengths"), nb::arg("labels"),
+             nb::arg("label_lengths"), nb::arg("threads"), nb::arg("losses").noconvert(),
+             nb::arg("occupancies").noconvert());
 }

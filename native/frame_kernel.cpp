@@ -6,17 +6,11 @@
 #include <cstdint>
 #include <limits>
 
+#include "trellis_kernel.h"
+#include "vectorize.h"
+
 #ifndef STT_KERNEL
 #define STT_KERNEL baseline
-#endif
-
-// The columns that a loop reads and writes never overlap; compilers do not see that by themselves.
-#if defined(__clang__)
-#define STT_VECTORIZE _Pragma("clang loop vectorize(assume_safety)")
-#elif defined(__GNUC__)
-#define STT_VECTORIZE _Pragma("GCC ivdep")
-#else
-#define STT_VECTORIZE
 #endif
 
 namespace stt::STT_KERNEL {
@@ -144,8 +138,9 @@ void take_logs(const float* probs, int count, float* logs) {
 
 }  // namespace
 
+extern const TrellisKernel trellis_kernel;
 extern const FrameKernel kernel;
-const FrameKernel kernel = {STT_KERNEL_NAME, advance,  collect_at_least,
-                            collect_steps,   extremes, take_logs};
+const FrameKernel kernel = {STT_KERNEL_NAME, advance,   collect_at_least, collect_steps,
+                            extremes,        take_logs, &trellis_kernel};
 
 }  // namespace stt::STT_KERNEL

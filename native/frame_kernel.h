@@ -6,6 +6,8 @@
 
 namespace stt {
 
+struct TrellisKernel;
+
 // "log 0": far below any score, yet finite, so that sums and differences of it stay finite.
 constexpr float kLogZero = -1e30f;
 // Scores at or below this are of prefixes that no path reaches.
@@ -61,6 +63,7 @@ struct FrameKernel {
   void (*extremes)(const float* values, int count, float* lowest, float* highest);
   // Takes logarithms the way upstream does: log(p + FLT_MIN).
   void (*take_logs)(const float* probs, int count, float* logs);
+  const TrellisKernel* trellis;  // the arithmetic of the CTC loss, for the same instruction set
 };
 
 // The kernels that this processor runs, fastest first.

@@ -1,8 +1,15 @@
-"""A headless Chromium for tests of pages."""
+"""A headless browser for tests of pages: Chromium, or the one that `STT_BROWSER` names.
+
+`STT_BROWSER=firefox` takes the Firefox that is installed, of any distribution.
+"""
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,29 +17,103 @@ from typing import Any
 
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+_PROGRAMS = {"chromium": ("chromium", "chromium-browser"), "firefox": ("firefox", "firefox-esr")}
+ENGINE = os.environ.get("STT_BROWSER", "chromium")
+if ENGINE not in _PROGRAMS:
+    raise pytest.UsageError(f"STT_BROWSER is {ENGINE!r}; it can be {' or '.join(_PROGRAMS)}")
+_PROGRAM = next(filter(None, map(shutil.which, _PROGRAMS[ENGINE])), None)
+needs_browser = pytest.mark.skipif(_PROGRAM is None, reason=f"there is no {ENGINE} here")
+# Runs before a page's own scripts: each engine words differently what a policy refused.
+_REFUSED = """window.refused = [];
+addEventListener("securitypolicyviolation", event => refused.push(event.violatedDirective));"""
 
 
 @contextmanager
-def opened(path: Path, **context: Any) -> Iterator[Any]:
-    """Yield a file as a page without network; fails where a script of it failed.
+def launched(dark: bool = False, chromium_args: tuple[str, ...] = ()) -> Iterator[Any]:
+    """Yield a Playwright browser.
 
-    What the content-security policy refused is in `page.refused`.
+    Args:
+        dark: whether pages are asked to be; contexts of Chromium may say otherwise.
+        chromium_args: for Chromium alone.
     """
     playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_context(offline=True, accept_downloads=True, **context).new_page()
-        page.refused, problems = [], []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("dialog", lambda dialog: problems.append(f"dialog {dialog.message}"))
-        page.on(
-            "console",
-            lambda message: "Security Policy" in message.text and page.refused.append(message.text),
-        )
-        page.set_default_timeout(20_000)
-        page.goto(path.absolute().as_uri())
-        yield page
-        assert not problems
+    with playwright.sync_playwright() as driver, _program() as program:
+        if ENGINE == "chromium":
+            browser = driver.chromium.launch(
+                executable_path=program, args=["--no-sandbox", *chromium_args]
+            )
+        else:
+            browser = driver.firefox.launch(
+                channel="moz-firefox",
+                executable_path=program,
+                firefox_user_prefs={
+                    "layout.css.prefers-color-scheme.content-override": 0 if dark else 1,
+                    "media.cubeb.force_mock_context": True,  # sound, on a machine that has none
+                },
+            )
+        yield browser
         browser.close()
+
+
+@contextmanager
+def _program() -> Iterator[Path]:
+    """Yield what Playwright starts."""
+    assert _PROGRAM is not None
+    if ENGINE == "chromium":
+        yield Path(_PROGRAM)
+        return
+    bridge = Path(__file__).with_name("firefox_bridge.py")
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder, "firefox")
+        program.write_text(
+            f'#!/bin/sh\nexec {shlex.join([sys.executable, str(bridge), _PROGRAM])} "$@"\n'
+        )
+        program.chmod(0o700)
+        yield program
+
+
+def visited(browser: Any, address: str, *, script: str = "", **context: Any) -> Any:
+    """Return a page in a context of its own, and what went wrong in it as `page.problems`.
+
+    Args:
+        browser: one that is `launched`.
+        address: of the page.
+        script: run before those of the page.
+        context: what Playwright's `new_context` takes.
+    """
+    page = browser.new_context(accept_downloads=True, **context).new_page()
+    page.problems = []
+    page.on("pageerror", lambda error: _is_refusal(error) or page.problems.append(str(error)))
+    page.on("dialog", lambda dialog: page.problems.append(f"dialog {dialog.message}"))
+    page.add_init_script(_REFUSED + script)
+    page.set_default_timeout(30_000)
+    page.goto(address)
+    return page
+
+
+def _is_refusal(error: Any) -> bool:
+    """Whether this is no error of a script, but Firefox's word of what a policy refused."""
+    return "violates the following directive" in str(error)
+
+
+def refused(page: Any) -> list[str]:
+    """Return what the content-security policy of a page refused."""
+    found: list[str] = page.evaluate("window.refused")
+    return found
+
+
+def shows_paper(page: Any) -> bool:
+    """Let a page look as it does when printed; return False where the engine cannot be asked to."""
+    page.emulate_media(media="print")
+    is_paper: bool = page.evaluate("matchMedia('print').matches")
+    return is_paper
+
+
+@contextmanager
+def opened(path: Path, *, dark: bool = False) -> Iterator[Any]:
+    """Yield a file as a page without network; fails where a script of it failed."""
+    with launched(dark) as browser:
+        scheme = {"color_scheme": "dark" if dark else "light"}
+        page = visited(browser, path.absolute().as_uri(), offline=True, **scheme)
+        yield page
+        assert not page.problems, page.problems

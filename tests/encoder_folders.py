@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
+
+from coqui_stt_ctcdecoder import Alphabet
+from coqui_stt_training.checkpoints.file import Checkpoint, write_checkpoint
+from coqui_stt_training.checkpoints.transformers_conversion import convert_to_transformers
+from coqui_stt_training.models.wav2vec2.specification import Wav2Vec2Encoder
 
 WHISPER_CONFIG: dict[str, Any] = {
     "model_type": "whisper",
@@ -88,3 +94,51 @@ def write_peft_tensors(folder: Path, **changes: Any) -> None:
         {name: tensor for name, tensor in tensors.items() if tensor is not None},
         folder / "adapter_model.safetensors",
     )
+
+
+WAV2VEC2: dict[str, Any] = {
+    "channels": (4, 4), "kernels": (10, 3), "strides": (5, 2), "width": 8, "attention_heads": 2,
+    "blocks": 2, "mlp_width": 12, "position_kernel": 4, "position_groups": 2,
+}  # fmt: skip
+
+
+def write_wav2vec2(folder: Path, labels: str, seed: int = 0, **parameters: Any) -> Path:
+    """Write the folder of a CTC model that writes some characters."""
+    alphabet, random = Alphabet.from_labels(labels), np.random.default_rng(seed)
+    specification = Wav2Vec2Encoder(**WAV2VEC2, **parameters).with_classes(alphabet.size + 1)
+    tensors = {
+        name: random.standard_normal(shape).astype(np.float32)
+        for name, shape in specification.tensor_shapes().items()
+    }
+    ours = folder.with_suffix(".safetensors")
+    ours.parent.mkdir(parents=True, exist_ok=True)
+    write_checkpoint(ours, Checkpoint(specification, alphabet, specification.front_end, tensors))
+    convert_to_transformers(ours, folder)
+    ours.unlink()
+    return folder
+
+
+def write_for_languages(folder: Path, **languages: str) -> Path:
+    """Write a model for many languages (MMS), set to none; it holds what is for the first.
+
+    Args:
+        folder: gets it.
+        languages: the characters of each.
+    """
+    vocabularies = {}
+    for seed, (language, labels) in reversed([*enumerate(languages.items())]):
+        write_wav2vec2(folder, labels, seed, norm_first=True, adapter_width=3)
+        vocabularies[language] = json.loads((folder / "vocab.json").read_text())
+        own = {
+            name: tensor
+            for name, tensor in load_file(folder / "model.safetensors").items()
+            if "adapter_layer" in name or name.startswith("lm_head")
+        }
+        save_file(own, folder.with_suffix(f".{language}"))
+        if seed:
+            shutil.rmtree(folder)
+    for language in languages:
+        folder.with_suffix(f".{language}").rename(folder / f"adapter.{language}.safetensors")
+    (folder / "vocab.json").write_text(json.dumps(vocabularies))
+    (folder / "tokenizer_config.json").write_text("{}")
+    return folder

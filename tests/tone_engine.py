@@ -21,16 +21,12 @@ class ToneEngine(UtteranceEngine):
 
     def __init__(self, letters: str) -> None:
         self._letters = letters
-        self._info = UtteranceInfo(
+        self.info = UtteranceInfo(
             alphabet=Alphabet.from_labels(letters),
             sample_rate_hz=RATE_HZ,
             step_seconds=STEP_SAMPLES / RATE_HZ,
             beam_width=16,
         )
-
-    @property
-    def info(self) -> UtteranceInfo:
-        return self._info
 
     def run_clips(self, clips: Sequence[FloatArray]) -> list[FloatArray]:
         return [self._hear(clip) for clip in clips]
@@ -46,7 +42,7 @@ class ToneEngine(UtteranceEngine):
         audible = np.sqrt(np.square(frames).mean(axis=1)) > _AUDIBLE
         classes[~audible] = len(self._letters)
         rest = (1 - _SURE) / len(self._letters)
-        probs = np.full((len(frames), self._info.n_classes), rest, np.float32)
+        probs = np.full((len(frames), self.info.n_classes), rest, np.float32)
         probs[np.arange(len(frames)), classes] = _SURE
         return probs
 

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 
 seconds=${1:-120}
 targets=("${@:2}")
-[ ${#targets[@]} -gt 0 ] || targets=(fuzz_scorer fuzz_dictionary fuzz_search fuzz_aligner fuzz_kernels fuzz_int8 fuzz_lstm)
+[ ${#targets[@]} -gt 0 ] || targets=(fuzz_scorer fuzz_dictionary fuzz_search fuzz_aligner fuzz_ctc_loss fuzz_kernels fuzz_int8 fuzz_lstm)
 
 has_libfuzzer() {
   echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }' |

@@ -56,7 +56,8 @@ int main(int argc, char** argv) {
   const std::string dictionary = stt::build_dictionary({{0, 1, 9}, {1, 1, 9}, {2, 0, 1, 9}}, 0);
   write(folder / "fuzz_dictionary" / "words", dictionary.data(), dictionary.size());
   for (const char* target :
-       {"fuzz_search", "fuzz_aligner", "fuzz_dictionary", "fuzz_kernels", "fuzz_int8", "fuzz_lstm"}) {
+       {"fuzz_search", "fuzz_aligner", "fuzz_ctc_loss", "fuzz_dictionary", "fuzz_kernels",
+        "fuzz_int8", "fuzz_lstm"}) {
     write_random(folder / target);
   }
   return 0;

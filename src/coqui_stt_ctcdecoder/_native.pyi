@@ -106,3 +106,12 @@ def decode_batch(
     num_results: int,
     threads: int,
 ) -> list[list[Hypothesis]]: ...
+def ctc_loss(
+    log_probs: NDArray[np.float32],
+    lengths: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    label_lengths: NDArray[np.int64],
+    threads: int,
+    losses: NDArray[np.float32],
+    occupancies: NDArray[np.float32],
+) -> None: ...

@@ -35,6 +35,9 @@ class Owner:
     pid: int
     host: str
 
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
 
 class TakenError(Exception):
     """Another process has the lock.

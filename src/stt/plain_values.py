@@ -34,7 +34,7 @@ def restore(kind: type[Made], values: Any, largest_integer: int = _LARGEST_INTEG
     if unknown:
         raise TypeError(f"it has no {unknown[0]!r}")
     return kind(
-        **{name: _of(hints[name], value, name, largest_integer) for name, value in values.items()}
+        **{name: plain(hints[name], value, name, largest_integer) for name, value in values.items()}
     )
 
 
@@ -45,10 +45,6 @@ def plain(kind: Any, value: Any, name: str, largest_integer: int = _LARGEST_INTE
         TypeError: it is of another type.
         ValueError: it is too large or not finite.
     """
-    return _of(kind, value, name, largest_integer)
-
-
-def _of(kind: Any, value: Any, name: str, largest_integer: int) -> Any:
     if kind is Any:
         return value
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
@@ -59,7 +55,7 @@ def _of(kind: Any, value: Any, name: str, largest_integer: int) -> Any:
     origin = typing.get_origin(kind) or kind
     if origin is tuple and isinstance(value, (list, tuple)):
         item = typing.get_args(kind)[0]
-        return tuple(_of(item, each, name, largest_integer) for each in value)
+        return tuple(plain(item, each, name, largest_integer) for each in value)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     fits = {
         bool: isinstance(value, bool),

@@ -87,6 +87,22 @@ def test_encoders_alone_are_read_too(tmp_path: Path) -> None:
         )
 
 
+def test_an_adapter_on_top_is_left_out_with_the_output_on_it(tmp_path: Path) -> None:
+    adapter = {"add_adapter": True, "output_hidden_size": 24}
+    for number, more in enumerate(({}, {"use_intermediate_ffn_before_adapter": True})):
+        model = w2v_bert(**adapter, **more)
+        source = saved(model, tmp_path / str(number))
+        assert (source.has_output, source.alphabet) == (False, None)
+        assert "it stands on an adapter on top of the encoder" in source.notes[0]
+        model.wav2vec2_bert.adapter = model.wav2vec2_bert.intermediate_ffn = None
+        assert_same(
+            ours(source),
+            lambda x, model=model: model.wav2vec2_bert(x).last_hidden_state,  # type: ignore[misc]
+            clips(160, 40, 23),
+            len(source.specification.layers) - 1,
+        )
+
+
 def test_tokens_that_are_no_characters_leave_the_head_out(tmp_path: Path) -> None:
     saved(parakeet(), tmp_path)
     (tmp_path / "vocab.json").unlink()

@@ -41,6 +41,8 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "hubert-without-projection-norm": ("Hubert", {"feat_proj_layer_norm": False}),
     "wavlm-base": ("WavLM", {"num_buckets": 8, "max_bucket_distance": 12}),
     "wavlm-large": ("WavLM", {**LARGE, "num_buckets": 12, "max_bucket_distance": 20}),
+    "unispeech": ("UniSpeech", {"num_ctc_classes": CLASSES}),
+    "unispeech-sat": ("UniSpeechSat", LARGE),
     "data2vec-audio": (
         "Data2VecAudio",
         {"num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 5},
@@ -64,7 +66,7 @@ def test_logits_are_the_same(family: str, parameters: dict[str, Any], tmp_path: 
     source = saved(model, tmp_path)
     assert source.alphabet is not None
     assert source.alphabet.labels == ("c", " ", "a", "b", "e", "d")
-    assert source.notes == ("1 tensor of other parts of the model are left out.",)
+    assert source.notes == ("1 tensor of other parts of the model is left out.",)
     assert_same(
         ours(source), lambda x: model(x[:, :, 0]).logits[:, :, ROWS], clips(1200, 777, 400, 95)
     )
@@ -86,6 +88,30 @@ def test_what_pre_training_needs_is_left_out_and_counted(tmp_path: Path) -> None
     source = saved(make("Wav2Vec2", parameters, "ForPreTraining"), tmp_path)
     assert source.notes == ("8 tensors of other parts of the model are left out.",)
     assert not source.has_output
+
+
+@pytest.mark.parametrize("family", ["UniSpeech", "UniSpeechSat"])
+def test_what_pre_training_of_unispeech_needs_is_left_out(family: str, tmp_path: Path) -> None:
+    parameters = {"codevector_dim": 8, "proj_codevector_dim": 8, "num_ctc_classes": 9}
+    source = saved(make(family, parameters, "ForPreTraining"), tmp_path)
+    assert not source.has_output
+    assert "other parts of the model are left out." in source.notes[0]
+
+
+def test_an_adapter_on_top_is_left_out_with_the_output_on_it(tmp_path: Path) -> None:
+    model = make("Wav2Vec2", {"add_adapter": True, "output_hidden_size": 24})
+    source = saved(model, tmp_path)
+    assert (source.has_output, source.alphabet) == (False, None)
+    assert "it stands on an adapter on top of the encoder (add_adapter)" in source.notes[0]
+
+    def theirs(x: Tensor) -> Tensor:
+        wav2vec2 = model.wav2vec2
+        hidden, _ = wav2vec2.feature_projection(
+            wav2vec2.feature_extractor(x[:, :, 0]).transpose(1, 2)
+        )
+        return wav2vec2.encoder(hidden).last_hidden_state  # type: ignore[no-any-return]
+
+    assert_same(ours(source), theirs, clips(500, 321), len(source.specification.layers) - 1)
 
 
 @pytest.mark.parametrize("prefix", ["", "encoder."])
@@ -139,6 +165,9 @@ def test_the_adapter_of_the_language_chosen_takes_the_place_of_the_one_within(
     tensors = load_source(tmp_path).tensors
     changed = {name for name, tensor in tensors.items() if (tensor == 0.25).all()}
     assert changed == {name for name in tensors if "adapter" in name or name.startswith("output")}
+    (tmp_path / "tokenizer_config.json").unlink()
+    named = load_source(tmp_path / "adapter.ukr.safetensors").tensors  # or by naming it
+    assert all(np.array_equal(tensor, named[name]) for name, tensor in tensors.items())
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"target_lang": "../x"}))
     assert not (load_source(tmp_path).tensors["output.bias"] == 0.25).any()
 
@@ -151,6 +180,10 @@ def test_the_front_end_is_the_feature_extractor(normalize: bool, tmp_path: Path)
     extractor.save_pretrained(tmp_path)
     front_end = saved(make("Wav2Vec2", {}), tmp_path).features
     assert front_end == Waveform(normalize)
+    (tmp_path / "preprocessor_config.json").unlink()
+    tokenizer = transformers.Wav2Vec2CTCTokenizer(tmp_path / "vocab.json")
+    transformers.Wav2Vec2Processor(extractor, tokenizer).save_pretrained(tmp_path)
+    assert load_source(tmp_path).features == front_end  # as transformers 5 and older ones say it
     np.testing.assert_allclose(front_end.extractor(np)(samples)[:, 0], expected, atol=1e-5)
 
 

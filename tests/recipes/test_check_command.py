@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from browser import needs_chromium, opened
+from browser import needs_browser, opened, refused
 from command_runner import Result, run_command
 from tone_engine import ToneEngine
 
@@ -170,10 +170,10 @@ def test_a_wrong_transcript_is_suspected(swapped: tuple[Path, str], model: Path)
     assert again == found
 
 
-@needs_chromium
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@needs_browser
+@pytest.mark.parametrize("dark", [False, True])
 def test_the_page_plays_suspects_without_network(
-    swapped: tuple[Path, str], model: Path, tmp_path: Path, scheme: str
+    swapped: tuple[Path, str], model: Path, tmp_path: Path, dark: bool
 ) -> None:
     path, wrong = swapped
     page_file, fixed = tmp_path / "report.html", tmp_path / "fixed.csv"
@@ -183,12 +183,12 @@ def test_the_page_plays_suspects_without_network(
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "wrong.wav" not in fixed.read_text(encoding="utf-8")
-    with opened(page_file, color_scheme=scheme) as page:
+    with opened(page_file, dark=dark) as page:
         assert wrong in page.inner_text(".suspect")
         page.focus(".suspect audio")
         page.wait_for_function("document.querySelector('.suspect audio').duration > 0.5")
         assert page.query_selector("svg.chart polyline")
-        assert not page.refused
+        assert not refused(page)
 
 
 def test_a_trained_checkpoint_can_be_asked(latin: ToneCorpus, source: Path) -> None:

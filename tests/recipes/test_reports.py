@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from browser import needs_chromium, opened
+from browser import needs_browser, opened, refused
 from command_runner import run_command
 from coqui_stt_training.report import sample_log
 from coqui_stt_training.report.event_reader import read_curves
@@ -103,14 +103,14 @@ def test_training_runs_are_reported_over_each_other(
     assert len(run.samples) == 6
 
 
-@needs_chromium
+@needs_browser
 def test_the_page_of_a_run_shows_without_network(fine_tuned: Path, tmp_path: Path) -> None:
     page_file = tmp_path / "run.html"
     run_command("report.command", fine_tuned, "--report", page_file)
     with opened(page_file) as page:
         assert page.inner_text("h1") == "Training of fine-tuned"
         assert len(page.query_selector_all("svg.chart")) == 8
-        assert not page.refused
+        assert not refused(page)
 
 
 def test_a_run_that_goes_on_hides_what_it_does_again(

@@ -15,7 +15,7 @@ from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.cli.config import TrainConfig
 from coqui_stt_training.cli.flags import parse
 from coqui_stt_training.errors import CheckpointError, UserError
-from encoder_folders import write_peft, write_whisper
+from encoder_folders import write_for_languages, write_peft, write_whisper
 from hub_stand_in import COMMIT, serving
 
 # The client reads its settings when it is imported: each group of names has a process of its own.
@@ -95,6 +95,22 @@ def test_an_adapter_is_fetched_with_the_model_that_it_names(tmp_path: Path) -> N
     assert sorted(fetched) == [
         "adapter_config.json", "adapter_model.safetensors", "config.json", "model.safetensors",
     ]  # fmt: skip
+
+
+def test_a_language_is_named_by_its_file(tmp_path: Path) -> None:
+    theirs = write_for_languages(tmp_path / "many", ukr="абв", rus="где")
+    home = tmp_path / "home"
+    name = "hf://some/many/adapter.ukr.safetensors"
+    with serving({"some/many": theirs}) as (address, fetched):
+        chosen, pinned, absent, whole = load(
+            address, home, name, f"{name}@{COMMIT}", "hf://some/many/adapter.xyz.safetensors",
+            "hf://some/many",
+        )  # fmt: skip
+    assert Path(chosen[1]).name == "adapter.ukr.safetensors"  # type: ignore[index]
+    assert pinned == chosen
+    assert "adapter.rus.safetensors" not in fetched
+    assert "hf://some/many has no adapter.xyz.safetensors; its page lists" in str(absent)
+    assert "vocabularies of 2 languages, and none of a language that was chosen" in str(whole)
 
 
 @pytest.mark.parametrize(

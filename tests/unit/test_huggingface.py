@@ -41,7 +41,7 @@ def test_an_encoder_is_read_whole_or_in_shards(tmp_path: Path, shards: int) -> N
     )
     assert not source.has_output
     assert source.alphabet is None
-    assert "1 tensor of other parts of the model are left out" in source.notes[0]
+    assert "1 tensor of other parts of the model is left out" in source.notes[0]
 
 
 def test_inspect_says_what_an_encoder_is(tmp_path: Path) -> None:
@@ -68,6 +68,7 @@ def test_one_file_is_read_with_its_config_beside_it(tmp_path: Path) -> None:
         ({"encoder_layers": 10**9}, "1 to 65536 is possible"),
         ({"encoder_attention_heads": 3}, "impossible in a Whisper encoder: width 16 for 3 heads"),
         ({"activation_function": "relu"}, "activation_function is 'relu'; only 'gelu'"),
+        ({"sampling_rate": 8000}, "sampling_rate is 8000; only 16000 can be read"),
         ({"encoder_layers": 3}, "block_3.attention_norm.weight.* missing"),
     ],
 )

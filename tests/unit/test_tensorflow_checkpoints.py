@@ -277,16 +277,13 @@ def test_state_file_may_name_a_checkpoint_of_ours(tmp_path: Path) -> None:
     assert recognise(ours).format is Format.NATIVE
 
 
-def test_layout_conversion_leaves_its_input_alone_unless_told_to() -> None:
+def test_layout_conversion_goes_back_and_forth_without_a_copy_of_the_kernel() -> None:
     tensors = {k: v for k, v in random_tensors(6, 5, adam=False).items() if "/" in k}
     before = {name: tensor.copy() for name, tensor in tensors.items()}
     ours = from_upstream(tensors)
     for name, tensor in to_upstream(ours).items():
         np.testing.assert_array_equal(tensor, before[name])
-        np.testing.assert_array_equal(tensors[name], before[name])
-    moved = from_upstream(tensors, in_place=True)
-    assert all(np.array_equal(moved[name], tensor) for name, tensor in ours.items())
-    assert np.shares_memory(moved["lstm.weight_ih"], tensors[f"{LSTM}/kernel"])
+    assert np.shares_memory(ours["lstm.weight_ih"], tensors[f"{LSTM}/kernel"])
 
 
 def test_gates_are_reordered_by_what_they_do() -> None:

@@ -80,7 +80,6 @@ def align_recording(
     info: ModelInfo,
     *,
     name: str = "the audio",
-    filler_cost: float = FILLER_COST,
 ) -> list[AlignedUnit]:
     """Return the units of a text that are said in a recording, in order.
 
@@ -89,7 +88,6 @@ def align_recording(
         heard: posteriors, float32 `[frames, classes]`, piece by piece.
         info: of the model.
         name: of the recording, for messages.
-        filler_cost: nats for a frame of speech that is not in the text.
 
     Raises:
         UserError: the text does not belong to the recording, or has nothing the model can write.
@@ -106,7 +104,7 @@ def align_recording(
     labels = list(itertools.chain.from_iterable(labels for _, _, labels in spelled))
     aligner = TextAligner(
         labels, [len(labels) for _, _, labels in spelled], info.alphabet,
-        filler_cost=filler_cost, skip_cost=SKIP_COST, beam=BEAM,
+        filler_cost=FILLER_COST, skip_cost=SKIP_COST, beam=BEAM,
     )  # fmt: skip
     times = {time.position: time for time in _times(aligner, heard)}
     found = []

@@ -44,9 +44,7 @@ def plan_bootstrap(
     layers = specification.layers
     if request.freeze_source_layers == ALL_LAYERS:
         request = replace(request, freeze_source_layers=_below_head(specification, request))
-    missing = [
-        name for name in layers if not _has_layer(source, specification, name, ignore_rows=True)
-    ]
+    missing = [name for name in layers if not _has_layer(source, specification, name)]
     dropped = layers[len(layers) - request.drop_source_layers :]
     _check_counts(request, layers, missing)
     _check_adapter(specification, request)
@@ -165,14 +163,11 @@ def _adapted(plans: list[LayerPlan], specification: Specification) -> Iterator[L
             yield replace(plan, frozen_epochs=None) if plan.layer in base else plan
 
 
-def _has_layer(
-    source: SourceModel, target: Specification, layer: str, *, ignore_rows: bool
-) -> bool:
+def _has_layer(source: SourceModel, target: Specification, layer: str) -> bool:
     """Say whether a source has a layer as the target wants it, but for the number of classes."""
+    first = 1 if layer == target.layers[-1] else 0
     return all(
-        name in source.tensors
-        and source.tensors[name].shape[int(ignore_rows and layer == target.layers[-1]) :]
-        == shape[int(ignore_rows and layer == target.layers[-1]) :]
+        name in source.tensors and source.tensors[name].shape[first:] == shape[first:]
         for name, shape in target.tensor_shapes().items()
         if layer_of(name) == layer and not is_adapter_tensor(name)
     )

@@ -162,7 +162,7 @@ PUBLIC_SOURCES = (
             "436,000 hours", ("128 languages", MANY_LANGUAGES),
             "config.json and pytorch_model.bin"),
     _on_hub("MMS 1B, all", "facebook/mms-1b-all", "CC-BY-NC-4.0", 3859,
-            "transcribes as it is; the language is that of tokenizer_config.json",
+            "transcribes as it is, in English, or the language whose file is named",
             ("1,162 languages", MANY_LANGUAGES)),
     _on_hub("w2v-BERT 2.0", "facebook/w2v-bert-2.0", "MIT", 2322, "4.5 million hours",
             ("143 languages", MANY_LANGUAGES)),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-import stat
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import astuple, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from stt.audio.mono import Samples, open_mono
 from stt.audio.reference import AudioReference
 
 from ..cli.progress_bar import ProgressBar
-from ..corpus.audio_scan import MISSING, AudioScan, ScanResult
+from ..corpus.audio_scan import AudioScan, ScanResult, check_whole, look_at
 from ..errors import AudioError
 from .results_file import ResultsFile
 
@@ -141,25 +142,9 @@ def scans_of(measured: Mapping[AudioReference, FactsResult]) -> dict[AudioRefere
 
 def _measure_one(audio: AudioReference, known: list[Any] | None) -> tuple[FactsResult, bool]:
     """Return what a recording holds, and whether it was looked at for that."""
-    try:
-        status = audio.path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return AudioError(f"{audio}: not a regular file"), True
-        remembered = _restore(known)
-        if remembered and (remembered.size_bytes, remembered.modified_ns) == (
-            status.st_size,
-            status.st_mtime_ns,
-        ):
-            return remembered, False
-        return _decode(audio, status.st_size, status.st_mtime_ns), True
-    except FileNotFoundError:
-        return AudioError(f"{audio}: {MISSING}"), True
-    except AudioError as error:
-        return error, True
-    except (OSError, ValueError) as error:
-        return AudioError(f"{str(audio)!r}: {getattr(error, 'strerror', None) or error}"), True
-    except MemoryError:
-        return AudioError(f"{audio}: too long to hold in memory; cut it into utterances"), True
+    remembered = _restore(known)
+    found = look_at(audio, remembered, partial(_decode, audio))
+    return found, found is not remembered
 
 
 def _restore(values: list[Any] | None) -> AudioFacts | None:
@@ -172,7 +157,7 @@ def _restore(values: list[Any] | None) -> AudioFacts | None:
     return facts if facts.sample_rate_hz > 0 and facts.sample_count > 0 else None
 
 
-def _decode(audio: AudioReference, size_bytes: int, modified_ns: int) -> AudioFacts:
+def _decode(audio: AudioReference, status: os.stat_result) -> AudioFacts:
     digest = hashlib.blake2b(digest_size=8)
     powers: list[Samples] = []
     rest = np.zeros(0, np.float32)
@@ -189,14 +174,10 @@ def _decode(audio: AudioReference, size_bytes: int, modified_ns: int) -> AudioFa
             whole = len(rest) // frame * frame
             powers.append(np.square(rest[:whole]).reshape(-1, frame).mean(axis=1))
             rest = rest[whole:]
-        rate_hz, announced = sound.sample_rate_hz, sound.sample_count or 0
+        rate_hz, announced = sound.sample_rate_hz, sound.sample_count
     if not count:
         raise AudioError(f"{audio}: holds no samples")
-    if count < 0.9 * announced:
-        raise AudioError(
-            f"{audio}: cut off; its header says {announced / rate_hz:.2f} s, but only "
-            f"{count / rate_hz:.2f} s can be decoded"
-        )
+    check_whole(audio, rate_hz, count, announced)
     if len(rest):
         powers.append(np.square(rest).mean(keepdims=True))
     levels = _dbfs(np.concatenate(powers))
@@ -204,8 +185,8 @@ def _decode(audio: AudioReference, size_bytes: int, modified_ns: int) -> AudioFa
     leading, trailing = _silence_at_ends(levels, float(speech), float(noise))
     peak = max(abs(lowest), abs(highest))
     return AudioFacts(
-        size_bytes,
-        modified_ns,
+        status.st_size,
+        status.st_mtime_ns,
         rate_hz,
         count,
         highest - lowest,

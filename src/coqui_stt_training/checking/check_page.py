@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import soundfile
 
+from coqui_stt_ctcdecoder.alphabet import describe_codepoints
 from stt.audio.file import read_audio
 from stt.audio.reference import AudioReference
 from stt.durations import say_audio_length
@@ -17,7 +18,7 @@ from ..errors import AudioError
 from ..report.charts import Series, line_chart
 from ..report.page import Html, document, figures, in_script, section, table, tag
 from .findings import Findings, concerns, duplicate_kinds, histograms
-from .survey import Histogram, Survey, describe_character
+from .survey import Histogram, Survey
 from .suspects import Suspect
 
 _PLAYER_RATE_HZ = 16000
@@ -199,7 +200,7 @@ def _characters(survey: Survey) -> list[Html]:
         (
             tag("bdi", one if one.isprintable() else ""),
             (f"{count:,}", count),
-            tag("span", describe_character(one), class_="whole"),
+            tag("span", describe_codepoints(one), class_="whole"),
             in_script(", ".join(survey.rare.get(one, ()))),
         )
         for one, count in survey.characters.items()

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from coqui_stt_ctcdecoder.alphabet import describe_codepoints
 from stt.counted import counted
 from stt.durations import say_audio_length
 
 from ..corpus.report import Report
-from .audio_facts import AudioFacts
-from .survey import Duplicates, Histogram, Survey, describe_character
+from .survey import Duplicates, Histogram, Survey
 from .suspects import Suspect
 
 _LISTED = 10
@@ -27,21 +27,19 @@ class Findings:
         report: the rows that cannot be used.
         suspects: transcripts that are probably wrong, the worst first.
         asked: the model that was asked for them, "" for none.
-        facts: of the suspects' audio, by their place.
     """
 
     survey: Survey
     report: Report
     suspects: tuple[Suspect, ...]
     asked: str
-    facts: dict[str, AudioFacts]
 
 
 def as_json(findings: Findings) -> dict[str, Any]:
     """Return everything as JSON values."""
     survey = asdict(findings.survey)
     survey["characters"] = [
-        {"character": one, "code_points": describe_character(one), "count": count}
+        {"character": one, "code_points": describe_codepoints(one), "count": count}
         for one, count in findings.survey.characters.items()
     ]
     return {
@@ -95,7 +93,7 @@ def _lines(findings: Findings) -> Iterator[str]:
     yield f"{'sample rates':<22} {rates or 'none'}"
     yield f"{'characters':<22} {len(survey.characters)}: {characters_line(survey)}"
     for character, places in list(survey.rare.items())[:_LISTED]:
-        yield f"{'':<22} rare: {character!r} {describe_character(character)}, {places[0]}"
+        yield f"{'':<22} rare: {character!r} {describe_codepoints(character)}, {places[0]}"
     for name, places, why in concerns(survey):
         yield f"{name:<22} {counted(len(places), 'clip')}{why}{_first(places)}"
     for name, groups in duplicate_kinds(survey):

@@ -24,7 +24,7 @@ from ..corpus.report import Report, advise_on_characters
 from ..corpus.validation import examine_corpus
 from ..errors import CorpusError, FlagError
 from . import audio_facts, suspects
-from .audio_facts import AudioFacts, FactsResult, measure_audio, scans_of
+from .audio_facts import FactsResult, measure_audio, scans_of
 from .check_page import as_page
 from .cleaned_list import write_cleaned
 from .findings import Findings, as_json, as_text
@@ -93,11 +93,6 @@ def run_check(
         report,
         tuple(found),
         flags.checkpoint_dir,
-        {
-            one.clip.source: facts
-            for one in found
-            if isinstance(facts := measured[one.clip.audio], AudioFacts)
-        },
     )
     show(
         json.dumps(as_json(findings), ensure_ascii=False, indent=1)

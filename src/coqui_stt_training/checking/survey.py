@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from coqui_stt_ctcdecoder.alphabet import describe_codepoints
 from stt.audio.reference import AudioReference
 
 from ..corpus import Clip, RowFile
@@ -185,11 +184,6 @@ def histogram(values: Sequence[float]) -> Histogram | None:
         round(float(fifth), 3),
         round(float(last), 3),
     )
-
-
-def describe_character(character: str) -> str:
-    """Return a character's code points and name."""
-    return describe_codepoints(character)
 
 
 def _survey_set(file: RowFile, clips: Sequence[Clip]) -> SetSurvey:

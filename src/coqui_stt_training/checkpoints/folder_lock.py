@@ -71,6 +71,6 @@ def _taken(folder: Path, owner: Owner | None, flag: str) -> CheckpointError:
             f"{flag}"
         )
     return CheckpointError(
-        f"{folder} is in use by another run, process {owner.pid} on {owner.host}; wait for its "
+        f"{folder} is in use by another run, {owner}; wait for its "
         f"end, stop it (kill {owner.pid}), or name another folder with {flag}"
     )

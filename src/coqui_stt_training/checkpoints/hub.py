@@ -13,7 +13,14 @@ from stt.hub import HubError, HubName, download, is_hub_name, parse_hub_name
 from ..errors import CheckpointError
 from .file import is_checkpoint
 from .readers.ctc_vocabulary import TOKENIZER
-from .readers.huggingface import CONFIG, is_model
+from .readers.huggingface import (
+    CONFIG,
+    PREPROCESSOR,
+    PROCESSOR,
+    is_model,
+    language_file,
+    language_of,
+)
 from .readers.json_file import read_json
 from .readers.peft_folder import CONFIG as ADAPTER_CONFIG
 from .readers.peft_folder import WEIGHTS as ADAPTER_WEIGHTS
@@ -25,8 +32,9 @@ OWN_WEIGHTS = "model.safetensors"  # of our own checkpoints, as of models of Hug
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 # A folder of the cache: owner and name of the model, and the revision.
 _CACHED = re.compile(r"models--([\w.-]+?)--([\w.-]+)/snapshots/([0-9a-f]+)")
+_OF_LANGUAGE = re.compile(r"(hf:/+[\w.-]+/[\w.-]+)/(adapter\.[\w-]+\.safetensors)(@.+)?")
 _FILES = (
-    CONFIG, ADAPTER_CONFIG, ADAPTER_WEIGHTS, TOKENIZER, "preprocessor_config.json", "vocab.json",
+    CONFIG, ADAPTER_CONFIG, ADAPTER_WEIGHTS, TOKENIZER, PREPROCESSOR, PROCESSOR, "vocab.json",
     "tokenizer.json", "tokenizer.model", OWN_WEIGHTS, "model-*-of-*.safetensors",
     "model.safetensors.index.json",
 )  # fmt: skip
@@ -42,13 +50,22 @@ def fetch(location: str | Path) -> Path:
             that is neither ours nor one of Hugging Face with safetensors.
     """
     try:
-        return _fetch(parse_hub_name(location))
+        name, language = _parted(str(location))
+        return _fetch(parse_hub_name(name), language)
     except HubError as error:
         raise CheckpointError(str(error)) from None
 
 
-def _fetch(name: HubName) -> Path:
-    folder = download(name, _FILES)
+def _parted(location: str) -> tuple[str, str]:
+    """Part the name of a model from that of a file of one of its languages, `adapter.ukr...`."""
+    match = _OF_LANGUAGE.fullmatch(location)
+    return (f"{match[1]}{match[3] or ''}", match[2]) if match else (location, "")
+
+
+def _fetch(name: HubName, language: str = "") -> Path:
+    folder = download(name, [*_FILES, language] if language else _FILES)
+    if language:
+        return _file_of_language(folder, language, name)
     own = folder / OWN_WEIGHTS
     if is_peft(folder):
         base, base_revision = base_of(folder)
@@ -56,9 +73,9 @@ def _fetch(name: HubName) -> Path:
             download(HubName(base, base_revision), _FILES)
         return folder
     if is_model(folder):
-        language = _language_adapter(folder)
-        if language and not (folder / language).is_file():
-            folder = download(name, [*_FILES, language])
+        chosen = _language_adapter(folder)
+        if chosen and not (folder / chosen).is_file():
+            folder = download(name, [*_FILES, chosen])
         return folder
     if own.is_file() and is_checkpoint(own):
         return own
@@ -98,6 +115,18 @@ def _language_adapter(folder: Path) -> str | None:
     """Return the file of the language that a model for many (MMS) is set to."""
     if read_json(folder / CONFIG).get("adapter_attn_dim") is None:
         return None
-    settings = folder / TOKENIZER
-    language = read_json(settings).get("target_lang") if settings.is_file() else None
-    return f"adapter.{language}.safetensors" if re.fullmatch(r"[\w-]+", str(language)) else None
+    language = language_of(folder)
+    return language_file(language) if language else None
+
+
+def _file_of_language(folder: Path, file: str, name: HubName) -> Path:
+    """Return a file of a language that was asked for by name.
+
+    Raises:
+        CheckpointError: the repository has none, or no model for many languages.
+    """
+    if not (folder / file).is_file():
+        raise CheckpointError(
+            f"{name} has no {file}; its page lists the files of the languages that it has"
+        )
+    return folder / file

@@ -48,8 +48,7 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
         CheckpointError: nothing there, damaged, of a format that is not read, or with weights that
             are not finite.
     """
-    location = fetch(path) if is_hub_name(path) else find_checkpoints(Path(path))
-    found = recognise(location, _of_newest_run(location) if which == "auto" else which)
+    found = _find(path, which)
     if found.format in _READERS:
         source = _READERS[found.format](found.path)
         _check_finite(source)
@@ -113,9 +112,7 @@ def digest_source(path: str | Path, which: Which = "auto") -> str:
     Raises:
         CheckpointError: nothing there, or of a format that is not read.
     """
-    location = fetch(path) if is_hub_name(path) else find_checkpoints(Path(path))
-    found = recognise(location, _of_newest_run(location) if which == "auto" else which)
-    return _digest(found)[:16]
+    return _digest(_find(path, which))[:16]
 
 
 def _digest(found: Recognised) -> str:
@@ -138,6 +135,11 @@ def _digested_files(found: Recognised) -> list[Path]:
     if found.path.is_dir():
         return [file for file in sorted(found.path.iterdir()) if file.suffix in _OF_A_MODEL]
     return [found.path]
+
+
+def _find(path: str | Path, which: Which) -> Recognised:
+    location = fetch(path) if is_hub_name(path) else find_checkpoints(Path(path))
+    return recognise(location, _of_newest_run(location) if which == "auto" else which)
 
 
 def _of_newest_run(location: Path) -> Which:

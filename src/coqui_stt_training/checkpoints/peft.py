@@ -20,7 +20,7 @@ from .base import BESIDE, add_low_rank, places_beside
 from .hub import find_cached
 from .readers.ctc_vocabulary import TOKENIZER, VOCABULARY, read_vocabulary
 from .readers.encoder_tensors import OUTPUT_LAYER, leave_out_output
-from .readers.huggingface import ARCHITECTURES, names_of
+from .readers.huggingface import ARCHITECTURES, folder_of, names_of, reason_against_place
 from .readers.huggingface import CONFIG as MODEL_CONFIG
 from .readers.json_file import read_json
 from .readers.peft_folder import LowRank, PeftAdapter, base_of
@@ -157,12 +157,13 @@ def _head_of(folder: Path, base: SourceModel, parts: _Parts) -> _Head:
     """Decide about the output layer; what is for it gets the order of our classes, in place."""
     if (parts.whole.keys() | parts.products.keys()).isdisjoint(OUTPUT_LAYER):
         return _Head(base.alphabet)
+    reason = reason_against_place(folder_of(base.path))
     vocabulary = _vocabulary_folder(folder, base)
-    if vocabulary:
+    if vocabulary and not reason:
         return _Head(_order_head(vocabulary, parts.whole, parts.products))
     leave_out_output(parts.whole)
     leave_out_output(parts.products)
-    note = f"Its output layer is left out: no {VOCABULARY} says what it writes."
+    note = f"Its output layer is left out: {reason or f'no {VOCABULARY} says what it writes'}."
     return _Head(None, is_left_out=True, notes=(note,))
 
 
@@ -184,8 +185,8 @@ def _problems(
 
 def _vocabulary_folder(folder: Path, base: SourceModel) -> Path | None:
     """Return the folder that says what a new output layer writes: the adapter's, or the base's."""
-    beside_base = base.path if base.path.is_dir() else base.path.parent
-    return next((place for place in (folder, beside_base) if (place / VOCABULARY).is_file()), None)
+    places = (folder, folder_of(base.path))
+    return next((place for place in places if (place / VOCABULARY).is_file()), None)
 
 
 def _order_head(folder: Path, whole: Tensors, products: dict[str, LowRank]) -> Alphabet:

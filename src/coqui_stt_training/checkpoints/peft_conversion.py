@@ -24,7 +24,14 @@ from .readers.ctc_vocabulary import (
     reason_against_head,
     write_vocabulary,
 )
-from .readers.huggingface import ARCHITECTURES, CONFIG, is_model, names_of, read_as_stored
+from .readers.huggingface import (
+    ARCHITECTURES,
+    CONFIG,
+    is_model,
+    names_of,
+    read_as_stored,
+    reason_against_place,
+)
 from .readers.json_file import read_json
 from .readers.peft_folder import LowRank, PeftAdapter, is_peft, write_peft
 from .recognise import Format, find_checkpoints, recognise
@@ -104,7 +111,11 @@ def _reason_against_head(
     kind, known = _ctc_models(place)
     if kind not in known:
         return f"{kind} in transformers is no CTC model with an {HEAD}"
-    return reason_against_head(specification) or reason_against(alphabet)
+    return (
+        reason_against_place(place)
+        or reason_against_head(specification)
+        or reason_against(alphabet)
+    )
 
 
 def _ctc_models(place: Path) -> tuple[str, Mapping[str, str]]:

@@ -34,7 +34,7 @@ class SourceModel:
     """What a checkpoint says of itself, and its weights.
 
     Attributes:
-        format: `coqui-stt`, `tensorflow-1` or `tflite`.
+        format: `coqui-stt`, `tflite`, ...: a value of `recognise.Format`.
         path: the file, or the prefix, that was read.
         specification: of the model, read from the tensors.
         tensors: float32, named and shaped as `specification.tensor_shapes()` says. May be

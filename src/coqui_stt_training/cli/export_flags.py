@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from stt.frontends.mfcc import FeatureConfig
-
 from .config import AlphabetFlags, LogFlags, SourceFlags
 from .data_flags import normalize_transcripts_flag
-from .feature_flags import features_of
+from .feature_flags import AudioFlags
 from .flags import flag, not_negative, positive
 from .report_flags import ReportFlags
 
@@ -119,22 +117,6 @@ class VerificationFlags:
     normalize_sample_rate: bool = flag(
         True, "resample audio of another rate; else such clips are bad rows"
     )
-
-
-@dataclass(frozen=True)
-class AudioFlags:
-    """Features, for checkpoints that do not say (TensorFlow's)."""
-
-    audio_sample_rate: int = flag(16000, "sample rate in Hz that the model expects", check=positive)
-    feature_win_len: int = flag(32, "length of a feature frame in milliseconds", check=positive)
-    feature_win_step: int = flag(20, "step between feature frames in milliseconds", check=positive)
-
-    def __post_init__(self) -> None:
-        self.to_config()
-
-    def to_config(self) -> FeatureConfig:
-        """Return the feature definition these flags ask for."""
-        return features_of(self.audio_sample_rate, self.feature_win_len, self.feature_win_step)
 
 
 @dataclass(frozen=True)

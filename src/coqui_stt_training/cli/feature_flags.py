@@ -19,15 +19,12 @@ FEATURE_FLAGS = {
 
 
 @dataclass(frozen=True)
-class FeatureFlags:
-    """Features."""
+class AudioFlags:
+    """Features, for checkpoints that do not say (TensorFlow's)."""
 
     audio_sample_rate: int = flag(16000, "sample rate in Hz that the model expects", check=positive)
     feature_win_len: int = flag(32, "length of a feature frame in milliseconds", check=positive)
     feature_win_step: int = flag(20, "step between feature frames in milliseconds", check=positive)
-    normalize_sample_rate: bool = flag(
-        True, "resample audio of another rate; else such clips are bad rows"
-    )
 
     def __post_init__(self) -> None:
         self.to_config()
@@ -39,6 +36,15 @@ class FeatureFlags:
             FlagError: a window or step is no whole number of samples.
         """
         return features_of(self.audio_sample_rate, self.feature_win_len, self.feature_win_step)
+
+
+@dataclass(frozen=True)
+class FeatureFlags(AudioFlags):
+    """Features."""
+
+    normalize_sample_rate: bool = flag(
+        True, "resample audio of another rate; else such clips are bad rows"
+    )
 
 
 def features_of(

@@ -161,17 +161,12 @@ def _assemble(
 
     `homes` says of flags that come from a file, how a message about them begins.
     """
-    groups = _groups(config_type)
-    flags, elsewhere = _flags_of(config_type), _elsewhere(config_type, tolerated)
-    known_flags = {**flags, **elsewhere}
-    problems = list(problems)
-    values: dict[str, Any] = {}
-    for name, value in given.items():
-        try:
-            values[name] = known_flags[name].convert(value)
-        except ValueError as error:
-            shown = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-            problems.append(f"{homes.get(name, '')}{f'--{name} {shown}'.rstrip()}: {error}")
+    flags = _flags_of(config_type)
+    values, wrong = _converted(given, {**flags, **_elsewhere(config_type, tolerated)})
+    problems = [*problems, *(f"{homes.get(name, '')}{problem}" for name, problem in wrong.items())]
+    if problems:
+        raise FlagError("; ".join(problems))
+    config, problems = _replaced(config_type(), values)
     if problems:
         raise FlagError("; ".join(problems))
     notices = tuple(
@@ -179,7 +174,33 @@ def _assemble(
         for name, item in flags.items()
         if item.spec.replacement and values.get(name, item.default) != item.default
     )
-    return Parsed(_build(config_type, groups, values), frozenset(values), notices)
+    return Parsed(config, frozenset(values), notices)
+
+
+def _converted(
+    given: Mapping[str, Any], flags: Mapping[str, Flag]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the typed values of flags, and of those that have none what is wrong."""
+    values, problems = {}, {}
+    for name, value in given.items():
+        try:
+            values[name] = flags[name].convert(value)
+        except ValueError as error:
+            shown = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+            problems[name] = f"{f'--{name} {shown}'.rstrip()}: {error}"
+    return values, problems
+
+
+def _replaced(config: Config, values: Mapping[str, Any]) -> tuple[Config, list[str]]:
+    """Return a configuration with other values of some flags, and what its groups find wrong."""
+    parts, problems = {}, []
+    for name, (_, members) in _groups(type(config)).items():
+        own = {item.name: values[item.name] for item in members if item.name in values}
+        try:
+            parts[name] = dataclasses.replace(getattr(config, name), **own)
+        except UserError as error:  # what a group's __post_init__ finds between its flags
+            problems.append(str(error))
+    return dataclasses.replace(config, **parts), problems  # type: ignore[type-var]
 
 
 def _elsewhere(config_type: type, tolerated: Sequence[type]) -> dict[str, Flag]:
@@ -212,22 +233,12 @@ def overlay(config: Config, values: Mapping[str, Any], home: str) -> Config:
     problems = [
         f"unknown flag {name}{closest(name, flags)}" for name in values if name not in flags
     ]
-    changes = {}
-    for name in values.keys() & flags.keys():
-        try:
-            changes[name] = flags[name].convert(values[name])
-        except ValueError as error:
-            problems.append(f"--{name} {values[name]}: {error}")
-    parts = {}
-    for name, (_, members) in _groups(type(config)).items():
-        own = {item.name: changes[item.name] for item in members if item.name in changes}
-        try:
-            parts[name] = dataclasses.replace(getattr(config, name), **own)
-        except UserError as error:
-            problems.append(str(error))
+    changes, wrong = _converted({name: values[name] for name in values if name in flags}, flags)
+    replaced, conflicts = _replaced(config, changes)
+    problems += [*wrong.values(), *conflicts]
     if problems:
         raise FlagError(f"{home}: {'; '.join(problems)}")
-    return type(config)(**parts)
+    return replaced
 
 
 def as_dict(config: Any) -> dict[str, Any]:
@@ -365,23 +376,3 @@ def _read_config_file(path: Path, flags: Mapping[str, Flag]) -> tuple[dict[str, 
         elif value is not None:
             values[name] = value
     return values, problems
-
-
-def _build(
-    config_type: type[Config],
-    groups: Mapping[str, tuple[str, list[Flag]]],
-    values: Mapping[str, Any],
-) -> Config:
-    kinds = typing.get_type_hints(config_type)
-    parts = {}
-    problems = []
-    for name, (_, members) in groups.items():
-        try:
-            parts[name] = kinds[name](
-                **{item.name: values[item.name] for item in members if item.name in values}
-            )
-        except UserError as error:  # what a group's __post_init__ finds between its flags
-            problems.append(str(error))
-    if problems:
-        raise FlagError("; ".join(problems))
-    return config_type(**parts)

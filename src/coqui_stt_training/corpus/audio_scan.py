@@ -7,11 +7,14 @@ found is remembered by size and time of change, so that a second run over the sa
 from __future__ import annotations
 
 import json
+import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from stt.atomic_file import write_atomically
 from stt.audio.file import summarise_audio
@@ -58,6 +61,18 @@ class AudioScan:
 ScanResult = AudioScan | AudioError
 
 
+class _OfFile(Protocol):
+    """What was found out about a file, and about which state of it."""
+
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def modified_ns(self) -> int: ...
+
+
+Found = TypeVar("Found", bound=_OfFile)
+
+
 def scan_audio(
     references: Iterable[AudioReference],
     *,
@@ -85,7 +100,7 @@ def scan_audio(
     bar = ProgressBar("Checking audio", len(unique), show_progressbar, unit="clip")
 
     def scan_files(task: Sequence[AudioReference]) -> list[ScanResult]:
-        return [_scan_file(audio, known) for audio in task]
+        return [look_at(audio, known.get(audio.key), partial(_decode, audio)) for audio in task]
 
     results: dict[AudioReference, ScanResult] = {}
     with bar, ThreadPoolExecutor(workers) as pool:
@@ -97,18 +112,23 @@ def scan_audio(
     return results
 
 
-def _scan_file(audio: AudioReference, known: Mapping[str, AudioScan]) -> ScanResult:
+def look_at(
+    audio: AudioReference, known: Found | None, decode: Callable[[os.stat_result], Found]
+) -> Found | AudioError:
+    """Return what audio holds, or the error that says why it cannot be used.
+
+    Args:
+        audio: where it is.
+        known: what it held once; as good as new where its file has not changed.
+        decode: finds out what it holds, given what the system says of its file.
+    """
     try:
         status = audio.path.stat()
         if not stat.S_ISREG(status.st_mode):
             return AudioError(f"{audio}: not a regular file")
-        remembered = known.get(audio.key)
-        if remembered and (remembered.size_bytes, remembered.modified_ns) == (
-            status.st_size,
-            status.st_mtime_ns,
-        ):
-            return remembered
-        found = summarise_audio(audio)
+        if known and (known.size_bytes, known.modified_ns) == (status.st_size, status.st_mtime_ns):
+            return known
+        return decode(status)
     except FileNotFoundError:
         return AudioError(f"{audio}: {MISSING}")
     except AudioError as error:
@@ -117,17 +137,37 @@ def _scan_file(audio: AudioReference, known: Mapping[str, AudioScan]) -> ScanRes
         return AudioError(f"{str(audio)!r}: {getattr(error, 'strerror', None) or error}")
     except MemoryError:
         return AudioError(f"{audio}: too long to hold in memory; cut it into utterances")
-    announced = found.header_sample_count or 0
-    if found.sample_count < _LEAST_DECODED * _wanted_samples(audio, found.sample_rate_hz):
-        return AudioError(
-            f"{audio}: the recording ends before; only "
-            f"{found.sample_count / found.sample_rate_hz:.2f} s of that are there"
+
+
+def check_whole(
+    audio: AudioReference, sample_rate_hz: int, sample_count: int, announced: int | None
+) -> None:
+    """See that audio was decoded to its end.
+
+    Args:
+        audio: where it is.
+        sample_rate_hz: its own.
+        sample_count: of one channel, decoded.
+        announced: the same as the header says it; None where it does not.
+
+    Raises:
+        AudioError: much of it is missing.
+    """
+    seconds = sample_count / sample_rate_hz
+    if sample_count < _LEAST_DECODED * _wanted_samples(audio, sample_rate_hz):
+        raise AudioError(
+            f"{audio}: the recording ends before; only {seconds:.2f} s of that are there"
         )
-    if found.sample_count < _LEAST_DECODED * announced:
-        return AudioError(
-            f"{audio}: cut off; its header says {announced / found.sample_rate_hz:.2f} s, but only "
-            f"{found.sample_count / found.sample_rate_hz:.2f} s can be decoded"
+    if announced and sample_count < _LEAST_DECODED * announced:
+        raise AudioError(
+            f"{audio}: cut off; its header says {announced / sample_rate_hz:.2f} s, but only "
+            f"{seconds:.2f} s can be decoded"
         )
+
+
+def _decode(audio: AudioReference, status: os.stat_result) -> AudioScan:
+    found = summarise_audio(audio)
+    check_whole(audio, found.sample_rate_hz, found.sample_count, found.header_sample_count)
     return AudioScan(
         size_bytes=status.st_size,
         modified_ns=status.st_mtime_ns,

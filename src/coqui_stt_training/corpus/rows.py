@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -221,6 +221,11 @@ def piece(path: Path, start: object, end: object) -> AudioReference | str:
     if bounds[1] <= bounds[0]:
         return f"the piece from {bounds[0]:g} s to {bounds[1]:g} s has no length"
     return AudioReference(path, start_seconds=bounds[0], end_seconds=bounds[1])
+
+
+def speaker_of(values: Mapping[str, object]) -> str:
+    """Return who speaks, by the columns of a row or the keys of an object; "" where none says."""
+    return next((str(values[name]) for name in SPEAKER_COLUMNS if values.get(name)), "")
 
 
 def seconds_of(value: object) -> float | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +11,6 @@ from typing import Any
 from coqui_stt_ctcdecoder import Alphabet
 from stt.atomic_file import write_atomically
 from stt.counted import counted
-from stt.output_path import check_output_folder
 
 from ..checkpoints.loading import digest_source, load_source
 from ..checkpoints.source import SourceModel
@@ -27,6 +24,7 @@ from ..corpus.files import content_of
 from ..corpus.rows import Entry, rows_of_entries
 from ..errors import FlagError
 from ..stages.commands import start_flags
+from ..stages.inputs import check_out_folder, digest_of
 from .record import RECORD, read_record
 from .subsets import GrowingOrder, growing_order
 
@@ -94,9 +92,7 @@ def check_inputs(parsed: Parsed[CurveConfig]) -> Inputs:
     read_record(out).write(out)  # so that it is known whose folder it is
     given = {**_start(config, model, given, files, out), **given}
     acting = {name: value for name, value in given.items() if name not in _NO_RESULT}
-    described = [acting, digests, digest_source(source) if source else ""]
-    content = json.dumps(described, sort_keys=True, ensure_ascii=False, default=str)
-    digest = hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()[:16]
+    digest = digest_of([acting, digests, digest_source(source) if source else ""])
     amount = estimate_amount(train, files)
     return Inputs(tuple(rows), given, digest, amount.seconds / max(1, amount.clips))
 
@@ -122,11 +118,7 @@ def check_flags(parsed: Parsed[CurveConfig]) -> None:
             problems.append(f"no --{name} {why}")
     if problems:
         raise FlagError("; ".join(problems))
-    out = Path(config.curve.out)
-    check_output_folder("--out", out)
-    others = out.is_dir() and any(path.name[0] != "." for path in out.iterdir())
-    if others and not (out / RECORD).is_file():
-        raise FlagError(f"--out {out}: holds something else than a learning curve; name a new one")
+    check_out_folder(config.curve.out, RECORD, "a learning curve")
 
 
 def _check_enough(count: int, sizes: Sequence[float]) -> None:

@@ -16,12 +16,12 @@ from ..corpus.csv_file import parse_csv
 from ..corpus.rows import (
     AUDIO_COLUMN,
     END_COLUMN,
-    SPEAKER_COLUMNS,
     START_COLUMN,
     TRANSCRIPT_COLUMN,
     find_audio,
     piece,
     some_of,
+    speaker_of,
 )
 from ..corpus.sources.reading import read_rows
 from ..corpus.sources.text_file import numbered_lines
@@ -136,7 +136,7 @@ def _of_csv(path: Path, home: Path) -> Iterator[Recording]:
         if isinstance(audio, str):
             problems.append(f"{path}:{line}: {audio}")
             continue
-        speaker = next((values[one] for one in SPEAKER_COLUMNS if values.get(one)), "")
+        speaker = speaker_of(values)
         yield Recording(audio, _shown(audio, name), _key(audio, home), speaker=speaker)
     if problems:
         raise CorpusError("\n".join(problems))

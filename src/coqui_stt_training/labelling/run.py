@@ -100,7 +100,7 @@ def _only_one(path: Path) -> Iterator[None]:
         with holding(path.with_name(f".{path.name}.lock")):
             yield
     except TakenError as error:
-        who = f", process {error.owner.pid} on {error.owner.host}" if error.owner else ""
+        who = f", {error.owner}" if error.owner else ""
         raise FlagError(
             f"--out {path}: another stt label has it open{who}; several people can use the page of "
             "that one at a time, or name another file"

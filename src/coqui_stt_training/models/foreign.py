@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Any, TypeVar
 
 _Item = TypeVar("_Item")
@@ -36,12 +35,7 @@ class ForeignConfig:
     def __enter__(self) -> ForeignConfig:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self._problems and (error is None or isinstance(error, ValueError)):
             raise ValueError("; ".join(self._problems.values())) from None
 

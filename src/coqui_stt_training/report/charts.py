@@ -103,8 +103,8 @@ class Bar:
     high: float
 
 
-def bar_chart(title: str, bars: Sequence[Bar], unit: str = "") -> Html:
-    """Return horizontal bars with their intervals, and their values written beside them."""
+def bar_chart(title: str, bars: Sequence[Bar]) -> Html:
+    """Return horizontal bars with their intervals, and their values, in percent, beside them."""
     most = max([bar.high for bar in bars] + [bar.value for bar in bars] + [1e-9])
     name_width = min(160, 12 + 7 * max((len(bar.name) for bar in bars), default=1))
     scale = (_BAR_WIDTH - name_width - 80) / most
@@ -120,9 +120,9 @@ def bar_chart(title: str, bars: Sequence[Bar], unit: str = "") -> Html:
                 class_="mark s0"),
             tag("path", d=f"M{low:.1f} {y + 9}H{high:.1f}M{low:.1f} {y + 5}v8M{high:.1f} {y + 5}v8",
                 class_="interval"),
-            tag("text", f"{bar.value:.1f}{unit}", x=f"{max(end, high) + 6:.1f}", y=y + 13),
+            tag("text", f"{bar.value:.1f} %", x=f"{max(end, high) + 6:.1f}", y=y + 13),
         ]  # fmt: skip
-    said = "; ".join(f"{bar.name}: {bar.value:.1f}{unit}" for bar in bars)
+    said = "; ".join(f"{bar.name}: {bar.value:.1f} %" for bar in bars)
     return _figure(title, shapes, f"{title}. {said}", height=24 * len(bars) + 6, width=_BAR_WIDTH)
 
 

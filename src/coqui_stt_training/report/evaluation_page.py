@@ -246,7 +246,7 @@ def _breakdown(found: Breakdown) -> Html:
     note = f"{counted(found.left_out, 'clip')} of further values are not listed."
     return tag(
         "div",
-        bar_chart(f"WER by {found.property.lower()}", bars, " %") if len(bars) <= 12 else None,
+        bar_chart(f"WER by {found.property.lower()}", bars) if len(bars) <= 12 else None,
         table(f"By {found.property.lower()}", (found.property, "clips", "WER", "CER"), rows,
               numbers=(1, 2, 3), sortable=True),
         tag("p", note, class_="quiet small") if found.left_out else None,

@@ -89,7 +89,7 @@ def find_start(
         return _begin(flags, bootstrap, why + ("" if flags.run == "new" else "; to go on with the "
                       f"run in {flags.save_dir} all the same: --run continue"))  # fmt: skip
     if last is None and record.phase == "training":
-        return _begin_once_more(flags, bootstrap, record)
+        return _begin_once_more(flags, record)
     if flags.run == "auto" and (last is None or record.phase == "done"):
         return _begin_after(flags, bootstrap, record)
     if last is None:
@@ -153,7 +153,7 @@ def _continue_foreign(flags: CheckpointFlags) -> Start:
     )
 
 
-def _begin_once_more(flags: CheckpointFlags, bootstrap: BootstrapFlags, record: RunRecord) -> Start:
+def _begin_once_more(flags: CheckpointFlags, record: RunRecord) -> Start:
     """Begin a run again that was cut off before it had a checkpoint to go on from."""
     why = f"the run in {flags.save_dir} was cut off before its first checkpoint"
     if not record.source:
@@ -162,7 +162,7 @@ def _begin_once_more(flags: CheckpointFlags, bootstrap: BootstrapFlags, record: 
     if place.exists() or with_suffix(place, ".index").exists():
         source: SourceModel | None = load_source(place, with_adam=record.keeps_optimizer)
     else:
-        source = _find_source(flags, bootstrap)
+        source = _find_source(flags)
     if source is None:
         raise CheckpointError(
             f"{record.source}, which the run in {flags.save_dir} began from, is no longer there; "
@@ -195,7 +195,7 @@ def _begin_after(flags: CheckpointFlags, bootstrap: BootstrapFlags, record: RunR
 
 
 def _begin(flags: CheckpointFlags, bootstrap: BootstrapFlags, why: str) -> Start:
-    source = None if flags.load_train == "init" else _find_source(flags, bootstrap)
+    source = None if flags.load_train == "init" else _find_source(flags)
     if source:
         return Start(f"Beginning a new run from {source.path}, because {why}", source=source)
     origin = (
@@ -219,7 +219,7 @@ def _begin(flags: CheckpointFlags, bootstrap: BootstrapFlags, why: str) -> Start
     return Start(f"Training from scratch, because {why if origin in why else origin}")
 
 
-def _find_source(flags: CheckpointFlags, bootstrap: BootstrapFlags) -> SourceModel | None:
+def _find_source(flags: CheckpointFlags) -> SourceModel | None:
     """Read the source; none is no error only where a run may start from scratch."""
     if not flags.load_dir:
         return None

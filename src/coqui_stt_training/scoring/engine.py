@@ -148,18 +148,13 @@ class WindowedCheckpoint(WindowedEngine):
     def __init__(self, model: DeepSpeech, features: FeatureConfig, alphabet: Alphabet) -> None:
         self._model = model
         self._device = next(model.parameters()).device
-        self._info = WindowedInfo(
+        self.info = WindowedInfo(
             alphabet=alphabet,
             features=features,
             n_steps=_N_STEPS,
             n_context=model.geometry.n_context,
             beam_width=_BEAM_WIDTH,
         )
-
-    @property
-    def info(self) -> WindowedInfo:
-        """What the model says of itself."""
-        return self._info
 
     def initial_state(self) -> State:
         """Return the state at the start of an utterance: zeros."""
@@ -198,18 +193,13 @@ class StreamingCheckpoint(ChunkedEngine):
         specification = model.specification
         self._model = model
         self._device = next(model.parameters()).device
-        self._info = ChunkedInfo(
+        self.info = ChunkedInfo(
             alphabet=alphabet,
             front_end=specification.front_end,
             chunk_frames=specification.chunk_frames * specification.reduction,
             reduction=specification.reduction,
             beam_width=_BEAM_WIDTH,
         )
-
-    @property
-    def info(self) -> ChunkedInfo:
-        """What the model says of itself."""
-        return self._info
 
     def initial_state(self) -> State:
         """Return the state at the start of an utterance."""
@@ -229,8 +219,8 @@ class StreamingCheckpoint(ChunkedEngine):
     @torch.inference_mode()
     def hear_batch(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
         """Return the probabilities of whole utterances, float32 `[frames, classes]` each."""
-        longest = int(LONGEST_SECONDS * self._info.sample_rate_hz)
-        extract = self._info.front_end.extractor(np)
+        longest = int(LONGEST_SECONDS * self.info.sample_rate_hz)
+        extract = self.info.front_end.extractor(np)
         short = [index for index, audio in enumerate(utterances) if 0 < len(audio) <= longest]
         heard = heard_together(self._model, [extract(scaled(utterances[i])) for i in short])
         together = dict(zip(short, heard, strict=True))
@@ -260,18 +250,13 @@ class EncoderCheckpoint(UtteranceEngine):
     def __init__(self, model: EncoderModel, front_end: FrontEnd, alphabet: Alphabet) -> None:
         self._model = model
         self._extract = front_end.extractor(np)
-        self._info = UtteranceInfo(
+        self.info = UtteranceInfo(
             alphabet=alphabet,
             sample_rate_hz=front_end.sample_rate_hz,
             step_seconds=step_seconds(model.specification, front_end),
             beam_width=_BEAM_WIDTH,
             longest_seconds=longest_seconds(model.specification),
         )
-
-    @property
-    def info(self) -> UtteranceInfo:
-        """What the model says of itself."""
-        return self._info
 
     @torch.inference_mode()
     def run_clips(self, clips: Sequence[FloatArray]) -> list[FloatArray]:

@@ -7,6 +7,7 @@ Behind the last sample stands as much silence as the front end says.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -64,12 +65,13 @@ class ChunkedInfo:
 
 
 class ChunkedEngine(ABC):
-    """Runs a model of chunks; its subclasses say how."""
+    """Runs a model of chunks; its subclasses say how.
 
-    @property
-    @abstractmethod
-    def info(self) -> ChunkedInfo:
-        """What the model says of itself."""
+    Attributes:
+        info: what the model says of itself.
+    """
+
+    info: ChunkedInfo
 
     @abstractmethod
     def initial_state(self) -> State:
@@ -168,9 +170,7 @@ class ChunkedStream:
 
     def copy(self) -> ChunkedStream:
         """Return a stream that goes on from here without touching this one."""
-        other = ChunkedStream.__new__(ChunkedStream)
-        other.__dict__.update(self.__dict__)  # arrays are replaced, never written to
-        return other
+        return copy.copy(self)  # arrays are replaced, never written to
 
     def _concatenate(self, parts: list[FloatArray]) -> FloatArray:
         return np.concatenate([np.zeros((0, self._engine.info.n_classes), np.float32), *parts])

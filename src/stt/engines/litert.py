@@ -60,7 +60,7 @@ class LiteRtEngine(WindowedEngine):
     ) -> None:
         from ..tflite.writer import write_graph  # late: large models have another engine
 
-        self._info = info
+        self.info = info
         self._content = write_graph(split_recurrence(graph))
         self._source = source
         self._threads = threads
@@ -68,14 +68,9 @@ class LiteRtEngine(WindowedEngine):
         self._lock = threading.Lock()
         self._still_to_make = parallel - 1
         first = self._make()
-        first.check(self._info, source)
+        first.check(source)
         self._state_sizes = first.state_sizes()
         self._idle.put(first)
-
-    @property
-    def info(self) -> WindowedInfo:
-        """What the model says of itself."""
-        return self._info
 
     @property
     def is_small(self) -> bool:
@@ -138,7 +133,7 @@ class _Interpreter:
         self._outputs = [outputs[name]["index"] for name in OUTPUTS]
         self._input_shapes = [tuple(map(int, inputs[name]["shape"])) for name in INPUTS]
 
-    def check(self, info: WindowedInfo, source: Path) -> None:
+    def check(self, source: Path) -> None:
         """Check that the windows are what the features give.
 
         Raises:

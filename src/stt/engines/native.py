@@ -57,7 +57,7 @@ class NativeEngine(WindowedEngine):
         parallel: int = 1,
         forget: Callable[[], None] = lambda: None,
     ) -> None:
-        self._info = info
+        self.info = info
         fused = fuse_lstm(graph)
         self._run: dict[str, Run] = {
             **OPERATORS, "FULLY_CONNECTED": self._product, LSTM: self._lstm
@@ -98,11 +98,6 @@ class NativeEngine(WindowedEngine):
             and all(operator.name in {*OPERATORS, *_MATRICES} for operator in graph.operators)
             and _multiplies_constants(graph)
         )
-
-    @property
-    def info(self) -> WindowedInfo:
-        """What the model says of itself."""
-        return self._info
 
     @property
     def streams_at_a_time(self) -> int:

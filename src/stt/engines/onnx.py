@@ -34,13 +34,8 @@ class OnnxEngine(WindowedEngine):
     """
 
     def __init__(self, content: memoryview, *, source: Path, threads: int) -> None:
-        self._info, self._state_size = _read_model(content, source)
+        self.info, self._state_size = _read_model(content, source)
         self._session = OnnxSession(bytes(content), source, threads)
-
-    @property
-    def info(self) -> WindowedInfo:
-        """What the model says of itself."""
-        return self._info
 
     def initial_state(self) -> State:
         """Return the state at the start of an utterance: zeros."""

@@ -40,14 +40,9 @@ class OnnxChunkedEngine(ChunkedEngine):
 
     def __init__(self, content: memoryview, *, source: Path, threads: int) -> None:
         with errors_of(source):
-            self._info, self._states = read_chunked(content, source)
+            self.info, self._states = read_chunked(content, source)
         self._outputs = [OUTPUT, *map(new_name, self._states)]
         self._session = OnnxSession(bytes(content), source, threads)
-
-    @property
-    def info(self) -> ChunkedInfo:
-        """What the model says of itself."""
-        return self._info
 
     def initial_state(self) -> State:
         """Return the state at the start of an utterance: zeros."""

@@ -35,13 +35,8 @@ class OnnxUtteranceEngine(UtteranceEngine):
 
     def __init__(self, content: memoryview, *, source: Path, threads: int) -> None:
         with errors_of(source):
-            self._info, self._shortest_samples = read_utterance(content, source)
+            self.info, self._shortest_samples = read_utterance(content, source)
         self._session = OnnxSession(bytes(content), source, threads)
-
-    @property
-    def info(self) -> UtteranceInfo:
-        """What the model says of itself."""
-        return self._info
 
     def run_clips(self, clips: Sequence[FloatArray]) -> list[FloatArray]:
         """Compute the probabilities of clips; see `UtteranceEngine.run_clips`."""
@@ -49,7 +44,7 @@ class OnnxUtteranceEngine(UtteranceEngine):
 
     def _run(self, clip: FloatArray) -> FloatArray:
         if len(clip) < self._shortest_samples:  # too short for a single frame: it says nothing
-            return np.zeros((0, self._info.n_classes), np.float32)
+            return np.zeros((0, self.info.n_classes), np.float32)
         return self._session.run([OUTPUT], {INPUT: clip})[0]
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ a live stream    in pieces: of each `left_seconds` before it and `ahead_seconds`
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
@@ -78,14 +79,14 @@ class UtteranceInfo:
 
 
 class UtteranceEngine(ABC):
-    """Runs a model of whole clips; its subclasses say how."""
+    """Runs a model of whole clips; its subclasses say how.
 
+    Attributes:
+        info: what the model says of itself.
+    """
+
+    info: UtteranceInfo
     _live: Pieces | None = None  # where they are not as the model says
-
-    @property
-    @abstractmethod
-    def info(self) -> UtteranceInfo:
-        """What the model says of itself."""
 
     @abstractmethod
     def run_clips(self, clips: Sequence[FloatArray]) -> list[FloatArray]:
@@ -188,9 +189,7 @@ class UtteranceStream:
 
     def copy(self) -> UtteranceStream:
         """Return a stream that goes on from here without touching this one."""
-        other = UtteranceStream.__new__(UtteranceStream)
-        other.__dict__.update(self.__dict__)  # arrays are replaced, never written to
-        return other
+        return copy.copy(self)  # arrays are replaced, never written to
 
     def _concatenate(self, parts: list[FloatArray]) -> FloatArray:
         return np.concatenate([np.zeros((0, self._engine.info.n_classes), np.float32), *parts])

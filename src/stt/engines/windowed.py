@@ -10,6 +10,7 @@ first and after the last frame stand `n_context` frames of zeros. The model take
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,12 +68,13 @@ class WindowedInfo:
 
 
 class WindowedEngine(ABC):
-    """Runs a model of windows; its subclasses say how."""
+    """Runs a model of windows; its subclasses say how.
 
-    @property
-    @abstractmethod
-    def info(self) -> WindowedInfo:
-        """What the model says of itself."""
+    Attributes:
+        info: what the model says of itself.
+    """
+
+    info: WindowedInfo
 
     @abstractmethod
     def initial_state(self) -> State:
@@ -182,9 +184,7 @@ class WindowedStream:
 
     def copy(self) -> WindowedStream:
         """Return a stream that goes on from here without touching this one."""
-        other = WindowedStream.__new__(WindowedStream)
-        other.__dict__.update(self.__dict__)  # arrays are replaced, never written to
-        return other
+        return copy.copy(self)  # arrays are replaced, never written to
 
     def _concatenate(self, parts: list[FloatArray]) -> FloatArray:
         if len(parts) == 1:

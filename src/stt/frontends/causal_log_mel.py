@@ -21,7 +21,7 @@ import numpy as np
 from .framing import frames_of, zeros_around
 from .front_end import PowerChange
 from .log_mel import slaney_mel_filters
-from .mel_bands import STEP_SAMPLES, MelBands
+from .mel_bands import STEP_SAMPLES, MelBands, mel_energies
 
 _WINDOW_SAMPLES, _FFT_LENGTH = 400, 512
 _LOG_FLOOR = 2.0**-24
@@ -98,17 +98,13 @@ class CausalLogMel(MelBands):
         """
         window = np.hanning(_WINDOW_SAMPLES)
         filters = slaney_mel_filters(self.sample_rate_hz, _FFT_LENGTH, self.mel_channels)
-        if backend is not np:
-            window = backend.from_numpy(window).to(device)
-            filters = backend.from_numpy(filters).to(device)
+        energies = mel_energies(window, filters, backend, device, on_power)
 
         def extract(samples: Any) -> Any:
             if samples.shape[-1] < _WINDOW_SAMPLES:
                 return samples[:0].reshape(0, self.mel_channels)
             frames = frames_of(samples, _WINDOW_SAMPLES, STEP_SAMPLES, backend)
-            power = abs(backend.fft.rfft(frames * window, _FFT_LENGTH)) ** 2
-            power = on_power(power) if on_power else power
-            log = backend.log(power @ filters + _LOG_FLOOR)
+            log = backend.log(energies(frames) + _LOG_FLOOR)
             return backend.asarray((log - _CENTRE) / _SCALE, dtype=backend.float32)
 
         return extract

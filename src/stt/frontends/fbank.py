@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from .framing import frames_of, normalized_over_time
 from .front_end import PowerChange
+from .mel_bands import STEP_SAMPLES, MelBands, mel_energies
 
 _EMPHASIS = 0.97
-_WINDOW_SAMPLES, _FFT_LENGTH, _STEP_SAMPLES = 400, 512, 160
+_WINDOW_SAMPLES, _FFT_LENGTH = 400, 512
 _POVEY_POWER = 0.85  # of a Hann window
 _LOWEST_HZ = 20.0
 _FULL_SCALE = 32768.0
@@ -31,7 +32,7 @@ _VARIANCE_FLOOR = 1e-7
 
 
 @dataclass(frozen=True)
-class Fbank:
+class Fbank(MelBands):
     """Kaldi's filter-bank energies of audio at 16 kHz.
 
     Attributes:
@@ -43,20 +44,14 @@ class Fbank:
     """
 
     kind: ClassVar[str] = "fbank"
+    usual_channels: ClassVar[str] = "80"
 
-    mel_channels: int = 80
     stacked: int = 2
 
     def __post_init__(self) -> None:
-        if not 1 <= self.mel_channels <= 1024:
-            raise ValueError(f"{self.mel_channels} mel channels; 80 are usual")
+        super().__post_init__()
         if not 1 <= self.stacked <= 16:
             raise ValueError(f"{self.stacked} frames in one; 2 are usual")
-
-    @property
-    def sample_rate_hz(self) -> int:
-        """Of the audio."""
-        return 16000
 
     @property
     def values(self) -> int:
@@ -66,11 +61,11 @@ class Fbank:
     @property
     def step_seconds(self) -> float:
         """From the start of one frame to that of the next."""
-        return self.stacked * _STEP_SAMPLES / self.sample_rate_hz
+        return self.stacked * STEP_SAMPLES / self.sample_rate_hz
 
     def frame_count(self, sample_count: int) -> int:
         """Return the number of whole frames in so many samples."""
-        whole = max(0, 1 + (sample_count - _WINDOW_SAMPLES) // _STEP_SAMPLES)
+        whole = max(0, 1 + (sample_count - _WINDOW_SAMPLES) // STEP_SAMPLES)
         return whole // self.stacked
 
     def extractor(
@@ -79,22 +74,19 @@ class Fbank:
         """Return the function from samples to features; see `FrontEnd.extractor`."""
         window = np.hanning(_WINDOW_SAMPLES) ** _POVEY_POWER
         filters = kaldi_mel_filters(self.sample_rate_hz, _FFT_LENGTH, self.mel_channels)
-        if backend is not np:
-            window = backend.from_numpy(window).to(device)
-            filters = backend.from_numpy(filters).to(device)
+        energies = mel_energies(window, filters, backend, device, on_power)
 
         def extract(samples: Any) -> Any:
             count = self.frame_count(samples.shape[-1])
             if count == 0:
                 return samples[:0].reshape(0, self.values)
             wide = backend.asarray(samples, dtype=backend.float64) * _FULL_SCALE
-            frames = frames_of(wide, _WINDOW_SAMPLES, _STEP_SAMPLES, backend)
+            frames = frames_of(wide, _WINDOW_SAMPLES, STEP_SAMPLES, backend)
             frames = frames - frames.mean(-1)[:, None]
             # The sample before the first is taken to be as the first.
             before = backend.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
-            power = abs(backend.fft.rfft((frames - _EMPHASIS * before) * window, _FFT_LENGTH)) ** 2
-            power = on_power(power) if on_power else power
-            log = backend.log(backend.clip(power @ filters, _MEL_FLOOR, None))
+            mel = energies(frames - _EMPHASIS * before)
+            log = backend.log(backend.clip(mel, _MEL_FLOOR, None))
             features = normalized_over_time(log, _VARIANCE_FLOOR, backend, inside=True)
             count = len(features) // self.stacked
             return features[: count * self.stacked].reshape(count, self.values)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from .framing import frames_of, zeros_around
 from .front_end import PowerChange
-from .mel_bands import STEP_SAMPLES, MelBands
+from .mel_bands import STEP_SAMPLES, MelBands, mel_energies
 
 _FFT_LENGTH = 400
 _LOG_FLOOR = 1e-10
@@ -52,19 +52,14 @@ class LogMel(MelBands):
         """Return the function from samples to features; see `FrontEnd.extractor`."""
         window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FFT_LENGTH) / _FFT_LENGTH)
         filters = slaney_mel_filters(self.sample_rate_hz, _FFT_LENGTH, self.mel_channels)
-        if backend is not np:
-            window = backend.from_numpy(window).to(device)
-            filters = backend.from_numpy(filters).to(device)
+        energies = mel_energies(window, filters, backend, device, on_power)
 
         def extract(samples: Any) -> Any:
             count = self.frame_count(samples.shape[-1])
             if count == 0:
                 return samples[:0].reshape(0, self.mel_channels)
             frames = _centred_frames(samples, count, backend)
-            # float64, as an FFT in float32 has noise above the floor in silence.
-            power = abs(backend.fft.rfft(frames * window)) ** 2
-            power = on_power(power) if on_power else power
-            log = backend.log10(backend.clip(power @ filters, _LOG_FLOOR, None))
+            log = backend.log10(backend.clip(energies(frames), _LOG_FLOOR, None))
             log = backend.clip(log, log.max() - _DYNAMIC_RANGE, None)
             return backend.asarray((log + 4.0) / 4.0, dtype=backend.float32)
 

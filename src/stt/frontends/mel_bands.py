@@ -1,9 +1,15 @@
-"""What front ends with mel bands of 16 kHz audio, a frame each 10 ms, say alike of themselves."""
+"""What front ends with mel bands of 16 kHz audio, a frame each 10 ms, have in common."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .front_end import PowerChange
 
 STEP_SAMPLES = 160
 _MOST_CHANNELS = 1024
@@ -42,3 +48,37 @@ class MelBands:
     def step_seconds(self) -> float:
         """From the start of one frame to that of the next."""
         return STEP_SAMPLES / self.sample_rate_hz
+
+
+def mel_energies(
+    window: NDArray[np.float64],
+    filters: NDArray[np.float64],
+    backend: Any,
+    device: Any,
+    on_power: PowerChange | None,
+) -> Callable[[Any], Any]:
+    """Return the function from frames to the energies of their mel bands.
+
+    It computes in float64, as an FFT in float32 has noise above the floor in silence.
+
+    Args:
+        window: `[samples]`.
+        filters: `[fft_length // 2 + 1, channels]`.
+        backend: see `FrontEnd.extractor`.
+        device: see `FrontEnd.extractor`.
+        on_power: see `FrontEnd.extractor`.
+
+    Returns:
+        A function of `[frames, samples]` to float64 `[frames, channels]`.
+    """
+    fft_length = 2 * (len(filters) - 1)
+    weights, bands = (
+        table if backend is np else backend.from_numpy(table).to(device)
+        for table in (window, filters)
+    )
+
+    def energies(frames: Any) -> Any:
+        power = abs(backend.fft.rfft(frames * weights, fft_length)) ** 2
+        return (on_power(power) if on_power else power) @ bands
+
+    return energies

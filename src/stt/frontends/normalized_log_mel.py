@@ -20,7 +20,7 @@ import numpy as np
 from .framing import frames_of, normalized_over_time, zeros_around
 from .front_end import PowerChange
 from .log_mel import slaney_mel_filters
-from .mel_bands import STEP_SAMPLES, MelBands
+from .mel_bands import STEP_SAMPLES, MelBands, mel_energies
 
 _EMPHASIS = 0.97
 _WINDOW_SAMPLES, _FFT_LENGTH = 400, 512
@@ -51,9 +51,7 @@ class NormalizedLogMel(MelBands):
         """Return the function from samples to features; see `FrontEnd.extractor`."""
         window = np.pad(np.hanning(_WINDOW_SAMPLES), (_FFT_LENGTH - _WINDOW_SAMPLES) // 2)
         filters = slaney_mel_filters(self.sample_rate_hz, _FFT_LENGTH, self.mel_channels)
-        if backend is not np:
-            window = backend.from_numpy(window).to(device)
-            filters = backend.from_numpy(filters).to(device)
+        energies = mel_energies(window, filters, backend, device, on_power)
 
         def extract(samples: Any) -> Any:
             count = self.frame_count(samples.shape[-1])
@@ -62,9 +60,7 @@ class NormalizedLogMel(MelBands):
             padded = zeros_around(samples, _FFT_LENGTH // 2, _FFT_LENGTH // 2, backend)
             padded[_FFT_LENGTH // 2 + 1 : -_FFT_LENGTH // 2] -= _EMPHASIS * samples[:-1]
             frames = frames_of(padded, _FFT_LENGTH, STEP_SAMPLES, backend)[:count]
-            power = abs(backend.fft.rfft(frames * window)) ** 2
-            power = on_power(power) if on_power else power
-            log = backend.log(power @ filters + _LOG_FLOOR)
+            log = backend.log(energies(frames) + _LOG_FLOOR)
             return normalized_over_time(log, _DEVIATION_FLOOR, backend, inside=False)
 
         return extract

@@ -6,6 +6,7 @@ tokens have rows of their own. Here the blank is the last class, and all others 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
+from stt.counted import counted
 
 from ...errors import CheckpointError
 from ...models.encoder import EncoderSpecification
@@ -26,11 +28,16 @@ HEAD = "lm_head"
 BLANK_ROW = 0  # of what is written
 _BLANK = "<pad>"
 _SEPARATOR = "|"
-_SPECIAL = ("<s>", "</s>", "<unk>", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_LANGUAGE = re.compile(r"[\w-]+")
+_SPECIAL = ("", "<s>", "</s>", "<unk>", "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def read_vocabulary(
-    folder: Path, config: Mapping[str, Any], rows: int
+    folder: Path,
+    config: Mapping[str, Any],
+    rows: int,
+    language: str | None = None,
+    is_its_own: bool = True,
 ) -> tuple[Alphabet, NDArray[np.int64]]:
     """Return a CTC model's alphabet, and which rows of its output layer are of it, in that order.
 
@@ -38,6 +45,8 @@ def read_vocabulary(
         folder: where `vocab.json` is.
         config: of the model; its `pad_token_id` is the blank, whose row comes last.
         rows: of the output layer.
+        language: that it writes, of those that the file has vocabularies of.
+        is_its_own: whether the output layer surely is that language's.
 
     Raises:
         CheckpointError: there is no such file, or it does not go with the output layer.
@@ -45,7 +54,7 @@ def read_vocabulary(
     path = folder / VOCABULARY
     vocabulary: Mapping[str, Any] = read_json(path)
     if vocabulary and all(isinstance(value, dict) for value in vocabulary.values()):
-        vocabulary = _of_language(path, folder, vocabulary)
+        vocabulary = _of_language(path, vocabulary, language, None if is_its_own else rows)
     blank = config.get("pad_token_id", 0)
     wrong = [
         token for token, row in vocabulary.items() if type(row) is not int or not 0 <= row < rows
@@ -56,11 +65,13 @@ def read_vocabulary(
             f"{', '.join(wrong[:6]) or f'the blank is row {blank}'}; give the file that came with "
             "the model"
         )
+    separator = _separator(folder)
     labels, order = [], []
     for token, row in sorted(vocabulary.items(), key=lambda item: int(item[1])):
-        if row == blank or _is_special(token):
+        # A space of its own beside the separator is never written.
+        if row == blank or _is_special(token) or (token == " " and separator in vocabulary):
             continue
-        labels.append(" " if token == _SEPARATOR else token)
+        labels.append(" " if token == separator else token)
         order.append(row)
     try:
         alphabet = Alphabet.from_labels(labels)
@@ -118,14 +129,38 @@ def head_rows(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.roll(tensor, 1, axis=0)
 
 
-def _of_language(path: Path, folder: Path, vocabularies: Mapping[str, Any]) -> Mapping[str, Any]:
+def chosen_language(folder: Path) -> str | None:
+    """Return the language that a model for many (MMS) is set to, None where it is to none."""
+    language = _settings(folder).get("target_lang")
+    return language if isinstance(language, str) and _LANGUAGE.fullmatch(language) else None
+
+
+def _of_language(
+    path: Path, vocabularies: Mapping[str, Any], language: str | None, rows: int | None
+) -> Mapping[str, Any]:
     """Choose the vocabulary of a model for many languages (MMS)."""
-    settings = folder / TOKENIZER
-    language = read_json(settings).get("target_lang") if settings.is_file() else None
-    if not isinstance(language, str) or language not in vocabularies:
+    file = f"adapter.{language or 'ukr'}.safetensors"
+    if language is None or language not in vocabularies:
         raise CheckpointError(
-            f"{path}: has vocabularies of {len(vocabularies)} languages, and tokenizer_config.json "
-            f"names none of them as target_lang ({language!r})"
+            f"{path}: has vocabularies of {counted(len(vocabularies), 'language')}, and none of "
+            f"{language or 'a language that was chosen'}; choose one by naming its file, from the "
+            f"model's page, as the source: {path.with_name(file)}"
         )
     chosen: Mapping[str, Any] = vocabularies[language]
+    if rows not in (None, len(chosen)):
+        raise CheckpointError(
+            f"{path}: its vocabulary of {language} has {len(chosen)} tokens, and the output layer "
+            f"{rows} rows, so that is of another language; copy {file} of the same model beside it"
+        )
     return chosen
+
+
+def _separator(folder: Path) -> str:
+    """Return the token that stands between words."""
+    token = _settings(folder).get("word_delimiter_token")
+    token = token.get("content") if isinstance(token, Mapping) else token
+    return token if isinstance(token, str) else _SEPARATOR
+
+
+def _settings(folder: Path) -> Mapping[str, Any]:
+    return read_json(folder / TOKENIZER) if (folder / TOKENIZER).is_file() else {}

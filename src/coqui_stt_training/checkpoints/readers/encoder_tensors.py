@@ -42,7 +42,8 @@ class SortedNames:
         """What the user should know, a sentence each."""
         if not self.left_out:
             return ()
-        return (f"{counted(self.left_out, 'tensor')} of other parts of the model are left out.",)
+        verb = "is" if self.left_out == 1 else "are"
+        return (f"{counted(self.left_out, 'tensor')} of other parts of the model {verb} left out.",)
 
 
 def sort_names(

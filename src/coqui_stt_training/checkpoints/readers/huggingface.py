@@ -8,6 +8,7 @@ decoder) is left out. The head of a CTC model is read with its vocabulary.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from ...errors import CheckpointError
 from ...models.encoder import EncoderSpecification
 from ..source import SourceModel
-from .ctc_vocabulary import TOKENIZER, VOCABULARY, read_vocabulary
+from .ctc_vocabulary import VOCABULARY, chosen_language, read_vocabulary
 from .encoder_tensors import (
     OUTPUT_LAYER,
     WRITES_PIECES,
@@ -35,6 +36,9 @@ from .tensor_file import read_tensors, tensor_names
 
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
+PROCESSOR = "processor_config.json"  # which has it within, as transformers 5 writes it
+_EXTRACTOR = "feature_extractor"
+_ADAPTER_OF_LANGUAGE = re.compile(r"adapter\.([\w-]+)\.safetensors")
 TORCH_WHOLE = "pytorch_model.bin"
 _INDEX_END = ".index.json"
 # What says where the weights are, or has them all; the first that is there counts.
@@ -47,6 +51,8 @@ ARCHITECTURES = {
     "hubert": "wav2vec2",
     "wavlm": "wav2vec2",
     "data2vec-audio": "wav2vec2",
+    "unispeech": "wav2vec2",
+    "unispeech-sat": "wav2vec2",
     "wav2vec2-bert": "conformer",
     "parakeet_ctc": "conformer",
     "parakeet_encoder": "conformer",
@@ -67,26 +73,37 @@ def has_weights(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (*_HOMES, *_TORCH_HOMES))
 
 
+def folder_of(path: Path) -> Path:
+    """Return the folder of a model, which may be named by one of its files."""
+    return path if path.is_dir() else path.parent
+
+
 def load_huggingface(path: Path) -> SourceModel:
     """Read an encoder.
 
     Args:
-        path: the folder, or a file of weights beside its `config.json`.
+        path: the folder, a file of weights beside its `config.json`, or that of a language
+            (`adapter.ukr.safetensors`) beside the weights of a model for many (MMS).
 
     Raises:
         CheckpointError: damaged, of an unknown kind, or with tensors missing or misshapen; all of
             them are named.
     """
-    folder = path if path.is_dir() else path.parent
+    folder = folder_of(path)
     config = read_json(folder / CONFIG)
     names = _names_module(folder, config)
-    has_preprocessor = (folder / PREPROCESSOR).is_file()
-    preprocessor = read_json(folder / PREPROCESSOR) if has_preprocessor else {}
     try:
-        specification: EncoderSpecification = names.specification_of({**preprocessor, **config})
+        specification: EncoderSpecification = names.specification_of(
+            {**_preprocessor(folder), **config}
+        )
     except ValueError as error:
         raise CheckpointError(f"{folder / CONFIG}: {error}") from None
-    homes = _homes(path) | _homes_of_language(folder, config)
+    language = language_of(path)
+    file = folder / language_file(language) if language else path
+    homes = _homes(folder if path == file else path)
+    has_language = language is not None and file.is_file()
+    if has_language:
+        homes |= dict.fromkeys(tensor_names(file), file)
     known = sort_names(homes, lambda name: names.our_name(name, specification), names.is_ignored)
     tensors = _read(homes, known.ours)
     if hasattr(names, "convert"):
@@ -96,11 +113,13 @@ def load_huggingface(path: Path) -> SourceModel:
             raise CheckpointError(f"{path}: {error}") from None
     alphabet, notes = None, []
     weight = tensors.get(OUTPUT_LAYER[0])
-    if weight is not None and _writes_tokens(folder):
+    if weight is not None and (reason := _reason_against_output(folder)):
         leave_out_output(tensors)
-        notes.append(WRITES_PIECES)
+        notes.append(reason)
     elif weight is not None:
-        alphabet, rows = read_vocabulary(folder, config, len(weight))
+        alphabet, rows = read_vocabulary(
+            folder, config, len(weight), language, is_its_own=has_language
+        )
         order_output(tensors, rows)
         specification = specification.with_classes(alphabet.size + 1)
     return encoder_source(
@@ -136,6 +155,30 @@ def read_as_stored(
     return {ours: (theirs[ours], tensor) for ours, tensor in found.items()}
 
 
+def language_of(path: Path) -> str | None:
+    """Return which language a model for many (MMS) is to write; None: that is not said.
+
+    Args:
+        path: the folder, or the file of a language.
+    """
+    match = _ADAPTER_OF_LANGUAGE.fullmatch(path.name)
+    return match[1] if match else chosen_language(folder_of(path))
+
+
+def language_file(language: str) -> str:
+    """Return the name of the file with what a model for many (MMS) has for a language."""
+    return f"adapter.{language}.safetensors"
+
+
+def _preprocessor(folder: Path) -> dict[str, Any]:
+    """Return what is said of the audio; nothing where nothing is."""
+    if (folder / PREPROCESSOR).is_file():
+        return read_json(folder / PREPROCESSOR)
+    whole = read_json(folder / PROCESSOR) if (folder / PROCESSOR).is_file() else {}
+    extractor = whole.get(_EXTRACTOR)
+    return extractor if isinstance(extractor, dict) else {}
+
+
 def _names_module(folder: Path, config: Mapping[str, Any]) -> ModuleType:
     model_type = config.get("model_type")
     architecture = ARCHITECTURES.get(model_type) if isinstance(model_type, str) else None
@@ -152,10 +195,27 @@ def names_of(architecture: str) -> ModuleType:
     return import_module(f"...models.{architecture}.names", __package__)
 
 
-def _writes_tokens(folder: Path) -> bool:
-    """Say whether a CTC model's classes are those of a tokenizer, and no list of characters."""
-    return not (folder / VOCABULARY).is_file() and any(
-        (folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")
+def reason_against_place(folder: Path) -> str:
+    """Say why an output layer does not stand on a model's encoder itself; nothing where it does."""
+    path = folder / CONFIG
+    if path.is_file() and read_json(path).get("add_adapter"):
+        return (
+            "it stands on an adapter on top of the encoder (add_adapter), which is not built here"
+        )
+    return ""
+
+
+def _reason_against_output(folder: Path) -> str:
+    """Say why a CTC model's output layer cannot be taken; nothing where it can."""
+    if reason := reason_against_place(folder):
+        return f"Its output layer is left out: {reason}."
+    if (folder / VOCABULARY).is_file():
+        return ""
+    if any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
+        return WRITES_PIECES
+    return (
+        f"Its output layer is left out: no {VOCABULARY} beside it says which characters it "
+        "writes. To keep it, copy that file beside it."
     )
 
 
@@ -196,20 +256,6 @@ def _homes_of_shards(path: Path, index: str) -> dict[str, Path]:
     if lost:
         raise CheckpointError(f"{path}: {name_some(lost)} not in the file that {index} names")
     return {name: path / file for name, file in listed.items()}
-
-
-def _homes_of_language(folder: Path, config: Mapping[str, Any]) -> dict[str, Path]:
-    """Return the file of each tensor that speaks for the language chosen (MMS), if there is one."""
-    settings = folder / TOKENIZER
-    if config.get("adapter_attn_dim") is None or not settings.is_file():
-        return {}
-    name = f"adapter.{read_json(settings).get('target_lang')}.safetensors"
-    file = folder / name
-    return (
-        dict.fromkeys(tensor_names(file), file)
-        if Path(name).name == name and file.is_file()
-        else {}
-    )
 
 
 def _read(homes: Mapping[str, Path], wanted: Mapping[str, str]) -> dict[str, NDArray[np.float32]]:

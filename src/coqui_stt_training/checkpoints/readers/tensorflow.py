@@ -84,7 +84,7 @@ def load_tensorflow(prefix: Path, *, optimizer: bool = True) -> SourceModel:
         format="tensorflow-1",
         path=prefix,
         specification=geometry,
-        tensors=_in_order(from_upstream(weights, in_place=True), geometry),
+        tensors=_in_order(from_upstream(weights), geometry),
         alphabet=alphabet,
         features=features,
         adam=adam,
@@ -182,7 +182,7 @@ def _read_moments(
                 f"{list(shapes[name])}"
             )
         read[name] = bundle.read(f"{at}/{slot}")
-    ours = from_upstream(read, in_place=True)
+    ours = from_upstream(read)
     return {
         name: ours[name] if name in ours else np.zeros(shape, np.float32)
         for name, shape in geometry.tensor_shapes().items()

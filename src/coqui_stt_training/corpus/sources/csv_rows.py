@@ -17,13 +17,13 @@ from ..rows import (
     AUDIO_COLUMN,
     END_COLUMN,
     SIZE_COLUMN,
-    SPEAKER_COLUMNS,
     START_COLUMN,
     TRANSCRIPT_COLUMN,
     Row,
     RowFile,
     find_audio,
     piece,
+    speaker_of,
 )
 from .archives import members_of
 
@@ -116,7 +116,7 @@ def _make_row(path: str, columns: Sequence[str], line: int, fields: tuple[str, .
         transcript=unicodedata.normalize("NFC", values.get(TRANSCRIPT_COLUMN, "")),
         size_bytes=_parse_size(values.get(SIZE_COLUMN, "")),
         problem=_find_problem(columns, fields, values),
-        speaker=next((values[name] for name in SPEAKER_COLUMNS if values.get(name)), ""),
+        speaker=speaker_of(values),
     )
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from stt.audio.reference import AudioReference
 
 from ...errors import CorpusError
-from ..rows import SPEAKER_COLUMNS, Entry, find_audio, piece, seconds_of
+from ..rows import Entry, find_audio, piece, seconds_of, speaker_of
 from .parquet import TEXT_COLUMNS
 from .text_file import numbered_lines
 
@@ -78,7 +77,7 @@ def _read_nemo(values: Object, folder: Path) -> tuple[AudioReference, str, str]:
     is_whole = not start
     # Without an offset `duration` is how long the file is, rounded, and would cut some of it off.
     cut = AudioReference(audio) if is_whole and not _is_cut(values) else piece(audio, start, end)
-    return _checked(cut), _text(values), _speaker(values)
+    return _checked(cut), _text(values), speaker_of(values)
 
 
 def _is_cut(values: Object) -> bool:
@@ -87,7 +86,7 @@ def _is_cut(values: Object) -> bool:
 
 def _read_metadata(values: Object, folder: Path) -> tuple[AudioReference, str, str]:
     name = _string(values, "file_name")
-    return AudioReference(find_audio(folder, name)), _text(values), _speaker(values)
+    return AudioReference(find_audio(folder, name)), _text(values), speaker_of(values)
 
 
 def _read_cut(values: Object, folder: Path) -> tuple[AudioReference, str, str]:
@@ -139,7 +138,7 @@ def _recording_path(recording: Object, folder: Path, channel: object) -> Path:
 def _checked(cut: AudioReference | str) -> AudioReference:
     if isinstance(cut, str):
         raise _BadLineError(cut)
-    return replace(cut)
+    return cut
 
 
 def _string(values: Object, key: str) -> str:
@@ -162,7 +161,3 @@ def _text(values: Object) -> str:
     if found is None:
         raise _BadLineError(f"none of {', '.join(TEXT_COLUMNS)} is a text")
     return str(found)
-
-
-def _speaker(values: Object) -> str:
-    return next((str(values[key]) for key in SPEAKER_COLUMNS if values.get(key)), "")

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from stt.audio.reference import AudioReference
 
-from ...errors import CorpusError
-from ..rows import SPEAKER_COLUMNS, Entry
+from ..rows import Entry, speaker_of
 from .text_file import numbered_lines
 
 _AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
@@ -70,7 +69,7 @@ def common_voice_entries(path: Path) -> Iterator[Entry]:
             continue
         values = dict(zip(columns, fields, strict=True))
         name = values["path"] if Path(values["path"]).suffix else f"{values['path']}.mp3"
-        speaker = next((values[key] for key in SPEAKER_COLUMNS if values.get(key)), "")
+        speaker = speaker_of(values)
         audio = AudioReference(clips / name)
         yield Entry(source, number, _unquoted(values["sentence"]), audio, None, speaker)
 
@@ -80,16 +79,3 @@ def _unquoted(sentence: str) -> str:
     if len(sentence) > 1 and sentence[0] == sentence[-1] == '"' and '""' in sentence[1:-1]:
         return sentence[1:-1].replace('""', '"')
     return sentence
-
-
-def check_is_table(path: Path, head: str) -> None:
-    """Say what a TSV file lacks that is none of Common Voice.
-
-    Raises:
-        CorpusError: always.
-    """
-    columns = head.rstrip("\r\n").split("\t")
-    raise CorpusError(
-        f"{path}:1: a table with tabs, but without the columns path and sentence; it has "
-        f"{', '.join(columns)[:200]}"
-    )

@@ -20,14 +20,7 @@ from stt.counted import counted
 
 from ...errors import CorpusError
 from ..csv_file import parse_csv_text
-from ..rows import (
-    AUDIO_COLUMN,
-    SPEAKER_COLUMNS,
-    TRANSCRIPT_COLUMN,
-    Entry,
-    seconds_of,
-    some_of,
-)
+from ..rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Entry, seconds_of, some_of, speaker_of
 from ..unpacked import unpack_gzip
 from .text_file import decode_text
 
@@ -163,7 +156,7 @@ def _table_entries(path: Path, table: str, found: Members, labelled: bool) -> It
         name = str(folder / values[AUDIO_COLUMN])
         audio = found.get(name)
         missing = None if audio else f"the archive holds no {name!r}"
-        speaker = next((values[key] for key in SPEAKER_COLUMNS if values.get(key)), "")
+        speaker = speaker_of(values)
         said = values.get(TRANSCRIPT_COLUMN, "")
         yield Entry(source, line, said, audio, missing, speaker)
 
@@ -225,7 +218,7 @@ def _said(names: list[str], found: Members, path: Path) -> _Said:
             raise CorpusError(f"{path}:{name}: no JSON object") from None
         said = next((known[key] for key in TEXT_KEYS if isinstance(known.get(key), str)), None)
         transcript = transcript if said is None or plain else str(said)
-        speaker = next((str(known[key]) for key in SPEAKER_COLUMNS if known.get(key)), speaker)
+        speaker = speaker_of(known) or speaker
         seconds = seconds_of(known.get("duration"))
     if transcript is None:
         raise CorpusError(f"{path}:{names[0]}: none of {', '.join(TEXT_KEYS)} in it is a text")

@@ -132,7 +132,7 @@ def convert_collections(
             _assemble(target, kind, encoded, options)
             shutil.rmtree(work)
     except TakenError as error:
-        who = f", process {error.owner.pid} on {error.owner.host}," if error.owner else ""
+        who = f", {error.owner}," if error.owner else ""
         raise CorpusError(
             f"{target}: another command{who} is writing it; wait for its end, or name another file"
         ) from None

@@ -34,6 +34,8 @@ _IGNORED = (  # of pre-training, of other decoders, and what follows from the co
     "projector.",
     "classifier.",
     "layer_weights",
+    "intermediate_ffn.",  # on top of the encoder, with the adapter that makes fewer frames of its
+    "adapter.",
 )
 _END = r"(weight|bias)"
 _HEADS = re.compile(rf"(lm_head|ctc_head|(?:ctc_)?decoder\.decoder_layers\.0)\.{_END}")
@@ -103,14 +105,13 @@ def specification_of(config: Mapping[str, Any]) -> ConformerEncoder:
     """
     with ForeignConfig(config) as values:
         kind = values.choice("model_type", MODEL_TYPES)
+        values.expect("sampling_rate", 16000)
         if kind == "wav2vec2-bert":
             return _w2v_bert(values)
         return _parakeet(values if kind == "parakeet_encoder" else values.part("encoder_config"))
 
 
 def _w2v_bert(values: ForeignConfig) -> ConformerEncoder:
-    values.expect("add_adapter", False)
-    values.expect("use_intermediate_ffn_before_adapter", False)
     values.expect("layer_norm_eps", 1e-5)
     values.choice("hidden_act", ("swish", "silu"), "swish")
     positions = values.choice(

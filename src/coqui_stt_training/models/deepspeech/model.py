@@ -107,11 +107,7 @@ class DeepSpeech(AcousticModel):
         return x.transpose(0, 1), lengths
 
     def forward_windows(
-        self,
-        windows: Tensor,
-        lengths: Tensor,
-        state: LstmState | None = None,
-        dropout: Dropout = NO_DROPOUT,
+        self, windows: Tensor, lengths: Tensor, state: LstmState | None = None
     ) -> tuple[Tensor, LstmState]:
         """Map windows to logits, from wherever earlier audio left off.
 
@@ -119,12 +115,11 @@ class DeepSpeech(AcousticModel):
             windows: float32 `[frames, batch, 494]`.
             lengths: int64 `[batch]`, frames of each clip.
             state: of the LSTM, where this continues earlier audio.
-            dropout: what to drop after each layer.
 
         Returns:
             Logits `[frames, batch, classes]`, and the LSTM's state at each clip's end.
         """
-        return self._run(windows, lengths, state, dropout, LAYERS)
+        return self._run(windows, lengths, state, NO_DROPOUT, LAYERS)
 
     def _run(
         self,

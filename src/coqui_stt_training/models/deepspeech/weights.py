@@ -46,13 +46,12 @@ def upstream_shapes(geometry: Geometry) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def from_upstream(tensors: Mapping[str, Float32], *, in_place: bool = False) -> dict[str, Float32]:
+def from_upstream(tensors: Mapping[str, Float32]) -> dict[str, Float32]:
     """Return tensors under our names, those of the LSTM and of dense layers in our layout.
 
     Args:
-        tensors: some or all of `upstream_shapes`, by upstream's names.
-        in_place: reorder the LSTM's gates within the given arrays, which the caller gives up,
-            instead of in a copy: the kernel is by far the largest tensor.
+        tensors: some or all of `upstream_shapes`, by upstream's names. The caller gives them up:
+            the LSTM's gates are reordered in place, as its kernel is by far the largest tensor.
 
     Returns:
         Views of the given arrays where the layout allows it; matrices are transposed views.
@@ -64,7 +63,7 @@ def from_upstream(tensors: Mapping[str, Float32], *, in_place: bool = False) -> 
     for name, tensor in tensors.items():
         scope, kind = name.rsplit("/", 1)
         if scope == LSTM_SCOPE:
-            reordered = _swap_cell_and_forget(tensor if in_place else tensor.copy())
+            reordered = _swap_cell_and_forget(tensor)
             if kind == "bias":
                 ours["lstm.bias"] = reordered
                 continue

@@ -14,14 +14,14 @@ from .specification import NORMS, Wav2Vec2Encoder
 
 Tensors = dict[str, NDArray[np.float32]]
 
-MODEL_TYPES = ("wav2vec2", "hubert", "wavlm", "data2vec-audio")
+MODEL_TYPES = ("wav2vec2", "hubert", "wavlm", "data2vec-audio", "unispeech", "unispeech-sat")
 # Where in the CTC model of each of them its encoder is.
 IN_CTC_MODEL = {kind: f"{kind.replace('-', '_')}." for kind in MODEL_TYPES}
 _EXPECTED = {
     "hidden_act": "gelu",
     "feat_extract_activation": "gelu",
     "layer_norm_eps": 1e-5,
-    "add_adapter": False,
+    "sampling_rate": 16000,
     "conv_pos_batch_norm": False,
 }
 _PREFIXES = ("", *IN_CTC_MODEL.values(), "encoder.")
@@ -34,6 +34,11 @@ _IGNORED = (  # of pre-training, and heads for other tasks than transcribing
     "projector.",
     "classifier.",
     "layer_weights",
+    "label_embeddings_concat",
+    "layer_norm_for_extract.",
+    "speaker_proj.",
+    "ctc_proj.",
+    "adapter.",  # on top of the encoder, which makes fewer frames of its
 )
 # What a weight-normalised weight is made of, until `convert` has put it together.
 _LENGTH, _DIRECTION = ".length", ".direction"

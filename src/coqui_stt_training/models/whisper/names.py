@@ -34,6 +34,7 @@ def specification_of(config: Mapping[str, Any]) -> WhisperEncoder:
     """
     with ForeignConfig(config) as values:
         width = values.integer("d_model")
+        values.expect("sampling_rate", 16000)
         values.expect("activation_function", "gelu")
         values.expect("encoder_ffn_dim", 4 * width, given=("d_model",))
         values.expect("scale_embedding", False)

@@ -1,0 +1,80 @@
+"""Which characters an output layer of transformers writes, in the forms that say so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from coqui_stt_ctcdecoder import Alphabet
+from coqui_stt_training.checkpoints.loading import load_source
+from coqui_stt_training.errors import CheckpointError
+from encoder_folders import write_for_languages, write_wav2vec2
+
+
+def labels_of(folder: Path, vocabulary: dict[str, Any], **settings: Any) -> tuple[str, ...]:
+    """Return the labels that a model writes with another vocabulary of five rows."""
+    model = write_wav2vec2(folder / "model", " abc")
+    (model / "vocab.json").write_text(json.dumps(vocabulary))
+    (model / "tokenizer_config.json").write_text(json.dumps(settings))
+    alphabet = load_source(model).alphabet
+    assert alphabet is not None
+    return alphabet.labels
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "settings", "labels"),
+    [
+        ({"[PAD]": 0, "|": 1, "a": 2, "b": 3, "[UNK]": 4}, {}, (" ", "a", "b")),
+        ({"|": 1, "a": 2, "b": 3, " ": 4}, {}, (" ", "a", "b")),
+        ({" ": 1, "a": 2, "b": 3}, {}, (" ", "a", "b")),
+        ({"\u2581": 1, "a": 2}, {"word_delimiter_token": "\u2581"}, (" ", "a")),
+        ({"_": 1, "a": 2, "|": 3}, {"word_delimiter_token": {"content": "_"}}, (" ", "a", "|")),
+        ({"|": 1, "": 2, "a": 3}, {"word_delimiter_token": None}, (" ", "a")),
+    ],
+)
+def test_a_vocabulary_is_an_alphabet(
+    tmp_path: Path, vocabulary: dict[str, Any], settings: dict[str, Any], labels: tuple[str, ...]
+) -> None:
+    assert labels_of(tmp_path, vocabulary, **settings) == labels
+
+
+def test_without_a_vocabulary_the_encoder_alone_is_taken(tmp_path: Path) -> None:
+    model = write_wav2vec2(tmp_path / "model", " abc")
+    (model / "vocab.json").unlink()
+    source = load_source(model)
+    assert not source.has_output
+    assert "no vocab.json beside it says which characters it writes" in source.notes[0]
+
+
+def test_a_language_is_chosen_by_its_file(tmp_path: Path) -> None:
+    model = write_for_languages(tmp_path / "many", ukr=" abcd", rus=" efg")
+    ukr, rus = (load_source(model / f"adapter.{name}.safetensors") for name in ("ukr", "rus"))
+    assert ukr.alphabet == Alphabet.from_labels(" abcd")
+    assert rus.alphabet == Alphabet.from_labels(" efg")
+    same = {name for name in ukr.tensors if np.array_equal(ukr.tensors[name], rus.tensors[name])}
+    assert same == {
+        name for name in ukr.tensors if "adapter" not in name and not name.startswith("output")
+    }
+    settings = model / "tokenizer_config.json"
+    settings.write_text(json.dumps({"target_lang": "rus"}))
+    chosen = load_source(model)
+    assert np.array_equal(chosen.tensors["output.weight"], rus.tensors["output.weight"])
+    settings.write_text(json.dumps({"target_lang": "tat"}))
+    with pytest.raises(CheckpointError, match=r"2 languages, and none of tat; choose one by nam"):
+        load_source(model)
+
+
+def test_no_language_is_read_by_the_vocabulary_of_another(tmp_path: Path) -> None:
+    model = write_for_languages(tmp_path / "many", ukr=" abcd", rus=" efg")
+    for file in model.glob("adapter.*"):
+        file.unlink()
+    settings = model / "tokenizer_config.json"
+    settings.write_text(json.dumps({"target_lang": "ukr"}))
+    assert load_source(model).has_output  # the one within
+    settings.write_text(json.dumps({"target_lang": "rus"}))
+    with pytest.raises(CheckpointError, match=r"of rus has 5 tokens, and the output layer 6 rows"):
+        load_source(model)
