@@ -26,6 +26,7 @@ root_doc = "README"
 html_theme = "furo"
 html_title = project
 html_copy_source = False
+html_show_copyright = False
 exclude_patterns = ["build"]
 
 myst_enable_extensions = ["colon_fence"]

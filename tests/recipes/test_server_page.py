@@ -112,3 +112,36 @@ def test_buttons_stay_in_view_under_a_long_transcript(page, size):
     page.evaluate("document.getElementById('sheet').scrollTop = 0")
     page.evaluate("message => receive(message)", message)
     assert page.evaluate("document.getElementById('sheet').scrollTop") == 0  # somebody reads there
+
+
+def test_text_is_copied_without_the_newer_clipboard(address):
+    """As on pages without HTTPS, of another machine."""
+    script = """Object.defineProperty(Navigator.prototype, "clipboard", {value: undefined});
+        addEventListener("copy", () => { window.copied = getSelection().toString()
+            || document.activeElement.value; });"""
+    with launched() as browser:
+        page = visited(browser, address, script=script)
+        page.wait_for_selector(".state.ready")
+        word = {"word": "dark", "start": 0.0, "end": 0.2, "confidence": 1.0, "spaced": True}
+        page.evaluate("it => receive(it)", {"type": "final", "text": "dark", "words": [word]})
+        page.click("#copy")
+        page.wait_for_selector("#copy:text('Copied')")
+        assert page.evaluate("window.copied") == "dark\n"
+        assert not page.problems, page.problems
+
+
+def test_a_microphone_without_sound_is_told(address):
+    """As of a browser that finds no device to play on, and so never starts."""
+    script = """{ const Paused = AudioContext; window.AudioContext = class extends Paused {
+        constructor() { super(); this.suspend(); } resume() {} };
+        if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = async () =>
+            new Paused().createMediaStreamDestination().stream; }"""
+    with launched() as browser:
+        page = visited(browser, address, script=script)
+        page.wait_for_selector(".state.ready")
+        page.click("#record")
+        page.wait_for_selector("#message:visible")
+        assert "No sound arrives from the microphone" in page.inner_text("#message")
+        page.click("#record")
+        page.wait_for_selector("#record:not(.live)")
+        assert not page.problems, page.problems

@@ -13,7 +13,7 @@ let given = "";                 // its text, as it was opened
 let painted = {words: [], times: [], now: -1};
 let fetched = new Map();        // sound that was fetched ahead
 let samples = null;
-const player = new Player(showTime);
+const player = new Player(showTime, () => complain("The clip cannot be played. Has this machine a device for sound?"));
 
 // ---------------------------------------------------------------- the server
 async function api(path, body, method) {
@@ -308,7 +308,7 @@ const ACTIONS = {
   "Alt+ArrowDown": () => { player.change(-1); showTime(); say(`Speed ${player.speed}`); },
   "Alt+ArrowUp": () => { player.change(1); showTime(); say(`Speed ${player.speed}`); },
   "PageDown": () => move(1), "PageUp": () => move(-1), "Shift+PageDown": askReason,
-  "F1": () => { player.pause(); $("keys-dialog").showModal(); },
+  "F1": () => { player.pause(); $("keys-dialog").showModal(); $("keys-dialog").scrollTop = 0; },
 };
 addEventListener("keydown", event => {
   if (event.isComposing || event.keyCode === 229 || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;

@@ -6,14 +6,15 @@ const WINDOW = 512; // samples of one column of the spectrogram
 const SPEEDS = [0.5, 0.6, 0.75, 0.9, 1, 1.25, 1.5, 2];
 const LOUDEST_DECIBELS = 80; // below the loudest, nothing is drawn
 
-/** Plays one clip; tells `onmove` where it is. */
+/** Plays one clip; tells `onmove` where it is, and `onfail` that the browser cannot play it. */
 class Player {
-  constructor(onmove) {
+  constructor(onmove, onfail) {
     this.audio = new Audio();
     this.audio.preservesPitch = true;
     this.loop = null; // {start, end}, in seconds
     this.speed = 1;
     this.onmove = onmove;
+    this.audio.addEventListener("error", () => { if (this.url) onfail(); });
     for (const event of ["play", "pause", "ended", "seeked"]) this.audio.addEventListener(event, () => this.move());
   }
   open(blob) {

@@ -159,7 +159,12 @@ function showClips(data) {
     const box = make("div");
     const sound = make("audio", { controls: true, preload: "none" });
     if (media.has(data.number[i])) unpack("media-" + data.number[i]).then(content => showSound(box, content, data.file[i]));
-    else { sound.src = encodeURI(/^([\\/]|[a-z]:)/i.test(data.file[i]) ? data.file[i] : data.folder + "/" + data.file[i]); sound.setAttribute("aria-label", "Clip"); box.append(sound); }
+    else {
+      sound.addEventListener("error", () => sound.replaceWith(remark("This recording cannot be played: its file is no longer there, or this browser does not play its kind.")));
+      sound.src = encodeURI(/^([\\/]|[a-z]:)/i.test(data.file[i]) ? data.file[i] : data.folder + "/" + data.file[i]);
+      sound.setAttribute("aria-label", "Clip");
+      box.append(sound);
+    }
     fact("File", data.file[i]);
     fact("Reference", data.src[i]);
     runs.forEach((run, number) => {
@@ -190,21 +195,26 @@ function showClips(data) {
 }
 
 // ---------------------------------------------------------------- sound, spectrogram, probabilities
+const remark = text => make("p", { className: "quiet small" }, text);
 const bytesOf = text => Uint8Array.from(atob(text), character => character.charCodeAt(0));
 
 async function showSound(box, content, name) {
   const audio = bytesOf(content.audio);
   const player = make("audio", { controls: true, src: URL.createObjectURL(new Blob([audio], { type: "audio/flac" })) });
   player.setAttribute("aria-label", "Clip " + name);
+  player.addEventListener("error", () => player.replaceWith(remark("This browser does not play FLAC.")));
   box.append(player);
-  const decoder = new OfflineAudioContext(1, 1, content.rate);
-  const samples = (await decoder.decodeAudioData(audio.buffer.slice(0))).getChannelData(0);
+  const samples = await decoded(audio, content.rate).catch(() => null); // what is known of the clip is shown without sound
   const strips = [
-    strip("Spectrogram, 0 to " + content.rate / 2000 + " kHz", spectrogram(samples), 130, [], player),
+    samples && strip("Spectrogram, 0 to " + content.rate / 2000 + " kHz", spectrogram(samples), 130, [], player),
     strip("Probability of each character over time; ∅ is no character", probabilities(content),
       Math.min(420, Math.max(60, 15 * content.labels.length)), content.labels, player),
   ];
-  box.append(...strips);
+  box.append(...strips.filter(Boolean));
+}
+
+async function decoded(audio, rate) {
+  return (await new OfflineAudioContext(1, 1, rate).decodeAudioData(audio.buffer.slice(0))).getChannelData(0);
 }
 
 function strip(title, picture, height, labels, player) {
@@ -224,9 +234,9 @@ function strip(title, picture, height, labels, player) {
     svg.setAttribute("aria-hidden", "true");
     frame.append(svg);
   }
-  const move = () => { cursor.style.insetInlineStart = 100 * player.currentTime / (player.duration || 1) + "%"; if (!player.paused) requestAnimationFrame(move); };
+  const move = () => { cursor.style.left = 100 * player.currentTime / (player.duration || 1) + "%"; if (!player.paused) requestAnimationFrame(move); };
   for (const event of ["play", "timeupdate", "seeked"]) player.addEventListener(event, move);
-  picture.addEventListener("click", event => { player.currentTime = event.offsetX / picture.clientWidth * player.duration; player.play(); });
+  picture.addEventListener("click", event => { if (!player.duration) return; player.currentTime = event.offsetX / picture.clientWidth * player.duration; player.play().catch(() => {}); });
   return make("figure", {}, make("figcaption", { className: "small" }, title), frame);
 }
 
@@ -287,4 +297,10 @@ function transform(real, imaginary) {
   }
 }
 
-unpack("clips-data").then(showClips);
+unpack("clips-data").then(showClips).catch(error => {
+  const old = typeof DecompressionStream === "undefined";
+  document.getElementById("browser").append(remark(old
+    ? "This browser is too old to list the clips: they need Chrome or Edge 80, Firefox 113, Safari 16.4, or newer."
+    : "The clips cannot be listed: " + error.message));
+  if (!old) throw error;
+});

@@ -71,8 +71,8 @@ def training_page(runs: Sequence[TrainingRun]) -> str:
         contents=contents,
         footer="Steps are counted from the beginning of each run, so that runs from scratch and "
         "from a source can be compared.",
-        style="main .columns { grid-template-columns: repeat(auto-fit, "
-        "minmax(min(100%, 26rem), 1fr)); }"
+        style="@media screen { main .columns { grid-template-columns: repeat(auto-fit, "
+        "minmax(min(100%, 26rem), 1fr)); } }"
         "[aria-labelledby=samples] th:first-child { width: 5.5rem; white-space: nowrap; }",
     )
 
