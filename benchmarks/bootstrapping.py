@@ -27,6 +27,8 @@ WAYS = {
     "drop 1, frozen then unfrozen": (
         "--drop_source_layers 1 --freeze_source_layers 5 --unfreeze_after_epochs {quarter}"
     ),
+    "drop 1, frozen": "--drop_source_layers 1 --freeze_source_layers 5",
+    "drop 2, frozen": "--drop_source_layers 2 --freeze_source_layers 4",
     "drop 1, shared characters mapped": "--drop_source_layers 1 --map_shared_characters true",
     "drop 1, sounds mapped": "--drop_source_layers 1 --map_alphabet auto",
 }
