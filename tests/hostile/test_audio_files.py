@@ -122,11 +122,21 @@ def test_training_data_that_is_cut_off(tmp_path: Path) -> None:
     assert isinstance(next(iter(scan_audio([AudioReference(path)]).values())), AudioScan)
 
 
-def test_values_that_were_never_scaled_are_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bits", [16, 24, 32])
+def test_whole_numbers_that_were_written_as_floats_are_told(tmp_path: Path, bits: int) -> None:
     path = tmp_path / "unscaled.wav"
-    soundfile.write(path, NOISE * np.float32(2**31 / 4), 16000, subtype="FLOAT")
-    assert np.isfinite(read_audio(path, 48_000)).all()
-    assert len(read_pcm(path, 16000)) == len(NOISE)
+    scale = 2 ** (bits - 1)
+    sound = NOISE.mean(axis=1).clip(-1, 1) * np.float32(scale)
+    soundfile.write(path, sound, 16000, subtype="FLOAT")
+    refused(path, f"as large as {np.abs(sound).max():.0f}, where full scale is 1")
+    refused(path, f"divide them by {scale}, and write the file anew")
+
+
+def test_float_audio_may_be_somewhat_above_full_scale(tmp_path: Path) -> None:
+    path = tmp_path / "loud.wav"
+    soundfile.write(path, 8 * NOISE, 16000, subtype="FLOAT")
+    assert np.abs(read_audio(path, 16000)).max() > 2
+    assert read_pcm(path, 16000).max() == 32767  # what is beyond is cut off
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:

@@ -270,6 +270,11 @@ def test_what_is_wrong_with_reading_out_is_said_before_anything_is_made(
         "error: no text: name files of sentences with --text",
         "--synthesiser no-such-program: say with {out} where the WAV file goes",
     ]
+    homeless = bootstrap(speech, "--source", source, "--voices", "uk")
+    assert homeless.stderr.splitlines() == [
+        "error: no folder for the model; give --out",
+        "no text: name files of sentences with --text",
+    ]
     text = tmp_path / "more.txt"
     text.write_text("один два три\n", encoding="utf-8")
     missing = bootstrap(*words, "--text", text, "--synthesiser", "no-such-program {out}")

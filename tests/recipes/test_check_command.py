@@ -197,6 +197,19 @@ def test_a_trained_checkpoint_can_be_asked(latin: ToneCorpus, source: Path) -> N
     assert not found["row_problems"]
 
 
+def test_whole_numbers_that_were_written_as_floats_are_found(tmp_path: Path) -> None:
+    sound = speak("ab", LATIN, np.random.default_rng(1))
+    soundfile.write(tmp_path / "good.wav", sound, RATE_HZ, subtype="FLOAT")
+    soundfile.write(tmp_path / "loud.wav", 30_000 * sound / sound.max(), RATE_HZ, subtype="FLOAT")
+    listed = tmp_path / "x.csv"
+    listed.write_text("wav_filename,transcript\ngood.wav,ab\nloud.wav,ab\n", encoding="utf-8")
+    result = run_command("check", listed)
+    assert result.returncode == 1
+    assert "1 of 2 rows cannot be used" in result.stdout
+    assert "loud.wav: holds samples as large as 30000, where full scale is 1" in result.stdout
+    assert "divide them by 32768" in result.stdout
+
+
 def test_hostile_names_and_texts_stay_text_on_the_page(tmp_path: Path) -> None:
     generator = np.random.default_rng(1)
     soundfile.write(tmp_path / "a.wav", speak("ab", LATIN, generator), RATE_HZ)

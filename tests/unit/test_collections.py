@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
+import shutil
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -346,6 +350,20 @@ def test_what_is_no_text_is_no_collection_whatever_words_are_in_it(
         (tmp_path / name).write_bytes(content)
     with pytest.raises(CorpusError, match="read are CSV files with the columns"):
         read_rows(str(tmp_path / name) if name else "")
+
+
+@pytest.mark.skipif(shutil.which("convmv") is None, reason="there is no convmv here")
+def test_names_that_are_no_utf8_are_renamed_as_the_documentation_says(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    (folder / "inner").mkdir(parents=True)
+    for name in (b"caf\xe9.wav", b"inner/na\xefve.wav", "früh.wav".encode()):
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).touch()
+    page = (Path(__file__).parents[2] / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    command = re.search(r"`(convmv .* recordings)`", page)
+    assert command
+    subprocess.run(command[1].split(), cwd=tmp_path, check=True, capture_output=True)
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.wav"))
+    assert names == ["café.wav", "früh.wav", "inner/naïve.wav"]
 
 
 def test_names_and_texts_that_are_no_utf8_are_bad_rows(tmp_path: Path) -> None:

@@ -225,8 +225,8 @@ def test_a_scan_is_remembered_until_the_file_changes(
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}", '{"version": 0, "files": {}}', '{"version": 1, "files": {"x": [1]}}',
-     '{"version": 1, "files": 3}', "[" * 100_000],
+    ["", "[]", "{}", '{"version": 0, "files": {}}', '{"version": 2, "files": {"x": [1]}}',
+     '{"version": 2, "files": 3}', "[" * 100_000],
 )  # fmt: skip
 def test_a_broken_memory_is_made_anew(
     make_csv: Callable[..., str], tmp_path: Path, content: str

@@ -23,7 +23,7 @@ from ..corpus.audio_scan import AudioScan, ScanResult, check_whole, look_at
 from ..errors import AudioError
 from .results_file import ResultsFile
 
-KIND = "coqui-stt check: audio facts 1"
+KIND = "coqui-stt check: audio facts 2"  # 2: none is far above full scale
 FRAME_SECONDS = 0.01
 FLOOR_DBFS = -100.0  # of digital silence
 

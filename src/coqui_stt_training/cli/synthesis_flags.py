@@ -46,11 +46,18 @@ class SynthesisFlags:
         Raises:
             FlagError: one sentence for each thing that is wrong.
         """
+        problems = self.speech_problems()
+        if not self.out:
+            problems.append("no folder to write to: give --out")
+        if problems:
+            raise FlagError("\n".join(problems))
+        check_output_folder("--out", self.out)
+
+    def speech_problems(self) -> list[str]:
+        """Return what is wrong with what is to be spoken, and by whom, a sentence each."""
         problems = []
         if not self.text:
             problems.append("no text: name files of sentences with --text")
-        if not self.out:
-            problems.append("no folder to write to: give --out")
         if not self.command and not self.voices:
             problems.append("in which language? Give --voices, such as uk, or en-us en-gb")
         if self.command and "{out}" not in self.command:
@@ -59,9 +66,7 @@ class SynthesisFlags:
             problems.append("--command has a {voice}, and there is none: give --voices")
         if self.slowest > self.fastest:
             problems.append("--slowest: must not be more than --fastest")
-        if problems:
-            raise FlagError("\n".join(problems))
-        check_output_folder("--out", self.out)
+        return problems
 
 
 @dataclass(frozen=True)

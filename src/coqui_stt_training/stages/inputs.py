@@ -242,11 +242,10 @@ def _read_text(path: str, split: AutoInput | None) -> str:
 
 
 def _check_voices(whole: WholeFlags) -> None:
+    flags = SynthesisFlags(text=whole.text, voices=whole.voices, command=whole.synthesiser)
     try:
-        flags = SynthesisFlags(
-            text=whole.text, out=whole.out, voices=whole.voices, command=whole.synthesiser
-        )
-        flags.check()
+        if problems := flags.speech_problems():
+            raise FlagError("\n".join(problems))
         find_synthesiser(whole.synthesiser, whole.voices)
     except FlagError as error:
         raise FlagError(str(error).replace("--command", "--synthesiser")) from None

@@ -16,13 +16,17 @@ after each.
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import AudioError
 
 MOST_CHANNELS = 32
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1000, 768_000
 LONGEST_UTTERANCE_SECONDS = 3600.0
-LARGEST_SAMPLE = 2.0**31  # integers of 32 bits that were never scaled; full scale is 1
+LARGEST_SAMPLE = 64.0  # 36 dB above full scale: no studio leaves so much room in float files
 
+_WHOLE_NUMBERS = (1 << 15, 1 << 23, 1 << 31)  # full scale of integers, 16 to 32 bits
 _SECONDS_OF_ANY_FILE, _BYTES_PER_SECOND = 3600.0, 4
 _VALUES_OF_ANY_FILE, _VALUES_PER_BYTE = 1 << 27, 2048
 
@@ -43,6 +47,35 @@ def check_form(name: str, sample_rate_hz: int, channels: int) -> None:
             f"{name}: has {channels} channels; 1 to {MOST_CHANNELS} are understood, so write those "
             "with speech to a file of their own"
         )
+
+
+def check_scale(name: str, samples: NDArray[np.float32]) -> None:
+    """Check that samples are sound between about -1 and 1.
+
+    Whole numbers that a program wrote as floats would be cut off to noise where 16 bits are needed,
+    and be 90 dB louder than all else where they are not: nothing would fail, and little be learned.
+
+    Args:
+        name: of the file, for errors.
+        samples: `[samples]`.
+
+    Raises:
+        AudioError: they are far above full scale, or no numbers at all.
+    """
+    largest = float(np.abs(samples).max(initial=0.0))
+    if largest <= LARGEST_SAMPLE:  # NaN is not
+        return
+    divisor = next((one for one in _WHOLE_NUMBERS if largest <= one), None)
+    if divisor is None:
+        raise AudioError(
+            f"{name}: holds NaN or infinite samples, or some beyond any scale (full scale is 1); "
+            "write the file anew"
+        )
+    raise AudioError(
+        f"{name}: holds samples as large as {largest:.0f}, where full scale is 1; they look like "
+        f"whole numbers that were written as floats: divide them by {divisor}, and write the file "
+        "anew"
+    )
 
 
 class Allowance:

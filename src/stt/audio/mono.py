@@ -21,7 +21,7 @@ from coqui_stt_ctcdecoder.regular_file import regular_file_size
 
 from ..errors import AudioError, UnreadFormatError
 from ..extras import missing_packages
-from .bounds import LARGEST_SAMPLE, Allowance, check_form
+from .bounds import Allowance, check_form, check_scale
 from .reference import AudioReference
 from .wav_header import announced_samples
 
@@ -135,11 +135,7 @@ class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]  # it has no t
 def _bounded(blocks: Iterator[Samples], name: str, allowance: Allowance) -> Iterator[Samples]:
     for block in blocks:
         allowance.take(len(block))
-        if len(block) and not float(np.abs(block).max()) <= LARGEST_SAMPLE:  # NaN is not, either
-            raise AudioError(
-                f"{name}: holds NaN or infinite samples, or some beyond any scale (full scale is "
-                "1); write the file anew"
-            )
+        check_scale(name, block)
         yield block
 
 
