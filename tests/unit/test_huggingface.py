@@ -55,8 +55,29 @@ def test_one_file_is_read_with_its_config_beside_it(tmp_path: Path) -> None:
     folder = write_whisper(tmp_path)
     assert load_source(folder / "model.safetensors").format == "huggingface"
     (folder / "config.json").unlink()
-    with pytest.raises(CheckpointError, match="not a Coqui STT checkpoint"):
+    with pytest.raises(CheckpointError, match=r"not a Coqui STT checkpoint; .* copy the config"):
         load_source(folder / "model.safetensors")
+
+
+def test_what_is_not_there_of_a_model_is_named(tmp_path: Path) -> None:
+    folder = write_whisper(tmp_path / "whisper")
+    with pytest.raises(CheckpointError, match=r"holds no checkpoint; did you mean .*whisper\?"):
+        load_source(tmp_path)
+    weights = folder / "model.safetensors"
+    weights.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 37\n")
+    for path in (folder, weights):
+        with pytest.raises(CheckpointError, match=r"not fetched \(Git LFS\); run git lfs pull"):
+            load_source(path)
+    weights.rename(folder / "flax_model.msgpack")
+    with pytest.raises(CheckpointError, match=r"config.json .* weights only flax_model.msgpack; c"):
+        load_source(folder)
+
+
+def test_a_model_of_speechbrain_is_told(tmp_path: Path) -> None:
+    (tmp_path / "hyperparams.yaml").write_text("sample_rate: 16000\n")
+    torch.save({"0.w.weight": torch.zeros(2)}, tmp_path / "asr.ckpt")
+    with pytest.raises(CheckpointError, match=r"is a model of SpeechBrain.* its hyperparams.yaml"):
+        load_source(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -300,11 +300,13 @@ def _read(path: Path, with_adam: bool) -> tuple[dict[str, Any], dict[str, NDArra
             metadata = opened.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise CheckpointError(
-                    f"{path}: a safetensors file, but not a Coqui STT checkpoint; "
-                    "its metadata has no format entry of ours"
+                    f"{path}: a safetensors file, but not a Coqui STT checkpoint; if it is of a "
+                    "model of Hugging Face, copy the config.json of that beside it"
                 )
             content = json.loads(metadata["content"])
             tensors = {name: opened.get_tensor(name) for name in _wanted(opened.keys(), with_adam)}
+    except CheckpointError:
+        raise
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint file") from None
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:

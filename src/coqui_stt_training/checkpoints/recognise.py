@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -53,6 +54,10 @@ _HOW_TO = (
 _NOT_TRAINABLE = "it cannot be trained further; " + _HOW_TO
 _SUFFIXES = (".index", ".meta")
 _HEAD_BYTES = 512
+_LFS = b"version https://git-lfs"
+_WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".ckpt", ".nemo", ".gguf", ".tflite")
+_OTHER_WEIGHTS = frozenset({"flax_model.msgpack", "tf_model.h5", "model.onnx", "onnx"})
+_SPEECHBRAIN = "hyperparams.yaml"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ARCHIVES = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2"}
 _KENLM = b"mmap lm http://kheafield.com/code"
@@ -95,6 +100,7 @@ def recognise(path: Path, which: Which = "auto") -> Recognised:
     if path.is_dir():
         return _recognise_directory(path, which)
     if path.is_file():
+        _check_fetched([path])
         return _recognise_file(path)
     if with_suffix(path, ".index").is_file():
         return Recognised(Format.TENSORFLOW, path)
@@ -137,6 +143,7 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
     if not entries:
         raise CheckpointError(f"{path} is an empty directory; {_HOW_TO}")
+    _check_fetched([entry for entry in entries if entry.suffix in _WEIGHT_SUFFIXES])
     if is_peft(path) and not has_weights(path):
         return Recognised(Format.PEFT, path)
     if is_model(path):
@@ -170,9 +177,51 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
     for entry in entries:
         if entry.suffix in _FOREIGN_SUFFIXES and entry.is_file():
             return _recognise_file(entry)
-    inside = [entry for entry in entries if entry.is_dir() and _has_checkpoint(entry)]
-    hint = f"did you mean {inside[0]}?" if inside else _HOW_TO
-    raise CheckpointError(f"{path} holds no checkpoint; {hint}")
+    raise CheckpointError(f"{path} {_describe_directory(path, entries)}")
+
+
+def _describe_directory(path: Path, entries: Sequence[Path]) -> str:
+    """Say what a directory is that is no source, and what to do about it."""
+    names = {entry.name for entry in entries}
+    inside = [entry for entry in entries if entry.is_dir() and _is_source(entry)]
+    if inside:
+        return f"holds no checkpoint; did you mean {inside[0]}?"
+    if CONFIG in names:
+        others = sorted(names & _OTHER_WEIGHTS)
+        there = f"only {' and '.join(others)}" if others else "none"
+        return (
+            f"has the {CONFIG} of a model of Hugging Face, and of its weights {there}; copy "
+            f"model.safetensors or {TORCH_WHOLE} beside it, which are read"
+        )
+    if _SPEECHBRAIN in names:
+        return (
+            "is a model of SpeechBrain, whose weights are not read; start from the model of "
+            f"Hugging Face that its {_SPEECHBRAIN} names, or give another"
+        )
+    return f"holds no checkpoint; {_HOW_TO}"
+
+
+def _is_source(directory: Path) -> bool:
+    return _has_checkpoint(directory) or is_model(directory) or is_unpacked_nemo(directory)
+
+
+def _check_fetched(files: Iterable[Path]) -> None:
+    """See that files are what they are named, and not what Git LFS puts in their place."""
+    absent = [file for file in files if file.is_file() and _starts(file, _LFS)]
+    if absent:
+        names = ", ".join(map(str, absent))
+        raise CheckpointError(
+            f"{names}: only {'stands' if len(absent) == 1 else 'stand'} for a file that was not "
+            "fetched (Git LFS); run git lfs pull there, or download the file from the model's page"
+        )
+
+
+def _starts(file: Path, beginning: bytes) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(beginning)) == beginning
+    except OSError:
+        return False  # what reads it says why
 
 
 def _has_checkpoint(directory: Path) -> bool:
