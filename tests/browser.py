@@ -110,10 +110,16 @@ def shows_paper(page: Any) -> bool:
 
 
 @contextmanager
-def opened(path: Path, *, dark: bool = False) -> Iterator[Any]:
-    """Yield a file as a page without network; fails where a script of it failed."""
+def opened(path: Path, *, dark: bool = False, script: str = "") -> Iterator[Any]:
+    """Yield a file as a page without network; fails where a script of it failed.
+
+    Args:
+        path: of the file.
+        dark: whether it is asked to be.
+        script: run before those of the page.
+    """
     with launched(dark) as browser:
         scheme = {"color_scheme": "dark" if dark else "light"}
-        page = visited(browser, path.absolute().as_uri(), offline=True, **scheme)
+        page = visited(browser, path.absolute().as_uri(), script=script, offline=True, **scheme)
         yield page
         assert not page.problems, page.problems

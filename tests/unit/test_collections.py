@@ -359,7 +359,7 @@ def test_names_that_are_no_utf8_are_renamed_as_the_documentation_says(tmp_path: 
     for name in (b"caf\xe9.wav", b"inner/na\xefve.wav", "früh.wav".encode()):
         Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).touch()
     page = (Path(__file__).parents[2] / "docs/troubleshooting.md").read_text(encoding="utf-8")
-    command = re.search(r"`(convmv .* recordings)`", page)
+    command = re.search(r"`(convmv [^`]* --notest recordings)`", page)
     assert command
     subprocess.run(command[1].split(), cwd=tmp_path, check=True, capture_output=True)
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.wav"))

@@ -215,6 +215,26 @@ def test_models_are_compared_on_the_same_clips(tmp_path: Path) -> None:
         assert "of 150" in page.inner_text("#status")
 
 
+@needs_browser
+def test_what_a_browser_cannot_play_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    write_report(file, [heard("one", 40, 0.3)], media, 2)
+    no_decoder = "OfflineAudioContext.prototype.decodeAudioData = () => Promise.reject(Error());"
+    with opened(file, script=no_decoder) as page:
+        page.select_option("#which", "media")
+        page.click("#list .open >> nth=0")
+        page.wait_for_selector(".strip canvas")
+        assert page.locator(".strip canvas").count() == 1  # probabilities, and no spectrogram
+        page.select_option("#which", "")
+        page.select_option("#order", "file")
+        page.click("#list .open >> nth=-1")  # a clip whose file is not there
+        page.evaluate("document.querySelector('.detail audio')?.play().catch(() => {})")
+        page.wait_for_selector(".detail p")
+        assert "cannot be played: its file is no longer there" in page.inner_text(".detail p")
+    with opened(file, script="delete window.DecompressionStream;") as page:
+        page.wait_for_selector("#browser p:text('too old')")
+
+
 def test_a_page_holds_as_many_clips_as_fit_those_with_the_most_errors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
