@@ -40,7 +40,7 @@ def choose_alphabet(
         CorpusError: no alphabet was given, and the data cannot be read to make one.
         FlagError: no alphabet was given, and there is no data to make one from.
     """
-    given = _given_alphabet(flags)
+    given = given_alphabet(flags)
     if bootstrap.extend_alphabet and source_alphabet:
         wanted = given or _as_written_with(source_alphabet, data_files, normalizes, files)
         return _extend(source_alphabet, wanted)
@@ -100,7 +100,12 @@ def _as_written_with(
     )
 
 
-def _given_alphabet(flags: AlphabetFlags) -> Alphabet | None:
+def given_alphabet(flags: AlphabetFlags) -> Alphabet | None:
+    """Return the alphabet that flags name, or None.
+
+    Raises:
+        AlphabetError: its file is malformed.
+    """
     if flags.bytes_output_mode:
         return UTF8Alphabet()
     return Alphabet(flags.alphabet_config_path) if flags.alphabet_config_path else None

@@ -30,10 +30,7 @@ def _facts(
         f"{specification.architecture}, {specification.describe()}; {count:,} parameters",
     )
     yield "writes", _alphabet_text(deployment.alphabet)
-    yield (
-        "hears",
-        _hearing_text(deployment),
-    )
+    yield "hears", _hearing_text(deployment)
     if source.step:
         yield "trained for", counted(source.step, "step")
     for ancestor in source.details.get("lineage", ()):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators
@@ -15,6 +16,12 @@ MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators
 _IR_VERSIONS = {17: 8, 20: 9}
 
 Shape = Sequence[int | str]
+
+
+def onnx_gates(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Put the gates of an LSTM, i, f, g, o, in ONNX's order: i, o, f, g."""
+    i, f, g, o = np.split(rows, 4)
+    return np.concatenate([i, o, f, g])
 
 
 class GraphBuilder:

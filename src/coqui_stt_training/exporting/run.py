@@ -10,9 +10,10 @@ from typing import Literal, cast
 
 import stt
 from coqui_stt_ctcdecoder import Scorer
-from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.frontends.mfcc import FeatureConfig
 
+from ..bootstrapping.alphabets import given_alphabet
 from ..checkpoints.loading import load_source
 from ..checkpoints.source import SourceModel
 from ..checkpoints.state_file import Which
@@ -65,9 +66,8 @@ def run_export(parsed: Parsed[ExportConfig], show: Callable[[str], object] = pri
         _log.info(note)
     deployment = _deployment(parsed, source)
     if plan.scorer:
-        Scorer(
-            scorer_path=plan.scorer, alphabet=deployment.alphabet
-        )  # raises where it does not fit
+        # Raises where it does not fit.
+        Scorer(scorer_path=plan.scorer, alphabet=deployment.alphabet)
     card = replace(card, facts=describe_model(source, deployment))
     exported = export_model(deployment, plan, card, _probe(config, deployment, source))
     for verification in exported.verifications:
@@ -179,24 +179,19 @@ def _deployment(
 
 
 def _alphabet(config: ExportConfig, source: SourceModel) -> Alphabet:
-    flags = config.alphabet
-    given: Alphabet | None = None
-    if flags.bytes_output_mode:
-        given = UTF8Alphabet()
-    elif flags.alphabet_config_path:
-        given = Alphabet(flags.alphabet_config_path)
+    given = given_alphabet(config.alphabet)
     if given is not None and source.alphabet is not None and given != source.alphabet:
         raise FlagError(
             f"the alphabet given is not that of {source.path}, and a model writes in its own; "
             "leave out --alphabet_config_path and --bytes_output_mode"
         )
-    alphabet = source.alphabet if given is None else given
-    if alphabet is not None:
-        return alphabet
-    raise FlagError(
-        f"{source.path} does not say which alphabet it was trained with; give "
-        "--alphabet_config_path, or --bytes_output_mode true"
-    )
+    alphabet = given or source.alphabet
+    if alphabet is None:
+        raise FlagError(
+            f"{source.path} does not say which alphabet it was trained with; give "
+            "--alphabet_config_path, or --bytes_output_mode true"
+        )
+    return alphabet
 
 
 def _features(parsed: Parsed[ExportConfig], source: SourceModel) -> FeatureConfig:

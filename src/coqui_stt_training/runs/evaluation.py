@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.audio.file import read_audio, read_sample_rate
 from stt.counted import counted
 from stt.frontends import FrontEnd
@@ -18,6 +18,7 @@ from stt.frontends import FrontEnd
 from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader
 from ..batches.sampler import make_batches
+from ..bootstrapping.alphabets import given_alphabet
 from ..checkpoints.loading import load_source
 from ..checkpoints.source import SourceModel
 from ..cli.command import print_now
@@ -169,8 +170,7 @@ def load_for_inference(
     for note in source.notes:
         _log.info(note)
     alphabet = source.alphabet
-    if flags.alphabet_config_path or flags.bytes_output_mode:
-        given = UTF8Alphabet() if flags.bytes_output_mode else Alphabet(flags.alphabet_config_path)
+    if given := given_alphabet(flags):
         if alphabet is not None and given != alphabet:
             raise BootstrapError(
                 f"the alphabet given is not that of {source.path}; a checkpoint can be evaluated "

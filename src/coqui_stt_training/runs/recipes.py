@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..checkpoints.source import SourceModel
 from ..cli.config import TrainConfig
 from ..cli.flags import as_dict, overlay
+from ..cli.spelling import spell_flags
 from ..corpus import CorpusFiles
 from ..corpus.duration import Amount, estimate_amount
 from ..models.encoder import EncoderSpecification
@@ -77,7 +78,7 @@ def use_recipe(
     course = recipe.course.flags(amount, own) if recipe.course else {}
     flags = _flags_beside({**course, **recipe.flags}, config, given)
     told = f": {describe_course(amount, {**course, **own})}" if course else ""
-    shown = " ".join(f"--{name} {_spell(value)}" for name, value in flags.items())
+    shown = " ".join(spell_flags(flags))
     _log.info("Recipe %s (%s), as %s%s", recipe.title, recipe.why, why, told)
     _log.info("It stands for %s. To do without: --recipe none", shown or "nothing that is not said")
     return overlay(config, {**flags, "recipe": recipe.title}, f"recipe {recipe.path}")
@@ -159,9 +160,3 @@ def _flags_beside(
         )
 
     return {name: value for name, value in flags.items() if not gives_way(name)}
-
-
-def _spell(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return " ".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -21,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from stt.frontends.mfcc import (
@@ -35,7 +34,7 @@ from stt.frontends.mfcc import (
 
 from ...models.deepspeech.geometry import Geometry
 from ..deployment import Deployment
-from ..onnx_graph import GraphBuilder
+from ..onnx_graph import GraphBuilder, onnx_gates
 
 FORMAT_VERSION = 1  # of the interface and of metadata_props
 OPSET = 17  # the first with LayerNormalization
@@ -323,11 +322,6 @@ def _lstm(
     lengths: str,
 ) -> tuple[str, str, str]:
     tensors, hidden = deployment.tensors, deployment.geometry.n_hidden
-
-    def onnx_gates(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        i, f, g, o = np.split(rows, 4)
-        return np.concatenate([i, o, f, g])
-
     names = ("lstm.weight_ih", "lstm.weight_hh")
     inputs = [rows, *(builder.constant(name, onnx_gates(tensors[name])[None]) for name in names)]
     # ONNX has a bias for each of the two matrices.

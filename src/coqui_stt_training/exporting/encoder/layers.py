@@ -13,7 +13,7 @@ from onnx import TensorProto
 from ...checkpoints.source import Tensors
 from ...models.adapter import BOTTLENECK
 from ...models.encoder import MIX
-from ..onnx_graph import MICROSOFT, GraphBuilder
+from ..onnx_graph import MICROSOFT, GraphBuilder, onnx_gates
 from .deployment import Precision
 
 FloatArray = NDArray[np.float32]
@@ -213,7 +213,7 @@ class Layers:
         parts = [f"{layer}.{direction}" for direction in ("forwards", "backwards")]
 
         def both(kind: str) -> FloatArray:
-            return np.stack([_onnx_gates(self.tensors[f"{part}.{kind}_l0"]) for part in parts])
+            return np.stack([onnx_gates(self.tensors[f"{part}.{kind}_l0"]) for part in parts])
 
         of_input, of_state = both("weight_ih"), both("weight_hh")
         biases = self.constant(
@@ -248,9 +248,3 @@ def _int8_scales(weight: FloatArray, axis: int) -> FloatArray:
     largest = np.abs(weight).max(axis=axis, keepdims=True)
     scales: FloatArray = np.maximum(largest, np.float32(1e-12)) / np.float32(_LARGEST_INT8)
     return scales
-
-
-def _onnx_gates(rows: FloatArray) -> FloatArray:
-    """Put gates i, f, g, o in ONNX's order: i, o, f, g."""
-    i, f, g, o = np.split(rows, 4)
-    return np.concatenate([i, o, f, g])
