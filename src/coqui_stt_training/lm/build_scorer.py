@@ -38,44 +38,8 @@ _USUAL_ALPHA, _USUAL_BETA = 0.931289039105002, 1.1834137581510284
 @command
 def main(argv: list[str]) -> int:
     """Run the command; return its exit status."""
-    parser = ArgumentParser(
-        prog="python -m coqui_stt_training.lm.build_scorer",
-        description="Make a scorer of text.",
-    )
-    generate_lm.add_flags(parser)
-    generate_scorer_package.add_flags(
-        parser, _USUAL_ALPHA, _USUAL_BETA, "as the checkpoint is, else false"
-    )
-    parser.add_argument(
-        "--characters",
-        action="store_true",
-        help="score characters instead of words, in n-grams of --arpa_order up to 6: such a scorer "
-        "writes words that are not in the text, too; for little text, and for scripts without "
-        "spaces. Coqui's own clients cannot read it",
-    )
-    parser.add_argument(
-        "--tune_on",
-        nargs="+",
-        default=[],
-        metavar="CSV",
-        help="CSV files to find alpha and beta on; without them the scorer has the defaults above",
-    )
-    parser.add_argument(
-        "--n_trials",
-        type=int,
-        default=300,
-        metavar="N",
-        help="trials to find them with (default: %(default)s)",
-    )
-    flags = parser.parse_args(argv)
-    if flags.tune_on and not flags.checkpoint:
-        raise FlagError("--tune_on needs --checkpoint, the model to tune with")
-    missing = [path for path in flags.tune_on if not Path(path).is_file()]
-    if missing:
-        raise FlagError(f"--tune_on {' '.join(missing)}: no such file")
-    if flags.n_trials < 1:
-        raise FlagError(f"--n_trials {flags.n_trials}: must be greater than 0")
-
+    flags = _parser().parse_args(argv)
+    _check_tuning(flags)
     check_outputs(flags)
     alphabet = find_alphabet(flags.checkpoint, flags.alphabet, bool(flags.force_bytes_output_mode))
     unit = _unit_of(alphabet, flags)
@@ -105,6 +69,49 @@ def main(argv: list[str]) -> int:
         )
     report_scorer(report, flags)
     return _tune(flags) if flags.tune_on else 0
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="python -m coqui_stt_training.lm.build_scorer",
+        description="Make a scorer of text.",
+    )
+    generate_lm.add_flags(parser)
+    generate_scorer_package.add_flags(
+        parser, _USUAL_ALPHA, _USUAL_BETA, "as the checkpoint is, else false"
+    )
+    parser.add_argument(
+        "--characters",
+        action="store_true",
+        help="score characters instead of words, in n-grams of --arpa_order up to 6: such a scorer "
+        "writes words that are not in the text, too; for little text, and for scripts without "
+        "spaces. Coqui's own clients cannot read it",
+    )
+    parser.add_argument(
+        "--tune_on",
+        nargs="+",
+        default=[],
+        metavar="CSV",
+        help="CSV files to find alpha and beta on; without them the scorer has the defaults above",
+    )
+    parser.add_argument(
+        "--n_trials",
+        type=int,
+        default=300,
+        metavar="N",
+        help="trials to find them with (default: %(default)s)",
+    )
+    return parser
+
+
+def _check_tuning(flags: argparse.Namespace) -> None:
+    if flags.tune_on and not flags.checkpoint:
+        raise FlagError("--tune_on needs --checkpoint, the model to tune with")
+    missing = [path for path in flags.tune_on if not Path(path).is_file()]
+    if missing:
+        raise FlagError(f"--tune_on {' '.join(missing)}: no such file")
+    if flags.n_trials < 1:
+        raise FlagError(f"--n_trials {flags.n_trials}: must be greater than 0")
 
 
 def _reason_of(case: Case, flags: argparse.Namespace) -> str:

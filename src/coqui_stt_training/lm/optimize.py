@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,10 @@ from ..cli.shared_flags import SHARED
 from ..errors import FlagError
 
 if TYPE_CHECKING:
+    from coqui_stt_ctcdecoder.alphabet import Alphabet
+
+    from ..checkpoints.source import SourceModel
+    from .posteriors import PosteriorSet
     from .tuning import TuningResult
 
 _log = logging.getLogger("coqui_stt_training.util.lm_optimize")  # __name__ is __main__ under -m
@@ -41,43 +46,13 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
     from coqui_stt_ctcdecoder import Scorer
 
     from ..runs.evaluation import load_for_inference
-    from ..runs.machine import prepare_machine
-    from ..runs.session import choose_features
-    from .posteriors import load_posteriors, save_posteriors
-    from .tuning import (
-        TuningOptions,
-        plot_surface,
-        tune,
-        write_parameters,
-        write_results,
-    )
+    from .tuning import TuningOptions, tune, write_parameters
 
-    config = parsed.config
+    config, tuning = parsed.config, parsed.config.tuning
     source, alphabet = load_for_inference(config.source, config.alphabet)
     scorer_path = Path(config.decoder.scorer_path)
     scorer = Scorer(*config.decoder.weights(parsed.given), scorer_path, alphabet)
-    kept = Path(config.tuning.posteriors) if config.tuning.posteriors else None
-    if kept is not None and kept.is_file():
-        posteriors = load_posteriors(kept, alphabet)
-    else:
-        if not config.data.test_files:
-            raise FlagError("no --test_files: name the CSV files to tune on")
-        from .acoustic import compute_posteriors
-
-        posteriors = compute_posteriors(
-            source,
-            alphabet,
-            choose_features(config.features, source, parsed.given),
-            config.data,
-            config.evaluation,
-            config.output,
-            prepare_machine(config.machine),
-            any_sample_rate=config.features.normalize_sample_rate,
-        )
-        if kept is not None:
-            save_posteriors(kept, posteriors, alphabet)
-
-    tuning = config.tuning
+    posteriors = _posteriors(parsed, source, alphabet)
     options = TuningOptions(
         n_trials=tuning.n_trials,
         alpha_max=tuning.lm_alpha_max,
@@ -87,7 +62,6 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
         cutoff_top_n=config.decoder.cutoff_top_n,
         threads=os.cpu_count() or 1,
     )
-
     outputs = output_files(config.decoder, tuning)
     with ProgressBar("Tuning", tuning.n_trials, config.output.show_progressbar, "trial") as bar:
         result = tune(
@@ -98,6 +72,57 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
             outputs["--journal"],
             lambda: bar.advance(len(posteriors.probs)),
         )
+    _report(result, outputs)
+    best = result.best
+    if tuning.write_scorer:
+        write_parameters(scorer_path, best)
+        print(
+            f"Wrote lm_alpha {best.alpha:.6g} and lm_beta {best.beta:.6g} into {scorer_path}: they "
+            "are used wherever this scorer is, without further flags"
+        )
+    else:
+        print(
+            f"Left {scorer_path} as it was; to use the values: --lm_alpha {best.alpha:.6g} "
+            f"--lm_beta {best.beta:.6g}. To have them written into it, so that they are used "
+            "wherever it is, give this command once more with --write_scorer true"
+        )
+    return 0
+
+
+def _posteriors(
+    parsed: Parsed[LmOptimizeConfig], source: SourceModel, alphabet: Alphabet
+) -> PosteriorSet:
+    """Return what the acoustic model says: kept in `--posteriors`, or computed, and kept there."""
+    from ..runs.machine import prepare_machine
+    from ..runs.session import choose_features
+    from .acoustic import compute_posteriors
+    from .posteriors import load_posteriors, save_posteriors
+
+    config = parsed.config
+    kept = Path(config.tuning.posteriors) if config.tuning.posteriors else None
+    if kept is not None and kept.is_file():
+        return load_posteriors(kept, alphabet)
+    if not config.data.test_files:
+        raise FlagError("no --test_files: name the CSV files to tune on")
+    posteriors = compute_posteriors(
+        source,
+        alphabet,
+        choose_features(config.features, source, parsed.given),
+        config.data,
+        config.evaluation,
+        config.output,
+        prepare_machine(config.machine),
+        any_sample_rate=config.features.normalize_sample_rate,
+    )
+    if kept is not None:
+        save_posteriors(kept, posteriors, alphabet)
+    return posteriors
+
+
+def _report(result: TuningResult, outputs: Mapping[str, Path]) -> None:
+    """Print what was found, draw it, and write all trials into a file."""
+    from .tuning import plot_surface, write_results
+
     best = result.best
     for trial in result.ranked()[:_SHOWN]:
         _log.info("lm_alpha=%.4f lm_beta=%.4f: %s", trial.alpha, trial.beta, result.rates(trial))
@@ -115,19 +140,6 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
         f"Without a scorer: {result.without}. To expect of this one, on other clips than it was "
         f"tuned on: {result.expected}{_warning(result)}"
     )
-    if tuning.write_scorer:
-        write_parameters(scorer_path, best)
-        print(
-            f"Wrote lm_alpha {best.alpha:.6g} and lm_beta {best.beta:.6g} into {scorer_path}: they "
-            "are used wherever this scorer is, without further flags"
-        )
-    else:
-        print(
-            f"Left {scorer_path} as it was; to use the values: --lm_alpha {best.alpha:.6g} "
-            f"--lm_beta {best.beta:.6g}. To have them written into it, so that they are used "
-            "wherever it is, give this command once more with --write_scorer true"
-        )
-    return 0
 
 
 def _warning(result: TuningResult) -> str:
