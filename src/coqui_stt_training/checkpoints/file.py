@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +141,28 @@ def read_checkpoint(path: Path, with_adam: bool = True, *, with_base: bool = Tru
             that do not fit its own description; or what it leaves out is not where it says.
     """
     content, tensors = _read(path, with_adam)
+    described = _description(path, content)
+    specification, adam = described.specification, described.adam
+    weights = {name: tensor for name, tensor in tensors.items() if "/" not in name}
+    if described.base:
+        weights |= read_base(path, described.base, specification, with_base)
+    average = _named(tensors, _AVERAGE)
+    if content.get("averaged"):  # earlier files do not say; they have all or nothing
+        average = weights | average
+    check_shapes(path, specification, weights)
+    if average:
+        check_shapes(path, specification, average, _AVERAGE)
+    if adam:
+        adam = _with_moments(path, specification, adam, tensors) if with_adam else None
+    return replace(described, tensors=weights, average=average or None, adam=adam)
+
+
+def _description(path: Path, content: Mapping[str, Any]) -> Checkpoint:
+    """Return what a file says of its model and its run: a checkpoint without tensors.
+
+    Raises:
+        CheckpointError: it is of a later version, or malformed.
+    """
     try:
         version = plain(int, content["version"], "version")
         if version > VERSION:
@@ -150,21 +172,24 @@ def read_checkpoint(path: Path, with_adam: bool = True, *, with_base: bool = Tru
             )
         # Version 1 knew the DeepSpeech graph alone, and called its parameters geometry.
         described = content["geometry" if version == 1 else "specification"]
-        specification = restore_specification(described)
-        alphabet = _restore_alphabet(content["alphabet"])
-        features = restore_front_end(content["features"])
-        step = plain(int, content["step"], "step")
         adam_step = plain(int | None, content["adam_step"], "adam_step")
         tensor_steps = {
             name: plain(int, steps, "adam_tensor_steps")
             for name, steps in plain(_OBJECT, content["adam_tensor_steps"], "steps").items()
         }
-        averaged = content.get("averaged")  # earlier files do not say; they have all or nothing
-        flags = plain(_OBJECT, content["flags"], "flags")
-        lineage = parse_lineage(content["lineage"])
-        run = _checked_run(plain(_OBJECT | None, content["run"], "run"))
-        base = restore(Base, content["base"]) if content.get("base") is not None else None
-        shapes = specification.tensor_shapes()
+        found = Checkpoint(
+            specification=restore_specification(described),
+            alphabet=_restore_alphabet(content["alphabet"]),
+            features=restore_front_end(content["features"]),
+            tensors={},
+            step=plain(int, content["step"], "step"),
+            adam=None if adam_step is None else AdamState({}, {}, adam_step, tensor_steps),
+            flags=plain(_OBJECT, content["flags"], "flags"),
+            lineage=parse_lineage(content["lineage"]),
+            run=_checked_run(plain(_OBJECT | None, content["run"], "run")),
+            base=restore(Base, content["base"]) if content.get("base") is not None else None,
+        )
+        found.specification.tensor_shapes()  # refuses adapters that find nothing to adapt
     except CheckpointError:
         raise
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
@@ -172,41 +197,29 @@ def read_checkpoint(path: Path, with_adam: bool = True, *, with_base: bool = Tru
             f"{path}: its description is malformed ({type(error).__name__}: {error}); use another "
             "checkpoint of the folder, or fetch this one again"
         ) from None
-    if alphabet.size + 1 != specification.n_classes:
+    if found.alphabet.size + 1 != found.specification.n_classes:
         raise CheckpointError(
-            f"{path}: {alphabet.size} labels do not go with {specification.n_classes} classes"
+            f"{path}: {found.alphabet.size} labels do not go with "
+            f"{found.specification.n_classes} classes"
         )
-    weights = {name: tensor for name, tensor in tensors.items() if "/" not in name}
-    if base:
-        weights |= read_base(path, base, specification, with_base)
-    average = _named(tensors, _AVERAGE)
-    if averaged:
-        average = weights | average
-    check_shapes(path, specification, weights)
-    if average:
-        check_shapes(path, specification, average, _AVERAGE)
-    adam = None
-    if with_adam and adam_step is not None:
-        zeros = {
-            name: np.zeros(shape, np.float32)
-            for name, shape in shapes.items()
-            if name in _never_updated(tensor_steps)
-        }
-        adam = AdamState(
-            zeros | _named(tensors, _FIRST_MOMENT),
-            zeros | _named(tensors, _SECOND_MOMENT),
-            adam_step,
-            tensor_steps,
-        )
-        for prefix, moments in (
-            (_FIRST_MOMENT, adam.first_moments),
-            (_SECOND_MOMENT, adam.second_moments),
-        ):
-            check_shapes(path, specification, moments, prefix, statistics=False)
-    return Checkpoint(
-        specification, alphabet, features, weights, step, average or None, adam, flags, lineage,
-        run, base,
-    )  # fmt: skip
+    return found
+
+
+def _with_moments(
+    path: Path, specification: Specification, adam: AdamState, tensors: Tensors
+) -> AdamState:
+    """Return an optimizer's state with its moments; those that a file leaves out are zero."""
+    never_updated = _never_updated(adam.tensor_steps)
+    zeros = {
+        name: np.zeros(shape, np.float32)
+        for name, shape in specification.tensor_shapes().items()
+        if name in never_updated
+    }
+    moments = []
+    for prefix in (_FIRST_MOMENT, _SECOND_MOMENT):
+        moments.append(zeros | _named(tensors, prefix))
+        check_shapes(path, specification, moments[-1], prefix, statistics=False)
+    return replace(adam, first_moments=moments[0], second_moments=moments[1])
 
 
 def _has_adapter(specification: Specification) -> bool:
