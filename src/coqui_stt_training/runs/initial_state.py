@@ -21,8 +21,9 @@ from ..bootstrapping.prior import log_prior
 from ..checkpoints.base import Base, digest_tensors
 from ..checkpoints.file import Checkpoint
 from ..checkpoints.folder import CheckpointFolder
-from ..checkpoints.lineage import newest_plan
+from ..checkpoints.lineage import Lineage, newest_plan
 from ..checkpoints.run_record import RunRecord
+from ..checkpoints.source import Tensors
 from ..cli.config import TrainConfig
 from ..cli.flags import as_dict
 from ..corpus import Clip
@@ -61,42 +62,23 @@ def initial_state(
     check_model_memory(session.specification, world.local_size)
     model = build(session.specification)
     kept = session.start.continued
+    begun_with = None
     if kept:
         load_weights(model, kept.tensors)
         progress = Progress.from_json(kept.run or {})
         _update_progress(progress, kept.flags, config)
         _note_processes(progress, world, training.gradient_accumulation_steps)
         lineage = kept.lineage
-        begun_with = None
     else:
-        tensors, lineage = _bootstrapped(session, model, clips)
-        begun_with = tensors
-        load_weights(model, tensors)
+        begun_with, lineage = _bootstrapped(session, model, clips)
+        load_weights(model, begun_with)
         source_step = session.start.source.step if session.start.source else 0
         begun = max(source_step, folder.highest_step())
         progress = Progress(
             session.identity, begun, begun, _learning_rate(session), processes=world.size
         )
     model.to(device)
-    anchors, anchor_decay = anchors_in_force(session, lineage, begun_with)
-    optimizer = Adam(
-        model,
-        progress.learning_rate,
-        training.beta1,
-        training.beta2,
-        training.epsilon,
-        {
-            name: layer.get("learning_rate_factor", 1.0)
-            for name, layer in newest_plan(lineage).items()
-        },
-        config.optimizer.warmup_steps,
-        config.optimizer.decay_in_force,
-        anchors,
-        anchor_decay,
-    )
-    origin = session.start.source if session.start.keeps_optimizer else kept
-    if origin and origin.adam:
-        optimizer.load_state(origin.adam)
+    optimizer = _optimizer(session, model, progress, lineage, begun_with)
     average = None
     if training.average_weights:
         average = WeightAverage(model)
@@ -118,6 +100,46 @@ def initial_state(
     record = session.start.record or _new_record(session, folder, progress)
     run_folder = RunFolder(folder, description, config.checkpoints.max_to_keep, record, world)
     return TrainingState(model, average, optimizer, precision, progress), run_folder
+
+
+def _optimizer(
+    session: Session,
+    model: AcousticModel,
+    progress: Progress,
+    lineage: Lineage,
+    begun_with: Tensors | None,
+) -> Adam:
+    """Return the optimizer, with the state that it had where a run goes on.
+
+    Args:
+        session: the run.
+        model: on its device.
+        progress: of the run.
+        lineage: of the model.
+        begun_with: the weights of a new run.
+    """
+    training, further = session.config.training, session.config.optimizer
+    anchors, anchor_decay = anchors_in_force(session, lineage, begun_with)
+    optimizer = Adam(
+        model,
+        progress.learning_rate,
+        training.beta1,
+        training.beta2,
+        training.epsilon,
+        {
+            name: layer.get("learning_rate_factor", 1.0)
+            for name, layer in newest_plan(lineage).items()
+        },
+        further.warmup_steps,
+        further.decay_in_force,
+        anchors,
+        anchor_decay,
+    )
+    start = session.start
+    origin = start.source if start.keeps_optimizer else start.continued
+    if origin and origin.adam:
+        optimizer.load_state(origin.adam)
+    return optimizer
 
 
 def _base(session: Session, folder: CheckpointFolder) -> Base | None:

@@ -212,47 +212,21 @@ def _check_only(session: Session) -> None:
 def _make_trainer(
     session: Session, parts: Parts, summaries: Summaries, interruption: Interruption
 ) -> Trainer:
-    state, folder, world = parts.state, parts.folder, parts.world
-    config, training = session.config, session.config.training
+    config, world = session.config, parts.world
     if config.output.log_placement:
-        log_placement(state.model)
+        log_placement(parts.state.model)
     # The beam search only where it has a scorer: without one the best path shows as much.
     decoder: Decoder = (
         parts.decoder if config.decoder.scorer_path else BestPathDecoder(session.alphabet)
     )
     trainer = Trainer(
-        state,
+        parts.state,
         make_pipeline(session, parts.corpus, parts.loader, parts.objective.views, world),
         make_sets(config, parts.corpus),
         parts.loader,
-        Plan(
-            epochs=training.epochs,
-            dropout_rates=config.dropout.by_layer(),
-            seed=training.random_seed,
-            batches_per_step=training.gradient_accumulation_steps,
-            schedule=config.schedule,
-            checkpoint_seconds=config.checkpoints.checkpoint_secs,
-            learning_rates=LearningRateSchedule(
-                config.optimizer.learning_rate_schedule,
-                config.optimizer.last_learning_rate_factor,
-                config.optimizer.tri_stage_hold,
-            ),
-            max_gradient_norm=config.optimizer.gradient_clipping,
-            freezing=Freezing(
-                session.frozen_epochs,
-                config.bootstrap.unfreeze_wait_epochs if config.data.dev_files else 0,
-            ),
-            advice_on_new_layers=(
-                ", fewer --drop_source_layers, --map_shared_characters true"
-                if config.bootstrap.drop_source_layers
-                else ""
-            ),
-            objective=parts.objective,
-            inner_layer=inner_layer(session),
-            self_training=self_training(session, parts.corpus, state.average, decoder),
-        ),
+        _plan(session, parts, decoder),
         Surroundings(
-            folder=folder,
+            folder=parts.folder,
             report=RunLog(summaries),
             bar=lambda title, count: ProgressBar(
                 title, count, config.output.show_progressbar and world.is_first
@@ -265,7 +239,7 @@ def _make_trainer(
             world=world,
         ),
     )
-    if not training.skip_batch_test:
+    if not config.training.skip_batch_test:
         check_memory(
             largest_batches(session, parts.corpus, trainer.pipeline),
             session.specification,
@@ -273,10 +247,40 @@ def _make_trainer(
                 int(trainer.pipeline.longest_seconds(clip) * session.features.sample_rate_hz)
             ),
             trainer.try_step,
-            by_seconds=training.train_batch_seconds > 0,
+            by_seconds=config.training.train_batch_seconds > 0,
             processes=world.local_size,
         )
     return trainer
+
+
+def _plan(session: Session, parts: Parts, decoder: Decoder) -> Plan:
+    config, training = session.config, session.config.training
+    return Plan(
+        epochs=training.epochs,
+        dropout_rates=config.dropout.by_layer(),
+        seed=training.random_seed,
+        batches_per_step=training.gradient_accumulation_steps,
+        schedule=config.schedule,
+        checkpoint_seconds=config.checkpoints.checkpoint_secs,
+        learning_rates=LearningRateSchedule(
+            config.optimizer.learning_rate_schedule,
+            config.optimizer.last_learning_rate_factor,
+            config.optimizer.tri_stage_hold,
+        ),
+        max_gradient_norm=config.optimizer.gradient_clipping,
+        freezing=Freezing(
+            session.frozen_epochs,
+            config.bootstrap.unfreeze_wait_epochs if config.data.dev_files else 0,
+        ),
+        advice_on_new_layers=(
+            ", fewer --drop_source_layers, --map_shared_characters true"
+            if config.bootstrap.drop_source_layers
+            else ""
+        ),
+        objective=parts.objective,
+        inner_layer=inner_layer(session),
+        self_training=self_training(session, parts.corpus, parts.state.average, decoder),
+    )
 
 
 def _forget_features(store: FeatureStore, cache_for_epochs: int, epoch: int) -> bool:
