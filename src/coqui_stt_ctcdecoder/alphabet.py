@@ -6,24 +6,13 @@ Method names exist twice, as upstream's (`GetSize`) and as Python's (`size`); th
 
 from __future__ import annotations
 
-import re
-import struct
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from .alphabet_blob import pack_labels, unpack_labels
+from .alphabet_file import labels_of_file, lines_of_labels
 from .errors import AlphabetError
-from .regular_file import read_regular
-
-_HEADER = (
-    "# Each line in this file represents the Unicode codepoint (UTF-8 encoded)\n"
-    "# associated with a numeric index.\n"
-    "# A line that starts with # is a comment. You can escape it with \\# if you wish\n"
-    "# to use '#' in the Alphabet.\n"
-)
-_FOOTER = "# The last (non-comment) line needs to end with a newline.\n"
-_UINT16_MAX = 0xFFFF
-_LARGEST_FILE_BYTES = 1 << 26
 
 
 class Alphabet:
@@ -45,7 +34,7 @@ class Alphabet:
         self._set_labels(())
         if config_path is not None:
             path = Path(config_path)
-            self._set_labels(_parse_file(path), source=str(path))
+            self._set_labels(labels_of_file(path), source=str(path))
 
     @classmethod
     def from_labels(cls, labels: Iterable[str]) -> Alphabet:
@@ -210,22 +199,12 @@ class Alphabet:
                 )
 
     def serialize(self) -> bytes:
-        """Return the binary form stored in exported models.
-
-        Little-endian: uint16 count, then for each label uint16 index, uint16 byte length, bytes.
+        """Return the binary form stored in exported models; see `alphabet_blob.py`.
 
         Raises:
             AlphabetError: more than 65,535 labels, or a label longer than 65,535 bytes.
         """
-        entries = self.label_bytes()
-        if len(entries) > _UINT16_MAX or any(len(entry) > _UINT16_MAX for entry in entries):
-            raise AlphabetError(
-                "an alphabet can be stored with at most 65535 labels of 65535 bytes each"
-            )
-        packed = [
-            struct.pack("<HH", index, len(entry)) + entry for index, entry in enumerate(entries)
-        ]
-        return struct.pack("<H", len(entries)) + b"".join(packed)
+        return pack_labels(self.label_bytes())
 
     def deserialize(self, buffer: bytes) -> None:
         """Replace all labels by those of `serialize`'s binary form.
@@ -249,15 +228,7 @@ class Alphabet:
         Raises:
             AlphabetError: a label holds a line break, which the format cannot say.
         """
-        lines = []
-        for label in self._labels:
-            if "\n" in label or "\r" in label:
-                raise AlphabetError(
-                    f"label {label!r} holds a line break and cannot stand in an alphabet file; "
-                    "clean the transcripts it came from"
-                )
-            lines.append("\\#" if label == "#" else label)
-        return (_HEADER + "".join(f"{line}\n" for line in lines) + _FOOTER).encode()
+        return lines_of_labels(self._labels)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Alphabet):
@@ -422,32 +393,18 @@ class UTF8Alphabet(Alphabet):
             raise AlphabetError("the alphabet blob does not hold the 255 byte labels")
 
 
-def unpack_labels(buffer: bytes) -> list[bytes]:
-    """Return the raw labels of `Alphabet.serialize`'s binary form.
+def restore_alphabet(blob: bytes) -> Alphabet:
+    """Return the alphabet whose `serialize` gave a binary form: of characters or of bytes.
 
     Raises:
-        AlphabetError: truncated, trailing bytes, or indices out of order.
+        AlphabetError: see `Alphabet.deserialize`.
     """
-
-    def take(offset: int, size: int) -> bytes:
-        if offset + size > len(buffer):
-            raise AlphabetError(
-                f"the alphabet blob of {len(buffer)} bytes ends inside the field at byte {offset}"
-            )
-        return buffer[offset : offset + size]
-
-    (count,) = struct.unpack("<H", take(0, 2))
-    offset = 2
-    labels = []
-    for expected in range(count):
-        index, length = struct.unpack("<HH", take(offset, 4))
-        if index != expected:
-            raise AlphabetError(f"the alphabet blob lists label {index} where {expected} belongs")
-        labels.append(take(offset + 4, length))
-        offset += 4 + length
-    if offset != len(buffer):
-        raise AlphabetError(f"the alphabet blob has {len(buffer) - offset} bytes after its labels")
-    return labels
+    of_bytes = UTF8Alphabet()
+    if unpack_labels(blob) == of_bytes.label_bytes():
+        return of_bytes
+    alphabet = Alphabet()
+    alphabet.deserialize(blob)
+    return alphabet
 
 
 def describe_codepoints(text: str) -> str:
@@ -455,24 +412,3 @@ def describe_codepoints(text: str) -> str:
     return " + ".join(
         f"U+{ord(character):04X} {unicodedata.name(character, 'unnamed')}" for character in text
     )
-
-
-def _parse_file(path: Path) -> list[str]:
-    try:
-        text = read_regular(path, _LARGEST_FILE_BYTES).decode("utf-8-sig")
-    except OSError as error:
-        raise AlphabetError(f"alphabet file {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise AlphabetError(
-            f"alphabet file {path} is not UTF-8 (byte {error.start}); save it as UTF-8"
-        ) from None
-    labels = []
-    # Line ends are those of Unix, Windows, and old Macs; splitlines() would also break at labels.
-    for label in re.split(r"\r\n|\r|\n", text):
-        if label == "\\#":
-            labels.append("#")
-        elif label and not label.startswith("#"):
-            labels.append(label)
-    if not labels:
-        raise AlphabetError(f"alphabet file {path} has no labels; write one character a line")
-    return labels

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet, unpack_labels
+from coqui_stt_ctcdecoder.alphabet import restore_alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
 from stt.engines.chunked import ChunkedInfo
 from stt.engines.onnx_chunked import read_chunked
@@ -137,10 +137,9 @@ def _geometry(graph: OnnxGraph) -> dict[str, Any]:
 def _alphabet(properties: Mapping[str, str]) -> dict[str, Any] | None:
     if "alphabet" not in properties:
         return None
-    blob = base64.b64decode(properties["alphabet"], validate=True)
-    of_bytes = UTF8Alphabet()
-    if unpack_labels(blob) == of_bytes.label_bytes():
-        return {"bytes_output_mode": True, "size": of_bytes.size, "labels": None}
-    alphabet = Alphabet()
-    alphabet.deserialize(blob)
-    return {"bytes_output_mode": False, "size": alphabet.size, "labels": list(alphabet.labels)}
+    alphabet = restore_alphabet(base64.b64decode(properties["alphabet"], validate=True))
+    return {
+        "bytes_output_mode": alphabet.is_bytes,
+        "size": alphabet.size,
+        "labels": None if alphabet.is_bytes else list(alphabet.labels),
+    }

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet, unpack_labels
+from coqui_stt_ctcdecoder.alphabet import Alphabet, restore_alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
 
 from ..audio.pcm import Pcm
@@ -249,10 +249,7 @@ def parse_alphabet(blob: bytes, n_classes: int, source: Path) -> Alphabet:
         ModelError: it is broken, or does not fit the number of classes.
     """
     try:
-        alphabet: Alphabet = UTF8Alphabet()
-        if unpack_labels(blob) != alphabet.label_bytes():
-            alphabet = Alphabet()
-            alphabet.deserialize(blob)
+        alphabet = restore_alphabet(blob)
     except AlphabetError as error:
         raise ModelError(CREATE_MODEL, ErrorCode.INVALID_ALPHABET, f"{source}: {error}") from None
     if alphabet.size + 1 != n_classes:

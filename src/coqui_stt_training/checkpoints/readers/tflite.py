@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from coqui_stt_ctcdecoder.alphabet import Alphabet, restore_alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
 from stt.frontends.mfcc import FeatureConfig
 
@@ -21,7 +21,7 @@ from ...errors import CheckpointError
 from ...models.deepspeech.geometry import LAYERS, Geometry
 from ...models.deepspeech.weights import Float32, geometry_of, upstream_name
 from ..source import SourceModel
-from .tensorflow_directory import BYTES_MODE_CLASSES, alphabet_beside
+from .tensorflow_directory import alphabet_beside
 from .tflite_file import Operator, Tensor, TFLiteFile
 
 _RELU, _RELU6 = 1, 3  # ActivationFunctionType
@@ -302,12 +302,8 @@ def _alphabet(file: TFLiteFile, class_count: int) -> tuple[Alphabet | None, str 
     blob = _metadata_bytes(file, "metadata_alphabet")
     if blob is None:  # exports of DeepSpeech 0.6
         return alphabet_beside(file.path.parent, class_count)
-    alphabet = Alphabet()
     try:
-        if class_count == BYTES_MODE_CLASSES and blob == UTF8Alphabet().serialize():
-            alphabet = UTF8Alphabet()
-        else:
-            alphabet.deserialize(blob)
+        alphabet = restore_alphabet(blob)
     except AlphabetError as error:
         raise CheckpointError(f"{file.path}: its alphabet is damaged: {error}") from None
     if alphabet.size + 1 != class_count:

@@ -1,0 +1,62 @@
+"""Alphabet files, in upstream's format: one label a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from .errors import AlphabetError
+from .regular_file import read_regular
+
+_HEADER = (
+    "# Each line in this file represents the Unicode codepoint (UTF-8 encoded)\n"
+    "# associated with a numeric index.\n"
+    "# A line that starts with # is a comment. You can escape it with \\# if you wish\n"
+    "# to use '#' in the Alphabet.\n"
+)
+_FOOTER = "# The last (non-comment) line needs to end with a newline.\n"
+_LARGEST_FILE_BYTES = 1 << 26
+
+
+def labels_of_file(path: Path) -> list[str]:
+    """Return the labels of a file, in order.
+
+    Raises:
+        AlphabetError: it is missing, not UTF-8, or has no labels.
+    """
+    try:
+        text = read_regular(path, _LARGEST_FILE_BYTES).decode("utf-8-sig")
+    except OSError as error:
+        raise AlphabetError(f"alphabet file {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise AlphabetError(
+            f"alphabet file {path} is not UTF-8 (byte {error.start}); save it as UTF-8"
+        ) from None
+    labels = []
+    # Line ends are those of Unix, Windows, and old Macs; splitlines() would also break at labels.
+    for label in re.split(r"\r\n|\r|\n", text):
+        if label == "\\#":
+            labels.append("#")
+        elif label and not label.startswith("#"):
+            labels.append(label)
+    if not labels:
+        raise AlphabetError(f"alphabet file {path} has no labels; write one character a line")
+    return labels
+
+
+def lines_of_labels(labels: Iterable[str]) -> bytes:
+    """Return the contents of a file with these labels, UTF-8 with LF line ends.
+
+    Raises:
+        AlphabetError: a label holds a line break, which the format cannot say.
+    """
+    lines = []
+    for label in labels:
+        if "\n" in label or "\r" in label:
+            raise AlphabetError(
+                f"label {label!r} holds a line break and cannot stand in an alphabet file; "
+                "clean the transcripts it came from"
+            )
+        lines.append("\\#" if label == "#" else label)
+    return (_HEADER + "".join(f"{line}\n" for line in lines) + _FOOTER).encode()
