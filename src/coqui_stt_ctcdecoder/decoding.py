@@ -6,20 +6,19 @@ computes in, so it costs no conversion. The last class is the blank.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .alphabet import Alphabet
-from .errors import AlphabetError, DecodeError
+from .errors import DecodeError
+from .hot_words import Boosts, as_text, spell, split_hot_words, writable
 from .native import _native
 from .scorer import Scorer
 
 DEFAULT_BEAM_SIZE = 500
-Boosts = Mapping[str, float] | Mapping[bytes, float] | Mapping[str | bytes, float]
 _NO_BOOSTS: dict[str, float] = {}
 
 
@@ -391,12 +390,11 @@ def _options(
     options.is_bytes = alphabet.is_bytes
     ignored = set(ignored_symbols)
     options.ignored = [index in ignored for index in range(options.classes)]
-    words, phrases = _split_hot_words(_as_text(hot_words), scorer)
+    words, phrases = split_hot_words(as_text(hot_words), scorer)
     options.hot_words = [(word.encode(), boost) for word, boost in words.items()]
-    phrases = _writable(phrases, alphabet, scorer)
-    phrases.update(_as_text(hot_phrases))
+    phrases = writable(phrases, alphabet, scorer) | as_text(hot_phrases)
     options.hot_phrases = [
-        _native.HotPhrase(_spell(phrase, alphabet, scorer), boost)
+        _native.HotPhrase(spell(phrase, alphabet, scorer), boost)
         for phrase, boost in phrases.items()
     ]
     return options
@@ -406,79 +404,6 @@ def _within_int64(value: int, name: str) -> int:
     if not -(2**63) <= value < 2**63:
         raise DecodeError(f"{name} {value} is absurd; it does not even fit 64 bits")
     return int(value)
-
-
-def _as_text(boosts: Boosts) -> dict[str, float]:
-    return {
-        word.decode() if isinstance(word, bytes) else word: float(boost)
-        for word, boost in boosts.items()
-    }
-
-
-def _split_hot_words(
-    hot_words: dict[str, float], scorer: Scorer | None
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Part hot words into those that upstream's rule can score, and phrases."""
-    if scorer is None:
-        phrases = {word: boost for word, boost in hot_words.items() if " " in word.strip()}
-        if len(phrases) < len(hot_words):
-            warnings.warn(
-                "hot words without a scorer have no effect; pass them as hot_phrases to boost "
-                "them all the same",
-                stacklevel=5,
-            )
-        return {}, phrases
-    if scorer.scores_characters():
-        return {}, hot_words
-    words = {word: boost for word, boost in hot_words.items() if scorer.native.knows(word.encode())}
-    return words, {word: boost for word, boost in hot_words.items() if word not in words}
-
-
-class _UnwritableError(DecodeError):
-    """A hot word that can never be written."""
-
-
-def why_unwritable(word: str, alphabet: Alphabet, scorer: Scorer | None) -> str | None:
-    """Return why a hot word can never be written, or None for one that can.
-
-    Raises:
-        DecodeError: it has no characters.
-    """
-    if scorer is not None and scorer.native.knows(word.encode()):
-        return None
-    try:
-        _spell(word, alphabet, scorer)
-    except _UnwritableError as error:
-        return str(error)
-    return None
-
-
-def _writable(
-    phrases: dict[str, float], alphabet: Alphabet, scorer: Scorer | None
-) -> dict[str, float]:
-    """Leave out hot words that can never be written, with a warning: upstream says nothing."""
-    reasons = {phrase: why_unwritable(phrase, alphabet, scorer) for phrase in phrases}
-    for reason in filter(None, reasons.values()):
-        warnings.warn(f"{reason}; it has no effect", stacklevel=6)
-    return {phrase: boost for phrase, boost in phrases.items() if not reasons[phrase]}
-
-
-def _spell(phrase: str, alphabet: Alphabet, scorer: Scorer | None) -> list[int]:
-    text = " ".join(phrase.split())
-    if not text:
-        raise DecodeError(f"hot word {phrase!r} has no characters")
-    try:
-        labels = alphabet.encode(text)
-    except AlphabetError as error:
-        raise _UnwritableError(f"hot word {phrase!r} cannot be written: {error}") from None
-    if scorer is not None and scorer.is_utf8_mode():
-        unknown = [character for character in text if not scorer.native.knows(character.encode())]
-        if unknown:
-            raise _UnwritableError(
-                f"hot word {phrase!r} has characters that the scorer never writes: "
-                f"{', '.join(map(repr, unknown))}; leave it out or use a scorer with them"
-            )
-    return labels
 
 
 def _as_array(probs: ArrayLike, dimensions: int) -> NDArray[np.float32] | NDArray[np.float64]:

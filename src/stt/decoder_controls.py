@@ -10,8 +10,8 @@ from pathlib import Path
 
 from coqui_stt_ctcdecoder import Scorer
 from coqui_stt_ctcdecoder.alphabet import Alphabet
-from coqui_stt_ctcdecoder.decoding import why_unwritable
 from coqui_stt_ctcdecoder.errors import DecodeError, UserError
+from coqui_stt_ctcdecoder.hot_words import why_unwritable
 
 from .decoding import DecoderSettings, DecoderStream
 from .errors import ErrorCode, HotWordError, ScorerNotEnabledError, SttError

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder import DecodeResult, Scorer, StreamingDecoder
 from coqui_stt_ctcdecoder.alphabet import Alphabet
-from coqui_stt_ctcdecoder.decoding import why_unwritable
+from coqui_stt_ctcdecoder.hot_words import why_unwritable
 
 from .engines import FloatArray
 from .metadata import CandidateTranscript, Metadata, TokenMetadata
