@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, describe_codepoints
+from stt.counted import some_of
 
 
 def describe_difference(source: Alphabet, target: Alphabet) -> str:
@@ -20,6 +21,5 @@ def describe_difference(source: Alphabet, target: Alphabet) -> str:
     return "; ".join(parts) or "the same characters in another order"
 
 
-def _list_labels(labels: list[str], most: int = 12) -> str:
-    shown = ", ".join(f"{label!r} ({describe_codepoints(label)})" for label in labels[:most])
-    return shown + (f" and {len(labels) - most} more" if len(labels) > most else "")
+def _list_labels(labels: list[str]) -> str:
+    return some_of([f"{label!r} ({describe_codepoints(label)})" for label in labels], most=12)

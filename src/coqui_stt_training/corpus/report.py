@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from coqui_stt_ctcdecoder.alphabet import describe_codepoints
-from stt.counted import counted
+from stt.counted import counted, first_lines
 
 from .normalization import Normalized
 
@@ -171,6 +171,4 @@ def _advise_to_normalize(mended: Sequence[Problem], of: int) -> str:
 
 
 def _cap(lines: Sequence[str], indent: str) -> list[str]:
-    listed = [indent + line for line in lines[:_LISTED_PER_KIND]]
-    hidden = len(lines) - len(listed)
-    return [*listed, f"{indent}... and {hidden} more"] if hidden else listed
+    return [indent + line for line in first_lines(lines, _LISTED_PER_KIND)]

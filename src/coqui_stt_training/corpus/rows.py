@@ -243,9 +243,3 @@ def expand_file_list(items: Iterable[str]) -> list[str]:
         listed = len(parts) > 1 and not Path(item).exists()
         files.extend(parts if listed and all(Path(part).is_file() for part in parts) else [item])
     return files
-
-
-def some_of(names: Sequence[str], most: int = 5) -> str:
-    """Return names for a message: all where they are few, else the first and how many more."""
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

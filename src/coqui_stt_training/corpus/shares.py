@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from stt.counted import some_of
+
 from ..errors import CorpusError
-from .rows import some_of
 from .stores import is_url
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stt.audio.folder import SUFFIXES, audio_files
 from stt.audio.reference import AudioReference
-from stt.counted import counted
+from stt.counted import counted, some_of
 
 from ..corpus.csv_file import parse_csv
 from ..corpus.rows import (
@@ -20,7 +20,6 @@ from ..corpus.rows import (
     TRANSCRIPT_COLUMN,
     find_audio,
     piece,
-    some_of,
     speaker_of,
 )
 from ..corpus.sources.reading import read_rows

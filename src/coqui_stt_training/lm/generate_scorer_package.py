@@ -19,7 +19,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from coqui_stt_ctcdecoder.regular_file import read_regular
 from coqui_stt_ctcdecoder.scorer_file import Unit
 from stt.atomic_file import replacing, write_atomically
-from stt.counted import counted
+from stt.counted import counted, first_lines
 from stt.output_path import check_output_file
 
 from ..cli.command import ArgumentParser, command, run
@@ -49,9 +49,8 @@ class ScorerReport:
         """Return a few lines for people."""
         name = "character" if self.unit is Unit.CHARACTER else "word"
         lines = [f"{counted(self.words, name)} in the scorer, {len(self.left_out)} left out"]
-        lines += [f"  {word}: {why}" for word, why in list(self.left_out.items())[:_SHOWN]]
-        if len(self.left_out) > _SHOWN:
-            lines.append(f"  ... and {len(self.left_out) - _SHOWN} more")
+        left_out = [f"{word}: {why}" for word, why in self.left_out.items()]
+        lines += [f"  {line}" for line in first_lines(left_out, _SHOWN)]
         return [*lines, *self.hints]
 
 

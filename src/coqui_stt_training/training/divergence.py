@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from stt.counted import some_of
+
 from ..corpus import Clip
 from ..errors import TrainingError
 from ..models.acoustic_model import AcousticModel
@@ -25,9 +27,7 @@ def are_weights_sound(model: AcousticModel) -> bool:
 
 def name_clips(clips: Sequence[Clip]) -> str:
     """Return the files of some clips, and the rows they come from, in words."""
-    names = ", ".join(f"{clip.audio} ({clip.source})" for clip in clips[:_BLAMED_LISTED])
-    more = f" and {len(clips) - _BLAMED_LISTED} more" if len(clips) > _BLAMED_LISTED else ""
-    return names + more
+    return some_of([f"{clip.audio} ({clip.source})" for clip in clips], _BLAMED_LISTED)
 
 
 def explain_end(

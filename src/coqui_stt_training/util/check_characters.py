@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from stt.counted import first_lines
+
 from ..cli.command import ArgumentParser, command
 from ..corpus import RowFile, read_rows
 from ..errors import CorpusError
@@ -53,11 +55,10 @@ def _refuse_variants(files: list[RowFile]) -> None:
         if unicodedata.normalize("NFKC", row.transcript) != row.transcript
     ]
     if found:
-        shown = "\n".join(found[:_LISTED])
-        more = f"\n... and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        shown = "\n".join(first_lines(found, _LISTED))
         raise CorpusError(
             f"{len(found)} transcripts have characters that NFKC normalisation writes in another "
-            f"way; normalise them, or give --disable-unicode-variants:\n{shown}{more}"
+            f"way; normalise them, or give --disable-unicode-variants:\n{shown}"
         )
 
 

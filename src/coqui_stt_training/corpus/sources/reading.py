@@ -13,12 +13,13 @@ from functools import partial
 from pathlib import Path
 
 from coqui_stt_ctcdecoder.regular_file import open_regular
+from stt.counted import some_of
 
 from ...errors import CorpusError
 from ..indexed import entries_of, find_index, make_index
 from ..manifest import LARGE_CSV_BYTES, Manifest, has_pyarrow
 from ..remote import Mirror, copies_folder, url_of
-from ..rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Entry, Row, RowFile, rows_of_entries, some_of
+from ..rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Entry, Row, RowFile, rows_of_entries
 from ..stores import is_url
 from . import audio_folder, json_lines, kaldi, parquet, sdb, tables, tar, text_folder
 from .archives import read_head

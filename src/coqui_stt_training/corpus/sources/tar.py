@@ -16,11 +16,11 @@ from typing import NamedTuple
 from coqui_stt_ctcdecoder.regular_file import open_regular
 from stt.audio.folder import SUFFIXES
 from stt.audio.reference import AudioReference
-from stt.counted import counted
+from stt.counted import counted, some_of
 
 from ...errors import CorpusError
 from ..csv_file import parse_csv_text
-from ..rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Entry, seconds_of, some_of, speaker_of
+from ..rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Entry, seconds_of, speaker_of
 from ..unpacked import unpack_gzip
 from .text_file import decode_text
 

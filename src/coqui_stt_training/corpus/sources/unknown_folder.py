@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stt.audio.folder import SUFFIXES
-from stt.counted import counted
-
-from ..rows import some_of
+from stt.counted import counted, some_of
 
 _LISTS = (
     *(".csv", ".tsv", ".jsonl", ".jsonl.gz", ".sdb", ".tar", ".tar.gz", ".tgz"),

@@ -26,7 +26,7 @@ from stt.audio.encoding import Encoding, encodable_rate, encode_audio
 from stt.audio.file import read_audio, read_sample_rate
 from stt.audio.pcm import to_pcm
 from stt.audio.reference import AudioReference
-from stt.counted import counted
+from stt.counted import counted, first_lines
 from stt.file_lock import TakenError, holding
 
 from ...cli.progress_bar import ProgressBar
@@ -193,8 +193,7 @@ def _raise_all(of_files: Sequence[str], of_rows: Sequence[str], sources: Sequenc
     problems = [*of_files, *of_rows]
     if not problems:
         return
-    hidden = len(problems) - _SHOWN_PROBLEMS
-    lines = [*problems[:_SHOWN_PROBLEMS], *([f"... and {hidden} more"] if hidden > 0 else [])]
+    lines = first_lines(problems, _SHOWN_PROBLEMS)
     if of_rows and not of_files:
         lines.append(
             f"Mend {counted(len(of_rows), 'row')}, or convert the list without them that this "

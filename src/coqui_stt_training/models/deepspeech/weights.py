@@ -19,6 +19,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from stt.counted import some_of
 from stt.frontends.mfcc import MFCC_COEFFICIENTS
 
 from ...errors import CheckpointError
@@ -29,6 +30,7 @@ Float32 = NDArray[np.float32]
 LSTM_SCOPE = "cudnn_lstm/rnn/multi_rnn_cell/cell_0/cudnn_compatible_lstm_cell"
 _NORM_NAMES = {"norm.weight": "LayerNorm/gamma", "norm.bias": "LayerNorm/beta"}
 _ROWS_AT_A_TIME = 256
+_LISTED = 4
 
 
 def upstream_name(name: str) -> str:
@@ -120,8 +122,9 @@ def geometry_of(shapes: Mapping[str, tuple[int, ...]], relu_clip: float, source:
     plain = [name for name in upstream_shapes(Geometry(1, 1)) if name not in shapes]
     if plain:
         raise CheckpointError(
-            f"{source} has no {_list(plain)}; it is not a checkpoint of Coqui STT or DeepSpeech "
-            f"0.6 or later, or only a part of one (it has {_list(sorted(shapes))})"
+            f"{source} has no {some_of(plain, _LISTED)}; it is not a checkpoint of Coqui STT or "
+            "DeepSpeech 0.6 or later, or only a part of one (it has "
+            f"{some_of(sorted(shapes), _LISTED) or 'nothing'})"
         )
     ends = {name: shapes[name] for name in ("layer_1/weights", "layer_6/weights")}
     for name, shape in ends.items():
@@ -151,8 +154,8 @@ def _check_shapes(
     missing = [name for name in expected if name not in shapes]
     if missing:
         raise CheckpointError(
-            f"{source} has layer normalisation in some layers, but no {_list(missing)}; it must be "
-            "in layers 1, 2, 3 and 5"
+            f"{source} has layer normalisation in some layers, but no "
+            f"{some_of(missing, _LISTED)}; it must be in layers 1, 2, 3 and 5"
         )
     for name, shape in expected.items():
         if shapes[name] != shape:
@@ -160,8 +163,3 @@ def _check_shapes(
                 f"{source}: {name} has shape {list(shapes[name])}; {list(shape)} goes with the "
                 "other tensors"
             )
-
-
-def _list(names: list[str], most: int = 4) -> str:
-    shown = ", ".join(names[:most]) or "nothing"
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
