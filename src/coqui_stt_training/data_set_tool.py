@@ -10,7 +10,6 @@ same command is given again.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 _AUDIO_TYPES = ("wav", "flac", "opus")
 _CHECKED_RATE_HZ = 16000  # at which sources are read to see whether they can be
-_log = logging.getLogger(__name__)
 
 
 @command

@@ -22,7 +22,7 @@ from coqui_stt_ctcdecoder import (
 ORACLE = Path(__file__).resolve().parents[2] / "../shared/oracle/decoder"
 WORDS = ORACLE / "scorers/smoke_word.scorer"
 CODE_POINTS = ORACLE / "scorers/smoke_bytes.scorer"
-LM_SIZE, CODE_POINTS_LM_SIZE = 266112, 3056
+LM_SIZE = 266112
 
 pytestmark = pytest.mark.skipif(not WORDS.exists(), reason=f"no scorers under {ORACLE}")
 

@@ -15,9 +15,7 @@ from .value_range import ValueRange
 # first is what upstream did in NumPy and the second in TensorFlow, and so comes later.
 CLIPS, SAMPLES, SIGNAL = "clips", "samples", "signal"
 SPECTROGRAM, FEATURES, HIDDEN = "spectrogram", "features", "hidden"
-DOMAINS = (CLIPS, SAMPLES, SIGNAL, SPECTROGRAM, FEATURES, HIDDEN)
 AUTO = "auto"
-_ANY = (SIGNAL, SPECTROGRAM, FEATURES, HIDDEN)
 
 
 @dataclass(frozen=True)

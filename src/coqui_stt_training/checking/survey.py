@@ -19,7 +19,6 @@ CLIPPED_SHARE = 1e-4  # of the samples: a few crackles in each second
 QUIET_DBFS, NOISY_DECIBELS = -40.0, 15.0
 LONG_SILENCE_SECONDS = 1.0
 _BINS = 24
-_MOST_CHARACTERS_SHOWN = 12
 
 
 @dataclass(frozen=True)

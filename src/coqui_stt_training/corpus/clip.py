@@ -50,7 +50,6 @@ class Corpus:
         test: `--test_files`; references may be empty there.
         metrics: `--metrics_files`.
         unlabelled: `--unlabelled_files`; without transcripts.
-        skipped_rows: number of rows left out under `--on_bad_row skip`.
     """
 
     train: tuple[ClipSet, ...] = ()
@@ -58,4 +57,3 @@ class Corpus:
     test: tuple[ClipSet, ...] = ()
     metrics: tuple[ClipSet, ...] = ()
     unlabelled: tuple[ClipSet, ...] = ()
-    skipped_rows: int = 0

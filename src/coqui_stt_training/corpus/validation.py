@@ -187,7 +187,6 @@ def check_corpus(
         _skip_rows(report, read, sets, skipped_rows_path)
     elif report.row_problems:
         report.advice = _advise(report, sets, alphabet_advice)
-    skipped = report.bad_row_count
     if on_bad_row == "skip":  # the rows have been reported
         report = Report(report.file_problems)
     if report.file_problems or report.row_problems:
@@ -197,7 +196,7 @@ def check_corpus(
         _clips_of(sets[UNLABELLED]),
         itertools.chain.from_iterable(_clips_of(sets[role]) for role in ("dev", "test", "metrics")),
     )
-    return Corpus(**sets, skipped_rows=skipped)
+    return Corpus(**sets)
 
 
 def _clips_of(sets: Sequence[ClipSet]) -> list[Clip]:

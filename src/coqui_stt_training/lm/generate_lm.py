@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -202,7 +201,6 @@ def make_language_model(
     input_paths: list[Path],
     binary_path: Path,
     options: LanguageModelOptions,
-    say: Callable[[str], None] = print,
 ) -> list[str]:
     """Estimate a language model, and return its words, commonest first.
 
@@ -225,7 +223,7 @@ def make_language_model(
             lines = as_code_points(lines)
         elif options.characters is not None:
             lines = as_characters(lines, options.characters)
-        say("Creating ARPA file ...")
+        print("Creating ARPA file ...")
         first = next((line for line in lines if line.split()), None)
         if first is None:
             writable = " that the alphabet can write" if options.characters is not None else ""
@@ -243,12 +241,12 @@ def make_language_model(
         )
         kept = words.most_common(options.top_k)
         for line in _describe(words, kept):
-            say(line)
+            print(line)
         if len(kept) < len(words.counts):
-            say("Filtering ARPA file using vocabulary of top-k words ...")
+            print("Filtering ARPA file using vocabulary of top-k words ...")
             keep_words(arpa, filtered, {word for word, _ in kept})
             arpa = filtered
-        say("Building lm.binary ...")
+        print("Building lm.binary ...")
         with replacing(binary_path) as partial:
             run_build_binary(
                 build_binary,

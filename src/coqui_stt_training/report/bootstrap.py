@@ -86,9 +86,7 @@ def rate_of(errors: Counts, lengths: Counts, units: Units, seed: int = 0) -> Rat
     return Rate(value, *_interval(wrong / np.maximum(1, long)))
 
 
-def difference_of(
-    errors: Counts, others: Counts, lengths: Counts, units: Units, seed: int = 0
-) -> Difference:
+def difference_of(errors: Counts, others: Counts, lengths: Counts, units: Units) -> Difference:
     """Compare two models on the same clips, drawing the same ones for both.
 
     Args:
@@ -96,12 +94,11 @@ def difference_of(
         others: of the other.
         lengths: of each clip's reference, int64 `[clips]`.
         units: what is drawn.
-        seed: of the draws.
     """
     value = float((errors - others).sum() / max(1, lengths.sum()))
     if units.count < 2:
         return Difference(Rate(value, value, value), 1.0)
-    wrong, long = _draws([units.summed(errors - others), units.summed(lengths)], seed)
+    wrong, long = _draws([units.summed(errors - others), units.summed(lengths)], seed=0)
     drawn = wrong / np.maximum(1, long)
     # One more than was counted, as this very sample is a draw, too: never a chance of 0.
     tails = [(np.count_nonzero(side) + 1) / (len(drawn) + 1) for side in (drawn <= 0, drawn >= 0)]

@@ -11,6 +11,7 @@ from .clips import HeardClip
 
 NOTHING = ""  # stands for what was deleted or inserted
 _BINS = 10
+_MOST_CHARACTERS = 32
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class CharacterMatrix:
     others: int
 
 
-def character_matrix(clips: Iterable[HeardClip], most: int = 32) -> CharacterMatrix:
+def character_matrix(clips: Iterable[HeardClip]) -> CharacterMatrix:
     """Return the matrix of the characters with the most errors, in their order in Unicode."""
     counts: Counter[tuple[str, str]] = Counter()
     for clip in clips:
@@ -68,7 +69,7 @@ def character_matrix(clips: Iterable[HeardClip], most: int = 32) -> CharacterMat
     for (said, heard), count in counts.items():
         for character in {said, heard} - {NOTHING}:
             errors[character] += count if said != heard else 0
-    names = [*sorted(character for character, _ in errors.most_common(most)), NOTHING]
+    names = [*sorted(character for character, _ in errors.most_common(_MOST_CHARACTERS)), NOTHING]
     return CharacterMatrix(
         tuple(names),
         tuple(tuple(counts[said, heard] for heard in names) for said in names),

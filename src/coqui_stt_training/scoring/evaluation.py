@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,8 +20,6 @@ from .confidence import word_confidences
 from .ctc import ctc_losses
 from .decoding import BeamSearchDecoder
 from .metrics import SampleResult, score_sample
-
-_log = logging.getLogger(__name__)
 
 
 def build_model(source: SourceModel, device: torch.device) -> AcousticModel:

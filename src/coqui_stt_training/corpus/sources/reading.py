@@ -28,7 +28,6 @@ from .unknown_folder import describe_folder
 
 Entries = Callable[[Path], Iterator[Entry]]
 
-_SETS = ("train.csv", "dev.csv", "test.csv")
 _FIRST_LINE_BYTES = 1 << 16
 _GZIP = b"\x1f\x8b"
 _BYTES_A_ROW = 128  # about, to compare numbers of rows with sizes of CSV files
