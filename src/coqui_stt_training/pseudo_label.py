@@ -84,9 +84,7 @@ def main(argv: list[str]) -> int:
     start_logging(config.output.log_level, parsed.notices)
     config.hearing.check(config.labels.out, (".csv",))
 
-    from .pseudo_labels.run import (
-        run_labelling,
-    )  # NumPy takes its time, and --help does not need it
+    from .pseudo_labels.run import run_labelling  # NumPy takes its time; --help needs it not
 
     run_labelling(config, parsed.given, print_now)
     return 0

@@ -148,10 +148,10 @@ def test_what_no_export_has_is_refused_at_once(
     model = export()
     change(model)
     path = write(tmp_path, model)
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(stt.ModelError, match=message) as caught:
         stt.Model(path)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert str(path) in str(caught.value)
 
 
