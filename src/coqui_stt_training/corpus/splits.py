@@ -128,26 +128,8 @@ def plan_split(
             else, or edited ones while the CSV has changed; a file that cannot be read; fewer rows
             than that.
     """
-    given = Path(dataset)
-    if is_url(str(dataset)):
-        raise CorpusError(
-            f"--auto_input_dataset {dataset}: sets are written beside the file that is split, so "
-            "it must be here; copy it, or give remote sets as --train_files and the like"
-        )
-    if not given.exists():
-        raise CorpusError(f"--auto_input_dataset {given}: no such file or folder")
-    folder = given if given.is_dir() else given.parent
-    sets = [folder / f"{name}.csv" for name in _SETS]
-    if given in sets:
-        remedy = (
-            f"name the folder, {folder}, which has all three sets"
-            if all(path.exists() for path in sets)
-            else "rename the file, or put all three sets into a folder and name that"
-        )
-        raise CorpusError(
-            f"--auto_input_dataset {given}: that name is one of those the sets are written to; "
-            f"{remedy}"
-        )
+    given, sets = Path(dataset), _sets_beside(dataset)
+    folder = sets[0].parent
     train, dev, test = sets
     alphabet = Path(alphabet_path) if alphabet_path else folder / _ALPHABET
     record = read_record(folder)
@@ -185,6 +167,35 @@ def plan_split(
         unwritten,
         SplitRecord(source.name, digest, seed, normalizes, digests),
     )  # fmt: skip
+
+
+def _sets_beside(dataset: str | Path) -> list[Path]:
+    """Return the places of a collection's three sets, there or not.
+
+    Raises:
+        CorpusError: the collection is remote, missing, or called like one of the sets.
+    """
+    given = Path(dataset)
+    if is_url(str(dataset)):
+        raise CorpusError(
+            f"--auto_input_dataset {dataset}: sets are written beside the file that is split, so "
+            "it must be here; copy it, or give remote sets as --train_files and the like"
+        )
+    if not given.exists():
+        raise CorpusError(f"--auto_input_dataset {given}: no such file or folder")
+    folder = given if given.is_dir() else given.parent
+    sets = [folder / f"{name}.csv" for name in _SETS]
+    if given in sets:
+        remedy = (
+            f"name the folder, {folder}, which has all three sets"
+            if all(path.exists() for path in sets)
+            else "rename the file, or put all three sets into a folder and name that"
+        )
+        raise CorpusError(
+            f"--auto_input_dataset {given}: that name is one of those the sets are written to; "
+            f"{remedy}"
+        )
+    return sets
 
 
 def _decide(
