@@ -128,15 +128,26 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
         _log.warning(note)
     asked = as_dict(config)
     config = _settle_normalization(config, start)
-    if start.continued:
-        kept = start.continued
-        for change in describe_changes(asked, kept.flags, given):
-            _log.info(change)
-        _log_frozen_layers(kept.lineage, given)
-        return Session(
-            config, given, start, None, kept.specification, kept.alphabet, kept.features, identity,
-            files,
-        )  # fmt: skip
+    if start.continued is None:
+        return _begin(config, given, start, identity, files)
+    kept = start.continued
+    for change in describe_changes(asked, kept.flags, given):
+        _log.info(change)
+    _log_frozen_layers(kept.lineage, given)
+    return Session(
+        config, given, start, None, kept.specification, kept.alphabet, kept.features, identity,
+        files,
+    )  # fmt: skip
+
+
+def _begin(
+    config: TrainConfig,
+    given: frozenset[str],
+    start: Start,
+    identity: dict[str, Any],
+    files: CorpusFiles,
+) -> Session:
+    """Return a new run: its alphabet, its plan and its features are chosen."""
     bootstrap = config.bootstrap
     if not start.drops_layers:
         bootstrap = replace(
@@ -160,9 +171,7 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
         features = _fixed_features(target.architecture, target.front_end, given)
     else:
         features = choose_features(config.features, start.source, given)
-    return Session(
-        config, given, start, plan, plan.specification, alphabet, features, identity, files
-    )
+    return Session(config, given, start, plan, target, alphabet, features, identity, files)
 
 
 def _settle_recipe(
