@@ -64,12 +64,12 @@ class Checkpoint:
         alphabet: of its output.
         features: of its input.
         tensors: the weights, float32.
-        average: their running average, where one is kept beside them; see `weight_average.py`.
+        average: their running average, where one is kept beside them; see `training/average.py`.
         step: training steps behind them, those of the source included.
         adam: optimizer state, if training may go on.
         flags: those in force when it was written.
-        lineage: what the weights were made from, oldest first; see `bootstrap.py`.
-        run: what resuming needs; see `trainer.py`.
+        lineage: what the weights were made from, oldest first; see `lineage.py`.
+        run: what resuming needs; see `training/progress.py`.
         base: what the file leaves out, where it does. `tensors` are all of the model's.
     """
 

@@ -16,7 +16,7 @@ class Progress:
     """The state of a run besides its weights. Everything random follows from it and the seed.
 
     Attributes:
-        identity: what makes two commands the same run; see `run.py`.
+        identity: what makes two commands the same run; see `runs/identity.py`.
         begun_step: training steps that the source already had.
         step: training steps behind the weights, the source's included.
         learning_rate: the current one.

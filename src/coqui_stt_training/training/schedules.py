@@ -22,7 +22,7 @@ class LearningRateSchedule:
     """A schedule.
 
     Attributes:
-        kind: one of `SCHEDULES`.
+        kind: one of `_SHAPES`.
         last_factor: the factor at the end of the run, above 0; not of `constant`.
         hold: what part of the run `tri_stage` keeps the whole rate for.
     """

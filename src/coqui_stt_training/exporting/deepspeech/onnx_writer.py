@@ -8,7 +8,7 @@
 
 The streaming graph has the interface of the `.tflite` models, and its features beside it; the batch
 graph has them inside, and takes audio as libstt does: all complete frames, and one more that holds
-what is left, zero-padded. Features are computed in float64, as in `features.py`; docs/export.md
+what is left, zero-padded. Features are computed in float64, as in `mfcc.py`; docs/export.md
 tells how to use these files. `metadata_props` holds what the runtime must know.
 """
 
@@ -152,7 +152,7 @@ _FEATURES = "features/"
 
 
 def _features(builder: GraphBuilder, samples: str, frame_total: str, config: FeatureConfig) -> str:
-    """Features `[..., frames, 26]` of samples `[..., samples]`: `features.py`, as operators.
+    """Features `[..., frames, 26]` of samples `[..., samples]`: `mfcc.py`, as operators.
 
     The Fourier transform is a product with its matrix, which every runtime has and runs well. The
     window is folded into it.
