@@ -52,17 +52,20 @@ def describe_onnx(path: Path) -> dict[str, Any]:
                 f"{path}: an .onnx file, but no export of this toolkit: it does not say which kind "
                 "of graph it is"
             )
-        if kind in (KIND, CHUNKED):
-            return _describe_encoder(path, content, properties)
-        graph = read_onnx(content) if kind == "streaming" else None
-        if graph:
-            check_acoustic(graph)
-        return {
+        file = {
             "format": "onnx",
             "path": str(path),
             "size_bytes": len(content),
             "kind": kind,
             "use": _USES[kind],
+        }
+        if kind in (KIND, CHUNKED):
+            return file | _describe_encoder(path, content, properties)
+        graph = read_onnx(content) if kind == "streaming" else None
+        if graph:
+            check_acoustic(graph)
+        return {
+            **file,
             "geometry": _geometry(graph) if graph else None,
             "alphabet": _alphabet(properties),
             "features": {
@@ -88,9 +91,8 @@ def describe_onnx(path: Path) -> dict[str, Any]:
 def _describe_encoder(
     path: Path, content: memoryview, properties: Mapping[str, str]
 ) -> dict[str, Any]:
-    kind = properties["kind"]
     try:
-        if kind == KIND:
+        if properties["kind"] == KIND:
             whole, _ = read_utterance(content, path)
             info: UtteranceInfo | ChunkedInfo = whole
             heard: dict[str, Any] = {
@@ -104,11 +106,6 @@ def _describe_encoder(
         raise CheckpointError(str(error)) from None
     model = restore_specification(json.loads(properties["model"]))
     return {
-        "format": "onnx",
-        "path": str(path),
-        "size_bytes": len(content),
-        "kind": kind,
-        "use": _USES[kind],
         "geometry": None,
         "architecture": model.architecture,
         "summary": model.describe(),
