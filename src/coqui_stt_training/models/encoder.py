@@ -49,6 +49,7 @@ class EncoderSpecification(ABC):
             normalised, with weights that are learnt (as ELMo and SUPERB have it,
             https://arxiv.org/abs/2105.01051). 1: to the last alone, as it is.
         width: values of a frame that the encoder gives.
+        blocks: how many it has, above what turns its input into frames of that width.
         adapter: of the encoder's blocks, as `parse_adapter` takes it; empty: none.
 
     Raises:
@@ -59,6 +60,7 @@ class EncoderSpecification(ABC):
     takes_bottlenecks: ClassVar[bool] = True
     takes_mix: ClassVar[bool] = True
     kind: ClassVar[str]  # for messages, with its article
+    first_layer: ClassVar[str]  # what is below the blocks
 
     n_classes: int = 1
     head: str = "linear"
@@ -66,6 +68,7 @@ class EncoderSpecification(ABC):
     head_size: int = 256
     head_blocks: int = 1
     width: int = 512
+    blocks: int = 12
     adapter: str = ""
 
     def __post_init__(self) -> None:
@@ -82,21 +85,15 @@ class EncoderSpecification(ABC):
         self.front_end  # noqa: B018 - refuses what it cannot be
 
     def _problems_of_mix(self) -> Iterator[str]:
-        blocks = len(self.encoder_layers) - 1
         if self.head_blocks > 1 and not self.takes_mix:
             yield "a head that listens to several blocks"
-        elif self.head_blocks > blocks:
-            yield f"a head that listens to {self.head_blocks} of {blocks} blocks"
+        elif self.head_blocks > self.blocks:
+            yield f"a head that listens to {self.head_blocks} of {self.blocks} blocks"
 
     @property
     @abstractmethod
     def front_end(self) -> FrontEnd:
         """What the encoder takes; it follows from the encoder."""
-
-    @property
-    @abstractmethod
-    def encoder_layers(self) -> tuple[str, ...]:
-        """Names of the encoder's layers from the input on."""
 
     @abstractmethod
     def encoder_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -121,6 +118,16 @@ class EncoderSpecification(ABC):
     @abstractmethod
     def describe_encoder(self) -> str:
         """Return the encoder's parameters in a few words, for people."""
+
+    @property
+    def block_names(self) -> tuple[str, ...]:
+        """Names of the encoder's blocks from the input on."""
+        return tuple(f"block_{number}" for number in range(1, self.blocks + 1))
+
+    @property
+    def encoder_layers(self) -> tuple[str, ...]:
+        """Names of the encoder's layers from the input on."""
+        return (self.first_layer, *self.block_names)
 
     @property
     def most_frames(self) -> int:
@@ -204,7 +211,7 @@ class EncoderSpecification(ABC):
             size: of these.
             blocks: that it listens to; of an encoder that has fewer, all.
         """
-        blocks = min(blocks, len(self.encoder_layers) - 1) if self.takes_mix else 1
+        blocks = min(blocks, self.blocks) if self.takes_mix else 1
         return replace(
             self, head=head, head_layers=layers, head_size=size, head_blocks=max(1, blocks)
         )

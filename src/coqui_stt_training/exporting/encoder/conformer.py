@@ -32,7 +32,7 @@ def conformer(layers: Layers, x: str, specification: ConformerEncoder, most: int
     if specification.positions == "sinusoids":
         table = distance_sinusoids(most, specification.width)
         sinusoids = distances.cut("distance_sinusoids", table, axis=0)
-    for block in specification.encoder_layers[1:]:
+    for block in specification.block_names:
         x = half_mlp(layers, x, f"{block}.mlp_1")
         normed = layers.norm(x, f"{block}.attention_norm")
         x = layers.add(x, _attention(layers, normed, block, specification, distances, sinusoids))

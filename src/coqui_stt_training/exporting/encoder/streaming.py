@@ -56,7 +56,7 @@ def streaming_model(
     )
     x = _stem(layers, states, features, specification)
     view = _view(builder, states, x, specification)
-    for block in specification.encoder_layers[1:]:
+    for block in specification.block_names:
         x = _block(layers, states, x, block, specification, view)
     builder.apply("Softmax", [layers.linear(x, OUTPUT)], "probabilities", axis=-1)
     builder.output("probabilities", ("frames", specification.n_classes))

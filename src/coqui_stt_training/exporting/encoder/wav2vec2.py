@@ -22,9 +22,9 @@ def wav2vec2(layers: Layers, x: str, specification: Wav2Vec2Encoder, most: int) 
     """
     x = _convolutions(layers, x, specification)
     bias = _distance_bias(layers, x, specification, most)
-    for block in specification.encoder_layers[1:]:
+    for block in specification.block_names:
         x = _block(layers, x, block, specification, bias)
-        if specification.norm_first and block == specification.encoder_layers[-1]:
+        if specification.norm_first and block == specification.block_names[-1]:
             x = layers.norm(x, f"{block}.final_norm")
         x = layers.end_block(x, block)
     return x

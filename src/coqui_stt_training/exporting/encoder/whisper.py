@@ -15,14 +15,14 @@ def whisper(layers: Layers, x: str, specification: WhisperEncoder) -> str:
     positions = layers.stored("convolutions.positions", layers.tensors["convolutions.positions"])
     frames = emit("Shape", x, start=0, end=1)
     x = layers.add(x, emit("Slice", positions, integers(0), frames))
-    for block in specification.encoder_layers[1:]:
+    for block in specification.block_names:
         attention = f"{block}.attention"
         normed = layers.norm(x, f"{block}.attention_norm")
         heads = projected(layers, normed, attention, specification.attention_heads)
         x = layers.add(x, attend(layers, heads, attention))
         normed = layers.norm(x, f"{block}.mlp_norm")
         x = layers.add(x, layers.mlp(normed, f"{block}.mlp_in", f"{block}.mlp_out"))
-        if block == specification.encoder_layers[-1]:
+        if block == specification.block_names[-1]:
             x = layers.norm(x, f"{block}.final_norm")
         x = layers.end_block(x, block)
     return x

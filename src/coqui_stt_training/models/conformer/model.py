@@ -205,6 +205,6 @@ class Conformer(EncoderModel):
         super().__init__(specification)
         stem = ConvolutionStem if specification.stem == "convolutions" else ProjectionStem
         self.stem = stem(specification)
-        for name in specification.encoder_layers[1:]:
+        for name in specification.block_names:
             self.add_module(name, Block(specification))
         self.add_head()

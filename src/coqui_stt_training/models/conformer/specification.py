@@ -56,6 +56,7 @@ class ConformerEncoder(EncoderSpecification):
 
     architecture: ClassVar[str] = "conformer"
     kind: ClassVar[str] = "a Conformer"
+    first_layer: ClassVar[str] = "stem"
 
     mel_channels: int = 80
     stem: str = "convolutions"
@@ -105,19 +106,14 @@ class ConformerEncoder(EncoderSpecification):
         """How many convolutions before the blocks halve the number of frames."""
         return self.reduction.bit_length() - 1 if self.stem == "convolutions" else 0
 
-    @property
-    def encoder_layers(self) -> tuple[str, ...]:
-        """Names of the encoder's layers: the stem, and the blocks."""
-        return ("stem", *(f"block_{number}" for number in range(1, self.blocks + 1)))
-
     def encoder_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the encoder's tensors by name, in the order of its layers.
 
         Matrices are `[outputs, inputs]`, convolutions `[outputs, inputs of a group, kernel ...]`.
         """
         shapes = self._stem_shapes()
-        for number in range(1, self.blocks + 1):
-            shapes |= self._block_shapes(f"block_{number}")
+        for block in self.block_names:
+            shapes |= self._block_shapes(block)
         return shapes
 
     def _stem_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -140,7 +136,7 @@ class ConformerEncoder(EncoderSpecification):
 
     def _block_shapes(self, block: str) -> dict[str, tuple[int, ...]]:
         width = self.width
-        shapes = self._mlp_shapes(f"{block}.mlp_1")
+        shapes = mlp_shapes(f"{block}.mlp_1", width, self.mlp_width, bias=self.bias)
         shapes |= norm_shapes(f"{block}.attention_norm", width)
         for name in ("query", "key", "value", "out"):
             shapes |= linear_shapes(f"{block}.attention.{name}", width, width, bias=self.bias)
@@ -156,14 +152,8 @@ class ConformerEncoder(EncoderSpecification):
             shapes[f"{convolution}.norm.running_mean"] = (width,)
             shapes[f"{convolution}.norm.running_var"] = (width,)
         shapes |= linear_shapes(f"{convolution}.outputs", width, width, bias=bias)
-        return shapes | self._mlp_shapes(f"{block}.mlp_2") | norm_shapes(f"{block}.norm", width)
-
-    def _mlp_shapes(self, name: str) -> dict[str, tuple[int, ...]]:
-        return {
-            **norm_shapes(f"{name}.norm", self.width),
-            **linear_shapes(f"{name}.inner", self.width, self.mlp_width, bias=self.bias),
-            **linear_shapes(f"{name}.out", self.mlp_width, self.width, bias=self.bias),
-        }
+        shapes |= mlp_shapes(f"{block}.mlp_2", width, self.mlp_width, bias=self.bias)
+        return shapes | norm_shapes(f"{block}.norm", width)
 
     def _position_shapes(self, attention: str) -> dict[str, tuple[int, ...]]:
         per_head = self.width // self.attention_heads
@@ -198,3 +188,14 @@ class ConformerEncoder(EncoderSpecification):
             f"{self.blocks} blocks of width {self.width}, {self.attention_heads} heads, "
             f"{self.mel_channels} mel channels, {self.stem} that make {self.reduction} frames one"
         )
+
+
+def mlp_shapes(
+    name: str, width: int, inner: int, *, bias: bool = True
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of an MLP's tensors by name, its normalisation among them."""
+    return {
+        **norm_shapes(f"{name}.norm", width),
+        **linear_shapes(f"{name}.inner", width, inner, bias=bias),
+        **linear_shapes(f"{name}.out", inner, width, bias=bias),
+    }

@@ -241,7 +241,7 @@ class StreamingConformer(EncoderModel):
     def __init__(self, specification: StreamingEncoder) -> None:
         super().__init__(specification)
         self.stem = Stem(specification)
-        for name in specification.encoder_layers[1:]:
+        for name in specification.block_names:
             self.add_module(name, Block(specification))
         self.add_head()
 
@@ -308,7 +308,7 @@ class StreamingConformer(EncoderModel):
         there = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
         view = view_of(self.specification, x.shape[1], state.heard, there)
         blocks = []
-        for name, before in zip(self.specification.encoder_layers[1:], state.blocks, strict=True):
+        for name, before in zip(self.specification.block_names, state.blocks, strict=True):
             x, after = self.get_submodule(name)(x, view, before, _keep)
             blocks.append(after)
         heard = torch.cat([state.heard, torch.ones_like(x[:, :, 0])], dim=1)

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from stt.frontends.causal_log_mel import CausalLogMel
 
+from ..conformer.specification import mlp_shapes
 from ..encoder import EncoderSpecification, linear_shapes, norm_shapes
 
 _REDUCTIONS = (2, 4, 8)
@@ -47,6 +48,7 @@ class StreamingEncoder(EncoderSpecification):
 
     architecture: ClassVar[str] = "streaming_conformer"
     kind: ClassVar[str] = "a streaming encoder"
+    first_layer: ClassVar[str] = "stem"
     takes_bottlenecks: ClassVar[bool] = False
     takes_mix: ClassVar[bool] = False
 
@@ -86,11 +88,6 @@ class StreamingEncoder(EncoderSpecification):
         """How many distances there are between a frame and those that it looks at."""
         return self.left_frames + 2 * self.chunk_frames - 1
 
-    @property
-    def encoder_layers(self) -> tuple[str, ...]:
-        """Names of the encoder's layers: the stem, and the blocks."""
-        return ("stem", *(f"block_{number}" for number in range(1, self.blocks + 1)))
-
     def encoder_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the encoder's tensors by name, in the order of its layers.
 
@@ -107,13 +104,13 @@ class StreamingEncoder(EncoderSpecification):
                 shapes[f"{name}.pointwise.bias"] = (channels,)
         inputs = channels * self.mel_channels // self.reduction
         shapes |= linear_shapes("stem.projection", inputs, self.width)
-        for number in range(1, self.blocks + 1):
-            shapes |= self._block_shapes(f"block_{number}")
+        for block in self.block_names:
+            shapes |= self._block_shapes(block)
         return shapes
 
     def _block_shapes(self, block: str) -> dict[str, tuple[int, ...]]:
         width = self.width
-        shapes = self._mlp_shapes(f"{block}.mlp_1")
+        shapes = mlp_shapes(f"{block}.mlp_1", width, self.mlp_width)
         shapes |= norm_shapes(f"{block}.attention_norm", width)
         for name in ("query", "key", "value", "out"):
             bias = name != "key"
@@ -126,14 +123,8 @@ class StreamingEncoder(EncoderSpecification):
         shapes[f"{convolution}.depthwise.bias"] = (width,)
         shapes |= norm_shapes(f"{convolution}.norm", width)
         shapes |= linear_shapes(f"{convolution}.outputs", width, width)
-        return shapes | self._mlp_shapes(f"{block}.mlp_2") | norm_shapes(f"{block}.norm", width)
-
-    def _mlp_shapes(self, name: str) -> dict[str, tuple[int, ...]]:
-        return {
-            **norm_shapes(f"{name}.norm", self.width),
-            **linear_shapes(f"{name}.inner", self.width, self.mlp_width),
-            **linear_shapes(f"{name}.out", self.mlp_width, self.width),
-        }
+        shapes |= mlp_shapes(f"{block}.mlp_2", width, self.mlp_width)
+        return shapes | norm_shapes(f"{block}.norm", width)
 
     def output_length(self, frames: int) -> int:
         """Return how many frames come out: one for so many whole ones as the reduction says."""

@@ -229,7 +229,7 @@ class Wav2Vec2(EncoderModel):
     def __init__(self, specification: Wav2Vec2Encoder) -> None:
         super().__init__(specification)
         self.convolutions = Convolutions(specification)
-        for number, name in enumerate(specification.encoder_layers[1:], 1):
+        for number, name in enumerate(specification.block_names, 1):
             self.add_module(name, Block(specification, is_last=number == specification.blocks))
         self.add_head()
 

@@ -55,6 +55,7 @@ class Wav2Vec2Encoder(EncoderSpecification):
 
     architecture: ClassVar[str] = "wav2vec2"
     kind: ClassVar[str] = "a wav2vec 2.0 encoder"
+    first_layer: ClassVar[str] = "convolutions"
 
     normalize: bool = True
     channels: tuple[int, ...] = (512,) * 7
@@ -108,19 +109,14 @@ class Wav2Vec2Encoder(EncoderSpecification):
         """What the encoder takes."""
         return Waveform(self.normalize)
 
-    @property
-    def encoder_layers(self) -> tuple[str, ...]:
-        """Names of the encoder's layers: the convolutions, and the blocks."""
-        return ("convolutions", *(f"block_{number}" for number in range(1, self.blocks + 1)))
-
     def encoder_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the encoder's tensors by name, in the order of its layers.
 
         Matrices are `[outputs, inputs]`, convolutions `[outputs, inputs of a group, kernel]`.
         """
         shapes = self._convolution_shapes()
-        for number in range(1, self.blocks + 1):
-            shapes |= self._block_shapes(f"block_{number}")
+        for block in self.block_names:
+            shapes |= self._block_shapes(block)
         if self.norm_first:
             shapes |= norm_shapes(f"block_{self.blocks}.final_norm", self.width)
         return shapes

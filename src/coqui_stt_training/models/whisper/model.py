@@ -130,7 +130,7 @@ class Whisper(EncoderModel):
     def __init__(self, specification: WhisperEncoder) -> None:
         super().__init__(specification)
         self.convolutions = Convolutions(specification)
-        for number, name in enumerate(specification.encoder_layers[1:], 1):
+        for number, name in enumerate(specification.block_names, 1):
             block = Block(specification, is_last=number == specification.blocks)
             self.add_module(name, block)
         self.add_head()

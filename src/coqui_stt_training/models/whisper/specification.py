@@ -31,6 +31,7 @@ class WhisperEncoder(EncoderSpecification):
 
     architecture: ClassVar[str] = "whisper"
     kind: ClassVar[str] = "a Whisper encoder"
+    first_layer: ClassVar[str] = "convolutions"
 
     mel_channels: int = 80
     width: int = 512
@@ -50,11 +51,6 @@ class WhisperEncoder(EncoderSpecification):
         """What the encoder takes."""
         return LogMel(self.mel_channels)
 
-    @property
-    def encoder_layers(self) -> tuple[str, ...]:
-        """Names of the encoder's layers: the convolutions, and the blocks."""
-        return ("convolutions", *(f"block_{number}" for number in range(1, self.blocks + 1)))
-
     def encoder_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the encoder's tensors by name, in the order of its layers.
 
@@ -66,8 +62,7 @@ class WhisperEncoder(EncoderSpecification):
             shapes[f"convolutions.{name}.weight"] = (width, inputs, 3)
             shapes[f"convolutions.{name}.bias"] = (width,)
         shapes["convolutions.positions"] = (self.positions, width)
-        for number in range(1, self.blocks + 1):
-            block = f"block_{number}"
+        for block in self.block_names:
             shapes |= norm_shapes(f"{block}.attention_norm", width)
             for name in ("query", "key", "value", "out"):
                 bias = name != "key"
