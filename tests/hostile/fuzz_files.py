@@ -24,7 +24,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
@@ -523,17 +523,18 @@ def _peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def fuzz(names: list[str], first: int, count: int) -> Iterator[tuple[str, int, str]]:
+def fuzz(names: Sequence[str], first: int, count: int) -> Iterator[tuple[str, int, str]]:
     """Yield the format, seed and problem of each mutant that ended badly, in this process."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name in names:
-            form = FORMATS[name]
+    for name in names:
+        form = FORMATS[name]
+        _say(name, None)
+        with tempfile.TemporaryDirectory() as folder:
             content = form.make()
             path = Path(folder) / f"the_mutant{form.suffix}"
             path.write_bytes(content)
             form.read(path)()  # a good one is read, or mutants would tell nothing
             for seed in range(first, first + count):
-                print(json.dumps([name, seed, ""]), flush=True)
+                _say(name, seed)
                 faulthandler.dump_traceback_later(_HANGS_AFTER_SECONDS, exit=True)
                 problem = examine(form, path, form.damage(content, seed))
                 faulthandler.cancel_dump_traceback_later()
@@ -541,29 +542,42 @@ def fuzz(names: list[str], first: int, count: int) -> Iterator[tuple[str, int, s
                     yield name, seed, problem
 
 
-def fuzz_apart(name: str, first: int, count: int) -> Iterator[tuple[int, str]]:
-    """Yield the seed and problem of each such mutant; what ends a process ends one of its own."""
+def _say(name: str, seed: int | None, problem: str = "") -> None:
+    """Tell the process that started this one how far it is, in case it ends."""
+    print(json.dumps([name, seed, problem]), flush=True)
+
+
+def fuzz_apart(names: Sequence[str], first: int, count: int) -> Iterator[tuple[str, int, str]]:
+    """Yield the format, seed and problem of each such mutant, read by a process of their own.
+
+    Where one ends the process, another goes on with the next.
+    """
     end = first + count
-    command = [sys.executable, __file__, "--format", name, "--within"]
-    while first < end:
-        part = [*command, "--first", str(first), "--count", str(end - first)]
-        last = None
+    parts = [(list(names), first)] if names else []
+    while parts:
+        names, begin = parts.pop()
+        name, last, said = names[0], None, ""
+        command = [sys.executable, __file__, "--within", "--format", *names]
+        command += ["--first", str(begin), "--count", str(end - begin)]
         with tempfile.TemporaryFile("w+") as complaints:  # decoders have many
             with subprocess.Popen(
-                part, stdout=subprocess.PIPE, stderr=complaints, text=True
+                command, stdout=subprocess.PIPE, stderr=complaints, text=True
             ) as process:
                 for line in process.stdout or ():
-                    _, last, problem = json.loads(line)
+                    name, last, problem = json.loads(line)
                     if problem:
-                        yield last, problem
+                        yield name, last, problem
             if not process.returncode:
-                return
+                continue
             complaints.seek(0)
             said = complaints.read()[-2000:]
         if last is None:
             raise RuntimeError(f"{name} cannot be examined here: {said}")
-        yield last, f"ended the process ({process.returncode}): {' | '.join(said.splitlines()[:6])}"
-        first = last + 1
+        reason = f"ended the process ({process.returncode}): {' | '.join(said.splitlines()[:6])}"
+        yield name, last, reason
+        later = names[names.index(name) + 1 :]
+        parts += [(later, first)] if later else []
+        parts += [([name], last + 1)] if last + 1 < end else []
 
 
 def main() -> None:
@@ -575,11 +589,11 @@ def main() -> None:
     flags = parser.parse_args()
     if flags.within:
         for found in fuzz(flags.format, flags.first, flags.count):
-            print(json.dumps(found), flush=True)
+            _say(*found)
         return
     for name in flags.format:
         started, problems = time.perf_counter(), 0
-        for seed, problem in fuzz_apart(name, flags.first, flags.count):
+        for _, seed, problem in fuzz_apart([name], flags.first, flags.count):
             problems += 1
             print(f"{name} {seed}: {problem}", flush=True)
         seconds = time.perf_counter() - started
