@@ -93,8 +93,8 @@ def _posteriors(
     parsed: Parsed[LmOptimizeConfig], source: SourceModel, alphabet: Alphabet
 ) -> PosteriorSet:
     """Return what the acoustic model says: kept in `--posteriors`, or computed, and kept there."""
+    from ..runs.features import choose_features
     from ..runs.machine import prepare_machine
-    from ..runs.session import choose_features
     from .acoustic import compute_posteriors
     from .posteriors import load_posteriors, save_posteriors
 

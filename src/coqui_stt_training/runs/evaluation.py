@@ -42,10 +42,11 @@ from ..scoring.decoding import BeamSearchDecoder, Decoder
 from ..scoring.evaluation import build_model, hear_batches
 from ..training.distributed import ALONE, World, joined
 from .evaluation_report import report_evaluation
+from .features import choose_features
 from .identity import digest_of_clips
 from .machine import log_placement, prepare_machine
 from .results import EvaluationResult
-from .session import choose_features, log_loading
+from .session import log_loading
 
 _log = logging.getLogger(__name__)
 

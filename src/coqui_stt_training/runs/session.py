@@ -13,7 +13,6 @@ from typing import Any
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.counted import counted
 from stt.frontends import FrontEnd
-from stt.frontends.mfcc import FeatureConfig
 from stt.output_path import check_output_file, check_output_folder
 
 from ..bootstrapping.alphabets import choose_alphabet
@@ -24,7 +23,6 @@ from ..bootstrapping.similar_labels import similar_labels
 from ..checkpoints.lineage import Lineage, frozen_epochs
 from ..checkpoints.source import SourceModel
 from ..cli.config import TrainConfig
-from ..cli.feature_flags import FEATURE_FLAGS, FeatureFlags
 from ..cli.flags import as_dict
 from ..cli.training_flags import BootstrapFlags
 from ..corpus import CorpusFiles, expand_file_list, plan_split, split_shares
@@ -32,6 +30,7 @@ from ..errors import FlagError
 from ..models.encoder import EncoderSpecification
 from ..models.specification import Specification
 from ..report.evaluation_files import check_report_flags
+from .features import choose_features, fixed_features
 from .geometry import check_architecture, described_model, geometry_notes
 from .identity import run_identity
 from .own_command import transfer_command
@@ -168,7 +167,7 @@ def _begin(
     plan = _plan(config, start, bootstrap, alphabet, given, retry_command)
     target = plan.specification
     if start.source is None and isinstance(target, EncoderSpecification):
-        features = _fixed_features(target.architecture, target.front_end, given)
+        features = fixed_features(target.architecture, target.front_end, given)
     else:
         features = choose_features(config.features, start.source, given)
     return Session(config, given, start, plan, target, alphabet, features, identity, files)
@@ -334,40 +333,6 @@ def _idle_flags(config: TrainConfig) -> list[str]:
             "epochs in all"
         )
     return [note for note in notes if note]
-
-
-def choose_features(
-    flags: FeatureFlags, source: SourceModel | None, given: frozenset[str]
-) -> FrontEnd:
-    """Return the features of the source, but for what was asked for explicitly."""
-    asked = flags.to_config()
-    if source is None or source.features is None:
-        return asked
-    known = source.features
-    if not isinstance(known, FeatureConfig):
-        return _fixed_features(source.specification.architecture, known, given)
-    changes = {
-        field: getattr(asked, field)
-        for field, name in FEATURE_FLAGS.items()
-        if name in given and getattr(asked, field) != getattr(known, field)
-    }
-    for field, value in changes.items():
-        _log.warning(
-            "The source was trained with --%s %s; using %s, as the flag says",
-            FEATURE_FLAGS[field], getattr(known, field), value,
-        )  # fmt: skip
-    return replace(known, **changes)
-
-
-def _fixed_features(architecture: str, front_end: FrontEnd, given: frozenset[str]) -> FrontEnd:
-    """Return the front end an architecture comes with, and say which flags do not change it."""
-    for name in FEATURE_FLAGS.values():
-        if name in given:
-            _log.warning(
-                "--%s has no effect: a %s model takes %s at %d Hz",
-                name, architecture, front_end.kind, front_end.sample_rate_hz,
-            )  # fmt: skip
-    return front_end
 
 
 def expand_data(config: TrainConfig) -> tuple[TrainConfig, CorpusFiles]:

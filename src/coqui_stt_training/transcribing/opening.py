@@ -63,7 +63,7 @@ class ModelChoice:
     def _open_checkpoint(self) -> Model:
         self.check()
         from ..runs.evaluation import load_for_inference
-        from ..runs.session import choose_features
+        from ..runs.features import choose_features
         from ..scoring.engine import checkpoint_engine
 
         source, alphabet = load_for_inference(self.source, self.alphabet)

@@ -1,0 +1,48 @@
+"""What the model of a run takes: the features of its source, or those of the flags."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from stt.frontends import FrontEnd
+from stt.frontends.mfcc import FeatureConfig
+
+from ..checkpoints.source import SourceModel
+from ..cli.feature_flags import FEATURE_FLAGS, FeatureFlags
+
+_log = logging.getLogger(__name__)
+
+
+def choose_features(
+    flags: FeatureFlags, source: SourceModel | None, given: frozenset[str]
+) -> FrontEnd:
+    """Return the features of the source, but for what was asked for explicitly."""
+    asked = flags.to_config()
+    if source is None or source.features is None:
+        return asked
+    known = source.features
+    if not isinstance(known, FeatureConfig):
+        return fixed_features(source.specification.architecture, known, given)
+    changes = {
+        field: getattr(asked, field)
+        for field, name in FEATURE_FLAGS.items()
+        if name in given and getattr(asked, field) != getattr(known, field)
+    }
+    for field, value in changes.items():
+        _log.warning(
+            "The source was trained with --%s %s; using %s, as the flag says",
+            FEATURE_FLAGS[field], getattr(known, field), value,
+        )  # fmt: skip
+    return replace(known, **changes)
+
+
+def fixed_features(architecture: str, front_end: FrontEnd, given: frozenset[str]) -> FrontEnd:
+    """Return the front end an architecture comes with, and say which flags do not change it."""
+    for name in FEATURE_FLAGS.values():
+        if name in given:
+            _log.warning(
+                "--%s has no effect: a %s model takes %s at %d Hz",
+                name, architecture, front_end.kind, front_end.sample_rate_hz,
+            )  # fmt: skip
+    return front_end
