@@ -52,11 +52,24 @@ def _imports(module: str) -> Iterator[str]:
                     yield base
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_a_package_uses_only_itself_and_those_below(module: str) -> None:
-    own = PACKAGES.index(module.split(".")[0])
-    above = [name for name in _imports(module) if PACKAGES.index(name.split(".")[0]) > own]
+@pytest.fixture(scope="module")
+def imports() -> dict[str, set[str]]:
+    """What each module of ours imports of the others."""
+    return {module: set(_imports(module)) for module in MODULES}
+
+
+def test_a_package_uses_only_itself_and_those_below(imports: dict[str, set[str]]) -> None:
+    above = [
+        f"{module} uses {name}"
+        for module, used in imports.items()
+        for name in used
+        if _level(name) > _level(module)
+    ]
     assert not above
+
+
+def _level(module: str) -> int:
+    return PACKAGES.index(module.split(".")[0])
 
 
 def _folder(module: str) -> str:
@@ -64,10 +77,10 @@ def _folder(module: str) -> str:
     return ".".join(parts[:2]) if (SOURCES / "/".join(parts[:2])).is_dir() else module
 
 
-def test_folders_have_no_import_cycle() -> None:
+def test_folders_have_no_import_cycle(imports: dict[str, set[str]]) -> None:
     uses: dict[str, set[str]] = {}
-    for module in MODULES:
-        uses.setdefault(_folder(module), set()).update(map(_folder, _imports(module)))
+    for module, used in imports.items():
+        uses.setdefault(_folder(module), set()).update(map(_folder, used))
     for folder, used in uses.items():
         used.discard(folder)
     while leaves := [folder for folder, used in uses.items() if not used & uses.keys()]:
