@@ -24,7 +24,6 @@ def test_a_configuration_without_values_is_that_of_the_base_model() -> None:
     [
         ({"model_type": "gpt2"}, "model_type is 'gpt2'"),
         ({"hidden_act": "relu"}, "hidden_act is 'relu'; only 'gelu'"),
-        ({"add_adapter": True}, "add_adapter is True; only False"),
         ({"conv_pos_batch_norm": True}, "conv_pos_batch_norm is True"),
         ({"layer_norm_eps": 1e-12}, "layer_norm_eps is 1e-12"),
         ({"hidden_size": "large"}, "hidden_size is 'large'"),
@@ -59,7 +58,6 @@ def test_parakeet_without_values_is_the_default_conformer() -> None:
         ({"model_type": "parakeet_encoder", "num_mel_bins": 81}, "for 81 mel channels"),
         ({"model_type": "parakeet_encoder", "conv_kernel_size": 8}, "an even kernel of 8"),
         ({"model_type": "parakeet_encoder", "hidden_act": "relu"}, "hidden_act is 'relu'"),
-        ({"model_type": "wav2vec2-bert", "add_adapter": True}, "add_adapter is True"),
         ({"model_type": "wav2vec2-bert", "position_embeddings_type": "rotary"}, "'rotary'"),
         ({"model_type": "wav2vec2-bert", "feature_projection_input_dim": 80}, "is 80; only 160"),
         ({"model_type": "wav2vec2-bert", "hidden_size": 1000}, "width 1000 for 16 heads"),
