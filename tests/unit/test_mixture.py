@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.batches.mixture import Mixture
+from coqui_stt_training.checkpoints.source import SourceModel
 from coqui_stt_training.cli.config import TrainConfig
 from coqui_stt_training.cli.flags import parse
 from coqui_stt_training.corpus import Clip, ClipSet, CorpusFiles, split_shares
 from coqui_stt_training.corpus.duration import Amount, estimate_amount
 from coqui_stt_training.errors import CorpusError
+from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.runs.own_command import transfer_command
 from coqui_stt_training.runs.session import expand_data
 from stt.audio.reference import AudioReference
@@ -97,6 +100,8 @@ def test_suggested_commands_keep_shares(tmp_path: Path, monkeypatch: pytest.Monk
     parsed = parse(TrainConfig, words.split(), program="train", description="")
     config, files = expand_data(parsed.config)
     assert config.data.train_files == ("new.csv", "old.sdb")
-    suggested = transfer_command(config, parsed.given, files)
+    alphabet = Alphabet.from_labels("ab")
+    source = SourceModel("coqui-stt", Path("source"), Geometry(1, 3), {}, alphabet)
+    suggested = transfer_command(config, parsed.given, files, source, alphabet)
     assert "--train_files new.csv old.sdb:0.3 " in suggested
     assert "untold.tar:0.5" in suggested
