@@ -63,6 +63,7 @@ class _PackedError(Exception):
 class _Columns:
     """The columns of a batch that matter; `contents` or `names` may be missing."""
 
+    rows: int
     contents: Any
     names: Any
     texts: Any
@@ -89,9 +90,8 @@ def _repack(path: Path, target: Path) -> None:
         ]
     )
     with target.open("wb") as file, pa.ipc.new_file(file, schema) as writer:
-        for batch in _batches(path, path):
-            found = _columns_of(batch, path)
-            nothing = [None] * batch.num_rows
+        for found in _columns(path, path):
+            nothing = [None] * found.rows
             contents, names, texts, speakers = (
                 nothing if column is None else column.to_pylist()
                 for column in (found.contents, found.names, found.texts, found.speakers)
@@ -114,9 +114,8 @@ def _entries_of_arrow(arrow: Path, path: Path) -> Iterator[Entry]:
     with pa.memory_map(str(arrow)) as source:
         base, size = source.read_buffer().address, source.size()
     number = 0
-    for batch in _batches(arrow, path):
-        found = _columns_of(batch, path)
-        rows = batch.num_rows
+    for found in _columns(arrow, path):
+        rows = found.rows
         texts = found.texts.to_pylist()
         speakers = [None] * rows if found.speakers is None else found.speakers.to_pylist()
         names = [None] * rows if found.names is None else found.names.to_pylist()
@@ -152,7 +151,7 @@ def _places(contents: Any, rows: int, base: int, size: int) -> NDArray[np.int64]
         return np.full((rows, 2), -1, np.int64)
     _, offsets, values = contents.buffers()
     kind = np.int64 if offsets.size >= 8 * (rows + 1) and _is_large(contents) else np.int32
-    bounds = np.frombuffer(offsets, kind)[contents.offset : contents.offset + rows + 1]
+    bounds = np.frombuffer(offsets, kind, contents.offset + rows + 1)[contents.offset :]
     bounds = bounds.astype(np.int64)
     start = 0 if values is None else values.address - base
     if not 0 <= start <= size - (0 if values is None else values.size):
@@ -198,7 +197,8 @@ def _columns_of(batch: Any, path: Path) -> _Columns:
             f"{path}: the column {bad} is of type {batch.column(bad).type}; transcripts are text, "
             "and audio is bytes, the name of a file, or a struct of both"
         )
-    return _Columns(contents, files, texts, batch.column(speaker) if speaker else None)
+    speakers = batch.column(speaker) if speaker else None
+    return _Columns(batch.num_rows, contents, files, texts, speakers)
 
 
 def _is_binary(kind: Any) -> bool:
@@ -217,8 +217,8 @@ def _first_of(names: Sequence[str], known: Sequence[str]) -> str | None:
     return next((name for name in known if name in names), None)
 
 
-def _batches(path: Path, named: Path) -> Iterator[Any]:
-    """Yield the record batches of a Parquet or Arrow file; errors speak of `named`."""
+def _columns(path: Path, named: Path) -> Iterator[_Columns]:
+    """Yield what each record batch of a Parquet or Arrow file has; errors speak of `named`."""
     try:
         import pyarrow as pa
     except ImportError:
@@ -233,8 +233,7 @@ def _batches(path: Path, named: Path) -> Iterator[Any]:
         batches = _parquet_batches if head.startswith(_PARQUET) else _arrow_batches
         for batch in batches(path, head):
             batch.validate(full=True)
-            _ = batch.schema.names  # which `validate` does not decode
-            yield batch
+            yield _columns_of(batch, named)
     except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
         kind = "Parquet" if head.startswith(_PARQUET) else "Arrow"
         reason = " ".join(str(error).split())[:150]
