@@ -10,6 +10,7 @@ import pytest
 from coqui_stt_training.corpus import Clip
 from coqui_stt_training.errors import TrainingError
 from coqui_stt_training.models.deepspeech.geometry import Geometry
+from coqui_stt_training.models.whisper.specification import WhisperEncoder
 from coqui_stt_training.training import memory_check
 from coqui_stt_training.training.available_memory import available_memory_bytes
 from coqui_stt_training.training.memory_check import check_memory, check_model_memory
@@ -94,7 +95,15 @@ def test_a_model_too_large_for_memory_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_one_clip_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TrainingError, match=r"not even one clip of 10.0 s does") as caught:
         check(1000, monkeypatch, [clip(2.0), clip(10.0)])
-    assert "leave such clips out, or use a smaller --n_hidden" in str(caught.value)
+    assert "train.csv:2 has: leave such clips out, or use a smaller --n_hidden" in str(caught.value)
+
+
+def test_a_clip_too_long_for_an_encoder_is_to_be_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_check, "available_memory_bytes", lambda: 1 << 22)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(TrainingError, match=r"smaller model; .*align cuts long") as caught:
+        check_memory([[clip(600.0)]], WhisperEncoder(), lambda one: 60_000, lambda clips: None)
+    assert "--n_hidden" not in str(caught.value)
 
 
 def files_of_the_system(root: Path, groups: str, files: dict[str, str]) -> Path:

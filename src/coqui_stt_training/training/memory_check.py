@@ -11,6 +11,7 @@ from stt.counted import counted
 
 from ..corpus import Clip
 from ..errors import TrainingError
+from ..models.deepspeech.geometry import Geometry
 from ..models.specification import Specification
 from .available_memory import available_memory_bytes
 
@@ -52,16 +53,24 @@ def check_memory(
     fitting = f"--train_batch_size {len(clips)}"
     if by_seconds:
         fitting = f"--train_batch_seconds {math.floor(len(clips) * durations[-1])}"
-    remedy = (
-        f"{fitting} would"
-        if clips
-        else f"not even one clip of {durations[-1]:.1f} s does: leave such clips out, or use a "
-        "smaller --n_hidden"
-    )
+    remedy = f"{fitting} would"
+    if not clips:
+        longest_clip = max(longest, key=frames_of)
+        remedy = (
+            f"not even one clip of {durations[-1]:.1f} s does, as {longest_clip.source} has: leave "
+            f"such clips out, or {_smaller(specification)}; python -m coqui_stt_training.align "
+            "cuts long recordings into clips"
+        )
     raise TrainingError(
         f"a batch of {counted(len(longest), 'clip')} of {_spread(durations)} s does not fit into "
         f"memory; {remedy} (to skip this test: --skip_batch_test true)"
     )
+
+
+def _smaller(specification: Specification) -> str:
+    if isinstance(specification, Geometry):
+        return "use a smaller --n_hidden, or a smaller model to start from"
+    return "start from a smaller model"
 
 
 def _spread(durations: Sequence[float]) -> str:
@@ -86,8 +95,7 @@ def check_model_memory(specification: Specification, processes: int = 1) -> None
         where = f" in {processes} processes" if processes > 1 else ""
         raise TrainingError(
             f"a model with {specification.describe()} needs {needed / 1e9:.1f} GB of memory to "
-            f"be trained{where}, and {available / 1e9:.1f} GB are free; choose a smaller "
-            "--n_hidden, or a smaller model to start from"
+            f"be trained{where}, and {available / 1e9:.1f} GB are free; {_smaller(specification)}"
         )
 
 
