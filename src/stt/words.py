@@ -106,6 +106,12 @@ def _word(
 _UNSPACED_SCRIPTS = ("CJK ", "HIRAGANA", "KATAKANA", "THAI", "LAO ", "KHMER", "MYANMAR", "TIBETAN")
 
 
+def is_unspaced(texts: Iterable[str]) -> bool:
+    """Say whether most letters of texts are of scripts that put no spaces between words."""
+    letters = [letter for text in texts for letter in text if letter.isalpha()]
+    return 2 * sum(map(_stands_alone, letters)) > len(letters)
+
+
 def _stands_alone(character: str) -> bool:
     return not character.isascii() and unicodedata.name(character[0], "").startswith(
         _UNSPACED_SCRIPTS

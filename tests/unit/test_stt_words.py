@@ -9,7 +9,7 @@ import pytest
 from stt.live import LiveTranscriber
 from stt.metadata import TokenMetadata
 from stt.subtitles import LINE_CHARACTERS, cues_of, format_srt, format_tsv, format_txt, format_vtt
-from stt.words import Word, join_words, words_of
+from stt.words import Word, is_unspaced, join_words, words_of
 from stt_models import SENTENCE, needs_oracle, speech, trained
 
 
@@ -124,3 +124,14 @@ def test_utterances_end_at_pauses_and_times_go_on():
     starts = [word.start_time for utterance in finals for word in utterance.words]
     assert starts == sorted(starts)
     assert max(starts) > 7
+
+
+@pytest.mark.parametrize(
+    ("texts", "unspaced"),
+    [
+        (["今日はいい天気ですね。"], True), (["ខ្ញុំស្រឡាញ់កម្ពុជា", "OK"], True), (["ผม ชื่อ"], True),
+        (["나는 학교에 간다"], False), (["Tôi yêu 越南"], False), ([], False), (["12"], False),
+    ],
+)  # fmt: skip
+def test_scripts_without_spaces_are_known(texts, unspaced):
+    assert is_unspaced(texts) is unspaced

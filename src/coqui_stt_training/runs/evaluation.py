@@ -14,6 +14,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.audio.file import read_audio, read_sample_rate
 from stt.counted import counted
 from stt.frontends import FrontEnd
+from stt.words import is_unspaced
 
 from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader
@@ -49,6 +50,10 @@ from .results import EvaluationResult
 from .session import log_loading
 
 _log = logging.getLogger(__name__)
+_UNSPACED = (
+    "its script puts no spaces between words, so WER counts whole phrases, or clips, as wrong; go "
+    "by CER"
+)
 
 
 def run_evaluation(
@@ -228,7 +233,8 @@ def evaluate_sets(
         heard[clips.path] = [one for batch in world.merge(list(hearing)) for one in batch]
         results = [one.sample for one in heard[clips.path]]
         if world.is_first:
-            by_characters = loader.alphabet.is_bytes
+            unspaced = is_unspaced(one.src for one in results)
+            by_characters = loader.alphabet.is_bytes or unspaced
             show(
                 format_report(
                     results,
@@ -237,6 +243,8 @@ def evaluate_sets(
                     sort_by="cer" if by_characters else "wer",
                 )
             )
+            if unspaced:
+                _log.info("%s: %s", clips.path, _UNSPACED)
         everything.append(EvaluationResult.of(clips.path, results))
     if not world.is_first:
         return everything
