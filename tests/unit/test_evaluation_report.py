@@ -21,6 +21,7 @@ from coqui_stt_training.report.breakdown import by_columns, by_duration, by_word
 from coqui_stt_training.report.clip_media import ClipMedia
 from coqui_stt_training.report.clips import HeardClip, HeardSet, read_heard
 from coqui_stt_training.report.confusions import calibration, character_matrix, word_confusions
+from coqui_stt_training.report.evaluation import caveat_of
 from coqui_stt_training.report.evaluation_files import check_report_flags, write_report
 from coqui_stt_training.scoring.metrics import score_sample
 
@@ -264,3 +265,9 @@ def test_a_comparison_fits_a_phone_and_a_sheet_of_paper(tmp_path: Path) -> None:
         page.set_viewport_size({"width": 718, "height": 900})
         if shows_paper(page):
             assert page.evaluate("document.documentElement.scrollWidth") <= 718
+
+
+def test_rates_of_scripts_without_spaces_have_a_caveat() -> None:
+    thai = [score_sample("a.wav", "สวัสดีครับ ผมชื่อสมชาย", "สวัสดีครับ", 1.0)]
+    assert "puts no spaces between words" in caveat_of(thai)
+    assert not caveat_of([score_sample("a.wav", "go up", "go", 1.0)])

@@ -26,7 +26,7 @@ from ..corpus import ChangeCounts, Normalizer, RowFile, read_rows
 from ..errors import CorpusError, FlagError, UserError
 from ..report.clip_media import ClipMedia
 from ..report.clips import HeardClip, HeardSet
-from ..report.evaluation import format_report, save_samples_json
+from ..report.evaluation import caveat_of, format_report, save_samples_json
 from ..report.evaluation_files import write_reports
 from ..report.further_columns import further_columns
 from ..scoring.confidence import word_confidences
@@ -70,8 +70,15 @@ def run_evaluation(config: EvaluateExportConfig) -> int:
             clips += _described(file, heard)
             references += [one.audio for one in heard]
             found = [one.sample for one in heard]
-            report = format_report(found, path, report_count=flags.report_count, show_loss=False)
+            caveat = caveat_of(found)
+            report = format_report(
+                found, path,
+                report_count=flags.report_count, sort_by="cer" if caveat else "wer",
+                show_loss=False,
+            )  # fmt: skip
             print_now(report)
+            if caveat:
+                print_now(f"{path}: {caveat}")
             samples += found
         if flags.report:
             write_reports(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from stt.atomic_file import remove_partial_files, write_atomically
+from stt.words import is_unspaced
 
 from ..errors import FlagError
 from ..scoring.metrics import SampleResult, SetResult, score_set
@@ -78,6 +79,16 @@ def format_report(
         for sample in chosen:
             lines += _format_sample(sample, show_loss)
     return "\n".join(lines)
+
+
+def caveat_of(samples: Iterable[SampleResult]) -> str:
+    """Return what is to be known of the rates of a set: nothing, most often."""
+    if not is_unspaced(sample.src for sample in samples):
+        return ""
+    return (
+        "its script puts no spaces between words, so WER counts whole phrases, or clips, as wrong; "
+        "go by CER"
+    )
 
 
 def _format_rates(result: SampleResult | SetResult, show_loss: bool) -> str:

@@ -14,7 +14,6 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.audio.file import read_audio, read_sample_rate
 from stt.counted import counted
 from stt.frontends import FrontEnd
-from stt.words import is_unspaced
 
 from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader
@@ -38,7 +37,7 @@ from ..cli.progress_bar import ProgressBar
 from ..corpus import ClipSet, Corpus, check_corpus, expand_file_list
 from ..errors import AudioError, BootstrapError, FlagError
 from ..models.acoustic_model import AcousticModel
-from ..report.evaluation import format_report, save_samples_json
+from ..report.evaluation import caveat_of, format_report, save_samples_json
 from ..scoring.decoding import BeamSearchDecoder, Decoder
 from ..scoring.evaluation import build_model, hear_batches
 from ..training.distributed import ALONE, World, joined
@@ -50,10 +49,6 @@ from .results import EvaluationResult
 from .session import log_loading
 
 _log = logging.getLogger(__name__)
-_UNSPACED = (
-    "its script puts no spaces between words, so WER counts whole phrases, or clips, as wrong; go "
-    "by CER"
-)
 
 
 def run_evaluation(
@@ -233,8 +228,8 @@ def evaluate_sets(
         heard[clips.path] = [one for batch in world.merge(list(hearing)) for one in batch]
         results = [one.sample for one in heard[clips.path]]
         if world.is_first:
-            unspaced = is_unspaced(one.src for one in results)
-            by_characters = loader.alphabet.is_bytes or unspaced
+            caveat = caveat_of(results)
+            by_characters = loader.alphabet.is_bytes or bool(caveat)
             show(
                 format_report(
                     results,
@@ -243,8 +238,8 @@ def evaluate_sets(
                     sort_by="cer" if by_characters else "wer",
                 )
             )
-            if unspaced:
-                _log.info("%s: %s", clips.path, _UNSPACED)
+            if caveat:
+                _log.info("%s: %s", clips.path, caveat)
         everything.append(EvaluationResult.of(clips.path, results))
     if not world.is_first:
         return everything
