@@ -189,6 +189,9 @@ def test_tars_without_transcripts_or_audio_or_end(tmp_path: Path) -> None:
     (tmp_path / "sounds.tar").write_bytes(tar_bytes(members[::2]))
     with pytest.raises(CorpusError, match="without transcripts, of 3 recordings; clips are read"):
         read_rows(tmp_path / "sounds.tar")
+    (tmp_path / "corpus.tar").write_bytes(tar_bytes([*members[::2], ("uk/train.tsv", b"path\n")]))
+    with pytest.raises(CorpusError, match=r"unpack it, and name one of .* such as uk/train\.tsv"):
+        read_rows(tmp_path / "corpus.tar")
     (tmp_path / "texts.tar").write_bytes(tar_bytes(members[1::2]))
     with pytest.raises(CorpusError, match="a tar archive without audio"):
         read_rows(tmp_path / "texts.tar")

@@ -30,6 +30,7 @@ _MAGIC, _MAGIC_PLACE = b"ustar", 257
 _BLOCK_BYTES = 512
 _GZIP = b"\x1f\x8b"
 _TEXT_SUFFIXES = (".txt", ".text", ".transcript", ".lab", ".json")
+_TABLE_SUFFIXES = (".tsv", ".csv")  # of an archive that is unpacked first
 _MOST_TEXT_BYTES = 1 << 26
 
 Members = dict[str, AudioReference]
@@ -174,9 +175,15 @@ def _pairs(path: Path, found: Members, labelled: bool) -> Iterator[Entry]:
     if not sounds:
         raise CorpusError(f"{path}: a tar archive without audio; {_what_is_read()}")
     if labelled and not any(_key(name) in texts for name in sounds):
+        tables = sorted(name for name in found if name.endswith(_TABLE_SUFFIXES))
+        remedy = (
+            f"unpack it, and name one of its tables, such as {tables[0]}"
+            if tables
+            else _what_is_read()
+        )
         raise CorpusError(
             f"{path}: a tar archive without transcripts, of {counted(len(sounds), 'recording')}; "
-            f"{_what_is_read()}"
+            f"{remedy}"
         )
     for number, name in enumerate(sounds):
         source = f"{path}:{name}"
