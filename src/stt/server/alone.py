@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import logging
 import socket
-import sys
 from collections.abc import Sequence
 
 import uvicorn
@@ -18,11 +16,7 @@ from .app import create_app
 from .draining import DrainingServer, server_config
 from .flags import limits_of
 from .hosts import Hosts
-
-# How long a thread that transcribes may keep Python's lock while others wait: what is received and
-# sent meanwhile is late by it.
-_SWITCH_SECONDS = 0.0005
-_OBJECTS_UNTIL_SEARCH = 10_000
+from .process_settings import settle
 
 
 def serve_alone(
@@ -41,7 +35,7 @@ def serve_alone(
     """
     app = create_app(load_model(flags), limits_of(flags), hosts_of(flags, bound))
     config = config_of(flags, app)
-    be_ready_to_switch()
+    settle()
     logging.getLogger("uvicorn.error").info("Serving on %s (Ctrl-C ends it)", address)
     DrainingServer(config, app.state.service.drain).run(list(sockets))
 
@@ -74,15 +68,3 @@ def config_of(flags: argparse.Namespace, app: FastAPI, *, processes: int = 1) ->
             "certificate and its key as PEM files"
         ) from None
     return config
-
-
-def be_ready_to_switch() -> None:
-    """Let Python's threads take turns often enough for live audio.
-
-    And let its search for garbage pass over what is there from now on, the model and all modules,
-    and come seldom: it takes 3 % of the time else.
-    """
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_OBJECTS_UNTIL_SEARCH, *gc.get_threshold()[1:])

@@ -149,6 +149,9 @@ class _LiveStream:
             return "vanished"
         finally:
             self._stopping.cancel()
+            # Its memory is free now, and not when Python next looks for circles, in one of which
+            # a connection and its stream are.
+            del self._live
 
     async def _serve(self) -> str:
         limits = self._service.limits

@@ -18,6 +18,7 @@ from .counted import shared_ledger
 from .flags import limits_of, read_flags
 from .ledger import Ledger
 from .process_count import cores_before, cores_each, suitable_count
+from .process_settings import settle
 from .worker_process import FAILED, READY, WorkerTask
 
 
@@ -41,7 +42,7 @@ def main(told: str) -> int:
 
 def _serve(task: WorkerTask, ledger: Ledger, control: socket.socket) -> None:
     try:
-        from .alone import be_ready_to_switch, config_of, hosts_of
+        from .alone import config_of, hosts_of
         from .app import create_app
         from .handed import HandedServer
     except ImportError as error:
@@ -61,7 +62,7 @@ def _serve(task: WorkerTask, ledger: Ledger, control: socket.socket) -> None:
     )
     config = config_of(flags, app, processes=processes)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # who started it says the rest
-    be_ready_to_switch()
+    settle()
     _tell(control, READY, processes)
     HandedServer(config, app.state.service.drain, control, ledger).run()
 
