@@ -17,6 +17,8 @@ from ..cli.launch import Launch
 from ..cli.spelling import spell_flags
 from ..corpus import CorpusFiles
 
+_OF_OUTPUT = frozenset({"head", "map_shared_characters", "map_alphabet"})
+
 
 def transfer_command(
     config: TrainConfig,
@@ -44,7 +46,7 @@ def transfer_command(
     flags = config.checkpoints
     apart = flags.save_dir != flags.load_dir
     output = new_output_flags(source, alphabet)
-    if "head" in given:  # which says itself what the output is
+    if _OF_OUTPUT & given:  # which say themselves what the output is
         output = {"drop_source_layers": 1, "map_shared_characters": True}
     changed = {
         **output,
