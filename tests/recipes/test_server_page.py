@@ -1,6 +1,7 @@
 """The web page, in a headless browser whose microphone hears a real clip."""
 
 import base64
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,7 @@ from stt_models import ORACLE, SENTENCE, needs_oracle, speech
 
 pytest.importorskip("fastapi")
 
-pytestmark = [
-    needs_oracle,
-    needs_browser,
-    pytest.mark.slow,
-]
+pytestmark = [needs_oracle, needs_browser, pytest.mark.slow]
 # For engines that have no microphone of a file: what stands for one, from there on the page's own.
 MICROPHONE = """if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = async () => {
   const samples = Float32Array.from(new Int16Array(
@@ -38,23 +35,41 @@ def address(tmp_path_factory):
         yield server.address
 
 
-@pytest.fixture
-def page(address, tmp_path):
-    file = tmp_path / "microphone.wav"
-    said = np.concatenate([speech(), np.zeros(16000 * 20, np.int16)])
+@pytest.fixture(scope="module")
+def said():
+    return np.concatenate([speech(), np.zeros(16000 * 20, np.int16)])
+
+
+@pytest.fixture(scope="module")
+def browser(said, tmp_path_factory):
+    """One whose microphone hears a file, where the engine has such."""
+    file = tmp_path_factory.mktemp("microphone") / "said.wav"
     soundfile.write(file, said, 16000)
     flags = (
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-audio-capture={file}%noloop",
     )
+    with launched(chromium_args=flags) as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser, address, said):
     samples = base64.b64encode(said.tobytes()).decode()
     script = "" if ENGINE == "chromium" else MICROPHONE.replace("SAMPLES", f"'{samples}'")
-    with launched(chromium_args=flags) as browser:
-        page = visited(browser, address, script=script)
-        page.wait_for_selector(".state.ready")
+    with ready(browser, address, script) as page:
         yield page
-        assert not page.problems, page.problems
+
+
+@contextmanager
+def ready(browser, address, script):
+    """Yield the page as soon as it can be used; fails where a script of it failed."""
+    page = visited(browser, address, script=script)
+    page.wait_for_selector(".state.ready")
+    yield page
+    assert not page.problems, page.problems
+    page.context.close()
 
 
 def save(page, kind):
@@ -114,34 +129,28 @@ def test_buttons_stay_in_view_under_a_long_transcript(page, size):
     assert page.evaluate("document.getElementById('sheet').scrollTop") == 0  # somebody reads there
 
 
-def test_text_is_copied_without_the_newer_clipboard(address):
+def test_text_is_copied_without_the_newer_clipboard(address, browser):
     """As on pages without HTTPS, of another machine."""
     script = """Object.defineProperty(Navigator.prototype, "clipboard", {value: undefined});
         addEventListener("copy", () => { window.copied = getSelection().toString()
             || document.activeElement.value; });"""
-    with launched() as browser:
-        page = visited(browser, address, script=script)
-        page.wait_for_selector(".state.ready")
+    with ready(browser, address, script) as page:
         word = {"word": "dark", "start": 0.0, "end": 0.2, "confidence": 1.0, "spaced": True}
         page.evaluate("it => receive(it)", {"type": "final", "text": "dark", "words": [word]})
         page.click("#copy")
         page.wait_for_selector("#copy:text('Copied')")
         assert page.evaluate("window.copied") == "dark\n"
-        assert not page.problems, page.problems
 
 
-def test_a_microphone_without_sound_is_told(address):
+def test_a_microphone_without_sound_is_told(address, browser):
     """As of a browser that finds no device to play on, and so never starts."""
     script = """{ const Paused = AudioContext; window.AudioContext = class extends Paused {
         constructor() { super(); this.suspend(); } resume() {} };
         if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = async () =>
             new Paused().createMediaStreamDestination().stream; }"""
-    with launched() as browser:
-        page = visited(browser, address, script=script)
-        page.wait_for_selector(".state.ready")
+    with ready(browser, address, script) as page:
         page.click("#record")
         page.wait_for_selector("#message:visible")
         assert "No sound arrives from the microphone" in page.inner_text("#message")
         page.click("#record")
         page.wait_for_selector("#record:not(.live)")
-        assert not page.problems, page.problems
