@@ -88,6 +88,16 @@ def test_slow_uploads_take_no_places_and_are_given_up(server):
         assert b" 408 " in read_all(slow[0])
 
 
+def test_who_leaves_in_the_middle_of_an_upload_leaves_no_trace(server):
+    header = b"POST /transcribe HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9999\r\n\r\n"
+    with connect(server) as connection:
+        connection.sendall(header + b"R")
+        time.sleep(0.3)
+    time.sleep(0.3)
+    assert ask(server, "/health")[0] == 200
+    assert "Traceback" not in server.log.read_text()
+
+
 def test_steady_uploads_arrive_however_long_they_take(server):
     body = CLIP.read_bytes()
     pieces = [body[start : start + 4000] for start in range(0, len(body), 4000)]

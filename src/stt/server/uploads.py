@@ -11,6 +11,7 @@ from time import monotonic
 from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
 
 from .counted import UPLOAD_BYTES, UPLOADS
 from .ledger import Ledger
@@ -104,6 +105,8 @@ async def _at_pace(
             )
         except StopAsyncIteration:
             return
+        except ClientDisconnect:  # nobody will read this
+            raise RequestError(400, "vanished", "the file was not sent to its end") from None
         except asyncio.TimeoutError:
             raise RequestError(
                 408,
