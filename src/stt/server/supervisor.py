@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Sequence
 
 from uvicorn.config import LOGGING_CONFIG
 
-from ..errors import ServerError
+from ..errors import ServerError, describe_system_error
 from .counted import CLOSED_CONNECTIONS, LIVE_STREAMS, shared_ledger
 from .ledger import shared_file
 from .process_count import available_cores
@@ -151,9 +151,21 @@ class Supervisor:
             "Process %d ended (%s), and with it %d live streams; another takes its place",
             worker.pid, worker.failure or how, streams,
         )  # fmt: skip
-        await asyncio.sleep(_AGAIN_SECONDS if self._failures else 0)
-        if not self._is_stopping:
-            self._start(worker.row)
+        await self._start_again(worker.row)
+
+    async def _start_again(self, row: int) -> None:
+        while True:
+            await asyncio.sleep(_AGAIN_SECONDS if self._failures else 0)
+            if self._is_stopping:
+                return
+            try:
+                self._start(row)
+                return
+            except OSError as error:  # the system has no memory, or no process, to give
+                self._failures += 1
+                if self._failures >= _MOST_FAILURES:
+                    self._fail(f"no process can be started: {describe_system_error(error)}")
+                    return
 
     # ------------------------------------------------------------------ connections
 
