@@ -3,8 +3,8 @@
 `soak.py` starts it; what it is told comes as JSON on standard input, and what it found leaves as
 JSON on standard output, see `Task` and `Found`. Frames are made once and sent as they are, and of
 what the server says only the final transcripts are read: clients on the server's own cores should
-take little of them. (Those of the package websockets take 1.5 ms of CPU time for a second of audio,
-a third of what the server takes; these take 0.2.)
+take little of them. (Those of the package websockets take 1.4 ms of CPU time for a second of audio,
+near half of what the server takes; these take 0.3.)
 """
 
 from __future__ import annotations
