@@ -98,8 +98,7 @@ class _VersionAction(argparse.Action):
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="stt",
-        description="Transcribe speech. `stt serve --help` tells about the server.",
+        prog="stt", description="Transcribe speech. `stt serve --help` tells about the server."
     )
     add_model_flags(parser)
     parser.add_argument(

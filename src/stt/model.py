@@ -21,11 +21,7 @@ from .engines import (
     streams_at_a_time,
 )
 from .engines.utterance import UtteranceEngine
-from .errors import (
-    ErrorCode,
-    LatencyError,
-    ModelError,
-)
+from .errors import ErrorCode, LatencyError, ModelError
 from .metadata import Metadata
 from .stream import Stream, checked_count
 

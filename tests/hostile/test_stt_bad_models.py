@@ -86,10 +86,7 @@ def with_integer(graph, name, value):
         (lambda g: with_integer(g, "metadata_beam_width", 0), "beam width is 0; 1 to"),
         (lambda g: with_integer(g, "metadata_beam_width", -3), "beam width is -3; 1 to"),
         (lambda g: with_integer(g, "metadata_sample_rate", 0), "a positive whole number"),
-        (
-            lambda g: with_integer(g, "metadata_feature_win_len", -1),
-            "a positive whole number",
-        ),
+        (lambda g: with_integer(g, "metadata_feature_win_len", -1), "a positive whole number"),
     ],
 )
 def test_models_whose_metadata_is_missing_or_absurd(tmp_path, genuine, change, message):

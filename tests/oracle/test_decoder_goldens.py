@@ -125,10 +125,7 @@ def test_streaming_equals_one_call(name: str, chunk: int) -> None:
     alphabet = alphabet_of(config["set"])
     scorer = (
         Scorer(
-            config["alpha"],
-            config["beta"],
-            ORACLE / f"scorers/{config['scorer']}.scorer",
-            alphabet,
+            config["alpha"], config["beta"], ORACLE / f"scorers/{config['scorer']}.scorer", alphabet
         )
         if config["scorer"]
         else None

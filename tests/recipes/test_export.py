@@ -87,11 +87,7 @@ def test_float_models_are_the_checkpoint(tmp_path, features):
     flags = ("--export_quantize", "false", "--export_onnx", "true", "--n_steps", "4")
     assert run_export(tmp_path / "ckpt", tmp_path / "out", *flags) == 0
     found = table(tmp_path / "out" / "author_model_0.0.1.md")
-    assert set(found) == {
-        "output_graph.tflite",
-        "output_graph.onnx",
-        "output_graph.batch.onnx",
-    }
+    assert set(found) == {"output_graph.tflite", "output_graph.onnx", "output_graph.batch.onnx"}
     assert all(float(cells[2]) < 1e-5 for cells in found.values())
     assert (tmp_path / "out" / "output_graph.features.onnx").exists()
 

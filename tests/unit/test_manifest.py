@@ -308,10 +308,7 @@ def test_large_lists_are_indexed(tmp_path: Path, rows: list[tuple[object, ...]])
 
 @pytest.mark.parametrize("augment", [False, True])
 def test_what_turns_out_unreadable_is_left_out_where_rows_are_skipped(
-    tmp_path: Path,
-    rows: list[tuple[object, ...]],
-    augment: bool,
-    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path, rows: list[tuple[object, ...]], augment: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     clips = check(LARGE, write_table(tmp_path / "train.csv", rows, COLUMNS)).train[0].clips
     (tmp_path / "4.wav").write_bytes(b"no audio")

@@ -24,10 +24,7 @@ def clip(seconds: float) -> Clip:
 
 
 def check(
-    memory_bytes: int,
-    monkeypatch: pytest.MonkeyPatch,
-    *groups: Sequence[Clip],
-    processes: int = 1,
+    memory_bytes: int, monkeypatch: pytest.MonkeyPatch, *groups: Sequence[Clip], processes: int = 1
 ) -> list[int]:
     """Check with so much memory; return the sizes of the batches that were tried."""
     tried: list[int] = []

@@ -10,11 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
-from coqui_stt_training.corpus.normalization import (
-    ChangeCounts,
-    Normalizer,
-    plain_alphabet,
-)
+from coqui_stt_training.corpus.normalization import ChangeCounts, Normalizer, plain_alphabet
 
 ENGLISH = " abcdefghijklmnopqrstuvwxyz'"
 TURKISH = " abcçdefgğhıijklmnoöprsştuüvyz"

@@ -11,14 +11,7 @@ import pytest
 
 from coqui_stt_training.errors import UserError
 from coqui_stt_training.pseudo_labels.hearing import Heard, Passage
-from coqui_stt_training.pseudo_labels.labels import (
-    Bounds,
-    Label,
-    LeftOut,
-    Reason,
-    disputed,
-    judge,
-)
+from coqui_stt_training.pseudo_labels.labels import Bounds, Label, LeftOut, Reason, disputed, judge
 from coqui_stt_training.pseudo_labels.measured import MeasuredAudio
 from coqui_stt_training.pseudo_labels.pieces import Cutter
 from coqui_stt_training.pseudo_labels.recordings import Recording

@@ -22,10 +22,7 @@ def probabilities(model, pieces):
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    length=st.integers(0, 30000),
-    cuts=st.lists(st.integers(0, 30000), max_size=12),
-)
+@given(length=st.integers(0, 30000), cuts=st.lists(st.integers(0, 30000), max_size=12))
 def test_probabilities_do_not_depend_on_the_pieces(model, length, cuts):
     samples = noise(2)[:length]
     whole = probabilities(model, [samples])

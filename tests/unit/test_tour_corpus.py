@@ -44,10 +44,7 @@ def test_every_clip_can_be_trained_on(language: str, counts: tuple[int, int, int
 @pytest.mark.parametrize("language", ["english", "kitchen", "ukrainian"])
 def test_sets_share_neither_voices_nor_phrases(language: str) -> None:
     corpus = read(language)
-    for facts in (
-        lambda clip: clip.audio.path.stem.split("+")[1],
-        lambda clip: clip.transcript,
-    ):
+    for facts in (lambda clip: clip.audio.path.stem.split("+")[1], lambda clip: clip.transcript):
         train, dev, test = ({facts(clip) for clip in clips_of(corpus, name)} for name in SETS)
         assert not train & dev | train & test | dev & test
 

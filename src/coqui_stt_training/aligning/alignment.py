@@ -75,11 +75,7 @@ def align_clip(unit: Unit, probs: FloatArray, info: ModelInfo) -> AlignedUnit:
 
 
 def align_recording(
-    units: Sequence[Unit],
-    heard: Iterable[FloatArray],
-    info: ModelInfo,
-    *,
-    name: str = "the audio",
+    units: Sequence[Unit], heard: Iterable[FloatArray], info: ModelInfo, *, name: str = "the audio"
 ) -> list[AlignedUnit]:
     """Return the units of a text that are said in a recording, in order.
 

@@ -180,10 +180,7 @@ class AugmentedLoader:
         return list(alphabet.encode(between.join(clip.transcript for clip, _ in together)))
 
     def _features(
-        self,
-        together: Sequence[tuple[Clip, float]],
-        draws: Sequence[Draw],
-        labels: Sequence[int],
+        self, together: Sequence[tuple[Clip, float]], draws: Sequence[Draw], labels: Sequence[int]
     ) -> Features:
         if not within(draws, *_BEFORE_FEATURES):
             return self.loader.store(together[0][0])

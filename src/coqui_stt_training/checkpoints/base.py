@@ -115,10 +115,7 @@ def merged(source: SourceModel, base: Base | None) -> SourceModel:
 
 
 def add_low_rank(
-    weight: NDArray[np.float32],
-    down: NDArray[np.float32],
-    up: NDArray[np.float32],
-    scale: float,
+    weight: NDArray[np.float32], down: NDArray[np.float32], up: NDArray[np.float32], scale: float
 ) -> NDArray[np.float32]:
     """Return W + scale B A: what a product beside another adds, in the weight itself.
 

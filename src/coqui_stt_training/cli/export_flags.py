@@ -109,9 +109,7 @@ class VerificationFlags:
         50, "how many clips of --test_files, spread evenly; 0: all", check=not_negative
     )
     on_bad_row: str = flag(
-        "fail",
-        "what to do with rows of --test_files that cannot be used",
-        choices=("fail", "skip"),
+        "fail", "what to do with rows of --test_files that cannot be used", choices=("fail", "skip")
     )
     normalize_transcripts: str = normalize_transcripts_flag("as the model was trained")
     normalize_sample_rate: bool = flag(

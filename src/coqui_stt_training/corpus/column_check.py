@@ -93,8 +93,7 @@ class ColumnCheck:
         repeats = _count(same, starts, np.maximum(starts, ends - 1))
         blank = _is_blank(normal)
         return Texts(
-            np.maximum(1, counts + repeats),
-            (unknown > 0) | (blank & (not self.may_be_empty)),
+            np.maximum(1, counts + repeats), (unknown > 0) | (blank & (not self.may_be_empty))
         )
 
     def _labels(self, texts: Any) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

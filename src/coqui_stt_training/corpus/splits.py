@@ -323,9 +323,7 @@ def _split(
     parted = part_rows(file.rows, set_size(len(file.rows)), partial(place_by_seed, seed), names)
     parts = [
         RowFile(
-            str(folder / f"{name}.csv"),
-            file.columns,
-            tuple(file.rows[index] for index in part),
+            str(folder / f"{name}.csv"), file.columns, tuple(file.rows[index] for index in part)
         )
         for name, part in zip(_SETS, (parted.train, parted.dev, parted.test), strict=True)
     ]

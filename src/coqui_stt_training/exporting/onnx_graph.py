@@ -96,10 +96,7 @@ class GraphBuilder:
             self._nodes, name, self._inputs, self._outputs, list(self._initializers.values())
         )
         model = helper.make_model(
-            graph,
-            opset_imports=opsets,
-            ir_version=_IR_VERSIONS[opset],
-            producer_name="coqui-stt",
+            graph, opset_imports=opsets, ir_version=_IR_VERSIONS[opset], producer_name="coqui-stt"
         )
         helper.set_model_props(model, properties)
         onnx.checker.check_model(model, full_check=True)

@@ -198,9 +198,7 @@ def import_utterances(
 
 
 def _labelled(
-    utterances: Iterable[Utterance],
-    make_label: Callable[[str], Label],
-    dropped: list[Dropped],
+    utterances: Iterable[Utterance], make_label: Callable[[str], Label], dropped: list[Dropped]
 ) -> Iterator[tuple[Utterance, str]]:
     for one in utterances:
         label = Label(one.text, one.dropped) if one.dropped else make_label(one.text)
@@ -210,9 +208,7 @@ def _labelled(
             yield one, label.text
 
 
-def _chunks(
-    spoken: Sequence[tuple[Utterance, str]],
-) -> Iterator[Sequence[tuple[Utterance, str]]]:
+def _chunks(spoken: Sequence[tuple[Utterance, str]]) -> Iterator[Sequence[tuple[Utterance, str]]]:
     return (spoken[at : at + _CLIPS_AT_ONCE] for at in range(0, len(spoken), _CLIPS_AT_ONCE))
 
 

@@ -57,9 +57,7 @@ class Clip:
             return whole
         begin = whole.start_seconds
         return replace(
-            whole,
-            start_seconds=begin + self._start / 1000,
-            end_seconds=begin + self._end / 1000,
+            whole, start_seconds=begin + self._start / 1000, end_seconds=begin + self._end / 1000
         )
 
     @property

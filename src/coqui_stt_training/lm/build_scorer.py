@@ -59,13 +59,7 @@ def main(argv: list[str]) -> int:
         binary = Path(scratch) / "lm.binary"
         words = make_language_model(inputs, binary, options)
         report = make_scorer(
-            package,
-            binary,
-            words,
-            alphabet,
-            unit,
-            flags.default_alpha,
-            flags.default_beta,
+            package, binary, words, alphabet, unit, flags.default_alpha, flags.default_beta
         )
     report_scorer(report, flags)
     return _tune(flags) if flags.tune_on else 0
@@ -73,8 +67,7 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
-        prog="python -m coqui_stt_training.lm.build_scorer",
-        description="Make a scorer of text.",
+        prog="python -m coqui_stt_training.lm.build_scorer", description="Make a scorer of text."
     )
     generate_lm.add_flags(parser)
     generate_scorer_package.add_flags(

@@ -198,9 +198,7 @@ def _pruning(options: LanguageModelOptions) -> list[str]:
 
 
 def make_language_model(
-    input_paths: list[Path],
-    binary_path: Path,
-    options: LanguageModelOptions,
+    input_paths: list[Path], binary_path: Path, options: LanguageModelOptions
 ) -> list[str]:
     """Estimate a language model, and return its words, commonest first.
 

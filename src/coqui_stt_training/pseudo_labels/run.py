@@ -69,10 +69,7 @@ def run_labelling(
 
 
 def _write(
-    out: Path,
-    labels: Sequence[Label],
-    left_out: Sequence[LeftOut],
-    show: Callable[[str], object],
+    out: Path, labels: Sequence[Label], left_out: Sequence[LeftOut], show: Callable[[str], object]
 ) -> None:
     list_of_left_out = out.with_suffix(".left_out.csv")
     write_left_out(list_of_left_out, left_out)

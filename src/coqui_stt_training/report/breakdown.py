@@ -163,10 +163,7 @@ def by_word_frequency(clips: Sequence[HeardClip]) -> list[WordGroup]:
 
 
 def _grouped(
-    name: str,
-    clips: Sequence[HeardClip],
-    name_of: Callable[[HeardClip], str],
-    order: Sequence[str],
+    name: str, clips: Sequence[HeardClip], name_of: Callable[[HeardClip], str], order: Sequence[str]
 ) -> Breakdown:
     members: dict[str, list[HeardClip]] = {}
     for clip in clips:

@@ -53,10 +53,7 @@ class _Choice(NamedTuple):
 
 
 def use_recipe(
-    config: TrainConfig,
-    given: frozenset[str],
-    source: SourceModel | None,
-    files: CorpusFiles,
+    config: TrainConfig, given: frozenset[str], source: SourceModel | None, files: CorpusFiles
 ) -> TrainConfig:
     """Return the flags of a new run with those of its recipe, and log which that is and why.
 

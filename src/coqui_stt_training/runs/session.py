@@ -297,8 +297,7 @@ def _log_frozen_layers(lineage: Lineage, given: frozenset[str]) -> None:
         )
     if for_a_while:
         _log.info(
-            "Frozen for the first epochs of this run, as it began with: %s",
-            ", ".join(for_a_while),
+            "Frozen for the first epochs of this run, as it began with: %s", ", ".join(for_a_while)
         )
 
 

@@ -31,11 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 def make_pipeline(
-    session: Session,
-    corpus: Corpus,
-    loader: BatchLoader,
-    views: int,
-    world: World = ALONE,
+    session: Session, corpus: Corpus, loader: BatchLoader, views: int, world: World = ALONE
 ) -> TrainingPipeline:
     """Return what the loop takes training batches from.
 
@@ -98,10 +94,7 @@ def largest_batches(session: Session, corpus: Corpus, pipeline: TrainingPipeline
 
 
 def _make_augmented_loader(
-    session: Session,
-    loader: BatchLoader,
-    clips: Sequence[Clip],
-    views: int,
+    session: Session, loader: BatchLoader, clips: Sequence[Clip], views: int
 ) -> AugmentedLoader | None:
     if not session.config.data.augment:
         return None
@@ -177,7 +170,4 @@ def make_sets(config: TrainConfig, corpus: Corpus) -> Sets:
             for clips in sets
         }
 
-    return Sets(
-        dev=batches(corpus.dev),
-        metrics=batches(corpus.metrics),
-    )
+    return Sets(dev=batches(corpus.dev), metrics=batches(corpus.metrics))

@@ -166,11 +166,7 @@ def scorer_words(
     elif small:
         flags["arpa_order"] = _SMALL_TEXT_ORDER
     by_character = kind == CHARACTERS and not alphabet.is_bytes
-    return [
-        *spell_flags(flags),
-        "--discount_fallback",
-        *(["--characters"] if by_character else []),
-    ]
+    return [*spell_flags(flags), "--discount_fallback", *(["--characters"] if by_character else [])]
 
 
 def tune_words(

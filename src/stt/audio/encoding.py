@@ -26,10 +26,7 @@ def encodable_rate(sample_rate_hz: int, encoding: Encoding) -> int:
 
 
 def encode_audio(
-    samples: NDArray[np.int16],
-    sample_rate_hz: int,
-    encoding: Encoding,
-    bitrate: int | None = None,
+    samples: NDArray[np.int16], sample_rate_hz: int, encoding: Encoding, bitrate: int | None = None
 ) -> bytes:
     """Return the content of an audio file.
 

@@ -25,12 +25,7 @@ from ...models.deepspeech.weights import (
 )
 from ..source import AdamState, SourceModel, is_finite
 from .tensorflow_bundle import TensorBundle
-from .tensorflow_directory import (
-    alphabet_beside,
-    features_of,
-    number_flag,
-    read_flags,
-)
+from .tensorflow_directory import alphabet_beside, features_of, number_flag, read_flags
 
 DEFAULT_RELU_CLIP = 20.0
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"

@@ -32,10 +32,7 @@ _TO_END = np.iinfo(np.int64).max
 
 
 def streaming_model(
-    deployment: EncoderDeployment,
-    specification: StreamingEncoder,
-    precision: Precision,
-    opset: int,
+    deployment: EncoderDeployment, specification: StreamingEncoder, precision: Precision, opset: int
 ) -> onnx.ModelProto:
     """Return the model.
 

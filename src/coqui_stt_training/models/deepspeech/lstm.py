@@ -25,12 +25,7 @@ class LstmState(NamedTuple):
 
 
 def lstm(
-    x: Tensor,
-    lengths: Tensor,
-    state: LstmState,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias: Tensor,
+    x: Tensor, lengths: Tensor, state: LstmState, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor
 ) -> tuple[Tensor, LstmState]:
     """Run the layer.
 
