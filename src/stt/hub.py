@@ -145,4 +145,4 @@ def _reason(error: Exception) -> str:
 
 def first_line(error: Exception) -> str:
     """Return what an error says, without what it explains at length."""
-    return (str(error) or type(error).__name__).splitlines()[0]
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -59,7 +59,8 @@ def identify(audio: AudioReference) -> AudioIdentity:
         status = audio.path.stat()
     except OSError as error:
         raise AudioError(f"{audio}: {(error.strerror or str(error)).lower()}") from None
-    return AudioIdentity(status.st_size, status.st_mtime_ns, _digest(audio))
+    digest = hashlib.blake2b(audio.stored(), digest_size=16).digest()
+    return AudioIdentity(status.st_size, status.st_mtime_ns, digest)
 
 
 class FeatureCache:
@@ -173,10 +174,6 @@ class FeatureCache:
                 self._folder,
             )
         return not self._full
-
-
-def _digest(audio: AudioReference) -> bytes:
-    return hashlib.blake2b(audio.stored(), digest_size=16).digest()
 
 
 def _format(identity: AudioIdentity, features: Features) -> bytes:

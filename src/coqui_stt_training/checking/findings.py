@@ -95,7 +95,8 @@ def _lines(findings: Findings) -> Iterator[str]:
     for character, places in list(survey.rare.items())[:_LISTED]:
         yield f"{'':<22} rare: {character!r} {describe_codepoints(character)}, {places[0]}"
     for name, places, why in concerns(survey):
-        yield f"{name:<22} {counted(len(places), 'clip')}{why}{_first(places)}"
+        first = ", ".join(places[:3])
+        yield f"{name:<22} {counted(len(places), 'clip')}{why}, the first: {first}"
     for name, groups in duplicate_kinds(survey):
         if groups:
             example = ", ".join(groups[0][:4])
@@ -176,7 +177,3 @@ def sparkline(found: Histogram) -> str:
     return "".join(
         _BARS[0 if not count else 1 + count * (len(_BARS) - 2) // most] for count in found.counts
     )
-
-
-def _first(places: Sequence[str]) -> str:
-    return f", the first: {', '.join(places[:3])}"

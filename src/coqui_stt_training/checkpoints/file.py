@@ -18,7 +18,7 @@ One file, so that weights and their description cannot disagree, and one rename 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
                 if name not in never_updated
             }
     content = {
-        "version": VERSION if _has_adapter(checkpoint.specification) else _WITHOUT_ADAPTERS,
+        "version": VERSION if base_tensors(checkpoint.specification) else _WITHOUT_ADAPTERS,
         "specification": describe_specification(checkpoint.specification),
         "alphabet": _describe_alphabet(checkpoint.alphabet),
         "features": describe_front_end(checkpoint.features),
@@ -158,11 +158,7 @@ def read_checkpoint(path: Path, with_adam: bool = True, *, with_base: bool = Tru
 
 
 def _description(path: Path, content: Mapping[str, Any]) -> Checkpoint:
-    """Return what a file says of its model and its run: a checkpoint without tensors.
-
-    Raises:
-        CheckpointError: it is of a later version, or malformed.
-    """
+    """Return what a file says of its model and its run: a checkpoint without tensors."""
     try:
         version = plain(int, content["version"], "version")
         if version > VERSION:
@@ -220,10 +216,6 @@ def _with_moments(
         moments.append(zeros | _named(tensors, prefix))
         check_shapes(path, specification, moments[-1], prefix, statistics=False)
     return replace(adam, first_moments=moments[0], second_moments=moments[1])
-
-
-def _has_adapter(specification: Specification) -> bool:
-    return bool(base_tensors(specification))
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -317,7 +309,11 @@ def _read(path: Path, with_adam: bool) -> tuple[dict[str, Any], dict[str, NDArra
                     "model of Hugging Face, copy the config.json of that beside it"
                 )
             content = json.loads(metadata["content"])
-            tensors = {name: opened.get_tensor(name) for name in _wanted(opened.keys(), with_adam)}
+            tensors = {
+                name: opened.get_tensor(name)
+                for name in opened.keys()  # noqa: SIM118 - it is no mapping
+                if with_adam or not name.startswith("adam.")
+            }
     except CheckpointError:
         raise
     except FileNotFoundError:
@@ -330,10 +326,6 @@ def _read(path: Path, with_adam: bool) -> tuple[dict[str, Any], dict[str, NDArra
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: its description is malformed")
     return content, tensors
-
-
-def _wanted(names: Any, with_adam: bool) -> Iterator[str]:
-    return (name for name in names if with_adam or not name.startswith("adam."))
 
 
 def _never_updated(tensor_steps: Mapping[str, int]) -> set[str]:

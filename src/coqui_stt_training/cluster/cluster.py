@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stt.extras import missing_packages
+from stt.hub import first_line
 
 from ..errors import FlagError
 
@@ -67,7 +68,7 @@ class Cluster:
                 ray.init(address=self.address, **quiet)
             except (ConnectionError, RuntimeError, ValueError) as error:
                 raise FlagError(
-                    f"--cluster {self.address}: cannot be joined ({_first_line(error)}); "
+                    f"--cluster {self.address}: cannot be joined ({first_line(error)}); "
                     "`ray start --head` starts one, local:2 needs none"
                 ) from None
         try:
@@ -103,7 +104,3 @@ class Cluster:
         if self.worker_gpus:
             room = min(room, machine.get("GPU", 0) // self.worker_gpus)
         return int(room)
-
-
-def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -170,11 +170,7 @@ def plan_split(
 
 
 def _sets_beside(dataset: str | Path) -> list[Path]:
-    """Return the places of a collection's three sets, there or not.
-
-    Raises:
-        CorpusError: the collection is remote, missing, or called like one of the sets.
-    """
+    """Return the places of a collection's three sets, there or not."""
     given = Path(dataset)
     if is_url(str(dataset)):
         raise CorpusError(

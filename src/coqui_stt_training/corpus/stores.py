@@ -145,7 +145,8 @@ class Stores:
         try:
             store, path = fsspec.core.url_to_fs(url)
         except ImportError as error:
-            raise CorpusError(f"{url}: {error}; for example: pip install {_package(url)}") from None
+            package = _PACKAGES.get(url.partition("://")[0], "fsspec[full]")
+            raise CorpusError(f"{url}: {error}; for example: pip install {package}") from None
         except ValueError as error:
             raise CorpusError(f"{url}: {error}") from None
         return store, str(path)
@@ -157,10 +158,6 @@ def _cause_of(error: Exception) -> Exception:
     if not isinstance(error, FileNotFoundError) or not isinstance(cause, Exception):
         return error
     return error if getattr(cause, "status", None) in _MISSING else cause
-
-
-def _package(url: str) -> str:
-    return _PACKAGES.get(url.partition("://")[0], "fsspec[full]")
 
 
 def copy_file(store: Any, path: str, target: Path, size: int | None) -> None:

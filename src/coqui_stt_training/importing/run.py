@@ -180,7 +180,8 @@ def import_utterances(
     clips: list[_Clip] = []
     bar = ProgressBar("Importing", len(spoken), show_progressbar, unit="clip")
     with bar, ThreadPoolExecutor(workers) as pool:
-        for number, some in enumerate(_chunks(spoken)):
+        for number, at in enumerate(range(0, len(spoken), _CLIPS_AT_ONCE)):
+            some = spoken[at : at + _CLIPS_AT_ONCE]
             scans = scan_audio(
                 [one.audio for one, _ in some],
                 cache_path=work / f"{number:06d}.json",
@@ -206,10 +207,6 @@ def _labelled(
             dropped.append(Dropped(one.source, label.dropped, label.named, one.text))
         else:
             yield one, label.text
-
-
-def _chunks(spoken: Sequence[tuple[Utterance, str]]) -> Iterator[Sequence[tuple[Utterance, str]]]:
-    return (spoken[at : at + _CLIPS_AT_ONCE] for at in range(0, len(spoken), _CLIPS_AT_ONCE))
 
 
 def _sound(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .alignment import pairs
@@ -96,7 +96,7 @@ def calibration(clips: Iterable[HeardClip]) -> Calibration | None:
     for clip in clips:
         if not clip.confidences:
             continue
-        right = _right_words(clip)
+        right = [letter == "=" for letter in clip.words if letter != "D"]
         for sure, is_right in zip(clip.confidences, right, strict=False):
             one = sums[min(_BINS - 1, int(sure * _BINS))]
             one[0] += sure
@@ -110,7 +110,3 @@ def calibration(clips: Iterable[HeardClip]) -> Calibration | None:
     )
     error = sum(abs(sure - right) * count for sure, right, count in bins) / total
     return Calibration(bins, error)
-
-
-def _right_words(clip: HeardClip) -> Sequence[bool]:
-    return [letter == "=" for letter in clip.words if letter != "D"]

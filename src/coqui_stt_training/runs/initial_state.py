@@ -109,15 +109,7 @@ def _optimizer(
     lineage: Lineage,
     begun_with: Tensors | None,
 ) -> Adam:
-    """Return the optimizer, with the state that it had where a run goes on.
-
-    Args:
-        session: the run.
-        model: on its device.
-        progress: of the run.
-        lineage: of the model.
-        begun_with: the weights of a new run.
-    """
+    """Return the optimizer, with its state where a run goes on; a new one has `begun_with`."""
     training, further = session.config.training, session.config.optimizer
     anchors, anchor_decay = anchors_in_force(session, lineage, begun_with)
     optimizer = Adam(

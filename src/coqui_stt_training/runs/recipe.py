@@ -18,7 +18,7 @@ may be left out), or none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -159,7 +159,11 @@ def _read(path: Path) -> Recipe:
         recipe = restore(_File, content).recipe(path)
     except (ValueError, TypeError, RecursionError) as error:
         raise _malformed(path, error) from None
-    strangers = [f"--{name}{closest(name, SETTABLE)}" for name in _unknown(recipe.flags)]
+    strangers = [
+        f"--{name}{closest(name, SETTABLE)}"
+        for name in map(str, recipe.flags)
+        if name not in SETTABLE
+    ]
     if strangers:
         raise FlagError(f"recipe {path} has flags that no recipe can set: {'; '.join(strangers)}")
     twice = sorted(COURSE_FLAGS & recipe.flags.keys()) if recipe.course else []
@@ -204,7 +208,3 @@ def _check_parts(path: Path, content: object) -> None:
         )
     if problems:
         raise FlagError(f"recipe {path}: {'; '.join(problems)}")
-
-
-def _unknown(names: Iterable[Any]) -> list[str]:
-    return [str(name) for name in names if name not in SETTABLE]

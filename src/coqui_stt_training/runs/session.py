@@ -140,12 +140,9 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
 
 
 def _begin(
-    config: TrainConfig,
-    given: frozenset[str],
-    start: Start,
-    identity: dict[str, Any],
+    config: TrainConfig, given: frozenset[str], start: Start, identity: dict[str, Any],
     files: CorpusFiles,
-) -> Session:
+) -> Session:  # fmt: skip
     """Return a new run: its alphabet, its plan and its features are chosen."""
     bootstrap = config.bootstrap
     if not start.drops_layers:
