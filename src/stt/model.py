@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from .audio.pcm import as_pcm
+from .cores import available_cores
 from .decoder_controls import DecoderControls
 from .engines import (
     CREATE_MODEL,
@@ -48,7 +48,7 @@ class Model(DecoderControls):
     def __init__(
         self, model_path: str | Path, *, threads: int | None = None, parallel: int | None = None
     ) -> None:
-        cores = os.cpu_count() or 1
+        cores = available_cores()
         self._start(open_engine(model_path, threads=threads or cores, parallel=parallel or cores))
 
     @classmethod
@@ -164,7 +164,7 @@ class Model(DecoderControls):
         As many as there are cores; more with models of which the engine takes the chunks of many
         streams together.
         """
-        return self.streams_on(os.cpu_count() or 1)
+        return self.streams_on(available_cores())
 
     def streams_on(self, cores: int) -> int:
         """Return `streams_at_a_time` where only so many cores should be used."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +14,7 @@ from .audio.mono import Source
 from .audio.pcm import Pcm
 from .audio.source import read_pcm_blocks
 from .audio.voice_activity import AGGRESSIVENESS, Segment, split_speech
+from .cores import available_cores
 from .decoding import path_confidence
 from .engines import FloatArray
 from .metadata import CandidateTranscript
@@ -185,7 +185,7 @@ class _StreamWorkers(_Workers):
     def __init__(self, model: Model, limits: Limits) -> None:
         super().__init__(model, limits)
         self._in_flight: dict[bool, deque[Future[Passage]]] = {False: deque(), True: deque()}
-        cores = os.cpu_count() or 1
+        cores = available_cores()
         self._capacity = {
             False: max(limits.batch_size, cores),
             True: max(limits.outlier_batch_size, cores),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stt.atomic_file import write_atomically
 from stt.audio.source import read_pcm
+from stt.cores import available_cores
 from stt.counted import counted
 from stt.durations import say_audio_length
 from stt.engines import Engine, FloatArray, open_engine
@@ -46,7 +46,7 @@ def run_alignment(flags: AlignFlags, output: LogFlags) -> None:
         if flags.character_map
         else str
     )
-    engine = open_engine(flags.checkpoint_dir, threads=1, parallel=os.cpu_count() or 1)
+    engine = open_engine(flags.checkpoint_dir, threads=1, parallel=available_cores())
     speller = Speller(engine.info.alphabet, rewrite)
     if flags.files:
         _align_files(flags, output, engine, speller)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.cores import available_cores
 
 from ..corpus import Clip
 from ..errors import AudioError
@@ -17,7 +17,7 @@ from .batch import Batch, collate
 from .feature_store import FeatureStore
 
 # Threads are waiting for the disk or in libraries that let others run; a device waits for them.
-_WORKERS = min(8, max(2, (os.cpu_count() or 2) // 2))
+_WORKERS = min(8, max(2, available_cores() // 2))
 _BATCHES_AHEAD = 2 * _WORKERS
 
 _log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from coqui_stt_ctcdecoder import Alphabet
 from stt.atomic_file import write_atomically
 from stt.audio.reference import AudioReference
+from stt.cores import available_cores
 from stt.engines import Engine, open_engine
 from stt.frontends import FrontEnd
 from stt.frontends.mfcc import FeatureConfig
@@ -143,7 +144,7 @@ def default_cache(paths: Sequence[str]) -> Path:
 
 
 def _open_model(location: str) -> Engine | None:
-    return open_engine(location, threads=1, parallel=os.cpu_count() or 1) if location else None
+    return open_engine(location, threads=1, parallel=available_cores()) if location else None
 
 
 def _target(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
+
+from stt.cores import available_cores
 
 from .config import AlphabetFlags, LogFlags, SourceFlags
 from .data_flags import normalize_transcripts_flag
@@ -170,7 +171,7 @@ class EvaluateExportFlags(ReportFlags):
         "false, but with a warning where it would matter, since a model file does not say"
     )
     scorer: str = flag("", "language-model scorer", aliases=("scorer_path",))
-    proc: int = flag(os.cpu_count() or 1, "clips to transcribe at the same time", check=positive)
+    proc: int = flag(available_cores(), "clips to transcribe at the same time", check=positive)
     dump: str = flag(
         "", "write `FILE.txt` with the references and `FILE.out` with the transcripts, line by line"
     )

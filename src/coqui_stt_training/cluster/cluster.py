@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from stt.cores import available_cores
 from stt.extras import missing_packages
 from stt.hub import first_line
 
@@ -44,7 +45,7 @@ class Cluster:
         """How many cores each worker has."""
         if self.worker_cpus or not self.local_workers:
             return self.worker_cpus or _CORES_OF_A_WORKER
-        return max(1, (os.cpu_count() or 1) // self.local_workers)
+        return max(1, available_cores() // self.local_workers)
 
     @contextmanager
     def joined(self) -> Iterator[Any]:

@@ -11,11 +11,11 @@ go on where they were.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stt.cores import available_cores
 from stt.counted import counted
 from stt.output_path import check_output_file
 
@@ -60,7 +60,7 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
         beam_width=config.decoder.beam_width,
         cutoff_prob=config.decoder.cutoff_prob,
         cutoff_top_n=config.decoder.cutoff_top_n,
-        threads=os.cpu_count() or 1,
+        threads=available_cores(),
     )
     outputs = output_files(config.decoder, tuning)
     with ProgressBar("Tuning", tuning.n_trials, config.output.show_progressbar, "trial") as bar:

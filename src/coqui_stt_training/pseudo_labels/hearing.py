@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,6 +13,7 @@ from typing import Any
 from stt import Model
 from stt.audio.mono import Source
 from stt.audio.reference import AudioReference
+from stt.cores import available_cores
 from stt.plain_values import restore
 from stt.transcriber import Limits, Recording, transcribe_recordings
 
@@ -141,7 +141,7 @@ def open_listener(listening: Listening, cluster: Cluster | None) -> Listener:
         UserError: the model or the scorer cannot be used.
     """
     location, decoder = listening.location, listening.decoder
-    model = listening.load(os.cpu_count() or 1)
+    model = listening.load(available_cores())
     cutter = Cutter(listening.longest_seconds, listening.aggressiveness)
     described: list[Any] = [
         state_key(Path(location)), listening.longest_seconds, listening.aggressiveness

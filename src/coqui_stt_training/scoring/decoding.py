@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder import DecodeResult, Scorer, ctc_beam_search_decoder_batch
 from coqui_stt_ctcdecoder.alphabet import Alphabet
+from stt.cores import available_cores
 
 from ..cli.config import DecoderFlags
 from .ctc import best_path
@@ -82,7 +82,7 @@ class BeamSearchDecoder:
             lengths,
             self._alphabet,
             self._flags.beam_width,
-            num_processes=os.cpu_count() or 1,
+            num_processes=available_cores(),
             cutoff_prob=self._flags.cutoff_prob,
             cutoff_top_n=self._flags.cutoff_top_n,
             scorer=self._scorer,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import tempfile
 from collections import Counter
@@ -17,6 +16,7 @@ from stt.atomic_file import remove_partial_files, write_atomically
 from stt.audio.encoding import encode_audio
 from stt.audio.file import read_audio, summarise_audio
 from stt.audio.pcm import to_pcm
+from stt.cores import available_cores
 from stt.counted import counted
 from stt.durations import say_audio_length
 from stt.output_path import check_output_list
@@ -102,7 +102,7 @@ def _speak_all(
     problems: Counter[str] = Counter()
     work = partial(_speak, synthesiser=synthesiser, flags=flags)
     with (
-        ThreadPoolExecutor(flags.workers or os.cpu_count() or 1) as pool,
+        ThreadPoolExecutor(flags.workers or available_cores()) as pool,
         ProgressBar("Speaking", len(takes), show_progressbar, "clip") as bar,
     ):
         for first in range(0, len(takes), _AT_ONCE):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stt.cores import available_cores
 from stt.counted import counted
 from stt.extras import missing_packages
 from stt.output_path import check_output_folder
@@ -134,7 +134,7 @@ def _heard(
     choice.check()
     if cluster := config.cluster.chosen():
         return spread(hearing.open, sources, cluster)
-    return hearing.open(os.cpu_count() or 1)(sources)
+    return hearing.open(available_cores())(sources)
 
 
 def _write(recording: Recording, dst: Place, flags: TranscribeFlags) -> None:

@@ -1,12 +1,7 @@
-"""How many processors there are to use."""
+"""How many cores there are to use, under upstream's name."""
 
 from __future__ import annotations
 
-import os
+from stt.cores import available_cores as available_cpu_count
 
-
-def available_cpu_count() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+__all__ = ["available_cpu_count"]

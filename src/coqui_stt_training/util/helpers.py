@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 import multiprocessing
-import os
 import random
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, NamedTuple, Protocol, TypeVar
+
+from stt.cores import available_cores
 
 from ..errors import FlagError
 from .upstream_names import find_upstream_name
@@ -142,7 +143,7 @@ class LimitingPool:
         process_ahead: int | None = None,
         sleeping_for: float = 0.1,
     ) -> None:
-        self.process_ahead = max(1, process_ahead or os.cpu_count() or 1)
+        self.process_ahead = max(1, process_ahead or available_cores())
         self.sleeping_for = sleeping_for
         self._closed = threading.Event()
         self.pool = multiprocessing.Pool(processes, initializer, tuple(initargs or ()))

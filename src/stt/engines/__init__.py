@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import metadata
@@ -17,6 +16,7 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet, restore_alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
 
 from ..audio.pcm import Pcm
+from ..cores import available_cores
 from ..errors import ErrorCode, ModelError
 from ..extras import missing_packages
 from ..hub import fetch_model, is_hub_name
@@ -146,7 +146,7 @@ def streams_at_a_time(engine: Engine, cores: int | None = None) -> int:
         engine: what they run on.
         cores: how many to use; all by default.
     """
-    cores = cores or os.cpu_count() or 1
+    cores = cores or available_cores()
     return max(cores, engine.streams_at_a_time) if isinstance(engine, GatheringEngine) else cores
 
 

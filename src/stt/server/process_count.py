@@ -6,6 +6,8 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
+from ..cores import available_cores
+
 if TYPE_CHECKING:
     from ..model import Model
 
@@ -16,13 +18,6 @@ _STREAMS_EACH = 64  # a process carries four times as many; more of them would b
 def can_share() -> bool:
     """Whether processes can hand connections to each other: on Windows not."""
     return os.name == "posix" and hasattr(socket, "send_fds")
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def cores_each(processes: int) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from ..cores import available_cores
 from ..model import Model
 from ..words import Word
 from .counted import FILES, LIVE_STREAMS, own_ledger
@@ -53,7 +53,7 @@ class Service:
         self.files = Slots(ledger, FILES, limits.max_files)
         self.uploads = Uploads(limits, ledger)
         self.draining = asyncio.Event()
-        self._turns = Turns(model.streams_on(cores or os.cpu_count() or 1))
+        self._turns = Turns(model.streams_on(cores or available_cores()))
 
     @property
     def slice_samples(self) -> int:

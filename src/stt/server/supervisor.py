@@ -12,10 +12,10 @@ from collections.abc import Coroutine, Sequence
 
 from uvicorn.config import LOGGING_CONFIG
 
+from ..cores import available_cores
 from ..errors import ServerError, describe_system_error
 from .counted import CLOSED_CONNECTIONS, LIVE_STREAMS, shared_ledger
 from .ledger import shared_file
-from .process_count import available_cores
 from .worker_process import FAILED, LEAVING, READY, WorkerProcess, WorkerSettings
 
 _log = logging.getLogger("uvicorn.error")

@@ -26,6 +26,7 @@ from stt.audio.encoding import Encoding, encodable_rate, encode_audio
 from stt.audio.file import read_audio, read_sample_rate
 from stt.audio.pcm import to_pcm
 from stt.audio.reference import AudioReference
+from stt.cores import available_cores
 from stt.counted import counted, first_lines
 from stt.file_lock import TakenError, holding
 
@@ -232,7 +233,7 @@ def _encode(
             return f"{clip.source}: {str(error).removeprefix(f'{clip.source}: ')}"
 
     problems, encoded = [], []
-    pool = ThreadPoolExecutor(workers or os.cpu_count())
+    pool = ThreadPoolExecutor(workers or available_cores())
     with pool, ProgressBar("Encoding", len(clips), show_progressbar, unit="clip") as bar:
         for found in pool.map(encode, enumerate(clips)):
             if isinstance(found, str):
