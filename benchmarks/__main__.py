@@ -106,7 +106,7 @@ def _columns(
     name: str, each: str, limit: str, share: str, by: str, upstream: str, *rest: str
 ) -> str:
     told = "  ".join(filter(None, rest))
-    return f"{name:46} {each:>19} {limit:>9} {share:>8}  {by:20} {upstream:>9}  {told}".rstrip()
+    return f"{name:50} {each:>19} {limit:>9} {share:>8}  {by:20} {upstream:>9}  {told}".rstrip()
 
 
 def _time(seconds: float) -> str:
