@@ -45,7 +45,9 @@ def served(folder: Path, *flags: str) -> Iterator[Served]:
         yield Served(_port(process, log), process.pid, log)
     finally:
         process.terminate()
-        assert process.wait(timeout=60) == 0, log.read_text()
+        status, said = process.wait(timeout=60), log.read_text()
+        assert status == 0, said
+        assert "leaked" not in said, "what native code holds is taken down"
 
 
 def _port(process: subprocess.Popen[bytes], log: Path) -> int:

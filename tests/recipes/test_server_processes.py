@@ -17,7 +17,7 @@ import pytest
 
 from server_process import MODEL, served
 from stt.client import main
-from stt_models import SENTENCE, needs_oracle, speech
+from stt_models import ORACLE, SENTENCE, needs_oracle, speech
 
 pytest.importorskip("fastapi")
 pytest.importorskip("websockets")
@@ -31,6 +31,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc"),
 ]
 FLAGS = ("--processes", "2", "--beam_width", "50")
+SCORER = str(ORACLE.parent / "decoder/scorers/smoke_word.scorer")
 MOST_STREAMS = 6
 SETTLING_SECONDS = 0.5  # until the processes have told that earlier connections are closed
 
@@ -193,6 +194,11 @@ def test_a_signal_lets_all_of_them_finish(tmp_path):
         os.kill(server.pid, signal.SIGTERM)
         assert [final(stream) for stream in streams] == 4 * [SENTENCE]
     assert server.log.read_text().count("Finishing what is at work") == 1
+
+
+def test_what_native_code_holds_is_taken_down_at_the_end(tmp_path):
+    with served(tmp_path, "--processes", "1", "--scorer", SCORER) as server:
+        assert get(server, "/health")["status"] == "ok"
 
 
 def test_a_second_signal_ends_all_of_them_at_once(tmp_path):

@@ -16,7 +16,7 @@ from .app import create_app
 from .draining import DrainingServer, server_config
 from .flags import limits_of
 from .hosts import Hosts
-from .process_settings import settle
+from .process_settings import settled
 
 
 def serve_alone(
@@ -35,9 +35,9 @@ def serve_alone(
     """
     app = create_app(load_model(flags), limits_of(flags), hosts_of(flags, bound))
     config = config_of(flags, app)
-    settle()
-    logging.getLogger("uvicorn.error").info("Serving on %s (Ctrl-C ends it)", address)
-    DrainingServer(config, app.state.service.drain).run(list(sockets))
+    with settled():
+        logging.getLogger("uvicorn.error").info("Serving on %s (Ctrl-C ends it)", address)
+        DrainingServer(config, app.state.service.drain).run(list(sockets))
 
 
 def hosts_of(flags: argparse.Namespace, bound: Sequence[str]) -> Hosts:

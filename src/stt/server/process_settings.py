@@ -6,6 +6,8 @@ import ctypes
 import gc
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # How long a thread that transcribes may keep Python's lock while others wait: what is received and
 # sent meanwhile is late by it.
@@ -18,11 +20,19 @@ _MEMORY_ARENAS = 2
 _M_ARENA_MAX = -8  # malloc.h
 
 
-def settle() -> None:
-    """Set them, once all is loaded: what is there now is no garbage, and is not searched again."""
+@contextmanager
+def settled() -> Iterator[None]:
+    """Set them for a while, once all is loaded: what is there now is no garbage, and not searched.
+
+    Until the end, since what is never searched is not taken down when Python ends.
+    """
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS_UNTIL_SEARCH, *gc.get_threshold()[1:])
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _MEMORY_ARENAS)
+    try:
+        yield
+    finally:
+        gc.unfreeze()

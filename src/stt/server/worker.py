@@ -18,7 +18,7 @@ from .counted import shared_ledger
 from .flags import limits_of, read_flags
 from .ledger import Ledger
 from .process_count import cores_before, cores_each, suitable_count
-from .process_settings import settle
+from .process_settings import settled
 from .worker_process import FAILED, READY, WorkerTask
 
 
@@ -62,9 +62,9 @@ def _serve(task: WorkerTask, ledger: Ledger, control: socket.socket) -> None:
     )
     config = config_of(flags, app, processes=processes)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # who started it says the rest
-    settle()
-    _tell(control, READY, processes)
-    HandedServer(config, app.state.service.drain, control, ledger).run()
+    with settled():
+        _tell(control, READY, processes)
+        HandedServer(config, app.state.service.drain, control, ledger).run()
 
 
 def _tell(control: socket.socket, what: str, value: str | int) -> None:
