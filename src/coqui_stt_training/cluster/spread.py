@@ -174,6 +174,7 @@ class _Foreman(Generic[Item, Result]):
                 raise UserError(
                     f"workers die before they begin; is there memory for the model? {reason}"
                 ) from None
+            _log.warning("A worker died; another one opens the model in its place")
         if is_fault:
             self._idle.append(job.worker)
         else:
