@@ -168,7 +168,7 @@ class TorchFile:
         return {
             member.filename.partition("/")[2]: self._record(member)
             for member in members
-            if not member.is_dir()
+            if not member.filename.endswith("/")  # `is_dir` fails where there is no name
         }
 
     def _record(self, member: zipfile.ZipInfo) -> memoryview:
