@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stt.audio.reference import AudioReference
 
+from ...errors import CorpusError
 from ..rows import Entry, speaker_of
 from .text_file import numbered_lines
 
@@ -53,16 +54,21 @@ def common_voice_entries(path: Path) -> Iterator[Entry]:
     """Yield what a TSV file says; audio is in `clips` beside it.
 
     Raises:
-        CorpusError: it cannot be read, or is not UTF-8.
+        CorpusError: it cannot be read, is not UTF-8, or has a broken header.
     """
     columns: list[str] = []
     clips = path.parent / "clips"
     for number, line in numbered_lines(path):
         fields = line.split("\t")
+        source = f"{path}:{number}"
         if not columns:
             columns = fields
+            if missing := {"path", "sentence"} - {*columns}:
+                raise CorpusError(
+                    f"{source}: the header names no column {' and no '.join(sorted(missing))}, "
+                    "which tables of Common Voice have"
+                )
             continue
-        source = f"{path}:{number}"
         if len(fields) != len(columns):
             problem = f"{len(fields)} fields where the header has {len(columns)}"
             yield Entry(source, number, "", None, problem)
