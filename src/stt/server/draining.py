@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from ..errors import FlagError, describe_system_error
 from .connections import WebSocketConnection, http_connections
 
 _log = logging.getLogger("uvicorn.error")
@@ -18,7 +19,13 @@ _MAX_MESSAGE_BYTES = 1 << 20  # of a WebSocket message: 5 seconds at 96 kHz
 
 
 def server_config(
-    app: FastAPI, idle_seconds: float, *, processes: int = 1, **options: Any
+    app: FastAPI,
+    idle_seconds: float,
+    *,
+    processes: int = 1,
+    ssl_certfile: str | None = None,
+    ssl_keyfile: str | None = None,
+    **options: Any,
 ) -> uvicorn.Config:
     """Return uvicorn's configuration for an application.
 
@@ -26,10 +33,15 @@ def server_config(
         app: the application.
         idle_seconds: how long a connection may ask for nothing.
         processes: how many there are of the server.
+        ssl_certfile: for HTTPS.
+        ssl_keyfile: of the certificate, where it is not in the same file.
         options: further ones of uvicorn's.
+
+    Raises:
+        FlagError: the certificate cannot be used.
     """
     connections: Any = http_connections(idle_seconds, processes)
-    return uvicorn.Config(
+    config = uvicorn.Config(
         app,
         http=connections,
         ws=WebSocketConnection,
@@ -39,8 +51,19 @@ def server_config(
         # Who vanished without a word is found out by `Limits.idle_seconds`.
         ws_ping_interval=None,
         timeout_graceful_shutdown=2,  # what is left after draining
+        ssl_certfile=ssl_certfile,
+        ssl_keyfile=ssl_keyfile,
         **options,
     )
+    try:
+        config.load()
+    except OSError as error:
+        key = f" --ssl_keyfile {ssl_keyfile}" if ssl_keyfile else ""
+        raise FlagError(
+            f"--ssl_certfile {ssl_certfile}{key}: {describe_system_error(error)}; give a "
+            "certificate and its key as PEM files"
+        ) from None
+    return config
 
 
 class DrainingServer(uvicorn.Server):

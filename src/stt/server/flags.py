@@ -40,6 +40,12 @@ def limits_of(flags: argparse.Namespace) -> Limits:
     return Limits(**values)
 
 
+def connection_flags(flags: argparse.Namespace) -> dict[str, Any]:
+    """Return the flags of connections, as `server_config` takes them."""
+    names = ("ssl_certfile", "ssl_keyfile", "access_log")
+    return {name: getattr(flags, name) for name in names}
+
+
 def _port(text: str) -> int:
     port = int(text)
     if not 0 <= port <= 65535:  # the system would take the number modulo 65536, silently

@@ -15,7 +15,8 @@ from ..errors import FlagError, describe_system_error
 from ..extras import missing_packages
 from ..model_flags import load_model
 from .counted import shared_ledger
-from .flags import limits_of, read_flags
+from .flags import connection_flags, limits_of, read_flags
+from .hosts import Hosts
 from .ledger import Ledger
 from .process_count import cores_before, cores_each, suitable_count
 from .process_settings import settled
@@ -42,8 +43,8 @@ def main(told: str) -> int:
 
 def _serve(task: WorkerTask, ledger: Ledger, control: socket.socket) -> None:
     try:
-        from .alone import config_of, hosts_of
         from .app import create_app
+        from .draining import server_config
         from .handed import HandedServer
     except ImportError as error:
         package = (error.name or "fastapi").split(".")[0]
@@ -56,11 +57,11 @@ def _serve(task: WorkerTask, ledger: Ledger, control: socket.socket) -> None:
     app = create_app(
         model,
         limits,
-        hosts_of(flags, task.settings.bound),
+        Hosts.of_flags(flags.allowed_hosts).bound_to(task.settings.bound),
         ledger,
         cores=cores_each(processes),
     )
-    config = config_of(flags, app, processes=processes)
+    config = server_config(app, flags.idle_seconds, processes=processes, **connection_flags(flags))
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # who started it says the rest
     with settled():
         _tell(control, READY, processes)
