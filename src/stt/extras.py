@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
+
+from .errors import FlagError
 
 _DISTRIBUTION = "coqui-stt"
 # Packages whose names on the package index are others than those one imports.
@@ -35,6 +39,20 @@ def missing_packages(package: str, extra: str = "") -> str:
     missing = [one for one in members[extra] if one == name or not _is_installed(one)]
     what = f"the package {name} is" if len(missing) == 1 else f"{', '.join(missing)} are"
     return f"{what} not installed; in the folder with the sources run: pip install '.[{extra}]'"
+
+
+@contextmanager
+def server_packages(command: str) -> Iterator[None]:
+    """Import what a server needs, for a command.
+
+    Raises:
+        FlagError: a package is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        package = (error.name or "fastapi").split(".")[0]
+        raise FlagError(f"for {command}, {missing_packages(package, 'server')}") from None
 
 
 def missing_parts(extra: str) -> tuple[list[str], str]:

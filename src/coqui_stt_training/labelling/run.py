@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from coqui_stt_ctcdecoder import Alphabet
 from stt.counted import counted
-from stt.extras import missing_packages
+from stt.extras import server_packages
 from stt.file_lock import TakenError, holding
 from stt.model import Model
 from stt.server.hosts import Hosts
@@ -45,14 +45,11 @@ def serve_desk(inputs: Sequence[str], config: LabelConfig, given: frozenset[str]
     Raises:
         UserError: a flag, file or model is wrong, or a package is missing.
     """
-    try:
+    with server_packages("stt label"):
         from stt.server.draining import DrainingServer, server_config
 
         from .app import Office, create_app
         from .token import address_with
-    except ImportError as error:
-        package = (error.name or "fastapi").split(".")[0]
-        raise FlagError(f"for stt label, {missing_packages(package, 'server')}") from None
     flags, address = config.desk, config.address
     hosts = Hosts.of_flags(address.allowed_hosts)
     path = Path(flags.out)

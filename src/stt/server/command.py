@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from ..errors import FlagError
-from ..extras import missing_packages
+from ..extras import server_packages
 from .flags import limits_of, read_flags
 from .hosts import Hosts
 from .listening import address_of, open_sockets
@@ -33,16 +33,13 @@ def serve(arguments: Sequence[str]) -> None:
     sockets = open_sockets(flags.host, flags.port)
     bound = (flags.host, *(listener.getsockname()[0] for listener in sockets))
     address = address_of(sockets, flags.host, is_secure=bool(flags.ssl_certfile))
-    try:
+    with server_packages("stt serve"):
         if flags.processes == 1 or not can_share():
             from .alone import serve_alone
 
             serve_alone(flags, sockets, bound, address)
             return
         from .supervisor import Supervisor
-    except ImportError as error:
-        package = (error.name or "fastapi").split(".")[0]
-        raise FlagError(f"for stt serve, {missing_packages(package, 'server')}") from None
     supervisor = Supervisor(
         sockets,
         WorkerSettings(arguments=tuple(arguments), bound=bound),

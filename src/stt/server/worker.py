@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 
 from coqui_stt_ctcdecoder.errors import UserError
 
-from ..errors import FlagError, describe_system_error
-from ..extras import missing_packages
+from ..errors import describe_system_error
+from ..extras import server_packages
 from ..model_flags import load_model
 from .counted import shared_ledger
 from .flags import connection_flags, limits_of, read_flags
@@ -42,13 +42,10 @@ def main(told: str) -> int:
 
 
 def _serve(task: WorkerTask, ledger: Ledger, control: socket.socket) -> None:
-    try:
+    with server_packages("stt serve"):
         from .app import create_app
         from .draining import server_config
         from .handed import HandedServer
-    except ImportError as error:
-        package = (error.name or "fastapi").split(".")[0]
-        raise FlagError(f"for stt serve, {missing_packages(package, 'server')}") from None
     flags = read_flags(task.settings.arguments)
     limits = limits_of(flags)
     with _silence(unless=task.is_first):
