@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
@@ -13,9 +14,11 @@ from .request import DEFAULT_HEAD
 
 # Of the new alphabet's labels, from which on the rows that a source has of them are worth keeping.
 _LEAST_SHARE = 0.5
+# An output of the source's rows, where both alphabets have a character.
+OUTPUT_OF_ROWS: Mapping[str, Any] = {"drop_source_layers": 1, "map_shared_characters": True}
 
 
-def new_output_flags(source: SourceModel, alphabet: Alphabet) -> dict[str, Any]:
+def new_output_flags(source: SourceModel, alphabet: Alphabet) -> Mapping[str, Any]:
     """Return the flags that make the output of a source anew, for another alphabet.
 
     Rows of characters that both have are kept. But where an encoder's head is its output layer
@@ -32,4 +35,4 @@ def new_output_flags(source: SourceModel, alphabet: Alphabet) -> dict[str, Any]:
         shared = len(shared_rows(source.alphabet, alphabet)) - 1  # of which one is the blank
         if shared < _LEAST_SHARE * alphabet.size:
             return {"drop_source_layers": 1, "head": DEFAULT_HEAD.kind}
-    return {"drop_source_layers": 1, "map_shared_characters": True}
+    return OUTPUT_OF_ROWS

@@ -9,7 +9,7 @@ from typing import Any
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 
 from ..bootstrapping.alphabets import alphabet_of_data
-from ..bootstrapping.new_output import new_output_flags
+from ..bootstrapping.new_output import OUTPUT_OF_ROWS, new_output_flags
 from ..checkpoints.source import SourceModel
 from ..cli.config import TrainConfig
 from ..cli.flags import as_dict
@@ -39,15 +39,15 @@ def transfer_command(
     Raises:
         CorpusError: the data is needed, and cannot be read.
     """
-    data = config.data
-    if alphabet is None:
+    output = OUTPUT_OF_ROWS
+    if not _OF_OUTPUT & given:  # which say themselves what the output is
+        data = config.data
         normalizes = data.normalize_transcripts == "true"
-        alphabet = alphabet_of_data(data.all_files, normalizes, files)
+        output = new_output_flags(
+            source, alphabet or alphabet_of_data(data.all_files, normalizes, files)
+        )
     flags = config.checkpoints
     apart = flags.save_dir != flags.load_dir
-    output = new_output_flags(source, alphabet)
-    if _OF_OUTPUT & given:  # which say themselves what the output is
-        output = {"drop_source_layers": 1, "map_shared_characters": True}
     changed = {
         **output,
         "load_checkpoint_dir": flags.load_dir,

@@ -9,7 +9,7 @@ from typing import Any
 
 from coqui_stt_ctcdecoder import Alphabet
 
-from ..bootstrapping.new_output import new_output_flags
+from ..bootstrapping.new_output import OUTPUT_OF_ROWS, new_output_flags
 from ..checkpoints.source import SourceModel
 from ..cli.bootstrap_flags import WholeFlags
 from ..cli.config import EvaluateConfig, LmOptimizeConfig
@@ -87,8 +87,8 @@ def start_flags(
     if _OF_OUTPUT & given.keys():
         return flags | wanted
     if alphabet is None or "head" in given:
-        return flags | wanted | {"drop_source_layers": 1, "map_shared_characters": True}
-    return flags | wanted | new_output_flags(source, Alphabet(alphabet))
+        return {**flags, **wanted, **OUTPUT_OF_ROWS}
+    return {**flags, **wanted, **new_output_flags(source, Alphabet(alphabet))}
 
 
 def _writes(own: Alphabet | None, path: Path | None, exactly: bool) -> bool:
