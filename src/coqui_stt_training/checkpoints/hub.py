@@ -12,13 +12,12 @@ from stt.hub import HubError, HubName, download, is_hub_name, parse_hub_name
 
 from ..errors import CheckpointError
 from .file import is_checkpoint
-from .readers.ctc_vocabulary import TOKENIZER
+from .readers.ctc_vocabulary import TOKENIZER, language_file
 from .readers.huggingface import (
     CONFIG,
     PREPROCESSOR,
     PROCESSOR,
     is_model,
-    language_file,
     language_of,
 )
 from .readers.json_file import read_json

@@ -135,11 +135,16 @@ def chosen_language(folder: Path) -> str | None:
     return language if isinstance(language, str) and _LANGUAGE.fullmatch(language) else None
 
 
+def language_file(language: str) -> str:
+    """Return the name of the file with what a model for many (MMS) has for a language."""
+    return f"adapter.{language}.safetensors"
+
+
 def _of_language(
     path: Path, vocabularies: Mapping[str, Any], language: str | None, rows: int | None
 ) -> Mapping[str, Any]:
     """Choose the vocabulary of a model for many languages (MMS)."""
-    file = f"adapter.{language or 'ukr'}.safetensors"
+    file = language_file(language or "ukr")
     if language is None or language not in vocabularies:
         raise CheckpointError(
             f"{path}: has vocabularies of {counted(len(vocabularies), 'language')}, and none of "

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ...errors import CheckpointError
 from ...models.encoder import EncoderSpecification
 from ..source import SourceModel
-from .ctc_vocabulary import VOCABULARY, chosen_language, read_vocabulary
+from .ctc_vocabulary import VOCABULARY, chosen_language, language_file, read_vocabulary
 from .encoder_tensors import (
     OUTPUT_LAYER,
     WRITES_PIECES,
@@ -163,11 +163,6 @@ def language_of(path: Path) -> str | None:
     """
     match = _ADAPTER_OF_LANGUAGE.fullmatch(path.name)
     return match[1] if match else chosen_language(folder_of(path))
-
-
-def language_file(language: str) -> str:
-    """Return the name of the file with what a model for many (MMS) has for a language."""
-    return f"adapter.{language}.safetensors"
 
 
 def _preprocessor(folder: Path) -> dict[str, Any]:
