@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,18 +11,12 @@ import torch
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 
 from .loading import write_clips
-from .measuring import Effort, Result
+from .measuring import Effort, Result, process_cpu_seconds
 from .steps import Step, count_operations, products_a_second
 
 _SECONDS = 5  # of a clip, as those of the steps
 _CLIPS_OF_A_BATCH = 8
 _EPOCHS = 7  # several, since what starting a process takes is never the same
-_MEASURE = (
-    "import json, resource, subprocess, sys; "
-    "subprocess.run([sys.executable, *json.loads(sys.argv[1])], stdout=subprocess.DEVNULL, "
-    "stderr=subprocess.DEVNULL, check=True); used = resource.getrusage(resource.RUSAGE_CHILDREN); "
-    "print(used.ru_utime + used.ru_stime)"
-)
 
 
 def epochs(effort: Effort) -> Iterator[Result]:
@@ -57,8 +48,4 @@ def _cpu_seconds(clips: Path, n_hidden: int, count: int) -> float:
         "--n_hidden", n_hidden, "--epochs", count, "--train_batch_size", _CLIPS_OF_A_BATCH,
         "--intra_op_parallelism_threads", 1, "--skip_batch_test", "true",
     ]  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", _MEASURE, json.dumps([str(word) for word in command])],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return float(done.stdout)
+    return process_cpu_seconds([str(word) for word in command])

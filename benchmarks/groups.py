@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +18,14 @@ from .limits import (
     int8_products_a_second,
     plain_file,
 )
-from .measuring import Effort, Measure, Result, best_cpu_seconds, best_wall_seconds
+from .measuring import (
+    Effort,
+    Measure,
+    Result,
+    best_cpu_seconds,
+    best_wall_seconds,
+    process_cpu_seconds,
+)
 
 RATE_HZ = 16_000
 STEPS = 16  # of a call of the DeepSpeech graph
@@ -186,24 +190,7 @@ def start_up(effort: Effort) -> Iterator[Result]:
 
 
 def _start_seconds(arguments: list[str], rounds: int) -> float:
-    """Return the CPU time of a process, which it prints itself: children's times add up."""
-    measured = (
-        "import json, resource, subprocess, sys; "
-        "subprocess.run([sys.executable, *json.loads(sys.argv[1])], stdout=subprocess.DEVNULL, "
-        "check=True); used = resource.getrusage(resource.RUSAGE_CHILDREN); "
-        "print(used.ru_utime + used.ru_stime)"
-    )
-
-    def run() -> float:
-        done = subprocess.run(
-            [sys.executable, "-c", measured, json.dumps(arguments)],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return float(done.stdout)
-
-    return min(run() for _ in range(rounds))
+    return min(process_cpu_seconds(arguments) for _ in range(rounds))
 
 
 def training(effort: Effort) -> Iterator[Result]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -48,6 +51,14 @@ Measure = Callable[[Effort], Iterator[Result]]
 FULL = Effort(rounds=5, sizes=(512, 2048), audio_seconds=20.48)
 QUICK = Effort(rounds=2, sizes=(256,), audio_seconds=5.12)
 
+# In a process of its own, since the times of all children add up.
+_TIMED = (
+    "import json, resource, subprocess, sys; "
+    "subprocess.run([sys.executable, *json.loads(sys.argv[1])], stdout=subprocess.DEVNULL, "
+    "stderr=subprocess.DEVNULL, check=True); used = resource.getrusage(resource.RUSAGE_CHILDREN); "
+    "print(used.ru_utime + used.ru_stime)"
+)
+
 
 def best_cpu_seconds(work: Callable[[], object], rounds: int) -> float:
     """Return the least CPU time of some rounds, after one to warm up."""
@@ -57,6 +68,21 @@ def best_cpu_seconds(work: Callable[[], object], rounds: int) -> float:
 def best_wall_seconds(work: Callable[[], object], rounds: int) -> float:
     """Return the least wall time of some rounds, after one to warm up."""
     return _best(work, rounds, time.perf_counter)
+
+
+def process_cpu_seconds(arguments: Sequence[str]) -> float:
+    """Return the CPU time of Python with such arguments; the process says it of itself.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", _TIMED, json.dumps([*arguments])],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
 
 
 def _best(work: Callable[[], object], rounds: int, clock: Callable[[], float]) -> float:

@@ -7,7 +7,6 @@ and those of LSTMs, which that leaves out. What a step takes beyond them is over
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
@@ -28,7 +27,7 @@ from coqui_stt_training.training.optimizer import Adam
 from coqui_stt_training.training.precision import Precision
 from stt.frontends.mfcc import FeatureConfig
 
-from .measuring import Effort, Result
+from .measuring import Effort, Result, best_cpu_seconds, best_wall_seconds
 
 _CLASSES = 29
 _SECONDS = 5  # of each clip
@@ -146,12 +145,7 @@ def _encoders(effort: Effort) -> list[tuple[str, Specification, int]]:
 def _measure(step: Step, device: torch.device, precision: str, effort: Effort) -> Result:
     run = step.prepare(device)
     operations = count_operations(run)
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
-    seconds = math.inf
-    for _ in range(max(2, effort.rounds // 2)):
-        begun = clock()
-        run()
-        seconds = min(seconds, clock() - begun)
+    seconds = _best_seconds(device)(run, max(1, effort.rounds // 2))
     rate = products_a_second(device, torch.bfloat16 if step.mixed else torch.float32, precision)
     by = f"{precision.removeprefix('GPU, ')} products"
     upstream = _UPSTREAM.get((step.name, step.clips)) if device.type == "cpu" else None
@@ -169,15 +163,18 @@ def products_a_second(device: torch.device, dtype: torch.dtype, precision: str) 
     """
     size = 8192 if device.type == "cuda" else 1024
     a = torch.full((size, size), 0.5, dtype=dtype, device=device)
-    best = math.inf
-    for _ in range(9):
-        begun = time.perf_counter() if device.type == "cuda" else time.process_time()
+
+    def multiply() -> None:
         a @ a
         if device.type == "cuda":
             torch.cuda.synchronize()
-        ended = time.perf_counter() if device.type == "cuda" else time.process_time()
-        best = min(best, ended - begun)
-    return 2 * size**3 / best
+
+    return 2 * size**3 / _best_seconds(device)(multiply, 9)
+
+
+def _best_seconds(device: torch.device) -> Callable[[Callable[[], object], int], float]:
+    """Return what measures work on a device: a CPU's own time, and the wait for a GPU."""
+    return best_wall_seconds if device.type == "cuda" else best_cpu_seconds
 
 
 def count_operations(run: Callable[[], object]) -> int:

@@ -106,7 +106,6 @@ class Trellis {
   }
 
   int count() const { return count_; }
-  int64_t label(int number) const { return labels_[static_cast<size_t>(number)]; }
   Scaled emissions() { return emissions_[0]; }
   float blank_mantissa() { return emissions_[0].mantissa[count_]; }
   int32_t blank_exponent() { return emissions_[0].exponent[count_]; }
