@@ -11,6 +11,7 @@ import pytest
 from command_runner import run_command
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.training import trainer as trainer_module
+from coqui_stt_training.training.frozen_stack import FrozenStack
 
 from .conftest import SMALL, ToneCorpus
 
@@ -110,6 +111,30 @@ def test_epochs_take_turns_of_versions(source: Path, latin: ToneCorpus, tmp_path
     assert first == third != second
     idle = run_command("train", *flags, "--run", "new", "--dry_run", "true")
     assert "--augment_variants has no effect without --augment" in idle.stderr
+
+
+def test_frozen_layers_hear_each_batch_once_whatever_is_dropped(
+    source: Path, latin: ToneCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = list[object]()
+    run_layers = FrozenStack._run
+    monkeypatch.setattr(
+        FrozenStack, "_run", lambda *given: heard.append(given) or run_layers(*given)
+    )
+    passes, losses = list[int](), list[float]()
+    for dropout_rate, epochs in ((0, 1), (0.5, 3)):
+        heard.clear()
+        result = run_command(
+            "train", "--load_checkpoint_dir", source, "--save_checkpoint_dir",
+            tmp_path / str(epochs), "--train_files", latin.train, *SMALL, "--epochs", epochs,
+            "--freeze_source_layers", 5, "--learning_rate", "1e-30", "--dropout_rate",
+            dropout_rate, "--skip_batch_test", "true",
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        passes.append(len(heard))
+        losses += [one["training_loss"] for one in history(tmp_path / str(epochs))]
+    assert passes[0] == passes[1] > 0
+    assert len(set(losses)) == 4  # what the topmost of them gives is dropped anew in each epoch
 
 
 @pytest.mark.parametrize("augment", ["specaugment", "speed"])

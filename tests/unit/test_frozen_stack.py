@@ -70,12 +70,11 @@ def test_what_does_not_fit_is_computed_each_time() -> None:
     assert stack(model, batch).x is not stack(model, batch).x
 
 
-def test_the_depth_ends_at_the_first_layer_that_changes() -> None:
+def test_the_depth_ends_at_the_first_layer_that_is_trained() -> None:
     frozen: dict[str, int | None] = {"layer_1": None, "layer_2": 2, "layer_3": 1}
-    assert [frozen_depth(LAYERS, frozen, {}, epoch) for epoch in range(3)] == [3, 2, 1]
-    assert frozen_depth(LAYERS, frozen, {"layer_2": 0.1}, 0) == 1
-    assert frozen_depth(LAYERS, {}, {}, 0) == 0
-    assert frozen_depth(LAYERS, dict.fromkeys(LAYERS), {}, 0) == len(LAYERS) - 1
+    assert [frozen_depth(LAYERS, frozen, epoch) for epoch in range(3)] == [3, 2, 1]
+    assert frozen_depth(LAYERS, {}, 0) == 0
+    assert frozen_depth(LAYERS, dict.fromkeys(LAYERS), 0) == len(LAYERS) - 1
 
 
 def test_the_average_does_not_touch_what_is_not_trained() -> None:

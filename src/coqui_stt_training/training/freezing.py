@@ -38,9 +38,9 @@ class Freezing:
                 parameter.requires_grad_(not frozen and name not in base)
             model.get_submodule(layer).train(not frozen)
 
-    def depth(self, model: AcousticModel, dropout_rates: Mapping[str, float], epoch: int) -> int:
+    def depth(self, model: AcousticModel, epoch: int) -> int:
         """Return how many layers give the same throughout an epoch; see `frozen_depth`."""
-        return frozen_depth(model.specification.layers, self.epochs, dropout_rates, epoch)
+        return frozen_depth(model.specification.layers, self.epochs, epoch)
 
     def alike_after(self, epoch: int) -> int | None:
         """Return how many epochs there are behind one before more layers are trained; None: all."""

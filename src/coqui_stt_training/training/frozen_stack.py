@@ -1,10 +1,11 @@
 """What layers that are not trained make of the data: computed once for each batch, and kept.
 
 The layers from the input on that are frozen give the same for a batch in every epoch, so an epoch
-over a frozen encoder takes the seconds of its head alone. Batches hold the same clips in every
-epoch, and a run that goes on computes them anew in the same way, so it stays the same to the bit.
-Of a batch that augmentation changes before the model, as much is kept as it has versions that come
-again; of one that never comes again, nothing.
+over a frozen encoder takes the seconds of its head alone. Dropout, which is for learning, leaves
+them alone, but for what the topmost of them hands to the layers that learn. Batches hold the same
+clips in every epoch, and a run that goes on computes them anew in the same way, so it stays the
+same to the bit. Of a batch that augmentation changes before the model, as much is kept as it has
+versions that come again; of one that never comes again, nothing.
 """
 
 from __future__ import annotations
@@ -94,22 +95,16 @@ class FrozenStack:
         return Hidden(*model.run(x, batch.lengths, last=self.depth), self.depth)
 
 
-def frozen_depth(
-    layers: Sequence[str],
-    frozen_epochs: Mapping[str, int | None],
-    dropout_rates: Mapping[str, float],
-    epoch: int,
-) -> int:
-    """Return how many layers from the input on give the same in every step of an epoch.
+def frozen_depth(layers: Sequence[str], frozen_epochs: Mapping[str, int | None], epoch: int) -> int:
+    """Return how many layers from the input on are frozen in an epoch, and so give the same.
 
     Args:
         layers: from the input to the output.
         frozen_epochs: for layers not trained from the start, the epochs until they are, or None.
-        dropout_rates: of each layer's output; a layer with dropout is different in each step.
         epoch: counted from 0.
     """
     for number, layer in enumerate(layers):
         epochs = frozen_epochs.get(layer, 0)
-        if (epochs is not None and epoch >= epochs) or dropout_rates.get(layer):
+        if epochs is not None and epoch >= epochs:
             return number
     return len(layers) - 1

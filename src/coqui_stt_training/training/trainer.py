@@ -135,7 +135,7 @@ class Trainer:
     def _freeze_layers(self) -> None:
         freezing, epoch = self._plan.freezing, self.progress.planned_epoch
         freezing.apply(self.model, epoch)
-        self._frozen.set_depth(freezing.depth(self.model, self._plan.dropout_rates, epoch))
+        self._frozen.set_depth(freezing.depth(self.model, epoch))
         self._gradients.close()
         trained = [one for one in self.model.parameters() if one.requires_grad]
         self._gradients = self._world.gradients(trained)
@@ -266,8 +266,8 @@ class Trainer:
 
         What is below the masks runs once, where nothing makes the views different there.
         """
-        drops = dropout.rates.get(self.model.specification.layers[0], 0.0)
-        differ = drops or any(view.on_features for view in views)
+        lowest = self.model.specification.layers[max(self._frozen.depth - 1, 0)]
+        differ = dropout.rates.get(lowest) or any(view.on_features for view in views)
         below = [
             self._below_masks(batch, view, dropout) for view in (views if differ else views[:1])
         ]
@@ -279,7 +279,10 @@ class Trainer:
     def _below_masks(self, batch: Batch, view: View, dropout: Dropout) -> Hidden:
         """Return a view of a batch where masks of what layers give are to be put in place."""
         hidden = self._frozen(self.model, batch, view)
-        if hidden.first > 0 or not view.on_hidden:
+        if hidden.first > 0:
+            topmost = self.model.specification.layers[hidden.first - 1]
+            return hidden._replace(x=dropout(topmost, hidden.x))
+        if not view.on_hidden:
             return hidden
         return Hidden(*self.model.run(hidden.x, hidden.lengths, dropout, last=1), 1)
 
