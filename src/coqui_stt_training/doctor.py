@@ -8,13 +8,24 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
+from stt.counted import counted
 from stt.diagnosis import diagnose_runtime, installed
 
 from .cli.command import ArgumentParser, command
+from .errors import UserError
+from .lm.kenlm import find_program
+from .synthesis.synthesiser import find_synthesiser
 
 PROGRAM = "python -m coqui_stt_training.doctor"
+# What runs programs that are not Python; each says how to get its own where it is missing.
+_PROGRAMS: dict[str, Callable[[], object]] = {
+    "language models": lambda: find_program("lmplz"),
+    "scorers": lambda: find_program("build_binary"),
+    "synthetic speech": lambda: find_synthesiser("", ()),
+}
 
 
 @command
@@ -30,15 +41,30 @@ def main(argv: list[str]) -> int:
     flags = parser.parse_args(argv)
     found = diagnose_runtime()
     found["devices"] = _try_devices() if installed("torch") else []
-    broken = bool(found["foreign"]) or any(not one["works"] for one in found["devices"])
+    found["programs"] = _missing_programs()
+    broken = bool(found["broken"]) or any(not one["works"] for one in found["devices"])
     print(json.dumps(found, indent=2) if flags.json else _describe(found))
     return int(broken)
 
 
-def _try_devices() -> list[dict[str, Any]]:
-    import torch
+def _missing_programs() -> list[dict[str, str]]:
+    """Return what cannot be done for want of a program, and what adds it."""
+    missing = []
+    for what, find in _PROGRAMS.items():
+        try:
+            find()
+        except UserError as error:
+            missing.append({"for": what, "problem": str(error)})
+    return missing
 
-    names = [("cpu", f"CPU, {torch.get_num_threads()} threads")]
+
+def _try_devices() -> list[dict[str, Any]]:
+    try:
+        import torch
+    except (ImportError, OSError) as error:  # a library of the system that it needs
+        problem = f"PyTorch cannot be loaded: {error}; install it again"
+        return [{"device": "cpu", "name": "CPU", "works": False, "problem": problem}]
+    names = [("cpu", f"CPU, {counted(torch.get_num_threads(), 'thread')}")]
     if torch.cuda.is_available():
         names += [
             (f"cuda:{index}", torch.cuda.get_device_name(index))
@@ -49,7 +75,8 @@ def _try_devices() -> list[dict[str, Any]]:
 
 def _try(device: str) -> dict[str, Any]:
     """Do a training step of a tiny model of the kind that `train` makes, and see its loss fall."""
-    from .models.deepspeech import model as _  # noqa: F401 - its import is no part of the step
+    from .models.deepspeech import model  # noqa: F401 - imports are no part of the step
+    from .scoring import ctc  # noqa: F401
 
     begun = time.monotonic()
     try:
@@ -62,29 +89,30 @@ def _try(device: str) -> dict[str, Any]:
 
 
 def _tiny_training(device: str) -> list[float]:
-    """Return the CTC losses of a few steps on noise of a fixed seed."""
+    """Return the CTC losses of a few steps on noise of a fixed seed, by what `train` computes."""
     import torch
 
+    from .batches.batch import Batch
     from .models.acoustic_model import build
     from .models.deepspeech.geometry import Geometry
+    from .scoring.ctc import ctc_losses
 
     model = build(Geometry(16, 5))
     model.initialize(seed=1)
     model.to(device).train()
     generator = torch.Generator().manual_seed(1)
-    features = torch.randn(2, 12, 26, generator=generator).to(device)
+    batch = Batch(
+        clips=(),
+        features=torch.randn(2, 12, 26, generator=generator),
+        lengths=torch.tensor([12, 12]),
+        labels=torch.tensor([1, 2, 3, 2]),
+        label_lengths=torch.tensor([2, 2]),
+    )
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     losses = []
     for _ in range(3):
         optimizer.zero_grad()
-        emissions = model(features, torch.tensor([12, 12]))
-        loss = torch.nn.functional.ctc_loss(
-            emissions.log_probabilities().transpose(0, 1),
-            torch.tensor([1, 2, 3, 2], device=device),
-            emissions.lengths,
-            torch.tensor([2, 2]),
-            blank=4,
-        )
+        loss = ctc_losses(model(batch.features.to(device), batch.lengths), batch).mean()
         torch.autograd.backward(loss)
         optimizer.step()
         losses.append(float(loss.detach()))
@@ -92,31 +120,46 @@ def _tiny_training(device: str) -> list[float]:
 
 
 def _describe(found: dict[str, Any]) -> str:
-    lines = [
-        f"coqui-stt {found['version']}, Python {found['python']} on {found['platform']}",
-        f"Processor: {found['processor']['machine']}, {found['processor']['cores']} cores",
-        "Packages: " + ", ".join(f"{name} {one}" for name, one in found["packages"].items()),
-        "",
-        "Kernels in use (and others that this processor runs):",
-    ]
-    for part, names in found["kernels"].items():
-        others = f" ({', '.join(names[1:])})" if names[1:] else ""
-        lines.append(f"  {part}: {names[0]}{others}")
-    lines += ["", "Models that can be run:"]
-    lines += [f"  {what}: {'yes' if has else 'no'}" for what, has in found["engines"].items()]
-    lines += ["", "A training step on each device:"]
-    for one in found["devices"]:
-        outcome = f"works, {one['seconds']} s" if one["works"] else f"FAILS: {one['problem']}"
-        lines.append(f"  {one['device']} ({one['name']}): {outcome}")
-    if not found["devices"]:
-        lines.append("  PyTorch is not installed")
-    lines += ["", "Optional parts that are missing:" if found["missing"] else "Nothing is missing."]
+    cores = counted(found["processor"]["cores"], "core")
+    return "\n".join(
+        [
+            f"coqui-stt {found['version']}, Python {found['python']} on {found['platform']}",
+            f"Processor: {found['processor']['machine']}, {cores} to use",
+            "Packages: " + ", ".join(f"{name} {one}" for name, one in found["packages"].items()),
+            "",
+            "Kernels in use (and others that this processor runs):",
+            *(f"  {part}: {_in_use(names)}" for part, names in found["kernels"].items()),
+            "",
+            "Models that can be run:",
+            *(f"  {what}: {'yes' if has else 'no'}" for what, has in found["engines"].items()),
+            "",
+            "A training step on each device:",
+            *(_describe_device(one) for one in found["devices"]),
+            *([] if found["devices"] else ["  PyTorch is not installed"]),
+            "",
+            *_describe_missing(found),
+            *(f"BROKEN: {what}" for what in found["broken"]),
+        ]
+    )
+
+
+def _in_use(names: list[str]) -> str:
+    return names[0] + (f" ({', '.join(names[1:])})" if names[1:] else "")
+
+
+def _describe_device(one: dict[str, Any]) -> str:
+    outcome = f"works, {one['seconds']} s" if one["works"] else f"FAILS: {one['problem']}"
+    return f"  {one['device']} ({one['name']}): {outcome}"
+
+
+def _describe_missing(found: dict[str, Any]) -> list[str]:
+    if not found["missing"] and not found["programs"]:
+        return ["Nothing is missing."]
+    lines = ["Optional parts that are missing:"]
     for one in found["missing"]:
         lines.append(f"  {one['for']}: {', '.join(one['packages'])}")
         lines.append(f"      in the folder with the sources run: {one['command']}")
-    for name in found["foreign"]:
-        lines.append(f"BROKEN: {name} writes into the same folders; remove it and install anew")
-    return "\n".join(lines)
+    return [*lines, *(f"  {one['for']}: {one['problem']}" for one in found["programs"])]
 
 
 if __name__ == "__main__":

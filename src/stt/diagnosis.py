@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import version
+from .cores import available_cores
 from .extras import missing_parts
 from .installation import foreign_distributions
 
@@ -26,8 +26,15 @@ _PARTS = {
     "onnx": "running .onnx models",
     "formats": "M4A, WebM and video",
     "mic": "the microphone",
-    "server": "stt serve",
+    "transcribe": "long recordings",
+    "server": "the server and the transcription desk",
     "hub": "models of the Hugging Face hub",
+    "data": "Parquet and Arrow files, CSV files of millions of rows",
+    "remote": "data at URLs",
+    "augment": "rooms, codecs, pitch and tempo of samples for --augment",
+    "align": "alignment across scripts",
+    "importers": "public corpora, upstream's importers",
+    "cluster": "recordings heard by many machines",
 }
 
 
@@ -40,14 +47,26 @@ def installed(name: str) -> str | None:
 
 
 def diagnose_runtime() -> dict[str, Any]:
-    """Return versions, the processor's kernels, engines and missing parts, as JSON values."""
+    """Return versions, the processor's kernels, engines and missing parts, as JSON values.
+
+    `broken` says what keeps the installation from working at all.
+    """
+    kernels, broken = _kernels()
+    foreign = (
+        foreign_distributions(Path(__file__).parents[1])
+        if Path(__file__).parents[1].name == "site-packages"
+        else []
+    )
+    broken += [
+        f"{name} writes into the same folders; remove it and install anew" for name in foreign
+    ]
     return {
         "version": version(),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor": {"cores": os.cpu_count(), "machine": platform.machine()},
+        "processor": {"cores": available_cores(), "machine": platform.machine()},
         "packages": {name: found for name in _PACKAGES if (found := installed(name))},
-        "kernels": _kernels(),
+        "kernels": kernels,
         "engines": {what: installed(name) is not None for what, name in _ENGINES.items()},
         "missing": [
             {"part": part, "for": what, "packages": lacking, "command": command}
@@ -55,22 +74,26 @@ def diagnose_runtime() -> dict[str, Any]:
             for lacking, command in [missing_parts(part)]
             if lacking
         ],
-        "foreign": foreign_distributions(Path(__file__).parents[1])
-        if Path(__file__).parents[1].name == "site-packages"
-        else [],
+        "foreign": foreign,
+        "broken": broken,
         "interpreter": sys.executable,
     }
 
 
-def _kernels() -> dict[str, list[str]]:
-    """Return for each native part the kernels that this processor runs, the one in use first."""
-    from coqui_stt_ctcdecoder import _native as decoder
+def _kernels() -> tuple[dict[str, list[str]], list[str]]:
+    """Return for each native part the kernels that this processor runs, the one in use first.
 
-    from . import _native as runtime
+    Also what to do where the native parts cannot be loaded.
+    """
+    try:
+        from coqui_stt_ctcdecoder import _native as decoder
 
+        from . import _native as runtime
+    except ImportError as error:
+        return {}, [f"the native parts cannot be loaded ({error}); install this package again"]
     parts: dict[str, Callable[[], list[str]]] = {
         "decoder": decoder.kernels,
         "int8 models": runtime.int8_kernels,
         "float models": runtime.float_kernels,
     }
-    return {name: names() for name, names in parts.items()}
+    return {name: names() for name, names in parts.items()}, []

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import stt
 from command_runner import run_command
 from coqui_stt_training import doctor
 from coqui_stt_training.cli.commands import COMMANDS
+from coqui_stt_training.scoring import ctc
 from stt import extras
 
 
@@ -23,7 +26,7 @@ def test_doctor_tries_each_device_and_says_what_runs_where() -> None:
     assert set(found["kernels"]) == {"decoder", "int8 models", "float models"}
     assert all(found["kernels"].values())
     assert found["packages"]["torch"]
-    assert result.returncode == 0 or found["foreign"]
+    assert result.returncode == 0 or found["broken"]
     text = run_command("doctor").stdout
     assert "cpu (CPU" in text
     assert "works" in text
@@ -50,6 +53,33 @@ def test_doctor_says_where_a_device_does_not_train(monkeypatch: pytest.MonkeyPat
     result = run_command("doctor")
     assert result.returncode == 1
     assert "FAILS: no kernel image is available" in result.stdout
+
+
+def test_doctor_names_a_program_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    found = json.loads(run_command("doctor", "--json").stdout)
+    problems = {one["for"]: one["problem"] for one in found["programs"]}
+    assert "apt-get install espeak-ng" in problems["synthetic speech"]
+
+
+def test_doctor_tries_the_loss_that_training_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(ctc, "ctc_loss", broken)
+    result = run_command("doctor")
+    assert result.returncode == 1
+    assert "FAILS: no such kernel" in result.stdout
+
+
+def test_doctor_goes_on_where_the_native_parts_cannot_be_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "stt._native", None)
+    monkeypatch.delattr(stt, "_native", raising=False)
+    result = run_command("doctor")
+    assert result.returncode == 1
+    assert "BROKEN: the native parts cannot be loaded" in result.stdout
 
 
 def completed(script: Path, *words: str) -> list[str]:
