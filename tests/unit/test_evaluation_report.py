@@ -209,6 +209,21 @@ def test_models_are_compared_on_the_same_clips(tmp_path: Path) -> None:
         assert "good − bad" in rows[0]
         assert "*" in rows[0]
         assert "*" not in rows[2]
+        by_speaker = page.locator("#parts ~ div table", has_text="By speaker")
+        heads = [
+            head.replace("\n", " ")
+            for head in by_speaker.locator("th[scope=col]").all_inner_texts()
+        ]
+        assert [head.rstrip(" ↕") for head in heads[2:5]] == [
+            "WER, good",
+            "WER, bad",
+            "WER, bad too",
+        ]
+        rates = by_speaker.locator("tbody tr >> nth=0").locator("td").all_inner_texts()
+        assert float(rates[1].split()[0]) < float(rates[2].split()[0])
+        for part in ("confusions", "confidence"):
+            models = page.locator(f"#{part} ~ details > summary").all_inner_texts()
+            assert models == ["good", "bad", "bad too"]
         page.select_option("#order", "worse")
         first = page.query_selector("#list tbody tr td.number").inner_text().split("\n")
         assert float(first[0].split()[0]) >= float(first[1].split()[0])

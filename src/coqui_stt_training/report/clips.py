@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -177,8 +177,10 @@ def _clip_fields(clip: HeardClip) -> dict[str, Any]:
 
 
 def same_clips(sets: Sequence[HeardSet]) -> list[HeardSet]:
-    """Return of several models the clips that all have heard, with the same reference, in the
-    order of the first.
+    """Return of several models the clips that all have heard, with the same reference.
+
+    They come in the order of the first, and what is known of a clip beside what was heard in it is
+    what the first says: all are divided into the same parts then.
 
     Raises:
         CorpusError: there are none.
@@ -193,9 +195,20 @@ def same_clips(sets: Sequence[HeardSet]) -> list[HeardSet]:
             f"nothing to compare: no clip, with the same reference, is of all: {names}"
         )
     return [
-        HeardSet(one.model, tuple(table[key] for key in shared))
+        HeardSet(one.model, tuple(_with_facts_of(tables[0][key], table[key]) for key in shared))
         for one, table in zip(sets, tables, strict=True)
     ]
+
+
+def _with_facts_of(clip: HeardClip, other: HeardClip) -> HeardClip:
+    if clip is other:
+        return clip
+    return replace(
+        other,
+        dataset=clip.dataset,
+        duration_seconds=clip.duration_seconds,
+        columns=clip.columns,
+    )
 
 
 def _keyed(clips: Iterable[HeardClip]) -> Iterable[tuple[tuple[str, str, int], HeardClip]]:

@@ -6,6 +6,7 @@ const make = (name, properties = {}, ...children) => {
   return element;
 };
 const percent = share => (100 * share).toFixed(1) + " %";
+const many = list => list.length.toLocaleString("en");
 const UNSURE = 50;
 
 function showClips(data) {
@@ -14,6 +15,7 @@ function showClips(data) {
   const characterRate = (run, i) => run.characters[i] / Math.max(1, data.characters[i]);
   const meanSure = (run, i) => run.sure[i].length ? run.sure[i].reduce((a, b) => a + b) / run.sure[i].length : -1;
   const total = (list, i) => list.reduce((sum, run) => sum + run.errors[i], 0);
+  const leastOfOthers = i => Math.min(...runs.slice(1).map(run => run.errors[i]));
   const orders = {
     errors: ["most errors", i => -total(runs, i) - 1e-6 * runs[0].characters[i]],
     wer: ["highest WER", i => -Math.max(...runs.map(run => rate(run, i)))],
@@ -25,8 +27,8 @@ function showClips(data) {
     long: ["longest", i => -(data.seconds[i] ?? 0)],
     short: ["shortest", i => data.seconds[i] ?? 0],
     file: ["order of the file", i => data.number[i]],
-    ...(several ? { better: ["where " + models[0] + " is better", i => runs[0].errors[i] - runs[1].errors[i]],
-                    worse: ["where " + models[0] + " is worse", i => runs[1].errors[i] - runs[0].errors[i]] } : {}),
+    ...(several ? { better: ["where " + models[0] + " is better", i => runs[0].errors[i] - leastOfOthers(i)],
+                    worse: ["where " + models[0] + " is worse", i => leastOfOthers(i) - runs[0].errors[i]] } : {}),
   };
   const groups = Object.entries({ ...(data.dataset.values.length > 1 ? { file: data.dataset } : {}), ...data.columns })
     .filter(([, column]) => column.values.length > 1);
@@ -97,10 +99,10 @@ function showClips(data) {
     const count = Number(size.value), most = Math.max(0, Math.ceil(found.length / count) - 1);
     page = Math.min(Math.max(0, to), most);
     body.replaceChildren(...found.slice(page * count, (page + 1) * count).map(row));
-    where.textContent = `Page ${page + 1} of ${most + 1}`;
+    where.textContent = `Page ${(page + 1).toLocaleString("en")} of ${(most + 1).toLocaleString("en")}`;
     first.disabled = previous.disabled = page === 0;
     next.disabled = last.disabled = page === most;
-    status.textContent = found.length === texts.length ? `${found.length} clips` : `${found.length} of ${texts.length} clips`;
+    status.textContent = found.length === texts.length ? `${many(found)} clips` : `${many(found)} of ${many(texts)} clips`;
   }
   function row(i) {
     const cell = (className, name, ...children) => {

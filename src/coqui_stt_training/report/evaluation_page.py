@@ -16,14 +16,24 @@ from stt.durations import say_audio_length
 from ..scoring.metrics import score_set
 from .bootstrap import Difference, Rate, difference_of, units_of
 from .breakdown import Breakdown, by_columns, by_duration, by_word_frequency, rates, speakers_of
-from .charts import Bar, bar_chart, calibration_chart
+from .charts import Bar, bar_chart
 from .clip_data import fitting_clips, fitting_media
 from .clip_media import ClipMedia
 from .clips import HeardSet
-from .confusions import NOTHING, CharacterMatrix, calibration, character_matrix, word_confusions
-from .page import Html, asset, document, figures, in_script, joined, packed, section, table, tag
-
-_TOP = 25
+from .mistakes import confidence, confused, of_each
+from .page import (
+    Html,
+    asset,
+    document,
+    figures,
+    in_script,
+    joined,
+    packed,
+    percent,
+    section,
+    table,
+    tag,
+)
 
 
 def evaluation_page(
@@ -37,8 +47,7 @@ def evaluation_page(
     """Return a page about what models have heard in the same clips.
 
     Args:
-        sets: of each model, all with the same clips in the same order; the first is the one that
-            parts of the set, confusions and confidence are shown of.
+        sets: of each model, all with the same clips in the same order.
         media: audio and probabilities of the first model, by the number of the clip, the most
             important first; as many as fit are kept.
         title: of the page.
@@ -60,9 +69,9 @@ def evaluation_page(
             sets, both, f"{counted(units.count, units.name.rstrip('s'))} drawn again and again"
         ),
         _comparison(sets) if len(sets) > 1 else None,
-        _parts(first),
-        _confused(first),
-        _confidence(first),
+        _parts(sets),
+        section("Confusions", *of_each(sets, confused), anchor="confusions"),
+        section("Confidence", *of_each(sets, confidence), anchor="confidence"),
         _clips_section(sets, len(kept), [number for number, _ in media_parts]),
         packed(
             "clips-data",
@@ -89,10 +98,6 @@ def evaluation_page(
     )
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.2f} %"
-
-
 def _interval(rate: Rate) -> str:
     return f"{100 * rate.low:.2f} to {100 * rate.high:.2f} %"
 
@@ -104,9 +109,9 @@ def _overview(sets: Sequence[HeardSet], both: Sequence[tuple[Rate, Rate]], drawn
         right = sum(not sample.word_distance for sample in samples)
         loss = score_set(samples).loss
         values = [
-            ("Word error rate", _percent(wer.value), f"95 %: {_interval(wer)}"),
-            ("Character error rate", _percent(cer.value), f"95 %: {_interval(cer)}"),
-            ("Clips without an error", _percent(right / max(1, len(samples))),
+            ("Word error rate", percent(wer.value), f"95 %: {_interval(wer)}"),
+            ("Character error rate", percent(cer.value), f"95 %: {_interval(cer)}"),
+            ("Clips without an error", percent(right / max(1, len(samples))),
              f"{right} of {len(samples)}"),
         ]  # fmt: skip
         if math.isfinite(loss):
@@ -114,8 +119,8 @@ def _overview(sets: Sequence[HeardSet], both: Sequence[tuple[Rate, Rate]], drawn
         parts.append(figures(*values))
     else:
         rows = [
-            (one.model, (_percent(wer.value), wer.value), _interval(wer),
-             (_percent(cer.value), cer.value), _interval(cer))
+            (one.model, (percent(wer.value), wer.value), _interval(wer),
+             (percent(cer.value), cer.value), _interval(cer))
             for one, (wer, cer) in zip(sets, both, strict=True)
         ]  # fmt: skip
         columns = ("model", "WER", "95 %", "CER", "95 %")
@@ -148,7 +153,7 @@ def _of(one: HeardSet, sets: Sequence[HeardSet]) -> list[Html]:
 
 def _rates_of(one: HeardSet, dataset: str) -> tuple[object, object]:
     scores = score_set([clip.sample for clip in one.clips if clip.dataset == dataset])
-    return (_percent(scores.wer), scores.wer), (_percent(scores.cer), scores.cer)
+    return (percent(scores.wer), scores.wer), (percent(scores.cer), scores.cer)
 
 
 def _error_counts(heard: HeardSet) -> list[int]:
@@ -221,136 +226,48 @@ def _chance(value: float) -> str:
     return f"{value:.3f}" + (" *" if value < 0.05 else "")
 
 
-def _parts(heard: HeardSet) -> Html:
-    found = [by_duration(heard.clips), *by_columns(heard.clips)]
-    blocks = [_breakdown(one) for one in found if one is not None and len(one.groups) > 1]
-    frequencies = by_word_frequency(heard.clips)
-    rows = [(g.name, g.words, g.spoken, (_percent(g.wrong), g.wrong)) for g in frequencies]
-    words = table(
-        "Words by how often they are said here",
-        ("said", "words", "in all", "not heard"), rows, numbers=(1, 2, 3),
-    )  # fmt: skip
-    return section("Parts of the set", tag("div", *blocks, words, class_="columns"), anchor="parts")
-
-
-def _breakdown(found: Breakdown) -> Html:
+def _parts(sets: Sequence[HeardSet]) -> Html:
+    found = [[by_duration(one.clips), *by_columns(one.clips)] for one in sets]
+    blocks = [
+        _breakdown(sets, [one for one in of_all if one is not None])
+        for of_all in zip(*found, strict=True)
+        if of_all[0] is not None and len(of_all[0].groups) > 1
+    ]
+    columns = ("said", "words", "in all", *(joined(["not heard", *_of(one, sets)]) for one in sets))
     rows = [
-        (in_script(group.name), group.clips, (_percent(group.wer.value), group.wer.value),
-         (_percent(group.cer.value), group.cer.value))
-        for group in found.groups
+        (of_all[0].name, of_all[0].words, of_all[0].spoken,
+         *((percent(one.wrong), one.wrong) for one in of_all))
+        for of_all in zip(*(by_word_frequency(one.clips) for one in sets), strict=True)
+    ]  # fmt: skip
+    words = table(
+        "Words by how often they are said here", columns, rows, numbers=range(1, len(columns))
+    )
+    shape = "columns" if len(sets) == 1 else None  # tables of several models are wide
+    return section("Parts of the set", tag("div", *blocks, words, class_=shape), anchor="parts")
+
+
+def _breakdown(sets: Sequence[HeardSet], found: Sequence[Breakdown]) -> Html:
+    """Return rates of parts of a set, side by side where there are several models."""
+    first = found[0]
+    rows = [
+        (in_script(parts[0].name), parts[0].clips,
+         *((percent(rate.value), rate.value) for rate in [one.wer for one in parts]
+           + [one.cer for one in parts]))
+        for parts in zip(*(one.groups for one in found), strict=True)
     ]  # fmt: skip
     bars = [
         Bar(group.name, 100 * group.wer.value, 100 * group.wer.low, 100 * group.wer.high)
-        for group in found.groups
+        for group in first.groups
     ]
-    note = f"{counted(found.left_out, 'clip')} of further values are not listed."
+    names = [joined([kind, *_of(one, sets)]) for kind in ("WER", "CER") for one in sets]
+    note = f"{counted(first.left_out, 'clip')} of further values are not listed."
+    shows_bars = len(sets) == 1 and len(bars) <= 12
     return tag(
         "div",
-        bar_chart(f"WER by {found.property.lower()}", bars) if len(bars) <= 12 else None,
-        table(f"By {found.property.lower()}", (found.property, "clips", "WER", "CER"), rows,
-              numbers=(1, 2, 3), sortable=True),
-        tag("p", note, class_="quiet small") if found.left_out else None,
-    )  # fmt: skip
-
-
-def _confused(heard: HeardSet) -> Html:
-    found = word_confusions(heard.clips)
-    swaps = [
-        (in_script(said), in_script(taken), count)
-        for (said, taken), count in _most(found.substitutions)
-    ]
-    gone = [(in_script(word), count) for word, count in _most(found.deletions)]
-    extra = [(in_script(word), count) for word, count in _most(found.insertions)]
-    tables = [
-        table("Substitutions", ("said", "heard as", "times"), swaps, numbers=[2])
-        if swaps
-        else None,
-        table("Deletions", ("said, and not heard", "times"), gone, numbers=[1]) if gone else None,
-        table("Insertions", ("heard, and not said", "times"), extra, numbers=[1])
-        if extra
-        else None,
-    ]
-    return section(
-        "Confusions",
-        tag("div", *tables, class_="columns")
-        if any(tables)
-        else tag("p", "All words are right.", class_="quiet"),
-        _matrix(character_matrix(heard.clips)),
-        anchor="confusions",
-    )
-
-
-def _most(counts: Counter[Any]) -> list[tuple[Any, int]]:
-    return sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:_TOP]
-
-
-def _matrix(matrix: CharacterMatrix) -> Html | None:
-    if len(matrix.names) < 2:
-        return None
-    worst = max(
-        (count for i, row in enumerate(matrix.counts) for j, count in enumerate(row) if i != j),
-        default=0,
-    )
-
-    def cell(i: int, j: int, count: int) -> Html:
-        if i == j:
-            return tag("td", count or "", class_="same")
-        heat = math.ceil(3 * count / worst) if worst else 0
-        return tag("td", count or "", class_=f"heat{heat}" if heat else None)
-
-    names = [_shown_character(name) for name in matrix.names]
-    head = tag("tr", tag("td", ""), *(tag("th", name, scope="col") for name in names))
-    body = [
-        tag("tr", tag("th", name, scope="row"),
-            *(cell(i, j, count) for j, count in enumerate(matrix.counts[i])))
-        for i, name in enumerate(names)
-    ]  # fmt: skip
-    note = "Rows: what was said; columns: what was heard; ∅: nothing. "
-    if matrix.others:
-        note += f"The {counted(matrix.others, 'character')} with the fewest errors are left out."
-    return tag(
-        "div",
-        tag("h3", "Characters"),
-        tag("p", note, class_="quiet small"),
-        tag("div", tag("table", tag("caption", "Character confusions", class_="hidden"),
-                       tag("thead", head), tag("tbody", *body), class_="matrix"),
-            class_="scroll", tabindex="0", role="region", aria_label="Character confusions"),
-    )  # fmt: skip
-
-
-def _shown_character(name: str) -> Html:
-    if name == NOTHING:
-        return tag("span", "∅", title="nothing")
-    if name == " ":
-        return tag("span", "␣", title="space")
-    return in_script(name)
-
-
-def _confidence(heard: HeardSet) -> Html:
-    found = calibration(heard.clips)
-    if found is None:
-        text = tag("p", "This file does not say how sure the model was.", class_="quiet")
-        return section("Confidence", text, anchor="confidence")
-    rows = [
-        (
-            tag("span", f"{10 * number} to {10 * number + 10} %", class_="whole"),
-            count,
-            _percent(sure),
-            _percent(right),
-        )
-        for number, (sure, right, count) in enumerate(found.bins)
-        if count
-    ]
-    columns = ("confidence", "words", "mean confidence", "right")
-    return section(
-        "Confidence",
-        tag("div", calibration_chart("Is it right where it is sure?", found.bins),
-            tag("div", table("Words by confidence", columns, rows, numbers=(1, 2, 3)),
-                tag("p", f"Confidence is off by {_percent(found.error)} on average (expected "
-                    "calibration error). On the dotted line it would be exact; below it the model "
-                    "is surer than it should be.", class_="quiet small")),
-            class_="columns"),
-        anchor="confidence",
+        bar_chart(f"WER by {first.property.lower()}", bars) if shows_bars else None,
+        table(f"By {first.property.lower()}", (first.property, "clips", *names), rows,
+              numbers=range(1, 2 + len(names)), sortable=True),
+        tag("p", note, class_="quiet small") if first.left_out else None,
     )  # fmt: skip
 
 

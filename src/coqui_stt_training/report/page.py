@@ -66,6 +66,11 @@ def in_script(text: object) -> Html:
     return tag("bdi", text)
 
 
+def percent(share: float) -> str:
+    """Return a share as people read it."""
+    return f"{100 * share:.2f} %"
+
+
 def section(title: str, *children: object, anchor: str) -> Html:
     """Return a section of a page, with its heading."""
     return tag("section", tag("h2", title, id=anchor), *children, aria_labelledby=anchor)
