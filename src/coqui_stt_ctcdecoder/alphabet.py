@@ -6,12 +6,14 @@ Method names exist twice, as upstream's (`GetSize`) and as Python's (`size`); th
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .alphabet_blob import pack_labels, unpack_labels
 from .alphabet_file import labels_of_file, lines_of_labels
+from .composition import Spellings, composed_starts
 from .errors import AlphabetError
 
 
@@ -19,7 +21,8 @@ class Alphabet:
     """Labels of a character model, in class order.
 
     Text is matched longest label first, after Unicode NFC normalisation of both sides, so a label
-    may be several code points long.
+    may be several code points long. A character without a label of its own is written with those of
+    its parts, where there are such: `é` as `e` and an accent. Texts that come back are in NFC too.
 
     Args:
         config_path: a file in upstream's format: one label a line; `#` starts a comment, `\\#` is
@@ -61,6 +64,7 @@ class Alphabet:
                 )
             indices[key] = index
         self._labels = tuple(labels)
+        self._texts = tuple(indices)
         self._indices = indices
         lengths: dict[str, set[int]] = {}
         for key in indices:
@@ -68,6 +72,7 @@ class Alphabet:
                 lengths.setdefault(key[0], set()).add(len(key))
         # Of the longer labels that begin with a character, longest first: few, however many labels.
         self._lengths = {first: sorted(found, reverse=True) for first, found in lengths.items()}
+        self._spellings = Spellings(indices)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -103,31 +108,46 @@ class Alphabet:
         return [label.encode() for label in self._labels]
 
     def unknown_characters(self, text: str) -> list[str]:
-        """Return the characters of `text` that no label covers, in order of appearance."""
-        return [piece for piece, index in self._split(text) if index is None]
+        """Return the characters of `text` that cannot be written, in order of appearance."""
+        return [piece for piece, labels in self._split(text) if not labels]
 
     def pieces(self, text: str) -> list[tuple[str, bool]]:
-        """Split `text`, in Unicode NFC, into labels (True) and characters without one (False)."""
-        return [(piece, index is not None) for piece, index in self._split(text)]
+        """Split `text`, in Unicode NFC, into what can be written (True) and what cannot (False).
 
-    def _split(self, text: str) -> list[tuple[str, int | None]]:
-        """Split `text` into labels with their indices, and characters without one with None."""
+        What can is a label, or a character that labels write in parts; what cannot is a character.
+        """
+        return [(piece, bool(labels)) for piece, labels in self._split(text)]
+
+    def _split(self, text: str) -> list[tuple[str, tuple[int, ...]]]:
+        """Split `text` into labels and characters, with the indices that write each, if any do."""
         normalized = unicodedata.normalize("NFC", text)
-        indices, lengths = self._indices, self._lengths
-        if not lengths:
-            return [(character, indices.get(character)) for character in normalized]
-        pieces: list[tuple[str, int | None]] = []
+        spellings = self._spellings
+        if not self._lengths:
+            return [(character, spellings[character]) for character in normalized]
+        pieces: list[tuple[str, tuple[int, ...]]] = []
         position = 0
         while position < len(normalized):
             piece = normalized[position]
-            for length in lengths.get(piece, ()):
+            for length in self._lengths.get(piece, ()):
                 candidate = normalized[position : position + length]
-                if candidate in indices:
+                if candidate in self._indices:
                     piece = candidate
                     break
-            pieces.append((piece, indices.get(piece)))
+            pieces.append((piece, spellings[piece]))
             position += len(piece)
         return pieces
+
+    def as_written(self, text: str) -> str:
+        """Return `text` in the very code points of the labels that write it.
+
+        These are those of NFC, but where labels are in another form. A language model has words
+        so, for a decoder knows them by the labels that it puts together. Characters that cannot be
+        written stay.
+        """
+        return "".join(
+            "".join(self._labels[label] for label in labels) or piece
+            for piece, labels in self._split(text)
+        )
 
     def can_encode(self, text: str) -> bool:
         """Whether every character of `text` has a label."""
@@ -157,10 +177,13 @@ class Alphabet:
         Raises:
             AlphabetError: characters without a label, all of them named.
         """
-        pieces = self._split(text)
-        labels = [index for _, index in pieces if index is not None]
-        if len(labels) < len(pieces):
-            unknown = (piece for piece, index in pieces if index is None)
+        encoded: list[int] = []
+        unknown: list[str] = []
+        for piece, labels in self._split(text):
+            encoded += labels
+            if not labels:
+                unknown.append(piece)
+        if unknown:
             names = ", ".join(
                 f"{character!r} ({describe_codepoints(character)})"
                 for character in dict.fromkeys(unknown)
@@ -169,26 +192,41 @@ class Alphabet:
                 f"text {text!r} has characters outside the alphabet: {names}; "
                 "add them to the alphabet file or take them out of the text"
             )
-        return labels
+        return encoded
 
     def decode_single(self, label: int) -> str:
-        """Return the text of one class index.
+        """Return the text of one class index, in NFC.
 
         Raises:
             AlphabetError: the index is out of range.
         """
         self._check_range([label])
-        return self._labels[label]
+        return self._texts[label]
 
     def decode(self, labels: Iterable[int]) -> str:
-        """Return the text of class indices (no collapsing of repeats, no blanks).
+        """Return the text of class indices, in NFC (no collapsing of repeats, no blanks).
 
         Raises:
             AlphabetError: an index is out of range.
         """
         indices = [int(label) for label in labels]
         self._check_range(indices)
-        return "".join(self._labels[index] for index in indices)
+        return unicodedata.normalize("NFC", "".join(self._texts[index] for index in indices))
+
+    def starts(self, labels: Sequence[int]) -> list[int]:
+        """Return at which of these labels the characters begin that they write.
+
+        That is at every one, but where an accent has a label of its own and makes one character,
+        in NFC, with the letter before it.
+
+        Raises:
+            AlphabetError: an index is out of range.
+        """
+        self._check_range(labels)
+        texts = [self._texts[label] for label in labels]
+        if unicodedata.is_normalized("NFC", "".join(texts)):
+            return list(range(len(texts)))
+        return composed_starts(texts)
 
     def _check_range(self, indices: Sequence[int]) -> None:
         for index in indices:
@@ -319,19 +357,16 @@ class UTF8Alphabet(Alphabet):
         """Return the single byte of every label."""
         return [bytes([byte]) for byte in range(1, 256)]
 
-    def unknown_characters(self, text: str) -> list[str]:
-        """Return what bytes cannot say: NUL, and lone surrogates."""
-        return [piece for piece, known in self.pieces(text) if not known]
-
-    def pieces(self, text: str) -> list[tuple[str, bool]]:
-        """Split `text`, in Unicode NFC, into characters, with whether bytes can say them.
-
-        They cannot say NUL, and lone surrogates.
-        """
+    def _split(self, text: str) -> list[tuple[str, tuple[int, ...]]]:
+        """Split `text` into characters, with the bytes of each: NUL and surrogates have none."""
         return [
-            (character, character != "\0" and not 0xD800 <= ord(character) <= 0xDFFF)
+            (character, tuple(byte - 1 for byte in character.encode(errors="ignore") if byte))
             for character in unicodedata.normalize("NFC", text)
         ]
+
+    def as_written(self, text: str) -> str:
+        """Return `text` in NFC, as its bytes are."""
+        return unicodedata.normalize("NFC", text)
 
     def can_encode_single(self, text: str) -> bool:
         """Whether `text` is exactly one byte."""
@@ -364,14 +399,26 @@ class UTF8Alphabet(Alphabet):
         return self.decode([label])
 
     def decode(self, labels: Iterable[int]) -> str:
-        """Return the text of byte labels.
+        """Return the text of byte labels, in NFC.
 
         Raises:
             AlphabetError: an index is out of range.
         """
         indices = [int(label) for label in labels]
         self._check_range(indices)
-        return bytes(index + 1 for index in indices).decode("utf-8", errors="replace")
+        text = bytes(index + 1 for index in indices).decode("utf-8", errors="replace")
+        return unicodedata.normalize("NFC", text)
+
+    def starts(self, labels: Sequence[int]) -> list[int]:
+        """Return at which of these labels the characters begin that their bytes write.
+
+        Raises:
+            AlphabetError: an index is out of range.
+        """
+        self._check_range(labels)
+        begins = [i for i, label in enumerate(labels) if i == 0 or (label + 1) & 0xC0 != 0x80]
+        texts = [self.decode(labels[i:j]) for i, j in itertools.pairwise([*begins, len(labels)])]
+        return [begins[i] for i in composed_starts(texts)]
 
     def serialize_text(self) -> bytes:
         """Return a note instead of labels: bytes such as LF cannot stand in an alphabet file.

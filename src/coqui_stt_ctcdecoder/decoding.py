@@ -391,7 +391,9 @@ def _options(
     ignored = set(ignored_symbols)
     options.ignored = [index in ignored for index in range(options.classes)]
     words, phrases = split_hot_words(as_text(hot_words), scorer)
-    options.hot_words = [(word.encode(), boost) for word, boost in words.items()]
+    options.hot_words = [
+        (alphabet.as_written(word).encode(), boost) for word, boost in words.items()
+    ]
     phrases = writable(phrases, alphabet, scorer) | as_text(hot_phrases)
     options.hot_phrases = [
         _native.HotPhrase(spell(phrase, alphabet, scorer), boost)

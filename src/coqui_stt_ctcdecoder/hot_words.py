@@ -35,7 +35,7 @@ def split_hot_words(
         return {}, phrases
     if scorer.scores_characters():
         return {}, hot_words
-    words = {word: boost for word, boost in hot_words.items() if scorer.native.knows(word.encode())}
+    words = {word: boost for word, boost in hot_words.items() if scorer.knows(word)}
     return words, {word: boost for word, boost in hot_words.items() if word not in words}
 
 
@@ -49,7 +49,7 @@ def why_unwritable(word: str, alphabet: Alphabet, scorer: Scorer | None) -> str 
     Raises:
         DecodeError: it has no characters.
     """
-    if scorer is not None and scorer.native.knows(word.encode()):
+    if scorer is not None and scorer.knows(word):
         return None
     try:
         spell(word, alphabet, scorer)
@@ -82,7 +82,7 @@ def spell(phrase: str, alphabet: Alphabet, scorer: Scorer | None) -> list[int]:
     except AlphabetError as error:
         raise _UnwritableError(f"hot word {phrase!r} cannot be written: {error}") from None
     if scorer is not None and scorer.is_utf8_mode():
-        unknown = [character for character in text if not scorer.native.knows(character.encode())]
+        unknown = [character for character in text if not scorer.knows(character)]
         if unknown:
             raise _UnwritableError(
                 f"hot word {phrase!r} has characters that the scorer never writes: "

@@ -204,7 +204,14 @@ class Scorer:
             words: the n-gram, at most `get_max_order()` words.
             bos: whether the first one starts a sentence.
         """
-        return self.native.log_cond_prob([word.encode() for word in words], bos)
+        return self.native.log_cond_prob([self._encoded(word) for word in words], bos)
+
+    def knows(self, word: str) -> bool:
+        """Whether the language model has a word, or a character in UTF-8 mode."""
+        return self.native.knows(self._encoded(word))
+
+    def _encoded(self, word: str) -> bytes:
+        return self.alphabet.as_written(word).encode()
 
     def model_sample(self) -> bytes:
         """Return the first and the last bytes of the language model, which tell it from others.

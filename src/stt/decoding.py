@@ -139,27 +139,15 @@ def _tokens(
         return []
     confidences = heard.at(timesteps, labels)
     durations = (heard.held_frames(timesteps, labels) * step_seconds).tolist()
-    if alphabet.is_bytes:
-        return _characters(labels, timesteps, confidences, durations, alphabet, step_seconds)
-    texts = alphabet.labels
-    return [
-        TokenMetadata(texts[label], timestep, timestep * step_seconds, confidence, duration)
-        for label, timestep, confidence, duration in zip(
-            labels, timesteps, confidences, durations, strict=True
-        )
-    ]
-
-
-def _characters(
-    labels: list[int],
-    timesteps: list[int],
-    confidences: list[float],
-    durations: list[float],
-    alphabet: Alphabet,
-    step_seconds: float,
-) -> list[TokenMetadata]:
-    """Put the bytes together that UTF-8 writes one character with."""
-    starts = [i for i, label in enumerate(labels) if i == 0 or not _is_continuation(label + 1)]
+    starts = alphabet.starts(labels)
+    if len(starts) == len(labels):
+        texts = map(alphabet.decode_single, labels)
+        return [
+            TokenMetadata(text, timestep, timestep * step_seconds, confidence, duration)
+            for text, timestep, confidence, duration in zip(
+                texts, timesteps, confidences, durations, strict=True
+            )
+        ]
     return [
         TokenMetadata(
             text=alphabet.decode(labels[start:end]),
@@ -208,7 +196,3 @@ class _Rows:
         other = _Rows(self._rows.shape[1])
         other.append(self._rows[: self._count])
         return other
-
-
-def _is_continuation(byte: int) -> bool:
-    return byte & 0xC0 == 0x80

@@ -14,20 +14,23 @@ from safetensors import safe_open
 import stt
 from command_runner import Result, run_command
 from coqui_stt_ctcdecoder.alphabet import Alphabet
+from coqui_stt_training.bootstrapping.alphabets import choose_alphabet
 from coqui_stt_training.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoint
 from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.checkpoints.loading import load_source
+from coqui_stt_training.cli.config import AlphabetFlags
+from coqui_stt_training.cli.training_flags import BootstrapFlags
 from coqui_stt_training.models.acoustic_model import build
 from coqui_stt_training.models.conformer.specification import ConformerEncoder
 from coqui_stt_training.models.encoder import EncoderSpecification
 from coqui_stt_training.models.tensors import weights_of
 from coqui_stt_training.models.wav2vec2.specification import Wav2Vec2Encoder
-from encoder_folders import write_whisper
+from encoder_folders import write_wav2vec2, write_whisper
 from nemo_archive import write_nemo
 from stt.audio.source import read_pcm
 from whisper_formats import write_ctranslate2, write_ggml, write_openai
 
-from .conftest import SMALL, ToneCorpus
+from .conftest import SMALL, ToneCorpus, write_tones
 
 PLAIN = ("--recipe", "none", *SMALL[2:])
 HEAD = ("--head", "lstm", "--head_size", "24", "--shuffle_batches", "true")
@@ -254,6 +257,21 @@ def test_every_encoder_is_trained_and_heard_by_the_same_commands(
     model = stt.Model(folder)
     samples = read_pcm(latin.test.parent / "test0.wav", model.sample_rate())
     assert isinstance(model.stt(samples), str)
+
+
+def test_a_vocabulary_of_letters_and_accents_is_kept(tmp_path: Path) -> None:
+    corpus = write_tones(tmp_path / "corpus", "a\u00e9\u00efd", 0, counts=(4, 2, 2))
+    source = write_wav2vec2(tmp_path / "source", " ae\u0301i\u0308d")
+    trained = run_command(
+        "train", "--load_checkpoint_dir", source, "--save_checkpoint_dir", tmp_path / "model",
+        *corpus.flags, *PLAIN, "--epochs", 1,
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    assert load_source(tmp_path / "model").alphabet == load_source(source).alphabet
+    corpus_files = [corpus.train, corpus.dev, corpus.test]
+    for flags in (BootstrapFlags(drop_source_layers=1), BootstrapFlags(extend_alphabet=True)):
+        own = load_source(source).alphabet
+        assert choose_alphabet(AlphabetFlags(), flags, own, list(map(str, corpus_files))) == own
 
 
 def test_statistics_over_batches_are_learnt_and_go_on_to_the_same_bits(

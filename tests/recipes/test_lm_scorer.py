@@ -138,6 +138,32 @@ def test_code_points_for_models_that_write_bytes(text: Path, tmp_path: Path) -> 
     assert result.transcript == "naïve|cats"
 
 
+@needs_tools
+def test_a_model_that_writes_characters_in_parts_has_a_scorer_that_knows_them_so(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alphabet = Alphabet.from_labels([*LABELS, "\u0308"])
+    file, package = tmp_path / "parts.txt", tmp_path / "parts.scorer"
+    file.write_bytes(alphabet.serialize_text())
+    flags = ["--input_txt", str(text), *SMALL]
+    of_model = ["--alphabet", str(file), "--package", str(package)]
+    assert run(build_scorer.main, [*flags, *of_model]) == 0
+    scorer = Scorer(scorer_path=package, alphabet=alphabet)
+    assert scorer.get_log_cond_prob(["na\u00efve"]) > -1000
+    said = say("naive cats", alphabet, 0.9)
+    [result] = ctc_beam_search_decoder(said, alphabet, 100, scorer=scorer)
+    assert result.transcript == "na\u00efve cats", "which alone the scorer knows"
+    hot = {"na\u00efve": 9.0}
+    [boosted] = ctc_beam_search_decoder(said, alphabet, 100, scorer=scorer, hot_words=hot)
+    assert boosted.confidence > result.confidence
+
+    assert run(generate_lm.main, [*flags, "--output_dir", str(tmp_path)]) == 0
+    of_lm = ["--lm", str(tmp_path / "lm.binary"), "--vocab", str(tmp_path / "vocab-500000.txt")]
+    weights = ["--default_alpha", "1", "--default_beta", "1"]
+    assert run(generate_scorer_package.main, [*of_lm, *of_model, *weights]) == 0
+    assert "na\u00efve: not in the language model, or not as the model" in capsys.readouterr().out
+
+
 def test_what_to_expect_on_other_clips_is_not_what_was_tuned_by() -> None:
     def trial(alpha: float, *errors: int) -> Trial:
         return Trial(alpha, 0, errors, tuple(2 * count for count in errors))

@@ -70,6 +70,51 @@ def test_both_sides_are_normalised() -> None:
     assert Alphabet.from_labels(["\u00e9"]).encode("e\u0301") == [0]
 
 
+@pytest.mark.parametrize(
+    ("labels", "text", "written"),
+    [
+        (" e\u0301", "\u00e9 e", "e\u0301 e"),
+        (" \u0435\u0438\u0306\u0308", "\u0439 \u0451", "\u0438\u0306 \u0435\u0308"),
+        (" \u00ea\u0301\u0323", "\u1ebf \u1ec7", "\u00ea\u0301 \u00ea\u0323"),  # half composed
+        ("\u1112\u1161\u11ab", "\ud55c\ud558", "\u1112\u1161\u11ab\u1112\u1161"),
+        # These two are what NFC takes apart.
+        ("\u09af\u09dc\u09df", "\u09af\u09bc\u09af\u09a1\u09bc", "\u09df\u09af\u09dc"),
+        (["\u0438", "\u0438\u0306"], "\u0439\u0438", "\u0438\u0306\u0438"),
+        ("\u212b", "\u00c5", "\u212b"),
+    ],
+)  # fmt: skip
+def test_characters_may_have_labels_in_any_form_of_unicode(
+    labels: str | list[str], text: str, written: str
+) -> None:
+    alphabet = Alphabet.from_labels(labels)
+    assert alphabet.can_encode(text)
+    assert alphabet.as_written(text) == written
+    assert "".join(alphabet.labels[label] for label in alphabet.encode(text)) == written
+    assert alphabet.decode(alphabet.encode(text)) == text
+    assert "".join(piece for piece, _ in alphabet.pieces(written)) == text
+    starts = alphabet.starts(alphabet.encode(text))
+    ends = [*starts, len(alphabet.encode(text))][1:]
+    parts = [alphabet.decode(alphabet.encode(text)[i:j]) for i, j in zip(starts, ends, strict=True)]
+    assert "".join(parts) == text
+
+
+def test_a_character_is_unknown_as_a_whole_where_a_part_of_it_is() -> None:
+    alphabet = Alphabet.from_labels("e\u0301")
+    assert alphabet.pieces("\u00ea\u00e9") == [("\u00ea", False), ("\u00e9", True)]
+    assert alphabet.as_written("\u00ea") == "\u00ea"
+    assert alphabet.starts(alphabet.encode("\u00e9e")) == [0, 2]
+    with pytest.raises(AlphabetError, match=r"U\+00EA LATIN SMALL LETTER E WITH CIRCUMFLEX"):
+        alphabet.encode("\u00ea")
+
+
+def test_bytes_of_a_letter_and_its_accent_are_one_character() -> None:
+    alphabet = UTF8Alphabet()
+    labels = [byte - 1 for byte in "ae\u0301\u0436".encode()]
+    assert alphabet.decode(labels) == "a\u00e9\u0436"
+    assert alphabet.starts(labels) == [0, 1, 4]
+    assert alphabet.as_written("e\u0301") == "\u00e9"
+
+
 def test_unknown_characters_are_named_with_their_code_points() -> None:
     with pytest.raises(AlphabetError, match=r"U\+0436 CYRILLIC SMALL LETTER ZHE"):
         Alphabet.from_labels("ab").encode("a\u0436")

@@ -33,6 +33,8 @@ def labels_of(folder: Path, vocabulary: dict[str, Any], **settings: Any) -> tupl
         ({" ": 1, "a": 2, "b": 3}, {}, (" ", "a", "b")),
         ({"\u2581": 1, "a": 2}, {"word_delimiter_token": "\u2581"}, (" ", "a")),
         ({"_": 1, "a": 2, "|": 3}, {"word_delimiter_token": {"content": "_"}}, (" ", "a", "|")),
+        ({"|": 1, "e": 2, "\u0301": 3}, {}, (" ", "e", "\u0301")),
+        ({"|": 1, "\u212b": 2, "\u00c5": 3, "a": 4}, {}, (" ", "\u00c5", "a")),
         ({"|": 1, "": 2, "a": 3}, {"word_delimiter_token": None}, (" ", "a")),
     ],
 )

@@ -11,8 +11,8 @@ def describe_difference(source: Alphabet, target: Alphabet) -> str:
     if source.is_bytes != target.is_bytes:
         kinds = ["bytes" if alphabet.is_bytes else "characters" for alphabet in (source, target)]
         return f"the source writes {kinds[0]}, the new model {kinds[1]}"
-    missing = [label for label in target.labels if label not in source.labels]
-    gone = [label for label in source.labels if label not in target.labels]
+    missing = [label for label in target.labels if not source.can_encode_single(label)]
+    gone = [label for label in source.labels if not target.can_encode_single(label)]
     parts = []
     if missing:
         parts.append(f"{len(missing)} new: {_list_labels(missing)}")

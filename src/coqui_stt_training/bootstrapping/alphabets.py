@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet, describe_codepoints
@@ -11,7 +11,14 @@ from stt.counted import counted
 
 from ..cli.config import AlphabetFlags
 from ..cli.training_flags import BootstrapFlags
-from ..corpus import CorpusFiles, Normalizer, all_characters, alphabet_from_corpus, plain_alphabet
+from ..corpus import (
+    CorpusFiles,
+    Normalizer,
+    all_characters,
+    alphabet_from_corpus,
+    pieces_of,
+    plain_alphabet,
+)
 from ..errors import FlagError
 
 _log = logging.getLogger(__name__)
@@ -91,13 +98,16 @@ def alphabet_of_data(
 def _as_written_with(
     source: Alphabet, data_files: Sequence[str], normalizes: bool, files: CorpusFiles | None
 ) -> Alphabet:
-    """Return all characters of the data, normalised as far as another alphabet can write it."""
-    if not normalizes:
-        return alphabet_from_corpus(data_files, files=files)
+    """Return all that another alphabet writes of the data, and the characters that it cannot.
+
+    The data is normalised first as far as that alphabet can write it, if it is to be.
+    """
     normalize = Normalizer(source)
-    return alphabet_from_corpus(
-        data_files, lambda texts: all_characters(normalize(text).text for text in texts), files
-    )
+
+    def make(texts: Iterable[str]) -> Alphabet:
+        return pieces_of((normalize(text).text for text in texts) if normalizes else texts, source)
+
+    return alphabet_from_corpus(data_files, make, files)
 
 
 def given_alphabet(flags: AlphabetFlags) -> Alphabet | None:
@@ -119,8 +129,14 @@ def _extend(source: Alphabet, wanted: Alphabet) -> Alphabet:
             "--extend_alphabet appends characters, and the source's labels are no bytes; for "
             "--bytes_output_mode use --drop_source_layers 1 instead"
         )
-    added = [label for label in wanted.labels if not source.can_encode_single(label)]
+    added = [label for label in wanted.labels if not _is_written(label, source)]
     return Alphabet.from_labels([*source.labels, *added])
+
+
+def _is_written(label: str, source: Alphabet) -> bool:
+    """Say whether a source has a label, or writes that character in parts."""
+    pieces = source.pieces(label)
+    return len(pieces) == 1 and pieces[0][1]
 
 
 def _beside_data(data_files: Sequence[str]) -> Path | None:

@@ -12,29 +12,26 @@ def shared_rows(source: Alphabet, target: Alphabet) -> dict[int, int]:
 
     A letter that the source has in the other case only is taken from there.
     """
-    positions = {label: index for index, label in enumerate(source.label_bytes())}
-    rows = {}
-    for index, label in enumerate(target.label_bytes()):
-        for spelling in (label, *([] if target.is_bytes else _other_cases(label))):
-            if spelling in positions:
-                rows[index] = positions[spelling]
-                break
-    rows[target.blank] = source.blank
-    return rows
-
-
-def _other_cases(label: bytes) -> list[bytes]:
-    text = label.decode()
-    return [changed.encode() for changed in (text.lower(), text.upper()) if changed != text]
+    if source.is_bytes or target.is_bytes:
+        positions = {label: index for index, label in enumerate(source.label_bytes())}
+        labels = enumerate(target.label_bytes())
+        rows = {index: positions[label] for index, label in labels if label in positions}
+    else:
+        rows = {
+            index: source.encode_single(spelling)
+            for index, label in enumerate(target.labels)
+            for spelling in (label.upper(), label.lower(), label)  # of several, the last
+            if source.can_encode_single(spelling)
+        }
+    return rows | {target.blank: source.blank}
 
 
 def similar_rows(
     source: Alphabet, target: Alphabet, similar: Mapping[str, Sequence[str]]
 ) -> dict[int, tuple[int, ...]]:
     """Return for each class of `target` that is similar to classes of `source`, these classes."""
-    positions = {label: index for index, label in enumerate(source.labels)}
     return {
-        index: tuple(positions[one] for one in similar[label])
+        index: tuple(source.encode_single(one) for one in similar[label])
         for index, label in enumerate(target.labels)
         if label in similar
     }

@@ -92,14 +92,14 @@ def _read_table(path: str, source: Alphabet, target: Alphabet) -> dict[str, list
     similar = {}
     problems = []
     for label, text in read_character_map(Path(path)).items():
-        labels = [piece for piece, known in source.pieces(text) if known]
-        unknown = [piece for piece, known in source.pieces(text) if not known]
-        if label not in target.labels:
+        unknown = source.unknown_characters(text)
+        if not target.can_encode_single(label):
             problems.append(f"{_named(label)} is not in the new alphabet")
         elif unknown:
             problems.append(f"{', '.join(map(_named, unknown))} is not in that of the source")
-        elif labels:
-            similar[label] = labels
+        elif text:
+            own = target.decode_single(target.encode_single(label))
+            similar[own] = [source.decode_single(one) for one in source.encode(text)]
     if problems:
         raise BootstrapError(f"--map_alphabet {path}: " + "; ".join(problems))
     return similar

@@ -1,6 +1,6 @@
 """Corpora: what files say of clips of speech, and whether one can train on them."""
 
-from .alphabet_source import all_characters, alphabet_from_corpus
+from .alphabet_source import all_characters, alphabet_from_corpus, pieces_of
 from .clip import Clip, ClipSet, Corpus
 from .files import CorpusFiles
 from .normalization import ChangeCounts, Normalizer, plain_alphabet
@@ -25,6 +25,7 @@ __all__ = [
     "check_corpus",
     "epoch_counts",
     "expand_file_list",
+    "pieces_of",
     "plain_alphabet",
     "plan_split",
     "read_rows",

@@ -22,6 +22,19 @@ def all_characters(transcripts: Iterable[str]) -> Alphabet:
     return Alphabet.from_labels(sorted(found))
 
 
+def pieces_of(transcripts: Iterable[str], other: Alphabet) -> Alphabet:
+    """Return the alphabet of all pieces that another one cuts the words of transcripts into.
+
+    That writes these transcripts, if it can write every label of this.
+    """
+    words: set[str] = set()
+    for text in transcripts:
+        words.update(text.split(" "))
+        words.update(" " if " " in text else ())
+    found = {piece for word in words for piece, _ in other.pieces(word)}
+    return Alphabet.from_labels(sorted(found))
+
+
 def alphabet_from_corpus(
     paths: Iterable[str | Path],
     make_alphabet: Callable[[Iterable[str]], Alphabet] = all_characters,

@@ -139,25 +139,26 @@ def _start(
     out: Path,
 ) -> dict[str, Any]:
     """Return where trainings start: all write the characters of all the data."""
-    if config.alphabet.bytes_output_mode or config.alphabet.alphabet_config_path:
-        named = config.alphabet.alphabet_config_path
-        return start_flags(model, Path(named) if named else None, given)
-    beside = Path(config.data.train_files[0]).parent / "alphabet.txt"
-    if beside.is_file():
-        return start_flags(model, beside, given)
-    path = out / "alphabet.txt"
-    normalizes = config.data.normalize_transcripts == "true"
-    make = plain_alphabet if normalizes else all_characters
-    transcripts = [
+    transcripts = (
         row.transcript
         for name in ("train_files", "dev_files", "test_files")
         for file in expand_file_list(getattr(config.data, name))
         for row in files.rows(file).rows
         if row.problem is None
-    ]
-    alphabet: Alphabet = make(transcripts)
+    )
+    if config.alphabet.bytes_output_mode or config.alphabet.alphabet_config_path:
+        named = config.alphabet.alphabet_config_path
+        return start_flags(model, Path(named) if named else None, given, transcripts)
+    beside = Path(config.data.train_files[0]).parent / "alphabet.txt"
+    if beside.is_file():
+        return start_flags(model, beside, given, transcripts)
+    path = out / "alphabet.txt"
+    normalizes = config.data.normalize_transcripts == "true"
+    make = plain_alphabet if normalizes else all_characters
+    texts = list(transcripts)
+    alphabet: Alphabet = make(texts)
     write_atomically(path, alphabet.serialize_text())
-    return start_flags(model, path, given)
+    return start_flags(model, path, given, texts)
 
 
 def write_part(path: Path, rows: Sequence[Row]) -> None:

@@ -55,14 +55,18 @@ function doubtful(words, matched, given) {
 function unwritable(text, labels) {
   if (!labels) return [];
   const known = new Set(labels.map(label => label.normalize("NFC")));
+  const isWritten = text => known.has(text) || isInParts([...text.normalize("NFD")]);
+  const isInParts = parts => parts.some((part, i) =>
+    i && known.has(part) && isWritten([...parts.slice(0, i), ...parts.slice(i + 1)].join("").normalize("NFC")));
   const longest = Math.max(1, ...[...known].map(label => label.length));
   const found = [];
   for (let at = 0; at < text.length;) {
     let size = Math.min(longest, text.length - at);
     while (size > 1 && !known.has(text.slice(at, at + size))) size--;
     const one = String.fromCodePoint(text.codePointAt(at));
-    const isKnown = known.has(text.slice(at, at + size)) || /\s/.test(one);
-    if (!isKnown) { size = one.length; found.push({at, to: at + size, text: one}); }
+    const isLabel = known.has(text.slice(at, at + size));
+    if (!isLabel) size = one.length;
+    if (!isLabel && !isWritten(one) && !/\s/.test(one)) found.push({at, to: at + size, text: one});
     at += size;
   }
   return found;

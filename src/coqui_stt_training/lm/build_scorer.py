@@ -47,7 +47,8 @@ def main(argv: list[str]) -> int:
     options = replace(
         generate_lm.options_of(flags),
         code_points=unit is Unit.CODE_POINT,
-        characters=alphabet if unit is Unit.CHARACTER else None,
+        alphabet=alphabet,
+        by_character=unit is Unit.CHARACTER,
         case=Case.KEPT if flags.keep_case else case_of(alphabet),
     )
     if options.case is not Case.SMALL:

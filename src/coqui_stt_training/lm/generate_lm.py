@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from stt.output_path import check_output_folder
 from ..cli.command import ArgumentParser, command
 from .arpa import keep_words
 from .kenlm import LanguageModelError, find_program, run_build_binary, run_lmplz
-from .text import Case, WordCounts, as_characters, as_code_points, read_lines
+from .text import Case, WordCounts, as_characters, as_code_points, as_written, read_lines
 
 _USUAL_PRUNING = "0|0|1"
 
@@ -42,8 +43,9 @@ class LanguageModelOptions:
         discount_fallback: do not fail on small texts.
         case: that all text is brought to first.
         code_points: whether every character is a word of its own, for models that write bytes.
-        characters: alphabet of which every label is a word of its own, for scorers that can write
-            any word; None: no.
+        alphabet: of the model that it is for, which may have characters in parts; None: not known.
+        by_character: whether every label of the alphabet is a word of its own, for scorers that can
+            write any word.
         kenlm_bins: folder of another KenLM build; empty: the one of this package.
     """
 
@@ -57,7 +59,8 @@ class LanguageModelOptions:
     discount_fallback: bool = False
     case: Case = Case.SMALL
     code_points: bool = False
-    characters: Alphabet | None = None
+    alphabet: Alphabet | None = None
+    by_character: bool = False
     kenlm_bins: str = ""
 
 
@@ -216,15 +219,11 @@ def make_language_model(
     words = WordCounts()
     with tempfile.TemporaryDirectory(prefix=".lm-", dir=binary_path.parent) as scratch:
         arpa, filtered = Path(scratch) / "lm.arpa", Path(scratch) / "lm_filtered.arpa"
-        lines = read_lines(input_paths, options.case)
-        if options.code_points:
-            lines = as_code_points(lines)
-        elif options.characters is not None:
-            lines = as_characters(lines, options.characters)
+        lines = _words(read_lines(input_paths, options.case), options)
         print("Creating ARPA file ...")
         first = next((line for line in lines if line.split()), None)
         if first is None:
-            writable = " that the alphabet can write" if options.characters is not None else ""
+            writable = " that the alphabet can write" if options.by_character else ""
             raise LanguageModelError(
                 f"--input_txt {' '.join(map(str, input_paths))}: there are no words in it{writable}"
             )
@@ -255,6 +254,15 @@ def make_language_model(
                 kind=options.binary_type,
             )
     return [word for word, _ in kept]
+
+
+def _words(lines: Iterator[str], options: LanguageModelOptions) -> Iterator[str]:
+    """Return sentences of what the language model is to have as words."""
+    if options.code_points:
+        return as_code_points(lines)
+    if options.alphabet is None:
+        return lines
+    return (as_characters if options.by_character else as_written)(lines, options.alphabet)
 
 
 def _describe(words: WordCounts, kept: list[tuple[str, int]]) -> list[str]:

@@ -27,6 +27,10 @@ from ..errors import AlphabetError, ScorerError
 from .text import Spelling, spell_words, spelling_hints
 
 _SHOWN = 10
+_OTHER_FORM = (
+    ", or not as the model writes it, which has some characters in parts: build_scorer makes both "
+    "the language model and the scorer so"
+)
 
 
 @dataclass(frozen=True)
@@ -150,11 +154,12 @@ def make_scorer(
             )
         )
     if unit is not Unit.CHARACTER:
-        spelling = _leave_out_unknown(spelling, lm_path)
+        spelling = _leave_out_unknown(spelling, lm_path, alphabet)
     if not spelling.words:
+        example, why = next(iter(spelling.left_out.items()))
         raise ScorerError(
             f"{lm_path} knows not one of {counted(len(units), 'word')} of the vocabulary; are "
-            "--lm and --vocab of one and the same generate_lm?"
+            f"--lm and --vocab of one and the same generate_lm? The first is {example!r}, {why}"
         )
     with replacing(package) as partial:
         shutil.copyfile(lm_path, partial)
@@ -196,17 +201,21 @@ def check_alphabet(alphabet: Alphabet, unit: Unit) -> None:
         )
 
 
-def _leave_out_unknown(spelling: Spelling, lm_path: Path) -> Spelling:
+def _leave_out_unknown(spelling: Spelling, lm_path: Path, alphabet: Alphabet) -> Spelling:
     from coqui_stt_ctcdecoder.native import _native
 
-    known = _native.model_knows(str(lm_path), [word.encode() for word in spelling.words])
+    written = [alphabet.as_written(word) for word in spelling.words]
+    known = _native.model_knows(str(lm_path), [word.encode() for word in written])
     kept = Spelling([], [], dict(spelling.left_out))
-    for word, labels, is_known in zip(spelling.words, spelling.labels, known, strict=True):
+    for word, form, labels, is_known in zip(
+        spelling.words, written, spelling.labels, known, strict=True
+    ):
         if is_known:
             kept.words.append(word)
             kept.labels.append(labels)
         else:
-            kept.left_out[word] = "not in the language model"
+            other_form = _OTHER_FORM if form != word else ""
+            kept.left_out[word] = "not in the language model" + other_form
     return kept
 
 

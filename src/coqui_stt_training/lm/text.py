@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import unicodedata
 import zlib
@@ -92,10 +93,16 @@ def as_characters(lines: Iterable[str], alphabet: Alphabet) -> Iterator[str]:
 
     A space becomes `<space>`. Words that the alphabet cannot write are left out.
     """
-    known: dict[str, str] = {}
+    spell = functools.cache(functools.partial(_as_labels, alphabet=alphabet))
     for line in lines:
-        words = [known.setdefault(word, _as_labels(word, alphabet)) for word in line.split()]
-        yield f" {SPACE_WORD} ".join(filter(None, words))
+        yield f" {SPACE_WORD} ".join(filter(None, map(spell, line.split())))
+
+
+def as_written(lines: Iterable[str], alphabet: Alphabet) -> Iterator[str]:
+    """Yield sentences in the code points that an alphabet writes them with, NFC or others."""
+    spell = functools.cache(alphabet.as_written)
+    for line in lines:
+        yield " ".join(map(spell, line.split()))
 
 
 def _as_labels(word: str, alphabet: Alphabet) -> str:

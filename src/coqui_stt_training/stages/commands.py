@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ..cli.export_flags import ExportConfig
 from ..cli.flags import as_dict
 from ..cli.spelling import spell_flags
 from ..cli.synthesis_flags import SynthesisConfig
+from ..corpus import Normalizer, pieces_of
 from .scorer_choice import CHARACTERS
 
 # Of the new output layer; beside them the alphabet is decided here.
@@ -64,7 +66,10 @@ class Sets:
 
 
 def start_flags(
-    source: SourceModel | None, alphabet: Path | None, given: Mapping[str, Any]
+    source: SourceModel | None,
+    alphabet: Path | None,
+    given: Mapping[str, Any],
+    transcripts: Iterable[str],
 ) -> dict[str, Any]:
     """Return the flags that say where training starts, and what writes the new alphabet.
 
@@ -75,6 +80,7 @@ def start_flags(
         source: the model; None from scratch.
         alphabet: file of the data's characters; None for a model that writes bytes.
         given: flags that were given, which win.
+        transcripts: of the data.
     """
     wanted = {"alphabet_config_path": str(alphabet)} if alphabet else {}
     if source is None:
@@ -82,7 +88,7 @@ def start_flags(
     flags: dict[str, Any] = {"load_checkpoint_dir": str(source.path)}
     if not source.has_output:
         return flags | wanted
-    if _writes(source.alphabet, alphabet, exactly="alphabet_config_path" in given):
+    if _writes(source.alphabet, alphabet, given, transcripts):
         return flags
     if _OF_OUTPUT & given.keys():
         return flags | wanted
@@ -91,11 +97,26 @@ def start_flags(
     return {**flags, **wanted, **new_output_flags(source, Alphabet(alphabet))}
 
 
-def _writes(own: Alphabet | None, path: Path | None, exactly: bool) -> bool:
+def _writes(
+    own: Alphabet | None,
+    path: Path | None,
+    given: Mapping[str, Any],
+    transcripts: Iterable[str],
+) -> bool:
+    """Say whether an alphabet will do for the data, whose characters a file lists."""
     if own is None or own.is_bytes or path is None:
         return own is not None and own.is_bytes
     wanted = Alphabet(path)
-    return own == wanted if exactly else all(own.can_encode(label) for label in wanted.labels)
+    if "alphabet_config_path" in given:
+        return own == wanted
+    missing = "".join(label for label in wanted.labels if not own.can_encode(label))
+    if not all(unicodedata.combining(one) for one in missing):
+        return False
+    # Accents of letters that it has as a whole it need not write apart.
+    if missing and given.get("normalize_transcripts") == "true":
+        normalize = Normalizer(own)
+        transcripts = (normalize(text).text for text in transcripts)
+    return not missing or all(map(own.can_encode, pieces_of(transcripts, own).labels))
 
 
 def speak_words(

@@ -30,7 +30,7 @@ from ..synthesis.synthesiser import find_synthesiser
 
 LEAST_CLIPS = 20
 SCRATCH = "scratch"
-_SETS = ("train", "dev", "test")
+SETS = ("train", "dev", "test")
 # What this command says to the commands that it runs.
 _OWN = frozenset(
     {
@@ -187,7 +187,7 @@ def _read_data(data: str, config: BootstrapConfig) -> AutoInput:
         normalizes=config.data.normalize_transcripts == "true",
         least_rows=LEAST_CLIPS,
     )
-    count = sum(1 for _ in transcripts_of(split, _SETS))
+    count = sum(1 for _ in transcripts_of(split, SETS))
     if count < LEAST_CLIPS:
         raise CorpusError(
             f"{data}: has {counted(count, 'clip')} with text, and {LEAST_CLIPS} are the least to "
@@ -204,7 +204,7 @@ def transcripts_of(split: AutoInput, names: Sequence[str]) -> Iterator[str]:
     Raises:
         CorpusError: a set cannot be read.
     """
-    for name, path in zip(_SETS, sets_of(split), strict=True):
+    for name, path in zip(SETS, sets_of(split), strict=True):
         if name in names:
             for row in split.files.rows(str(path)).rows:
                 if row.problem is None and row.transcript.strip():
@@ -231,7 +231,7 @@ def _read_text(path: str, split: AutoInput | None) -> str:
     if not letters:
         raise FlagError(f"--text {path}: there are no words in it")
     if split is not None:
-        known = set().union(*(text.lower() for text in transcripts_of(split, _SETS)))
+        known = set().union(*(text.lower() for text in transcripts_of(split, SETS)))
         share = sum(letter in known for letter in letters) / len(letters)
         if share < _LEAST_SHARE_OF_LETTERS:
             raise FlagError(

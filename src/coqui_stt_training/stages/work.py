@@ -19,7 +19,7 @@ from ..errors import CorpusError, ExportError, ScorerError
 from ..lm.kenlm import LanguageModelError
 from ..lm.optimize import output_files
 from . import commands
-from .inputs import transcripts_of
+from .inputs import SETS, transcripts_of
 from .page import write_page
 from .rates import read_rates
 from .scorer_choice import CHARACTERS, WORDS, Tuned, choose_scorer, read_tuned
@@ -44,7 +44,7 @@ def _split(walk: Walk) -> dict[str, Any]:
     if not alphabet.is_file():
         make = plain_alphabet if given.get("normalize_transcripts") == "true" else all_characters
         alphabet = walk.out / "alphabet.txt"
-        transcripts = list(transcripts_of(split, ("train", "dev", "test")))
+        transcripts = list(transcripts_of(split, SETS))
         write_atomically(alphabet, make(transcripts).serialize_text())
     walk.keep(alphabet)
     walk.say(f"Alphabet of {Alphabet(alphabet).size} characters: {alphabet}")
@@ -69,7 +69,8 @@ def _speak(walk: Walk) -> dict[str, Any]:
 
 def _start(walk: Walk, source: str) -> dict[str, Any]:
     model: SourceModel | None = load_source(source) if source else None
-    flags = commands.start_flags(model, walk.alphabet, walk.inputs.given)
+    transcripts = transcripts_of(walk.inputs.split, SETS)
+    flags = commands.start_flags(model, walk.alphabet, walk.inputs.given, transcripts)
     return {**flags, "load_checkpoint_dir": source} if source else flags
 
 

@@ -7,7 +7,8 @@ tokens have rows of their own. Here the blank is the last class, and all others 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,26 @@ def read_vocabulary(
             continue
         labels.append(" " if token == separator else token)
         order.append(row)
+    kept = rows_of_texts(labels)
     try:
-        alphabet = Alphabet.from_labels(labels)
+        alphabet = Alphabet.from_labels([labels[n] for n in kept])
     except AlphabetError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    return alphabet, np.array([*order, blank])
+    return alphabet, np.array([*(order[n] for n in kept), blank])
+
+
+def rows_of_texts(labels: Sequence[str]) -> list[int]:
+    """Return which labels are to be kept of those that write the same, in two forms of Unicode.
+
+    All transcripts are in NFC, so the one that is in it is; where none is, the first.
+    """
+    texts = [unicodedata.normalize("NFC", label) for label in labels]
+    best: dict[str, str] = {}
+    for label, text in zip(labels, texts, strict=True):
+        if text not in best or label == text:
+            best[text] = label
+    pairs = zip(labels, texts, strict=True)
+    return [number for number, (label, text) in enumerate(pairs) if label == best[text]]
 
 
 def _is_special(token: str) -> bool:

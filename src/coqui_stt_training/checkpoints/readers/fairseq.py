@@ -20,6 +20,7 @@ from ...errors import CheckpointError
 from ...models.wav2vec2 import fairseq_names, names
 from ..source import SourceModel
 from ..state_file import read_small_file
+from .ctc_vocabulary import rows_of_texts
 from .encoder_tensors import (
     OUTPUT_LAYER,
     encoder_source,
@@ -150,11 +151,11 @@ def _alphabet(path: Path, tensors: dict[str, NDArray[np.float32]]) -> Alphabet |
             "with"
         )
     kept = [n for n, symbol in enumerate(symbols) if not symbol.startswith("madeupword")]
+    labels = [" " if symbols[n] == _SEPARATOR else symbols[n] for n in kept]
+    texts = rows_of_texts(labels)
     try:
-        alphabet = Alphabet.from_labels(
-            [" " if symbols[n] == _SEPARATOR else symbols[n] for n in kept]
-        )
+        alphabet = Alphabet.from_labels([labels[n] for n in texts])
     except AlphabetError as error:
         raise CheckpointError(f"{found[0]}: {error}") from None
-    order_output(tensors, np.array([*(n + _BEFORE for n in kept), 0]))
+    order_output(tensors, np.array([*(kept[n] + _BEFORE for n in texts), 0]))
     return alphabet
