@@ -95,6 +95,17 @@ def recordings(stage: Stage, path: Path) -> None:
         (path / f"{number}.txt").write_text(f"{text}\n")
 
 
+def spreadsheet(stage: Stage, path: Path) -> None:
+    """Write a table as a spreadsheet program saves it, beside the folder of its recordings."""
+    said = clips(9)
+    folder = path.with_name("interviews")
+    folder.mkdir()
+    for number, (_, samples) in enumerate(said):
+        soundfile.write(folder / f"{number}.mp3", samples, RATE_HZ)
+    lines = ["File;Text", *(f"{number}.mp3;{text}" for number, (text, _) in enumerate(said))]
+    path.write_text("\r\n".join(lines), encoding="utf-8-sig")
+
+
 def recording(stage: Stage, path: Path) -> None:
     soundfile.write(path, np.concatenate([tones(word) for word in WORDS[:4]]), RATE_HZ)
 
@@ -242,6 +253,7 @@ PROPS: dict[str, Callable[[Stage, Path], None]] = {
         csv_file,
     ),
     "recordings": recordings,
+    "texts.csv": spreadsheet,
     **dict.fromkeys(("radio.mp3", "book.mp3"), recording),
     **dict.fromkeys(("clip.wav", "clip.ogg", "clip.mp3"), clip),
     **dict.fromkeys(("train.sdb", "old.sdb", "noise.sdb"), sdb),

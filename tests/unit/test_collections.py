@@ -77,6 +77,56 @@ def test_rows_written_as_csv_name_the_same_audio(tmp_path: Path, name: str) -> N
         assert np.array_equal(read_pcm(audio, 16000), samples)
 
 
+@pytest.mark.parametrize(
+    ("heading", "separator", "folder", "ending"),
+    [
+        ("File name;Text", ";", "", ".wav"),
+        ("Запис\tТекст", "\t", "recordings", ".wav"),
+        ("sentence,speaker,path", ",", "recordings", ""),
+        ("wav_filename;transcript", ";", "", ".wav"),
+    ],
+)
+def test_a_spreadsheet_saved_as_csv_is_read(
+    tmp_path: Path, heading: str, separator: str, folder: str, ending: str
+) -> None:
+    (tmp_path / folder).mkdir(exist_ok=True)
+    lines = [heading]
+    for number, (text, samples) in enumerate(zip(TEXTS, CLIPS, strict=True)):
+        (tmp_path / folder / f"{number}.wav").write_bytes(encoded(samples, "WAV"))
+        fields = [f"{number}{ending}", f'"{text}"']
+        if heading.startswith("sentence"):
+            fields = [fields[1], f"s{number}", fields[0]]
+        lines.append(separator.join(fields))
+    path = tmp_path / "texts.csv"
+    path.write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    corpus = check_corpus(train=[str(path)], alphabet=ALPHABET, features=FeatureConfig())
+    clips = corpus.train[0].clips
+    assert [clip.transcript for clip in clips] == list(TEXTS)
+    for clip, samples in zip(clips, CLIPS, strict=True):
+        assert np.array_equal(read_pcm(clip.audio, 16000), samples)
+    file = read_rows(path)
+    write_csv(tmp_path / "copy.csv", file.columns, [row.fields for row in file.rows])
+    assert [row.audio_name for row in read_rows(tmp_path / "copy.csv").rows] == [
+        str(Path(folder, f"{number}.wav")) for number in range(len(TEXTS))
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["wav_filename,seconds\n0.wav,1.5\n", "wav_filename,speaker\n0.wav,anna\n", "a,b\nx,y\n"],
+)
+def test_what_is_no_transcript_is_not_taken_for_one(tmp_path: Path, content: str) -> None:
+    (tmp_path / "list.csv").write_text(content)
+    with pytest.raises(CorpusError, match=r"no column .*transcript"):
+        read_rows(tmp_path / "list.csv")
+
+
+def test_a_spreadsheet_in_its_own_format_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "texts.xlsx").write_bytes(b"PK\x03\x04" + b"\0" * 100)
+    with pytest.raises(CorpusError, match=r"spreadsheet .* save it as CSV"):
+        read_rows(tmp_path / "texts.xlsx")
+
+
 def test_what_is_unpacked_is_unpacked_once_until_it_changes(tmp_path: Path, cache: Path) -> None:
     path = write_parquet(tmp_path)
     read_rows(path)

@@ -1,4 +1,4 @@
-"""CSV files: comma-separated UTF-8, with or without a byte order mark, LF or CRLF."""
+"""CSV files: UTF-8, with or without a byte order mark, LF or CRLF; commas between, if not said."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ def parse_csv(path: str | Path) -> tuple[tuple[str, ...], list[Record]]:
     return parse_csv_text(read_text(path), str(path))
 
 
-def parse_csv_text(text: str, name: str) -> tuple[tuple[str, ...], list[Record]]:
+def parse_csv_text(
+    text: str, name: str, separator: str = ","
+) -> tuple[tuple[str, ...], list[Record]]:
     """Read the text of a CSV file, see `parse_csv`; `name` is for errors.
 
     Raises:
         CorpusError: it is empty, or a quote is open for 128 KiB.
     """
-    records = read_records(io.StringIO(text, newline=""), name)
+    records = read_records(io.StringIO(text, newline=""), name, separator)
     return read_header(records, name), list(records)
 
 
@@ -45,17 +47,18 @@ def read_header(records: Iterator[Record], name: str) -> tuple[str, ...]:
     raise CorpusError(f"{name}: the file is empty; its first line must name the columns")
 
 
-def read_records(text: Iterable[str], name: str) -> Iterator[Record]:
+def read_records(text: Iterable[str], name: str, separator: str = ",") -> Iterator[Record]:
     """Yield the header of a CSV file and its records; blank lines are skipped.
 
     Args:
         text: its lines, whose ends are as they are there.
         name: for errors.
+        separator: what stands between fields.
 
     Raises:
         CorpusError: a quote is open for 128 KiB, or the text is not UTF-8, where it is read here.
     """
-    reader = csv.reader(text)
+    reader = csv.reader(text, delimiter=separator)
     line = 1
     try:
         for fields in reader:

@@ -1,7 +1,8 @@
-"""CSV files with the columns `wav_filename` and `transcript`."""
+"""CSV files with the columns `wav_filename` and `transcript`, or with some that mean the same."""
 
 from __future__ import annotations
 
+import io
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from stt.audio.reference import AudioReference
 from stt.counted import counted
 
 from ...errors import CorpusError
-from ..csv_file import parse_csv
+from ..csv_file import Record, parse_csv_text
 from ..manifest import LARGE_CSV_BYTES, is_large, open_manifest, read_columns
 from ..rows import (
     AUDIO_COLUMN,
@@ -26,20 +27,19 @@ from ..rows import (
     speaker_of,
 )
 from .archives import members_of
+from .sheet import LIKELY, own_names, separator_of, with_names_of_files
+from .text_file import read_text
 
 REQUIRED_COLUMNS = (AUDIO_COLUMN, TRANSCRIPT_COLUMN)
-# What these are called elsewhere.
-_LIKELY = {
-    AUDIO_COLUMN: ("path", "file", "file_name", "filename", "audio", "audio_file",
-                   "audio_filepath", "audio_path", "wav", "wav_file", "wav_path"),
-    TRANSCRIPT_COLUMN: ("text", "sentence", "transcription", "transcripts", "label"),
-}  # fmt: skip
 
 
 def read_csv_rows(
     path: str, large_bytes: int = LARGE_CSV_BYTES, *, labelled: bool = True
 ) -> RowFile:
     """Read a CSV file.
+
+    Where its columns have other names, or other characters than commas between them, it is read as
+    what a spreadsheet program saves: see `sheet`.
 
     `wav_filename` names a file, or `archive.tar:a/b.wav` in an archive beside it; `start_seconds`
     and `end_seconds`, where they are there, a piece of it.
@@ -55,17 +55,28 @@ def read_csv_rows(
     archives: dict[Path, dict[str, AudioReference]] = {}
     required = REQUIRED_COLUMNS if labelled else REQUIRED_COLUMNS[:1]
     if Path(path).is_file() and is_large(Path(path), large_bytes):
-        columns = read_columns(Path(path))
+        columns = own_names(read_columns(Path(path)), ())
         _check_columns(path, columns, required)
 
         def make_row(line: int, fields: tuple[str, ...]) -> Row:
             return _whole_row(path, columns, line, fields, archives)
 
         return RowFile(path, columns, open_manifest(Path(path), columns, make_row))
-    columns, records = parse_csv(path)
+    columns, records = _parse(path)
     _check_columns(path, columns, required)
     rows = (_whole_row(path, columns, line, fields, archives) for line, fields in records)
     return RowFile(path, columns, tuple(rows))
+
+
+def _parse(path: str) -> tuple[tuple[str, ...], list[Record]]:
+    """Return the columns, under our names where it is certain which these are, and the records."""
+    text = read_text(path)
+    first_line = next(filter(str.strip, io.StringIO(text)), "")
+    columns, records = parse_csv_text(text, path, separator_of(first_line))
+    named = own_names(columns, records)
+    if named != columns:
+        records = list(with_names_of_files(Path(path).parent, named, records))
+    return named, records
 
 
 def _whole_row(
@@ -92,12 +103,9 @@ def _check_columns(path: str, columns: Sequence[str], required: Sequence[str]) -
 
 def _hint_at_columns(columns: Sequence[str], missing: Sequence[str]) -> str:
     """Return what may be meant by the columns that are there."""
-    separator = next((s for s in (";", "\t", "|") if s in columns[0]), None)
-    if separator and len(columns) == 1:
-        return f"the columns seem to be separated by {separator!r}; separate them by commas"
     has = f"it has: {', '.join(columns)[:200]}"
     meant = {
-        wanted: next((one for one in columns if one.lower() in (wanted, *_LIKELY[wanted])), None)
+        wanted: next((one for one in columns if one.lower() in (wanted, *LIKELY[wanted])), None)
         for wanted in missing
     }
     if all(meant.values()):

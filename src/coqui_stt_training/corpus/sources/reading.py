@@ -24,17 +24,20 @@ from ..stores import is_url
 from . import audio_folder, json_lines, kaldi, parquet, sdb, tables, tar, text_folder
 from .archives import read_head
 from .csv_rows import read_csv_rows
+from .text_file import EXCEL
 from .unknown_folder import describe_folder
 
 Entries = Callable[[Path], Iterator[Entry]]
 
 _FIRST_LINE_BYTES = 1 << 16
 _GZIP = b"\x1f\x8b"
+_ZIP = b"PK"
+_SPREADSHEETS = (".xlsx", ".xlsm", ".ods", ".numbers")
 _BYTES_A_ROW = 128  # about, to compare numbers of rows with sizes of CSV files
 _KNOWN = (
-    "read are CSV files with the columns wav_filename and transcript, SDB, tar and Parquet files, "
-    "JSONL manifests, TSV files of Common Voice, metadata.csv of LJSpeech, and folders of Kaldi, "
-    "Hugging Face, or of audio with a .txt for each"
+    "read are CSV files with the columns wav_filename and transcript, or some that mean the same, "
+    "SDB, tar and Parquet files, JSONL manifests, TSV files of Common Voice, metadata.csv of "
+    "LJSpeech, and folders of Kaldi, Hugging Face, or of audio with a .txt for each"
 )
 
 
@@ -254,6 +257,10 @@ def _file_reader(name: str) -> Entries | None:
         return parquet.entries
     if tar.begins(head) or _is_compressed_tar(path, head):
         return tar.entries
+    if head.startswith(_ZIP) and path.suffix.lower() in _SPREADSHEETS:
+        raise CorpusError(
+            f"{name}: a spreadsheet in its program's own format; save it as CSV ({EXCEL})"
+        )
     if path.suffix.lower() != ".csv" and not head.startswith(_GZIP) and not _is_text(head):
         raise CorpusError(f"{name}: no collection of clips that is known; {_KNOWN}")
     line = _first_line(path, head)

@@ -14,6 +14,7 @@ from ...errors import CorpusError
 
 MOST_TEXT_BYTES = 1 << 32  # 10 million rows are 1 to 2 GB
 
+EXCEL = "in Excel: Save As, CSV UTF-8"
 _GZIP = b"\x1f\x8b"
 
 
@@ -40,10 +41,10 @@ def decode_text(content: bytes, name: str) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise CorpusError(f"{name}:{line}: not UTF-8; save the file as UTF-8") from None
+        raise CorpusError(f"{name}:{line}: not UTF-8; save the file as UTF-8 ({EXCEL})") from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise CorpusError(f"{name}:{line}: holds a NUL byte; save the file as UTF-8 text")
+        raise CorpusError(f"{name}:{line}: holds a NUL byte; save the file as UTF-8 ({EXCEL})")
     return text
 
 
