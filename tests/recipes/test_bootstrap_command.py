@@ -201,6 +201,7 @@ def test_the_better_of_two_sources_is_found_in_trials(
     )
     assert result.returncode == 0, result.stderr
     assert f"The best start: {source}\n" in result.stdout
+    assert "Recordings in both" not in result.stdout + result.stderr
     assert f"--load_checkpoint_dir {source} --save_checkpoint_dir {tmp_path}/model/training " in (
         result.stdout
     )  # the same alphabet: all layers are kept

@@ -18,6 +18,7 @@ from coqui_stt_training.errors import ScorerError
 from coqui_stt_training.lm import build_scorer, generate_lm, generate_scorer_package
 from coqui_stt_training.lm.kenlm import LanguageModelError, find_program
 from coqui_stt_training.lm.posteriors import PosteriorSet, load_posteriors, save_posteriors
+from coqui_stt_training.lm.text import case_of, read_lines
 from coqui_stt_training.lm.tuning import (
     Rates,
     Trial,
@@ -347,6 +348,7 @@ def test_words_left_out_for_one_reason_have_a_hint(
         (" THECA", {"THE", "CAT"}, "Letters are taken in capitals: the alphabet has capital"),
         (" TheCcat", {"The", "Cat", "the", "cat"}, "Letters are taken as they are: the alphabet"),
         (" theca", {"the", "cat"}, "2 words in the scorer, 0 left out"),
+        (" theıca", {"the", "cat"}, "Letters are taken small, I as ı and İ as i: the alphabet has"),
     ],
 )
 def test_the_case_of_words_is_that_of_the_alphabet(
@@ -361,6 +363,44 @@ def test_the_case_of_words_is_that_of_the_alphabet(
     shown = capsys.readouterr().out
     assert said in shown
     assert f"{len(words)} words in the scorer, 0 left out" in shown
+
+
+def test_letters_with_and_without_dots_change_case_as_an_alphabet_says(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("Iğdır İzmir ılık\n")
+    for labels, lines in (
+        (" ığdrizmlk", "ığdır izmir ılık"),
+        (" IĞDRİZMLK", "IĞDIR İZMİR ILIK"),
+        (" ığdrizmlkIİ", "Iğdır İzmir ılık"),
+        (" iğdrzmlk", "iğdır izmir ılık"),
+    ):
+        assert list(read_lines([text], case_of(Alphabet.from_labels(labels)))) == [lines]
+
+
+@needs_tools
+def test_what_writes_capitals_is_told_what_a_text_without_lacks(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        run(generate_lm.main, ["--input_txt", str(text), "--output_dir", str(tmp_path), *SMALL])
+        == 0
+    )
+    assert (
+        "Letters are taken small; for a model that writes capitals, too" in capsys.readouterr().out
+    )
+    for labels, status, said in (
+        (f"{LABELS}T", 0, "The alphabet has capital letters, and no word here has one"),
+        (LABELS.upper(), 2, "10 words left out only for small letters, which the alphabet does"),
+    ):
+        (tmp_path / "alphabet.txt").write_text("".join(f"{label}\n" for label in labels))
+        flags = [
+            "--lm", tmp_path / "lm.binary", "--vocab", tmp_path / "vocab-500000.txt",
+            "--alphabet", tmp_path / "alphabet.txt", "--package", tmp_path / "x.scorer",
+            "--default_alpha", 1, "--default_beta", 1,
+        ]  # fmt: skip
+        assert run(generate_scorer_package.main, list(map(str, flags))) == status
+        printed = capsys.readouterr()
+        assert said in printed.out + printed.err
 
 
 @needs_tools
@@ -425,21 +465,23 @@ def test_posteriors_of_another_alphabet_are_refused(tmp_path: Path) -> None:
         load_posteriors(path, alphabet)
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that knows nothing yet, as `train` keeps it."""
-    geometry = Geometry(n_hidden=16, n_classes=len(LABELS) + 1)
+def write_untrained(folder: Path, alphabet: Alphabet) -> Path:
+    """Write a model that knows nothing yet, as `train` keeps it."""
+    geometry = Geometry(n_hidden=16, n_classes=alphabet.size + 1)
     random = np.random.default_rng(3)
     tensors = {
         name: random.normal(0, 0.1, shape).astype(np.float32)
         for name, shape in geometry.tensor_shapes().items()
     }
-    folder = tmp_path_factory.mktemp("checkpoint")
-    alphabet = Alphabet.from_labels(LABELS)
     CheckpointFolder(folder).save(
         "last", Checkpoint(geometry, alphabet, FeatureConfig(), tensors, 1)
     )
     return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_untrained(tmp_path_factory.mktemp("checkpoint"), Alphabet.from_labels(LABELS))
 
 
 @pytest.fixture(scope="module")
@@ -452,6 +494,27 @@ def dev_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines.append(f"{number}.wav,{(folder / f'{number}.wav').stat().st_size},the cat")
     (folder / "dev.csv").write_text("\n".join(lines) + "\n")
     return folder / "dev.csv"
+
+
+@needs_tools
+def test_a_model_of_bytes_writes_letters_in_the_case_of_the_data_to_tune_on(
+    text: Path, dev_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="the [train] extra is not installed")
+    model = write_untrained(tmp_path / "bytes", UTF8Alphabet())
+    data = dev_csv.with_name("capitals.csv")
+    data.write_text(dev_csv.read_text().replace("the cat", "The cat"))
+    common = ["--input_txt", str(text), "--checkpoint", str(model), *SMALL]
+    for tuned_on, said in (
+        ([], "Letters are taken small: most models that write bytes write small ones; where"),
+        (["--tune_on", str(data), "--n_trials", "1"],
+         "Letters are taken as they are: the data to tune on has capital and small letters"),
+    ):  # fmt: skip
+        package = tmp_path / f"{len(tuned_on)}.scorer"
+        assert run(build_scorer.main, [*common, *tuned_on, "--package", str(package)]) == 0
+        assert said in capsys.readouterr().out
+        scorer = Scorer(scorer_path=package, alphabet=UTF8Alphabet())
+        assert scorer.knows("T") == bool(tuned_on)
 
 
 @needs_tools

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from coqui_stt_training.stages.commands import Sets
+from coqui_stt_ctcdecoder import UTF8Alphabet
+from coqui_stt_training.stages.commands import Sets, scorer_words
 from coqui_stt_training.stages.journal import Done, Journal
 from coqui_stt_training.stages.page import next_steps
 
@@ -31,6 +32,16 @@ def journal(
         "evaluate": rates,
     }
     return Journal(Path("out"), {name: Done({}, facts) for name, facts in found.items()})
+
+
+@pytest.mark.parametrize("keeps_case", [True, False])
+def test_the_scorer_of_a_model_that_writes_bytes_has_the_capitals_of_its_transcripts(
+    keeps_case: bool,
+) -> None:
+    words = scorer_words(
+        [Path("a.txt")], Path("m"), Path("s"), UTF8Alphabet(), "characters", True, keeps_case
+    )
+    assert ("--keep_case" in words) == keeps_case
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,13 @@ from .generate_scorer_package import (
 )
 from .text import Case, case_of
 
+_LETTERS_OF = {
+    Case.KEPT: "capital and small letters",
+    Case.SMALL: "small letters alone",
+    Case.CAPITAL: "capital letters alone",
+    Case.TURKIC_SMALL: "small letters alone, and ı",
+    Case.TURKIC_CAPITAL: "capital letters alone, and İ",
+}
 # What upstream's release models were tuned to: a start for those that are not tuned here.
 _USUAL_ALPHA, _USUAL_BETA = 0.931289039105002, 1.1834137581510284
 
@@ -49,10 +56,10 @@ def main(argv: list[str]) -> int:
         code_points=unit is Unit.CODE_POINT,
         alphabet=alphabet,
         by_character=unit is Unit.CHARACTER,
-        case=Case.KEPT if flags.keep_case else case_of(alphabet),
+        case=_case_of(alphabet, flags),
     )
-    if options.case is not Case.SMALL:
-        print(f"Letters are taken {options.case.value}: {_reason_of(options.case, flags)}")
+    if options.case is not Case.SMALL or alphabet.is_bytes:
+        print(f"Letters are taken {options.case.value}: {_reason(options.case, alphabet, flags)}")
     package = Path(flags.package)
     package.parent.mkdir(parents=True, exist_ok=True)
     inputs = [Path(path) for path in flags.input_txt]
@@ -108,11 +115,27 @@ def _check_tuning(flags: argparse.Namespace) -> None:
         raise FlagError(f"--n_trials {flags.n_trials}: must be greater than 0")
 
 
-def _reason_of(case: Case, flags: argparse.Namespace) -> str:
+def _case_of(alphabet: Alphabet, flags: argparse.Namespace) -> Case:
+    """Return the case of what the model writes: of bytes, that of transcripts of its language."""
+    if flags.keep_case:
+        return Case.KEPT
+    if alphabet.is_bytes and flags.tune_on:
+        from ..corpus import alphabet_from_corpus
+
+        return case_of(alphabet_from_corpus(flags.tune_on))
+    return case_of(alphabet)
+
+
+def _reason(case: Case, alphabet: Alphabet, flags: argparse.Namespace) -> str:
     if flags.keep_case:
         return "--keep_case"
-    kinds = "capital letters alone" if case is Case.CAPITAL else "capital and small letters"
-    return f"the alphabet has {kinds}"
+    if alphabet.is_bytes and not flags.tune_on:
+        return (
+            "most models that write bytes write small ones; where this one writes capitals, too: "
+            "--keep_case"
+        )
+    where = "the data to tune on" if alphabet.is_bytes else "the alphabet"
+    return f"{where} has {_LETTERS_OF[case]}"
 
 
 def _unit_of(alphabet: Alphabet, flags: argparse.Namespace) -> Unit:

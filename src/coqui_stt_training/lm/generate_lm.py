@@ -292,6 +292,8 @@ def main(argv: list[str]) -> int:
     flags = parser.parse_args(argv)
     folder = Path(flags.output_dir)
     check_output_folder("--output_dir", folder)
+    if not flags.keep_case:
+        print("Letters are taken small; for a model that writes capitals, too: --keep_case")
     inputs = [Path(path) for path in flags.input_txt]
     words = make_language_model(inputs, folder / "lm.binary", options_of(flags))
     vocabulary = folder / f"vocab-{flags.top_k}.txt"

@@ -140,7 +140,7 @@ def make_scorer(
         raise ScorerError(f"{lm_path} is not a bare language model; it may be a scorer already")
     spelling = _spell(words, alphabet, unit)
     units = [*spelling.words, *spelling.left_out]
-    hints = tuple(spelling_hints(spelling.left_out, alphabet))
+    hints = tuple(spelling_hints(spelling, alphabet))
     if not spelling.words:
         example, why = next(iter(spelling.left_out.items()), ("", "there are none"))
         raise ScorerError(

@@ -29,9 +29,17 @@ class Case(Enum):
     KEPT = "as they are"
     SMALL = "small"
     CAPITAL = "in capitals"
+    TURKIC_SMALL = "small, I as ı and İ as i"
+    TURKIC_CAPITAL = "in capitals, i as İ and ı as I"
 
 
-_RESPELL: Mapping[Case, Callable[[str], str]] = {Case.SMALL: str.lower, Case.CAPITAL: str.upper}
+_RESPELL: Mapping[Case, Callable[[str], str]] = {
+    Case.KEPT: str,
+    Case.SMALL: lambda text: text.replace("İ", "i").lower(),
+    Case.CAPITAL: str.upper,
+    Case.TURKIC_SMALL: lambda text: text.replace("I", "ı").replace("İ", "i").lower(),
+    Case.TURKIC_CAPITAL: lambda text: text.replace("i", "İ").upper(),
+}
 
 
 def case_of(alphabet: Alphabet) -> Case:
@@ -42,8 +50,10 @@ def case_of(alphabet: Alphabet) -> Case:
     """
     labels = () if alphabet.is_bytes else alphabet.labels
     if all(label == label.lower() for label in labels):
-        return Case.SMALL
-    return Case.CAPITAL if all(label == label.upper() for label in labels) else Case.KEPT
+        return Case.TURKIC_SMALL if "ı" in labels else Case.SMALL
+    if all(label == label.upper() for label in labels):
+        return Case.TURKIC_CAPITAL if "İ" in labels else Case.CAPITAL
+    return Case.KEPT
 
 
 def read_lines(paths: Sequence[Path], case: Case) -> Iterator[str]:
@@ -75,7 +85,7 @@ def _clean(raw: bytes, case: Case, path: Path, number: int) -> str:
         text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError:
         raise LanguageModelError(f"{path}:{number}: not UTF-8; save the text as UTF-8") from None
-    text = unicodedata.normalize("NFC", _RESPELL.get(case, str)(text))
+    text = unicodedata.normalize("NFC", _RESPELL[case](text))
     return " ".join(word for word in text.replace("\0", " ").split() if word not in _MARKS)
 
 
@@ -162,9 +172,13 @@ def spell_words(words: Iterable[str], alphabet: Alphabet) -> Spelling:
     return spelling
 
 
-def spelling_hints(left_out: Iterable[str], alphabet: Alphabet) -> list[str]:
-    """Return what would let an alphabet write words that it cannot, a sentence each."""
-    words = list(left_out)
+def _is_capital(text: str) -> bool:
+    return text != text.lower()
+
+
+def spelling_hints(spelling: Spelling, alphabet: Alphabet) -> list[str]:
+    """Return what would let an alphabet write words that it cannot, or others, a sentence each."""
+    words = list(spelling.left_out)
     capitals = sum(
         word != word.lower() and not alphabet.unknown_characters(word.lower()) for word in words
     )
@@ -172,7 +186,25 @@ def spelling_hints(left_out: Iterable[str], alphabet: Alphabet) -> list[str]:
         all(unicodedata.category(one)[0] in "PS" for one in alphabet.unknown_characters(word))
         for word in words
     )
+    small = sum(
+        word != word.upper() and not alphabet.unknown_characters(word.upper()) for word in words
+    )
     hints = []
+    if (
+        case_of(alphabet) is Case.KEPT
+        and spelling.words
+        and not any(map(_is_capital, spelling.words))
+    ):
+        hints.append(
+            "The alphabet has capital letters, and no word here has one, so the model will write "
+            "none with this scorer; if the text had them: generate_lm --keep_case"
+        )
+    if small:
+        hints.append(
+            f"{counted(small, 'word')} left out only for small letters, which the alphabet does "
+            "not have; build_scorer brings text to its case, and generate_lm --keep_case leaves "
+            "capitals as they are"
+        )
     if capitals:
         remedy = "leave out --keep_case"
         if case_of(alphabet) is Case.KEPT:

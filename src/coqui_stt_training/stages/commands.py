@@ -157,19 +157,32 @@ def trial_words(
     folder: Path,
     given: Mapping[str, Any],
     epochs: int,
-    results: Path,
 ) -> list[str]:
-    """Return the flags of `train` for a short trial of a source, evaluated on the dev set."""
+    """Return the flags of `train` for a short trial of a source."""
     kept = {name: value for name, value in given.items() if name not in _NOT_IN_TRIALS}
-    tested = {
-        "epochs": epochs, "test_files": sets.dev, "limit_test": _TRIAL["limit_dev"],
+    files = _to_train(sets, folder)
+    return spell_flags({**start, **files, **_TRIAL, **kept, "epochs": epochs})
+
+
+def trial_result_words(
+    sets: Sets, folder: Path, results: Path, given: Mapping[str, Any]
+) -> list[str]:
+    """Return the flags of `evaluate` that measure a trial on the dev set."""
+    flags = {
+        "checkpoint_dir": folder, "test_files": sets.dev, "limit_test": _TRIAL["limit_dev"],
         "report_count": 0, "test_output_file": results,
     }  # fmt: skip
-    return spell_flags({**start, **_to_train(sets, folder), **_TRIAL, **kept, **tested})
+    return spell_flags({**_acting(given, EvaluateConfig()), **flags})
 
 
 def scorer_words(
-    texts: list[Path], model: Path, scorer: Path, alphabet: Alphabet, kind: str, small: bool
+    texts: list[Path],
+    model: Path,
+    scorer: Path,
+    alphabet: Alphabet,
+    kind: str,
+    small: bool,
+    keeps_case: bool,
 ) -> list[str]:
     """Return the flags of `lm.build_scorer`.
 
@@ -180,14 +193,19 @@ def scorer_words(
         alphabet: of the model.
         kind: `words` or `characters`.
         small: whether there are only transcripts, which hold few long word sequences.
+        keeps_case: whether the model writes capital letters, where its alphabet does not say.
     """
     flags: dict[str, Any] = {"input_txt": texts, "checkpoint": model, "package": scorer}
     if kind == CHARACTERS:
         flags |= {"arpa_order": _CHARACTERS_ORDER, **({"arpa_prune": 0} if small else {})}
     elif small:
         flags["arpa_order"] = _SMALL_TEXT_ORDER
-    by_character = kind == CHARACTERS and not alphabet.is_bytes
-    return [*spell_flags(flags), "--discount_fallback", *(["--characters"] if by_character else [])]
+    switches = ["--discount_fallback"]
+    if kind == CHARACTERS and not alphabet.is_bytes:
+        switches.append("--characters")
+    if keeps_case:
+        switches.append("--keep_case")
+    return [*spell_flags(flags), *switches]
 
 
 def tune_words(

@@ -106,12 +106,15 @@ def _choose(walk: Walk) -> dict[str, Any]:
 def _try_source(walk: Walk, source: str) -> dict[str, Any]:
     folder = walk.place("trial", _OF_TRIAL, source)
     results = folder / "dev.json"
-    if not results.is_file():  # the last thing that it writes
+    record = read_record(folder)
+    if record is None or record.phase != "done":
         words = commands.trial_words(
-            _start(walk, source), walk.sets, folder, walk.inputs.given, walk.flags.probe_epochs,
-            results,
-        )  # fmt: skip
+            _start(walk, source), walk.sets, folder, walk.inputs.given, walk.flags.probe_epochs
+        )
         walk.command("train", words)
+    if not results.is_file():
+        measured = commands.trial_result_words(walk.sets, folder, results, walk.inputs.given)
+        walk.command("evaluate", measured)
     return {"source": source, **asdict(read_rates(results))}
 
 
@@ -136,12 +139,14 @@ def _scorer(walk: Walk) -> dict[str, Any]:
         sentences = [normalize(text).text for text in sentences]
     write_atomically(transcripts, "".join(f"{text}\n" for text in sentences))
     texts = [transcripts, *map(Path, walk.inputs.text)]
+    keeps_case = alphabet.is_bytes and any(text != text.lower() for text in sentences)
     scorers, why = {}, {}
     for kind in (CHARACTERS,) if alphabet.is_bytes else (WORDS, CHARACTERS):
         scorer = transcripts.with_name(f"{kind}.scorer")
         words = commands.scorer_words(
-            texts, walk.model, scorer, alphabet, kind, small=not walk.inputs.text
-        )
+            texts, walk.model, scorer, alphabet, kind, small=not walk.inputs.text,
+            keeps_case=keeps_case,
+        )  # fmt: skip
         try:
             walk.command("lm.build_scorer", words)
         except (LanguageModelError, ScorerError) as error:
