@@ -17,6 +17,7 @@ from coqui_stt_training.cli.flags import parse
 from coqui_stt_training.errors import CheckpointError, UserError
 from encoder_folders import write_for_languages, write_peft, write_whisper
 from hub_stand_in import COMMIT, serving
+from whisper_formats import write_ctranslate2
 
 # The client reads its settings when it is imported: each group of names has a process of its own.
 _LOAD = """
@@ -55,12 +56,20 @@ def test_a_model_is_fetched_once_and_kept(tmp_path: Path) -> None:
     pickled.mkdir()
     (pickled / "config.json").write_text('{"model_type": "whisper"}')
     (pickled / "pytorch_model.bin").write_bytes(b"not wanted")
-    home = tmp_path / "home"
-    with serving({"some/whisper": model, "some/pickled": pickled}) as (address, fetched):
+    home, faster = tmp_path / "home", tmp_path / "faster"
+    faster.mkdir()
+    write_ctranslate2(faster)
+    (faster / "config.json").write_text('{"alignment_heads": []}')
+    models = {"some/whisper": model, "some/pickled": pickled, "some/faster": faster}
+    with serving(models) as (address, fetched):
         whole, pinned, missing, revision, other = load(
             address, home, "hf://some/whisper", f"hf://some/whisper@{COMMIT}", "hf://some/gone",
             "hf://some/whisper@v9", "hf://some/pickled",
         )  # fmt: skip
+        of_faster = load(address, home / "other", "hf://some/faster")[0]
+    assert of_faster[0] == "ctranslate2"  # type: ignore[index]
+    assert fetched[-2:] == ["config.json", "model.bin"]
+    del fetched[-2:]
     kind, path, digest = whole  # type: ignore[misc]
     assert kind == "huggingface"
     assert Path(path).is_relative_to(home)

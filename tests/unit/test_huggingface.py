@@ -16,6 +16,7 @@ from coqui_stt_training.errors import CheckpointError
 from coqui_stt_training.inspect import describe, format_text
 from coqui_stt_training.models.whisper.specification import WhisperEncoder
 from encoder_folders import whisper_tensors, write_whisper
+from whisper_formats import write_ctranslate2
 
 
 def rewrite(folder: Path, **changes: Any) -> None:
@@ -63,6 +64,11 @@ def test_what_is_not_there_of_a_model_is_named(tmp_path: Path) -> None:
     folder = write_whisper(tmp_path / "whisper")
     with pytest.raises(CheckpointError, match=r"holds no checkpoint; did you mean .*whisper\?"):
         load_source(tmp_path)
+    snapshot = tmp_path / "models--some--whisper" / "snapshots" / "0123abcd"
+    snapshot.mkdir(parents=True)
+    write_ctranslate2(snapshot)
+    with pytest.raises(CheckpointError, match=r"did you mean .*/snapshots/0123abcd\?"):
+        load_source(snapshot.parents[1])
     weights = folder / "model.safetensors"
     weights.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 37\n")
     for path in (folder, weights):

@@ -55,7 +55,8 @@ class PublicSource:
     @property
     def hub_name(self) -> str:
         """By which it is fetched, where it is one that can be; else an empty string."""
-        fetched = self.format == "huggingface" and "safetensors" in self.files
+        of_huggingface = self.format == "huggingface" and "safetensors" in self.files
+        fetched = of_huggingface or self.format == "ctranslate2"
         return f"hf://{self.url.removeprefix(_HUGGINGFACE).lstrip('/')}" if fetched else ""
 
     @property

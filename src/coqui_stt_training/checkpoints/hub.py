@@ -1,6 +1,6 @@
 """Models of the Hugging Face hub to start from; see `stt.hub`.
 
-Weights are fetched as safetensors alone, never a pickle, or as `.tflite`.
+Weights are fetched as safetensors, as `.tflite`, or as CTranslate2's `model.bin`, never a pickle.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from stt.hub import HubError, HubName, download, is_hub_name, parse_hub_name
 from ..errors import CheckpointError
 from .file import is_checkpoint
 from .readers.ctc_vocabulary import TOKENIZER, language_file
+from .readers.ctranslate2_file import FILE_NAME as CTRANSLATE2_NAME
 from .readers.huggingface import (
     CONFIG,
     PREPROCESSOR,
@@ -65,6 +66,10 @@ def _fetch(name: HubName, language: str = "") -> Path:
     folder = download(name, [*_FILES, language] if language else _FILES)
     if language:
         return _file_of_language(folder, language, name)
+    if (folder / CONFIG).is_file() and "model_type" not in read_json(folder / CONFIG):
+        folder = download(name, [*_FILES, CTRANSLATE2_NAME])  # whose config.json names none
+        if (folder / CTRANSLATE2_NAME).is_file():
+            return folder
     own = folder / OWN_WEIGHTS
     if is_peft(folder):
         base, base_revision = base_of(folder)
@@ -82,9 +87,9 @@ def _fetch(name: HubName, language: str = "") -> Path:
     if len(exported) == 1:
         return exported[0]
     raise CheckpointError(
-        f"{name} has no {CONFIG} with weights in safetensors, no checkpoint of this toolkit and no "
-        ".tflite, and nothing else is fetched, since other formats may hold code; take a model "
-        "that has them"
+        f"{name} has no {CONFIG} with weights in safetensors or of CTranslate2, no checkpoint of "
+        "this toolkit and no .tflite, and nothing else is fetched, since other formats may hold "
+        "code; take a model that has them"
     )
 
 

@@ -183,7 +183,9 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
 def _describe_directory(path: Path, entries: Sequence[Path]) -> str:
     """Say what a directory is that is no source, and what to do about it."""
     names = {entry.name for entry in entries}
-    inside = [entry for entry in entries if entry.is_dir() and _is_source(entry)]
+    snapshots = path / "snapshots"  # of the cache of the Hugging Face hub
+    below = [*entries, *(sorted(snapshots.iterdir()) if snapshots.is_dir() else ())]
+    inside = [entry for entry in below if entry.is_dir() and _is_source(entry)]
     if inside:
         return f"holds no checkpoint; did you mean {inside[0]}?"
     if CONFIG in names:
@@ -202,6 +204,8 @@ def _describe_directory(path: Path, entries: Sequence[Path]) -> str:
 
 
 def _is_source(directory: Path) -> bool:
+    if (directory / CTRANSLATE2_NAME).is_file():
+        return True
     return _has_checkpoint(directory) or is_model(directory) or is_unpacked_nemo(directory)
 
 
