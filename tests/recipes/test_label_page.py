@@ -170,6 +170,9 @@ def test_two_people_keep_out_of_each_others_way(folder: Path, browser: Any) -> N
         ben.wait_for_selector("#conflict", state="hidden")
         until(ben, "clip === null || clip.version === 2")
         assert rows(folder) == {"in/a0.wav": "what ben heard"}
+        assert "what ben heard" not in anna.inner_text("#list")
+        anna.evaluate("renew()")  # as it does every 40 seconds
+        anna.wait_for_selector("#list li:has-text('what ben heard')")
 
 
 def test_a_change_of_name_and_a_quick_click_keep_the_clip_that_is_open(

@@ -340,6 +340,9 @@ async function renew() {
   renewal = api(`api/clips/${clip.id}/open`, {}).catch(() => null);
   const answer = await renewal;
   if (answer && clip && answer.id === clip.id && answer.version !== clip.version) complain(`${answer.person || "Somebody else"} has saved this clip meanwhile; what you save will be shown beside it.`);
+  const now = await api("api/desk").catch(() => null);
+  if (now) showProgress(now.progress);
+  await renewList();
 }
 setInterval(renew, 1000 * RENEW_SECONDS);
 addEventListener("pagehide", () => { keepText(); navigator.sendBeacon("api/leave", new Blob([JSON.stringify({page: key})], {type: "application/json"})); });

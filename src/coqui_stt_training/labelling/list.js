@@ -4,9 +4,9 @@
 const PAGE = 100; // clips in a page of the list
 let listed = {offset: 0, total: 0, clips: []};
 
+const listQuery = offset => "api/clips?" + new URLSearchParams({offset, count: PAGE, show: $("show").value, search: $("search").value});
 async function loadList(offset) {
-  const query = new URLSearchParams({offset: Math.max(0, offset), count: PAGE, show: $("show").value, search: $("search").value});
-  const answer = await attempt(() => api(`api/clips?${query}`));
+  const answer = await attempt(() => api(listQuery(Math.max(0, offset))));
   if (!answer) return;
   listed = {offset: Math.max(0, offset), ...answer};
   $("list").replaceChildren(...listed.clips.map(listRow));
@@ -30,9 +30,14 @@ function listRow(one) {
 function place(one) { return `${one.number}. ${one.name}${one.whole ? "" : ` ${clock(one.start)}–${clock(one.end)}`}`; }
 function renewRow(one) {
   const at = listed.clips.findIndex(row => row.id === one.id);
-  if (at < 0) return;
+  if (at < 0 || JSON.stringify(one) === JSON.stringify(listed.clips[at])) return;
   listed.clips[at] = one;
   $("list").children[at].replaceWith(listRow(one));
+}
+// Drafts that have come meanwhile, and what others have done.
+async function renewList() {
+  const answer = await api(listQuery(listed.offset)).catch(() => null);
+  for (const one of answer?.clips ?? []) renewRow(one);
 }
 function markCurrent() {
   for (const button of $("list").querySelectorAll("button")) {
