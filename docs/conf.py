@@ -52,7 +52,7 @@ INTERFACES = (
 def _help_of(command: str, entry: Any) -> str:
     """Return what a command says of itself, as it would be typed."""
     said = io.StringIO()
-    columns, os.environ["COLUMNS"] = os.environ.get("COLUMNS"), "100"
+    columns, os.environ["COLUMNS"] = os.environ.get("COLUMNS"), "88"
     argv, sys.argv = sys.argv, [f"python -m coqui_stt_training.{entry.module}"]
     try:
         with (

@@ -97,7 +97,7 @@ def recordings(stage: Stage, path: Path) -> None:
 
 def spreadsheet(stage: Stage, path: Path) -> None:
     """Write a table as a spreadsheet program saves it, beside the folder of its recordings."""
-    said = clips(9)
+    said = clips(9, count=24)
     folder = path.with_name("interviews")
     folder.mkdir()
     for number, (_, samples) in enumerate(said):

@@ -88,6 +88,15 @@ def test_an_alphabet_made_of_normalised_transcripts_has_small_letters_alone(
     assert re.search(r"made an alphabet of 4 characters from the data: abcd$", result.stderr, re.M)
 
 
+def test_capitals_and_punctuation_of_a_new_alphabet_are_said_to_cost_speech(
+    written: ToneCorpus, tmp_path: Path, train: Train
+) -> None:
+    flags = ("--checkpoint_dir", tmp_path, "--train_files", written.train, "--dry_run", "true")
+    said = "--normalize_transcripts true does without: A B C D , …"
+    assert said in train(*flags).stderr
+    assert said not in train(*flags, "--normalize_transcripts", "true").stderr
+
+
 def test_invisible_characters_of_an_alphabet_made_of_the_data_are_named(
     latin: ToneCorpus, tmp_path: Path, train: Train
 ) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import shlex
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+from coqui_stt_ctcdecoder import Alphabet
 from stt.counted import counted
 from stt.durations import say_audio_length
 
@@ -60,6 +62,20 @@ def log_sizes(
     if processes > 1:
         together = processes * config.training.gradient_accumulation_steps
         _log.info("%d processes train together; a step takes %d batches", processes, together)
+
+
+def log_costly_characters(alphabet: Alphabet) -> None:
+    """Say of an alphabet that the model is new to which characters take more speech to learn."""
+    labels = alphabet.labels
+    small = {label for label in labels if label != label.upper()}
+    capitals = [label for label in labels if label != label.lower() and label.lower() in small]
+    marks = [one for one in labels if unicodedata.category(one[0])[0] == "P" and one not in "'’-"]
+    if capitals or marks:
+        _log.info(
+            "The model is to write capitals and punctuation, too, which takes more speech to "
+            "learn; --normalize_transcripts true does without: %s",
+            " ".join([*capitals, *marks]),
+        )
 
 
 def log_augmentations(
