@@ -108,10 +108,8 @@ def _target(source: SourceModel, alphabet: Alphabet, request: Request) -> Specif
 
 def _below_head(specification: Specification, request: Request) -> int:
     """Return how many layers from the input on are neither of the head nor dropped."""
-    count = len(specification.layers) - max(1, request.drop_source_layers)
-    if isinstance(specification, EncoderSpecification):
-        count = min(count, len(specification.encoder_layers))
-    return count
+    kept = len(specification.layers) - max(1, request.drop_source_layers)
+    return min(kept, len(specification.encoder_layers))
 
 
 def _with_adapter(

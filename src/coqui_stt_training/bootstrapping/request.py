@@ -55,5 +55,5 @@ class Request:
     adapter: str = ""
 
 
-ALL_LAYERS = -1  # those of an encoder below its head; of other models all but the output
+ALL_LAYERS = -1  # those below the head
 DEFAULT_HEAD = Head("lstm")  # a BiLSTM layer is worth more than anything else on a frozen encoder

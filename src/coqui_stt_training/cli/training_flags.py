@@ -42,8 +42,8 @@ class BootstrapFlags:
     )
     freeze_source_layers: int = flag(
         0,
-        "how many layers of the source, from the input, not to train; -1: all of an encoder below "
-        "its head, of other models all but the output",
+        "how many layers of the source, from the input, not to train; -1: all below the head, of a "
+        "DeepSpeech model those up to the LSTM",
         check=at_least(-1),
     )
     unfreeze_after_epochs: int = flag(

@@ -53,6 +53,11 @@ class Specification(Protocol):
         """Names of the layers from the input to the output; the last one has a row for a class."""
         ...
 
+    @property
+    def encoder_layers(self) -> tuple[str, ...]:
+        """Names of those that hear, from the input on; the others are the head, which writes."""
+        ...
+
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every tensor by name, in the order of the layers.
 

@@ -68,6 +68,11 @@ class Geometry:
         """Names of the layers from the input to the output."""
         return LAYERS
 
+    @property
+    def encoder_layers(self) -> tuple[str, ...]:
+        """Names of the LSTM and the layers below it."""
+        return LAYERS[: LAYERS.index("lstm") + 1]
+
     def output_length(self, frames: int) -> int:
         """Return how many frames come out: one for each."""
         return frames
