@@ -13,7 +13,7 @@ from browser import needs_browser, opened, refused
 from command_runner import run_command
 from coqui_stt_training.report import sample_log
 from coqui_stt_training.report.event_reader import read_curves
-from coqui_stt_training.report.training_run import read_run
+from coqui_stt_training.report.training_run import read_run, read_runs
 
 from .conftest import SMALL, ToneCorpus
 
@@ -38,6 +38,8 @@ def test_evaluate_writes_reports_and_compares_with_another(
     evaluate(source, latin, "--report", page, "--compare", tmp_path / "a.json")
     text = page.read_text(encoding="utf-8")
     assert "Differences on the same clips" in text
+    model = kept["model"]
+    assert f"{model} − {model} (a)" in text  # the same one, decoded in another way
     assert text.count('id="media-') == 12
 
 
@@ -101,6 +103,22 @@ def test_training_runs_are_reported_over_each_other(
     assert len(run.curves["train"]["step_loss"]) == run.steps == 18
     assert all(sorted(heard) == [0, 1, 2] for heard in run.samples.values())
     assert len(run.samples) == 6
+
+
+def test_runs_in_folders_of_one_name_and_of_bootstrap_are_told_apart(
+    source: Path, fine_tuned: Path, tmp_path: Path
+) -> None:
+    made = tmp_path / "my-model"
+    made.mkdir()
+    (made / "training").symlink_to(fine_tuned)
+    (made / "bootstrap.json").write_text(
+        json.dumps({"stages": {"train": {"found": {"folder": "training"}}}})
+    )
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/my-model").symlink_to(source)
+    folders = [made, tmp_path / "other/my-model", source]
+    assert [run.name for run in read_runs(folders)] == [*map(str, folders[:2]), source.name]
+    assert read_run(made).name == "my-model"
 
 
 @needs_browser

@@ -40,9 +40,9 @@ def main(argv: list[str]) -> int:
         check_output_file("--report", path)
 
     from .training_page import draw_picture, training_page  # keeps --help quick
-    from .training_run import read_run
+    from .training_run import read_runs
 
-    runs = [read_run(Path(folder)) for folder in flags.runs]
+    runs = read_runs([Path(folder) for folder in flags.runs])
     for path in map(Path, flags.report):
         if path.suffix.lower() == ".html":
             write_atomically(path, training_page(runs))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -54,9 +56,13 @@ def write_reports(
         FlagError: a file cannot be written.
         CorpusError: a report to compare with is missing or broken, or has no clip of these.
     """
-    others = [read_heard(path) for path in flags.compare]
+    sets = [heard, *map(read_heard, flags.compare)]
+    names = Counter(one.model for one in sets)
+    for number, path in enumerate(flags.compare, 1):
+        if names[sets[number].model] > 1:  # the same one with another scorer, say
+            sets[number] = replace(sets[number], model=f"{sets[number].model} ({Path(path).stem})")
     for path in flags.report:
-        write_report(path, [heard, *others], media_of, flags.report_clips)
+        write_report(path, sets, media_of, flags.report_clips)
 
 
 def write_report(

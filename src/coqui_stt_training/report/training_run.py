@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..checkpoints.file import read_checkpoint
+from ..checkpoints.recognise import find_checkpoints
 from ..checkpoints.run_record import read_record
 from ..errors import CheckpointError
 from .epochs import Epoch
@@ -42,12 +44,27 @@ class TrainingRun:
     samples: Mapping[tuple[str, str, str], Mapping[int, str]]
 
 
+def read_runs(folders: Sequence[Path]) -> list[TrainingRun]:
+    """Read runs; those whose folders have the same name are called by their whole paths.
+
+    Raises:
+        CheckpointError: a folder holds no run, or a damaged one.
+    """
+    runs = [read_run(folder) for folder in folders]
+    often = Counter(run.name for run in runs)
+    return [
+        replace(run, name=str(folder)) if often[run.name] > 1 else run
+        for run, folder in zip(runs, folders, strict=True)
+    ]
+
+
 def read_run(folder: Path) -> TrainingRun:
-    """Read what a checkpoint folder says of its newest run.
+    """Read what a checkpoint folder, or one that `bootstrap` made, says of its newest run.
 
     Raises:
         CheckpointError: it holds no run, or a damaged one.
     """
+    asked, folder = folder, find_checkpoints(folder)
     record = read_record(folder)
     if record is None or not record.last:
         raise CheckpointError(
@@ -61,10 +78,10 @@ def read_run(folder: Path) -> TrainingRun:
         steps = checkpoint.step - int(progress.get("begun_step", 0))
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{folder}: the record of the run is malformed ({error})") from None
-    asked = checkpoint.flags.get("summary_dir")
-    summaries = Path(asked) if isinstance(asked, str) and asked else folder / "summaries"
+    given = checkpoint.flags.get("summary_dir")
+    summaries = Path(given) if isinstance(given, str) and given else folder / "summaries"
     return TrainingRun(
-        folder.name,
+        asked.absolute().name,
         record.finished,
         steps,
         epochs,
