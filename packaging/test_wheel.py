@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 MOST_BYTES = 12 << 20  # of ours, unpacked; what it requires comes on top
+MOST_RUNTIME_BYTES = 250 << 20
 _FILES = importlib.metadata.files("coqui-stt") or []
 
 
@@ -64,7 +66,31 @@ def test_it_says_what_is_bundled() -> None:
         assert {"kenlm", "boost", "double-conversion"} <= names
         assert _installed("kenlm-0.3.0-COPYING.LESSER.3")
     assert _installed("LICENSE.nanobind")
+    (robin_map,) = _installed("LICENSE.robin-map")
+    assert "Permission is hereby granted" in robin_map.read_text()
 
 
 def test_it_is_small() -> None:
     assert sum(file.stat().st_size for file in _installed("") if file.is_file()) < MOST_BYTES
+
+
+def _required(name: str, found: dict[str, importlib.metadata.Distribution]) -> None:
+    """Collect a distribution and all that it requires to run, by name."""
+    try:
+        distribution = importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return  # for another system
+    found[name] = distribution
+    for requirement in distribution.requires or []:
+        needed = re.split(r"[^\w.-]", requirement)[0].lower()
+        if "extra ==" not in requirement and needed not in found:
+            _required(needed, found)
+
+
+def test_the_runtime_is_small() -> None:
+    found: dict[str, importlib.metadata.Distribution] = {}
+    _required("coqui-stt", found)
+    assert {"numpy", "soxr", "ai-edge-litert"} <= found.keys()
+    assert "torch" not in found
+    files = [Path(str(one.locate())) for some in found.values() for one in some.files or []]
+    assert sum(file.stat().st_size for file in files if file.is_file()) < MOST_RUNTIME_BYTES

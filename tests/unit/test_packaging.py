@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,25 @@ def test_the_workflow_builds_on_each_system() -> None:
     workflow = yaml.safe_load((_ROOT / ".github/workflows/wheels.yml").read_text())
     systems = workflow["jobs"]["wheels"]["strategy"]["matrix"]["os"]
     assert {system.split("-")[0] for system in systems} == {"ubuntu", "macos", "windows"}
+
+
+def test_each_python_has_its_wheel() -> None:
+    """From one configuration, 3.10 to 3.14; what `requires-python` says begins with the same."""
+    project = (_ROOT / "pyproject.toml").read_text()
+    built = re.search(r"^build = (\[.*\])$", project, re.M)
+    assert built
+    assert json.loads(built[1]) == [f"cp3{minor}-*" for minor in range(10, 15)]
+    assert 'requires-python = ">=3.10"' in project
+
+
+def test_the_runtime_stays_as_small_as_it_is_said_to_be() -> None:
+    """The bound that wheels are tried with holds of what is installed here, too."""
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "runtime_is_small",
+         _ROOT / "packaging/test_wheel.py"],
+        cwd=_ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout
 
 
 def test_every_native_file_is_built() -> None:
