@@ -224,6 +224,9 @@ def test_models_are_compared_on_the_same_clips(tmp_path: Path) -> None:
         for part in ("confusions", "confidence"):
             models = page.locator(f"#{part} ~ details > summary").all_inner_texts()
             assert models == ["good", "bad", "bad too"]
+        for event, count in (("beforeprint", 3), ("afterprint", 1)):
+            page.evaluate(f"dispatchEvent(new Event('{event}'))")
+            assert page.locator("#confusions ~ details[open]").count() == count
         page.select_option("#order", "worse")
         first = page.query_selector("#list tbody tr td.number").inner_text().split("\n")
         assert float(first[0].split()[0]) >= float(first[1].split()[0])

@@ -18,3 +18,11 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
     table.tBodies[0].append(...(ascending ? rows : rows.reverse()));
   }));
 }
+
+// On paper nothing can be opened.
+let openedForPaper = [];
+addEventListener("beforeprint", () => {
+  openedForPaper = [...document.querySelectorAll("section > details:not([open])")];
+  for (const one of openedForPaper) one.open = true;
+});
+addEventListener("afterprint", () => { for (const one of openedForPaper) one.open = false; });
