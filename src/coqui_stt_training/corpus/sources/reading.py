@@ -21,7 +21,7 @@ from ..manifest import LARGE_CSV_BYTES, Manifest, has_pyarrow
 from ..remote import Mirror, copies_folder, url_of
 from ..rows import AUDIO_COLUMN, TRANSCRIPT_COLUMN, Entry, Row, RowFile, rows_of_entries
 from ..stores import is_url
-from . import audio_folder, json_lines, kaldi, parquet, sdb, tables, tar, text_folder
+from . import audio_folder, json_lines, kaldi, parquet, sdb, tables, tar, text_folder, timed_text
 from .archives import read_head
 from .csv_rows import read_csv_rows
 from .text_file import EXCEL
@@ -37,7 +37,7 @@ _BYTES_A_ROW = 128  # about, to compare numbers of rows with sizes of CSV files
 _KNOWN = (
     "read are CSV files with the columns wav_filename and transcript, or some that mean the same, "
     "SDB, tar and Parquet files, JSONL manifests, TSV files of Common Voice, metadata.csv of "
-    "LJSpeech, and folders of Kaldi, Hugging Face, or of audio with a .txt for each"
+    "LJSpeech, and folders of Kaldi, Hugging Face, or of audio with a .txt, or an .srt, for each"
 )
 
 
@@ -260,6 +260,11 @@ def _file_reader(name: str) -> Entries | None:
     if head.startswith(_ZIP) and path.suffix.lower() in _SPREADSHEETS:
         raise CorpusError(
             f"{name}: a spreadsheet in its program's own format; save it as CSV ({EXCEL})"
+        )
+    if path.suffix in timed_text.SUFFIXES:
+        raise CorpusError(
+            f"{name}: tells of the recording beside it, which has to have the same name; give the "
+            "folder of both"
         )
     if path.suffix.lower() != ".csv" and not head.startswith(_GZIP) and not _is_text(head):
         raise CorpusError(f"{name}: no collection of clips that is known; {_KNOWN}")

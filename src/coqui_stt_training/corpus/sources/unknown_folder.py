@@ -27,7 +27,8 @@ def describe_folder(path: Path) -> str:
     if recordings:
         return (
             f"{counted(len(recordings), 'recording')} and no transcripts are in it; write each "
-            "into a .txt of the same name beside it, or a CSV file that lists them"
+            "into a .txt of the same name beside it (for long recordings: an .srt), or a CSV file "
+            "that lists them"
         )
     return ""
 

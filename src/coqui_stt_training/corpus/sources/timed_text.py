@@ -1,0 +1,248 @@
+"""Texts with times beside long recordings: subtitles, labels of Audacity, tiers of Praat and ELAN.
+
+Every caption, label or interval with text in it is a clip: a piece of the recording.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from coqui_stt_ctcdecoder.regular_file import read_regular
+from stt.counted import some_of
+
+from ...errors import CorpusError
+from .text_file import decode_text
+
+CAPTIONS = (".srt", ".vtt")
+_LARGEST_BYTES = 1 << 28
+_TIME = r"(?:(\d{1,6}):)?(\d{1,6}):(\d{1,6}[.,]\d+)"
+_CAPTION_TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>")
+_MARKUP = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
+_LABEL = re.compile(r"(\d+[.,]\d+)\t(\d+[.,]\d+)(?:\t(.*))?")
+_FREQUENCIES = "\\\t"  # begin the second line of a label of a spectrum
+# What stands for something in a TextGrid: a text between quotes, or a number that stands alone.
+_PRAAT_VALUE = re.compile(r'"((?:[^"]|"")*)"|(?<!\S)(-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?!\S)')
+# What tiers with transcripts are called, where there are others beside them.
+_TRANSCRIPTS = frozenset(
+    {"text", "transcript", "transcription", "sentence", "sentences", "utterance", "utterances",
+     "orthography", "ortho", "orth", "phrase", "phrases"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TimedText:
+    """What is said in a piece of a recording.
+
+    Attributes:
+        place: where it stands in its file: a line, or which interval of a tier it is.
+        start_seconds: where it begins.
+        end_seconds: where it ends.
+        text: on one line.
+        speaker: who says it, "" where the file does not say.
+    """
+
+    place: int
+    start_seconds: float
+    end_seconds: float
+    text: str
+    speaker: str = ""
+
+
+def is_label_track(text: str) -> bool:
+    """Whether a text is what Audacity exports labels as: two times and a label a line."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return bool(lines) and all(_LABEL.fullmatch(line) or line[:2] == _FREQUENCIES for line in lines)
+
+
+def read_label_track(text: str, path: Path) -> Iterator[TimedText]:
+    """Yield the labels of Audacity that are not empty.
+
+    Args:
+        text: of the file.
+        path: of the file, for messages.
+    """
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := _LABEL.fullmatch(line):
+            start, end = (float(time.replace(",", ".")) for time in found.groups()[:2])
+            yield from _said(number, start, end, found[3] or "")
+
+
+def read_captions(text: str, path: Path) -> Iterator[TimedText]:
+    """Yield the captions of an `.srt` or `.vtt`, without their markup.
+
+    Args:
+        text: of the file.
+        path: of the file, for messages.
+    """
+    lines = enumerate(text.splitlines(), 1)
+    for number, line in lines:
+        if not (times := _CAPTION_TIMES.match(line)):
+            continue
+        start, end = _seconds(times.groups()[:3]), _seconds(times.groups()[3:])
+        caption = [line for _, line in itertools.takewhile(lambda one: one[1].strip(), lines)]
+        voice = _VOICE.search(" ".join(caption))
+        plain = html.unescape(_MARKUP.sub("", " ".join(caption)))
+        yield from _said(number, start, end, plain, voice[1].strip() if voice else "")
+
+
+def _seconds(parts: Sequence[str | None]) -> float:
+    hours, minutes, seconds = parts
+    return (
+        int(hours or 0) * 3600 + int(minutes or 0) * 60 + float((seconds or "").replace(",", "."))
+    )
+
+
+def read_textgrid(text: str, path: Path) -> Iterator[TimedText]:
+    """Yield the intervals of a tier of Praat's `.TextGrid`, in its long or short form.
+
+    Args:
+        text: of the file.
+        path: of the file, for messages.
+
+    Raises:
+        CorpusError: it breaks off, or which tier has the transcripts is not known.
+    """
+    values = iter([found[2] or found[1] for found in _PRAAT_VALUE.finditer(text)])
+    tiers: dict[str, list[TimedText]] = {}
+    try:
+        if (next(values), next(values)) != ("ooTextFile", "TextGrid"):
+            raise CorpusError(f"{path}: no TextGrid of Praat that is text; save it as text")
+        _, _, count = (next(values) for _ in range(3))
+        for _ in range(int(count)):
+            kind, name, _, _, length = (next(values) for _ in range(5))
+            intervals = [
+                tuple(next(values) for _ in range(3 if kind == "IntervalTier" else 2))
+                for _ in range(int(length))
+            ]
+            if kind == "IntervalTier":
+                tiers[name] = [
+                    one
+                    for number, (start, end, said) in enumerate(intervals, 1)
+                    for one in _said(number, float(start), float(end), said.replace('""', '"'))
+                ]
+    except (StopIteration, RuntimeError, ValueError):
+        raise CorpusError(f"{path}: a damaged TextGrid; save it in Praat again") from None
+    yield from _of_tiers(tiers, path)
+
+
+def read_elan(text: str, path: Path) -> Iterator[TimedText]:
+    """Yield the annotations of a tier of ELAN's `.eaf`, or of a tier for each speaker.
+
+    Args:
+        text: of the file.
+        path: of the file, for messages.
+
+    Raises:
+        CorpusError: it is no XML of ELAN, or which tier has the transcripts is not known.
+    """
+    try:
+        if "<!DOCTYPE" in text:  # with which XML can name other files, and grow without end
+            raise CorpusError(f"{path}: an .eaf with a DOCTYPE, which ELAN writes none of")
+        document = ElementTree.fromstring(text)
+        unit = _unit_seconds(document)
+        times = {
+            slot.get("TIME_SLOT_ID"): int(slot.get("TIME_VALUE", "")) * unit
+            for slot in document.iter("TIME_SLOT")
+            if slot.get("TIME_VALUE")
+        }
+        tiers = {
+            tier.get("TIER_ID", ""): list(_annotations(tier, times))
+            for tier in document.iter("TIER")
+            if tier.get("PARENT_REF") is None
+        }
+    except (ElementTree.ParseError, ValueError) as error:
+        raise CorpusError(f"{path}: a damaged .eaf ({error}); save it in ELAN again") from None
+    speakers = [tier.speaker for pieces in tiers.values() for tier in pieces[:1]]
+    if all(speakers) and len(set(speakers)) == len(speakers):
+        yield from sorted(
+            itertools.chain.from_iterable(tiers.values()), key=lambda one: one.start_seconds
+        )
+    else:
+        yield from _of_tiers(tiers, path)
+
+
+def _unit_seconds(document: ElementTree.Element) -> float:
+    header = document.find("HEADER")
+    units = "milliseconds" if header is None else header.get("TIME_UNITS", "milliseconds")
+    if units != "milliseconds":
+        raise ValueError(f"its times are in {units}")
+    return 1e-3
+
+
+def _annotations(
+    tier: ElementTree.Element, times: Mapping[str | None, float]
+) -> Iterator[TimedText]:
+    for number, one in enumerate(tier.iter("ALIGNABLE_ANNOTATION"), 1):
+        start, end = (times.get(one.get(f"TIME_SLOT_REF{end}")) for end in (1, 2))
+        if start is not None and end is not None:
+            text = one.findtext("ANNOTATION_VALUE") or ""
+            yield from _said(number, start, end, text, tier.get("PARTICIPANT", "").strip())
+
+
+def _of_tiers(tiers: Mapping[str, list[TimedText]], path: Path) -> list[TimedText]:
+    """Return what is in the tier with the transcripts: the only one, or the one that is called so.
+
+    Raises:
+        CorpusError: it is not known which that is.
+    """
+    filled = {name: pieces for name, pieces in tiers.items() if pieces}
+    named = {name for name in filled if name.strip().lower() in _TRANSCRIPTS}
+    chosen = named if len(filled) > 1 else set(filled)
+    if len(chosen) == 1:
+        return filled[chosen.pop()]
+    if not filled:
+        return []
+    raise CorpusError(
+        f"{path}: which of its tiers has the transcripts is not known: {some_of(list(filled))}; "
+        "call that one transcription, and no other"
+    )
+
+
+def _said(
+    place: int, start: float, end: float, text: str, speaker: str = ""
+) -> Iterator[TimedText]:
+    """Yield a piece with a text; nothing where there is none."""
+    if plain := " ".join(text.split()):
+        yield TimedText(place, start, end, plain, speaker)
+
+
+_READERS: Mapping[str, Callable[[str, Path], Iterator[TimedText]]] = {
+    **dict.fromkeys(CAPTIONS, read_captions),
+    ".TextGrid": read_textgrid,
+    ".textgrid": read_textgrid,
+    ".eaf": read_elan,
+}
+SUFFIXES = tuple(_READERS)
+
+
+def read_timed_text(path: Path) -> list[TimedText]:
+    """Return what a file beside a recording says, and when, in its order.
+
+    Args:
+        path: with one of `SUFFIXES`, or labels of Audacity.
+
+    Raises:
+        CorpusError: it cannot be read, is of no such kind, or is damaged.
+    """
+    read = _READERS.get(path.suffix, read_label_track)
+    return list(read(_text_of(path), path))
+
+
+def _text_of(path: Path) -> str:
+    """Return a text; those of Praat may be in UTF-16."""
+    try:
+        content = read_regular(path, _LARGEST_BYTES)
+        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return content.decode("utf-16")
+    except OSError as error:
+        raise CorpusError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError:
+        raise CorpusError(f"{path}: damaged UTF-16; save the file again") from None
+    return decode_text(content, str(path))
