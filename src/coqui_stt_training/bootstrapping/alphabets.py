@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet, describe_codepoints
+from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
 from stt.counted import counted
 
 from ..cli.config import AlphabetFlags
@@ -73,13 +73,6 @@ def choose_alphabet(
         counted(generated.size, "character"),
         "".join(generated.labels),
     )
-    unseen = [label for label in generated.labels if not label.isprintable()]
-    if unseen:
-        _log.warning(
-            "Of these, %s cannot be seen, and the model is to write them too: %s. If they do not "
-            "belong in the transcripts: --normalize_transcripts true leaves out what is not spoken",
-            counted(len(unseen), "character"), ", ".join(map(describe_codepoints, unseen)),
-        )  # fmt: skip
     return generated
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import soundfile
 
@@ -17,7 +17,7 @@ from stt.durations import say_audio_length
 from ..errors import AudioError
 from ..report.charts import Series, line_chart
 from ..report.page import Html, document, figures, in_script, section, table, tag
-from .findings import Findings, concerns, duplicate_kinds, histograms
+from .findings import Findings, concerns, duplicate_kinds, histograms, text_concerns
 from .survey import Histogram, Survey
 from .suspects import Suspect
 
@@ -40,7 +40,8 @@ def as_page(findings: Findings) -> str:
         ("suspects", "Suspected transcripts", _suspects(findings)),
         ("bad", "Rows that cannot be used", _bad_rows(findings) if problems else None),
         ("charts", "Distributions", _charts(survey)),
-        ("audio", "Audio to look at", _concerns(survey)),
+        ("texts", "Transcripts to look at", _concerns(text_concerns(survey))),
+        ("audio", "Audio to look at", _concerns(concerns(survey))),
         ("duplicates", "There more than once", _duplicates(survey)),
         ("characters", "Characters", _characters(survey)),
     ]
@@ -166,10 +167,12 @@ def _bad_rows(findings: Findings) -> list[Html]:
     return [table("Problems", ("place", "kind", "why"), rows, sortable=True), *_more(problems)]
 
 
-def _concerns(survey: Survey) -> list[Html]:
+def _concerns(found: Iterable[tuple[str, tuple[str, ...], str]]) -> list[Html]:
     return [
-        _listed(f"{name.capitalize()}: {len(places)}{why}", [(place,) for place in places])
-        for name, places, why in concerns(survey)
+        _listed(
+            in_script(f"{name.capitalize()}: {len(places)}{why}"), [(place,) for place in places]
+        )
+        for name, places, why in found
     ]
 
 
@@ -185,7 +188,7 @@ def _duplicates(survey: Survey) -> list[Html]:
     return found
 
 
-def _listed(title: str, groups: Sequence[Sequence[str]]) -> Html:
+def _listed(title: str | Html, groups: Sequence[Sequence[str]]) -> Html:
     items = [tag("li", in_script(", ".join(group))) for group in groups[:_MOST_PLACES]]
     return tag("details", tag("summary", title), tag("ul", *items), *_more(groups))
 

@@ -15,6 +15,12 @@ from .survey import Duplicates, Histogram, Survey
 from .suspects import Suspect
 
 _LISTED = 10
+_OF_TEXTS = {
+    "numbers": ("numbers", "to be written as words, as they are read"),
+    "tags": ("tags", "to be taken out, where nobody says them"),
+    "symbols": ("symbols", "to be written as words, where they are read"),
+    "invisible": ("invisible", "which --normalize_transcripts true takes out"),
+}
 _BARS = " ▁▂▃▄▅▆▇█"
 
 
@@ -94,7 +100,7 @@ def _lines(findings: Findings) -> Iterator[str]:
     yield f"{'characters':<22} {len(survey.characters)}: {characters_line(survey)}"
     for character, places in list(survey.rare.items())[:_LISTED]:
         yield f"{'':<22} rare: {character!r} {describe_codepoints(character)}, {places[0]}"
-    for name, places, why in concerns(survey):
+    for name, places, why in (*text_concerns(survey), *concerns(survey)):
         first = ", ".join(places[:3])
         yield f"{name:<22} {counted(len(places), 'clip')}{why}, the first: {first}"
     for name, groups in duplicate_kinds(survey):
@@ -130,6 +136,13 @@ def histograms(survey: Survey) -> Iterator[tuple[str, Histogram, str]]:
     ):
         if found is not None:
             yield name, found, unit
+
+
+def text_concerns(survey: Survey) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Yield what may be wrong with transcripts: name, places, explanation."""
+    for one in survey.unspoken:
+        name, what = _OF_TEXTS[one.kind]
+        yield f"{name} in texts", one.places, f", {what}: {' '.join(one.examples)}"
 
 
 def concerns(survey: Survey) -> Iterator[tuple[str, tuple[str, ...], str]]:

@@ -14,6 +14,7 @@ from stt.audio.reference import AudioReference
 
 from ..corpus import Clip, RowFile
 from .audio_facts import AudioFacts, FactsResult
+from .unspoken import Unspoken, find_unspoken
 
 CLIPPED_SHARE = 1e-4  # of the samples: a few crackles in each second
 QUIET_DBFS, NOISY_DECIBELS = -40.0, 15.0
@@ -89,6 +90,7 @@ class Survey:
         sample_rates_hz: how many clips have which.
         characters: how often each occurs, the commonest first.
         rare: places of the characters that occur in three clips at most.
+        unspoken: what stands in transcripts and is not read as letters are.
         clipped: places with clipping.
         quiet: places that are hardly audible.
         noisy: places with much noise.
@@ -107,6 +109,7 @@ class Survey:
     sample_rates_hz: Mapping[int, int]
     characters: Mapping[str, int]
     rare: Mapping[str, tuple[str, ...]]
+    unspoken: tuple[Unspoken, ...]
     clipped: tuple[str, ...]
     quiet: tuple[str, ...]
     noisy: tuple[str, ...]
@@ -143,6 +146,7 @@ def survey_corpus(
         sample_rates_hz=dict(Counter(found.sample_rate_hz for _, found in facts).most_common()),
         characters=dict(characters.most_common()),
         rare=_rare_characters(every),
+        unspoken=find_unspoken((clip.source, clip.transcript) for clip in every),
         clipped=_places(facts, lambda found: found.clipped_share > CLIPPED_SHARE),
         quiet=_places(facts, lambda found: found.speech_dbfs < QUIET_DBFS),
         noisy=_places(facts, lambda found: found.speech_dbfs - found.noise_dbfs < NOISY_DECIBELS),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coqui_stt_ctcdecoder import Alphabet
+from coqui_stt_ctcdecoder.alphabet import describe_codepoints
 from stt.counted import counted
 from stt.durations import say_audio_length
 
@@ -29,6 +30,7 @@ from .own_command import longer_command
 from .results import EvaluationResult
 
 _log = logging.getLogger(__name__)
+_UNSPOKEN = frozenset({"Nd", "Nl", "No", "So", "Sm", "Sc"})  # digits, other numbers, symbols
 _ABOUT_THE_COMMAND = ("dry_run", "skip_batch_test")
 
 
@@ -76,6 +78,30 @@ def log_costly_characters(alphabet: Alphabet) -> None:
             "learn; --normalize_transcripts true does without: %s",
             " ".join([*capitals, *marks]),
         )
+
+
+def log_unspoken_characters(alphabet: Alphabet) -> None:
+    """Warn of characters of a new alphabet that no model can learn to hear."""
+    odd = [
+        label
+        for label in alphabet.labels
+        if unicodedata.category(label[0]) in _UNSPOKEN or label in "[]{}<>%@#&_\\/*"
+    ]
+    if odd:
+        _log.warning(
+            "The model is to write %s that %s no letters: %s. Where they stand for words (numbers, "
+            "%%), write these, and take out what nobody says ([noise], <unk>, emoji): `stt check` "
+            "names the clips",
+            counted(len(odd), "character"), "is" if len(odd) == 1 else "are", " ".join(odd),
+        )  # fmt: skip
+    unseen = [label for label in alphabet.labels if not label.isprintable()]
+    if unseen:
+        _log.warning(
+            "Of its alphabet, %s cannot be seen, and the model is to write them too: %s. If they "
+            "do not belong in the transcripts: --normalize_transcripts true leaves out what is not "
+            "spoken",
+            counted(len(unseen), "character"), ", ".join(map(describe_codepoints, unseen)),
+        )  # fmt: skip
 
 
 def log_augmentations(

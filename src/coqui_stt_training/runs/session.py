@@ -30,7 +30,7 @@ from ..errors import FlagError
 from ..models.encoder import EncoderSpecification
 from ..models.specification import Specification
 from ..report.evaluation_files import check_report_flags
-from .announcements import log_costly_characters
+from .announcements import log_costly_characters, log_unspoken_characters
 from .features import choose_features, fixed_features
 from .geometry import check_architecture, described_model, geometry_notes
 from .identity import run_identity
@@ -250,8 +250,10 @@ def _plan(
         _log.info("The plan, layer by layer:\n%s", plan.describe())
         known = start.source.alphabet if start.source else None
         is_new = known is None or known.labels != alphabet.labels
-        if is_new and not alphabet.is_bytes and "normalize_transcripts" not in given:
-            log_costly_characters(alphabet)
+        if is_new and not alphabet.is_bytes:
+            log_unspoken_characters(alphabet)
+            if "normalize_transcripts" not in given:
+                log_costly_characters(alphabet)
     return plan
 
 
