@@ -33,7 +33,7 @@ from collections_on_disk import (
     write_webdataset,
 )
 from coqui_stt_ctcdecoder import Alphabet
-from coqui_stt_training.corpus import check_corpus, read_rows
+from coqui_stt_training.corpus import alphabet_from_corpus, check_corpus, read_rows
 from coqui_stt_training.corpus.csv_file import write_csv
 from coqui_stt_training.corpus.files import CorpusFiles
 from coqui_stt_training.errors import CorpusError
@@ -84,18 +84,25 @@ def test_rows_written_as_csv_name_the_same_audio(tmp_path: Path, name: str) -> N
         ("Запис\tТекст", "\t", "recordings", ".wav"),
         ("sentence,speaker,path", ",", "recordings", ""),
         ("wav_filename;transcript", ";", "", ".wav"),
+        ("№;Назва;Текст;Примітка", ";", "recordings", ".wav"),
+        ("file,text", ",", "recordings", "C:\\me\\recordings\\{}.wav"),
+        ("file,text", ",", "recordings", "/home/me/{}"),
+        ("", ",", "recordings", ".wav"),
     ],
 )
 def test_a_spreadsheet_saved_as_csv_is_read(
     tmp_path: Path, heading: str, separator: str, folder: str, ending: str
 ) -> None:
     (tmp_path / folder).mkdir(exist_ok=True)
-    lines = [heading]
+    lines = [heading] if heading else []
     for number, (text, samples) in enumerate(zip(TEXTS, CLIPS, strict=True)):
         (tmp_path / folder / f"{number}.wav").write_bytes(encoded(samples, "WAV"))
-        fields = [f"{number}{ending}", f'"{text}"']
+        name = ending.format(number) if "{" in ending else f"{number}{ending}"
+        fields = [name, f'"{text}"']
         if heading.startswith("sentence"):
             fields = [fields[1], f"s{number}", fields[0]]
+        if heading.startswith("№"):
+            fields = [str(number), *fields, ""]
         lines.append(separator.join(fields))
     path = tmp_path / "texts.csv"
     path.write_bytes("\r\n".join(lines).encode("utf-8-sig"))
@@ -113,7 +120,13 @@ def test_a_spreadsheet_saved_as_csv_is_read(
 
 @pytest.mark.parametrize(
     "content",
-    ["wav_filename,seconds\n0.wav,1.5\n", "wav_filename,speaker\n0.wav,anna\n", "a,b\nx,y\n"],
+    [
+        "wav_filename,seconds\n0.wav,1.5\n",
+        "wav_filename,speaker\n0.wav,anna\n",
+        "a,b\nx,y\n",
+        "wav_filename,who,what\n0.wav,anna,yes\n",
+        "wav_filename,note,n\n0.wav,,1\n1.wav,a bus,2\n",
+    ],
 )
 def test_what_is_no_transcript_is_not_taken_for_one(tmp_path: Path, content: str) -> None:
     (tmp_path / "list.csv").write_text(content)
@@ -265,6 +278,8 @@ def test_commands_are_named_and_never_run(tmp_path: Path) -> None:
     rows = read_rows(path).rows
     assert all("is what a command prints, which is not run: touch" in str(row.problem)
                for row in rows)  # fmt: skip
+    with pytest.raises(CorpusError, match=r"to make an alphabet from; .*which is not run: touch"):
+        alphabet_from_corpus([path])
     cuts = write_lhotse(tmp_path / "lhotse")
     import gzip
 
@@ -315,6 +330,24 @@ def test_bad_lines_of_manifests_are_bad_rows_and_bad_files_errors(tmp_path: Path
         read_rows(path)
     path.write_text(json.dumps({"sound": "a", "words": "b"}))
     with pytest.raises(CorpusError, match="no manifest that is known: the keys are sound, words"):
+        read_rows(path)
+
+
+def test_a_list_in_json_is_a_manifest_too(tmp_path: Path) -> None:
+    write_audio(tmp_path)
+    clips = [{"audio": f"clip{n}.wav", "sentence": text} for n, text in enumerate(TEXTS)]
+    path = tmp_path / "data_manifest.json"
+    path.write_text(json.dumps([*clips, 3], indent=2))
+    *rows, bad = read_rows(path).rows
+    assert [(row.transcript, row.problem) for row in rows] == [(text, None) for text in TEXTS]
+    assert bad.problem == "no line of JSON (it is no object)"
+    with pytest.raises(CorpusError, match=rf"name what is to be read in it: {path}"):
+        read_rows(tmp_path)
+    path.write_text(json.dumps(clips)[:-3])
+    with pytest.raises(CorpusError, match="no list in JSON"):
+        read_rows(path)
+    path.write_text(json.dumps({"clip0.wav": "one"}, indent=2))
+    with pytest.raises(CorpusError, match="write one a line, or a list of them"):
         read_rows(path)
 
 

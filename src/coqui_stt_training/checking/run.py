@@ -166,7 +166,7 @@ def _target(
 
 def _is_readable(path: str, files: CorpusFiles) -> bool:
     try:
-        return any(row.transcript for row in files.rows(path).rows)
+        return any(row.transcript and not row.problem for row in files.rows(path).rows)
     except CorpusError:  # reported with all else
         return False
 

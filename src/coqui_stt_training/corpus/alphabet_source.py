@@ -65,9 +65,12 @@ def alphabet_from_corpus(
     if problems:
         raise CorpusError("\n".join(problems))
     if not any(map(any, transcripts)):
+        rows = (row for name in names for row in (files or CorpusFiles()).rows(name).rows)
+        bad = next((row for row in rows if row.problem), None)
+        remedy = f"{bad.source}: {bad.problem}" if bad else "fill in the transcript column"
         raise CorpusError(
             f"no transcript in {', '.join(names)} has a character to make an alphabet from; "
-            "fill in the transcript column"
+            f"{remedy}"
         )
     return make_alphabet(itertools.chain.from_iterable(transcripts))
 

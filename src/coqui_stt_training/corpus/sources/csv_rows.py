@@ -27,7 +27,7 @@ from ..rows import (
     speaker_of,
 )
 from .archives import members_of
-from .sheet import LIKELY, own_names, separator_of, with_names_of_files
+from .sheet import LIKELY, is_headless, own_names, separator_of, with_names_of_files
 from .text_file import read_text
 
 REQUIRED_COLUMNS = (AUDIO_COLUMN, TRANSCRIPT_COLUMN)
@@ -75,6 +75,8 @@ def _parse(path: str) -> tuple[tuple[str, ...], list[Record]]:
     columns, records = parse_csv_text(text, path, separator_of(first_line))
     named = own_names(columns, records)
     if named != columns:
+        if is_headless(columns, named):
+            records = [(1, columns), *records]
         records = list(with_names_of_files(Path(path).parent, named, records))
     return named, records
 

@@ -1,19 +1,21 @@
-"""Manifests of a JSON object a line: NeMo's, Lhotse's cuts, and `metadata.jsonl` of a folder."""
+"""Manifests of JSON objects, one a line or in a list: NeMo's, Lhotse's, a folder's metadata."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from stt.audio.reference import AudioReference
 
 from ...errors import CorpusError
-from ..rows import Entry, find_audio, piece, seconds_of, speaker_of
+from ..rows import AUDIO_COLUMN, Entry, find_audio, piece, seconds_of, speaker_of
 from .parquet import TEXT_COLUMNS
-from .text_file import numbered_lines
+from .sheet import LIKELY
+from .text_file import numbered_lines, read_text
 
 _SHOWN_KEYS = 8
 _SAME_SECONDS = 1e-3
@@ -29,10 +31,11 @@ def entries(path: Path) -> Iterator[Entry]:
         CorpusError: it cannot be read, is not UTF-8, or its first line is of no kind that is known.
     """
     read: Read | None = None
-    for number, line in numbered_lines(path):
+    for number, values in _objects(path):
         source = f"{path}:{number}"
         try:
-            values = json.loads(line)
+            if isinstance(values, str):
+                values = json.loads(values)
             if not isinstance(values, dict):
                 raise ValueError("it is no object")
             read = read or _reader_of(values, path, number)
@@ -46,7 +49,24 @@ def entries(path: Path) -> Iterator[Entry]:
         except (ValueError, RecursionError) as error:
             yield Entry(source, number, "", None, f"no line of JSON ({error})")
     if read is None:
-        raise CorpusError(f"{path}: no line in it is a JSON object of a manifest")
+        raise CorpusError(
+            f"{path}: no line in it is a JSON object of a manifest; write one a line, or a list of "
+            "them"
+        )
+
+
+def _objects(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield lines that are to be JSON, with their numbers, or the objects of a list."""
+    lines = numbered_lines(path)
+    first = next(lines, None)
+    if first is None or not first[1].lstrip().startswith("["):
+        yield from [] if first is None else [first]
+        yield from lines
+        return
+    try:
+        yield from enumerate(json.loads(read_text(path)), 1)
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(f"{path}: no list in JSON ({error})") from None
 
 
 class _BadLineError(Exception):
@@ -58,8 +78,9 @@ def _reader_of(values: Object, path: Path, number: int) -> Read:
         return _read_cut
     if "audio_filepath" in values:
         return _read_nemo
-    if "file_name" in values:
-        return _read_metadata
+    for key in ("file_name", *LIKELY[AUDIO_COLUMN]):
+        if isinstance(values.get(key), str):
+            return partial(_read_metadata, key=key)
     keys = ", ".join(list(values)[:_SHOWN_KEYS])
     raise CorpusError(
         f"{path}:{number}: no manifest that is known: the keys are {keys}; NeMo's have "
@@ -84,8 +105,8 @@ def _is_cut(values: Object) -> bool:
     return values.get("offset") is not None and values.get("duration") is not None
 
 
-def _read_metadata(values: Object, folder: Path) -> tuple[AudioReference, str, str]:
-    name = _string(values, "file_name")
+def _read_metadata(values: Object, folder: Path, *, key: str) -> tuple[AudioReference, str, str]:
+    name = _string(values, key)
     return AudioReference(find_audio(folder, name)), _text(values), speaker_of(values)
 
 

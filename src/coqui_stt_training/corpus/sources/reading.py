@@ -269,7 +269,7 @@ def _file_reader(name: str) -> Entries | None:
     if path.suffix.lower() != ".csv" and not head.startswith(_GZIP) and not _is_text(head):
         raise CorpusError(f"{name}: no collection of clips that is known; {_KNOWN}")
     line = _first_line(path, head)
-    if line.lstrip().startswith("{"):
+    if line.lstrip().startswith(("{", "[")):
         return json_lines.entries
     if AUDIO_COLUMN in line or TRANSCRIPT_COLUMN in line:
         return None

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path, PureWindowsPath
 
 from stt.audio.folder import SUFFIXES
 
@@ -38,14 +38,16 @@ def own_names(columns: Sequence[str], records: Sequence[Record]) -> tuple[str, .
     """Return the names of columns, of which two are ours now, where it is certain which they are.
 
     They are known by their names; that of recordings also as the only one in which there are names
-    of audio files, and that of transcripts as the only other one, if there is text in it.
+    of audio files, and that of transcripts as the only other one in which there is text.
     """
     found = {wanted: _named(columns, wanted) for wanted in LIKELY}
     some = [fields for _, fields in records[:_MOST_LOOKED_AT] if len(fields) == len(columns)]
     found[AUDIO_COLUMN] = found[AUDIO_COLUMN] or _holding(some, columns, _is_recording)
-    if not found[TRANSCRIPT_COLUMN] and len(columns) == 2:
-        texts = _holding(some, columns, _is_text)
-        found[TRANSCRIPT_COLUMN] = [one for one in texts if one not in found[AUDIO_COLUMN]]
+    if not found[TRANSCRIPT_COLUMN]:
+        texts = _holding(some, columns, _is_text, any)
+        others = [one for one in texts if one not in found[AUDIO_COLUMN]]
+        always = _holding(some, columns, _is_text)
+        found[TRANSCRIPT_COLUMN] = [one for one in others if others == [one] and one in always]
     if any(len(places) != 1 for places in found.values()):
         return tuple(columns)
     ours = {places[0]: wanted for wanted, places in found.items()}
@@ -62,14 +64,29 @@ def _named(columns: Sequence[str], wanted: str) -> list[int]:
 
 
 def _holding(
-    some: Sequence[Sequence[str]], columns: Sequence[str], holds: Callable[[str], bool]
+    some: Sequence[Sequence[str]],
+    columns: Sequence[str],
+    holds: Callable[[str], bool],
+    how_many: Callable[[Iterable[bool]], bool] = all,
 ) -> list[int]:
-    """Return the columns of whose values all are of a kind."""
+    """Return the columns of whose values all, or any, are of a kind."""
     return [
         index
         for index, name in enumerate(columns)
-        if some and name not in SPEAKER_COLUMNS and all(holds(fields[index]) for fields in some)
+        if some
+        and name not in SPEAKER_COLUMNS
+        and how_many(holds(fields[index]) for fields in some)
     ]
+
+
+def is_headless(first: Sequence[str], columns: Sequence[str]) -> bool:
+    """Whether the first line of a table tells of a clip, and does not name columns.
+
+    Args:
+        first: its fields.
+        columns: what they are called, of which two are ours now.
+    """
+    return AUDIO_COLUMN in columns and _is_recording(first[columns.index(AUDIO_COLUMN)])
 
 
 def _is_recording(value: str) -> bool:
@@ -103,11 +120,16 @@ def with_names_of_files(
 
 
 def _find(folder: Path, below: Sequence[Path], name: str) -> str | None:
-    """Return the name of a recording as seen from the table's folder; None where it is there."""
+    """Return the name of a recording as seen from the table's folder; None where it is nowhere.
+
+    Of the folders of another computer as many are kept as there are here, too.
+    """
     if os.path.lexists(find_audio(folder, name)):
         return name
+    parts = PureWindowsPath(name).parts  # which takes / for \\, too
+    tails = [name, *("/".join(parts[first:]) for first in range(1, len(parts)))]
     endings = ("",) if Path(name).suffix.lower() in SUFFIXES else ("", *SUFFIXES)
-    for place, ending in itertools.product((folder, *below), endings):
-        if os.path.lexists(file := place / f"{name}{ending}"):
+    for tail, place, ending in itertools.product(tails, (folder, *below), endings):
+        if os.path.lexists(file := place / f"{tail}{ending}"):
             return os.path.relpath(file, folder)
     return None
