@@ -38,7 +38,7 @@ TOUR_PACKAGES := g++ libboost-program-options-dev libboost-thread-dev
 TEST_PACKAGES := libboost-test-dev chromium
 PACKAGES ?= $(TOUR_PACKAGES) $(TEST_PACKAGES)
 
-SOURCES := pyproject.toml CMakeLists.txt $(wildcard native/*)
+SOURCES := pyproject.toml CMakeLists.txt $(wildcard native/*.* native/*/*)
 
 # What the tour needs: training, and the server that it ends by naming.
 $(VENV)/.tour: $(SOURCES) | $(VENV)/.torch

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "aligner.h"
+#include "ctc/aligner.h"
 #include "errors.h"
 #include "fuzz_input.h"
 

@@ -9,10 +9,10 @@
 #include <limits>
 #include <vector>
 
-#include "ctc_loss.h"
+#include "ctc/ctc_loss.h"
 #include "errors.h"
-#include "frame_kernel.h"
 #include "fuzz_input.h"
+#include "kernels/frame_kernel.h"
 
 namespace {
 

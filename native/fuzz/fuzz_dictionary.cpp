@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "dictionary.h"
-#include "dictionary_builder.h"
 #include "errors.h"
 #include "fuzz_input.h"
+#include "lm/dictionary.h"
+#include "lm/dictionary_builder.h"
 
 namespace {
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "fuzz_input.h"
-#include "int8_product.h"
+#include "products/int8_product.h"
 
 namespace {
 

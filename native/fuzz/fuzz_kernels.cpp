@@ -10,8 +10,8 @@
 #include <limits>
 #include <vector>
 
-#include "frame_kernel.h"
 #include "fuzz_input.h"
+#include "kernels/frame_kernel.h"
 
 namespace {
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "activations.h"
 #include "fuzz_input.h"
-#include "lstm.h"
+#include "products/activations.h"
+#include "products/lstm.h"
 
 namespace {
 

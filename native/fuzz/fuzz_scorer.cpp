@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "beam_search.h"
 #include "errors.h"
+#include "lm/scorer.h"
 #include "memory_file.h"
-#include "scorer.h"
+#include "search/beam_search.h"
 #include "small_scorer.h"
 
 namespace {

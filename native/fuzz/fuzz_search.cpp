@@ -7,12 +7,12 @@
 #include <memory>
 #include <vector>
 
-#include "batch.h"
-#include "beam_search.h"
 #include "errors.h"
 #include "fuzz_input.h"
+#include "lm/scorer.h"
 #include "memory_file.h"
-#include "scorer.h"
+#include "search/batch.h"
+#include "search/beam_search.h"
 #include "small_scorer.h"
 
 namespace {

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <utility>
 
-#include "dictionary_builder.h"
-#include "ngram_model.h"
-#include "scorer.h"
+#include "lm/dictionary_builder.h"
+#include "lm/ngram_model.h"
+#include "lm/scorer.h"
 
 namespace stt::fuzz {
 namespace {

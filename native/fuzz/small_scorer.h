@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "labels.h"
-#include "scorer.h"
+#include "lm/labels.h"
+#include "lm/scorer.h"
 
 namespace stt::fuzz {
 

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "dictionary_builder.h"
-#include "scorer.h"
+#include "lm/dictionary_builder.h"
+#include "lm/scorer.h"
 #include "small_scorer.h"
 
 namespace {

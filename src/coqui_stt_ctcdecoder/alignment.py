@@ -1,4 +1,4 @@
-"""Forced alignment: when the labels of a known text are said. See `native/aligner.h`."""
+"""Forced alignment: when the labels of a known text are said. See `native/ctc/aligner.h`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The CTC loss on a CPU, and its gradient. See `native/ctc_loss.h`."""
+"""The CTC loss on a CPU, and its gradient. See `native/ctc/ctc_loss.h`."""
 
 from __future__ import annotations
 

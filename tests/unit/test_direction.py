@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 SOURCES = Path(__file__).parents[2] / "src"
+NATIVE = Path(__file__).parents[2] / "native"
 PACKAGES = ("coqui_stt_ctcdecoder", "stt", "coqui_stt_training")  # each may use those before it
 
 
@@ -88,3 +90,21 @@ def test_folders_have_no_import_cycle(imports: dict[str, set[str]]) -> None:
             del uses[folder]
     cycles = {folder: sorted(used & uses.keys()) for folder, used in uses.items()}
     assert not cycles, cycles
+
+
+def test_folders_of_native_code_use_those_before_them() -> None:
+    """The runtime's products need no scorer; the core knows nothing of Python."""
+    uses = {
+        "kernels": set(),
+        "lm": set(),
+        "ctc": {"kernels"},
+        "search": {"kernels", "lm"},
+        "products": {"kernels"},
+        "bindings": {"kernels", "lm", "ctc", "search", "products"},
+        "fuzz": {"kernels", "lm", "ctc", "search", "products"},
+    }  # fmt: skip
+    assert {path.name for path in NATIVE.iterdir() if path.is_dir()} == uses.keys()
+    for folder, allowed in uses.items():
+        for path in NATIVE.glob(f"{folder}/*.[ch]*"):
+            included = set(re.findall(r'^#include "(\w+)/', path.read_text(), re.M))
+            assert included <= {folder, *allowed}, path

@@ -1,4 +1,4 @@
-"""Large `.tflite` models, with our own matrix products (`native/*_product.cpp`).
+"""Large `.tflite` models, with our own matrix products (`native/products`).
 
 LiteRT's products use little of what processors can do, and it wants a copy of the weights. Here the
 graph is run operator by operator with NumPy, which is quick where rows are long, and its products
@@ -8,9 +8,10 @@ stream's results are those it has alone, to the bit.
 
 Of int8 models the probabilities are those of libstt 1.4 on x86-64, all but the rounding of the
 softmax: products round as TensorFlow Lite's do, and so do the activations of the LSTM
-(`native/activations.h`). That matters, since int8 has no small differences: a last bit moves a
-value over the edge between two steps of 127, and what follows with it. (LiteRT's activations are
-newer than libstt's.) The steps of the LSTM are one operator (`tflite/lstm.py`, `native/lstm.h`).
+(`native/products/activations.h`). That matters, since int8 has no small differences: a last bit
+moves a value over the edge between two steps of 127, and what follows with it. (LiteRT's
+activations are newer than libstt's.) The steps of the LSTM are one operator (`tflite/lstm.py`,
+`native/products/lstm.h`).
 """
 
 from __future__ import annotations
