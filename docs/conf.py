@@ -132,7 +132,24 @@ def _in_the_site(_: Any, page: str, source: list[str]) -> None:
         source[0] += f"\n```{{toctree}}\n:hidden:\n\n{pages}\n```\n"
 
 
+def _without_empty_headings(_: Any, doctree: Any) -> None:
+    """Leave out headings of tables that have no words: screen readers would read them out."""
+    from docutils import nodes
+
+    for head in list(doctree.findall(nodes.thead)):
+        if not head.astext().strip():
+            head.parent.remove(head)
+
+
+def _for_the_keyboard(_: Any, page: str, template: str, context: dict[str, Any], __: Any) -> None:
+    """Let the keyboard reach blocks of code, to scroll those that are wide."""
+    if "body" in context:
+        context["body"] = context["body"].replace("<pre>", '<pre tabindex="0">')
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("doctree-read", _without_empty_headings)
+    app.connect("html-page-context", _for_the_keyboard)
     app.connect("builder-inited", _generate)
     app.connect("source-read", _in_the_site)

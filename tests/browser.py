@@ -102,6 +102,20 @@ def refused(page: Any) -> list[str]:
     return found
 
 
+def stumbles(page: Any) -> list[str]:
+    """Return over what people with screen readers, or weak eyes, stumble on a page: axe's rules."""
+    package = Path(pytest.importorskip("axe_playwright_python").__file__).parent
+    for details in page.query_selector_all("details:not([open])"):
+        details.evaluate("one => { one.open = true; }")
+    page.evaluate((package / "axe.min.js").read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{one['id']}: {place['html'][:200]}"
+        for one in found["violations"]
+        for place in one["nodes"]
+    ]
+
+
 def shows_paper(page: Any) -> bool:
     """Let a page look as it does when printed; return False where the engine cannot be asked to."""
     page.emulate_media(media="print")

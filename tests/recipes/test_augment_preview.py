@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from browser import needs_browser, opened, refused
+from browser import needs_browser, opened, refused, stumbles
 from command_runner import run_command
 
 from .conftest import ToneCorpus
@@ -35,6 +35,7 @@ def test_recordings_are_heard_and_seen(latin: ToneCorpus, tmp_path: Path) -> Non
         )
         assert lasting[1] > 1.5 * lasting[0]
         assert not refused(shown)
+        assert not stumbles(shown)
 
 
 def test_the_same_seed_gives_the_same_page(latin: ToneCorpus, tmp_path: Path) -> None:

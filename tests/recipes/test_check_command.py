@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from browser import needs_browser, opened, refused
+from browser import needs_browser, opened, refused, stumbles
 from command_runner import Result, run_command
 from tone_engine import ToneEngine
 
@@ -189,6 +189,7 @@ def test_the_page_plays_suspects_without_network(
         page.wait_for_function("document.querySelector('.suspect audio').duration > 0.5")
         assert page.query_selector("svg.chart polyline")
         assert not refused(page)
+        assert not stumbles(page)
 
 
 def test_a_trained_checkpoint_can_be_asked(latin: ToneCorpus, source: Path) -> None:

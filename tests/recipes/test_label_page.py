@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from browser import launched, needs_browser, refused, shows_paper, visited
+from browser import launched, needs_browser, refused, shows_paper, stumbles, visited
 from coqui_stt_training.corpus import read_rows
 from coqui_stt_training.train import main as train
 from label_desks import write_recordings
@@ -173,6 +173,7 @@ def test_two_people_keep_out_of_each_others_way(folder: Path, browser: Any) -> N
         assert "what ben heard" not in anna.inner_text("#list")
         anna.evaluate("renew()")  # as it does every 40 seconds
         anna.wait_for_selector("#list li:has-text('what ben heard')")
+        assert not stumbles(anna)
 
 
 def test_a_change_of_name_and_a_quick_click_keep_the_clip_that_is_open(

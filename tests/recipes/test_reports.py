@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from browser import needs_browser, opened, refused
+from browser import needs_browser, opened, refused, stumbles
 from command_runner import run_command
 from coqui_stt_training.report import sample_log
 from coqui_stt_training.report.event_reader import read_curves
@@ -122,13 +122,18 @@ def test_runs_in_folders_of_one_name_and_of_bootstrap_are_told_apart(
 
 
 @needs_browser
-def test_the_page_of_a_run_shows_without_network(fine_tuned: Path, tmp_path: Path) -> None:
+def test_the_page_of_a_run_shows_without_network(
+    source: Path, fine_tuned: Path, tmp_path: Path
+) -> None:
     page_file = tmp_path / "run.html"
     run_command("report.command", fine_tuned, "--report", page_file)
     with opened(page_file) as page:
         assert page.inner_text("h1") == "Training of fine-tuned"
         assert len(page.query_selector_all("svg.chart")) == 8
         assert not refused(page)
+    run_command("report.command", fine_tuned, source, "--report", page_file)
+    with opened(page_file) as page:
+        assert not stumbles(page)
 
 
 def test_a_run_that_goes_on_hides_what_it_does_again(

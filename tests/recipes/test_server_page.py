@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from browser import ENGINE, launched, needs_browser, visited
+from browser import ENGINE, launched, needs_browser, stumbles, visited
 from server_process import served
 from stt_models import ORACLE, SENTENCE, needs_oracle, speech
 
@@ -91,6 +91,7 @@ def test_a_file_becomes_words_and_subtitles(page):
     assert save(page, "vtt")[1].startswith("WEBVTT\n\n00:00:00.000 --> ")
     assert save(page, "txt")[1].strip() == SENTENCE
     assert '"confidence"' in save(page, "json")[1]
+    assert not stumbles(page)
 
 
 def test_a_file_that_is_no_audio_is_told(page, tmp_path):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from browser import needs_browser, opened, refused, shows_paper
+from browser import needs_browser, opened, refused, shows_paper, stumbles
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_training.cli.report_flags import ReportFlags
 from coqui_stt_training.errors import CorpusError, FlagError
@@ -283,6 +283,18 @@ def test_a_comparison_fits_a_phone_and_a_sheet_of_paper(tmp_path: Path) -> None:
         page.set_viewport_size({"width": 718, "height": 900})
         if shows_paper(page):
             assert page.evaluate("document.documentElement.scrollWidth") <= 718
+
+
+@needs_browser
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_nobody_stumbles_over_the_page(tmp_path: Path, dark: bool) -> None:
+    file = tmp_path / "compare.html"
+    write_report(file, [heard("good", 60, 0.1), heard("bad", 60, 0.4, 2)], media, 1)
+    with opened(file, dark=dark) as page:
+        page.select_option("#which", "media")
+        page.click("#list .open >> nth=0")
+        page.wait_for_selector(".strip canvas")
+        assert not stumbles(page)
 
 
 def test_rates_of_scripts_without_spaces_have_a_caveat() -> None:

@@ -198,10 +198,17 @@ def _more(values: Sequence[object]) -> Iterator[Html]:
         yield tag("p", f"and {len(values) - _MOST_PLACES} more", class_="quiet")
 
 
+def _visible(character: str) -> str:
+    """Return what shows a character that cannot be seen by itself."""
+    if character == " ":
+        return "␣"
+    return character if character.isprintable() else "�"
+
+
 def _characters(survey: Survey) -> list[Html]:
     rows = [
         (
-            tag("bdi", one if one.isprintable() else ""),
+            tag("bdi", _visible(one)),
             (f"{count:,}", count),
             tag("span", describe_codepoints(one), class_="whole"),
             in_script(", ".join(survey.rare.get(one, ()))),

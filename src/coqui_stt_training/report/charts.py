@@ -90,7 +90,7 @@ def line_chart(
         f"{name}: from {some[0][1]:.4g} to {some[-1][1]:.4g}" for _, name, some in drawn
     )
     return _figure(title, shapes, f"{title}, {y_name} by {x_name}. {last}", legend,
-                   _values([(name, some) for _, name, some in drawn], x_name))  # fmt: skip
+                   _values(title, [(name, some) for _, name, some in drawn], x_name))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,9 @@ def _figure(
     return tag("figure", tag("figcaption", title), legend, chart, values)
 
 
-def _values(series: Sequence[tuple[str, Sequence[tuple[float, float]]]], x_name: str) -> Html:
+def _values(
+    title: str, series: Sequence[tuple[str, Sequence[tuple[float, float]]]], x_name: str
+) -> Html:
     """Return a closed table of the values, of long series some."""
     rows = []
     for name, points in series:
@@ -256,6 +258,6 @@ def _values(series: Sequence[tuple[str, Sequence[tuple[float, float]]]], x_name:
     return tag(
         "details",
         tag("summary", "Values"),
-        table("Values", ("series", x_name, "value"), rows, numbers=(1, 2)),
+        table(f"{title}: values", ("series", x_name, "value"), rows, numbers=(1, 2)),
         class_="small no-print",
     )

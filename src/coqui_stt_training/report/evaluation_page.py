@@ -138,7 +138,7 @@ def _overview(sets: Sequence[HeardSet], both: Sequence[tuple[Rate, Rate]], drawn
         )  # fmt: skip
     errors = [_error_counts(one) for one in sets]
     parts.append(
-        table("Errors of words", ("", "words said", "substituted", "deleted", "inserted"),
+        table("Errors of words", ("model", "words said", "substituted", "deleted", "inserted"),
               [(one.model, *counts) for one, counts in zip(sets, errors, strict=True)],
               numbers=range(1, 5))
     )  # fmt: skip

@@ -17,18 +17,23 @@ from .page import Html, in_script, percent, table, tag
 _TOP = 25
 
 
-def of_each(sets: Sequence[HeardSet], shown: Callable[[HeardSet], Html]) -> Iterator[Html]:
-    """Yield what is shown of each model; of several, those behind the first to be opened."""
+def of_each(sets: Sequence[HeardSet], shown: Callable[[HeardSet, str], Html]) -> Iterator[Html]:
+    """Yield what is shown of each model; of several, those behind the first to be opened.
+
+    Args:
+        sets: of each model.
+        shown: makes it of one, and of what tells its tables from those of the others.
+    """
     if len(sets) == 1:
-        yield shown(sets[0])
+        yield shown(sets[0], "")
         return
     for number, one in enumerate(sets):
         name = tag("summary", in_script(one.model))
-        yield tag("details", name, shown(one), open=not number)
+        yield tag("details", name, shown(one, f", {one.model}"), open=not number)
 
 
-def confused(heard: HeardSet) -> Html:
-    """Return which words and characters a model confuses."""
+def confused(heard: HeardSet, named: str) -> Html:
+    """Return which words and characters a model confuses; `named` ends the names of tables."""
     found = word_confusions(heard.clips)
     swaps = [
         (in_script(said), in_script(taken), count)
@@ -37,11 +42,13 @@ def confused(heard: HeardSet) -> Html:
     gone = [(in_script(word), count) for word, count in _most(found.deletions)]
     extra = [(in_script(word), count) for word, count in _most(found.insertions)]
     tables = [
-        table("Substitutions", ("said", "heard as", "times"), swaps, numbers=[2])
+        table(f"Substitutions{named}", ("said", "heard as", "times"), swaps, numbers=[2])
         if swaps
         else None,
-        table("Deletions", ("said, and not heard", "times"), gone, numbers=[1]) if gone else None,
-        table("Insertions", ("heard, and not said", "times"), extra, numbers=[1])
+        table(f"Deletions{named}", ("said, and not heard", "times"), gone, numbers=[1])
+        if gone
+        else None,
+        table(f"Insertions{named}", ("heard, and not said", "times"), extra, numbers=[1])
         if extra
         else None,
     ]
@@ -50,7 +57,7 @@ def confused(heard: HeardSet) -> Html:
         tag("div", *tables, class_="columns")
         if any(tables)
         else tag("p", "All words are right.", class_="quiet"),
-        _matrix(character_matrix(heard.clips)),
+        _matrix(character_matrix(heard.clips), named),
     )
 
 
@@ -58,7 +65,7 @@ def _most(counts: Counter[Any]) -> list[tuple[Any, int]]:
     return sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:_TOP]
 
 
-def _matrix(matrix: CharacterMatrix) -> Html | None:
+def _matrix(matrix: CharacterMatrix, named: str) -> Html | None:
     if len(matrix.names) < 2:
         return None
     worst = max(
@@ -88,7 +95,8 @@ def _matrix(matrix: CharacterMatrix) -> Html | None:
         tag("p", note, class_="quiet small"),
         tag("div", tag("table", tag("caption", "Character confusions", class_="hidden"),
                        tag("thead", head), tag("tbody", *body), class_="matrix"),
-            class_="scroll", tabindex="0", role="region", aria_label="Character confusions"),
+            class_="scroll", tabindex="0", role="region",
+            aria_label=f"Character confusions{named}"),
     )  # fmt: skip
 
 
@@ -100,8 +108,8 @@ def _shown_character(name: str) -> Html:
     return in_script(name)
 
 
-def confidence(heard: HeardSet) -> Html:
-    """Return whether a model is right where it is sure."""
+def confidence(heard: HeardSet, named: str) -> Html:
+    """Return whether a model is right where it is sure; `named` ends the names of tables."""
     found = calibration(heard.clips)
     if found is None:
         return tag("p", "This file does not say how sure the model was.", class_="quiet")
@@ -119,7 +127,7 @@ def confidence(heard: HeardSet) -> Html:
     return tag(
         "div",
         calibration_chart("Is it right where it is sure?", found.bins),
-        tag("div", table("Words by confidence", columns, rows, numbers=(1, 2, 3)),
+        tag("div", table(f"Words by confidence{named}", columns, rows, numbers=(1, 2, 3)),
             tag("p", f"Confidence is off by {percent(found.error)} on average (expected "
                 "calibration error). On the dotted line it would be exact; below it the model "
                 "is surer than it should be.", class_="quiet small")),

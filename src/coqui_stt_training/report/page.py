@@ -113,6 +113,8 @@ def table(
     heads = [
         tag("th", tag("button", name, type="button") if sortable else name, scope="col",
             class_=classes(index))
+        if name
+        else tag("td")  # a heading that says nothing is none
         for index, name in enumerate(columns)
     ]  # fmt: skip
     body = []

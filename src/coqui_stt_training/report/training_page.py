@@ -64,7 +64,11 @@ def training_page(runs: Sequence[TrainingRun]) -> str:
             section("Outcome", _outcome(runs), anchor="outcome"),
             section("Curves", tag("div", *charts, class_="columns"), anchor="curves"),
             section("Origin", *map(_origin, runs), anchor="origin"),
-            section("Samples over time", *map(_samples, runs), anchor="samples"),
+            section(
+                "Samples over time",
+                *(_samples(run, f", {run.name}" if len(runs) > 1 else "") for run in runs),
+                anchor="samples",
+            ),
             section("Flags", _flags(runs), anchor="flags"),
         ],
         subtitle=", ".join(run.name for run in runs),
@@ -118,7 +122,8 @@ def _training(layer: Mapping[str, Any]) -> str:
     return ", ".join([*words, f"learning rate × {factor:.3g}" if factor != 1 else "trained"])
 
 
-def _samples(run: TrainingRun) -> Html:
+def _samples(run: TrainingRun, named: str) -> Html:
+    """Return what was heard after some epochs; `named` tells its tables from other runs'."""
     if not run.samples:
         return tag("p", f"{run.name}: none recorded.", class_="quiet")
     blocks: list[Html] = []
@@ -128,7 +133,7 @@ def _samples(run: TrainingRun) -> Html:
         last = len(epochs) - 1
         shown = sorted({epochs[round(i * last / max(1, count - 1))] for i in range(count)})
         rows = [("said", in_script(said)), *((f"epoch {n}", _heard(heard[n])) for n in shown)]
-        blocks.append(table(Path(wav).name, ("", "text"), rows))
+        blocks.append(table(f"{Path(wav).name}{named}", ("when", "text"), rows))
     return tag("div", tag("h3", run.name), tag("div", *blocks, class_="columns"))
 
 
