@@ -204,6 +204,13 @@ def write_ljspeech(folder: Path) -> Path:
     return folder / "metadata.csv"
 
 
+def write_librispeech(folder: Path) -> Path:
+    paths = write_audio(folder, "19-198-{}.flac")
+    lines = [f"{path.stem} {text}\n" for path, text in zip(paths, TEXTS, strict=True)]
+    (folder / "19-198.trans.txt").write_text("".join(lines))
+    return folder / "19-198.trans.txt"
+
+
 def write_common_voice(folder: Path) -> Path:
     paths = write_audio(folder / "clips")
     lines = ["client_id\tpath\tsentence\tup_votes\n"]
@@ -230,6 +237,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "arrow": write_arrow,
     "kaldi": write_kaldi,
     "ljspeech": write_ljspeech,
+    "librispeech": write_librispeech,
     "common voice": write_common_voice,
     "text folder": write_text_folder,
 }

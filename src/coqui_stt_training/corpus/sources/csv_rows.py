@@ -113,7 +113,10 @@ def _hint_at_columns(columns: Sequence[str], missing: Sequence[str]) -> str:
     if all(meant.values()):
         renamed = " and ".join(f"{found} to {wanted}" for wanted, found in meant.items())
         return f"rename {renamed} in the first line, if that is what is meant; {has}"
-    return f"the first line must name them; {has}"
+    return (
+        "the first line must name them: call the column with names of recordings wav_filename, "
+        f"and that with what is said in them transcript; {has}"
+    )
 
 
 def _make_row(path: str, columns: Sequence[str], line: int, fields: tuple[str, ...]) -> Row:

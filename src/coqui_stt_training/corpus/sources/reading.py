@@ -277,6 +277,8 @@ def _file_reader(name: str) -> Entries | None:
         return tables.common_voice_entries
     if tables.is_ljspeech(line):
         return tables.ljspeech_entries
+    if line.strip() and tables.is_spaced(line, path.parent):
+        return tables.spaced_entries
     return None
 
 

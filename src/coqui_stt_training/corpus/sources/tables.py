@@ -1,4 +1,4 @@
-"""Tables of public corpora: `metadata.csv` as LJSpeech has it, and TSV files of Common Voice."""
+"""Tables of public corpora: those of LJSpeech, LibriSpeech and Common Voice."""
 
 from __future__ import annotations
 
@@ -42,6 +42,24 @@ def _named(folder: Path, name: str) -> Path:
     suffixes = ("", *_AUDIO_SUFFIXES) if Path(name).suffix else _AUDIO_SUFFIXES
     places = [folder / part / f"{name}{suffix}" for suffix in suffixes for part in ("wavs", "")]
     return next((place for place in places if os.path.lexists(place)), places[0])
+
+
+def is_spaced(first_line: str, folder: Path) -> bool:
+    """Whether a list that begins so is one of recordings, each followed by what is said in it."""
+    name, *text = first_line.split(maxsplit=1)
+    return bool(text) and os.path.lexists(_named(folder, name))
+
+
+def spaced_entries(path: Path) -> Iterator[Entry]:
+    """Yield what a list says that has a recording, a space and its transcript on each line.
+
+    Raises:
+        CorpusError: it cannot be read, or is not UTF-8.
+    """
+    for number, line in numbered_lines(path):
+        name, *text = line.split(maxsplit=1)
+        audio = AudioReference(_named(path.parent, name))
+        yield Entry(f"{path}:{number}", number, "".join(text).strip(), audio)
 
 
 def is_common_voice(first_line: str) -> bool:
