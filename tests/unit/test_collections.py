@@ -61,8 +61,9 @@ def test_every_format_gives_the_same_clips(tmp_path: Path, name: str) -> None:
         assert clip.duration_seconds == len(samples) / 16000
     speakers = [row.speaker for row in read_rows(path).rows]
     assert speakers in (list(SPEAKERS), [""] * 3)
-    assert (speakers[0] == "") == (name in ("csv", "sdb", "tar with samples.csv", "ljspeech",
-                                            "text folder"))  # fmt: skip
+    assert (speakers[0] == "") == (
+        name in ("csv", "sdb", "tar with samples.csv", "ljspeech", "librispeech", "text folder")
+    )
 
 
 @pytest.mark.parametrize("name", WRITERS)
