@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 MOST_BYTES = 12 << 20  # of ours, unpacked; what it requires comes on top
-MOST_RUNTIME_BYTES = 250 << 20
+MOST_RUNTIME_BYTES = 200 << 20
 _FILES = importlib.metadata.files("coqui-stt") or []
 
 

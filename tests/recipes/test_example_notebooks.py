@@ -39,6 +39,21 @@ def data(latin: ToneCorpus, tmp_path: Path) -> Path:
     return Path(shutil.copytree(latin.train.parent, tmp_path / "data"))
 
 
+@pytest.mark.parametrize("name", ["first_model.ipynb", "bootstrap.ipynb"])
+def test_a_hosted_notebook_finds_the_data_of_the_sources_that_it_got(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stt").symlink_to(NOTEBOOKS.parents[1])
+    monkeypatch.setenv("STT_SOURCES", "stt")
+    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+    settings: dict[str, object] = {}
+    for cell in [cell for cell in notebook.cells if cell.cell_type == "code"][:2]:
+        exec(cell.source, settings)
+    assert isinstance(data := settings["DATA"], Path)
+    assert data.is_dir()
+
+
 def test_a_first_model(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = run(
         "first_model.ipynb", tmp_path, monkeypatch,
