@@ -182,7 +182,7 @@ def test_captions_win_over_a_text_and_a_text_over_tiers(tmp_path: Path) -> None:
         ("talk.srt", "", "no text with its times is in it"),
         ("talk.vtt", "WEBVTT\n\n00:02.000 --> 00:01.000\nno\n", "from 2 s to 1 s has no length"),
         ("talk.TextGrid", LONG_GRID[:400], "a damaged TextGrid"),
-        ("talk.TextGrid", "not one of Praat", "a damaged TextGrid"),
+        ("talk.TextGrid", "not one of Praat", "no TextGrid of Praat, or one that is not"),
         (
             "talk.TextGrid",
             SHORT_GRID.replace("Utterances", "phones"),
@@ -202,6 +202,7 @@ def test_what_cannot_be_used_is_a_bad_row(
     [row] = read_rows(tmp_path).rows
     assert row.problem is not None
     assert said in row.problem
+    assert row.problem.count(name) <= 1, "errors are not put into others"
 
 
 @given(st.text(), st.sampled_from([SRT, SHORT_GRID, ELAN["a tier"]]), st.integers(0, 400))

@@ -109,27 +109,37 @@ def read_textgrid(text: str, path: Path) -> Iterator[TimedText]:
     Raises:
         CorpusError: it breaks off, or which tier has the transcripts is not known.
     """
-    values = iter([found[2] or found[1] for found in _PRAAT_VALUE.finditer(text)])
-    tiers: dict[str, list[TimedText]] = {}
+    values = [found[2] or found[1] for found in _PRAAT_VALUE.finditer(text)]
+    if values[:2] != ["ooTextFile", "TextGrid"]:
+        raise CorpusError(f"{path}: no TextGrid of Praat, or one that is not text; save it as text")
     try:
-        if (next(values), next(values)) != ("ooTextFile", "TextGrid"):
-            raise CorpusError(f"{path}: no TextGrid of Praat that is text; save it as text")
-        _, _, count = (next(values) for _ in range(3))
-        for _ in range(int(count)):
-            kind, name, _, _, length = (next(values) for _ in range(5))
-            intervals = [
-                tuple(next(values) for _ in range(3 if kind == "IntervalTier" else 2))
-                for _ in range(int(length))
-            ]
-            if kind == "IntervalTier":
-                tiers[name] = [
-                    one
-                    for number, (start, end, said) in enumerate(intervals, 1)
-                    for one in _said(number, float(start), float(end), said.replace('""', '"'))
-                ]
-    except (StopIteration, RuntimeError, ValueError):
+        tiers = _tiers_of_praat(iter(values[2:]))
+    except (StopIteration, RuntimeError, ValueError):  # of which generators make the second
         raise CorpusError(f"{path}: a damaged TextGrid; save it in Praat again") from None
     yield from _of_tiers(tiers, path)
+
+
+def _tiers_of_praat(values: Iterator[str]) -> dict[str, list[TimedText]]:
+    """Return the tiers of intervals of a TextGrid, by name.
+
+    Raises:
+        StopIteration: the values break off.
+        RuntimeError: likewise.
+        ValueError: one is no number where there should be one.
+    """
+    tiers: dict[str, list[TimedText]] = {}
+    _, _, count = (next(values) for _ in range(3))
+    for _ in range(int(count)):
+        kind, name, _, _, length = (next(values) for _ in range(5))
+        size = 3 if kind == "IntervalTier" else 2  # a point has one time
+        parts = [tuple(next(values) for _ in range(size)) for _ in range(int(length))]
+        if kind == "IntervalTier":
+            tiers[name] = [
+                one
+                for number, (start, end, said) in enumerate(parts, 1)
+                for one in _said(number, float(start), float(end), said.replace('""', '"'))
+            ]
+    return tiers
 
 
 def read_elan(text: str, path: Path) -> Iterator[TimedText]:
@@ -142,9 +152,9 @@ def read_elan(text: str, path: Path) -> Iterator[TimedText]:
     Raises:
         CorpusError: it is no XML of ELAN, or which tier has the transcripts is not known.
     """
+    if "<!DOCTYPE" in text:  # with which XML can name other files, and grow without end
+        raise CorpusError(f"{path}: an .eaf with a DOCTYPE, of which ELAN writes none")
     try:
-        if "<!DOCTYPE" in text:  # with which XML can name other files, and grow without end
-            raise CorpusError(f"{path}: an .eaf with a DOCTYPE, which ELAN writes none of")
         document = ElementTree.fromstring(text)
         unit = _unit_seconds(document)
         times = {
