@@ -19,6 +19,7 @@ from coqui_stt_ctcdecoder.errors import UserError
 
 from .audio.folder import audio_files
 from .errors import AudioError, FlagError, describe_system_error
+from .misspelling import likely_meant
 from .model_flags import add_model_flags, load_model, positive
 from .terminal import printable, shown_on, write_any_text
 
@@ -73,8 +74,10 @@ def _run_other(name: str, *flags: str) -> int:
     """
     commands = _other_commands()
     if name not in commands:
+        meant = likely_meant(name, ["serve", *commands])
         raise FlagError(
-            f"unknown command {name}; to transcribe give flags alone (see stt --help), else one of "
+            f"unknown command {name}; {f'did you mean {meant}? To' if meant else 'to'} transcribe "
+            "give flags alone (see stt --help), else one of "
             f"{', '.join(['serve', *commands])}"
         )
     return commands[name](flags)

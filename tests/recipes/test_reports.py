@@ -159,6 +159,8 @@ def test_what_is_no_run_is_told(tmp_path: Path) -> None:
     result = run_command("report.command", tmp_path)
     assert result.returncode == 2
     assert "holds no training run" in result.stderr
+    result = run_command("report.command", tmp_path / "nowhere")
+    assert result.stderr.endswith("nowhere: no such folder\n")
     (tmp_path / "events.out.tfevents.1").write_bytes(b"\xff" * 100)
     assert read_curves(tmp_path) == {}
 

@@ -91,7 +91,8 @@ def test_commands_of_training_are_reached(capsys):
     assert main(["inspect", "nowhere"]) == 2
     assert "error: nowhere does not exist" in capsys.readouterr().err
     assert main(["trian"]) == 2
-    assert "stt: unknown command trian; " in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "stt: unknown command trian; did you mean train? To transcribe" in said
     with pytest.raises(SystemExit):
         main(["--help"])
     listed = " ".join(capsys.readouterr().out.split())

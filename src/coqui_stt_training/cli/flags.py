@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import difflib
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from coqui_stt_ctcdecoder.regular_file import read_regular
+from stt.misspelling import likely_meant
 
 from ..errors import FlagError, UserError
 from .command import ArgumentParser
@@ -350,8 +350,8 @@ def _unknown_flags(unknown: Sequence[str], flags: Mapping[str, Flag]) -> list[st
 
 def closest(name: str, known: Iterable[str]) -> str:
     """Return the end of a sentence about an unknown flag: which known one was likely meant."""
-    matches = difflib.get_close_matches(name.split("=")[0], sorted(known), n=1, cutoff=0.6)
-    return f", did you mean --{matches[0]}?" if matches else "; see --help"
+    meant = likely_meant(name.split("=")[0], known)
+    return f", did you mean --{meant}?" if meant else "; see --help"
 
 
 def _read_config_file(path: Path, flags: Mapping[str, Flag]) -> tuple[dict[str, Any], list[str]]:

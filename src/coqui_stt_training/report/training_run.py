@@ -64,6 +64,8 @@ def read_run(folder: Path) -> TrainingRun:
     Raises:
         CheckpointError: it holds no run, or a damaged one.
     """
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no such folder")
     asked, folder = folder, find_checkpoints(folder)
     record = read_record(folder)
     if record is None or not record.last:
