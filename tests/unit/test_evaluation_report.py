@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,7 @@ def test_models_are_compared_on_the_same_clips(tmp_path: Path) -> None:
         ]
         rates = by_speaker.locator("tbody tr >> nth=0").locator("td").all_inner_texts()
         assert float(rates[1].split()[0]) < float(rates[2].split()[0])
+        assert re.search(r"\d to \d", rates[1])  # its interval
         for part in ("confusions", "confidence"):
             models = page.locator(f"#{part} ~ details > summary").all_inner_texts()
             assert models == ["good", "bad", "bad too"]

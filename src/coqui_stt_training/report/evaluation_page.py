@@ -102,6 +102,13 @@ def _interval(rate: Rate) -> str:
     return f"{100 * rate.low:.2f} to {100 * rate.high:.2f} %"
 
 
+def _with_interval(rate: Rate) -> tuple[Html, float]:
+    """Return a cell: a rate, its interval below, and the value to sort by."""
+    interval = f"{100 * rate.low:.1f} to {100 * rate.high:.1f}"
+    below = tag("span", interval, class_="quiet small whole")
+    return joined([percent(rate.value), tag("br"), below]), rate.value
+
+
 def _overview(sets: Sequence[HeardSet], both: Sequence[tuple[Rate, Rate]], drawn: str) -> Html:
     parts: list[object] = []
     if len(sets) == 1:
@@ -251,8 +258,7 @@ def _breakdown(sets: Sequence[HeardSet], found: Sequence[Breakdown]) -> Html:
     first = found[0]
     rows = [
         (in_script(parts[0].name), parts[0].clips,
-         *((percent(rate.value), rate.value) for rate in [one.wer for one in parts]
-           + [one.cer for one in parts]))
+         *map(_with_interval, [one.wer for one in parts] + [one.cer for one in parts]))
         for parts in zip(*(one.groups for one in found), strict=True)
     ]  # fmt: skip
     bars = [
