@@ -115,6 +115,13 @@ def test_json_is_read_again_and_csv_has_a_line_for_each_clip(tmp_path: Path) -> 
         rows = list(csv.DictReader(file))
     assert [row["src"] for row in rows] == [one.sample.src for one in one.clips]
     assert rows[13]["speaker"] == "s1"
+    other = HeardSet("other", heard("other", 20, 0.5, 2).clips[:5])
+    write_report(tmp_path / "r.csv", [one, other])
+    with (tmp_path / "r.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    texts = [clip.sample.res for clip in other.clips]
+    assert [row["res, other"] for row in rows] == [*texts, *[""] * 15]
+    assert float(rows[3]["wer, other"]) == pytest.approx(other.clips[3].sample.wer, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -87,25 +87,38 @@ def as_json(heard: HeardSet, summary: Mapping[str, Any]) -> str:
     return f'{_dump(head)[:-1]},\n"clips":[\n{lines}\n]}}\n'
 
 
-def as_csv(heard: HeardSet) -> str:
-    """Return a report as CSV: a line for each clip, then the columns of its own file."""
-    names = sorted({name for clip in heard.clips for name in clip.columns})
+def as_csv(sets: Sequence[HeardSet]) -> str:
+    """Return a report as CSV: a line for each clip of the first model.
+
+    Behind what that heard are the columns of the clip's own file, then what each of the others
+    heard in it; nothing where one has not heard it.
+    """
+    names = sorted({name for clip in sets[0].clips for name in clip.columns})
+    others = [(one.model, dict(_keyed(one.clips))) for one in sets[1:]]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
         ("dataset", "wav_filename", "duration_seconds", "wer", "cer", "word_distance",
-         "word_length", "char_distance", "char_length", "loss", "confidence", "src", "res", *names)
+         "word_length", "char_distance", "char_length", "loss", "confidence", "src", "res", *names,
+         *(f"{what}, {model}" for model, _ in others for what in ("wer", "cer", "res")))
     )  # fmt: skip
-    for clip in heard.clips:
+    for key, clip in _keyed(sets[0].clips):
         one = clip.sample
         sure = sum(clip.confidences) / len(clip.confidences) if clip.confidences else math.nan
         writer.writerow(
             (clip.dataset, one.wav_filename, _shown(clip.duration_seconds), f"{one.wer:.6f}",
              f"{one.cer:.6f}", one.word_distance, one.word_length, one.char_distance,
              one.char_length, _shown(one.loss), _shown(sure), one.src, one.res,
-             *(clip.columns.get(name, "") for name in names))
+             *(clip.columns.get(name, "") for name in names),
+             *(text for _, table in others for text in _heard_by_another(table.get(key))))
         )  # fmt: skip
     return out.getvalue()
+
+
+def _heard_by_another(clip: HeardClip | None) -> tuple[str, str, str]:
+    if clip is None:
+        return "", "", ""
+    return f"{clip.sample.wer:.6f}", f"{clip.sample.cer:.6f}", clip.sample.res
 
 
 def read_heard(path: str | Path) -> HeardSet:

@@ -79,7 +79,7 @@ def write_report(
     """
     kind = Path(path).suffix.lower()
     if kind == ".csv":
-        text = as_csv(sets[0])
+        text = as_csv(sets)
     elif kind == ".json":
         text = as_json(sets[0], _summary(sets))
     else:
