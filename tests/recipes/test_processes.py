@@ -196,8 +196,9 @@ def test_a_run_goes_on_also_with_other_processes(
     assert_alike(last(whole), last(cut), 0.0 if sizes[0] == sizes[1] else 1e-5)
 
 
+@pytest.mark.parametrize("more", [(), ("--shard_weights", "true")], ids=["whole", "shared out"])
 def test_a_loss_that_is_not_finite_in_one_process_is_a_step_left_out_by_all(
-    latin: ToneCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    more: tuple[str, ...], latin: ToneCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flags = ["--train_files", latin.train, *FLAGS, "--epochs", 2]
     losses_of = Objective.losses
@@ -212,7 +213,7 @@ def test_a_loss_that_is_not_finite_in_one_process_is_a_step_left_out_by_all(
     results = [
         run_command("train", "--checkpoint_dir", tmp_path / "alone", *flags,
                     "--gradient_accumulation_steps", 2),
-        *run_command_together(2, "train", "--checkpoint_dir", tmp_path / "shared", *flags),
+        *run_command_together(2, "train", "--checkpoint_dir", tmp_path / "shared", *flags, *more),
     ]  # fmt: skip
     assert [result.returncode for result in results] == [0, 0, 0], results[1].stderr
     for result in results[:2]:

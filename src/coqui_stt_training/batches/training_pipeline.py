@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import torch
+
 from ..corpus import Clip
 from .augmented_loader import AugmentedLoader, Moment
 from .batch import Batch
@@ -21,10 +23,12 @@ class Step:
     Attributes:
         groups: the clips of all processes, not made before they are asked for.
         batches: this process's, each with its place in the epoch's order; may be none.
+        stand_ins: how many of these, at the end, are others' and have no weight.
     """
 
     groups: NumberedGroups
     batches: tuple[tuple[int, Batch], ...]
+    stand_ins: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,15 @@ class TrainingPipeline:
         loader: of clips as they are.
         augmented: of clips as they are changed; None: without augmentation.
         epochs: of all training, over which scheduled values move.
+        evens_out: whether a process that has a batch less than others in a step takes one of theirs
+            as well, of no weight: where all have to compute equally often.
     """
 
     sampler: Sampler
     loader: BatchLoader
     augmented: AugmentedLoader | None = None
     epochs: int = 1
+    evens_out: bool = False
 
     def __len__(self) -> int:
         """Batches of all processes in an epoch; the most, where they are not equally many."""
@@ -68,7 +75,11 @@ class TrainingPipeline:
         for first in range(0, len(order), together):
             numbered = order[first : first + together]
             batches = tuple(itertools.islice(own, len(self.sampler.own(numbered))))
-            yield Step(numbered, batches)
+            most = -(-len(numbered) // self.sampler.world_size)
+            lacking = most - len(batches) if self.evens_out else 0
+            others = numbered[:lacking]
+            stand_ins = (self._without_weight(one, epoch) for one in others)
+            yield Step(numbered, (*batches, *stand_ins), lacking)
 
     def longest_seconds(self, clip: Clip) -> float:
         """Return how long a clip may become by augmentation."""
@@ -84,6 +95,10 @@ class TrainingPipeline:
         again = batch.features.repeat(1, math.ceil(growth), 1)
         frames = math.ceil(growth * batch.features.shape[1])
         return replace(batch, features=again[:, :frames], lengths=(batch.lengths * growth).long())
+
+    def _without_weight(self, one: NumberedGroup, epoch: int) -> tuple[int, Batch]:
+        place, batch = self._load(one, epoch)
+        return place, replace(batch, weights=torch.zeros(len(batch.clips)))
 
     def _load(self, one: NumberedGroup, epoch: int) -> tuple[int, Batch]:
         if self.augmented is None:

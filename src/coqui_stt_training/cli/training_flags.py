@@ -175,6 +175,11 @@ class TrainingFlags:
     automatic_mixed_precision: bool = flag(
         False, "compute in bfloat16, or scaled float16; the weights stay float32"
     )
+    shard_weights: bool = flag(
+        False,
+        "share out the weights, with their gradients, moments and average, among the processes "
+        "that torchrun starts (FSDP): for models that do not fit on one GPU",
+    )
 
 
 @dataclass(frozen=True)

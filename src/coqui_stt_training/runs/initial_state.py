@@ -59,7 +59,8 @@ def initial_state(
     """
     config, training = session.config, session.config.training
     folder = CheckpointFolder(Path(config.checkpoints.save_dir))
-    check_model_memory(session.specification, world.local_size)
+    sharers = world.size if world.shares_weights else 1
+    check_model_memory(session.specification, world.local_size, sharers)
     model = build(session.specification)
     kept = session.start.continued
     begun_with = None
@@ -77,7 +78,7 @@ def initial_state(
         progress = Progress(
             session.identity, begun, begun, _learning_rate(session), processes=world.size
         )
-    model.to(device)
+    world.place(model, device)
     optimizer = _optimizer(session, model, progress, lineage, begun_with)
     average = None
     if training.average_weights:

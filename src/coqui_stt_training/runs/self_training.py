@@ -33,6 +33,12 @@ def check_self_training(session: Session) -> None:
         )
     if not first_epoch(session):
         return
+    if config.training.shard_weights:
+        raise FlagError(
+            "--shard_weights: all processes have to run the model equally often, which they do not "
+            "where it says what is in --unlabelled_files; leave out one of the two, or let a "
+            "--teacher say it"
+        )
     if not config.training.average_weights:
         raise FlagError(
             "--average_weights false: without a --teacher, that average says what is in "

@@ -24,6 +24,7 @@ from ..checkpoints.lineage import Lineage, frozen_epochs
 from ..checkpoints.source import SourceModel
 from ..cli.config import TrainConfig
 from ..cli.flags import as_dict
+from ..cli.launch import Launch
 from ..cli.training_flags import BootstrapFlags
 from ..corpus import CorpusFiles, expand_file_list, plan_split, split_shares
 from ..errors import FlagError
@@ -327,6 +328,11 @@ def _idle_flags(config: TrainConfig) -> list[str]:
     for name in ("early_stop", "reduce_lr_on_plateau"):
         if getattr(config.schedule, name) and not config.data.dev_files:
             notes.append(f"--{name} has no effect without --dev_files: nothing is validated")
+    if config.training.shard_weights and Launch.read().size == 1:
+        notes.append(
+            "--shard_weights has no effect in one process: start several with torchrun "
+            "--nproc-per-node, as docs/scaling.md says"
+        )
     if config.data.augment_variants and not config.data.augment:
         notes.append("--augment_variants has no effect without --augment")
     late = config.bootstrap.unfreeze_after_epochs

@@ -72,7 +72,8 @@ def run_training(
     """
     folder = Path(parsed.config.checkpoints.save_dir)
     with ExitStack() as held:
-        world = held.enter_context(joined(Launch.read()))
+        shares_weights = parsed.config.training.shard_weights
+        world = held.enter_context(joined(Launch.read(), shares_weights=shares_weights))
         is_there = bool(parsed.config.checkpoints.save_dir) and world.first(folder.is_dir)
         if is_there:
             world.first(lambda: held.enter_context(locked(folder)))
@@ -249,6 +250,7 @@ def _make_trainer(
             trainer.try_step,
             by_seconds=config.training.train_batch_seconds > 0,
             processes=world.local_size,
+            agree=(lambda fits: not world.any(not fits)[0]) if world.shares_weights else None,
         )
     return trainer
 
@@ -305,7 +307,7 @@ def _evaluate(
         _log.info("Evaluating the last weights of this run")
     config = session.config
     return evaluate_sets(
-        state.validated_model,
+        parts.world.whole(state.validated_model),
         parts.corpus.test,
         parts.loader,
         parts.decoder,

@@ -71,6 +71,7 @@ def make_pipeline(
         loader,
         _make_augmented_loader(session, loader, clips, views),
         training.epochs,
+        evens_out=world.shares_weights,
     )
 
 

@@ -9,11 +9,11 @@ and the window grows with training, a `1 / (eta + 1)` of it, so there is no leng
 
 from __future__ import annotations
 
-import copy
-
 import torch
 
-from ..models.acoustic_model import AcousticModel
+from ..models.acoustic_model import AcousticModel, build
+from ..models.encoder import base_tensors
+from ..models.tensors import is_part
 
 ETA = 8.0
 
@@ -27,7 +27,17 @@ class WeightAverage:
     """
 
     def __init__(self, model: AcousticModel, updates: int = 0) -> None:
-        self.model = copy.deepcopy(model).requires_grad_(False).eval()
+        with torch.device("meta"):
+            self.model = build(model.specification)
+        never_trained = base_tensors(model.specification)  # they need not be there twice
+        self.model.load_state_dict(
+            {
+                name: tensor if name in never_trained else tensor.detach().clone()
+                for name, tensor in model.state_dict().items()
+            },
+            assign=True,
+        )
+        self.model.requires_grad_(False).eval()
         self.updates = updates
 
     @torch.no_grad()
@@ -38,6 +48,9 @@ class WeightAverage:
         still = {name for name, weight in model.named_parameters() if not weight.requires_grad}
         average, current = self.model.state_dict(), model.state_dict()
         moving = [name for name in current if name not in still]
-        torch._foreach_lerp_(
-            [average[name] for name in moving], [current[name] for name in moving], share
-        )
+        for parts in (False, True):  # PyTorch does not take tensors and parts of them together
+            some = [name for name in moving if is_part(current[name]) == parts]
+            if some:
+                torch._foreach_lerp_(
+                    [average[name] for name in some], [current[name] for name in some], share
+                )

@@ -1,4 +1,5 @@
-"""The processes that are one run: each takes batches of its own, all keep the same weights.
+"""The processes that are one run: each takes batches of its own, all keep the same weights, or share
+them out (`sharding.py`).
 
 A step is the same as in one process that adds up the gradients of as many batches
 (`--gradient_accumulation_steps`): gradients are summed over the processes, and divided by the clips
@@ -18,11 +19,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import distributed as dist
 
 from ..cli.launch import Launch
 from ..errors import ElsewhereError, FlagError, TrainingError, UserError
+from ..models.acoustic_model import AcousticModel
+from ..models.tensors import all_of, arrays_of, is_part
 from .gradients import Gradients, SummedGradients
 from .lost_process import talking
 from .meeting import meeting
@@ -55,6 +60,11 @@ class World:
     def is_first(self) -> bool:
         """Whether this process speaks and writes for all."""
         return self.rank == 0
+
+    @property
+    def shares_weights(self) -> bool:
+        """Whether each has a part of the weights; then none can run the trained model alone."""
+        return False
 
     def share(self, items: Sequence[Item]) -> list[Item]:
         """Return this process's part of a list: each takes every so many-th."""
@@ -116,11 +126,37 @@ class World:
             TrainingError: they have not.
         """
 
+    def place(self, model: AcousticModel, device: torch.device) -> None:
+        """Put a model that is to be trained where it is computed: all of it, or this one's part."""
+        model.to(device)
+
+    def whole(self, model: AcousticModel) -> AcousticModel:
+        """Return a model with all weights, which this process can run alone.
+
+        Args:
+            model: that is trained, or has the average of its weights.
+        """
+        return model
+
+    def arrays(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float32]]:
+        """Return whole tensors as arrays in the first process, and nothing in the others."""
+        return arrays_of(tensors)
+
+    @contextmanager
+    def stepping(self) -> Iterator[None]:
+        """Run the model that is trained, forwards or backwards.
+
+        Raises:
+            TrainingError: in the first process: it takes all of them, and another one has gone.
+            ElsewhereError: in the others.
+        """
+        yield
+
     def copy_first_(self, tensors: Sequence[torch.Tensor]) -> None:
         """Put the values of the first process in the place of tensors.
 
         Args:
-            tensors: of the same shapes everywhere.
+            tensors: of the same shapes everywhere; those of which each has a part stay.
         """
 
     def average_(self, tensors: Sequence[torch.Tensor], weight: float) -> None:
@@ -236,9 +272,21 @@ class Processes(World):
                     "same release of this program on each"
                 )
 
+    def arrays(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float32]]:
+        """Return whole tensors in the first process; see `World`."""
+        found: dict[str, NDArray[np.float32]] = {}
+        for name, tensor in tensors.items():  # one after the other: all may not fit on a GPU
+            with talking():
+                values = all_of(tensor)
+            if self.is_first:
+                found |= arrays_of({name: values})
+        return found
+
     def copy_first_(self, tensors: Sequence[torch.Tensor]) -> None:
         """Take the values of the first process; see `World`."""
         for tensor in tensors:
+            if is_part(tensor):
+                continue
             dense = tensor.contiguous()
             with talking():
                 dist.broadcast(dense, src=0)
@@ -262,8 +310,12 @@ class Processes(World):
 
 
 @contextmanager
-def joined(launch: Launch) -> Iterator[World]:
+def joined(launch: Launch, *, shares_weights: bool = False) -> Iterator[World]:
     """Meet the other processes of a run, and part with them in the end.
+
+    Args:
+        launch: this process.
+        shares_weights: whether each is to keep but a part of what is trained; one alone keeps all.
 
     Raises:
         FlagError: they cannot share the GPUs, or have met already.
@@ -292,12 +344,22 @@ def joined(launch: Launch) -> Iterator[World]:
                 timeout=_STEP_TIMEOUT,
             )
             group = dist.new_group(backend="gloo", timeout=_ALONE_TIMEOUT)
-        world = Processes(launch.rank, launch.size, launch.local_size, device, group=group)
+            world = _kind(shares_weights)(
+                launch.rank, launch.size, launch.local_size, device, group=group
+            )
         _check_devices(world)
         yield world
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def _kind(shares_weights: bool) -> type[Processes]:
+    if not shares_weights:
+        return Processes
+    from .sharding import Sharers  # what it takes of PyTorch takes seconds to import
+
+    return Sharers
 
 
 def _check_devices(world: Processes) -> None:

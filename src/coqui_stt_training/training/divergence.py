@@ -15,14 +15,13 @@ from ..models.acoustic_model import AcousticModel
 from .progress import Progress
 
 _BLAMED_LISTED = 8
-_LARGEST_SOUND_WEIGHT = 1e6  # those of trained models stay below a hundred
+_LARGEST_SOUND_NORM = 1e6  # of all weights together; those of trained models have some thousands
 
 
 def are_weights_sound(model: AcousticModel) -> bool:
     """Say whether the weights that are trained are those of a model, and can be kept."""
     trained = [weight.detach() for weight in model.parameters() if weight.requires_grad]
-    largest = torch.stack([weight.abs().max() for weight in trained])
-    return bool((largest < _LARGEST_SOUND_WEIGHT).all())  # not so for NaN
+    return float(torch.nn.utils.get_total_norm(trained)) < _LARGEST_SOUND_NORM  # not so for NaN
 
 
 def name_clips(clips: Sequence[Clip]) -> str:

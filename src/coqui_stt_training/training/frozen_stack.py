@@ -43,7 +43,7 @@ class FrozenStack:
 
     Args:
         device: where the model is.
-        memory_limit_bytes: how much to keep; beyond it the layers are run each time.
+        memory_limit_bytes: how much to keep; beyond it the layers are run each time. 0: always.
     """
 
     def __init__(

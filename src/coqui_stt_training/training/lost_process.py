@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import distributed as dist
 
 from ..errors import ElsewhereError, TrainingError
@@ -21,6 +22,8 @@ def talking() -> Iterator[None]:
     """
     try:
         yield
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as error:  # PyTorch has no narrower one for all that can happen
         if not dist.is_initialized():
             raise TrainingError(

@@ -26,6 +26,7 @@ def check_memory(
     *,
     by_seconds: bool = False,
     processes: int = 1,
+    agree: Callable[[bool], bool] | None = None,
 ) -> None:
     """Try a training step on the longest batch, without changing anything.
 
@@ -36,6 +37,8 @@ def check_memory(
         try_step: does a forward and a backward pass over clips and forgets the gradients.
         by_seconds: whether it is seconds that bound batches, for the message.
         processes: how many on this machine try at the same time.
+        agree: says whether all processes can, where they have to try together. One that then fails
+            half-way raises what it met: the others wait for it, and cannot try again.
 
     Raises:
         TrainingError: it does not fit; says which durations and which batch size would.
@@ -44,7 +47,7 @@ def check_memory(
     frames = max(map(frames_of, longest))
     clips = sorted(longest, key=frames_of, reverse=True)  # what fits must fit the longest clips
     while clips:
-        if _fits(clips, frames, specification, try_step, processes):
+        if _fits(clips, frames, specification, try_step, processes, agree):
             break
         clips = clips[: len(clips) // 2]
     if len(clips) == len(longest):
@@ -78,18 +81,22 @@ def _spread(durations: Sequence[float]) -> str:
     return most if least == most else f"{least} to {most}"
 
 
-def check_model_memory(specification: Specification, processes: int = 1) -> None:
+def check_model_memory(specification: Specification, processes: int = 1, sharers: int = 1) -> None:
     """Find out whether a model can be trained at all, before it is made.
 
     Args:
         specification: of the model.
         processes: how many on this machine train it.
+        sharers: how many, here and elsewhere, share out what is trained.
 
     Raises:
         TrainingError: its weights and their companions do not fit into main memory.
     """
     parameters = sum(math.prod(shape) for shape in specification.tensor_shapes().values())
-    copies = 2 if torch.cuda.is_available() else _COPIES_OF_WEIGHTS
+    copies = 2.0  # the source, and the model before it is on the GPU
+    if not torch.cuda.is_available():
+        copies = _COPIES_OF_WEIGHTS / sharers
+        copies += sharers > 1  # all weights, where a process validates
     needed, available = 4 * parameters * copies * processes, available_memory_bytes()
     if needed > available:
         where = f" in {processes} processes" if processes > 1 else ""
@@ -105,15 +112,19 @@ def _fits(
     specification: Specification,
     try_step: Callable[[Sequence[Clip]], None],
     processes: int,
+    agree: Callable[[bool], bool] | None,
 ) -> bool:
     if not torch.cuda.is_available():
         # Linux kills a process that uses more than there is, so do not try it out.
         needed = 4 * len(clips) * specification.activation_values(frames) * processes
-        if needed > available_memory_bytes():
+        enough = needed <= available_memory_bytes()
+        if not (agree(enough) if agree else enough):
             return False
     try:
         try_step(clips)
     except (torch.OutOfMemoryError, MemoryError):
+        if agree:
+            raise
         torch.cuda.empty_cache()
         return False
     except RuntimeError as error:

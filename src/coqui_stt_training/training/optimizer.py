@@ -17,7 +17,7 @@ same when epsilon is divided by sqrt(1 - beta2^t), so PyTorch's fused kernel doe
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from ..checkpoints.source import AdamState
 from ..models.acoustic_model import AcousticModel
+from ..models.tensors import arrays_of, copy_values
 
 
 class Adam:
@@ -115,24 +116,30 @@ class Adam:
         state = self._adam.state.get(parameter)
         return int(state["step"]) if state else 0
 
-    def state(self) -> AdamState:
-        """Return what a checkpoint keeps; moments of weights never updated are zero."""
+    def state(
+        self,
+        arrays: Callable[[Mapping[str, torch.Tensor]], dict[str, NDArray[np.float32]]] = arrays_of,
+    ) -> AdamState:
+        """Return what a checkpoint keeps; moments of weights never updated are zero.
 
-        def moments(key: str) -> dict[str, NDArray[np.float32]]:
+        Args:
+            arrays: returns tensors as arrays.
+        """
+
+        def moments(key: str) -> dict[str, torch.Tensor]:
             return {
                 name: (
                     self._adam.state[parameter][key]
                     if parameter in self._adam.state
                     else torch.zeros_like(parameter)
                 )
-                .detach()
-                .cpu()
-                .numpy()
                 for name, parameter in self._parameters.items()
             }
 
         steps = {name: self._updates(parameter) for name, parameter in self._parameters.items()}
-        return AdamState(moments("exp_avg"), moments("exp_avg_sq"), self.step_count, steps)
+        return AdamState(
+            arrays(moments("exp_avg")), arrays(moments("exp_avg_sq")), self.step_count, steps
+        )
 
     def forget_directions(self) -> None:
         """Go on from other weights: the first moments begin anew, the second ones stay.
@@ -174,4 +181,6 @@ def _by_decay(
 
 def _like(parameter: torch.Tensor, values: NDArray[np.float32]) -> torch.Tensor:
     """Return values laid out as a parameter is; the fused kernel walks both in memory order."""
-    return torch.empty_like(parameter, requires_grad=False).copy_(torch.as_tensor(values))
+    like = torch.empty_like(parameter, requires_grad=False)
+    copy_values(like, values)
+    return like

@@ -11,7 +11,6 @@ from ..checkpoints.folder import CheckpointFolder
 from ..checkpoints.run_record import RunRecord
 from ..checkpoints.state_file import Kind
 from ..models.acoustic_model import AcousticModel
-from ..models.tensors import weights_of
 from .average import WeightAverage
 from .distributed import ALONE, World
 from .optimizer import Adam
@@ -95,21 +94,27 @@ class RunFolder:
         progress = state.progress
         progress.loss_scale = state.precision.state
         progress.averaged_steps = state.average.updates if state.average else 0
-        name, self.record = self._world.first(lambda: self._write(kind, state))
+        checkpoint = self._checkpoint(kind, state)
+        name, self.record = self._world.first(lambda: self._write(kind, checkpoint, progress))
         _log.debug("Saved %s", name)
         return name
 
-    def _write(self, kind: Kind, state: TrainingState) -> tuple[str, RunRecord]:
-        progress = state.progress
-        both = kind == "last" and state.average is not None
-        checkpoint = replace(
+    def _checkpoint(self, kind: Kind, state: TrainingState) -> Checkpoint:
+        """Return what is to be written; in the processes that do not write it lacks tensors."""
+        arrays, both = self._world.arrays, kind == "last" and state.average is not None
+        weights = (state.model if both else state.validated_model).state_dict()
+        return replace(
             self.description,
-            tensors=weights_of(state.model if both else state.validated_model),
-            average=weights_of(state.validated_model) if both else None,
-            adam=state.optimizer.state() if kind == "last" else None,
-            step=progress.step,
-            run=progress.as_json(),
+            tensors=arrays(weights),
+            average=arrays(state.validated_model.state_dict()) if both else None,
+            adam=state.optimizer.state(arrays) if kind == "last" else None,
+            step=state.progress.step,
+            run=state.progress.as_json(),
         )
+
+    def _write(
+        self, kind: Kind, checkpoint: Checkpoint, progress: Progress
+    ) -> tuple[str, RunRecord]:
         name, record = self.folder.write(kind, checkpoint, self.record)
         if kind == "last":
             last = [*(kept for kept in record.last if kept != name), name]

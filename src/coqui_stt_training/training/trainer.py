@@ -32,7 +32,7 @@ from ..report.epochs import Epoch
 from ..scoring.metrics import SetResult, score_set
 from .best import BestRule, deaf_loss
 from .divergence import are_weights_sound, explain_end, name_clips
-from .frozen_stack import FrozenStack, Hidden
+from .frozen_stack import DEFAULT_MEMORY_LIMIT_BYTES, FrozenStack, Hidden
 from .gradients import Gradients
 from .plan import Plan, Sets, Surroundings
 from .self_training import Tally, as_they_are
@@ -73,7 +73,9 @@ class Trainer:
         self._gradients = Gradients()
         self._device = next(state.model.parameters()).device
         self._generator = torch.Generator(self._device)
-        self._frozen = FrozenStack(self._device)
+        self._frozen = FrozenStack(
+            self._device, 0 if self._world.shares_weights else DEFAULT_MEMORY_LIMIT_BYTES
+        )
         self._validator = Validator(
             state,
             loader,
@@ -128,8 +130,9 @@ class Trainer:
         dropout = Dropout(self._plan.dropout_rates, self._generator)
         self._freeze_layers()
         self.model.eval()  # running statistics must not change
-        losses = self._losses(self.pipeline.load_longest(clips), dropout)
-        torch.autograd.backward(losses.mean())
+        batch = self.pipeline.load_longest(clips)
+        with self._world.stepping():
+            torch.autograd.backward(self._losses(batch, dropout).mean())
         self.optimizer.zero_grad()
 
     def _freeze_layers(self) -> None:
@@ -195,22 +198,21 @@ class Trainer:
         """Compute the gradients of a step, of all processes together.
 
         Returns:
-            What this process's clips have of the step's loss, and the loss of each of them; it
-            stops at a batch whose loss is not finite.
+            What this process's clips have of the step's loss, and the loss of each of them.
         """
         value, heard, clip_count = 0.0, list[float](), step.groups.clip_count
         for number, (place, batch) in enumerate(step.batches, 1):
-            losses = self._losses(batch, self._dropout(place))
-            heard += losses.tolist()
-            loss = losses.sum() / clip_count
-            value += loss.item()
-            if not math.isfinite(value):
-                break
-            if number == len(step.batches):
-                self._gradients.expect()
-            self.precision.backward(loss)
+            with self._world.stepping():
+                losses = self._losses(batch, self._dropout(place))
+                heard += losses.tolist()
+                loss = losses.sum() / clip_count
+                value += loss.item()
+                if number == len(step.batches):
+                    self._gradients.expect()
+                self.precision.backward(loss)
         self._gradients.finish()
-        self._world.average_(trained_statistics(self.model), weight=len(step.batches))
+        own = len(step.batches) - step.stand_ins
+        self._world.average_(trained_statistics(self.model), weight=own)
         return value, heard
 
     def _dropout(self, place: int) -> Dropout:
@@ -292,7 +294,7 @@ class Trainer:
             return
         own = (clip for _, batch in step.batches for clip in batch.clips)
         bad = [clip for clip, loss in zip(own, losses, strict=False) if not math.isfinite(loss)]
-        found = [clip for some in self._world.gather(bad) for clip in some]
+        found = [*dict.fromkeys(clip for some in self._world.gather(bad) for clip in some)]
         blamed = found or [clip for group in step.groups for clip in group.clips]
         names = name_clips(blamed)
         progress = self.progress

@@ -89,7 +89,7 @@ class Validator:
     @torch.no_grad()
     def _hear_set(self, groups: ClipGroups) -> Validation:
         heard: list[_Heard] = []
-        model = self.state.validated_model.eval()
+        model = self.world.whole(self.state.validated_model).eval()
         size = self.world.size
         title = f"Epoch {self.state.progress.epoch} | Validation"
         with self.bar(title, len(groups)) as bar:

@@ -1,0 +1,104 @@
+"""Processes that share out weights do what one process does that has all of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch.distributed.fsdp  # noqa: F401 - once here, and not in each process that is forked
+
+from command_runner import Result, run_command
+from coqui_stt_training.training import trainer as trainer_module
+from encoder_folders import write_whisper
+from processes import run_command_together, run_together
+
+from .conftest import SMALL, ToneCorpus
+from .test_processes import FLAGS, assert_alike, last, step_that
+
+SHARED_OUT = ("--shard_weights", "true")
+
+
+@pytest.mark.parametrize(("size", "batch"), [(3, 3), (4, 2)], ids=["3", "4"])
+def test_the_run_is_that_of_one_process(
+    size: int, batch: int, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    """Batches do not come out even with the processes, of which some take another's as well."""
+    flags = [*latin.flags, *FLAGS, "--train_batch_size", batch, "--epochs", 1]
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    one = run_command(
+        "train", "--checkpoint_dir", alone, *flags, "--gradient_accumulation_steps", size
+    )
+    results = run_command_together(size, "train", "--checkpoint_dir", shared, *flags, *SHARED_OUT)
+    assert [result.returncode for result in [one, *results]] == [0] * (size + 1), results[0].stderr
+    assert [result.stderr for result in results[1:]] == [""] * (size - 1)
+    assert_alike(last(alone), last(shared), 1e-5)
+    assert results[0].stdout.count("Test on") == 1
+    (theirs,), (ours,) = (last(folder).run["history"] for folder in (alone, shared))  # type: ignore[index]
+    assert ours == pytest.approx(theirs, rel=1e-4)
+    assert sorted(path.name for path in shared.iterdir()) == sorted(
+        path.name for path in alone.iterdir()
+    )
+
+
+def test_layers_are_unfrozen_and_drawn_back_to_the_source(
+    latin: ToneCorpus, tmp_path: Path
+) -> None:
+    encoder = write_whisper(tmp_path / "whisper")
+    flags = ["--load_checkpoint_dir", encoder, "--alphabet_config_path", latin.alphabet,
+             "--train_files", latin.train, "--dev_files", latin.dev, *SMALL[2:], "--recipe", "none",
+             "--freeze_source_layers", 3, "--unfreeze_after_epochs", 1, "--dropout_rate", 0,
+             "--optimizer", "adamw", "--source_weight_decay", 0.1, "--gradient_clipping", 1,
+             "--intermediate_ctc_weight", 0.3, "--epochs", 2, "--train_batch_size", 5]  # fmt: skip
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    one = run_command("train", "--save_checkpoint_dir", alone, *flags,
+                      "--gradient_accumulation_steps", 2)  # fmt: skip
+    results = run_command_together(2, "train", "--save_checkpoint_dir", shared, *flags, *SHARED_OUT)
+    assert [result.returncode for result in [one, *results]] == [0, 0, 0], results[0].stderr
+    assert_alike(last(alone), last(shared), 2e-5)
+    steps = [last(folder).adam.tensor_steps for folder in (alone, shared)]  # type: ignore[union-attr]
+    assert steps[0] == steps[1]
+
+
+def test_a_run_that_was_cut_goes_on_also_in_one_process(latin: ToneCorpus, tmp_path: Path) -> None:
+    """A process dies in the middle of an epoch; with as many the run ends in the same bits."""
+    whole, cut, alone = tmp_path / "whole", tmp_path / "cut", tmp_path / "alone"
+
+    def flags(folder: Path, size: int) -> list[object]:
+        return ["--checkpoint_dir", folder, "--train_files", latin.train, "--dev_files", latin.dev,
+                *FLAGS, "--epochs", 2, "--train_batch_size", 2,
+                "--gradient_accumulation_steps", 6 // size]  # fmt: skip
+
+    def dies(rank: int) -> Result:
+        def save_or_die(trainer: trainer_module.Trainer) -> None:
+            if trainer.progress.step == 3:
+                trainer._save("last")
+                if rank == 1:
+                    os._exit(9)
+
+        with pytest.MonkeyPatch.context() as patch:
+            step_that(patch, save_or_die)
+            return run_command("train", *flags(cut, 2), *SHARED_OUT)
+
+    run_command_together(2, "train", *flags(whole, 2), *SHARED_OUT)
+    (left,) = run_together(2, dies, may_die=True)
+    assert left.returncode == 2
+    assert "error: another process of the run has ended" in left.stderr
+    shutil.copytree(cut, alone)
+    results = run_command_together(2, "train", *flags(cut, 2), *SHARED_OUT)
+    one = run_command("train", *flags(alone, 1), *SHARED_OUT)
+    assert {result.returncode for result in (*results, one)} == {0}, results[0].stderr
+    assert "Continuing the run" in results[0].stdout
+    assert "--shard_weights has no effect in one process" in one.stderr
+    assert_alike(last(whole), last(cut), 0.0)
+    assert_alike(last(whole), last(alone), 1e-5)
+
+
+def test_what_does_not_go_with_it_is_refused(latin: ToneCorpus, tmp_path: Path) -> None:
+    result = run_command(
+        "train", "--checkpoint_dir", tmp_path, *latin.flags, "--unlabelled_files", latin.test,
+        "--epochs", 3, *SHARED_OUT,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "error: --shard_weights: all processes have to run the model equally" in result.stderr
