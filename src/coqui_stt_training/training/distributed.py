@@ -1,5 +1,6 @@
-"""The processes that are one run: each takes batches of its own, all keep the same weights, or share
-them out (`sharding.py`).
+"""The processes that are one run: each takes batches of its own, all keep the same weights.
+
+Or they share these out, each keeping a part of every one: see `sharding.py`.
 
 A step is the same as in one process that adds up the gradients of as many batches
 (`--gradient_accumulation_steps`): gradients are summed over the processes, and divided by the clips

@@ -123,7 +123,7 @@ class _Bucket:
         return self._flat[sum(self._sizes) :]
 
     def send(self) -> None:
-        """Begin to sum over the processes."""
+        """Begin to sum over the processes; the gradients are in the bucket alone from now on."""
         gradients = [parameter.grad for parameter in self.parameters]
         have = [float(gradient is not None) for gradient in gradients]
         like = self.parameters[0]
@@ -132,6 +132,8 @@ class _Bucket:
             for gradient, size in zip(gradients, self._sizes, strict=True)
         ]
         self._flat = torch.cat([*flat, torch.tensor(have, dtype=like.dtype, device=like.device)])
+        for parameter in self.parameters:
+            parameter.grad = None
         self._work = dist.all_reduce(self._flat, async_op=True)
 
     def wait(self) -> None:
@@ -140,14 +142,12 @@ class _Bucket:
         self._work = None  # it holds on to the other processes, which end when this one has ended
 
     def put_back(self, owners: Sequence[float]) -> None:
-        """Put the sums where the gradients were."""
+        """Make the sums the gradients, where they are."""
         sums = self._flat[: sum(self._sizes)].split_with_sizes(self._sizes)
         for parameter, summed, count in zip(self.parameters, sums, owners, strict=True):
             if count:
-                if parameter.grad is None:
-                    parameter.grad = torch.empty_like(parameter, requires_grad=False)
-                parameter.grad.copy_(summed.view_as(parameter))
-        self._flat = self._flat[:0]
+                parameter.grad = summed.view_as(parameter)
+        self._flat = self._flat.new_empty(0)
 
 
 def _buckets(parameters: Iterable[nn.Parameter], bucket_bytes: int) -> Iterator[list[nn.Parameter]]:

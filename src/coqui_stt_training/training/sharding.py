@@ -51,7 +51,7 @@ class Sharers(Processes):
 
     def place(self, model: AcousticModel, device: torch.device) -> None:
         """Put this process's part of the weights in the place of all of them; see `World`."""
-        # It says of many layers that what they give must not be changed in place, which nobody does.
+        # It says of many layers not to change in place what they give, which nobody does.
         warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view")
         mesh = init_device_mesh(device.type, (self.size,))
         for module in (*_units(model), model):
