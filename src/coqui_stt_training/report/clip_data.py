@@ -10,26 +10,33 @@ from .clip_media import ClipMedia
 from .clips import HeardClip, HeardSet
 from .page import packed
 
-# A page stays below 20 MB, whatever it shows.
-LARGEST_CLIPS_CHARACTERS = 11_000_000
+# A page stays below 20 MB, whatever it shows: tables and charts take less than what is left.
+LARGEST_CLIPS_CHARACTERS = 18_000_000  # with the media
 LARGEST_MEDIA_CHARACTERS = 7_000_000
 
 
-def fitting_clips(sets: Sequence[HeardSet]) -> tuple[list[int], dict[str, Any]]:
-    """Return which clips the page can hold, and their data: all, or those with the most errors."""
+def fitting_clips(
+    sets: Sequence[HeardSet], media_characters: int = 0
+) -> tuple[list[int], dict[str, Any]]:
+    """Return which clips the page can hold, and their data: all, or those with the most errors.
+
+    Args:
+        sets: of each model.
+        media_characters: what sound and probabilities take of the page.
+    """
     clips = sets[0].clips
     worst = sorted(
         range(len(clips)),
         key=lambda number: -max(one.clips[number].sample.word_distance for one in sets),
     )
-    count = len(clips)
+    count, most = len(clips), LARGEST_CLIPS_CHARACTERS - media_characters
     while True:
         numbers = sorted(worst[:count])
         data = _columns(sets, numbers)
         size = len(packed("size", data))
-        if size <= LARGEST_CLIPS_CHARACTERS or not count:
+        if size <= most or not count:
             return numbers, data
-        count = int(count * min(0.9, 0.95 * LARGEST_CLIPS_CHARACTERS / size))
+        count = int(count * min(0.9, 0.95 * most / size))
 
 
 def _columns(sets: Sequence[HeardSet], numbers: Sequence[int]) -> dict[str, Any]:
@@ -73,16 +80,15 @@ def _rounded(value: float | None) -> float | None:
 
 
 def fitting_media(
-    media: Iterable[tuple[int, ClipMedia]], kept: set[int]
-) -> list[tuple[int, dict[str, Any]]]:
-    """Return as much as the page can hold."""
-    parts, size = [], 0
+    media: Iterable[tuple[int, ClipMedia]],
+) -> tuple[list[tuple[int, dict[str, Any]]], int]:
+    """Return as much as the page can hold, by the numbers of the clips, and how much it takes."""
+    parts, total = [], 0
     for number, clip in media:
-        if number not in kept:
-            continue
         content = clip.packed()
-        size += len(packed("size", content))
-        if size > LARGEST_MEDIA_CHARACTERS:
+        size = len(packed("size", content))
+        if total + size > LARGEST_MEDIA_CHARACTERS:
             break
+        total += size
         parts.append((number, content))
-    return parts
+    return parts, total
