@@ -4,8 +4,11 @@ import itertools
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from coqui_stt_ctcdecoder import Alphabet, ctc_beam_search_decoder
+from stt.decoding import tokens_of
 from stt.live import LiveTranscriber
 from stt.metadata import TokenMetadata
 from stt.subtitles import LINE_CHARACTERS, cues_of, format_srt, format_tsv, format_txt, format_vtt
@@ -135,3 +138,18 @@ def test_utterances_end_at_pauses_and_times_go_on():
 )  # fmt: skip
 def test_scripts_without_spaces_are_known(texts, unspaced):
     assert is_unspaced(texts) is unspaced
+
+
+def test_a_letter_and_its_accent_are_one_token():
+    alphabet = Alphabet.from_labels(" e\u0301a")
+    probabilities = np.full((6, 5), 0.02, np.float32)
+    for frame, label in enumerate((1, 4, 2, 0, 3, 4)):
+        probabilities[frame, label] = 0.92
+    [reading] = ctc_beam_search_decoder(probabilities, alphabet, 20)
+    found = tokens_of(reading, probabilities, alphabet, 0.02)
+    assert reading.transcript == "".join(token.text for token in found) == "\u00e9 a"
+    assert [token.text for token in found] == ["\u00e9", " ", "a"]
+    first = found[0]
+    assert (first.timestep, first.start_time) == (0, 0.0)
+    assert first.duration == pytest.approx(0.06)
+    assert first.confidence == pytest.approx(0.92)
