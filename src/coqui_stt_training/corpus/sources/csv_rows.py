@@ -26,9 +26,10 @@ from ..rows import (
     piece,
     speaker_of,
 )
-from .archives import members_of
+from .archives import members_of, read_head
 from .sheet import LIKELY, is_headless, own_names, separator_of, with_names_of_files
 from .text_file import read_text
+from .workbook import is_workbook, read_workbook
 
 REQUIRED_COLUMNS = (AUDIO_COLUMN, TRANSCRIPT_COLUMN)
 
@@ -54,7 +55,7 @@ def read_csv_rows(
     """
     archives: dict[Path, dict[str, AudioReference]] = {}
     required = REQUIRED_COLUMNS if labelled else REQUIRED_COLUMNS[:1]
-    if Path(path).is_file() and is_large(Path(path), large_bytes):
+    if Path(path).is_file() and not _is_workbook(path) and is_large(Path(path), large_bytes):
         columns = own_names(read_columns(Path(path)), ())
         _check_columns(path, columns, required)
 
@@ -70,15 +71,22 @@ def read_csv_rows(
 
 def _parse(path: str) -> tuple[tuple[str, ...], list[Record]]:
     """Return the columns, under our names where it is certain which these are, and the records."""
-    text = read_text(path)
-    first_line = next(filter(str.strip, io.StringIO(text)), "")
-    columns, records = parse_csv_text(text, path, separator_of(first_line))
+    if _is_workbook(path):
+        columns, records = read_workbook(Path(path))
+    else:
+        text = read_text(path)
+        first_line = next(filter(str.strip, io.StringIO(text)), "")
+        columns, records = parse_csv_text(text, path, separator_of(first_line))
     named = own_names(columns, records)
     if named != columns:
         if is_headless(columns, named):
             records = [(1, columns), *records]
         records = list(with_names_of_files(Path(path).parent, named, records))
     return named, records
+
+
+def _is_workbook(path: str) -> bool:
+    return is_workbook(Path(path), read_head(path))
 
 
 def _whole_row(

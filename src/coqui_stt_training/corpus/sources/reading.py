@@ -26,13 +26,14 @@ from .archives import read_head
 from .csv_rows import read_csv_rows
 from .text_file import EXCEL
 from .unknown_folder import describe_folder
+from .workbook import is_workbook
 
 Entries = Callable[[Path], Iterator[Entry]]
 
 _FIRST_LINE_BYTES = 1 << 16
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK"
-_SPREADSHEETS = (".xlsx", ".xlsm", ".ods", ".numbers")
+_SPREADSHEETS = (".ods", ".numbers", ".xlsb")
 _BYTES_A_ROW = 128  # about, to compare numbers of rows with sizes of CSV files
 _KNOWN = (
     "read are CSV files with the columns wav_filename and transcript, or some that mean the same, "
@@ -257,6 +258,8 @@ def _file_reader(name: str) -> Entries | None:
         return parquet.entries
     if tar.begins(head) or _is_compressed_tar(path, head):
         return tar.entries
+    if is_workbook(path, head):
+        return None
     if head.startswith(_ZIP) and path.suffix.lower() in _SPREADSHEETS:
         raise CorpusError(
             f"{name}: a spreadsheet in its program's own format; save it as CSV ({EXCEL})"

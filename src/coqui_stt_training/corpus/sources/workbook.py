@@ -1,0 +1,105 @@
+"""Spreadsheets in the format of Excel, `.xlsx`, which all programs for them write."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from coqui_stt_ctcdecoder.regular_file import read_regular
+from stt.counted import some_of
+from stt.extras import missing_packages
+
+from ...errors import CorpusError
+from ..csv_file import Record
+from .text_file import EXCEL
+
+_SUFFIXES = (".xlsx", ".xlsm")
+_ZIP = b"PK"
+_LARGEST_BYTES = 1 << 28
+_LARGEST_UNPACKED_BYTES = 1 << 31
+_MOST_ROWS = 1 << 20  # that Excel has
+_MOST_COLUMNS = 64  # a cell far out makes all rows as wide as it is
+
+
+def is_workbook(path: Path, head: bytes) -> bool:
+    """Whether a file that begins so is a spreadsheet that can be read."""
+    return head.startswith(_ZIP) and path.suffix.lower() in _SUFFIXES
+
+
+def read_workbook(path: Path) -> tuple[tuple[str, ...], list[Record]]:
+    """Return the first row of the one sheet that is not empty, and the rows below it.
+
+    Values that are no text are as one would type them; of formulas, what they gave when it was
+    saved.
+
+    Raises:
+        CorpusError: it is damaged, empty, protected, or has several sheets; or the package that
+            reads it is not installed.
+    """
+    try:
+        import openpyxl
+    except ImportError:
+        raise CorpusError(
+            f"{path}: a spreadsheet in its program's own format; save it as CSV ({EXCEL}), or "
+            f"{missing_packages('openpyxl', 'data')}"
+        ) from None
+    content = _content(path)
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        sheets = {sheet.title: rows for sheet in book.worksheets if (rows := list(_rows(sheet)))}
+    # It has no errors of its own: what is missing or misplaced raises what Python raises there.
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise CorpusError(
+            f"{path}: a spreadsheet that is damaged ({reason:.200}); save it as CSV ({EXCEL})"
+        ) from None
+    if len(sheets) > 1:
+        raise CorpusError(
+            f"{path}: has several sheets that are not empty: {some_of(list(sheets))}; keep the one "
+            f"with the clips, or save that as CSV ({EXCEL})"
+        )
+    for (_, heading), *records in sheets.values():
+        return tuple(name.strip() for name in heading), records
+    raise CorpusError(f"{path}: the spreadsheet is empty; its first row must name the columns")
+
+
+def _content(path: Path) -> bytes:
+    """Return what is in a file that does not unpack to more than memory holds."""
+    try:
+        content = read_regular(path, _LARGEST_BYTES)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            unpacked_bytes = sum(one.file_size for one in archive.infolist())
+    except (zipfile.BadZipFile, NotImplementedError):
+        raise CorpusError(
+            f"{path}: a spreadsheet that is damaged; save it as CSV ({EXCEL})"
+        ) from None
+    except OSError as error:
+        raise CorpusError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    if unpacked_bytes > _LARGEST_UNPACKED_BYTES:
+        raise CorpusError(f"{path}: a spreadsheet of more than 2 GB; save it as CSV ({EXCEL})")
+    return content
+
+
+def _rows(sheet: Any) -> Iterator[Record]:
+    """Yield the rows of a sheet that are not empty, without empty columns behind the last."""
+    records = []
+    for line, row in enumerate(
+        sheet.iter_rows(max_row=_MOST_ROWS, max_col=_MOST_COLUMNS, values_only=True), 1
+    ):
+        texts = tuple(map(_as_text, row))
+        if any(map(str.strip, texts)):
+            records.append((line, texts))
+    width = max(
+        (i + 1 for _, row in records for i, text in enumerate(row) if text.strip()), default=0
+    )
+    for line, row in records:
+        yield line, (row + ("",) * width)[:width]
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
