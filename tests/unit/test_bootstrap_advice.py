@@ -64,6 +64,8 @@ def test_advice(without: tuple[float, float], kind: str, said: str) -> None:
     assert scored in advice[0].command
     assert ("--scorer" in advice[0].command) == bool(kind)
     assert said in " ".join(one.text for one in advice)
+    labelled = "stt label new-recordings --model out --out more.csv"
+    assert (labelled in [one.command for one in advice]) == (without[0] == 0.15)
     checked = [one.command for one in advice if "coqui_stt_training.check" in one.command]
     assert all(command.endswith(" a/train.csv a/dev.csv a/test.csv") for command in checked)
     assert bool(checked) == (without[0] > 0.9)

@@ -20,6 +20,8 @@ _LEARNED_CER, _USABLE_CER, _GOOD_CER = 0.8, 0.3, 0.1
 _STAGES = "Stages; of one that was stopped and went on, the last part"
 _MODELS = (".tflite", ".onnx")
 
+_DATA_SET_TOOL = "python -m coqui_stt_training.data_set_tool"
+
 
 @dataclass(frozen=True)
 class Advice:
@@ -114,7 +116,7 @@ def _improve(data: str, sets: Sets, out: Path, rates: Mapping[str, Any]) -> list
     cer = rates["without"]["cer"]
     listen = Advice(
         f"Listen to the clips with the most errors, and mend transcripts that are wrong: "
-        f"{out / rates['without']['page']}"
+        f"{out / rates.get('with', rates['without'])['page']}"
     )
     if cer > _LEARNED_CER:
         return [
@@ -144,8 +146,15 @@ def _improve(data: str, sets: Sets, out: Path, rates: Mapping[str, Any]) -> list
         return [
             listen,
             Advice(
-                f"A CER of {cer:.0%} is a start: let it write what you record next, correct that, "
-                f"and add it to {data}; the same command then makes the next model"
+                f"A CER of {cer:.0%} is a start: let it write what you record next, and correct "
+                "that:",
+                shlex.join(
+                    ["stt", "label", "new-recordings", "--model", str(out), "--out", "more.csv"]
+                ),
+            ),
+            Advice(
+                "Then put both together, and make the next model of them:",
+                f"{_DATA_SET_TOOL} {shlex.quote(data)} more.csv all.csv",
             ),
         ]
     return [
