@@ -172,8 +172,20 @@ def test_captions_win_over_a_text_and_a_text_over_tiers(tmp_path: Path) -> None:
     assert [row.transcript for row in read_rows(tmp_path).rows] == ["all of it 1.5 2.5 and this"]
     (tmp_path / "talk.srt").write_text(SRT)
     assert [row.transcript for row in read_rows(tmp_path).rows] == ["one and more", "two & a half"]
+    (tmp_path / "talk.en.vtt").write_text(VTT.replace("one", "none"))
+    assert [row.transcript for row in read_rows(tmp_path).rows] == ["one and more", "two & a half"]
     with pytest.raises(CorpusError, match="tells of the recording beside it"):
         read_rows(tmp_path / "talk.srt")
+
+
+def test_captions_may_have_their_language_in_their_name(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a talk.v2.wav", np.zeros(64 * 8000), 8000)
+    (tmp_path / "a talk.v2.pt-BR.vtt").write_text(VTT)
+    assert [row.transcript for row in read_rows(tmp_path).rows] == ["one and more", "two & a half"]
+    (tmp_path / "a talk.v2.uk.srt").write_text(SRT)
+    [row] = read_rows(tmp_path).rows
+    assert row.problem is not None
+    assert "several languages are beside it: a talk.v2.uk.srt, a talk.v2.pt-BR.vtt" in row.problem
 
 
 @pytest.mark.parametrize(

@@ -6,34 +6,43 @@ of Audacity, tiers of Praat or ELAN.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from stt.audio.folder import audio_files
 from stt.audio.reference import AudioReference
+from stt.counted import some_of
 
 from ...errors import CorpusError
 from ..rows import Entry, piece
 from . import timed_text
 from .text_file import read_text
 
+_LANGUAGE = re.compile(r"\.[a-z]{2,3}(-[A-Za-z0-9-]+)?")
 # The first of them that is there is read: whole texts beside captions are often those of captions.
 _SUFFIXES = (*timed_text.CAPTIONS, ".txt", *timed_text.SUFFIXES)
 
 
 def is_folder(path: Path) -> bool:
     """Whether a folder holds a recording with a text, at any depth."""
-    return any(text for audio in audio_files(path, recursive=True) if (text := _text_of(audio)))
+    texts = _texts(path)
+    return any(audio.with_suffix("") in texts for audio in audio_files(path, recursive=True))
 
 
 def entries(path: Path) -> Iterator[Entry]:
     """Yield each recording, or each part of it, with its transcript, in order of their names."""
+    texts = _texts(path)
     for number, audio in enumerate(audio_files(path, recursive=True)):
-        text = _text_of(audio)
-        if text is None:
+        found = texts.get(audio.with_suffix(""), [])
+        if len(found) != 1:
             problem = f"no {audio.stem}.txt is beside it"
+            if found:
+                names = some_of([text.name for text in found])
+                problem = f"captions in several languages are beside it: {names}; keep one"
             yield Entry(str(audio), number, "", AudioReference(audio), problem)
             continue
+        [text] = found
         try:
             if text.suffix != ".txt" or timed_text.is_label_track(read_text(text)):
                 yield from _pieces(audio, text)
@@ -56,6 +65,17 @@ def _pieces(audio: Path, text: Path) -> Iterator[Entry]:
         yield Entry(source, one.place, one.text, reference, problem, one.speaker)
 
 
-def _text_of(audio: Path) -> Path | None:
-    texts = (audio.with_suffix(suffix) for suffix in _SUFFIXES)
-    return next((text for text in texts if text.is_file()), None)
+def _texts(path: Path) -> dict[Path, list[Path]]:
+    """Return the text of each name without an ending; captions of several languages, if need be.
+
+    Those may have their language in the name: `talk.uk.vtt`.
+    """
+    texts: dict[Path, list[Path]] = {}
+    of_languages: dict[Path, list[Path]] = {}
+    files = (one for one in path.rglob("*") if one.suffix in _SUFFIXES and one.is_file())
+    for text in sorted(files, key=lambda one: (_SUFFIXES.index(one.suffix), one)):
+        name = text.with_suffix("")
+        texts.setdefault(name, [text])
+        if text.suffix in timed_text.CAPTIONS and _LANGUAGE.fullmatch(name.suffix):
+            of_languages.setdefault(name.with_suffix(""), []).append(text)
+    return of_languages | texts

@@ -11,7 +11,7 @@ from stt.counted import counted, some_of
 
 _LISTS = (
     *(".csv", ".tsv", ".jsonl", ".jsonl.gz", ".sdb", ".tar", ".tar.gz", ".tgz"),
-    *(".parquet", ".arrow", "manifest.json", ".xlsx"),
+    *(".parquet", ".arrow", "manifest.json", ".xlsx", ".trans.txt"),
 )
 _DEPTH = 3
 _MOST_LOOKED_AT = 10_000  # so that the wrong folder is refused at once, however large
