@@ -116,7 +116,7 @@ def examine_corpus(
         for role, role_inputs in inputs.items()
     }
     if changes.rows:
-        _log.info("%s", changes.report(report.row_count))
+        _log.info("%s", changes.report(sum(len(given.file.rows) for given in every_input)))
     return Examination(sets, report, tuple(given.file for given in every_input))
 
 
