@@ -125,6 +125,7 @@ def test_a_spreadsheet_saved_as_csv_is_read(
         "wav_filename,seconds\n0.wav,1.5\n",
         "wav_filename,speaker\n0.wav,anna\n",
         "a,b\nx,y\n",
+        "sentence,n\n0.wav,1\n",
         "wav_filename,who,what\n0.wav,anna,yes\n",
         "wav_filename,note,n\n0.wav,,1\n1.wav,a bus,2\n",
     ],

@@ -51,6 +51,8 @@ def own_names(columns: Sequence[str], records: Sequence[Record]) -> tuple[str, .
     if any(len(places) != 1 for places in found.values()):
         return tuple(columns)
     ours = {places[0]: wanted for wanted, places in found.items()}
+    if len(ours) < len(found):  # one column is called as transcripts are, and has names of files
+        return tuple(columns)
     return tuple(ours.get(index, name) for index, name in enumerate(columns))
 
 
