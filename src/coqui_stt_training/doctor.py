@@ -67,8 +67,10 @@ def _try_devices() -> list[dict[str, Any]]:
     names = [("cpu", f"CPU, {counted(torch.get_num_threads(), 'thread')}")]
     if torch.cuda.is_available():
         names += [
-            (f"cuda:{index}", torch.cuda.get_device_name(index))
-            for index in range(torch.cuda.device_count())
+            (f"cuda:{index}", f"{one.name}, {one.total_memory / (1 << 30):.0f} GiB")
+            for index, one in enumerate(
+                map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
+            )
         ]
     return [{"device": device, "name": name, **_try(device)} for device, name in names]
 
