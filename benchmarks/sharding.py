@@ -1,6 +1,6 @@
 """What memory processes need that share out weights (`--shard_weights`), and what it costs.
 
-    python benchmarks/sharding.py [--processes 2] [--width 768] [--blocks 12] [--steps 5]
+    python benchmarks/sharding.py [--processes 2] [--width 768] [--blocks 12] [--mixed]
     python benchmarks/sharding.py --table
 
 The first trains a random wav2vec 2.0 encoder of that size on a second of noise, in processes that
@@ -33,6 +33,7 @@ from coqui_stt_training.models.whisper.specification import WhisperEncoder
 from coqui_stt_training.training.average import WeightAverage
 from coqui_stt_training.training.distributed import World, joined
 from coqui_stt_training.training.optimizer import Adam
+from coqui_stt_training.training.precision import Precision
 
 _XLS_R = {"norm_first": True, "convolution_norm": "layer", "convolution_bias": True}
 _MODELS = {
@@ -78,10 +79,12 @@ def measure(rank: int, args: argparse.Namespace, *, shares: bool) -> None:
         mlp_width=4 * args.width, n_classes=32,
     )  # fmt: skip
     with joined(Launch.read(), shares_weights=shares) as world:
-        take_steps(world, specification, args.steps)
+        take_steps(world, specification, args.steps, Precision(args.mixed, torch.device("cpu")))
 
 
-def take_steps(world: World, specification: Specification, count: int) -> None:
+def take_steps(
+    world: World, specification: Specification, count: int, precision: Precision
+) -> None:
     """Train for some steps, validate, and print what it took."""
     before, parameters = own_bytes(), parameters_of(specification)
     model = build(specification)
@@ -95,7 +98,9 @@ def take_steps(world: World, specification: Specification, count: int) -> None:
         adam.zero_grad()
         gradients.expect()
         with world.stepping():
-            model.run(x, lengths)[0].square().mean().backward()  # type: ignore[no-untyped-call]
+            with precision.forward():
+                loss = model.run(x, lengths)[0].float().square().mean()
+            precision.backward(loss)
         gradients.finish()
         adam.step()
         average.update(model)
@@ -160,6 +165,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=768)
     parser.add_argument("--blocks", type=int, default=12)
     parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--mixed", action="store_true", help="compute in bfloat16")
     parser.add_argument("--port", type=int, default=29412)
     args = parser.parse_args()
     if args.table:

@@ -20,7 +20,7 @@ from .test_processes import FLAGS, assert_alike, last, step_that
 SHARED_OUT = ("--shard_weights", "true")
 
 
-@pytest.mark.parametrize(("size", "batch"), [(3, 3), (4, 2)], ids=["3", "4"])
+@pytest.mark.parametrize(("size", "batch"), [(3, 3), (4, 5)], ids=["3", "4"])
 def test_the_run_is_that_of_one_process(
     size: int, batch: int, latin: ToneCorpus, tmp_path: Path
 ) -> None:
@@ -35,6 +35,7 @@ def test_the_run_is_that_of_one_process(
     assert [result.stderr for result in results[1:]] == [""] * (size - 1)
     assert_alike(last(alone), last(shared), 1e-5)
     assert results[0].stdout.count("Test on") == 1
+    assert f"{size} processes train together, and share out the weights" in results[0].stdout
     (theirs,), (ours,) = (last(folder).run["history"] for folder in (alone, shared))  # type: ignore[index]
     assert ours == pytest.approx(theirs, rel=1e-4)
     assert sorted(path.name for path in shared.iterdir()) == sorted(

@@ -234,3 +234,25 @@ def test_a_checkpoint_that_a_folder_names_and_lacks_is_said_to_be_missing(
     with pytest.raises(CheckpointError) as caught:
         load_source(tmp_path)
     assert f"there is no {missing} beside it (checkpoints there: train-9.safe" in str(caught.value)
+
+
+def test_what_stays_in_the_file_is_the_same_and_does_not_change_it(tmp_path: Path) -> None:
+    path = tmp_path / "train-10.safetensors"
+    written = checkpoint(10, 5.0)
+    moments = AdamState(written.tensors, {**written.tensors}, 10)
+    write_checkpoint(path, replace(written, adam=moments))
+    content = path.read_bytes()
+    read, mapped = read_checkpoint(path), read_checkpoint(path, mapped=True)
+    assert read.adam is not None
+    assert mapped.adam is not None
+    for ours, theirs in (
+        (mapped.tensors, read.tensors), (mapped.adam.second_moments, read.adam.second_moments),
+    ):  # fmt: skip
+        assert ours.keys() == theirs.keys()
+        for name, values in ours.items():
+            np.testing.assert_array_equal(values, theirs[name])
+            values[:] = 7.0
+    assert path.read_bytes() == content
+    path.write_bytes(content[:-8])
+    with pytest.raises(CheckpointError, match=r"train-10.safetensors: .*truncated or damaged"):
+        read_checkpoint(path, mapped=True)

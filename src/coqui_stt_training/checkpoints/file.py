@@ -18,6 +18,7 @@ One file, so that weights and their description cannot disagree, and one rename 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -128,19 +129,23 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         save_file(contiguous, partial, metadata)
 
 
-def read_checkpoint(path: Path, with_adam: bool = True, *, with_base: bool = True) -> Checkpoint:
+def read_checkpoint(
+    path: Path, with_adam: bool = True, *, with_base: bool = True, mapped: bool = False
+) -> Checkpoint:
     """Read a checkpoint file.
 
     Args:
         path: the file.
         with_adam: whether to read the optimizer's state too.
         with_base: whether it may leave weights out that are elsewhere.
+        mapped: whether tensors stay in the file until they are looked at, so that several processes
+            share what is read of it; it takes PyTorch, and the file must stay as it is.
 
     Raises:
         CheckpointError: missing, truncated, not one of ours, of a later version, or with tensors
             that do not fit its own description; or what it leaves out is not where it says.
     """
-    content, tensors = _read(path, with_adam)
+    content, tensors = _read(path, with_adam, mapped)
     described = _description(path, content)
     specification, adam = described.specification, described.adam
     weights = {name: tensor for name, tensor in tensors.items() if "/" not in name}
@@ -299,9 +304,12 @@ def _validated(path: Path, run: Mapping[str, Any]) -> dict[str, Any]:
     return {"validated": {"loss": loss, "cer": cer}}
 
 
-def _read(path: Path, with_adam: bool) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def _read(
+    path: Path, with_adam: bool, mapped: bool
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    framework = "pt" if mapped and os.name == "posix" else "np"  # Windows keeps mapped files
     try:
-        with safe_open(path, framework="np") as opened:
+        with safe_open(path, framework=framework) as opened:
             metadata = opened.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise CheckpointError(
@@ -310,7 +318,7 @@ def _read(path: Path, with_adam: bool) -> tuple[dict[str, Any], dict[str, NDArra
                 )
             content = json.loads(metadata["content"])
             tensors = {
-                name: opened.get_tensor(name)
+                name: np.asarray(opened.get_tensor(name))
                 for name in opened.keys()  # noqa: SIM118 - it is no mapping
                 if with_adam or not name.startswith("adam.")
             }
@@ -318,7 +326,7 @@ def _read(path: Path, with_adam: bool) -> tuple[dict[str, Any], dict[str, NDArra
         raise
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint file") from None
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(
             f"{path}: cannot be read as a checkpoint, it is truncated or damaged ({error}); "
             "use another checkpoint of the folder: name its file with --load_checkpoint_dir"

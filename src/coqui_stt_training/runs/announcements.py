@@ -22,6 +22,7 @@ from ..models.acoustic_model import AcousticModel
 from ..report.epochs import Epoch, best_epoch, is_still_improving
 from ..report.summaries import Summaries
 from ..scoring.metrics import score_set
+from ..training.distributed import World
 from ..training.freezing import DEAF_CER
 from ..training.plan import Sets
 from ..training.progress import Progress
@@ -40,7 +41,7 @@ def log_sizes(
     test: Sequence[ClipSet],
     config: TrainConfig,
     model: AcousticModel,
-    processes: int,
+    world: World,
 ) -> None:
     """Say how much there is to learn from, how large the model is that learns, and who computes."""
     tested = [
@@ -61,9 +62,12 @@ def log_sizes(
             )  # fmt: skip
     count = sum(weight.numel() for weight in model.parameters())
     _log.info("The model has %s parameters", f"{count:,}")
-    if processes > 1:
-        together = processes * config.training.gradient_accumulation_steps
-        _log.info("%d processes train together; a step takes %d batches", processes, together)
+    if world.size > 1:
+        _log.info(
+            "%d processes train together%s; a step takes %d batches", world.size,
+            ", and share out the weights" if world.shares_weights else "",
+            world.size * config.training.gradient_accumulation_steps,
+        )  # fmt: skip
 
 
 def log_costly_characters(alphabet: Alphabet) -> None:

@@ -108,7 +108,7 @@ def _find_run(folder: Path) -> tuple[RunRecord, Checkpoint | None] | None:
         last = CheckpointFolder(folder).read("last")
         return (adopt(folder, last), last) if last and last.run else None
     there = [name for name in record.last if (folder / name).is_file()]
-    return record, read_checkpoint(folder / there[-1]) if there else None
+    return record, read_checkpoint(folder / there[-1], mapped=True) if there else None
 
 
 def _continue(

@@ -124,7 +124,7 @@ def _carry_out(
                     parts.corpus.test,
                     session.config,
                     state.model,
-                    world.size,
+                    world,
                 )
                 trainer.train()
             interruption.raise_from_now_on()

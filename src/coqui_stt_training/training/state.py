@@ -144,4 +144,4 @@ class RunFolder:
         Raises:
             CheckpointError: it is gone or damaged.
         """
-        return read_checkpoint(self.folder.path / name)
+        return read_checkpoint(self.folder.path / name, mapped=True)
