@@ -63,6 +63,26 @@ def test_an_encoder_is_trained_by_its_recipe(
     assert "--train_batch_size" not in result.stderr  # given, to another value: it wins
 
 
+def test_a_head_that_writes_is_not_trained_alone(
+    whisper: Path, latin: ToneCorpus, cyrillic: ToneCorpus, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    first = train(whisper, latin, own, "--epochs", 1, "--recipe", "none", "--head", "linear")
+    assert first.returncode == 0, first.stderr
+    said = "all layers are trained at once, since the head writes already: "
+    for corpus, flags, expected in (
+        (latin, (), True),
+        (latin, ("--head", "lstm"), False),  # a new one
+        (latin, ("--freeze_source_layers", -1, "--unfreeze_after_epochs", 1), False),
+        (latin, ("--adapter", "lora"), False),
+        (cyrillic, ("--drop_source_layers", 1), False),
+    ):
+        result = train(own, corpus, tmp_path / "new", "--dry_run", "true", *flags)
+        assert result.returncode == 0, result.stderr
+        assert (said in result.stderr) == expected, flags
+        assert ("frozen for" in result.stderr) == (not expected and "lora" not in flags), flags
+
+
 def test_a_command_can_do_without(whisper: Path, latin: ToneCorpus, tmp_path: Path) -> None:
     own = train(whisper, latin, tmp_path / "own", "--epochs", 1, "--recipe", "none")
     assert own.returncode == 0, own.stderr

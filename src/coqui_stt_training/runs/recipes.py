@@ -34,14 +34,16 @@ _LEADERS = {
     "head_layers": "head",
     "head_size": "head",
 }
-# What is said of an encoder's own weights, which are not trained where they have adapters.
-_OF_TRAINED_ENCODERS = frozenset(
+_OF_FREEZING = frozenset(
     {
         "freeze_source_layers", "unfreeze_after_epochs", "unfreeze_every_epochs",
-        "unfreeze_wait_epochs", "source_learning_rate_factor", "layer_learning_rate_decay",
-        "source_weight_decay",
+        "unfreeze_wait_epochs",
     }
 )  # fmt: skip
+# What is said of an encoder's own weights, which are not trained where they have adapters.
+_OF_TRAINED_ENCODERS = _OF_FREEZING | {
+    "source_learning_rate_factor", "layer_learning_rate_decay", "source_weight_decay",
+}  # fmt: skip
 
 
 class _Choice(NamedTuple):
@@ -53,7 +55,12 @@ class _Choice(NamedTuple):
 
 
 def use_recipe(
-    config: TrainConfig, given: frozenset[str], source: SourceModel | None, files: CorpusFiles
+    config: TrainConfig,
+    given: frozenset[str],
+    source: SourceModel | None,
+    files: CorpusFiles,
+    *,
+    keeps_head: bool = False,
 ) -> TrainConfig:
     """Return the flags of a new run with those of its recipe, and log which that is and why.
 
@@ -62,6 +69,8 @@ def use_recipe(
         given: names of those that the command gives, which win.
         source: what the run starts from.
         files: reads the corpus files.
+        keeps_head: whether that has a head which is kept: it writes already, so no epochs are its
+            alone.
 
     Raises:
         FlagError: there is no such recipe, or it is malformed.
@@ -72,8 +81,13 @@ def use_recipe(
         return config
     recipe, amount, why = choice
     own = {name: value for name, value in as_dict(config).items() if name in given}
-    course = recipe.course.flags(amount, own) if recipe.course else {}
-    flags = _flags_beside({**course, **recipe.flags}, config, given)
+    at_once: dict[str, Any] = {}
+    says_so = config.bootstrap.adapter or _OF_FREEZING & given
+    if keeps_head and recipe.course and recipe.course.head and not says_so:
+        at_once = {"freeze_source_layers": 0}
+        why = f"{why}, and all layers are trained at once, since the head writes already"
+    course = recipe.course.flags(amount, {**own, **at_once}) if recipe.course else {}
+    flags = _flags_beside({**course, **recipe.flags, **at_once}, config, given)
     told = f": {describe_course(amount, {**course, **own})}" if course else ""
     shown = " ".join(spell_flags(flags))
     _log.info("Recipe %s (%s), as %s%s", recipe.title, recipe.why, why, told)

@@ -178,7 +178,14 @@ def _settle_recipe(
     """Put the flags of `--recipe` in place; a run keeps those that it began with."""
     if start.continued:
         return keep_recipe(config, given, start.continued.flags, files)
-    return use_recipe(config, given, start.source, files)
+    return use_recipe(config, given, start.source, files, keeps_head=_keeps_head(config, start))
+
+
+def _keeps_head(config: TrainConfig, start: Start) -> bool:
+    """Whether a new run goes on with the head of its source, which writes already."""
+    dropped = start.drops_layers and config.bootstrap.drop_source_layers > 0
+    has_own = start.source is not None and start.source.has_output
+    return has_own and not dropped and config.bootstrap.head == "auto"
 
 
 def _settle_normalization(config: TrainConfig, start: Start) -> TrainConfig:
