@@ -23,7 +23,11 @@ from coqui_stt_training.report.clip_media import ClipMedia
 from coqui_stt_training.report.clips import HeardClip, HeardSet, read_heard
 from coqui_stt_training.report.confusions import calibration, character_matrix, word_confusions
 from coqui_stt_training.report.evaluation import caveat_of
-from coqui_stt_training.report.evaluation_files import check_report_flags, write_report
+from coqui_stt_training.report.evaluation_files import (
+    check_report_flags,
+    write_report,
+    write_reports,
+)
 from coqui_stt_training.scoring.metrics import score_sample
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -156,6 +160,16 @@ def media(number: int) -> ClipMedia:
 
 def rows_of(page: Any) -> list[str]:
     return [row.inner_text() for row in page.query_selector_all("#list tbody tr:not(.detail)")]
+
+
+def test_a_report_that_cannot_be_compared_is_written_all_the_same(tmp_path: Path) -> None:
+    write_report(tmp_path / "other.json", [HeardSet("other", (clip(1, "else", "else"),))])
+    page, table = str(tmp_path / "r.html"), str(tmp_path / "r.csv")
+    flags = ReportFlags(report=(page, table), compare=(str(tmp_path / "other.json"),))
+    with pytest.raises(CorpusError, match=r"nothing to compare.*Without .*r\.html, .*r\.csv"):
+        write_reports(flags, heard("one", 3, 0.1))
+    assert "Word error rate" in Path(page).read_text(encoding="utf-8")
+    assert len(Path(table).read_text(encoding="utf-8").splitlines()) == 4
 
 
 @needs_browser

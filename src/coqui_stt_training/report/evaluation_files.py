@@ -10,10 +10,11 @@ from itertools import combinations
 from pathlib import Path
 
 from stt.atomic_file import remove_partial_files, write_atomically
+from stt.counted import some_of
 from stt.output_path import check_output_file
 
 from ..cli.report_flags import ReportFlags
-from ..errors import FlagError
+from ..errors import CorpusError, FlagError
 from .breakdown import rates
 from .clip_media import ClipMedia, worst_clips
 from .clips import HeardSet, as_csv, as_json, read_heard, same_clips
@@ -61,8 +62,15 @@ def write_reports(
     for number, path in enumerate(flags.compare, 1):
         if names[sets[number].model] > 1:  # the same one with another scorer, say
             sets[number] = replace(sets[number], model=f"{sets[number].model} ({Path(path).stem})")
+    problem = None
+    try:
+        same_clips(sets)
+    except CorpusError as error:  # what was computed is not to be lost for it
+        problem, sets = error, [heard]
     for path in flags.report:
         write_report(path, sets, media_of, flags.report_clips)
+    if problem:
+        raise CorpusError(f"{problem}. Without a comparison were written: {some_of(flags.report)}")
 
 
 def write_report(
