@@ -436,7 +436,40 @@ def _read_manifest(path: Path) -> Callable[[], object]:
     return read_rows(path).audio
 
 
+def _read_timed_text(path: Path) -> Callable[[], object]:
+    from coqui_stt_training.corpus.sources.timed_text import read_timed_text
+
+    read_timed_text(path)
+    return lambda: None
+
+
+def _workbook() -> bytes:
+    import openpyxl
+
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    for row in (("file", "sentence"), ("a.wav", "one"), ("b.wav", 2)):
+        book.active.append(row)
+    book.save(buffer)
+    return buffer.getvalue()
+
+
 _TEXTS = {
+    "srt": "1\n00:00:00,500 --> 00:00:01,250\n<i>one</i>\n\n2\n00:00:02,000 --> 00:01:03,5\ntwo\n",
+    "labels": "0.5\t1.25\tone\n\\\t100.0\t200.0\n2,0\t63,5\ttwo\n",
+    "textgrid": (
+        'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0\nxmax = 2\n'
+        'tiers? <exists>\nsize = 1\nitem []:\n item [1]:\n class = "IntervalTier"\n name = "a"\n'
+        " xmin = 0\n xmax = 2\n intervals: size = 1\n intervals [1]:\n xmin = 0\n xmax = 2\n"
+        ' text = "one"\n'
+    ),
+    "elan": (
+        '<ANNOTATION_DOCUMENT><HEADER TIME_UNITS="milliseconds"/><TIME_ORDER>'
+        '<TIME_SLOT TIME_SLOT_ID="a" TIME_VALUE="500"/><TIME_SLOT TIME_SLOT_ID="b" '
+        'TIME_VALUE="1250"/></TIME_ORDER><TIER TIER_ID="t" PARTICIPANT="Ann"><ANNOTATION>'
+        '<ALIGNABLE_ANNOTATION ANNOTATION_ID="1" TIME_SLOT_REF1="a" TIME_SLOT_REF2="b">'
+        "<ANNOTATION_VALUE>one</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION></TIER>"
+        "</ANNOTATION_DOCUMENT>"
+    ),
     "alphabet": "# comment\n \na\nb\nç\n\\#\nch\n",
     "csv": 'wav_filename,wav_filesize,transcript\na.wav,1,"one, two"\nb.wav,2,three\n',
     "catalog": '[{"audio": "a.wav", "tlog": "a.tlog"}, {"audio": "b.wav", "tlog": "b.tlog"}]',
@@ -485,6 +518,11 @@ FORMATS = {
     "ljspeech": Format(".csv", _collection("ljspeech"), _read_manifest),
     "common_voice": Format(".tsv", _collection("common voice"), _read_manifest),
     "csv": Format(".csv", _TEXTS["csv"].encode, _read_csv),
+    "srt": Format(".srt", _TEXTS["srt"].encode, _read_timed_text),
+    "labels": Format(".txt", _TEXTS["labels"].encode, _read_timed_text),
+    "textgrid": Format(".TextGrid", _TEXTS["textgrid"].encode, _read_timed_text),
+    "elan": Format(".eaf", _TEXTS["elan"].encode, _read_timed_text),
+    "xlsx": Format(".xlsx", _workbook, _read_manifest),
     "catalog": Format(".catalog", _TEXTS["catalog"].encode, _read_catalog),
     "config": Format(".yaml", _TEXTS["config"].encode, _read_config),
 }
