@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 import numpy_graph
-from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
 from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.exporting.deployment import Deployment
 from coqui_stt_training.models.deepspeech.geometry import Geometry

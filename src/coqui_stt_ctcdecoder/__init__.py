@@ -8,8 +8,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from .alphabet import Alphabet, UTF8Alphabet
+from .alphabet import Alphabet
 from .errors import AlphabetError, DecodeError, ScorerError, UserError
+from .utf8_alphabet import UTF8Alphabet
 
 if TYPE_CHECKING:
     from .decoding import (

@@ -19,7 +19,7 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+    from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
 
     from .checkpoints.source import SourceModel
     from .errors import (
@@ -71,7 +71,7 @@ __all__ = [
 
 _HOMES = {
     "Alphabet": "coqui_stt_ctcdecoder.alphabet",
-    "UTF8Alphabet": "coqui_stt_ctcdecoder.alphabet",
+    "UTF8Alphabet": "coqui_stt_ctcdecoder.utf8_alphabet",
     "SourceModel": ".checkpoints.source",
     "Exported": ".exporting.pipeline",
     "EvaluationResult": ".runs.results",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
 from export_support import (
     LITERT_TOLERANCE,
     ORACLE,

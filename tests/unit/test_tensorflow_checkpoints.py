@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import numpy_graph
-from coqui_stt_ctcdecoder.alphabet import UTF8Alphabet
+from coqui_stt_ctcdecoder import UTF8Alphabet
 from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.checkpoints.readers.tensorflow_bundle import TensorBundle
 from coqui_stt_training.checkpoints.recognise import Format, recognise

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
 from stt.counted import counted
 
 from ..cli.config import AlphabetFlags

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
 from stt.atomic_file import replacing
 from stt.frontends import FrontEnd, describe_front_end, restore_front_end
 from stt.plain_values import plain, restore

@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from coqui_stt_ctcdecoder.alphabet import restore_alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
+from coqui_stt_ctcdecoder.utf8_alphabet import restore_alphabet
 from stt.engines.chunked import ChunkedInfo
 from stt.engines.onnx_chunked import read_chunked
 from stt.engines.onnx_utterance import read_utterance

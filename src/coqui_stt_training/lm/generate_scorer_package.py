@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
 from coqui_stt_ctcdecoder.regular_file import read_regular
 from coqui_stt_ctcdecoder.scorer_file import Unit
 from stt.atomic_file import replacing, write_atomically

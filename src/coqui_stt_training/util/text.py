@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
-from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
 
 from ..errors import CorpusError
 from .evaluate_tools import wer_cer_batch

@@ -12,8 +12,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from coqui_stt_ctcdecoder.alphabet import Alphabet, restore_alphabet
+from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
+from coqui_stt_ctcdecoder.utf8_alphabet import restore_alphabet
 
 from ..audio.pcm import Pcm
 from ..cores import available_cores

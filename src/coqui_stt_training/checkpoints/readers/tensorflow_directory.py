@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from coqui_stt_ctcdecoder.alphabet import Alphabet, UTF8Alphabet
+from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
 from stt.frontends.mfcc import FeatureConfig
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coqui_stt_ctcdecoder.alphabet import Alphabet, restore_alphabet
+from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
+from coqui_stt_ctcdecoder.utf8_alphabet import restore_alphabet
 from stt.frontends.mfcc import FeatureConfig
 
 from ...errors import CheckpointError
