@@ -7,7 +7,7 @@ of Audacity, tiers of Praat or ELAN.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stt.audio.folder import audio_files
@@ -18,6 +18,7 @@ from ...errors import CorpusError
 from ..rows import Entry, piece
 from . import timed_text
 from .text_file import read_text
+from .timed_text import TimedText
 
 _LANGUAGE = re.compile(r"\.[a-z]{2,3}(-[A-Za-z0-9-]+)?")
 # The first of them that is there is read: whole texts beside captions are often those of captions.
@@ -44,18 +45,21 @@ def entries(path: Path) -> Iterator[Entry]:
             continue
         [text] = found
         try:
-            if text.suffix != ".txt" or timed_text.is_label_track(read_text(text)):
-                yield from _pieces(audio, text)
+            if text.suffix != ".txt":
+                yield from _pieces(audio, text, timed_text.read_timed_text(text))
                 continue
-            transcript = " ".join(read_text(text).split())
+            content = read_text(text)
+            if timed_text.is_label_track(content):
+                yield from _pieces(audio, text, list(timed_text.read_label_track(content, text)))
+                continue
+            transcript = " ".join(content.split())
         except CorpusError as error:
             yield Entry(str(audio), number, "", AudioReference(audio), str(error))
             continue
         yield Entry(f"{text}:1", number, transcript, AudioReference(audio))
 
 
-def _pieces(audio: Path, text: Path) -> Iterator[Entry]:
-    pieces = timed_text.read_timed_text(text)
+def _pieces(audio: Path, text: Path, pieces: Sequence[TimedText]) -> Iterator[Entry]:
     if not pieces:
         yield Entry(str(text), 0, "", AudioReference(audio), "no text with its times is in it")
     for one in pieces:
