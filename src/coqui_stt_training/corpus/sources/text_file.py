@@ -24,11 +24,20 @@ def read_text(path: str | Path) -> str:
     Raises:
         CorpusError: missing, no regular file, not UTF-8, with NUL bytes, or damaged gzip.
     """
+    content = read_content(path, MOST_TEXT_BYTES)
+    return decode_text(_gunzip(content, path) if content.startswith(_GZIP) else content, str(path))
+
+
+def read_content(path: str | Path, largest_bytes: int) -> bytes:
+    """Return what is in a file.
+
+    Raises:
+        CorpusError: missing, no regular file, or larger than that.
+    """
     try:
-        content = read_regular(path, MOST_TEXT_BYTES)
+        return read_regular(path, largest_bytes)
     except OSError as error:
         raise CorpusError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-    return decode_text(_gunzip(content, path) if content.startswith(_GZIP) else content, str(path))
 
 
 def decode_text(content: bytes, name: str) -> str:

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from coqui_stt_ctcdecoder.regular_file import read_regular
 from stt.counted import some_of
 
 from ...errors import CorpusError
-from .text_file import decode_text
+from .text_file import decode_text, read_content
 
 CAPTIONS = (".srt", ".vtt")
 _LARGEST_BYTES = 1 << 28
@@ -247,12 +246,10 @@ def read_timed_text(path: Path) -> list[TimedText]:
 
 def _text_of(path: Path) -> str:
     """Return a text; those of Praat may be in UTF-16."""
+    content = read_content(path, _LARGEST_BYTES)
+    if not content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return decode_text(content, str(path))
     try:
-        content = read_regular(path, _LARGEST_BYTES)
-        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return content.decode("utf-16")
-    except OSError as error:
-        raise CorpusError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+        return content.decode("utf-16")
     except UnicodeDecodeError:
         raise CorpusError(f"{path}: damaged UTF-16; save the file again") from None
-    return decode_text(content, str(path))

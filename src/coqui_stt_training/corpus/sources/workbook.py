@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from coqui_stt_ctcdecoder.regular_file import read_regular
 from stt.counted import some_of
 from stt.extras import missing_packages
 
 from ...errors import CorpusError
 from ..csv_file import Record
-from .text_file import EXCEL
+from .text_file import EXCEL, read_content
 
 _SUFFIXES = (".xlsx", ".xlsm")
 _ZIP = b"PK"
@@ -68,16 +67,14 @@ def read_workbook(path: Path) -> tuple[tuple[str, ...], list[Record]]:
 
 def _content(path: Path) -> bytes:
     """Return what is in a file that does not unpack to more than memory holds."""
+    content = read_content(path, _LARGEST_BYTES)
     try:
-        content = read_regular(path, _LARGEST_BYTES)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             unpacked_bytes = sum(one.file_size for one in archive.infolist())
     except (zipfile.BadZipFile, NotImplementedError):
         raise CorpusError(
             f"{path}: a spreadsheet that is damaged; save it as CSV ({EXCEL})"
         ) from None
-    except OSError as error:
-        raise CorpusError(f"{path}: {(error.strerror or str(error)).lower()}") from None
     if unpacked_bytes > _LARGEST_UNPACKED_BYTES:
         raise CorpusError(f"{path}: a spreadsheet of more than 2 GB; save it as CSV ({EXCEL})")
     return content
