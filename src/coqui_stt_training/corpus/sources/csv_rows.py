@@ -55,7 +55,8 @@ def read_csv_rows(
     """
     archives: dict[Path, dict[str, AudioReference]] = {}
     required = REQUIRED_COLUMNS if labelled else REQUIRED_COLUMNS[:1]
-    if Path(path).is_file() and not _is_workbook(path) and is_large(Path(path), large_bytes):
+    is_book = is_workbook(Path(path), read_head(path))
+    if not is_book and is_large(Path(path), large_bytes):
         columns = own_names(read_columns(Path(path)), ())
         _check_columns(path, columns, required)
 
@@ -63,15 +64,15 @@ def read_csv_rows(
             return _whole_row(path, columns, line, fields, archives)
 
         return RowFile(path, columns, open_manifest(Path(path), columns, make_row))
-    columns, records = _parse(path)
+    columns, records = _parse(path, is_book)
     _check_columns(path, columns, required)
     rows = (_whole_row(path, columns, line, fields, archives) for line, fields in records)
     return RowFile(path, columns, tuple(rows))
 
 
-def _parse(path: str) -> tuple[tuple[str, ...], list[Record]]:
+def _parse(path: str, is_book: bool) -> tuple[tuple[str, ...], list[Record]]:
     """Return the columns, under our names where it is certain which these are, and the records."""
-    if _is_workbook(path):
+    if is_book:
         columns, records = read_workbook(Path(path))
     else:
         text = read_text(path)
@@ -83,10 +84,6 @@ def _parse(path: str) -> tuple[tuple[str, ...], list[Record]]:
             records = [(1, columns), *records]
         records = list(with_names_of_files(Path(path).parent, named, records))
     return named, records
-
-
-def _is_workbook(path: str) -> bool:
-    return is_workbook(Path(path), read_head(path))
 
 
 def _whole_row(

@@ -24,7 +24,6 @@ from ..stores import is_url
 from . import audio_folder, json_lines, kaldi, parquet, sdb, tables, tar, text_folder, timed_text
 from .archives import read_head
 from .csv_rows import read_csv_rows
-from .text_file import EXCEL
 from .unknown_folder import describe_folder
 from .workbook import is_workbook
 
@@ -32,8 +31,6 @@ Entries = Callable[[Path], Iterator[Entry]]
 
 _FIRST_LINE_BYTES = 1 << 16
 _GZIP = b"\x1f\x8b"
-_ZIP = b"PK"
-_SPREADSHEETS = (".ods", ".numbers", ".xlsb")
 _BYTES_A_ROW = 128  # about, to compare numbers of rows with sizes of CSV files
 _KNOWN = (
     "read are CSV files with the columns wav_filename and transcript, or some that mean the same, "
@@ -250,7 +247,7 @@ def _not_empty(entries: Iterator[Entry], name: str) -> list[Entry]:
 
 
 def _file_reader(name: str) -> Entries | None:
-    """Return what reads a file; None for CSV, whose reader says what is wrong with it."""
+    """Return what reads a file; None for CSV and workbooks, whose reader says what is wrong."""
     path, head = Path(name), read_head(name)
     if sdb.begins(head):
         return sdb.entries
@@ -260,10 +257,6 @@ def _file_reader(name: str) -> Entries | None:
         return tar.entries
     if is_workbook(path, head):
         return None
-    if head.startswith(_ZIP) and path.suffix.lower() in _SPREADSHEETS:
-        raise CorpusError(
-            f"{name}: a spreadsheet in its program's own format; save it as CSV ({EXCEL})"
-        )
     if path.suffix in timed_text.SUFFIXES:
         raise CorpusError(
             f"{name}: tells of the recording beside it, which has to have the same name; give the "

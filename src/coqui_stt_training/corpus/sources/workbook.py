@@ -16,6 +16,7 @@ from ..csv_file import Record
 from .text_file import EXCEL, read_content
 
 _SUFFIXES = (".xlsx", ".xlsm")
+_UNREADABLE_SUFFIXES = (".ods", ".numbers", ".xlsb")
 _ZIP = b"PK"
 _LARGEST_BYTES = 1 << 28
 _LARGEST_UNPACKED_BYTES = 1 << 31
@@ -24,8 +25,8 @@ _MOST_COLUMNS = 64  # a cell far out makes all rows as wide as it is
 
 
 def is_workbook(path: Path, head: bytes) -> bool:
-    """Whether a file that begins so is a spreadsheet that can be read."""
-    return head.startswith(_ZIP) and path.suffix.lower() in _SUFFIXES
+    """Whether a file that begins so is a spreadsheet in the format of a program."""
+    return head.startswith(_ZIP) and path.suffix.lower() in (*_SUFFIXES, *_UNREADABLE_SUFFIXES)
 
 
 def read_workbook(path: Path) -> tuple[tuple[str, ...], list[Record]]:
@@ -35,16 +36,17 @@ def read_workbook(path: Path) -> tuple[tuple[str, ...], list[Record]]:
     saved.
 
     Raises:
-        CorpusError: it is damaged, empty, protected, or has several sheets; or the package that
-            reads it is not installed.
+        CorpusError: it is damaged, empty, protected, of another format, or has several sheets; or
+            the package that reads it is not installed.
     """
+    remedy = f"a spreadsheet in its program's own format; save it as CSV ({EXCEL})"
+    if path.suffix.lower() not in _SUFFIXES:
+        raise CorpusError(f"{path}: {remedy}")
     try:
         import openpyxl
     except ImportError:
-        raise CorpusError(
-            f"{path}: a spreadsheet in its program's own format; save it as CSV ({EXCEL}), or "
-            f"{missing_packages('openpyxl', 'data')}"
-        ) from None
+        lacking = missing_packages("openpyxl", "data")
+        raise CorpusError(f"{path}: {remedy}, or {lacking}") from None
     content = _content(path)
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
