@@ -88,7 +88,7 @@ def is_headless(first: Sequence[str], columns: Sequence[str]) -> bool:
         first: its fields.
         columns: what they are called, of which two are ours now.
     """
-    return AUDIO_COLUMN in columns and _is_recording(first[columns.index(AUDIO_COLUMN)])
+    return _is_recording(first[columns.index(AUDIO_COLUMN)])
 
 
 def _is_recording(value: str) -> bool:
@@ -113,10 +113,11 @@ def with_names_of_files(
         records: as they are there.
     """
     place = columns.index(AUDIO_COLUMN)
-    below = [one for one in itertools.islice(folder.glob("*/"), _MOST_LOOKED_AT) if one.is_dir()]
+    beside = itertools.islice(folder.glob("*/"), _MOST_LOOKED_AT)
+    below = sorted(one for one in beside if one.is_dir())
     for line, fields in records:
         name = fields[place].strip() if place < len(fields) else ""
-        if name and (file := _find(folder, sorted(below), name)):
+        if name and (file := _find(folder, below, name)):
             fields = (*fields[:place], file, *fields[place + 1 :])
         yield line, fields
 
