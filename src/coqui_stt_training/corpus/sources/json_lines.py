@@ -15,7 +15,7 @@ from ...errors import CorpusError
 from ..rows import AUDIO_COLUMN, Entry, find_audio, piece, seconds_of, speaker_of
 from .parquet import TEXT_COLUMNS
 from .sheet import LIKELY
-from .text_file import numbered_lines, read_text
+from .text_file import lines_of, read_text
 
 _SHOWN_KEYS = 8
 _SAME_SECONDS = 1e-3
@@ -57,14 +57,12 @@ def entries(path: Path) -> Iterator[Entry]:
 
 def _objects(path: Path) -> Iterator[tuple[int, Any]]:
     """Yield lines that are to be JSON, with their numbers, or the objects of a list."""
-    lines = numbered_lines(path)
-    first = next(lines, None)
-    if first is None or not first[1].lstrip().startswith("["):
-        yield from [] if first is None else [first]
-        yield from lines
+    text = read_text(path)
+    if not text.lstrip().startswith("["):
+        yield from lines_of(text)
         return
     try:
-        yield from enumerate(json.loads(read_text(path)), 1)
+        yield from enumerate(json.loads(text), 1)
     except (ValueError, RecursionError) as error:
         raise CorpusError(f"{path}: no list in JSON ({error})") from None
 

@@ -63,7 +63,12 @@ def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     Raises:
         CorpusError: see `read_text`.
     """
-    for number, line in enumerate(read_text(path).split("\n"), 1):
+    yield from lines_of(read_text(path))
+
+
+def lines_of(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a text that are not blank, with their numbers, counted from 1."""
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield number, line.rstrip("\r")
 
