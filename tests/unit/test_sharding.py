@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-import torch.distributed.fsdp  # once here, and not in each process that is forked
+import torch._dynamo  # as `fully_shard` does: once here, and not in each process that is forked
+import torch.distributed.fsdp
 
 from conformance.examples import EXAMPLES, Example
 from coqui_stt_training.cli.launch import Launch
