@@ -10,7 +10,8 @@ from coqui_stt_training.batches.batch import Batch, View
 from coqui_stt_training.models.acoustic_model import AcousticModel, build
 from coqui_stt_training.models.deepspeech.geometry import LAYERS, Geometry
 from coqui_stt_training.training.average import WeightAverage
-from coqui_stt_training.training.frozen_stack import FrozenStack, frozen_depth
+from coqui_stt_training.training.freezing import Freezing
+from coqui_stt_training.training.frozen_stack import FrozenStack
 
 
 def make_batch() -> Batch:
@@ -72,9 +73,9 @@ def test_what_does_not_fit_is_computed_each_time() -> None:
 
 def test_the_depth_ends_at_the_first_layer_that_is_trained() -> None:
     frozen: dict[str, int | None] = {"layer_1": None, "layer_2": 2, "layer_3": 1}
-    assert [frozen_depth(LAYERS, frozen, epoch) for epoch in range(3)] == [3, 2, 1]
-    assert frozen_depth(LAYERS, {}, 0) == 0
-    assert frozen_depth(LAYERS, dict.fromkeys(LAYERS), 0) == len(LAYERS) - 1
+    assert [Freezing(frozen).depth(LAYERS, epoch) for epoch in range(3)] == [3, 2, 1]
+    assert Freezing({}).depth(LAYERS, 0) == 0
+    assert Freezing(dict.fromkeys(LAYERS)).depth(LAYERS, 0) == len(LAYERS) - 1
 
 
 def test_the_average_does_not_touch_what_is_not_trained() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..models.acoustic_model import AcousticModel
 from ..models.encoder import base_tensors
-from .frozen_stack import frozen_depth
 from .progress import Progress
 
 _log = logging.getLogger(__name__)
@@ -38,9 +37,15 @@ class Freezing:
                 parameter.requires_grad_(not frozen and name not in base)
             model.get_submodule(layer).train(not frozen)
 
-    def depth(self, model: AcousticModel, epoch: int) -> int:
-        """Return how many layers give the same throughout an epoch; see `frozen_depth`."""
-        return frozen_depth(model.specification.layers, self.epochs, epoch)
+    def depth(self, layers: Sequence[str], epoch: int) -> int:
+        """Return how many layers from the input on are frozen in an epoch, and so give the same.
+
+        Args:
+            layers: from the input to the output.
+            epoch: of the plan.
+        """
+        trained = (n for n, layer in enumerate(layers) if not self._is_frozen(layer, epoch))
+        return next(trained, len(layers) - 1)
 
     def alike_after(self, epoch: int) -> int | None:
         """Return how many epochs there are behind one before more layers are trained; None: all."""

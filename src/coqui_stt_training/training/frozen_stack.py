@@ -10,7 +10,6 @@ versions that come again; of one that never comes again, nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -93,18 +92,3 @@ class FrozenStack:
         if self.depth == 0:
             return Hidden(x, batch.lengths, 0)
         return Hidden(*model.run(x, batch.lengths, last=self.depth), self.depth)
-
-
-def frozen_depth(layers: Sequence[str], frozen_epochs: Mapping[str, int | None], epoch: int) -> int:
-    """Return how many layers from the input on are frozen in an epoch, and so give the same.
-
-    Args:
-        layers: from the input to the output.
-        frozen_epochs: for layers not trained from the start, the epochs until they are, or None.
-        epoch: counted from 0.
-    """
-    for number, layer in enumerate(layers):
-        epochs = frozen_epochs.get(layer, 0)
-        if epochs is not None and epoch >= epochs:
-            return number
-    return len(layers) - 1

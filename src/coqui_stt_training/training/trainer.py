@@ -138,7 +138,7 @@ class Trainer:
     def _freeze_layers(self) -> None:
         freezing, epoch = self._plan.freezing, self.progress.planned_epoch
         freezing.apply(self.model, epoch)
-        self._frozen.set_depth(freezing.depth(self.model, epoch))
+        self._frozen.set_depth(freezing.depth(self.model.specification.layers, epoch))
         self._gradients.close()
         trained = [one for one in self.model.parameters() if one.requires_grad]
         self._gradients = self._world.gradients(trained)
