@@ -13,7 +13,6 @@ gradient and its average and 8 for the moments of Adam.
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import statistics
 import threading
@@ -27,7 +26,7 @@ import torch.multiprocessing
 from coqui_stt_training.cli.launch import Launch
 from coqui_stt_training.models.acoustic_model import build
 from coqui_stt_training.models.conformer.specification import ConformerEncoder
-from coqui_stt_training.models.specification import Specification
+from coqui_stt_training.models.specification import Specification, parameter_count
 from coqui_stt_training.models.wav2vec2.specification import Wav2Vec2Encoder
 from coqui_stt_training.models.whisper.specification import WhisperEncoder
 from coqui_stt_training.training.average import WeightAverage
@@ -59,14 +58,9 @@ def print_table() -> None:
     print("| | parameters |", *(f"{size} |" for size in _SIZES), "beside, to validate |")
     print("|---" * (len(_SIZES) + 3) + "|")
     for name, specification in _MODELS.items():
-        count = parameters_of(specification)
+        count = parameter_count(specification)
         cells = [f"{count * _BYTES / size / 1e9:.1f} GB |" for size in _SIZES]
         print(f"| {name} | {count / 1e6:,.0f} million |", *cells, f"{4 * count / 1e9:.1f} GB |")
-
-
-def parameters_of(specification: Specification) -> int:
-    """Return how many weights a model has."""
-    return sum(math.prod(shape) for shape in specification.tensor_shapes().values())
 
 
 def measure(rank: int, args: argparse.Namespace, *, shares: bool) -> None:
@@ -86,7 +80,7 @@ def take_steps(
     world: World, specification: Specification, count: int, precision: Precision
 ) -> None:
     """Train for some steps, validate, and print what it took."""
-    before, parameters = own_bytes(), parameters_of(specification)
+    before, parameters = own_bytes(), parameter_count(specification)
     model = build(specification)
     model.initialize(1)
     world.place(model, torch.device("cpu"))

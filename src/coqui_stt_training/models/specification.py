@@ -8,6 +8,7 @@ of the program knows models by this alone. Nothing here needs PyTorch.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -109,6 +110,11 @@ def describe_specification(specification: Specification) -> dict[str, Any]:
     """Return a specification as JSON values, for `restore_specification`."""
     parameters = dataclasses.asdict(specification)  # type: ignore[call-overload]
     return {"architecture": specification.architecture, **parameters}
+
+
+def parameter_count(specification: Specification) -> int:
+    """Return how many values the tensors of a model have together."""
+    return sum(math.prod(shape) for shape in specification.tensor_shapes().values())
 
 
 def restore_specification(description: Mapping[str, Any]) -> Specification:

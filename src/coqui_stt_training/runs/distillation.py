@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from ..bootstrapping.output_rows import shared_rows
 from ..cli.distillation_flags import DistillationFlags
 from ..errors import BootstrapError, UserError
 from ..models.acoustic_model import Emissions
-from ..models.specification import Specification, step_seconds
+from ..models.specification import parameter_count, step_seconds
 from ..scoring.ctc import ctc_losses
 from ..scoring.engine import checkpoint_engine, read_usable
 from ..training.distillation import Distillation, Teacher
@@ -43,7 +42,7 @@ def supervision(session: Session) -> Callable[[Emissions, Batch], Tensor]:
     except UserError as error:
         raise BootstrapError(f"--teacher: {error.detail}") from None
     teacher = Teacher(engine, _columns(flags, engine.info.alphabet, session.alphabet))
-    student = _parameter_count(session.specification)
+    student = parameter_count(session.specification)
     if student > parameters:
         _log.warning(
             "The student has %s parameters, more than its teacher with %s at most: a smaller model "
@@ -71,11 +70,7 @@ def _open(path: Path) -> tuple[Engine, int]:
         engine = open_engine(path, threads=threads, parallel=1)
         return engine, path.stat().st_size  # quantised ones take a byte each
     source, alphabet = read_usable(path)
-    return checkpoint_engine(source, alphabet), _parameter_count(source.specification)
-
-
-def _parameter_count(specification: Specification) -> int:
-    return sum(math.prod(shape) for shape in specification.tensor_shapes().values())
+    return checkpoint_engine(source, alphabet), parameter_count(source.specification)
 
 
 def _columns(flags: DistillationFlags, theirs: Alphabet, ours: Alphabet) -> list[int]:

@@ -12,7 +12,7 @@ from stt.counted import counted
 from ..corpus import Clip
 from ..errors import TrainingError
 from ..models.deepspeech.geometry import Geometry
-from ..models.specification import Specification
+from ..models.specification import Specification, parameter_count
 from .available_memory import available_memory_bytes
 
 _COPIES_OF_WEIGHTS = 5  # weights, their average, gradients, and Adam's two moments
@@ -92,7 +92,7 @@ def check_model_memory(specification: Specification, processes: int = 1, sharers
     Raises:
         TrainingError: its weights and their companions do not fit into main memory.
     """
-    parameters = sum(math.prod(shape) for shape in specification.tensor_shapes().values())
+    parameters = parameter_count(specification)
     copies = 2.0  # the source, and the model before it is on the GPU
     if not torch.cuda.is_available():
         copies = _COPIES_OF_WEIGHTS / sharers
