@@ -74,16 +74,35 @@ def read_vocabulary(
             continue
         labels.append(" " if token == separator else token)
         order.append(row)
-    kept = rows_of_texts(labels)
+    alphabet, kept = alphabet_of_rows(path, labels, order)
+    return alphabet, np.array([*kept, blank])
+
+
+def alphabet_of_rows(
+    path: Path, labels: Sequence[str], rows: Sequence[int]
+) -> tuple[Alphabet, list[int]]:
+    """Return the alphabet that rows of an output layer write, and those of the rows that are kept.
+
+    Of rows that write the same, in two forms of Unicode, one is kept.
+
+    Args:
+        path: where the labels are from, for messages.
+        labels: what each row writes.
+        rows: numbers of them.
+
+    Raises:
+        CheckpointError: these are no labels of an alphabet.
+    """
+    kept = _one_of_each_text(labels)
     try:
         alphabet = Alphabet.from_labels([labels[n] for n in kept])
     except AlphabetError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    return alphabet, np.array([*(order[n] for n in kept), blank])
+    return alphabet, [rows[n] for n in kept]
 
 
-def rows_of_texts(labels: Sequence[str]) -> list[int]:
-    """Return which labels are to be kept of those that write the same, in two forms of Unicode.
+def _one_of_each_text(labels: Sequence[str]) -> list[int]:
+    """Return which labels are to be kept of those that write the same.
 
     All transcripts are in NFC, so the one that is in it is; where none is, the first.
     """

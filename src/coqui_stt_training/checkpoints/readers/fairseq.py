@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
-from coqui_stt_ctcdecoder.errors import AlphabetError
 from stt.counted import counted
 
 from ...errors import CheckpointError
 from ...models.wav2vec2 import fairseq_names, names
 from ..source import SourceModel
 from ..state_file import read_small_file
-from .ctc_vocabulary import rows_of_texts
+from .ctc_vocabulary import alphabet_of_rows
 from .encoder_tensors import (
     OUTPUT_LAYER,
     encoder_source,
@@ -152,10 +151,6 @@ def _alphabet(path: Path, tensors: dict[str, NDArray[np.float32]]) -> Alphabet |
         )
     kept = [n for n, symbol in enumerate(symbols) if not symbol.startswith("madeupword")]
     labels = [" " if symbols[n] == _SEPARATOR else symbols[n] for n in kept]
-    texts = rows_of_texts(labels)
-    try:
-        alphabet = Alphabet.from_labels([labels[n] for n in texts])
-    except AlphabetError as error:
-        raise CheckpointError(f"{found[0]}: {error}") from None
-    order_output(tensors, np.array([*(kept[n] + _BEFORE for n in texts), 0]))
+    alphabet, rows_of_labels = alphabet_of_rows(found[0], labels, [n + _BEFORE for n in kept])
+    order_output(tensors, np.array([*rows_of_labels, 0]))
     return alphabet
