@@ -172,29 +172,18 @@ def spell_words(words: Iterable[str], alphabet: Alphabet) -> Spelling:
     return spelling
 
 
-def _is_capital(text: str) -> bool:
-    return text != text.lower()
-
-
 def spelling_hints(spelling: Spelling, alphabet: Alphabet) -> list[str]:
     """Return what would let an alphabet write words that it cannot, or others, a sentence each."""
     words = list(spelling.left_out)
-    capitals = sum(
-        word != word.lower() and not alphabet.unknown_characters(word.lower()) for word in words
-    )
+    capitals = sum(word != word.lower() and alphabet.can_encode(word.lower()) for word in words)
+    small = sum(word != word.upper() and alphabet.can_encode(word.upper()) for word in words)
     marks = sum(
         all(unicodedata.category(one)[0] in "PS" for one in alphabet.unknown_characters(word))
         for word in words
     )
-    small = sum(
-        word != word.upper() and not alphabet.unknown_characters(word.upper()) for word in words
-    )
     hints = []
-    if (
-        case_of(alphabet) is Case.KEPT
-        and spelling.words
-        and not any(map(_is_capital, spelling.words))
-    ):
+    all_small = bool(spelling.words) and all(word == word.lower() for word in spelling.words)
+    if case_of(alphabet) is Case.KEPT and all_small:
         hints.append(
             "The alphabet has capital letters, and no word here has one, so the model will write "
             "none with this scorer; if the text had them: generate_lm --keep_case"
