@@ -89,8 +89,8 @@ def _units(model: AcousticModel) -> Iterator[nn.Module]:
     """
     for name in model.specification.layers[1:-1]:
         layer = model.get_submodule(name)
-        if bottleneck := dict(layer.named_children()).get(BOTTLENECK):
-            yield bottleneck
+        if hasattr(layer, BOTTLENECK):
+            yield layer.get_submodule(BOTTLENECK)
         yield layer
 
 
