@@ -10,7 +10,7 @@ from typing import Any
 from .charts import Series, line_chart
 from .epochs import best_epoch
 from .lineage import ancestor_text
-from .page import Html, document, in_script, section, table, tag
+from .page import Html, document, in_script, percent, section, table, tag
 from .training_run import TrainingRun
 
 _MOST_EPOCHS_SHOWN = 8
@@ -97,7 +97,7 @@ def _outcome(runs: Sequence[TrainingRun]) -> Html:
 
 
 def _rate(value: float | None) -> object:
-    return "–" if value is None else (f"{100 * value:.2f} %", value)
+    return "–" if value is None else (percent(value), value)
 
 
 def _origin(run: TrainingRun) -> Html:
