@@ -58,8 +58,9 @@ def evaluation_page(
     units = units_of(speakers_of(first.clips))
     both = [rates(one.clips, units) for one in sets]
     media_parts, media_characters = fitting_media(media)
-    kept, clips_data = fitting_clips(sets, media_characters)
-    media_parts = [part for part in media_parts if part[0] in set(kept)]
+    numbers, clips_data = fitting_clips(sets, media_characters)
+    kept = set(numbers)
+    media_parts = [part for part in media_parts if part[0] in kept]
     seconds = sum(clip.duration_seconds or 0.0 for clip in first.clips)
     length = f", {say_audio_length(seconds)}" if seconds else ""
     subtitle = (
