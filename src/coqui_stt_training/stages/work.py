@@ -106,8 +106,7 @@ def _choose(walk: Walk) -> dict[str, Any]:
 def _try_source(walk: Walk, source: str) -> dict[str, Any]:
     folder = walk.place("trial", _OF_TRIAL, source)
     results = folder / "dev.json"
-    record = read_record(folder)
-    if record is None or record.phase != "done":
+    if not _is_trained(folder):
         words = commands.trial_words(
             _start(walk, source), walk.sets, folder, walk.inputs.given, walk.flags.probe_epochs
         )
@@ -118,11 +117,15 @@ def _try_source(walk: Walk, source: str) -> dict[str, Any]:
     return {"source": source, **asdict(read_rates(results))}
 
 
+def _is_trained(folder: Path) -> bool:
+    record = read_record(folder)
+    return record is not None and record.phase == "done"
+
+
 def _train(walk: Walk) -> dict[str, Any]:
     source = str(walk.found("choose", "source"))
     folder = walk.place("training", _OF_MODEL, source)
-    record = read_record(folder)
-    if record is None or record.phase != "done":
+    if not _is_trained(folder):
         start = _start(walk, source)
         walk.command("train", commands.train_words(start, walk.sets, folder, walk.inputs.given))
     walk.keep(folder)
