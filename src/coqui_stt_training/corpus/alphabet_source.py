@@ -52,12 +52,13 @@ def alphabet_from_corpus(
     Raises:
         CorpusError: files that cannot be read, all of them; or not one character in them all.
     """
+    files = files or CorpusFiles()
     transcripts: list[Iterable[str]] = []
     problems: list[str] = []
     names = [str(path) for path in paths]
     for name in names:
         try:
-            file = (files or CorpusFiles()).rows(name)
+            file = files.rows(name)
         except CorpusError as error:
             problems.append(str(error))
             continue
@@ -65,7 +66,7 @@ def alphabet_from_corpus(
     if problems:
         raise CorpusError("\n".join(problems))
     if not any(map(any, transcripts)):
-        rows = (row for name in names for row in (files or CorpusFiles()).rows(name).rows)
+        rows = (row for name in names for row in files.rows(name).rows)
         bad = next((row for row in rows if row.problem), None)
         remedy = f"{bad.source}: {bad.problem}" if bad else "fill in the transcript column"
         raise CorpusError(
