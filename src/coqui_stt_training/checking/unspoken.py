@@ -37,7 +37,7 @@ def find_unspoken(transcripts: Iterable[tuple[str, str]]) -> tuple[Unspoken, ...
     examples: dict[str, Counter[str]] = defaultdict(Counter)
     places: dict[str, dict[str, None]] = defaultdict(dict)
     for place, text in transcripts:
-        if text.isalpha():
+        if text.replace(" ", "").isalpha():
             continue
         for kind, example in _found(text):
             examples[kind][example] += 1
