@@ -17,6 +17,7 @@ import re
 import shlex
 import shutil
 import statistics
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -62,6 +63,12 @@ def measure(data: Path, source: Path, output: Path, flags: Sequence[str], seed: 
     return outcome
 
 
+def folder_name(way: str) -> str:
+    """Return the name of a way's folder, which many flags must not make too long for a disk."""
+    name = re.sub(r"\W+", "_", way)
+    return name if len(name) < 200 else f"{name[:180]}_{zlib.crc32(way.encode()):08x}"
+
+
 def spread(values: Sequence[float]) -> str:
     """Return a mean with the standard deviation, where there is one."""
     mean = f"{statistics.mean(values):.3f}"
@@ -86,7 +93,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for target in arguments.targets:
         for way in arguments.ways:
-            folder = arguments.output / target / re.sub(r"\W+", "_", way)
+            folder = arguments.output / target / folder_name(way)
             flags = shlex.split(WAYS.get(way, way))
             runs = [
                 measure(arguments.data / target, arguments.source, folder / str(seed), flags, seed)
