@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -104,7 +105,11 @@ def test_what_is_wrong_with_a_spreadsheet_is_said(tmp_path: Path) -> None:
     write_xlsx(path, {"Mon": [["when", "where"], ["now", "here"]]})
     with pytest.raises(CorpusError, match=r"it has: when, where"):
         read_rows(path)
-    for damaged in (whole[:-40], whole.replace(b"</row>", b"</rox>")):
+    named = io.BytesIO()
+    with zipfile.ZipFile(named, "w") as archive:
+        archive.writestr("\u00e9.xml", "")
+    no_name = named.getvalue().replace("\u00e9".encode(), b"\xff\xff")
+    for damaged in (whole[:-40], whole.replace(b"</row>", b"</rox>"), no_name):
         path.write_bytes(damaged)
         with pytest.raises(CorpusError, match="a spreadsheet that is damaged"):
             read_rows(path)

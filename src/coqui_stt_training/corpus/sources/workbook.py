@@ -73,7 +73,7 @@ def _content(path: Path) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             unpacked_bytes = sum(one.file_size for one in archive.infolist())
-    except (zipfile.BadZipFile, NotImplementedError):
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):  # names may be no UTF-8
         raise CorpusError(
             f"{path}: a spreadsheet that is damaged; save it as CSV ({EXCEL})"
         ) from None
