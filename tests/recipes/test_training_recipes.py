@@ -15,6 +15,7 @@ from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.cli.config import TrainConfig
 from coqui_stt_training.cli.flags import as_dict, overlay
 from coqui_stt_training.errors import FlagError
+from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.runs.recipe import SETTABLE, all_recipes, find_recipe
 from encoder_folders import write_whisper
 
@@ -130,6 +131,16 @@ def test_a_deepspeech_source_is_trained_as_upstream_does(
     asked = train(source, latin, tmp_path / "model", "--dry_run", "true", "--recipe", "auto")
     assert "Recipe deepspeech-minutes@1 (" in asked.stderr
     assert "unfreeze" not in asked.stderr  # all layers from the start
+
+
+def test_a_recipe_is_for_sources_of_a_size() -> None:
+    suiting = {
+        n_hidden: [one.name for one in all_recipes() if one.suits(Geometry(n_hidden, 29), 8)]
+        for n_hidden in (64, 1024, 2048)
+    }
+    assert suiting == {
+        64: ["deepspeech-minutes"], 1024: ["deepspeech-minutes"], 2048: ["deepspeech-released"],
+    }  # fmt: skip
 
 
 def test_a_recipe_of_ones_own(source: Path, latin: ToneCorpus, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ It is a YAML file, in `coqui_stt_training/recipes` or the user's own:
     version: 2
     architectures: [whisper, wav2vec2]     the sources it is for
     minutes: [0, 90]                       of training data: from, and below which
+    parameters: [0, 20_000_000]            of the source: from, and below which; left out: of any
     why: one line for the log
     batch: {seconds: 16, clips: [4, 16]}   of audio in a batch, as many clips as make it
     head: {steps: 300, epochs: [6, 80]}    first the new head alone, then
@@ -37,6 +38,7 @@ from ..cli.training_flags import (
     TrainingFlags,
 )
 from ..errors import FlagError
+from ..models.specification import Specification, parameter_count
 from .course import COURSE_FLAGS, Batches, Course, Phase
 
 _FOLDER = Path(__file__).parents[1] / "recipes"
@@ -71,6 +73,7 @@ class Recipe:
         version: counted up when its flags change; old versions stay.
         architectures: of the sources that it is for.
         minutes: of training data that it is for, from the first to below the second.
+        parameters: of the sources that it is for, likewise.
         why: the idea of it, for people.
         flags: values by name.
         course: how long it trains, where its flags do not say that.
@@ -81,6 +84,7 @@ class Recipe:
     version: int
     architectures: tuple[str, ...]
     minutes: tuple[float, ...]
+    parameters: tuple[float, ...]
     why: str
     flags: Mapping[str, Any]
     course: Course | None
@@ -91,9 +95,13 @@ class Recipe:
         """Its name and version, as `--recipe` takes them."""
         return f"{self.name}@{self.version}"
 
-    def suits(self, architecture: str, minutes: float) -> bool:
+    def suits(self, source: Specification, minutes: float) -> bool:
         """Say whether it is for such a source and so much training data."""
-        return architecture in self.architectures and self.minutes[0] <= minutes < self.minutes[1]
+        return (
+            source.architecture in self.architectures
+            and self.minutes[0] <= minutes < self.minutes[1]
+            and self.parameters[0] <= parameter_count(source) < self.parameters[1]
+        )
 
 
 def find_recipe(asked: str) -> Recipe:
@@ -129,14 +137,16 @@ class _File:
     flags: Mapping[str, Any]
     architectures: tuple[str, ...] = ()
     minutes: tuple[float, ...] = (0.0, float("inf"))
+    parameters: tuple[float, ...] = (0.0, float("inf"))
     why: str = "your own"
     batch: Mapping[str, Any] | None = None
     head: Mapping[str, Any] | None = None
     everything: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if len(self.minutes) != 2:
-            raise ValueError("minutes are two numbers: from, and below which")
+        for name in ("minutes", "parameters"):
+            if len(getattr(self, name)) != 2:
+                raise ValueError(f"{name} are two numbers: from, and below which")
         if (self.batch is None) != (self.everything is None) or (self.head and not self.batch):
             raise ValueError("batch and everything belong together, and head to both")
 
@@ -147,8 +157,8 @@ class _File:
             head = restore(Phase, self.head) if self.head is not None else None
             course = Course(restore(Batches, self.batch), restore(Phase, self.everything), head)
         return Recipe(
-            self.name, self.version, self.architectures, self.minutes, self.why, self.flags,
-            course, path,
+            self.name, self.version, self.architectures, self.minutes, self.parameters, self.why,
+            self.flags, course, path,
         )  # fmt: skip
 
 

@@ -137,9 +137,7 @@ def _choose(config: TrainConfig, source: SourceModel | None, files: CorpusFiles)
     amount = _amount(config, files)
     why = f"the source is a {specification.architecture} model and there are {amount} to train on"
     suiting = [
-        recipe
-        for recipe in all_recipes()
-        if recipe.suits(specification.architecture, amount.seconds / 60)
+        recipe for recipe in all_recipes() if recipe.suits(specification, amount.seconds / 60)
     ]
     if not suiting:
         _log.info("No recipe: there is none for it; %s", why)
