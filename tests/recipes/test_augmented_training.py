@@ -82,7 +82,8 @@ def test_a_run_that_dies_goes_on_to_the_same_weights(
 def test_validation_hears_clips_as_they_are(latin: ToneCorpus, tmp_path: Path) -> None:
     """The same clips to train on and to validate with, and weights that hardly move."""
     corpus = ToneCorpus(latin.train, latin.train, latin.test, latin.alphabet)
-    still = ("--learning_rate", "1e-30", "--feature_cache", tmp_path / "cache")
+    still = ("--learning_rate", "1e-30", "--feature_cache", tmp_path / "cache",
+             "--feature_cache_gigabytes", 1)  # fmt: skip
     run(tmp_path / "plain", corpus, *still, "--dropout_rate", 0)
     cached = contents(tmp_path / "cache")
     assert cached
