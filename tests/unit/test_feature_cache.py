@@ -42,7 +42,7 @@ class Counting(FeatureStore):
 
 @pytest.fixture
 def new_run(tmp_path: Path) -> Callable[..., Counting]:
-    def make(limit_bytes: int = 0, front_end: FeatureConfig = FRONT_END) -> Counting:
+    def make(limit_bytes: int = 1 << 30, front_end: FeatureConfig = FRONT_END) -> Counting:
         return Counting(front_end, FeatureCache(tmp_path / "cache", front_end, limit_bytes), 0)
 
     return make
@@ -175,6 +175,6 @@ def test_clearing_removes_entries_and_nothing_else(
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.wav")
     (tmp_path / "cache").write_text("a file")
-    store = FeatureStore(FRONT_END, FeatureCache(tmp_path / "cache", FRONT_END))
+    store = FeatureStore(FRONT_END, FeatureCache(tmp_path / "cache", FRONT_END, 1 << 30))
     with pytest.raises(FlagError, match=r"--feature_cache: .* cannot be written"):
         store(clip)
