@@ -13,6 +13,8 @@ loss of a step, a signal, the clock, what was heard in validation. Files are wri
 
 from __future__ import annotations
 
+import atexit
+import gc
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -335,6 +337,9 @@ def joined(launch: Launch, *, shares_weights: bool = False) -> Iterator[World]:
     if torch.cuda.is_available():
         device = torch.device("cuda", launch.local_rank % torch.cuda.device_count())
         torch.cuda.set_device(device)
+    # What is left of the groups goes while Python runs: a thread of gloo's that lets go of a tensor
+    # once it does not, ends the process (https://github.com/pytorch/pytorch/pull/179291).
+    atexit.register(gc.collect)
     try:
         with talking(), meeting(launch, _STEP_TIMEOUT) as store:
             dist.init_process_group(
