@@ -160,32 +160,43 @@ def step_that(
     monkeypatch.setattr(trainer_module.Trainer, "_train_step", step)
 
 
+def steps_of_six_batches(corpus: ToneCorpus, folder: Path, size: int) -> list[object]:
+    """Return the flags of a run, whose steps have six batches whatever the number of processes."""
+    return ["--checkpoint_dir", folder, "--train_files", corpus.train, "--dev_files", corpus.dev,
+            *FLAGS, "--train_batch_size", 2,
+            "--gradient_accumulation_steps", 6 // size]  # fmt: skip
+
+
+def run_that_is_cut(*flags: object, dies: bool) -> Result:
+    """Train in one of several processes, all of which save after three steps; one may die then."""
+
+    def save_or_die(trainer: trainer_module.Trainer) -> None:
+        if trainer.progress.step == 3:
+            trainer._save("last")
+            if dies:
+                os._exit(9)
+
+    with pytest.MonkeyPatch.context() as patch:
+        step_that(patch, save_or_die)
+        return run_command("train", *flags)
+
+
 @pytest.mark.parametrize("sizes", [(2, 2), (2, 1), (1, 3)])
 def test_a_run_goes_on_also_with_other_processes(
-    sizes: tuple[int, int], latin: ToneCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sizes: tuple[int, int], latin: ToneCorpus, tmp_path: Path
 ) -> None:
     """A process dies in the middle of an epoch; with as many as before the run ends the same."""
     whole, cut = tmp_path / "whole", tmp_path / "cut"
 
     def flags(folder: Path, size: int) -> list[object]:
-        """Return those of a run whose steps have six batches, whatever the number of processes."""
-        return ["--checkpoint_dir", folder, "--train_files", latin.train, "--dev_files", latin.dev,
-                *FLAGS, "--epochs", 3, "--train_batch_size", 2,
-                "--gradient_accumulation_steps", 6 // size]  # fmt: skip
-
-    def dies(rank: int) -> None:
-        def save_or_die(trainer: trainer_module.Trainer) -> None:
-            if trainer.progress.step == 3:
-                trainer._save("last")
-            if trainer.progress.step == 3 and rank == sizes[0] - 1:
-                os._exit(9)
-
-        with pytest.MonkeyPatch.context() as patch:
-            step_that(patch, save_or_die)
-            run_command("train", *flags(cut, sizes[0]))
+        return [*steps_of_six_batches(latin, folder, size), "--epochs", 3]
 
     run_together(sizes[0], lambda rank: run_command("train", *flags(whole, sizes[0])))
-    run_together(sizes[0], dies, may_die=True)
+    run_together(
+        sizes[0],
+        lambda rank: run_that_is_cut(*flags(cut, sizes[0]), dies=rank == sizes[0] - 1),
+        may_die=True,
+    )
     assert last(cut).step == 3
     assert last(cut).run["batch"] == 6  # type: ignore[index]
     results = run_command_together(sizes[1], "train", *flags(cut, sizes[1]))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 import torch.distributed.fsdp  # noqa: F401 - once here, and not in each process that is forked
 
-from command_runner import Result, run_command
-from coqui_stt_training.training import trainer as trainer_module
+from command_runner import run_command
 from encoder_folders import write_whisper
 from processes import run_command_together, run_together
 
 from .conftest import SMALL, ToneCorpus
-from .test_processes import FLAGS, assert_alike, last, step_that
+from .test_processes import (
+    FLAGS,
+    assert_alike,
+    last,
+    run_that_is_cut,
+    steps_of_six_batches,
+)
 
 SHARED_OUT = ("--shard_weights", "true")
 
@@ -67,28 +71,17 @@ def test_a_run_that_was_cut_goes_on_also_in_one_process(latin: ToneCorpus, tmp_p
     whole, cut, alone = tmp_path / "whole", tmp_path / "cut", tmp_path / "alone"
 
     def flags(folder: Path, size: int) -> list[object]:
-        return ["--checkpoint_dir", folder, "--train_files", latin.train, "--dev_files", latin.dev,
-                *FLAGS, "--epochs", 2, "--train_batch_size", 2,
-                "--gradient_accumulation_steps", 6 // size]  # fmt: skip
+        return [*steps_of_six_batches(latin, folder, size), "--epochs", 2, *SHARED_OUT]
 
-    def dies(rank: int) -> Result:
-        def save_or_die(trainer: trainer_module.Trainer) -> None:
-            if trainer.progress.step == 3:
-                trainer._save("last")
-                if rank == 1:
-                    os._exit(9)
-
-        with pytest.MonkeyPatch.context() as patch:
-            step_that(patch, save_or_die)
-            return run_command("train", *flags(cut, 2), *SHARED_OUT)
-
-    run_command_together(2, "train", *flags(whole, 2), *SHARED_OUT)
-    (left,) = run_together(2, dies, may_die=True)
+    run_command_together(2, "train", *flags(whole, 2))
+    (left,) = run_together(
+        2, lambda rank: run_that_is_cut(*flags(cut, 2), dies=rank == 1), may_die=True
+    )
     assert left.returncode == 2
     assert "error: another process of the run has ended" in left.stderr
     shutil.copytree(cut, alone)
-    results = run_command_together(2, "train", *flags(cut, 2), *SHARED_OUT)
-    one = run_command("train", *flags(alone, 1), *SHARED_OUT)
+    results = run_command_together(2, "train", *flags(cut, 2))
+    one = run_command("train", *flags(alone, 1))
     assert {result.returncode for result in (*results, one)} == {0}, results[0].stderr
     assert "Continuing the run" in results[0].stdout
     assert "--shard_weights has no effect in one process" in one.stderr
