@@ -52,11 +52,8 @@ def diagnose_runtime() -> dict[str, Any]:
     `broken` says what keeps the installation from working at all.
     """
     kernels, broken = _kernels()
-    foreign = (
-        foreign_distributions(Path(__file__).parents[1])
-        if Path(__file__).parents[1].name == "site-packages"
-        else []
-    )
+    folder = Path(__file__).parents[1]
+    foreign = foreign_distributions(folder) if folder.name == "site-packages" else []
     broken += [
         f"{name} writes into the same folders; remove it and install anew" for name in foreign
     ]
