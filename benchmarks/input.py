@@ -20,6 +20,7 @@ from pathlib import Path
 from augmentation import timed  # beside this file
 
 from coqui_stt_ctcdecoder import Alphabet
+from coqui_stt_training.batches.cache_folder import CacheFolder
 from coqui_stt_training.batches.feature_cache import FeatureCache
 from coqui_stt_training.batches.feature_store import FeatureStore
 from coqui_stt_training.batches.loader import BatchLoader
@@ -49,7 +50,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         stores = {
             "memory": FeatureStore(features),
-            "cache": FeatureStore(features, FeatureCache(Path(folder), features), 0),
+            "cache": FeatureStore(features, FeatureCache(CacheFolder(Path(folder)), features), 0),
             "audio": FeatureStore(features, None, 0),
         }
         found: dict[str, list[tuple[float, float]]] = {name: [] for name in stores}

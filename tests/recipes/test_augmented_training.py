@@ -138,6 +138,26 @@ def test_frozen_layers_hear_each_batch_once_whatever_is_dropped(
     assert len(set(losses)) == 4  # what the topmost of them gives is dropped anew in each epoch
 
 
+def test_what_frozen_layers_gave_is_kept_for_later_runs(
+    source: Path, latin: ToneCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(name: str) -> dict[str, np.ndarray]:
+        result = run_command(
+            "train", "--load_checkpoint_dir", source, "--save_checkpoint_dir", tmp_path / name,
+            "--train_files", latin.train, "--dev_files", latin.dev, *SMALL, "--epochs", 2,
+            "--freeze_source_layers", 5, "--dropout_rate", 0.3, "--skip_batch_test", "true",
+            "--feature_cache", tmp_path / "cache",
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        return last_of(tmp_path / name)
+
+    first = train("first")
+    monkeypatch.setattr(FrozenStack, "_run", None)  # which cannot be called
+    second = train("second")
+    for name, tensor in first.items():
+        np.testing.assert_array_equal(second[name], tensor)
+
+
 @pytest.mark.parametrize("augment", ["specaugment", "speed"])
 def test_frozen_layers_and_augmentation(
     augment: str, source: Path, latin: ToneCorpus, tmp_path: Path

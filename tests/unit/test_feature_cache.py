@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from coqui_stt_training.batches.cache_folder import CacheFolder
 from coqui_stt_training.batches.feature_cache import FeatureCache
 from coqui_stt_training.batches.feature_store import FeatureStore
 from coqui_stt_training.corpus import Clip
@@ -43,7 +44,8 @@ class Counting(FeatureStore):
 @pytest.fixture
 def new_run(tmp_path: Path) -> Callable[..., Counting]:
     def make(limit_bytes: int = 1 << 30, front_end: FeatureConfig = FRONT_END) -> Counting:
-        return Counting(front_end, FeatureCache(tmp_path / "cache", front_end, limit_bytes), 0)
+        folder = CacheFolder(tmp_path / "cache", limit_bytes)
+        return Counting(front_end, FeatureCache(folder, front_end), 0)
 
     return make
 
@@ -175,6 +177,6 @@ def test_clearing_removes_entries_and_nothing_else(
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.wav")
     (tmp_path / "cache").write_text("a file")
-    store = FeatureStore(FRONT_END, FeatureCache(tmp_path / "cache", FRONT_END, 1 << 30))
+    store = FeatureStore(FRONT_END, FeatureCache(CacheFolder(tmp_path / "cache"), FRONT_END))
     with pytest.raises(FlagError, match=r"--feature_cache: .* cannot be written"):
         store(clip)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 import torch
 
 from coqui_stt_training.batches.batch import Batch, View
+from coqui_stt_training.batches.cache_folder import CacheFolder
 from coqui_stt_training.models.acoustic_model import AcousticModel, build
 from coqui_stt_training.models.deepspeech.geometry import LAYERS, Geometry
 from coqui_stt_training.training.average import WeightAverage
 from coqui_stt_training.training.freezing import Freezing
-from coqui_stt_training.training.frozen_stack import FrozenStack
+from coqui_stt_training.training.frozen_stack import FrozenStack, Hidden
+from coqui_stt_training.training.hidden_cache import HiddenCache
 
 
 def make_batch() -> Batch:
@@ -91,3 +96,92 @@ def test_the_average_does_not_touch_what_is_not_trained() -> None:
     for name, tensor in average.model.state_dict().items():
         assert (tensor._version != before[name]) == name.startswith("layer_6."), name
         assert torch.equal(tensor, model.state_dict()[name]), name  # the first is the average
+
+
+class Counting(FrozenStack):
+    """A stack that counts how often its layers are run."""
+
+    runs = 0
+
+    def _run(self, model: AcousticModel, batch: Batch, view: View) -> Hidden:
+        self.runs += 1
+        return super()._run(model, batch, view)
+
+
+@pytest.fixture
+def new_run(tmp_path: Path) -> Callable[..., Counting]:
+    def make(depth: int = 4) -> Counting:
+        cache = HiddenCache(CacheFolder(tmp_path))
+        stack = Counting(torch.device("cpu"), memory_limit_bytes=0, cache=cache)
+        stack.set_depth(depth)
+        return stack
+
+    return make
+
+
+def test_later_runs_read_what_was_computed(new_run: Callable[..., Counting]) -> None:
+    first, second = new_run(), new_run()
+    expected = first(make_model(), make_batch())
+    found = second(make_model(), make_batch())
+    assert (first.runs, second.runs) == (1, 0)
+    assert torch.equal(found.lengths, expected.lengths)
+    assert found.first == expected.first
+    assert found.x.is_contiguous() == expected.x.is_contiguous()
+    for row, length in enumerate(expected.lengths):
+        assert torch.equal(found.x[row, :length], expected.x[row, :length])
+
+
+def test_a_clip_is_known_in_any_batch(new_run: Callable[..., Counting]) -> None:
+    batch = make_batch()
+    new_run()(make_model(), batch)
+    short = replace(batch, features=batch.features[1:, :4], lengths=batch.lengths[1:])
+    stack = new_run()
+    found = stack(make_model(), short)
+    assert stack.runs == 0
+    torch.testing.assert_close(found.x, stack._run(make_model(), short, View()).x)
+
+
+@pytest.mark.parametrize("other", ["weights", "depth", "features", "precision", "an unknown clip"])
+def test_what_comes_of_something_else_is_no_match(
+    new_run: Callable[..., Counting], other: str
+) -> None:
+    model, batch = make_model(), make_batch()
+    new_run()(model, batch)
+    stack = new_run(3 if other == "depth" else 4)
+    if other == "weights":
+        with torch.no_grad():
+            model.get_parameter("layer_2.bias")[0] += 1
+    if other == "features":
+        batch = replace(batch, features=batch.features * 2)
+    if other == "an unknown clip":
+        batch = replace(batch, lengths=torch.tensor([7, 3]))
+    with torch.autocast("cpu", enabled=other == "precision"):
+        stack(model, batch)
+    assert stack.runs == 1
+
+
+def test_the_alphabet_is_of_no_matter(new_run: Callable[..., Counting]) -> None:
+    new_run()(make_model(), make_batch())
+    other = build(Geometry(n_hidden=8, n_classes=9))
+    other.initialize(3)
+    stack = new_run()
+    stack(other, make_batch())
+    assert stack.runs == 0
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "no tensor"])
+def test_damaged_entries_are_computed_anew(
+    new_run: Callable[..., Counting], tmp_path: Path, damage: str
+) -> None:
+    expected = new_run()(make_model(), make_batch())
+    entry, _ = sorted(tmp_path.rglob("*.hidden"))
+    content = bytearray(entry.read_bytes())
+    if damage == "flipped":
+        content[-1] ^= 1
+    entry.write_bytes(content[:-1] if damage == "cut" else content)
+    if damage == "no tensor":
+        CacheFolder(tmp_path).write(entry.name, b"nothing of ours")
+    stack, later = new_run(), new_run()
+    assert torch.equal(stack(make_model(), make_batch()).x, expected.x)
+    later(make_model(), make_batch())
+    assert (stack.runs, later.runs) == (1, 0)

@@ -66,7 +66,9 @@ class DataFlags:
     normalize_transcripts: str = normalize_transcripts_flag("as the source was trained, else false")
     read_buffer: str = flag("1MB", "", replacement="each clip is read whole, in one call")
     feature_cache: str = flag(
-        "", "folder in which to keep features for later runs (they are kept in memory anyway)"
+        "",
+        "folder in which to keep features, and what frozen layers gave, for later runs (they are "
+        "kept in memory anyway)",
     )
     feature_cache_gigabytes: float = flag(
         0.0,

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..batches.cache_folder import CacheFolder
 from ..batches.feature_cache import FeatureCache
 from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader
@@ -31,6 +32,7 @@ class Parts:
         decoder: of the test sets.
         objective: what training lowers.
         corpus: all clips.
+        cache: where features, and what frozen layers gave, are kept for later runs; None: nowhere.
         store: of features.
         loader: of batches.
         state: what training changes.
@@ -41,6 +43,7 @@ class Parts:
     decoder: BeamSearchDecoder
     objective: Objective
     corpus: Corpus
+    cache: CacheFolder | None
     store: FeatureStore
     loader: BatchLoader
     state: TrainingState
@@ -69,13 +72,15 @@ def assemble(session: Session, world: World) -> Parts:
         device = prepare_machine(session.config.machine, world.device)
         objective = _objective(session)
         corpus = read_corpus(session, writes=world.is_first)
-        store = FeatureStore(session.features, _feature_cache(session))
+        cache = _cache_folder(session)
+        features = FeatureCache(cache, session.features) if cache else None
+        store = FeatureStore(session.features, features)
         skips = session.config.data.on_bad_row == "skip"
         loader = BatchLoader(store, session.alphabet, skips_unreadable=skips)
     with world.together():
         clips = joined([one.clips for one in corpus.train])
         state, folder = initial_state(session, device, clips, world)
-    parts = Parts(decoder, objective, corpus, store, loader, state, folder, world)
+    parts = Parts(decoder, objective, corpus, cache, store, loader, state, folder, world)
     world.check_alike(lambda: _digests(parts))
     # Processors differ in the last bit of what they draw.
     world.copy_first_([*state.model.state_dict().values()])
@@ -83,12 +88,12 @@ def assemble(session: Session, world: World) -> Parts:
     return parts
 
 
-def _feature_cache(session: Session) -> FeatureCache | None:
+def _cache_folder(session: Session) -> CacheFolder | None:
     data = session.config.data
     if not data.feature_cache:
         return None
     limit_bytes = int(data.feature_cache_gigabytes * 1e9)
-    return FeatureCache(Path(data.feature_cache), session.features, limit_bytes)
+    return CacheFolder(Path(data.feature_cache), limit_bytes)
 
 
 def read_corpus(session: Session, *, writes: bool) -> Corpus:

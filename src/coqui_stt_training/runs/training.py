@@ -24,6 +24,7 @@ from ..report.summaries import Summaries
 from ..scoring.decoding import BeamSearchDecoder, BestPathDecoder, Decoder
 from ..training.distributed import World, joined
 from ..training.freezing import Freezing
+from ..training.hidden_cache import HiddenCache
 from ..training.memory_check import check_memory, check_model_memory
 from ..training.plan import Plan, Surroundings
 from ..training.progress import Progress
@@ -238,6 +239,7 @@ def _make_trainer(
                 parts.store, config.data.cache_for_epochs, epoch
             ),
             world=world,
+            hidden_cache=HiddenCache(parts.cache) if parts.cache else None,
         ),
     )
     if not config.training.skip_batch_test:

@@ -5,7 +5,7 @@ over a frozen encoder takes the seconds of its head alone. Dropout, which is for
 them alone, but for what the topmost of them hands to the layers that learn. Batches hold the same
 clips in every epoch, and a run that goes on computes them anew in the same way, so it stays the
 same to the bit. Of a batch that augmentation changes before the model, as much is kept as it has
-versions that come again; of one that never comes again, nothing.
+versions that come again; of one that never comes again, nothing. A folder keeps it for later runs.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from ..batches.batch import Batch, View
 from ..corpus import Clip
 from ..models.acoustic_model import AcousticModel
+from .hidden_cache import HiddenCache, stack_digest
 
 # Ten hours of audio at 50 frames a second of 512 values take 3.7 GB.
 DEFAULT_MEMORY_LIMIT_BYTES = 4 << 30
@@ -42,14 +44,21 @@ class FrozenStack:
 
     Args:
         device: where the model is.
-        memory_limit_bytes: how much to keep; beyond it the layers are run each time. 0: always.
+        memory_limit_bytes: how much to keep in memory; beyond it what the folder has is read, or
+            the layers are run each time. 0: always.
+        cache: what is kept for later runs too; None: nothing.
     """
 
     def __init__(
-        self, device: torch.device, memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES
+        self,
+        device: torch.device,
+        memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES,
+        cache: HiddenCache | None = None,
     ) -> None:
         self.depth = 0
         self._device = device
+        self._cache = cache
+        self._stack = b""  # a digest of the layers, once it is known
         self._memory_limit = memory_limit_bytes
         self._memory_left = memory_limit_bytes
         self._kept: dict[tuple[tuple[Clip, ...], int], Hidden] = {}
@@ -58,6 +67,7 @@ class FrozenStack:
         """Say how many layers from the input on are frozen now; what is kept of others goes."""
         if depth != self.depth:
             self.forget()
+            self._stack = b""
         self.depth = depth
 
     def forget(self) -> None:
@@ -80,15 +90,34 @@ class FrozenStack:
         key = (batch.clips, view.version)
         hidden = self._kept.get(key)
         if hidden is None:
-            hidden = self._run(model, batch, view)
+            hidden = self._read_or_run(model, batch, view)
             size = hidden.x.numel() * hidden.x.element_size()
             if size <= self._memory_left:
                 self._memory_left -= size
                 self._kept[key] = hidden
         return hidden
 
+    def _read_or_run(self, model: AcousticModel, batch: Batch, view: View) -> Hidden:
+        if self._cache is None:
+            return self._run(model, batch, view)
+        self._stack = self._stack or stack_digest(model, self.depth)
+        names = self._cache.names(self._stack, self._features(batch, view), batch.lengths)
+        kept = self._cache.read(names)
+        if kept is None:
+            hidden = self._run(model, batch, view)
+            self._cache.write(names, hidden.x, hidden.lengths)
+            return hidden
+        lengths = torch.tensor([len(one) for one in kept])
+        x = pad_sequence(kept, batch_first=True).to(self._device)
+        return Hidden(x, lengths, self.depth)
+
     def _run(self, model: AcousticModel, batch: Batch, view: View) -> Hidden:
-        x = view.on_features(batch.features.to(self._device), batch.lengths)
+        x = self._features(batch, view)
         if self.depth == 0:
             return Hidden(x, batch.lengths, 0)
-        return Hidden(*model.run(x, batch.lengths, last=self.depth), self.depth)
+        x, lengths = model.run(x, batch.lengths, last=self.depth)
+        # As it comes from a folder, so that dropout draws the same for each value.
+        return Hidden(x.contiguous(), lengths, self.depth)
+
+    def _features(self, batch: Batch, view: View) -> Tensor:
+        return view.on_features(batch.features.to(self._device), batch.lengths)

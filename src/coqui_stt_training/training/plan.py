@@ -13,6 +13,7 @@ from ..report.run_log import RunLog
 from ..scoring.decoding import Decoder
 from .distributed import ALONE, World
 from .freezing import Freezing
+from .hidden_cache import HiddenCache
 from .objective import Objective
 from .schedules import LearningRateSchedule
 from .self_training import SelfTraining
@@ -41,6 +42,7 @@ class Surroundings:
             computed anew.
         clock: seconds, for the interval between checkpoints.
         world: the processes of the run.
+        hidden_cache: keeps what frozen layers gave for later runs; None: nothing does.
     """
 
     folder: RunFolder
@@ -51,6 +53,7 @@ class Surroundings:
     new_epoch: Callable[[int], bool] = lambda epoch: False
     clock: Callable[[], float] = time.monotonic
     world: World = ALONE
+    hidden_cache: HiddenCache | None = None
 
 
 @dataclass(frozen=True)

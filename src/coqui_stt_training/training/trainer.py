@@ -32,7 +32,7 @@ from ..report.epochs import Epoch
 from ..scoring.metrics import SetResult, score_set
 from .best import BestRule, deaf_loss
 from .divergence import are_weights_sound, explain_end, name_clips
-from .frozen_stack import DEFAULT_MEMORY_LIMIT_BYTES, FrozenStack, Hidden
+from .frozen_stack import FrozenStack, Hidden
 from .gradients import Gradients
 from .plan import Plan, Sets, Surroundings
 from .self_training import Tally, as_they_are
@@ -73,9 +73,10 @@ class Trainer:
         self._gradients = Gradients()
         self._device = next(state.model.parameters()).device
         self._generator = torch.Generator(self._device)
-        self._frozen = FrozenStack(
-            self._device, 0 if self._world.shares_weights else DEFAULT_MEMORY_LIMIT_BYTES
-        )
+        if self._world.shares_weights:  # the layers above are shared out too, so nothing is quick
+            self._frozen = FrozenStack(self._device, 0)
+        else:
+            self._frozen = FrozenStack(self._device, cache=around.hidden_cache)
         self._validator = Validator(
             state,
             loader,

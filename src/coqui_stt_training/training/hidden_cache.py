@@ -1,0 +1,102 @@
+"""What frozen layers gave of clips, in a folder, for later runs from the same source.
+
+An entry's name is a digest of all that it follows from: the layers' weights, what they are, the
+precision, and the clip's features. So entries are never stale, and clips of any batch, run or data
+set find theirs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from ..batches.cache_folder import CacheFolder
+from ..models.acoustic_model import AcousticModel
+from ..models.specification import layer_of
+
+_SUFFIX = ".hidden"
+_TENSOR = "hidden"
+
+
+class HiddenCache:
+    """What the lowest layers of a model gave, in a folder.
+
+    Args:
+        folder: where.
+    """
+
+    def __init__(self, folder: CacheFolder) -> None:
+        self._folder = folder
+
+    def names(self, stack: bytes, features: Tensor, lengths: Tensor) -> list[str]:
+        """Return the names of a batch's entries.
+
+        Args:
+            stack: a digest of the layers, see `stack_digest`.
+            features: `[batch, frames, values]`, what the layers take.
+            lengths: int64 `[batch]`, frames of each clip.
+        """
+        rows, precision = features.float().cpu().numpy(), _precision(features.device)
+        return [
+            hashlib.blake2b(
+                row[:length].tobytes(), digest_size=16, key=stack, person=precision
+            ).hexdigest()
+            + _SUFFIX
+            for row, length in zip(rows, lengths.tolist(), strict=True)
+        ]
+
+    def read(self, names: Sequence[str]) -> list[Tensor] | None:
+        """Return what is kept of a batch's clips, each `[frames, values]`; None: not of all."""
+        found = []
+        for name in names:
+            content = self._folder.read(name)
+            try:
+                found.append(load(bytes(content))[_TENSOR] if content is not None else None)
+            except (SafetensorError, KeyError):
+                return None
+            if found[-1] is None:
+                return None
+        kept = [one for one in found if one is not None and one.ndim == 2]
+        alike = len({(one.shape[1], one.dtype) for one in kept}) == 1
+        return kept if len(kept) == len(names) and alike else None
+
+    def write(self, names: Sequence[str], hidden: Tensor, lengths: Tensor) -> None:
+        """Keep what the layers gave, unless the folder is full.
+
+        Args:
+            names: of the clips' entries.
+            hidden: `[batch, frames, values]`.
+            lengths: int64 `[batch]`, frames of each clip in it.
+
+        Raises:
+            FlagError: the folder cannot be written to.
+        """
+        for name, row, length in zip(names, hidden.cpu(), lengths.tolist(), strict=True):
+            self._folder.write(name, save({_TENSOR: row[:length].contiguous()}))
+
+
+def stack_digest(model: AcousticModel, depth: int) -> bytes:
+    """Return a digest of the lowest layers of a model: their weights, and what they are.
+
+    The alphabet, which is no concern of theirs, may be another.
+    """
+    layers = model.specification.layers[:depth]
+    description = repr((model.specification.with_classes(2), layers))
+    digest = hashlib.blake2b(description.encode(), digest_size=32)
+    for name, tensor in sorted(model.state_dict().items()):
+        if layer_of(name) in layers:
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return digest.digest()
+
+
+def _precision(device: torch.device) -> bytes:
+    """Return what products are computed in, at most 16 bytes."""
+    if not torch.is_autocast_enabled(device.type):
+        return b"float32"
+    return str(torch.get_autocast_dtype(device.type)).removeprefix("torch.").encode()[:16]
