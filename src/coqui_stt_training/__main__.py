@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from stt.misspelling import likely_meant
+
 from .cli.command import ArgumentParser, command
 from .cli.commands import COMMANDS, list_commands
 from .errors import FlagError
@@ -29,7 +31,9 @@ def main(argv: list[str]) -> int:
     if name.startswith("-"):
         parser.parse_args(argv[:1])
     if name not in COMMANDS:
-        raise FlagError(f"unknown command {name}; it must be one of {', '.join(COMMANDS)}")
+        meant = likely_meant(name, COMMANDS)
+        advice = f"did you mean {meant}? It" if meant else "it"
+        raise FlagError(f"unknown command {name}; {advice} must be one of {', '.join(COMMANDS)}")
     return COMMANDS[name](flags)
 
 

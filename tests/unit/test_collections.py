@@ -106,7 +106,8 @@ def test_a_spreadsheet_saved_as_csv_is_read(
             fields = [str(number), *fields, ""]
         lines.append(separator.join(fields))
     path = tmp_path / "texts.csv"
-    path.write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    encoding = "utf-16" if separator == "\t" else "utf-8-sig"  # Excel: Unicode text, CSV UTF-8
+    path.write_bytes("\r\n".join(lines).encode(encoding))
     corpus = check_corpus(train=[str(path)], alphabet=ALPHABET, features=FeatureConfig())
     clips = corpus.train[0].clips
     assert [clip.transcript for clip in clips] == list(TEXTS)

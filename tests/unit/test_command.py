@@ -248,7 +248,9 @@ def test_the_package_lists_its_commands_and_runs_them(capsys: pytest.CaptureFixt
         assert f"\n  {name} " in listed
     assert package.main(["inspect", "nowhere"]) == 2
     assert "error: nowhere does not exist" in capsys.readouterr().err
-    with pytest.raises(FlagError, match="unknown command trian; it must be one of sources") as told:
+    with pytest.raises(
+        FlagError, match=r"trian; did you mean train\? It must be one of sources"
+    ) as told:
         package.main(["trian"])
     assert str(told.value).endswith(", ".join(COMMANDS))
 

@@ -1,4 +1,7 @@
-"""Text files of corpora, which must be UTF-8; gzip is opened on the way."""
+"""Text files of corpora: UTF-8, or UTF-16 that says so, as spreadsheet programs and Praat write it.
+
+Gzip is opened on the way.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,15 @@ MOST_TEXT_BYTES = 1 << 32  # 10 million rows are 1 to 2 GB
 
 EXCEL = "in Excel: Save As, CSV UTF-8"
 _GZIP = b"\x1f\x8b"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # byte order marks
 
 
 def read_text(path: str | Path) -> str:
     """Return a file's text, without a byte order mark.
 
     Raises:
-        CorpusError: missing, no regular file, not UTF-8, with NUL bytes, or damaged gzip.
+        CorpusError: missing, no regular file, neither UTF-8 nor marked UTF-16, with NUL bytes, or
+            damaged gzip.
     """
     content = read_content(path, MOST_TEXT_BYTES)
     return decode_text(_gunzip(content, path) if content.startswith(_GZIP) else content, str(path))
@@ -44,13 +49,16 @@ def decode_text(content: bytes, name: str) -> str:
     """Return the text that bytes are.
 
     Raises:
-        CorpusError: they are not UTF-8, or hold a NUL byte; names the line.
+        CorpusError: they are neither UTF-8 nor marked UTF-16, or hold a NUL byte; names the line.
     """
+    encoding = "UTF-16" if content.startswith(_UTF_16) else "UTF-8"
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise CorpusError(f"{name}:{line}: not UTF-8; save the file as UTF-8 ({EXCEL})") from None
+        raise CorpusError(
+            f"{name}:{line}: not {encoding}; save the file as UTF-8 ({EXCEL})"
+        ) from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise CorpusError(f"{name}:{line}: holds a NUL byte; save the file as UTF-8 ({EXCEL})")

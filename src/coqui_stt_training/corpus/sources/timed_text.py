@@ -241,15 +241,4 @@ def read_timed_text(path: Path) -> list[TimedText]:
         CorpusError: it cannot be read, is of no such kind, or is damaged.
     """
     read = _READERS.get(path.suffix, read_label_track)
-    return list(read(_text_of(path), path))
-
-
-def _text_of(path: Path) -> str:
-    """Return a text; those of Praat may be in UTF-16."""
-    content = read_content(path, _LARGEST_BYTES)
-    if not content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return decode_text(content, str(path))
-    try:
-        return content.decode("utf-16")
-    except UnicodeDecodeError:
-        raise CorpusError(f"{path}: damaged UTF-16; save the file again") from None
+    return list(read(decode_text(read_content(path, _LARGEST_BYTES), str(path)), path))
