@@ -59,6 +59,7 @@ QUICK = {
     "train": TRAINING,
     "bootstrap": (*TRAINING, "--n_trials", 2),
     "learning_curve": (*TRAINING, "--seeds", 1, "--parts", "0.5 0.75 1"),
+    "compare": (*TRAINING, "--seeds", 2, "--limit_train", 4),
     "evaluate": ("--beam_width", 16),
     "lm.build_scorer": ("--discount_fallback", "", "--n_trials", 2),
     "util.lm_optimize": ("--n_trials", 2, "--beam_width", 16),

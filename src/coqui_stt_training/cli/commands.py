@@ -46,6 +46,7 @@ COMMANDS = {
     ),
     "synthesize": CommandEntry("synthesize", "make speech of text, to train on beside real speech"),
     "train": CommandEntry("train", "train a model, from a pre-trained one or from scratch"),
+    "compare": CommandEntry("compare", "say which of several ways to train is better"),
     "learning_curve": CommandEntry("learning_curve", "say what error rates more data would give"),
     "bootstrap": CommandEntry(
         "bootstrap", "from recordings and text to a model to deploy, in one go"

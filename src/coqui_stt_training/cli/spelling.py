@@ -7,10 +7,12 @@ from typing import Any
 
 
 def spell_flags(flags: Mapping[str, Any]) -> list[str]:
-    """Return the words that give flags their values; those of empty lists are left out."""
+    """Return the words that give flags their values; flags without one, None, are left out."""
     words: list[str] = []
     for name, value in flags.items():
+        if value is None:
+            continue
         values = value if isinstance(value, (list, tuple)) else [value]
         shown = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
-        words += [f"--{name}", *shown] if shown else []
+        words += [f"--{name}", *shown]
     return words

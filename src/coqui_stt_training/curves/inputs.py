@@ -14,7 +14,6 @@ from stt.counted import counted
 
 from ..checkpoints.loading import digest_source, load_source
 from ..checkpoints.source import SourceModel
-from ..cli.config import MachineFlags, OutputFlags
 from ..cli.curve_flags import CurveConfig
 from ..cli.flags import Parsed, as_dict
 from ..corpus import CorpusFiles, Row, RowFile, all_characters, expand_file_list, plain_alphabet
@@ -25,19 +24,12 @@ from ..corpus.rows import Entry, rows_of_entries
 from ..errors import FlagError
 from ..stages.commands import start_flags
 from ..stages.inputs import check_out_folder, digest_of
+from ..stages.trainings import NO_RESULT, OWN, say_own
 from .record import RECORD, read_record
 from .subsets import GrowingOrder, growing_order
 
 LEAST_CLIPS = 8  # of the smallest part
-# What this command says to the trainings itself.
-_OWN = frozenset(
-    {
-        "checkpoint_dir", "save_checkpoint_dir", "auto_input_dataset", "test_output_file",
-        "random_seed", "limit_train", "run", "load_train", "load_evaluate", "report",
-        "one_shot_infer",
-    }
-)  # fmt: skip
-_NO_RESULT = frozenset({*vars(OutputFlags()), *vars(MachineFlags())})
+_OWN = OWN | {"limit_train"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +83,7 @@ def check_inputs(parsed: Parsed[CurveConfig]) -> Inputs:
     given = {name: flags[name] for name in sorted(names)}
     read_record(out).write(out)  # so that it is known whose folder it is
     given = {**_start(config, model, given, files, out), **given}
-    acting = {name: value for name, value in given.items() if name not in _NO_RESULT}
+    acting = {name: value for name, value in given.items() if name not in NO_RESULT}
     digest = digest_of([acting, digests, digest_source(source) if source else ""])
     amount = estimate_amount(train, files)
     return Inputs(tuple(rows), given, digest, amount.seconds / max(1, amount.clips))
@@ -106,13 +98,8 @@ def check_flags(parsed: Parsed[CurveConfig]) -> None:
     config, problems = parsed.config, []
     if not config.curve.out:
         problems.append("no folder for the curve; give --out")
-    if own := sorted(parsed.given & _OWN):
-        names = ", ".join(f"--{name}" for name in own)
-        problems.append(
-            f"{names}: learning_curve says that itself to the trainings; leave it out"
-            + ("; a model to start from goes with --load_checkpoint_dir"
-               if "checkpoint_dir" in own else "")
-        )  # fmt: skip
+    if own := say_own("learning_curve", parsed.given, _OWN):
+        problems.append(own)
     for name, why in (("train_files", "to train on"), ("test_files", "to measure on")):
         if not getattr(config.data, name):
             problems.append(f"no --{name} {why}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,15 +13,11 @@ from stt.durations import say_audio_length
 
 from ..cli.curve_flags import CurveConfig
 from ..cli.flags import Parsed
-from ..cli.spelling import spell_flags
-from ..stages.rates import read_rates
-from ..stages.running import as_typed, run_shown
+from ..stages.trainings import FIRST_SEED, check_training, run_training
 from .inputs import Inputs, check_inputs, write_part
 from .outlook import Outlook, look_ahead
 from .page import write_page
 from .record import Measurement, Record, read_record
-
-_FIRST_SEED = 4568  # that of `train`
 
 
 class Curve:
@@ -54,7 +49,7 @@ class Curve:
         sizes = flags.sizes()
         todo = [
             (seed, size)
-            for seed in range(_FIRST_SEED, _FIRST_SEED + flags.seeds)
+            for seed in range(FIRST_SEED, FIRST_SEED + flags.seeds)
             for size in sizes
             if self._key(seed, size) not in self.record.measurements
         ]
@@ -69,7 +64,7 @@ class Curve:
         self._conclude()
 
     def _announce(self, sizes: Sequence[float], left: int) -> None:
-        order = self.inputs.order(_FIRST_SEED)
+        order = self.inputs.order(FIRST_SEED)
         how = "speaker by speaker" if order.by_speaker else "clip by clip"
         clips = ", ".join(str(len(order.part(size))) for size in sizes)
         self._show(f"Parts of {clips} clips, growing {how}; {counted(left, 'training')} to do")
@@ -78,7 +73,7 @@ class Curve:
         """Check all that trainings check before their first step, on all of the data."""
         path = self.out / "parts" / "all.csv"
         write_part(path, self.inputs.rows)
-        run_shown("train", self._words(path, self.out / "unmade", {"dry_run": True}), self._show)
+        check_training(self._flags(path), self.out / "unmade", self._show)
         path.unlink()
         with suppress(OSError):  # it has the parts of an earlier curve
             path.parent.rmdir()
@@ -87,25 +82,19 @@ class Curve:
         rows = self.inputs.order(seed).part(size)
         name = f"{self.inputs.digest}-{seed}-{size:g}"
         part = self.out / "parts" / f"{name}.csv"
-        folder, results = self.out / "trainings" / name, self.out / "results" / f"{name}.json"
         write_part(part, rows)
-        results.parent.mkdir(exist_ok=True)
-        words = self._words(part, folder, {"random_seed": seed, "test_output_file": str(results)})
-        run_shown("train", words, self._show)
-        rates = read_rates(results)
+        trained = run_training(
+            self._flags(part), self.out / "trainings" / name, self.out / "results" / f"{name}.json",
+            seed, self._show, keeps_model=self.config.curve.keep_models,
+        )  # fmt: skip
+        rates = trained.rates
         self._show(f"{size:g} of the data, seed {seed}: {rates}")
-        measurement = Measurement(
-            seed, size, len(rows), rates.cer, rates.wer, as_typed("train", words)
-        )
+        measurement = Measurement(seed, size, len(rows), rates.cer, rates.wer, trained.command)
         self.record = self.record.with_measurement(self._key(seed, size), measurement)
         self.record.write(self.out)
-        if not self.config.curve.keep_models:
-            shutil.rmtree(folder, ignore_errors=True)
 
-    def _words(self, part: Path, folder: Path, further: dict[str, Any]) -> list[str]:
-        flags = {"report_count": 0, "max_to_keep": 1, **self.inputs.given}
-        own = {"train_files": str(part), "save_checkpoint_dir": str(folder)}
-        return spell_flags({**flags, **own, **further})
+    def _flags(self, part: Path) -> dict[str, Any]:
+        return {**self.inputs.given, "train_files": str(part)}
 
     def _key(self, seed: int, size: float) -> str:
         return f"{self.inputs.digest} {seed} {size:g}"
@@ -114,7 +103,7 @@ class Curve:
         flags = self.config.curve
         measured = [
             self.record.measurements[self._key(seed, size)]
-            for seed in range(_FIRST_SEED, _FIRST_SEED + flags.seeds)
+            for seed in range(FIRST_SEED, FIRST_SEED + flags.seeds)
             for size in flags.sizes()
         ]
         total = len(self.inputs.rows)

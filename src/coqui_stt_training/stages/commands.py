@@ -128,8 +128,8 @@ def speak_words(
 ) -> list[str]:
     """Return the flags of `synthesize`, which reads out sentences in the data's alphabet."""
     flags = {
-        "text": texts, "voices": whole.voices, "command": whole.synthesiser or [],
-        "alphabet_config_path": alphabet or [], "limit": whole.spoken_sentences, "out": folder,
+        "text": texts, "voices": whole.voices or None, "command": whole.synthesiser or None,
+        "alphabet_config_path": alphabet, "limit": whole.spoken_sentences, "out": folder,
     }  # fmt: skip
     return spell_flags({**_acting(given, SynthesisConfig()), **flags})
 
@@ -225,7 +225,7 @@ def export_words(
     """Return the flags of `export`."""
     flags = {
         "checkpoint_dir": model, "export_dir": folder, "remove_export": True,
-        "test_files": sets.test, "scorer_path": [scorer] if scorer else [],
+        "test_files": sets.test, "scorer_path": scorer,
     }  # fmt: skip
     return spell_flags({**_acting(given, ExportConfig()), **flags})
 
@@ -236,7 +236,7 @@ def evaluate_words(
     """Return the flags of `evaluate`, with a page of the clips beside the results."""
     flags = {
         "checkpoint_dir": model, "test_files": sets.test, "test_output_file": results,
-        "report": results.with_suffix(".html"), "scorer_path": [scorer] if scorer else [],
+        "report": results.with_suffix(".html"), "scorer_path": scorer,
     }  # fmt: skip
     return spell_flags({"report_count": 1, **_acting(given, EvaluateConfig()), **flags})
 

@@ -1,0 +1,68 @@
+"""The flags of `compare`: its own, and those of `train`, which it passes on."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from ..errors import FlagError
+from .config import TrainConfig
+from .flags import at_most, flag, positive
+
+AS_GIVEN = "as given"
+
+
+@dataclass(frozen=True)
+class ComparisonFlags:
+    """Comparison."""
+
+    out: str = flag(
+        "", "folder for what is found and its page; the same command goes on with what is there"
+    )
+    ways: tuple[str, ...] = flag(
+        [],
+        "ways to train, each 'NAME: FLAGS', such as 'LoRA: --adapter lora:rank=16'; its flags win "
+        "over the others of this command. The first is what the others are held against. None: "
+        "one, as the other flags say",
+    )
+    seeds: int = flag(3, "trainings of each way, each with a seed of its own", check=at_most(100))
+    interval: float = flag(
+        0.9, "probability that a difference lies in its interval", check=positive
+    )
+    keep_models: bool = flag(False, "keep the checkpoints of all trainings")
+
+    def __post_init__(self) -> None:
+        self.words()
+        if self.interval >= 1:
+            raise FlagError("--interval: must be less than 1")
+
+    def words(self) -> dict[str, list[str]]:
+        """Return the words of each way by its name.
+
+        Raises:
+            FlagError: all that are no names and flags.
+        """
+        words: dict[str, list[str]] = {}
+        problems = []
+        for way in self.ways:
+            name, colon, flags = way.partition(":")
+            try:
+                split = shlex.split(flags)
+            except ValueError as error:
+                problems.append(f"{way!r}: {str(error).lower()}")
+                continue
+            if not colon or not name.strip() or not all(w.startswith("--") for w in split[:1]):
+                problems.append(f"{way!r}: must be a name, a colon, and flags of train")
+            elif name.strip() in words:
+                problems.append(f"two ways are called {name.strip()!r}")
+            words[name.strip()] = split
+        if problems:
+            raise FlagError(f"--ways: {'; '.join(problems)}")
+        return words or {AS_GIVEN: []}
+
+
+@dataclass(frozen=True)
+class ComparisonConfig(TrainConfig):
+    """All flags of `compare`."""
+
+    comparison: ComparisonFlags = ComparisonFlags()

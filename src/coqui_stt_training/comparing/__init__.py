@@ -1,0 +1,1 @@
+"""What `compare` does: ways to train, measured with several seeds each."""

@@ -1,0 +1,100 @@
+"""What a comparison is made of, checked before anything is trained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..checkpoints.loading import digest_source
+from ..cli.comparison_flags import ComparisonConfig
+from ..cli.config import TrainConfig
+from ..cli.flags import Parsed, as_dict, parse
+from ..cli.spelling import spell_flags
+from ..corpus import CorpusFiles, expand_file_list
+from ..errors import FlagError
+from ..stages.inputs import check_out_folder, digest_of
+from ..stages.trainings import NO_RESULT, OWN, say_own
+from .record import RECORD
+
+_OF_WAYS = OWN | {"test_files"}  # what is measured on is the same for all
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to train.
+
+    Attributes:
+        name: for people.
+        flags: for its trainings.
+        digest: of all that makes a difference but the seed.
+    """
+
+    name: str
+    flags: Mapping[str, Any]
+    digest: str
+
+
+def check_flags(parsed: Parsed[ComparisonConfig]) -> dict[str, Parsed[TrainConfig]]:
+    """See that flags go together, and that the folder can be written to; nothing is made.
+
+    Returns:
+        The flags of each way by its name.
+
+    Raises:
+        FlagError: all that is wrong.
+    """
+    config, problems, ways = parsed.config, [], {}
+    if not config.comparison.out:
+        problems.append("no folder for the comparison; give --out")
+    if own := say_own("compare", parsed.given):
+        problems.append(own)
+    for name, words in config.comparison.words().items():
+        try:
+            ways[name] = _merged(parsed, words)
+        except FlagError as error:
+            problems.append(f"--ways {name!r}: {error}")
+    for name, way in ways.items():
+        for needed, why in (("train_files", "to train on"), ("test_files", "to measure on")):
+            if not getattr(way.config.data, needed):
+                problems.append(f"no --{needed} {why} ({name})")
+    if problems:
+        raise FlagError("; ".join(problems))
+    check_out_folder(config.comparison.out, RECORD, "a comparison")
+    return ways
+
+
+def _merged(parsed: Parsed[ComparisonConfig], words: Sequence[str]) -> Parsed[TrainConfig]:
+    """Return the flags of a way: those of the command, but for what its own words say."""
+    own = {re.sub("[^a-z0-9_]", "_", word[2:].split("=")[0]) for word in words if word[:2] == "--"}
+    if said := say_own("compare", frozenset(own), _OF_WAYS):
+        raise FlagError(said)
+    if own & {"help", "config"} or "-h" in words:
+        raise FlagError("a way has flags of train alone, and neither --help nor --config")
+    flags, names = as_dict(parsed.config), parsed.given - vars(parsed.config.comparison).keys()
+    given = {name: flags[name] for name in sorted(names - own - {"dry_run"})}
+    return parse(TrainConfig, [*spell_flags(given), *words], program="train", description="")
+
+
+def read_ways(ways: Mapping[str, Parsed[TrainConfig]]) -> list[Way]:
+    """Return ways with digests of what they are made of.
+
+    Args:
+        ways: what `check_flags` gave.
+
+    Raises:
+        UserError: data or a source that cannot be read.
+    """
+    files, found, sources = CorpusFiles(), [], dict[str, str]()
+    for name, parsed in ways.items():
+        config, flags = parsed.config, as_dict(parsed.config)
+        given = {flag: flags[flag] for flag in sorted(parsed.given)}
+        data = [*config.data.train_files, *config.data.dev_files, *config.data.test_files]
+        source = config.checkpoints.load_checkpoint_dir
+        if source and source not in sources:
+            sources[source] = digest_source(source)
+        acting = {flag: value for flag, value in given.items() if flag not in NO_RESULT}
+        digests = [files.digest(path) for path in expand_file_list(data)]
+        found.append(Way(name, given, digest_of([acting, digests, sources.get(source, "")])))
+    return found

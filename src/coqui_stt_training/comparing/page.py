@@ -1,0 +1,95 @@
+"""The page of a comparison: error rates of each way, what is chance, and the trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from stt.atomic_file import write_atomically
+
+from ..report.charts import Bar, bar_chart
+from ..report.page import Html, document, joined, section, table, tag
+from .record import Measurement
+from .verdict import Summary
+from .wording import conclusion, difference, rate
+
+
+def write_page(
+    path: Path, found: Sequence[Summary], measured: Sequence[Measurement], level: float
+) -> None:
+    """Write the page.
+
+    Args:
+        path: of it.
+        found: what each way came to.
+        measured: all trainings.
+        level: how probably an interval holds a difference.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    parts = [
+        section("Which is better", tag("p", conclusion(found)), _chart(found),
+                _ways(found, level), anchor="ways"),
+        section("What was measured", _trainings(measured), anchor="measured"),
+        section("Commands", *_commands(measured), anchor="commands"),
+    ]  # fmt: skip
+    page = document(
+        "Ways to train, compared",
+        parts,
+        subtitle=f"{len(measured)} trainings, all tested on the same clips",
+        contents=[("ways", "Ways"), ("measured", "Measured"), ("commands", "Commands")],
+    )
+    write_atomically(path, page)
+
+
+def _chart(found: Sequence[Summary]) -> Html:
+    bars = [
+        Bar(
+            one.name, 100 * one.cer, 100 * (one.cer - (one.cer_spread or 0)),
+            100 * (one.cer + (one.cer_spread or 0)),
+        )
+        for one in found
+    ]  # fmt: skip
+    return bar_chart("Character error rate, mean and standard deviation of trainings", bars)
+
+
+def _ways(found: Sequence[Summary], level: float) -> Html:
+    rows = [
+        (
+            one.name, f"{one.seeds}", rate(one.cer, one.cer_spread),
+            rate(one.wer, one.wer_spread),
+            "" if one.cpu_minutes is None else f"{one.cpu_minutes:.1f}", difference(one),
+        )
+        for one in found
+    ]  # fmt: skip
+    against = f"CER against the first, {level:.0%} between"
+    return joined([
+        table("Error rates on the test files",
+              ["way", "trainings", "CER", "WER", "CPU minutes", against],
+              rows, numbers=(1, 2, 3, 4)),
+        tag("p", "The interval of a difference holds the scatter of trainings, taken for the same "
+            "in both ways in proportion to the error rate, and that of the test clips, as if they "
+            "had been drawn at random.", class_="quiet"),
+    ])  # fmt: skip
+
+
+def _trainings(measured: Sequence[Measurement]) -> Html:
+    rows = [
+        (one.way, f"{one.seed}", f"{one.cer:.4f}", f"{one.wer:.4f}",
+         "" if one.cpu_minutes is None else f"{one.cpu_minutes:.1f}")
+        for one in measured
+    ]  # fmt: skip
+    return table(
+        "Trainings", ["way", "seed", "CER", "WER", "CPU minutes"], rows, numbers=(1, 2, 3, 4),
+        sortable=True,
+    )  # fmt: skip
+
+
+def _commands(measured: Sequence[Measurement]) -> list[Html]:
+    commands = {one.way: one.command for one in reversed(measured)}
+    return [
+        part
+        for way in dict.fromkeys(one.way for one in measured)
+        for part in (tag("p", way), tag("pre", tag("code", commands[way])))
+    ]

@@ -1,0 +1,115 @@
+"""What `compare` does after its flags are read: trainings in turns, and what they say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from stt.counted import counted
+
+from ..cli.comparison_flags import ComparisonFlags
+from ..stages.trainings import FIRST_SEED, check_training, run_training
+from .inputs import Way
+from .page import write_page
+from .record import Measurement, Record, read_record
+from .verdict import summarize
+from .wording import describe
+
+
+class Comparison:
+    """A comparison on its way.
+
+    Args:
+        flags: of it.
+        ways: to train.
+        show: is given what there is to say.
+
+    Raises:
+        CheckpointError: what its folder records is damaged.
+    """
+
+    def __init__(
+        self, flags: ComparisonFlags, ways: Sequence[Way], show: Callable[[str], object]
+    ) -> None:
+        self._flags = flags
+        self._ways = ways
+        self._show = show
+        self._out = Path(flags.out)
+        self._record: Record = read_record(self._out)
+
+    def run(self, *, dry: bool) -> None:
+        """Train what was not trained yet, and say what follows.
+
+        Args:
+            dry: only check that all could be trained.
+
+        Raises:
+            StoppedError: a training was interrupted.
+            UserError: whatever a training says.
+        """
+        todo = [
+            (seed, way)
+            for seed in self._seeds()
+            for way in self._ways
+            if _key(way, seed) not in self._record.measurements
+        ]
+        names = ", ".join(way.name for way in self._ways)
+        self._show(f"{counted(len(self._ways), 'way')}: {names}; "
+                   f"{counted(len(todo), 'training')} to do")  # fmt: skip
+        for way in self._ways if dry else {way.name: way for _, way in todo}.values():
+            self._show(f"\n=== {way.name}")
+            check_training(way.flags, self._out / "unmade", self._show)
+        if dry:
+            return
+        self._record.write(self._out)  # so that it is known whose folder it is
+        for number, (seed, way) in enumerate(todo, 1):
+            self._show(f"\n=== {number}/{len(todo)}: {way.name}, seed {seed}")
+            self._measure(way, seed)
+        self._conclude()
+
+    def _measure(self, way: Way, seed: int) -> None:
+        name = f"{way.digest}-{seed}"
+        results = self._out / "results" / f"{name}.json"
+        trained = run_training(
+            way.flags, self._out / "trainings" / name, results, seed, self._show,
+            keeps_model=self._flags.keep_models,
+        )  # fmt: skip
+        self._show(f"{way.name}, seed {seed}: {trained.rates}")
+        clips = sorted(
+            json.loads(results.read_bytes()), key=lambda clip: (clip["wav_filename"], clip["src"])
+        )
+        measurement = Measurement(
+            way.name, seed, trained.rates.cer, trained.rates.wer, trained.cpu_minutes,
+            tuple(int(clip["char_distance"]) for clip in clips),
+            tuple(int(clip["char_length"]) for clip in clips), trained.command,
+        )  # fmt: skip
+        self._record = self._record.with_measurement(_key(way, seed), measurement)
+        self._record.write(self._out)
+
+    def _conclude(self) -> None:
+        measured = [
+            [
+                replace(self._record.measurements[_key(way, seed)], way=way.name)
+                for seed in self._seeds()
+            ]
+            for way in self._ways
+        ]
+        found = summarize(measured, self._flags.interval)
+        rows = [one.as_json() for one in found]
+        self._record = replace(
+            self._record, found={"interval": self._flags.interval, "ways": rows}
+        ).write(self._out)
+        page = self._out / "comparison.html"
+        write_page(page, found, [one for way in measured for one in way], self._flags.interval)
+        for line in describe(found, self._flags.interval):
+            self._show(line)
+        self._show(f"The comparison: {page}, {self._out / 'comparison.json'}")
+
+    def _seeds(self) -> range:
+        return range(FIRST_SEED, FIRST_SEED + self._flags.seeds)
+
+
+def _key(way: Way, seed: int) -> str:
+    return f"{way.digest} {seed}"

@@ -1,0 +1,51 @@
+"""What a comparison says to people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .verdict import Summary
+
+
+def describe(found: Sequence[Summary], level: float) -> Iterator[str]:
+    """Yield what a person reads on a terminal."""
+    width = max(len("way"), *(len(one.name) for one in found))
+    first = found[0].name
+    against = f"CER against {first!r}, {level:.0%} between" if len(found) > 1 else ""
+    yield f"\n{'way':<{width}}  {'CER':<14} {'WER':<14} {'CPU min':>7}  {against}".rstrip()
+    for one in found:
+        cells = f"{rate(one.cer, one.cer_spread):<14} {rate(one.wer, one.wer_spread):<14}"
+        minutes = "" if one.cpu_minutes is None else f"{one.cpu_minutes:.1f}"
+        yield f"{one.name:<{width}}  {cells} {minutes:>7}  {difference(one)}".rstrip()
+    yield conclusion(found)
+
+
+def rate(mean: float, spread: float | None) -> str:
+    """Return an error rate and its standard deviation over seeds."""
+    return f"{mean:.3f}" if spread is None else f"{mean:.3f} ± {spread:.3f}"
+
+
+def difference(one: Summary) -> str:
+    """Return how far a way is from the first; nothing where that is not known."""
+    if one.low is None or one.high is None:
+        return ""
+    return f"{one.low:+.3f} to {one.high:+.3f}: {one.verdict}"
+
+
+def conclusion(found: Sequence[Summary]) -> str:
+    """Return what follows, in a sentence."""
+    first, best = found[0], min(found, key=lambda one: one.cer)
+    if len(found) == 1:
+        return "One way alone; others to hold against it go with --ways."
+    if all(one.seeds == 1 for one in found):
+        return "With one training each nobody knows what is chance; give more --seeds."
+    told = [one for one in found if one.verdict == "better"]
+    if told:
+        best = min(told, key=lambda one: one.cer)
+        return f"{best.name!r} is better than {first.name!r}, by {first.cer - best.cer:.3f}."
+    if best is first:
+        return f"None is better than {first.name!r}."
+    return (
+        f"{best.name!r} is ahead of {first.name!r}, but that may be chance: more --seeds, or more "
+        "clips to test on, would tell."
+    )

@@ -1,0 +1,136 @@
+"""`compare`: trainings of several ways in turns, going on, and what they come to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from command_runner import Result, run_command
+from coqui_stt_training import train as train_module
+
+from .conftest import SMALL, ToneCorpus
+
+WAYS = ("--ways", "as it is:", "no speed: --augment", "quick: --learning_rate 0.02")
+
+
+@pytest.fixture
+def compare(latin: ToneCorpus, tmp_path: Path) -> Callable[..., Result]:
+    return lambda *flags: run_command(
+        "compare", "--out", tmp_path / "compared", *latin.flags, *SMALL, "--epochs", 1,
+        "--skip_batch_test", "true", "--augment", "speed", "--seeds", 2, *WAYS, *flags,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The flags of the trainings that are run, their checks beforehand left out."""
+    ran: list[list[str]] = []
+    real = train_module.main
+
+    def main(words: list[str]) -> int:
+        if "--dry_run" not in words:
+            ran.append(words)
+        return real(words)
+
+    monkeypatch.setattr(train_module, "main", main)
+    return ran
+
+
+def value(words: list[str], flag: str) -> str:
+    return words[words.index(f"--{flag}") + 1]
+
+
+def test_ways_take_turns_and_a_comparison_goes_on_where_it_stopped(
+    compare: Callable[..., Result], trainings: list[list[str]], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    watched = train_module.main
+
+    def dies(words: list[str]) -> int:
+        if len(trainings) == 4 and "--dry_run" not in words:
+            raise KeyboardInterrupt
+        return watched(words)
+
+    monkeypatch.setattr(train_module, "main", dies)
+    assert compare().returncode == 130
+    assert len(trainings) == 4
+    monkeypatch.setattr(train_module, "main", watched)
+    result = compare()
+    assert result.returncode == 0, result.stderr
+    assert [value(words, "random_seed") for words in trainings] == ["4568"] * 3 + ["4569"] * 3
+    assert [words[words.index("--augment") + 1] for words in trainings[:3]] == [
+        "speed", trainings[1][trainings[1].index("--augment") + 1], "speed",
+    ]  # fmt: skip
+    assert trainings[1][trainings[1].index("--augment") + 1].startswith("--")
+    assert [value(words, "learning_rate") for words in trainings if "0.02" in words] == ["0.02"] * 2
+    for name in ("as it is", "no speed", "quick"):
+        assert f"\n{name} " in result.stdout
+    assert "CER against 'as it is', 90% between" in result.stdout
+
+    record = json.loads((tmp_path / "compared/comparison.json").read_text(encoding="utf-8"))
+    assert len(record["measurements"]) == 6
+    rows = record["found"]["ways"]
+    assert [row["seeds"] for row in rows] == [2] * 3
+    for row in rows:
+        own = [one["cer"] for one in record["measurements"].values() if one["way"] == row["name"]]
+        assert row["cer"] == pytest.approx(sum(own) / 2)
+    assert rows[0]["low"] is None
+    assert rows[1]["low"] <= rows[1]["cer"] - rows[0]["cer"] <= rows[1]["high"]
+    page = (tmp_path / "compared/comparison.html").read_text(encoding="utf-8")
+    assert "no speed" in page
+    assert "<svg" in page
+    assert not list((tmp_path / "compared/trainings").iterdir())
+
+    # Done: nothing is trained. Another seed adds to it.
+    assert compare().returncode == 0
+    assert len(trainings) == 6
+    assert compare("--seeds", "3", "--ways", "other name: --augment").returncode == 0
+    assert [value(words, "random_seed") for words in trainings[6:]] == ["4570"]
+
+
+def test_mistakes_are_said_before_anything_is_trained(
+    compare: Callable[..., Result], trainings: list[list[str]], tmp_path: Path
+) -> None:
+    for flags, said in (
+        (("--ways", "no colon"), "'no colon': must be a name, a colon, and flags of train"),
+        (("--ways", "a: epochs 3"), "must be a name, a colon, and flags of train"),
+        (("--ways", "a:", "a: --epochs 3"), "two ways are called 'a'"),
+        (("--ways", "a: --epochs '3"), "no closing quotation"),
+        (("--ways", "a: --epoch 3", "b: --epochs x"), "--ways 'b': "),
+        (("--ways", "a: --epoch 3", "b: --epochs x"), "did you mean --epochs?"),
+        (("--ways", "a: --random_seed 3"), "--random_seed: compare says that itself"),
+        (("--ways", "a: --test_files b.csv"), "--test_files: compare says that itself"),
+        (("--ways", "a: --help"), "neither --help nor --config"),
+        (("--checkpoint_dir", "m"), "a model to start from goes with --load_checkpoint_dir"),
+        (("--test_files",), "no --test_files to measure on"),
+        (("--out", ""), "no folder for the comparison; give --out"),
+        (("--interval", "1"), "--interval: must be less than 1"),
+        (("--ways", "a:", "b: --train_files none.csv"), "none.csv: no such file"),
+        (("--ways", "a:", "b: --load_checkpoint_dir none"), "none does not exist"),
+    ):
+        result = compare(*flags)
+        assert result.returncode == 2, result.stdout
+        assert said in result.stderr
+        assert "Traceback" not in result.stderr
+    assert trainings == []
+    (tmp_path / "compared").mkdir(exist_ok=True)
+    (tmp_path / "compared/letter.txt").write_text("mine", encoding="utf-8")
+    assert "holds something else than a comparison" in compare().stderr
+    (tmp_path / "compared/comparison.json").write_text('{"version": 1, "found": [', "utf-8")
+    assert "comparison.json is damaged" in compare().stderr
+
+
+def test_all_ways_are_checked_first(
+    compare: Callable[..., Result], trainings: list[list[str]], tmp_path: Path
+) -> None:
+    result = compare("--dry_run", "true")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("coqui_stt_training.train") == 3
+    assert trainings == []
+    assert not (tmp_path / "compared/comparison.json").exists()
+    result = compare("--ways", "a:", "b: --drop_source_layers 1")
+    assert result.returncode == 2
+    assert trainings == []
