@@ -160,10 +160,11 @@ class TrainingFlags:
         "weights of the last step; false: as upstream",
     )
     output_bias: str = flag(
-        "zero",
-        "what a new output layer begins with: zero, or the logarithm of how often the training "
-        "transcripts have each label, and frames none",
-        choices=("zero", "prior"),
+        "auto",
+        "what a new output layer begins with: zero, or prior, the logarithm of how often the "
+        "training transcripts have each label, and frames none; auto: prior, but of DeepSpeech's "
+        "graph zero, as upstream",
+        choices=("auto", "zero", "prior"),
     )
     force_initialize_learning_rate: bool = flag(
         False, "use --learning_rate also when a continued run has reduced its own"

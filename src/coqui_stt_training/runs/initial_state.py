@@ -231,11 +231,14 @@ def _bootstrapped(
     earlier = source.details.get("lineage", []) if source else []
     tensors = bootstrapped_tensors(plan, source.tensors, fresh) if source else fresh
     output = plan.specification.layers[-1]
-    if session.config.training.output_bias == "prior" and output in plan.new_layers:
-        if plan.mapped_rows:
-            _log.info("--output_bias prior has no effect: rows of the output layer are mapped")
-        else:
+    bias = session.config.training.output_bias
+    if bias == "auto":
+        bias = "zero" if plan.specification.architecture == "deepspeech" else "prior"
+    if bias == "prior" and output in plan.new_layers:
+        if not plan.mapped_rows:
             tensors[f"{output}.bias"] = _prior(session, clips)
+        elif session.config.training.output_bias == "prior":
+            _log.info("--output_bias prior has no effect: rows of the output layer are mapped")
     entry |= describe_anchors(session, tensors)
     for name in tensors:
         kept = not name.startswith(tuple(f"{layer}." for layer in plan.new_layers))

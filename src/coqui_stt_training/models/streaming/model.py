@@ -119,6 +119,20 @@ class Stem(nn.Module):
             after.append(last)
         return self.projection(x.transpose(1, 2).flatten(2)), tuple(after)
 
+    def draw(self, generator: torch.Generator) -> None:
+        """Draw weights that keep the size of what goes through them.
+
+        Drawn like those of other modules, what is heard would be a thirtieth of what the first
+        block adds to it, and hardly change from frame to frame. See He et al., Delving deep into
+        rectifiers, https://arxiv.org/abs/1502.01852.
+        """
+        for module in self.halvings.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_uniform_(module.weight, nonlinearity="relu", generator=generator)
+        nn.init.kaiming_uniform_(
+            self.projection.weight, nonlinearity="linear", generator=generator
+        )
+
 
 class Distances(Drawn):
     """What attention adds to a product for the distance of its frames: a number for each head."""
@@ -244,6 +258,12 @@ class StreamingConformer(EncoderModel):
         for name in specification.block_names:
             self.add_module(name, Block(specification))
         self.add_head()
+
+    def initialize_layer(self, name: str, generator: torch.Generator) -> None:
+        """Draw new weights for a layer."""
+        super().initialize_layer(name, generator)
+        if name == "stem":
+            self.stem.draw(generator)
 
     def run(
         self,
