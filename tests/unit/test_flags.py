@@ -11,6 +11,7 @@ from coqui_stt_training.cli.config import EvaluateConfig, TrainConfig
 from coqui_stt_training.cli.export_flags import ExportConfig
 from coqui_stt_training.cli.flags import Parsed, as_dict, from_values, parse
 from coqui_stt_training.cli.shared_flags import SHARED
+from coqui_stt_training.cli.spelling import spell_flags
 from coqui_stt_training.errors import FlagError
 
 
@@ -213,3 +214,8 @@ def test_values_of_python_are_those_of_the_command_line() -> None:
         from_values(TrainConfig, {"epochs": 3.7, "early_stop": "maybe", "epoch": 1, "n_hidden": []})
     for part in ("--epochs 3.7", "--early_stop maybe", "unknown flag epoch,", "--n_hidden"):
         assert part in str(error.value)
+
+
+def test_flags_are_spelled_as_they_were_given() -> None:
+    spelled = spell_flags({"augment": [], "epochs": 3, "scorer_path": None, "show": True})
+    assert spelled == ["--augment", "--epochs", "3", "--show", "true"]

@@ -13,7 +13,7 @@ from ..cli.comparison_flags import ComparisonFlags
 from ..stages.trainings import FIRST_SEED, check_training, run_training
 from .inputs import Way
 from .page import write_page
-from .record import Measurement, Record, read_record
+from .record import Measurement, read_record
 from .verdict import summarize
 from .wording import describe
 
@@ -37,7 +37,7 @@ class Comparison:
         self._ways = ways
         self._show = show
         self._out = Path(flags.out)
-        self._record: Record = read_record(self._out)
+        self._record = read_record(self._out)
 
     def run(self, *, dry: bool) -> None:
         """Train what was not trained yet, and say what follows.
@@ -53,7 +53,7 @@ class Comparison:
             (seed, way)
             for seed in self._seeds()
             for way in self._ways
-            if _key(way, seed) not in self._record.measurements
+            if _key(way, seed) not in self._record.all
         ]
         names = ", ".join(way.name for way in self._ways)
         self._show(f"{counted(len(self._ways), 'way')}: {names}; "
@@ -63,7 +63,7 @@ class Comparison:
             check_training(way.flags, self._out / "unmade", self._show)
         if dry:
             return
-        self._record.write(self._out)  # so that it is known whose folder it is
+        self._record.write()  # so that it is known whose folder it is
         for number, (seed, way) in enumerate(todo, 1):
             self._show(f"\n=== {number}/{len(todo)}: {way.name}, seed {seed}")
             self._measure(way, seed)
@@ -85,22 +85,16 @@ class Comparison:
             tuple(int(clip["char_distance"]) for clip in clips),
             tuple(int(clip["char_length"]) for clip in clips), trained.command,
         )  # fmt: skip
-        self._record = self._record.with_measurement(_key(way, seed), measurement)
-        self._record.write(self._out)
+        self._record = self._record.add(_key(way, seed), measurement)
 
     def _conclude(self) -> None:
         measured = [
-            [
-                replace(self._record.measurements[_key(way, seed)], way=way.name)
-                for seed in self._seeds()
-            ]
+            [replace(self._record.all[_key(way, seed)], way=way.name) for seed in self._seeds()]
             for way in self._ways
         ]
         found = summarize(measured, self._flags.interval)
         rows = [one.as_json() for one in found]
-        self._record = replace(
-            self._record, found={"interval": self._flags.interval, "ways": rows}
-        ).write(self._out)
+        self._record = self._record.conclude({"interval": self._flags.interval, "ways": rows})
         page = self._out / "comparison.html"
         write_page(page, found, [one for way in measured for one in way], self._flags.interval)
         for line in describe(found, self._flags.interval):

@@ -81,7 +81,7 @@ def check_inputs(parsed: Parsed[CurveConfig]) -> Inputs:
     flags = as_dict(config)
     names = parsed.given - vars(config.curve).keys() - {"train_files", "dry_run"}
     given = {name: flags[name] for name in sorted(names)}
-    read_record(out).write(out)  # so that it is known whose folder it is
+    read_record(out).write()  # so that it is known whose folder it is
     given = {**_start(config, model, given, files, out), **given}
     acting = {name: value for name, value in given.items() if name not in NO_RESULT}
     digest = digest_of([acting, digests, digest_source(source) if source else ""])

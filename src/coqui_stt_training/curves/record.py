@@ -1,18 +1,13 @@
-"""`curve.json`: what trainings came to, and what follows from it; replaced whole after each."""
+"""`curve.json`: what trainings on growing parts came to, and what follows from it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from stt.plain_values import restore
-
-from ..stages.versioned_file import read_versioned, write_versioned
+from ..stages.measurements import Measurements, read_measurements
 
 RECORD = "curve.json"
-_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -36,44 +31,10 @@ class Measurement:
     command: str
 
 
-@dataclass(frozen=True)
-class Record:
-    """What is recorded in a folder.
-
-    Attributes:
-        measurements: by what they were made of, seed and part. Those of other flags or data stay.
-        curve: what follows from the last command's, JSON values.
-    """
-
-    measurements: Mapping[str, Measurement] = field(default_factory=dict)
-    curve: Mapping[str, Any] = field(default_factory=dict)
-
-    def with_measurement(self, key: str, measurement: Measurement) -> Record:
-        """Add a measurement."""
-        return replace(self, measurements={**self.measurements, key: measurement})
-
-    def write(self, folder: Path) -> Record:
-        """Put it into a folder, which is made where it is missing."""
-        folder.mkdir(parents=True, exist_ok=True)
-        content = {
-            "curve": dict(self.curve),
-            "measurements": {key: asdict(one) for key, one in self.measurements.items()},
-        }
-        write_versioned(folder / RECORD, _VERSION, content)
-        return self
-
-
-def read_record(folder: Path) -> Record:
+def read_record(folder: Path) -> Measurements[Measurement]:
     """Return what a folder records; nothing where it is new.
 
     Raises:
         CheckpointError: the record is damaged, or of a later release.
     """
-    return read_versioned(folder / RECORD, _VERSION, _parse) or Record()
-
-
-def _parse(content: Mapping[str, Any]) -> Record:
-    return Record(
-        {str(key): restore(Measurement, one) for key, one in content["measurements"].items()},
-        dict(content["curve"]),
-    )
+    return read_measurements(folder / RECORD, Measurement, "curve")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from ..stages.trainings import FIRST_SEED, check_training, run_training
 from .inputs import Inputs, check_inputs, write_part
 from .outlook import Outlook, look_ahead
 from .page import write_page
-from .record import Measurement, Record, read_record
+from .record import Measurement, read_record
 
 
 class Curve:
@@ -35,7 +34,7 @@ class Curve:
         self.config = parsed.config
         self.inputs: Inputs = check_inputs(parsed)
         self.out = Path(self.config.curve.out)
-        self.record: Record = read_record(self.out)
+        self.record = read_record(self.out)
         self._show = show
 
     def run(self) -> None:
@@ -51,7 +50,7 @@ class Curve:
             (seed, size)
             for seed in range(FIRST_SEED, FIRST_SEED + flags.seeds)
             for size in sizes
-            if self._key(seed, size) not in self.record.measurements
+            if self._key(seed, size) not in self.record.all
         ]
         self._announce(sizes, len(todo))
         if todo or self.config.bootstrap.dry_run:
@@ -90,8 +89,7 @@ class Curve:
         rates = trained.rates
         self._show(f"{size:g} of the data, seed {seed}: {rates}")
         measurement = Measurement(seed, size, len(rows), rates.cer, rates.wer, trained.command)
-        self.record = self.record.with_measurement(self._key(seed, size), measurement)
-        self.record.write(self.out)
+        self.record = self.record.add(self._key(seed, size), measurement)
 
     def _flags(self, part: Path) -> dict[str, Any]:
         return {**self.inputs.given, "train_files": str(part)}
@@ -102,13 +100,13 @@ class Curve:
     def _conclude(self) -> None:
         flags = self.config.curve
         measured = [
-            self.record.measurements[self._key(seed, size)]
+            self.record.all[self._key(seed, size)]
             for seed in range(FIRST_SEED, FIRST_SEED + flags.seeds)
             for size in flags.sizes()
         ]
         total = len(self.inputs.rows)
         outlook = look_ahead(measured, total, self.inputs.seconds_a_clip, flags.interval)
-        self.record = replace(self.record, curve=outlook.as_json()).write(self.out)
+        self.record = self.record.conclude(outlook.as_json())
         write_page(self.out / "curve.html", outlook, measured)
         for line in describe(outlook):
             self._show(line)

@@ -129,9 +129,7 @@ class Stem(nn.Module):
         for module in self.halvings.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_uniform_(module.weight, nonlinearity="relu", generator=generator)
-        nn.init.kaiming_uniform_(
-            self.projection.weight, nonlinearity="linear", generator=generator
-        )
+        nn.init.kaiming_uniform_(self.projection.weight, nonlinearity="linear", generator=generator)
 
 
 class Distances(Drawn):
