@@ -70,7 +70,13 @@ def test_frames_of_another_length_are_taught_without_transcripts(
     assert result.returncode == 0, result.stderr
     assert "frames of 40 ms from its frames of 20 ms" in result.stderr
     assert "Training on 24 clips" in result.stderr
-    assert character_error_rate(result.stdout) < 0.5
+    told = tmp_path / "told.csv"
+    told.write_text("\n".join([rows[0], *rows[9:]]) + "\n", encoding="utf-8")
+    heard = run_command(
+        "evaluate", "--checkpoint_dir", tmp_path / "student", "--load_evaluate", "last",
+        "--test_files", told,
+    )  # fmt: skip
+    assert character_error_rate(heard.stdout) < 0.3
 
 
 def test_a_teacher_of_another_alphabet_is_refused(
