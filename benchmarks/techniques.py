@@ -184,8 +184,9 @@ def print_table(chosen: Set, found: dict[str, list[Outcome]]) -> None:
         pairs = [halves[target][number] for target in found]
         changes = [on - off for off, on in pairs]
         cells = [f"{math.exp(off):.3f}, {math.exp(on):.3f}" for off, on in pairs]
-        error = statistics.stdev(changes) / len(changes) ** 0.5 if len(changes) > 1 else 0
-        mean = f"{as_percent(statistics.mean(changes))} ± {100 * error:.0f}"
+        mean = as_percent(statistics.mean(changes))
+        if len(changes) > 1:
+            mean += f" ± {100 * statistics.stdev(changes) / len(changes) ** 0.5:.0f}"
         print(f"| `{technique.on}` | {' | '.join(cells)} | {mean} |")
     sizes = [as_percent(chance([on - off for off, on in halves[target]])) for target in found]
     print(f"| by chance | {' | '.join(sizes)} | |")
