@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,15 @@ def test_models_without_errors_can_be_compared() -> None:
     assert (other.low, other.high) == (0.0, 0.0)
     assert other.verdict == "not told apart"
     assert one.cpu_minutes is None
+
+
+def test_clips_that_one_way_could_not_be_tested_on_are_no_obstacle() -> None:
+    random = np.random.default_rng(7)
+    first, second = trainings("a", 0.2, random), trainings("b", 0.1, random)
+    fewer = [
+        replace(one, clip_errors=one.clip_errors[3:], clip_lengths=one.clip_lengths[3:])
+        for one in second
+    ]
+    paired, apart = compared(first, second)[1], compared(first, fewer)[1]
+    assert apart.verdict == "better"
+    assert (apart.high or 0) - (apart.low or 0) > (paired.high or 0) - (paired.low or 0)

@@ -115,12 +115,24 @@ def _mean_cer(way: Sequence[Measurement]) -> float:
 
 
 def _error_of_clips(first: Sequence[Measurement], other: Sequence[Measurement]) -> float:
-    """Return the standard error of a difference that comes from the choice of test clips."""
-    lengths = np.array(first[0].clip_lengths, float)
+    """Return the standard error of a difference that comes from the choice of test clips.
+
+    Where a way could not be tested on all, as its alphabet lacks their characters and bad rows are
+    skipped, there are no pairs, and the errors of both add up.
+    """
+    if first[0].clip_lengths == other[0].clip_lengths:
+        return _error_of_ratio(_mean_errors(other) - _mean_errors(first), first[0].clip_lengths)
+    return math.hypot(
+        *(_error_of_ratio(_mean_errors(way), way[0].clip_lengths) for way in (first, other))
+    )
+
+
+def _error_of_ratio(errors: NDArray[np.float64], clip_lengths: Sequence[int]) -> float:
+    """Return the standard error of the sum of errors over that of lengths."""
+    lengths = np.array(clip_lengths, float)
     if len(lengths) < 2:
         return 0.0
-    difference = _mean_errors(other) - _mean_errors(first)
-    residual = difference - lengths * difference.sum() / lengths.sum()
+    residual = errors - lengths * errors.sum() / lengths.sum()
     variance = (residual**2).sum() * len(lengths) / (len(lengths) - 1)
     return float(math.sqrt(variance) / lengths.sum())
 
