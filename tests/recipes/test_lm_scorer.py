@@ -16,7 +16,7 @@ from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.cli.command import run
 from coqui_stt_training.errors import ScorerError
 from coqui_stt_training.lm import build_scorer, generate_lm, generate_scorer_package
-from coqui_stt_training.lm.kenlm import LanguageModelError, find_program
+from coqui_stt_training.lm.kenlm import LanguageModelError, find_program, run_build_binary
 from coqui_stt_training.lm.posteriors import PosteriorSet, load_posteriors, save_posteriors
 from coqui_stt_training.lm.text import case_of, read_lines
 from coqui_stt_training.lm.tuning import (
@@ -571,3 +571,15 @@ def test_one_command_with_a_checkpoint_tunes(
     other.write_text(" \na\nb\n")
     assert run(build_scorer.main, [*flags, "--alphabet", str(other), *SMALL]) == 2
     assert "is not that of" in capsys.readouterr().err
+
+
+def test_words_that_nothing_unseen_may_follow_are_no_obstacle(tmp_path: Path) -> None:
+    """As lmplz writes them of some small texts: a backoff of -inf, which build_binary refuses."""
+    arpa = tmp_path / "lm.arpa"
+    arpa.write_text(
+        "\\data\\\nngram 1=4\nngram 2=2\n\n\\1-grams:\n-1\t<unk>\t0\n0\t<s>\t-0.3\n-0.5\t</s>\t0\n"
+        "-0.5\ta\t-inf\n\n\\2-grams:\n-0.2\t<s> a\n-0.2\ta </s>\n\n\\end\\\n"
+    )
+    binary = tmp_path / "lm.binary"
+    run_build_binary(find_program("build_binary"), arpa, binary, a_bits=255, q_bits=8, kind="trie")
+    assert binary.stat().st_size > 0

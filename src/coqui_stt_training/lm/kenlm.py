@@ -22,6 +22,7 @@ _HOW_TO_GET = {
 
 
 # What KenLM's exceptions begin with: the place in its sources, and the condition there.
+_NO_BACKOFF = b"Bad backoff -inf"
 _EXCEPTION = re.compile(r"^\S+\.\w+:\d+ in .*? threw [\w:]+(?: because `.*?')?\.\s*")
 
 
@@ -125,10 +126,27 @@ def run_build_binary(
     done = subprocess.run(
         [*command, str(arpa_path), str(binary_path)], capture_output=True, check=False
     )
+    if done.returncode != 0 and _NO_BACKOFF in done.stderr:
+        bounded = arpa_path.with_suffix(".bounded")
+        _bound_backoffs(arpa_path, bounded)
+        done = subprocess.run(
+            [*command, str(bounded), str(binary_path)], capture_output=True, check=False
+        )
     if done.returncode != 0:
         raise LanguageModelError(
             f"build_binary failed: {_last_words(done.stderr.decode(errors='replace'))}"
         )
+
+
+def _bound_backoffs(arpa_path: Path, bounded_path: Path) -> None:
+    """Write an ARPA file with a backoff of -99, which is zero in that format, for each of -inf.
+
+    Of small texts lmplz writes -inf for words that nothing unseen may follow, which build_binary
+    refuses.
+    """
+    with arpa_path.open("rb") as arpa, bounded_path.open("wb") as bounded:
+        for line in arpa:
+            bounded.write(line.replace(b"\t-inf\n", b"\t-99\n"))
 
 
 def _explain_lmplz(log: str, memory: str) -> str:
