@@ -13,10 +13,11 @@ from coqui_stt_training.batches.batch import Batch, View
 from coqui_stt_training.batches.cache_folder import CacheFolder
 from coqui_stt_training.models.acoustic_model import AcousticModel, build
 from coqui_stt_training.models.deepspeech.geometry import LAYERS, Geometry
+from coqui_stt_training.models.whisper.specification import WhisperEncoder
 from coqui_stt_training.training.average import WeightAverage
 from coqui_stt_training.training.freezing import Freezing
 from coqui_stt_training.training.frozen_stack import FrozenStack, Hidden
-from coqui_stt_training.training.hidden_cache import HiddenCache
+from coqui_stt_training.training.hidden_cache import HiddenCache, stack_digest
 
 
 def make_batch() -> Batch:
@@ -158,6 +159,27 @@ def test_what_comes_of_something_else_is_no_match(
     with torch.autocast("cpu", enabled=other == "precision"):
         stack(model, batch)
     assert stack.runs == 1
+
+
+def test_the_head_is_of_no_matter() -> None:
+    small = WhisperEncoder(n_classes=5, mel_channels=8, width=8, attention_heads=2, blocks=2)
+    with_lstm = replace(small, head="lstm", head_size=4, n_classes=7)
+    one, other = build(small), build(with_lstm)
+    one.initialize(1)
+    other.load_state_dict(one.state_dict() | _head_of(other))
+    assert stack_digest(one, 3) == stack_digest(other, 3)
+    assert stack_digest(one, 2) != stack_digest(other, 3)
+    more = build(replace(small, head_blocks=2))
+    more.load_state_dict(one.state_dict() | {"mix.weight": torch.zeros(2)})
+    assert stack_digest(one, 3) != stack_digest(more, 3)  # it is handed what both blocks give
+
+
+def _head_of(model: AcousticModel) -> dict[str, torch.Tensor]:
+    return {
+        name: tensor
+        for name, tensor in model.state_dict().items()
+        if name.startswith(("head_", "output"))
+    }
 
 
 def test_the_alphabet_is_of_no_matter(new_run: Callable[..., Counting]) -> None:

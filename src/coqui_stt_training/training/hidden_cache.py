@@ -21,6 +21,7 @@ from ..models.specification import layer_of
 
 _SUFFIX = ".hidden"
 _TENSOR = "hidden"
+_OF_THE_HEAD = frozenset({"n_classes", "head", "head_layers", "head_size"})
 
 
 class HiddenCache:
@@ -83,10 +84,14 @@ class HiddenCache:
 def stack_digest(model: AcousticModel, depth: int) -> bytes:
     """Return a digest of the lowest layers of a model: their weights, and what they are.
 
-    The alphabet, which is no concern of theirs, may be another.
+    The alphabet and the head, which are no concern of theirs, may be others.
     """
-    layers = model.specification.layers[:depth]
-    description = repr((model.specification.with_classes(2), layers))
+    specification = model.specification
+    layers = specification.layers[:depth]
+    fields = {
+        name: value for name, value in vars(specification).items() if name not in _OF_THE_HEAD
+    }
+    description = repr((specification.architecture, sorted(fields.items()), layers))
     digest = hashlib.blake2b(description.encode(), digest_size=32)
     for name, tensor in sorted(model.state_dict().items()):
         if layer_of(name) in layers:
