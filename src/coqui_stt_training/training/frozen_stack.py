@@ -86,36 +86,34 @@ class FrozenStack:
         """
         view = view or batch.views[0]
         if self.depth == 0 or view.version is None:
-            return self._run(model, batch, view)
+            return self._run(model, self._features(batch, view), batch.lengths)
         key = (batch.clips, view.version)
         hidden = self._kept.get(key)
         if hidden is None:
-            hidden = self._read_or_run(model, batch, view)
+            hidden = self._read_or_run(model, self._features(batch, view), batch.lengths)
             size = hidden.x.numel() * hidden.x.element_size()
             if size <= self._memory_left:
                 self._memory_left -= size
                 self._kept[key] = hidden
         return hidden
 
-    def _read_or_run(self, model: AcousticModel, batch: Batch, view: View) -> Hidden:
+    def _read_or_run(self, model: AcousticModel, features: Tensor, lengths: Tensor) -> Hidden:
         if self._cache is None:
-            return self._run(model, batch, view)
+            return self._run(model, features, lengths)
         self._stack = self._stack or stack_digest(model, self.depth)
-        names = self._cache.names(self._stack, self._features(batch, view), batch.lengths)
+        names = self._cache.names(self._stack, features, lengths)
         kept = self._cache.read(names)
         if kept is None:
-            hidden = self._run(model, batch, view)
+            hidden = self._run(model, features, lengths)
             self._cache.write(names, hidden.x, hidden.lengths)
             return hidden
-        lengths = torch.tensor([len(one) for one in kept])
         x = pad_sequence(kept, batch_first=True).to(self._device)
-        return Hidden(x, lengths, self.depth)
+        return Hidden(x, torch.tensor([len(one) for one in kept]), self.depth)
 
-    def _run(self, model: AcousticModel, batch: Batch, view: View) -> Hidden:
-        x = self._features(batch, view)
+    def _run(self, model: AcousticModel, features: Tensor, lengths: Tensor) -> Hidden:
         if self.depth == 0:
-            return Hidden(x, batch.lengths, 0)
-        x, lengths = model.run(x, batch.lengths, last=self.depth)
+            return Hidden(features, lengths, 0)
+        x, lengths = model.run(features, lengths, last=self.depth)
         # As it comes from a folder, so that dropout draws the same for each value.
         return Hidden(x.contiguous(), lengths, self.depth)
 

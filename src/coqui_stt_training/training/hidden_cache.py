@@ -53,18 +53,24 @@ class HiddenCache:
 
     def read(self, names: Sequence[str]) -> list[Tensor] | None:
         """Return what is kept of a batch's clips, each `[frames, values]`; None: not of all."""
-        found = []
+        kept = []
         for name in names:
-            content = self._folder.read(name)
-            try:
-                found.append(load(bytes(content))[_TENSOR] if content is not None else None)
-            except (SafetensorError, KeyError):
+            one = self._read(name)
+            if one is None:
                 return None
-            if found[-1] is None:
-                return None
-        kept = [one for one in found if one is not None and one.ndim == 2]
+            kept.append(one)
         alike = len({(one.shape[1], one.dtype) for one in kept}) == 1
-        return kept if len(kept) == len(names) and alike else None
+        return kept if alike else None
+
+    def _read(self, name: str) -> Tensor | None:
+        content = self._folder.read(name)
+        if content is None:
+            return None
+        try:
+            tensor = load(bytes(content))[_TENSOR]
+        except (SafetensorError, KeyError):
+            return None
+        return tensor if tensor.ndim == 2 else None
 
     def write(self, names: Sequence[str], hidden: Tensor, lengths: Tensor) -> None:
         """Keep what the layers gave, unless the folder is full.
