@@ -122,16 +122,18 @@ def run_build_binary(
     Raises:
         LanguageModelError: it failed; the message has its last words.
     """
-    command = [str(program), "-a", str(a_bits), "-q", str(q_bits), "-v", kind]
-    done = subprocess.run(
-        [*command, str(arpa_path), str(binary_path)], capture_output=True, check=False
-    )
+
+    def build(arpa: Path) -> subprocess.CompletedProcess[bytes]:
+        options = ("-a", str(a_bits), "-q", str(q_bits), "-v", kind)
+        return subprocess.run(
+            [str(program), *options, str(arpa), str(binary_path)], capture_output=True, check=False
+        )
+
+    done = build(arpa_path)
     if done.returncode != 0 and _NO_BACKOFF in done.stderr:
         bounded = arpa_path.with_suffix(".bounded")
         _bound_backoffs(arpa_path, bounded)
-        done = subprocess.run(
-            [*command, str(bounded), str(binary_path)], capture_output=True, check=False
-        )
+        done = build(bounded)
     if done.returncode != 0:
         raise LanguageModelError(
             f"build_binary failed: {_last_words(done.stderr.decode(errors='replace'))}"
