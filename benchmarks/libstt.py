@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import stt
 from coqui_stt_training.corpus.sources.reading import read_rows
 from coqui_stt_training.scoring.metrics import score_sample, score_set
-from stt.audio.file import read_audio
+from stt.audio.source import read_pcm
 
 Recognizer = Callable[[NDArray[np.int16]], str]
 _BEAM_WIDTH = 500
@@ -51,13 +51,6 @@ def upstreams(library: Path, model: Path) -> Recognizer:
     return hear
 
 
-def ours(model: Path) -> Recognizer:
-    """Return what our runtime makes of int16 samples."""
-    recognizer = stt.Model(model)
-    recognizer.setBeamWidth(_BEAM_WIDTH)
-    return recognizer.stt
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -66,16 +59,17 @@ def main() -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help="a .tflite")
     parser.add_argument("test", metavar="CSV", help="clips with transcripts")
     arguments = parser.parse_args()
-    rate_hz = stt.Model(arguments.model).sampleRate()
+    ours = stt.Model(arguments.model)
+    ours.setBeamWidth(_BEAM_WIDTH)
     rows = read_rows(arguments.test)
     clips = [
-        (row.transcript, np.int16(32767 * read_audio(audio, rate_hz)))
+        (row.transcript, read_pcm(audio, ours.sampleRate()))
         for row, audio in zip(rows.rows, rows.audio(), strict=True)
     ]
     heard = {}
     for name, hear in (
         ("libstt 1.4.0", upstreams(arguments.library, arguments.model)),
-        ("ours", ours(arguments.model)),
+        ("ours", ours.stt),
     ):
         heard[name] = [hear(samples) for _, samples in clips]
         scores = score_set(
