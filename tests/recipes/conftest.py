@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from command_runner import Result, run_command
+from coqui_stt_training import train as train_module
 
 RATE_HZ = 16000
 LATIN = "abcd"
@@ -92,3 +93,23 @@ def source(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(tmp_path: Path) -> Callable[..., Result]:
     """Run `train` with the flags of small models."""
     return lambda *flags: run_command("train", *flags, *SMALL)
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The flags of the trainings that a command runs, their checks beforehand left out."""
+    ran: list[list[str]] = []
+    real = train_module.main
+
+    def main(words: list[str]) -> int:
+        if "--dry_run" not in words:
+            ran.append(words)
+        return real(words)
+
+    monkeypatch.setattr(train_module, "main", main)
+    return ran
+
+
+def value(words: list[str], flag: str) -> str:
+    """Return the value that words of a command line give a flag."""
+    return words[words.index(f"--{flag}") + 1]

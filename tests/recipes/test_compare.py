@@ -11,7 +11,7 @@ import pytest
 from command_runner import Result, run_command
 from coqui_stt_training import train as train_module
 
-from .conftest import SMALL, ToneCorpus
+from .conftest import SMALL, ToneCorpus, value
 
 WAYS = ("--ways", "as it is:", "no speed: --augment", "quick: --learning_rate 0.02")
 
@@ -22,25 +22,6 @@ def compare(latin: ToneCorpus, tmp_path: Path) -> Callable[..., Result]:
         "compare", "--out", tmp_path / "compared", *latin.flags, *SMALL, "--epochs", 1,
         "--skip_batch_test", "true", "--augment", "speed", "--seeds", 2, *WAYS, *flags,
     )  # fmt: skip
-
-
-@pytest.fixture
-def trainings(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The flags of the trainings that are run, their checks beforehand left out."""
-    ran: list[list[str]] = []
-    real = train_module.main
-
-    def main(words: list[str]) -> int:
-        if "--dry_run" not in words:
-            ran.append(words)
-        return real(words)
-
-    monkeypatch.setattr(train_module, "main", main)
-    return ran
-
-
-def value(words: list[str], flag: str) -> str:
-    return words[words.index(f"--{flag}") + 1]
 
 
 def test_ways_take_turns_and_a_comparison_goes_on_where_it_stopped(
@@ -84,10 +65,13 @@ def test_ways_take_turns_and_a_comparison_goes_on_where_it_stopped(
     assert "<svg" in page
     assert not list((tmp_path / "compared/trainings").iterdir())
 
-    # Done: nothing is trained. Another seed adds to it.
+    # Done: nothing is trained. Another seed adds to it; ways that are alike are trained once.
     assert compare().returncode == 0
     assert len(trainings) == 6
-    assert compare("--seeds", "3", "--ways", "other name: --augment").returncode == 0
+    assert (
+        compare("--seeds", "3", "--ways", "other name: --augment", "alike: --augment").returncode
+        == 0
+    )
     assert [value(words, "random_seed") for words in trainings[6:]] == ["4570"]
 
 

@@ -14,7 +14,7 @@ from coqui_stt_training import train as train_module
 from coqui_stt_training.corpus import Row
 from coqui_stt_training.curves.subsets import growing_order
 
-from .conftest import LATIN, SMALL, ToneCorpus, write_tones
+from .conftest import LATIN, SMALL, ToneCorpus, value, write_tones
 
 PARTS = ("--parts", "0.25", "0.5", "1", "--seeds", "1")
 
@@ -30,25 +30,6 @@ def curve(tones: ToneCorpus, tmp_path: Path) -> Callable[..., Result]:
         "learning_curve", "--out", tmp_path / "curve", *tones.flags, *SMALL, "--epochs", 1, *PARTS,
         "--skip_batch_test", "true", *flags,
     )  # fmt: skip
-
-
-@pytest.fixture
-def trainings(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The flags of the trainings that are run; the one named `dies` in it is interrupted."""
-    ran: list[list[str]] = []
-    real = train_module.main
-
-    def main(words: list[str]) -> int:
-        if "--dry_run" not in words:
-            ran.append(words)
-        return real(words)
-
-    monkeypatch.setattr(train_module, "main", main)
-    return ran
-
-
-def value(words: list[str], flag: str) -> str:
-    return words[words.index(f"--{flag}") + 1]
 
 
 def listed(path: str) -> set[str]:
