@@ -9,7 +9,7 @@ import pytest
 
 from coqui_stt_training.cli.config import EvaluateConfig, TrainConfig
 from coqui_stt_training.cli.export_flags import ExportConfig
-from coqui_stt_training.cli.flags import Parsed, as_dict, from_values, parse
+from coqui_stt_training.cli.flags import Parsed, as_dict, flags_in, from_values, parse
 from coqui_stt_training.cli.shared_flags import SHARED
 from coqui_stt_training.cli.spelling import spell_flags
 from coqui_stt_training.errors import FlagError
@@ -219,3 +219,8 @@ def test_values_of_python_are_those_of_the_command_line() -> None:
 def test_flags_are_spelled_as_they_were_given() -> None:
     spelled = spell_flags({"augment": [], "epochs": 3, "scorer_path": None, "show": True})
     assert spelled == ["--augment", "--epochs", "3", "--show", "true"]
+
+
+def test_words_give_the_flags_that_the_parser_finds_in_them() -> None:
+    words = ["--noshuffle_batches", "--epochs=3", "--augment", "speed"]
+    assert flags_in(TrainConfig, words) == {"shuffle_batches", "epochs", "augment"}

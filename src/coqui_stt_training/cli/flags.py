@@ -218,6 +218,16 @@ def _canonical(name: str, flags: Mapping[str, Flag]) -> str:
     return next((known for known, item in flags.items() if name in item.spec.aliases), name)
 
 
+def flags_in(config_type: type, words: Sequence[str]) -> frozenset[str]:
+    """Return the names of the flags that some words of a command line give."""
+    flags = _flags_of(config_type)
+    return frozenset(
+        _canonical(word[2:].split("=")[0], flags)
+        for word in _spell_out(words, flags)
+        if word.startswith("--")
+    )
+
+
 def overlay(config: Config, values: Mapping[str, Any], home: str) -> Config:
     """Return a configuration with other values of some flags.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 from ..checkpoints.loading import digest_source
 from ..cli.comparison_flags import ComparisonConfig
 from ..cli.config import TrainConfig
-from ..cli.flags import Parsed, as_dict, parse
+from ..cli.flags import Parsed, as_dict, flags_in, parse
 from ..cli.spelling import spell_flags
 from ..corpus import CorpusFiles, expand_file_list
 from ..errors import FlagError
 from ..stages.inputs import check_out_folder, digest_of
-from ..stages.trainings import NO_RESULT, OWN, say_own
+from ..stages.trainings import NO_RESULT, OWN, say_missing, say_own
 from .record import RECORD
 
 _OF_WAYS = OWN | {"test_files"}  # what is measured on is the same for all
@@ -56,9 +55,7 @@ def check_flags(parsed: Parsed[ComparisonConfig]) -> dict[str, Parsed[TrainConfi
         except FlagError as error:
             problems.append(f"--ways {name!r}: {error}")
     for name, way in ways.items():
-        for needed, why in (("train_files", "to train on"), ("test_files", "to measure on")):
-            if not getattr(way.config.data, needed):
-                problems.append(f"no --{needed} {why} ({name})")
+        problems += [f"{problem} ({name})" for problem in say_missing(way.config.data)]
     if problems:
         raise FlagError("; ".join(problems))
     check_out_folder(config.comparison.out, RECORD, "a comparison")
@@ -67,8 +64,8 @@ def check_flags(parsed: Parsed[ComparisonConfig]) -> dict[str, Parsed[TrainConfi
 
 def _merged(parsed: Parsed[ComparisonConfig], words: Sequence[str]) -> Parsed[TrainConfig]:
     """Return the flags of a way: those of the command, but for what its own words say."""
-    own = {re.sub("[^a-z0-9_]", "_", word[2:].split("=")[0]) for word in words if word[:2] == "--"}
-    if said := say_own("compare", frozenset(own), _OF_WAYS):
+    own = flags_in(TrainConfig, words)
+    if said := say_own("compare", own, _OF_WAYS):
         raise FlagError(said)
     if own & {"help", "config"} or "-h" in words:
         raise FlagError("a way has flags of train alone, and neither --help nor --config")

@@ -11,7 +11,7 @@ from ..report.charts import Bar, bar_chart
 from ..report.page import Html, document, joined, section, table, tag
 from .record import Measurement
 from .verdict import Summary
-from .wording import conclusion, difference, rate
+from .wording import conclusion, difference, minutes, rate
 
 
 def write_page(
@@ -37,7 +37,7 @@ def write_page(
     page = document(
         "Ways to train, compared",
         parts,
-        subtitle=f"{len(measured)} trainings, all tested on the same clips",
+        subtitle=f"{len(measured)} trainings, all tested on the same files",
         contents=[("ways", "Ways"), ("measured", "Measured"), ("commands", "Commands")],
     )
     write_atomically(path, page)
@@ -59,7 +59,7 @@ def _ways(found: Sequence[Summary], level: float) -> Html:
         (
             one.name, f"{one.seeds}", rate(one.cer, one.cer_spread),
             rate(one.wer, one.wer_spread),
-            "" if one.cpu_minutes is None else f"{one.cpu_minutes:.1f}", difference(one),
+            minutes(one.cpu_minutes), difference(one),
         )
         for one in found
     ]  # fmt: skip
@@ -77,7 +77,7 @@ def _ways(found: Sequence[Summary], level: float) -> Html:
 def _trainings(measured: Sequence[Measurement]) -> Html:
     rows = [
         (one.way, f"{one.seed}", f"{one.cer:.4f}", f"{one.wer:.4f}",
-         "" if one.cpu_minutes is None else f"{one.cpu_minutes:.1f}")
+         minutes(one.cpu_minutes))
         for one in measured
     ]  # fmt: skip
     return table(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,12 +48,12 @@ class Comparison:
             StoppedError: a training was interrupted.
             UserError: whatever a training says.
         """
-        todo = [
-            (seed, way)
+        todo = {  # ways that come to the same flags are trained once
+            _key(way, seed): (seed, way)
             for seed in self._seeds()
             for way in self._ways
             if _key(way, seed) not in self._record.all
-        ]
+        }.values()
         names = ", ".join(way.name for way in self._ways)
         self._show(f"{counted(len(self._ways), 'way')}: {names}; "
                    f"{counted(len(todo), 'training')} to do")  # fmt: skip
@@ -76,14 +75,11 @@ class Comparison:
             way.flags, self._out / "trainings" / name, results, seed, self._show,
             keeps_model=self._flags.keep_models,
         )  # fmt: skip
-        self._show(f"{way.name}, seed {seed}: {trained.rates}")
-        clips = sorted(
-            json.loads(results.read_bytes()), key=lambda clip: (clip["wav_filename"], clip["src"])
-        )
+        found = trained.results
+        self._show(f"{way.name}, seed {seed}: {found.rates}")
         measurement = Measurement(
-            way.name, seed, trained.rates.cer, trained.rates.wer, trained.cpu_minutes,
-            tuple(int(clip["char_distance"]) for clip in clips),
-            tuple(int(clip["char_length"]) for clip in clips), trained.command,
+            way.name, seed, found.rates.cer, found.rates.wer, trained.cpu_minutes,
+            found.char_errors, found.char_lengths, trained.command,
         )  # fmt: skip
         self._record = self._record.add(_key(way, seed), measurement)
 
@@ -99,7 +95,7 @@ class Comparison:
         write_page(page, found, [one for way in measured for one in way], self._flags.interval)
         for line in describe(found, self._flags.interval):
             self._show(line)
-        self._show(f"The comparison: {page}, {self._out / 'comparison.json'}")
+        self._show(f"The comparison: {page}, {self._record.path}")
 
     def _seeds(self) -> range:
         return range(FIRST_SEED, FIRST_SEED + self._flags.seeds)

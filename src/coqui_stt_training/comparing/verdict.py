@@ -68,7 +68,7 @@ def summarize(ways: Sequence[Sequence[Measurement]], level: float, seed: int = 0
     """Return what each way came to, held against the first.
 
     Args:
-        ways: the trainings of each, all tested on the same clips.
+        ways: the trainings of each.
         level: how probably an interval is to hold the difference.
         seed: of the draws that intervals are found by.
     """

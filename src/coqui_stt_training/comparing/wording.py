@@ -15,14 +15,19 @@ def describe(found: Sequence[Summary], level: float) -> Iterator[str]:
     yield f"\n{'way':<{width}}  {'CER':<14} {'WER':<14} {'CPU min':>7}  {against}".rstrip()
     for one in found:
         cells = f"{rate(one.cer, one.cer_spread):<14} {rate(one.wer, one.wer_spread):<14}"
-        minutes = "" if one.cpu_minutes is None else f"{one.cpu_minutes:.1f}"
-        yield f"{one.name:<{width}}  {cells} {minutes:>7}  {difference(one)}".rstrip()
+        took = minutes(one.cpu_minutes)
+        yield f"{one.name:<{width}}  {cells} {took:>7}  {difference(one)}".rstrip()
     yield conclusion(found)
 
 
 def rate(mean: float, spread: float | None) -> str:
     """Return an error rate and its standard deviation over seeds."""
     return f"{mean:.3f}" if spread is None else f"{mean:.3f} ± {spread:.3f}"
+
+
+def minutes(took: float | None) -> str:
+    """Return a CPU time; nothing where it is not known."""
+    return "" if took is None else f"{took:.1f}"
 
 
 def difference(one: Summary) -> str:

@@ -24,7 +24,7 @@ from ..corpus.rows import Entry, rows_of_entries
 from ..errors import FlagError
 from ..stages.commands import start_flags
 from ..stages.inputs import check_out_folder, digest_of
-from ..stages.trainings import NO_RESULT, OWN, say_own
+from ..stages.trainings import NO_RESULT, OWN, say_missing, say_own
 from .record import RECORD, read_record
 from .subsets import GrowingOrder, growing_order
 
@@ -100,9 +100,7 @@ def check_flags(parsed: Parsed[CurveConfig]) -> None:
         problems.append("no folder for the curve; give --out")
     if own := say_own("learning_curve", parsed.given, _OWN):
         problems.append(own)
-    for name, why in (("train_files", "to train on"), ("test_files", "to measure on")):
-        if not getattr(config.data, name):
-            problems.append(f"no --{name} {why}")
+    problems += say_missing(config.data)
     if problems:
         raise FlagError("; ".join(problems))
     check_out_folder(config.curve.out, RECORD, "a learning curve")

@@ -86,7 +86,7 @@ class Curve:
             self._flags(part), self.out / "trainings" / name, self.out / "results" / f"{name}.json",
             seed, self._show, keeps_model=self.config.curve.keep_models,
         )  # fmt: skip
-        rates = trained.rates
+        rates = trained.results.rates
         self._show(f"{size:g} of the data, seed {seed}: {rates}")
         measurement = Measurement(seed, size, len(rows), rates.cer, rates.wer, trained.command)
         self.record = self.record.add(self._key(seed, size), measurement)

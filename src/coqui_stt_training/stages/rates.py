@@ -28,8 +28,32 @@ class Rates:
         return f"CER {self.cer:.3f}, WER {self.wer:.3f}"
 
 
+@dataclass(frozen=True)
+class Results:
+    """What `--test_output_file` says.
+
+    Attributes:
+        rates: of the set.
+        char_errors: wrong characters in each clip; clips are in the order of their names.
+        char_lengths: characters in each.
+    """
+
+    rates: Rates
+    char_errors: tuple[int, ...]
+    char_lengths: tuple[int, ...]
+
+
 def read_rates(path: Path) -> Rates:
     """Return the rates of `--test_output_file`.
+
+    Raises:
+        CorpusError: the file is missing or damaged.
+    """
+    return read_results(path).rates
+
+
+def read_results(path: Path) -> Results:
+    """Return what `--test_output_file` says.
 
     Raises:
         CorpusError: the file is missing or damaged.
@@ -37,7 +61,10 @@ def read_rates(path: Path) -> Rates:
     try:
         samples = json.loads(path.read_bytes())
         losses = [float("inf") if one["loss"] is None else float(one["loss"]) for one in samples]
-        return Rates(_rate(samples, "word"), _rate(samples, "char"), sum(losses) / len(losses))
+        rates = Rates(_rate(samples, "word"), _rate(samples, "char"), sum(losses) / len(losses))
+        named = sorted(samples, key=lambda sample: (sample["wav_filename"], sample["src"]))
+        errors = tuple(int(sample["char_distance"]) for sample in named)
+        return Results(rates, errors, tuple(int(sample["char_length"]) for sample in named))
     except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError) as error:
         raise CorpusError(
             f"{path} holds no results of an evaluation ({error}); remove it, and run the same "

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..cli.config import MachineFlags, OutputFlags
+from ..cli.data_flags import DataFlags
 from ..cli.spelling import spell_flags
-from .rates import Rates, read_rates
+from .rates import Results, read_results
 from .running import as_typed, run_shown
 
 FIRST_SEED = 4568  # that of `train`
@@ -31,12 +32,12 @@ class Trained:
     """What a training came to.
 
     Attributes:
-        rates: on the test files.
+        results: on the test files.
         cpu_minutes: that it took, with its tests; None where it went on from an earlier one.
         command: that was run.
     """
 
-    rates: Rates
+    results: Results
     cpu_minutes: float | None
     command: str
 
@@ -56,6 +57,12 @@ def say_own(command: str, given: frozenset[str], own: frozenset[str] = OWN) -> s
     return f"{names}: {command} says that itself to the trainings; leave it out" + (
         source if "checkpoint_dir" in theirs else ""
     )
+
+
+def say_missing(data: DataFlags) -> list[str]:
+    """Say which files a command needs to measure trainings by, and is not given."""
+    needed = (("train_files", "to train on"), ("test_files", "to measure on"))
+    return [f"no --{name} {why}" for name, why in needed if not getattr(data, name)]
 
 
 def check_training(flags: Mapping[str, Any], folder: Path, show: Callable[[str], object]) -> None:
@@ -106,7 +113,7 @@ def run_training(
     minutes = None if goes_on else (_cpu_seconds() - before) / 60
     if not keeps_model:
         shutil.rmtree(folder, ignore_errors=True)
-    return Trained(read_rates(results), minutes, as_typed("train", words))
+    return Trained(read_results(results), minutes, as_typed("train", words))
 
 
 def _cpu_seconds() -> float:
