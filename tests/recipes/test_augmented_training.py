@@ -146,7 +146,8 @@ def test_what_frozen_layers_gave_is_kept_for_later_runs(
             "train", "--load_checkpoint_dir", source, "--save_checkpoint_dir", tmp_path / name,
             "--train_files", latin.train, "--dev_files", latin.dev, *SMALL, "--epochs", 2,
             "--freeze_source_layers", 5, "--dropout_rate", 0.3, "--skip_batch_test", "true",
-            "--feature_cache", tmp_path / "cache",
+            "--feature_cache", tmp_path / "cache", "--augment", "speed[p=0.5]",
+            "--augment_variants", 2,
         )  # fmt: skip
         assert result.returncode == 0, result.stderr
         return last_of(tmp_path / name)

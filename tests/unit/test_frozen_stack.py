@@ -132,6 +132,32 @@ def test_later_runs_read_what_was_computed(new_run: Callable[..., Counting]) -> 
         assert torch.equal(found.x[row, :length], expected.x[row, :length])
 
 
+def test_what_is_kept_of_a_clip_counts_in_any_other_batch(
+    new_run: Callable[..., Counting],
+) -> None:
+    """Else a run that goes on would find other last bits than it had."""
+    batch = make_batch()
+    kept = new_run()(make_model(), batch)
+    features = torch.cat([batch.features[1:], batch.features[:1] + 1])[:, :6]
+    other = replace(batch, features=features, lengths=torch.tensor([4, 6]))
+
+    class Inexact(Counting):
+        def _run(
+            self, model: AcousticModel, features: torch.Tensor, lengths: torch.Tensor
+        ) -> Hidden:
+            hidden = super()._run(model, features, lengths)
+            return hidden._replace(x=hidden.x + 1e-6)
+
+    stack = Inexact(torch.device("cpu"), 0, new_run()._cache)
+    stack.set_depth(4)
+    mixed = stack(make_model(), other)
+    assert stack.runs == 1
+    assert torch.equal(mixed.x[0, :4], kept.x[1, :4])
+    again = new_run()
+    assert torch.equal(again(make_model(), other).x, mixed.x)
+    assert again.runs == 0
+
+
 def test_a_clip_is_known_in_any_batch(new_run: Callable[..., Counting]) -> None:
     batch = make_batch()
     new_run()(make_model(), batch)

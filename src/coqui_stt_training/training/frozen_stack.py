@@ -10,6 +10,7 @@ versions that come again; of one that never comes again, nothing. A folder keeps
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -102,13 +103,13 @@ class FrozenStack:
             return self._run(model, features, lengths)
         self._stack = self._stack or stack_digest(model, self.depth)
         names = self._cache.names(self._stack, features, lengths)
-        kept = self._cache.read(names)
-        if kept is None:
-            hidden = self._run(model, features, lengths)
-            self._cache.write(names, hidden.x, hidden.lengths)
-            return hidden
-        x = pad_sequence(kept, batch_first=True).to(self._device)
-        return Hidden(x, torch.tensor([len(one) for one in kept]), self.depth)
+        rows = self._cache.read(names)
+        kept = [row for row in rows if row is not None]
+        kinds = {(row.shape[1], row.dtype) for row in kept}
+        if len(kept) < len(names) or len(kinds) > 1:
+            kept = _complete(self._cache, names, rows, self._run(model, features, lengths))
+        lengths = torch.tensor([len(row) for row in kept])
+        return Hidden(pad_sequence(kept, batch_first=True).to(self._device), lengths, self.depth)
 
     def _run(self, model: AcousticModel, features: Tensor, lengths: Tensor) -> Hidden:
         if self.depth == 0:
@@ -119,3 +120,23 @@ class FrozenStack:
 
     def _features(self, batch: Batch, view: View) -> Tensor:
         return view.on_features(batch.features.to(self._device), batch.lengths)
+
+
+def _complete(
+    cache: HiddenCache, names: Sequence[str], rows: Sequence[Tensor | None], computed: Hidden
+) -> list[Tensor]:
+    """Return what a cache has of a batch's clips, and what was computed of the others, now kept.
+
+    What is kept counts: in another batch a clip differs in the last bits, and a run that goes on is
+    to find what it had.
+    """
+    complete = []
+    for name, row, x, length in zip(
+        names, rows, computed.x.cpu(), computed.lengths.tolist(), strict=True
+    ):
+        fresh = x[:length]
+        if row is None or (row.shape, row.dtype) != (fresh.shape, fresh.dtype):
+            cache.write(name, fresh)
+            row = fresh
+        complete.append(row)
+    return complete

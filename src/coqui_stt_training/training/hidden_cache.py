@@ -51,16 +51,9 @@ class HiddenCache:
             for row, length in zip(rows, lengths.tolist(), strict=True)
         ]
 
-    def read(self, names: Sequence[str]) -> list[Tensor] | None:
-        """Return what is kept of a batch's clips, each `[frames, values]`; None: not of all."""
-        kept = []
-        for name in names:
-            one = self._read(name)
-            if one is None:
-                return None
-            kept.append(one)
-        alike = len({(one.shape[1], one.dtype) for one in kept}) == 1
-        return kept if alike else None
+    def read(self, names: Sequence[str]) -> list[Tensor | None]:
+        """Return what is kept of each of a batch's clips, `[frames, values]`; None: nothing."""
+        return [self._read(name) for name in names]
 
     def _read(self, name: str) -> Tensor | None:
         content = self._folder.read(name)
@@ -72,19 +65,17 @@ class HiddenCache:
             return None
         return tensor if tensor.ndim == 2 else None
 
-    def write(self, names: Sequence[str], hidden: Tensor, lengths: Tensor) -> None:
-        """Keep what the layers gave, unless the folder is full.
+    def write(self, name: str, hidden: Tensor) -> None:
+        """Keep what the layers gave of a clip, unless the folder is full.
 
         Args:
-            names: of the clips' entries.
-            hidden: `[batch, frames, values]`.
-            lengths: int64 `[batch]`, frames of each clip in it.
+            name: of its entry.
+            hidden: `[frames, values]`, on the CPU.
 
         Raises:
             FlagError: the folder cannot be written to.
         """
-        for name, row, length in zip(names, hidden.cpu(), lengths.tolist(), strict=True):
-            self._folder.write(name, save({_TENSOR: row[:length].contiguous()}))
+        self._folder.write(name, save({_TENSOR: hidden.contiguous()}))
 
 
 def stack_digest(model: AcousticModel, depth: int) -> bytes:
