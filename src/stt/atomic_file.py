@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,18 +18,25 @@ _MOST_NAME_BYTES = 200
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a name beside `path` to write to; afterwards that file takes the place of `path`.
+    """Yield an empty file beside `path` to write to; afterwards it takes the place of `path`.
 
-    Missing parent folders are made. On an error the old file stays and the new one is removed.
+    Missing parent folders are made. On an error the old file stays and the new one is removed. When
+    this returns, the file is there after a power cut, too.
 
     Raises:
         OSError: the folder cannot be written to, or the disk is full; it names the file.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{_within_bounds(target.name)}.{os.getpid()}{_PARTIAL}")
+    # Nobody can have put a link there, as somebody may where the name can be guessed and the folder
+    # is everybody's; and threads that write the same file do not share one.
+    partial = target.with_name(f".{_within_bounds(target.name)}.{secrets.token_hex(8)}{_PARTIAL}")
     try:
-        mode = _mode_of_new(partial)
+        mode = _make(partial)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+    try:
         yield partial
         partial.chmod(mode)  # libraries that write files of their own make 0600
         with partial.open("rb") as written:
@@ -38,6 +47,28 @@ def replacing(path: str | Path) -> Iterator[Path]:
         if isinstance(error, OSError) and error.errno and error.filename in (None, str(partial)):
             error.filename = str(path)  # a full disk names none
         raise
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """See that the names in a folder, as they are now, are there after a power cut.
+
+    Raises:
+        OSError: the disk is broken. Systems and file systems that cannot do it are let be.
+    """
+    if os.name != "posix":  # Windows opens no folders
+        return
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:  # one may be allowed to write to a folder, and not to read it
+        return
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(opened)
 
 
 def _within_bounds(name: str) -> str:
@@ -48,16 +79,16 @@ def _within_bounds(name: str) -> str:
     return hashlib.sha256(encoded).hexdigest()
 
 
-def _mode_of_new(path: Path) -> int:
-    """Return the permissions that a new file gets.
+def _make(path: Path) -> int:
+    """Make a file that is not there yet; return the permissions that it got.
 
-    By making one: the umask can only be read by setting it, for all threads of the process.
+    So they need not be computed: the umask can only be read by setting it, for all threads.
     """
-    path.unlink(missing_ok=True)
-    path.touch(exist_ok=False)
-    mode = stat.S_IMODE(path.stat().st_mode)
-    path.unlink()
-    return mode
+    made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # follows no link either
+    try:
+        return stat.S_IMODE(os.fstat(made).st_mode)
+    finally:
+        os.close(made)
 
 
 def write_atomically(path: str | Path, content: str | bytes) -> None:

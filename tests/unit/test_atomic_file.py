@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from stt.atomic_file import remove_partial_files, write_atomically
+from stt.atomic_file import remove_partial_files, replacing, write_atomically
 
 
 def test_content_is_written_with_the_usual_permissions(tmp_path: Path) -> None:
@@ -62,6 +63,66 @@ def test_threads_that_write_at_once_get_the_usual_permissions(
         list(pool.map(lambda path: write_atomically(path, "x"), paths))
     (tmp_path / "after").touch()
     assert {path.stat().st_mode for path in (*paths, tmp_path / "after")} == {usual}
+
+
+def test_threads_that_write_the_same_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    contents = [str(number) * 100_000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(3):
+            list(pool.map(lambda text: write_atomically(tmp_path / "file", text), contents))
+            assert (tmp_path / "file").read_text() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_is_written_to_is_there_already_under_a_name_that_nobody_can_guess(
+    tmp_path: Path,
+) -> None:
+    names = set()
+    for _ in range(2):
+        with replacing(tmp_path / "file") as partial:
+            assert stat.S_ISREG(partial.lstat().st_mode)  # so nobody can put a link in its place
+            names.add(partial.name)
+    assert len(names) == 2
+
+
+def test_a_link_of_somebody_else_is_not_written_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("secrets.token_hex", lambda _: "guessed")
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / ".file.guessed.partial").symlink_to(victim)
+    with pytest.raises(FileExistsError):
+        write_atomically(tmp_path / "file", "new")
+    assert victim.read_text() == "precious"
+    assert (tmp_path / ".file.guessed.partial").is_symlink()  # what others own is not removed
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders can be synchronised on POSIX alone")
+def test_the_file_and_then_its_name_are_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synchronised = []
+
+    def note(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synchronised.append(("folder" if is_folder else "file", (tmp_path / "file").exists()))
+
+    monkeypatch.setattr(os, "fsync", note)
+    write_atomically(tmp_path / "file", "x")
+    assert synchronised == [("file", False), ("folder", True)]
+
+
+def test_a_file_system_that_cannot_synchronise_folders_is_let_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    write_atomically(tmp_path / "file", "x")
+    assert (tmp_path / "file").read_text() == "x"
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(
