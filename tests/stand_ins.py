@@ -247,7 +247,7 @@ def importer_of_upstream(stage: Stage, path: Path) -> None:
 PROPS: dict[str, Callable[[Stage, Path], None]] = {
     **dict.fromkeys(
         ("train.csv", "dev.csv", "test.csv", "other.csv", "noisy.csv", "new.csv", "my-train.csv",
-         "my-dev.csv", "my-test.csv", "my_test.csv", "my-new-language-train.csv", "clips.csv",
+         "my-dev.csv", "my-test.csv", "my-new-language-train.csv", "clips.csv",
          "synthetic/clips.csv",
          "my-new-language-dev.csv", "my-new-language-test.csv", "labels.csv", "next.csv"),
         csv_file,
