@@ -137,7 +137,7 @@ def test_idle_flags_are_named(speech: Speech, source: Path, tmp_path: Path) -> N
         *("--checkpoint_dir", tmp_path, "--load_checkpoint_dir", source, "--early_stop", "true"),
         *("--train_files", speech.train, "--dry_run"),
     )
-    assert f"--load_checkpoint_dir {source} is not; leave out --checkpoint_dir" in result.stderr
+    assert f"--load_checkpoint_dir {source} is ignored; leave out --checkpoint_dir" in result.stderr
     assert "--early_stop has no effect without --dev_files" in result.stderr
     assert "Training from scratch" in result.stderr
 

@@ -51,7 +51,7 @@ def test_mistakes_are_said(latin: ToneCorpus, tmp_path: Path) -> None:
         ((), "give --audio"),
         (("--audio", tmp_path / "gone.wav"), "gone.wav"),
         (("--audio", latin.train, "--augment", "spede"), "(nearest: speed)"),
-        (("--audio", latin.train, "--augment", "join"), "nothing to show"),
+        (("--audio", latin.train, "--augment", "join"), "cannot be shown here"),
         (("--audio", latin.train, "--augment", "overlay[source=gone]"), "overlay[source=gone]: "),
         (("--audio", latin.train, "--clock", 2), "must be from 0 to 1"),
     ):

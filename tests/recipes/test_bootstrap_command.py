@@ -269,13 +269,13 @@ def test_what_is_wrong_with_reading_out_is_said_before_anything_is_made(
     textless = bootstrap(*words, "--voices", "uk", "--synthesiser", "no-such-program")
     assert textless.returncode == 2
     assert textless.stderr.splitlines() == [
-        "error: no text: name files of sentences with --text",
+        "error: no text; give files of sentences with --text",
         "--synthesiser no-such-program: say with {out} where the WAV file goes",
     ]
     homeless = bootstrap(speech, "--source", source, "--voices", "uk")
     assert homeless.stderr.splitlines() == [
         "error: no folder for the model; give --out",
-        "no text: name files of sentences with --text",
+        "no text; give files of sentences with --text",
     ]
     text = tmp_path / "more.txt"
     text.write_text("один два три\n", encoding="utf-8")

@@ -81,7 +81,7 @@ def test_mistakes_are_said_before_anything_is_trained(
     for flags, said in (
         (("--ways", "no colon"), "'no colon': must be a name, a colon, and flags of train"),
         (("--ways", "a: epochs 3"), "must be a name, a colon, and flags of train"),
-        (("--ways", "a:", "a: --epochs 3"), "two ways are called 'a'"),
+        (("--ways", "a:", "a: --epochs 3"), "two variants have the name 'a'"),
         (("--ways", "a: --epochs '3"), "no closing quotation"),
         (("--ways", "a: --epoch 3", "b: --epochs x"), "--ways 'b': "),
         (("--ways", "a: --epoch 3", "b: --epochs x"), "did you mean --epochs?"),

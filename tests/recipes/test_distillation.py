@@ -134,4 +134,4 @@ def test_flags_of_a_teacher_need_one(latin: ToneCorpus, tmp_path: Path) -> None:
         "train", *latin.flags, "--checkpoint_dir", tmp_path / "new", "--teacher_weight", 0.3
     )
     assert result.returncode != 0
-    assert "--teacher_weight: name the model to learn from with --teacher" in result.stderr
+    assert "--teacher_weight has no effect without --teacher; add it" in result.stderr

@@ -48,7 +48,10 @@ def test_it_changes_the_weights_and_adds_none_and_resumes(
     ("flags", "said"),
     [
         ((*STREAMING, *FLAGS, "--intermediate_ctc_block", 3), "of this model are 1 to 2"),
-        ((*STREAMING, "--intermediate_ctc_block", 1), "give --intermediate_ctc_weight, too"),
+        (
+            (*STREAMING, "--intermediate_ctc_block", 1),
+            "has no effect without --intermediate_ctc_weight; add it",
+        ),
         ((*SMALL, "--intermediate_ctc_weight", 0.3), "a deepspeech model has no blocks"),
         ((*SMALL, "--intermediate_ctc_weight", 1), "--intermediate_ctc_weight 1"),
     ],

@@ -133,7 +133,7 @@ def test_flags_without_audio_and_a_warm_up_without_end(
 ) -> None:
     alone = run_command("train", "--self_training_weight", 2, "--train_files", latin.train)
     assert (
-        "--self_training_weight: name audio to learn from with --unlabelled_files" in alone.stderr
+        "--self_training_weight: has no effect without --unlabelled_files; add it" in alone.stderr
     )
     flags = ("--epochs", 4, "--self_training_after_epochs", 4, "--dry_run", "true")
     never = train(tmp_path, latin, untold, *flags)

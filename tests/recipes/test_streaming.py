@@ -184,8 +184,8 @@ def test_sizes_that_do_not_go_together_are_refused_together() -> None:
     )
     assert result.returncode != 0
     for problem in (
-        "--encoder_width 30 cannot be shared among --encoder_heads 4",
-        "--frame_milliseconds 30: 20, 40, 80 are possible",
-        "--chunk_milliseconds 100 is no multiple of --frame_milliseconds 30",
+        "--encoder_width 30 must be a multiple of --encoder_heads 4",
+        "--frame_milliseconds 30: must be one of 20, 40, 80",
+        "--chunk_milliseconds 100: must be a multiple of --frame_milliseconds 30",
     ):
         assert problem in result.stderr

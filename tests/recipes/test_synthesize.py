@@ -157,8 +157,8 @@ def test_bad_flags_are_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     result = run_command("synthesize", "--slowest", 2)
     assert result.returncode == 2
     assert [line.split(":")[0] for line in result.stderr.removeprefix("error: ").splitlines()] == [
-        "no text", "in which language? Give --voices, such as uk, or en-us en-gb", "--slowest",
-        "no folder to write to",
+        "no text", "no language; give --voices, for example uk, or en-us en-gb", "--slowest",
+        "no output folder",
     ]  # fmt: skip
     text = tmp_path / "text.txt"
     flags = ("--text", text, "--out", tmp_path / "out", "--voices", "uk")

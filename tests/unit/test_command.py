@@ -111,7 +111,7 @@ def test_a_log_that_nobody_reads_any_more_stops_no_training(
 
     for stream, said in (
         (Closed(), ""),
-        (Full(), "the log cannot be written: No space left on device\n"),
+        (Full(), "cannot write the log: No space left on device\n"),
     ):
         start_logging(1, stream=stream)
         for _ in range(2):

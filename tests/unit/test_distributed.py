@@ -137,5 +137,5 @@ def test_the_environment_says_how_a_process_was_started() -> None:
     many = Launch.read(said | {"RANK": "9", "WORLD_SIZE": "16", "LOCAL_WORLD_SIZE": "8"})
     assert many.program == ["torchrun", "--nnodes", "2", "--nproc-per-node", "8"]
     for wrong in ({"RANK": "2"}, {"WORLD_SIZE": "many"}, {"LOCAL_RANK": "-1"}):
-        with pytest.raises(FlagError, match="no process of a run can be"):
+        with pytest.raises(FlagError, match="invalid process settings in the environment"):
             Launch.read(said | wrong)

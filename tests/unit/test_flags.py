@@ -85,12 +85,12 @@ def test_values() -> None:
         ("--learning_rate 0", "--learning_rate 0: must be greater than 0"),
         ("--learning_rate nan", "--learning_rate nan: must be finite"),
         ("--dropout_rate 1", "--dropout_rate 1: must be at least 0 and less than 1"),
-        ("--cutoff_prob 1.5", "--cutoff_prob 1.5: must be above 0, at most 1"),
+        ("--cutoff_prob 1.5", "--cutoff_prob 1.5: must be greater than 0 and at most 1"),
         ("--horovod true", "torchrun --nproc-per-node 4 -m coqui_stt_training.train"),
-        ("stray", "unexpected argument 'stray'; every value follows a flag"),
+        ("stray", "unexpected argument 'stray'; values must follow a flag"),
         ("--drop_source_layers -1", "must be 0 or more"),
         ("--bytes_output_mode true --alphabet_config_path a.txt", "exclude each other"),
-        ("--auto_input_dataset a.csv --dev_files b.csv", "do not give --train_files"),
+        ("--auto_input_dataset a.csv --dev_files b.csv", "leave out --train_files"),
         ("--extend_alphabet true --drop_source_layers 1", "leave out --drop_source_layers"),
         ("--weight_decay 0.1", "--weight_decay needs --optimizer adamw"),
         ("--tri_stage_hold 0.2 --learning_rate_schedule linear", "needs --learning_rate_schedule"),
@@ -125,7 +125,7 @@ def test_a_file_of_flags_gives_way_to_the_command_line(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ("epohcs: 7", "unknown flag epohcs, did you mean --epochs?"),
-        ("- epochs", "must hold `name: value` lines"),
+        ("- epochs", "must contain `name: value` lines"),
         ("epochs: [1", "is not YAML"),
         ("epochs: many", "--epochs many: must be a whole number"),
         ("epochs: !!python/object/apply:os.system ['true']", "is not YAML"),
@@ -141,8 +141,7 @@ def test_files_that_hold_no_flags(tmp_path: Path, content: str, said: str) -> No
 
 def test_flags_that_only_tensorflow_needed_say_what_takes_their_place() -> None:
     assert read("--train_cudnn", "true").notices == (
-        "--train_cudnn is not needed: cuDNN is used wherever there is a GPU, with the same "
-        "checkpoints",
+        "--train_cudnn is not needed: cuDNN is always used on GPUs, with the same checkpoints",
     )
     assert read("--train_cudnn", "false").notices == ()
 

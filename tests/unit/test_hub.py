@@ -144,6 +144,6 @@ def test_a_path_is_no_name(tmp_path: Path) -> None:
 def test_nothing_is_saved_to_the_hub() -> None:
     for flag in ("--checkpoint_dir", "--save_checkpoint_dir"):
         with pytest.raises(
-            UserError, match="must be a folder; a model of the hub goes with --load"
+            UserError, match="must be a folder; start from a model of the hub with --load"
         ):
             parse(TrainConfig, [flag, "hf://a/b"], program="train", description="")

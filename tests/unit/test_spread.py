@@ -147,7 +147,11 @@ def test_as_many_workers_as_there_is_room_for() -> None:
 def test_flags_that_do_not_go_together() -> None:
     assert ClusterFlags().chosen() is None
     assert ClusterFlags(cluster="local:2").chosen() == Cluster("local:2")
-    with pytest.raises(FlagError, match="--worker_cpus, --worker_gpus: only with --cluster"):
+    with pytest.raises(
+        FlagError, match="--worker_cpus, --worker_gpus: has no effect without --cluster; add it"
+    ):
         ClusterFlags(worker_cpus=2, worker_gpus=1)
-    with pytest.raises(FlagError, match="--cluster_workers 3: --cluster local:2 says how many"):
+    with pytest.raises(
+        FlagError, match="--cluster_workers 3: --cluster local:2 sets the number already"
+    ):
         ClusterFlags(cluster="local:2", cluster_workers=3)

@@ -10,38 +10,40 @@ from .flags import at_least, flag, positive, share
 
 @dataclass(frozen=True)
 class WholeFlags:
-    """From a collection to a model."""
+    """Bootstrapping a model from a collection."""
 
-    out: str = flag("", "folder for all that is made; the same command goes on with what is there")
+    out: str = flag("", "output folder for everything; the same command continues what it holds")
     source: tuple[str, ...] = flag(
         [],
-        "model to start from: a folder, a file, or hf://owner/name; of several, the one that does "
-        "best in a short trial; scratch: none",
+        "model to start from: a folder, a file, or hf://owner/name; of several, the best in a "
+        "short trial; scratch: none",
         repeatable=True,
     )
     text: tuple[str, ...] = flag(
         [],
-        "files of more text for the scorer, one sentence a line; may be gzipped",
+        "files with more text for the scorer, one sentence per line, optionally gzipped",
         repeatable=True,
     )
     voices: tuple[str, ...] = flag(
         [],
-        "read out sentences of --text, as more speech to train on: languages of espeak-ng, such as "
-        "uk, or voices of --synthesiser",
+        "synthesize sentences of --text as additional training data, with these languages of "
+        "espeak-ng, such as uk, or voices of --synthesiser",
         repeatable=True,
     )
     synthesiser: str = flag(
-        "", "what reads them out in place of espeak-ng, a command line as synthesize --command has"
+        "", "command to synthesize with instead of espeak-ng, as in synthesize --command"
     )
     spoken_sentences: int = flag(
-        2000, "sentences that are read out, drawn from --text", check=at_least(1)
+        2000, "number of sentences of --text to synthesize", check=at_least(1)
     )
-    spoken_share: float = flag(0.6, "their share of each epoch's clips", check=share)
+    spoken_share: float = flag(0.6, "share of synthetic clips in each epoch", check=share)
     probe_epochs: int = flag(
-        6, "epochs of the trial of each source, its layers frozen", check=positive
+        6, "epochs of the trial of each source, with its layers frozen", check=positive
     )
     n_trials: int = flag(
-        100, "trials to find alpha and beta of the scorer with, on the dev set", check=at_least(1)
+        100,
+        "number of trials on the dev set to find the scorer's alpha and beta",
+        check=at_least(1),
     )
 
     @property

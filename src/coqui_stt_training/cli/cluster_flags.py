@@ -24,20 +24,18 @@ class ClusterFlags:
 
     cluster: str = flag(
         "",
-        "let the workers of a Ray cluster hear recordings: auto or HOST:PORT of one that runs, "
+        "transcribe on workers of a Ray cluster: auto or HOST:PORT of a running one, "
         "ray://HOST:10001 from outside of it, local:4 for four workers on this machine",
         check=_address,
     )
-    cluster_workers: int = flag(
-        0, "how many workers; 0: as many as there is room for", check=not_negative
-    )
+    cluster_workers: int = flag(0, "number of workers; 0: as many as fit", check=not_negative)
     worker_cpus: int = flag(
         0,
-        "cores of each worker; 0: 4, or with local:N an equal part of what there is",
+        "cores of each worker; 0: 4, or with local:N an equal share of all",
         check=not_negative,
     )
     worker_gpus: float = flag(
-        0.0, "GPUs of each worker, for checkpoints; 0.5: two share one", check=not_negative
+        0.0, "GPUs of each worker, for checkpoints; 0.5: two workers share one", check=not_negative
     )
 
     def __post_init__(self) -> None:
@@ -47,10 +45,11 @@ class ClusterFlags:
             if getattr(self, name) and not self.cluster
         ]
         if idle:
-            raise FlagError(f"{', '.join(idle)}: only with --cluster")
+            raise FlagError(f"{', '.join(idle)}: has no effect without --cluster; add it")
         if self.cluster_workers and self.cluster.startswith(LOCAL):
             raise FlagError(
-                f"--cluster_workers {self.cluster_workers}: --cluster {self.cluster} says how many"
+                f"--cluster_workers {self.cluster_workers}: --cluster {self.cluster} sets the "
+                "number already; leave one out"
             )
 
     def chosen(self) -> Cluster | None:

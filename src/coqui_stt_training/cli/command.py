@@ -25,8 +25,8 @@ LOG_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 _NO_UTF8 = "surrogates not allowed"
 _SHOWN = 60  # characters around them
 _OUT_OF_MEMORY = (
-    "there is too little memory: smaller batches take less (--train_batch_size, --dev_batch_size, "
-    "--test_batch_size), so does a smaller model. What was saved is intact"
+    "out of memory: use smaller batches (--train_batch_size, --dev_batch_size, --test_batch_size) "
+    "or a smaller model. Everything saved so far is intact"
 )
 
 More = ParamSpec("More")
@@ -120,7 +120,7 @@ def _explanation(error: Exception) -> str | None:
         return describe_system_error(error)
     if isinstance(error, UnicodeEncodeError) and error.reason == _NO_UTF8:
         found = error.object[max(0, error.start - _SHOWN) : error.end + _SHOWN]
-        return f"a name that is not UTF-8 cannot be written: {found}; rename it"
+        return f"cannot write a name that is not UTF-8: {found}; rename it"
     return f"{_OUT_OF_MEMORY} ({error})" if _is_out_of_memory(error) else None
 
 
@@ -191,7 +191,7 @@ class _Handler(logging.StreamHandler[TextIO]):
         elif not self._has_failed and not isinstance(error, BrokenPipeError):
             self._has_failed = True
             with contextlib.suppress(OSError):  # the same disk's
-                print(f"the log cannot be written: {error.strerror or error}", file=sys.stderr)
+                print(f"cannot write the log: {error.strerror or error}", file=sys.stderr)
 
 
 class _LetterFormatter(logging.Formatter):

@@ -33,39 +33,41 @@ class CommandEntry:
 
 COMMANDS = {
     "sources": CommandEntry("sources", "list public pre-trained models to start from"),
-    "inspect": CommandEntry("inspect", "say what a checkpoint or an exported model is"),
-    "label": CommandEntry("label", "a page to transcribe recordings on, for a data set"),
-    "check": CommandEntry("check", "say what data holds, and what is wrong with it"),
-    "doctor": CommandEntry("doctor", "what this installation has and lacks, and whether it works"),
-    "completion": CommandEntry("completion", "let bash, zsh or fish complete commands and flags"),
+    "inspect": CommandEntry("inspect", "describe a checkpoint or an exported model"),
+    "label": CommandEntry("label", "transcribe recordings on a web page, to make a data set"),
+    "check": CommandEntry("check", "check data, and list what is wrong with it"),
+    "doctor": CommandEntry("doctor", "show what is installed or missing, and whether it works"),
+    "completion": CommandEntry("completion", "write shell completion for bash, zsh or fish"),
     "import_corpus": CommandEntry("import_corpus", "write CSV files of a public corpus"),
-    "align": CommandEntry("align", "say when words are said; make clips of long recordings"),
+    "align": CommandEntry("align", "align text with speech; cut long recordings into clips"),
     "select_clips": CommandEntry("select_clips", "choose which recordings to transcribe next"),
-    "pseudo_label": CommandEntry(
-        "pseudo_label", "transcribe audio that nobody has transcribed, to train on it"
-    ),
-    "synthesize": CommandEntry("synthesize", "make speech of text, to train on beside real speech"),
+    "pseudo_label": CommandEntry("pseudo_label", "transcribe untranscribed audio, to train on it"),
+    "synthesize": CommandEntry("synthesize", "synthesize speech from text, to train on it"),
     "train": CommandEntry("train", "train a model, from a pre-trained one or from scratch"),
     "compare": CommandEntry("compare", "say which of several ways to train is better"),
-    "learning_curve": CommandEntry("learning_curve", "say what error rates more data would give"),
+    "learning_curve": CommandEntry(
+        "learning_curve", "estimate the error rates that more data would give"
+    ),
     "bootstrap": CommandEntry(
-        "bootstrap", "from recordings and text to a model to deploy, in one go"
+        "bootstrap", "do everything from recordings and text to a model to deploy"
     ),
     "augment_preview": CommandEntry(
-        "augment_preview", "show what augmentations do, on a page to hear and see"
+        "augment_preview", "show and play augmented recordings on a web page"
     ),
-    "evaluate": CommandEntry("evaluate", "error rates of a checkpoint on CSV files"),
-    "report": CommandEntry("report.command", "curves, origin and samples of training runs"),
-    "export": CommandEntry("export", "write a checkpoint as a model to deploy"),
+    "evaluate": CommandEntry("evaluate", "measure error rates of a checkpoint"),
+    "report": CommandEntry("report.command", "show curves, origin and samples of training runs"),
+    "export": CommandEntry("export", "convert a checkpoint to a model to deploy"),
     "push_to_hub": CommandEntry("push_to_hub", "publish a model on the Hugging Face hub"),
-    "evaluate_export": CommandEntry("evaluate_export", "error rates of an exported model"),
-    "data_set_tool": CommandEntry("data_set_tool", "write collections of clips as another one"),
+    "evaluate_export": CommandEntry("evaluate_export", "measure error rates of an exported model"),
+    "data_set_tool": CommandEntry(
+        "data_set_tool", "convert collections of clips to another format"
+    ),
     "transcribe": CommandEntry("transcribe", "transcribe recordings of any length"),
     "training_graph_inference": CommandEntry(
         "training_graph_inference", "transcribe one clip with a checkpoint"
     ),
-    "convert": CommandEntry("convert", "turn a foreign checkpoint into one of our own"),
-    "build_scorer": CommandEntry("lm.build_scorer", "make a scorer from text, in one go"),
+    "convert": CommandEntry("convert", "convert a checkpoint of another toolkit to ours"),
+    "build_scorer": CommandEntry("lm.build_scorer", "make a scorer from text in one step"),
     "generate_lm": CommandEntry("lm.generate_lm", "make a language model from text"),
     "generate_scorer_package": CommandEntry(
         "lm.generate_scorer_package", "make a scorer from a language model"

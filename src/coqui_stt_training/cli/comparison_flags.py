@@ -17,18 +17,18 @@ class ComparisonFlags:
     """Comparison."""
 
     out: str = flag(
-        "", "folder for what is found and its page; the same command goes on with what is there"
+        "", "output folder for results and their page; the same command continues what it holds"
     )
     ways: tuple[str, ...] = flag(
         [],
-        "ways to train, each 'NAME: FLAGS', such as 'LoRA: --adapter lora:rank=16'; its flags win "
-        "over the others of this command. The first is what the others are held against. None: "
-        "one, as the other flags say",
+        "variants to compare, each 'NAME: FLAGS', for example 'LoRA: --adapter lora:rank=16'; its "
+        "flags win over the other flags of this command. The first is the baseline. Default: one "
+        "variant without flags of its own",
     )
-    seeds: int = flag(3, "trainings of each way, each with a seed of its own", check=at_most(100))
-    interval: float = flag(
-        0.9, "probability that a difference lies in its interval", check=positive
+    seeds: int = flag(
+        3, "number of trainings of each variant, with different seeds", check=at_most(100)
     )
+    interval: float = flag(0.9, "coverage probability of the intervals", check=positive)
     keep_models: bool = flag(False, "keep the checkpoints of all trainings")
 
     def __post_init__(self) -> None:
@@ -54,7 +54,7 @@ class ComparisonFlags:
             if not colon or not name.strip() or not all(w.startswith("--") for w in split[:1]):
                 problems.append(f"{way!r}: must be a name, a colon, and flags of train")
             elif name.strip() in words:
-                problems.append(f"two ways are called {name.strip()!r}")
+                problems.append(f"two variants have the name {name.strip()!r}")
             words[name.strip()] = split
         if problems:
             raise FlagError(f"--ways: {'; '.join(problems)}")

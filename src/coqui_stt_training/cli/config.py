@@ -33,12 +33,12 @@ class AlphabetFlags:
 
     alphabet_config_path: str = flag(
         "",
-        "alphabet file, one label a line. Else: the checkpoint's, else alphabet.txt beside the "
-        "data, else generated from the data",
+        "alphabet file, one label per line. Default: that of the checkpoint, or alphabet.txt "
+        "beside the data, or one made from the data",
     )
     bytes_output_mode: bool = flag(
         False,
-        "write UTF-8 bytes instead of characters: any language, no alphabet",
+        "output UTF-8 bytes instead of characters: for any language, without alphabet",
         aliases=("utf8",),
     )
 
@@ -53,16 +53,14 @@ class AlphabetFlags:
 class SourceFlags:
     """Checkpoint to read."""
 
-    checkpoint_dir: str = flag("", "folder of the checkpoint, or one file of it")
-    load_checkpoint_dir: str = flag(
-        "", "another name of that, as in train; --checkpoint_dir wins where both are given"
-    )
+    checkpoint_dir: str = flag("", "checkpoint folder, or one file of it")
+    load_checkpoint_dir: str = flag("", "same as --checkpoint_dir, which wins if both are given")
     save_checkpoint_dir: str = flag(
-        "", "folder that train saved to; read where neither of the other two is given"
+        "", "folder that train saved to; used if neither of the other two is given"
     )
     load_evaluate: str = flag(
         "auto",
-        "which checkpoint of the folder: the best or the last; auto: best, else last",
+        "which checkpoint of the folder to use; auto: best, or last if there is none",
         choices=("auto", "best", "last"),
     )
 
@@ -78,8 +76,9 @@ class SourceFlags:
         if not idle:
             return ""
         return (
-            f"--checkpoint_dir {self.checkpoint_dir} is used to load and to save, and "
-            f"{' and '.join(idle)} is not; leave out --checkpoint_dir to use both of the others"
+            f"--checkpoint_dir {self.checkpoint_dir} is used to load and to save, so "
+            f"{' and '.join(idle)} is ignored; leave out --checkpoint_dir to use both of the "
+            "others"
         )
 
     @property
@@ -93,35 +92,37 @@ class CheckpointFlags(SourceFlags):
     """Checkpoints."""
 
     checkpoint_dir: str = flag(
-        "", "folder to load from and save to; overrides the next two", check=writable_place
+        "", "folder to load from and save to; replaces the next two", check=writable_place
     )
     load_checkpoint_dir: str = flag(
         "",
-        "folder, or file, of the model to start from; or hf://owner/name on the Hugging Face hub",
+        "model to start from: a folder or file, or hf://owner/name on the Hugging Face hub",
     )
     save_checkpoint_dir: str = flag("", "folder to save to", check=writable_place)
     load_evaluate: str = flag(
         "auto",
-        "what to evaluate: the best or last checkpoint; auto: best, else last",
+        "which checkpoint to evaluate; auto: best, or last if there is none",
         choices=("auto", "best", "last"),
     )
     load_train: str = flag(
         "auto",
-        "what to start training from: the best or last checkpoint, or init for new weights; "
-        "auto: best, else last, else init",
+        "what to start training from: the best or last checkpoint, or init for new weights; auto: "
+        "best, or last, or init, whichever exists first",
         choices=("auto", "best", "last", "init"),
     )
     run: str = flag(
         "auto",
-        "whether to continue the run found in --save_checkpoint_dir or to begin a new one; auto: "
-        "the same command on an unfinished run continues it",
+        "continue the run in --save_checkpoint_dir, or begin a new one; auto: continue if it is "
+        "unfinished and the command is the same",
         choices=("auto", "continue", "new"),
     )
     checkpoint_secs: int = flag(
-        600, "seconds between checkpoints within an epoch; 0: only after epochs", check=not_negative
+        600,
+        "seconds between checkpoints within an epoch; 0: save only after epochs",
+        check=not_negative,
     )
     max_to_keep: int = flag(
-        5, "how many of the last checkpoints a run keeps; of the best, one", check=positive
+        5, "number of most recent checkpoints to keep, besides the best one", check=positive
     )
 
     @property
@@ -147,23 +148,23 @@ class EvaluationFlags(ReportFlags, TestBatchFlags):
     """Evaluation."""
 
     report_count: int = flag(
-        5, "how many of the best, median and worst samples to print", check=not_negative
+        5, "number of best, median and worst samples to print", check=not_negative
     )
-    test_output_file: str = flag("", "JSON file for all samples with their transcripts and errors")
+    test_output_file: str = flag(
+        "", "JSON file to write with all samples, their transcripts and errors"
+    )
 
 
 @dataclass(frozen=True)
 class ScorerFlags:
     """Decoding."""
 
-    scorer_path: str = flag("", "language-model scorer", aliases=("scorer",))
-    beam_width: int = flag(1024, "prefixes the beam search keeps", check=at_most(1 << 24))
+    scorer_path: str = flag("", "external scorer (language model)", aliases=("scorer",))
+    beam_width: int = flag(1024, "beam width of the decoder", check=at_most(1 << 24))
     lm_alpha: float = flag(
-        0.931289039105002, "weight of the language model; if not given, the one in the scorer"
+        0.931289039105002, "weight of the language model; if not given, the scorer's own"
     )
-    lm_beta: float = flag(
-        1.1834137581510284, "bonus of each word; if not given, the one in the scorer"
-    )
+    lm_beta: float = flag(1.1834137581510284, "bonus for each word; if not given, the scorer's own")
 
     def weights(self, given: frozenset[str]) -> tuple[float | None, float | None]:
         """Return alpha and beta; None: not among the flags given, and as the scorer says."""
@@ -177,15 +178,17 @@ class ScorerFlags:
 class DecoderFlags(ScorerFlags):
     """Decoding."""
 
-    vocab_file: str = flag(
-        "", "", replacement="the decoder writes the words that are in the scorer, and no others"
+    vocab_file: str = flag("", "", replacement="the decoder writes only words of the scorer")
+    cutoff_prob: float = flag(
+        1.0, "consider only the most probable labels, up to this cumulative probability"
     )
-    cutoff_prob: float = flag(1.0, "consider only the likeliest labels up to this probability")
-    cutoff_top_n: int = flag(300, "consider only so many of the likeliest labels", check=positive)
+    cutoff_top_n: int = flag(300, "consider at most N of the most probable labels", check=positive)
 
     def __post_init__(self) -> None:
         if not 0 < self.cutoff_prob <= 1:
-            raise FlagError(f"--cutoff_prob {self.cutoff_prob}: must be above 0, at most 1")
+            raise FlagError(
+                f"--cutoff_prob {self.cutoff_prob}: must be greater than 0 and at most 1"
+            )
 
 
 @dataclass(frozen=True)
@@ -199,21 +202,21 @@ class LogLevelFlags:
 class LogFlags(LogLevelFlags):
     """Logging."""
 
-    show_progressbar: bool = flag(True, "show progress bars where the output is a terminal")
+    show_progressbar: bool = flag(True, "show progress bars on a terminal")
 
 
 @dataclass(frozen=True)
 class PlacementFlags(LogFlags):
     """Logging."""
 
-    log_placement: bool = flag(False, "say on which device each layer's weights are")
+    log_placement: bool = flag(False, "log the device of each layer's weights")
 
 
 @dataclass(frozen=True)
 class OutputFlags(PlacementFlags):
     """Logging."""
 
-    summary_dir: str = flag("", "TensorBoard folder; empty: summaries in the checkpoint's folder")
+    summary_dir: str = flag("", "TensorBoard folder (default: the checkpoint folder)")
 
 
 @dataclass(frozen=True)
@@ -221,28 +224,27 @@ class MachineFlags:
     """Machine."""
 
     inter_op_parallelism_threads: int = flag(
-        0, "threads between operations; 0: PyTorch's choice", check=at_most(1024, least=0)
+        0, "threads across operations; 0: PyTorch's default", check=at_most(1024, least=0)
     )
     intra_op_parallelism_threads: int = flag(
-        0, "threads within an operation; 0: PyTorch's choice", check=at_most(1024, least=0)
+        0, "threads within an operation; 0: PyTorch's default", check=at_most(1024, least=0)
     )
     horovod: bool = flag(
         False,
-        "accepted for old scripts where it is false: torchrun starts a run on several devices",
+        "false is accepted for old scripts; use torchrun to train on several devices",
         check=lambda asked: (
-            "Horovod was upstream's way to train on several devices; leave the flag out, and "
-            "start the command with torchrun in the place of horovodrun: torchrun "
-            "--nproc-per-node 4 -m coqui_stt_training.train (see docs/scaling.md)"
+            "Horovod is not supported; leave the flag out and replace horovodrun with torchrun: "
+            "torchrun --nproc-per-node 4 -m coqui_stt_training.train (see docs/scaling.md)"
             if asked
             else None
         ),
     )
-    use_allow_growth: bool = flag(False, "", replacement="PyTorch takes GPU memory as it needs it")
+    use_allow_growth: bool = flag(False, "", replacement="PyTorch allocates GPU memory as needed")
     load_cudnn: bool = flag(
-        False, "", replacement="a checkpoint trained with cuDNN is recognised by itself"
+        False, "", replacement="checkpoints trained with cuDNN are recognized automatically"
     )
     train_cudnn: bool = flag(
-        False, "", replacement="cuDNN is used wherever there is a GPU, with the same checkpoints"
+        False, "", replacement="cuDNN is always used on GPUs, with the same checkpoints"
     )
 
 
@@ -257,18 +259,22 @@ class InferenceFlags:
 class TuningFlags:
     """Tuning."""
 
-    lm_alpha_max: float = flag(5.0, "alpha is searched from 0 to here", check=positive)
-    lm_beta_max: float = flag(5.0, "beta is searched from 0 to here", check=positive)
-    n_trials: int = flag(2400, "trials in all, earlier runs included", check=positive)
-    posteriors: str = flag("", "file that keeps what the acoustic model said, for further runs")
-    journal: str = flag("", "file that keeps the trials; empty: beside the scorer")
-    plot: str = flag("", "picture of the error rate over alpha and beta; empty: beside the scorer")
+    lm_alpha_max: float = flag(5.0, "maximum alpha to try; the minimum is 0", check=positive)
+    lm_beta_max: float = flag(5.0, "maximum beta to try; the minimum is 0", check=positive)
+    n_trials: int = flag(
+        2400, "total number of trials, including those of earlier runs", check=positive
+    )
+    posteriors: str = flag("", "file to keep the acoustic model's output for further runs")
+    journal: str = flag("", "file to keep the trials (default: beside the scorer)")
+    plot: str = flag("", "plot of the error rate over alpha and beta (default: beside the scorer)")
     results: str = flag(
-        "", "JSON file of all trials, and of the error rates without a scorer; empty: beside it"
+        "",
+        (
+            "JSON file with all trials and the error rates without a scorer (default: beside the "
+            "scorer)"
+        ),
     )
-    write_scorer: bool = flag(
-        False, "write the best values into the scorer, as its own from then on"
-    )
+    write_scorer: bool = flag(False, "write the best values into the scorer as its new defaults")
 
 
 @dataclass(frozen=True)

@@ -14,17 +14,18 @@ class CurveFlags:
     """Learning curve."""
 
     out: str = flag(
-        "", "folder for the curve and its page; the same command goes on with what is there"
+        "", "output folder for the curve and its page; the same command continues what it holds"
     )
     parts: tuple[str, ...] = flag(
-        ["0.125", "0.25", "0.5", "1"], "parts of the training data to train on, each 0 to 1"
+        ["0.125", "0.25", "0.5", "1"],
+        "fractions of the training data to train on, each above 0, at most 1",
     )
     seeds: int = flag(
-        3, "trainings on each part, each with other clips and other new weights", check=at_most(100)
+        3,
+        "number of trainings on each part, each with different clips and initial weights",
+        check=at_most(100),
     )
-    interval: float = flag(
-        0.8, "probability that the next training lies in an interval", check=positive
-    )
+    interval: float = flag(0.8, "coverage probability of the intervals", check=positive)
     keep_models: bool = flag(False, "keep the checkpoints of all trainings")
 
     def __post_init__(self) -> None:
@@ -47,7 +48,7 @@ class CurveFlags:
                 f"--parts {' '.join(self.parts)}: must be numbers above 0, and 1 at most"
             )
         if len(parts) < _LEAST_PARTS:
-            raise FlagError(f"--parts: a curve takes {_LEAST_PARTS} different ones at least")
+            raise FlagError(f"--parts: a curve needs at least {_LEAST_PARTS} different ones")
         return parts
 
 

@@ -15,8 +15,8 @@ def normalize_transcripts_flag(auto: str) -> str:
     """Declare `--normalize_transcripts`; `auto` says what that value means to a command."""
     text: str = flag(
         "auto",
-        "bring transcripts to what the alphabet can write: letters to its case, typographic "
-        f"variants to its own, punctuation that it lacks left out; letters never; auto: {auto}",
+        "adapt transcripts to the alphabet: change letters to its case and typographic variants "
+        f"to its own, and drop punctuation (never letters) that it lacks; auto: {auto}",
         choices=("auto", "true", "false"),
     )
     return text
@@ -26,16 +26,15 @@ def normalize_transcripts_flag(auto: str) -> str:
 class TestDataFlags:
     """Data."""
 
-    test_files: Names = flag([], "collections to evaluate on, reported one by one")
+    test_files: Names = flag([], "collections to evaluate on; results are reported for each")
     normalize_transcripts: str = normalize_transcripts_flag("as the model was trained")
     on_bad_row: str = flag(
         "fail",
-        "what to do with rows that cannot be used: stop with one report of all of them, or skip "
-        "them",
+        "what to do with rows that cannot be used: stop and report all of them, or skip them",
         choices=("fail", "skip"),
     )
-    limit_test: int = flag(0, "use only so many clips of each test set; 0: all", check=not_negative)
-    reverse_test: bool = flag(False, "evaluate from the longest clips to the shortest")
+    limit_test: int = flag(0, "use at most N clips of each test set; 0: all", check=not_negative)
+    reverse_test: bool = flag(False, "evaluate from the longest clip to the shortest")
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,15 @@ class DataFlags:
     train_files: Names = flag(
         [],
         "collections to train on (CSV, SDB, tar, Parquet, manifests, folders), separated by "
-        "spaces; several are merged, `old.sdb:0.3` as that share of an epoch. Empty: no training",
+        "spaces; several are merged; `old.sdb:0.3` makes that one 30 % of each epoch's clips. "
+        "Empty: no training",
     )
-    dev_files: Names = flag([], "collections to validate on after each epoch, reported one by one")
-    test_files: Names = flag([], "collections to evaluate on, reported one by one")
+    dev_files: Names = flag(
+        [], "collections to validate on after each epoch; results are reported for each"
+    )
+    test_files: Names = flag([], "collections to evaluate on; results are reported for each")
     metrics_files: Names = flag(
-        [], "collections whose loss is reported after each epoch without deciding anything"
+        [], "collections whose loss is reported after each epoch; it influences no decision"
     )
     auto_input_dataset: str = flag(
         "",
@@ -59,60 +61,62 @@ class DataFlags:
     )
     on_bad_row: str = flag(
         "fail",
-        "what to do with rows that cannot be used: stop with one report of all of them, or skip "
-        "them and list them in skipped_rows.csv beside the checkpoint",
+        "what to do with rows that cannot be used: stop and report all of them, or skip them and "
+        "list them in skipped_rows.csv beside the checkpoint",
         choices=("fail", "skip"),
     )
-    normalize_transcripts: str = normalize_transcripts_flag("as the source was trained, else false")
+    normalize_transcripts: str = normalize_transcripts_flag(
+        "what the source model was trained with, or false"
+    )
     read_buffer: str = flag("1MB", "", replacement="each clip is read whole, in one call")
     feature_cache: str = flag(
         "",
-        "folder in which to keep features, and what frozen layers gave, for later runs (they are "
-        "kept in memory anyway)",
+        "folder to keep features, and outputs of frozen layers, for later runs (within a run they "
+        "are always kept in memory)",
     )
     feature_cache_gigabytes: float = flag(
         0.0,
-        "how large that folder may become; 0: until a twentieth of the disk is left",
+        "maximum size of --feature_cache; 0: until only 5 % of the disk is free",
         check=not_negative,
     )
     cache_for_epochs: int = flag(
-        0, "after how many epochs features are computed anew; 0: never", check=not_negative
+        0, "recompute features after this many epochs; 0: never", check=not_negative
     )
     shuffle_batches: bool = flag(
         False,
-        "shuffle the order of batches each epoch; else from the shortest clips to the longest",
+        "shuffle the order of batches in each epoch; false: shortest clips first",
     )
     shuffle_start: int = flag(
         1, "first epoch, counted from 0, whose batches are shuffled", check=not_negative
     )
-    shuffle_buffer: int = flag(1000, "how many batches ahead shuffling may reach", check=positive)
+    shuffle_buffer: int = flag(1000, "size of the shuffle buffer, in batches", check=positive)
     limit_train: int = flag(
-        0, "use only so many clips of the training set; 0: all", check=not_negative
+        0, "use at most N clips of the training set; 0: all", check=not_negative
     )
-    limit_dev: int = flag(0, "use only so many clips of each dev set; 0: all", check=not_negative)
-    limit_test: int = flag(0, "use only so many clips of each test set; 0: all", check=not_negative)
-    reverse_train: bool = flag(False, "train from the longest clips to the shortest")
-    reverse_dev: bool = flag(False, "validate from the longest clips to the shortest")
-    reverse_test: bool = flag(False, "evaluate from the longest clips to the shortest")
+    limit_dev: int = flag(0, "use at most N clips of each dev set; 0: all", check=not_negative)
+    limit_test: int = flag(0, "use at most N clips of each test set; 0: all", check=not_negative)
+    reverse_train: bool = flag(False, "train from the longest clip to the shortest")
+    reverse_dev: bool = flag(False, "validate from the longest clip to the shortest")
+    reverse_test: bool = flag(False, "evaluate from the longest clip to the shortest")
     augment: Names = flag(
         [],
-        "augmentations of the training clips, NAME[p=PROBABILITY,PARAMETER=VALUE,...], such as "
-        "specaugment speed[p=0.5]",
+        "augmentations of the training clips, NAME[p=PROBABILITY,PARAMETER=VALUE,...], for "
+        "example: specaugment speed[p=0.5]",
         repeatable=True,
     )
     augment_variants: int = flag(
         0,
-        "how many versions of each clip --augment makes, of which epochs take turns, so that what "
-        "frozen layers give of each is computed once; masks on that are always new. 0: a new "
-        "version in each epoch",
+        "augmented versions of each clip, used in turn from epoch to epoch, so that outputs of "
+        "frozen layers are computed once for each; masks are new every time. 0: a new version in "
+        "each epoch",
         check=not_negative,
     )
 
     def __post_init__(self) -> None:
         if self.auto_input_dataset and (self.train_files or self.dev_files or self.test_files):
             raise FlagError(
-                "--auto_input_dataset makes the train, dev and test sets itself; "
-                "do not give --train_files, --dev_files or --test_files with it"
+                "--auto_input_dataset makes the train, dev and test sets itself; leave out "
+                "--train_files, --dev_files and --test_files"
             )
         parse_augmentations(self.augment)
 

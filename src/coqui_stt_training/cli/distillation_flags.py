@@ -15,13 +15,13 @@ class DistillationFlags:
 
     teacher: str = flag(
         "",
-        "checkpoint folder or exported model that the model learns from, frame by frame, beside "
-        "its transcripts; of the same alphabet",
+        "checkpoint folder or exported model, with the same alphabet, whose output the model "
+        "learns frame by frame, in addition to the transcripts",
     )
     teacher_weight: float = flag(
-        0.5, "of what the teacher says against what the transcripts say; 1: it alone", check=share
+        0.5, "weight of the teacher's output against the transcripts; 1: teacher only", check=share
     )
 
     def __post_init__(self) -> None:
         if self.teacher_weight != 0.5 and not self.teacher:
-            raise FlagError("--teacher_weight: name the model to learn from with --teacher")
+            raise FlagError("--teacher_weight has no effect without --teacher; add it")

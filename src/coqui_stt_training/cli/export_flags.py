@@ -50,42 +50,48 @@ _DESCRIPTION = (
 
 @dataclass(frozen=True)
 class ExportFlags:
-    """What to write."""
+    """Export."""
 
-    export_dir: str = flag("", "folder for the exported files")
+    export_dir: str = flag("", "output folder")
     export_tflite: bool = flag(
         True,
-        "write a .tflite model: for devices and all of Coqui's clients; false: .onnx instead "
-        "(where upstream wrote a TensorFlow graph). Encoders are written as .onnx",
+        "write a .tflite model, for devices and all of Coqui's clients; false: write .onnx "
+        "instead (upstream wrote a TensorFlow graph). Encoders are always written as .onnx",
     )
     export_onnx: bool = flag(
-        False, "write .onnx models, streaming and batch, and their features: for servers and GPUs"
+        False,
+        (
+            "write .onnx models (streaming and batch) and their feature extraction, for servers "
+            "and GPUs"
+        ),
     )
     export_quantize: bool = flag(
-        True, "store matrices as 8-bit integers: a quarter of the size, and faster on CPUs"
+        True, "store weight matrices as 8-bit integers: a quarter of the size, and faster on CPUs"
     )
     export_float16: bool = flag(
-        False, "store the matrices of an encoder as 16-bit floats instead: half the size"
+        False, "store the weight matrices of an encoder as 16-bit floats: half the size"
     )
     n_steps: int = flag(
-        16, "frames a streaming model takes at once; more are faster and later", check=positive
+        16,
+        "frames that a streaming model processes at once; more is faster but adds latency",
+        check=positive,
     )
-    export_beam_width: int = flag(500, "the decoder's default in the model", check=positive)
-    export_file_name: str = flag("output_graph", "name of the model files, without suffix")
+    export_beam_width: int = flag(500, "default beam width stored in the model", check=positive)
+    export_file_name: str = flag("output_graph", "name of the model files, without extension")
     export_zip: bool = flag(
-        False, "also pack what was exported, and the scorer, into a .zip beside --export_dir"
+        False, "also pack the exported files and the scorer into a .zip beside --export_dir"
     )
     scorer_path: str = flag(
-        "", "scorer to copy beside the model, and into the .zip", aliases=("scorer",)
+        "", "scorer to copy beside the model and into the .zip", aliases=("scorer",)
     )
     remove_export: bool = flag(
-        False, "first remove the models, scorers and model cards that are in --export_dir"
+        False, "first delete the models, scorers and model cards in --export_dir"
     )
     export_savedmodel: bool = flag(
-        False, "", replacement="the batch model of --export_onnx takes its place, and is written"
+        False, "", replacement="--export_onnx writes a batch model instead"
     )
     export_batch_size: int = flag(
-        1, "", replacement="the batch model of --export_onnx takes batches of any size"
+        1, "", replacement="the batch model of --export_onnx accepts any batch size"
     )
 
     @property
@@ -103,18 +109,18 @@ class VerificationFlags:
 
     test_files: tuple[str, ...] = flag(
         [],
-        "CSV files with clips on which to compare the exported model with the checkpoint; without "
-        "them: on noise",
+        "CSV files of clips on which to compare the exported model with the checkpoint; without "
+        "them, noise is used",
     )
     export_verify_clips: int = flag(
-        50, "how many clips of --test_files, spread evenly; 0: all", check=not_negative
+        50, "number of clips of --test_files to use, evenly spread; 0: all", check=not_negative
     )
     on_bad_row: str = flag(
         "fail", "what to do with rows of --test_files that cannot be used", choices=("fail", "skip")
     )
     normalize_transcripts: str = normalize_transcripts_flag("as the model was trained")
     normalize_sample_rate: bool = flag(
-        True, "resample audio of another rate; else such clips are bad rows"
+        True, "resample audio that has another sample rate; false: report such clips as bad rows"
     )
 
 
@@ -168,20 +174,22 @@ class EvaluateExportFlags(ReportFlags):
     model: str = flag("", "the exported model: a .tflite or .onnx file")
     csv: tuple[str, ...] = flag([], "CSV files with the columns wav_filename and transcript")
     normalize_transcripts: str = normalize_transcripts_flag(
-        "false, but with a warning where it would matter, since a model file does not say"
+        "false, with a warning if that matters, because a model file does not tell"
     )
-    scorer: str = flag("", "language-model scorer", aliases=("scorer_path",))
-    proc: int = flag(available_cores(), "clips to transcribe at the same time", check=positive)
+    scorer: str = flag("", "external scorer (language model)", aliases=("scorer_path",))
+    proc: int = flag(available_cores(), "clips to transcribe in parallel", check=positive)
     dump: str = flag(
         "", "write `FILE.txt` with the references and `FILE.out` with the transcripts, line by line"
     )
-    beam_width: int = flag(0, "of the decoder; 0: the model's own", check=not_negative)
-    lm_alpha: float = flag(-1.0, "weight of the scorer; -1: the scorer's own")
-    lm_beta: float = flag(-1.0, "bonus of each word; -1: the scorer's own")
+    beam_width: int = flag(0, "beam width of the decoder; 0: the model's own", check=not_negative)
+    lm_alpha: float = flag(-1.0, "weight of the language model; -1: the scorer's own")
+    lm_beta: float = flag(-1.0, "bonus for each word; -1: the scorer's own")
     report_count: int = flag(
-        5, "how many of the best, median and worst samples to print", check=not_negative
+        5, "number of best, median and worst samples to print", check=not_negative
     )
-    test_output_file: str = flag("", "JSON file for all samples with their transcripts and errors")
+    test_output_file: str = flag(
+        "", "JSON file to write with all samples, their transcripts and errors"
+    )
 
 
 @dataclass(frozen=True)

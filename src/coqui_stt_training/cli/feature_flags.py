@@ -20,11 +20,11 @@ FEATURE_FLAGS = {
 
 @dataclass(frozen=True)
 class AudioFlags:
-    """Features, for checkpoints that do not say (TensorFlow's)."""
+    """Features (for TensorFlow checkpoints, which do not store them)."""
 
     audio_sample_rate: int = flag(16000, "sample rate in Hz that the model expects", check=positive)
-    feature_win_len: int = flag(32, "length of a feature frame in milliseconds", check=positive)
-    feature_win_step: int = flag(20, "step between feature frames in milliseconds", check=positive)
+    feature_win_len: int = flag(32, "feature window length in milliseconds", check=positive)
+    feature_win_step: int = flag(20, "step between feature windows in milliseconds", check=positive)
 
     def __post_init__(self) -> None:
         self.to_config()
@@ -43,7 +43,7 @@ class FeatureFlags(AudioFlags):
     """Features."""
 
     normalize_sample_rate: bool = flag(
-        True, "resample audio of another rate; else such clips are bad rows"
+        True, "resample audio that has another sample rate; false: report such clips as bad rows"
     )
 
 

@@ -77,12 +77,12 @@ def writable_place(value: str) -> str | None:
     """Check: no model of a hub, which can only be started from."""
     if not value.startswith("hf:"):
         return None
-    return "must be a folder; a model of the hub goes with --load_checkpoint_dir"
+    return "must be a folder; start from a model of the hub with --load_checkpoint_dir"
 
 
 def at_most(most: int, least: int = 1) -> Callable[[int], str | None]:
     """Return a check: in `least..most`."""
-    return lambda value: None if least <= value <= most else f"must be in {least}..{most}"
+    return lambda value: None if least <= value <= most else f"must be from {least} to {most}"
 
 
 def at_least(least: int) -> Callable[[int], str | None]:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import shutil
+import textwrap
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -295,7 +297,7 @@ def _argument_parser(
     parser = ArgumentParser(
         prog=program,
         usage=f"{program} [--config FILE.yaml] [--FLAG VALUE ...] ...",
-        description=description,
+        description=textwrap.fill(description, shutil.get_terminal_size().columns - 2),
         epilog=epilog,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
@@ -306,7 +308,7 @@ def _argument_parser(
         nargs=1,
         default=None,
         metavar="FILE.yaml",
-        help="file of flags, `name: value`; the command line wins over it",
+        help="YAML file of flags, `name: value`; the command line wins",
     )
     for title, members in groups.values():
         group = parser.add_argument_group(title)
@@ -354,7 +356,7 @@ def _unknown_flags(unknown: Sequence[str], flags: Mapping[str, Flag]) -> list[st
         if word.startswith("--"):
             problems.append(f"unknown flag {word.split('=')[0]}{closest(word[2:], flags)}")
         elif not problems:  # else it is the unknown flag's value
-            problems.append(f"unexpected argument {word!r}; every value follows a flag")
+            problems.append(f"unexpected argument {word!r}; values must follow a flag")
     return problems
 
 
@@ -376,7 +378,7 @@ def _read_config_file(path: Path, flags: Mapping[str, Flag]) -> tuple[dict[str, 
     if loaded is None:
         return {}, []
     if not isinstance(loaded, dict):
-        raise FlagError(f"--config {path} must hold `name: value` lines")
+        raise FlagError(f"--config {path} must contain `name: value` lines")
     aliases = {alias: name for name, item in flags.items() for alias in item.spec.aliases}
     values, problems = {}, []
     for key, value in loaded.items():

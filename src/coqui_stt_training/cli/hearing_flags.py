@@ -14,19 +14,19 @@ from .flags import at_most, flag, positive
 
 @dataclass(frozen=True)
 class HearingFlags:
-    """Recordings, and the model that hears them."""
+    """Recordings and model."""
 
     checkpoint_dir: str = flag("", "model: a checkpoint folder, .tflite or .onnx")
     unlabelled_files: Names = flag(
-        [], "audio files of any length, folders of them, or collections, without transcripts or not"
+        [], "audio files of any length, folders of them, or collections; transcripts are ignored"
     )
-    dev_files: Names = flag([], "collections to validate on: their audio is left out")
-    test_files: Names = flag([], "collections to evaluate on: their audio is left out")
+    dev_files: Names = flag([], "collections to validate on; their audio is left out")
+    test_files: Names = flag([], "collections to evaluate on; their audio is left out")
     longest_clip: float = flag(
-        20.0, "seconds of a clip; longer recordings are cut into such at pauses", check=positive
+        20.0, "maximum clip length in seconds; longer recordings are cut at pauses", check=positive
     )
     vad_aggressiveness: int = flag(
-        2, "how readily sound is taken for a pause, from 0 to 3", check=at_most(3, 0)
+        2, "how readily sound counts as a pause, from 0 to 3", check=at_most(3, 0)
     )
 
     def check(self, out: str, endings: Sequence[str]) -> None:
@@ -42,7 +42,7 @@ class HearingFlags:
         needed = (
             ("checkpoint_dir", "no model", self.checkpoint_dir),
             ("unlabelled_files", "no recordings", self.unlabelled_files),
-            ("out", "no file to write", out),
+            ("out", "no output file", out),
         )
         if missing := [f"{what}: give --{name}" for name, what, value in needed if not value]:
             raise FlagError("; ".join(missing))

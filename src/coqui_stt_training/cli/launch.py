@@ -63,8 +63,8 @@ class Launch:
         if not 0 <= launch.rank < launch.size or launch.local_rank < 0:
             shown = ", ".join(f"{names[field]}={value}" for field, value in said.items())
             raise FlagError(
-                f"the environment says {shown}, which no process of a run can be; start several "
-                "with torchrun, which sets these, or one alone with WORLD_SIZE unset"
+                f"invalid process settings in the environment: {shown}; start several processes "
+                "with torchrun, which sets these, or unset WORLD_SIZE to run one"
             )
         return launch
 

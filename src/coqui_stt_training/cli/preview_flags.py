@@ -15,23 +15,25 @@ from .flag import at_most, flag, positive
 class PreviewFlags:
     """Preview."""
 
-    audio: Names = flag([], "recordings to change: audio files, or CSV files and other collections")
-    augment: Names = flag([], "augmentations, as for train", repeatable=True)
-    output: str = flag("augmentation.html", "the page to write")
-    variants: int = flag(3, "how many times each recording is changed", check=at_most(100))
-    limit: int = flag(4, "use only so many recordings", check=at_most(100))
+    audio: Names = flag([], "recordings to augment: audio files, CSV files or other collections")
+    augment: Names = flag([], "augmentations, as in train", repeatable=True)
+    output: str = flag("augmentation.html", "HTML page to write")
+    variants: int = flag(3, "number of augmented versions of each recording", check=at_most(100))
+    limit: int = flag(4, "use at most N recordings", check=at_most(100))
     clock: float = flag(
         0.0,
-        "how far training is, from 0 to 1, for values that move with it",
+        "progress of training, from 0 to 1, for values that change with it",
         check=lambda value: None if 0 <= value <= 1 else "must be from 0 to 1",
     )
-    audio_sample_rate: int = flag(16000, "sample rate in Hz of the model", check=positive)
-    random_seed: int = flag(4568, "of what is drawn")
+    audio_sample_rate: int = flag(16000, "sample rate in Hz that the model expects", check=positive)
+    random_seed: int = flag(4568, "seed of the augmentations")
 
     def __post_init__(self) -> None:
         for one in parse_augmentations(self.augment):
             if one.name == "join":
-                raise FlagError("--augment join: puts clips one after the other; nothing to show")
+                raise FlagError(
+                    "--augment join concatenates clips and cannot be shown here; leave it out"
+                )
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,14 @@ class ReportFlags:
 
     report: tuple[str, ...] = flag(
         [],
-        "files to write a report to: a page to look at (.html), all clips with their errors "
-        "(.json, .csv)",
+        "report files to write: an HTML page (.html), or all clips with their errors (.json, .csv)",
     )
     report_clips: int = flag(
         24,
-        "for how many clips, those with the most errors, the page holds sound, spectrogram and "
-        "probabilities",
+        "number of clips, those with the most errors, that the page shows with audio, spectrogram "
+        "and probabilities",
         check=not_negative,
     )
     compare: tuple[str, ...] = flag(
-        [], "JSON reports of other models on the same clips, to compare with in the page"
+        [], "JSON reports of other models on the same clips, to compare with on the page"
     )

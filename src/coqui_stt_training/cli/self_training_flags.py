@@ -15,33 +15,33 @@ class SelfTrainingFlags:
 
     unlabelled_files: tuple[str, ...] = flag(
         [],
-        "collections, or folders, of audio without transcripts, or whose transcripts are not to be "
-        "read; `more.csv:0.5` as that share of an epoch. What is said the --teacher says; without "
-        "one the model itself does, the running average of its weights",
+        "collections, or folders, of audio to learn from without transcripts (existing ones are "
+        "ignored); `more.csv:0.5` makes that one 50 % of each epoch's clips. The --teacher, or "
+        "else a running average of the model itself, transcribes it",
     )
     self_training_weight: float = flag(
         1.0,
-        "without --teacher: of a clip that the model transcribed itself, against one with a "
+        "without --teacher: weight of a clip that the model transcribed, relative to one with a "
         "transcript",
         check=positive,
     )
     self_training_after_epochs: int = flag(
         0,
-        "without --teacher: epochs on the transcripts alone, before the model transcribes; 0: half "
-        "of them",
+        "without --teacher: epochs on transcribed clips only, before self-training begins; 0: "
+        "half of all epochs",
         check=not_negative,
     )
     self_training_confidence: float = flag(
         0.5,
-        "without --teacher: leave a clip out of a step where the model is less sure of it, 0 to 1",
+        "without --teacher: skip clips whose transcript has a lower confidence, from 0 to 1",
         check=probability,
     )
 
     def __post_init__(self) -> None:
         if self.of_the_model_itself and not self.unlabelled_files:
             raise FlagError(
-                f"{' and '.join(self.of_the_model_itself)}: name audio to learn from with "
-                "--unlabelled_files"
+                f"{' and '.join(self.of_the_model_itself)}: has no effect without "
+                "--unlabelled_files; add it"
             )
 
     @property

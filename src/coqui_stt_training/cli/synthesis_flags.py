@@ -16,29 +16,35 @@ from .flags import at_least, flag, not_negative, positive
 class SynthesisFlags:
     """Synthetic speech."""
 
-    text: Names = flag([], "text files, one sentence a line; may be gzipped")
-    out: str = flag("", "folder for clips.csv and the audio; the same command goes on there")
-    voices: Names = flag(
-        [], "voices, or languages: of espeak-ng such as uk, of --command whatever it calls them"
+    text: Names = flag([], "text files, one sentence per line, optionally gzipped")
+    out: str = flag(
+        "", "output folder for clips.csv and the audio; the same command continues there"
     )
+    voices: Names = flag([], "voices or languages: of espeak-ng, such as uk, or of --command")
     command: str = flag(
         "",
-        "another synthesiser than espeak-ng, as one types it: it is given the sentence on its "
-        "standard input and writes a WAV file {out}; {voice}, {speed} and {slowness} (1 / speed) "
-        "are filled in, too",
+        "command line of another synthesizer than espeak-ng; it reads the sentence from standard "
+        "input and writes the WAV file {out}; {voice}, {speed} and {slowness} (1 / speed) are "
+        "replaced, too",
     )
     alphabet_config_path: str = flag(
-        "", "alphabet that transcripts are written in; by default the letters of the text"
+        "", "alphabet for transcripts (default: the letters of the text)"
     )
-    takes: int = flag(1, "how often each sentence is spoken, differently", check=at_least(1))
-    slowest: float = flag(0.8, "lowest speed, where 1 is the synthesiser's own", check=positive)
+    takes: int = flag(
+        1, "how often to speak each sentence, each time differently", check=at_least(1)
+    )
+    slowest: float = flag(0.8, "lowest speed; 1 is the synthesizer's default", check=positive)
     fastest: float = flag(1.25, "highest speed", check=positive)
-    max_characters: int = flag(150, "longer sentences are left out", check=at_least(1))
-    limit: int = flag(0, "speak only so many sentences, drawn from all; 0: all", check=not_negative)
+    max_characters: int = flag(150, "leave out longer sentences", check=at_least(1))
+    limit: int = flag(0, "speak at most N sentences, chosen at random; 0: all", check=not_negative)
     audio: str = flag("flac", "format of the clips", choices=("flac", "wav"))
-    audio_sample_rate: int = flag(16000, "their sample rate in Hz", check=at_least(8000))
-    random_seed: int = flag(4568, "of voices, speeds and what --limit draws", check=not_negative)
-    workers: int = flag(0, "sentences spoken at a time; 0: one for each core", check=not_negative)
+    audio_sample_rate: int = flag(16000, "sample rate of the clips in Hz", check=at_least(8000))
+    random_seed: int = flag(
+        4568, "seed of voices, speeds and the choice of --limit", check=not_negative
+    )
+    workers: int = flag(
+        0, "sentences to synthesize in parallel; 0: one per core", check=not_negative
+    )
 
     def check(self) -> None:
         """See that what cannot be done without is given, and that there is where to write.
@@ -48,7 +54,7 @@ class SynthesisFlags:
         """
         problems = self.speech_problems()
         if not self.out:
-            problems.append("no folder to write to: give --out")
+            problems.append("no output folder; give --out")
         if problems:
             raise FlagError("\n".join(problems))
         check_output_folder("--out", self.out)
@@ -57,15 +63,17 @@ class SynthesisFlags:
         """Return what is wrong with what is to be spoken, and by whom, a sentence each."""
         problems = []
         if not self.text:
-            problems.append("no text: name files of sentences with --text")
+            problems.append("no text; give files of sentences with --text")
         if not self.command and not self.voices:
-            problems.append("in which language? Give --voices, such as uk, or en-us en-gb")
+            problems.append("no language; give --voices, for example uk, or en-us en-gb")
         if self.command and "{out}" not in self.command:
-            problems.append(f"--command {self.command}: say with {{out}} where the WAV file goes")
+            problems.append(
+                f"--command {self.command}: must contain {{out}}, where the WAV file goes"
+            )
         if "{voice}" in self.command and not self.voices:
-            problems.append("--command has a {voice}, and there is none: give --voices")
+            problems.append("--command contains {voice}, but there are no voices; give --voices")
         if self.slowest > self.fastest:
-            problems.append("--slowest: must not be more than --fastest")
+            problems.append("--slowest must not be greater than --fastest")
         return problems
 
 

@@ -20,91 +20,92 @@ class BootstrapFlags:
 
     drop_source_layers: int = flag(
         0,
-        "how many layers of the source model to replace by new ones, from the output backwards: "
-        "1 is the output layer, 2 also the one before it, up to all but the first",
+        "number of source layers to replace with new ones, counted from the output: 1 is the "
+        "output layer, 2 also the layer below it; the first layer always stays",
         check=not_negative,
     )
     map_shared_characters: bool = flag(
         False,
-        "with a new alphabet: copy the output rows of characters both alphabets have, and of the "
-        "blank, instead of making them anew",
+        "with a new alphabet: copy the output weights of the blank and of the characters that "
+        "both alphabets have, instead of initializing them",
     )
     map_alphabet: str = flag(
         "",
-        "the same, and let output rows of characters that only the new alphabet has start from "
-        "those that sound alike in the source's: auto, by how both are written in Latin letters, "
-        "or a table, each line a character, a tab, and characters of the source",
+        "like --map_shared_characters, and initialize characters that only the new alphabet has "
+        "from similar-sounding ones of the source. auto: compare their romanizations; or a table "
+        "file, each line: character, tab, characters of the source",
     )
     extend_alphabet: bool = flag(
         False,
-        "keep the source's alphabet and append the characters of --alphabet_config_path, or of the "
-        "data, that it lacks; no layer is dropped",
+        "keep the source's alphabet and append missing characters from --alphabet_config_path or "
+        "the data; no layer is dropped",
     )
     freeze_source_layers: int = flag(
         0,
-        "how many layers of the source, from the input, not to train; -1: all below the head, of a "
-        "DeepSpeech model those up to the LSTM",
+        "number of source layers to freeze, counted from the input; -1: all below the head (in "
+        "DeepSpeech, up to and including the LSTM)",
         check=at_least(-1),
     )
     unfreeze_after_epochs: int = flag(
-        0, "epochs after which frozen layers are trained too; 0: never", check=not_negative
+        0, "unfreeze frozen layers after this many epochs; 0: never", check=not_negative
     )
     unfreeze_every_epochs: int = flag(
         0,
-        "unfreeze layer by layer from the top, one every so many epochs; 0: all at the same time",
+        "unfreeze gradually: one layer, from the top, every N epochs; 0: all at once",
         check=not_negative,
     )
     unfreeze_wait_epochs: int = flag(
         0,
-        "for how many epochs more, at most, frozen layers stay frozen while the model still writes "
-        "next to nothing of the dev files; the run becomes longer by as many",
+        "keep layers frozen up to N epochs longer while the model still transcribes almost "
+        "nothing of the dev files; the run is extended by the same number",
         check=not_negative,
     )
     source_learning_rate_factor: float = flag(
-        1.0, "factor of the learning rate of layers kept from the source", check=positive
+        1.0, "learning rate of source layers, as a factor of the base rate", check=positive
     )
     layer_learning_rate_decay: float = flag(
         1.0,
-        "factor of the learning rate from each layer kept from the source to the one below it",
+        "learning rate of each source layer, as a factor of that of the layer above it",
         check=positive,
     )
     head: str = flag(
         "auto",
-        "what stands on a pre-trained encoder: a linear output layer, or BiLSTM layers below it; "
-        "auto: that which the source has, lstm where it has none",
+        "head on top of a pre-trained encoder: linear, or BiLSTM layers and a linear layer; auto: "
+        "that of the source, or lstm if it has none",
         choices=("auto", "linear", "lstm"),
     )
-    head_layers: int = flag(1, "BiLSTM layers of --head lstm", check=at_most(MOST_HEAD_LAYERS))
-    head_size: int = flag(256, "width of each direction of those", check=at_most(1 << 14))
+    head_layers: int = flag(
+        1, "number of BiLSTM layers of --head lstm", check=at_most(MOST_HEAD_LAYERS)
+    )
+    head_size: int = flag(256, "their width per direction", check=at_most(1 << 14))
     head_blocks: int = flag(
         1,
-        "how many blocks of the encoder, from the top, a new head listens to: to a mean of them "
-        "with weights that are learnt",
+        "number of encoder blocks, from the top, that a new head reads, as a mean with learned "
+        "weights",
         check=at_most(1 << 10),
     )
     adapter: str = flag(
         "",
-        "train small weights beside those of a pre-trained encoder instead of them: "
+        "train an adapter instead of the weights of a pre-trained encoder: "
         "lora:rank=16[,alpha=32][,targets=query+value], or bottleneck:size=64",
     )
     dry_run: bool = flag(
         False,
-        "check everything that a run checks before its first step, print what would be loaded, "
-        "kept and made new, write nothing, and stop",
+        "run all checks that come before the first training step, print which layers would be "
+        "loaded, kept and initialized, and stop without writing anything",
     )
 
     def __post_init__(self) -> None:
         if self.extend_alphabet and self.drop_source_layers:
             raise FlagError(
-                "--extend_alphabet keeps all layers; leave out --drop_source_layers, or use "
-                "--map_shared_characters with it instead"
+                "--extend_alphabet keeps all layers; leave out --drop_source_layers, or replace "
+                "--extend_alphabet with --map_shared_characters"
             )
         maps = "--map_alphabet" if self.map_alphabet else "--map_shared_characters"
         if (self.map_shared_characters or self.map_alphabet) and self.drop_source_layers > 1:
             raise FlagError(
-                f"{maps} copies rows of the output layer, which mean nothing on "
-                f"top of new layers; use it with --drop_source_layers 1, not "
-                f"{self.drop_source_layers}"
+                f"{maps} copies output weights, which do not fit a new layer below them; use it "
+                f"with --drop_source_layers 1, not {self.drop_source_layers}"
             )
         if self.adapter:
             try:
@@ -126,101 +127,112 @@ class TrainingFlags:
 
     recipe: str = flag(
         "",
-        "flags that go well together: NAME, NAME@VERSION, or a YAML file of them; auto: by the "
-        "source and the minutes of training data; none. Every flag that is given wins. Default: "
-        "auto where the source is an encoder and the command does not say itself how to train",
+        "tested set of flag values: NAME, NAME@VERSION, or a YAML file; none; auto: chosen by "
+        "source and amount of training data. Flags that you give win over it. Default: auto if "
+        "the source is an encoder and you give no flags on how to train",
     )
-    epochs: int = flag(75, "how many times to go through the training set", check=not_negative)
+    epochs: int = flag(75, "number of passes over the training set", check=not_negative)
     train_batch_size: int = flag(1, "clips in a training batch", check=positive)
     train_batch_seconds: float = flag(
         0.0,
-        "seconds of audio in a training batch, padding included: many short clips or few long "
-        "ones; --train_batch_size, if above 1, is then the most clips of one. 0: clips alone count",
+        "seconds of audio in a training batch, including padding: many short clips or few long "
+        "ones; --train_batch_size, if above 1, then limits the number of clips. 0: count clips "
+        "only",
         check=not_negative,
     )
     gradient_accumulation_steps: int = flag(
         1,
-        "batches whose gradients are added up for one step of the optimizer: as one large batch, "
-        "in the memory of a small one",
+        "batches whose gradients are summed for one optimizer step: the effect of a larger batch "
+        "without its memory",
         check=at_most(1 << 16),
     )
     dev_batch_size: int = flag(1, "clips in a validation batch", check=positive)
     dev_batch_seconds: float = flag(
-        0.0, "seconds of audio in a validation batch, as --train_batch_seconds", check=not_negative
+        0.0,
+        "seconds of audio in a validation batch, like --train_batch_seconds",
+        check=not_negative,
     )
     learning_rate: float = flag(
-        0.001, "of Adam; where it has a schedule, what that begins at", check=positive
+        0.001, "learning rate; with a schedule, its highest value", check=positive
     )
-    beta1: float = flag(0.9, "decay of Adam's first moment", check=probability)
-    beta2: float = flag(0.999, "decay of Adam's second moment", check=probability)
-    epsilon: float = flag(1e-8, "of Adam, added to the root of the second moment", check=positive)
+    beta1: float = flag(0.9, "Adam's beta1 (decay of the first moment)", check=probability)
+    beta2: float = flag(0.999, "Adam's beta2 (decay of the second moment)", check=probability)
+    epsilon: float = flag(
+        1e-8, "Adam's epsilon, added to the root of the second moment", check=positive
+    )
     average_weights: bool = flag(
         True,
-        "validate, keep and evaluate a running average of the weights, which is steadier than the "
-        "weights of the last step; false: as upstream",
+        "validate, save and evaluate a running average of the weights, which is more "
+        "stable than the last step's weights; false: as upstream",
     )
     output_bias: str = flag(
         "auto",
-        "what a new output layer begins with: zero, or prior, the logarithm of how often the "
-        "training transcripts have each label, and frames none; auto: prior, but of DeepSpeech's "
-        "graph zero, as upstream",
+        "initial bias of a new output layer: zero, or prior: log frequencies of the labels in the "
+        "training transcripts and of frames without one; auto: prior, but zero for DeepSpeech, as "
+        "upstream",
         choices=("auto", "zero", "prior"),
     )
     force_initialize_learning_rate: bool = flag(
-        False, "use --learning_rate also when a continued run has reduced its own"
+        False, "use --learning_rate even if the continued run has reduced its learning rate"
     )
-    random_seed: int = flag(4568, "of new weights, dropout and the order of batches")
+    random_seed: int = flag(4568, "seed of initial weights, dropout and the order of batches")
     skip_batch_test: bool = flag(
-        False, "do not try whether the longest batch fits into memory before training"
+        False, "do not test before training whether the longest batch fits into memory"
     )
     automatic_mixed_precision: bool = flag(
-        False, "compute in bfloat16, or scaled float16; the weights stay float32"
+        False, "compute in bfloat16, or float16 with loss scaling; the weights stay float32"
     )
     shard_weights: bool = flag(
         False,
-        "share out the weights, with their gradients, moments and average, among the processes "
-        "that torchrun starts (FSDP): for models that do not fit on one GPU",
+        "split weights, gradients and optimizer state among the processes that torchrun starts "
+        "(FSDP), for models that do not fit on one GPU",
     )
 
 
 @dataclass(frozen=True)
 class OptimizerFlags:
-    """Optimizer, and how the learning rate goes over a run."""
+    """Optimizer and learning rate schedule."""
 
     optimizer: str = flag(
-        "adam", "adam, as upstream, or adamw: Adam whose weights decay", choices=("adam", "adamw")
+        "adam",
+        "adam, as upstream, or adamw (Adam with decoupled weight decay)",
+        choices=("adam", "adamw"),
     )
     weight_decay: float = flag(
         0.01,
-        "of adamw: what part of the matrices decays in a step, times the learning rate",
+        "weight decay of AdamW",
         check=not_negative,
     )
     source_weight_decay: float = flag(
         0.0,
-        "what part of the way layers kept from the source are drawn back to what they were there, "
-        "in a step, times the learning rate",
+        "weight decay of source layers toward their original weights (L2-SP) instead of zero, as "
+        "a fraction per step, times the learning rate",
         check=not_negative,
     )
     learning_rate_schedule: str = flag(
         "constant",
-        "how the learning rate goes: constant; linear, or along a cosine, down to its last factor; "
-        "tri_stage: constant, then by the same factor each step",
+        "schedule of the learning rate: constant; linear or cosine decay to its final value; "
+        "tri_stage: constant, then exponential decay",
         choices=("constant", "linear", "cosine", "tri_stage"),
     )
     last_learning_rate_factor: float = flag(
-        0.05, "what those but constant end at, as a factor of --learning_rate", check=share
+        0.05,
+        ("final learning rate of all schedules except constant, as a fraction of --learning_rate"),
+        check=share,
     )
     tri_stage_hold: float = flag(
-        0.5, "for what part of the run tri_stage is constant", check=probability
+        0.5, "fraction of the run in which tri_stage keeps the rate constant", check=probability
     )
     warmup_steps: int = flag(
         0,
-        "steps over which the learning rate of a layer grows to the whole one, counted from when "
-        "the layer is first trained",
+        "steps of linear learning rate warm-up, counted for each layer from when its training "
+        "begins",
         check=not_negative,
     )
     gradient_clipping: float = flag(
-        0.0, "norm to which larger gradients are scaled down; 0: none are", check=not_negative
+        0.0,
+        "maximum gradient norm; larger gradients are scaled down; 0: no clipping",
+        check=not_negative,
     )
 
     def __post_init__(self) -> None:
@@ -242,30 +254,32 @@ class OptimizerFlags:
 
 @dataclass(frozen=True)
 class ObjectiveFlags:
-    """What is added to the CTC loss."""
+    """Additions to the CTC loss."""
 
     entropy_weight: float = flag(
-        0.0, "of a penalty on frames that are sure of their label", check=not_negative
+        0.0, "weight of a penalty on overconfident frames (low entropy)", check=not_negative
     )
     consistency_weight: float = flag(
         0.0,
-        "of how far two passes over a batch lie apart, which dropout, and the masks of --augment, "
-        "make different; takes twice the time",
+        "weight of the divergence between two passes over each batch with different dropout and "
+        "--augment masks (consistency regularization); doubles the training time",
         check=not_negative,
     )
     intermediate_ctc_weight: float = flag(
         0.0,
-        "share of the loss that is of an inner block of an encoder, heard by the model's head "
-        "while the block is trained",
+        "share of the CTC loss that is computed from an inner block of an encoder, through the "
+        "model's head, while that block is trained",
         check=probability,
     )
     intermediate_ctc_block: int = flag(
-        0, "which block that is, counted from 1; 0: the one in the middle", check=not_negative
+        0, "number of that block, counted from 1; 0: the middle one", check=not_negative
     )
 
     def __post_init__(self) -> None:
         if self.intermediate_ctc_block and not self.intermediate_ctc_weight:
-            raise FlagError("--intermediate_ctc_block: give --intermediate_ctc_weight, too")
+            raise FlagError(
+                "--intermediate_ctc_block has no effect without --intermediate_ctc_weight; add it"
+            )
 
 
 @dataclass(frozen=True)
@@ -273,13 +287,17 @@ class DropoutFlags:
     """Dropout."""
 
     dropout_rate: float = flag(
-        0.05, "after layer 1; of an encoder, before its head and within it", check=probability
+        0.05,
+        "dropout after layer 1; in an encoder, within it and before the head",
+        check=probability,
     )
-    dropout_rate2: float = flag(-1.0, "after layer 2; -1: as dropout_rate")
-    dropout_rate3: float = flag(-1.0, "after layer 3; -1: as dropout_rate")
-    dropout_rate4: float = flag(0.0, "after the LSTM", check=probability)
-    dropout_rate5: float = flag(0.0, "after layer 5, in addition to the next", check=probability)
-    dropout_rate6: float = flag(-1.0, "before layer 6; -1: as dropout_rate")
+    dropout_rate2: float = flag(-1.0, "dropout after layer 2; -1: --dropout_rate")
+    dropout_rate3: float = flag(-1.0, "dropout after layer 3; -1: --dropout_rate")
+    dropout_rate4: float = flag(0.0, "dropout after the LSTM", check=probability)
+    dropout_rate5: float = flag(
+        0.0, "dropout after layer 5, in addition to --dropout_rate6", check=probability
+    )
+    dropout_rate6: float = flag(-1.0, "dropout before layer 6; -1: --dropout_rate")
 
     def __post_init__(self) -> None:
         for name in ("dropout_rate2", "dropout_rate3", "dropout_rate6"):
@@ -312,16 +330,22 @@ class ScheduleFlags:
 
     best_by: str = flag(
         "cer",
-        "what makes a checkpoint the best: the lowest character error rate on the dev files (of "
-        "equal ones, and while the model hears nothing yet, the lowest loss), or, as upstream, the "
-        "lowest loss alone",
+        "how the best checkpoint is chosen: by the lowest character error rate on the dev files "
+        "(by loss if equal, or while the model transcribes nothing yet); or, as upstream, by the "
+        "lowest loss",
         choices=("cer", "loss"),
     )
     early_stop: bool = flag(False, "stop when validation no longer improves")
     es_epochs: int = flag(25, "epochs without improvement after which to stop", check=positive)
-    es_min_delta: float = flag(0.05, "how much the loss must fall to count", check=not_negative)
-    reduce_lr_on_plateau: bool = flag(
-        False, "reduce the learning rate, and go back to the best weights, on a plateau"
+    es_min_delta: float = flag(
+        0.05, "minimum decrease of the loss that counts as an improvement", check=not_negative
     )
-    plateau_epochs: int = flag(10, "epochs without improvement that are a plateau", check=positive)
-    plateau_reduction: float = flag(0.1, "factor of the learning rate", check=positive)
+    reduce_lr_on_plateau: bool = flag(
+        False, "on a plateau, reduce the learning rate and go back to the best weights"
+    )
+    plateau_epochs: int = flag(
+        10, "epochs without improvement that count as a plateau", check=positive
+    )
+    plateau_reduction: float = flag(
+        0.1, "factor to multiply the learning rate with on a plateau", check=positive
+    )
