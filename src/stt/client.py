@@ -101,7 +101,7 @@ class _VersionAction(argparse.Action):
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="stt", description="Transcribe speech. `stt serve --help` tells about the server."
+        prog="stt", description="Transcribe speech. See `stt serve --help` for the server."
     )
     add_model_flags(parser)
     parser.add_argument(
@@ -110,13 +110,12 @@ def _parser() -> argparse.ArgumentParser:
         action="extend",
         default=[],
         metavar="FILE",
-        help="audio files, of any format and sample rate, or folders of them; - is the standard "
-        "input",
+        help="audio files of any format and sample rate, or folders of them; -: standard input",
     )
     parser.add_argument(
         "--mic",
         action="store_true",
-        help="transcribe the microphone until Ctrl-C (needs the package sounddevice)",
+        help="transcribe from the microphone until Ctrl-C (needs the package sounddevice)",
     )
     parser.add_argument("--version", action=_VersionAction, nargs=0, help="print the version")
     parser.add_argument(
@@ -125,21 +124,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print JSON, in UTF-8: candidate transcripts with the time and confidence of each "
-        "word",
+        help="print JSON (UTF-8) with candidate transcripts, and time and confidence of each word",
     )
     parser.add_argument(
         "--candidate_transcripts",
         type=positive,
         default=3,
         metavar="N",
-        help="how many candidates --json prints at most (default 3)",
+        help="maximum number of candidates that --json prints (default: %(default)s)",
     )
     for name, what in (
         ("srt", "SubRip subtitles"),
         ("vtt", "WebVTT subtitles"),
-        ("txt", "plain text, one subtitle a line"),
-        ("tsv", "a table of subtitles, times in milliseconds"),
+        ("txt", "plain text, one subtitle per line,"),
+        ("tsv", "a table of subtitles with times in milliseconds"),
     ):
         parser.add_argument(
             f"--{name}",
@@ -152,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         "--output_dir",
         type=Path,
         metavar="DIR",
-        help="write subtitles to DIR, each file named after its audio",
+        help="write subtitles to DIR, in files named like their audio",
     )
     return parser
 

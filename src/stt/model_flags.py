@@ -11,41 +11,52 @@ if TYPE_CHECKING:
     from .model import Model
 
 
-def add_model_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say how to transcribe; `load_model` takes their values."""
+def add_model_flags(parser: argparse.ArgumentParser, *, threads: int | None = None) -> None:
+    """Add the flags that say how to transcribe; `load_model` takes their values.
+
+    Args:
+        parser: gets them.
+        threads: default of `--threads`; None: all cores.
+    """
     parser.add_argument(
         "--model",
         required=True,
         metavar="FILE",
-        help="the model: .tflite, .onnx, or hf://owner/name",
+        help="model: a .tflite or .onnx file, or hf://owner/name",
     )
     parser.add_argument(
-        "--scorer", metavar="FILE", help="the external scorer: .scorer, or hf://owner/name"
+        "--scorer", metavar="FILE", help="external scorer: a .scorer file, or hf://owner/name"
     )
     parser.add_argument(
         "--beam_width", type=positive, metavar="N", help="beam width of the decoder"
     )
     parser.add_argument(
-        "--lm_alpha", type=float, help="weight of the language model (default: the scorer's)"
+        "--lm_alpha",
+        type=float,
+        metavar="X",
+        help="weight of the language model (default: the scorer's)",
     )
-    parser.add_argument("--lm_beta", type=float, help="bonus for a word (default: the scorer's)")
+    parser.add_argument(
+        "--lm_beta", type=float, metavar="X", help="bonus for each word (default: the scorer's)"
+    )
     parser.add_argument(
         "--hot_words",
         metavar="WORD:BOOST,...",
-        help="words to make likelier (or, with negative boosts, less likely)",
+        help="words to boost (or, with a negative boost, to suppress), as in `coqui:7.5,mars:-2`",
     )
     parser.add_argument(
         "--threads",
         type=positive,
+        default=threads,
         metavar="N",
-        help="threads of the acoustic model (default: all cores)",
+        help=f"threads of the acoustic model (default: {threads or 'all cores'})",
     )
     parser.add_argument(
         "--live_latency_seconds",
         type=float,
         metavar="S",
-        help="how late live audio may be told by an encoder such as Whisper's, which hears what "
-        "was before with each new piece: longer costs less time (default: as the model says, 3.2)",
+        help="maximum latency in seconds of live audio with an encoder such as Whisper's; a larger "
+        "value costs less CPU time (default: the model's own, usually 3.2)",
     )
 
 
@@ -101,10 +112,20 @@ def parse_hot_words(text: str) -> dict[str, float]:
 
 def positive(text: str) -> int:
     """Parse an integer above zero, for argparse."""
-    value = int(text)
-    if value < 1:
-        raise ValueError
+    return whole_number(text, least=1)
+
+
+def whole_number(text: str, least: int, most: int | None = None) -> int:
+    """Parse an integer of a range, for argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none, or out of range.
+    """
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if value < least or (most is not None and value > most):
+        bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+        raise argparse.ArgumentTypeError(f"{value}: must be {bounds}")
     return value
-
-
-positive.__name__ = "positive integer"  # argparse puts it into its messages

@@ -177,7 +177,7 @@ def test_a_broken_file_does_not_stop_the_others(flags, capsys):
 def test_a_port_that_is_none_is_refused(capsys):
     with pytest.raises(SystemExit):
         main(["serve", "--model", MODEL, "--port", "99999"])
-    assert "port (0 to 65535) value: '99999'" in capsys.readouterr().err
+    assert "99999: must be from 0 to 65535" in capsys.readouterr().err
 
 
 def test_scorer_flags_act(capsys):

@@ -571,12 +571,16 @@ def test_a_source_folder_without_a_model_is_an_error(
 
 
 @pytest.mark.parametrize(
-    "name", ["train", "evaluate", "training_graph_inference", "inspect", "convert", "export"]
+    "name",
+    [
+        *("train", "evaluate", "training_graph_inference", "inspect", "convert", "export"),
+        *("bootstrap", "util.check_characters"),
+    ],
 )
-def test_help_is_quick_and_needs_no_torch(name: str) -> None:
-    """Torch is made impossible to import, which is exact where a stopwatch is not."""
+def test_help_is_quick_and_needs_neither_torch_nor_numpy(name: str) -> None:
+    """They are made impossible to import, which is exact where a stopwatch is not."""
     program = (
-        "import runpy, sys; sys.modules['torch'] = None; "
+        "import runpy, sys; sys.modules['torch'] = sys.modules['numpy'] = None; "
         f"sys.argv = ['{name}', '--help']; "
         f"runpy.run_module('coqui_stt_training.{name}', run_name='__main__')"
     )

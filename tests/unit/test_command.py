@@ -50,7 +50,7 @@ def test_too_little_memory_is_one_line_and_what_helps(
 
     assert run(main, []) == 2
     said = capsys.readouterr().err
-    assert said.startswith("error: there is too little memory: smaller batches take less")
+    assert said.startswith("error: out of memory: use smaller batches")
     assert str(error) in said
     with pytest.raises(RuntimeError, match="a fault of ours"):
         run(lambda argv: (_ for _ in ()).throw(RuntimeError("a fault of ours")), [])
@@ -93,7 +93,9 @@ def test_a_name_that_is_no_utf8_is_one_line_and_no_traceback(
 
     assert run(main, []) == 2
     said = capsys.readouterr().err
-    assert re.fullmatch(r"error: .* not UTF-8 .*: x{56} lat\\udce9in.wav; rename it\n", said)
+    assert re.fullmatch(
+        r"error: cannot write a name that is not UTF-8: x{56} lat\\udce9in.wav; rename it\n", said
+    )
     with pytest.raises(FlagError, match="the name is not UTF-8"):
         check_output_folder("--out", tmp_path / "lat\udce9in")
 

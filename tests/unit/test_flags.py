@@ -168,7 +168,7 @@ def test_checkpoint_dir_says_what_it_overrules() -> None:
 
     assert overruled("--checkpoint_dir", "a") == ""
     assert overruled("--checkpoint_dir", "a", "--save_checkpoint_dir", "a") == ""
-    assert "--load_checkpoint_dir b is not" in overruled(
+    assert "--load_checkpoint_dir b is ignored" in overruled(
         "--checkpoint_dir", "a", "--load_checkpoint_dir", "b"
     )
 
@@ -196,7 +196,7 @@ def test_flags_without_effect_are_named() -> None:
     )
     idle, replaced = sorted(parsed.notices, reverse=True)
     assert idle == "no effect on train: --n_trials"
-    assert replaced.startswith("--vocab_file is not needed: the decoder writes the words")
+    assert replaced.startswith("--vocab_file is not needed: the decoder writes only words")
 
 
 def test_values_of_python_are_those_of_the_command_line() -> None:

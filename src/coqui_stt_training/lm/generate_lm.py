@@ -110,8 +110,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--max_arpa_memory",
         default=defaults.max_arpa_memory,
         metavar="SIZE",
-        help="share of memory, or amount such as 512M, that may be used "
-        f"(default: {defaults.max_arpa_memory}%)",
+        help="share of memory, or amount such as 512M, that may be used (default: %(default)s)",
     )
     add(
         "--binary_a_bits",

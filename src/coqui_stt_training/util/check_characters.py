@@ -6,12 +6,15 @@ python -m coqui_stt_training.util.check_characters -csv train.csv,dev.csv -alpha
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
 
 from stt.counted import first_lines
 
 from ..cli.command import ArgumentParser, command
-from ..corpus import RowFile, read_rows
 from ..errors import CorpusError
+
+if TYPE_CHECKING:
+    from ..corpus import RowFile
 
 _LISTED = 10
 
@@ -26,15 +29,20 @@ def main(argv: list[str]) -> int:
     parser = ArgumentParser(prog="python -m coqui_stt_training.util.check_characters")
     parser.add_argument("-csv", "--csv-files", required=True, help="CSV files, separated by commas")
     parser.add_argument(
-        "-alpha", "--alphabet-format", action="store_true", help="one a line, as in alphabet.txt"
+        "-alpha",
+        "--alphabet-format",
+        action="store_true",
+        help="print one per line, as in alphabet.txt",
     )
     parser.add_argument(
         "-unicode",
         "--disable-unicode-variants",
         action="store_true",
-        help="accept characters that can be written in another way",
+        help="accept characters that NFKC normalization changes",
     )
     args = parser.parse_args(argv)
+    from ..corpus import read_rows
+
     files = [read_rows(name.strip()) for name in args.csv_files.split(",")]
     if not args.disable_unicode_variants:
         _refuse_variants(files)
@@ -57,8 +65,8 @@ def _refuse_variants(files: list[RowFile]) -> None:
     if found:
         shown = "\n".join(first_lines(found, _LISTED))
         raise CorpusError(
-            f"{len(found)} transcripts have characters that NFKC normalisation writes in another "
-            f"way; normalise them, or give --disable-unicode-variants:\n{shown}"
+            f"{len(found)} transcripts have characters that NFKC normalization changes; "
+            f"normalize them, or give --disable-unicode-variants:\n{shown}"
         )
 
 

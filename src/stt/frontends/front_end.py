@@ -15,7 +15,7 @@ from ..plain_values import restore
 
 # The class of each kind of front end; imported when one is needed.
 _HOMES = {
-    "mfcc": "mfcc:FeatureConfig",
+    "mfcc": "mfcc_config:FeatureConfig",
     "log_mel": "log_mel:LogMel",
     "normalized_log_mel": "normalized_log_mel:NormalizedLogMel",
     "causal_log_mel": "causal_log_mel:CausalLogMel",

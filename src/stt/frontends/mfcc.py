@@ -17,94 +17,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FrontEndError
 from .framing import windows_of
 from .front_end import PowerChange
+from .mfcc_config import MFCC_COEFFICIENTS, FeatureConfig
+
+__all__ = [
+    "LOG_FLOOR",
+    "LOWER_FREQUENCY_HZ",
+    "MEL_CHANNELS",
+    "MFCC_COEFFICIENTS",
+    "FeatureConfig",
+    "Mfcc",
+    "dct_matrix",
+    "hann_window",
+    "mel_filters",
+]
 
 MEL_CHANNELS = 40
-MFCC_COEFFICIENTS = 26
 LOWER_FREQUENCY_HZ = 20.0
 LOG_FLOOR = 1e-12
-
-
-@dataclass(frozen=True)
-class FeatureConfig:
-    """What the features are computed from.
-
-    Attributes:
-        sample_rate_hz: of the audio.
-        window_milliseconds: length of one frame (`--feature_win_len`).
-        step_milliseconds: from one frame's start to the next (`--feature_win_step`).
-
-    Raises:
-        FrontEndError: the window or step is not a positive whole number of samples.
-    """
-
-    kind: ClassVar[str] = "mfcc"
-
-    sample_rate_hz: int = 16000
-    window_milliseconds: int = 32
-    step_milliseconds: int = 20
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if type(value) is not int or value <= 0:
-                raise FrontEndError(f"{name} is {value!r}; it must be a positive whole number")
-        for name in ("window_milliseconds", "step_milliseconds"):
-            samples = getattr(self, name) * self.sample_rate_hz / 1000
-            if samples % 1:
-                raise FrontEndError(
-                    f"{name} {getattr(self, name)} at sample_rate_hz {self.sample_rate_hz} is "
-                    f"{samples} samples; it must be a whole number, so change one of the two"
-                )
-
-    @property
-    def values(self) -> int:
-        """Values of one frame."""
-        return MFCC_COEFFICIENTS
-
-    def extractor(
-        self, backend: Any = np, device: Any = None, on_power: PowerChange | None = None
-    ) -> Mfcc:
-        """Return the function from samples to features; see `FrontEnd.extractor`."""
-        return Mfcc(self, backend, device, on_power)
-
-    @property
-    def window_samples(self) -> int:
-        """Length of one frame."""
-        return self.window_milliseconds * self.sample_rate_hz // 1000
-
-    @property
-    def step_samples(self) -> int:
-        """Distance between the starts of two frames."""
-        return self.step_milliseconds * self.sample_rate_hz // 1000
-
-    @property
-    def step_seconds(self) -> float:
-        """Distance between the starts of two frames."""
-        return self.step_milliseconds / 1000
-
-    @property
-    def fft_length(self) -> int:
-        """The power of two that holds one frame."""
-        return 1 << (self.window_samples - 1).bit_length()
-
-    def frame_count(self, sample_count: int) -> int:
-        """Number of complete frames in so many samples."""
-        if sample_count < self.window_samples:
-            return 0
-        return 1 + (sample_count - self.window_samples) // self.step_samples
-
-    def sample_count(self, frame_count: int) -> int:
-        """Fewest samples that hold so many complete frames."""
-        return (
-            0 if frame_count == 0 else self.window_samples + (frame_count - 1) * self.step_samples
-        )
 
 
 @dataclass(frozen=True)

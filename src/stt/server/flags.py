@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import FlagError
-from ..model_flags import add_model_flags, positive
+from ..model_flags import add_model_flags, positive, whole_number
 from .limits import Limits
 
 
@@ -20,8 +20,6 @@ def read_flags(arguments: Sequence[str]) -> argparse.Namespace:
     flags = _parser().parse_args(arguments)
     if flags.ssl_keyfile and not flags.ssl_certfile:
         raise FlagError("--ssl_keyfile: has no effect without --ssl_certfile; add one")
-    if flags.threads is None:
-        flags.threads = 1  # streams side by side make better use of the cores
     return flags
 
 
@@ -47,13 +45,7 @@ def connection_flags(flags: argparse.Namespace) -> dict[str, Any]:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:  # the system would take the number modulo 65536, silently
-        raise ValueError
-    return port
-
-
-_port.__name__ = "port (0 to 65535)"  # argparse puts it into its messages
+    return whole_number(text, 0, 65535)  # the system would take others modulo 65536, silently
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,49 +55,62 @@ def _parser() -> argparse.ArgumentParser:
         "OpenAI's clients, /v1/audio/transcriptions) and a WebSocket for live audio (/live). "
         "/docs describes the API. No audio is stored.",
     )
-    add_model_flags(parser)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=_port, default=8000, help="port to listen on (8000)")
+    add_model_flags(parser, threads=1)  # streams side by side make better use of the cores
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=8000,
+        metavar="N",
+        help="port to listen on (default: %(default)s)",
+    )
     parser.add_argument(
         "--allowed_hosts",
         nargs="+",
         action="extend",
         default=[],
         metavar="NAME",
-        help="names under which browsers and others may reach it, beside --host, localhost, and "
-        "with --host 0.0.0.0 any address; *.example.com is every name below, * is all",
+        help="host names that clients may use for this server, besides --host, localhost, and with "
+        "--host 0.0.0.0 any IP address; *.example.com: all subdomains, *: any name",
     )
     parser.add_argument(
         "--ssl_certfile",
-        help="certificate, for HTTPS: browsers give pages from other machines no "
-        "microphone without it",
+        metavar="FILE",
+        help="certificate for HTTPS, without which browsers refuse the microphone to pages from "
+        "other machines",
     )
-    parser.add_argument("--ssl_keyfile", help="key of the certificate")
+    parser.add_argument("--ssl_keyfile", metavar="FILE", help="private key of the certificate")
     parser.add_argument("--access_log", action="store_true", help="log every request")
     parser.add_argument(
         "--processes",
         type=positive,
         metavar="N",
-        help="processes that share the work, and all limits (default: one for each core, of large "
-        "models one for each four)",
+        help="number of processes that share the work and all limits (default: one per core, or "
+        "per four cores for large models)",
     )
     limits = parser.add_argument_group("limits")
     for name, kind, text in (
-        ("max_upload_megabytes", float, "size of one file"),
-        ("max_file_seconds", float, "length of one file"),
-        ("max_stream_seconds", float, "length of one live stream"),
-        ("max_streams", int, "live streams at a time"),
-        ("max_files", int, "files at a time"),
+        ("max_upload_megabytes", float, "maximum size of a file"),
+        ("max_file_seconds", float, "maximum length of a file"),
+        ("max_stream_seconds", float, "maximum length of a live stream"),
+        ("max_streams", int, "maximum number of simultaneous live streams"),
+        ("max_files", int, "maximum number of simultaneous files"),
         (
             "min_upload_kilobytes_per_second",
             float,
-            "what must arrive of a file that is sent, on average of --idle_seconds",
+            "minimum upload speed, averaged over --idle_seconds",
         ),
-        ("idle_seconds", float, "how long a client may be silent on the line"),
-        ("shutdown_seconds", float, "how long those at work may take when the server is stopped"),
+        ("idle_seconds", float, "time after which a client that sends nothing is disconnected"),
+        ("shutdown_seconds", float, "time to finish running requests when the server is stopped"),
     ):
         default = getattr(Limits, name)
         limits.add_argument(
-            f"--{name}", type=kind, default=default, metavar="N", help=f"{text} ({default:g})"
+            f"--{name}",
+            type=kind,
+            default=default,
+            metavar="N",
+            help=f"{text} (default: {default:g})",
         )
     return parser
