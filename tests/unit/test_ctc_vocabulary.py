@@ -36,12 +36,39 @@ def labels_of(folder: Path, vocabulary: dict[str, Any], **settings: Any) -> tupl
         ({"|": 1, "e": 2, "\u0301": 3}, {}, (" ", "e", "\u0301")),
         ({"|": 1, "\u212b": 2, "\u00c5": 3, "a": 4}, {}, (" ", "\u00c5", "a")),
         ({"|": 1, "": 2, "a": 3}, {"word_delimiter_token": None}, (" ", "a")),
+        ({"[PAD]": 0, "<pad>": 0, "|": 1, "a": 2, "<s>": 5, "</s>": 6}, {}, (" ", "a")),
     ],
 )
 def test_a_vocabulary_is_an_alphabet(
     tmp_path: Path, vocabulary: dict[str, Any], settings: dict[str, Any], labels: tuple[str, ...]
 ) -> None:
     assert labels_of(tmp_path, vocabulary, **settings) == labels
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "message"),
+    [
+        ({"|": 1, "a": 2, "b": 9, "c": "3"}, r"of 5 rows: 'b' is row 9, 'c' is row '3'; give"),
+        ({"|": 1, "a": 2, "b": 2}, "'a' and 'b' are both row 2; give the file that came with"),
+        ({"<pad>": 0, "<s>": 1}, "has no characters; give the file that came with the model, or"),
+        ({}, "has no characters"),
+    ],
+)
+def test_a_vocabulary_that_does_not_fit(
+    tmp_path: Path, vocabulary: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        labels_of(tmp_path, vocabulary)
+
+
+def test_a_vocabulary_of_a_thousand_languages_is_read(tmp_path: Path) -> None:
+    model = write_for_languages(tmp_path / "many", ukr=" abcd")
+    file = model / "vocab.json"
+    languages = json.loads(file.read_text())
+    many = {f"x{number}": {f"{n}": n for n in range(99)} for number in range(1200)}
+    file.write_text(json.dumps(languages | many, indent=2))
+    assert file.stat().st_size > 1 << 20
+    assert load_source(model / "adapter.ukr.safetensors").has_output
 
 
 def test_without_a_vocabulary_the_encoder_alone_is_taken(tmp_path: Path) -> None:

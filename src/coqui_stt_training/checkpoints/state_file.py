@@ -65,15 +65,21 @@ def write_state(state_file: Path, chosen: str, others: Sequence[str]) -> None:
     write_atomically(state_file, "\n".join(lines) + "\n")
 
 
-def read_small_file(path: Path) -> bytes:
+def read_small_file(path: Path, most_bytes: int = _LARGEST_TEXT_BYTES) -> bytes:
     """Return the content of a text file.
+
+    Args:
+        path: the file.
+        most_bytes: what any such file has at most.
 
     Raises:
         CheckpointError: it cannot be read, or is larger than any such file is.
     """
     try:
-        if path.stat().st_size > _LARGEST_TEXT_BYTES:
-            raise CheckpointError(f"{path} is larger than a megabyte; it is another kind of file")
+        if path.stat().st_size > most_bytes:
+            raise CheckpointError(
+                f"{path} is larger than {most_bytes >> 20} MB; it is another kind of file"
+            )
         return read_regular(path)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None

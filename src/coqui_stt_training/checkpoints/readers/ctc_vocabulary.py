@@ -29,6 +29,7 @@ HEAD = "lm_head"
 BLANK_ROW = 0  # of what is written
 _BLANK = "<pad>"
 _SEPARATOR = "|"
+_LISTED = 6
 _LANGUAGE = re.compile(r"[\w-]+")
 _SPECIAL = ("", "<s>", "</s>", "<unk>", "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -57,15 +58,12 @@ def read_vocabulary(
     if vocabulary and all(isinstance(value, dict) for value in vocabulary.values()):
         vocabulary = _of_language(path, vocabulary, language, None if is_its_own else rows)
     blank = config.get("pad_token_id", 0)
-    wrong = [
-        token for token, row in vocabulary.items() if type(row) is not int or not 0 <= row < rows
-    ]
-    if wrong or type(blank) is not int or not 0 <= blank < rows:
+    if type(blank) is not int or not 0 <= blank < rows:
         raise CheckpointError(
-            f"{path}: does not go with an output layer of {rows} rows: "
-            f"{', '.join(wrong[:6]) or f'the blank is row {blank}'}; give the file that came with "
-            "the model"
+            f"{path}: does not go with an output layer of {rows} rows: pad_token_id of config.json "
+            f"says that the blank is row {blank}; give the files that came with the model"
         )
+    vocabulary = _checked(path, vocabulary, rows)
     separator = _separator(folder)
     labels, order = [], []
     for token, row in sorted(vocabulary.items(), key=lambda item: int(item[1])):
@@ -74,8 +72,38 @@ def read_vocabulary(
             continue
         labels.append(" " if token == separator else token)
         order.append(row)
+    if not labels:
+        raise CheckpointError(
+            f"{path}: has no characters; give the file that came with the model, or take this one "
+            "away, so that the encoder alone is taken"
+        )
     alphabet, kept = alphabet_of_rows(path, labels, order)
     return alphabet, np.array([*kept, blank])
+
+
+def _checked(path: Path, vocabulary: Mapping[str, Any], rows: int) -> Mapping[str, int]:
+    """Return the tokens that have a row; special ones without, which nothing writes, are left out.
+
+    Raises:
+        CheckpointError: others have none, or two have the same.
+    """
+    tokens: dict[int, str] = {}
+    wrong = []
+    for token, row in vocabulary.items():
+        if type(row) is not int or not 0 <= row < rows:
+            if type(row) is not int or not _is_special(token):
+                wrong.append(f"{token!r} is row {row!r}")
+        elif row in tokens and not (_is_special(token) and _is_special(tokens[row])):
+            wrong.append(f"{tokens[row]!r} and {token!r} are both row {row}")
+        else:
+            tokens[row] = token
+    if wrong:
+        more = f" and {len(wrong) - _LISTED} more" * (len(wrong) > _LISTED)
+        raise CheckpointError(
+            f"{path}: does not go with an output layer of {rows} rows: "
+            f"{', '.join(wrong[:_LISTED])}{more}; give the file that came with the model"
+        )
+    return {token: row for row, token in tokens.items()}
 
 
 def alphabet_of_rows(

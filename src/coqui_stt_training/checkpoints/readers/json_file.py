@@ -12,6 +12,9 @@ from stt.atomic_file import replacing
 from ...errors import CheckpointError
 from ..state_file import read_small_file
 
+# The vocabulary of a model for a thousand languages (MMS) has more than one megabyte.
+_MOST_BYTES = 32 << 20
+
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a small JSON object.
@@ -24,7 +27,7 @@ def read_json(path: Path) -> dict[str, Any]:
             f"{path}: no such file; it tells what the tensors are, copy it beside them"
         )
     try:
-        content = json.loads(read_small_file(path).decode("utf-8"))
+        content = json.loads(read_small_file(path, _MOST_BYTES).decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: is no JSON ({error})") from None
     if not isinstance(content, dict):
