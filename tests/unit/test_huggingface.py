@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from coqui_stt_training.checkpoints.loading import load_source
+from coqui_stt_training.checkpoints.loading import digest_source, load_source
 from coqui_stt_training.errors import CheckpointError
 from coqui_stt_training.inspect import describe, format_text
 from coqui_stt_training.models.whisper.specification import WhisperEncoder
@@ -74,9 +74,60 @@ def test_what_is_not_there_of_a_model_is_named(tmp_path: Path) -> None:
     for path in (folder, weights):
         with pytest.raises(CheckpointError, match=r"not fetched \(Git LFS\); run git lfs pull"):
             load_source(path)
+    torch.save({}, folder / "pytorch_model.bin")  # is not read beside it
+    with pytest.raises(CheckpointError, match=r"not fetched \(Git LFS\); run git lfs pull"):
+        load_source(folder)
+    (folder / "pytorch_model.bin").unlink()
     weights.rename(folder / "flax_model.msgpack")
     with pytest.raises(CheckpointError, match=r"config.json .* weights only flax_model.msgpack; c"):
         load_source(folder)
+
+
+_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 37\n"
+
+
+def test_what_is_not_read_of_a_folder_does_not_count(tmp_path: Path) -> None:
+    folder = write_whisper(tmp_path)
+    digest = digest_source(folder)
+    for name in ("pytorch_model.bin", "model.nemo", "model.fp32-00001-of-00002.safetensors"):
+        (folder / name).write_text(_POINTER)
+    index = {"weight_map": {"model.encoder.conv1.bias": "model-00001-of-00002.safetensors"}}
+    assert load_source(folder).format == "huggingface"
+    assert digest_source(folder) == digest
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))  # of an older one
+    assert load_source(folder).format == "huggingface"
+
+
+def test_shards_that_were_not_fetched_are_named_at_once(tmp_path: Path) -> None:
+    folder = write_whisper(tmp_path, shards=2)
+    for shard in folder.glob("model-*"):
+        shard.write_text(_POINTER)
+    with pytest.raises(CheckpointError, match=r"00001-of-00002.*00002-of-00002.* stand for a file"):
+        load_source(folder)
+
+
+def test_a_name_on_the_hub_and_a_description_are_told(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="That is hf://openai/whisper-tiny"):
+        load_source("openai/whisper-tiny")
+    folder = write_whisper(tmp_path)
+    with pytest.raises(CheckpointError, match=r"only describes a model; give the directory it is"):
+        load_source(folder / "config.json")
+
+
+def test_a_wrong_rate_is_said_of_the_file_that_says_it(tmp_path: Path) -> None:
+    folder = write_whisper(tmp_path)
+    (folder / "preprocessor_config.json").write_text('{"sampling_rate": 8000}')
+    with pytest.raises(CheckpointError, match=r"preprocessor_config.json: sampling_rate is 8000"):
+        load_source(folder)
+    (folder / "preprocessor_config.json").write_text("[1]")
+    with pytest.raises(CheckpointError, match=r"^\S+preprocessor_config.json: holds no JSON obj"):
+        load_source(folder)
+
+
+def test_heads_for_other_tasks_are_left_out(tmp_path: Path) -> None:
+    folder = write_whisper(tmp_path)
+    rewrite(folder, **{"projector.weight": np.zeros((4, 16)), "classifier.bias": np.zeros(3)})
+    assert load_source(folder).notes == ("3 tensors of other parts of the model are left out.",)
 
 
 def test_a_model_of_speechbrain_is_told(tmp_path: Path) -> None:
@@ -134,6 +185,11 @@ def test_integers_are_no_weights(tmp_path: Path, dtype: Any) -> None:
     rewrite(folder, **{"model.encoder.conv1.bias": np.zeros(16, dtype)})
     with pytest.raises(CheckpointError, match=r"conv1.bias is [IU]\d+; F16, F32, .* can be"):
         load_source(folder)
+    tensors = load_file(folder / "model.safetensors")
+    rewrite(folder, **{name: tensor.astype(dtype) for name, tensor in tensors.items()})
+    with pytest.raises(CheckpointError, match=r"; and \d+ more; F16, F32") as caught:
+        load_source(folder)
+    assert len(str(caught.value)) < 600
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
@@ -190,6 +246,14 @@ def test_weights_that_pytorch_saved_are_the_same(tmp_path: Path, shards: int) ->
     assert source.tensors.keys() == expected.tensors.keys()
     for name, tensor in expected.tensors.items():
         np.testing.assert_array_equal(source.tensors[name], tensor)
+
+
+def test_empty_weights_are_told(tmp_path: Path) -> None:
+    folder = write_whisper(tmp_path)
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"pytorch_model.bin is empty; copy or download it"):
+        load_source(folder)
 
 
 def test_code_in_weights_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from .peft import find_base, merge_peft
 from .readers.ctranslate2 import load_ctranslate2
 from .readers.ggml import load_ggml
 from .readers.gguf import load_gguf
-from .readers.huggingface import load_huggingface
+from .readers.huggingface import load_huggingface, weight_files
 from .readers.nemo import load_nemo
 from .readers.peft_folder import read_peft
 from .readers.tensorflow import load_tensorflow
@@ -133,7 +133,12 @@ def _digested_files(found: Recognised) -> list[Path]:
     if found.format is Format.TENSORFLOW:  # its index holds a checksum of each tensor
         return [with_suffix(found.path, ".index")]
     if found.path.is_dir():
-        return [file for file in sorted(found.path.iterdir()) if file.suffix in _OF_A_MODEL]
+        files = [file for file in sorted(found.path.iterdir()) if file.suffix in _OF_A_MODEL]
+        if found.format is not Format.HUGGINGFACE:
+            return files
+        # Beside what is read, folders there have the same weights in other forms.
+        weights = weight_files(found.path)
+        return [file for file in files if file.suffix == ".json" or file in weights]
     return [found.path]
 
 

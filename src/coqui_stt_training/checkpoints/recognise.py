@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -19,6 +20,7 @@ from .readers.ggml_file import MAGIC as GGML_MAGIC
 from .readers.ggml_file import OTHER_MAGICS as OTHER_GGML_MAGICS
 from .readers.gguf_file import MAGIC as GGUF_MAGIC
 from .readers.huggingface import CONFIG, TORCH_WHOLE, has_weights, is_model
+from .readers.lfs_pointer import refuse_pointers
 from .readers.nemo_file import is_nemo, is_unpacked_nemo
 from .readers.peft_folder import is_peft
 from .readers.peft_folder import is_weights as is_peft_weights
@@ -52,10 +54,9 @@ _HOW_TO = (
     ".bin of whisper.cpp, a .gguf of Whisper, a .pt of Whisper or fairseq, or a .nemo"
 )
 _NOT_TRAINABLE = "it cannot be trained further; " + _HOW_TO
+_ON_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")  # as models are named there
 _SUFFIXES = (".index", ".meta")
 _HEAD_BYTES = 512
-_LFS = b"version https://git-lfs"
-_WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".ckpt", ".nemo", ".gguf", ".tflite")
 _OTHER_WEIGHTS = frozenset({"flax_model.msgpack", "tf_model.h5", "model.onnx", "onnx"})
 _SPEECHBRAIN = "hyperparams.yaml"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -100,13 +101,16 @@ def recognise(path: Path, which: Which = "auto") -> Recognised:
     if path.is_dir():
         return _recognise_directory(path, which)
     if path.is_file():
-        _check_fetched([path])
         return _recognise_file(path)
     if with_suffix(path, ".index").is_file():
         return Recognised(Format.TENSORFLOW, path)
     if any(path.parent.glob(_glob_literal(path.name) + ".data-*-of-*")):
         raise CheckpointError(
             f"{path} has data files but no {path.name}.index beside them; copy that too"
+        )
+    if _ON_HUB.fullmatch(str(path)) and not path.parent.exists():
+        raise CheckpointError(
+            f"{path} does not exist; is it a model of the Hugging Face hub? That is hf://{path}"
         )
     found = "is no regular file" if path.exists() else "does not exist"
     raise CheckpointError(f"{path} {found}; {_HOW_TO}")
@@ -143,7 +147,6 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
     if not entries:
         raise CheckpointError(f"{path} is an empty directory; {_HOW_TO}")
-    _check_fetched([entry for entry in entries if entry.suffix in _WEIGHT_SUFFIXES])
     if is_peft(path) and not has_weights(path):
         return Recognised(Format.PEFT, path)
     if is_model(path):
@@ -155,6 +158,7 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
     if _has_checkpoint(path):
         checkpoint, chosen = choose_checkpoint(path, which)
         if checkpoint.suffix == NATIVE_SUFFIX and checkpoint.is_file():
+            refuse_pointers([checkpoint])
             return Recognised(Format.NATIVE, checkpoint, chosen)
         return Recognised(Format.TENSORFLOW, checkpoint, chosen)
     if (path / "saved_model.pb").is_file():
@@ -209,25 +213,6 @@ def _is_source(directory: Path) -> bool:
     return _has_checkpoint(directory) or is_model(directory) or is_unpacked_nemo(directory)
 
 
-def _check_fetched(files: Iterable[Path]) -> None:
-    """See that files are what they are named, and not what Git LFS puts in their place."""
-    absent = [file for file in files if file.is_file() and _starts(file, _LFS)]
-    if absent:
-        names = ", ".join(map(str, absent))
-        raise CheckpointError(
-            f"{names}: only {'stands' if len(absent) == 1 else 'stand'} for a file that was not "
-            "fetched (Git LFS); run git lfs pull there, or download the file from the model's page"
-        )
-
-
-def _starts(file: Path, beginning: bytes) -> bool:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(len(beginning)) == beginning
-    except OSError:
-        return False  # what reads it says why
-
-
 def _has_checkpoint(directory: Path) -> bool:
     record = read_record(directory)
     names = {file.name for file in directory.iterdir()} - set(record.left_over if record else ())
@@ -238,6 +223,7 @@ def _has_checkpoint(directory: Path) -> bool:
 
 def _recognise_file(path: Path) -> Recognised:
     """Recognise a file; one of a TensorFlow checkpoint's files stands for the checkpoint."""
+    refuse_pointers([path])
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
@@ -285,6 +271,8 @@ def _describe(path: Path, head: bytes, tail: bytes) -> str:
         return f"is empty (0 bytes); copy or download it again, or {_HOW_TO}"
     if path.name in STATE_FILES.values() and b"model_checkpoint_path" in head:
         return f"only names a checkpoint; give the directory it is in: {path.parent}"
+    if path.suffix == ".json" and is_model(path.parent):
+        return f"only describes a model; give the directory it is in: {path.parent}"
     if path.suffix == ".index":
         return (
             "does not end as the index of a TensorFlow checkpoint does; it is cut off or damaged, "

@@ -28,6 +28,8 @@ class ByteCursor:
             with open_regular(path) as file:
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
+            if path.is_file() and not path.stat().st_size:
+                raise CheckpointError(f"{path} is empty; copy or download it again") from None
             reason = getattr(error, "strerror", None) or error
             raise CheckpointError(f"{path} cannot be read ({reason})") from None
         self._content = memoryview(mapped)

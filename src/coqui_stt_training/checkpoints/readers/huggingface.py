@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ...errors import CheckpointError
 from ...models.encoder import EncoderSpecification
+from ...models.foreign import ForeignConfig
 from ..source import SourceModel
 from .ctc_vocabulary import VOCABULARY, chosen_language, language_file, read_vocabulary
 from .encoder_tensors import (
@@ -32,6 +33,7 @@ from .encoder_tensors import (
     sort_names,
 )
 from .json_file import read_json
+from .lfs_pointer import refuse_pointers
 from .tensor_file import read_tensors, tensor_names
 
 CONFIG = "config.json"
@@ -41,9 +43,10 @@ _EXTRACTOR = "feature_extractor"
 _ADAPTER_OF_LANGUAGE = re.compile(r"adapter\.([\w-]+)\.safetensors")
 TORCH_WHOLE = "pytorch_model.bin"
 _INDEX_END = ".index.json"
-# What says where the weights are, or has them all; the first that is there counts.
-_HOMES = ("model.safetensors.index.json", "model.safetensors")
-_TORCH_HOMES = ("pytorch_model.bin.index.json", TORCH_WHOLE)
+# What has all weights, or says where they are; the first that is there counts, as transformers
+# has it: an index may have been left there by an earlier model in shards.
+_HOMES = ("model.safetensors", "model.safetensors.index.json")
+_TORCH_HOMES = (TORCH_WHOLE, "pytorch_model.bin.index.json")
 # The architecture that reads each `model_type`; its folder has a module `names`.
 ARCHITECTURES = {
     "whisper": "whisper",
@@ -73,6 +76,19 @@ def has_weights(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (*_HOMES, *_TORCH_HOMES))
 
 
+def weight_files(folder: Path) -> list[Path]:
+    """Return the files that a model in a folder is read from, with that of its language.
+
+    Raises:
+        CheckpointError: nothing says which they are.
+    """
+    main, language = _main_file(folder), language_of(folder)
+    is_index = main.name.endswith(_INDEX_END)
+    files = set(_listed_files(main).values()) if is_index else {main}
+    files |= {folder / language_file(language)} if language else set()
+    return sorted(file for file in files if file.is_file())
+
+
 def folder_of(path: Path) -> Path:
     """Return the folder of a model, which may be named by one of its files."""
     return path if path.is_dir() else path.parent
@@ -90,12 +106,10 @@ def load_huggingface(path: Path) -> SourceModel:
             them are named.
     """
     folder = folder_of(path)
-    config = read_json(folder / CONFIG)
+    config, sound = read_json(folder / CONFIG), _preprocessor(folder)
     names = _names_module(folder, config)
     try:
-        specification: EncoderSpecification = names.specification_of(
-            {**_preprocessor(folder), **config}
-        )
+        specification: EncoderSpecification = names.specification_of({**sound, **config})
     except ValueError as error:
         raise CheckpointError(f"{folder / CONFIG}: {error}") from None
     language = language_of(path)
@@ -103,6 +117,7 @@ def load_huggingface(path: Path) -> SourceModel:
     homes = _homes(folder if path == file else path)
     has_language = language is not None and file.is_file()
     if has_language:
+        refuse_pointers([file])
         homes |= dict.fromkeys(tensor_names(file), file)
     known = sort_names(homes, lambda name: names.our_name(name, specification), names.is_ignored)
     tensors = _read(homes, known.ours)
@@ -166,12 +181,22 @@ def language_of(path: Path) -> str | None:
 
 
 def _preprocessor(folder: Path) -> dict[str, Any]:
-    """Return what is said of the audio; nothing where nothing is."""
-    if (folder / PREPROCESSOR).is_file():
-        return read_json(folder / PREPROCESSOR)
-    whole = read_json(folder / PROCESSOR) if (folder / PROCESSOR).is_file() else {}
-    extractor = whole.get(_EXTRACTOR)
-    return extractor if isinstance(extractor, dict) else {}
+    """Return what is said of the audio; nothing where nothing is.
+
+    Raises:
+        CheckpointError: that cannot be read, or is of another rate than all that is read here.
+    """
+    file = folder / PREPROCESSOR
+    values = read_json(file) if file.is_file() else {}
+    if not file.is_file() and (file := folder / PROCESSOR).is_file():
+        extractor = read_json(file).get(_EXTRACTOR)
+        values = extractor if isinstance(extractor, dict) else {}
+    try:
+        with ForeignConfig(values) as sound:
+            sound.expect("sampling_rate", 16000)
+    except ValueError as error:
+        raise CheckpointError(f"{file}: {error}") from None
+    return values
 
 
 def _names_module(folder: Path, config: Mapping[str, Any]) -> ModuleType:
@@ -220,37 +245,55 @@ def _homes(path: Path) -> dict[str, Path]:
     Raises:
         CheckpointError: shards are missing, or the index names files outside of the folder.
     """
+    main = _main_file(path)
+    if main.name.endswith(_INDEX_END):
+        return _homes_of_shards(main)
+    refuse_pointers([main])
+    return dict.fromkeys(tensor_names(main), main)
+
+
+def _main_file(path: Path) -> Path:
+    """Return the file that has all weights of a model, or the index that says where they are."""
     if path.is_file():
-        return dict.fromkeys(tensor_names(path), path)
+        return path
     for name in (*_HOMES, *_TORCH_HOMES):
         if (path / name).is_file():
-            if name.endswith(_INDEX_END):
-                return _homes_of_shards(path, name)
-            return dict.fromkeys(tensor_names(path / name), path / name)
+            return path / name
     files = sorted(path.glob("*.safetensors"))
     if len(files) > 1:
         raise CheckpointError(
-            f"{path} has {len(files)} safetensors files and no {_HOMES[0]} that says what is "
+            f"{path} has {len(files)} safetensors files and no {_HOMES[1]} that says what is "
             "where; copy that too, or name one of the files"
         )
-    return dict.fromkeys(tensor_names(files[0]), files[0])
+    return files[0]
 
 
-def _homes_of_shards(path: Path, index: str) -> dict[str, Path]:
-    listed = read_json(path / index).get("weight_map")
+def _homes_of_shards(index: Path) -> dict[str, Path]:
+    listed = _listed_files(index)
+    shards = sorted(set(listed.values()))
+    absent = [shard.name for shard in shards if not shard.is_file()]
+    if absent:
+        raise CheckpointError(
+            f"{index.parent}: {name_some(absent)} missing; copy or download it again"
+        )
+    refuse_pointers(shards)
+    there = {shard: set(tensor_names(shard)) for shard in shards}
+    lost = [name for name, file in listed.items() if name not in there[file]]
+    if lost:
+        raise CheckpointError(
+            f"{index.parent}: {name_some(lost)} not in the file that {index.name} names"
+        )
+    return listed
+
+
+def _listed_files(index: Path) -> dict[str, Path]:
+    """Return the file of each tensor, as an index has it."""
+    listed = read_json(index).get("weight_map")
     if not isinstance(listed, dict) or not all(
         isinstance(file, str) and Path(file).name == file for file in listed.values()
     ):
-        raise CheckpointError(f"{path / index}: its weight_map does not name files beside it")
-    shards = {path / file for file in listed.values()}
-    absent = sorted(shard.name for shard in shards if not shard.is_file())
-    if absent:
-        raise CheckpointError(f"{path}: {name_some(absent)} missing; copy or download it again")
-    there = {shard: set(tensor_names(shard)) for shard in shards}
-    lost = [name for name, file in listed.items() if name not in there[path / file]]
-    if lost:
-        raise CheckpointError(f"{path}: {name_some(lost)} not in the file that {index} names")
-    return {name: path / file for name, file in listed.items()}
+        raise CheckpointError(f"{index}: its weight_map does not name files beside it")
+    return {name: index.parent / file for name, file in listed.items()}
 
 
 def _read(homes: Mapping[str, Path], wanted: Mapping[str, str]) -> dict[str, NDArray[np.float32]]:

@@ -14,6 +14,7 @@ import yaml
 
 from ...errors import CheckpointError
 from .byte_cursor import whole_file
+from .lfs_pointer import refuse_pointers
 
 CONFIG = "model_config.yaml"
 WEIGHTS = "model_weights.ckpt"
@@ -42,6 +43,7 @@ def read_nemo(path: Path) -> Mapping[str, memoryview]:
         CheckpointError: cut off, damaged, or without these two.
     """
     if path.is_dir():
+        refuse_pointers([path / WEIGHTS])
         return {name: whole_file(path / name) for name in (CONFIG, WEIGHTS)}
     return _read_archive(path)
 

@@ -23,6 +23,7 @@ from stt.atomic_file import replacing
 from ...errors import CheckpointError
 from ...models.foreign import ForeignConfig
 from .json_file import read_json, write_json
+from .lfs_pointer import refuse_pointers
 from .tensor_file import read_tensors, tensor_names
 
 CONFIG = "adapter_config.json"
@@ -166,6 +167,7 @@ def read_peft(folder: Path) -> PeftAdapter:
     except ValueError as error:
         raise CheckpointError(f"{folder / CONFIG}: {error}") from None
     file = next(folder / name for name in _WEIGHT_FILES if (folder / name).is_file())
+    refuse_pointers([file])
     stored = read_tensors(file, tensor_names(file))
     parts: dict[str, dict[str, Array]] = {}
     whole, problems = {}, []

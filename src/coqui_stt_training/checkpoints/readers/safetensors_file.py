@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from ...errors import CheckpointError
 
 _AS_THEY_ARE = ("F16", "F32", "F64")
+_LISTED = 6
 _FLOATS = (*_AS_THEY_ARE, "BF16", "F8_E4M3", "F8_E5M2")
 
 
@@ -36,7 +37,7 @@ def read_tensors(path: Path, names: Iterable[str]) -> dict[str, NDArray[np.float
 
     Raises:
         CheckpointError: the file is cut off or damaged, or a tensor is of a type without an exact
-            or near float32; all such tensors are named.
+            or near float32.
     """
     wanted = list(names)
     try:
@@ -44,9 +45,10 @@ def read_tensors(path: Path, names: Iterable[str]) -> dict[str, NDArray[np.float
             types = {name: opened.get_slice(name).get_dtype() for name in wanted}
             foreign = [f"{name} is {types[name]}" for name in wanted if types[name] not in _FLOATS]
             if foreign:
+                more = f"; and {len(foreign) - _LISTED} more" * (len(foreign) > _LISTED)
                 raise CheckpointError(
-                    f"{path}: {'; '.join(foreign)}; {', '.join(_FLOATS)} can be read. Save the "
-                    "model in one of these"
+                    f"{path}: {'; '.join(foreign[:_LISTED])}{more}; {', '.join(_FLOATS)} can be "
+                    "read. Save the model in one of these, or take one that is not quantised"
                 )
             tensors = {
                 name: np.asarray(opened.get_tensor(name), np.float32)

@@ -184,9 +184,10 @@ class ConformerEncoder(EncoderSpecification):
 
     def describe_encoder(self) -> str:
         """Return the encoder's parameters in a few words, for people."""
+        verb = "makes" if self.stem == "projection" else "make"
         return (
             f"{self.blocks} blocks of width {self.width}, {self.attention_heads} heads, "
-            f"{self.mel_channels} mel channels, {self.stem} that make {self.reduction} frames one"
+            f"{self.mel_channels} mel channels, {self.stem} that {verb} {self.reduction} frames one"
         )
 
 

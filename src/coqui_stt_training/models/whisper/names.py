@@ -23,7 +23,8 @@ _PLAIN = {
     "fc2": "mlp_out",
 }
 _BLOCK = re.compile(r"layers\.(\d{1,4})\.(.+)\.(weight|bias)")
-_IGNORED = ("model.decoder.", "decoder.", "proj_out.")  # what writes text: the head replaces it
+# What writes text, which the head replaces; and heads that tell languages or speakers.
+_IGNORED = ("model.decoder.", "decoder.", "proj_out.", "projector.", "classifier.", "layer_weights")
 
 
 def specification_of(config: Mapping[str, Any]) -> WhisperEncoder:

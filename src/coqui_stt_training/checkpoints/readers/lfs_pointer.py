@@ -1,0 +1,33 @@
+"""What Git LFS leaves in the place of a file that it has not fetched: a few lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ...errors import CheckpointError
+
+_BEGINNING = b"version https://git-lfs"
+
+
+def refuse_pointers(files: Iterable[Path]) -> None:
+    """See that files are what they are named, and not what Git LFS puts in their place.
+
+    Raises:
+        CheckpointError: some are not; names them all.
+    """
+    absent = [file for file in files if file.is_file() and _is_pointer(file)]
+    if absent:
+        names = ", ".join(map(str, absent))
+        raise CheckpointError(
+            f"{names}: only {'stands' if len(absent) == 1 else 'stand'} for a file that was not "
+            "fetched (Git LFS); run git lfs pull there, or download the file from the model's page"
+        )
+
+
+def _is_pointer(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(_BEGINNING)) == _BEGINNING
+    except OSError:
+        return False  # what reads it says why
