@@ -28,7 +28,7 @@ import soundfile
 
 from coqui_stt_training.aligning.alignment import align_recording
 from coqui_stt_training.aligning.envelope import Envelope, sharpen_edges
-from coqui_stt_training.aligning.hearing import hear_recording
+from coqui_stt_training.aligning.posteriors import recording_posteriors
 from coqui_stt_training.aligning.spelling import Speller
 from coqui_stt_training.corpus import CorpusFiles, Normalizer
 from coqui_stt_training.corpus.romanizer import character_map, romanizer
@@ -89,8 +89,8 @@ def main() -> None:
         soundfile.write(recording, samples, RATE_HZ)
         begun = time.perf_counter()
         envelope = Envelope()
-        heard = list(hear_recording(engine, recording, envelope=envelope))
-        hearing_seconds = time.perf_counter() - begun
+        posteriors = list(recording_posteriors(engine, recording, envelope=envelope))
+        model_seconds = time.perf_counter() - begun
     rewrite = romanizer("--romanize") if arguments.romanize else str
     if arguments.character_map:
         rewrite = character_map(Path(arguments.character_map))
@@ -98,7 +98,7 @@ def main() -> None:
     units = [speller.unit(one) for one in text]
     begun = time.perf_counter()
     try:
-        found = align_recording(units, heard, engine.info)
+        found = align_recording(units, posteriors, engine.info)
     except UserError as error:
         print(f"refused: {error}")
     else:
@@ -106,23 +106,23 @@ def main() -> None:
         print("as the model hears them:")
         shown(misses_of(found, edges))
         found = sharpen_edges(found, envelope.levels)
-        report(found, edges, len(samples) / RATE_HZ, hearing_seconds, seconds)
+        report(found, edges, len(samples) / RATE_HZ, model_seconds, seconds)
     if rewrite is not str:
-        by_chance(units, heard, engine, edges)
+        by_chance(units, posteriors, engine, edges)
     normalize = Normalizer(engine.info.alphabet)
     spelled = [normalize(rewrite(one)).text for one in text]
     known = [
         "".join(piece for piece, is_known in engine.info.alphabet.pieces(one) if is_known)
         for one in spelled
     ]
-    beside_ctc_segmentation(np.concatenate(heard), known, engine, edges)
+    beside_ctc_segmentation(np.concatenate(posteriors), known, engine, edges)
 
 
-def by_chance(units, heard, engine, edges) -> None:
+def by_chance(units, posteriors, engine, edges) -> None:
     order = list(range(len(units)))
     random.Random(1).shuffle(order)
     try:
-        found = align_recording([units[number] for number in order], heard, engine.info)
+        found = align_recording([units[number] for number in order], posteriors, engine.info)
     except UserError as error:
         print(f"in another order: refused ({str(error)[:80]})")
         return
@@ -131,7 +131,7 @@ def by_chance(units, heard, engine, edges) -> None:
     print(f"in another order: {len(found)} found, {sum(near) // 2} of them within 0.5 s")
 
 
-def report(found, edges, audio_seconds, hearing_seconds, seconds) -> None:
+def report(found, edges, audio_seconds, model_seconds, seconds) -> None:
     said = {i for i, edge in enumerate(edges) if edge}
     got = {unit.index for unit in found}
     print(
@@ -139,7 +139,7 @@ def report(found, edges, audio_seconds, hearing_seconds, seconds) -> None:
         f"found {len(got & said)}, and {len(got - said)} that are not said"
     )
     shown(misses_of(found, edges))
-    print(f"heard in {hearing_seconds:.1f} s, aligned in {seconds:.2f} s")
+    print(f"heard in {model_seconds:.1f} s, aligned in {seconds:.2f} s")
 
 
 def misses_of(found, edges) -> list[float]:

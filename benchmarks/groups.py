@@ -114,10 +114,10 @@ def _hear_seconds(engine: Any, audio: NDArray[np.int16], streams: int, rounds: i
     """Return CPU seconds for a second of audio."""
     seconds = len(audio) / RATE_HZ
     if streams == 1:
-        return best_cpu_seconds(lambda: engine.hear(audio), rounds) / seconds
+        return best_cpu_seconds(lambda: engine.posteriors(audio), rounds) / seconds
     with ThreadPoolExecutor(streams) as pool:
         return best_cpu_seconds(
-            lambda: list(pool.map(engine.hear, [audio] * streams)), max(1, rounds // 2)
+            lambda: list(pool.map(engine.posteriors, [audio] * streams)), max(1, rounds // 2)
         ) / (streams * seconds)
 
 

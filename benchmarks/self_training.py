@@ -73,15 +73,15 @@ class Bench:
 
     def _train(self, way: str) -> None:
         half, third, quarter = (len(self.rows) // parts for parts in (2, 3, 4))
-        told, rest = self.rows[:half], self.rows[half:]
+        labelled, rest = self.rows[:half], self.rows[half:]
         if way == "half":
-            self._fit(way, told, 2 * self.epochs)
+            self._fit(way, labelled, 2 * self.epochs)
         elif way == "all":
             self._fit(way, self.rows, self.epochs)
         elif way.startswith("itself"):
-            untold = self._write(way, "untold", rest)
+            unlabelled = self._write(way, "untold", rest)
             text = ("--scorer_path", self._scorer(), "--beam_width", 64) if "text" in way else ()
-            self._fit(way, told, 3 * self.epochs // 2, "--unlabelled_files", untold,
+            self._fit(way, labelled, 3 * self.epochs // 2, "--unlabelled_files", unlabelled,
                       "--self_training_confidence", 0.3, *text)  # fmt: skip
         elif way.startswith("labels"):
             self.measure("half")
@@ -90,7 +90,7 @@ class Bench:
             self._run(way, "pseudo_label", "--checkpoint_dir", self._folder("half") / "model",
                       "--unlabelled_files", self._write(way, "untold", rest), "--out", labels,
                       "--min_confidence", 0.3, *text)  # fmt: skip
-            self._fit(way, told, self.epochs, more=(labels,))
+            self._fit(way, labelled, self.epochs, more=(labels,))
         elif way == "quarter":
             self._fit(way, self.rows[:quarter], 4 * self.epochs)
         elif way == "quarter and the rest spoken":
@@ -136,12 +136,12 @@ class Bench:
         return scorer
 
     def _fit(
-        self, way: str, told: Rows, epochs: int, *flags: object, more: Sequence[object] = ()
+        self, way: str, labelled: Rows, epochs: int, *flags: object, more: Sequence[object] = ()
     ) -> None:
         self._run(
             way, "train", "--load_checkpoint_dir", self.source, "--save_checkpoint_dir",
-            self._folder(way) / "model", "--train_files", self._write(way, "train", told), *more,
-            "--dev_files", self.data / "dev.csv", "--alphabet_config_path",
+            self._folder(way) / "model", "--train_files", self._write(way, "train", labelled),
+            *more, "--dev_files", self.data / "dev.csv", "--alphabet_config_path",
             self.data / "alphabet.txt", "--epochs", epochs, "--dev_batch_size", 8,
             "--max_to_keep", 1, "--random_seed", self.seed, "--intra_op_parallelism_threads", 1,
             *self.flags, *flags,

@@ -40,14 +40,14 @@ def live(engine: Engine, audio: np.ndarray) -> None:
 
 
 def at_once(engine: Engine, audio: np.ndarray) -> None:
-    engine.hear(audio)
+    engine.posteriors(audio)
 
 
 def cpu_seconds(
-    hear: Callable[[Engine, np.ndarray], None], engine: Engine, audio: np.ndarray
+    run: Callable[[Engine, np.ndarray], None], engine: Engine, audio: np.ndarray
 ) -> float:
     started = time.process_time()
-    hear(engine, audio)
+    run(engine, audio)
     return time.process_time() - started
 
 
@@ -86,11 +86,11 @@ def main() -> None:
                     (cpu_seconds(live, engine, audio), cpu_seconds(at_once, engine, audio))
                 )
         for name, rounds in found.items():
-            lived, heard = (
+            lived, posteriors = (
                 statistics.median(column) / flags.seconds
                 for column in zip(*rounds[1:], strict=True)  # the first one warms up
             )
-            print(f"{name:12}{sizes[name] / 1e6:8.1f}{lived:10.4f}{heard:10.4f}")
+            print(f"{name:12}{sizes[name] / 1e6:8.1f}{lived:10.4f}{posteriors:10.4f}")
 
 
 if __name__ == "__main__":

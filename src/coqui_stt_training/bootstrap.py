@@ -11,9 +11,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from .cli.bootstrap_flags import BootstrapConfig
 from .cli.command import command, print_now, start_logging
 from .cli.flags import parse
+from .cli.pipeline_flags import BootstrapConfig
 from .errors import FlagError
 
 PROGRAM = "python -m coqui_stt_training.bootstrap"
@@ -54,11 +54,11 @@ def main(argv: list[str]) -> int:
     from .stages.work import STAGES
 
     inputs = check_inputs(data, parsed)
-    out = Path(parsed.config.whole.out)
+    out = Path(parsed.config.pipeline.out)
     with locked(out, "--out"):
         journal = read_journal(out).without(())
         try:
-            Walk(data, inputs, parsed.config.whole, journal, STAGES, print_now).run()
+            Walk(data, inputs, parsed.config.pipeline, journal, STAGES, print_now).run()
         except StoppedError as stop:
             return stop.status
     return 0

@@ -12,8 +12,8 @@ from .cli.cluster_flags import ClusterFlags
 from .cli.command import command, print_now, start_logging
 from .cli.config import LogFlags, ScorerFlags
 from .cli.flags import flag, not_negative, parse, positive, probability
-from .cli.hearing_flags import HearingFlags
 from .cli.shared_flags import SHARED
+from .cli.unlabelled_flags import UnlabelledFlags
 from .errors import FlagError
 
 PROGRAM = "python -m coqui_stt_training.pseudo_label"
@@ -57,7 +57,7 @@ class LabelFlags:
 class LabelConfig:
     """All flags of `pseudo_label`."""
 
-    hearing: HearingFlags = HearingFlags()
+    unlabelled: UnlabelledFlags = UnlabelledFlags()
     labels: LabelFlags = LabelFlags()
     decoder: ScorerFlags = ScorerFlags()
     cluster: ClusterFlags = ClusterFlags()
@@ -82,7 +82,7 @@ def main(argv: list[str]) -> int:
     )
     config = parsed.config
     start_logging(config.output.log_level, parsed.notices)
-    config.hearing.check(config.labels.out, (".csv",))
+    config.unlabelled.check(config.labels.out, (".csv",))
 
     from .pseudo_labels.run import run_labelling  # NumPy takes its time; --help needs it not
 

@@ -84,7 +84,7 @@ def main(argv: list[str], show: Callable[[str], object] = print_now) -> int:
 
 def _push(model: Path, name: str, flags: PushFlags, show: Callable[[str], object]) -> None:
     # NumPy and PyTorch take their time, and --help needs neither.
-    from .publishing.card import Told, model_card
+    from .publishing.card import CardFields, model_card
     from .publishing.contents import find_contents, uploads
     from .publishing.upload import check_access, check_repository, upload
 
@@ -92,10 +92,12 @@ def _push(model: Path, name: str, flags: PushFlags, show: Callable[[str], object
     contents = find_contents(model, flags.scorer_path, flags.evaluation)
     if not flags.dry_run:
         check_access(repository)
-    told = Told(flags.license, flags.language, flags.datasets, flags.base_model, flags.description)
+    fields = CardFields(
+        flags.license, flags.language, flags.datasets, flags.base_model, flags.description
+    )
     with tempfile.TemporaryDirectory() as staging:
         files: dict[str, Path | bytes] = dict(uploads(contents, Path(staging)))
-        card = model_card(repository, contents, list(files), told)
+        card = model_card(repository, contents, list(files), fields)
         files["README.md"] = card.encode()
         if flags.dry_run:
             show(card)

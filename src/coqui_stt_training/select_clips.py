@@ -13,8 +13,8 @@ from .cli.command import command, print_now, start_logging
 from .cli.config import LogFlags, ScorerFlags
 from .cli.data_flags import Names
 from .cli.flags import flag, not_negative, parse
-from .cli.hearing_flags import HearingFlags
 from .cli.shared_flags import SHARED
+from .cli.unlabelled_flags import UnlabelledFlags
 
 PROGRAM = "python -m coqui_stt_training.select_clips"
 _EPILOG = f"""examples:
@@ -45,7 +45,7 @@ class SelectionFlags:
 class SelectionConfig:
     """All flags of `select_clips`."""
 
-    hearing: HearingFlags = HearingFlags()
+    unlabelled: UnlabelledFlags = UnlabelledFlags()
     selection: SelectionFlags = SelectionFlags()
     decoder: ScorerFlags = ScorerFlags()
     cluster: ClusterFlags = ClusterFlags()
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> int:
     )
     config = parsed.config
     start_logging(config.output.log_level, parsed.notices)
-    config.hearing.check(config.selection.out, (".csv", ".txt"))
+    config.unlabelled.check(config.selection.out, (".csv", ".txt"))
 
     from .choosing.run import run_selection  # NumPy takes its time, and --help does not need it
 

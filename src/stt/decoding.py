@@ -65,13 +65,13 @@ class DecoderStream:
                 if why_unwritable(word, settings.alphabet, settings.scorer) is None
             },
         )
-        self._heard = _Rows(settings.alphabet.size + 1)
+        self._posteriors = _Rows(settings.alphabet.size + 1)
 
     def feed(self, probabilities: FloatArray) -> None:
         """Go on with probabilities, float32 `[frames, classes]`."""
         if len(probabilities):
             self._search.feed(probabilities)
-            self._heard.append(probabilities)
+            self._posteriors.append(probabilities)
 
     def decode(self, num_results: int = 1) -> Metadata:
         """Return the best readings so far; the stream goes on undisturbed."""
@@ -79,7 +79,10 @@ class DecoderStream:
             [
                 CandidateTranscript(
                     _tokens(
-                        reading, self._heard, self._settings.alphabet, self._settings.step_seconds
+                        reading,
+                        self._posteriors,
+                        self._settings.alphabet,
+                        self._settings.step_seconds,
                     ),
                     reading.confidence,
                 )
@@ -93,7 +96,7 @@ class DecoderStream:
         other = DecoderStream.__new__(DecoderStream)
         other._settings = self._settings
         other._search = self._search.copy()
-        other._heard = self._heard.copy()
+        other._posteriors = self._posteriors.copy()
         return other
 
 

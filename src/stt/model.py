@@ -113,7 +113,7 @@ class Model(DecoderControls):
         """Return at most `num_results` readings of audio, best first; see `stt`."""
         samples = as_pcm(audio_buffer)
         count = checked_count(num_results)
-        return self._decode(self._open_engine().hear(samples), count)
+        return self._decode(self._open_engine().posteriors(samples), count)
 
     def _decode(self, probabilities: FloatArray, count: int) -> Metadata:
         decoder = self.create_decoder_stream()
@@ -122,7 +122,7 @@ class Model(DecoderControls):
 
     def probabilities(self, audio_buffer: Any) -> FloatArray:
         """Return the probabilities of audio, float32 `[frames, classes]`; see `stt`."""
-        return self._open_engine().hear(as_pcm(audio_buffer))
+        return self._open_engine().posteriors(as_pcm(audio_buffer))
 
     def stt_batch(self, audio_buffers: Sequence[Any]) -> list[str]:
         """Return the transcripts of several recordings, each as `stt` gives it, but faster.
@@ -190,7 +190,7 @@ class Model(DecoderControls):
             raise ModelError(
                 "RunBatch", ErrorCode.FAIL_RUN_SESS, "only checkpoints take batches; use streams"
             )
-        return engine.hear_batch([as_pcm(audio) for audio in audio_buffers])
+        return engine.batch_posteriors([as_pcm(audio) for audio in audio_buffers])
 
     def close(self) -> None:
         """Free the model; its streams must not be used afterwards."""

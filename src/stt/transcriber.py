@@ -266,14 +266,14 @@ class _BatchWorkers(_Workers):
 def words_of_passages(passages: Iterable[Passage]) -> list[Word]:
     """Return all words of a recording's passages, each with whether it comes after a pause."""
     words: list[Word] = []
-    heard_until_seconds = 0.0
+    last_end_seconds = 0.0
     for passage in passages:
         if passage.words:
-            pause_seconds = passage.start_milliseconds / 1000 - heard_until_seconds
+            pause_seconds = passage.start_milliseconds / 1000 - last_end_seconds
             after_pause = pause_seconds >= PAUSE_SECONDS - _KEPT_SILENCE_SECONDS
             words.append(replace(passage.words[0], after_pause=after_pause))
             words += passage.words[1:]
-            heard_until_seconds = passage.end_milliseconds / 1000
+            last_end_seconds = passage.end_milliseconds / 1000
     return words
 
 

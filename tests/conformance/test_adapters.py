@@ -219,6 +219,6 @@ def test_bottlenecks_are_exported_where_they_are(name: str, tmp_path: Path) -> N
     path = tmp_path / "model.onnx"
     path.write_bytes(encoder_model(described, "float32").SerializeToString())
     audio = (3000 * np.random.default_rng(0).standard_normal(2560)).astype(np.int16)
-    wanted = EncoderCheckpoint(model, described.features, described.alphabet).hear(audio)
-    found = open_engine(path, threads=1, parallel=1).hear(audio)
+    wanted = EncoderCheckpoint(model, described.features, described.alphabet).posteriors(audio)
+    found = open_engine(path, threads=1, parallel=1).posteriors(audio)
     np.testing.assert_allclose(found, wanted, atol=1e-4)

@@ -81,7 +81,7 @@ def test_the_runtime_hears_what_the_checkpoint_does(
         if count > 20_000:  # 30 s through attention of random weights shows nothing more
             continue
         audio = (3000 * random.standard_normal(count)).astype(np.int16)
-        wanted, found = checkpoint.hear(audio), engine.hear(audio)
+        wanted, found = checkpoint.posteriors(audio), engine.posteriors(audio)
         assert found.shape == wanted.shape, count
         np.testing.assert_allclose(found, wanted, atol=BOUNDS[precision], err_msg=str(count))
 
@@ -99,7 +99,7 @@ def test_a_stream_is_heard_as_the_checkpoint_does_whatever_its_pieces(
     random = np.random.default_rng(0)
     for count in (0, 1, 159, 1999, 16_000, 40_001):
         audio = (3000 * random.standard_normal(count)).astype(np.int16)
-        wanted, found = checkpoint.hear(audio), engine.hear(audio)
+        wanted, found = checkpoint.posteriors(audio), engine.posteriors(audio)
         assert found.shape == wanted.shape, count
         np.testing.assert_allclose(found, wanted, atol=BOUNDS[precision], err_msg=str(count))
         stream, parts = engine.open_stream(), []

@@ -116,12 +116,12 @@ def test_a_live_stream_is_the_clip_where_nothing_later_counts(example: Example) 
     stream = engine.open_stream()
     parts = [stream.feed(audio[start : start + 577]) for start in range(0, samples, 577)]
     heard = np.concatenate([*parts, stream.finish()])
-    np.testing.assert_allclose(heard, engine.hear(audio), atol=1e-5)
+    np.testing.assert_allclose(heard, engine.posteriors(audio), atol=1e-5)
     assert len(heard) > 0
     longer = np.concatenate([audio, audio, audio])
     stream = engine.open_stream()
     pieces = np.concatenate([stream.feed(longer), stream.finish()])
-    whole = engine.hear(longer)
+    whole = engine.posteriors(longer)
     assert pieces.shape == whole.shape
     np.testing.assert_allclose(pieces.sum(axis=1), 1.0, atol=1e-4)
 
@@ -142,7 +142,7 @@ def test_the_head_hears_the_inner_blocks_of_an_encoder(example: Example) -> None
     x, lengths = example.batch()
     blocks = specification.encoder_layers
     inner, inner_lengths = model.run(x, lengths, last=len(blocks) - 1)
-    emissions = model.hear_inner(inner, inner_lengths)
+    emissions = model.inner_emissions(inner, inner_lengths)
     whole = model(x, lengths)
     assert emissions.logits.shape == whole.logits.shape
     assert torch.equal(emissions.lengths, whole.lengths)

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 
 from coqui_stt_training.errors import FlagError
 from coqui_stt_training.label import main
-from coqui_stt_training.labelling.app import Office, create_app
+from coqui_stt_training.labelling.app import DeskContext, create_app
 from coqui_stt_training.labelling.desk import Desk
 from coqui_stt_training.labelling.preparation import Preparation
 from label_desks import open_desk, write_recordings
@@ -28,7 +28,7 @@ TOKEN = "a-token-of-this-test"
 
 def client_of(desk: Desk, token: str = "") -> TestClient:
     hosts = Hosts.of_flags(["testserver"])  # which the test client says it is
-    app = create_app(Office(desk, Preparation(desk, [], 15)), hosts, token)
+    app = create_app(DeskContext(desk, Preparation(desk, [], 15)), hosts, token)
     return TestClient(app, follow_redirects=False)
 
 

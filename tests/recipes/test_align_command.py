@@ -123,7 +123,7 @@ def test_clips_of_a_recording_are_ready_to_train_on(
         samples, rate_hz = soundfile.read(folder / row["wav_filename"], dtype="int16")
         assert rate_hz == RATE_HZ
         assert 0.5 <= len(samples) / rate_hz <= 4
-        labels = engine.hear(samples).argmax(axis=1)
+        labels = engine.posteriors(samples).argmax(axis=1)
         said = "".join(
             engine.info.alphabet.labels[label]
             for before, label in zip([5, *labels], labels, strict=False)

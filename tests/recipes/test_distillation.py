@@ -56,25 +56,25 @@ def test_a_student_learns_from_its_teacher_sooner_than_alone(
 def test_frames_of_another_length_are_taught_without_transcripts(
     teacher: Path, latin: ToneCorpus, tmp_path: Path
 ) -> None:
-    untold = tmp_path / "untold.csv"
+    unlabelled = tmp_path / "untold.csv"
     rows = latin.train.read_text(encoding="utf-8").splitlines()
     shutil.copytree(latin.train.parent, tmp_path, dirs_exist_ok=True)
-    untold.write_text(
+    unlabelled.write_text(
         "\n".join([rows[0], *(",".join([*row.split(",")[:2], "???"]) for row in rows[9:])]) + "\n",
         encoding="utf-8",
     )
     result = teach(
         teacher, latin, *STREAMING, "--epochs", 25, "--checkpoint_dir", tmp_path / "student",
-        "--limit_train", 8, "--unlabelled_files", untold, "--teacher_weight", 0.8,
+        "--limit_train", 8, "--unlabelled_files", unlabelled, "--teacher_weight", 0.8,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "frames of 40 ms from its frames of 20 ms" in result.stderr
     assert "Training on 24 clips" in result.stderr
-    told = tmp_path / "told.csv"
-    told.write_text("\n".join([rows[0], *rows[9:]]) + "\n", encoding="utf-8")
+    labelled = tmp_path / "told.csv"
+    labelled.write_text("\n".join([rows[0], *rows[9:]]) + "\n", encoding="utf-8")
     heard = run_command(
         "evaluate", "--checkpoint_dir", tmp_path / "student", "--load_evaluate", "last",
-        "--test_files", told,
+        "--test_files", labelled,
     )  # fmt: skip
     assert character_error_rate(heard.stdout) < 0.3
 
@@ -116,12 +116,12 @@ def test_what_is_measured_on_is_not_trained_on(
     samples, rate_hz = soundfile.read(latin.test.parent / "test2.wav", dtype="int16")
     soundfile.write(tmp_path / "disguised.flac", samples, rate_hz)
     shutil.copy(latin.train.parent / "train0.wav", tmp_path)
-    untold = tmp_path / "untold.csv"
-    untold.write_text(
+    unlabelled = tmp_path / "untold.csv"
+    unlabelled.write_text(
         "wav_filename,wav_filesize,transcript\ntrain0.wav,1,\ndisguised.flac,1,\n", encoding="utf-8"
     )
     result = teach(
-        teacher, latin, "--checkpoint_dir", tmp_path / "new", "--unlabelled_files", untold,
+        teacher, latin, "--checkpoint_dir", tmp_path / "new", "--unlabelled_files", unlabelled,
         "--dry_run", "true",
     )  # fmt: skip
     assert result.returncode != 0

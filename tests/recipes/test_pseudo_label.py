@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from command_runner import Result, run_command
-from coqui_stt_training.pseudo_labels import hearing
+from coqui_stt_training.pseudo_labels import transcriber
 from stt import Model
 from tone_engine import ToneEngine
 
@@ -27,7 +27,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def opened(location: str, **_: object) -> Model:
         return Model.from_engine(ToneEngine(LATIN[::-1] if location.endswith("other") else LATIN))
 
-    monkeypatch.setattr(hearing, "Model", opened)
+    monkeypatch.setattr(transcriber, "Model", opened)
     for name in ("model", "other"):
         (tmp_path / name).touch()
     return tmp_path / "model"
@@ -117,7 +117,7 @@ def test_what_was_killed_goes_on_and_other_bounds_hear_nothing_again(
     whole, out = tmp_path / "whole.csv", tmp_path / "labels.csv"
     flags = ("--unlabelled_files", recordings)
     assert label(model, whole, *flags).returncode == 0
-    transcribe, asked = hearing.transcribe_recordings, list[str]()
+    transcribe, asked = transcriber.transcribe_recordings, list[str]()
 
     def killed_after_two(model, sources, limits, cut):  # type: ignore[no-untyped-def]
         for number, one in enumerate(transcribe(model, sources, limits, cut=cut)):
@@ -129,12 +129,12 @@ def test_what_was_killed_goes_on_and_other_bounds_hear_nothing_again(
         asked.extend(map(str, sources))
         return transcribe(model, sources, limits, cut=cut)
 
-    monkeypatch.setattr(hearing, "transcribe_recordings", killed_after_two)
+    monkeypatch.setattr(transcriber, "transcribe_recordings", killed_after_two)
     assert label(model, out, *flags).returncode == 130
     assert not out.exists()
     with out.with_suffix(".heard.jsonl").open("a", encoding="utf-8") as file:
         file.write('["a line that is cut off')
-    monkeypatch.setattr(hearing, "transcribe_recordings", watched)
+    monkeypatch.setattr(transcriber, "transcribe_recordings", watched)
     assert label(model, out, *flags).returncode == 0
     assert [Path(name).name for name in asked] == ["2.wav", "broken.wav", "3.wav", "silent.wav"]
     assert rows(out) == rows(whole)

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from command_runner import Result, run_command
-from coqui_stt_training.pseudo_labels import hearing
+from coqui_stt_training.pseudo_labels import transcriber
 from stt import Model
 from tone_engine import ToneEngine
 
@@ -21,7 +21,7 @@ from .conftest import LATIN, RATE_HZ, ToneCorpus, speak
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stands for a model that hears tones without fault."""
-    monkeypatch.setattr(hearing, "Model", lambda *_, **__: Model.from_engine(ToneEngine(LATIN)))
+    monkeypatch.setattr(transcriber, "Model", lambda *_, **__: Model.from_engine(ToneEngine(LATIN)))
     (tmp_path / "model").touch()
     return tmp_path / "model"
 

@@ -24,7 +24,7 @@ FLAGS = ("--limit_train", 8, "--epochs", 5, "--self_training_after_epochs", 2,
 
 
 @pytest.fixture(scope="module")
-def untold(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unlabelled(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of recordings without text: those of the training set but for the first eight."""
     folder = tmp_path_factory.mktemp("untold") / "recordings"
     folder.mkdir()
@@ -33,10 +33,10 @@ def untold(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def train(folder: Path, latin: ToneCorpus, untold: Path | str, *flags: object) -> Result:
+def train(folder: Path, latin: ToneCorpus, unlabelled: Path | str, *flags: object) -> Result:
     return run_command(
         "train", "--checkpoint_dir", folder, "--alphabet_config_path", latin.alphabet,
-        "--unlabelled_files", untold, *latin.flags, *SMALL, *flags,
+        "--unlabelled_files", unlabelled, *latin.flags, *SMALL, *flags,
     )  # fmt: skip
 
 
@@ -47,9 +47,9 @@ def newest(folder: Path) -> Path:
 
 
 def test_clips_without_transcripts_join_after_the_warm_up(
-    latin: ToneCorpus, untold: Path, tmp_path: Path
+    latin: ToneCorpus, unlabelled: Path, tmp_path: Path
 ) -> None:
-    result = train(tmp_path, latin, untold, *FLAGS)
+    result = train(tmp_path, latin, unlabelled, *FLAGS)
     assert result.returncode == 0, result.stderr
     assert "Training on 24 clips" in result.stderr
     assert "From epoch 2 on, the model also learns from what it hears in 16 clips" in result.stderr
@@ -62,9 +62,9 @@ def test_clips_without_transcripts_join_after_the_warm_up(
 
 
 def test_dying_at_any_step_changes_nothing(
-    latin: ToneCorpus, untold: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    latin: ToneCorpus, unlabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert train(tmp_path / "whole", latin, untold, *FLAGS).returncode == 0
+    assert train(tmp_path / "whole", latin, unlabelled, *FLAGS).returncode == 0
     generator = random.Random(3)
     take_step, steps_left = trainer_module.Trainer._train_step, 0
 
@@ -84,7 +84,7 @@ def test_dying_at_any_step_changes_nothing(
     deaths = 0
     while True:
         steps_left = generator.randint(3, 8)
-        if train(tmp_path / "dying", latin, untold, *FLAGS).returncode == 0:
+        if train(tmp_path / "dying", latin, unlabelled, *FLAGS).returncode == 0:
             break
         deaths += 1
         assert deaths < 20
@@ -99,15 +99,15 @@ def test_dying_at_any_step_changes_nothing(
 
 
 def test_what_the_model_is_unsure_of_is_no_part_of_training(
-    latin: ToneCorpus, untold: Path, tmp_path: Path
+    latin: ToneCorpus, unlabelled: Path, tmp_path: Path
 ) -> None:
-    result = train(tmp_path, latin, untold, *FLAGS, "--self_training_confidence", 0.999)
+    result = train(tmp_path, latin, unlabelled, *FLAGS, "--self_training_confidence", 0.999)
     assert result.returncode == 0, result.stderr
     assert result.stderr.count("learned from 0 of 16 clips") == 3
 
 
-def test_a_share_of_an_epoch(latin: ToneCorpus, untold: Path, tmp_path: Path) -> None:
-    result = train(tmp_path, latin, f"{untold}:0.2", *FLAGS)
+def test_a_share_of_an_epoch(latin: ToneCorpus, unlabelled: Path, tmp_path: Path) -> None:
+    result = train(tmp_path, latin, f"{unlabelled}:0.2", *FLAGS)
     assert result.returncode == 0, result.stderr
     assert "Training on 14 clips" in result.stderr  # 8, and a fifth of what is there with all 24
 
@@ -121,21 +121,21 @@ def test_a_share_of_an_epoch(latin: ToneCorpus, untold: Path, tmp_path: Path) ->
     ],
 )
 def test_flags_that_do_not_go_together(
-    flags: tuple[object, ...], said: str, latin: ToneCorpus, untold: Path, tmp_path: Path
+    flags: tuple[object, ...], said: str, latin: ToneCorpus, unlabelled: Path, tmp_path: Path
 ) -> None:
-    result = train(tmp_path, latin, untold, "--dry_run", "true", *flags)
+    result = train(tmp_path, latin, unlabelled, "--dry_run", "true", *flags)
     assert result.returncode == 2
     assert said in result.stderr
 
 
 def test_flags_without_audio_and_a_warm_up_without_end(
-    latin: ToneCorpus, untold: Path, tmp_path: Path
+    latin: ToneCorpus, unlabelled: Path, tmp_path: Path
 ) -> None:
     alone = run_command("train", "--self_training_weight", 2, "--train_files", latin.train)
     assert (
         "--self_training_weight: has no effect without --unlabelled_files; add it" in alone.stderr
     )
     flags = ("--epochs", 4, "--self_training_after_epochs", 4, "--dry_run", "true")
-    never = train(tmp_path, latin, untold, *flags)
+    never = train(tmp_path, latin, unlabelled, *flags)
     assert never.returncode == 0
     assert "are never listened to: there are 4 epochs in all" in never.stderr

@@ -62,9 +62,11 @@ def test_a_live_stream_says_what_the_whole_clip_says(
         assert stream.samples_until_due == 16000 * 160 // 1000  # a chunk
         parts = [stream.feed(samples[start : start + 999]) for start in range(0, len(samples), 999)]
         live = np.concatenate([*parts, stream.finish()])
-        whole = engine.hear(samples)
+        whole = engine.posteriors(samples)
         np.testing.assert_allclose(live, whole, atol=1e-5)
-        np.testing.assert_allclose(engine.hear_batch([samples, samples[:0]])[0], whole, atol=1e-5)
+        np.testing.assert_allclose(
+            engine.batch_posteriors([samples, samples[:0]])[0], whole, atol=1e-5
+        )
         assert model.stt(samples) == heard_live(model, samples)
 
 

@@ -63,7 +63,7 @@ class Loudness:
     def __init__(self) -> None:
         self.heard = 0
 
-    def hear(self, samples: Pcm) -> FloatArray:
+    def posteriors(self, samples: Pcm) -> FloatArray:
         self.heard += 1
         frames = samples[: len(samples) // 320 * 320].reshape(-1, 320).max(axis=1)
         return posteriors(*(A if loud > 2000 else B if loud > 1000 else BLANK for loud in frames))

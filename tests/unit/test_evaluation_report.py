@@ -20,7 +20,7 @@ from coqui_stt_training.report import clip_data
 from coqui_stt_training.report.bootstrap import difference_of, rate_of, units_of
 from coqui_stt_training.report.breakdown import by_columns, by_duration, by_word_frequency
 from coqui_stt_training.report.clip_media import ClipMedia
-from coqui_stt_training.report.clips import HeardClip, HeardSet, read_heard
+from coqui_stt_training.report.clips import ClipResult, ModelResults, read_model_results
 from coqui_stt_training.report.confusions import calibration, character_matrix, word_confusions
 from coqui_stt_training.report.evaluation import caveat_of
 from coqui_stt_training.report.evaluation_files import (
@@ -36,12 +36,12 @@ WORDS = ["go", "stop", "up", "down", "left", "right", "yes", "no", "on", "off"]
 
 def clip(
     number: int, said: str, heard: str, sure: Sequence[float] = (), **columns: str
-) -> HeardClip:
+) -> ClipResult:
     sample = score_sample(f"clips/{number}.wav", said, heard, float(number))
-    return HeardClip(sample, "test.csv", 0.5 + number % 7, columns, tuple(sure))
+    return ClipResult(sample, "test.csv", 0.5 + number % 7, columns, tuple(sure))
 
 
-def heard(model: str, count: int, share_wrong: float, seed: int = 1) -> HeardSet:
+def heard(model: str, count: int, share_wrong: float, seed: int = 1) -> ModelResults:
     texts, errors = np.random.default_rng(7), np.random.default_rng(seed)
     clips = []
     for number in range(count):
@@ -50,7 +50,7 @@ def heard(model: str, count: int, share_wrong: float, seed: int = 1) -> HeardSet
         got = ["nope" if bad else word for bad, word in zip(wrong, said, strict=True)]
         sure = [0.3 if bad else 0.9 for bad in wrong]
         clips.append(clip(number, " ".join(said), " ".join(got), sure, speaker=f"s{number % 12}"))
-    return HeardSet(model, tuple(clips))
+    return ModelResults(model, tuple(clips))
 
 
 def test_the_interval_of_a_rate_holds_the_truth_as_often_as_it_says() -> None:
@@ -111,7 +111,7 @@ def test_json_is_read_again_and_csv_has_a_line_for_each_clip(tmp_path: Path) -> 
     one = heard("one", 20, 0.2)
     for name in ("r.json", "r.csv"):
         write_report(tmp_path / name, [one])
-    again = read_heard(tmp_path / "r.json")
+    again = read_model_results(tmp_path / "r.json")
     assert again == one
     kept = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert kept["wer_interval"][0] <= kept["wer"] <= kept["wer_interval"][1]
@@ -119,7 +119,7 @@ def test_json_is_read_again_and_csv_has_a_line_for_each_clip(tmp_path: Path) -> 
         rows = list(csv.DictReader(file))
     assert [row["src"] for row in rows] == [one.sample.src for one in one.clips]
     assert rows[13]["speaker"] == "s1"
-    other = HeardSet("other", heard("other", 20, 0.5, 2).clips[:5])
+    other = ModelResults("other", heard("other", 20, 0.5, 2).clips[:5])
     write_report(tmp_path / "r.csv", [one, other])
     with (tmp_path / "r.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -138,7 +138,7 @@ def test_a_broken_report_is_an_error_that_names_it(tmp_path: Path, content: str)
     file = tmp_path / "broken.json"
     file.write_text(content, encoding="utf-8")
     with pytest.raises(CorpusError, match=r"broken\.json"):
-        read_heard(file)
+        read_model_results(file)
 
 
 def test_flags_are_checked_before_the_work(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_flags_are_checked_before_the_work(tmp_path: Path) -> None:
         check_report_flags(ReportFlags(report=(str(tmp_path / "report.pdf"),)))
     with pytest.raises(FlagError, match="needs a page"):
         check_report_flags(ReportFlags(compare=("other.json",)))
-    other = HeardSet("other", (clip(1, "else", "else"),))
+    other = ModelResults("other", (clip(1, "else", "else"),))
     with pytest.raises(CorpusError, match="nothing to compare"):
         write_report(tmp_path / "x.html", [heard("one", 3, 0.1), other])
 
@@ -163,7 +163,7 @@ def rows_of(page: Any) -> list[str]:
 
 
 def test_a_report_that_cannot_be_compared_is_written_all_the_same(tmp_path: Path) -> None:
-    write_report(tmp_path / "other.json", [HeardSet("other", (clip(1, "else", "else"),))])
+    write_report(tmp_path / "other.json", [ModelResults("other", (clip(1, "else", "else"),))])
     page, table = str(tmp_path / "r.html"), str(tmp_path / "r.csv")
     flags = ReportFlags(report=(page, table), compare=(str(tmp_path / "other.json"),))
     with pytest.raises(CorpusError, match=r"nothing to compare.*Without .*r\.html, .*r\.csv"):
@@ -177,7 +177,7 @@ def test_the_page_searches_filters_sorts_and_turns_pages_by_keyboard(tmp_path: P
     one = heard("one", 120, 0.3)
     clips = (*one.clips, clip(120, f"سلام عليكم {HOSTILE}", f"سلام {HOSTILE}", speaker=HOSTILE))
     file = tmp_path / "report.html"
-    write_report(file, [HeardSet("one", clips)], media, 2)
+    write_report(file, [ModelResults("one", clips)], media, 2)
     with opened(file) as page:
         page.wait_for_selector("#list tbody tr")
         assert page.inner_text("#status") == "121 clips"
@@ -299,7 +299,7 @@ def test_a_comparison_fits_a_phone_and_a_sheet_of_paper(tmp_path: Path) -> None:
     clips = tuple(clip(number, one, letters[number - 1]) for number, one in enumerate(letters))
     long = "a-folder-with-a-long-name/best_dev-123456.safetensors"
     file = tmp_path / "page.html"
-    write_report(file, [HeardSet(long, clips), HeardSet(f"other-{long}", clips)])
+    write_report(file, [ModelResults(long, clips), ModelResults(f"other-{long}", clips)])
     with opened(file) as page:
         page.set_viewport_size({"width": 390, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from coqui_stt_training.errors import UserError
-from coqui_stt_training.pseudo_labels.hearing import Heard, Passage
 from coqui_stt_training.pseudo_labels.labels import Bounds, Label, LeftOut, Reason, disputed, judge
 from coqui_stt_training.pseudo_labels.measured import MeasuredAudio
 from coqui_stt_training.pseudo_labels.pieces import Cutter
 from coqui_stt_training.pseudo_labels.recordings import Recording
+from coqui_stt_training.pseudo_labels.transcriber import ClipTranscript, RecordingTranscript
 from stt.audio.pcm import Pcm
 from stt.audio.reference import AudioReference
 from stt.decoding import path_confidence
@@ -92,17 +92,19 @@ def recording(name: str, start: float = 0.0, end: float | None = None) -> Record
     return Recording(AudioReference(Path(name), start_seconds=start, end_seconds=end), f"{name}:1")
 
 
-def reasons(heard: dict[Recording, Heard | UserError], measured: MeasuredAudio) -> list[Reason]:
-    by_audio = {one.audio: found for one, found in heard.items()}
+def reasons(
+    transcripts: dict[Recording, RecordingTranscript | UserError], measured: MeasuredAudio
+) -> list[Reason]:
+    by_audio = {one.audio: found for one, found in transcripts.items()}
     return [
         one.reason
-        for one in judge(list(heard), by_audio, measured, BOUNDS)
+        for one in judge(list(transcripts), by_audio, measured, BOUNDS)
         if isinstance(one, LeftOut)
     ]
 
 
-def heard(digest: str, *passages: tuple[float, float, str, float]) -> Heard:
-    return Heard(digest, tuple(Passage(*one) for one in passages))
+def transcripts(digest: str, *passages: tuple[float, float, str, float]) -> RecordingTranscript:
+    return RecordingTranscript(digest, tuple(ClipTranscript(*one) for one in passages))
 
 
 @pytest.mark.parametrize(
@@ -119,16 +121,16 @@ def heard(digest: str, *passages: tuple[float, float, str, float]) -> Heard:
 def test_what_speaks_against_a_transcript(
     passage: tuple[float, float, str, float], reason: Reason
 ) -> None:
-    assert reasons({recording("a"): heard("1", passage)}, NOTHING) == [reason]
+    assert reasons({recording("a"): transcripts("1", passage)}, NOTHING) == [reason]
 
 
 def test_recordings_without_speech_unreadable_ones_and_repeated_ones() -> None:
     good = (0.0, 2.0, "abc def", 0.9)
     found = {
-        recording("a"): heard("1", good),
-        recording("b"): heard("2"),
+        recording("a"): transcripts("1", good),
+        recording("b"): transcripts("2"),
         recording("c"): UserError("c: no such file"),
-        recording("d"): heard("1", good),
+        recording("d"): transcripts("1", good),
     }
     assert reasons(found, NOTHING) == [Reason.EMPTY, Reason.UNREADABLE, Reason.REPEATED]
 
@@ -140,9 +142,9 @@ def test_what_is_measured_on_is_left_out_by_digest_and_by_place() -> None:
     container = (Path("book.mp3").resolve(), "\0" + "0")
     measured = MeasuredAudio({"7": "test.csv:3"}, {container: [(piece, "test.csv:4")]})
     found = {
-        recording("renamed"): heard("7", good),
-        recording("book.mp3"): heard("8", good, later),
-        recording("other"): heard("9", good, later),
+        recording("renamed"): transcripts("7", good),
+        recording("book.mp3"): transcripts("8", good, later),
+        recording("other"): transcripts("9", good, later),
     }
     by_audio = {one.audio: what for one, what in found.items()}
     judged = list(judge(list(found), by_audio, measured, BOUNDS))
@@ -154,8 +156,8 @@ def test_what_is_measured_on_is_left_out_by_digest_and_by_place() -> None:
 def test_clips_are_pieces_of_their_recording_and_whole_recordings_are_not() -> None:
     one, many = recording("a"), recording("b", 100.0, 200.0)
     found = {
-        one.audio: heard("1", (0, 2, "abc def", 0.9)),
-        many.audio: heard("2", (1, 3, "abc def", 0.9), (5, 8, "abc def", 0.9)),
+        one.audio: transcripts("1", (0, 2, "abc def", 0.9)),
+        many.audio: transcripts("2", (1, 3, "abc def", 0.9), (5, 8, "abc def", 0.9)),
     }
     labels = [
         label for label in judge([one, many], found, NOTHING, BOUNDS) if isinstance(label, Label)
@@ -168,7 +170,7 @@ def test_clips_are_pieces_of_their_recording_and_whole_recordings_are_not() -> N
 def test_two_models_must_nearly_agree() -> None:
     label = Label(recording("a"), recording("a").audio, 2.0, "abcdefghij", 0.9)
     for text, kept in (("abcdefghij", True), ("abcdefghi", True), ("abcdefg", False), ("", False)):
-        found = disputed(label, heard("", (0, 2, text, 0.1)), 0.2)
+        found = disputed(label, transcripts("", (0, 2, text, 0.1)), 0.2)
         assert isinstance(found, Label) is kept
 
 

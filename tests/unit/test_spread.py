@@ -45,7 +45,7 @@ class FakeRay:
             def later(call: Callable[..., Any]) -> Any:
                 return SimpleNamespace(remote=lambda *given: self._promise(lambda: call(*given)))
 
-            return SimpleNamespace(open=later(worker.open), hear=later(worker.hear))
+            return SimpleNamespace(open=later(worker.open), process=later(worker.process))
 
         return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=start))
 
@@ -130,7 +130,7 @@ def test_what_cannot_begin_is_told_at_once(ray: FakeRay) -> None:
 def test_a_worker_does_not_need_the_folder_of_the_command(tmp_path: Any) -> None:
     worker = Worker(lambda cores: lambda items: [(one, cores) for one in items], 3, tmp_path / "x")
     assert worker.open() is None
-    assert worker.hear([5]) == [(5, 3)]
+    assert worker.process([5]) == [(5, 3)]
 
 
 def test_as_many_workers_as_there_is_room_for() -> None:

@@ -48,7 +48,7 @@ def audio(samples: int) -> np.ndarray:
 @pytest.mark.parametrize("piece", [7 * 160 + 3, 100_000])
 def test_pieces_are_the_whole(samples: int, piece: int) -> None:
     engine, content = Adder(), audio(samples)
-    whole = engine.hear(content)
+    whole = engine.posteriors(content)
     frames = INFO.front_end.frame_count(samples) // REDUCTION
     np.testing.assert_array_equal(whole[:, 0], np.arange(1, frames + 1))
     expected = INFO.front_end.extractor(np)(content.astype(np.float32) / 32768)
@@ -88,5 +88,5 @@ def test_a_copy_goes_its_own_way() -> None:
 
 def test_nothing_is_said_of_nothing() -> None:
     engine = Adder()
-    assert engine.hear(audio(0)).shape == (0, 3)
+    assert engine.posteriors(audio(0)).shape == (0, 3)
     assert engine.open_stream().finish().shape == (0, 3)

@@ -152,7 +152,7 @@ def test_chunks_of_many_streams_give_what_each_gives_alone_to_the_bit(quantize, 
 def test_streams_that_come_and_go_hear_what_they_hear_alone(quantize):
     clips = [noise(0.2 + 0.37 * n, seed=n) for n in range(12)]
     model = engine(quantize)
-    alone = [model.hear(clip) for clip in clips]
+    alone = [model.posteriors(clip) for clip in clips]
     batches: list[int] = []
     run_many = model._gathering._run
 
@@ -166,7 +166,7 @@ def test_streams_that_come_and_go_hear_what_they_hear_alone(quantize):
     gathering = model._gathering
     gathering._run = noted
     with ThreadPoolExecutor(len(clips)) as pool:
-        together = list(pool.map(model.hear, clips))
+        together = list(pool.map(model.posteriors, clips))
     assert all(np.array_equal(*pair) for pair in zip(alone, together, strict=True))
     assert max(batches) > 4
 

@@ -48,7 +48,7 @@ def audio(samples: int) -> np.ndarray:
 @pytest.mark.parametrize("chunk", [7, 160, 10_000])
 def test_pieces_are_the_whole(samples: int, chunk: int) -> None:
     engine, content = Loudness(), audio(samples)
-    whole = engine.hear(content)
+    whole = engine.posteriors(content)
     stream = engine.open_stream()
     parts = [stream.feed(content[i : i + chunk]) for i in range(0, samples, chunk)]
     np.testing.assert_allclose(np.concatenate([*parts, stream.finish()]), whole, atol=1e-6)
@@ -57,7 +57,7 @@ def test_pieces_are_the_whole(samples: int, chunk: int) -> None:
 @pytest.mark.parametrize(("seconds", "times"), [(0.4, 4), (1.2, 2.7), (4.0, 2.2)])
 def test_the_later_a_stream_may_be_the_less_often_it_hears(seconds: float, times: float) -> None:
     engine, content = Loudness(), audio(20_000)
-    whole = engine.hear(content)
+    whole = engine.posteriors(content)
     engine.set_live_latency(seconds)
     engine.lengths.clear()
     stream, late = engine.open_stream(), []
@@ -105,7 +105,7 @@ def test_a_copy_goes_its_own_way() -> None:
 
 def test_long_utterances_are_heard_in_pieces() -> None:
     engine, content = Loudness(), audio(70_010)
-    rows = engine.hear(content)
+    rows = engine.posteriors(content)
     assert len(rows) == 3501
     assert max(engine.lengths) <= 30_000
     reference = UtteranceStream(engine, Pieces(1000, 0, 0))

@@ -75,13 +75,17 @@ def align_clip(unit: Unit, probs: FloatArray, info: ModelInfo) -> AlignedUnit:
 
 
 def align_recording(
-    units: Sequence[Unit], heard: Iterable[FloatArray], info: ModelInfo, *, name: str = "the audio"
+    units: Sequence[Unit],
+    posteriors: Iterable[FloatArray],
+    info: ModelInfo,
+    *,
+    name: str = "the audio",
 ) -> list[AlignedUnit]:
     """Return the units of a text that are said in a recording, in order.
 
     Args:
         units: of the text.
-        heard: posteriors, float32 `[frames, classes]`, piece by piece.
+        posteriors: float32 `[frames, classes]`, piece by piece.
         info: of the model.
         name: of the recording, for messages.
 
@@ -102,7 +106,7 @@ def align_recording(
         labels, [len(labels) for _, _, labels in spelled], info.alphabet,
         filler_cost=FILLER_COST, skip_cost=SKIP_COST, beam=BEAM,
     )  # fmt: skip
-    times = {time.position: time for time in _times(aligner, heard)}
+    times = {time.position: time for time in _times(aligner, posteriors)}
     found = []
     said = begin = 0
     for index, unit, own in spelled:
@@ -122,9 +126,9 @@ def align_recording(
     return found
 
 
-def _times(aligner: TextAligner, heard: Iterable[FloatArray]) -> Iterator[LabelTime]:
-    for probs in heard:
-        yield from aligner.feed(probs)
+def _times(aligner: TextAligner, posteriors: Iterable[FloatArray]) -> Iterator[LabelTime]:
+    for piece in posteriors:
+        yield from aligner.feed(piece)
     yield from aligner.finish()
 
 

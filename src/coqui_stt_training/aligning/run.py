@@ -23,7 +23,7 @@ from .alignment import align_clip, align_recording
 from .data_set import COLUMNS, CutLimits, choose_cuts, list_of, write_data_set
 from .envelope import Envelope, sharpen_edges
 from .formats import FORMATS, Alignment
-from .hearing import hear_recording
+from .posteriors import recording_posteriors
 from .spelling import Speller, read_text, split_text
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ def _align_files(flags: AlignFlags, output: LogFlags, engine: Engine, speller: S
                 if row.problem:
                     raise UserError(row.problem)
                 samples = read_pcm(audio, engine.info.sample_rate_hz)
-                unit = align_clip(speller.unit(row.transcript), engine.hear(samples), engine.info)
+                unit = align_clip(
+                    speller.unit(row.transcript), engine.posteriors(samples), engine.info
+                )
                 seconds = len(samples) / engine.info.sample_rate_hz
                 _write(flags, Alignment(name, seconds, [unit]))
             except UserError as error:
@@ -104,15 +106,15 @@ def _align_recording(
     frames = 0
     envelope = Envelope()
 
-    def heard() -> Iterator[FloatArray]:
+    def posteriors() -> Iterator[FloatArray]:
         nonlocal frames
-        for probs in hear_recording(engine, audio, flags.vad_aggressiveness, envelope):
+        for probs in recording_posteriors(engine, audio, flags.vad_aggressiveness, envelope):
             frames += len(probs)
             yield probs
         if not frames:
             raise AudioError(f"{audio}: is empty, or shorter than anything that could be heard")
 
-    found = align_recording(units, heard(), engine.info, name=audio)
+    found = align_recording(units, posteriors(), engine.info, name=audio)
     found = sharpen_edges(found, envelope.levels)
     seconds = frames * engine.info.step_seconds
     _log.info(

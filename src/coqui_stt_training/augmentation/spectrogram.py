@@ -126,7 +126,7 @@ def change_spectrum(power: NDArray[Any], draws: Sequence[Draw], spectrum: Spectr
     return np.asarray(changed.clip(0.0, None), power.dtype)
 
 
-def change_as_heard(
+def change_like_spectrogram(
     samples: NDArray[np.float32], draws: Sequence[Draw], recording: Recording
 ) -> NDArray[np.float32]:
     """Change samples, of which no spectrogram is made, as spectrograms would be changed.

@@ -15,7 +15,7 @@ from .chance import Draw, within
 from .frames import FrameChange
 from .kinds import FEATURES, HIDDEN, SAMPLES, SIGNAL, SPECTROGRAM
 from .samples import Recording, Recordings, change_samples
-from .spectrogram import Spectrum, change_as_heard, change_spectrum
+from .spectrogram import Spectrum, change_like_spectrogram, change_spectrum
 
 _BANDS = 80
 
@@ -64,5 +64,5 @@ def make_variant(
     changes = FrameChange((within(draws, FEATURES, HIDDEN),), (len(samples) / rate_hz,))
     bands = changes(bands, torch.tensor([bands.shape[1]]))
     audible = [draw for draw in of_spectrum if draw.augmentation.name != "warp"]
-    heard = change_as_heard(samples, audible, recording)
-    return Variant(tuple(draws), heard, bands[0].numpy())
+    changed = change_like_spectrogram(samples, audible, recording)
+    return Variant(tuple(draws), changed, bands[0].numpy())

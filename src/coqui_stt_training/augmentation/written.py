@@ -9,7 +9,7 @@ from .chance import draw_augmentations, within
 from .kinds import SAMPLES, SIGNAL, SPECTROGRAM
 from .samples import Recording, Recordings, Samples, change_samples
 from .specification import Augmentation
-from .spectrogram import change_as_heard
+from .spectrogram import change_like_spectrogram
 
 _AUDIBLE = (SAMPLES, SIGNAL, SPECTROGRAM)
 
@@ -57,4 +57,4 @@ class ChangedOnce:
             return samples
         recording = Recording(rate_hz, sources=self.sources(rate_hz))
         changed = change_samples(samples, within(draws, SAMPLES, SIGNAL), recording)
-        return change_as_heard(changed, within(draws, SPECTROGRAM), recording)
+        return change_like_spectrogram(changed, within(draws, SPECTROGRAM), recording)

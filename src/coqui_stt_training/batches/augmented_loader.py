@@ -23,7 +23,7 @@ from ..augmentation.frames import FrameChange, cepstrum_of
 from ..augmentation.kinds import CLIPS, FEATURES, HIDDEN, SAMPLES, SIGNAL, SPECTROGRAM
 from ..augmentation.samples import Recording, Recordings, change_samples
 from ..augmentation.specification import Augmentation
-from ..augmentation.spectrogram import Spectrum, change_as_heard, change_spectrum
+from ..augmentation.spectrogram import Spectrum, change_like_spectrogram, change_spectrum
 from ..corpus import Clip
 from ..corpus.row_check import frames_needed
 from .batch import Batch, View, collate
@@ -197,7 +197,7 @@ class AugmentedLoader:
         samples = change_samples(samples, within(draws, SAMPLES, SIGNAL), recording)
         of_spectrum = within(draws, SPECTROGRAM)
         if isinstance(self._front_end, Waveform):
-            samples = change_as_heard(samples, of_spectrum, recording)
+            samples = change_like_spectrogram(samples, of_spectrum, recording)
             of_spectrum = ()
         # Some front ends put several frames of the spectrum into one.
         stacked = self._front_end.stacked if isinstance(self._front_end, Fbank) else 1

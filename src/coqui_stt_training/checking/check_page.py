@@ -129,7 +129,7 @@ def _suspect(suspect: Suspect) -> Html:
         "article",
         tag("h3", in_script(clip.source)),
         tag("p", tag("span", "written", class_="label"), tag("bdi", clip.transcript, dir="auto")),
-        tag("p", tag("span", "heard", class_="label"), tag("bdi", score.heard, dir="auto")),
+        tag("p", tag("span", "heard", class_="label"), tag("bdi", score.hypothesis, dir="auto")),
         tag(
             "p",
             f"{suspect.outlyingness:.1f} standard deviations from the others; character error rate "

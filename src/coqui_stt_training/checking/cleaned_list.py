@@ -62,7 +62,7 @@ def write_cleaned(
             Problem(
                 Kind.FORM,
                 suspect.clip.source,
-                f"suspected transcript; heard: {suspect.score.heard!r}",
+                f"suspected transcript; heard: {suspect.score.hypothesis!r}",
             )
             for suspect in findings.suspects
         ]

@@ -62,7 +62,7 @@ def as_json(findings: Findings) -> dict[str, Any]:
                 "source": suspect.clip.source,
                 "audio": str(suspect.clip.audio),
                 "transcript": suspect.clip.transcript,
-                "heard": suspect.score.heard,
+                "heard": suspect.score.hypothesis,
                 "alignment_cost": suspect.score.cost,
                 "cer": suspect.score.cer,
                 "outlyingness": suspect.outlyingness,
@@ -121,7 +121,7 @@ def _suspect_lines(suspects: Sequence[Suspect]) -> Iterator[str]:
     for suspect in suspects[:_LISTED]:
         yield f"  {suspect.clip.source} ({suspect.outlyingness:.1f} standard deviations)"
         yield f"    written: {suspect.clip.transcript}"
-        yield f"    heard:   {suspect.score.heard}"
+        yield f"    heard:   {suspect.score.hypothesis}"
     if len(suspects) > _LISTED:
         yield f"  ... and {len(suspects) - _LISTED} more: see --json and --html"
 

@@ -43,12 +43,12 @@ class ClipScore:
     Attributes:
         cost: how far its labels lie below the model's choice, in nats, mean of all.
         cer: character error rate of what the model hears.
-        heard: what the model hears, without a language model.
+        hypothesis: what the model hears, without a language model.
     """
 
     cost: float
     cer: float
-    heard: str
+    hypothesis: str
 
 
 @dataclass(frozen=True)
@@ -95,47 +95,49 @@ def score_clips(
     with ProgressBar("Asking the model", len(missing), show_progressbar, unit="clip") as bar:
         for start in range(0, len(missing), _CLIPS_AT_A_TIME):
             chosen = missing[start : start + _CLIPS_AT_A_TIME]
-            heard = hear_all(engine, [clips[index] for index in chosen])
-            for index, probs in zip(chosen, heard, strict=True):
-                score = score_transcript(clips[index].transcript, probs, engine)
+            found = posteriors_of(engine, [clips[index] for index in chosen])
+            for index, posteriors in zip(chosen, found, strict=True):
+                score = score_transcript(clips[index].transcript, posteriors, engine)
                 scores[index] = score
-                results.add(keys[index], [score.cost, score.cer, score.heard])
+                results.add(keys[index], [score.cost, score.cer, score.hypothesis])
             results.flush()
             bar.advance(len(chosen), amount=len(chosen))
     return [score for score in scores if score is not None]
 
 
-def hear_all(engine: Engine, clips: Sequence[Clip]) -> list[FloatArray]:
-    """Return the posteriors of clips, computed side by side."""
+def posteriors_of(engine: Engine, clips: Sequence[Clip]) -> list[FloatArray]:
+    """Return the posteriors of clips, float32 `[frames, classes]` each, computed side by side."""
     rate_hz = engine.info.sample_rate_hz
     with ThreadPoolExecutor(streams_at_a_time(engine)) as pool:
         if isinstance(engine, BatchEngine):
-            return engine.hear_batch(
+            return engine.batch_posteriors(
                 list(pool.map(lambda clip: read_pcm(clip.audio, rate_hz), clips))
             )
-        return list(pool.map(lambda clip: engine.hear(read_pcm(clip.audio, rate_hz)), clips))
+        return list(pool.map(lambda clip: engine.posteriors(read_pcm(clip.audio, rate_hz)), clips))
 
 
-def score_transcript(transcript: str, probs: FloatArray, engine: Engine) -> ClipScore:
+def score_transcript(transcript: str, posteriors: FloatArray, engine: Engine) -> ClipScore:
     """Compare a transcript with what a model hears, float32 `[frames, classes]`."""
     alphabet = engine.info.alphabet
     labels = alphabet.encode(transcript)
-    heard = alphabet.decode(best_path(probs.argmax(axis=-1).tolist(), alphabet.blank))
+    hypothesis = alphabet.decode(best_path(posteriors.argmax(axis=-1).tolist(), alphabet.blank))
     try:
-        costs = [label.cost for label in align(labels, probs, alphabet)]
+        costs = [label.cost for label in align(labels, posteriors, alphabet)]
     except DecodeError:  # too short for it
         costs = [HIGHEST_COST]
-    distance = Levenshtein.distance(transcript, heard)
-    return ClipScore(round(sum(costs) / len(costs), 4), round(distance / len(transcript), 4), heard)
+    distance = Levenshtein.distance(transcript, hypothesis)
+    return ClipScore(
+        round(sum(costs) / len(costs), 4), round(distance / len(transcript), 4), hypothesis
+    )
 
 
 def _restore(values: list[object] | None) -> ClipScore | None:
     if not values or len(values) != 3:
         return None
-    cost, cer, heard = values
-    if not isinstance(cost, float) or not isinstance(cer, float) or not isinstance(heard, str):
+    cost, cer, hypothesis = values
+    if not isinstance(cost, float) or not isinstance(cer, float) or not isinstance(hypothesis, str):
         return None
-    return ClipScore(cost, cer, heard) if math.isfinite(cost) and math.isfinite(cer) else None
+    return ClipScore(cost, cer, hypothesis) if math.isfinite(cost) and math.isfinite(cer) else None
 
 
 def rank_suspects(clips: Sequence[Clip], scores: Sequence[ClipScore]) -> Iterator[Suspect]:

@@ -16,10 +16,10 @@ from ..checking.results_file import ResultsFile
 from ..corpus import CorpusFiles, expand_file_list
 from ..corpus.csv_file import write_corpus_file
 from ..errors import UserError
-from ..pseudo_labels.hearing import KIND
 from ..pseudo_labels.inputs import read_inputs
 from ..pseudo_labels.labels import Bounds, Label, LeftOut, Reason
 from ..pseudo_labels.outcome import write_labels
+from ..pseudo_labels.transcriber import KIND
 from .value import Candidate, Choice, choose, why
 
 if TYPE_CHECKING:
@@ -44,11 +44,13 @@ def run_selection(
     flags, files, out = config.selection, CorpusFiles(), Path(config.selection.out)
     train = expand_file_list(flags.train_files)
     cluster = config.cluster.chosen()
-    inputs = read_inputs(config.hearing, config.decoder, given, files, train, cluster=cluster)
+    inputs = read_inputs(config.unlabelled, config.decoder, given, files, train, cluster=cluster)
     bounds = Bounds(0, 0, float("inf"), float("inf"))
     show_bars = config.output.show_progressbar
     with ResultsFile(out.with_suffix(".heard.jsonl"), KIND) as results:
-        judged = list(inputs.hear(bounds, results, title="Listening", show_progressbar=show_bars))
+        judged = list(
+            inputs.transcribe(bounds, results, title="Listening", show_progressbar=show_bars)
+        )
     labels = [one for one in judged if isinstance(one, Label)]
     left_out = [one for one in judged if isinstance(one, LeftOut)]
     candidates = [Candidate(label.text, label.confidence, label.seconds) for label in labels]
@@ -67,7 +69,7 @@ def run_selection(
     for clip, reason in islice(zip(clips, reasons, strict=True), _SHOWN):
         show(f"  {clip.audio}: {reason}")
     if out.suffix == ".csv":
-        words = shlex.join([str(out), "--model", config.hearing.checkpoint_dir])
+        words = shlex.join([str(out), "--model", config.unlabelled.checkpoint_dir])
         show(f"To transcribe them on a page, with what the model hears as drafts: stt label {words}"
              " --out data.csv")  # fmt: skip
     if left_out:

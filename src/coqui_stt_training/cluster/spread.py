@@ -126,7 +126,7 @@ class _Foreman(Generic[Item, Result]):
         """Give idle workers something to do; say whether there is something yet to be done."""
         while self._idle and (parcel := self._next_parcel()):
             worker = self._idle.pop()
-            self._jobs[worker.hear.remote(parcel)] = _Job(worker, parcel)
+            self._jobs[worker.process.remote(parcel)] = _Job(worker, parcel)
         is_left = bool(self._waiting or self._suspects)
         return is_left or any(job.parcel for job in self._jobs.values())
 

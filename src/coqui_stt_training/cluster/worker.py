@@ -50,7 +50,7 @@ class Worker(Generic[Item, Result]):
             return Failure(str(error))
         return None
 
-    def hear(self, items: Sequence[Item]) -> list[tuple[Item, Result | Failure]]:
+    def process(self, items: Sequence[Item]) -> list[tuple[Item, Result | Failure]]:
         """Return what is heard in some items."""
         return [
             (item, Failure(str(found)) if isinstance(found, UserError) else found)

@@ -22,11 +22,11 @@ _SHOWN = 5
 def without_transcripts(file: RowFile) -> RowFile:
     """Return the rows as they are, but for their transcripts, and what is wrong with these."""
     if isinstance(file.rows, Manifest):
-        return replace(file, rows=file.rows.hiding(TRANSCRIPT_COLUMN).changed(_untold))
-    return replace(file, rows=tuple(map(_untold, file.rows)))
+        return replace(file, rows=file.rows.hiding(TRANSCRIPT_COLUMN).changed(_unlabelled))
+    return replace(file, rows=tuple(map(_unlabelled, file.rows)))
 
 
-def _untold(row: Row) -> Row:
+def _unlabelled(row: Row) -> Row:
     return replace(row, transcript="", problem=None if row.audio else row.problem)
 
 

@@ -25,7 +25,7 @@ from ..cli.progress_bar import ProgressBar
 from ..corpus import ChangeCounts, Normalizer, RowFile, read_rows
 from ..errors import CorpusError, FlagError, UserError
 from ..report.clip_media import ClipMedia
-from ..report.clips import HeardClip, HeardSet
+from ..report.clips import ClipResult, ModelResults
 from ..report.evaluation import caveat_of, format_report, save_samples_json
 from ..report.evaluation_files import write_reports
 from ..report.further_columns import further_columns
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class HeardRow:
+class RowResult:
     """A row that was transcribed.
 
     Attributes:
@@ -61,15 +61,15 @@ def run_evaluation(config: EvaluateExportConfig) -> int:
     """Evaluate what the flags say, print the reports, and return the exit status."""
     flags = config.evaluation
     samples: list[SampleResult] = []
-    clips: list[HeardClip] = []
+    clips: list[ClipResult] = []
     references: list[AudioReference] = []
     with _load(flags) as model:
         for path in flags.csv:
             file = _read(path, model, flags.normalize_transcripts == "true")
-            heard = evaluate_rows(model, file, flags.proc, config.output.show_progressbar)
-            clips += _described(file, heard)
-            references += [one.audio for one in heard]
-            found = [one.sample for one in heard]
+            results = evaluate_rows(model, file, flags.proc, config.output.show_progressbar)
+            clips += _described(file, results)
+            references += [one.audio for one in results]
+            found = [one.sample for one in results]
             caveat = caveat_of(found)
             report = format_report(
                 found, path,
@@ -83,7 +83,7 @@ def run_evaluation(config: EvaluateExportConfig) -> int:
         if flags.report:
             write_reports(
                 flags,
-                HeardSet(flags.model, tuple(clips)),
+                ModelResults(flags.model, tuple(clips)),
                 lambda number: _media(model, references[number]),
             )
     if flags.test_output_file:
@@ -140,7 +140,7 @@ def _read(path: str, model: Model, normalizes: bool) -> RowFile:
 
 def evaluate_rows(
     model: Model, file: RowFile, parallel: int, show_progressbar: bool = False
-) -> list[HeardRow]:
+) -> list[RowResult]:
     """Transcribe the rows of a corpus file and compare them with their transcripts.
 
     Args:
@@ -154,7 +154,7 @@ def evaluate_rows(
     """
     path = file.path
     references = file.audio()
-    heard, problems = [], []
+    results, problems = [], []
     with (
         ThreadPoolExecutor(parallel) as pool,
         ProgressBar(path, len(file.rows), show_progressbar) as bar,
@@ -170,7 +170,9 @@ def evaluate_rows(
                 tokens, seconds = transcript.result()
                 text = "".join(token.text for token in tokens)
                 sample = score_sample(str(audio), row.transcript, text, math.nan)
-                heard.append(HeardRow(row.source, audio, sample, seconds, word_confidences(tokens)))
+                results.append(
+                    RowResult(row.source, audio, sample, seconds, word_confidences(tokens))
+                )
             except UserError as error:
                 problems.append(f"{row.source}: {error}")
             bar.advance(1)
@@ -181,7 +183,7 @@ def evaluate_rows(
             f"{path}: {len(problems)} of {counted(len(file.rows), 'row')} cannot be evaluated; "
             "correct what is bad or take it out:\n  " + "\n  ".join(shown)
         )
-    return heard
+    return results
 
 
 def _transcribe(model: Model, audio: AudioReference) -> tuple[list[TokenMetadata], float]:
@@ -191,12 +193,12 @@ def _transcribe(model: Model, audio: AudioReference) -> tuple[list[TokenMetadata
     return tokens, len(samples) / model.sample_rate()
 
 
-def _described(file: RowFile, heard: Sequence[HeardRow]) -> Iterator[HeardClip]:
+def _described(file: RowFile, results: Sequence[RowResult]) -> Iterator[ClipResult]:
     columns = further_columns(file)
-    for one in heard:
+    for one in results:
         words = len(one.sample.res.split())
         sure = one.confidences if len(one.confidences) == words else ()
-        yield HeardClip(one.sample, file.path, one.seconds, columns.get(one.source, {}), sure)
+        yield ClipResult(one.sample, file.path, one.seconds, columns.get(one.source, {}), sure)
 
 
 def _media(model: Model, audio: AudioReference) -> ClipMedia:

@@ -30,7 +30,7 @@ def _facts(
         f"{specification.architecture}, {specification.describe()}; {count:,} parameters",
     )
     yield "writes", _alphabet_text(deployment.alphabet)
-    yield "hears", _hearing_text(deployment)
+    yield "hears", _audio_text(deployment)
     if source.step:
         yield "trained for", counted(source.step, "step")
     for ancestor in source.details.get("lineage", ()):
@@ -46,7 +46,7 @@ def _facts(
         )
 
 
-def _hearing_text(deployment: Deployment | EncoderDeployment) -> str:
+def _audio_text(deployment: Deployment | EncoderDeployment) -> str:
     rate_hz = deployment.features.sample_rate_hz
     if isinstance(deployment, EncoderDeployment):
         return f"audio of {rate_hz} Hz, clips of up to {deployment.longest_seconds:g} s as a whole"

@@ -92,11 +92,11 @@ def export_model(
         files = _write_models(deployment, plan, staging)
         expected = checkpoint_probabilities(deployment, probe.clips)
         verifications = []
-        for file, hear in files.items():
-            if hear is None:
+        for file, posteriors_of in files.items():
+            if posteriors_of is None:
                 continue
             exact = plan.precision == "float32"
-            found = hear(file, probe.clips)
+            found = posteriors_of(file, probe.clips)
             verifications.append(
                 compare(file, deployment, probe.clips, expected, found, exact=exact)
             )
@@ -113,14 +113,14 @@ def export_model(
     return Exported(tuple(written), tuple(verifications), archive)
 
 
-Hear = Callable[[Path, Sequence[ProbeClip]], list[Probabilities]]
+PosteriorsOf = Callable[[Path, Sequence[ProbeClip]], list[Probabilities]]
 
 
 def _write_models(
     deployment: Deployment | EncoderDeployment, plan: ExportPlan, staging: Path
-) -> dict[Path, Hear | None]:
+) -> dict[Path, PosteriorsOf | None]:
     """Write models to a folder; return how to hear clips with each, None for one of features."""
-    files: dict[Path, Hear | None] = {}
+    files: dict[Path, PosteriorsOf | None] = {}
     try:
         if isinstance(deployment, EncoderDeployment):
             from .encoder.onnx_writer import encoder_model
@@ -143,19 +143,21 @@ def _write_models(
     return files
 
 
-def _write_onnx(deployment: Deployment, plan: ExportPlan, staging: Path) -> dict[Path, Hear | None]:
+def _write_onnx(
+    deployment: Deployment, plan: ExportPlan, staging: Path
+) -> dict[Path, PosteriorsOf | None]:
     from .deepspeech.onnx_writer import batch_model, features_model, quantize, streaming_model
 
     streaming, batch = streaming_model(deployment), batch_model(deployment)
     if plan.quantize:
         streaming, batch = quantize(streaming), quantize(batch)
-    files: dict[Path, Hear | None] = {}
-    for suffix, model, hear in (
+    files: dict[Path, PosteriorsOf | None] = {}
+    for suffix, model, posteriors_of in (
         ("onnx", streaming, exported_probabilities),
         ("batch.onnx", batch, batch_probabilities),
         ("features.onnx", features_model(deployment.features), None),
     ):
         path = staging / f"{plan.file_name}.{suffix}"
         path.write_bytes(model.SerializeToString(deterministic=True))
-        files[path] = hear
+        files[path] = posteriors_of
     return files

@@ -151,7 +151,7 @@ def _encoder_probabilities(
     model = build(deployment.specification).eval()
     load_weights(model, deployment.tensors)
     engine = model_engine(model, deployment.features, deployment.alphabet)
-    return [engine.hear(clip.samples) for clip in clips]
+    return [engine.posteriors(clip.samples) for clip in clips]
 
 
 def exported_probabilities(path: Path, clips: Sequence[ProbeClip]) -> list[Probabilities]:
@@ -163,7 +163,7 @@ def exported_probabilities(path: Path, clips: Sequence[ProbeClip]) -> list[Proba
     from stt.engines import open_engine
 
     engine = open_engine(path, threads=1, parallel=1)
-    results = [engine.hear(clip.samples) for clip in clips]
+    results = [engine.posteriors(clip.samples) for clip in clips]
     engine.close()
     return results
 

@@ -48,7 +48,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Office:
+class DeskContext:
     """A desk, and those who work for it in the background.
 
     Attributes:
@@ -72,11 +72,11 @@ class Office:
             self.drafts.close()
 
 
-def create_app(office: Office, hosts: Hosts | None = None, token: str = "") -> FastAPI:
+def create_app(context: DeskContext, hosts: Hosts | None = None, token: str = "") -> FastAPI:
     """Return the application, for any ASGI server.
 
     Args:
-        office: what is served; its threads end with the application.
+        context: what is served; its threads end with the application.
         hosts: the names under which it may be asked; those of this machine itself by default.
         token: what those who ask must know; empty: nothing.
     """
@@ -84,15 +84,15 @@ def create_app(office: Office, hosts: Hosts | None = None, token: str = "") -> F
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        office.preparation.start()
+        context.preparation.start()
         yield
-        office.close()
+        context.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     for path, (name, kind) in _ASSETS.items():
         app.get(path)(_asset(name, kind))
-    _add_reading(app, office, admission)
-    _add_working(app, office)
+    _add_reading(app, context, admission)
+    _add_working(app, context)
 
     @app.exception_handler(RequestError)
     def refuse(_: Request, error: RequestError) -> JSONResponse:
@@ -109,9 +109,9 @@ def _asset(name: str, kind: str) -> Callable[[], Response]:
     return lambda: Response(content, media_type=kind, headers=headers)
 
 
-def _add_reading(app: FastAPI, office: Office, admission: Admission) -> None:
+def _add_reading(app: FastAPI, context: DeskContext, admission: Admission) -> None:
     """Add what changes nothing. Pages of others may not even let it be computed."""
-    desk = office.desk
+    desk = context.desk
 
     @app.get("/api/desk")
     def describe(request: Request) -> JSONResponse:
@@ -120,10 +120,10 @@ def _add_reading(app: FastAPI, office: Office, admission: Admission) -> None:
         return _private(
             {
                 "name": desk.data_set.path.name,
-                "model": Path(office.model).name,
-                "language": office.language,
+                "model": Path(context.model).name,
+                "language": context.language,
                 "labels": None if alphabet is None or alphabet.is_bytes else list(alphabet.labels),
-                **_progress(office),
+                **_progress(context),
             }
         )
 
@@ -142,7 +142,7 @@ def _add_reading(app: FastAPI, office: Office, admission: Admission) -> None:
             {
                 "total": len(found),
                 "clips": [
-                    {**_row(desk, clip, label), "preview": _preview(office, clip, label)}
+                    {**_row(desk, clip, label), "preview": _preview(context, clip, label)}
                     for clip, label in shown
                 ],
             }
@@ -152,59 +152,59 @@ def _add_reading(app: FastAPI, office: Office, admission: Admission) -> None:
     def draft(request: Request, identity: str) -> JSONResponse:
         admission.check_site(request.headers)
         clip = _clip(desk, identity)
-        found = office.drafts and office.drafts.get(clip, _DRAFT_WAIT_SECONDS)
-        return _private(_draft(office, found or None))
+        found = context.drafts and context.drafts.get(clip, _DRAFT_WAIT_SECONDS)
+        return _private(_draft(context, found or None))
 
     @app.get("/api/clips/{identity}/audio")
     def audio(request: Request, identity: str) -> Response:
         admission.check_site(request.headers)
-        content = _told(lambda: wav_of(_clip(desk, identity)))
+        content = _answered(lambda: wav_of(_clip(desk, identity)))
         return Response(content, media_type="audio/wav", headers={"Cache-Control": "no-store"})
 
     @app.get("/api/training")
     def training(request: Request) -> JSONResponse:
         admission.check_site(request.headers)
         texts = [label.text for _, label in desk.listed("accepted")]
-        advice = training_command(desk.data_set.path, office.model, desk.spelling, texts)
+        advice = training_command(desk.data_set.path, context.model, desk.spelling, texts)
         return _private({"command": advice.command, "remarks": advice.remarks})
 
 
-def _add_working(app: FastAPI, office: Office) -> None:
+def _add_working(app: FastAPI, context: DeskContext) -> None:
     """Add what people do. Each waits for the desk in a thread, since a save takes its time."""
 
     @app.post("/api/next")
     async def go_on(request: Request) -> JSONResponse:
         """Name the open clip that comes after another, and that nobody else works on."""
         step = await read_body(request, Step)
-        return await run_in_threadpool(_go_on, office, step)
+        return await run_in_threadpool(_go_on, context, step)
 
     @app.post("/api/leave")
     async def leave(request: Request) -> JSONResponse:
         """Let others have what somebody worked on."""
         visit = await read_body(request, Visit)
-        await run_in_threadpool(office.desk.leave, visit.person)
+        await run_in_threadpool(context.desk.leave, visit.person)
         return _private({})
 
     @app.post("/api/clips/{identity}/open")
     async def open_clip(request: Request, identity: str) -> JSONResponse:
         """Let somebody work on a clip for a while, or for a while longer."""
         visit = await read_body(request, Visit)
-        return await run_in_threadpool(_open, office, identity, visit.person)
+        return await run_in_threadpool(_open, context, identity, visit.person)
 
     @app.put("/api/clips/{identity}")
     async def save(request: Request, identity: str) -> JSONResponse:
         """Save what somebody made of a clip."""
         asked = await read_body(request, Save)
-        return await run_in_threadpool(_save, office, identity, asked)
+        return await run_in_threadpool(_save, context, identity, asked)
 
 
-def _go_on(office: Office, step: Step) -> JSONResponse:
-    found = office.desk.following(step.after, 1, step.person)
-    return _private({"id": found[0].identity if found else None, **_progress(office)})
+def _go_on(context: DeskContext, step: Step) -> JSONResponse:
+    found = context.desk.following(step.after, 1, step.person)
+    return _private({"id": found[0].identity if found else None, **_progress(context)})
 
 
-def _open(office: Office, identity: str, person: Person) -> JSONResponse:
-    desk, drafts = office.desk, office.drafts
+def _open(context: DeskContext, identity: str, person: Person) -> JSONResponse:
+    desk, drafts = context.desk, context.drafts
     clip = _clip(desk, identity)
     holder = desk.take(clip, person)
     upcoming = desk.following(identity, _AHEAD, person)
@@ -215,23 +215,23 @@ def _open(office: Office, identity: str, person: Person) -> JSONResponse:
             **_row(desk, clip, desk.label(clip)),
             "holder": holder and holder.shown,
             "upcoming": upcoming[0].identity if upcoming else None,
-            "draft": _draft(office, drafts.get(clip) if drafts else None),
+            "draft": _draft(context, drafts.get(clip) if drafts else None),
         }
     )
 
 
-def _save(office: Office, identity: str, asked: Save) -> JSONResponse:
-    desk, person = office.desk, asked.person
+def _save(context: DeskContext, identity: str, asked: Save) -> JSONResponse:
+    desk, person = context.desk, asked.person
     clip, change = _clip(desk, identity), _change(asked)
     try:
-        label = _told(lambda: desk.save(clip, person, change))
+        label = _answered(lambda: desk.save(clip, person, change))
     except OutdatedError as error:
         refused = RequestError(
             409, "outdated", f"{error}; both texts are kept: choose one, and save it again"
         )
         current = _row(desk, clip, error.current)
         return JSONResponse({**refused.body, "current": current}, refused.status)
-    return _private({**_row(desk, clip, label), **_progress(office)})
+    return _private({**_row(desk, clip, label), **_progress(context)})
 
 
 def _change(asked: Save) -> Change:
@@ -248,7 +248,7 @@ def _change(asked: Save) -> Change:
     return Change(asked.version, verdict, asked.text, asked.reason)
 
 
-def _told(work: Callable[[], Result]) -> Result:
+def _answered(work: Callable[[], Result]) -> Result:
     """Return a result; what is wrong with audio or disk is told to whoever asked.
 
     Raises:
@@ -289,14 +289,14 @@ def _row(desk: Desk, clip: Clip, label: Label) -> dict[str, Any]:
     }
 
 
-def _preview(office: Office, clip: Clip, label: Label) -> str:
+def _preview(context: DeskContext, clip: Clip, label: Label) -> str:
     """Return what a model hears in a clip that nobody has decided on, as far as that is known."""
-    draft = office.drafts.get(clip) if office.drafts and not label.version else None
+    draft = context.drafts.get(clip) if context.drafts and not label.version else None
     return draft.text if draft else ""
 
 
-def _draft(office: Office, draft: Draft | None) -> dict[str, Any]:
-    if office.drafts is None:
+def _draft(context: DeskContext, draft: Draft | None) -> dict[str, Any]:
+    if context.drafts is None:
         return {"state": "none"}
     if draft is None:
         return {"state": "waiting"}
@@ -314,8 +314,8 @@ def _draft(office: Office, draft: Draft | None) -> dict[str, Any]:
     return {"state": "ready", "text": draft.text, "words": words}
 
 
-def _progress(office: Office) -> dict[str, Any]:
-    found, prepared = office.desk.progress(), office.preparation.progress()
+def _progress(context: DeskContext) -> dict[str, Any]:
+    found, prepared = context.desk.progress(), context.preparation.progress()
     return {
         "progress": {
             "clips": found.clips,

@@ -48,7 +48,7 @@ def serve_desk(inputs: Sequence[str], config: LabelConfig, given: frozenset[str]
     with server_packages("stt label"):
         from stt.server.draining import DrainingServer, server_config
 
-        from .app import Office, create_app
+        from .app import DeskContext, create_app
         from .token import address_with
     flags, address = config.desk, config.address
     hosts = Hosts.of_flags(address.allowed_hosts)
@@ -63,14 +63,14 @@ def serve_desk(inputs: Sequence[str], config: LabelConfig, given: frozenset[str]
         token = _token(address, bound)
         model = _load_model(config, given)
         desk = _open_desk(path, flags, model)
-        office = Office(
+        context = DeskContext(
             desk,
             Preparation(desk, recordings, flags.clip_seconds),
             None if model is None else Drafts(model),
             flags.model,
             "" if model is None else model.language,
         )
-        app = create_app(office, hosts.bound_to([address.host, *bound]), token)
+        app = create_app(context, hosts.bound_to([address.host, *bound]), token)
         server = server_config(
             app,
             _IDLE_SECONDS,

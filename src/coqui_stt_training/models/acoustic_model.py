@@ -70,7 +70,9 @@ class AcousticModel(nn.Module, ABC):
             clip's length.
         """
 
-    def hear_inner(self, x: Tensor, lengths: Tensor, dropout: Dropout = NO_DROPOUT) -> Emissions:
+    def inner_emissions(
+        self, x: Tensor, lengths: Tensor, dropout: Dropout = NO_DROPOUT
+    ) -> Emissions:
         """Return what the head makes of an inner block of an encoder, for training.
 
         Args:

@@ -74,8 +74,10 @@ class EncoderModel(AcousticModel):
         """Put in order what the encoder gives, for architectures that take clips in pieces."""
         return x, lengths
 
-    def hear_inner(self, x: Tensor, lengths: Tensor, dropout: Dropout = NO_DROPOUT) -> Emissions:
-        """Return what the head makes of an inner block; see `AcousticModel.hear_inner`.
+    def inner_emissions(
+        self, x: Tensor, lengths: Tensor, dropout: Dropout = NO_DROPOUT
+    ) -> Emissions:
+        """Return what the head makes of an inner block; see `AcousticModel.inner_emissions`.
 
         What the block gives is normalised, as the last one's is in most encoders.
         """

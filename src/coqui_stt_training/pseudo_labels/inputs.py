@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from ..checking.results_file import ResultsFile
 from ..cli.config import ScorerFlags
-from ..cli.hearing_flags import HearingFlags
+from ..cli.unlabelled_flags import UnlabelledFlags
 from ..cluster.cluster import Cluster
 from ..corpus import CorpusFiles, expand_file_list
-from .hearing import Listener, Listening, hear_recordings, open_listener
 from .labels import Bounds, Label, LeftOut, Reason, judge
 from .measured import MeasuredAudio, read_measured
 from .recordings import Recording, read_recordings
+from .transcriber import Transcriber, TranscriberSettings, open_transcriber, transcribe_all
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,16 @@ class Inputs:
     Attributes:
         recordings: of which each may be there several times.
         unusable: rows that name none, with the reasons.
-        listener: the model.
+        transcriber: the model.
         measured: what must not be among the recordings.
     """
 
     recordings: Sequence[Recording]
     unusable: Sequence[tuple[Recording, str]]
-    listener: Listener
+    transcriber: Transcriber
     measured: MeasuredAudio
 
-    def hear(
+    def transcribe(
         self, bounds: Bounds, results: ResultsFile, *, title: str, show_progressbar: bool
     ) -> Iterator[Label | LeftOut]:
         """Yield each clip as the model hears it, with what speaks against it where something does.
@@ -47,14 +47,14 @@ class Inputs:
             nothing = Label(recording, recording.audio, 0.0, "", 0.0)
             yield LeftOut(nothing, Reason.UNREADABLE, problem)
         audio = list(dict.fromkeys(recording.audio for recording in self.recordings))
-        heard = hear_recordings(
-            self.listener, audio, results=results, title=title, show_progressbar=show_progressbar
+        transcripts = transcribe_all(
+            self.transcriber, audio, results=results, title=title, show_progressbar=show_progressbar
         )
-        yield from judge(self.recordings, heard, self.measured, bounds)
+        yield from judge(self.recordings, transcripts, self.measured, bounds)
 
 
 def read_inputs(
-    flags: HearingFlags,
+    flags: UnlabelledFlags,
     decoder: ScorerFlags,
     given: frozenset[str],
     files: CorpusFiles,
@@ -76,10 +76,10 @@ def read_inputs(
         UserError: a model, sets or recordings that cannot be read.
     """
     recordings, unusable = read_recordings(expand_file_list(flags.unlabelled_files), files)
-    listening = Listening(
+    settings = TranscriberSettings(
         flags.checkpoint_dir, decoder, given, flags.longest_clip, flags.vad_aggressiveness
     )
-    listener = open_listener(listening, cluster)
+    transcriber = open_transcriber(settings, cluster)
     apart = [*transcribed, *expand_file_list([*flags.dev_files, *flags.test_files])]
-    measured = read_measured(apart, files, listener.sample_rate_hz)
-    return Inputs(recordings, unusable, listener, measured)
+    measured = read_measured(apart, files, transcriber.sample_rate_hz)
+    return Inputs(recordings, unusable, transcriber, measured)

@@ -11,9 +11,9 @@ from rapidfuzz.distance import Levenshtein
 from stt.audio.reference import AudioReference
 
 from ..errors import UserError
-from .hearing import Heard, Passage
 from .measured import MeasuredAudio
 from .recordings import Recording
+from .transcriber import ClipTranscript, RecordingTranscript
 
 _LEAST_SECONDS = 1e-3  # times are in milliseconds, and a clip of a few samples has none
 
@@ -91,7 +91,7 @@ class Bounds:
 
 def judge(
     recordings: Sequence[Recording],
-    heard: Mapping[AudioReference, Heard | UserError],
+    transcripts: Mapping[AudioReference, RecordingTranscript | UserError],
     measured: MeasuredAudio,
     bounds: Bounds,
 ) -> Iterator[Label | LeftOut]:
@@ -99,13 +99,13 @@ def judge(
 
     Args:
         recordings: in the order in which they are listed.
-        heard: what a model hears in each.
+        transcripts: what a model hears in each.
         measured: what error rates are measured on.
         bounds: what a transcript must be like.
     """
     seen: dict[str, Recording] = {}
     for recording in recordings:
-        found = heard[recording.audio]
+        found = transcripts[recording.audio]
         whole = Label(recording, recording.audio, 0.0, "", 0.0)
         if isinstance(found, UserError):
             yield LeftOut(whole, Reason.UNREADABLE, str(found))
@@ -125,7 +125,7 @@ def judge(
                 yield label
 
 
-def labels_of(recording: Recording, passages: Sequence[Passage]) -> Iterator[Label]:
+def labels_of(recording: Recording, passages: Sequence[ClipTranscript]) -> Iterator[Label]:
     """Yield the clips of a recording; one that begins at its start and is alone is all of it."""
     is_whole = len(passages) == 1 and passages[0].start_seconds == 0
     for part in passages:
@@ -140,7 +140,7 @@ def labels_of(recording: Recording, passages: Sequence[Passage]) -> Iterator[Lab
         yield Label(recording, audio, seconds, part.text, part.confidence)
 
 
-def disputed(label: Label, found: Heard | UserError, most: float) -> Label | LeftOut:
+def disputed(label: Label, found: RecordingTranscript | UserError, most: float) -> Label | LeftOut:
     """Return a clip, or why it is left out: another model hears something else in it.
 
     Args:

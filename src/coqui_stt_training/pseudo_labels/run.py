@@ -12,10 +12,10 @@ from stt.counted import counted
 from ..checking.results_file import ResultsFile
 from ..corpus import CorpusFiles
 from ..errors import UserError
-from .hearing import KIND, Listening, hear_recordings, open_listener
 from .inputs import read_inputs
 from .labels import Bounds, Label, LeftOut, disputed
 from .outcome import summary, write_labels, write_left_out
+from .transcriber import KIND, TranscriberSettings, open_transcriber, transcribe_all
 
 if TYPE_CHECKING:
     from ..pseudo_label import LabelConfig
@@ -34,27 +34,27 @@ def run_labelling(
     Raises:
         UserError: models, sets or recordings that cannot be read; no transcript that is kept.
     """
-    flags, hearing, out = config.labels, config.hearing, Path(config.labels.out)
+    flags, unlabelled, out = config.labels, config.unlabelled, Path(config.labels.out)
     cluster = config.cluster.chosen()
-    listening = Listening(
-        flags.second_model, config.decoder, given, float("inf"), hearing.vad_aggressiveness
+    settings = TranscriberSettings(
+        flags.second_model, config.decoder, given, float("inf"), unlabelled.vad_aggressiveness
     )
-    second = open_listener(listening, cluster) if flags.second_model else None
-    inputs = read_inputs(hearing, config.decoder, given, CorpusFiles(), cluster=cluster)
+    second = open_transcriber(settings, cluster) if flags.second_model else None
+    inputs = read_inputs(unlabelled, config.decoder, given, CorpusFiles(), cluster=cluster)
     bounds = Bounds(
         flags.min_confidence,
         flags.min_characters_per_second,
         flags.max_characters_per_second,
-        hearing.longest_clip,
+        unlabelled.longest_clip,
     )
     show_bars = config.output.show_progressbar
     with ResultsFile(out.with_suffix(".heard.jsonl"), KIND) as results:
         judged = list(
-            inputs.hear(bounds, results, title="Transcribing", show_progressbar=show_bars)
+            inputs.transcribe(bounds, results, title="Transcribing", show_progressbar=show_bars)
         )
         if second:
             clips = [one.audio for one in judged if isinstance(one, Label)]
-            again = hear_recordings(
+            again = transcribe_all(
                 second, clips, results=results, title="Asking the second model",
                 show_progressbar=show_bars,
             )  # fmt: skip

@@ -16,7 +16,7 @@ import yaml
 from stt.counted import counted
 
 from ..checkpoints.source import SourceModel
-from ..report.clips import HeardSet
+from ..report.clips import ModelResults
 from ..report.lineage import ancestor_text, base_name
 from ..scoring.metrics import score_set
 from .contents import Contents
@@ -28,7 +28,7 @@ _MOST_LABELS = 200
 
 
 @dataclass(frozen=True)
-class Told:
+class CardFields:
     """What only the author can say.
 
     Attributes:
@@ -46,20 +46,22 @@ class Told:
     description: str = ""
 
 
-def model_card(repository: str, contents: Contents, files: Sequence[str], told: Told) -> str:
+def model_card(
+    repository: str, contents: Contents, files: Sequence[str], fields: CardFields
+) -> str:
     """Return the page of a model.
 
     Args:
         repository: `owner/name`.
         contents: the model.
         files: that are uploaded.
-        told: by its author.
+        fields: by its author.
     """
     name = repository.partition("/")[2]
     front = yaml.safe_dump(
-        _front_matter(name, contents, told), allow_unicode=True, sort_keys=False, width=10_000
+        _front_matter(name, contents, fields), allow_unicode=True, sort_keys=False, width=10_000
     )
-    parts = [f"# {name}", told.description or _what_it_is(contents, told)]
+    parts = [f"# {name}", fields.description or _what_it_is(contents, fields)]
     parts += _usage(repository, contents, files)
     if contents.evaluations:
         parts.append("\n".join(_rates(contents.evaluations)))
@@ -70,16 +72,16 @@ def model_card(repository: str, contents: Contents, files: Sequence[str], told: 
     return f"---\n{front}---\n\n" + "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _front_matter(name: str, contents: Contents, told: Told) -> dict[str, Any]:
-    language = (told.language or contents.language).partition("-")[0].lower()
+def _front_matter(name: str, contents: Contents, fields: CardFields) -> dict[str, Any]:
+    language = (fields.language or contents.language).partition("-")[0].lower()
     known = {
         "language": language,
-        "license": told.license or _field(contents.card, "license"),
+        "license": fields.license or _field(contents.card, "license"),
         "library_name": "coqui-stt",
         "pipeline_tag": _TASK,
         "tags": [_TASK, "coqui-stt", "ctc"],
-        "datasets": list(told.datasets),
-        "base_model": list(told.base_models) or contents.base_models,
+        "datasets": list(fields.datasets),
+        "base_model": list(fields.base_models) or contents.base_models,
         "metrics": ["wer", "cer"] if contents.evaluations else [],
         "model-index": _results(name, contents.evaluations),
     }
@@ -93,10 +95,10 @@ def _field(card: str, name: str) -> str:
     return "" if value.startswith("<") else value
 
 
-def _results(name: str, evaluations: Sequence[HeardSet]) -> list[dict[str, Any]]:
+def _results(name: str, evaluations: Sequence[ModelResults]) -> list[dict[str, Any]]:
     results = []
-    for heard, data_set in zip(evaluations, _data_sets(evaluations), strict=True):
-        scores, model = score_set(heard.samples), without_folders(heard.model)
+    for one, data_set in zip(evaluations, _data_sets(evaluations), strict=True):
+        scores, model = score_set(one.samples), without_folders(one.model)
         rates = [
             {"type": kind, "value": round(100 * rate, 2), "name": f"{kind.upper()} ({model})"}
             for kind, rate in (("wer", scores.wer), ("cer", scores.cer))
@@ -109,20 +111,20 @@ def _results(name: str, evaluations: Sequence[HeardSet]) -> list[dict[str, Any]]
     return [{"name": name, "results": results}] if results else []
 
 
-def _data_sets(evaluations: Sequence[HeardSet]) -> list[str]:
+def _data_sets(evaluations: Sequence[ModelResults]) -> list[str]:
     names = [list(dict.fromkeys(clip.dataset for clip in one.clips)) for one in evaluations]
     return [", ".join(base_name(each) for each in found if each) or "test set" for found in names]
 
 
-def _rates(evaluations: Sequence[HeardSet]) -> Iterator[str]:
+def _rates(evaluations: Sequence[ModelResults]) -> Iterator[str]:
     yield "## Error rates\n"
     yield "| model | test set | clips | WER | CER |"
     yield "|---|---|---|---|---|"
-    for heard, data_set in zip(evaluations, _data_sets(evaluations), strict=True):
-        scores = score_set(heard.samples)
-        model = _cell(str(without_folders(heard.model)))
+    for one, data_set in zip(evaluations, _data_sets(evaluations), strict=True):
+        scores = score_set(one.samples)
+        model = _cell(str(without_folders(one.model)))
         yield (
-            f"| {model} | {_cell(data_set)} | {len(heard.clips)} | {scores.wer:.1%} "
+            f"| {model} | {_cell(data_set)} | {len(one.clips)} | {scores.wer:.1%} "
             f"| {scores.cer:.1%} |"
         )
 
@@ -131,8 +133,8 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _what_it_is(contents: Contents, told: Told) -> str:
-    language = told.language or contents.language
+def _what_it_is(contents: Contents, fields: CardFields) -> str:
+    language = fields.language or contents.language
     of = f" of {language}" if language else ""
     return (
         f"A speech-to-text model{of}, made with Coqui STT on PyTorch. It writes what is said, "

@@ -14,7 +14,7 @@ from ..checkpoints.loading import load_source
 from ..checkpoints.recognise import BOOTSTRAP_RECORD
 from ..checkpoints.source import SourceModel
 from ..errors import CheckpointError, ExportError, FlagError
-from ..report.clips import HeardSet, read_heard
+from ..report.clips import ModelResults, read_model_results
 from ..stages.journal import read_journal
 
 _EXPORTED = (".tflite", ".onnx")
@@ -38,7 +38,7 @@ class Contents:
     exported: tuple[Path, ...] = ()
     scorer: Path | None = None
     card: str = ""
-    evaluations: tuple[HeardSet, ...] = ()
+    evaluations: tuple[ModelResults, ...] = ()
     language: str = ""
 
     @property
@@ -66,8 +66,8 @@ def find_contents(model: Path, scorer: str, evaluations: Sequence[str]) -> Conte
         found = replace(found, scorer=Path(scorer))
     if found.scorer is not None and not found.scorer.is_file():
         raise FlagError(f"--scorer_path {found.scorer}: no such file")
-    heard = tuple(read_heard(path) for path in evaluations) or found.evaluations
-    return replace(found, evaluations=heard, language=_checked(found))
+    results = tuple(read_model_results(path) for path in evaluations) or found.evaluations
+    return replace(found, evaluations=results, language=_checked(found))
 
 
 def _of_model(model: Path) -> Contents:
@@ -91,7 +91,9 @@ def _of_bootstrap(folder: Path) -> Contents:
     if checkpoint is None and not exported.exported:
         raise ExportError(f"{folder}: bootstrap has made no model there yet; run it to its end")
     return replace(
-        exported, checkpoint=checkpoint, evaluations=tuple(read_heard(path) for path in reports)
+        exported,
+        checkpoint=checkpoint,
+        evaluations=tuple(read_model_results(path) for path in reports),
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from .alignment import pairs
 from .bootstrap import Rate, Units, rate_of, units_of
-from .clips import HeardClip
+from .clips import ClipResult
 
 _DURATION_EDGES_SECONDS = (1, 2, 4, 8, 16, 30)
 _FREQUENCY_EDGES = (2, 4, 16, 64, 256)
@@ -69,7 +69,7 @@ class Breakdown:
     left_out: int = 0
 
 
-def speakers_of(clips: Sequence[HeardClip]) -> list[str]:
+def speakers_of(clips: Sequence[ClipResult]) -> list[str]:
     """Return the speaker of each clip, empty where its file does not say."""
     return [
         next((clip.columns[name] for name in _SPEAKER_COLUMNS if clip.columns.get(name)), "")
@@ -77,7 +77,7 @@ def speakers_of(clips: Sequence[HeardClip]) -> list[str]:
     ]
 
 
-def rates(clips: Sequence[HeardClip], units: Units | None = None) -> tuple[Rate, Rate]:
+def rates(clips: Sequence[ClipResult], units: Units | None = None) -> tuple[Rate, Rate]:
     """Return word and character error rate of some clips; without units, of clips drawn alone."""
     units = units or units_of(speakers_of(clips))
     samples = [clip.sample for clip in clips]
@@ -91,21 +91,21 @@ def rates(clips: Sequence[HeardClip], units: Units | None = None) -> tuple[Rate,
     return rate_of(*word, units), rate_of(*char, units)
 
 
-def by_duration(clips: Sequence[HeardClip]) -> Breakdown | None:
+def by_duration(clips: Sequence[ClipResult]) -> Breakdown | None:
     """Return rates by the length of the clips; None where it is unknown."""
     known = [clip for clip in clips if clip.duration_seconds is not None]
     if not known:
         return None
     names = [name for _, name in _ranges(_DURATION_EDGES_SECONDS, " s")]
 
-    def name_of(clip: HeardClip) -> str:
+    def name_of(clip: ClipResult) -> str:
         seconds = clip.duration_seconds or 0.0
         return names[sum(seconds >= edge for edge in _DURATION_EDGES_SECONDS)]
 
     return _grouped("Duration", known, name_of, names)
 
 
-def by_columns(clips: Sequence[HeardClip]) -> list[Breakdown]:
+def by_columns(clips: Sequence[ClipResult]) -> list[Breakdown]:
     """Return rates by each column in which clips differ.
 
     Numbers of many values are put into fifths; of other columns with many values, those are listed
@@ -121,8 +121,8 @@ def by_columns(clips: Sequence[HeardClip]) -> list[Breakdown]:
     return found
 
 
-def _by_column(name: str, clips: Sequence[HeardClip], values: Mapping[str, int]) -> Breakdown:
-    def value_of(clip: HeardClip) -> str:
+def _by_column(name: str, clips: Sequence[ClipResult], values: Mapping[str, int]) -> Breakdown:
+    def value_of(clip: ClipResult) -> str:
         return clip.columns.get(name, "") or "(empty)"
 
     if len(values) > _MOST_GROUPS and _numeric(values):
@@ -142,7 +142,7 @@ def _by_column(name: str, clips: Sequence[HeardClip], values: Mapping[str, int])
     return Breakdown(whole.property, whole.groups, len(clips) - len(shown))
 
 
-def by_word_frequency(clips: Sequence[HeardClip]) -> list[WordGroup]:
+def by_word_frequency(clips: Sequence[ClipResult]) -> list[WordGroup]:
     """Return how many words are not heard, by how often they are said in the references."""
     spoken: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
@@ -163,9 +163,12 @@ def by_word_frequency(clips: Sequence[HeardClip]) -> list[WordGroup]:
 
 
 def _grouped(
-    name: str, clips: Sequence[HeardClip], name_of: Callable[[HeardClip], str], order: Sequence[str]
+    name: str,
+    clips: Sequence[ClipResult],
+    name_of: Callable[[ClipResult], str],
+    order: Sequence[str],
 ) -> Breakdown:
-    members: dict[str, list[HeardClip]] = {}
+    members: dict[str, list[ClipResult]] = {}
     for clip in clips:
         members.setdefault(name_of(clip), []).append(clip)
     groups = []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .clip_media import ClipMedia
-from .clips import HeardClip, HeardSet
+from .clips import ClipResult, ModelResults
 from .page import packed
 
 # A page stays below 20 MB, whatever it shows: tables and charts take less than what is left.
@@ -16,7 +16,7 @@ LARGEST_MEDIA_CHARACTERS = 7_000_000
 
 
 def fitting_clips(
-    sets: Sequence[HeardSet], media_characters: int = 0
+    sets: Sequence[ModelResults], media_characters: int = 0
 ) -> tuple[list[int], dict[str, Any]]:
     """Return which clips the page can hold, and their data: all, or those with the most errors.
 
@@ -39,7 +39,7 @@ def fitting_clips(
         count = int(count * min(0.9, 0.95 * most / size))
 
 
-def _columns(sets: Sequence[HeardSet], numbers: Sequence[int]) -> dict[str, Any]:
+def _columns(sets: Sequence[ModelResults], numbers: Sequence[int]) -> dict[str, Any]:
     """Return clips column by column, which packs better than clip by clip."""
     clips = [sets[0].clips[number] for number in numbers]
     names = sorted({name for clip in clips for name in clip.columns})
@@ -58,7 +58,7 @@ def _columns(sets: Sequence[HeardSet], numbers: Sequence[int]) -> dict[str, Any]
     }  # fmt: skip
 
 
-def _run_columns(clips: Sequence[HeardClip]) -> dict[str, list[Any]]:
+def _run_columns(clips: Sequence[ClipResult]) -> dict[str, list[Any]]:
     return {
         "res": [clip.sample.res for clip in clips],
         "operations": [clip.words for clip in clips],
@@ -69,7 +69,7 @@ def _run_columns(clips: Sequence[HeardClip]) -> dict[str, list[Any]]:
     }
 
 
-def _coded(clips: Sequence[HeardClip], value: Callable[[HeardClip], str]) -> Mapping[str, Any]:
+def _coded(clips: Sequence[ClipResult], value: Callable[[ClipResult], str]) -> Mapping[str, Any]:
     found: dict[str, int] = {}
     codes = [found.setdefault(value(clip), len(found)) for clip in clips]
     return {"values": list(found), "codes": codes}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 
-from .clips import HeardClip
+from .clips import ClipResult
 
 _LONGEST_SECONDS = 40.0
 _LEAST_PROBABILITY = 0.05
@@ -70,7 +70,7 @@ class ClipMedia:
         return "␣" if text == " " else text
 
 
-def worst_clips(clips: Sequence[HeardClip], count: int) -> list[int]:
+def worst_clips(clips: Sequence[ClipResult], count: int) -> list[int]:
     """Return the numbers of the clips with the most word errors, then character errors.
 
     By count rather than rate, as a rate of a one-word clip is either all or nothing. Long

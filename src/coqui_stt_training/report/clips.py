@@ -1,4 +1,4 @@
-"""Clips that a model has heard, as reports take them; and the files that keep them."""
+"""Clips that a model has transcribed, as reports take them; and the files that keep them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _LONGEST_TEXT = 1 << 20
 
 
 @dataclass(frozen=True)
-class HeardClip:
-    """A clip and what a model heard in it.
+class ClipResult:
+    """A clip and how a model transcribed it.
 
     Attributes:
         sample: the texts and their rates.
@@ -54,8 +54,8 @@ class HeardClip:
 
 
 @dataclass(frozen=True)
-class HeardSet:
-    """All clips that one model has heard.
+class ModelResults:
+    """All clips that one model has transcribed.
 
     Attributes:
         model: what it is called.
@@ -63,7 +63,7 @@ class HeardSet:
     """
 
     model: str
-    clips: tuple[HeardClip, ...]
+    clips: tuple[ClipResult, ...]
 
     @property
     def samples(self) -> list[SampleResult]:
@@ -71,23 +71,23 @@ class HeardSet:
         return [clip.sample for clip in self.clips]
 
 
-def as_json(heard: HeardSet, summary: Mapping[str, Any]) -> str:
+def as_json(results: ModelResults, summary: Mapping[str, Any]) -> str:
     """Return a report as JSON: a summary, and an object for each clip, on a line of its own."""
-    scores = score_set(heard.samples)
+    scores = score_set(results.samples)
     head = {
         "format": FORMAT,
         "version": _VERSION,
-        "model": heard.model,
+        "model": results.model,
         "wer": scores.wer,
         "cer": scores.cer,
         "loss": _finite(scores.loss),
         **summary,
     }
-    lines = ",\n".join(_dump(_clip_fields(clip)) for clip in heard.clips)
+    lines = ",\n".join(_dump(_clip_fields(clip)) for clip in results.clips)
     return f'{_dump(head)[:-1]},\n"clips":[\n{lines}\n]}}\n'
 
 
-def as_csv(sets: Sequence[HeardSet]) -> str:
+def as_csv(sets: Sequence[ModelResults]) -> str:
     """Return a report as CSV: a line for each clip of the first model.
 
     Behind what that heard are the columns of the clip's own file, then what each of the others
@@ -110,18 +110,18 @@ def as_csv(sets: Sequence[HeardSet]) -> str:
              f"{one.cer:.6f}", one.word_distance, one.word_length, one.char_distance,
              one.char_length, _shown(one.loss), _shown(sure), one.src, one.res,
              *(clip.columns.get(name, "") for name in names),
-             *(text for _, table in others for text in _heard_by_another(table.get(key))))
+             *(text for _, table in others for text in _result_of_another(table.get(key))))
         )  # fmt: skip
     return out.getvalue()
 
 
-def _heard_by_another(clip: HeardClip | None) -> tuple[str, str, str]:
+def _result_of_another(clip: ClipResult | None) -> tuple[str, str, str]:
     if clip is None:
         return "", "", ""
     return f"{clip.sample.wer:.6f}", f"{clip.sample.cer:.6f}", clip.sample.res
 
 
-def read_heard(path: str | Path) -> HeardSet:
+def read_model_results(path: str | Path) -> ModelResults:
     """Read a JSON report, or what `--test_output_file` wrote, and score its texts anew.
 
     Raises:
@@ -147,10 +147,12 @@ def read_heard(path: str | Path) -> HeardSet:
         )
     model = kept.get("model") if is_report else None
     name = model if isinstance(model, str) and model else Path(path).stem
-    return HeardSet(name, tuple(_parse(clip, f"{path}, clip {i}") for i, clip in enumerate(clips)))
+    return ModelResults(
+        name, tuple(_parse(clip, f"{path}, clip {i}") for i, clip in enumerate(clips))
+    )
 
 
-def _parse(kept: Any, where: str) -> HeardClip:
+def _parse(kept: Any, where: str) -> ClipResult:
     if not isinstance(kept, dict):
         raise CorpusError(f"{where}: is no object")
     for name in ("wav_filename", "src", "res"):
@@ -168,7 +170,7 @@ def _parse(kept: Any, where: str) -> HeardClip:
         kept["wav_filename"], kept["src"], kept["res"], math.nan if loss is None else loss
     )
     dataset = kept.get("dataset", "")
-    return HeardClip(
+    return ClipResult(
         sample,
         dataset if isinstance(dataset, str) else "",
         duration,
@@ -177,7 +179,7 @@ def _parse(kept: Any, where: str) -> HeardClip:
     )
 
 
-def _clip_fields(clip: HeardClip) -> dict[str, Any]:
+def _clip_fields(clip: ClipResult) -> dict[str, Any]:
     fields = {**vars(clip.sample), "loss": _finite(clip.sample.loss)}
     return {
         **fields,
@@ -189,7 +191,7 @@ def _clip_fields(clip: HeardClip) -> dict[str, Any]:
     }
 
 
-def same_clips(sets: Sequence[HeardSet]) -> list[HeardSet]:
+def same_clips(sets: Sequence[ModelResults]) -> list[ModelResults]:
     """Return of several models the clips that all have heard, with the same reference.
 
     They come in the order of the first, and what is known of a clip beside what was heard in it is
@@ -208,12 +210,12 @@ def same_clips(sets: Sequence[HeardSet]) -> list[HeardSet]:
             f"nothing to compare: no clip, with the same reference, is of all: {names}"
         )
     return [
-        HeardSet(one.model, tuple(_with_facts_of(tables[0][key], table[key]) for key in shared))
+        ModelResults(one.model, tuple(_with_facts_of(tables[0][key], table[key]) for key in shared))
         for one, table in zip(sets, tables, strict=True)
     ]
 
 
-def _with_facts_of(clip: HeardClip, other: HeardClip) -> HeardClip:
+def _with_facts_of(clip: ClipResult, other: ClipResult) -> ClipResult:
     if clip is other:
         return clip
     return replace(
@@ -224,7 +226,7 @@ def _with_facts_of(clip: HeardClip, other: HeardClip) -> HeardClip:
     )
 
 
-def _keyed(clips: Iterable[HeardClip]) -> Iterable[tuple[tuple[str, str, int], HeardClip]]:
+def _keyed(clips: Iterable[ClipResult]) -> Iterable[tuple[tuple[str, str, int], ClipResult]]:
     """Yield each clip with what tells it from others; one that is listed twice is two."""
     seen: dict[tuple[str, str], int] = {}
     for clip in clips:

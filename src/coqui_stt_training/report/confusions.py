@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .alignment import pairs
-from .clips import HeardClip
+from .clips import ClipResult
 
 NOTHING = ""  # stands for what was deleted or inserted
 _BINS = 10
@@ -29,7 +29,7 @@ class Confusions:
     insertions: Counter[str]
 
 
-def word_confusions(clips: Iterable[HeardClip]) -> Confusions:
+def word_confusions(clips: Iterable[ClipResult]) -> Confusions:
     """Return what words were taken for."""
     found = Confusions(Counter(), Counter(), Counter())
     for clip in clips:
@@ -59,7 +59,7 @@ class CharacterMatrix:
     others: int
 
 
-def character_matrix(clips: Iterable[HeardClip]) -> CharacterMatrix:
+def character_matrix(clips: Iterable[ClipResult]) -> CharacterMatrix:
     """Return the matrix of the characters with the most errors, in their order in Unicode."""
     counts: Counter[tuple[str, str]] = Counter()
     for clip in clips:
@@ -90,7 +90,7 @@ class Calibration:
     error: float
 
 
-def calibration(clips: Iterable[HeardClip]) -> Calibration | None:
+def calibration(clips: Iterable[ClipResult]) -> Calibration | None:
     """Return how well the confidence of words is calibrated; None where there is none."""
     sums = [[0.0, 0, 0] for _ in range(_BINS)]
     for clip in clips:

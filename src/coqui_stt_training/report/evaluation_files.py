@@ -17,7 +17,7 @@ from ..cli.report_flags import ReportFlags
 from ..errors import CorpusError, FlagError
 from .breakdown import rates
 from .clip_media import ClipMedia, worst_clips
-from .clips import HeardSet, as_csv, as_json, read_heard, same_clips
+from .clips import ModelResults, as_csv, as_json, read_model_results, same_clips
 from .evaluation_page import compare, evaluation_page
 
 SUFFIXES = (".html", ".json", ".csv")
@@ -40,24 +40,24 @@ def check_report_flags(flags: ReportFlags) -> None:
     if flags.compare and not flags.report:
         raise FlagError("--compare needs a page to compare in: --report report.html")
     for path in flags.compare:
-        read_heard(path)
+        read_model_results(path)
 
 
 def write_reports(
-    flags: ReportFlags, heard: HeardSet, media_of: Callable[[int], ClipMedia] | None = None
+    flags: ReportFlags, results: ModelResults, media_of: Callable[[int], ClipMedia] | None = None
 ) -> None:
     """Write what `--report` asks for.
 
     Args:
         flags: which reports, and what they compare with.
-        heard: all clips, with what was heard in them.
+        results: all clips, with what was heard in them.
         media_of: returns sound and probabilities of a clip by its number; None: the page has none.
 
     Raises:
         FlagError: a file cannot be written.
         CorpusError: a report to compare with is missing or broken, or has no clip of these.
     """
-    sets = [heard, *map(read_heard, flags.compare)]
+    sets = [results, *map(read_model_results, flags.compare)]
     names = Counter(one.model for one in sets)
     for number, path in enumerate(flags.compare, 1):
         if names[sets[number].model] > 1:  # the same one with another scorer, say
@@ -66,7 +66,7 @@ def write_reports(
     try:
         same_clips(sets)
     except CorpusError as error:  # what was computed is not to be lost for it
-        problem, sets = error, [heard]
+        problem, sets = error, [results]
     for path in flags.report:
         write_report(path, sets, media_of, flags.report_clips)
     if problem:
@@ -75,7 +75,7 @@ def write_reports(
 
 def write_report(
     path: str | Path,
-    sets: Sequence[HeardSet],
+    sets: Sequence[ModelResults],
     media_of: Callable[[int], ClipMedia] | None = None,
     media_count: int = 0,
 ) -> None:
@@ -100,7 +100,7 @@ def write_report(
         raise FlagError(f"--report {path}: cannot be written ({reason})") from None
 
 
-def _summary(sets: Sequence[HeardSet]) -> dict[str, object]:
+def _summary(sets: Sequence[ModelResults]) -> dict[str, object]:
     wer, cer = rates(sets[0].clips)
     summary: dict[str, object] = {
         "wer_interval": [wer.low, wer.high],
@@ -114,7 +114,7 @@ def _summary(sets: Sequence[HeardSet]) -> dict[str, object]:
 
 def _page(
     path: Path,
-    sets: Sequence[HeardSet],
+    sets: Sequence[ModelResults],
     media_of: Callable[[int], ClipMedia] | None,
     media_count: int,
 ) -> str:

@@ -19,7 +19,7 @@ from .breakdown import Breakdown, by_columns, by_duration, by_word_frequency, ra
 from .charts import Bar, bar_chart
 from .clip_data import fitting_clips, fitting_media
 from .clip_media import ClipMedia
-from .clips import HeardSet
+from .clips import ModelResults
 from .mistakes import confidence, confused, of_each
 from .page import (
     Html,
@@ -37,7 +37,7 @@ from .page import (
 
 
 def evaluation_page(
-    sets: Sequence[HeardSet],
+    sets: Sequence[ModelResults],
     media: Iterable[tuple[int, ClipMedia]] = (),
     *,
     title: str = "Evaluation",
@@ -111,7 +111,7 @@ def _with_interval(rate: Rate) -> tuple[Html, float]:
     return joined([percent(rate.value), tag("br"), below]), rate.value
 
 
-def _overview(sets: Sequence[HeardSet], both: Sequence[tuple[Rate, Rate]], drawn: str) -> Html:
+def _overview(sets: Sequence[ModelResults], both: Sequence[tuple[Rate, Rate]], drawn: str) -> Html:
     parts: list[object] = []
     if len(sets) == 1:
         (wer, cer), samples = both[0], sets[0].samples
@@ -155,25 +155,25 @@ def _overview(sets: Sequence[HeardSet], both: Sequence[tuple[Rate, Rate]], drawn
     return section("Rates", *parts, anchor="rates")
 
 
-def _of(one: HeardSet, sets: Sequence[HeardSet]) -> list[Html]:
+def _of(one: ModelResults, sets: Sequence[ModelResults]) -> list[Html]:
     """Return what names a model in the heading of a column, in a line of its own."""
     return [Html(","), tag("br"), in_script(one.model)] if len(sets) > 1 else []
 
 
-def _rates_of(one: HeardSet, dataset: str) -> tuple[object, object]:
+def _rates_of(one: ModelResults, dataset: str) -> tuple[object, object]:
     scores = score_set([clip.sample for clip in one.clips if clip.dataset == dataset])
     return (percent(scores.wer), scores.wer), (percent(scores.cer), scores.cer)
 
 
-def _error_counts(heard: HeardSet) -> list[int]:
+def _error_counts(results: ModelResults) -> list[int]:
     letters: Counter[str] = Counter()
-    for clip in heard.clips:
+    for clip in results.clips:
         letters.update(clip.words)
-    said = sum(clip.sample.word_length for clip in heard.clips)
+    said = sum(clip.sample.word_length for clip in results.clips)
     return [said, letters["S"], letters["D"], letters["I"]]
 
 
-def compare(one: HeardSet, other: HeardSet) -> dict[str, Any]:
+def compare(one: ModelResults, other: ModelResults) -> dict[str, Any]:
     """Return who won where, and how sure that is: of two models on the same clips."""
     units = units_of(speakers_of(one.clips))
     kinds: dict[str, Difference] = {}
@@ -201,7 +201,7 @@ def compare(one: HeardSet, other: HeardSet) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _comparison(sets: Sequence[HeardSet]) -> Html:
+def _comparison(sets: Sequence[ModelResults]) -> Html:
     rows = []
     for one, other in combinations(sets, 2):
         found = compare(one, other)
@@ -235,7 +235,7 @@ def _chance(value: float) -> str:
     return f"{value:.3f}" + (" *" if value < 0.05 else "")
 
 
-def _parts(sets: Sequence[HeardSet]) -> Html:
+def _parts(sets: Sequence[ModelResults]) -> Html:
     found = [[by_duration(one.clips), *by_columns(one.clips)] for one in sets]
     blocks = [
         _breakdown(sets, [one for one in of_all if one is not None])
@@ -255,7 +255,7 @@ def _parts(sets: Sequence[HeardSet]) -> Html:
     return section("Parts of the set", tag("div", *blocks, words, class_=shape), anchor="parts")
 
 
-def _breakdown(sets: Sequence[HeardSet], found: Sequence[Breakdown]) -> Html:
+def _breakdown(sets: Sequence[ModelResults], found: Sequence[Breakdown]) -> Html:
     """Return rates of parts of a set, side by side where there are several models."""
     first = found[0]
     rows = [
@@ -279,7 +279,7 @@ def _breakdown(sets: Sequence[HeardSet], found: Sequence[Breakdown]) -> Html:
     )  # fmt: skip
 
 
-def _clips_section(sets: Sequence[HeardSet], kept: int, media: Sequence[int]) -> Html:
+def _clips_section(sets: Sequence[ModelResults], kept: int, media: Sequence[int]) -> Html:
     total = len(sets[0].clips)
     texts = []
     if kept < total:

@@ -10,14 +10,16 @@ from typing import Any
 from stt.counted import counted
 
 from .charts import calibration_chart
-from .clips import HeardSet
+from .clips import ModelResults
 from .confusions import NOTHING, CharacterMatrix, calibration, character_matrix, word_confusions
 from .page import Html, in_script, percent, table, tag
 
 _TOP = 25
 
 
-def of_each(sets: Sequence[HeardSet], shown: Callable[[HeardSet, str], Html]) -> Iterator[Html]:
+def of_each(
+    sets: Sequence[ModelResults], shown: Callable[[ModelResults, str], Html]
+) -> Iterator[Html]:
     """Yield what is shown of each model; of several, those behind the first to be opened.
 
     Args:
@@ -32,9 +34,9 @@ def of_each(sets: Sequence[HeardSet], shown: Callable[[HeardSet, str], Html]) ->
         yield tag("details", name, shown(one, f", {one.model}"), open=not number)
 
 
-def confused(heard: HeardSet, named: str) -> Html:
+def confused(results: ModelResults, named: str) -> Html:
     """Return which words and characters a model confuses; `named` ends the names of tables."""
-    found = word_confusions(heard.clips)
+    found = word_confusions(results.clips)
     swaps = [
         (in_script(said), in_script(taken), count)
         for (said, taken), count in _most(found.substitutions)
@@ -57,7 +59,7 @@ def confused(heard: HeardSet, named: str) -> Html:
         tag("div", *tables, class_="columns")
         if any(tables)
         else tag("p", "All words are right.", class_="quiet"),
-        _matrix(character_matrix(heard.clips), named),
+        _matrix(character_matrix(results.clips), named),
     )
 
 
@@ -108,9 +110,9 @@ def _shown_character(name: str) -> Html:
     return in_script(name)
 
 
-def confidence(heard: HeardSet, named: str) -> Html:
+def confidence(results: ModelResults, named: str) -> Html:
     """Return whether a model is right where it is sure; `named` ends the names of tables."""
-    found = calibration(heard.clips)
+    found = calibration(results.clips)
     if found is None:
         return tag("p", "This file does not say how sure the model was.", class_="quiet")
     rows = [

@@ -39,7 +39,7 @@ from ..errors import AudioError, BootstrapError, FlagError
 from ..models.acoustic_model import AcousticModel
 from ..report.evaluation import caveat_of, format_report, save_samples_json
 from ..scoring.decoding import BeamSearchDecoder, Decoder
-from ..scoring.evaluation import build_model, hear_batches
+from ..scoring.evaluation import build_model, transcribe_batches
 from ..training.distributed import ALONE, World, joined
 from .evaluation_report import report_evaluation
 from .features import choose_features
@@ -211,13 +211,13 @@ def evaluate_sets(
     Of several processes each hears its share, all return all results, and the first one shows and
     writes them.
     """
-    everything, heard = [], {}
+    everything, scored = [], {}
     show_bars = output.show_progressbar and world.is_first
     for clips in sets:
         batches = make_batches(
             clips.clips, flags.test_batch_size, reverse=data.reverse_test, limit=data.limit_test
         )
-        hearing = hear_batches(
+        found = transcribe_batches(
             model,
             world.share(batches),
             loader,
@@ -225,8 +225,8 @@ def evaluate_sets(
             bar=lambda title, count: ProgressBar(title, count, show_bars),
             with_confidences=bool(flags.report),
         )
-        heard[clips.path] = [one for batch in world.merge(list(hearing)) for one in batch]
-        results = [one.sample for one in heard[clips.path]]
+        scored[clips.path] = [one for batch in world.merge(list(found)) for one in batch]
+        results = [one.sample for one in scored[clips.path]]
         if world.is_first:
             caveat = caveat_of(results)
             by_characters = loader.alphabet.is_bytes or bool(caveat)
@@ -248,5 +248,5 @@ def evaluate_sets(
         save_samples_json(samples, Path(flags.test_output_file))
         _log.info("Wrote %s to %s", counted(len(samples), "sample"), flags.test_output_file)
     if flags.report:
-        report_evaluation(flags, model_name, model, loader, heard)
+        report_evaluation(flags, model_name, model, loader, scored)
     return everything

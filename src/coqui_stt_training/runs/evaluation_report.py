@@ -12,10 +12,10 @@ from ..cli.report_flags import ReportFlags
 from ..corpus import read_rows
 from ..models.acoustic_model import AcousticModel
 from ..report.clip_media import ClipMedia
-from ..report.clips import HeardClip, HeardSet
+from ..report.clips import ClipResult, ModelResults
 from ..report.evaluation_files import write_reports
 from ..report.further_columns import further_columns
-from ..scoring.evaluation import Heard
+from ..scoring.evaluation import ScoredClip
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def report_evaluation(
     model_name: str,
     model: AcousticModel,
     loader: BatchLoader,
-    heard: Mapping[str, Sequence[Heard]],
+    scored: Mapping[str, Sequence[ScoredClip]],
 ) -> None:
     """Write the reports that flags ask for, of what a checkpoint heard.
 
@@ -34,18 +34,18 @@ def report_evaluation(
         model_name: what to call the model.
         model: the same as heard the clips.
         loader: of its features.
-        heard: clips, by the file that lists them.
+        scored: clips, by the file that lists them.
 
     Raises:
         UserError: a report cannot be written.
     """
     everything, clips = [], []
-    for dataset, some in heard.items():
+    for dataset, some in scored.items():
         columns = further_columns(read_rows(dataset))
         for one in some:
             everything.append(one)
             clips.append(
-                HeardClip(
+                ClipResult(
                     one.sample, dataset, one.clip.duration_seconds,
                     columns.get(one.clip.source, {}),
                     one.confidences if len(one.confidences) == len(one.sample.res.split()) else (),
@@ -62,6 +62,6 @@ def report_evaluation(
         rate_hz = loader.store.front_end.sample_rate_hz
         return ClipMedia(loader.store.samples(clip), rate_hz, rows, loader.alphabet)
 
-    write_reports(flags, HeardSet(model_name, tuple(clips)), media_of)
+    write_reports(flags, ModelResults(model_name, tuple(clips)), media_of)
     for path in flags.report:
         _log.info("Wrote the report %s", path)

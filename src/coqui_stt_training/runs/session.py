@@ -374,10 +374,10 @@ def expand_data(config: TrainConfig) -> tuple[TrainConfig, CorpusFiles]:
             dev_files=(str(split.dev),),
             test_files=(str(split.test),),
         )
-    told = expand_file_list(data.train_files)
-    untold = expand_file_list(config.self_training.unlabelled_files)
-    named, shares = split_shares([*told, *untold])
-    train_files, unlabelled_files = named[: len(told)], named[len(told) :]
+    labelled = expand_file_list(data.train_files)
+    unlabelled = expand_file_list(config.self_training.unlabelled_files)
+    named, shares = split_shares([*labelled, *unlabelled])
+    train_files, unlabelled_files = named[: len(labelled)], named[len(labelled) :]
     files = replace(files, shares=shares)
     data = replace(
         data,

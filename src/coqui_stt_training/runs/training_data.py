@@ -51,12 +51,17 @@ def make_pipeline(
     @lru_cache(maxsize=2)
     def groups(epoch: int) -> ClipGroups:
         parts = (together if epoch >= untold_from else told_alone).parts(epoch)
-        told, untold = joined(parts[: len(corpus.train)]), joined(parts[len(corpus.train) :])
+        labelled, unlabelled = (
+            joined(parts[: len(corpus.train)]),
+            joined(parts[len(corpus.train) :]),
+        )
         if data.limit_train:
-            chosen = by_length(seconds_of(told), reverse=data.reverse_train, limit=data.limit_train)
-            told = ChosenClips(told, chosen)
+            chosen = by_length(
+                seconds_of(labelled), reverse=data.reverse_train, limit=data.limit_train
+            )
+            labelled = ChosenClips(labelled, chosen)
         return make_batches(
-            joined([told, untold]) if untold else told,
+            joined([labelled, unlabelled]) if unlabelled else labelled,
             _most_clips(training.train_batch_size, training.train_batch_seconds),
             seconds=training.train_batch_seconds,
             reverse=data.reverse_train,

@@ -118,7 +118,7 @@ def run_batch(model: AcousticModel, features: Sequence[FloatArray]) -> list[Floa
     ]
 
 
-def heard_together(model: AcousticModel, features: Sequence[FloatArray]) -> list[FloatArray]:
+def batched_posteriors(model: AcousticModel, features: Sequence[FloatArray]) -> list[FloatArray]:
     """Return the posteriors of any number of clips, those of like length together.
 
     Args:
@@ -172,7 +172,7 @@ class WindowedCheckpoint(WindowedEngine):
         return probabilities, tuple(part.cpu().numpy() for part in new_state)
 
     @torch.inference_mode()
-    def hear_batch(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
+    def batch_posteriors(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
         """Return the probabilities of whole utterances, float32 `[frames, classes]` each."""
         return run_batch(
             self._model, [utterance_features(audio, self.mfcc) for audio in utterances]
@@ -217,15 +217,15 @@ class StreamingCheckpoint(ChunkedEngine):
         return probabilities, _arrays(after.tensors())
 
     @torch.inference_mode()
-    def hear_batch(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
+    def batch_posteriors(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
         """Return the probabilities of whole utterances, float32 `[frames, classes]` each."""
         longest = int(LONGEST_SECONDS * self.info.sample_rate_hz)
         extract = self.info.front_end.extractor(np)
         short = [index for index, audio in enumerate(utterances) if 0 < len(audio) <= longest]
-        heard = heard_together(self._model, [extract(scaled(utterances[i])) for i in short])
-        together = dict(zip(short, heard, strict=True))
+        rows = batched_posteriors(self._model, [extract(scaled(utterances[i])) for i in short])
+        together = dict(zip(short, rows, strict=True))
         return [
-            together[index] if index in together else self.hear(audio)
+            together[index] if index in together else self.posteriors(audio)
             for index, audio in enumerate(utterances)
         ]
 
@@ -261,7 +261,7 @@ class EncoderCheckpoint(UtteranceEngine):
     @torch.inference_mode()
     def run_clips(self, clips: Sequence[FloatArray]) -> list[FloatArray]:
         """Compute the probabilities of clips; see `UtteranceEngine.run_clips`."""
-        return heard_together(self._model, [self._extract(clip) for clip in clips])
+        return batched_posteriors(self._model, [self._extract(clip) for clip in clips])
 
     def close(self) -> None:
         """Free the model."""

@@ -30,8 +30,8 @@ def build_model(source: SourceModel, device: torch.device) -> AcousticModel:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A clip that was transcribed.
+class ScoredClip:
+    """A clip that was transcribed, and scored.
 
     Attributes:
         clip: the recording.
@@ -45,7 +45,7 @@ class Heard:
 
 
 @torch.inference_mode()
-def hear_batches(
+def transcribe_batches(
     model: AcousticModel,
     groups: Sequence[Group],
     loader: BatchLoader,
@@ -53,7 +53,7 @@ def hear_batches(
     *,
     bar: Callable[[str, int], ProgressBar],
     with_confidences: bool = False,
-) -> list[list[Heard]]:
+) -> list[list[ScoredClip]]:
     """Transcribe and score every clip of some batches; return them batch by batch."""
     device = next(model.parameters()).device
     results = []
@@ -63,7 +63,7 @@ def hear_batches(
             losses = ctc_losses(emissions, batch).tolist()
             posteriors, lengths = emissions.posteriors(), emissions.lengths.tolist()
             readings = decoder.readings(posteriors, lengths)
-            heard = []
+            scored = []
             for index, (clip, loss, reading) in enumerate(
                 zip(batch.clips, losses, readings, strict=True)
             ):
@@ -73,7 +73,7 @@ def hear_batches(
                     rows = posteriors[index, : lengths[index]]
                     step_seconds = clip.duration_seconds / max(1, lengths[index])
                     sure = word_confidences(tokens_of(reading, rows, loader.alphabet, step_seconds))
-                heard.append(Heard(clip, sample, sure))
-            results.append(heard)
+                scored.append(ScoredClip(clip, sample, sure))
+            results.append(scored)
             shown.advance(len(batch.clips))
     return results

@@ -12,10 +12,10 @@ from coqui_stt_ctcdecoder import Alphabet
 
 from ..bootstrapping.new_output import OUTPUT_OF_ROWS, new_output_flags
 from ..checkpoints.source import SourceModel
-from ..cli.bootstrap_flags import WholeFlags
 from ..cli.config import EvaluateConfig, LmOptimizeConfig
 from ..cli.export_flags import ExportConfig
 from ..cli.flags import as_dict
+from ..cli.pipeline_flags import PipelineFlags
 from ..cli.spelling import spell_flags
 from ..cli.synthesis_flags import SynthesisConfig
 from ..corpus import Normalizer, pieces_of
@@ -123,13 +123,13 @@ def speak_words(
     texts: Sequence[str],
     alphabet: Path | None,
     folder: Path,
-    whole: WholeFlags,
+    pipeline: PipelineFlags,
     given: Mapping[str, Any],
 ) -> list[str]:
     """Return the flags of `synthesize`, which reads out sentences in the data's alphabet."""
     flags = {
-        "text": texts, "voices": whole.voices or None, "command": whole.synthesiser or None,
-        "alphabet_config_path": alphabet, "limit": whole.spoken_sentences, "out": folder,
+        "text": texts, "voices": pipeline.voices or None, "command": pipeline.synthesiser or None,
+        "alphabet_config_path": alphabet, "limit": pipeline.spoken_sentences, "out": folder,
     }  # fmt: skip
     return spell_flags({**_acting(given, SynthesisConfig()), **flags})
 

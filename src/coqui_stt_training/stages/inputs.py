@@ -18,9 +18,9 @@ from stt.output_path import check_output_folder
 from ..bootstrapping.public_sources import MANY_LANGUAGES, PUBLIC_SOURCES
 from ..checkpoints.loading import digest_source, load_source
 from ..checkpoints.recognise import BOOTSTRAP_RECORD
-from ..cli.bootstrap_flags import BootstrapConfig, WholeFlags
 from ..cli.config import MachineFlags, OutputFlags
 from ..cli.flags import Parsed, as_dict
+from ..cli.pipeline_flags import BootstrapConfig, PipelineFlags
 from ..cli.synthesis_flags import SynthesisFlags
 from ..corpus import AutoInput, plan_split
 from ..corpus.files import file_digest
@@ -41,7 +41,7 @@ _OWN = frozenset(
     }
 )  # fmt: skip
 _NO_RESULT = frozenset(
-    {*vars(OutputFlags()), *vars(MachineFlags()), *vars(BootstrapConfig().whole)}
+    {*vars(OutputFlags()), *vars(MachineFlags()), *vars(BootstrapConfig().pipeline)}
 )
 _LINES_LOOKED_AT = 2000
 _LEAST_SHARE_OF_LETTERS = 0.5
@@ -77,7 +77,7 @@ def check_inputs(data: str, parsed: Parsed[BootstrapConfig]) -> Inputs:
     Raises:
         FlagError: one sentence for each thing that is wrong.
     """
-    config, whole = parsed.config, parsed.config.whole
+    config, pipeline = parsed.config, parsed.config.pipeline
     problems: list[str] = []
 
     def attempt(check: Callable[[], Any]) -> Any:
@@ -88,32 +88,37 @@ def check_inputs(data: str, parsed: Parsed[BootstrapConfig]) -> Inputs:
             return None
 
     attempt(partial(_check_flags, parsed.given))
-    attempt(partial(_check_out, whole.out))
+    attempt(partial(_check_out, pipeline.out))
     split = attempt(partial(_read_data, data, config))
-    attempt(partial(_check_given, whole.source))
-    sources = [source for source in dict.fromkeys(whole.source) if source != SCRATCH]
+    attempt(partial(_check_given, pipeline.source))
+    sources = [source for source in dict.fromkeys(pipeline.source) if source != SCRATCH]
     models = [attempt(partial(_read_source, source)) for source in sources]
-    texts = [attempt(partial(_read_text, path, split)) for path in whole.text]
-    if whole.reads_out:
-        attempt(partial(_check_voices, whole))
+    texts = [attempt(partial(_read_text, path, split)) for path in pipeline.text]
+    if pipeline.reads_out:
+        attempt(partial(_check_voices, pipeline))
     if problems:
         raise FlagError("\n".join(problems))
     flags = as_dict(config)
-    given = {name: flags[name] for name in sorted(parsed.given) if name not in vars(whole)}
+    given = {name: flags[name] for name in sorted(parsed.given) if name not in vars(pipeline)}
     acting = {name: value for name, value in given.items() if name not in _NO_RESULT}
     digests = {
         "the data": digest_of([split.files.digest(str(path)) for path in sets_of(split)]),
         "the source": digest_of(models),
         "the alphabet": digest_of(_alphabet(config)),
         "the flags": digest_of(acting),
-        "the trial": digest_of([whole.probe_epochs if len(sources) > 1 else 0]),
+        "the trial": digest_of([pipeline.probe_epochs if len(sources) > 1 else 0]),
         "the text": digest_of(texts),
-        "--n_trials": digest_of(whole.n_trials),
+        "--n_trials": digest_of(pipeline.n_trials),
     }
-    if whole.reads_out:
-        manner = [whole.voices, whole.synthesiser, whole.spoken_sentences, whole.spoken_share]
-        digests["what is read out"] = digest_of([texts, *manner])
-    return Inputs(split, tuple(sources), whole.text, given, digests)
+    if pipeline.reads_out:
+        reading = [
+            pipeline.voices,
+            pipeline.synthesiser,
+            pipeline.spoken_sentences,
+            pipeline.spoken_share,
+        ]
+        digests["what is read out"] = digest_of([texts, *reading])
+    return Inputs(split, tuple(sources), pipeline.text, given, digests)
 
 
 def sets_of(split: AutoInput) -> tuple[Path, Path, Path]:
@@ -241,12 +246,12 @@ def _read_text(path: str, split: AutoInput | None) -> str:
     return file_digest(path)
 
 
-def _check_voices(whole: WholeFlags) -> None:
-    flags = SynthesisFlags(text=whole.text, voices=whole.voices, command=whole.synthesiser)
+def _check_voices(pipeline: PipelineFlags) -> None:
+    flags = SynthesisFlags(text=pipeline.text, voices=pipeline.voices, command=pipeline.synthesiser)
     try:
         if problems := flags.speech_problems():
             raise FlagError("\n".join(problems))
-        find_synthesiser(whole.synthesiser, whole.voices)
+        find_synthesiser(pipeline.synthesiser, pipeline.voices)
     except FlagError as error:
         raise FlagError(str(error).replace("--command", "--synthesiser")) from None
 

@@ -12,7 +12,7 @@ from typing import Any
 from stt.durations import say_duration
 
 from ..checkpoints.recognise import BOOTSTRAP_RECORD
-from ..cli.bootstrap_flags import WholeFlags
+from ..cli.pipeline_flags import PipelineFlags
 from ..errors import CheckpointError
 from .commands import Sets
 from .inputs import Inputs, digest_of, sets_of
@@ -53,7 +53,7 @@ class Walk:
         self,
         data: str,
         inputs: Inputs,
-        flags: WholeFlags,
+        flags: PipelineFlags,
         journal: Journal,
         stages: Sequence[Stage],
         show: Callable[[str], object],

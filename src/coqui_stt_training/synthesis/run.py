@@ -7,7 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -28,8 +28,8 @@ from ..corpus.csv_file import write_csv
 from ..corpus.row_check import SILENCE_PEAK_TO_PEAK
 from ..corpus.rows import AUDIO_COLUMN, SIZE_COLUMN, SPEAKER_COLUMNS, TRANSCRIPT_COLUMN
 from ..errors import AudioError, SynthesisError
-from .sentences import Chosen, Sentence, choose_sentences, digest_of, draw_manner, read_sentences
-from .synthesiser import Manner, Synthesiser, find_synthesiser, speak
+from .sentences import Chosen, Sentence, choose_sentences, digest_of, draw_style, read_sentences
+from .synthesiser import SpeakingStyle, Synthesiser, find_synthesiser, speak
 
 _COLUMNS = (AUDIO_COLUMN, SIZE_COLUMN, TRANSCRIPT_COLUMN, "duration", SPEAKER_COLUMNS[0])
 _AT_ONCE = 200  # in pieces: a synthesiser that never speaks is not asked a million times
@@ -38,10 +38,10 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class _Take:
-    """A sentence to speak in one manner, into one file."""
+    """A sentence to speak in one style, into one file."""
 
     sentence: Sentence
-    manner: Manner
+    style: SpeakingStyle
     path: Path
 
 
@@ -88,10 +88,11 @@ def _takes(
     speeds = (flags.slowest, flags.fastest)
     for sentence in chosen.sentences:
         for number in range(flags.takes):
-            manner = draw_manner(sentence, number, synthesiser.voices, speeds, flags.random_seed)
+            style = draw_style(sentence, number, synthesiser.voices, speeds, flags.random_seed)
             # Whatever makes another file has another name: one that is there is right.
-            name = digest_of((synthesiser.name, sentence.spoken, manner, flags.audio_sample_rate))
-            yield _Take(sentence, manner, out / "clips" / name[:2] / f"{name}.{flags.audio}")
+            said = (sentence.spoken, *astuple(style))
+            name = digest_of((synthesiser.name, *said, flags.audio_sample_rate))
+            yield _Take(sentence, style, out / "clips" / name[:2] / f"{name}.{flags.audio}")
 
 
 def _speak_all(
@@ -132,7 +133,7 @@ def _made(take: _Take, synthesiser: Synthesiser, flags: SynthesisFlags) -> _Spok
     rate = flags.audio_sample_rate
     with tempfile.TemporaryDirectory(prefix="stt-synthesis-") as folder:
         wav = Path(folder) / "spoken.wav"
-        speak(synthesiser, take.sentence.spoken, take.manner, wav)
+        speak(synthesiser, take.sentence.spoken, take.style, wav)
         try:
             samples = read_audio(str(wav), rate)
         except AudioError as error:
@@ -146,8 +147,8 @@ def _made(take: _Take, synthesiser: Synthesiser, flags: SynthesisFlags) -> _Spok
 
 
 def _row(one: _Spoken, out: Path, synthesiser: Synthesiser) -> tuple[object, ...]:
-    path, manner = one.take.path, one.take.manner
-    speaker = manner.voice or synthesiser.name.split()[0]
+    path, style = one.take.path, one.take.style
+    speaker = style.voice or synthesiser.name.split()[0]
     return (
         path.relative_to(out), path.stat().st_size, one.take.sentence.transcript,
         f"{one.seconds:.3f}", f"synthetic {speaker}",
@@ -158,7 +159,7 @@ def _summary(
     listed: Path, spoken: Sequence[_Spoken], left_out: Counter[str], problems: Counter[str]
 ) -> Iterator[str]:
     seconds = sum(one.seconds for one in spoken)
-    voices = len({one.take.manner.voice for one in spoken})
+    voices = len({one.take.style.voice for one in spoken})
     yield (
         f"{listed}: {counted(len(spoken), 'clip')}, {say_audio_length(seconds)}, in "
         f"{counted(voices, 'voice')}"

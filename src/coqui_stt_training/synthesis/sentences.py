@@ -14,7 +14,7 @@ from coqui_stt_ctcdecoder import Alphabet
 from ..errors import FlagError, UserError
 from ..importing.labels import LabelFilter, corpus_alphabet
 from ..lm.text import Case, read_lines
-from .synthesiser import Manner
+from .synthesiser import SpeakingStyle
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ def _has_digits(alphabet: Alphabet) -> bool:
     return any(label.isdigit() for label in alphabet.labels)
 
 
-def draw_manner(
+def draw_style(
     sentence: Sentence, take: int, voices: Sequence[str], speeds: tuple[float, float], seed: int
-) -> Manner:
+) -> SpeakingStyle:
     """Return how a sentence is spoken: it follows from these arguments alone.
 
     Args:
@@ -101,7 +101,7 @@ def draw_manner(
     """
     order = _random(seed, sentence.transcript).sample(list(voices), len(voices))
     chance = _random(seed, take, sentence.transcript)
-    return Manner(
+    return SpeakingStyle(
         order[take % len(order)], round(chance.uniform(*speeds), 3), round(chance.uniform(-1, 1), 3)
     )
 

@@ -22,7 +22,7 @@ _SAID = 300  # characters of what it says that are shown
 
 
 @dataclass(frozen=True)
-class Manner:
+class SpeakingStyle:
     """How a sentence is spoken.
 
     Attributes:
@@ -54,7 +54,7 @@ class Synthesiser(Protocol):
         """What to look at where it does not speak."""
         ...
 
-    def words(self, manner: Manner, out: Path) -> list[str]:
+    def words(self, style: SpeakingStyle, out: Path) -> list[str]:
         """Return the words of its command line, which writes a WAV file `out`."""
         ...
 
@@ -86,11 +86,11 @@ class Espeak:
             )
         ]
 
-    def words(self, manner: Manner, out: Path) -> list[str]:
+    def words(self, style: SpeakingStyle, out: Path) -> list[str]:
         """Return the words of its command line."""
-        speed = round(_ESPEAK_WORDS_PER_MINUTE * manner.speed)
-        pitch = round(_ESPEAK_PITCH + _ESPEAK_PITCH_RANGE * manner.pitch)
-        flags = ["-v", manner.voice, "-s", str(speed), "-p", str(pitch)]
+        speed = round(_ESPEAK_WORDS_PER_MINUTE * style.speed)
+        pitch = round(_ESPEAK_PITCH + _ESPEAK_PITCH_RANGE * style.pitch)
+        flags = ["-v", style.voice, "-s", str(speed), "-p", str(pitch)]
         return [_ESPEAK, *flags, "-b", "1", "--stdin", "-w", str(out)]
 
 
@@ -116,13 +116,13 @@ class OtherProgram:
         """Those that were given."""
         return self.given_voices or ("",)
 
-    def words(self, manner: Manner, out: Path) -> list[str]:
+    def words(self, style: SpeakingStyle, out: Path) -> list[str]:
         """Return the words of its command line."""
         values = {
             "{out}": str(out),
-            "{voice}": manner.voice,
-            "{speed}": f"{manner.speed:.3f}",
-            "{slowness}": f"{1 / manner.speed:.3f}",
+            "{voice}": style.voice,
+            "{speed}": f"{style.speed:.3f}",
+            "{slowness}": f"{1 / style.speed:.3f}",
         }
         return [_filled(word, values) for word in self.template]
 
@@ -159,13 +159,13 @@ def find_synthesiser(command: str, voices: tuple[str, ...]) -> Synthesiser:
     return OtherProgram(tuple(words), voices)
 
 
-def speak(synthesiser: Synthesiser, text: str, manner: Manner, out: Path) -> None:
+def speak(synthesiser: Synthesiser, text: str, style: SpeakingStyle, out: Path) -> None:
     """Let a program speak a sentence into a WAV file.
 
     Raises:
         SynthesisError: it fails, takes minutes, or writes nothing.
     """
-    words = synthesiser.words(manner, out)
+    words = synthesiser.words(style, out)
     try:
         done = subprocess.run(
             words, input=f"{text}\n".encode(), capture_output=True, timeout=_LONGEST_SECONDS,

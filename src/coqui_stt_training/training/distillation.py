@@ -64,14 +64,14 @@ class Teacher:
         Raises:
             AudioError: the audio has become unreadable since the corpus was checked.
         """
-        heard = self._kept.get(clip.audio)
-        if heard is None:
+        posteriors = self._kept.get(clip.audio)
+        if posteriors is None:
             pcm = to_pcm(read_audio(clip.audio, self._engine.info.sample_rate_hz))
-            heard = self._engine.hear(pcm)[:, self._columns].astype(np.float16)
-            if heard.nbytes <= self._memory_left:
-                self._memory_left -= heard.nbytes
-                self._kept[clip.audio] = heard
-        return heard.astype(np.float32)
+            posteriors = self._engine.posteriors(pcm)[:, self._columns].astype(np.float16)
+            if posteriors.nbytes <= self._memory_left:
+                self._memory_left -= posteriors.nbytes
+                self._kept[clip.audio] = posteriors
+        return posteriors.astype(np.float32)
 
 
 class Distillation:
@@ -116,8 +116,8 @@ class Distillation:
             ratio = self._ratio
             if batch.augmented and length:
                 ratio *= self._frames_of(clip.duration_seconds) / length
-            heard = aligned(self._teacher(clip), ratio, length)
-            row[: len(heard)] = heard
+            posteriors = aligned(self._teacher(clip), ratio, length)
+            row[: len(posteriors)] = posteriors
         targets = torch.from_numpy(theirs).to(ours.device)
         own = torch.special.xlogy(targets, targets)
         # What is beyond a clip's length may be infinite, and is no part of the loss.

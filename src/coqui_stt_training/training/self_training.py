@@ -53,27 +53,28 @@ class SpeechRate:
 
 @dataclass
 class Tally:
-    """What became of clips without transcripts: how many were heard, and how many learned from."""
+    """What became of clips without transcripts: how many there were, and how many were learned
+    from."""
 
-    heard: int = 0
+    clips: int = 0
     taken: int = 0
     sureness: float = 0.0
 
     def add(self, sure: float, taken: bool) -> None:
         """Count a clip."""
-        self.heard += 1
+        self.clips += 1
         self.taken += taken
         self.sureness += sure
 
     @property
     def counts(self) -> tuple[float, float, float]:
         """What can be summed over processes."""
-        return self.heard, self.taken, self.sureness
+        return self.clips, self.taken, self.sureness
 
     def __str__(self) -> str:
         return (
-            f"learned from {self.taken} of {counted(self.heard, 'clip')} without a transcript, "
-            f"heard with a mean confidence of {self.sureness / self.heard:.2f}"
+            f"learned from {self.taken} of {counted(self.clips, 'clip')} without a transcript, "
+            f"heard with a mean confidence of {self.sureness / self.clips:.2f}"
         )
 
 
@@ -109,14 +110,16 @@ class SelfTraining:
             batch: to be trained on.
             hidden: what the layers that are not trained make of its clips as they are.
         """
-        untold = [row for row, clip in enumerate(batch.clips) if not clip.transcript]
+        unlabelled = [row for row, clip in enumerate(batch.clips) if not clip.transcript]
         labels = list(torch.split(batch.labels, batch.label_lengths.tolist()))
         weights = torch.ones(len(batch.clips))
-        if untold:
-            heard = Emissions(
-                *self.teacher.run(hidden.x[untold], hidden.lengths[untold], first=hidden.first)
+        if unlabelled:
+            emissions = Emissions(
+                *self.teacher.run(
+                    hidden.x[unlabelled], hidden.lengths[unlabelled], first=hidden.first
+                )
             )
-            for row, (said, sure) in zip(untold, self._readings(heard), strict=True):
+            for row, (said, sure) in zip(unlabelled, self._readings(emissions), strict=True):
                 taken = sure >= self.least_confidence and self._fits(batch, row, said)
                 self.tally.add(sure, taken)
                 labels[row] = torch.tensor(said if taken else [], dtype=torch.int64)
@@ -128,9 +131,9 @@ class SelfTraining:
             weights=weights,
         )
 
-    def _readings(self, heard: Emissions) -> list[tuple[Sequence[int], float]]:
+    def _readings(self, emissions: Emissions) -> list[tuple[Sequence[int], float]]:
         """Return for each clip its labels, and how sure the teacher is of what it hears, 0 to 1."""
-        posteriors, lengths = heard.posteriors(), heard.lengths.tolist()
+        posteriors, lengths = emissions.posteriors(), emissions.lengths.tolist()
         texts = self.decoder(posteriors, lengths)
         return [
             (self.alphabet.encode(text), path_confidence(rows[:length]))

@@ -230,10 +230,10 @@ class Trainer:
         return progress.learning_rate * self._plan.learning_rates.factor(done)
 
     def _losses(self, batch: Batch, dropout: Dropout) -> Tensor:
-        told = self._transcribed(batch)
+        labelled = self._transcribed(batch)
         last, inner = self._run(batch, dropout)
-        losses = self._plan.objective.losses(last, told, inner)
-        return losses if told.weights is None else losses * told.weights.to(losses.device)
+        losses = self._plan.objective.losses(last, labelled, inner)
+        return losses if labelled.weights is None else losses * labelled.weights.to(losses.device)
 
     def _transcribed(self, batch: Batch) -> Batch:
         """Return a batch with labels for all clips, those of the model's own among them."""
@@ -259,7 +259,7 @@ class Trainer:
             first, inner_layer, inner = seen[0].first, self._plan.inner_layer, list[Emissions]()
             if inner_layer > first:
                 x, lengths = self.model.run(x, lengths, dropout, first=first, last=inner_layer)
-                inner = _parted(self.model.hear_inner(x, lengths, dropout), count)
+                inner = _parted(self.model.inner_emissions(x, lengths, dropout), count)
                 first = inner_layer
             last = Emissions(*self.model.run(x, lengths, dropout, first=first))
             return _parted(last, count), inner
@@ -332,11 +332,11 @@ class Trainer:
         left = self._plan.epochs - progress.planned_epoch - 1
         alike = self._plan.freezing.alike_after(progress.planned_epoch)
         if self.sets.dev:
-            dev = score_set(self._validator.hear("dev", self.sets.dev))
+            dev = score_set(self._validator.evaluate("dev", self.sets.dev))
             best = self._after_validation(dev)
             done = replace(done, loss=dev.loss, wer=dev.wer, cer=dev.cer, best=best)
         if self.sets.metrics:
-            self._validator.hear("metrics", self.sets.metrics)
+            self._validator.evaluate("metrics", self.sets.metrics)
         self._around.report.end_epoch(progress.epoch, left, alike)
         progress.history = [*progress.history, done.as_json()]
         progress.begin_epoch(progress.epoch + 1)

@@ -1,4 +1,4 @@
-"""Hears the dev and metrics sets: losses, transcripts, and what people are told of them."""
+"""Evaluates the dev and metrics sets: losses, transcripts, and what people are told of them."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _STEPS_BEFORE_BLANK_WARNING = 150  # a new head may need as many, and little dat
 _ALL_BLANK = 0.999
 
 
-class _Heard(NamedTuple):
-    """What was heard in a batch."""
+class _BatchResult(NamedTuple):
+    """The transcripts of a batch, and how much of it is blank."""
 
     samples: list[SampleResult]
     blank_frames: int
@@ -42,7 +42,7 @@ class _Heard(NamedTuple):
 
 @dataclass(frozen=True)
 class Validator:
-    """Hears sets with the weights of a run that validation is to see.
+    """Evaluates sets with the weights of a run that validation is to see.
 
     Attributes:
         state: the run: its model and precision, and its position, which reports name.
@@ -66,7 +66,7 @@ class Validator:
     world: World
     advice_on_new_layers: str = ""
 
-    def hear(self, name: str, sets: Mapping[str, ClipGroups]) -> list[SampleResult]:
+    def evaluate(self, name: str, sets: Mapping[str, ClipGroups]) -> list[SampleResult]:
         """Return all clips of some sets with their transcripts, after reporting each set.
 
         Args:
@@ -76,7 +76,7 @@ class Validator:
         progress, several = self.state.progress, len(sets) > 1
         everything: list[SampleResult] = []
         for source, groups in sets.items():
-            result = self._hear_set(groups)
+            result = self._evaluate_set(groups)
             self.report.validated(name, progress.epoch, progress.step, source, several, result)
             if name == "dev":
                 self._warn_if_blank(result.blank_ratio)
@@ -87,8 +87,8 @@ class Validator:
         return everything
 
     @torch.no_grad()
-    def _hear_set(self, groups: ClipGroups) -> Validation:
-        heard: list[_Heard] = []
+    def _evaluate_set(self, groups: ClipGroups) -> Validation:
+        results: list[_BatchResult] = []
         model = self.world.whole(self.state.validated_model).eval()
         size = self.world.size
         title = f"Epoch {self.state.progress.epoch} | Validation"
@@ -97,14 +97,16 @@ class Validator:
             for first in range(0, len(groups), size):
                 together = np.arange(first, min(first + size, len(groups)))
                 self.between_batches()
-                heard += [self._hear(model, batch) for batch in itertools.islice(batches, 1)]
+                results += [
+                    self._evaluate_batch(model, batch) for batch in itertools.islice(batches, 1)
+                ]
                 bar.advance(groups.count_of(together), amount=len(together))
-        everything = self.world.merge(heard)
+        everything = self.world.merge(results)
         samples = tuple(sample for one in everything for sample in one.samples)
         blank_frames = sum(one.blank_frames for one in everything)
         return Validation(blank_frames / max(1, sum(one.frames for one in everything)), samples)
 
-    def _hear(self, model: AcousticModel, batch: Batch) -> _Heard:
+    def _evaluate_batch(self, model: AcousticModel, batch: Batch) -> _BatchResult:
         emissions = self._emissions(model, batch)
         losses = ctc_losses(emissions, batch).tolist()
         transcripts = self.decoder(emissions.posteriors(), emissions.lengths.tolist())
@@ -115,7 +117,7 @@ class Validator:
         classes = emissions.logits.argmax(-1).cpu()
         valid = torch.arange(classes.shape[1]) < emissions.lengths[:, None]
         is_blank = classes == model.specification.n_classes - 1
-        return _Heard(samples, int((is_blank & valid).sum()), int(emissions.lengths.sum()))
+        return _BatchResult(samples, int((is_blank & valid).sum()), int(emissions.lengths.sum()))
 
     def _emissions(self, model: AcousticModel, batch: Batch) -> Emissions:
         with self.state.precision.forward():

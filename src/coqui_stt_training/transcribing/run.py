@@ -18,10 +18,10 @@ from stt.transcription_log import format_log, read_log
 
 from ..cluster.spread import spread
 from ..errors import FlagError, UserError
-from .hearing import Hearing
 from .opening import ModelChoice
 from .place import Place, copied_here, files_there, with_suffix, write
 from .tasks import Task, find_tasks
+from .transcriber import TranscriptionSettings
 
 if TYPE_CHECKING:
     from ..transcribe import TranscribeConfig, TranscribeFlags
@@ -100,9 +100,9 @@ def _transcribe(tasks: Sequence[Task], config: TranscribeConfig, given: frozense
     failures: list[str] = []
     show = config.output.show_progressbar and sys.stderr.isatty()
     with logging_redirect_tqdm([logging.getLogger("coqui_stt_training")]):
-        heard = _heard(list(logs_of), config, given)
+        transcribed = _transcribed(list(logs_of), config, given)
         for number, (src, found) in enumerate(
-            tqdm(heard, "Transcribing files", total=len(logs_of), disable=not show), 1
+            tqdm(transcribed, "Transcribing files", total=len(logs_of), disable=not show), 1
         ):
             if isinstance(found, UserError):
                 _log.error("%s", found)
@@ -120,7 +120,7 @@ def _transcribe(tasks: Sequence[Task], config: TranscribeConfig, given: frozense
         )
 
 
-def _heard(
+def _transcribed(
     sources: Sequence[Place], config: TranscribeConfig, given: frozenset[str]
 ) -> Iterable[tuple[Place, Recording | UserError]]:
     flags = config.transcription
@@ -128,13 +128,13 @@ def _heard(
         flags.model, config.source, config.alphabet, config.features, config.decoder, given
     )
     limits = Limits(flags.batch_size, flags.outlier_duration_ms, flags.outlier_batch_size)
-    hearing = Hearing(
+    settings = TranscriptionSettings(
         choice, limits, flags.vad_aggressiveness, config.features.normalize_sample_rate
     )
     choice.check()
     if cluster := config.cluster.chosen():
-        return spread(hearing.open, sources, cluster)
-    return hearing.open(available_cores())(sources)
+        return spread(settings.open, sources, cluster)
+    return settings.open(available_cores())(sources)
 
 
 def _write(recording: Recording, dst: Place, flags: TranscribeFlags) -> None:

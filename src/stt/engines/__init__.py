@@ -101,7 +101,7 @@ class Engine(Protocol):
         """Return an utterance, to be fed piece by piece."""
         ...
 
-    def hear(self, samples: Pcm) -> FloatArray:
+    def posteriors(self, samples: Pcm) -> FloatArray:
         """Return the probabilities of a whole utterance, float32 `[frames, classes]`."""
         ...
 
@@ -114,7 +114,7 @@ class Engine(Protocol):
 class BatchEngine(Engine, Protocol):
     """An engine that takes many whole utterances at a time, faster than one after the other."""
 
-    def hear_batch(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
+    def batch_posteriors(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
         """Return the probabilities of whole utterances, float32 `[frames, classes]` each."""
         ...
 

@@ -99,7 +99,7 @@ class ChunkedEngine(ABC):
         """Return an utterance, to be fed piece by piece."""
         return ChunkedStream(self)
 
-    def hear(self, samples: Pcm) -> FloatArray:
+    def posteriors(self, samples: Pcm) -> FloatArray:
         """Return the probabilities of a whole utterance, float32 `[frames, classes]`."""
         stream = self.open_stream()
         return np.concatenate([stream.feed(samples), stream.finish()])
@@ -144,9 +144,9 @@ class ChunkedStream:
         self._has_begun = True
         self._samples = np.concatenate([self._samples, scaled(samples)])
         chunks = (len(self._samples) - SAMPLES_BEFORE) // self._chunk_samples
-        yield from self._hear(chunks * self._chunk_samples)
+        yield from self._run_chunks(chunks * self._chunk_samples)
 
-    def _hear(self, sample_count: int) -> Iterator[FloatArray]:
+    def _run_chunks(self, sample_count: int) -> Iterator[FloatArray]:
         """Run the model on the frames of so many of the samples, a multiple of the reduction."""
         features = self._engine.extract(self._samples[: SAMPLES_BEFORE + sample_count])
         self._samples = self._samples[sample_count:]
@@ -166,7 +166,7 @@ class ChunkedStream:
         self._samples = np.concatenate([self._samples, silence])
         output_samples = info.reduction * info.front_end.step_samples
         left = (len(self._samples) - SAMPLES_BEFORE) // output_samples
-        return self._concatenate(list(self._hear(left * output_samples)))
+        return self._concatenate(list(self._run_chunks(left * output_samples)))
 
     def copy(self) -> ChunkedStream:
         """Return a stream that goes on from here without touching this one."""

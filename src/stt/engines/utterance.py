@@ -117,23 +117,23 @@ class UtteranceEngine(ABC):
         pieces = Pieces(seconds / 2, self.info.live.left_seconds, seconds / 2)
         self._live = pieces.within(self.info.longest_seconds)
 
-    def hear(self, samples: Pcm) -> FloatArray:
+    def posteriors(self, samples: Pcm) -> FloatArray:
         """Return the probabilities of a whole utterance, float32 `[frames, classes]`."""
-        return self.hear_batch([samples])[0]
+        return self.batch_posteriors([samples])[0]
 
-    def hear_batch(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
+    def batch_posteriors(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
         """Return the probabilities of whole utterances, float32 `[frames, classes]` each."""
         longest = int(self.info.longest_seconds * self.info.sample_rate_hz)
         short = [index for index, audio in enumerate(utterances) if len(audio) <= longest]
-        heard = dict(
+        together = dict(
             zip(short, self.run_clips([scaled(utterances[i]) for i in short]), strict=True)
         )
         return [
-            heard[index] if index in heard else self._hear_in_pieces(audio)
+            together[index] if index in together else self._posteriors_in_pieces(audio)
             for index, audio in enumerate(utterances)
         ]
 
-    def _hear_in_pieces(self, samples: Pcm) -> FloatArray:
+    def _posteriors_in_pieces(self, samples: Pcm) -> FloatArray:
         stream = UtteranceStream(self, WHOLE.within(self.info.longest_seconds))
         return np.concatenate([stream.feed(samples), stream.finish()])
 
@@ -157,7 +157,7 @@ class UtteranceStream:
         self._piece = max(self._hop, samples(pieces.piece_seconds))
         self._left, self._ahead = samples(pieces.left_seconds), samples(pieces.ahead_seconds)
         self._kept = np.zeros(0, np.int16)  # what may be heard again, and what is new
-        self._heard = 0  # samples of that whose frames have been returned
+        self._returned = 0  # samples of that whose frames have been returned
 
     def feed(self, samples: Pcm) -> FloatArray:
         """Take samples; return the probabilities that are due, float32 `[frames, classes]`."""
@@ -167,23 +167,23 @@ class UtteranceStream:
     @property
     def samples_until_due(self) -> int:
         """How many samples `feed` needs to return probabilities; at least 1."""
-        return max(1, self._heard + self._piece + self._ahead - len(self._kept))
+        return max(1, self._returned + self._piece + self._ahead - len(self._kept))
 
     def _due(self) -> Iterator[FloatArray]:
-        while len(self._kept) >= self._heard + self._piece + self._ahead:
-            yield self._take(self._heard + self._piece + self._ahead)[: self._piece // self._hop]
-            self._heard += self._piece
-            forgotten = max(0, self._heard - self._left)
+        while len(self._kept) >= self._returned + self._piece + self._ahead:
+            yield self._take(self._returned + self._piece + self._ahead)[: self._piece // self._hop]
+            self._returned += self._piece
+            forgotten = max(0, self._returned - self._left)
             self._kept = self._kept[forgotten:]
-            self._heard -= forgotten
+            self._returned -= forgotten
 
     def _take(self, end: int) -> FloatArray:
         """Hear what is kept up to a sample, and return the frames that were not heard before."""
-        return self._engine.run_clips([scaled(self._kept[:end])])[0][self._heard // self._hop :]
+        return self._engine.run_clips([scaled(self._kept[:end])])[0][self._returned // self._hop :]
 
     def finish(self) -> FloatArray:
         """Return the probabilities of what is left. The stream must not be used afterwards."""
-        if len(self._kept) <= self._heard:
+        if len(self._kept) <= self._returned:
             return self._concatenate([])
         return self._take(len(self._kept))
 

@@ -101,7 +101,7 @@ class WindowedEngine(ABC):
         """Return an utterance, to be fed piece by piece."""
         return WindowedStream(self, self.mfcc)
 
-    def hear(self, samples: Pcm) -> FloatArray:
+    def posteriors(self, samples: Pcm) -> FloatArray:
         """Return the probabilities of a whole utterance, float32 `[frames, classes]`."""
         stream = self.open_stream()
         return np.concatenate([stream.feed(samples), stream.finish()])

@@ -53,9 +53,9 @@ async def transcribe_file(
     reading = _Reading(service, audio)
     try:
         if in_passages:
-            result = await _hear_passages(service, reading)
+            result = await _transcribe_passages(service, reading)
         else:
-            result = await _hear_whole(service, reading, candidates)
+            result = await _transcribe_whole(service, reading, candidates)
     except (UserError, RequestError) as error:
         service.metrics.file_ended("refused")
         if isinstance(error, RequestError):
@@ -97,7 +97,7 @@ class _Reading:
         return self._samples / self._rate_hz
 
 
-async def _hear_whole(service: Service, reading: _Reading, candidates: int) -> FileTranscript:
+async def _transcribe_whole(service: Service, reading: _Reading, candidates: int) -> FileTranscript:
     pieces = (piece for block in reading for piece in _slices(block, service.slice_samples))
     with service.model.create_stream() as stream:
         while (piece := await service.run(next, pieces, None)) is not None:
@@ -109,7 +109,7 @@ async def _hear_whole(service: Service, reading: _Reading, candidates: int) -> F
     )
 
 
-async def _hear_passages(service: Service, reading: _Reading) -> FileTranscript:
+async def _transcribe_passages(service: Service, reading: _Reading) -> FileTranscript:
     model = service.model
     passages: list[Passage] = []
     segments = split_speech(reading, model.sample_rate(), AGGRESSIVENESS)

@@ -102,9 +102,9 @@ class Supervisor:
             self._settings, row=row, rows=self._rows, ledger=self._file, is_first=is_first
         )
         self._workers[row] = worker
-        asyncio.get_running_loop().add_reader(worker.control, self._hear, worker)
+        asyncio.get_running_loop().add_reader(worker.control, self._receive, worker)
 
-    def _hear(self, worker: WorkerProcess) -> None:
+    def _receive(self, worker: WorkerProcess) -> None:
         news = worker.news()
         if news is None:
             asyncio.get_running_loop().remove_reader(worker.control)

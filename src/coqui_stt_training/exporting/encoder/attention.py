@@ -80,7 +80,7 @@ def attend(layers: Layers, heads: Heads, attention: str, bias: str | None = None
 
 
 @dataclass(frozen=True)
-class Distances:
+class RelativePositionTables:
     """Tables over the distances of frames, cut to those that a clip has.
 
     Attributes:
@@ -94,7 +94,7 @@ class Distances:
     most: int
 
     @classmethod
-    def of(cls, layers: Layers, rows: str, most: int) -> Distances:
+    def of(cls, layers: Layers, rows: str, most: int) -> RelativePositionTables:
         """Return those of rows `[frames, ...]`."""
         return cls(layers, layers.builder.emit("Shape", rows, start=0, end=1), most)
 

@@ -7,7 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from ...models.conformer.specification import ConformerEncoder
-from .attention import Distances, attend, distance_sinusoids, in_heads, projected, query_scale
+from .attention import (
+    RelativePositionTables,
+    attend,
+    distance_sinusoids,
+    in_heads,
+    projected,
+    query_scale,
+)
 from .layers import Layers
 
 _VARIANCE_FLOOR = 1e-5
@@ -27,7 +34,7 @@ def conformer(layers: Layers, x: str, specification: ConformerEncoder, most: int
     if specification.scale_input:
         scale = layers.constant("stem.scale", np.float32(specification.width**0.5))
         x = layers.builder.emit("Mul", x, scale)
-    distances = Distances.of(layers, x, most)
+    distances = RelativePositionTables.of(layers, x, most)
     sinusoids = None
     if specification.positions == "sinusoids":
         table = distance_sinusoids(most, specification.width)
@@ -98,7 +105,7 @@ def _attention(
     x: str,
     block: str,
     specification: ConformerEncoder,
-    distances: Distances,
+    distances: RelativePositionTables,
     sinusoids: str | None,
 ) -> str:
     emit, tensors, attention = layers.builder.emit, layers.tensors, f"{block}.attention"
@@ -120,7 +127,7 @@ def _attention(
     return attend(layers, replace(heads, query=biased("content_bias")), attention, scores)
 
 
-def _clamped(specification: ConformerEncoder, distances: Distances) -> str:
+def _clamped(specification: ConformerEncoder, distances: RelativePositionTables) -> str:
     """Return which vector is for each distance, int64 `[2 * frames - 1]`."""
     before, behind = specification.farthest_before, specification.farthest_behind
     offsets = np.arange(1 - distances.most, distances.most)

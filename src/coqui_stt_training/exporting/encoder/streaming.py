@@ -52,9 +52,9 @@ def streaming_model(
         "features", TensorProto.FLOAT, ("features", specification.mel_channels)
     )
     x = _stem(layers, states, features, specification)
-    view = _view(builder, states, x, specification)
+    mask = _attention_mask(builder, states, x, specification)
     for block in specification.block_names:
-        x = _block(layers, states, x, block, specification, view)
+        x = _block(layers, states, x, block, specification, mask)
     builder.apply("Softmax", [layers.linear(x, OUTPUT)], "probabilities", axis=-1)
     builder.output("probabilities", ("frames", specification.n_classes))
     states.leave()
@@ -102,7 +102,7 @@ class _States:
 
 
 @dataclass(frozen=True)
-class _View:
+class _AttentionMask:
     """At which frames each frame looks.
 
     Attributes:
@@ -116,9 +116,9 @@ class _View:
     unseen: str
 
 
-def _view(
+def _attention_mask(
     builder: GraphBuilder, states: _States, rows: str, specification: StreamingEncoder
-) -> _View:
+) -> _AttentionMask:
     """Return at which frames rows look: tables of the most chunks, cut to those there are."""
     emit, integers = builder.emit, builder.integers
     left, chunk = specification.left_frames, specification.chunk_frames
@@ -136,11 +136,13 @@ def _view(
     unseen = cut("unseen", np.where(seen, 0.0, _UNSEEN).astype(np.float32))
     ones = builder.constant("ones", np.ones(most, np.float32))
     new = emit("Slice", ones, integers(0), frames, integers(0))
-    heard = emit("Concat", states.enter("heard", left), new, axis=0)
-    states.keep("heard", heard, frames, axis=0)
+    left_valid = emit("Concat", states.enter("heard", left), new, axis=0)
+    states.keep("heard", left_valid, frames, axis=0)
     one = builder.constant("one", np.float32(1.0))
-    absent = emit("Mul", emit("Sub", one, heard), builder.constant("below", np.float32(_UNSEEN)))
-    return _View(frames, cut("distances", numbers), emit("Add", unseen, absent))
+    absent = emit(
+        "Mul", emit("Sub", one, left_valid), builder.constant("below", np.float32(_UNSEEN))
+    )
+    return _AttentionMask(frames, cut("distances", numbers), emit("Add", unseen, absent))
 
 
 def _stem(layers: Layers, states: _States, x: str, specification: StreamingEncoder) -> str:
@@ -165,11 +167,11 @@ def _block(
     x: str,
     block: str,
     specification: StreamingEncoder,
-    view: _View,
+    mask: _AttentionMask,
 ) -> str:
     x = half_mlp(layers, x, f"{block}.mlp_1")
     normed = layers.norm(x, f"{block}.attention_norm")
-    x = layers.add(x, _attention(layers, states, normed, block, specification, view))
+    x = layers.add(x, _attention(layers, states, normed, block, specification, mask))
     normed = layers.norm(x, f"{block}.convolution_norm")
     x = layers.add(x, _convolution(layers, states, normed, block, specification))
     x = half_mlp(layers, x, f"{block}.mlp_2")
@@ -182,20 +184,20 @@ def _attention(
     x: str,
     block: str,
     specification: StreamingEncoder,
-    view: _View,
+    mask: _AttentionMask,
 ) -> str:
     emit, attention = layers.builder.emit, f"{block}.attention"
     heads, left = specification.attention_heads, specification.left_frames
     per_head = specification.width // heads
     own = projected(layers, x, attention, heads)
     keys = emit("Concat", states.enter(f"{block}_keys", heads, per_head, left), own.key, axis=2)
-    states.keep(f"{block}_keys", keys, view.frames, axis=2)
+    states.keep(f"{block}_keys", keys, mask.frames, axis=2)
     before = states.enter(f"{block}_values", heads, left, per_head)
     values = emit("Concat", before, own.value, axis=1)
-    states.keep(f"{block}_values", values, view.frames, axis=1)
+    states.keep(f"{block}_values", values, mask.frames, axis=1)
     name = f"{block}.distances.bias"
-    bias = emit("Gather", layers.constant(name, layers.tensors[name]), view.distances, axis=1)
-    return attend(layers, Heads(own.query, keys, values), attention, emit("Add", bias, view.unseen))
+    bias = emit("Gather", layers.constant(name, layers.tensors[name]), mask.distances, axis=1)
+    return attend(layers, Heads(own.query, keys, values), attention, emit("Add", bias, mask.unseen))
 
 
 def _convolution(

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...models.wav2vec2.specification import Wav2Vec2Encoder
-from .attention import Distances, Heads, attend, in_heads, projected
+from .attention import Heads, RelativePositionTables, attend, in_heads, projected
 from .layers import FloatArray, Layers
 
 
@@ -127,7 +127,7 @@ def _distance_bias(layers: Layers, x: str, specification: Wav2Vec2Encoder, most:
     """Return the bias of each two frames, `[heads, frames, frames]`, where there is any."""
     if not specification.relative_buckets:
         return None
-    distances = Distances.of(layers, x, most)
+    distances = RelativePositionTables.of(layers, x, most)
     table = _bias_table(
         layers.tensors["convolutions.distances"], most, specification.relative_distance
     )

@@ -28,7 +28,9 @@ class ConvolutionStem(nn.Module):
         super().__init__()
         channels = specification.stem_channels
         self.first = nn.Conv2d(1, channels, 3, stride=2, padding=1)
-        self.more = nn.ModuleList(Halving(channels) for _ in range(specification.halvings - 1))
+        self.more = nn.ModuleList(
+            SubsamplingConv(channels) for _ in range(specification.halvings - 1)
+        )
         inputs = channels * specification.mel_channels // specification.reduction
         self.projection = nn.Linear(inputs, specification.width)
         self.scale = math.sqrt(specification.width) if specification.scale_input else 1.0
@@ -42,7 +44,7 @@ class ConvolutionStem(nn.Module):
         return self.projection(x.transpose(1, 2).flatten(2)) * self.scale, lengths
 
 
-class Halving(nn.Module):
+class SubsamplingConv(nn.Module):
     """A convolution of each channel, which halves time and frequency, and one that mixes them."""
 
     def __init__(self, channels: int) -> None:

@@ -46,18 +46,19 @@ class State(NamedTuple):
     """What the encoder keeps of the frames before.
 
     Attributes:
-        heard: float32 `[batch, left_frames]`: 1 for each frame that there was, 0 before the start.
+        left_valid: float32 `[batch, left_frames]`: 1 for each frame that there was, 0 before
+            the start.
         stem: for each halving the frame before, `[batch, channels, 1, mel]`.
         blocks: of each block.
     """
 
-    heard: Tensor
+    left_valid: Tensor
     stem: tuple[Tensor, ...]
     blocks: tuple[BlockState, ...]
 
     def tensors(self) -> tuple[Tensor, ...]:
         """Return all tensors in order, for `state_of`."""
-        return (self.heard, *self.stem, *(tensor for block in self.blocks for tensor in block))
+        return (self.left_valid, *self.stem, *(tensor for block in self.blocks for tensor in block))
 
 
 def state_of(specification: StreamingEncoder, tensors: tuple[Tensor, ...]) -> State:
@@ -71,7 +72,7 @@ def state_of(specification: StreamingEncoder, tensors: tuple[Tensor, ...]) -> St
     )
 
 
-class Halving(nn.Module):
+class SubsamplingConv(nn.Module):
     """A convolution of each channel, which halves time and frequency, and one that mixes them.
 
     Frame n of the output sees frames 2n - 1, 2n and 2n + 1.
@@ -103,7 +104,8 @@ class Stem(nn.Module):
         super().__init__()
         channels, self.reduction = specification.stem_channels, specification.reduction
         self.halvings = nn.ModuleList(
-            Halving(channels if index else 1, channels) for index in range(specification.halvings)
+            SubsamplingConv(channels if index else 1, channels)
+            for index in range(specification.halvings)
         )
         inputs = channels * specification.mel_channels // specification.reduction
         self.projection = nn.Linear(inputs, specification.width)
@@ -132,7 +134,7 @@ class Stem(nn.Module):
         nn.init.kaiming_uniform_(self.projection.weight, nonlinearity="linear", generator=generator)
 
 
-class Distances(Drawn):
+class RelativePositionBias(Drawn):
     """What attention adds to a product for the distance of its frames: a number for each head."""
 
     def __init__(self, specification: StreamingEncoder) -> None:
@@ -146,43 +148,45 @@ class Distances(Drawn):
         """Draw new weights."""
         nn.init.normal_(self.bias, std=0.02, generator=generator)
 
-    def forward(self, view: View) -> Tensor:
+    def forward(self, mask: AttentionMask) -> Tensor:
         """Return what is added to products, `[batch or 1, heads, frames, keys]`."""
-        away = (view.distances - self.nearest).clamp(0, self.bias.shape[1] - 1)
+        away = (mask.distances - self.nearest).clamp(0, self.bias.shape[1] - 1)
         added = self.bias.index_select(1, away.flatten()).reshape(-1, *away.shape)
-        return added.masked_fill(~view.mask, -math.inf)
+        return added.masked_fill(~mask.allowed, -math.inf)
 
 
-class View(NamedTuple):
+class AttentionMask(NamedTuple):
     """At which frames each frame looks.
 
     Attributes:
-        mask: bool `[batch or 1, 1, frames, keys]`; keys are the frames kept, and then these.
+        allowed: bool `[batch or 1, 1, frames, keys]`; keys are the frames kept, and then these.
         distances: int64 `[frames, keys]`: how much later a frame is than a key.
     """
 
-    mask: Tensor
+    allowed: Tensor
     distances: Tensor
 
 
-def view_of(specification: StreamingEncoder, frames: int, heard: Tensor, valid: Tensor) -> View:
+def attention_mask_of(
+    specification: StreamingEncoder, frames: int, left_valid: Tensor, valid: Tensor
+) -> AttentionMask:
     """Return at which frames each frame looks.
 
     Args:
         specification: of the encoder.
         frames: how many there are, from the start of a chunk on.
-        heard: of the state, or `[batch, 0]`.
+        left_valid: of the state, or `[batch, 0]`.
         valid: bool `[batch, frames]`, which are there.
     """
-    chunk, kept = specification.chunk_frames, heard.shape[1]
-    places = torch.arange(frames, device=heard.device)
-    keys = torch.arange(-kept, frames, device=heard.device)
+    chunk, kept = specification.chunk_frames, left_valid.shape[1]
+    places = torch.arange(frames, device=left_valid.device)
+    keys = torch.arange(-kept, frames, device=left_valid.device)
     starts = (places // chunk * chunk)[:, None]
     seen = (keys >= starts - specification.left_frames) & (keys < starts + chunk)
-    there = torch.cat([heard > 0, valid], dim=1)
+    there = torch.cat([left_valid > 0, valid], dim=1)
     # A frame that is not there looks at itself, as attention to nothing gives NaN.
-    mask = (seen & there[:, None, None, :]) | (keys == places[:, None])
-    return View(mask, places[:, None] - keys)
+    allowed = (seen & there[:, None, None, :]) | (keys == places[:, None])
+    return AttentionMask(allowed, places[:, None] - keys)
 
 
 class Convolution(nn.Module):
@@ -214,14 +218,14 @@ class Block(nn.Module):
         self.mlp_1 = Mlp(width, specification.mlp_width)
         self.attention_norm = nn.LayerNorm(width)
         self.attention = Attention(width, specification.attention_heads, key_bias=False)
-        self.distances = Distances(specification)
+        self.distances = RelativePositionBias(specification)
         self.convolution_norm = nn.LayerNorm(width)
         self.convolution = Convolution(specification)
         self.mlp_2 = Mlp(width, specification.mlp_width)
         self.norm = nn.LayerNorm(width)
 
     def forward(
-        self, x: Tensor, view: View, state: BlockState, drop: Dropping
+        self, x: Tensor, mask: AttentionMask, state: BlockState, drop: Dropping
     ) -> tuple[Tensor, BlockState]:
         """Map `[batch, frames, width]` to the same, and return the state after it.
 
@@ -232,7 +236,7 @@ class Block(nn.Module):
         x = x + drop(0.5 * self.mlp_1(x))
         query, key, value = self.attention.projected(self.attention_norm(x))
         keys, values = torch.cat([state.keys, key], dim=2), torch.cat([state.values, value], dim=2)
-        x = x + drop(self.attention.mix(query, keys, values, self.distances(view)))
+        x = x + drop(self.attention.mix(query, keys, values, self.distances(mask)))
         added, convolved = self.convolution(self.convolution_norm(x), state.convolved)
         x = x + drop(added)
         x = self.norm(x + drop(0.5 * self.mlp_2(x)))
@@ -278,21 +282,21 @@ class StreamingConformer(EncoderModel):
         """
         head = len(self.specification.encoder_layers)
         state = self.initial_state(len(x), left_frames=0)
-        view = None
+        mask = None
         for name in self.specification.encoder_layers[first:last]:
             if name == "stem":
                 x, _ = self.stem(x, state.stem)
                 lengths = lengths // self.specification.reduction
             else:
-                view = view or self._whole_view(x, lengths, state.heard)
+                mask = mask or self._whole_mask(x, lengths, state.left_valid)
                 block = self.get_submodule(name)
-                x, _ = block(x, view, state.blocks[0], lambda added: dropout(ENCODER, added))
+                x, _ = block(x, mask, state.blocks[0], lambda added: dropout(ENCODER, added))
             x = dropout(name, x)
         return super().run(x, lengths, dropout, first=max(first, head), last=last)
 
-    def _whole_view(self, x: Tensor, lengths: Tensor, heard: Tensor) -> View:
+    def _whole_mask(self, x: Tensor, lengths: Tensor, left_valid: Tensor) -> AttentionMask:
         valid = torch.arange(x.shape[1], device=x.device) < lengths.to(x.device)[:, None]
-        return view_of(self.specification, x.shape[1], heard, valid)
+        return attention_mask_of(self.specification, x.shape[1], left_valid, valid)
 
     def initial_state(self, batch: int, left_frames: int | None = None) -> State:
         """Return the state at the start of an utterance.
@@ -324,11 +328,11 @@ class StreamingConformer(EncoderModel):
         """
         x, stem = self.stem(x, state.stem)
         there = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
-        view = view_of(self.specification, x.shape[1], state.heard, there)
+        mask = attention_mask_of(self.specification, x.shape[1], state.left_valid, there)
         blocks = []
         for name, before in zip(self.specification.block_names, state.blocks, strict=True):
-            x, after = self.get_submodule(name)(x, view, before, _keep)
+            x, after = self.get_submodule(name)(x, mask, before, _keep)
             blocks.append(after)
-        heard = torch.cat([state.heard, torch.ones_like(x[:, :, 0])], dim=1)
+        left_valid = torch.cat([state.left_valid, torch.ones_like(x[:, :, 0])], dim=1)
         logits, _ = self.run_layer(OUTPUT, x, torch.empty(0))
-        return logits, State(heard[:, x.shape[1] :], stem, tuple(blocks))
+        return logits, State(left_valid[:, x.shape[1] :], stem, tuple(blocks))

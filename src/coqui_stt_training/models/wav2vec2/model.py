@@ -84,7 +84,7 @@ class TimeNorm(Drawn):
         return normalised * self.weight[:, None] + self.bias[:, None]
 
 
-class Convolutions(Drawn):
+class ConvolutionStem(Drawn):
     """All before the blocks: from samples to frames that know their positions."""
 
     def __init__(self, specification: Wav2Vec2Encoder) -> None:
@@ -228,7 +228,7 @@ class Wav2Vec2(EncoderModel):
 
     def __init__(self, specification: Wav2Vec2Encoder) -> None:
         super().__init__(specification)
-        self.convolutions = Convolutions(specification)
+        self.convolutions = ConvolutionStem(specification)
         for number, name in enumerate(specification.block_names, 1):
             self.add_module(name, Block(specification, is_last=number == specification.blocks))
         self.add_head()

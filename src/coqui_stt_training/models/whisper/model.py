@@ -20,7 +20,7 @@ from ..encoder_model import Drawn, EncoderModel, padding_mask, zero_beyond
 from .specification import WhisperEncoder
 
 
-class Convolutions(Drawn):
+class ConvolutionStem(Drawn):
     """Two convolutions over log-mel frames, of which the second halves their number."""
 
     def __init__(self, specification: WhisperEncoder) -> None:
@@ -129,7 +129,7 @@ class Whisper(EncoderModel):
 
     def __init__(self, specification: WhisperEncoder) -> None:
         super().__init__(specification)
-        self.convolutions = Convolutions(specification)
+        self.convolutions = ConvolutionStem(specification)
         for number, name in enumerate(specification.block_names, 1):
             block = Block(specification, is_last=number == specification.blocks)
             self.add_module(name, block)

@@ -13,7 +13,7 @@ from .flags import at_most, flag, positive
 
 
 @dataclass(frozen=True)
-class HearingFlags:
+class UnlabelledFlags:
     """Recordings and model."""
 
     checkpoint_dir: str = flag("", "model: a checkpoint folder, .tflite or .onnx")

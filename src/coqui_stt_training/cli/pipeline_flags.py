@@ -9,7 +9,7 @@ from .flags import at_least, flag, positive, share
 
 
 @dataclass(frozen=True)
-class WholeFlags:
+class PipelineFlags:
     """Bootstrapping a model from a collection."""
 
     out: str = flag("", "output folder for everything; the same command continues what it holds")
@@ -56,4 +56,4 @@ class WholeFlags:
 class BootstrapConfig(TrainConfig):
     """All flags of `bootstrap`."""
 
-    whole: WholeFlags = WholeFlags()
+    pipeline: PipelineFlags = PipelineFlags()

@@ -32,7 +32,7 @@ _BEAM_WIDTH_WITHOUT_SCORER = 32
 
 
 @dataclass(frozen=True)
-class Passage:
+class ClipTranscript:
     """A clip of a recording, and what a model hears in it.
 
     Attributes:
@@ -49,20 +49,22 @@ class Passage:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A recording that was heard: its digest, and its clips."""
+class RecordingTranscript:
+    """A recording that was transcribed: its digest, and its clips."""
 
     digest: str
-    passages: tuple[Passage, ...]
+    passages: tuple[ClipTranscript, ...]
 
 
 # Yields recordings with what is heard in each, or why it cannot be.
-Hear = Callable[[Sequence[AudioReference]], Iterable[tuple[AudioReference, Heard | UserError]]]
+Transcribe = Callable[
+    [Sequence[AudioReference]], Iterable[tuple[AudioReference, RecordingTranscript | UserError]]
+]
 
 
 @dataclass(frozen=True)
-class Listening:
-    """A model that is to listen, and how; it can be pickled.
+class TranscriberSettings:
+    """A model that is to transcribe, and how; it can be pickled.
 
     Attributes:
         location: a checkpoint folder or an exported model.
@@ -78,8 +80,8 @@ class Listening:
     longest_seconds: float
     aggressiveness: int
 
-    def open(self, cores: int) -> Hear:
-        """Load the model in a worker; return what hears.
+    def open(self, cores: int) -> Transcribe:
+        """Load the model in a worker; return what transcribes.
 
         Args:
             cores: how many may be busy at a time.
@@ -89,14 +91,16 @@ class Listening:
         """
         model = self.load(cores)
 
-        def hear(
+        def transcribe(
             recordings: Sequence[AudioReference],
-        ) -> Iterator[tuple[AudioReference, Heard | UserError]]:
+        ) -> Iterator[tuple[AudioReference, RecordingTranscript | UserError]]:
             # Where machines share no data cache, each has copies of its own.
             Mirror().fetch_all([audio.path for audio in recordings], anew=False)
-            yield from _hear(model, Cutter(self.longest_seconds, self.aggressiveness), recordings)
+            yield from _transcribe(
+                model, Cutter(self.longest_seconds, self.aggressiveness), recordings
+            )
 
-        return hear
+        return transcribe
 
     def load(self, cores: int) -> Model:
         """Load the model, with its scorer.
@@ -116,58 +120,58 @@ class Listening:
 
 
 @dataclass(frozen=True)
-class Listener:
-    """A model that listens, and what tells what it hears from what others do.
+class Transcriber:
+    """A model that transcribes, and what tells its transcripts from those of others.
 
     Attributes:
         key: of the model, the scorer, and how recordings are cut.
         sample_rate_hz: of the model.
-        hear: hears recordings, here or elsewhere.
+        transcribe: transcribes recordings, here or elsewhere.
     """
 
     key: str
     sample_rate_hz: int
-    hear: Hear
+    transcribe: Transcribe
 
 
-def open_listener(listening: Listening, cluster: Cluster | None) -> Listener:
+def open_transcriber(settings: TranscriberSettings, cluster: Cluster | None) -> Transcriber:
     """Load a model.
 
     Args:
-        listening: which, and how it listens.
-        cluster: whose workers listen; None: this process does.
+        settings: which, and how it transcribes.
+        cluster: whose workers transcribe; None: this process does.
 
     Raises:
         UserError: the model or the scorer cannot be used.
     """
-    location, decoder = listening.location, listening.decoder
-    model = listening.load(available_cores())
-    cutter = Cutter(listening.longest_seconds, listening.aggressiveness)
+    location, decoder = settings.location, settings.decoder
+    model = settings.load(available_cores())
+    cutter = Cutter(settings.longest_seconds, settings.aggressiveness)
     described: list[Any] = [
-        state_key(Path(location)), listening.longest_seconds, listening.aggressiveness
+        state_key(Path(location)), settings.longest_seconds, settings.aggressiveness
     ]  # fmt: skip
     if decoder.scorer_path:
         described += [state_key(Path(decoder.scorer_path)), *model.scorer_alpha_beta()]
     described.append(model.beam_width())
     key = hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
-    hear: Hear = partial(_hear, model, cutter)
+    transcribe: Transcribe = partial(_transcribe, model, cutter)
     if cluster:
-        hear = partial(spread, listening.open, cluster=cluster)
-    return Listener(key, model.sample_rate(), hear)
+        transcribe = partial(spread, settings.open, cluster=cluster)
+    return Transcriber(key, model.sample_rate(), transcribe)
 
 
-def hear_recordings(
-    listener: Listener,
+def transcribe_all(
+    transcriber: Transcriber,
     recordings: Sequence[AudioReference],
     *,
     results: ResultsFile,
     title: str,
     show_progressbar: bool,
-) -> dict[AudioReference, Heard | UserError]:
-    """Hear recordings, those that the results do not hold yet; of any length, in bounded memory.
+) -> dict[AudioReference, RecordingTranscript | UserError]:
+    """Transcribe the recordings that the results do not hold yet, in bounded memory.
 
     Args:
-        listener: the model.
+        transcriber: the model.
         recordings: each once.
         results: what was heard before; is told at once of each that was heard to its end.
         title: of the progress bar.
@@ -176,25 +180,25 @@ def hear_recordings(
     Returns:
         What is heard in each, or why it cannot be heard.
     """
-    keys = {audio: f"{listener.key}\0{audio.key}\0{_state(audio)}" for audio in recordings}
-    heard: dict[AudioReference, Heard | UserError] = {}
+    keys = {audio: f"{transcriber.key}\0{audio.key}\0{_state(audio)}" for audio in recordings}
+    transcripts: dict[AudioReference, RecordingTranscript | UserError] = {}
     for audio, key in keys.items():
         if (known := _restored(results.get(key))) is not None:
-            heard[audio] = known
-    missing = [audio for audio in recordings if audio not in heard]
+            transcripts[audio] = known
+    missing = [audio for audio in recordings if audio not in transcripts]
     with ProgressBar(title, len(missing), show_progressbar, unit="file") as bar:
-        for audio, found in listener.hear(missing):
-            heard[audio] = found
-            if isinstance(found, Heard):
+        for audio, found in transcriber.transcribe(missing):
+            transcripts[audio] = found
+            if isinstance(found, RecordingTranscript):
                 results.add(keys[audio], [asdict(found)])
                 results.flush()
             bar.advance(1)
-    return heard
+    return transcripts
 
 
-def _hear(
+def _transcribe(
     model: Model, cutter: Cutter, recordings: Sequence[AudioReference]
-) -> Iterator[tuple[AudioReference, Heard | UserError]]:
+) -> Iterator[tuple[AudioReference, RecordingTranscript | UserError]]:
     sources: Mapping[Source, AudioReference] = {audio: audio for audio in recordings}
     done: Iterator[Recording] = transcribe_recordings(model, list(sources), Limits(), cut=cutter)
     for one in done:
@@ -203,7 +207,7 @@ def _hear(
             yield sources[one.source], one.error
             continue
         passages = (
-            Passage(
+            ClipTranscript(
                 part.start_milliseconds / 1000,
                 part.end_milliseconds / 1000,
                 " ".join(part.text.split()),
@@ -211,7 +215,7 @@ def _hear(
             )
             for part in one.passages
         )
-        yield sources[one.source], Heard(digest, tuple(passages))
+        yield sources[one.source], RecordingTranscript(digest, tuple(passages))
 
 
 def _state(audio: AudioReference) -> str:
@@ -222,11 +226,11 @@ def _state(audio: AudioReference) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def _restored(values: list[Any] | None) -> Heard | None:
+def _restored(values: list[Any] | None) -> RecordingTranscript | None:
     """Return what a line of the results says; None where it is not ours."""
     try:
         (value,) = values or [None]
-        passages = tuple(restore(Passage, part) for part in value["passages"])
-        return Heard(str(value["digest"]), passages)
+        passages = tuple(restore(ClipTranscript, part) for part in value["passages"])
+        return RecordingTranscript(str(value["digest"]), passages)
     except (ValueError, TypeError, KeyError):
         return None

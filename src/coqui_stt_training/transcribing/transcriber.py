@@ -23,8 +23,8 @@ _FETCHED_AHEAD = 4
 
 
 @dataclass(frozen=True)
-class Hearing:
-    """How recordings are heard; it can be pickled.
+class TranscriptionSettings:
+    """How recordings are transcribed; it can be pickled.
 
     Attributes:
         choice: the model.
@@ -38,20 +38,20 @@ class Hearing:
     aggressiveness: int
     any_sample_rate: bool
 
-    def open(self, cores: int) -> Ear:
+    def open(self, cores: int) -> RecordingTranscriber:
         """Load the model.
 
         Raises:
             UserError: it cannot be used.
         """
-        return Ear(self, self.choice.open(cores))
+        return RecordingTranscriber(self, self.choice.open(cores))
 
 
 @dataclass(frozen=True)
-class Ear:
-    """A model that hears recordings."""
+class RecordingTranscriber:
+    """A model that transcribes recordings."""
 
-    hearing: Hearing
+    settings: TranscriptionSettings
     model: Model
 
     def __call__(self, places: Sequence[Place]) -> Iterator[tuple[Place, Recording | UserError]]:
@@ -61,9 +61,9 @@ class Ear:
             recordings = transcribe_recordings(
                 self.model,
                 fetched,
-                self.hearing.limits,
-                aggressiveness=self.hearing.aggressiveness,
-                any_sample_rate=self.hearing.any_sample_rate,
+                self.settings.limits,
+                aggressiveness=self.settings.aggressiveness,
+                any_sample_rate=self.settings.any_sample_rate,
             )
             for recording in recordings:
                 place = fetched.release(recording.source)

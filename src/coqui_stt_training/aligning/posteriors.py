@@ -19,7 +19,7 @@ _SEGMENTS_AT_A_TIME = 8
 _MOST_BLANK_FRAMES = 4096
 
 
-def hear_recording(
+def recording_posteriors(
     engine: Engine,
     source: Source,
     aggressiveness: int = AGGRESSIVENESS,
@@ -44,30 +44,34 @@ def hear_recording(
     if envelope:
         blocks = envelope.follow(blocks, info.sample_rate_hz)
     frames = 0
-    for segment, probs in _hear(engine, split_speech(blocks, info.sample_rate_hz, aggressiveness)):
+    for segment, posteriors in _segment_posteriors(
+        engine, split_speech(blocks, info.sample_rate_hz, aggressiveness)
+    ):
         begin = round(segment.start_milliseconds / 1000 / info.step_seconds)
         while frames < begin:
             count = min(begin - frames, _MOST_BLANK_FRAMES)
             yield _blanks(count, info.n_classes)
             frames += count
-        heard = probs[frames - begin :]
-        yield heard
-        frames += len(heard)
+        posteriors = posteriors[frames - begin :]
+        yield posteriors
+        frames += len(posteriors)
 
 
-def _hear(engine: Engine, segments: Iterable[Segment]) -> Iterator[tuple[Segment, FloatArray]]:
+def _segment_posteriors(
+    engine: Engine, segments: Iterable[Segment]
+) -> Iterator[tuple[Segment, FloatArray]]:
     upcoming = iter(segments)
     with ThreadPoolExecutor(streams_at_a_time(engine)) as pool:
         while chosen := list(islice(upcoming, _SEGMENTS_AT_A_TIME)):
             samples = [segment.samples for segment in chosen]
             if isinstance(engine, BatchEngine):
-                heard = engine.hear_batch(samples)
+                found = engine.batch_posteriors(samples)
             else:
-                heard = list(pool.map(engine.hear, samples))
-            yield from zip(chosen, heard, strict=True)
+                found = list(pool.map(engine.posteriors, samples))
+            yield from zip(chosen, found, strict=True)
 
 
 def _blanks(count: int, classes: int) -> FloatArray:
-    probs = np.zeros((count, classes), np.float32)
-    probs[:, -1] = 1
-    return probs
+    posteriors = np.zeros((count, classes), np.float32)
+    posteriors[:, -1] = 1
+    return posteriors
