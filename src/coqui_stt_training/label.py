@@ -69,8 +69,10 @@ class AddressFlags:
     token: str = flag(
         "",
         "what people must know to come in; by default none on this machine alone, and a random one "
-        "where others can reach it",
+        "where others can reach it. Other users of this machine can see it on the command line, "
+        "but not in --token_file or in the environment variable STT_TOKEN",
     )
+    token_file: str = flag("", "file that contains the token")
     ssl_certfile: str = flag("", "certificate, for HTTPS")
     ssl_keyfile: str = flag("", "key of the certificate")
 

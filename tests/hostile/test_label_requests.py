@@ -180,7 +180,7 @@ def test_a_recording_that_vanished_is_told(client: TestClient, desk: Desk, tmp_p
         (["in", "--out", "data.csv", "--token", "short"], "give 12 characters or more"),
         (["in", "--out", "data.csv", "--normalize_transcripts", "true"], "needs an alphabet"),
         (["in", "--out", "data.csv", "--allowed_hosts", "http://x"], "without http"),
-        (["in", "--out", "data.csv", "--clip_seconds", "99"], "must be in 3..60"),
+        (["in", "--out", "data.csv", "--clip_seconds", "99"], "must be from 3 to 60"),
     ],
 )
 def test_flags_that_do_not_go_together(

@@ -16,9 +16,10 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import metadata
 from pathlib import Path
@@ -114,11 +115,11 @@ class Story:
         for name in re.split(r"[\s=,@\[\]]|:(?=[\d.])", " ".join(words)):
             if name not in filled:
                 self.stage.provide(name)
-        result = self._result(words)
+        result = self._result(words, command.text)
         assert result.returncode == 0, f"{command}: {command.text}\n{result.stderr}"
         self.said.append(result.stderr)
 
-    def _result(self, words: list[str]) -> Result:
+    def _result(self, words: list[str], text: str) -> Result:
         folder = self.stage.folder
         match words:
             case ["python", "-m", module, *flags] if module.startswith("coqui_stt_training."):
@@ -129,10 +130,12 @@ class Story:
                 return self._served(words)
             case ["stt", *flags]:
                 return captured(stt.client.main, "stt", *flags, cwd=folder)
-        text = shlex.join(words).replace("http://127.0.0.1:8000", self.address)
-        text = text.replace("'import_*.py'", "import_*.py")
         return subprocess.run(
-            ["bash", "-c", text], cwd=folder, capture_output=True, text=True, check=False
+            ["bash", "-c", self._at_the_server(text)],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def _ours(self, name: str, flags: list[str]) -> Result:
@@ -150,8 +153,11 @@ class Story:
         self.address = self.servers.enter_context(serving(words, self.stage.folder, log))
         return Result(words, 0, "", log.read_text())
 
+    def _at_the_server(self, text: str) -> str:
+        return text.replace("127.0.0.1:8000", self.address.removeprefix("http://"))
+
     def _run_python(self, block: Block) -> None:
-        text = block.text
+        text = self._at_the_server(block.text)
         for name in re.findall(r'"([^"\n]+)"', text):
             self.stage.provide(name)
         for usual, quick in QUICK_PYTHON.items():
@@ -193,7 +199,8 @@ def serving(words: list[str], folder: Path, log: Path) -> Iterator[str]:
         while not (found := re.search(r"(?:Serving on|Open) (http\S+)", log.read_text())):
             assert process.poll() is None, log.read_text()
             time.sleep(0.05)
-        urllib.request.urlopen(found[1]).close()  # it is ready to be stopped
+        with suppress(urllib.error.HTTPError):  # it may ask for a token
+            urllib.request.urlopen(found[1]).close()  # it is ready to be stopped
         yield found[1]
     finally:
         process.send_signal(signal.SIGTERM)

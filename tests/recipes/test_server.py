@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -41,13 +42,17 @@ CLIP = ORACLE / "wav/LDC93S1.wav"
 MIDDLE = "your dark suit in greasy wash water"
 
 
-def make_client(**limits):
-    return TestClient(make_app(**limits))
+TOKEN = "a-token-of-this-test"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
-def make_app(**limits):
+def make_client(token="", **limits):
+    return TestClient(make_app(token, **limits), follow_redirects=False)
+
+
+def make_app(token="", **limits):
     hosts = Hosts.of_flags(["testserver"])  # which the test client says it is
-    return create_app(trained(), Limits(**limits), hosts)
+    return create_app(trained(), Limits(**limits), hosts, token=token)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +111,9 @@ def test_openais_formats(client):
     verbose = ask("verbose_json").json()
     assert verbose["text"] == SENTENCE
     assert verbose["segments"][0]["text"] == SENTENCE
+    compressed = len(zlib.compress(SENTENCE.encode()))  # as Whisper has it
+    ratio = verbose["segments"][0]["compression_ratio"]
+    assert ratio == pytest.approx(len(SENTENCE) / compressed)
     assert [word["word"] for word in verbose["words"]] == SENTENCE.split()
     refused = ask("pdf")
     assert refused.status_code == 400
@@ -322,9 +330,70 @@ def test_health_metrics_page_and_description(client):
     page = client.get("/")
     assert "Speak" in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
     assert "http://" not in page.text.replace("http://www.w3.org", "")  # nothing from elsewhere
     paths = json.loads(client.get("/openapi.json").text)["paths"]
     assert {"/transcribe", "/v1/audio/transcriptions", "/health"} <= set(paths)
+
+
+def test_the_api_is_described_by_a_page_that_loads_nothing(client):
+    page = client.get("/docs")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    assert "http" not in page.text
+    for path in client.get("/openapi.json").json()["paths"]:
+        assert path in page.text
+    for word in ("WebSocket /live", "response_format", "candidates", "verbose_json", "413"):
+        assert word in page.text
+    assert client.get("/redoc").status_code == 404
+
+
+def test_without_the_token_nobody_is_heard():
+    with make_client(TOKEN) as client:
+        assert client.get("/health").status_code == 200  # what watches over it needs no secret
+        for path in ("/docs", "/openapi.json", "/metrics", "/v1/models"):
+            refused = client.get(path)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (401, "no_token")
+            assert refused.headers["www-authenticate"] == "Bearer"
+            assert client.get(path, headers=BEARER).status_code == 200
+        assert client.post("/transcribe", files=upload()).status_code == 401
+        wrong = {"Authorization": f"Bearer {TOKEN}x"}
+        assert client.post("/transcribe", files=upload(), headers=wrong).status_code == 401
+        heard = client.post("/transcribe", files=upload(), headers=BEARER)
+        assert heard.json()["text"] == SENTENCE
+        assert error_of(client, "/live") == "no_token"
+        with client.websocket_connect("/live", headers=BEARER) as websocket:
+            assert websocket.receive_json()["type"] == "ready"
+
+
+def test_browsers_are_asked_for_the_token_once():
+    with make_client(TOKEN) as client:
+        door = client.get("/")
+        assert door.status_code == 401
+        assert "unsafe" not in door.headers["content-security-policy"]
+        assert "Speak" not in door.text
+        assert client.get("/?token=wrong-wrong-wrong").status_code == 401
+        assert client.get(f"/?token={TOKEN}").status_code == 303
+        assert "Speak" in client.get("/").text  # from now on a cookie tells it
+        with client.websocket_connect("/live") as websocket:
+            assert websocket.receive_json()["type"] == "ready"
+
+
+def test_openais_own_client_brings_the_token_as_its_key():
+    openai = pytest.importorskip("openai")
+    with make_client(TOKEN) as client:
+
+        def ask(key):
+            theirs = openai.OpenAI(
+                base_url="http://testserver/v1", api_key=key, http_client=client, max_retries=0
+            )
+            with CLIP.open("rb") as file:
+                return theirs.audio.transcriptions.create(model="whisper-1", file=file).text
+
+        assert ask(TOKEN) == SENTENCE
+        with pytest.raises(openai.AuthenticationError, match="token is missing or wrong"):
+            ask("none")
 
 
 def test_a_file_that_does_not_arrive_is_given_up():

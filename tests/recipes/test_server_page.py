@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from browser import ENGINE, launched, needs_browser, stumbles, visited
+from browser import ENGINE, launched, needs_browser, refused, stumbles, visited
 from server_process import served
 from stt_models import ORACLE, SENTENCE, needs_oracle, speech
 
@@ -69,6 +69,7 @@ def ready(browser, address, script):
     page.wait_for_selector(".state.ready")
     yield page
     assert not page.problems, page.problems
+    assert not refused(page)  # by the policy, which names the page's own scripts
     page.context.close()
 
 
@@ -155,3 +156,30 @@ def test_a_microphone_without_sound_is_told(address, browser):
         assert "No sound arrives from the microphone" in page.inner_text("#message")
         page.click("#record")
         page.wait_for_selector("#record:not(.live)")
+
+
+def test_the_description_of_the_api_is_a_page_of_our_own(browser, address):
+    page = visited(browser, address)
+    page.click("text=API")
+    page.wait_for_selector("code:text('/v1/audio/transcriptions')")
+    assert not refused(page)
+    assert not stumbles(page)
+    page.context.close()
+
+
+def test_a_server_with_a_token_asks_for_it_and_then_hears(browser, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("a-token-of-this-test\n")
+    flags = ("--beam_width", "50", "--processes", "1", "--token_file", str(token))
+    with served(tmp_path, *flags) as server:
+        page = visited(browser, server.address)
+        assert not refused(page)
+        assert not stumbles(page)
+        page.fill("[name=token]", "a-token-of-this-test")
+        page.click("button")
+        page.wait_for_selector(".state.ready")
+        assert "token" not in page.url
+        page.set_input_files("#file", ORACLE / "wav/LDC93S1.wav")
+        page.wait_for_selector("[data-save=txt]:enabled")
+        assert [word.inner_text() for word in page.query_selector_all(".word")] == SENTENCE.split()
+        page.context.close()

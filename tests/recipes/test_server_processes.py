@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
@@ -112,6 +113,32 @@ def test_processes_are_one_server(server):
     counts = [float(count) for _, count in buckets]
     assert counts == sorted(counts)
     assert buckets[-1] == ("+Inf", str(metric(server, "stt_chunk_latency_seconds_count")))
+
+
+def test_a_token_is_asked_for_by_all_processes_and_seen_by_nobody(tmp_path, monkeypatch):
+    token = "a-token-of-this-test"
+    monkeypatch.setenv("STT_TOKEN", token)
+    with served(tmp_path, *FLAGS, "--host", "0.0.0.0") as server:
+        wait_until(lambda: get(server, "/health")["processes"] == 2)
+        for pid in (server.pid, *workers_of(server.pid)):
+            assert token not in Path(f"/proc/{pid}/cmdline").read_text()
+        asked = urllib.request.Request(server.address + "/v1/models")
+        for _ in range(4):  # whichever of them is asked
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                urllib.request.urlopen(asked, timeout=30)
+        asked.add_header("Authorization", f"Bearer {token}")
+        for _ in range(4):
+            assert urllib.request.urlopen(asked, timeout=30).status == 200
+        said = server.log.read_text()
+        assert token not in said
+        assert "warning" not in said
+
+
+def test_a_server_that_all_can_use_says_so(tmp_path):
+    with served(tmp_path, "--processes", "1", "--host", "0.0.0.0") as server:
+        said = server.log.read_text()
+    assert f"everybody who can reach http://0.0.0.0:{server.port} can use this server" in said
+    assert "--token_file" in said
 
 
 def test_the_limit_is_for_all_together_and_exact(server):

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from coqui_stt_ctcdecoder.errors import UserError
 from stt.server.admission import Admission, AdmissionMiddleware
+from stt.server.gate import Gate, GateMiddleware
 from stt.server.hosts import Hosts
 from stt.server.request_error import RequestError
 
@@ -27,7 +28,6 @@ from .journal import verdict_of
 from .lease import Person
 from .preparation import Preparation
 from .requests import Save, Step, Visit, read_body
-from .token import TokenMiddleware
 
 _AHEAD = 6  # clips that drafts are made of before somebody comes to them
 _DRAFT_WAIT_SECONDS = 4.0  # each that waits has a thread
@@ -44,6 +44,7 @@ _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "img-src data:; media-src blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+_COOKIE = "stt-label"
 Result = TypeVar("Result")
 
 
@@ -98,7 +99,14 @@ def create_app(context: DeskContext, hosts: Hosts | None = None, token: str = ""
     def refuse(_: Request, error: RequestError) -> JSONResponse:
         return error.answer()
 
-    app.add_middleware(TokenMiddleware, token=token, open_paths=frozenset({"/desk.css"}))
+    gate = Gate(
+        token,
+        _COOKIE,
+        "Transcription desk",
+        "Open the address that stt label has printed, which ends in ?token=…, or enter the token.",
+        "open the address with the token that stt label has printed",
+    )
+    app.add_middleware(GateMiddleware, gate=gate)
     app.add_middleware(AdmissionMiddleware, admission=admission)
     return app
 

@@ -15,7 +15,8 @@ from stt.extras import server_packages
 from stt.file_lock import TakenError, holding
 from stt.model import Model
 from stt.server.hosts import Hosts
-from stt.server.listening import address_of, open_sockets
+from stt.server.listening import address_of, is_beyond_this_machine, open_sockets
+from stt.server.token import new_token, read_token
 
 from ..errors import CorpusError, FlagError
 from .data_set import DataSet
@@ -28,7 +29,7 @@ from .recording import find_recordings
 from .spelling import Spelling
 
 if TYPE_CHECKING:
-    from ..label import AddressFlags, DeskFlags, LabelConfig
+    from ..label import DeskFlags, LabelConfig
 
 _log = logging.getLogger(__name__)
 _IDLE_SECONDS = 30.0
@@ -47,20 +48,22 @@ def serve_desk(inputs: Sequence[str], config: LabelConfig, given: frozenset[str]
     """
     with server_packages("stt label"):
         from stt.server.draining import DrainingServer, server_config
+        from stt.server.gate import address_with
 
         from .app import DeskContext, create_app
-        from .token import address_with
     flags, address = config.desk, config.address
     hosts = Hosts.of_flags(address.allowed_hosts)
     path = Path(flags.out)
     for name in ("ssl_certfile", "ssl_keyfile"):
         if (file := getattr(address, name)) and not Path(file).is_file():
             raise FlagError(f"--{name} {file}: no such file")
+    given_token = read_token(address.token, address.token_file)
     recordings = find_recordings(inputs, path.parent)
     with _only_one(path):
         sockets = open_sockets(address.host, address.port)
         bound = [listener.getsockname()[0] for listener in sockets]
-        token = _token(address, bound)
+        is_open = is_beyond_this_machine(bound) or bool(address.allowed_hosts)
+        made = new_token() if is_open and not given_token else ""
         model = _load_model(config, given)
         desk = _open_desk(path, flags, model)
         context = DeskContext(
@@ -70,7 +73,7 @@ def serve_desk(inputs: Sequence[str], config: LabelConfig, given: frozenset[str]
             flags.model,
             "" if model is None else model.language,
         )
-        app = create_app(context, hosts.bound_to([address.host, *bound]), token)
+        app = create_app(context, hosts.bound_to([address.host, *bound]), given_token or made)
         server = server_config(
             app,
             _IDLE_SECONDS,
@@ -80,7 +83,7 @@ def serve_desk(inputs: Sequence[str], config: LabelConfig, given: frozenset[str]
         )
         opened = address_of(sockets, address.host, is_secure=bool(address.ssl_certfile))
         _log.info("%s to transcribe, to %s", counted(len(recordings), "recording"), path)
-        _log.info("Open %s in a browser (Ctrl-C ends it)", address_with(opened, token))
+        _log.info("Open %s in a browser (Ctrl-C ends it)", address_with(opened, made))
         DrainingServer(server, _nothing_to_wait_for).run(sockets)
         _tell_result(desk, path)
 
@@ -102,17 +105,6 @@ def _only_one(path: Path) -> Iterator[None]:
             f"--out {path}: another stt label has it open{who}; several people can use the page of "
             "that one at a time, or name another file"
         ) from None
-
-
-def _token(address: AddressFlags, bound: Sequence[str]) -> str:
-    from .token import SHORTEST_TOKEN, is_beyond_this_machine, new_token
-
-    if address.token and len(address.token) < SHORTEST_TOKEN:
-        raise FlagError(f"--token: give {SHORTEST_TOKEN} characters or more, or leave it out")
-    if address.token and not (address.token.isascii() and address.token.isprintable()):
-        raise FlagError("--token: must be plain characters, as on any keyboard")
-    is_open = is_beyond_this_machine(bound) or address.allowed_hosts
-    return address.token or (new_token() if is_open else "")
 
 
 def _load_model(config: LabelConfig, given: frozenset[str]) -> Model | None:

@@ -8,7 +8,6 @@ text which gets past the escaping is not run either. Styles are classes of `page
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import json
 import re
@@ -16,6 +15,8 @@ import zlib
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import Any
+
+from stt.page_policy import source_hash
 
 _VOID = frozenset({"br", "col", "hr", "img", "input", "meta", "wbr"})
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*")
@@ -176,8 +177,8 @@ def document(
     sheet = asset("page.css") + style
     scripts = [text for text in (asset("page.js"), script) if text]
     policy = (
-        f"default-src 'none'; style-src {_hash(sheet)}; "
-        f"script-src {' '.join(map(_hash, scripts))}; "
+        f"default-src 'none'; style-src {source_hash(sheet)}; "
+        f"script-src {' '.join(map(source_hash, scripts))}; "
         "img-src data: blob:; media-src data: blob: file: 'self'; "
         "base-uri 'none'; form-action 'none'"
     )
@@ -210,8 +211,3 @@ def document(
 def asset(name: str) -> str:
     """Return the text of a style sheet or script that lies in this package."""
     return resources.files(__package__).joinpath(name).read_text("utf-8")
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -20,6 +20,7 @@ def serve_alone(
     sockets: Sequence[socket.socket],
     bound: Sequence[str],
     address: str,
+    token: str,
 ) -> None:
     """Serve until a signal, see `serve`.
 
@@ -28,9 +29,10 @@ def serve_alone(
         sockets: to listen on.
         bound: the name and addresses of these.
         address: of the page, for people.
+        token: what those who ask must know; empty: nothing.
     """
     hosts = Hosts.of_flags(flags.allowed_hosts).bound_to(bound)
-    app = create_app(load_model(flags), limits_of(flags), hosts)
+    app = create_app(load_model(flags), limits_of(flags), hosts, token=token)
     config = server_config(app, flags.idle_seconds, **connection_flags(flags))
     with settled():
         logging.getLogger("uvicorn.error").info("Serving on %s (Ctrl-C ends it)", address)

@@ -11,9 +11,12 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from .. import version
 from ..model import Model
+from ..page_policy import policy_of
 from .admission import Admission, AdmissionMiddleware
+from .api_page import api_page
 from .counted import PROCESSES
 from .file_endpoints import add_file_endpoints
+from .gate import Gate, GateMiddleware
 from .hosts import Hosts
 from .ledger import Ledger
 from .limits import Limits
@@ -21,14 +24,8 @@ from .live_endpoint import serve_live
 from .request_error import RequestError
 from .service import Service
 
-_PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' blob:; "
-        "worker-src blob:; connect-src 'self'; img-src data:; "
-        "media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Permissions-Policy": "microphone=(self)",
-}
+_COOKIE = "stt-serve"
+_OPEN_PATHS = frozenset({"/health"})  # what watches over a server need not be told its secret
 
 
 def create_app(
@@ -37,6 +34,7 @@ def create_app(
     hosts: Hosts | None = None,
     ledger: Ledger | None = None,
     *,
+    token: str = "",
     cores: int | None = None,
 ) -> FastAPI:
     """Return the application, for any ASGI server. Its `state.service` is the `Service`.
@@ -46,10 +44,19 @@ def create_app(
         limits: what is granted, by all processes of the server together.
         hosts: the names under which it may be asked; those of this machine itself by default.
         ledger: where the processes count together; by default this one is alone.
+        token: what those who ask must know; empty: nothing.
         cores: how many to use; all by default.
     """
     service = Service(model, limits or Limits(), ledger, cores=cores)
     admission = Admission(hosts or Hosts())
+    gate = Gate(
+        token,
+        _COOKIE,
+        "Speech to text",
+        "Enter the token that this server was started with.",
+        "the token is missing or wrong: programs send it as `Authorization: Bearer TOKEN`, "
+        "OpenAI's clients as api_key; browsers are asked for it where the page is opened anew",
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -62,13 +69,11 @@ def create_app(
         version=version(),
         description="Speech to text. Audio is transcribed as it arrives, and not stored.",
         lifespan=lifespan,
+        docs_url=None,  # FastAPI's load scripts from elsewhere, into the origin of the microphone
+        redoc_url=None,
     )
     app.state.service = service
-    page = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-
-    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    def show_page() -> HTMLResponse:
-        return HTMLResponse(page, headers=_PAGE_HEADERS)
+    _add_pages(app)
 
     @app.get("/health", summary="Whether the server takes work")
     def health() -> JSONResponse:
@@ -98,8 +103,30 @@ def create_app(
 
     @app.websocket("/live")
     async def live(websocket: WebSocket) -> None:
-        await serve_live(service, admission, websocket)
+        await serve_live(service, admission, gate, websocket)
 
     add_file_endpoints(app, service)
+    app.add_middleware(GateMiddleware, gate=gate, open_paths=_OPEN_PATHS)
     app.add_middleware(AdmissionMiddleware, admission=admission)
     return app
+
+
+def _add_pages(app: FastAPI) -> None:
+    page = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    headers = {
+        # What listens to the microphone is a script in a `blob:`, made by the page's own.
+        "Content-Security-Policy": policy_of(
+            page, "blob:", worker_src="blob:", connect_src="'self'", img_src="data:",
+            media_src="blob:",
+        ),
+        "Permissions-Policy": "microphone=(self)",
+    }  # fmt: skip
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    def show_page() -> HTMLResponse:
+        return HTMLResponse(page, headers=headers)
+
+    @app.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+    def show_api() -> HTMLResponse:
+        described = api_page(app.openapi())
+        return HTMLResponse(described, headers={"Content-Security-Policy": policy_of(described)})

@@ -10,7 +10,7 @@ CLOSED_CONNECTIONS = "closed connections"  # of those that were handed to a proc
 
 STREAM_OUTCOMES = (
     "done", "failed", "vanished", "busy", "stopping", "idle", "too_long",
-    "bad_audio", "bad_message", "bad_parameter", "unknown_host", "foreign_origin",
+    "bad_audio", "bad_message", "bad_parameter", "unknown_host", "foreign_origin", "no_token",
 )  # fmt: skip
 FILE_OUTCOMES = ("done", "refused", "failed")
 AUDIO_KINDS = ("live", "file")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -141,11 +142,19 @@ def _openai_response(result: FileTranscript, response_format: str, service: Serv
     )
 
 
+def _compression_ratio(text: str) -> float:
+    """Return what Whisper's clients find repetitions by: how far text can be compressed."""
+    content = text.encode()
+    return len(content) / len(zlib.compress(content))
+
+
 def _openai_segments(words: Sequence[Word]) -> list[dict[str, Any]]:
     segments = []
     for number, cue in enumerate(cues_of(words)):
         inside = [word for word in words if cue.start_time <= word.start_time < cue.end_time]
         logs = [math.log(max(word.confidence, 1e-7)) for word in inside]
+        # OpenAI's client requires all of these. `seek` and `tokens` are of Whisper, and
+        # `no_speech_prob` is a likelihood that our models do not have; silence has no segments.
         segments.append(
             {
                 "id": number,
@@ -156,7 +165,7 @@ def _openai_segments(words: Sequence[Word]) -> list[dict[str, Any]]:
                 "tokens": [],
                 "temperature": 0.0,
                 "avg_logprob": sum(logs) / max(len(logs), 1),
-                "compression_ratio": 1.0,
+                "compression_ratio": _compression_ratio(cue.text),
                 "no_speech_prob": 0.0,
             }
         )

@@ -76,6 +76,16 @@ def _parser() -> argparse.ArgumentParser:
         "--host 0.0.0.0 any IP address; *.example.com: all subdomains, *: any name",
     )
     parser.add_argument(
+        "--token",
+        default="",
+        help="secret that clients must send, as `Authorization: Bearer TOKEN`; the web page asks "
+        "for it. Other users of this machine can see it on the command line, but not in "
+        "--token_file or in the environment variable STT_TOKEN",
+    )
+    parser.add_argument(
+        "--token_file", default="", metavar="FILE", help="file that contains the token"
+    )
+    parser.add_argument(
         "--ssl_certfile",
         metavar="FILE",
         help="certificate for HTTPS, without which browsers refuse the microphone to pages from "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..errors import FlagError
 
@@ -51,6 +52,11 @@ def open_sockets(host: str, port: int) -> list[socket.socket]:
         reason = _REASONS.get(serious[0].errno or 0, serious[0].strerror)
         raise FlagError(f"--host {host} --port {port}: {reason}")
     return sockets
+
+
+def is_beyond_this_machine(addresses: Iterable[str]) -> bool:
+    """Whether a server that listens on these can be reached from elsewhere."""
+    return not all(ipaddress.ip_address(name.partition("%")[0]).is_loopback for name in addresses)
 
 
 def address_of(sockets: Sequence[socket.socket], host: str, *, is_secure: bool) -> str:

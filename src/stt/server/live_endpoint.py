@@ -27,6 +27,7 @@ from ..audio.source import Resampler
 from ..live import LiveTranscriber, Utterance
 from .admission import Admission
 from .collected import Collected
+from .gate import Gate
 from .request_error import RequestError
 from .service import SLICE_SECONDS, Service, describe_word
 
@@ -50,12 +51,14 @@ class _StoppingError(Exception):
     """The server is being stopped: what was heard is finished."""
 
 
-async def serve_live(service: Service, admission: Admission, websocket: WebSocket) -> None:
+async def serve_live(
+    service: Service, admission: Admission, gate: Gate, websocket: WebSocket
+) -> None:
     """Serve one live stream from its opening to its end."""
     await websocket.accept()
     outcome = "failed"
     try:
-        _admit(service, admission, websocket)
+        _admit(service, admission, gate, websocket)
         with service.streams.take(lambda: _busy(service)):
             outcome = await _LiveStream(service, websocket).serve()
     except _RefusedError as refusal:
@@ -67,10 +70,11 @@ async def serve_live(service: Service, admission: Admission, websocket: WebSocke
         service.metrics.stream_ended(outcome)
 
 
-def _admit(service: Service, admission: Admission, websocket: WebSocket) -> None:
+def _admit(service: Service, admission: Admission, gate: Gate, websocket: WebSocket) -> None:
     try:
         admission.check_host(websocket.headers)
         admission.check_origin(websocket.headers)  # browsers always tell it here
+        gate.check(websocket.headers)
     except RequestError as error:
         raise _RefusedError(_POLICY, error.code, str(error)) from None
     if service.draining.is_set():

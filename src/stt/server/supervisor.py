@@ -40,6 +40,7 @@ class Supervisor:
         listeners: to accept connections from.
         settings: for the processes.
         address: of the page, for people.
+        token: what those who ask must know; empty: nothing.
         count: of processes; None for as many as the first one says the model is best with.
         shutdown_seconds: how long those at work may take at the end.
     """
@@ -50,12 +51,14 @@ class Supervisor:
         settings: WorkerSettings,
         address: str,
         *,
+        token: str,
         count: int | None,
         shutdown_seconds: float,
     ) -> None:
         self._listeners = listeners
         self._settings = settings
         self._address = address
+        self._token = token
         self._count = count
         self._shutdown_seconds = shutdown_seconds
         self._rows = count or available_cores()
@@ -99,7 +102,12 @@ class Supervisor:
 
     def _start(self, row: int, *, is_first: bool = False) -> None:
         worker = WorkerProcess(
-            self._settings, row=row, rows=self._rows, ledger=self._file, is_first=is_first
+            self._settings,
+            token=self._token,
+            row=row,
+            rows=self._rows,
+            ledger=self._file,
+            is_first=is_first,
         )
         self._workers[row] = worker
         asyncio.get_running_loop().add_reader(worker.control, self._receive, worker)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from .hosts import Hosts
 from .ledger import Ledger
 from .process_count import cores_before, cores_each, suitable_count
 from .process_settings import settled
+from .token import TOKEN_VARIABLE
 from .worker_process import FAILED, READY, WorkerTask
 
 
@@ -56,6 +58,7 @@ def _serve(task: WorkerTask, ledger: Ledger, control: socket.socket) -> None:
         limits,
         Hosts.of_flags(flags.allowed_hosts).bound_to(task.settings.bound),
         ledger,
+        token=os.environ.get(TOKEN_VARIABLE, ""),  # as who started this process has read it
         cores=cores_each(processes),
     )
     config = server_config(app, flags.idle_seconds, processes=processes, **connection_flags(flags))

@@ -8,12 +8,15 @@ news, each a line of JSON. Either learns from the closed socket that the other i
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from .token import TOKEN_VARIABLE
 
 HAND_OVER, STOP = b"+", b"."
 READY, FAILED, LEAVING = "ready", "failed", "leaving"  # what news may be; their values say more
@@ -82,7 +85,14 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, settings: WorkerSettings, *, row: int, rows: int, ledger: int, is_first: bool
+        self,
+        settings: WorkerSettings,
+        *,
+        token: str,
+        row: int,
+        rows: int,
+        ledger: int,
+        is_first: bool,
     ) -> None:
         self.row = row
         self.control, theirs = socket.socketpair()
@@ -96,6 +106,7 @@ class WorkerProcess:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, name, "\n".join(sys.path), task.dumps()],
+                env={**os.environ, TOKEN_VARIABLE: token},  # others can read what it is told
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), ledger),
                 start_new_session=True,  # Ctrl-C is for the one that started it

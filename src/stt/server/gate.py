@@ -1,0 +1,116 @@
+"""Lets in whoever knows a server's token: in the address once, then in a cookie, or as a bearer."""
+
+from __future__ import annotations
+
+import html
+import secrets
+from dataclasses import dataclass
+from http import cookies
+from importlib.resources import files
+from urllib.parse import parse_qs, urlencode
+
+from starlette.datastructures import Headers
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..page_policy import policy_of
+from .request_error import RequestError
+
+_PARAMETER = "token"
+
+
+def address_with(address: str, token: str) -> str:
+    """Return the address that opens a page."""
+    return f"{address}/?{urlencode({_PARAMETER: token})}" if token else address
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Who is let in, and what the others are told.
+
+    Attributes:
+        token: empty: all are let in.
+        cookie: its name. Cookies are of a machine, whatever the port, so each kind of server has
+            its own.
+        title: of the page that asks for the token.
+        page_hint: where people have it from.
+        program_hint: what programs do with it.
+    """
+
+    token: str
+    cookie: str
+    title: str
+    page_hint: str
+    program_hint: str
+
+    def check(self, headers: Headers) -> None:
+        """Refuse whoever does not bring the token.
+
+        Raises:
+            RequestError: `no_token`.
+        """
+        if not self._is_known(headers):
+            raise RequestError(401, "no_token", self.program_hint, {"WWW-Authenticate": "Bearer"})
+
+    def is_right(self, token: str) -> bool:
+        """Whether it is the token; to find out takes the same time for all of one length."""
+        return secrets.compare_digest(token.encode("utf-8", "replace"), self.token.encode())
+
+    def _is_known(self, headers: Headers) -> bool:
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        if not self.token or (scheme.lower() == "bearer" and self.is_right(bearer.strip())):
+            return True
+        for header in headers.getlist("cookie"):
+            try:
+                found = cookies.SimpleCookie(header).get(self.cookie)
+            except cookies.CookieError:
+                continue
+            if found is not None and self.is_right(found.value):
+                return True
+        return False
+
+
+class GateMiddleware:
+    """Checks every HTTP request; WebSockets pass: theirs are checked where they can be told why.
+
+    Args:
+        app: the application.
+        gate: who is let in.
+        open_paths: what is no secret.
+    """
+
+    def __init__(self, app: ASGIApp, gate: Gate, open_paths: frozenset[str] = frozenset()) -> None:
+        self._app = app
+        self._gate = gate
+        self._open_paths = open_paths
+        door = files(__package__).joinpath("door.html").read_text(encoding="utf-8")
+        for name, text in (("TITLE", gate.title), ("HINT", gate.page_hint)):
+            door = door.replace(name, html.escape(text))
+        self._door = door
+        self._door_headers = {"Content-Security-Policy": policy_of(door, form_action="'self'")}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, as ASGI has it."""
+        is_asked = scope["type"] == "http" and self._gate.token
+        answer = self._answer(scope) if is_asked else None
+        await (answer or self._app)(scope, receive, send)
+
+    def _answer(self, scope: Scope) -> Response | None:
+        """Return what is answered instead of what was asked for; None: who asks may come in."""
+        is_page = scope["path"] == "/" and scope["method"] == "GET"
+        asked = parse_qs(scope["query_string"].decode("latin-1")).get(_PARAMETER, [])
+        if is_page and any(map(self._gate.is_right, asked)):
+            entered = RedirectResponse("./", 303)
+            # Lax: who follows the address from another page, of mail say, is let in at once.
+            entered.set_cookie(
+                self._gate.cookie, self._gate.token, httponly=True, samesite="lax",
+                secure=scope["scheme"] == "https",
+            )  # fmt: skip
+            return entered
+        if scope["path"] in self._open_paths:
+            return None
+        try:
+            self._gate.check(Headers(scope=scope))
+        except RequestError as error:
+            return HTMLResponse(self._door, 401, self._door_headers) if is_page else error.answer()
+        return None
