@@ -160,6 +160,7 @@ def test_a_graph_that_runs_in_circles_is_refused():
         ({"type": I32}, "it should be FLOAT32"),
         ({"shape": (1, 1, 1, 3)}, "for weights of width 2"),
         ({"shape": (1, 2, 1, 2)}, "it should be FLOAT32"),
+        ({"scales": (0.5,), "zero_points": (3,)}, "zero point other than 0"),
     ],
 )
 def test_a_wrong_interface_is_named(change, reason):
@@ -174,6 +175,46 @@ def test_unknown_operators_of_the_acoustic_part_are_refused():
     custom = (Operator("Evil", (0,), (4,)), *graph.operators[1:])
     with pytest.raises(TFLiteError, match="'Evil'"):
         acoustic_graph(replace(graph, operators=custom))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"type": TensorType.FLOAT16}, "FLOAT16, which cannot be run"),
+        ({"type": TensorType.RESOURCE}, "RESOURCE, which cannot be run"),
+        ({"shape": (1, 0)}, "is empty"),
+    ],
+)
+def test_what_no_runtime_here_computes_is_refused(change, reason):
+    graph = tiny_model()
+    tensors = tuple(replace(t, **change) if t.name == "dense" else t for t in graph.tensors)
+    with pytest.raises(TFLiteError, match=reason):
+        acoustic_graph(replace(graph, tensors=tensors))
+
+
+def test_builtin_operators_unknown_here_are_read_and_not_run():
+    content = bytearray(MODEL)
+    place = content.index(struct.pack("<i", 25))  # SOFTMAX, in the newer field
+    struct.pack_into("<i", content, place, 120)
+    graph = read_graph(bytes(content))
+    assert "builtin operator 120" in [operator.name for operator in graph.operators]
+    with pytest.raises(TFLiteError, match="'builtin operator 120'"):
+        acoustic_graph(graph)
+
+
+def test_operators_of_nothing_are_refused():
+    graph = tiny_model()
+    lone = Operator("TANH", (), (4,))
+    with pytest.raises(TFLiteError, match="TANH lacks inputs"):
+        read_graph(write_graph(replace(graph, operators=(lone, *graph.operators[1:]))))
+
+
+@pytest.mark.parametrize("zero_points", [(1, 2), (1, 2, 3)])
+def test_zero_points_that_fit_no_scales_are_refused(zero_points):
+    graph = tiny_model()
+    odd = Tensor("odd", TensorType.INT8, (4,), bytes(4), (0.5,), 0, zero_points)
+    with pytest.raises(TFLiteError, match=f"1 scales and {len(zero_points)} zero points"):
+        read_graph(write_graph(replace(graph, tensors=(*graph.tensors, odd))))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from stt.protobuf import BYTES, read_fields
+from stt.tflite.graph import IDENTIFIER as TFLITE_MAGIC
 
 from ..errors import CheckpointError
 from .file import is_checkpoint
@@ -26,7 +27,6 @@ from .readers.peft_folder import is_peft
 from .readers.peft_folder import is_weights as is_peft_weights
 from .readers.tensorflow_bundle import TABLE_MAGIC, with_suffix
 from .readers.tensorflow_directory import NATIVE_SUFFIX, choose_checkpoint
-from .readers.tflite_file import MAGIC as TFLITE_MAGIC
 from .readers.torch_file import ZIP_MAGIC, is_torch
 from .run_record import read_record
 from .state_file import STATE_FILES, Which, read_small_file

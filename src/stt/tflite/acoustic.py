@@ -15,6 +15,9 @@ from .shapes import check_shapes
 
 INPUTS = ("input_node", "previous_state_c", "previous_state_h")
 OUTPUTS = ("logits", "new_state_c", "new_state_h")
+_TYPES = frozenset(
+    {TensorType.FLOAT32, TensorType.INT32, TensorType.UINT8, TensorType.INT64, TensorType.INT8}
+)
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,6 @@ def acoustic_graph(graph: Graph) -> Graph:
     for operator in reversed(graph.operators):
         if needed.isdisjoint(operator.outputs):
             continue
-        if operator.is_custom:
-            raise TFLiteError(
-                f"the acoustic model uses the operator {operator.name!r}, unknown here"
-            )
         operators.append(operator)
         needed.update(index for index in operator.inputs if index >= 0)
         needed.update(operator.outputs)
@@ -102,6 +101,8 @@ def acoustic_graph(graph: Graph) -> Graph:
         description=graph.description[:256],
     )
     _check_interface(acoustic)
+    for tensor in acoustic.tensors:
+        _check_tensor(tensor)
     check_shapes(acoustic)
     return acoustic
 
@@ -129,6 +130,15 @@ def _check_shape(tensor: Tensor, expected: tuple[int | None, ...]) -> None:
         )
 
 
+def _check_tensor(tensor: Tensor) -> None:
+    if tensor.type not in _TYPES:
+        raise TFLiteError(f"tensor {tensor.name!r} is {tensor.type.name}, which cannot be run here")
+    if tensor.zero_points:
+        raise TFLiteError(f"tensor {tensor.name!r} is quantised around a zero point other than 0")
+    if not tensor.element_count:
+        raise TFLiteError(f"tensor {tensor.name!r} is empty")
+
+
 def read_metadata(model: bytes | memoryview | Graph) -> TFLiteMetadata:
     """Return what a `.tflite` model says of itself.
 
@@ -139,27 +149,40 @@ def read_metadata(model: bytes | memoryview | Graph) -> TFLiteMetadata:
         TFLiteError: broken, or an output that should say it is missing.
     """
     graph = model if isinstance(model, Graph) else read_graph(model)
-    names = {graph.tensors[index].name for index in graph.outputs}
-
-    def integer(name: str) -> int:
-        tensor = graph.constant_output(name)
-        if tensor.type != TensorType.INT32 or tensor.element_count != 1:
-            raise TFLiteError(f"output {name!r} should be one whole number")
-        return int(tensor.array().reshape(-1)[0])
-
-    def string(name: str) -> bytes:
-        strings = graph.constant_output(name).strings()
-        if len(strings) != 1:
-            raise TFLiteError(f"output {name!r} should be one string; it holds {len(strings)}")
-        return strings[0]
-
-    language = string("metadata_language") if "metadata_language" in names else b""
     return TFLiteMetadata(
-        version=integer("metadata_version"),
-        sample_rate_hz=integer("metadata_sample_rate"),
-        window_milliseconds=integer("metadata_feature_win_len"),
-        step_milliseconds=integer("metadata_feature_win_step"),
-        beam_width=integer("metadata_beam_width"),
-        alphabet=string("metadata_alphabet"),
-        language=language.decode("utf-8", errors="replace"),
+        version=metadata_number(graph, "metadata_version"),
+        sample_rate_hz=metadata_number(graph, "metadata_sample_rate"),
+        window_milliseconds=metadata_number(graph, "metadata_feature_win_len"),
+        step_milliseconds=metadata_number(graph, "metadata_feature_win_step"),
+        beam_width=metadata_number(graph, "metadata_beam_width"),
+        alphabet=metadata_bytes(graph, "metadata_alphabet"),
+        language=metadata_language(graph) or "",
     )
+
+
+def metadata_number(graph: Graph, name: str) -> int:
+    """Return the whole number that an output says.
+
+    Raises:
+        TFLiteError: there is no such output, or it says something else.
+    """
+    tensor = graph.constant_output(name)
+    if tensor.type != TensorType.INT32 or tensor.element_count != 1:
+        raise TFLiteError(f"output {name!r} should be one whole number")
+    return int(tensor.array().item())
+
+
+def metadata_bytes(graph: Graph, name: str) -> bytes:
+    """Return the string that an output says; raises as `metadata_number`."""
+    strings = graph.constant_output(name).strings()
+    if len(strings) != 1:
+        raise TFLiteError(f"output {name!r} should be one string; it holds {len(strings)}")
+    return strings[0]
+
+
+def metadata_language(graph: Graph) -> str | None:
+    """Return the language, None where nothing is said of it; raises as `metadata_number`."""
+    name = "metadata_language"
+    if not graph.has_output(name):
+        return None
+    return metadata_bytes(graph, name).decode("utf-8", errors="replace")

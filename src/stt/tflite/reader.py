@@ -7,6 +7,7 @@ from typing import Any
 from .flatbuffer import FlatBuffer, Table
 from .graph import (
     CUSTOM,
+    IDENTIFIER,
     NUMPY_TYPES,
     OPERATORS,
     Graph,
@@ -29,11 +30,11 @@ def read_graph(content: bytes | memoryview) -> Graph:
         content: the whole file.
 
     Raises:
-        TFLiteError: not such a file, truncated, inconsistent, or with operators, types or
-            quantisation that no acoustic model has.
+        TFLiteError: not such a file, truncated, inconsistent, or of a kind that no acoustic model
+            is. Operators and types are not judged: each reader knows others.
     """
     content = memoryview(content)
-    if bytes(content[4:8]) != b"TFL3":
+    if content[4:8] != IDENTIFIER:
         raise TFLiteError("not a .tflite file: the identifier TFL3 is missing at byte 4")
     model = FlatBuffer(content, "the .tflite file", TFLiteError).root()
     subgraphs = model.tables(2)
@@ -72,8 +73,8 @@ def _tensor(table: Table, buffers: list[memoryview | None]) -> Tensor:
     if index >= max(len(buffers), 1):
         raise TFLiteError(f"tensor {name!r} is in buffer {index} of {len(buffers)}")
     data = buffers[index] if buffers else None
-    scales, axis = _quantization(table.table(4), name)
-    tensor = Tensor(name, element, shape, data, scales, axis)
+    scales, axis, zero_points = _quantization(table.table(4), name)
+    tensor = Tensor(name, element, shape, data, scales, axis, zero_points)
     if data is not None and element in NUMPY_TYPES:
         expected = tensor.element_count * NUMPY_TYPES[element]().itemsize
         if len(data) != expected:
@@ -85,26 +86,32 @@ def _tensor(table: Table, buffers: list[memoryview | None]) -> Tensor:
     return tensor
 
 
-def _quantization(table: Table | None, name: str) -> tuple[tuple[float, ...], int]:
+def _quantization(table: Table | None, name: str) -> tuple[tuple[float, ...], int, tuple[int, ...]]:
+    """Return scales, their axis, and zero points other than 0."""
     if table is None:
-        return (), 0
-    scales, axis = table.numbers(2, "f"), table.scalar(6, "i")
-    if any(table.numbers(3, "q")):
-        raise TFLiteError(f"tensor {name!r} is quantised around a zero point other than 0")
+        return (), 0, ()
+    scales, axis, zero_points = table.numbers(2, "f"), table.scalar(6, "i"), table.numbers(3, "q")
     if not all(0 < scale < float("inf") for scale in scales) or axis < 0:
         raise TFLiteError(f"tensor {name!r} has a quantisation scale that is not positive")
-    return scales, axis
+    if not any(zero_points):
+        return scales, axis, ()
+    if len(zero_points) not in (1, len(scales)):
+        raise TFLiteError(
+            f"tensor {name!r} has {len(scales)} scales and {len(zero_points)} zero points"
+        )
+    return scales, axis, zero_points
 
 
 def _operator_code(table: Table) -> tuple[str, int]:
-    """Return name and version. Numbers above 127 are in a newer field; the larger one counts."""
+    """Return name and version.
+
+    Before 2020 the number was one byte, which newer files repeat; the larger one counts.
+    """
     number = max(table.scalar(0, "b"), table.scalar(3, "i"))
     version = table.scalar(2, "i", 1)
     if number == CUSTOM:
         return table.text(1), version
-    if number not in _OPERATOR_NAMES:
-        raise TFLiteError(f"the graph uses builtin operator {number}, which is unknown here")
-    return _OPERATOR_NAMES[number], version
+    return _OPERATOR_NAMES.get(number, f"builtin operator {number}"), version
 
 
 def _operator(table: Table, codes: list[tuple[str, int]], tensor_count: int) -> Operator:
@@ -113,6 +120,8 @@ def _operator(table: Table, codes: list[tuple[str, int]], tensor_count: int) -> 
         raise TFLiteError(f"an operator has the code {index} of {len(codes)}")
     name, version = codes[index]
     inputs, outputs = table.int32s(1), table.int32s(2)
+    if not inputs or not outputs:
+        raise TFLiteError(f"operator {name} lacks inputs or outputs")
     _check_indices(inputs, tensor_count, lowest=-1)
     _check_indices(outputs, tensor_count, lowest=0)
     if name not in OPERATORS:
@@ -149,10 +158,11 @@ def _check_order(
     operators: tuple[Operator, ...], inputs: tuple[int, ...], tensors: tuple[Tensor, ...]
 ) -> None:
     """Every tensor is made once, before it is used."""
-    made = set(inputs) | {i for i, tensor in enumerate(tensors) if tensor.data is not None} | {-1}
+    made = {-1, *inputs}
+    made |= {i for i, tensor in enumerate(tensors) if tensor.data is not None}
     for operator in operators:
         for index in operator.inputs:
-            if index not in made:
+            if index not in made and tensors[index].element_count:  # nothing is made of none
                 raise TFLiteError(
                     f"operator {operator.name} uses {tensors[index].name!r} before it is made"
                 )

@@ -34,6 +34,10 @@ def check_shapes(graph: Graph) -> None:
             f"{MAX_COMPUTED_ELEMENTS}"
         )
     for operator in graph.operators:
+        if operator.name not in _RULES:
+            raise TFLiteError(
+                f"the acoustic model uses the operator {operator.name!r}, unknown here"
+            )
         inputs = [graph.tensors[i] if i >= 0 else None for i in operator.inputs]
         declared = [graph.tensors[i].shape for i in operator.outputs]
         try:

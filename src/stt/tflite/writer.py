@@ -7,10 +7,9 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-from .graph import CUSTOM, OPERATORS, Graph, Operator, Tensor
+from .graph import CUSTOM, IDENTIFIER, OPERATORS, Graph, Operator, Tensor
 
 _SCHEMA_VERSION = 3
-_IDENTIFIER = b"TFL3"
 _ALIGNMENT_BYTES = 16  # of constants, demanded by the schema
 _PREPEND = {
     "b": flatbuffers.Builder.PrependInt8Slot,
@@ -43,7 +42,7 @@ def write_graph(graph: Graph) -> bytes:
     code_tables = _tables(builder, [_code(builder, *code) for code in codes])
     offsets = {1: code_tables, 2: subgraphs, 3: description, 4: buffers}
     root = _table(builder, offsets, {0: ("I", _SCHEMA_VERSION)})
-    builder.Finish(root, file_identifier=_IDENTIFIER)
+    builder.Finish(root, file_identifier=IDENTIFIER)
     return bytes(memoryview(builder.Bytes)[builder.Head() :])
 
 
@@ -116,7 +115,7 @@ def _tensor(builder: flatbuffers.Builder, tensor: Tensor, buffer: int) -> int:
     if tensor.scales:
         scales = {
             2: _numbers(builder, tensor.scales, np.float32),
-            3: _numbers(builder, (0,) * len(tensor.scales), np.int64),
+            3: _numbers(builder, tensor.zero_points or (0,) * len(tensor.scales), np.int64),
         }
         offsets[4] = _table(builder, scales, {6: ("i", tensor.quantized_axis)})
     return _table(builder, offsets, {1: ("b", int(tensor.type)), 2: ("I", buffer)})

@@ -8,24 +8,24 @@ them. Kernels are `[outputs, inputs]`, as ours.
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
 from coqui_stt_ctcdecoder.utf8_alphabet import restore_alphabet
 from stt.frontends.mfcc import FeatureConfig
+from stt.mapped_file import map_file
+from stt.tflite.acoustic import metadata_bytes, metadata_language, metadata_number
+from stt.tflite.graph import RELU, RELU6, Graph, Operator, Tensor, TensorType, TFLiteError
+from stt.tflite.reader import read_graph
 
 from ...errors import CheckpointError
-from ...models.deepspeech.geometry import LAYERS, Geometry
+from ...models.deepspeech.geometry import LAYERS
 from ...models.deepspeech.weights import Float32, geometry_of, upstream_name
 from ..source import SourceModel
 from .tensorflow_directory import alphabet_beside
-from .tflite_file import Operator, Tensor, TFLiteFile
 
-_RELU, _RELU6 = 1, 3  # ActivationFunctionType
 _NORM_OPERATORS = {"MEAN", "SQUARED_DIFFERENCE", "RSQRT"}
 _ROWS_AT_A_TIME = 64
 _GATES = ("input", "forget", "cell", "output")  # the order of our rows
@@ -53,19 +53,31 @@ def load_tflite(path: Path) -> SourceModel:
     Raises:
         CheckpointError: no TFLite file, damaged, or not an export of a DeepSpeech graph.
     """
-    file = TFLiteFile(path)
-    layers = dict(zip(LAYERS, _find_layers(file), strict=True))
+    try:
+        content = map_file(path, writable=True)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
+    try:
+        graph = read_graph(content)
+        return _source_model(path, graph, len(content))
+    except TFLiteError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+
+
+def _source_model(path: Path, graph: Graph, size_bytes: int) -> SourceModel:
+    """Return what a graph holds; raises `TFLiteError` where it is another kind of graph."""
+    layers = dict(zip(LAYERS, _find_layers(graph), strict=True))
     stored: dict[str, Tensor] = {}
     for name, layer in layers.items():
         stored[f"{name}.weight"] = layer.weights
         stored[f"{name}.bias"] = layer.bias
         if name not in ("lstm", "layer_6"):
-            stored |= _find_norm(file, name, layer)
-    geometry = _geometry(file, layers, stored)
-    tensors = {name: file.real_values(tensor) for name, tensor in stored.items()}
-    _split_lstm(tensors, _gate_order(file, layers["lstm"]))
-    features = _features(file)
-    alphabet, alphabet_note = _alphabet(file, geometry.n_classes)
+            stored |= _find_norm(graph, name, layer)
+    shapes = {upstream_name(name): tensor.shape[::-1] for name, tensor in stored.items()}
+    geometry = geometry_of(shapes, _clip_of_all(graph, layers), str(path))
+    tensors = {name: tensor.real_array() for name, tensor in stored.items()}
+    _split_lstm(tensors, _gate_order(graph, layers["lstm"]))
+    alphabet, alphabet_note = _alphabet(graph, path, geometry.n_classes)
     notes = (_precision_note(stored), alphabet_note)
     return SourceModel(
         format="tflite",
@@ -73,86 +85,81 @@ def load_tflite(path: Path) -> SourceModel:
         specification=geometry,
         tensors={name: tensors[name] for name in geometry.tensor_shapes()},
         alphabet=alphabet,
-        features=features,
+        features=_features(graph),
         notes=tuple(note for note in notes if note),
         details={
-            "quantised": any(tensor.type != "float32" for tensor in stored.values()),
-            "graph_version": _metadata_number(file, "metadata_version"),
-            "beam_width": _metadata_number(file, "metadata_beam_width"),
-            "language": _metadata_text(file, "metadata_language"),
-            "size_bytes": file.size_bytes,
+            "quantised": any(tensor.type != TensorType.FLOAT32 for tensor in stored.values()),
+            "graph_version": _number(graph, "metadata_version"),
+            "beam_width": _number(graph, "metadata_beam_width"),
+            "language": metadata_language(graph),
+            "size_bytes": size_bytes,
         },
     )
 
 
-def _find_layers(file: TFLiteFile) -> list[_Layer]:
+def _find_layers(graph: Graph) -> list[_Layer]:
     """Return the weight matrices from the input to the output."""
-    if "logits" not in file.outputs:
-        raise CheckpointError(
-            f"{file.path} has no output named 'logits' (it has: {', '.join(file.outputs)}); it is "
-            "not an acoustic model of Coqui STT or DeepSpeech"
-        )
     layers: list[_Layer] = []
-    uses, after = _nearest_layer(file, [file.outputs["logits"]], None)
+    uses, after = _nearest_layer(graph, [graph.output("logits")], None)
     while uses and len(layers) <= len(LAYERS):
-        constants = [_constants(file, use) for use in uses]
+        constants = [_constants(graph, use) for use in uses]
         weights, bias = constants[0]
-        if any((w.index, b.index) != (weights.index, bias.index) for w, b in constants):
-            raise CheckpointError(
-                f"{file.path}: {weights.name!r} is one of several weight matrices side by side; "
+        if any(w is not weights or b is not bias for w, b in constants):
+            raise TFLiteError(
+                f"{weights.name!r} is one of several weight matrices side by side; "
                 "this is another kind of graph"
             )
         layers.append(_Layer(uses, weights, bias, after))
-        uses, after = _nearest_layer(file, [use.inputs[0] for use in uses], weights)
+        uses, after = _nearest_layer(graph, [use.inputs[0] for use in uses], weights)
     if len(layers) != len(LAYERS):
-        raise CheckpointError(
-            f"{file.path} has {len(layers)} layers between 'logits' and its input; a DeepSpeech "
+        raise TFLiteError(
+            f"it has {len(layers)} layers between 'logits' and its input; a DeepSpeech "
             f"graph has {len(LAYERS)}"
         )
     return layers[::-1]
 
 
 def _nearest_layer(
-    file: TFLiteFile, starts: list[int], through: Tensor | None
+    graph: Graph, starts: list[int], through: Tensor | None
 ) -> tuple[list[Operator], list[Operator]]:
     """Walk back from tensors to the layer before: return its operators, and those on the way.
 
     Uses of the matrix `through` are walked through: the LSTM's frames depend on each other.
     """
-    found: dict[Operator, None] = {}  # in order
-    passed: dict[Operator, None] = {}
+    found: dict[int, Operator] = {}  # by what they make first, in order
+    passed: dict[int, Operator] = {}
     queue, seen = list(starts), set(starts)
     while queue:
-        operator = file.producers.get(queue.pop())
-        if operator is None or operator in passed or operator in found:
+        operator = graph.makers.get(queue.pop())
+        if operator is None or operator.outputs[0] in passed or operator.outputs[0] in found:
             continue
         if operator.name == "FULLY_CONNECTED":
-            weights = _constants(file, operator)[0]
-            if through is None or weights.index != through.index:
-                found[operator] = None
+            weights = _constants(graph, operator)[0]
+            if weights is not through:
+                found[operator.outputs[0]] = operator
                 continue
-        passed[operator] = None
+        passed[operator.outputs[0]] = operator
         fresh = [index for index in operator.inputs if index >= 0 and index not in seen]
         queue += fresh
         seen.update(fresh)
-    return list(found), list(passed)
+    return list(found.values()), list(passed.values())
 
 
-def _constants(file: TFLiteFile, operator: Operator) -> tuple[Tensor, Tensor]:
+def _constants(graph: Graph, operator: Operator) -> tuple[Tensor, Tensor]:
     """Return a layer's weights and bias."""
     weights, bias = (
-        file.constant(operator.inputs[at]) if len(operator.inputs) > at else None for at in (1, 2)
+        graph.constant(operator.inputs[at]) if len(operator.inputs) > at else None for at in (1, 2)
     )
     if weights is None or bias is None:
-        raise CheckpointError(
-            f"{file.path}: a layer without constant weights and bias; this is another kind of graph"
+        raise TFLiteError(
+            "a layer without constant weights and bias; this is another kind of graph"
         )
-    if operator.options is not None and operator.options.scalar(1, "b") != 0:
-        raise CheckpointError(f"{file.path}: {weights.name!r} has shuffled weights; not supported")
+    if operator.options.get("weights_format"):
+        raise TFLiteError(f"{weights.name!r} has shuffled weights; not supported")
     return weights, bias
 
 
-def _find_norm(file: TFLiteFile, name: str, layer: _Layer) -> dict[str, Tensor]:
+def _find_norm(graph: Graph, name: str, layer: _Layer) -> dict[str, Tensor]:
     """Return a dense layer's normalisation, if any: the gain is multiplied, the bias added."""
     if not any(operator.name in _NORM_OPERATORS for operator in layer.after):
         return {}
@@ -160,89 +167,88 @@ def _find_norm(file: TFLiteFile, name: str, layer: _Layer) -> dict[str, Tensor]:
     for operator in layer.after:
         role = {"MUL": "weight", "SUB": "bias", "ADD": "bias"}.get(operator.name)
         for index in operator.inputs if role else ():
-            constant = file.constant(index)
+            constant = graph.constant(index)
             if constant is not None and constant.shape == layer.bias.shape:
                 norm[role or ""].append(constant)
     if [len(found) for found in norm.values()] != [1, 1]:
-        raise CheckpointError(
-            f"{file.path}: {name} is normalised, but its gain and bias cannot be told apart "
+        raise TFLiteError(
+            f"{name} is normalised, but its gain and bias cannot be told apart "
             f"({len(norm['weight'])} and {len(norm['bias'])} candidates); bootstrap from the "
             "TensorFlow checkpoint it was exported from"
         )
     return {f"{name}.norm.{role}": found[0] for role, found in norm.items()}
 
 
-def _geometry(file: TFLiteFile, layers: dict[str, _Layer], stored: dict[str, Tensor]) -> Geometry:
-    shapes = {upstream_name(name): tensor.shape[::-1] for name, tensor in stored.items()}
+def _clip_of_all(graph: Graph, layers: dict[str, _Layer]) -> float:
+    """Return the one upper bound of all dense layers' activations."""
     clips = {
-        _relu_clip(file, name, layer)
+        _relu_clip(graph, name, layer)
         for name, layer in layers.items()
         if name not in ("lstm", "layer_6")
     }
     if len(clips) != 1:
-        raise CheckpointError(f"{file.path}: layers with different upper bounds {sorted(clips)}")
-    return geometry_of(shapes, clips.pop(), str(file.path))
+        raise TFLiteError(f"layers with different upper bounds {sorted(clips)}")
+    return clips.pop()
 
 
-def _relu_clip(file: TFLiteFile, name: str, layer: _Layer) -> float:
+def _relu_clip(graph: Graph, name: str, layer: _Layer) -> float:
     """Return the upper bound of a dense layer's activation, min(relu(x), bound)."""
-    options = layer.uses[0].options
-    activation = options.scalar(0, "b") if options is not None else 0
-    if activation == _RELU6:
+    activation = layer.uses[0].options.get("activation", 0)
+    if activation == RELU6:
         return 6.0
     bounds = [
-        file.real_values(constant)
+        constant.real_array()
         for operator in layer.after
         if operator.name == "MINIMUM"
-        for constant in map(file.constant, operator.inputs)
+        for constant in map(graph.constant, operator.inputs)
         if constant is not None
     ]
-    has_relu = activation == _RELU or any(operator.name == "RELU" for operator in layer.after)
+    has_relu = activation == RELU or any(operator.name == "RELU" for operator in layer.after)
     if not has_relu or len(bounds) != 1 or bounds[0].size != 1 or not bounds[0].item() > 0:
-        raise CheckpointError(
-            f"{file.path}: {name} is not followed by a clipped rectifier, min(relu(x), bound); "
+        raise TFLiteError(
+            f"{name} is not followed by a clipped rectifier, min(relu(x), bound); "
             "this is another kind of graph"
         )
     return float(bounds[0].item())
 
 
-def _gate_order(file: TFLiteFile, lstm: _Layer) -> list[int]:
+def _gate_order(graph: Graph, lstm: _Layer) -> list[int]:
     """Return which quarter of the kernel's rows is the input, forget, cell and output gate."""
-    state = file.inputs.get("previous_state_h")
+    state = graph.input("previous_state_h")
     for use in lstm.uses:
-        join = file.producers.get(use.inputs[0])
+        join = graph.makers.get(use.inputs[0])
         if join is not None and join.name == "CONCATENATION" and state in join.inputs[1:2]:
-            gates = _gates(file, use)
+            gates = _gates(graph, use)
             if sorted(gates) == sorted(_GATES):
                 return [gates[gate] for gate in _GATES]
-    raise CheckpointError(
-        f"{file.path}: its recurrent layer is not an LSTM as upstream exports it; bootstrap from "
+    raise TFLiteError(
+        "its recurrent layer is not an LSTM as upstream exports it; bootstrap from "
         "the TensorFlow checkpoint it was exported from"
     )
 
 
-def _gates(file: TFLiteFile, use: Operator) -> dict[str, int]:
+def _gates(graph: Graph, use: Operator) -> dict[str, int]:
     """Return which part of the split product is which gate; what is not clear is left out."""
-    splits = file.consumers.get(use.outputs[0], [])
+    splits = graph.takers.get(use.outputs[0], [])
     if len(splits) != 1 or splits[0].name != "SPLIT":
         return {}
     gates: dict[str, int] = {}
     for position, part in enumerate(splits[0].outputs):
-        activations = file.consumers.get(part, [])
-        role = _gate_role(file, splits[0], activations[0]) if len(activations) == 1 else None
+        activations = graph.takers.get(part, [])
+        role = _gate_role(graph, splits[0], activations[0]) if len(activations) == 1 else None
         if role is not None:
             gates[role] = position
     return gates
 
 
-def _gate_role(file: TFLiteFile, split: Operator, activation: Operator) -> str | None:
+def _gate_role(graph: Graph, split: Operator, activation: Operator) -> str | None:
     """Tell a gate by c' = s(forget) c + s(input) tanh(cell) and h' = s(output) tanh(c')."""
     if activation.name == "TANH":
         return "cell"
-    products = file.consumers.get(activation.outputs[0], [])
+    products = graph.takers.get(activation.outputs[0], [])
     if activation.name != "LOGISTIC" or len(products) != 1 or products[0].name != "MUL":
         return None
-    factors = [file.producers.get(index) for index in products[0].inputs]
+    factors = [graph.makers.get(index) for index in products[0].inputs]
     others = [factor for factor in factors if factor is not activation]
     if len(others) != 1:
         return None
@@ -266,15 +272,13 @@ def _split_lstm(tensors: dict[str, Float32], order: list[int]) -> None:
 
 def _precision_note(stored: dict[str, Tensor]) -> str | None:
     """Say how far weights can be from those that were trained."""
-    kinds = {tensor.type for tensor in stored.values()} - {"float32"}
+    kinds = {tensor.type.name.lower() for tensor in stored.values()} - {"float32"}
     if not kinds:
         return None
     worst, error = "", 0.0
     for name, tensor in stored.items():
-        step = (
-            max(map(abs, tensor.quantization.scales), default=0.0) if tensor.quantization else 0.0
-        )
-        if tensor.type != "float32" and step / 2 >= error:
+        step = max(tensor.scales, default=0.0)
+        if tensor.type != TensorType.FLOAT32 and step / 2 >= error:
             worst, error = name, step / 2
     detail = f" by up to {error:.2g} (half a step, in {worst})" if error else ""
     return (
@@ -284,64 +288,35 @@ def _precision_note(stored: dict[str, Tensor]) -> str | None:
     )
 
 
-def _features(file: TFLiteFile) -> FeatureConfig | None:
-    sample_rate_hz = _metadata_number(file, "metadata_sample_rate")
+def _features(graph: Graph) -> FeatureConfig | None:
+    sample_rate_hz = _number(graph, "metadata_sample_rate")
     if sample_rate_hz is None:
         return None
     values = {
-        "window_milliseconds": _metadata_number(file, "metadata_feature_win_len"),
-        "step_milliseconds": _metadata_number(file, "metadata_feature_win_step"),
+        "window_milliseconds": _number(graph, "metadata_feature_win_len"),
+        "step_milliseconds": _number(graph, "metadata_feature_win_step"),
     }
     try:
         known = {name: value for name, value in values.items() if value is not None}
         return FeatureConfig(sample_rate_hz, **known)
     except ValueError as error:
-        raise CheckpointError(f"{file.path}: its metadata cannot be right: {error}") from None
+        raise TFLiteError(f"its metadata cannot be right: {error}") from None
 
 
-def _alphabet(file: TFLiteFile, class_count: int) -> tuple[Alphabet | None, str | None]:
-    blob = _metadata_bytes(file, "metadata_alphabet")
-    if blob is None:  # exports of DeepSpeech 0.6
-        return alphabet_beside(file.path.parent, class_count)
+def _alphabet(graph: Graph, path: Path, class_count: int) -> tuple[Alphabet | None, str | None]:
+    if not graph.has_output("metadata_alphabet"):  # exports of DeepSpeech 0.6
+        return alphabet_beside(path.parent, class_count)
     try:
-        alphabet = restore_alphabet(blob)
+        alphabet = restore_alphabet(metadata_bytes(graph, "metadata_alphabet"))
     except AlphabetError as error:
-        raise CheckpointError(f"{file.path}: its alphabet is damaged: {error}") from None
+        raise TFLiteError(f"its alphabet is damaged: {error}") from None
     if alphabet.size + 1 != class_count:
-        raise CheckpointError(
-            f"{file.path}: its alphabet has {alphabet.size} labels and its output layer "
+        raise TFLiteError(
+            f"its alphabet has {alphabet.size} labels and its output layer "
             f"{class_count} classes, which need {class_count - 1}; it is damaged"
         )
     return alphabet, None
 
 
-def _metadata(file: TFLiteFile, name: str) -> Tensor | None:
-    return file.constant(file.outputs[name]) if name in file.outputs else None
-
-
-def _metadata_number(file: TFLiteFile, name: str) -> int | None:
-    tensor = _metadata(file, name)
-    if tensor is None:
-        return None
-    values: Any = file.values(tensor)
-    if tensor.type != "int32" or values.size != 1:
-        raise CheckpointError(f"{file.path}: {name} is not one whole number; it is damaged")
-    return int(values.item())
-
-
-def _metadata_text(file: TFLiteFile, name: str) -> str | None:
-    content = _metadata_bytes(file, name)
-    return None if content is None else content.decode("utf-8", "replace")
-
-
-def _metadata_bytes(file: TFLiteFile, name: str) -> bytes | None:
-    """Return the one string of a string tensor: int32 count, then offsets of its ends, then it."""
-    tensor = _metadata(file, name)
-    if tensor is None:
-        return None
-    header_bytes = struct.calcsize("<3i")
-    if tensor.type == "string" and len(tensor.data) >= header_bytes:
-        count, start, end = struct.unpack("<3i", tensor.data[:header_bytes])
-        if count == 1 and header_bytes <= start <= end <= len(tensor.data):
-            return bytes(tensor.data[start:end])
-    raise CheckpointError(f"{file.path}: {name} is not one string; it is damaged")
+def _number(graph: Graph, name: str) -> int | None:
+    return metadata_number(graph, name) if graph.has_output(name) else None
