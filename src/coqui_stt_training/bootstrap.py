@@ -47,9 +47,9 @@ def main(argv: list[str]) -> int:
         raise FlagError("no data; name the collection first: bootstrap DATA --source ... --out ...")
 
     from .checkpoints.folder_lock import locked  # PyTorch takes a second to import
+    from .experiments.running import StoppedError
     from .stages.inputs import check_inputs
     from .stages.journal import read_journal
-    from .stages.running import StoppedError
     from .stages.walk import Walk
     from .stages.work import STAGES
 

@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
     from .checkpoints.folder_lock import locked  # PyTorch takes a second to import
     from .comparing.inputs import check_flags, read_ways
     from .comparing.run import Comparison
-    from .stages.running import StoppedError
+    from .experiments.running import StoppedError
 
     ways = check_flags(parsed)
     flags = parsed.config.comparison

@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
     from .checkpoints.folder_lock import locked  # PyTorch takes a second to import
     from .curves.inputs import check_flags
     from .curves.run import Curve
-    from .stages.running import StoppedError
+    from .experiments.running import StoppedError
 
     check_flags(parsed)
     with locked(Path(parsed.config.curve.out), "--out"):

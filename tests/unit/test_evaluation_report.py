@@ -17,10 +17,10 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_training.cli.report_flags import ReportFlags
 from coqui_stt_training.errors import CorpusError, FlagError
 from coqui_stt_training.report import clip_data
-from coqui_stt_training.report.bootstrap import difference_of, rate_of, units_of
 from coqui_stt_training.report.breakdown import by_columns, by_duration, by_word_frequency
 from coqui_stt_training.report.clip_media import ClipMedia
 from coqui_stt_training.report.clips import ClipResult, ModelResults, read_model_results
+from coqui_stt_training.report.confidence_intervals import difference_of, rate_of, units_of
 from coqui_stt_training.report.confusions import calibration, character_matrix, word_confusions
 from coqui_stt_training.report.evaluation import caveat_of
 from coqui_stt_training.report.evaluation_files import (

@@ -16,8 +16,8 @@ from coqui_stt_training.bootstrapping.request import Head, Request
 from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.checkpoints.source import SourceModel
 from coqui_stt_training.corpus import all_characters, plain_alphabet
+from coqui_stt_training.experiments.start_flags import start_flags
 from coqui_stt_training.models.encoder import EncoderSpecification
-from coqui_stt_training.stages.commands import start_flags
 from encoder_folders import write_wav2vec2
 
 ROWS = {"drop_source_layers": 1, "map_shared_characters": True}

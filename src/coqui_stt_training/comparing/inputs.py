@@ -13,8 +13,9 @@ from ..cli.flags import Parsed, as_dict, flags_in, parse
 from ..cli.spelling import spell_flags
 from ..corpus import CorpusFiles, expand_file_list
 from ..errors import FlagError
-from ..stages.inputs import check_out_folder, digest_of
-from ..stages.trainings import NO_RESULT, OWN, say_missing, say_own
+from ..experiments.digest import digest_of
+from ..experiments.out_folder import check_out_folder
+from ..experiments.trainings import NO_RESULT, OWN, say_missing, say_own
 from .record import RECORD
 
 _OF_WAYS = OWN | {"test_files"}  # what is measured on is the same for all

@@ -9,7 +9,7 @@ from pathlib import Path
 from stt.counted import counted
 
 from ..cli.comparison_flags import ComparisonFlags
-from ..stages.trainings import FIRST_SEED, check_training, run_training
+from ..experiments.trainings import FIRST_SEED, check_training, run_training
 from .inputs import Way
 from .page import write_page
 from .record import Measurement, read_record

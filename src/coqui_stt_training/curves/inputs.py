@@ -22,9 +22,10 @@ from ..corpus.duration import estimate_amount
 from ..corpus.files import content_of
 from ..corpus.rows import Entry, rows_of_entries
 from ..errors import FlagError
-from ..stages.commands import start_flags
-from ..stages.inputs import check_out_folder, digest_of
-from ..stages.trainings import NO_RESULT, OWN, say_missing, say_own
+from ..experiments.digest import digest_of
+from ..experiments.out_folder import check_out_folder
+from ..experiments.start_flags import start_flags
+from ..experiments.trainings import NO_RESULT, OWN, say_missing, say_own
 from .record import RECORD, read_record
 from .subsets import GrowingOrder, growing_order
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..stages.measurements import Measurements, read_measurements
+from ..experiments.measurements import Measurements, read_measurements
 
 RECORD = "curve.json"
 

@@ -12,7 +12,7 @@ from stt.durations import say_audio_length
 
 from ..cli.curve_flags import CurveConfig
 from ..cli.flags import Parsed
-from ..stages.trainings import FIRST_SEED, check_training, run_training
+from ..experiments.trainings import FIRST_SEED, check_training, run_training
 from .inputs import Inputs, check_inputs, write_part
 from .outlook import Outlook, look_ahead
 from .page import write_page

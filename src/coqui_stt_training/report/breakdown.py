@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from .alignment import pairs
-from .bootstrap import Rate, Units, rate_of, units_of
 from .clips import ClipResult
+from .confidence_intervals import Rate, Units, rate_of, units_of
 
 _DURATION_EDGES_SECONDS = (1, 2, 4, 8, 16, 30)
 _FREQUENCY_EDGES = (2, 4, 16, 64, 256)

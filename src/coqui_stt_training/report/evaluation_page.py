@@ -14,12 +14,12 @@ from stt.counted import counted
 from stt.durations import say_audio_length
 
 from ..scoring.metrics import score_set
-from .bootstrap import Difference, Rate, difference_of, units_of
 from .breakdown import Breakdown, by_columns, by_duration, by_word_frequency, rates, speakers_of
 from .charts import Bar, bar_chart
 from .clip_data import fitting_clips, fitting_media
 from .clip_media import ClipMedia
 from .clips import ModelResults
+from .confidence_intervals import Difference, Rate, difference_of, units_of
 from .mistakes import confidence, confused, of_each
 from .page import (
     Html,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +23,8 @@ from ..cli.synthesis_flags import SynthesisFlags
 from ..corpus import AutoInput, plan_split
 from ..corpus.files import file_digest
 from ..errors import CorpusError, FlagError
+from ..experiments.digest import digest_of
+from ..experiments.out_folder import check_out_folder
 from ..lm.text import Case, read_lines
 from ..synthesis.synthesiser import find_synthesiser
 
@@ -126,12 +126,6 @@ def sets_of(split: AutoInput) -> tuple[Path, Path, Path]:
     return split.train, split.dev, split.test
 
 
-def digest_of(values: Any) -> str:
-    """Return 16 hexadecimal digits that tell JSON values apart."""
-    content = json.dumps(values, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()[:16]
-
-
 def _check_flags(given: frozenset[str]) -> None:
     if own := sorted(given & _OWN):
         names = ", ".join(f"--{name}" for name in own)
@@ -145,24 +139,6 @@ def _check_out(out: str) -> None:
     if not out:
         raise FlagError("no folder for the model; give --out")
     check_out_folder(out, BOOTSTRAP_RECORD, "a bootstrap")
-
-
-def check_out_folder(out: str, record: str, what: str) -> None:
-    """See that a command can write to its folder, and that it is new or the command's own.
-
-    Args:
-        out: the folder.
-        record: file in it that says whose it is.
-        what: the command makes there, for the error.
-
-    Raises:
-        FlagError: it cannot, or the folder holds something else.
-    """
-    check_output_folder("--out", out)
-    folder = Path(out)
-    others = folder.is_dir() and any(path.name[0] != "." for path in folder.iterdir())
-    if others and not (folder / record).is_file():
-        raise FlagError(f"--out {out}: holds something else than {what}; name a new folder")
 
 
 def _check_given(sources: Sequence[str]) -> None:

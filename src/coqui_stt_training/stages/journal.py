@@ -14,7 +14,7 @@ from typing import Any
 from stt.plain_values import restore
 
 from ..checkpoints.recognise import BOOTSTRAP_RECORD
-from .versioned_file import read_versioned, write_versioned
+from ..experiments.versioned_file import read_versioned, write_versioned
 
 _VERSION = 1
 

@@ -14,10 +14,11 @@ from stt.durations import say_duration
 from ..checkpoints.recognise import BOOTSTRAP_RECORD
 from ..cli.pipeline_flags import PipelineFlags
 from ..errors import CheckpointError
+from ..experiments.digest import digest_of
+from ..experiments.running import as_typed, run_shown
 from .commands import Sets
-from .inputs import Inputs, digest_of, sets_of
+from .inputs import Inputs, sets_of
 from .journal import Done, Journal
-from .running import as_typed, run_shown
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,13 @@ from ..checkpoints.source import SourceModel
 from ..cli.config import DecoderFlags, TuningFlags
 from ..corpus import Normalizer, all_characters, plain_alphabet
 from ..errors import CorpusError, ExportError, ScorerError
+from ..experiments.rates import read_rates
+from ..experiments.start_flags import start_flags
 from ..lm.kenlm import LanguageModelError
 from ..lm.optimize import output_files
 from . import commands
 from .inputs import SETS, transcripts_of
 from .page import write_page
-from .rates import read_rates
 from .scorer_choice import CHARACTERS, WORDS, Tuned, choose_scorer, read_tuned
 from .walk import Stage, Walk
 
@@ -70,7 +71,7 @@ def _speak(walk: Walk) -> dict[str, Any]:
 def _start(walk: Walk, source: str) -> dict[str, Any]:
     model: SourceModel | None = load_source(source) if source else None
     transcripts = transcripts_of(walk.inputs.split, SETS)
-    flags = commands.start_flags(model, walk.alphabet, walk.inputs.given, transcripts)
+    flags = start_flags(model, walk.alphabet, walk.inputs.given, transcripts)
     return {**flags, "load_checkpoint_dir": source} if source else flags
 
 

@@ -1,0 +1,1 @@
+"""Trainings that a command runs and measures, and what it keeps of them."""
