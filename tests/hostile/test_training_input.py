@@ -304,6 +304,7 @@ def test_sources_of_other_formats_with_another_alphabet_are_refused(
     error = refused(train(*flags))
     assert "the alphabet differs" in error
     assert "--drop_source_layers 1 --map_shared_characters true --load_checkpoint_dir" in error
+    assert "--test_files" not in error  # which the command has none of
     assert not (tmp_path / "new").exists()
     trained = train(*flags, "--drop_source_layers", 1, "--learning_rate", 0.003)
     assert trained.returncode == 0, trained.stderr

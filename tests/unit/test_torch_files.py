@@ -206,6 +206,20 @@ def test_a_nemo_file_without_one_of_its_parts(tmp_path: Path) -> None:
     fails(path, "is a tar archive without model_weights.ckpt, so no .nemo of one model")
 
 
+def test_the_only_model_of_a_folder_is_found_in_capitals_too(tmp_path: Path) -> None:
+    write_openai(tmp_path / "TINY.PT")
+    assert load_source(tmp_path).format == "pytorch"
+    (tmp_path / "TINY.PT").unlink()
+    torch.save({"state_dict": {"a": torch.zeros(2)}}, tmp_path / "last.ckpt")  # of Lightning
+    fails(tmp_path, "is a PyTorch file without the dims and model_state_dict of Whisper")
+
+
+def test_a_nemo_file_that_is_cut_off(tmp_path: Path) -> None:
+    path = write_nemo(tmp_path / "small.nemo")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    fails(path, "is no whole .nemo .*; copy or download it again")
+
+
 def test_a_compressed_nemo_file(tmp_path: Path) -> None:
     fails(write_nemo(tmp_path / "small.nemo", mode="w:gz"), "is a gzip archive; unpack it")
 

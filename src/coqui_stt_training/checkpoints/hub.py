@@ -89,7 +89,8 @@ def _fetch(name: HubName, language: str = "") -> Path:
     raise CheckpointError(
         f"{name} has no {CONFIG} with weights in safetensors or of CTranslate2, no checkpoint of "
         "this toolkit and no .tflite, and nothing else is fetched, since other formats may hold "
-        "code; take a model that has them"
+        "code; where its page has a pytorch_model.bin, .nemo or .pt, download that by hand, with "
+        "the .json files beside it, and name their folder: no code in it is run"
     )
 
 

@@ -67,7 +67,8 @@ _MEMMAPPED = b"memmapped_package://"  # names the parts of a .pbmm, near its end
 _MODEL_SUFFIXES = (".tflite", ".bin", ".gguf", ".pt", ".nemo")
 # Files that are no source, by their suffix, for directories that hold nothing else.
 _FOREIGN_SUFFIXES = (
-    ".pb", ".pbmm", ".pt", ".pth", ".bin", ".h5", ".hdf5", ".keras", ".zip", ".gguf", ".nemo"
+    ".pb", ".pbmm", ".pt", ".pth", ".ckpt", ".bin", ".h5", ".hdf5", ".keras", ".zip", ".gguf",
+    ".nemo",
 )  # fmt: skip
 
 
@@ -163,7 +164,9 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
         return Recognised(Format.TENSORFLOW, checkpoint, chosen)
     if (path / "saved_model.pb").is_file():
         raise CheckpointError(f"{path} is a TensorFlow SavedModel; {_NOT_TRAINABLE}")
-    models = [entry for entry in entries if entry.suffix in _MODEL_SUFFIXES and entry.is_file()]
+    models = [
+        entry for entry in entries if entry.suffix.lower() in _MODEL_SUFFIXES and entry.is_file()
+    ]
     models = [entry for entry in models if entry.suffix == ".tflite"] or models
     if len(models) > 1:
         raise CheckpointError(
@@ -179,7 +182,7 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
             "copy that too"
         )
     for entry in entries:
-        if entry.suffix in _FOREIGN_SUFFIXES and entry.is_file():
+        if entry.suffix.lower() in _FOREIGN_SUFFIXES and entry.is_file():
             return _recognise_file(entry)
     raise CheckpointError(f"{path} {_describe_directory(path, entries)}")
 

@@ -49,8 +49,8 @@ def describe_onnx(path: Path) -> dict[str, Any]:
         kind = properties.get("kind", "")
         if kind not in _USES:
             raise CheckpointError(
-                f"{path}: an .onnx file, but no export of this toolkit: it does not say which kind "
-                "of graph it is"
+                "an .onnx file, but no export of this toolkit: it does not say which kind of graph "
+                "it is; name the checkpoint that it was made from"
             )
         file = {
             "format": "onnx",

@@ -59,7 +59,7 @@ def transfer_command(
     own = {**as_dict(config), "auto_input_dataset": files.dataset}
     for name in ("train_files", "unlabelled_files"):
         own[name] = [files.as_given(path) for path in own[name]]
-    kept = {name: value for name, value in own.items() if name in wanted}
+    kept = {name: value for name, value in own.items() if name in wanted and value != []}
     return _spell_command({**changed, **kept, **changed})
 
 

@@ -23,10 +23,10 @@ _UNREADABLE = (tarfile.TarError, OSError, ValueError, OverflowError)
 
 
 def is_nemo(path: Path) -> bool:
-    """Say whether a tar archive has what a `.nemo` has."""
+    """Say whether a tar archive has what a `.nemo` has; one that is cut off, before its end."""
     try:
         with tarfile.open(path, "r:") as archive:
-            return not {CONFIG, WEIGHTS}.isdisjoint(Path(name).name for name in archive.getnames())
+            return any(Path(member.name).name in (CONFIG, WEIGHTS) for member in archive)
     except _UNREADABLE:
         return False
 
