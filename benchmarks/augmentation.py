@@ -24,7 +24,7 @@ from coqui_stt_training.batches.feature_store import FeatureStore
 from coqui_stt_training.batches.loader import BatchLoader
 from coqui_stt_training.batches.sampler import BatchOrder, Sampler, make_batches
 from coqui_stt_training.batches.training_pipeline import TrainingPipeline
-from coqui_stt_training.corpus import check_corpus
+from coqui_stt_training.corpus import CorpusRules, check_corpus
 from coqui_stt_training.models.acoustic_model import Emissions, build
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.models.dropout import Dropout
@@ -46,10 +46,8 @@ def main() -> None:
     parser.add_argument("--augment", nargs="*", default=AUGMENT)
     args = parser.parse_args()
     alphabet = Alphabet.from_labels(" 'abcdefghijklmnopqrstuvwxyz")
-    corpus = check_corpus(
-        train=[args.csv], alphabet=alphabet, features=FeatureConfig(), on_bad_row="skip",
-        skipped_rows_path=None, show_progressbar=False, normalize_transcripts=True,
-    )  # fmt: skip
+    rules = CorpusRules(alphabet, FeatureConfig(), normalize_transcripts=True)
+    corpus = check_corpus(rules, train=[args.csv], on_bad_row="skip")
     clips = [clip for one in corpus.train for clip in one.clips]
     sampler = Sampler(make_batches(clips, args.batch_size), BatchOrder(True, 0, 1000, 1))
     loader = BatchLoader(FeatureStore(FeatureConfig()), alphabet)

@@ -25,7 +25,7 @@ from coqui_stt_training.batches.feature_cache import FeatureCache
 from coqui_stt_training.batches.feature_store import FeatureStore
 from coqui_stt_training.batches.loader import BatchLoader
 from coqui_stt_training.batches.sampler import make_batches
-from coqui_stt_training.corpus import check_corpus
+from coqui_stt_training.corpus import CorpusRules, check_corpus
 from coqui_stt_training.models.acoustic_model import build
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.training.optimizer import Adam
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     args = parser.parse_args()
     features, alphabet = FeatureConfig(), Alphabet(args.alphabet)
-    corpus = check_corpus(train=[args.train], alphabet=alphabet, features=features)
+    corpus = check_corpus(CorpusRules(alphabet, features), train=[args.train])
     groups = make_batches(corpus.train[0].clips[: args.clips], args.batch_size)
     model = build(Geometry(args.n_hidden, alphabet.size + 1))
     model.initialize(1)

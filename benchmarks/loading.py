@@ -14,7 +14,7 @@ from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.batches.feature_store import FeatureStore
 from coqui_stt_training.batches.loader import BatchLoader
 from coqui_stt_training.batches.sampler import make_batches
-from coqui_stt_training.corpus import check_corpus
+from coqui_stt_training.corpus import CorpusRules, check_corpus
 from stt.audio.file import read_audio
 from stt.frontends.mfcc import FeatureConfig
 
@@ -52,7 +52,9 @@ def loading(effort: Effort) -> Iterator[Result]:
 
         def check() -> None:
             check_corpus(
-                train=[str(clips)], alphabet=_ALPHABET, features=FeatureConfig(), workers=1
+                CorpusRules(_ALPHABET, FeatureConfig()),
+                train=[str(clips)],
+                workers=1,
             )
 
         yield Result("data: check a WAV clip", best_cpu_seconds(check, 2) / count, "clip")
@@ -75,7 +77,7 @@ def _reading(folder: Path, effort: Effort) -> Iterator[Result]:
 
 def _batches(clips: Path, count: int, effort: Effort) -> Iterator[Result]:
     features = FeatureConfig()
-    corpus = check_corpus(train=[str(clips)], alphabet=_ALPHABET, features=features, workers=1)
+    corpus = check_corpus(CorpusRules(_ALPHABET, features), train=[str(clips)], workers=1)
     groups = make_batches(list(corpus.train[0].clips), _CLIPS_OF_A_BATCH)
     for name, store in (
         ("from audio", FeatureStore(features, None, 0)),

@@ -60,14 +60,16 @@ def begin(path: Path, in_memory: bool) -> dict[str, float]:
     from coqui_stt_training.batches.feature_store import FeatureStore
     from coqui_stt_training.batches.loader import BatchLoader
     from coqui_stt_training.batches.sampler import BatchOrder, Sampler, make_batches
-    from coqui_stt_training.corpus import CorpusFiles, check_corpus
+    from coqui_stt_training.corpus import CorpusFiles, CorpusRules, check_corpus
     from stt.frontends.mfcc import FeatureConfig
 
     alphabet = Alphabet.from_labels([" ", *"abcdefghijklmnopqrstuvwxyz"])
     files = CorpusFiles(large_bytes=1 << 60) if in_memory else CorpusFiles()
     digest = files.digest(str(path))
     corpus = check_corpus(
-        train=[str(path)], alphabet=alphabet, features=FeatureConfig(), files=files
+        CorpusRules(alphabet, FeatureConfig()),
+        train=[str(path)],
+        files=files,
     )
     groups = make_batches(corpus.train[0].clips, 32)
     sampler = Sampler(groups, BatchOrder(True, 0, 1000, 1))

@@ -64,12 +64,12 @@ def describe(source: SourceModel) -> dict[str, Any]:
     }
 
 
-def _features(features: FrontEnd) -> dict[str, Any]:
+def _features(front_end: FrontEnd) -> dict[str, Any]:
     from stt.frontends import describe_front_end
 
-    description = describe_front_end(features)
+    description = describe_front_end(front_end)
     if description["kind"] != "mfcc":
-        return {"audio_sample_rate": features.sample_rate_hz, **description}
+        return {"audio_sample_rate": front_end.sample_rate_hz, **description}
     return {  # by the names of the flags
         "kind": "mfcc",
         "audio_sample_rate": description["sample_rate_hz"],

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coqui_stt_ctcdecoder import Alphabet
-from coqui_stt_training.corpus import Corpus, check_corpus, read_rows
+from coqui_stt_training.corpus import Corpus, CorpusRules, check_corpus, read_rows
 from coqui_stt_training.errors import CorpusError
 from stt.frontends.mfcc import FeatureConfig
 
@@ -35,7 +35,7 @@ def write_rows(path: Path, *rows: Sequence[object], header: Sequence[str] = HEAD
 
 
 def check(**sets: Sequence[str]) -> Corpus:
-    return check_corpus(**sets, alphabet=LETTERS, features=FeatureConfig())  # type: ignore[arg-type]
+    return check_corpus(CorpusRules(LETTERS, FeatureConfig()), **sets)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -150,7 +150,9 @@ def test_skipping_is_offered_only_where_rows_remain(
     )
     with pytest.raises(CorpusError) as caught:
         check_corpus(
-            train=[train], alphabet=LETTERS, features=FeatureConfig(), alphabet_advice="ADVICE"
+            CorpusRules(LETTERS, FeatureConfig()),
+            train=[train],
+            alphabet_advice="ADVICE",
         )
     *_, advice, last = str(caught.value).splitlines()
     assert advice == "ADVICE"
@@ -182,10 +184,9 @@ def test_skipping_leaves_the_good_rows_and_lists_the_others(
     skipped = clips / "run" / "skipped.csv"
     with caplog.at_level(logging.WARNING):
         corpus = check_corpus(
+            CorpusRules(LETTERS, FeatureConfig()),
             train=[train],
             dev=[dev],
-            alphabet=LETTERS,
-            features=FeatureConfig(),
             on_bad_row="skip",
             skipped_rows_path=skipped,
         )
@@ -208,7 +209,10 @@ def test_skipping_leaves_no_file_empty(clips: Path) -> None:
     dev = write_rows(clips / "dev.csv", ("silent.wav", 1, "x"), ("missing.wav", 1, "x"))
     with pytest.raises(CorpusError, match=r"dev\.csv: not one of its 2 rows can be used"):
         check_corpus(
-            train=[train], dev=[dev], alphabet=LETTERS, features=FeatureConfig(), on_bad_row="skip"
+            CorpusRules(LETTERS, FeatureConfig()),
+            train=[train],
+            dev=[dev],
+            on_bad_row="skip",
         )
 
 
@@ -246,9 +250,8 @@ def test_files_that_hold_no_rows_are_refused_under_both_policies(
     for policy in ("fail", "skip"):
         with pytest.raises(CorpusError) as caught:
             check_corpus(
+                CorpusRules(LETTERS, FeatureConfig()),
                 train=[str(path)],
-                alphabet=LETTERS,
-                features=FeatureConfig(),
                 on_bad_row=policy,  # type: ignore[arg-type]
             )
         assert expected in str(caught.value)
@@ -293,7 +296,9 @@ def advice_of(*transcripts: str, folder: Path) -> list[str]:
     train = write_rows(folder / "train.csv", *[("good.wav", 1, text) for text in transcripts])
     with pytest.raises(CorpusError) as caught:
         check_corpus(
-            train=[train], alphabet=LETTERS, features=FeatureConfig(), alphabet_advice="ADVICE"
+            CorpusRules(LETTERS, FeatureConfig()),
+            train=[train],
+            alphabet_advice="ADVICE",
         )
     lines = str(caught.value).splitlines()
     return [line for line in lines[1:] if not line.startswith(" ")]
@@ -331,7 +336,8 @@ def test_normalised_rows_are_good_and_counted(
     )  # fmt: skip
     with caplog.at_level(logging.INFO):
         corpus = check_corpus(
-            train=[path], alphabet=LETTERS, features=FeatureConfig(), normalize_transcripts=True
+            CorpusRules(LETTERS, FeatureConfig(), normalize_transcripts=True),
+            train=[path],
         )
     assert [clip.transcript for clip in corpus.train[0].clips] == ["hello you", "fine", "oh"]
     assert (
@@ -345,5 +351,6 @@ def test_what_normalising_leaves_empty_is_no_transcript(clips: Path) -> None:
     path = write_rows(clips / "train.csv", ("good.wav", 1, "…!"), ("good.wav", 1, "Fine"))
     with pytest.raises(CorpusError, match=r"good\.wav: nothing is left of '…!'"):
         check_corpus(
-            train=[path], alphabet=LETTERS, features=FeatureConfig(), normalize_transcripts=True
+            CorpusRules(LETTERS, FeatureConfig(), normalize_transcripts=True),
+            train=[path],
         )

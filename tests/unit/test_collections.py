@@ -33,7 +33,7 @@ from collections_on_disk import (
     write_webdataset,
 )
 from coqui_stt_ctcdecoder import Alphabet
-from coqui_stt_training.corpus import alphabet_from_corpus, check_corpus, read_rows
+from coqui_stt_training.corpus import CorpusRules, alphabet_from_corpus, check_corpus, read_rows
 from coqui_stt_training.corpus.csv_file import write_csv
 from coqui_stt_training.corpus.files import CorpusFiles
 from coqui_stt_training.errors import CorpusError
@@ -53,7 +53,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("name", WRITERS)
 def test_every_format_gives_the_same_clips(tmp_path: Path, name: str) -> None:
     path = WRITERS[name](tmp_path)
-    corpus = check_corpus(train=[str(path)], alphabet=ALPHABET, features=FeatureConfig())
+    corpus = check_corpus(CorpusRules(ALPHABET, FeatureConfig()), train=[str(path)])
     clips = corpus.train[0].clips
     assert [clip.transcript for clip in clips] == list(TEXTS)
     for clip, samples in zip(clips, CLIPS, strict=True):
@@ -108,7 +108,7 @@ def test_a_spreadsheet_saved_as_csv_is_read(
     path = tmp_path / "texts.csv"
     encoding = "utf-16" if separator == "\t" else "utf-8-sig"  # Excel: Unicode text, CSV UTF-8
     path.write_bytes("\r\n".join(lines).encode(encoding))
-    corpus = check_corpus(train=[str(path)], alphabet=ALPHABET, features=FeatureConfig())
+    corpus = check_corpus(CorpusRules(ALPHABET, FeatureConfig()), train=[str(path)])
     clips = corpus.train[0].clips
     assert [clip.transcript for clip in clips] == list(TEXTS)
     for clip, samples in zip(clips, CLIPS, strict=True):
@@ -470,7 +470,7 @@ def test_names_and_texts_that_are_no_utf8_are_bad_rows(tmp_path: Path) -> None:
     for path, unlabelled in ((folder, False), (manifest, False), (folder, True)):
         sets = {"unlabelled" if unlabelled else "train": [str(path)]}
         with pytest.raises(CorpusError, match="name of its recording is not UTF-8") as caught:
-            check_corpus(alphabet=ALPHABET, features=FeatureConfig(), **{"train": [], **sets})
+            check_corpus(CorpusRules(ALPHABET, FeatureConfig()), **{"train": [], **sets})
         assert ("its transcript cannot be written in UTF-8" in str(caught.value)) == (
             path == manifest
         )
@@ -480,8 +480,10 @@ def test_names_and_texts_that_are_no_utf8_are_bad_rows(tmp_path: Path) -> None:
         assert any(name.endswith(r"lat\udce9in.wav") for name in names)
         skipped = tmp_path / "skipped.csv"
         corpus = check_corpus(
-            alphabet=ALPHABET, features=FeatureConfig(), on_bad_row="skip",
-            skipped_rows_path=skipped, **{"train": [], **sets},
-        )  # fmt: skip
+            CorpusRules(ALPHABET, FeatureConfig()),
+            on_bad_row="skip",
+            skipped_rows_path=skipped,
+            **{"train": [], **sets},
+        )
         assert len((corpus.unlabelled if unlabelled else corpus.train)[0].clips) == 1
         skipped.read_text(encoding="utf-8")

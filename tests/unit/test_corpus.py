@@ -17,6 +17,7 @@ import soxr
 
 from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
 from coqui_stt_training.corpus import (
+    CorpusRules,
     alphabet_from_corpus,
     check_corpus,
     expand_file_list,
@@ -127,7 +128,7 @@ def test_a_good_corpus_becomes_clips(make_csv: Callable[..., str], tmp_path: Pat
     one = make_csv("one.csv", ("a.wav", "hello"), ("long.flac", "the whole world"))
     two = make_csv("two.csv", ("b.wav", "again"))
     dev = make_csv("dev.csv", ("c.wav", "dev"))
-    corpus = check_corpus(train=[one, two], dev=[dev], alphabet=LETTERS, features=FEATURES)
+    corpus = check_corpus(CorpusRules(LETTERS, FEATURES), train=[one, two], dev=[dev])
     assert [s.path for s in corpus.train] == [one, two]
     assert [clip.transcript for clip in corpus.train[0].clips] == ["hello", "the whole world"]
     clip = corpus.train[0].clips[1]
@@ -142,22 +143,22 @@ def test_a_good_corpus_becomes_clips(make_csv: Callable[..., str], tmp_path: Pat
 
 def test_byte_output_mode_takes_any_script(make_csv: Callable[..., str]) -> None:
     train = make_csv("train.csv", ("a.wav", "привет"))
-    corpus = check_corpus(train=[train], alphabet=UTF8Alphabet(), features=FEATURES)
+    corpus = check_corpus(CorpusRules(UTF8Alphabet(), FEATURES), train=[train])
     assert corpus.train[0].clips[0].transcript == "привет"
 
 
 def test_test_references_may_be_empty_but_no_others(make_csv: Callable[..., str]) -> None:
     empty = make_csv("empty.csv", ("a.wav", ""))
-    corpus = check_corpus(test=[empty], alphabet=LETTERS, features=FEATURES)
+    corpus = check_corpus(CorpusRules(LETTERS, FEATURES), test=[empty])
     assert corpus.test[0].clips[0].transcript == ""
     with pytest.raises(CorpusError, match="without a transcript"):
-        check_corpus(dev=[empty], alphabet=LETTERS, features=FEATURES)
+        check_corpus(CorpusRules(LETTERS, FEATURES), dev=[empty])
 
 
 def test_a_file_may_serve_two_sets_and_is_reported_once(make_csv: Callable[..., str]) -> None:
     both = make_csv("both.csv", ("a.wav", "Ж"), ("b.wav", "fine"))
     with pytest.raises(CorpusError) as caught:
-        check_corpus(dev=[both], test=[both], alphabet=LETTERS, features=FEATURES)
+        check_corpus(CorpusRules(LETTERS, FEATURES), dev=[both], test=[both])
     assert "1 of 2 rows" in str(caught.value)
     assert "1 time, first" in str(caught.value)
 
@@ -169,7 +170,7 @@ def test_recordings_in_two_sets_are_a_warning(
     dev = make_csv("dev.csv", ("b.wav", "two"))
     test = make_csv("test.csv", ("c.wav", "three"))
     with caplog.at_level(logging.WARNING):
-        check_corpus(train=[train], dev=[dev], test=[test], alphabet=LETTERS, features=FEATURES)
+        check_corpus(CorpusRules(LETTERS, FEATURES), train=[train], dev=[dev], test=[test])
     (message,) = caplog.messages
     assert message.startswith("Recordings in both train and dev: 1, the first in")
     assert f"{train}:3 and {dev}:2" in message
@@ -204,7 +205,9 @@ def test_a_scan_is_remembered_until_the_file_changes(
 
     def durations() -> list[float]:
         corpus = check_corpus(
-            train=[train], alphabet=LETTERS, features=FEATURES, scan_cache_path=cache
+            CorpusRules(LETTERS, FEATURES),
+            train=[train],
+            scan_cache_path=cache,
         )
         return [clip.duration_seconds for clip in corpus.train[0].clips]
 
@@ -234,6 +237,6 @@ def test_a_broken_memory_is_made_anew(
     train = make_csv("train.csv", ("a.wav", "one"))
     cache = tmp_path / "scan.json"
     cache.write_text(content)
-    check_corpus(train=[train], alphabet=LETTERS, features=FEATURES, scan_cache_path=cache)
+    check_corpus(CorpusRules(LETTERS, FEATURES), train=[train], scan_cache_path=cache)
     (name,) = json.loads(cache.read_text())["files"]
     assert name == str(tmp_path / "a.wav")

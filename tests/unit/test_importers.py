@@ -19,7 +19,7 @@ import soundfile
 
 from command_runner import run_command
 from coqui_stt_ctcdecoder import Alphabet
-from coqui_stt_training.corpus import check_corpus
+from coqui_stt_training.corpus import CorpusRules, check_corpus
 from coqui_stt_training.errors import AudioError, CorpusError, FlagError, UserError
 from coqui_stt_training.util import audio, helpers
 from coqui_stt_training.util.augmentations import (
@@ -110,7 +110,7 @@ def test_an_importer_of_one_published_clip(
         writer.writerow(["wav_filename", "wav_filesize", "transcript"])
         writer.writerow([Path(clip).resolve(), Path(clip).stat().st_size, transcript])
     alphabet = Alphabet.from_labels(" abcdefghijklmnopqrstuvwxyz")
-    corpus = check_corpus(train=[f"{data}ldc.csv"], alphabet=alphabet, features=FeatureConfig())
+    corpus = check_corpus(CorpusRules(alphabet, FeatureConfig()), train=[f"{data}ldc.csv"])
     assert [made.transcript for made in corpus.train[0].clips] == ["she had your dark suit"]
 
 

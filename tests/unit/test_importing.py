@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from coqui_stt_ctcdecoder import Alphabet
-from coqui_stt_training.corpus import alphabet_from_corpus, check_corpus
+from coqui_stt_training.corpus import CorpusRules, alphabet_from_corpus, check_corpus
 from coqui_stt_training.errors import CorpusError, FlagError
 from coqui_stt_training.import_corpus import main as import_corpus
 from coqui_stt_training.importing.command import titles
@@ -206,7 +206,8 @@ def test_corpora_are_ready_to_train_on(tmp_path: Path, name: str, audio: str) ->
             assert sum(map(len, speakers)) == len(set().union(*speakers)) == 20
     files = [str(out / f"{split}.csv") for split in found]
     corpus = check_corpus(
-        train=files, alphabet=alphabet_from_corpus(files), features=FeatureConfig()
+        CorpusRules(alphabet_from_corpus(files), FeatureConfig()),
+        train=files,
     )
     for rows, clips in zip(found.values(), corpus.train, strict=True):
         for row, clip in zip(rows, clips.clips, strict=True):

@@ -22,6 +22,7 @@ from coqui_stt_training.batches.sampler import BatchOrder, Sampler, make_batches
 from coqui_stt_training.corpus import (
     Corpus,
     CorpusFiles,
+    CorpusRules,
     alphabet_from_corpus,
     check_corpus,
     read_rows,
@@ -68,9 +69,13 @@ def rows(tmp_path: Path) -> list[tuple[object, ...]]:
 
 def check(files: CorpusFiles, path: Path, alphabet: Alphabet = ALPHABET, **more: Any) -> Corpus:
     fresh = CorpusFiles(large_bytes=files.large_bytes)
-    return check_corpus(
-        train=[str(path)], alphabet=alphabet, features=FeatureConfig(), files=fresh, **more
-    )
+    of_rules = {
+        name: more.pop(name)
+        for name in ("any_sample_rate", "normalize_transcripts")
+        if name in more
+    }
+    rules = CorpusRules(alphabet, FeatureConfig(), **of_rules)
+    return check_corpus(rules, train=[str(path)], files=fresh, **more)
 
 
 def complaint(files: CorpusFiles, path: Path, **more: Any) -> str:

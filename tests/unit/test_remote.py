@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from coqui_stt_ctcdecoder import Alphabet
-from coqui_stt_training.corpus import check_corpus, read_rows, split_shares
+from coqui_stt_training.corpus import CorpusRules, check_corpus, read_rows, split_shares
 from coqui_stt_training.corpus.remote import Mirror, url_of
 from coqui_stt_training.corpus.stores import Stores
 from coqui_stt_training.corpus.writing.collection import Options, convert_collections
@@ -118,7 +118,8 @@ def test_bad_rows_are_named_by_url(tmp_path: Path) -> None:
     upload(path.parent, "bucket")
     with pytest.raises(CorpusError) as caught:
         check_corpus(
-            train=["memory://bucket/train.csv"], alphabet=ALPHABET, features=FeatureConfig()
+            CorpusRules(ALPHABET, FeatureConfig()),
+            train=["memory://bucket/train.csv"],
         )
     said = str(caught.value)
     assert "memory://bucket/train.csv:4: memory://bucket/2.wav: no such file" in said
@@ -239,7 +240,7 @@ def test_lists_here_name_recordings_elsewhere(tmp_path: Path) -> None:
     file = read_rows(lists)
     assert [audio.path.exists() for audio in file.audio()] == [True, False]
     with pytest.raises(CorpusError, match=r"here\.jsonl:2: memory://bucket/9\.wav: no such file"):
-        check_corpus(train=[str(lists)], alphabet=ALPHABET, features=FeatureConfig())
+        check_corpus(CorpusRules(ALPHABET, FeatureConfig()), train=[str(lists)])
 
 
 def test_chains_and_files_are_no_urls() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coqui_stt_ctcdecoder import Alphabet
-from coqui_stt_training.corpus import Clip, Corpus, check_corpus
+from coqui_stt_training.corpus import Clip, Corpus, CorpusRules, check_corpus
 from stt.frontends.mfcc import FeatureConfig
 
 TOUR = Path(__file__).parents[2] / "examples" / "tour"
@@ -20,7 +20,7 @@ def read(language: str) -> Corpus:
     folder = TOUR / language
     files = {name: [str(folder / f"{name}.csv")] for name in SETS}
     alphabet = Alphabet(folder / "alphabet.txt")
-    return check_corpus(**files, alphabet=alphabet, features=FeatureConfig())  # type: ignore[arg-type]
+    return check_corpus(CorpusRules(alphabet, FeatureConfig()), **files)  # type: ignore[arg-type]
 
 
 def clips_of(corpus: Corpus, name: str) -> tuple[Clip, ...]:

@@ -185,18 +185,18 @@ def _decode(audio: AudioReference, status: os.stat_result) -> AudioFacts:
     leading, trailing = _silence_at_ends(levels, float(speech), float(noise))
     peak = max(abs(lowest), abs(highest))
     return AudioFacts(
-        status.st_size,
-        status.st_mtime_ns,
-        rate_hz,
-        count,
-        highest - lowest,
-        round(20 * math.log10(max(peak, 1e-5)), 2),
-        round(float(speech), 2),
-        round(float(noise), 2),
-        round(clipped / count, 6),
-        round(leading * FRAME_SECONDS, 2),
-        round(trailing * FRAME_SECONDS, 2),
-        digest.hexdigest(),
+        size_bytes=status.st_size,
+        modified_ns=status.st_mtime_ns,
+        sample_rate_hz=rate_hz,
+        sample_count=count,
+        peak_to_peak=highest - lowest,
+        peak_dbfs=round(20 * math.log10(max(peak, 1e-5)), 2),
+        speech_dbfs=round(float(speech), 2),
+        noise_dbfs=round(float(noise), 2),
+        clipped_share=round(clipped / count, 6),
+        leading_silence_seconds=round(leading * FRAME_SECONDS, 2),
+        trailing_silence_seconds=round(trailing * FRAME_SECONDS, 2),
+        digest=digest.hexdigest(),
     )
 
 

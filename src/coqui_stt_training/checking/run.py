@@ -19,7 +19,7 @@ from stt.frontends import FrontEnd
 from stt.frontends.mfcc import FeatureConfig
 from stt.output_path import check_output_file
 
-from ..corpus import Clip, CorpusFiles, alphabet_from_corpus, expand_file_list
+from ..corpus import Clip, CorpusFiles, CorpusRules, alphabet_from_corpus, expand_file_list
 from ..corpus.audio_scan import ScanResult
 from ..corpus.report import Report, advise_on_characters
 from ..corpus.validation import examine_corpus
@@ -75,9 +75,7 @@ def run_check(
 
     examination = examine_corpus(
         {"train": paths},
-        alphabet=alphabet,
-        features=features,
-        normalize_transcripts=flags.normalize_transcripts,
+        CorpusRules(alphabet, features, normalize_transcripts=flags.normalize_transcripts),
         files=files,
         scan=scan,
     )

@@ -4,6 +4,7 @@ from .alphabet_source import all_characters, alphabet_from_corpus, pieces_of
 from .clip import Clip, ClipSet, Corpus
 from .files import CorpusFiles
 from .normalization import ChangeCounts, Normalizer, plain_alphabet
+from .row_check import CorpusRules
 from .rows import Row, RowFile, expand_file_list
 from .shares import epoch_counts, split_shares
 from .sources.reading import read_rows
@@ -17,6 +18,7 @@ __all__ = [
     "ClipSet",
     "Corpus",
     "CorpusFiles",
+    "CorpusRules",
     "Normalizer",
     "Row",
     "RowFile",

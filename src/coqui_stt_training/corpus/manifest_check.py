@@ -27,7 +27,7 @@ from .column_check import ColumnCheck
 from .manifest import Manifest
 from .normalization import ChangeCounts
 from .report import Report
-from .row_check import Target, check_row
+from .row_check import CorpusRules, check_row
 from .rows import END_COLUMN, SIZE_COLUMN, START_COLUMN, RowFile
 
 DURATION_COLUMNS = ("duration", "duration_seconds")
@@ -137,14 +137,14 @@ def check_manifest(
     manifest: Manifest,
     lengths: Lengths,
     scan: Scan,
-    target: Target,
+    rules: CorpusRules,
     may_be_empty: bool,
     report: Report,
     changes: ChangeCounts,
 ) -> ClipSet:
     """Check the columns of a large file, and one by one the rows that may be bad."""
-    rate_hz = target.features.sample_rate_hz
-    columns = ColumnCheck(target.alphabet, target.frames_of, rate_hz, may_be_empty)
+    rate_hz = rules.front_end.sample_rate_hz
+    columns = ColumnCheck(rules.alphabet, rules.frames_of, rate_hz, may_be_empty)
     seconds, good = lengths.seconds, np.ones(len(manifest), np.bool_)
     bad_count = 0
     for number in _unsure_rows(columns, manifest, lengths).tolist():
@@ -155,7 +155,7 @@ def check_manifest(
             found = found or scan([audio])[audio]
             seconds[number] = getattr(found, "duration_seconds", np.nan)
         found = found or AudioScan(0, 0, rate_hz, int(seconds[number] * rate_hz), 1.0)
-        row, problems = check_row(row, found, target, may_be_empty, changes)
+        row, problems = check_row(row, found, rules, may_be_empty, changes)
         report.add(*problems)
         if problems:
             good[number] = False
@@ -169,7 +169,9 @@ def check_manifest(
 
     def make(number: int, duration_seconds: float) -> Clip:
         row = manifest[number]
-        text = target.normalizer(row.transcript).text if target.normalizes else row.transcript
+        text = (
+            rules.normalizer(row.transcript).text if rules.normalize_transcripts else row.transcript
+        )
         audio = file.audio_of(row)
         return Clip(audio, text, row.source, row.size_bytes, duration_seconds)
 

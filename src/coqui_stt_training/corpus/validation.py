@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from coqui_stt_ctcdecoder import Alphabet
 from stt.audio.reference import AudioReference
 from stt.counted import counted
-from stt.frontends import FrontEnd
 
 from ..errors import CorpusError
 from .audio_scan import AudioScan, ScanResult, scan_audio
@@ -25,9 +23,9 @@ from .clip import Clip, ClipSet, Corpus
 from .files import CorpusFiles
 from .manifest import Manifest
 from .manifest_check import Lengths, Scan, check_manifest, read_lengths
-from .normalization import ChangeCounts, Normalizer
+from .normalization import ChangeCounts
 from .report import Report, advise_on_characters
-from .row_check import Target, check_row
+from .row_check import CorpusRules, check_row
 from .rows import RowFile
 from .shared_audio import warn_of_shared_audio
 from .skipped_rows import write_skipped_rows
@@ -71,12 +69,8 @@ class Examination:
 
 def examine_corpus(
     roles: Mapping[str, Sequence[str]],
+    rules: CorpusRules,
     *,
-    alphabet: Alphabet,
-    features: FrontEnd,
-    output_length: Callable[[int], int] = int,
-    any_sample_rate: bool = True,
-    normalize_transcripts: bool = False,
     files: CorpusFiles | None = None,
     scan: Scan = scan_audio,
 ) -> Examination:
@@ -85,11 +79,7 @@ def examine_corpus(
     Args:
         roles: corpus files, by role; transcripts may be empty in `test`, and are not read in
             `unlabelled`.
-        alphabet: of the model.
-        features: they say how many frames audio has.
-        output_length: how many frames the model makes of so many.
-        any_sample_rate: whether audio of another rate than the model's is fine.
-        normalize_transcripts: whether to bring transcripts to what the alphabet can write.
+        rules: what rows must fit; what normalising changes is logged.
         files: reads the corpus files.
         scan: says what audio holds.
     """
@@ -100,18 +90,10 @@ def examine_corpus(
     }
     every_input = list(itertools.chain.from_iterable(inputs.values()))
     scans = scan(itertools.chain.from_iterable(given.audio for given in every_input))
-    target = Target(
-        alphabet,
-        features,
-        any_sample_rate,
-        output_length,
-        Normalizer(alphabet),
-        normalize_transcripts,
-    )
     changes = ChangeCounts()
     sets = {
         role: tuple(
-            _check_input(given, scans, scan, target, report, changes) for given in role_inputs
+            _check_input(given, scans, scan, rules, report, changes) for given in role_inputs
         )
         for role, role_inputs in inputs.items()
     }
@@ -121,23 +103,19 @@ def examine_corpus(
 
 
 def check_corpus(
+    rules: CorpusRules,
     *,
     train: Sequence[str] = (),
     dev: Sequence[str] = (),
     test: Sequence[str] = (),
     metrics: Sequence[str] = (),
     unlabelled: Sequence[str] = (),
-    alphabet: Alphabet,
-    features: FrontEnd,
-    output_length: Callable[[int], int] = int,
-    any_sample_rate: bool = True,
     on_bad_row: OnBadRow = "fail",
     skipped_rows_path: Path | None = None,
     scan_cache_path: Path | None = None,
     workers: int | None = None,
     show_progressbar: bool = False,
     alphabet_advice: str = "",
-    normalize_transcripts: bool = False,
     files: CorpusFiles | None = None,
 ) -> Corpus:
     """Read all sets of a run, and check every row of them.
@@ -146,21 +124,16 @@ def check_corpus(
     flatter. In test sets the transcript may be empty.
 
     Args:
+        rules: what rows must fit; what normalising changes is logged.
         train: corpus files, like `dev`, `test` and `metrics`.
         unlabelled: corpus files whose transcripts are not read. That a recording of theirs is also
             in `dev`, `test` or `metrics`, under whatever name, is an error.
-        alphabet: of the model to train or evaluate.
-        features: they say how many frames audio has.
-        output_length: how many frames the model makes of so many.
-        any_sample_rate: whether audio of another rate than the model's is fine: it is resampled.
         on_bad_row: whether one bad row refuses the corpus, or is left out.
         skipped_rows_path: a CSV for the rows left out, with `file`, `line` and `reason`.
         scan_cache_path: a JSON file that remembers what audio files hold, see `scan_audio`.
         workers: threads that decode; by default a few more than there are cores.
         show_progressbar: whether to show one on a terminal.
         alphabet_advice: what to do about characters outside the alphabet, for the report.
-        normalize_transcripts: whether to bring transcripts to what the alphabet can write, see
-            `Normalizer`; what was changed is logged.
         files: reads the corpus files.
 
     Raises:
@@ -169,11 +142,7 @@ def check_corpus(
     """
     examination = examine_corpus(
         {"train": train, "dev": dev, "test": test, "metrics": metrics, UNLABELLED: unlabelled},
-        alphabet=alphabet,
-        features=features,
-        output_length=output_length,
-        any_sample_rate=any_sample_rate,
-        normalize_transcripts=normalize_transcripts,
+        rules,
         files=files,
         scan=partial(
             scan_audio,
@@ -250,19 +219,19 @@ def _check_input(
     given: _Input,
     scans: Mapping[AudioReference, ScanResult],
     scan: Scan,
-    target: Target,
+    rules: CorpusRules,
     report: Report,
     changes: ChangeCounts,
 ) -> ClipSet:
     if given.lengths and isinstance(given.file.rows, Manifest):
         return check_manifest(
-            given.file, given.file.rows, given.lengths, scan, target, given.may_be_empty, report,
+            given.file, given.file.rows, given.lengths, scan, rules, given.may_be_empty, report,
             changes,
         )  # fmt: skip
     clips = []
     for as_given, audio in zip(given.file.rows, given.audio, strict=True):
         found = scans[audio]
-        row, problems = check_row(as_given, found, target, given.may_be_empty, changes)
+        row, problems = check_row(as_given, found, rules, given.may_be_empty, changes)
         report.add(*problems)
         if not problems and isinstance(found, AudioScan):
             clips.append(

@@ -19,7 +19,7 @@ from ..checkpoints.source import SourceModel
 from ..checkpoints.state_file import Which
 from ..cli.export_flags import CardFlags, ExportConfig, ExportFlags
 from ..cli.flags import Parsed
-from ..corpus import check_corpus
+from ..corpus import CorpusRules, check_corpus
 from ..errors import ExportError, FlagError
 from ..models.deepspeech.geometry import Geometry
 from ..models.encoder import EncoderSpecification
@@ -219,14 +219,16 @@ def _probe(
         _log.info("No --test_files: comparing on noise; speech would show the WER as well")
         return Probe(noise_clips(deployment.features, _NOISE_SEED), noise=True)
     corpus = check_corpus(
+        CorpusRules(
+            deployment.alphabet,
+            deployment.features,
+            output_length=source.specification.output_length,
+            any_sample_rate=flags.normalize_sample_rate,
+            normalize_transcripts=source.normalizes_transcripts(flags.normalize_transcripts),
+        ),
         test=flags.test_files,
-        alphabet=deployment.alphabet,
-        features=deployment.features,
-        output_length=source.specification.output_length,
-        any_sample_rate=flags.normalize_sample_rate,
         on_bad_row=cast(Literal["fail", "skip"], flags.on_bad_row),
         show_progressbar=config.output.show_progressbar,
-        normalize_transcripts=source.normalizes_transcripts(flags.normalize_transcripts),
     )
     clips = [clip for clip_set in corpus.test for clip in clip_set.clips]
     if not clips:

@@ -91,22 +91,22 @@ class Verification:
         )
 
 
-def read_probe_clips(clips: Sequence[Clip], features: FrontEnd) -> list[ProbeClip]:
+def read_probe_clips(clips: Sequence[Clip], front_end: FrontEnd) -> list[ProbeClip]:
     """Read clips of a corpus.
 
     Raises:
         AudioError: one cannot be read.
     """
     return [
-        ProbeClip(to_pcm(read_audio(clip.audio, features.sample_rate_hz)), clip.transcript or None)
+        ProbeClip(to_pcm(read_audio(clip.audio, front_end.sample_rate_hz)), clip.transcript or None)
         for clip in clips
     ]
 
 
-def noise_clips(features: FrontEnd, seed: int) -> list[ProbeClip]:
+def noise_clips(front_end: FrontEnd, seed: int) -> list[ProbeClip]:
     """Return audio to compare on where there is none: bursts of noise of changing colour, 6 s."""
     random = np.random.default_rng(seed)
-    length = 2 * features.sample_rate_hz
+    length = 2 * front_end.sample_rate_hz
     clips = []
     for _ in range(3):
         spectrum = np.fft.rfft(random.normal(size=length))

@@ -14,7 +14,7 @@ from ..checkpoints.source import SourceModel
 from ..cli.config import LogFlags, TestBatchFlags
 from ..cli.data_flags import TestDataFlags
 from ..cli.progress_bar import ProgressBar
-from ..corpus import check_corpus
+from ..corpus import CorpusRules, check_corpus
 from ..scoring.evaluation import build_model
 from .posteriors import PosteriorSet
 
@@ -23,7 +23,7 @@ from .posteriors import PosteriorSet
 def compute_posteriors(
     source: SourceModel,
     alphabet: Alphabet,
-    features: FrontEnd,
+    front_end: FrontEnd,
     data: TestDataFlags,
     evaluation: TestBatchFlags,
     output: LogFlags,
@@ -39,18 +39,20 @@ def compute_posteriors(
         CorpusError: rows that cannot be used, unless `--on_bad_row skip`.
     """
     corpus = check_corpus(
+        CorpusRules(
+            alphabet,
+            front_end,
+            output_length=source.specification.output_length,
+            any_sample_rate=any_sample_rate,
+            normalize_transcripts=source.normalizes_transcripts(data.normalize_transcripts),
+        ),
         test=data.test_files,
-        alphabet=alphabet,
-        features=features,
-        output_length=source.specification.output_length,
-        any_sample_rate=any_sample_rate,
         on_bad_row="skip" if data.on_bad_row == "skip" else "fail",
         skipped_rows_path=None,
         show_progressbar=output.show_progressbar,
-        normalize_transcripts=source.normalizes_transcripts(data.normalize_transcripts),
     )
     model = build_model(source, device)
-    loader = BatchLoader(FeatureStore(features), alphabet)
+    loader = BatchLoader(FeatureStore(front_end), alphabet)
     posteriors = PosteriorSet([], [])
     for clips in corpus.test:
         groups = make_batches(

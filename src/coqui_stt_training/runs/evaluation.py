@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.audio.file import read_audio, read_sample_rate
@@ -34,7 +35,7 @@ from ..cli.data_flags import DataFlags, TestDataFlags
 from ..cli.flags import Parsed
 from ..cli.launch import Launch
 from ..cli.progress_bar import ProgressBar
-from ..corpus import ClipSet, Corpus, check_corpus, expand_file_list
+from ..corpus import ClipSet, Corpus, CorpusRules, check_corpus, expand_file_list
 from ..errors import AudioError, BootstrapError, FlagError
 from ..models.acoustic_model import AcousticModel
 from ..report.evaluation import caveat_of, format_report, save_samples_json
@@ -68,10 +69,10 @@ def run_evaluation(
             source, model, corpus, decoder, loader = _prepare_evaluation(parsed, world)
         world.check_alike(lambda: {"clips": digest_of_clips(corpus.test)})
         config = parsed.config
-        return evaluate_sets(
-            model, corpus.test, loader, decoder, config.data, config.evaluation, config.output,
-            show, str(source.path), world,
-        )  # fmt: skip
+        options = EvaluationOptions(
+            config.data, config.evaluation, config.output, str(source.path), show, world
+        )
+        return evaluate_sets(model, corpus.test, loader, decoder, options)
 
 
 def _prepare_evaluation(
@@ -84,16 +85,18 @@ def _prepare_evaluation(
     features = choose_features(config.features, source, parsed.given)
     skip = config.data.on_bad_row == "skip"
     corpus = check_corpus(
+        CorpusRules(
+            alphabet,
+            features,
+            output_length=source.specification.output_length,
+            any_sample_rate=config.features.normalize_sample_rate,
+            normalize_transcripts=source.normalizes_transcripts(data.normalize_transcripts),
+        ),
         test=data.test_files,
-        alphabet=alphabet,
-        features=features,
-        output_length=source.specification.output_length,
-        any_sample_rate=config.features.normalize_sample_rate,
         on_bad_row="skip" if skip else "fail",
         skipped_rows_path=Path("skipped_rows.csv") if skip and world.is_first else None,
         show_progressbar=config.output.show_progressbar and world.is_first,
         alphabet_advice=alphabet_advice(source),
-        normalize_transcripts=source.normalizes_transcripts(data.normalize_transcripts),
     )
     model = build_model(source, prepare_machine(config.machine, world.device))
     if config.output.log_placement:
@@ -134,8 +137,8 @@ def alphabet_advice(source: SourceModel) -> str:
     )
 
 
-def samples_to_features(samples: object, front_end: FrontEnd) -> torch.Tensor:
-    """Return the features of audio as a batch of one, `[1, frames, values]`."""
+def samples_to_features(samples: NDArray[np.float32], front_end: FrontEnd) -> torch.Tensor:
+    """Return the features of audio `[samples]` as a batch of one, `[1, frames, values]`."""
     return torch.from_numpy(front_end.extractor(np)(samples))[None]
 
 
@@ -193,17 +196,33 @@ def load_for_inference(
     return source, alphabet
 
 
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How sets are evaluated, and where the results go.
+
+    Attributes:
+        data: which clips of them, in what order.
+        evaluation: batches and reports.
+        output: whether to show progress.
+        model_name: in reports.
+        show: is given the reports that people read.
+        world: the processes that share the batches.
+    """
+
+    data: DataFlags | TestDataFlags
+    evaluation: EvaluationFlags
+    output: LogFlags
+    model_name: str
+    show: Callable[[str], object] = print_now
+    world: World = ALONE
+
+
 def evaluate_sets(
     model: AcousticModel,
     sets: Sequence[ClipSet],
     loader: BatchLoader,
     decoder: BeamSearchDecoder,
-    data: DataFlags | TestDataFlags,
-    flags: EvaluationFlags,
-    output: LogFlags,
-    show: Callable[[str], object] = print_now,
-    model_name: str = "the model",
-    world: World = ALONE,
+    options: EvaluationOptions,
 ) -> list[EvaluationResult]:
     """Evaluate sets one by one, show a report of each, and write `--test_output_file` and
     `--report`.
@@ -211,8 +230,9 @@ def evaluate_sets(
     Of several processes each hears its share, all return all results, and the first one shows and
     writes them.
     """
+    data, flags, world = options.data, options.evaluation, options.world
     everything, scored = [], {}
-    show_bars = output.show_progressbar and world.is_first
+    show_bars = options.output.show_progressbar and world.is_first
     for clips in sets:
         batches = make_batches(
             clips.clips, flags.test_batch_size, reverse=data.reverse_test, limit=data.limit_test
@@ -230,7 +250,7 @@ def evaluate_sets(
         if world.is_first:
             caveat = caveat_of(results)
             by_characters = loader.alphabet.is_bytes or bool(caveat)
-            show(
+            options.show(
                 format_report(
                     results,
                     clips.path,
@@ -248,5 +268,5 @@ def evaluate_sets(
         save_samples_json(samples, Path(flags.test_output_file))
         _log.info("Wrote %s to %s", counted(len(samples), "sample"), flags.test_output_file)
     if flags.report:
-        report_evaluation(flags, model_name, model, loader, scored)
+        report_evaluation(flags, options.model_name, model, loader, scored)
     return everything

@@ -114,19 +114,19 @@ def _optimizer(
     training, further = session.config.training, session.config.optimizer
     anchors, anchor_decay = anchors_in_force(session, lineage, begun_with)
     optimizer = Adam(
-        model,
-        progress.learning_rate,
-        training.beta1,
-        training.beta2,
-        training.epsilon,
-        {
+        model=model,
+        learning_rate=progress.learning_rate,
+        beta1=training.beta1,
+        beta2=training.beta2,
+        epsilon=training.epsilon,
+        layer_factors={
             name: layer.get("learning_rate_factor", 1.0)
             for name, layer in newest_plan(lineage).items()
         },
-        further.warmup_steps,
-        further.decay_in_force,
-        anchors,
-        anchor_decay,
+        warmup_steps=further.warmup_steps,
+        weight_decay=further.decay_in_force,
+        anchors=anchors,
+        anchor_decay=anchor_decay,
     )
     start = session.start
     origin = start.source if start.keeps_optimizer else start.continued
@@ -182,11 +182,11 @@ def _flags_in_force(session: Session) -> dict[str, Any]:
     }
 
 
-def _feature_flags(features: FrontEnd) -> dict[str, Any]:
-    flags: dict[str, Any] = {"audio_sample_rate": features.sample_rate_hz}
-    if isinstance(features, FeatureConfig):
-        flags["feature_win_len"] = features.window_milliseconds
-        flags["feature_win_step"] = features.step_milliseconds
+def _feature_flags(front_end: FrontEnd) -> dict[str, Any]:
+    flags: dict[str, Any] = {"audio_sample_rate": front_end.sample_rate_hz}
+    if isinstance(front_end, FeatureConfig):
+        flags["feature_win_len"] = front_end.window_milliseconds
+        flags["feature_win_step"] = front_end.step_milliseconds
     return flags
 
 

@@ -11,7 +11,7 @@ from ..batches.cache_folder import CacheFolder
 from ..batches.feature_cache import FeatureCache
 from ..batches.feature_store import FeatureStore
 from ..batches.loader import BatchLoader
-from ..corpus import Corpus, check_corpus
+from ..corpus import Corpus, CorpusRules, check_corpus
 from ..corpus.clip_table import joined
 from ..scoring.decoding import BeamSearchDecoder
 from ..training.distributed import World
@@ -109,22 +109,24 @@ def read_corpus(session: Session, *, writes: bool) -> Corpus:
     config, folder = session.config, Path(session.config.checkpoints.save_dir)
     remembers = not config.bootstrap.dry_run
     return check_corpus(
+        CorpusRules(
+            session.alphabet,
+            session.features,
+            output_length=session.specification.output_length,
+            any_sample_rate=config.features.normalize_sample_rate,
+            normalize_transcripts=config.data.normalize_transcripts == "true",
+        ),
         train=config.data.train_files,
         dev=config.data.dev_files,
         test=config.data.test_files,
         metrics=config.data.metrics_files,
         unlabelled=config.self_training.unlabelled_files,
-        alphabet=session.alphabet,
-        features=session.features,
-        output_length=session.specification.output_length,
-        any_sample_rate=config.features.normalize_sample_rate,
         on_bad_row="skip" if config.data.on_bad_row == "skip" else "fail",
         skipped_rows_path=folder / "skipped_rows.csv" if writes and remembers else None,
         scan_cache_path=folder / "audio_scan.json" if remembers else None,
         show_progressbar=config.output.show_progressbar and writes,
         alphabet_advice=session.alphabet_advice(),
         files=session.files,
-        normalize_transcripts=config.data.normalize_transcripts == "true",
     )
 
 

@@ -136,9 +136,16 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
         _log.info(change)
     _log_frozen_layers(kept.lineage, given)
     return Session(
-        config, given, start, None, kept.specification, kept.alphabet, kept.features, identity,
-        files,
-    )  # fmt: skip
+        config=config,
+        given=given,
+        start=start,
+        plan=None,
+        specification=kept.specification,
+        alphabet=kept.alphabet,
+        features=kept.features,
+        identity=identity,
+        files=files,
+    )
 
 
 def _begin(
@@ -169,7 +176,17 @@ def _begin(
         features = fixed_features(target.architecture, target.front_end, given)
     else:
         features = choose_features(config.features, start.source, given)
-    return Session(config, given, start, plan, target, alphabet, features, identity, files)
+    return Session(
+        config=config,
+        given=given,
+        start=start,
+        plan=plan,
+        specification=target,
+        alphabet=alphabet,
+        features=features,
+        identity=identity,
+        files=files,
+    )
 
 
 def _settle_recipe(

@@ -34,7 +34,7 @@ from ..training.trainer import Interrupted, Trainer
 from .anchors import check_anchors
 from .announcements import log_next_steps, log_sizes, open_summaries, record_outcome
 from .distillation import supervision
-from .evaluation import evaluate_sets
+from .evaluation import EvaluationOptions, evaluate_sets
 from .inner_blocks import inner_layer
 from .interruption import Interruption
 from .machine import log_placement
@@ -308,15 +308,14 @@ def _evaluate(
     else:
         _log.info("Evaluating the last weights of this run")
     config = session.config
-    return evaluate_sets(
-        parts.world.whole(state.validated_model),
-        parts.corpus.test,
-        parts.loader,
-        parts.decoder,
+    path = folder.folder.path
+    options = EvaluationOptions(
         config.data,
         config.evaluation,
         config.output,
+        str(path / (name or path.name)),
         show,
-        str(folder.folder.path / (name or folder.folder.path.name)),
         parts.world,
     )
+    model = parts.world.whole(state.validated_model)
+    return evaluate_sets(model, parts.corpus.test, parts.loader, parts.decoder, options)

@@ -82,21 +82,21 @@ def checkpoint_engine(source: SourceModel, alphabet: Alphabet) -> BatchEngine:
     return model_engine(build_model(source, device), source.features or FeatureConfig(), alphabet)
 
 
-def model_engine(model: AcousticModel, features: FrontEnd, alphabet: Alphabet) -> BatchEngine:
+def model_engine(model: AcousticModel, front_end: FrontEnd, alphabet: Alphabet) -> BatchEngine:
     """Return what runs a model where it is.
 
     Args:
         model: in evaluation mode.
-        features: that it takes.
+        front_end: that it takes.
         alphabet: its labels.
     """
-    if isinstance(model, DeepSpeech) and isinstance(features, FeatureConfig):
-        return WindowedCheckpoint(model, features, alphabet)
+    if isinstance(model, DeepSpeech) and isinstance(front_end, FeatureConfig):
+        return WindowedCheckpoint(model, front_end, alphabet)
     if isinstance(model, StreamingConformer) and model.specification.head == "linear":
         return StreamingCheckpoint(model, alphabet)
     if not isinstance(model, EncoderModel):
         raise TypeError(f"no engine runs {model.specification.architecture} models")
-    return EncoderCheckpoint(model, features, alphabet)
+    return EncoderCheckpoint(model, front_end, alphabet)
 
 
 def run_batch(model: AcousticModel, features: Sequence[FloatArray]) -> list[FloatArray]:

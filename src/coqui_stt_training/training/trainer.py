@@ -78,15 +78,15 @@ class Trainer:
         else:
             self._frozen = FrozenStack(self._device, cache=around.hidden_cache)
         self._validator = Validator(
-            state,
-            loader,
-            self._frozen,
-            around.decoder,
-            around.report,
-            around.bar,
-            self._between_batches,
-            around.world,
-            plan.advice_on_new_layers,
+            state=state,
+            loader=loader,
+            frozen=self._frozen,
+            decoder=around.decoder,
+            report=around.report,
+            bar=around.bar,
+            between_batches=self._between_batches,
+            world=around.world,
+            advice_on_new_layers=plan.advice_on_new_layers,
         )
         self._saved_at = around.clock()
         self._best_rule = BestRule(
