@@ -1,5 +1,6 @@
 """The export commands, as documented, on a small model."""
 
+import errno
 import re
 import zipfile
 from pathlib import Path
@@ -115,6 +116,19 @@ def test_old_exports_are_removed_when_asked_and_nothing_else(checkpoint_dir, tmp
     assert run_export(checkpoint_dir, tmp_path, "--remove_export", "true") == 0
     names = {file.name for file in tmp_path.iterdir()}
     assert names == {"mine.txt", "output_graph.tflite", "author_model_0.0.1.md"}
+
+
+def test_the_old_model_is_there_until_the_new_one_is(checkpoint_dir, tmp_path, monkeypatch):
+    from coqui_stt_training.exporting import pipeline
+
+    assert run_export(checkpoint_dir, tmp_path, "--export_file_name", "first") == 0
+
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(pipeline, "move_into", fail)
+    assert run_export(checkpoint_dir, tmp_path, "--remove_export", "true") == 2
+    assert (tmp_path / "first.tflite").exists()
 
 
 def test_an_export_that_is_not_the_model_leaves_the_folder_as_it_was(

@@ -70,6 +70,14 @@ def test_only_exports_are_removed(tmp_path: Path):
     assert {file.name for file in tmp_path.iterdir()} == {*theirs, "folder.tflite"}
 
 
+def test_new_exports_are_kept(tmp_path: Path):
+    new, old = tmp_path / "output_graph.tflite", tmp_path / "old.tflite"
+    for file in (new, old):
+        file.write_text("")
+    assert remove_exports(tmp_path, [new]) == [old]
+    assert list(tmp_path.iterdir()) == [new]
+
+
 def test_removing_from_a_folder_that_is_not_there(tmp_path: Path):
     assert remove_exports(tmp_path / "nowhere") == []
 

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -87,17 +87,25 @@ def copy_scorer(scorer_path: Path, folder: Path) -> Path:
     return target
 
 
-def remove_exports(export_dir: Path) -> list[Path]:
+def remove_exports(export_dir: Path, kept: Iterable[Path] = ()) -> list[Path]:
     """Remove what exports left in a folder: models, scorers and model cards; nothing else.
 
-    Returns the files removed.
+    Args:
+        export_dir: the folder.
+        kept: files in it that stay.
+
+    Returns:
+        The files removed.
     """
     if not export_dir.is_dir():
         return []
+    new = {file.name for file in kept}
     found = [
         file
         for file in sorted(export_dir.iterdir())
-        if file.is_file() and (file.suffix in _MODEL_SUFFIXES or _is_card(file))
+        if file.name not in new
+        and file.is_file()
+        and (file.suffix in _MODEL_SUFFIXES or _is_card(file))
     ]
     for file in found:
         file.unlink()

@@ -105,10 +105,10 @@ def export_model(
         staged = [*files, card_file]
         if plan.scorer:
             staged.append(copy_scorer(plan.scorer, staging))
-        if plan.remove_old:
-            for removed in remove_exports(plan.folder):
-                _log.info("Removed old export %s", removed)
         written = move_into(staged, plan.folder)
+    if plan.remove_old:  # only now: until the new model is there, the old one is
+        for removed in remove_exports(plan.folder, written):
+            _log.info("Removed old export %s", removed)
     archive = write_zip(written, plan.folder) if plan.zip else None
     return Exported(tuple(written), tuple(verifications), archive)
 
