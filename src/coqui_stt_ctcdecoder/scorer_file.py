@@ -63,6 +63,32 @@ def pack_dictionary(
     return header + _native.build_dictionary(spelled, offset + len(header))
 
 
+def language_model_bytes(path: Path) -> int:
+    """Return how many bytes at the beginning of a file are its language model.
+
+    Args:
+        path: of a KenLM binary, or of a scorer, in which more comes after it.
+
+    Raises:
+        ScorerError: it is neither.
+    """
+    size, _ = _native.language_model_size(str(path))
+    return size
+
+
+def words_known(path: Path, words: Sequence[str]) -> list[bool]:
+    """Return for each word whether a language model has it in its vocabulary.
+
+    Args:
+        path: of a KenLM binary, or of a scorer.
+        words: as they were spelled in the text that it was made of.
+
+    Raises:
+        ScorerError: it is neither.
+    """
+    return _native.model_knows(str(path), [word.encode() for word in words])
+
+
 def set_parameters(path: Path, alpha: float, beta: float) -> None:
     """Write new defaults for alpha and beta into a scorer file.
 
@@ -70,7 +96,7 @@ def set_parameters(path: Path, alpha: float, beta: float) -> None:
         ScorerError: it is not a scorer file.
         OSError: it cannot be written.
     """
-    model_size, _ = _native.language_model_size(str(path))
+    model_size = language_model_bytes(path)
     with path.open("r+b") as file:
         file.seek(model_size)
         header = file.read(_HEADER.size)

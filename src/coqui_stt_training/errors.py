@@ -13,6 +13,7 @@ __all__ = [
     "ElsewhereError",
     "ExportError",
     "FlagError",
+    "NoModelError",
     "ScorerError",
     "SynthesisError",
     "TensorFlowOnlyError",
@@ -27,6 +28,10 @@ class CorpusError(UserError):
 
 class CheckpointError(UserError):
     """A checkpoint that is missing, broken, foreign, or does not fit."""
+
+
+class NoModelError(CheckpointError):
+    """A folder with no model in it, in no format."""
 
 
 class BootstrapError(UserError):

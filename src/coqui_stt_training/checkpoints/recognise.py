@@ -13,7 +13,7 @@ from pathlib import Path
 from stt.protobuf import BYTES, read_fields
 from stt.tflite.graph import IDENTIFIER as TFLITE_MAGIC
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, NoModelError
 from .file import is_checkpoint
 from .readers.ctranslate2_file import FILE_NAME as CTRANSLATE2_NAME
 from .readers.ctranslate2_file import is_ctranslate2
@@ -147,7 +147,7 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
     if not entries:
-        raise CheckpointError(f"{path} is an empty directory; {_HOW_TO}")
+        raise NoModelError(f"{path} is an empty directory; {_HOW_TO}")
     if is_peft(path) and not has_weights(path):
         return Recognised(Format.PEFT, path)
     if is_model(path):
@@ -184,7 +184,7 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
     for entry in entries:
         if entry.suffix.lower() in _FOREIGN_SUFFIXES and entry.is_file():
             return _recognise_file(entry)
-    raise CheckpointError(f"{path} {_describe_directory(path, entries)}")
+    raise NoModelError(f"{path} {_describe_directory(path, entries)}")
 
 
 def _describe_directory(path: Path, entries: Sequence[Path]) -> str:

@@ -23,7 +23,7 @@ from stt.counted import counted, first_lines
 from stt.output_path import check_output_file
 
 from ..cli.command import ArgumentParser, command, run
-from ..errors import AlphabetError, ScorerError
+from ..errors import AlphabetError, NoModelError, ScorerError
 from .text import Spelling, spell_words, spelling_hints
 
 _SHOWN = 10
@@ -80,19 +80,20 @@ def find_alphabet(checkpoint: str, alphabet_path: str, bytes_mode: bool) -> Alph
             raise AlphabetError("give --checkpoint, the folder of the model, or --alphabet")
         return given
     own = _checkpoint_alphabet(Path(checkpoint))
-    if own is None and given is None:
-        raise AlphabetError(f"{checkpoint} does not say its alphabet; give --alphabet too")
-    if own is not None and given is not None and own != given:
+    if own is None:
+        if given is None:
+            raise AlphabetError(f"{checkpoint} does not say its alphabet; give --alphabet too")
+        return given
+    if given is not None and own != given:
         raise AlphabetError(
             f"the alphabet given is not that of {checkpoint}; a scorer for it needs its own: "
             "leave out --alphabet and --force_bytes_output_mode"
         )
-    alphabet = own if own is not None else given
-    assert alphabet is not None
-    return alphabet
+    return own
 
 
 def _checkpoint_alphabet(checkpoint: Path) -> Alphabet | None:
+    """Return a checkpoint's alphabet; where its folder has no model, the `alphabet.txt` there."""
     beside = checkpoint / "alphabet.txt"
     try:
         from ..checkpoints.loading import load_source
@@ -100,7 +101,7 @@ def _checkpoint_alphabet(checkpoint: Path) -> Alphabet | None:
         return load_source(checkpoint, "auto").alphabet
     except ImportError:
         pass  # a device without the training extra: the file beside the weights will do
-    except ValueError:
+    except NoModelError:
         if not beside.is_file():
             raise
     return Alphabet(beside) if beside.is_file() else None
@@ -130,13 +131,12 @@ def make_scorer(
             not go together.
         OSError: a file cannot be read or written.
     """
-    from coqui_stt_ctcdecoder.native import _native
     from coqui_stt_ctcdecoder.scorer import alphabet_tail
-    from coqui_stt_ctcdecoder.scorer_file import pack_dictionary
+    from coqui_stt_ctcdecoder.scorer_file import language_model_bytes, pack_dictionary
 
     check_alphabet(alphabet, unit)
-    model_size, file_size = _native.language_model_size(str(lm_path))
-    if model_size != file_size:
+    model_size = language_model_bytes(lm_path)
+    if model_size != lm_path.stat().st_size:
         raise ScorerError(f"{lm_path} is not a bare language model; it may be a scorer already")
     spelling = _spell(words, alphabet, unit)
     units = [*spelling.words, *spelling.left_out]
@@ -202,10 +202,10 @@ def check_alphabet(alphabet: Alphabet, unit: Unit) -> None:
 
 
 def _leave_out_unknown(spelling: Spelling, lm_path: Path, alphabet: Alphabet) -> Spelling:
-    from coqui_stt_ctcdecoder.native import _native
+    from coqui_stt_ctcdecoder.scorer_file import words_known
 
     written = [alphabet.as_written(word) for word in spelling.words]
-    known = _native.model_knows(str(lm_path), [word.encode() for word in written])
+    known = words_known(lm_path, written)
     kept = Spelling([], [], dict(spelling.left_out))
     for word, form, labels, is_known in zip(
         spelling.words, written, spelling.labels, known, strict=True

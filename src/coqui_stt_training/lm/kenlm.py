@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import IO, cast
 
 from ..errors import UserError
 
@@ -97,11 +98,11 @@ def run_lmplz(
     log_path = arpa_path.with_suffix(".log")
     with log_path.open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
-        assert process.stdin is not None
+        text = cast("IO[bytes]", process.stdin)  # which is a pipe
         try:
             for line in lines:
-                process.stdin.write(line.encode() + b"\n")
-            process.stdin.close()
+                text.write(line.encode() + b"\n")
+            text.close()
         except BrokenPipeError:
             pass  # it says why on its way out
         except BaseException:
