@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,22 +104,39 @@ def download(name: HubName, patterns: Sequence[str]) -> Path:
         HubError: there is no such repository or revision, no network, or no `huggingface_hub`.
     """
     try:
-        from huggingface_hub import snapshot_download, utils
+        from huggingface_hub import snapshot_download
     except ImportError:
         raise HubError(
             f"{name}: huggingface_hub is not installed; pip install 'coqui-stt[hub]', or {_BY_HAND}"
         ) from None
-    if not sys.stderr.isatty():
-        utils.disable_progress_bars()
     try:
-        folder = snapshot_download(
-            name.repository, revision=name.revision, allow_patterns=list(patterns)
-        )
+        with progress_on_terminals():
+            folder = snapshot_download(
+                name.repository, revision=name.revision, allow_patterns=list(patterns)
+            )
     # The client raises its own errors, the system's, and those of the library that it uses for
     # HTTP, which is another from version to version.
     except Exception as error:
         raise HubError(f"{name}: {_reason(error)}") from None
     return Path(folder)
+
+
+@contextmanager
+def progress_on_terminals() -> Iterator[None]:
+    """Let the hub's client show progress bars to people alone, not to log files, for a while.
+
+    It has one setting for the whole process, which is theirs who import this.
+    """
+    from huggingface_hub import utils
+
+    if sys.stderr.isatty() or utils.are_progress_bars_disabled():
+        yield
+        return
+    utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        utils.enable_progress_bars()
 
 
 def _reason(error: Exception) -> str:

@@ -238,6 +238,7 @@ def test_tuning_resumes_and_writes(text: Path, alphabet_file: Path, tmp_path: Pa
     package = tmp_path / "my.scorer"
     flags = ["--input_txt", str(text), "--alphabet", str(alphabet_file), "--package", str(package)]
     assert run(build_scorer.main, [*flags, *SMALL]) == 0
+    matplotlib, optuna = map(pytest.importorskip, ("matplotlib", "optuna"))
     alphabet = Alphabet(alphabet_file)
     heard, meant = ["the czt sat", "the log"], ["the cat sat", "the log"]
     posteriors = PosteriorSet([say(text, alphabet) for text in heard], meant)
@@ -264,7 +265,10 @@ def test_tuning_resumes_and_writes(text: Path, alphabet_file: Path, tmp_path: Pa
     scorer.reset_params(0.9, 1.2)
     [first_trial] = tune(posteriors, alphabet, scorer, TuningOptions(1, 0.5, 0.5, 50), None).trials
     assert (first_trial.alpha, first_trial.beta) == (0.5, 0.5), "where the scorer's are beyond"
-    plot_surface(result, tmp_path / "surface.png")
+    assert optuna.logging.get_verbosity() == optuna.logging.INFO  # as it was before
+    with matplotlib.rc_context({"backend": "svg"}):
+        plot_surface(result, tmp_path / "surface.png")
+        assert matplotlib.get_backend() == "svg"
     assert (tmp_path / "surface.png").read_bytes().startswith(b"\x89PNG")
     write_parameters(package, result.best)
     tuned = Scorer(scorer_path=package, alphabet=alphabet)

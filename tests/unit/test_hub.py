@@ -17,6 +17,7 @@ from coqui_stt_training.cli.flags import parse
 from coqui_stt_training.errors import CheckpointError, UserError
 from encoder_folders import write_for_languages, write_peft, write_whisper
 from hub_stand_in import COMMIT, serving
+from stt.hub import progress_on_terminals
 from whisper_formats import write_ctranslate2
 
 # The client reads its settings when it is imported: each group of names has a process of its own.
@@ -46,6 +47,22 @@ def load(endpoint: str, home: Path, *names: str, **settings: str) -> list[object
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_progress_bars_are_off_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    utils = pytest.importorskip("huggingface_hub.utils")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    assert not utils.are_progress_bars_disabled()
+    with progress_on_terminals():
+        assert utils.are_progress_bars_disabled()
+    assert not utils.are_progress_bars_disabled()
+    utils.disable_progress_bars()  # as whoever imports this may have done
+    try:
+        with progress_on_terminals():
+            pass
+        assert utils.are_progress_bars_disabled()
+    finally:
+        utils.enable_progress_bars()
 
 
 def test_a_model_is_fetched_once_and_kept(tmp_path: Path) -> None:

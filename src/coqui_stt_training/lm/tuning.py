@@ -10,7 +10,8 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -171,6 +172,20 @@ def decode_all(
     ]
 
 
+@contextmanager
+def _only_warnings() -> Iterator[None]:
+    """Let Optuna log only warnings for a while: it has one level for the whole process."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+@_only_warnings()
 def tune(
     posteriors: PosteriorSet,
     alphabet: Alphabet,
@@ -191,7 +206,6 @@ def tune(
     """
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         study_name=_fingerprint(posteriors, scorer, options),
         storage=_open_journal(journal),
@@ -330,15 +344,15 @@ def plot_surface(result: TuningResult, path: Path) -> None:
     Raises:
         OSError: the picture cannot be written.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
     alphas = [trial.alpha for trial in result.trials]
     betas = [trial.beta for trial in result.trials]
     errors = [result.error(trial) for trial in result.trials]
-    figure, axes = pyplot.subplots(figsize=(8, 6), layout="constrained")
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
     is_surface = len(set(zip(alphas, betas, strict=True))) >= 4
     if is_surface and len(set(alphas)) > 1 and len(set(betas)) > 1:
         axes.tricontourf(alphas, betas, errors, levels=20, cmap="viridis_r", alpha=0.6)
@@ -354,4 +368,3 @@ def plot_surface(result: TuningResult, path: Path) -> None:
     figure.colorbar(points, label=result.measure)
     with replacing(path) as partial:
         figure.savefig(partial, format="png", dpi=120)
-    pyplot.close(figure)

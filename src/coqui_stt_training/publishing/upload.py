@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stt.extras import missing_packages
-from stt.hub import first_line
+from stt.hub import first_line, progress_on_terminals
 
 from ..errors import ExportError, FlagError
 
@@ -64,10 +63,8 @@ def upload(repository: str, files: Mapping[str, Path | bytes], private: bool) ->
     Raises:
         HubUploadError: no right, no network, or a repository that all may see.
     """
-    from huggingface_hub import CommitOperationAdd, HfApi, utils
+    from huggingface_hub import CommitOperationAdd, HfApi
 
-    if not sys.stderr.isatty():
-        utils.disable_progress_bars()
     api = HfApi(library_name="coqui-stt")
     try:
         # The setting of a repository that is there is not touched.
@@ -81,7 +78,8 @@ def upload(repository: str, files: Mapping[str, Path | bytes], private: bool) ->
             CommitOperationAdd(name, content if isinstance(content, bytes) else str(content))
             for name, content in files.items()
         ]
-        api.create_commit(repository, operations, commit_message="Upload a Coqui STT model")
+        with progress_on_terminals():
+            api.create_commit(repository, operations, commit_message="Upload a Coqui STT model")
     except HubUploadError:
         raise
     # The client raises its own errors, the system's, and those of the library that it uses for
