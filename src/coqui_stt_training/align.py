@@ -12,8 +12,8 @@ from stt.output_path import check_output_folder
 
 from .cli.command import command, start_logging
 from .cli.config import LogFlags
-from .cli.data_flags import Names
-from .cli.flags import at_most, flag, parse, positive
+from .cli.data_flags import Names, vad_aggressiveness_flag
+from .cli.flags import flag, parse, positive
 from .cli.shared_flags import SHARED
 from .errors import FlagError
 
@@ -43,9 +43,7 @@ class AlignFlags:
     character_map: str = flag(
         "", "file that brings the text to the model's script: lines of text, tab, what to read"
     )
-    vad_aggressiveness: int = flag(
-        2, "how readily sound is taken for a pause, from 0 to 3", check=at_most(3, 0)
-    )
+    vad_aggressiveness: int = vad_aggressiveness_flag()
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.formats) - set(_FORMATS))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .cli.cluster_flags import ClusterFlags
 from .cli.command import command, start_logging
 from .cli.config import AlphabetFlags, LogFlags, ScorerFlags, SourceFlags
-from .cli.data_flags import Names
+from .cli.data_flags import Names, vad_aggressiveness_flag
 from .cli.feature_flags import FeatureFlags
 from .cli.flags import flag, parse, positive
 from .cli.shared_flags import SHARED
@@ -35,11 +35,7 @@ class TranscribeFlags:
     )
     recursive: bool = flag(False, "look for audio files in subfolders, too")
     force: bool = flag(False, "transcribe again what has been transcribed, and overwrite it")
-    vad_aggressiveness: int = flag(
-        2,  # the runtime's `AGGRESSIVENESS`; to import it is to import NumPy
-        "how readily sound is taken for silence, from 0 to 3",
-        check=lambda value: None if 0 <= value <= 3 else "must be 0, 1, 2 or 3",
-    )
+    vad_aggressiveness: int = vad_aggressiveness_flag()
     batch_size: int = flag(40, "segments transcribed side by side", check=positive)
     outlier_duration_ms: int = flag(
         10000, "length in milliseconds beyond which a segment is an outlier", check=positive

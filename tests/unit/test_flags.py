@@ -13,6 +13,7 @@ from coqui_stt_training.cli.flags import Parsed, as_dict, flags_in, from_values,
 from coqui_stt_training.cli.shared_flags import SHARED
 from coqui_stt_training.cli.spelling import spell_flags
 from coqui_stt_training.errors import FlagError
+from stt.audio.voice_activity import AGGRESSIVENESS
 
 
 def read(*words: str) -> Parsed[TrainConfig]:
@@ -223,3 +224,15 @@ def test_flags_are_spelled_as_they_were_given() -> None:
 def test_words_give_the_flags_that_the_parser_finds_in_them() -> None:
     words = ["--noshuffle_batches", "--epochs=3", "--augment", "speed"]
     assert flags_in(TrainConfig, words) == {"shuffle_batches", "epochs", "augment"}
+
+
+def test_pauses_are_found_by_one_default_in_every_command() -> None:
+    defaults = {
+        name: getattr(importlib.import_module(f"coqui_stt_training.{module}"), name)()
+        for module, name in (
+            ("align", "AlignFlags"),
+            ("transcribe", "TranscribeFlags"),
+            ("cli.unlabelled_flags", "UnlabelledFlags"),
+        )
+    }
+    assert {one.vad_aggressiveness for one in defaults.values()} == {AGGRESSIVENESS}

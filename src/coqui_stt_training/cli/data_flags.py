@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..augmentation.specification import parse_augmentations
 from ..errors import FlagError
-from .flags import flag, not_negative, positive
+from .flags import at_most, flag, not_negative, positive
 
 Names = tuple[str, ...]
 
@@ -20,6 +20,16 @@ def normalize_transcripts_flag(auto: str) -> str:
         choices=("auto", "true", "false"),
     )
     return text
+
+
+def vad_aggressiveness_flag() -> int:
+    """Declare `--vad_aggressiveness`."""
+    aggressiveness: int = flag(
+        2,  # the runtime's `AGGRESSIVENESS`; importing that would import NumPy
+        "how readily sound counts as a pause, from 0 to 3",
+        check=at_most(3, least=0),
+    )
+    return aggressiveness
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from stt.output_path import check_output_file, check_output_list
 
 from ..errors import FlagError
-from .data_flags import Names
-from .flags import at_most, flag, positive
+from .data_flags import Names, vad_aggressiveness_flag
+from .flags import flag, positive
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,7 @@ class UnlabelledFlags:
     longest_clip: float = flag(
         20.0, "maximum clip length in seconds; longer recordings are cut at pauses", check=positive
     )
-    vad_aggressiveness: int = flag(
-        2, "how readily sound counts as a pause, from 0 to 3", check=at_most(3, 0)
-    )
+    vad_aggressiveness: int = vad_aggressiveness_flag()
 
     def check(self, out: str, endings: Sequence[str]) -> None:
         """See that what cannot be done without is given, and that there is where to write.

@@ -88,7 +88,7 @@ class _Fetched(Iterable[Source]):
     places: Sequence[Place]
     folder: Path
     failed: list[tuple[Place, UserError]] = field(default_factory=list)
-    _urls: dict[Source, str] = field(default_factory=dict)
+    _places: dict[Source, Place] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Source]:
         upcoming = enumerate(self.places)
@@ -105,8 +105,7 @@ class _Fetched(Iterable[Source]):
                 except CorpusError as error:
                     self.failed.append((place, error))
                     continue
-                if isinstance(place, str):
-                    self._urls[file] = place
+                self._places[file] = place
                 yield file
 
     def _fetch(self, number: int, place: Place) -> Path:
@@ -117,10 +116,8 @@ class _Fetched(Iterable[Source]):
         return copy
 
     def release(self, source: Source) -> Place:
-        """Return where a recording came from, and remove its copy."""
-        url = self._urls.pop(source, None)
-        if url is None:
-            assert isinstance(source, Path)
-            return source
-        Path(str(source)).unlink()
-        return url
+        """Return where a recording came from; where that is elsewhere, remove the copy."""
+        place = self._places[source]
+        if isinstance(place, str):
+            Path(str(source)).unlink()
+        return place
