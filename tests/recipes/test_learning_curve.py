@@ -100,6 +100,22 @@ def test_too_few_clips_and_other_mistakes(
     assert "curve.json is damaged" in curve().stderr
 
 
+def test_rows_that_cannot_be_used_are_said_of_the_user_s_own_file(
+    curve: Callable[..., Result], tones: ToneCorpus, trainings: list[list[str]], tmp_path: Path
+) -> None:
+    header, *rows = tones.train.read_text(encoding="utf-8").splitlines()
+    rows = [f"{tones.train.parent}/{one}" for one in rows]
+    own = tmp_path / "own.csv"
+    own.write_text("\n".join([header, f"{rows[0]},", *rows[1:], "none.wav,1,ab", "a.wav,1,"]))
+    result = curve("--train_files", own)
+    assert result.returncode == 2
+    assert "3 of 42 rows cannot be used" in result.stderr
+    assert f"{own}:2: " in result.stderr
+    assert f"{own}:34: {tmp_path / 'none.wav'}: no such file" in result.stderr
+    assert f"{own}:35: a.wav has none" in result.stderr
+    assert trainings == []
+
+
 def row(name: str, speaker: str) -> Row:
     return Row(f"a.csv:{name}", 1, (), name, "abc", None, None, None, speaker)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +68,12 @@ class Curve:
         self._show(f"Parts of {clips} clips, growing {how}; {counted(left, 'training')} to do")
 
     def _check(self) -> None:
-        """Check all that trainings check before their first step, on all of the data."""
-        path = self.out / "parts" / "all.csv"
-        write_part(path, self.inputs.rows)
-        check_training(self._flags(path), self.out / "unmade", self._show)
-        path.unlink()
-        with suppress(OSError):  # it has the parts of an earlier curve
-            path.parent.rmdir()
+        """Check all that trainings check before their first step, on the data as it was given.
+
+        So what is wrong is said of the user's own files, and of the rows that are in no part, too.
+        """
+        flags = {**self.inputs.given, "train_files": self.config.data.train_files}
+        check_training(flags, self.out / "unmade", self._show)
 
     def _measure(self, seed: int, size: float) -> None:
         rows = self.inputs.order(seed).part(size)
