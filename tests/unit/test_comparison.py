@@ -92,6 +92,15 @@ def test_with_one_training_each_nothing_is_said(ways: int) -> None:
     assert ("CER against" in "\n".join(describe(found, 0.9))) == (ways == 2)
 
 
+def test_models_that_have_not_learned_to_write_tell_of_no_way() -> None:
+    random = np.random.default_rng(7)
+    found = compared(trainings("a", 1.1, random), trainings("b", 1.0, random))
+    assert "next to nothing" in conclusion(found)
+    assert "coqui_stt_training.check" in conclusion(found)
+    learned = compared(trainings("a", 1.0, random), trainings("b", 0.3, random))
+    assert conclusion(learned).startswith("'b' is better than 'a'")
+
+
 def test_models_without_errors_can_be_compared() -> None:
     none = [
         Measurement("a", seed, 0.0, 0.0, None, (0,) * 5, (9,) * 5, "the command")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..experiments.trainings import say_deaf
 from .verdict import Summary
 
 
@@ -40,6 +41,8 @@ def difference(one: Summary) -> str:
 def conclusion(found: Sequence[Summary]) -> str:
     """Return what follows, in a sentence."""
     first, best = found[0], min(found, key=lambda one: one.cer)
+    if deaf := say_deaf(best.cer, "which way is better"):
+        return deaf
     if len(found) == 1:
         return "One way alone; others to hold against it go with --ways."
     if all(one.seeds == 1 for one in found):

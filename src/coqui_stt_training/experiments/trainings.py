@@ -12,6 +12,7 @@ from typing import Any
 from ..cli.config import MachineFlags, OutputFlags
 from ..cli.data_flags import DataFlags
 from ..cli.spelling import spell_flags
+from ..training.freezing import DEAF_CER
 from .rates import Results, read_results
 from .running import as_typed, run_shown
 
@@ -56,6 +57,22 @@ def say_own(command: str, given: frozenset[str], own: frozenset[str] = OWN) -> s
     source = "; a model to start from goes with --load_checkpoint_dir"
     return f"{names}: {command} says that itself to the trainings; leave it out" + (
         source if "checkpoint_dir" in theirs else ""
+    )
+
+
+def say_deaf(cer: float, question: str) -> str | None:
+    """Say that trainings answer nothing, if they have not learned to write.
+
+    Args:
+        cer: character error rate of the best of them.
+        question: what they were to tell.
+    """
+    if cer <= DEAF_CER:
+        return None
+    return (
+        f"The models write next to nothing (CER {cer:.2f}), which does not tell {question}: look "
+        "whether transcripts belong to their audio (python -m coqui_stt_training.check), then "
+        "train longer (--epochs), or from another source."
     )
 
 

@@ -1,0 +1,32 @@
+"""What a learning curve is said to mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from coqui_stt_training.curves.outlook import Outlook, look_ahead
+from coqui_stt_training.curves.record import Measurement
+
+
+def outlook_of(cers: dict[int, float]) -> Outlook:
+    measured = [
+        Measurement(seed, clips / 64, clips, cer * (1 + 0.01 * seed), min(1.0, 2 * cer), "train")
+        for clips, cer in cers.items()
+        for seed in (0, 1, 2)
+    ]
+    return look_ahead(measured, 64, 2.0, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("cers", "said"),
+    [
+        ({16: 0.4, 32: 0.3, 64: 0.225}, "More data is worth it: twice as much takes about 25%"),
+        ({16: 0.202, 32: 0.201, 64: 0.2}, "More of the same data gives little"),
+        ({16: 0.95, 32: 0.95, 64: 0.95}, "The models write next to nothing (CER 0.96)"),
+    ],
+)
+def test_what_the_curve_means(cers: dict[int, float], said: str) -> None:
+    """A curve through models that have not learned to write is flat, whatever more data gives."""
+    outlook = outlook_of(cers)
+    assert outlook.verdict.startswith(said), outlook.verdict
+    assert outlook.as_json()["verdict"] == outlook.verdict
