@@ -317,3 +317,27 @@ def test_any_collection_is_split_and_the_sets_can_be_read(
     assert [one.read_bytes() for one in (again.train, again.dev)] == [
         one.read_bytes() for one in sets[:2]
     ]
+
+
+def test_rows_that_are_malformed_are_in_no_set_that_is_written(tmp_path: Path) -> None:
+    """A list cannot say what is wrong with them, so that they would pass for silence."""
+    for number in range(20):
+        (tmp_path / f"{number}.wav").write_bytes(b"")
+        (tmp_path / f"{number}.txt").write_text(f"text {number}\n", encoding="utf-8")
+    (tmp_path / "3.txt").write_bytes("слово".encode("cp1251"))
+    (tmp_path / "4.txt").unlink()
+    made = split_auto_input(tmp_path, seed=1)
+    sets = [made.train, made.dev, made.test]
+    written = [row for one in sets for row in read_rows(one).rows]
+    assert {row.audio_name for row in written} == {
+        f"{number}.wav" for number in range(20) if number not in (3, 4)
+    }
+    assert all(row.transcript for row in written)
+    reported = {row.audio_name: row.problem for row in made.files.rows(str(made.train)).rows}
+    assert "not UTF-8" in (reported["3.wav"] or "")
+    assert "no 4.txt is beside it" in (reported["4.wav"] or "")
+    (tmp_path / "auto_input_dataset.json").unlink()
+    assert "which hold its rows" in plan_split(tmp_path, seed=1).reason
+    (tmp_path / "4.txt").write_text("text 4\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match="they lack 1 of its 20 rows"):
+        plan_split(tmp_path, seed=1)

@@ -82,8 +82,12 @@ class CorpusFiles:
 
 
 def content_of(file: RowFile) -> bytes:
-    """Return a corpus file's content, as it is written."""
-    return format_csv(file.columns, [row.fields for row in file.rows])
+    """Return a corpus file's content, as it is written.
+
+    Rows that are malformed are left out: what is wrong with them can often not be written, and
+    without it they would be rows with nothing said in them.
+    """
+    return format_csv(file.columns, [row.fields for row in file.rows if row.problem is None])
 
 
 def content_digest(content: bytes) -> str:

@@ -235,13 +235,15 @@ def _some_are_missing(source: Path, present: Sequence[Path], sets: Sequence[Path
 
 
 def _check_same_rows(source: Path, file: RowFile, sets: Sequence[Path]) -> None:
-    """See that sets of which nothing is known hold the rows of a file.
+    """See that sets of which nothing is known hold the rows of a file, but for malformed ones.
 
     Raises:
         CorpusError: they do not.
     """
-    expected = Counter(row.fields for row in file.rows)
-    found = Counter(row.fields for path in sets for row in read_rows(path).rows)
+    expected, found = (
+        Counter(row.fields for one in files for row in one.rows if row.problem is None)
+        for files in ([file], map(read_rows, sets))
+    )
     if found != expected:
         lacking, other = (expected - found).total(), (found - expected).total()
         raise CorpusError(
@@ -301,7 +303,8 @@ def _split(
     """Return train, dev and test sets, and what is in no two of them.
 
     A row's place follows from its audio file, so that corrected transcripts move few rows, and few
-    move when others are added.
+    move when others are added. Malformed rows take no place in the small sets: they are in the
+    train set, for whoever checks it to report them, unless there is nothing else.
     """
     if len(file.rows) < least_rows:
         raise CorpusError(
@@ -311,17 +314,22 @@ def _split(
 
     # A piece of a recording has no name of its own.
     pieces = {START_COLUMN: "", END_COLUMN: ""}
+    broken = [row for row in file.rows if row.problem is not None]
+    rows = [row for row in file.rows if row.problem is None]
+    if len(rows) < least_rows:
+        rows, broken = list(file.rows), []
     names = []
-    for row in file.rows:
+    for row in rows:
         values = pieces | dict(zip(file.columns, row.fields, strict=False))
         bounds = values[START_COLUMN], values[END_COLUMN]
         names.append("\0".join((row.audio_name, *bounds)) if any(bounds) else row.audio_name)
-    parted = part_rows(file.rows, set_size(len(file.rows)), partial(place_by_seed, seed), names)
+    parted = part_rows(rows, set_size(len(rows)), partial(place_by_seed, seed), names)
+    train, dev, test = (
+        tuple(rows[index] for index in part) for part in (parted.train, parted.dev, parted.test)
+    )
     parts = [
-        RowFile(
-            str(folder / f"{name}.csv"), file.columns, tuple(file.rows[index] for index in part)
-        )
-        for name, part in zip(_SETS, (parted.train, parted.dev, parted.test), strict=True)
+        RowFile(str(folder / f"{name}.csv"), file.columns, part)
+        for name, part in zip(_SETS, ((*train, *broken), dev, test), strict=True)
     ]
     return parts, parted.apart
 

@@ -76,17 +76,20 @@ def train_words(
     start: Mapping[str, Any], sets: Sets, folder: Path, given: Mapping[str, Any]
 ) -> list[str]:
     """Return the flags of `train`: by the recipe that fits, where there is a source."""
-    recipe = {"recipe": "auto"} if "load_checkpoint_dir" in start else {}
     files = {**_to_train(sets, folder), "train_files": [sets.train, *sets.beside]}
-    return spell_flags({**start, **files, **recipe, **given})
+    return spell_flags({**start, **files, **_recipe(start), **given})
 
 
 def check_words(
-    start: Mapping[str, Any], sets: Sets, folder: Path, given: Mapping[str, Any]
+    start: Mapping[str, Any], data: str, folder: Path, given: Mapping[str, Any]
 ) -> list[str]:
-    """Return the flags of `train` that check all that it would do."""
-    tested = {"test_files": sets.test, "dry_run": True}
-    return [*train_words(start, sets, folder, given), *spell_flags(tested)]
+    """Return the flags of `train` that check all that it would do.
+
+    They name the collection, not the sets made of it: what is wrong is said of the user's own
+    files, and of clips that were left out of the sets, too.
+    """
+    files = {"save_checkpoint_dir": folder, "auto_input_dataset": data}
+    return spell_flags({**start, **files, **_recipe(start), **given, "dry_run": True})
 
 
 def trial_words(
@@ -177,6 +180,10 @@ def evaluate_words(
         "report": results.with_suffix(".html"), "scorer_path": scorer,
     }  # fmt: skip
     return spell_flags({"report_count": 1, **_acting(given, EvaluateConfig()), **flags})
+
+
+def _recipe(start: Mapping[str, Any]) -> dict[str, str]:
+    return {"recipe": "auto"} if "load_checkpoint_dir" in start else {}
 
 
 def _to_train(sets: Sets, folder: Path) -> dict[str, Any]:

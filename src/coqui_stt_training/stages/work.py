@@ -80,7 +80,7 @@ def _check(walk: Walk) -> dict[str, Any]:
     for source in walk.inputs.sources or ("",):
         # Of a folder that is not there, since one that is may hold another run.
         words = commands.check_words(
-            _start(walk, source), walk.sets, walk.out / "unmade", walk.inputs.given
+            _start(walk, source), walk.data, walk.out / "unmade", walk.inputs.given
         )
         try:
             walk.command("train", words)
