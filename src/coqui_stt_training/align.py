@@ -32,16 +32,18 @@ class AlignFlags:
 
     checkpoint_dir: str = flag("", "model: a checkpoint folder, .tflite or .onnx")
     audio: Names = flag([], "recordings of any length")
-    text: Names = flag([], "UTF-8 text file of each recording; what does not match is left out")
-    files: Names = flag([], "or data as for training: each transcript is aligned with its clip")
-    out: str = flag("", "folder for files with the times of words and characters")
-    formats: Names = flag(list(_FORMATS), "which files: json, TextGrid, ctm, srt")
-    clips: str = flag("", "folder for a data set of clips cut out of the recordings")
-    shortest_clip: float = flag(1.0, "length in seconds of the shortest clip", check=positive)
-    longest_clip: float = flag(15.0, "length in seconds of the longest clip", check=positive)
-    romanize: bool = flag(False, "write the text in Latin letters for the model (uroman)")
+    text: Names = flag(
+        [], "one UTF-8 text file for each recording; text that is not spoken is left out"
+    )
+    files: Names = flag([], "collections as for training; each transcript is aligned with its clip")
+    out: str = flag("", "output folder for files with the times of words and characters")
+    formats: Names = flag(list(_FORMATS), "output formats: json, TextGrid, ctm, srt")
+    clips: str = flag("", "output folder for a data set of clips cut from the recordings")
+    shortest_clip: float = flag(1.0, "minimum clip length in seconds", check=positive)
+    longest_clip: float = flag(15.0, "maximum clip length in seconds", check=positive)
+    romanize: bool = flag(False, "romanize the text for the model (uroman)")
     character_map: str = flag(
-        "", "file that brings the text to the model's script: lines of text, tab, what to read"
+        "", "table to write text in the model's script; each line: text, tab, replacement"
     )
     vad_aggressiveness: int = vad_aggressiveness_flag()
 
@@ -52,7 +54,7 @@ class AlignFlags:
         if self.romanize and self.character_map:
             raise FlagError("--romanize and --character_map exclude each other; leave one out")
         if self.longest_clip <= self.shortest_clip:
-            raise FlagError("--longest_clip: must be greater than --shortest_clip")
+            raise FlagError("--longest_clip must be greater than --shortest_clip")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def main(argv: list[str]) -> int:
         AlignConfig,
         argv,
         program=PROGRAM,
-        description="Say when the words of a text are said; make clips out of long recordings.",
+        description="Align text with speech, word by word; cut long recordings into clips.",
         epilog=_EPILOG,
         tolerated=SHARED,
     )
@@ -91,18 +93,21 @@ def main(argv: list[str]) -> int:
 
 def _check(flags: AlignFlags) -> None:
     if not flags.checkpoint_dir:
-        raise FlagError("no model: give --checkpoint_dir")
+        raise FlagError("no model; give --checkpoint_dir")
     if bool(flags.files) == bool(flags.audio):
         raise FlagError("give either --audio with --text, or --files")
     if len(flags.audio) != len(flags.text):
         raise FlagError(
-            f"--audio names {len(flags.audio)} recordings and --text {len(flags.text)} texts; each "
-            "recording needs its own"
+            f"--audio lists {len(flags.audio)} recordings but --text {len(flags.text)} texts; "
+            "give one text for each recording"
         )
     if flags.clips and flags.files:
-        raise FlagError("--clips: those of --files are clips already; give --audio and --text")
+        raise FlagError(
+            "--clips: the data of --files consists of clips already; give --audio and --text "
+            "instead"
+        )
     if not flags.out and not flags.clips:
-        raise FlagError("nothing to write: give --out, or --clips")
+        raise FlagError("no output; give --out or --clips")
     for name, folder in (("out", flags.out), ("clips", flags.clips)):
         if folder:
             check_output_folder(f"--{name}", folder)

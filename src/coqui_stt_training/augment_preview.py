@@ -29,15 +29,17 @@ def main(argv: list[str]) -> int:
         PreviewConfig,
         argv,
         program=PROGRAM,
-        description="Change recordings as --augment of train does, and write a page of one file "
-        "with each of them before and after, to be heard and seen.",
+        description=(
+            "Augment recordings like --augment of train, and write a self-contained HTML page to "
+            "hear and see each one before and after."
+        ),
         epilog=f"example:\n  {PROGRAM} --audio train.csv --limit 2 \\\n"
         "      --augment overlay[source=noise/,snr=10] time_mask[n=2,size=200] --output page.html",
     )
     start_logging(parsed.config.output.log_level, parsed.notices)
     flags = parsed.config.preview
     if not flags.audio:
-        raise FlagError("nothing to change; give --audio")
+        raise FlagError("no recordings; give --audio")
     check_output_file("--output", flags.output)
     count = _write(flags)
     _log.info("Wrote %s of %s to %s", counted(flags.variants, "variant"),

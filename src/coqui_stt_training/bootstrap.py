@@ -25,8 +25,8 @@ examples:
     {PROGRAM} clips.csv --source whisper-base armspeech --text news.txt.gz \\
         --out my-model --epochs 12
 
-DATA is any collection that --train_files takes. Flags of train are passed on to it, and win over
-its recipe. The same command goes on where it stopped. Public sources: python -m
+DATA is any collection that --train_files accepts. Flags of train are passed on to it, and win over
+its recipe. To continue after an interruption, run the same command again. Public sources: python -m
 coqui_stt_training.sources
 """
 
@@ -39,12 +39,12 @@ def main(argv: list[str]) -> int:
         BootstrapConfig,
         [word for word in flags if word != "--"],
         program=f"{PROGRAM} DATA",
-        description="From recordings and text to a model to deploy.",
+        description="Make a deployable model from recordings and text.",
         epilog=_EPILOG,
     )
     start_logging(parsed.config.output.log_level, parsed.notices, sys.stdout)
     if not data:
-        raise FlagError("no data; name the collection first: bootstrap DATA --source ... --out ...")
+        raise FlagError("no data; give the collection first: bootstrap DATA --source ... --out ...")
 
     from .checkpoints.folder_lock import locked  # PyTorch takes a second to import
     from .experiments.running import StoppedError

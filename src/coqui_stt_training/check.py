@@ -21,7 +21,7 @@ _EPILOG = """examples:
   python -m coqui_stt_training.check train.csv --checkpoint_dir my-model --html report.html
   python -m coqui_stt_training.check train.csv --fix cleaned.csv
 
-The data comes first, the flags behind it. The exit status is 1 where rows cannot be used.
+The data comes before the flags. The exit status is 1 if there are rows that cannot be used.
 """
 
 
@@ -30,27 +30,25 @@ class CheckFlags:
     """Checks."""
 
     checkpoint_dir: str = flag(
-        "", "model to look for wrong transcripts with: a checkpoint folder, .tflite or .onnx"
+        "", "model to find wrong transcripts with: a checkpoint folder, .tflite or .onnx"
     )
     alphabet_config_path: str = flag(
-        "", "alphabet that transcripts must be written in; else the model's, else any"
+        "", "alphabet for transcripts (default: the model's, or any character)"
     )
-    normalize_transcripts: bool = flag(
-        False, "bring transcripts to what the alphabet can write, see train"
-    )
+    normalize_transcripts: bool = flag(False, "adapt transcripts to the alphabet, as in train")
     json: bool = flag(False, "print one JSON object")
-    html: str = flag("", "write a page of one file, with players for the suspected transcripts")
-    suspects: int = flag(50, "how many suspected transcripts to list at most", check=positive)
+    html: str = flag("", "write a self-contained HTML page with players for suspected transcripts")
+    suspects: int = flag(50, "maximum number of suspected transcripts to list", check=positive)
     fix: str = flag(
         "",
-        "write a CSV file without the rows that cannot be used and the same audio again; beside "
-        "it, a list of what was left out",
+        "write a CSV file without unusable rows and duplicate audio, and beside it a list of the "
+        "rows left out",
     )
-    fix_suspects: bool = flag(False, "leave suspected transcripts out of that, too")
+    fix_suspects: bool = flag(False, "with --fix, also leave out suspected transcripts")
     cache_file: str = flag(
         "",
-        "where results are kept, so that an interrupted check goes on; by default in the user's "
-        "cache folder",
+        "folder to keep results, so that an interrupted check continues (default: in the user's "
+        "cache folder)",
     )
     workers: int = flag(0, "threads that decode audio; 0: a few more than there are cores")
 
@@ -75,7 +73,7 @@ def main(argv: list[str]) -> int:
         CheckConfig,
         words,
         program=f"{PROGRAM} DATA ...",
-        description="Check data before it is trained on, and say what it holds.",
+        description="Check data before training, and describe what it contains.",
         epilog=_EPILOG,
         tolerated=SHARED,
     )
@@ -89,7 +87,7 @@ def main(argv: list[str]) -> int:
         if path:
             check_output_file(f"--{name}", path, data)
     if flags.fix_suspects and not (flags.fix and flags.checkpoint_dir):
-        raise FlagError("--fix_suspects: needs --fix, and a model: --checkpoint_dir")
+        raise FlagError("--fix_suspects needs --fix and a model (--checkpoint_dir)")
 
     from .checking.run import run_check  # NumPy takes its time, and --help does not need it
 

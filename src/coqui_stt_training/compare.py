@@ -23,8 +23,8 @@ examples:
   {PROGRAM} --out scatter --seeds 5 --load_checkpoint_dir my-model \\
       --train_files train.csv --dev_files dev.csv --test_files test.csv --epochs 12
 
-All flags of train are passed on to the trainings, and each way says what it does otherwise. The
-same command goes on where it stopped; more --seeds or --ways add to what is there.
+All flags of train apply to all trainings; each variant adds or replaces some. To continue after an
+interruption, run the same command again; more --seeds or --ways add trainings.
 """
 
 
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
         ComparisonConfig,
         argv,
         program=PROGRAM,
-        description="Train in several ways, several times each, and say which is better.",
+        description="Train several variants, several times each, and report which is better.",
         epilog=_EPILOG,
     )
     start_logging(parsed.config.output.log_level, parsed.notices, sys.stdout)

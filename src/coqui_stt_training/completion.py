@@ -38,9 +38,12 @@ def main(argv: list[str]) -> int:
     """Run the command and return its exit status."""
     parser = ArgumentParser(
         prog=PROGRAM,
-        description="Write the completion of stt and its commands for a shell.",
-        epilog='bash: eval "$(stt completion bash)"; zsh: the same with zsh, after compinit; '
-        "fish: stt completion fish | source. In the shell's start-up file it is there always.",
+        description="Write shell completion for stt and its commands.",
+        epilog=(
+            'bash: eval "$(stt completion bash)"; zsh: the same with zsh, after compinit; fish: '
+            "stt completion fish | source. Put this into the shell's start-up file to have it "
+            "always."
+        ),
     )
     parser.add_argument("shell", choices=sorted(_WRITERS))
     flags = parser.parse_args(argv)

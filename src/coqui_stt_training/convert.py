@@ -21,36 +21,40 @@ def main(argv: list[str]) -> int:
     """Run the command and return its exit status."""
     parser = ArgumentParser(
         prog="python -m coqui_stt_training.convert",
-        description="Turn a checkpoint or an exported model into a checkpoint folder of our own.",
+        description="Convert a checkpoint or an exported model to a checkpoint folder of our own.",
     )
     parser.add_argument(
         "source",
         help="checkpoint folder or file, prefix of a TensorFlow checkpoint, or .tflite file",
     )
-    parser.add_argument("target_dir", type=Path, help="folder to write; it must hold no checkpoint")
+    parser.add_argument(
+        "target_dir", type=Path, help="output folder; it must not contain a checkpoint"
+    )
     parser.add_argument(
         "--which",
         choices=("auto", "best", "last"),
         default="auto",
-        help="which checkpoint of a folder; auto: the best, or the last where there is no best",
+        help="which checkpoint of a folder to use; auto: best, or last if there is none",
     )
     parser.add_argument(
         "--alphabet_config_path",
         default="",
-        help="the source's alphabet, where it does not say itself",
+        help="the source's alphabet, if it does not contain one",
     )
     parser.add_argument(
         "--audio_sample_rate",
         type=int,
         default=0,
-        help="the source's sample rate in Hz, where it does not say itself (default: 16000)",
+        help="the source's sample rate in Hz, if it does not contain one (default: 16000)",
     )
     parser.add_argument(
         "--to",
         choices=("checkpoint", "transformers", "peft"),
         default="checkpoint",
-        help="what to write; transformers: a CTC model of the wav2vec 2.0 family as a folder of "
-        "Hugging Face's; peft: the LoRA adapters of a checkpoint, as a folder of peft",
+        help=(
+            "output format; transformers: a Hugging Face folder of a CTC model of the wav2vec 2.0 "
+            "family; peft: the LoRA adapters of a checkpoint as a peft folder"
+        ),
     )
     arguments = parser.parse_args(argv)
 
@@ -58,7 +62,8 @@ def main(argv: list[str]) -> int:
         arguments.alphabet_config_path or arguments.audio_sample_rate
     ):
         parser.error(
-            f"--alphabet_config_path and --audio_sample_rate are not for --to {arguments.to}"
+            "--alphabet_config_path and --audio_sample_rate have no effect with --to "
+            f"{arguments.to}; leave them out"
         )
     path, notes = _convert(arguments)
     for note in notes:

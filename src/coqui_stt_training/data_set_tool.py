@@ -97,41 +97,50 @@ def _parser() -> ArgumentParser:
         prog="python -m coqui_stt_training.data_set_tool",
         description=(__doc__ or "").split("\n")[0],
     )
-    parser.add_argument("sources", nargs="+", help="collections to read, of any kind")
-    parser.add_argument("target", help=".csv, .sdb, .tar, .tar.gz, .tgz, .json or .jsonl to write")
+    parser.add_argument("sources", nargs="+", help="collections to read, in any format")
+    parser.add_argument(
+        "target", help="file to write: .csv, .sdb, .tar, .tar.gz, .tgz, .json or .jsonl"
+    )
     parser.add_argument(
         "--audio-type",
         choices=_AUDIO_TYPES,
-        help="how to encode audio (default: opus in SDB files, else wav)",
+        help="audio encoding (default: opus in SDB files, else wav)",
     )
-    parser.add_argument("--bitrate", type=int, help="of Opus, in bits a second")
-    parser.add_argument("--sample-rate", type=_bounded(1000, 768_000), help="to resample to, in Hz")
+    parser.add_argument("--bitrate", type=int, help="bit rate of Opus in bits per second")
+    parser.add_argument(
+        "--sample-rate", type=_bounded(1000, 768_000), help="resample to this rate in Hz"
+    )
     parser.add_argument(
         "--sort",
         choices=("shortest", "longest", "as-is"),
         default="shortest",
-        help="which clips come first (default: shortest, as upstream's readers expect)",
+        help="order of the clips (default: shortest first, as upstream's readers expect)",
     )
     parser.add_argument(
         "--shard-clips",
         type=_bounded(0, 1 << 30),
         default=0,
-        help="write tar archives of so many clips, NAME-000000.tar and on, as webdataset has them",
+        help=(
+            "write tar archives of N clips each, NAME-000000.tar and so on, as webdataset reads "
+            "them"
+        ),
     )
     parser.add_argument(
         "--augment",
         action="append",
         default=[],
-        help="change each clip so, as --augment of train does, once and for all; may be repeated",
+        help="augment each clip permanently, as --augment of train does; may be repeated",
     )
     parser.add_argument(
-        "--random-seed", type=int, default=4568, help="of what --augment draws (default: 4568)"
+        "--random-seed", type=int, default=4568, help="seed of --augment (default: 4568)"
     )
-    parser.add_argument("--workers", type=_bounded(1, 1024), help="threads that encode")
-    parser.add_argument("--unlabeled", action="store_true", help="write no transcripts")
-    parser.add_argument("--absolute-paths", action="store_true", help="name audio so in a CSV file")
+    parser.add_argument("--workers", type=_bounded(1, 1024), help="threads that encode audio")
+    parser.add_argument("--unlabeled", action="store_true", help="leave out transcripts")
     parser.add_argument(
-        "--include", action="append", default=[], help="a file to put into a tar archive, too"
+        "--absolute-paths", action="store_true", help="write absolute paths into a CSV file"
+    )
+    parser.add_argument(
+        "--include", action="append", default=[], help="file to add to a tar archive"
     )
     return parser
 

@@ -33,9 +33,10 @@ def main(argv: list[str]) -> int:
     """Run the command and return its exit status: 0, or 1 where something is broken."""
     parser = ArgumentParser(
         prog=PROGRAM,
-        description="Say what this installation has and lacks: versions, kernels, devices, "
-        "optional parts and the command that adds them; and try a tiny training step on each "
-        "device.",
+        description=(
+            "Show what this installation has and lacks (versions, kernels, devices, optional "
+            "parts and commands to install them), and try a small training step on each device."
+        ),
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     flags = parser.parse_args(argv)
@@ -126,10 +127,10 @@ def _describe(found: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"coqui-stt {found['version']}, Python {found['python']} on {found['platform']}",
-            f"Processor: {found['processor']['machine']}, {cores} to use",
+            f"Processor: {found['processor']['machine']}, {cores} available",
             "Packages: " + ", ".join(f"{name} {one}" for name, one in found["packages"].items()),
             "",
-            "Kernels in use (and others that this processor runs):",
+            "Kernels in use (and others that this processor supports):",
             *(f"  {part}: {_in_use(names)}" for part, names in found["kernels"].items()),
             "",
             "Models that can be run:",

@@ -41,7 +41,7 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
         )
         start_logging(parsed.config.output.log_level, parsed.notices, sys.stdout)
         if not parsed.config.data.test_files:
-            raise FlagError("no --test_files: name the CSV files to evaluate on")
+            raise FlagError("no test data; give --test_files")
         from .report.evaluation_files import check_report_flags  # NumPy takes a moment to import
 
         check_report_flags(parsed.config.evaluation)

@@ -22,16 +22,18 @@ def main(argv: list[str]) -> int:
         EvaluateExportConfig,
         argv,
         program=PROGRAM,
-        description="Transcribe CSV files with an exported model and report its error rates. "
-        "There is no loss: a deployed model has none.",
+        description=(
+            "Transcribe CSV files with an exported model and report its error rates. There is no "
+            "loss, because exported models have none."
+        ),
         epilog=f"example:\n  {PROGRAM} --model exported/output_graph.tflite \\\n"
         "      --csv test.csv --scorer kenlm.scorer",
     )
     start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.evaluation.model:
-        raise FlagError("no model to evaluate; give --model")
+        raise FlagError("no model; give --model")
     if not parsed.config.evaluation.csv:
-        raise FlagError("nothing to evaluate on; give --csv")
+        raise FlagError("no test data; give --csv")
     flags = parsed.config.evaluation
     from .report.evaluation_files import check_report_flags  # NumPy takes a moment to import
 

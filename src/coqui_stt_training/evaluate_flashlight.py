@@ -10,8 +10,8 @@ from . import evaluate
 from .cli.command import command, stand_in
 
 _NOTICE = (
-    "flashlight's decoder is not part of this release; evaluate does the work with its own beam "
-    "search, which writes only words of the scorer"
+    "flashlight's decoder is not part of this release; running evaluate, whose beam search writes "
+    "only words of the scorer"
 )
 
 

@@ -12,7 +12,7 @@ from .cli.command import command, stand_in
 @command
 def main(argv: list[str]) -> int:
     """Say what this command is called now, run that, and return its exit status."""
-    return stand_in("evaluate_tflite is called evaluate_export now", evaluate_export.main, argv)
+    return stand_in("evaluate_tflite is now called evaluate_export", evaluate_export.main, argv)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from . import evaluate_export
 from .cli.command import command, stand_in
 
 _NOTICE = (
-    "evaluate_export tests any exported model, whatever its architecture, and takes this command's "
-    "place; evaluate does it for checkpoints"
+    "running evaluate_export, which evaluates exported models of any architecture; for "
+    "checkpoints, use evaluate"
 )
 
 

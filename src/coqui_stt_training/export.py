@@ -44,7 +44,7 @@ def read_flags(argv: list[str], announce_tolerated: bool = True) -> Parsed[Expor
         ExportConfig,
         argv,
         program=PROGRAM,
-        description="Write a checkpoint as .tflite and .onnx models, with a model card.",
+        description="Convert a checkpoint to .tflite and .onnx models, with a model card.",
         epilog=_EPILOG,
         tolerated=SHARED,
         announce_tolerated=announce_tolerated,
@@ -67,7 +67,7 @@ def check_flags(parsed: Parsed[ExportConfig]) -> None:
         and not (flags.export_onnx or flags.export_savedmodel)
     ):
         raise FlagError(
-            "--export_tflite false and --export_onnx false leave nothing to export; leave one out"
+            "nothing to export: --export_tflite false and --export_onnx false; leave one out"
         )
     if flags.writes_onnx and find_spec("onnx") is None:
         raise ExportError(f"--export_onnx: {missing_packages('onnx', 'export')}")
@@ -90,9 +90,9 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
     parsed = read_flags(argv, announce_tolerated)
     start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.source.load_dir:
-        raise FlagError("no model to export; give --checkpoint_dir")
+        raise FlagError("no model; give --checkpoint_dir")
     if not parsed.config.export.export_dir:
-        raise FlagError("no folder to export to; give --export_dir")
+        raise FlagError("no output folder; give --export_dir")
 
     from .exporting.run import run_export  # PyTorch takes a second to import
 

@@ -26,13 +26,13 @@ def main(argv: list[str]) -> int:
         ImportConfig,
         flags,
         program=PROGRAM,
-        description="Write CSV files of a public corpus that was unpacked here, to train on.",
+        description="Write CSV files for training from a public corpus that you have unpacked.",
         epilog=f"corpora:\n{list_importers()}\n\n{EPILOG}",
     )
     name, *folders = words or [""]
     if name not in titles():
-        what = f"no corpus {name} is known" if name else f"no corpus: {PROGRAM}"
-        raise FlagError(f"{what}; these are:\n{list_importers()}")
+        what = f"no importer for corpus {name}" if name else f"no corpus: {PROGRAM}"
+        raise FlagError(f"{what}; available:\n{list_importers()}")
     return run_importer(name, folders, parsed)
 
 

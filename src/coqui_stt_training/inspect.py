@@ -112,12 +112,12 @@ def _export_lines(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         live = description["live"]
         yield (
             "live",
-            f"{live['piece_seconds']:g} s at a time, {live['ahead_seconds']:g} s late; "
-            f"clips of up to {description['longest_seconds']:g} s as a whole",
+            f"{live['piece_seconds']:g} s at a time, latency {live['ahead_seconds']:g} s; clips "
+            f"of up to {description['longest_seconds']:g} s as a whole",
         )
         yield "decoding", f"beam width {description['beam_width']}"
     elif "chunk_seconds" in description:
-        yield "live", f"in chunks of {description['chunk_seconds']:g} s, and so much late"
+        yield "live", f"in chunks of {description['chunk_seconds']:g} s, which is also the latency"
         yield "decoding", f"beam width {description['beam_width']}"
     elif "beam_width" in description:
         steps = counted(description["n_steps"], "frame")
@@ -126,7 +126,7 @@ def _export_lines(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "language", description["language"]
     yield (
         "note",
-        "this is for use; to go on training, start from the checkpoint that it was exported from",
+        "for inference only; to train further, start from the checkpoint that it was exported from",
     )
 
 
@@ -143,7 +143,7 @@ def _lines(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if description["has_output"]:
         yield "alphabet", _alphabet_text(description["alphabet"], geometry["n_classes"])
     else:
-        yield "alphabet", "none: an encoder without an output layer, which training adds"
+        yield "alphabet", "none: an encoder without output layer; training adds one"
     yield "audio", _features_text(description["features"])
     yield "trained", _training_text(description)
     for ancestor in description["lineage"]:
@@ -158,11 +158,11 @@ def _lines(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _alphabet_text(alphabet: Mapping[str, Any] | None, class_count: int) -> str:
     if alphabet is None:
         return (
-            f"unknown; the output layer has {class_count} classes, which is {class_count - 1} "
-            "labels: give --alphabet_config_path with as many"
+            f"unknown; the output layer has {class_count} classes: give --alphabet_config_path "
+            f"with {class_count - 1} labels"
         )
     if alphabet["bytes_output_mode"]:
-        return "bytes of UTF-8 (--bytes_output_mode true)"
+        return "UTF-8 bytes (--bytes_output_mode true)"
     labels = "".join(alphabet["labels"])
     shown = labels[:_MOST_LABELS_SHOWN] + ("..." if len(labels) > _MOST_LABELS_SHOWN else "")
     return f"{counted(alphabet['size'], 'label')}: {shown!r}"
@@ -170,7 +170,7 @@ def _alphabet_text(alphabet: Mapping[str, Any] | None, class_count: int) -> str:
 
 def _features_text(features: Mapping[str, Any] | None) -> str:
     if features is None:
-        return "unknown; --audio_sample_rate, --feature_win_len and --feature_win_step say it"
+        return "unknown; set --audio_sample_rate, --feature_win_len and --feature_win_step"
     if features["kind"] != "mfcc":
         rest = _mapping_text({k: v for k, v in features.items() if k != "audio_sample_rate"})
         return f"{features['audio_sample_rate']} Hz, {rest}"
@@ -202,7 +202,7 @@ def main(argv: list[str]) -> int:
     """Run the command."""
     parser = ArgumentParser(
         prog="python -m coqui_stt_training.inspect",
-        description="Say what a checkpoint or an exported model is, and whether it is whole.",
+        description="Describe a checkpoint or an exported model, and check that it is complete.",
     )
     parser.add_argument(
         "source",
@@ -212,7 +212,7 @@ def main(argv: list[str]) -> int:
         "--which",
         choices=("auto", "best", "last"),
         default="auto",
-        help="which checkpoint of a directory; auto: the best, or the last where there is no best",
+        help="which checkpoint of a folder to use; auto: best, or last if there is none",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args(argv)

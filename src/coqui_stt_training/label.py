@@ -21,9 +21,9 @@ _EPILOG = """examples:
   stt label interview.mp3 lecture.m4a --out data.csv
   stt label to-check.csv --model my-model --out data.csv
 
-What is to be transcribed comes first, the flags behind it: folders, audio files, text files with a
-file name on each line, CSV files with a column wav_filename, or other collections of clips. The
-page needs pip install '.[server]'.
+Recordings come before the flags: folders, audio files, text files with one file name per line, CSV
+files with a column wav_filename, or other collections of clips. The page needs
+pip install '.[server]'.
 """
 
 
@@ -33,24 +33,24 @@ class DeskFlags:
 
     out: str = flag(
         "",
-        "CSV file to write, which --train_files takes; where it is there, it is gone on with. "
-        "Clips that are cut out of recordings go to a folder beside it",
+        "CSV file to write, for --train_files; an existing one is continued. Clips cut from "
+        "recordings are saved in a folder beside it",
     )
     model: str = flag(
         "",
-        "model that writes drafts to correct: .tflite, .onnx, or a checkpoint folder. Without one, "
-        "people write from nothing",
+        "model for drafts to correct: .tflite, .onnx, or a checkpoint folder. Without one, people "
+        "type from scratch",
     )
     alphabet_config_path: str = flag(
-        "", "alphabet; what it lacks is marked in the texts. By default the model's"
+        "", "alphabet file; characters outside of it are marked (default: the model's alphabet)"
     )
     normalize_transcripts: bool = flag(
         False,
-        "save texts as the alphabet can write them (small letters, no punctuation, ...); else as "
-        "they are typed",
+        "adapt saved transcripts to the alphabet (lower case, no punctuation, ...); false: save "
+        "them as typed",
     )
     clip_seconds: int = flag(
-        15, "recordings longer than this are cut, at pauses, to clips of at most it",
+        15, "maximum clip length in seconds; longer recordings are cut at pauses",
         check=at_most(60, least=3),
     )  # fmt: skip
 
@@ -60,21 +60,21 @@ class AddressFlags:
     """The server."""
 
     host: str = flag("127.0.0.1", "address to listen on; 0.0.0.0: all networks of this machine")
-    port: int = flag(8001, "port to listen on; 0: one that is free", check=at_most(65535, least=0))
+    port: int = flag(8001, "port to listen on; 0: any free port", check=at_most(65535, least=0))
     allowed_hosts: Names = flag(
         [],
-        "names under which browsers may reach it, beside --host and localhost; *.example.com is "
-        "every name below",
+        "host names that browsers may use for this server, besides --host and localhost; "
+        "*.example.com: all subdomains",
     )
     token: str = flag(
         "",
-        "what people must know to come in; by default none on this machine alone, and a random one "
-        "where others can reach it. Other users of this machine can see it on the command line, "
-        "but not in --token_file or in the environment variable STT_TOKEN",
+        "access token for the page (default: none if only this machine can reach it, otherwise a "
+        "random one). Other users of this machine can see it on the command line, but not in "
+        "--token_file or in the environment variable STT_TOKEN",
     )
     token_file: str = flag("", "file that contains the token")
-    ssl_certfile: str = flag("", "certificate, for HTTPS")
-    ssl_keyfile: str = flag("", "key of the certificate")
+    ssl_certfile: str = flag("", "certificate for HTTPS")
+    ssl_keyfile: str = flag("", "private key of the certificate")
 
 
 @dataclass(frozen=True)
@@ -100,23 +100,25 @@ def main(argv: list[str]) -> int:
         LabelConfig,
         flags,
         program=f"{PROGRAM} RECORDINGS ...",
-        description="Serve a page on which people listen to recordings and correct what a model "
-        "makes of them; each clip is saved at once to a CSV file that --train_files takes.",
+        description=(
+            "Serve a web page to listen to recordings and correct drafts of their transcripts; "
+            "each clip is saved at once to a CSV file for --train_files."
+        ),
         epilog=_EPILOG,
     )
     desk = parsed.config.desk
     start_logging(parsed.config.output.log_level, parsed.notices)
     if not inputs:
         raise FlagError(
-            f"nothing to transcribe: {PROGRAM} FOLDER --out data.csv; it comes before the flags"
+            f"no recordings: {PROGRAM} FOLDER --out data.csv; recordings come before the flags"
         )
     if not desk.out:
-        raise FlagError("--out: name the CSV file to write, such as data.csv")
+        raise FlagError("no output file; give --out data.csv")
     if not desk.out.endswith(".csv"):
-        raise FlagError(f"--out {desk.out}: must end in .csv, which is what is written")
+        raise FlagError(f"--out {desk.out}: must end in .csv")
     check_output_file("--out", desk.out)
     if desk.normalize_transcripts and not (desk.model or desk.alphabet_config_path):
-        raise FlagError("--normalize_transcripts: needs an alphabet: give --alphabet_config_path")
+        raise FlagError("--normalize_transcripts needs an alphabet; give --alphabet_config_path")
 
     from .labelling.run import serve_desk  # NumPy takes its time, and --help does not need it
 

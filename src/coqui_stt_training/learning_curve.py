@@ -22,8 +22,8 @@ examples:
       --load_checkpoint_dir my-model --train_files train.csv --dev_files dev.csv \\
       --test_files test.csv --epochs 12 --train_batch_size 8
 
-All flags of train are passed on to the trainings. The same command goes on where it stopped; more
---seeds or --parts add to what is there.
+All flags of train apply to all trainings. To continue after an interruption, run the same command
+again; more --seeds or --parts add trainings.
 """
 
 
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
         CurveConfig,
         argv,
         program=PROGRAM,
-        description="Train on growing parts of the data, and say what more of it would give.",
+        description="Train on growing parts of the data, and estimate what more data would give.",
         epilog=_EPILOG,
     )
     start_logging(parsed.config.output.log_level, parsed.notices, sys.stdout)

@@ -23,7 +23,8 @@ _EPILOG = f"""examples:
   {PROGRAM} --checkpoint_dir my-model --scorer_path kenlm.scorer \\
       --unlabelled_files more.csv radio.mp3 --min_confidence 0.8 --out labels.csv
 
-The same command goes on where it stopped. With other bounds it only chooses anew.
+To continue after an interruption, run the same command again. After a change of thresholds, it only
+selects again, without transcribing.
 """
 
 
@@ -33,23 +34,23 @@ class LabelFlags:
 
     out: str = flag("", "CSV file to write, for --train_files")
     min_confidence: float = flag(
-        0.5, "keep clips that the model is so sure of, 0 to 1", check=probability
+        0.5, "minimum confidence of the model in a clip, from 0 to 1", check=probability
     )
     min_characters_per_second: float = flag(
-        1.0, "keep transcripts of so many characters a second at least", check=not_negative
+        1.0, "minimum characters per second of a transcript", check=not_negative
     )
     max_characters_per_second: float = flag(
-        30.0, "keep transcripts of so many characters a second at most", check=positive
+        30.0, "maximum characters per second of a transcript", check=positive
     )
-    second_model: str = flag("", "keep clips in which this model hears nearly the same")
+    second_model: str = flag("", "keep only clips that this model transcribes almost the same")
     max_disagreement: float = flag(
-        0.2, "share of the characters in which --second_model may differ", check=probability
+        0.2, "maximum character error rate between the two models", check=probability
     )
 
     def __post_init__(self) -> None:
         if self.min_characters_per_second >= self.max_characters_per_second:
             raise FlagError(
-                "--min_characters_per_second: must be less than --max_characters_per_second"
+                "--min_characters_per_second must be less than --max_characters_per_second"
             )
 
 
@@ -76,7 +77,7 @@ def main(argv: list[str]) -> int:
         LabelConfig,
         argv,
         program=PROGRAM,
-        description="Transcribe audio that nobody has transcribed, to train on it.",
+        description="Transcribe untranscribed audio, to train on it.",
         epilog=_EPILOG,
         tolerated=SHARED,
     )

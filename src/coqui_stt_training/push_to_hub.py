@@ -22,7 +22,7 @@ _EPILOG = f"""examples:
   {PROGRAM} my-model owner/name --private --evaluation errors.json
   {PROGRAM} my-model owner/name --dry_run
 
-The model and the name come first, the flags behind them. A model is a folder that bootstrap, export
+The model and its name come before the flags. A model is a folder that bootstrap, export
 or train wrote, or one .tflite or .onnx file.
 """
 
@@ -31,23 +31,25 @@ or train wrote, or one .tflite or .onnx file.
 class PushFlags:
     """Publishing."""
 
-    private: bool = flag(False, "for your eyes only; as it was, where the model is there already")
-    dry_run: bool = flag(False, "show the page and the files, and upload nothing")
+    private: bool = flag(False, "make the repository private; an existing one stays as it is")
+    dry_run: bool = flag(False, "show the page and the list of files, and upload nothing")
     scorer_path: str = flag(
-        "", "scorer to upload, too; by default that beside the exported model", aliases=("scorer",)
+        "",
+        "scorer to upload, too (default: the one beside the exported model)",
+        aliases=("scorer",),
     )
     evaluation: Names = flag(
-        [], "error rates for the page: what evaluate wrote with --report FILE.json"
+        [], "error rates for the page: a file that evaluate wrote with --report FILE.json"
     )
-    license: str = flag("", "licence of the model, as the hub names it: cc-by-4.0, mpl-2.0, ...")
-    language: str = flag("", "its language, a BCP 47 tag; by default the exported model's")
-    datasets: Names = flag([], "data sets it was trained on, as the hub names them")
+    license: str = flag("", "license of the model as named on the hub: cc-by-4.0, mpl-2.0, ...")
+    language: str = flag("", "language as a BCP 47 tag (default: the exported model's)")
+    datasets: Names = flag([], "training data sets as named on the hub")
     base_model: Names = flag(
         [],
-        "models of the hub that it was made from, owner/name; by default those that were named "
-        "hf:// in training",
+        "models on the hub that it was made from, owner/name (default: the hf:// models used in "
+        "training)",
     )
-    description: str = flag("", "a paragraph for the page, in Markdown")
+    description: str = flag("", "paragraph for the page, in Markdown")
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,15 @@ def main(argv: list[str], show: Callable[[str], object] = print_now) -> int:
         PushConfig,
         flags,
         program=f"{PROGRAM} MODEL OWNER/NAME",
-        description="Upload a model to the Hugging Face hub, with a page of what is known of it: "
-        "weights, exported files, scorer and alphabet; no recordings, and no paths of this "
-        "machine.",
+        description=(
+            "Upload a model to the Hugging Face hub, with a page about it: weights, exported "
+            "files, scorer and alphabet; no recordings, and no paths of this machine."
+        ),
         epilog=_EPILOG,
     )
     start_logging(parsed.config.output.log_level, parsed.notices)
     if len(words) != 2:
-        raise FlagError(f"give a model and its name on the hub: {PROGRAM} exported owner/name")
+        raise FlagError(f"no model or no name for it on the hub: {PROGRAM} exported owner/name")
     _push(Path(words[0]), words[1], parsed.config.push, show)
     return 0
 

@@ -23,7 +23,7 @@ _EPILOG = f"""examples:
   {PROGRAM} --checkpoint_dir model.tflite \\
       --unlabelled_files radio.mp3 --count 50 --out next.txt
 
-The same command goes on where it stopped.
+To continue after an interruption, run the same command again.
 """
 
 
@@ -32,12 +32,14 @@ class SelectionFlags:
     """Choice."""
 
     out: str = flag("", "list to write: a CSV file, or a .txt file of names")
-    minutes: float = flag(
-        10.0, "choose so many minutes of audio; 0: any number", check=not_negative
-    )
-    count: int = flag(0, "choose so many clips at most; 0: any number", check=not_negative)
+    minutes: float = flag(10.0, "choose up to N minutes of audio; 0: no limit", check=not_negative)
+    count: int = flag(0, "choose up to N clips; 0: no limit", check=not_negative)
     train_files: Names = flag(
-        [], "what is transcribed already: what is said there is not new, its audio is left out"
+        [],
+        (
+            "already transcribed collections: their audio is left out, and what they contain does "
+            "not count as new"
+        ),
     )
 
 

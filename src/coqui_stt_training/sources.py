@@ -12,12 +12,12 @@ from .bootstrapping.public_sources import MANY_LANGUAGES, describe_sources, find
 from .cli.command import ArgumentParser, command
 
 _ADVICE = """\
-Download the named files from the page, read its licence, and give them to train:
+Download the named files from the page, read its license, and give them to train:
   the same alphabet   python -m coqui_stt_training.train --load_checkpoint_dir ... \\
                           --save_checkpoint_dir my-model --train_files ... --dev_files ...
   another alphabet    the same, with: --drop_source_layers 1 --map_shared_characters true \\
                           --alphabet_config_path my-alphabet.txt
-What a download is: python -m coqui_stt_training.inspect FILE_OR_FOLDER"""
+To see what you downloaded: python -m coqui_stt_training.inspect FILE_OR_FOLDER"""
 
 
 @command
@@ -31,9 +31,9 @@ def main(argv: list[str]) -> int:
         "--language",
         default="",
         metavar="TAG",
-        help="only models of this language, by tag or English name: uk, pt-BR, Welsh",
+        help="list only models of this language, by tag or English name: uk, pt-BR, Welsh",
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON list")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(argv)
 
     found = find_sources(arguments.language)
@@ -43,8 +43,8 @@ def main(argv: list[str]) -> int:
         return 0
     if arguments.language and all(source.tag == MANY_LANGUAGES for source in found):
         print(
-            f"No model of {arguments.language} alone is known here. A model of another language is "
-            "a good start, too, the larger the better: see the English ones.\n"
+            f"No model for {arguments.language} alone is known here. A model of another language "
+            "is a good start, too; larger is better: see the English ones.\n"
         )
         found = [*find_sources("en")]
     print(f"{describe_sources(found)}\n\n{_ADVICE}")

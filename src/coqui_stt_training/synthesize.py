@@ -15,11 +15,11 @@ _EPILOG = f"""examples:
   espeak-ng's Ukrainian, its voices in turn
     {PROGRAM} --text sentences.txt --voices uk --alphabet_config_path alphabet.txt \\
         --out synthetic
-  any other synthesiser, here piper with a model that was downloaded
+  any other synthesizer, here piper with a downloaded model
     {PROGRAM} --text sentences.txt --out synthetic \\
         --command 'piper --model uk.onnx --length_scale {{slowness}} --output_file {{out}}'
 
-The same command goes on where it stopped.
+To continue after an interruption, run the same command again.
 """
 
 
@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
         SynthesisConfig,
         argv,
         program=PROGRAM,
-        description="Make speech of text with a synthesiser, as a set to train on.",
+        description="Synthesize speech from text, to train on it.",
         epilog=_EPILOG,
     )
     config = parsed.config

@@ -37,7 +37,7 @@ examples:
 
 Public models to start from: python -m coqui_stt_training.sources
 
-A command that is interrupted goes on where it was when it is run again.
+To continue after an interruption, run the same command again.
 """
 
 
@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
             TrainConfig,
             argv,
             program=PROGRAM,
-            description="Train a speech-to-text model: from scratch, or from a pre-trained one.",
+            description="Train a speech-to-text model from scratch or from a pre-trained one.",
             epilog=EXAMPLES,
             tolerated=SHARED,
             passed_on=(ExportConfig,),

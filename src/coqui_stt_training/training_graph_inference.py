@@ -34,7 +34,7 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
     )
     start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.inference.one_shot_infer:
-        raise FlagError("no --one_shot_infer: name the audio file to transcribe")
+        raise FlagError("no audio file; give --one_shot_infer")
 
     from .runs.evaluation import run_inference  # PyTorch takes a second to import
 

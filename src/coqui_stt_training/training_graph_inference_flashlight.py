@@ -10,8 +10,8 @@ from . import training_graph_inference
 from .cli.command import command, stand_in
 
 _NOTICE = (
-    "flashlight's decoder is not part of this release; training_graph_inference does the work with "
-    "its own beam search, which writes only words of the scorer"
+    "flashlight's decoder is not part of this release; running training_graph_inference, whose "
+    "beam search writes only words of the scorer"
 )
 
 

@@ -25,30 +25,28 @@ class TranscribeFlags:
 
     src: str = flag(
         "",
-        "audio file, folder of audio files, the URL of one (s3://bucket/folder), or catalog "
-        "(.catalog, as DSAlign writes them) to transcribe",
+        "what to transcribe: an audio file, a folder of them, the URL of either "
+        "(s3://bucket/folder), or a catalog (.catalog, as written by DSAlign)",
     )
     dst: str = flag(
         "",
-        "where to write: a .tlog file, or a folder or the URL of one, which gets the same "
-        "subfolders as --src; by default logs stand beside their audio files",
+        "output: a .tlog file, or a folder or its URL, which gets the same subfolders as --src "
+        "(default: logs beside the audio files)",
     )
-    recursive: bool = flag(False, "look for audio files in subfolders, too")
-    force: bool = flag(False, "transcribe again what has been transcribed, and overwrite it")
+    recursive: bool = flag(False, "also search subfolders for audio files")
+    force: bool = flag(False, "transcribe files again that have a log, and overwrite it")
     vad_aggressiveness: int = vad_aggressiveness_flag()
-    batch_size: int = flag(40, "segments transcribed side by side", check=positive)
+    batch_size: int = flag(40, "segments to transcribe in parallel", check=positive)
     outlier_duration_ms: int = flag(
-        10000, "length in milliseconds beyond which a segment is an outlier", check=positive
+        10000, "length in milliseconds above which a segment is an outlier", check=positive
     )
-    outlier_batch_size: int = flag(1, "outliers transcribed side by side", check=positive)
-    model: str = flag(
-        "", "exported model, .tflite or .onnx, to transcribe with instead of a checkpoint"
-    )
+    outlier_batch_size: int = flag(1, "outliers to transcribe in parallel", check=positive)
+    model: str = flag("", "exported model (.tflite or .onnx) to use instead of a checkpoint")
     subtitles: Names = flag(
-        [], "also write subtitles beside the log, of finished logs too: srt, vtt, txt, tsv"
+        [], "write subtitles beside each log, also for existing logs: srt, vtt, txt, tsv"
     )
     word_times: bool = flag(
-        False, "add to each entry of the log its words, with times in seconds and confidences"
+        False, "add the words, with times in seconds and confidences, to each entry of the log"
     )
 
     def __post_init__(self) -> None:

@@ -66,7 +66,7 @@ def evaluate_model(**flags: Any) -> tuple[EvaluationResult, ...]:
     """
     parsed = from_values(EvaluateConfig, flags, tolerated=SHARED)
     if not parsed.config.data.test_files:
-        raise FlagError("no test_files: name the CSV files to evaluate on")
+        raise FlagError("no test data; give test_files")
     if parsed.config.evaluation.test_output_file:
         check_output_file("--test_output_file", parsed.config.evaluation.test_output_file)
     from .report.evaluation_files import check_report_flags
@@ -88,7 +88,7 @@ def export_model(**flags: Any) -> Exported:
     """
     parsed = from_values(ExportConfig, flags, tolerated=SHARED)
     if not parsed.config.source.load_dir or not parsed.config.export.export_dir:
-        raise FlagError("give the model to export, checkpoint_dir, and a folder, export_dir")
+        raise FlagError("no model or no output folder; give checkpoint_dir and export_dir")
     export.check_flags(parsed)
     from .exporting.run import run_export
 

@@ -173,8 +173,8 @@ def test_a_recording_that_vanished_is_told(client: TestClient, desk: Desk, tmp_p
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "nothing to transcribe"),
-        (["in"], "--out: name the CSV file"),
+        ([], "no recordings"),
+        (["in"], "no output file"),
         (["in", "--out", "data.txt"], "must end in .csv"),
         (["in", "--out", "data.csv", "--scorer_path", "x"], "no effect without --model"),
         (["in", "--out", "data.csv", "--token", "short"], "give 12 characters or more"),

@@ -118,8 +118,8 @@ def test_one_recording_of_another_rate_is_refused_where_resampling_is_forbidden(
             "--random_seed 100000000000000000000000: is too",
         ),
         ("--learning_rate inf --lm_alpha nan", "--learning_rate inf: must be finite; --lm_alpha"),
-        ("--intra_op_parallelism_threads 99999999999", "must be in 0..1024"),
-        ("--beam_width 99999999", "--beam_width 99999999: must be in 1..16777216"),
+        ("--intra_op_parallelism_threads 99999999999", "must be from 0 to 1024"),
+        ("--beam_width 99999999", "--beam_width 99999999: must be from 1 to 16777216"),
         ("--epochs", "--epochs: takes one value, not none"),
     ],
 )

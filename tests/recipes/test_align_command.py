@@ -180,8 +180,8 @@ def test_another_script_is_read_by_a_map(model: Path, book: Joined, tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--audio", "AUDIO", "--text", "TEXT"), "nothing to write"),
-        (("--audio", "AUDIO", "--out", "x"), "1 recordings and --text 0 texts"),
+        (("--audio", "AUDIO", "--text", "TEXT"), "no output"),
+        (("--audio", "AUDIO", "--out", "x"), "1 recordings but --text 0 texts"),
         (("--out", "x"), "give either --audio"),
         (("--audio", "AUDIO", "--text", "TEXT", "--out", "x", "--formats", "pdf"), "--formats pdf"),
         (("--audio", "nowhere.wav", "--text", "TEXT", "--out", "x"), "nowhere.wav"),

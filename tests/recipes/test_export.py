@@ -166,12 +166,12 @@ def test_onnx_takes_the_place_of_the_graph_that_upstream_wrote_instead_of_tflite
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        (["--export_tflite", "false", "--export_onnx", "false"], "leave nothing to export"),
+        (["--export_tflite", "false", "--export_onnx", "false"], "nothing to export"),
         (["--audio_sample_rate", "8000"], "trained on 16000 Hz"),
         (["--export_author_id", "a/b"], "--export_author_id 'a/b'"),
         (["--export_file_name", ".."], "--export_file_name '..'"),
         (["--scorer_path", "none.scorer"], "--scorer_path none.scorer: no such file"),
-        (["--bytes_output_mode", "true"], "the alphabet given is not that of"),
+        (["--bytes_output_mode", "true"], "the given alphabet differs from that of"),
         (["--n_steps", "0"], "--n_steps 0"),
         (["--n_steps", "5000"], "--n_steps is 5000"),
         (["--export_beam_widht", "7"], "did you mean --export_beam_width"),

@@ -162,7 +162,10 @@ def test_a_model_that_writes_characters_in_parts_has_a_scorer_that_knows_them_so
     of_lm = ["--lm", str(tmp_path / "lm.binary"), "--vocab", str(tmp_path / "vocab-500000.txt")]
     weights = ["--default_alpha", "1", "--default_beta", "1"]
     assert run(generate_scorer_package.main, [*of_lm, *of_model, *weights]) == 0
-    assert "na\u00efve: not in the language model, or not as the model" in capsys.readouterr().out
+    assert (
+        "na\u00efve: not in the language model, or because the model encodes"
+        in capsys.readouterr().out
+    )
 
 
 def test_what_to_expect_on_other_clips_is_not_what_was_tuned_by() -> None:
@@ -230,7 +233,7 @@ def test_characters_without_spaces(tmp_path: Path, capsys: pytest.CaptureFixture
     text.write_text("xyz zyx\n")
     foreign = [*flags, "--characters", "--package", str(tmp_path / "none.scorer")]
     assert run(build_scorer.main, foreign) == 2
-    assert "no words in it that the alphabet can write" in capsys.readouterr().err
+    assert "no words found that the alphabet can write" in capsys.readouterr().err
 
 
 @needs_tools
@@ -280,16 +283,20 @@ def test_tuning_resumes_and_writes(text: Path, alphabet_file: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("content", "flags", "message"),
     [
-        (b"", [], "text.txt: there are no words in it"),
+        (b"", [], "text.txt: no words found"),
         (b"\xff\xfe\n", [], "text.txt:1: not UTF-8"),
         (b"\x1f\x8bnot gzip", [], "text.txt"),
         (b"a b\n", ["--arpa_order", "9"], "--arpa_order 9"),
         (b"a b\n", ["--top_k", "0"], "--top_k 0"),
         (b"a b\n", ["--top_k", "x"], "argument --top_k: invalid int value: 'x'; see --help"),
-        (b"a b\n", ["--arpa_prune", "0 0 1"], "--arpa_prune 0 0 1: must be counts parted by |"),
-        (b"a b\n", ["--arpa_prune", "1|0"], "--arpa_prune 1|0: must not fall"),
-        (b"a b\n", ["--binary_q_bits", "99"], "--binary_q_bits 99: must be in 1..25"),
-        (b"a b\n", ["--max_arpa_memory", "1K"], "--max_arpa_memory 1K: KenLM cannot work"),
+        (b"a b\n", ["--arpa_prune", "0 0 1"], "--arpa_prune 0 0 1: must be counts separated by |"),
+        (b"a b\n", ["--arpa_prune", "1|0"], "--arpa_prune 1|0: counts must not decrease"),
+        (b"a b\n", ["--binary_q_bits", "99"], "--binary_q_bits 99: must be from 1 to 25"),
+        (
+            b"a b\n",
+            ["--max_arpa_memory", "1K"],
+            "--max_arpa_memory 1K: KenLM cannot use this value",
+        ),
         (b"a b\n", ["--input_txt", "none.txt"], "--input_txt none.txt: no such file"),
         (b"a b\n", ["--output_dir", "/dev/null/lm"], "--output_dir /dev/null/lm: /dev/null is a "),
     ],
@@ -318,20 +325,20 @@ def test_small_texts_are_told_what_helps(
     flags = ["--input_txt", str(text), "--output_dir", str(tmp_path), "--max_arpa_memory", "64M"]
     assert run(generate_lm.main, flags) == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: there is too little text")
+    assert error.startswith("error: the text is too short")
     assert "add --discount_fallback" in error
     assert ".cc" not in error, "no places in KenLM's sources"
     empty = tmp_path / "empty.txt"
     empty.touch()
     assert run(generate_lm.main, [*flags, "--input_txt", str(empty)]) == 2
-    assert "empty.txt: there are no words in it" in capsys.readouterr().err
+    assert "empty.txt: no words found" in capsys.readouterr().err
 
 
 @needs_tools
 @pytest.mark.parametrize(
     ("case", "hint"),
     [
-        ("--keep_case", "2 words left out only for capital letters"),
+        ("--keep_case", "2 words left out only for upper case letters"),
         ("", "3 words left out only for punctuation"),
     ],
 )
@@ -349,10 +356,18 @@ def test_words_left_out_for_one_reason_have_a_hint(
 @pytest.mark.parametrize(
     ("labels", "words", "said"),
     [
-        (" THECA", {"THE", "CAT"}, "Letters are taken in capitals: the alphabet has capital"),
-        (" TheCcat", {"The", "Cat", "the", "cat"}, "Letters are taken as they are: the alphabet"),
+        (" THECA", {"THE", "CAT"}, "Letter case of the text: upper (the alphabet has only upper"),
+        (
+            " TheCcat",
+            {"The", "Cat", "the", "cat"},
+            "Letter case of the text: unchanged (the alphabet",
+        ),
         (" theca", {"the", "cat"}, "2 words in the scorer, 0 left out"),
-        (" theıca", {"the", "cat"}, "Letters are taken small, I as ı and İ as i: the alphabet has"),
+        (
+            " theıca",
+            {"the", "cat"},
+            "Letter case of the text: lower, I as ı and İ as i (the alphabet has",
+        ),
     ],
 )
 def test_the_case_of_words_is_that_of_the_alphabet(
@@ -390,11 +405,16 @@ def test_what_writes_capitals_is_told_what_a_text_without_lacks(
         == 0
     )
     assert (
-        "Letters are taken small; for a model that writes capitals, too" in capsys.readouterr().out
+        "Text is converted to lower case; for a model that also writes capitals"
+        in capsys.readouterr().out
     )
     for labels, status, said in (
-        (f"{LABELS}T", 0, "The alphabet has capital letters, and no word here has one"),
-        (LABELS.upper(), 2, "10 words left out only for small letters, which the alphabet does"),
+        (f"{LABELS}T", 0, "The alphabet has upper case letters, but no word here has one"),
+        (
+            LABELS.upper(),
+            2,
+            "10 words left out only for lower case letters, which the alphabet lacks",
+        ),
     ):
         (tmp_path / "alphabet.txt").write_text("".join(f"{label}\n" for label in labels))
         flags = [
@@ -416,7 +436,7 @@ def test_words_of_another_script_are_refused_with_the_reason(
     flags = ["--input_txt", text, "--alphabet", alphabet_file, "--package", tmp_path / "x.scorer"]
     assert run(build_scorer.main, [*map(str, flags), *SMALL]) == 2
     error = capsys.readouterr().err
-    assert "the alphabet can write not one of 2 words of the text" in error
+    assert "the alphabet cannot write any of 2 words of the text" in error
     assert "U+043C CYRILLIC SMALL LETTER EM" in error
 
 
@@ -430,7 +450,7 @@ def test_what_cannot_become_a_scorer_is_found_before_the_language_model_is_made(
         (["--package", str(tmp_path)], "is a folder; name a file"),
         (["--package", str(alphabet_file / "x.scorer")], "is a file, not a folder"),
         (["--package", "x.scorer", "--left_out", "/dev/null"], "--left_out /dev/null: is no regu"),
-        (["--package", "x.scorer", "--tune_on", "a.csv"], "--tune_on needs --checkpoint"),
+        (["--package", "x.scorer", "--tune_on", "a.csv"], "--tune_on needs a model to tune with"),
         (["--package", "x.scorer", "--checkpoint", "x", "--tune_on", "a.csv"], "a.csv: no such fi"),
         (["--package", "x.scorer", "--n_trials", "0"], "--n_trials 0: must be greater than 0"),
     ):
@@ -445,8 +465,8 @@ def test_missing_tools_and_files(
 ) -> None:
     flags = ["--input_txt", str(text), "--output_dir", str(tmp_path), "--kenlm_bins", str(tmp_path)]
     assert run(generate_lm.main, flags) == 2
-    assert "has no lmplz" in capsys.readouterr().err
-    with pytest.raises(ScorerError, match="generate_lm makes it"):
+    assert "no lmplz in this folder" in capsys.readouterr().err
+    with pytest.raises(ScorerError, match="generate_lm writes it"):
         generate_scorer_package.main(
             f"--alphabet {alphabet_file} --lm none --vocab {text} --package x "
             "--default_alpha 1 --default_beta 1".split()
@@ -510,9 +530,9 @@ def test_a_model_of_bytes_writes_letters_in_the_case_of_the_data_to_tune_on(
     data.write_text(dev_csv.read_text().replace("the cat", "The cat"))
     common = ["--input_txt", str(text), "--checkpoint", str(model), *SMALL]
     for tuned_on, said in (
-        ([], "Letters are taken small: most models that write bytes write small ones; where"),
+        ([], "Letter case of the text: lower (most models that write bytes write lower case; if"),
         (["--tune_on", str(data), "--n_trials", "1"],
-         "Letters are taken as they are: the data to tune on has capital and small letters"),
+         "Letter case of the text: unchanged (the tuning data has upper and lower case letters"),
     ):  # fmt: skip
         package = tmp_path / f"{len(tuned_on)}.scorer"
         assert run(build_scorer.main, [*common, *tuned_on, "--package", str(package)]) == 0
@@ -554,11 +574,11 @@ def test_one_command_with_a_checkpoint_tunes(
     again = ["--checkpoint_dir", str(checkpoint), "--scorer_path", str(package), "--n_trials", "4"]
     again += ["--posteriors", str(kept), "--journal", str(tmp_path / "other"), "--beam_width", "9"]
     assert run(lm_optimize.main, again) == 2
-    assert "no --test_files" in capsys.readouterr().err
+    assert "no data to tune on" in capsys.readouterr().err
     assert run(lm_optimize.main, [*again, "--test_files", str(dev_csv)]) == 0
     assert run(lm_optimize.main, again) == 0, "what the model said is kept"
     printed = capsys.readouterr().out
-    assert f"Left {package} as it was; to use the values: --lm_alpha" in printed
+    assert f"{package} is unchanged; to use the values: --lm_alpha" in printed
     assert package.read_bytes() == before, "a file of the user's does not change unasked"
     assert run(lm_optimize.main, [*again, "--write_scorer", "true"]) == 0
     assert f"into {package}" in capsys.readouterr().out
@@ -574,7 +594,7 @@ def test_one_command_with_a_checkpoint_tunes(
     other = tmp_path / "other.txt"
     other.write_text(" \na\nb\n")
     assert run(build_scorer.main, [*flags, "--alphabet", str(other), *SMALL]) == 2
-    assert "is not that of" in capsys.readouterr().err
+    assert "differs from that of" in capsys.readouterr().err
 
 
 def test_words_that_nothing_unseen_may_follow_are_no_obstacle(tmp_path: Path) -> None:

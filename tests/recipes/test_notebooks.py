@@ -108,7 +108,7 @@ def test_a_run_without_a_folder_is_in_the_users_data_folder(
 def test_mistakes_in_the_configuration_are_named_all_at_once() -> None:
     with pytest.raises(FlagError, match=r"epochz, did you mean --epochs\?.*n_hidden -1"):
         initialize_globals_from_args(epochz=3, n_hidden=-1)
-    with pytest.raises(FlagError, match="not initialised"):
+    with pytest.raises(FlagError, match="not initialized"):
         _ = Config.train_files
     initialize_globals_from_args(checkpoint_dir="model")
     with pytest.raises(FlagError, match="whole number"):

@@ -49,7 +49,7 @@ def test_a_report_that_cannot_be_written_is_told_before_the_work(
     flags = ["--checkpoint_dir", source, "--test_files", latin.test, "--report"]
     result = run_command("evaluate", *flags, tmp_path / "report.pdf")
     assert result.returncode == 2
-    assert "the name says no format" in result.stderr
+    assert "unknown format" in result.stderr
     assert "WER" not in result.stdout
 
 

@@ -84,7 +84,7 @@ def test_it_is_exported_for_live_use_without_pytorch(
     path = tmp_path / "output_graph.onnx"
     shown = run_command("inspect", path).stdout
     assert "onnx, the chunked graph: audio as it comes" in shown
-    assert "in chunks of 0.16 s, and so much late" in shown
+    assert "in chunks of 0.16 s, which is also the latency" in shown
     checkpoint, model = stt.Model(str(trained[0])), stt.Model(str(path))
     texts = []
     for number in range(3):

@@ -142,7 +142,7 @@ def test_a_broken_report_is_an_error_that_names_it(tmp_path: Path, content: str)
 
 
 def test_flags_are_checked_before_the_work(tmp_path: Path) -> None:
-    with pytest.raises(FlagError, match="no format"):
+    with pytest.raises(FlagError, match="unknown format"):
         check_report_flags(ReportFlags(report=(str(tmp_path / "report.pdf"),)))
     with pytest.raises(FlagError, match="needs a page"):
         check_report_flags(ReportFlags(compare=("other.json",)))

@@ -49,7 +49,7 @@ def test_inspect_says_what_an_encoder_is(tmp_path: Path) -> None:
     text = format_text(describe(load_source(write_whisper(tmp_path))))
     assert "whisper: 2 blocks of width 16, 2 heads, 80 mel channels" in text
     assert "convolutions, block_1, block_2, output" in text
-    assert "none: an encoder without an output layer, which training adds" in text
+    assert "none: an encoder without output layer; training adds one" in text
 
 
 def test_one_file_is_read_with_its_config_beside_it(tmp_path: Path) -> None:

@@ -272,7 +272,7 @@ def test_train_all_has_no_speaker_of_the_others(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_explained(tmp_path: Path) -> None:
-    with pytest.raises(FlagError, match="no corpus nothing is known; these are:"):
+    with pytest.raises(FlagError, match="no importer for corpus nothing; available:"):
         import_corpus(["nothing", str(tmp_path)])
     with pytest.raises(FlagError, match="give the folder that the corpus was unpacked to"):
         import_corpus(["cv2"])

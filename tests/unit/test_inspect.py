@@ -48,7 +48,7 @@ def test_text_says_what_is_missing_and_how_to_give_it(
     said = capsys.readouterr().out
     assert "n_hidden 16, 34 classes, no layer normalisation" in said
     assert "41 steps, learning rate 0.0005, with optimizer state" in said
-    assert "33 labels: give --alphabet_config_path" in said
+    assert "give --alphabet_config_path with 33 labels" in said
     assert "best_dev-41 (best)" in said
 
 

@@ -211,7 +211,7 @@ def test_what_cannot_be_published_is_told(tmp_path: Path) -> None:
     write_model(tmp_path)
     export = tmp_path / "export"
     for words, message in (
-        ([str(export)], "give a model and its name on the hub"),
+        ([str(export)], "no model or no name for it on the hub"),
         ([str(export), "name"], "is no name on the hub; write owner/name"),
         ([str(export), "../x"], "is no name on the hub"),
         ([str(tmp_path / "nowhere"), "a/b"], "no such file or folder"),

@@ -64,7 +64,7 @@ def test_the_command_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_command_for_a_language_nobody_has(capsys: pytest.CaptureFixture[str]) -> None:
     assert sources.main(["--language", "xh"]) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("No model of xh alone is known here.")
+    assert shown.startswith("No model for xh alone is known here.")
     assert "Coqui STT 1.0.0, checkpoint" in shown
 
 

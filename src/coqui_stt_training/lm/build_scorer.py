@@ -32,11 +32,11 @@ from .generate_scorer_package import (
 from .text import Case, case_of
 
 _LETTERS_OF = {
-    Case.KEPT: "capital and small letters",
-    Case.SMALL: "small letters alone",
-    Case.CAPITAL: "capital letters alone",
-    Case.TURKIC_SMALL: "small letters alone, and ı",
-    Case.TURKIC_CAPITAL: "capital letters alone, and İ",
+    Case.KEPT: "upper and lower case letters",
+    Case.SMALL: "only lower case letters",
+    Case.CAPITAL: "only upper case letters",
+    Case.TURKIC_SMALL: "only lower case letters, and ı",
+    Case.TURKIC_CAPITAL: "only upper case letters, and İ",
 }
 # What upstream's release models were tuned to: a start for those that are not tuned here.
 _USUAL_ALPHA, _USUAL_BETA = 0.931289039105002, 1.1834137581510284
@@ -59,7 +59,8 @@ def main(argv: list[str]) -> int:
         case=_case_of(alphabet, flags),
     )
     if options.case is not Case.SMALL or alphabet.is_bytes:
-        print(f"Letters are taken {options.case.value}: {_reason(options.case, alphabet, flags)}")
+        reason = _reason(options.case, alphabet, flags)
+        print(f"Letter case of the text: {options.case.value} ({reason})")
     package = Path(flags.package)
     package.parent.mkdir(parents=True, exist_ok=True)
     inputs = [Path(path) for path in flags.input_txt]
@@ -75,39 +76,41 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
-        prog="python -m coqui_stt_training.lm.build_scorer", description="Make a scorer of text."
+        prog="python -m coqui_stt_training.lm.build_scorer", description="Make a scorer from text."
     )
     generate_lm.add_flags(parser)
     generate_scorer_package.add_flags(
-        parser, _USUAL_ALPHA, _USUAL_BETA, "as the checkpoint is, else false"
+        parser, _USUAL_ALPHA, _USUAL_BETA, "as in the checkpoint, else false"
     )
     parser.add_argument(
         "--characters",
         action="store_true",
-        help="score characters instead of words, in n-grams of --arpa_order up to 6: such a scorer "
-        "writes words that are not in the text, too; for little text, and for scripts without "
-        "spaces. Coqui's own clients cannot read it",
+        help=(
+            "score characters instead of words, in n-grams up to --arpa_order 6: such a scorer "
+            "can write words that are not in the text; for little text, and for scripts without "
+            "spaces. Coqui's own clients cannot read it"
+        ),
     )
     parser.add_argument(
         "--tune_on",
         nargs="+",
         default=[],
         metavar="CSV",
-        help="CSV files to find alpha and beta on; without them the scorer has the defaults above",
+        help="CSV files to tune alpha and beta on; without them the scorer has the defaults above",
     )
     parser.add_argument(
         "--n_trials",
         type=int,
         default=300,
         metavar="N",
-        help="trials to find them with (default: %(default)s)",
+        help="number of tuning trials (default: %(default)s)",
     )
     return parser
 
 
 def _check_tuning(flags: argparse.Namespace) -> None:
     if flags.tune_on and not flags.checkpoint:
-        raise FlagError("--tune_on needs --checkpoint, the model to tune with")
+        raise FlagError("--tune_on needs a model to tune with; give --checkpoint")
     missing = [path for path in flags.tune_on if not Path(path).is_file()]
     if missing:
         raise FlagError(f"--tune_on {' '.join(missing)}: no such file")
@@ -131,10 +134,10 @@ def _reason(case: Case, alphabet: Alphabet, flags: argparse.Namespace) -> str:
         return "--keep_case"
     if alphabet.is_bytes and not flags.tune_on:
         return (
-            "most models that write bytes write small ones; where this one writes capitals, too: "
-            "--keep_case"
+            "most models that write bytes write lower case; if this one also writes capitals, "
+            "give --keep_case"
         )
-    where = "the data to tune on" if alphabet.is_bytes else "the alphabet"
+    where = "the tuning data" if alphabet.is_bytes else "the alphabet"
     return f"{where} has {_LETTERS_OF[case]}"
 
 
@@ -142,14 +145,14 @@ def _unit_of(alphabet: Alphabet, flags: argparse.Namespace) -> Unit:
     if alphabet.is_bytes:
         if flags.characters:
             raise FlagError(
-                "--characters is for models that write characters, and this one writes bytes, of "
-                "which its scorer makes characters anyway; leave it out"
+                "--characters is for models that write characters, but this one writes bytes, "
+                "whose scorer uses characters anyway; leave it out"
             )
         return Unit.CODE_POINT
     if flags.code_points:
         raise FlagError(
-            "--code_points is for models that write bytes (--force_bytes_output_mode true), and "
-            "this one writes characters; leave it out, or say --characters"
+            "--code_points is for models that write bytes (--force_bytes_output_mode true), but "
+            "this one writes characters; leave it out, or give --characters"
         )
     return Unit.CHARACTER if flags.characters else Unit.WORD
 

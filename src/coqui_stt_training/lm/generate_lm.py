@@ -73,76 +73,82 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="FILE",
-        help="text, one sentence a line, in UTF-8; may be gzipped",
+        help="UTF-8 text, one sentence per line, optionally gzipped",
     )
     add(
         "--top_k",
         type=int,
         default=defaults.top_k,
         metavar="N",
-        help="how many of the commonest words to keep (default: %(default)s)",
+        help="number of most frequent words to keep (default: %(default)s)",
     )
     add(
         "--arpa_order",
         type=int,
         default=defaults.order,
         metavar="N",
-        help="words of the longest n-gram, 2 to 6 (default: %(default)s)",
+        help="order of the n-grams, 2 to 6 (default: %(default)s)",
     )
     add(
         "--discount_fallback",
         action="store_true",
-        help="make a model of a small text, too; without it small texts are refused",
+        help="accept small texts, which are refused otherwise",
     )
     add(
         "--keep_case",
         action="store_true",
-        help="leave capital letters as they are; without it all text is put in lower case, or in "
-        "the case of the alphabet where that is known",
+        help=(
+            "keep upper case; without it all text is converted to lower case, or to the case of "
+            "the alphabet if that is known"
+        ),
     )
     add(
         "--arpa_prune",
         metavar="N|N|...",
-        help="for each order, leave out n-grams seen so often or less (default: "
-        f"{_USUAL_PRUNING}, as far as --arpa_order goes)",
+        help=(
+            "pruning threshold for each order: remove n-grams that occur so often or less "
+            f"(default: {_USUAL_PRUNING}, up to --arpa_order)"
+        ),
     )
     add(
         "--max_arpa_memory",
         default=defaults.max_arpa_memory,
         metavar="SIZE",
-        help="share of memory, or amount such as 512M, that may be used (default: %(default)s)",
+        help="maximum memory, as a percentage or an amount such as 512M (default: %(default)s)",
     )
     add(
         "--binary_a_bits",
         type=int,
         default=defaults.binary_a_bits,
         metavar="N",
-        help="bits of pointers that may be compressed (default: %(default)s)",
+        help="maximum number of bits for pointer compression (default: %(default)s)",
     )
     add(
         "--binary_q_bits",
         type=int,
         default=defaults.binary_q_bits,
         metavar="N",
-        help="bits of a probability or back-off (default: %(default)s)",
+        help="bits to quantize probabilities and back-off weights to (default: %(default)s)",
     )
     add(
         "--binary_type",
         choices=["trie"],
         default="trie",
-        help="data structure; the one that scorers hold (default: %(default)s)",
+        help="data structure that scorers contain (default: %(default)s)",
     )
     add(
         "--code_points",
         action="store_true",
-        help="make every character a word, for models trained with --bytes_output_mode "
-        "(Bytes Are All You Need); spaces become |",
+        help=(
+            "treat every character as a word, for models trained with --bytes_output_mode (Bytes "
+            "Are All You Need); spaces become |"
+        ),
     )
     add(
         "--kenlm_bins",
         default="",
         metavar="DIR",
-        help="folder of another KenLM build than the one of this package",
+        help="folder with another build of KenLM than this package's",
     )
 
 
@@ -170,24 +176,24 @@ def check_options(options: LanguageModelOptions) -> None:
         LanguageModelError: it cannot.
     """
     if not 2 <= options.order <= 6:
-        raise LanguageModelError(f"--arpa_order {options.order} is outside 2..6, what KenLM makes")
+        raise LanguageModelError(f"--arpa_order {options.order}: KenLM supports 2 to 6")
     if options.top_k < 1:
-        raise LanguageModelError(f"--top_k {options.top_k} keeps no words")
+        raise LanguageModelError(f"--top_k {options.top_k}: must be greater than 0")
     if not 1 <= options.binary_q_bits <= 25:
-        raise LanguageModelError(f"--binary_q_bits {options.binary_q_bits}: must be in 1..25")
+        raise LanguageModelError(f"--binary_q_bits {options.binary_q_bits}: must be from 1 to 25")
     if not 0 <= options.binary_a_bits <= 255:
-        raise LanguageModelError(f"--binary_a_bits {options.binary_a_bits}: must be in 0..255")
+        raise LanguageModelError(f"--binary_a_bits {options.binary_a_bits}: must be from 0 to 255")
     if not options.prune:
         return
     counts = options.prune.split("|")
     if not all(count.isascii() and count.isdigit() for count in counts):
         raise LanguageModelError(
-            f"--arpa_prune {options.prune}: must be counts parted by |, as in '0|0|1'"
+            f"--arpa_prune {options.prune}: must be counts separated by |, as in '0|0|1'"
         )
     thresholds = [int(count) for count in counts]
     if thresholds != sorted(thresholds) or len(thresholds) > options.order:
         raise LanguageModelError(
-            f"--arpa_prune {options.prune}: must not fall, and have no more counts than "
+            f"--arpa_prune {options.prune}: counts must not decrease, and be no more than "
             f"--arpa_order {options.order}"
         )
 
@@ -210,7 +216,7 @@ def make_language_model(
     check_options(options)
     for path in input_paths:
         if path.is_dir() or not path.exists():
-            problem = "is a folder; name text files" if path.is_dir() else "no such file"
+            problem = "is a folder; give text files" if path.is_dir() else "no such file"
             raise LanguageModelError(f"--input_txt {path}: {problem}")
     lmplz = find_program("lmplz", options.kenlm_bins)
     build_binary = find_program("build_binary", options.kenlm_bins)
@@ -224,7 +230,7 @@ def make_language_model(
         if first is None:
             writable = " that the alphabet can write" if options.by_character else ""
             raise LanguageModelError(
-                f"--input_txt {' '.join(map(str, input_paths))}: there are no words in it{writable}"
+                f"--input_txt {' '.join(map(str, input_paths))}: no words found{writable}"
             )
         run_lmplz(
             lmplz,
@@ -282,17 +288,23 @@ def main(argv: list[str]) -> int:
     """Run the command; return its exit status."""
     parser = ArgumentParser(
         prog="python -m coqui_stt_training.lm.generate_lm",
-        description="Make a language model of text, for generate_scorer_package.",
+        description="Make a language model from text, for generate_scorer_package.",
     )
     parser.add_argument(
-        "--output_dir", required=True, metavar="DIR", help="where lm.binary and the words go"
+        "--output_dir",
+        required=True,
+        metavar="DIR",
+        help="output folder for lm.binary and the vocabulary",
     )
     add_flags(parser)
     flags = parser.parse_args(argv)
     folder = Path(flags.output_dir)
     check_output_folder("--output_dir", folder)
     if not flags.keep_case:
-        print("Letters are taken small; for a model that writes capitals, too: --keep_case")
+        print(
+            "Text is converted to lower case; for a model that also writes capitals, give "
+            "--keep_case"
+        )
     inputs = [Path(path) for path in flags.input_txt]
     words = make_language_model(inputs, folder / "lm.binary", options_of(flags))
     vocabulary = folder / f"vocab-{flags.top_k}.txt"

@@ -28,8 +28,8 @@ from .text import Spelling, spell_words, spelling_hints
 
 _SHOWN = 10
 _OTHER_FORM = (
-    ", or not as the model writes it, which has some characters in parts: build_scorer makes both "
-    "the language model and the scorer so"
+    ", or because the model encodes some of its characters as several labels: build_scorer makes "
+    "a matching language model and scorer"
 )
 
 
@@ -77,17 +77,19 @@ def find_alphabet(checkpoint: str, alphabet_path: str, bytes_mode: bool) -> Alph
         given = Alphabet(alphabet_path)
     if not checkpoint:
         if given is None:
-            raise AlphabetError("give --checkpoint, the folder of the model, or --alphabet")
+            raise AlphabetError(
+                "no alphabet; give --checkpoint, the folder of the model, or --alphabet"
+            )
         return given
     own = _checkpoint_alphabet(Path(checkpoint))
     if own is None:
         if given is None:
-            raise AlphabetError(f"{checkpoint} does not say its alphabet; give --alphabet too")
+            raise AlphabetError(f"{checkpoint} contains no alphabet; give --alphabet too")
         return given
     if given is not None and own != given:
         raise AlphabetError(
-            f"the alphabet given is not that of {checkpoint}; a scorer for it needs its own: "
-            "leave out --alphabet and --force_bytes_output_mode"
+            f"the given alphabet differs from that of {checkpoint}; a scorer for it needs the "
+            "model's own: leave out --alphabet and --force_bytes_output_mode"
         )
     return own
 
@@ -137,18 +139,18 @@ def make_scorer(
     check_alphabet(alphabet, unit)
     model_size = language_model_bytes(lm_path)
     if model_size != lm_path.stat().st_size:
-        raise ScorerError(f"{lm_path} is not a bare language model; it may be a scorer already")
+        raise ScorerError(f"{lm_path} is not a plain language model; it may be a scorer already")
     spelling = _spell(words, alphabet, unit)
     units = [*spelling.words, *spelling.left_out]
     hints = tuple(spelling_hints(spelling, alphabet))
     if not spelling.words:
-        example, why = next(iter(spelling.left_out.items()), ("", "there are none"))
+        example, why = next(iter(spelling.left_out.items()), ("", "the text has none"))
         raise ScorerError(
             "\n".join(
                 [
-                    f"the alphabet can write not one of {counted(len(units), 'word')} of the text; "
-                    f"the commonest is {example!r}, {why}. Is it the model's alphabet, and "
-                    "text of the same language?",
+                    f"the alphabet cannot write any of {counted(len(units), 'word')} of the text; "
+                    f"the most frequent is {example!r}, {why}. Check that the alphabet is the "
+                    "model's, and that the text is in the same language",
                     *hints,
                 ]
             )
@@ -158,8 +160,9 @@ def make_scorer(
     if not spelling.words:
         example, why = next(iter(spelling.left_out.items()))
         raise ScorerError(
-            f"{lm_path} knows not one of {counted(len(units), 'word')} of the vocabulary; are "
-            f"--lm and --vocab of one and the same generate_lm? The first is {example!r}, {why}"
+            f"{lm_path} contains none of {counted(len(units), 'word')} of the vocabulary; the "
+            f"first is {example!r}, {why}. Check that --lm and --vocab come from the same run of "
+            "generate_lm"
         )
     with replacing(package) as partial:
         shutil.copyfile(lm_path, partial)
@@ -185,19 +188,19 @@ def check_alphabet(alphabet: Alphabet, unit: Unit) -> None:
     """
     if unit is Unit.CODE_POINT and not alphabet.is_bytes:
         raise ScorerError(
-            "the vocabulary is one of characters, for models that write bytes, but this model "
-            "writes characters; make one of words (generate_lm without --code_points), and leave "
-            "out --force_bytes_output_mode"
+            "the vocabulary consists of characters, for models that write bytes, but this model "
+            "writes characters; make a vocabulary of words (generate_lm without --code_points), "
+            "and leave out --force_bytes_output_mode"
         )
     if alphabet.is_bytes and unit is not Unit.CODE_POINT:
         raise ScorerError(
-            "the model writes bytes, for which a scorer knows characters instead of words; make "
-            "the vocabulary with generate_lm --code_points, and say --force_bytes_output_mode true"
+            "the model writes bytes, so its scorer needs characters instead of words; make the "
+            "vocabulary with generate_lm --code_points, and give --force_bytes_output_mode true"
         )
     if unit is Unit.WORD and not alphabet.can_encode_single(" "):
         raise ScorerError(
-            "the alphabet has no space, and without one nothing shows where a word of the scorer "
-            "ends; make a scorer of characters instead: build_scorer --characters"
+            "the alphabet has no space, so the decoder cannot tell where words end; make a scorer "
+            "of characters instead: build_scorer --characters"
         )
 
 
@@ -231,14 +234,14 @@ def read_vocabulary(path: Path) -> list[str]:
         reason = getattr(error, "strerror", None) or error
         raise ScorerError(f"--vocab {path}: {reason}") from None
     if not words:
-        raise ScorerError(f"--vocab {path}: there are no words in it")
+        raise ScorerError(f"--vocab {path}: no words found")
     return words
 
 
 def parse_bool(text: str) -> bool:
     """Read `true` or `false`, as upstream's flags have it."""
     if text.lower() not in ("true", "false", "1", "0"):
-        raise argparse.ArgumentTypeError(f"{text}: true or false")
+        raise argparse.ArgumentTypeError(f"{text!r}: must be true or false")
     return text.lower() in ("true", "1")
 
 
@@ -261,13 +264,13 @@ def add_flags(
         "--checkpoint",
         default="",
         metavar="DIR",
-        help="the model that the scorer is for: its checkpoint or its folder",
+        help="checkpoint folder or file of the model that the scorer is for",
     )
     add(
         "--alphabet",
         default="",
         metavar="FILE",
-        help="alphabet file of the model, where there is no checkpoint",
+        help="alphabet file of the model, if there is no checkpoint",
     )
     add("--package", required=True, metavar="FILE", help="scorer file to write")
     add(
@@ -282,7 +285,7 @@ def add_flags(
         type=float,
         default=default_beta,
         metavar="X",
-        help=f"bonus of each word ({_default(default_beta)})",
+        help=f"bonus for each word ({_default(default_beta)})",
     )
     add(
         "--force_bytes_output_mode",
@@ -290,11 +293,18 @@ def add_flags(
         type=parse_bool,
         default=None,
         metavar="true|false",
-        help="whether the model writes UTF-8 bytes instead of characters, as one trained with "
-        "--bytes_output_mode (Bytes Are All You Need) does; its scorer knows characters, not words "
-        f"(default: {default_mode})",
+        help=(
+            "whether the model writes UTF-8 bytes instead of characters, like one trained with "
+            "--bytes_output_mode (Bytes Are All You Need); its scorer then contains characters, "
+            f"not words (default: {default_mode})"
+        ),
     )
-    add("--left_out", default="", metavar="FILE", help="file to list the words left out in")
+    add(
+        "--left_out",
+        default="",
+        metavar="FILE",
+        help="file to list words in that were left out of the scorer",
+    )
 
 
 def _default(value: float | None) -> str:
@@ -326,21 +336,21 @@ def main(argv: list[str]) -> int:
     """Run the command; return its exit status."""
     parser = ArgumentParser(
         prog="generate_scorer_package",
-        description="Make a scorer of a language model and a vocabulary.",
+        description="Make a scorer from a language model and a vocabulary.",
     )
     parser.add_argument(
-        "--lm", required=True, metavar="FILE", help="language model, lm.binary of generate_lm"
+        "--lm", required=True, metavar="FILE", help="language model: lm.binary of generate_lm"
     )
     parser.add_argument(
-        "--vocab", required=True, metavar="FILE", help="words to allow, vocab-K.txt of generate_lm"
+        "--vocab", required=True, metavar="FILE", help="vocabulary: vocab-K.txt of generate_lm"
     )
     add_flags(parser)
     flags = parser.parse_args(argv)
     if flags.default_alpha is None or flags.default_beta is None:
-        parser.error("--default_alpha and --default_beta are needed")
+        parser.error("give --default_alpha and --default_beta")
     check_outputs(flags)
     if not Path(flags.lm).is_file():
-        raise ScorerError(f"--lm {flags.lm}: no such file; generate_lm makes it, as lm.binary")
+        raise ScorerError(f"--lm {flags.lm}: no such file; generate_lm writes it as lm.binary")
     words = read_vocabulary(Path(flags.vocab))
     print(f"{counted(len(words), 'unique word')} read from vocabulary file.")
     utf8_mode = flags.force_bytes_output_mode

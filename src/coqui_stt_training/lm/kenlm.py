@@ -15,10 +15,14 @@ from ..errors import UserError
 _DISTRIBUTION = "coqui-stt"
 _SHIPPED = "coqui_stt_training/lm/bin"
 _HOW_TO_GET = {
-    "lmplz": "install Boost's headers (apt-get install libboost-program-options-dev "
-    "libboost-thread-dev) and then this package again",
-    "build_binary": "install this package again with access to a package index, or with the path "
-    "of kenlm-0.3.0.tar.gz in the environment variable STT_KENLM_SDIST",
+    "lmplz": (
+        "install Boost's headers (apt-get install libboost-program-options-dev "
+        "libboost-thread-dev), then reinstall this package"
+    ),
+    "build_binary": (
+        "reinstall this package with access to a package index, or with the path of "
+        "kenlm-0.3.0.tar.gz in the environment variable STT_KENLM_SDIST"
+    ),
 }
 
 
@@ -44,7 +48,7 @@ def find_program(name: str, kenlm_bins: str = "") -> Path:
     if kenlm_bins:
         program = Path(kenlm_bins) / name
         if not program.is_file():
-            raise LanguageModelError(f"--kenlm_bins {kenlm_bins} has no {name}")
+            raise LanguageModelError(f"--kenlm_bins {kenlm_bins}: no {name} in this folder")
         return program
     shipped = Path(__file__).parent / "bin" / name
     if shipped.is_file():
@@ -59,8 +63,8 @@ def find_program(name: str, kenlm_bins: str = "") -> Path:
     if found:
         return Path(found)
     raise LanguageModelError(
-        f"{name} was not built with this package: {_HOW_TO_GET[name]}, or give --kenlm_bins, the "
-        "folder of a KenLM build"
+        f"{name} was not built with this package: {_HOW_TO_GET[name]}, or give the folder of a "
+        "KenLM build with --kenlm_bins"
     )
 
 
@@ -155,12 +159,12 @@ def _bound_backoffs(arpa_path: Path, bounded_path: Path) -> None:
 def _explain_lmplz(log: str, memory: str) -> str:
     if "BadDiscountException" in log:
         return (
-            "there is too little text, or it repeats itself too much, to estimate a language model "
-            "in the usual way; add --discount_fallback, which small texts need, or give more text"
+            "the text is too short or too repetitive to estimate a language model from; add "
+            "--discount_fallback, which small texts need, or give more text"
         )
     if "memory size" in log or "minimum block" in log or "std::bad_alloc" in log:
         return (
-            f"--max_arpa_memory {memory}: KenLM cannot work with that; give it a share of the "
+            f"--max_arpa_memory {memory}: KenLM cannot use this value; give a percentage of the "
             "machine's memory, such as 85%, or an amount, such as 512M"
         )
     return f"lmplz failed: {_last_words(log)}"
@@ -169,4 +173,4 @@ def _explain_lmplz(log: str, memory: str) -> str:
 def _last_words(log: str) -> str:
     lines = [_EXCEPTION.sub("", line.strip()) for line in log.splitlines()]
     said = [line for line in lines if line and not line.startswith("Byte: ") and line != "ERROR"]
-    return " ".join(said[-3:]) or "it said nothing, as where the disk is full"
+    return " ".join(said[-3:]) or "no message; the disk may be full"

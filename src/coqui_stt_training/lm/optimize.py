@@ -77,14 +77,14 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
     if tuning.write_scorer:
         write_parameters(scorer_path, best)
         print(
-            f"Wrote lm_alpha {best.alpha:.6g} and lm_beta {best.beta:.6g} into {scorer_path}: they "
-            "are used wherever this scorer is, without further flags"
+            f"Wrote lm_alpha {best.alpha:.6g} and lm_beta {best.beta:.6g} into {scorer_path} as "
+            "its defaults"
         )
     else:
         print(
-            f"Left {scorer_path} as it was; to use the values: --lm_alpha {best.alpha:.6g} "
-            f"--lm_beta {best.beta:.6g}. To have them written into it, so that they are used "
-            "wherever it is, give this command once more with --write_scorer true"
+            f"{scorer_path} is unchanged; to use the values: --lm_alpha {best.alpha:.6g} "
+            f"--lm_beta {best.beta:.6g}. To write them into it as defaults, run this command "
+            "again with --write_scorer true"
         )
     return 0
 
@@ -103,7 +103,7 @@ def _posteriors(
     if kept is not None and kept.is_file():
         return load_posteriors(kept, alphabet)
     if not config.data.test_files:
-        raise FlagError("no --test_files: name the CSV files to tune on")
+        raise FlagError("no data to tune on; give --test_files")
     posteriors = compute_posteriors(
         source,
         alphabet,
@@ -133,11 +133,11 @@ def _report(result: TuningResult, outputs: Mapping[str, Path]) -> None:
     plot_surface(result, outputs["--plot"])
     write_results(result, outputs["--results"])
     print(
-        f"That is the best of {counted(len(result.trials), 'trial')}, which are in "
-        f"{outputs['--results']} and drawn in {outputs['--plot']}"
+        f"That is the best of {counted(len(result.trials), 'trial')}, listed in "
+        f"{outputs['--results']} and plotted in {outputs['--plot']}"
     )
     print(
-        f"Without a scorer: {result.without}. To expect of this one, on other clips than it was "
+        f"Without a scorer: {result.without}. Expected with this one on clips that it was not "
         f"tuned on: {result.expected}{_warning(result)}"
     )
 
@@ -145,12 +145,11 @@ def _report(result: TuningResult, outputs: Mapping[str, Path]) -> None:
 def _warning(result: TuningResult) -> str:
     without, expected = result.without, result.expected
     if expected.wer >= without.wer and expected.cer >= without.cer:
-        return ": do without it, or make one of more text"
+        return ": do not use it, or make one from more text"
     if expected.cer > without.cer:
         return (
-            ": it mends words and spoils characters, those of words that it does not know; "
-            "more text teaches it more of them, and `build_scorer --characters` makes one that can "
-            "write any word"
+            ": it corrects words but damages characters in words that it does not know; use more "
+            "text, or make a scorer that can write any word with `build_scorer --characters`"
         )
     return ""
 
@@ -187,12 +186,12 @@ def main(argv: list[str]) -> int:
         LmOptimizeConfig,
         argv,
         program="python -m coqui_stt_training.util.lm_optimize",
-        description="Find the alpha and beta of a scorer that give the fewest errors.",
+        description="Find the alpha and beta of a scorer that give the lowest error rate.",
         tolerated=SHARED,
     )
     start_logging(parsed.config.output.log_level, parsed.notices)
     if not parsed.config.decoder.scorer_path:
-        raise FlagError("no --scorer_path: name the scorer to tune")
+        raise FlagError("no scorer to tune; give --scorer_path")
     if not Path(parsed.config.decoder.scorer_path).is_file():
         raise FlagError(f"--scorer_path {parsed.config.decoder.scorer_path}: no such file")
     check_outputs(parsed.config.decoder, parsed.config.tuning)

@@ -73,8 +73,8 @@ def load_posteriors(path: Path, alphabet: Alphabet) -> PosteriorSet:
         ) from None
     if digest.tobytes() != alphabet_hash(alphabet):
         raise DecodeError(
-            f"posteriors {path} are of a model with another alphabet; delete the file to compute "
-            "them again"
+            f"posteriors {path} were computed with a model that has another alphabet; delete the "
+            "file to compute them again"
         )
     fits = (
         probs.ndim == 2

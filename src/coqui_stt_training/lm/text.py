@@ -26,11 +26,11 @@ _MARKS = frozenset({"<s>", "</s>", "<unk>"})
 class Case(Enum):
     """How the letters of a text are written."""
 
-    KEPT = "as they are"
-    SMALL = "small"
-    CAPITAL = "in capitals"
-    TURKIC_SMALL = "small, I as ı and İ as i"
-    TURKIC_CAPITAL = "in capitals, i as İ and ı as I"
+    KEPT = "unchanged"
+    SMALL = "lower"
+    CAPITAL = "upper"
+    TURKIC_SMALL = "lower, I as ı and İ as i"
+    TURKIC_CAPITAL = "upper, i as İ and ı as I"
 
 
 _RESPELL: Mapping[Case, Callable[[str], str]] = {
@@ -185,26 +185,26 @@ def spelling_hints(spelling: Spelling, alphabet: Alphabet) -> list[str]:
     all_small = bool(spelling.words) and all(word == word.lower() for word in spelling.words)
     if case_of(alphabet) is Case.KEPT and all_small:
         hints.append(
-            "The alphabet has capital letters, and no word here has one, so the model will write "
-            "none with this scorer; if the text had them: generate_lm --keep_case"
+            "The alphabet has upper case letters, but no word here has one, so the model cannot "
+            "write any with this scorer; if the text has them, use generate_lm --keep_case"
         )
     if small:
         hints.append(
-            f"{counted(small, 'word')} left out only for small letters, which the alphabet does "
-            "not have; build_scorer brings text to its case, and generate_lm --keep_case leaves "
-            "capitals as they are"
+            f"{counted(small, 'word')} left out only for lower case letters, which the alphabet "
+            "lacks; build_scorer converts text to its case, and generate_lm --keep_case keeps "
+            "upper case"
         )
     if capitals:
         remedy = "leave out --keep_case"
         if case_of(alphabet) is Case.KEPT:
-            remedy = "write them small in the text"
+            remedy = "convert the text to lower case"
         hints.append(
-            f"{counted(capitals, 'word')} left out only for capital letters, which the alphabet "
-            f"does not have; {remedy}"
+            f"{counted(capitals, 'word')} left out only for upper case letters, which the "
+            f"alphabet lacks; {remedy}"
         )
     if marks:
         hints.append(
-            f"{counted(marks, 'word')} left out only for punctuation: take it out of the text, as "
-            "it is not in what the model was trained on either"
+            f"{counted(marks, 'word')} left out only for punctuation; remove it from the text, "
+            "because the model was trained without it"
         )
     return hints

@@ -243,7 +243,7 @@ def tune(
         beta = min(max(scorer.beta, 0), options.beta_max)
         study.enqueue_trial({"lm_alpha": alpha, "lm_beta": beta}, skip_if_exists=True)
     if done:
-        _log.info("Going on after %s in %s", counted(len(done), "trial"), journal)
+        _log.info("Continuing after %s in %s", counted(len(done), "trial"), journal)
     study.optimize(objective, n_trials=max(options.n_trials - len(done), 0))
     trials = _finished(study, options)
     without = score_set(plain)

@@ -22,20 +22,24 @@ def main(argv: list[str]) -> int:
     """Run the command and return its exit status."""
     parser = ArgumentParser(
         prog=PROGRAM,
-        description="Report training runs: loss, error rates, learning rate, origin of the layers, "
-        "samples over time. Several runs are laid over each other.",
+        description=(
+            "Report training runs: loss, error rates, learning rate, origin of the layers, and "
+            "samples over time. Several runs are drawn into the same plots."
+        ),
     )
     parser.add_argument("runs", nargs="+", metavar="RUN_DIR", help="folders that train saved to")
     parser.add_argument(
         "--report", nargs="+", metavar="FILE", default=["training_report.html"],
-        help="what to write: a page (.html), a picture of the curves (.png) "
-        "(default: training_report.html)",
+        help=(
+            "files to write: a page (.html), a plot of the curves (.png) (default: "
+            "training_report.html)"
+        ),
     )  # fmt: skip
     flags = parser.parse_args(argv)
     for path in flags.report:
         if Path(path).suffix.lower() not in _SUFFIXES:
             raise FlagError(
-                f"--report {path}: the name says no format; end it in {' or '.join(_SUFFIXES)}"
+                f"--report {path}: unknown format; the name must end in {' or '.join(_SUFFIXES)}"
             )
         check_output_file("--report", path)
 

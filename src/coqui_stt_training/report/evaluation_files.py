@@ -34,7 +34,7 @@ def check_report_flags(flags: ReportFlags) -> None:
     for path in flags.report:
         if Path(path).suffix.lower() not in SUFFIXES:
             raise FlagError(
-                f"--report {path}: the name says no format; end it in {', '.join(SUFFIXES)}"
+                f"--report {path}: unknown format; the name must end in {', '.join(SUFFIXES)}"
             )
         check_output_file("--report", path)
     if flags.compare and not flags.report:

@@ -250,7 +250,7 @@ def current() -> BaseSttConfig:
     """
     if not _current:
         raise FlagError(
-            "the global configuration is not initialised; call "
+            "the global configuration is not initialized; call "
             "coqui_stt_training.util.config.initialize_globals_from_args(...) first"
         )
     return _current[0]

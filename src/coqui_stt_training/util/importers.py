@@ -80,9 +80,11 @@ def get_importers_parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
         "--validate_label_locale",
-        help="Python file with a function validate_label(text), which returns the cleaned "
-        "transcript, or None for one to leave out. THE FILE IS EXECUTED. Without it, transcripts "
-        "are cleaned as English ones",
+        help=(
+            "Python file with a function validate_label(text), which returns the cleaned "
+            "transcript, or None to leave it out. THE FILE IS EXECUTED. Default: clean "
+            "transcripts as English"
+        ),
     )
     return parser
 
@@ -99,7 +101,7 @@ def get_validate_label(args: argparse.Namespace) -> ValidateLabel:
     given = getattr(args, "validate_label_locale", None)
     if given is None:
         _log.warning(
-            "No --validate_label_locale: transcripts are cleaned as English ones, and those with "
+            "No --validate_label_locale: transcripts are cleaned as English, and those with "
             "digits or brackets are left out"
         )
         return validate_label_eng

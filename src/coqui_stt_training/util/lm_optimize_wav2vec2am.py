@@ -10,8 +10,8 @@ from ..cli.command import command, stand_in
 from . import lm_optimize
 
 _NOTICE = (
-    "lm_optimize tunes a scorer for a checkpoint of any architecture, and takes this command's "
-    "place; a folder of Hugging Face's transformers is one, too"
+    "running lm_optimize, which tunes a scorer for a checkpoint of any architecture, or a folder "
+    "of Hugging Face transformers"
 )
 
 
