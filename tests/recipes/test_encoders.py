@@ -204,6 +204,9 @@ def test_the_checkpoint_is_heard_by_the_runtime(
         latin.test.parent / "test0.wav",
     )  # fmt: skip
     assert heard.stdout.strip() == whole
+    best = CheckpointFolder(folder).newest_of_ours("best")
+    assert best is not None
+    assert stt.Model(best).stt(samples) == whole
     with model.create_stream() as stream:
         for start in range(0, len(samples), 1000):
             stream.feed_audio_content(samples[start : start + 1000])

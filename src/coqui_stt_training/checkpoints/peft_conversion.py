@@ -61,7 +61,10 @@ def convert_to_peft(
         raise CheckpointError(f"{target} already holds an adapter; name a new folder")
     found = recognise(find_checkpoints(source), which)
     if found.format is not Format.NATIVE:
-        raise CheckpointError(f"{source}: is {found.format.value}, and no checkpoint of adapters")
+        raise CheckpointError(
+            f"{source}: is {found.format.value}, and no checkpoint of adapters; those are what "
+            "train --adapter lora made"
+        )
     checkpoint = read_checkpoint(found.path, with_adam=False)
     specification, adapter, base = _lora_of(found.path, checkpoint)
     place, _ = find_base(found.path, base, specification)

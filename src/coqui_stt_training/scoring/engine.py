@@ -35,38 +35,38 @@ _BEAM_WIDTH = 500  # what export writes by default
 _CLIPS_AT_A_TIME = 16
 
 
-def open_checkpoint(folder: Path) -> BatchEngine:
-    """Read a checkpoint folder, its best checkpoint or else its last, and return what runs it.
+def open_checkpoint(path: Path) -> BatchEngine:
+    """Read a checkpoint, of a folder its best or else its last, and return what runs it.
 
     Raises:
         ModelError: there is none, or it does not say its alphabet.
     """
-    return checkpoint_engine(*read_usable(folder))
+    return checkpoint_engine(*read_usable(path))
 
 
-def read_usable(folder: Path) -> tuple[SourceModel, Alphabet]:
+def read_usable(path: Path) -> tuple[SourceModel, Alphabet]:
     """Read a checkpoint that can write, and its alphabet.
 
     Raises:
         ModelError: there is none, or it does not say its alphabet.
     """
     try:
-        source = load_source(folder)
+        source = load_source(path)
     except UserError as error:
         raise ModelError(CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, str(error)) from None
     if not source.has_output:
         raise ModelError(
             CREATE_MODEL,
             ErrorCode.MODEL_INCOMPATIBLE,
-            f"{folder} is an encoder without an output layer, which writes nothing yet; train one "
-            f"first: python -m coqui_stt_training.train --load_checkpoint_dir {folder} ...",
+            f"{path} is an encoder without an output layer, which writes nothing yet; train one "
+            f"first: python -m coqui_stt_training.train --load_checkpoint_dir {path} ...",
         )
     if source.alphabet is None:
         raise ModelError(
             CREATE_MODEL,
             ErrorCode.INVALID_ALPHABET,
-            f"{folder}: neither the checkpoint nor a file beside it says its alphabet; put its "
-            "alphabet.txt into the folder",
+            f"{path}: neither the checkpoint nor a file beside it says its alphabet; put its "
+            "alphabet.txt beside it",
         )
     return source, source.alphabet
 

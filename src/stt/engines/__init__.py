@@ -27,6 +27,7 @@ FloatArray = NDArray[np.float32]
 
 CREATE_MODEL = "CreateModel"
 ENGINES = "stt.engines"  # the group of entry points that open what this package cannot
+_CHECKPOINT_SUFFIX = ".safetensors"
 
 
 class ModelInfo(Protocol):
@@ -155,8 +156,9 @@ def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
     """Load a model file with the runtime it is for.
 
     Args:
-        path: a `.tflite` or `.onnx` file, recognised by content, a checkpoint directory, or the
-            name of an exported model on the Hugging Face hub, `hf://owner/name`.
+        path: a `.tflite` or `.onnx` file, recognised by content, a checkpoint directory or
+            `.safetensors` file, or the name of an exported model on the Hugging Face hub,
+            `hf://owner/name`.
         threads: how many threads one call may use.
         parallel: how many calls may run at the same time.
 
@@ -167,7 +169,7 @@ def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
     file = fetch_model(path) if is_hub_name(path) else Path(path)
     if not str(path):
         raise ModelError(CREATE_MODEL, ErrorCode.NO_MODEL, "the model's path is empty")
-    if file.is_dir():
+    if file.is_dir() or (file.suffix == _CHECKPOINT_SUFFIX and file.is_file()):
         return _open_checkpoint(file)
     content = _map(file)
     if bytes(content[4:8]) == b"TFL3":
@@ -180,7 +182,7 @@ def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
         CREATE_MODEL,
         ErrorCode.FAIL_INIT_MMAP,
         f"{file} is neither a TensorFlow Lite model (it lacks the mark TFL3) nor an .onnx file; "
-        "give the file that coqui_stt_training.export wrote",
+        "give the file that coqui_stt_training.export wrote, or the folder of a checkpoint",
     )
 
 
@@ -195,8 +197,8 @@ def _open_tflite(content: memoryview, file: Path, threads: int, parallel: int) -
     return LiteRtEngine(graph, info, source=file, threads=threads, parallel=parallel)
 
 
-def _open_checkpoint(folder: Path) -> Engine:
-    """Open a folder with what the installed packages registered for the job.
+def _open_checkpoint(path: Path) -> Engine:
+    """Open a checkpoint with what the installed packages registered for the job.
 
     Knowledge flows one way: training registers its engine as the entry point `checkpoint` of the
     group `stt.engines`.
@@ -204,17 +206,17 @@ def _open_checkpoint(folder: Path) -> Engine:
     reason = "that package is not installed"
     for point in metadata.entry_points(group=ENGINES, name="checkpoint"):
         try:
-            open_folder: Callable[[Path], Engine] = point.load()
+            open_checkpoint: Callable[[Path], Engine] = point.load()
         except ImportError as error:
             package = (error.name or "").split(".")[0]
             reason = missing_packages(package, "train") if package else str(error)
         else:
-            return open_folder(folder)
+            return open_checkpoint(path)
     raise ModelError(
         CREATE_MODEL,
         ErrorCode.FAIL_INIT_MMAP,
-        f"{folder} is a folder, and checkpoints need what training needs: {reason}; or give an "
-        "exported model",
+        f"{path} is no exported model, and checkpoints need what training needs: {reason}; or "
+        "give an exported model",
     ) from None
 
 
