@@ -10,11 +10,11 @@ import soundfile
 from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.labelling.data_set import DataSet
 from coqui_stt_training.labelling.desk import Desk
-from coqui_stt_training.labelling.journal import Journal
+from coqui_stt_training.labelling.journal import DeskJournal
 from coqui_stt_training.labelling.lease import LEASE_SECONDS, Leases
 from coqui_stt_training.labelling.preparation import Preparation
 from coqui_stt_training.labelling.recording import find_recordings
-from coqui_stt_training.labelling.spelling import Spelling
+from coqui_stt_training.labelling.spelling import DeskSpelling
 
 LETTERS = Alphabet.from_labels(list(" abcdefghijklmnopqrstuvwxyz'"))
 
@@ -51,14 +51,14 @@ def speechlike(seconds: float, seed: int = 0) -> np.ndarray:
 
 def open_desk(
     out: Path, *inputs: Path, clock: Clock | None = None, clip_seconds: float = 15.0,
-    spelling: Spelling | None = None,
+    spelling: DeskSpelling | None = None,
 ) -> Desk:  # fmt: skip
     """Return a desk with all clips of its recordings."""
     out.parent.mkdir(parents=True, exist_ok=True)
     desk = Desk(
         DataSet(out),
-        Journal(out.with_name(f"{out.stem}.desk.jsonl")),
-        spelling or Spelling(LETTERS),
+        DeskJournal(out.with_name(f"{out.stem}.desk.jsonl")),
+        spelling or DeskSpelling(LETTERS),
         Leases(clock or Clock()),
     )
     recordings = find_recordings([str(one) for one in inputs], out.parent)

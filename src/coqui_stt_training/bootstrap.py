@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
     from .experiments.running import StoppedError
     from .stages.inputs import check_inputs
     from .stages.journal import read_journal
-    from .stages.walk import Walk
+    from .stages.walk import StageWalk
     from .stages.work import STAGES
 
     inputs = check_inputs(data, parsed)
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
     with locked(out, "--out"):
         journal = read_journal(out).without(())
         try:
-            Walk(data, inputs, parsed.config.pipeline, journal, STAGES, print_now).run()
+            StageWalk(data, inputs, parsed.config.pipeline, journal, STAGES, print_now).run()
         except StoppedError as stop:
             return stop.status
     return 0

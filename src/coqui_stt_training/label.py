@@ -78,7 +78,7 @@ class AddressFlags:
 
 
 @dataclass(frozen=True)
-class LabelConfig:
+class DeskConfig:
     """All flags of `label`."""
 
     desk: DeskFlags = DeskFlags()
@@ -97,7 +97,7 @@ def main(argv: list[str]) -> int:
     """
     inputs, flags = words_before_flags(argv)
     parsed = parse(
-        LabelConfig,
+        DeskConfig,
         flags,
         program=f"{PROGRAM} RECORDINGS ...",
         description=(

@@ -55,7 +55,7 @@ class LabelFlags:
 
 
 @dataclass(frozen=True)
-class LabelConfig:
+class PseudoLabelConfig:
     """All flags of `pseudo_label`."""
 
     unlabelled: UnlabelledFlags = UnlabelledFlags()
@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
             transcript that is kept.
     """
     parsed = parse(
-        LabelConfig,
+        PseudoLabelConfig,
         argv,
         program=PROGRAM,
         description="Transcribe untranscribed audio, to train on it.",

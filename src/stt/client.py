@@ -216,9 +216,11 @@ def _print_all(model: Model, flags: argparse.Namespace, failed: list[UserError])
 
 def _write_all_subtitles(model: Model, flags: argparse.Namespace, failed: list[UserError]) -> None:
     """Transcribe as `transcribe` does: what is said between pauses, each for itself."""
-    from .transcriber import Limits, transcribe_recordings
+    from .transcriber import BatchLimits, transcribe_recordings
 
-    recordings = transcribe_recordings(model, [_source(name) for name in flags.audio], Limits())
+    recordings = transcribe_recordings(
+        model, [_source(name) for name in flags.audio], BatchLimits()
+    )
     for name, recording in zip(flags.audio, recordings, strict=True):
         if recording.error is None:
             _write_subtitles(name, recording.words, flags)

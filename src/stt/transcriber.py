@@ -26,7 +26,7 @@ _KEPT_SILENCE_SECONDS = 0.3  # by the two segments at both sides of a pause
 
 
 @dataclass(frozen=True)
-class Limits:
+class BatchLimits:
     """How much is transcribed side by side, which bounds the memory it takes.
 
     Attributes:
@@ -60,7 +60,7 @@ class Passage:
 
 
 @dataclass(frozen=True)
-class Recording:
+class TranscribedRecording:
     """What became of a recording: its passages in order, or an error that says why not."""
 
     source: Source
@@ -88,13 +88,15 @@ class _Job:
     def is_done(self) -> bool:
         return all(future.done() for future in self.futures)
 
-    def result(self) -> Recording:
+    def result(self) -> TranscribedRecording:
         if self.error is None:
             try:
-                return Recording(self.source, tuple(future.result() for future in self.futures))
+                return TranscribedRecording(
+                    self.source, tuple(future.result() for future in self.futures)
+                )
             except UserError as error:
                 self.error = error
-        return Recording(self.source, error=self.error)
+        return TranscribedRecording(self.source, error=self.error)
 
 
 # Yields the segments of a recording, given it, its samples in blocks, and their rate in Hz.
@@ -104,12 +106,12 @@ Cut = Callable[[Source, Iterator[Pcm], int], Iterator[Segment]]
 def transcribe_recordings(
     model: Model,
     sources: Iterable[Source],
-    limits: Limits,
+    limits: BatchLimits,
     *,
     aggressiveness: int = AGGRESSIVENESS,
     any_sample_rate: bool = True,
     cut: Cut | None = None,
-) -> Iterator[Recording]:
+) -> Iterator[TranscribedRecording]:
     """Yield recordings as they are done, roughly in order.
 
     Segments of one recording, and of several, are transcribed at the same time; audio is read only
@@ -149,7 +151,7 @@ def transcribe_recordings(
 class _Workers(ABC):
     """Threads that transcribe segments."""
 
-    def __init__(self, model: Model, limits: Limits) -> None:
+    def __init__(self, model: Model, limits: BatchLimits) -> None:
         self.model = model
         self.limits = limits
         self.pool = ThreadPoolExecutor(model.streams_at_a_time, "transcribe")
@@ -182,7 +184,7 @@ class _Workers(ABC):
 class _StreamWorkers(_Workers):
     """Segments as streams of their own, which the acoustic model takes together where it can."""
 
-    def __init__(self, model: Model, limits: Limits) -> None:
+    def __init__(self, model: Model, limits: BatchLimits) -> None:
         super().__init__(model, limits)
         self._in_flight: dict[bool, deque[Future[Passage]]] = {False: deque(), True: deque()}
         cores = available_cores()
@@ -214,7 +216,7 @@ _BATCHES_IN_FLIGHT = 2  # one in the acoustic model, one in the decoders
 class _BatchWorkers(_Workers):
     """Segments in batches, for a GPU; decoding goes on beside it."""
 
-    def __init__(self, model: Model, limits: Limits) -> None:
+    def __init__(self, model: Model, limits: BatchLimits) -> None:
         super().__init__(model, limits)
         self._device = ThreadPoolExecutor(1, "acoustic")
         self._held_back: dict[bool, _Waiting] = {False: [], True: []}

@@ -16,7 +16,7 @@ from coqui_stt_ctcdecoder.regular_file import read_regular
 
 from .errors import FlagError
 from .metadata import TokenMetadata
-from .transcriber import Passage, Recording
+from .transcriber import Passage, TranscribedRecording
 from .words import Word, words_of
 
 
@@ -63,7 +63,7 @@ def read_log(log: Path) -> list[Word]:
             f"{log}: is no transcription log, so subtitles cannot be made of it "
             f"({type(error).__name__}: {error}); --force true writes it anew"
         ) from None
-    return Recording(log, tuple(passages)).words
+    return TranscribedRecording(log, tuple(passages)).words
 
 
 def _passage(entry: Mapping[str, Any]) -> Passage:

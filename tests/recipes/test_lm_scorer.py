@@ -20,9 +20,9 @@ from coqui_stt_training.lm.kenlm import LanguageModelError, find_program, run_bu
 from coqui_stt_training.lm.posteriors import PosteriorSet, load_posteriors, save_posteriors
 from coqui_stt_training.lm.text import case_of, read_lines
 from coqui_stt_training.lm.tuning import (
-    Rates,
     Trial,
     TuningOptions,
+    TuningRates,
     TuningResult,
     plot_surface,
     tune,
@@ -174,10 +174,10 @@ def test_what_to_expect_on_other_clips_is_not_what_was_tuned_by() -> None:
 
     half = (1, 0, 1, 0, 1, 0, 1, 0, 1, 0)
     trials = (trial(1, *half), trial(2, *(1 - one for one in half)))
-    result = TuningResult(trials, "WER", 100, 500, Rates(0.1, 0.1))
-    assert result.rates(result.best) == Rates(0.05, 0.02)
+    result = TuningResult(trials, "WER", 100, 500, TuningRates(0.1, 0.1))
+    assert result.rates(result.best) == TuningRates(0.05, 0.02)
     # Chosen without a clip that it has wrong, each is the better one.
-    assert result.expected == Rates(0.1, 0.04)
+    assert result.expected == TuningRates(0.1, 0.04)
 
 
 @needs_tools
@@ -259,7 +259,7 @@ def test_tuning_resumes_and_writes(text: Path, alphabet_file: Path, tmp_path: Pa
     assert result.trials[:4] == first.trials
     assert result.error(result.best) == min(map(result.error, result.trials)) == 0
     assert result.ranked()[0] == result.best
-    assert result.without == Rates(1 / 5, 1 / 18), "one wrong letter"
+    assert result.without == TuningRates(1 / 5, 1 / 18), "one wrong letter"
     assert result.expected.wer >= result.error(result.best)
     narrow = TuningOptions(n_trials=2, beam_width=50, alpha_max=0.1, beta_max=0.2)
     bounded = tune(posteriors, alphabet, scorer, narrow, journal)

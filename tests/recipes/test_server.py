@@ -32,10 +32,9 @@ from stt.engines.litert import read_model
 from stt.engines.native import NativeEngine
 from stt.server.app import create_app
 from stt.server.hosts import Hosts
-from stt.server.limits import Limits
+from stt.server.limits import ServerLimits
 from stt.subtitles import format_srt
-from stt.transcriber import Limits as TranscriberLimits
-from stt.transcriber import transcribe_recordings
+from stt.transcriber import BatchLimits, transcribe_recordings
 
 pytestmark = needs_oracle
 CLIP = ORACLE / "wav/LDC93S1.wav"
@@ -52,7 +51,7 @@ def make_client(token="", **limits):
 
 def make_app(token="", **limits):
     hosts = Hosts.of_flags(["testserver"])  # which the test client says it is
-    return create_app(trained(), Limits(**limits), hosts, token=token)
+    return create_app(trained(), ServerLimits(**limits), hosts, token=token)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +126,7 @@ def test_subtitles_of_long_audio_are_those_of_the_command_and_none_spans_a_pause
     soundfile.write(
         audio, np.concatenate([speech(), quiet, speech(), quiet, quiet, speech()]), 16000
     )
-    (recording,) = transcribe_recordings(trained(), [str(audio)], TranscriberLimits())
+    (recording,) = transcribe_recordings(trained(), [str(audio)], BatchLimits())
     data = {"response_format": "srt"}
     answer = client.post("/v1/audio/transcriptions", files=upload(audio), data=data)
     assert answer.text == format_srt(recording.words)
@@ -441,7 +440,7 @@ def test_streams_whose_chunks_are_computed_together_get_each_their_own_words():
             websocket.send_text('{"event": "end"}')
             return finals(messages(websocket))[-1]["text"]
 
-    app = create_app(model, Limits(), Hosts.of_flags(["testserver"]))
+    app = create_app(model, ServerLimits(), Hosts.of_flags(["testserver"]))
     with TestClient(app) as client, ThreadPoolExecutor(len(clips)) as pool:
         texts = list(pool.map(say, clips))
     assert texts == [model.stt(clip) for clip in clips]

@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 
 from coqui_stt_ctcdecoder import UTF8Alphabet
-from coqui_stt_training.stages.commands import Sets, scorer_words
-from coqui_stt_training.stages.journal import Done, Journal
+from coqui_stt_training.stages.commands import SplitFiles, scorer_words
+from coqui_stt_training.stages.journal import BootstrapJournal, Done
 from coqui_stt_training.stages.page import next_steps
 
-SETS = Sets(Path("a/train.csv"), Path("a/dev.csv"), Path("a/test.csv"))
+SETS = SplitFiles(Path("a/train.csv"), Path("a/dev.csv"), Path("a/test.csv"))
 
 PAGE = "evaluation/without-scorer.html"
 
 
 def journal(
     without: tuple[float, float], kind: str, files: list[str], has_scorers: bool = True
-) -> Journal:
+) -> BootstrapJournal:
     rates = {"without": {"cer": without[0], "wer": without[1], "page": PAGE}}
     kinds = ("words", "characters")
     found: dict[str, dict[str, Any]] = {
@@ -31,7 +31,7 @@ def journal(
         "export": {"files": files, **({} if files else {"why": "no onnx"})},
         "evaluate": rates,
     }
-    return Journal(Path("out"), {name: Done({}, facts) for name, facts in found.items()})
+    return BootstrapJournal(Path("out"), {name: Done({}, facts) for name, facts in found.items()})
 
 
 @pytest.mark.parametrize("keeps_case", [True, False])

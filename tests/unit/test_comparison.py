@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from coqui_stt_training.comparing.record import Measurement
+from coqui_stt_training.comparing.record import ComparisonMeasurement
 from coqui_stt_training.comparing.verdict import Summary, summarize
 from coqui_stt_training.comparing.wording import conclusion, describe
 
@@ -16,7 +16,7 @@ CLIPS = 60
 
 def trainings(
     name: str, rate: float, random: np.random.Generator, *, seeds: int = 3, scatter: float = 0.04
-) -> list[Measurement]:
+) -> list[ComparisonMeasurement]:
     """Trainings of a way: seeds scatter in proportion, and so do clips, each hard in all ways."""
     hardness = np.random.default_rng(5).gamma(2.0, 0.5, CLIPS)
     found = []
@@ -24,7 +24,7 @@ def trainings(
         of_this = rate * np.exp(scatter * random.standard_normal())
         errors = random.poisson(of_this * hardness / hardness.mean() * 40)
         found.append(
-            Measurement(
+            ComparisonMeasurement(
                 name, seed, errors.sum() / (40 * CLIPS), 0.5, 1.5, tuple(errors.tolist()),
                 (40,) * CLIPS, "the command",
             )
@@ -32,7 +32,7 @@ def trainings(
     return found
 
 
-def compared(*ways: list[Measurement], level: float = 0.9) -> list[Summary]:
+def compared(*ways: list[ComparisonMeasurement], level: float = 0.9) -> list[Summary]:
     return summarize(ways, level)
 
 
@@ -103,7 +103,7 @@ def test_models_that_have_not_learned_to_write_tell_of_no_way() -> None:
 
 def test_models_without_errors_can_be_compared() -> None:
     none = [
-        Measurement("a", seed, 0.0, 0.0, None, (0,) * 5, (9,) * 5, "the command")
+        ComparisonMeasurement("a", seed, 0.0, 0.0, None, (0,) * 5, (9,) * 5, "the command")
         for seed in range(2)
     ]
     one, other = compared(none, none)

@@ -17,10 +17,10 @@ from coqui_stt_training.labelling.clip import Span
 from coqui_stt_training.labelling.cutting import cut_recording
 from coqui_stt_training.labelling.data_set import DataSet
 from coqui_stt_training.labelling.desk import Change, Desk, OutdatedError
-from coqui_stt_training.labelling.journal import Journal, LabelEntry
+from coqui_stt_training.labelling.journal import DeskJournal, LabelEntry
 from coqui_stt_training.labelling.lease import Person
 from coqui_stt_training.labelling.recording import find_recordings
-from coqui_stt_training.labelling.spelling import Spelling
+from coqui_stt_training.labelling.spelling import DeskSpelling
 from label_desks import LETTERS, Clock, open_desk, speechlike, write_recordings
 from stt.audio.reference import AudioReference
 
@@ -100,7 +100,7 @@ def test_who_saves_late_is_refused_and_both_texts_are_kept(
         accept(desk, 0, "what ben heard", BEN)
     assert caught.value.current.text == "what anna heard"
     assert rows_of(out) == {"a0.wav": "what anna heard"}
-    journal = [one for one in Journal(tmp_path / "data.desk.jsonl").entries
+    journal = [one for one in DeskJournal(tmp_path / "data.desk.jsonl").entries
                if isinstance(one, LabelEntry)]  # fmt: skip
     assert [(one.taken, one.label.person, one.label.text) for one in journal] == [
         (True, "Anna", "what anna heard"), (False, "Ben", "what ben heard"),
@@ -149,13 +149,13 @@ def test_a_journal_cut_off_at_any_byte_goes_on(tmp_path: Path, recordings: Path)
     accept(desk, 1, "second")
     path = tmp_path / "data.desk.jsonl"
     content = path.read_bytes()
-    whole = Journal(path).entries
+    whole = DeskJournal(path).entries
     for size in (0, 1, *range(len(content) - 300, len(content), 11)):
         path.write_bytes(content[:size])
-        journal = Journal(path)
+        journal = DeskJournal(path)
         assert journal.entries == whole[: content[:size].count(b"\n")]
         journal.append(whole[-1])
-        assert Journal(path).entries == [*journal.entries, whole[-1]]
+        assert DeskJournal(path).entries == [*journal.entries, whole[-1]]
 
 
 @pytest.mark.parametrize("had_file", [True, False])
@@ -298,8 +298,8 @@ def test_broken_recordings_are_told_and_others_go_on(tmp_path: Path, recordings:
 
 
 def test_texts_are_brought_to_the_alphabet_where_that_is_asked_for() -> None:
-    assert Spelling(LETTERS).tidy("Hello,  World!") == "Hello, World!"
-    assert Spelling(LETTERS).unwritable("Hello, World!") == ["H", ",", "W", "!"]
-    assert Spelling(LETTERS, normalize=True).tidy("Hello,  World!") == "hello world"
-    assert Spelling(None).unwritable("Ж") == []
+    assert DeskSpelling(LETTERS).tidy("Hello,  World!") == "Hello, World!"
+    assert DeskSpelling(LETTERS).unwritable("Hello, World!") == ["H", ",", "W", "!"]
+    assert DeskSpelling(LETTERS, normalize=True).tidy("Hello,  World!") == "hello world"
+    assert DeskSpelling(None).unwritable("Ж") == []
     assert desk_module.one_line(" a\u200cb\r\n c\0 ") == "a\u200cb c"  # joiners are letters' own

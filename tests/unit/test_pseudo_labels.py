@@ -10,10 +10,17 @@ import numpy as np
 import pytest
 
 from coqui_stt_training.errors import UserError
-from coqui_stt_training.pseudo_labels.labels import Bounds, Label, LeftOut, Reason, disputed, judge
+from coqui_stt_training.pseudo_labels.labels import (
+    Bounds,
+    LeftOut,
+    PseudoLabel,
+    Reason,
+    disputed,
+    judge,
+)
 from coqui_stt_training.pseudo_labels.measured import MeasuredAudio
 from coqui_stt_training.pseudo_labels.pieces import Cutter
-from coqui_stt_training.pseudo_labels.recordings import Recording
+from coqui_stt_training.pseudo_labels.recordings import UnlabelledRecording
 from coqui_stt_training.pseudo_labels.transcriber import ClipTranscript, RecordingTranscript
 from stt.audio.pcm import Pcm
 from stt.audio.reference import AudioReference
@@ -88,12 +95,14 @@ def test_digests_tell_recordings_from_others() -> None:
     assert cutter.digests["a"] == cutter.digests["b"] != cutter.digests["c"]
 
 
-def recording(name: str, start: float = 0.0, end: float | None = None) -> Recording:
-    return Recording(AudioReference(Path(name), start_seconds=start, end_seconds=end), f"{name}:1")
+def recording(name: str, start: float = 0.0, end: float | None = None) -> UnlabelledRecording:
+    return UnlabelledRecording(
+        AudioReference(Path(name), start_seconds=start, end_seconds=end), f"{name}:1"
+    )
 
 
 def reasons(
-    transcripts: dict[Recording, RecordingTranscript | UserError], measured: MeasuredAudio
+    transcripts: dict[UnlabelledRecording, RecordingTranscript | UserError], measured: MeasuredAudio
 ) -> list[Reason]:
     by_audio = {one.audio: found for one, found in transcripts.items()}
     return [
@@ -160,7 +169,9 @@ def test_clips_are_pieces_of_their_recording_and_whole_recordings_are_not() -> N
         many.audio: transcripts("2", (1, 3, "abc def", 0.9), (5, 8, "abc def", 0.9)),
     }
     labels = [
-        label for label in judge([one, many], found, NOTHING, BOUNDS) if isinstance(label, Label)
+        label
+        for label in judge([one, many], found, NOTHING, BOUNDS)
+        if isinstance(label, PseudoLabel)
     ]
     assert [str(label.audio) for label in labels] == [
         "a", "b (101 s to 103 s)", "b (105 s to 108 s)"
@@ -168,10 +179,10 @@ def test_clips_are_pieces_of_their_recording_and_whole_recordings_are_not() -> N
 
 
 def test_two_models_must_nearly_agree() -> None:
-    label = Label(recording("a"), recording("a").audio, 2.0, "abcdefghij", 0.9)
+    label = PseudoLabel(recording("a"), recording("a").audio, 2.0, "abcdefghij", 0.9)
     for text, kept in (("abcdefghij", True), ("abcdefghi", True), ("abcdefg", False), ("", False)):
         found = disputed(label, transcripts("", (0, 2, text, 0.1)), 0.2)
-        assert isinstance(found, Label) is kept
+        assert isinstance(found, PseudoLabel) is kept
 
 
 def test_confidence_counts_what_may_be_missing_too() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from coqui_stt_training.errors import CorpusError
-from coqui_stt_training.lm.tuning import Rates
+from coqui_stt_training.lm.tuning import TuningRates
 from coqui_stt_training.stages.scorer_choice import Tuned, choose_scorer, read_tuned
 
-WITHOUT = Rates(0.45, 0.10)
+WITHOUT = TuningRates(0.45, 0.10)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_the_scorer_that_loses_nothing(
     words: tuple[float, float] | None, characters: tuple[float, float] | None, kind: str
 ) -> None:
     given = {"words": words, "characters": characters}
-    tuned = {name: Tuned(WITHOUT, Rates(*rates)) for name, rates in given.items() if rates}
+    tuned = {name: Tuned(WITHOUT, TuningRates(*rates)) for name, rates in given.items() if rates}
     choice = choose_scorer(tuned)
     assert choice.kind == kind
     assert "WER 0.450, CER 0.100" in choice.why

@@ -14,7 +14,7 @@ from stt.metadata import TokenMetadata
 from stt.words import Word, words_of
 
 from ..errors import UserError
-from .spelling import SpelledWord, Unit
+from .spelling import SpelledWord, TextUnit
 
 FILLER_COST = 1.5  # nats for a frame of speech that is not in the text
 SKIP_COST = 4.0  # nats for a unit that is not said
@@ -61,7 +61,7 @@ class AlignedUnit:
         return self.words[-1].end_time
 
 
-def align_clip(unit: Unit, probs: FloatArray, info: ModelInfo) -> AlignedUnit:
+def align_clip(unit: TextUnit, probs: FloatArray, info: ModelInfo) -> AlignedUnit:
     """Return when the words of a clip are said that says nothing else.
 
     Raises:
@@ -75,7 +75,7 @@ def align_clip(unit: Unit, probs: FloatArray, info: ModelInfo) -> AlignedUnit:
 
 
 def align_recording(
-    units: Sequence[Unit],
+    units: Sequence[TextUnit],
     posteriors: Iterable[FloatArray],
     info: ModelInfo,
     *,
@@ -133,7 +133,7 @@ def _times(aligner: TextAligner, posteriors: Iterable[FloatArray]) -> Iterator[L
 
 
 def _aligned(
-    index: int, unit: Unit, times: Mapping[int, LabelTime], info: ModelInfo
+    index: int, unit: TextUnit, times: Mapping[int, LabelTime], info: ModelInfo
 ) -> AlignedUnit:
     step, alphabet = info.step_seconds, info.alphabet
     tokens = []

@@ -29,7 +29,7 @@ class SpelledWord:
 
 
 @dataclass(frozen=True)
-class Unit:
+class TextUnit:
     """A sentence or a part of one, which is found as a whole or not at all.
 
     Attributes:
@@ -68,14 +68,14 @@ class Speller:
     alphabet: Alphabet
     rewrite: Rewrite = str
 
-    def unit(self, text: str) -> Unit:
+    def unit(self, text: str) -> TextUnit:
         """Return a text as one unit."""
         normalize = Normalizer(self.alphabet)
         words = (
             SpelledWord(word, self._labels(normalize(self.rewrite(word)).text))
             for word in text.split()
         )
-        return Unit(" ".join(text.split()), tuple(word for word in words if word.labels))
+        return TextUnit(" ".join(text.split()), tuple(word for word in words if word.labels))
 
     def _labels(self, text: str) -> tuple[int, ...]:
         """Return labels; a run of characters that are spoken and have none is one `ANYTHING`."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..corpus import Clip, RowFile
 from ..corpus.csv_file import write_corpus_file
 from ..corpus.files import content_of
-from ..corpus.report import Kind, Problem
+from ..corpus.report import Problem, ProblemKind
 from ..corpus.rows import Entry, rows_of_entries
 from ..corpus.skipped_rows import write_skipped_rows
 from .findings import Findings
@@ -60,7 +60,7 @@ def write_cleaned(
     if drop_suspects:
         problems += [
             Problem(
-                Kind.FORM,
+                ProblemKind.FORM,
                 suspect.clip.source,
                 f"suspected transcript; heard: {suspect.score.hypothesis!r}",
             )
@@ -103,7 +103,7 @@ def _repeated(files: Sequence[RowFile], findings: Findings) -> list[Problem]:
         last = max(order[source] for source in group)
         kept = next(source for source in group if order[source] == last)
         problems += [
-            Problem(Kind.FORM, source, f"the same audio as {kept}")
+            Problem(ProblemKind.FORM, source, f"the same audio as {kept}")
             for source in group
             if source != kept
         ]

@@ -17,10 +17,10 @@ from ..corpus import CorpusFiles, expand_file_list
 from ..corpus.csv_file import write_corpus_file
 from ..errors import UserError
 from ..pseudo_labels.inputs import read_inputs
-from ..pseudo_labels.labels import Bounds, Label, LeftOut, Reason
+from ..pseudo_labels.labels import Bounds, LeftOut, PseudoLabel, Reason
 from ..pseudo_labels.outcome import write_labels
 from ..pseudo_labels.transcriber import KIND
-from .value import Candidate, Choice, choose, why
+from .value import Candidate, ChosenClip, choose, why
 
 if TYPE_CHECKING:
     from ..select_clips import SelectionConfig, SelectionFlags
@@ -51,7 +51,7 @@ def run_selection(
         judged = list(
             inputs.transcribe(bounds, results, title="Listening", show_progressbar=show_bars)
         )
-    labels = [one for one in judged if isinstance(one, Label)]
+    labels = [one for one in judged if isinstance(one, PseudoLabel)]
     left_out = [one for one in judged if isinstance(one, LeftOut)]
     candidates = [Candidate(label.text, label.confidence, label.seconds) for label in labels]
     known = (row.transcript for path in train for row in files.rows(path).rows)
@@ -77,8 +77,8 @@ def run_selection(
 
 
 def _within(
-    choices: Iterable[Choice], labels: Sequence[Label], flags: SelectionFlags
-) -> Iterator[Choice]:
+    choices: Iterable[ChosenClip], labels: Sequence[PseudoLabel], flags: SelectionFlags
+) -> Iterator[ChosenClip]:
     """Yield the first choices, as many as were asked for."""
     seconds = 0.0
     for number, choice in enumerate(choices):
@@ -91,7 +91,7 @@ def _within(
 
 
 def _write(
-    out: Path, clips: Sequence[Label], values: Sequence[str], reasons: Sequence[str]
+    out: Path, clips: Sequence[PseudoLabel], values: Sequence[str], reasons: Sequence[str]
 ) -> None:
     """Write the list: names, or a CSV file with what the model hears and why each was chosen."""
     if out.suffix == ".txt":

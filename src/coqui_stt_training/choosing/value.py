@@ -37,7 +37,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenClip:
     """A clip that was chosen.
 
     Attributes:
@@ -61,7 +61,7 @@ def letter_groups(text: str) -> set[str]:
     return {padded[at : at + _GROUP] for at in range(max(1, len(padded) - _GROUP + 1))}
 
 
-def choose(candidates: Sequence[Candidate], known: Iterable[str]) -> Iterator[Choice]:
+def choose(candidates: Sequence[Candidate], known: Iterable[str]) -> Iterator[ChosenClip]:
     """Yield candidates, the one that teaches most first; those that teach nothing are left out.
 
     Args:
@@ -90,11 +90,11 @@ def choose(candidates: Sequence[Candidate], known: Iterable[str]) -> Iterator[Ch
         if now <= 0:
             return
         new = tuple(group for group in groups[index] if not seen[group])
-        yield Choice(index, now, new, len(groups[index]))
+        yield ChosenClip(index, now, new, len(groups[index]))
         seen.update(groups[index])
 
 
-def why(choice: Choice, candidate: Candidate) -> str:
+def why(choice: ChosenClip, candidate: Candidate) -> str:
     """Say why a clip was chosen."""
     shown = ", ".join(repr(group) for group in choice.new[:_SHOWN])
     more = ", ..." if len(choice.new) > _SHOWN else ""

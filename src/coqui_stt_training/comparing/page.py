@@ -9,13 +9,13 @@ from stt.atomic_file import write_atomically
 
 from ..report.charts import Bar, bar_chart
 from ..report.page import Html, document, joined, section, table, tag
-from .record import Measurement
+from .record import ComparisonMeasurement
 from .verdict import Summary
 from .wording import conclusion, difference, minutes, rate
 
 
 def write_page(
-    path: Path, found: Sequence[Summary], measured: Sequence[Measurement], level: float
+    path: Path, found: Sequence[Summary], measured: Sequence[ComparisonMeasurement], level: float
 ) -> None:
     """Write the page.
 
@@ -74,7 +74,7 @@ def _ways(found: Sequence[Summary], level: float) -> Html:
     ])  # fmt: skip
 
 
-def _trainings(measured: Sequence[Measurement]) -> Html:
+def _trainings(measured: Sequence[ComparisonMeasurement]) -> Html:
     rows = [
         (one.way, f"{one.seed}", f"{one.cer:.4f}", f"{one.wer:.4f}",
          minutes(one.cpu_minutes))
@@ -86,7 +86,7 @@ def _trainings(measured: Sequence[Measurement]) -> Html:
     )  # fmt: skip
 
 
-def _commands(measured: Sequence[Measurement]) -> list[Html]:
+def _commands(measured: Sequence[ComparisonMeasurement]) -> list[Html]:
     commands = {one.way: one.command for one in reversed(measured)}
     return [
         part

@@ -11,7 +11,7 @@ RECORD = "comparison.json"
 
 
 @dataclass(frozen=True)
-class Measurement:
+class ComparisonMeasurement:
     """One training.
 
     Attributes:
@@ -35,10 +35,10 @@ class Measurement:
     command: str
 
 
-def read_record(folder: Path) -> Measurements[Measurement]:
+def read_record(folder: Path) -> Measurements[ComparisonMeasurement]:
     """Return what a folder records; nothing where it is new.
 
     Raises:
         CheckpointError: the record is damaged, or of a later release.
     """
-    return read_measurements(folder / RECORD, Measurement, "found")
+    return read_measurements(folder / RECORD, ComparisonMeasurement, "found")

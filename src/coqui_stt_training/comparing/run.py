@@ -12,7 +12,7 @@ from ..cli.comparison_flags import ComparisonFlags
 from ..experiments.trainings import FIRST_SEED, check_training, run_training
 from .inputs import Way
 from .page import write_page
-from .record import Measurement, read_record
+from .record import ComparisonMeasurement, read_record
 from .verdict import summarize
 from .wording import describe
 
@@ -77,7 +77,7 @@ class Comparison:
         )  # fmt: skip
         found = trained.results
         self._show(f"{way.name}, seed {seed}: {found.rates}")
-        measurement = Measurement(
+        measurement = ComparisonMeasurement(
             way.name, seed, found.rates.cer, found.rates.wer, trained.cpu_minutes,
             found.char_errors, found.char_lengths, trained.command,
         )  # fmt: skip

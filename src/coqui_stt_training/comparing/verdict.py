@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .record import Measurement
+from .record import ComparisonMeasurement
 
 _DRAWS = 20_000
 _LEAST_RATE = 1e-4  # rates of 0 have no proportion
@@ -64,7 +64,9 @@ class Summary:
         return {**asdict(self), "verdict": self.verdict}
 
 
-def summarize(ways: Sequence[Sequence[Measurement]], level: float, seed: int = 0) -> list[Summary]:
+def summarize(
+    ways: Sequence[Sequence[ComparisonMeasurement]], level: float, seed: int = 0
+) -> list[Summary]:
     """Return what each way came to, held against the first.
 
     Args:
@@ -89,8 +91,8 @@ def summarize(ways: Sequence[Sequence[Measurement]], level: float, seed: int = 0
 
 
 def _interval(
-    first: Sequence[Measurement],
-    other: Sequence[Measurement],
+    first: Sequence[ComparisonMeasurement],
+    other: Sequence[ComparisonMeasurement],
     level: float,
     random: np.random.Generator,
 ) -> tuple[float, float] | None:
@@ -110,11 +112,13 @@ def _interval(
     return float(low), float(high)
 
 
-def _mean_cer(way: Sequence[Measurement]) -> float:
+def _mean_cer(way: Sequence[ComparisonMeasurement]) -> float:
     return float(np.mean([one.cer for one in way]))
 
 
-def _error_of_clips(first: Sequence[Measurement], other: Sequence[Measurement]) -> float:
+def _error_of_clips(
+    first: Sequence[ComparisonMeasurement], other: Sequence[ComparisonMeasurement]
+) -> float:
     """Return the standard error of a difference that comes from the choice of test clips.
 
     Where a way could not be tested on all, as its alphabet lacks their characters and bad rows are
@@ -137,7 +141,7 @@ def _error_of_ratio(errors: NDArray[np.float64], clip_lengths: Sequence[int]) ->
     return float(math.sqrt(variance) / lengths.sum())
 
 
-def _mean_errors(way: Sequence[Measurement]) -> NDArray[np.float64]:
+def _mean_errors(way: Sequence[ComparisonMeasurement]) -> NDArray[np.float64]:
     mean: NDArray[np.float64] = np.mean([one.clip_errors for one in way], axis=0)
     return mean
 

@@ -16,7 +16,7 @@ from .normalization import Normalized
 _LISTED_PER_KIND = 20
 
 
-class Kind(enum.Enum):
+class ProblemKind(enum.Enum):
     """Ways for a row to be bad; the value heads the rows in the report, their count before it."""
 
     FORM = "malformed"
@@ -42,7 +42,7 @@ class Problem:
         transcript: the row's.
     """
 
-    kind: Kind
+    kind: ProblemKind
     source: str
     reason: str
     characters: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ class Report:
             lines.append(
                 f"{self.bad_row_count} of {counted(self.row_count, 'row')} cannot be used:"
             )
-        for kind in Kind:
+        for kind in ProblemKind:
             problems = [problem for problem in self.row_problems if problem.kind is kind]
             if problems:
                 lines.append(f"  {counted(len(problems), 'row')} {kind.value}:")
@@ -110,8 +110,8 @@ class Report:
         return "\n".join([*lines, self.advice] if self.advice else lines)
 
 
-def _describe(kind: Kind, problems: Sequence[Problem]) -> list[str]:
-    if kind is Kind.CHARACTERS:
+def _describe(kind: ProblemKind, problems: Sequence[Problem]) -> list[str]:
+    if kind is ProblemKind.CHARACTERS:
         return _describe_characters(problems)
     return [f"{problem.source}: {problem.reason}" for problem in problems]
 
@@ -138,7 +138,9 @@ def advise_on_characters(report: Report, alphabet_advice: str = "") -> list[str]
         report: of all rows.
         alphabet_advice: what to do about letters that the alphabet lacks.
     """
-    problems = [problem for problem in report.row_problems if problem.kind is Kind.CHARACTERS]
+    problems = [
+        problem for problem in report.row_problems if problem.kind is ProblemKind.CHARACTERS
+    ]
     mended = [problem for problem in problems if problem.mended]
     remaining = dict.fromkeys(
         character

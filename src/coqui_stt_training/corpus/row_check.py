@@ -14,7 +14,7 @@ from stt.frontends import FrontEnd
 from ..errors import AudioError
 from .audio_scan import MISSING, AudioScan, ScanResult
 from .normalization import ChangeCounts, Normalizer
-from .report import Kind, Problem
+from .report import Problem, ProblemKind
 from .rows import Row
 
 # Two bits of 16-bit audio: dither and the rounding of codecs, not a voice.
@@ -66,32 +66,32 @@ def _find_problems(
     row: Row, scan: ScanResult, rules: CorpusRules, may_be_empty: bool, as_given: str
 ) -> list[Problem]:
     if row.problem:
-        return [Problem(Kind.FORM, row.source, row.problem)]
+        return [Problem(ProblemKind.FORM, row.source, row.problem)]
     problems = []
     if isinstance(scan, AudioError):
         reason = str(scan).removeprefix(f"{row.source}: ")  # audio in an archive is where rows are
         hint = _hint_at_name(row.audio_name) if reason.endswith(MISSING) else ""
-        problems.append(Problem(Kind.AUDIO, row.source, reason + hint))
+        problems.append(Problem(ProblemKind.AUDIO, row.source, reason + hint))
     elif scan.peak_to_peak < SILENCE_PEAK_TO_PEAK:
         reason = f"{row.audio_name}: {scan.duration_seconds:.2f} s of silence"
-        problems.append(Problem(Kind.SILENCE, row.source, reason))
+        problems.append(Problem(ProblemKind.SILENCE, row.source, reason))
     elif not rules.any_sample_rate and scan.sample_rate_hz != rules.front_end.sample_rate_hz:
         reason = (
             f"{row.audio_name} has {scan.sample_rate_hz} Hz, the model "
             f"{rules.front_end.sample_rate_hz} Hz, and --normalize_sample_rate false forbids "
             "to resample"
         )
-        problems.append(Problem(Kind.RATE, row.source, reason))
+        problems.append(Problem(ProblemKind.RATE, row.source, reason))
     if not row.transcript.strip() and not may_be_empty:
         found = f": nothing is left of {as_given!r}" if as_given.strip() else " has none"
-        problems.append(Problem(Kind.EMPTY, row.source, row.audio_name + found))
+        problems.append(Problem(ProblemKind.EMPTY, row.source, row.audio_name + found))
     unknown = tuple(rules.alphabet.unknown_characters(row.transcript))
     if unknown:
         named = ", ".join(map(repr, dict.fromkeys(unknown)))
         reason = f"{row.transcript!r} has {named}"
         normalized = None if rules.normalize_transcripts else rules.normalizer(row.transcript)
         problems.append(
-            Problem(Kind.CHARACTERS, row.source, reason, unknown, normalized, row.transcript)
+            Problem(ProblemKind.CHARACTERS, row.source, reason, unknown, normalized, row.transcript)
         )
     elif isinstance(scan, AudioScan):
         problems += _find_shortage(row, scan, rules)
@@ -125,4 +125,4 @@ def _find_shortage(row: Row, scan: AudioScan, rules: CorpusRules) -> list[Proble
         f"{row.transcript!r} needs {needed} ({counted(len(labels), 'label')}, "
         f"{frames_needed(labels) - len(labels)} of them repeated)"
     )
-    return [Problem(Kind.LENGTH, row.source, reason)]
+    return [Problem(ProblemKind.LENGTH, row.source, reason)]

@@ -34,7 +34,7 @@ _OWN = OWN | {"limit_train"}
 
 
 @dataclass(frozen=True)
-class Inputs:
+class CurveInputs:
     """What a learning curve is made of.
 
     Attributes:
@@ -54,7 +54,7 @@ class Inputs:
         return growing_order(self.rows, seed)
 
 
-def check_inputs(parsed: Parsed[CurveConfig]) -> Inputs:
+def check_inputs(parsed: Parsed[CurveConfig]) -> CurveInputs:
     """Read what there is to read.
 
     Args:
@@ -87,7 +87,7 @@ def check_inputs(parsed: Parsed[CurveConfig]) -> Inputs:
     acting = {name: value for name, value in given.items() if name not in NO_RESULT}
     digest = digest_of([acting, digests, digest_source(source) if source else ""])
     amount = estimate_amount(train, files)
-    return Inputs(tuple(rows), given, digest, amount.seconds / max(1, amount.clips))
+    return CurveInputs(tuple(rows), given, digest, amount.seconds / max(1, amount.clips))
 
 
 def check_flags(parsed: Parsed[CurveConfig]) -> None:

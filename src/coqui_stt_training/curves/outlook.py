@@ -8,7 +8,7 @@ from typing import Any
 
 from ..experiments.trainings import say_deaf
 from .power_law import PowerLaw, Prediction, fit, predict
-from .record import Measurement
+from .record import CurveMeasurement
 
 FACTORS = (1.0, 2.0, 5.0, 10.0)
 _LEAST_RATE = 1e-4  # rates of 0 are on no power law, and only few test clips give them
@@ -78,7 +78,7 @@ class Outlook:
 
 
 def look_ahead(
-    measured: Sequence[Measurement], clips: int, seconds_a_clip: float, level: float
+    measured: Sequence[CurveMeasurement], clips: int, seconds_a_clip: float, level: float
 ) -> Outlook:
     """Return what follows from measurements.
 

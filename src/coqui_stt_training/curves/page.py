@@ -11,10 +11,10 @@ from stt.durations import say_audio_length
 from ..report.charts import Series, line_chart
 from ..report.page import Html, document, figures, section, table, tag
 from .outlook import Ahead, Outlook
-from .record import Measurement
+from .record import CurveMeasurement
 
 
-def write_page(path: Path, outlook: Outlook, measured: Sequence[Measurement]) -> None:
+def write_page(path: Path, outlook: Outlook, measured: Sequence[CurveMeasurement]) -> None:
     """Write the page.
 
     Raises:
@@ -51,7 +51,7 @@ def _name(ahead: Ahead) -> str:
     return "All data" if ahead.factor == 1 else f"{ahead.factor:g} times the data"
 
 
-def _chart(outlook: Outlook, measured: Sequence[Measurement]) -> Html:
+def _chart(outlook: Outlook, measured: Sequence[CurveMeasurement]) -> Html:
     minutes = outlook.seconds_a_clip / 60
     seeds = sorted({one.seed for one in measured})
     curves = [
@@ -108,7 +108,7 @@ def _law(outlook: Outlook) -> Html:
     )
 
 
-def _measurements(outlook: Outlook, measured: Sequence[Measurement]) -> Html:
+def _measurements(outlook: Outlook, measured: Sequence[CurveMeasurement]) -> Html:
     rows = [
         (f"{one.part:g}", f"{one.clips}", f"{one.clips * outlook.seconds_a_clip / 60:.1f}",
          f"{one.seed}", f"{one.cer:.4f}", f"{one.wer:.4f}")
@@ -120,6 +120,6 @@ def _measurements(outlook: Outlook, measured: Sequence[Measurement]) -> Html:
     )  # fmt: skip
 
 
-def _commands(measured: Sequence[Measurement]) -> list[Html]:
+def _commands(measured: Sequence[CurveMeasurement]) -> list[Html]:
     last = max(measured, key=lambda one: (one.part, one.seed))
     return [tag("p", "The last of the commands:"), tag("pre", tag("code", last.command))]

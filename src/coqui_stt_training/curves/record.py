@@ -11,7 +11,7 @@ RECORD = "curve.json"
 
 
 @dataclass(frozen=True)
-class Measurement:
+class CurveMeasurement:
     """One training.
 
     Attributes:
@@ -31,10 +31,10 @@ class Measurement:
     command: str
 
 
-def read_record(folder: Path) -> Measurements[Measurement]:
+def read_record(folder: Path) -> Measurements[CurveMeasurement]:
     """Return what a folder records; nothing where it is new.
 
     Raises:
         CheckpointError: the record is damaged, or of a later release.
     """
-    return read_measurements(folder / RECORD, Measurement, "curve")
+    return read_measurements(folder / RECORD, CurveMeasurement, "curve")

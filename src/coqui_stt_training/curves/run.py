@@ -12,10 +12,10 @@ from stt.durations import say_audio_length
 from ..cli.curve_flags import CurveConfig
 from ..cli.flags import Parsed
 from ..experiments.trainings import FIRST_SEED, check_training, run_training
-from .inputs import Inputs, check_inputs, write_part
+from .inputs import CurveInputs, check_inputs, write_part
 from .outlook import Outlook, look_ahead
 from .page import write_page
-from .record import Measurement, read_record
+from .record import CurveMeasurement, read_record
 
 
 class Curve:
@@ -31,7 +31,7 @@ class Curve:
 
     def __init__(self, parsed: Parsed[CurveConfig], show: Callable[[str], object]) -> None:
         self.config = parsed.config
-        self.inputs: Inputs = check_inputs(parsed)
+        self.inputs: CurveInputs = check_inputs(parsed)
         self.out = Path(self.config.curve.out)
         self.record = read_record(self.out)
         self._show = show
@@ -86,7 +86,7 @@ class Curve:
         )  # fmt: skip
         rates = trained.results.rates
         self._show(f"{size:g} of the data, seed {seed}: {rates}")
-        measurement = Measurement(seed, size, len(rows), rates.cer, rates.wer, trained.command)
+        measurement = CurveMeasurement(seed, size, len(rows), rates.cer, rates.wer, trained.command)
         self.record = self.record.add(self._key(seed, size), measurement)
 
     def _flags(self, part: Path) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from ..cli.import_flags import ImportConfig, ImportFlags
 from ..errors import FlagError
 
 if TYPE_CHECKING:
-    from .labels import Label
-    from .layout import Layout, Utterance
+    from .labels import ImportedLabel
+    from .layout import CorpusUtterance, Layout
 
 
 def run_importer(name: str, folders: Sequence[str], parsed: Parsed[ImportConfig]) -> int:
@@ -36,10 +36,12 @@ def run_importer(name: str, folders: Sequence[str], parsed: Parsed[ImportConfig]
             f"{'is none' if not folders else f'are {len(folders)}'}"
         )
     from .layouts import LAYOUTS
-    from .run import Limits, import_utterances, read_utterances
+    from .run import ImportLimits, import_utterances, read_utterances
 
     layout, folder = LAYOUTS[name], Path(folders[0])
-    limits = Limits(tuple(flags.splits), flags.shortest_seconds, flags.longest_seconds, flags.limit)
+    limits = ImportLimits(
+        tuple(flags.splits), flags.shortest_seconds, flags.longest_seconds, flags.limit
+    )
     utterances = read_utterances(layout, folder, limits)
     outcome = import_utterances(
         utterances,
@@ -86,12 +88,12 @@ def list_importers() -> str:
 
 
 def _label_maker(
-    flags: ImportFlags, layout: Layout, folder: Path, utterances: list[Utterance]
-) -> Callable[[str], Label]:
+    flags: ImportFlags, layout: Layout, folder: Path, utterances: list[CorpusUtterance]
+) -> Callable[[str], ImportedLabel]:
     from coqui_stt_ctcdecoder import Alphabet
 
     from .labels import (
-        Label,
+        ImportedLabel,
         LabelFilter,
         Numbers,
         corpus_alphabet,
@@ -104,9 +106,13 @@ def _label_maker(
 
         validate = get_validate_label(Namespace(validate_label_locale=flags.validate_label_locale))
 
-        def judge(text: str) -> Label:
+        def judge(text: str) -> ImportedLabel:
             label = validate(text)
-            return Label(text, "left out by --validate_label_locale") if not label else Label(label)
+            return (
+                ImportedLabel(text, "left out by --validate_label_locale")
+                if not label
+                else ImportedLabel(label)
+            )
 
         return judge
     language = flags.language or layout.language or layout.language_of(folder)

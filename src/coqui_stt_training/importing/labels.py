@@ -56,7 +56,7 @@ def language_alphabet(language: str) -> Alphabet | None:
 
 
 @dataclass(frozen=True)
-class Label:
+class ImportedLabel:
     """A transcript to train on, or why there is none.
 
     Attributes:
@@ -84,21 +84,21 @@ class LabelFilter:
     numbers: Numbers = "drop"
     spell: Callable[[int], str] = str
 
-    def __call__(self, text: str) -> Label:
+    def __call__(self, text: str) -> ImportedLabel:
         """Return the label of a text."""
         if found := _MARKUP.search(text):
-            return Label(text, "hold what nobody said", found[0])
+            return ImportedLabel(text, "hold what nobody said", found[0])
         if self.numbers == "spell":
             text = _PLAIN_NUMBER.sub(lambda number: self.spell(int(number[0])), text)
         if self.numbers != "keep" and (digit := _DIGIT.search(text)):
-            return Label(text, "hold digits", text[digit.start() :][:10])
+            return ImportedLabel(text, "hold digits", text[digit.start() :][:10])
         normalized = Normalizer(self.alphabet)(text)
         if normalized.unknown:
             named = " ".join(dict.fromkeys(normalized.unknown))
-            return Label(text, "hold characters outside the alphabet", named)
+            return ImportedLabel(text, "hold characters outside the alphabet", named)
         if not normalized.text.strip():
-            return Label(text, "have no transcript")
-        return Label(normalized.text)
+            return ImportedLabel(text, "have no transcript")
+        return ImportedLabel(normalized.text)
 
 
 def corpus_alphabet(texts: Iterable[str], numbers: Numbers) -> Alphabet:

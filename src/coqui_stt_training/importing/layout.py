@@ -12,7 +12,7 @@ from ..errors import CorpusError
 
 
 @dataclass(frozen=True)
-class Utterance:
+class CorpusUtterance:
     """What a corpus says of one clip.
 
     Attributes:
@@ -51,12 +51,12 @@ class Layout:
     title: str
     page: str
     tree: str
-    read: Callable[[Path], Iterator[Utterance]]
+    read: Callable[[Path], Iterator[CorpusUtterance]]
     language: str = ""
     language_of: Callable[[Path], str] = lambda folder: ""
     usual: tuple[str, ...] = ()
 
-    def utterances(self, folder: Path) -> Iterator[Utterance]:
+    def utterances(self, folder: Path) -> Iterator[CorpusUtterance]:
         """Yield all utterances of a folder.
 
         Raises:

@@ -30,8 +30,8 @@ from ..corpus.row_check import SILENCE_PEAK_TO_PEAK
 from ..corpus.rows import Row
 from ..corpus.splits import set_size
 from ..errors import AudioError, CorpusError
-from .labels import Label
-from .layout import Layout, Utterance
+from .labels import ImportedLabel
+from .layout import CorpusUtterance, Layout
 
 _CLIPS_AT_ONCE = 2000
 _FASTEST_LABELS = 50  # a second: a frame of 20 ms for each, as upstream's importers have it
@@ -41,7 +41,7 @@ _PIECE_COLUMNS = ("start_seconds", "end_seconds")
 
 
 @dataclass(frozen=True)
-class Limits:
+class ImportLimits:
     """Which clips are imported.
 
     Attributes:
@@ -69,7 +69,7 @@ class Dropped:
 
 @dataclass(frozen=True)
 class _Clip:
-    utterance: Utterance
+    utterance: CorpusUtterance
     text: str
     scan: AudioScan
 
@@ -101,7 +101,7 @@ class Outcome:
         return "\n".join(lines)
 
 
-def read_utterances(layout: Layout, folder: Path, limits: Limits) -> list[Utterance]:
+def read_utterances(layout: Layout, folder: Path, limits: ImportLimits) -> list[CorpusUtterance]:
     """Return the utterances of the sets that are wanted; corpora without sets are parted here.
 
     Raises:
@@ -129,7 +129,7 @@ def _counted_up(counts: Counter[str], name: str) -> int:
     return counts[name]
 
 
-def _parted(utterances: Sequence[Utterance]) -> list[Utterance]:
+def _parted(utterances: Sequence[CorpusUtterance]) -> list[CorpusUtterance]:
     """Return them in train, dev and test sets: no speaker and no text in two, where it can be."""
     rows = [
         Row(one.source, 0, (), str(one.audio), one.text, None, speaker=one.speaker)
@@ -149,11 +149,11 @@ def _place(name: str) -> bytes:
 
 
 def import_utterances(
-    utterances: Sequence[Utterance],
+    utterances: Sequence[CorpusUtterance],
     out: Path,
     name: str,
-    limits: Limits,
-    make_label: Callable[[str], Label],
+    limits: ImportLimits,
+    make_label: Callable[[str], ImportedLabel],
     *,
     wav_rate_hz: int = 0,
     workers: int | None = None,
@@ -199,10 +199,12 @@ def import_utterances(
 
 
 def _labelled(
-    utterances: Iterable[Utterance], make_label: Callable[[str], Label], dropped: list[Dropped]
-) -> Iterator[tuple[Utterance, str]]:
+    utterances: Iterable[CorpusUtterance],
+    make_label: Callable[[str], ImportedLabel],
+    dropped: list[Dropped],
+) -> Iterator[tuple[CorpusUtterance, str]]:
     for one in utterances:
-        label = Label(one.text, one.dropped) if one.dropped else make_label(one.text)
+        label = ImportedLabel(one.text, one.dropped) if one.dropped else make_label(one.text)
         if label.dropped:
             dropped.append(Dropped(one.source, label.dropped, label.named, one.text))
         else:
@@ -210,9 +212,9 @@ def _labelled(
 
 
 def _sound(
-    spoken: Iterable[tuple[Utterance, str]],
+    spoken: Iterable[tuple[CorpusUtterance, str]],
     scans: dict[AudioReference, ScanResult],
-    limits: Limits,
+    limits: ImportLimits,
     dropped: list[Dropped],
 ) -> Iterator[_Clip]:
     for one, text in spoken:

@@ -10,7 +10,7 @@ from pathlib import Path
 from stt.counted import counted
 
 from ..corpus.normalization import Normalizer
-from .spelling import Spelling
+from .spelling import DeskSpelling
 
 _FEWEST_CLIPS = 20
 
@@ -24,7 +24,7 @@ class Advice:
 
 
 def training_command(
-    data_set: Path, model: str, spelling: Spelling, texts: Iterable[str]
+    data_set: Path, model: str, spelling: DeskSpelling, texts: Iterable[str]
 ) -> Advice:
     """Return how to train on what was transcribed.
 
@@ -56,7 +56,7 @@ def training_command(
     return Advice(_joined(words), tuple(remarks))
 
 
-def _spelling_flags(spelling: Spelling, texts: list[str], remarks: list[str]) -> list[str]:
+def _spelling_flags(spelling: DeskSpelling, texts: list[str], remarks: list[str]) -> list[str]:
     """Return the flags for texts that the model's alphabet cannot write as they are."""
     if spelling.alphabet is None or not any(map(spelling.unwritable, texts)):
         return []

@@ -20,14 +20,14 @@ from stt.server.hosts import Hosts
 from stt.server.request_error import RequestError
 
 from .advice import training_command
-from .clip import VERDICTS, Clip, Label
+from .clip import VERDICTS, DeskClip, DeskLabel
 from .data_set import wav_of
 from .desk import Change, Desk, OutdatedError, UnknownClipError
 from .drafts import Draft, Drafts
 from .journal import verdict_of
 from .lease import Person
 from .preparation import Preparation
-from .requests import Save, Step, Visit, read_body
+from .requests import Save, StepRequest, Visit, read_body
 
 _AHEAD = 6  # clips that drafts are made of before somebody comes to them
 _DRAFT_WAIT_SECONDS = 4.0  # each that waits has a thread
@@ -183,7 +183,7 @@ def _add_working(app: FastAPI, context: DeskContext) -> None:
     @app.post("/api/next")
     async def go_on(request: Request) -> JSONResponse:
         """Name the open clip that comes after another, and that nobody else works on."""
-        step = await read_body(request, Step)
+        step = await read_body(request, StepRequest)
         return await run_in_threadpool(_go_on, context, step)
 
     @app.post("/api/leave")
@@ -206,7 +206,7 @@ def _add_working(app: FastAPI, context: DeskContext) -> None:
         return await run_in_threadpool(_save, context, identity, asked)
 
 
-def _go_on(context: DeskContext, step: Step) -> JSONResponse:
+def _go_on(context: DeskContext, step: StepRequest) -> JSONResponse:
     found = context.desk.following(step.after, 1, step.person)
     return _private({"id": found[0].identity if found else None, **_progress(context)})
 
@@ -273,14 +273,14 @@ def _answered(work: Callable[[], Result]) -> Result:
         ) from None  # fmt: skip
 
 
-def _clip(desk: Desk, identity: str) -> Clip:
+def _clip(desk: Desk, identity: str) -> DeskClip:
     try:
         return desk.clip(identity)
     except UnknownClipError:
         raise RequestError(404, "unknown_clip", "there is no such clip at this desk") from None
 
 
-def _row(desk: Desk, clip: Clip, label: Label) -> dict[str, Any]:
+def _row(desk: Desk, clip: DeskClip, label: DeskLabel) -> dict[str, Any]:
     return {
         "id": clip.identity,
         "number": desk.place(clip) + 1,
@@ -297,7 +297,7 @@ def _row(desk: Desk, clip: Clip, label: Label) -> dict[str, Any]:
     }
 
 
-def _preview(context: DeskContext, clip: Clip, label: Label) -> str:
+def _preview(context: DeskContext, clip: DeskClip, label: DeskLabel) -> str:
     """Return what a model hears in a clip that nobody has decided on, as far as that is known."""
     draft = context.drafts.get(clip) if context.drafts and not label.version else None
     return draft.text if draft else ""

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from stt.audio.reference import AudioReference
 
-from .recording import Recording
+from .recording import DeskRecording
 
 Verdict = Literal["open", "accepted", "rejected"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -36,10 +36,10 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Clip:
+class DeskClip:
     """A stretch of a recording that is transcribed at a time."""
 
-    recording: Recording
+    recording: DeskRecording
     span: Span
 
     @cached_property
@@ -76,7 +76,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Label:
+class DeskLabel:
     """What somebody made of a clip.
 
     Attributes:
@@ -95,6 +95,6 @@ class Label:
     person: str = ""
     time: str = ""
 
-    def says_the_same(self, other: Label) -> bool:
+    def says_the_same(self, other: DeskLabel) -> bool:
         """Whether verdict, text and reason are those of another."""
         return (self.verdict, self.text, self.reason) == (other.verdict, other.text, other.reason)

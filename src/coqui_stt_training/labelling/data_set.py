@@ -15,7 +15,7 @@ from stt.audio.pcm import to_pcm
 from ..corpus.csv_file import format_csv, parse_csv
 from ..corpus.rows import AUDIO_COLUMN, SIZE_COLUMN, TRANSCRIPT_COLUMN
 from ..errors import CorpusError
-from .clip import Clip
+from .clip import DeskClip
 
 _ORIGIN_COLUMNS = ("recording", "recording_start", "recording_end")
 _COLUMNS = (AUDIO_COLUMN, SIZE_COLUMN, TRANSCRIPT_COLUMN, *_ORIGIN_COLUMNS)
@@ -27,7 +27,7 @@ _LONGEST_NAME = 60
 class Transcribed:
     """A clip, and its text."""
 
-    clip: Clip
+    clip: DeskClip
     text: str
 
 
@@ -55,24 +55,24 @@ class DataSet:
             self._read()
         remove_partial_files(path.parent, path.name)
 
-    def text_found(self, clip: Clip) -> str | None:
+    def text_found(self, clip: DeskClip) -> str | None:
         """Return what the file said of a clip when it was opened; None: it did not name it."""
         row = self._found.get(self.audio_name(clip))
         return None if row is None else row[TRANSCRIPT_COLUMN]
 
-    def audio_name(self, clip: Clip) -> str:
+    def audio_name(self, clip: DeskClip) -> str:
         """Return how the file names the audio of a clip."""
         if clip.identity not in self._names:
             self._names[clip.identity] = self._name(clip)
         return self._names[clip.identity]
 
-    def _name(self, clip: Clip) -> str:
+    def _name(self, clip: DeskClip) -> str:
         if clip.is_plain_file:
             path, home = clip.audio.path.absolute(), self.path.parent.absolute()
             return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
         return self.piece_path(clip).relative_to(self.path.parent).as_posix()
 
-    def piece_path(self, clip: Clip) -> Path:
+    def piece_path(self, clip: DeskClip) -> Path:
         """Return where the sound of a clip goes that is a piece of a recording."""
         recording, span = clip.recording, clip.span
         stem = Path(recording.audio.member or recording.audio.path.name).stem
@@ -80,7 +80,7 @@ class DataSet:
         times = f"{span.start_milliseconds:08d}-{span.end_milliseconds:08d}"
         return self.clips_folder / f"{plain}-{recording.identity[:6]}" / f"{times}.wav"
 
-    def write_audio(self, clip: Clip) -> None:
+    def write_audio(self, clip: DeskClip) -> None:
         """See that the sound of a clip is where the file will name it.
 
         Raises:
@@ -91,12 +91,12 @@ class DataSet:
             return
         write_atomically(self.piece_path(clip), wav_of(clip))
 
-    def remove_audio(self, clip: Clip) -> None:
+    def remove_audio(self, clip: DeskClip) -> None:
         """Remove what `write_audio` has written, once the file does not name it any more."""
         if not clip.is_plain_file:
             self.piece_path(clip).unlink(missing_ok=True)
 
-    def write(self, rows: Iterable[Transcribed], known: Iterable[Clip]) -> None:
+    def write(self, rows: Iterable[Transcribed], known: Iterable[DeskClip]) -> None:
         """Write the file anew.
 
         Args:
@@ -163,7 +163,7 @@ class DataSet:
             self._found[row[AUDIO_COLUMN]] = row
 
 
-def wav_of(clip: Clip) -> bytes:
+def wav_of(clip: DeskClip) -> bytes:
     """Return the sound of a clip as a WAV file: 16 bits, mono, at the recording's own rate.
 
     Raises:

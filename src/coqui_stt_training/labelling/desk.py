@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from .clip import Clip, Label, Span, Verdict
+from .clip import DeskClip, DeskLabel, Span, Verdict
 from .data_set import DataSet, Transcribed
-from .journal import CutEntry, Journal, LabelEntry
+from .journal import CutEntry, DeskJournal, LabelEntry
 from .lease import Leases, Person
-from .recording import Recording
-from .spelling import Spelling, one_line
+from .recording import DeskRecording
+from .spelling import DeskSpelling, one_line
 
 
 class UnknownClipError(LookupError):
@@ -27,7 +27,7 @@ class OutdatedError(Exception):
         current: what they saved.
     """
 
-    def __init__(self, current: Label) -> None:
+    def __init__(self, current: DeskLabel) -> None:
         super().__init__(f"saved meanwhile by {current.person or 'somebody else'}")
         self.current = current
 
@@ -50,7 +50,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Progress:
+class DeskProgress:
     """How far it is.
 
     Attributes:
@@ -85,8 +85,8 @@ class Desk:
     def __init__(
         self,
         data_set: DataSet,
-        journal: Journal,
-        spelling: Spelling,
+        journal: DeskJournal,
+        spelling: DeskSpelling,
         leases: Leases,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
@@ -96,9 +96,9 @@ class Desk:
         self._leases = leases
         self._now = now
         self._lock = threading.RLock()
-        self._clips: list[Clip] = []
+        self._clips: list[DeskClip] = []
         self._places: dict[str, int] = {}
-        self._labels: dict[str, Label] = {}
+        self._labels: dict[str, DeskLabel] = {}
         self._verdicts: Counter[Verdict] = Counter()
         self._milliseconds: Counter[Verdict] = Counter()
         self._is_behind = False  # whether the data set lacks something
@@ -110,12 +110,12 @@ class Desk:
 
     # ------------------------------------------------------------------ clips
 
-    def cut_before(self, recording: Recording, audio_bytes: int) -> list[Span] | None:
+    def cut_before(self, recording: DeskRecording, audio_bytes: int) -> list[Span] | None:
         """Return how a recording was cut before; None: not yet, or it is another file now."""
         cut = self._cuts.get(recording.key)
         return cut.clips() if cut and cut.audio_bytes == audio_bytes else None
 
-    def keep_cut(self, recording: Recording, audio_bytes: int, spans: Sequence[Span]) -> None:
+    def keep_cut(self, recording: DeskRecording, audio_bytes: int, spans: Sequence[Span]) -> None:
         """Take note of how a recording was cut, so that it is cut the same next time.
 
         Raises:
@@ -128,7 +128,7 @@ class Desk:
         with self._lock:
             self._journal.append(CutEntry(recording.key, audio_bytes, times, is_whole))
 
-    def add(self, clip: Clip) -> None:
+    def add(self, clip: DeskClip) -> None:
         """Take in a clip, after all others.
 
         Raises:
@@ -139,10 +139,10 @@ class Desk:
                 return
             self._places[clip.identity] = len(self._clips)
             self._clips.append(clip)
-            self._put(clip, self._decided.pop(clip.identity, Label()))
+            self._put(clip, self._decided.pop(clip.identity, DeskLabel()))
             self._follow_file(clip)
 
-    def _follow_file(self, clip: Clip) -> None:
+    def _follow_file(self, clip: DeskClip) -> None:
         """Take over what somebody changed in the file itself since the desk was last open."""
         label, found = self._labels[clip.identity], self.data_set.text_found(clip)
         is_accepted = label.verdict == "accepted"
@@ -157,7 +157,7 @@ class Desk:
             reason = f"taken out of {self.data_set.path.name}"
             self._decide(clip, replace(label, verdict="rejected", reason=reason))
 
-    def _decide(self, clip: Clip, label: Label, person: str = "") -> Label:
+    def _decide(self, clip: DeskClip, label: DeskLabel, person: str = "") -> DeskLabel:
         label = replace(
             label,
             version=self._labels[clip.identity].version + 1,
@@ -168,7 +168,7 @@ class Desk:
         self._put(clip, label)
         return label
 
-    def _put(self, clip: Clip, label: Label) -> None:
+    def _put(self, clip: DeskClip, label: DeskLabel) -> None:
         before = self._labels.get(clip.identity)
         if before is not None:
             self._verdicts[before.verdict] -= 1
@@ -177,10 +177,10 @@ class Desk:
         self._milliseconds[label.verdict] += clip.span.milliseconds
         self._labels[clip.identity] = label
 
-    def progress(self) -> Progress:
+    def progress(self) -> DeskProgress:
         """Return how far it is."""
         with self._lock:
-            return Progress(
+            return DeskProgress(
                 len(self._clips),
                 self._verdicts["accepted"],
                 self._verdicts["rejected"],
@@ -188,7 +188,7 @@ class Desk:
                 self._milliseconds["accepted"] / 1000,
             )
 
-    def clip(self, identity: str) -> Clip:
+    def clip(self, identity: str) -> DeskClip:
         """Return a clip.
 
         Raises:
@@ -199,23 +199,23 @@ class Desk:
                 raise UnknownClipError(identity)
             return self._clips[self._places[identity]]
 
-    def place(self, clip: Clip) -> int:
+    def place(self, clip: DeskClip) -> int:
         """Return the number of a clip, counted from 0."""
         return self._places[clip.identity]
 
-    def label(self, clip: Clip) -> Label:
+    def label(self, clip: DeskClip) -> DeskLabel:
         """Return what was made of a clip."""
         with self._lock:
             return self._labels[clip.identity]
 
-    def first_text(self, clip: Clip) -> str:
+    def first_text(self, clip: DeskClip) -> str:
         """Return what a list or the data set said of a clip before anybody looked at it here."""
         found = self.data_set.text_found(clip)
         if found is not None:
             return found
         return clip.recording.transcript if clip.span.is_whole else ""
 
-    def listed(self, verdict: Verdict | None, search: str = "") -> list[tuple[Clip, Label]]:
+    def listed(self, verdict: Verdict | None, search: str = "") -> list[tuple[DeskClip, DeskLabel]]:
         """Return clips and labels, in order.
 
         Args:
@@ -232,13 +232,13 @@ class Desk:
             and (not wanted or wanted in self._searched(clip, label))
         ]
 
-    def _searched(self, clip: Clip, label: Label) -> str:
+    def _searched(self, clip: DeskClip, label: DeskLabel) -> str:
         text = label.text if label.version else self.first_text(clip)
         return "\n".join((text, clip.recording.name, label.reason)).casefold()
 
     # ------------------------------------------------------------------ people
 
-    def following(self, after: str, count: int, person: Person | None = None) -> list[Clip]:
+    def following(self, after: str, count: int, person: Person | None = None) -> list[DeskClip]:
         """Return open clips that come after one, then those from the start.
 
         Args:
@@ -249,7 +249,7 @@ class Desk:
         with self._lock:
             start = self._places.get(after, -1) + 1
             order = [*range(start, len(self._clips)), *range(start)]
-            found: list[Clip] = []
+            found: list[DeskClip] = []
             for place in order:
                 clip = self._clips[place]
                 is_open = self._labels[clip.identity].verdict == "open"
@@ -261,7 +261,7 @@ class Desk:
                     break
             return found
 
-    def take(self, clip: Clip, person: Person) -> Person | None:
+    def take(self, clip: DeskClip, person: Person) -> Person | None:
         """Let somebody have a clip for a while; return who has it instead."""
         with self._lock:
             return self._leases.take(clip.identity, person)
@@ -271,7 +271,7 @@ class Desk:
         with self._lock:
             self._leases.release(person)
 
-    def save(self, clip: Clip, person: Person, change: Change) -> Label:
+    def save(self, clip: DeskClip, person: Person, change: Change) -> DeskLabel:
         """Save what somebody made of a clip, and write the data set.
 
         Saving the same again does nothing, so that one may ask again where no answer came.
@@ -281,7 +281,7 @@ class Desk:
             AudioError: the recording cannot be read.
             OSError: the disk takes nothing.
         """
-        wanted = Label(
+        wanted = DeskLabel(
             change.version + 1,
             change.verdict,
             self.spelling.tidy(change.text),

@@ -13,7 +13,7 @@ from stt.audio.source import read_pcm
 from stt.model import Model
 from stt.words import Word, words_of
 
-from .clip import Clip
+from .clip import DeskClip
 
 _log = logging.getLogger(__name__)
 _MOST_KEPT = 1000
@@ -50,13 +50,13 @@ class Drafts:
         self._model = model
         self._most_kept = most_kept
         self._changed = threading.Condition()
-        self._wanted: OrderedDict[str, list[Clip]] = OrderedDict()
+        self._wanted: OrderedDict[str, list[DeskClip]] = OrderedDict()
         self._done: OrderedDict[str, Draft] = OrderedDict()
         self._is_closed = False
         self._thread = threading.Thread(target=self._work, name="drafts", daemon=True)
         self._thread.start()
 
-    def look_at(self, person: str, clips: Sequence[Clip]) -> None:
+    def look_at(self, person: str, clips: Sequence[DeskClip]) -> None:
         """Say what somebody has on the screen, and what comes next; it replaces what they had."""
         with self._changed:
             self._wanted.pop(person, None)
@@ -65,7 +65,7 @@ class Drafts:
                 self._wanted.popitem(last=False)
             self._changed.notify_all()
 
-    def get(self, clip: Clip, wait_seconds: float = 0.0) -> Draft | None:
+    def get(self, clip: DeskClip, wait_seconds: float = 0.0) -> Draft | None:
         """Return the draft of a clip; None: it is not there yet.
 
         Args:
@@ -96,7 +96,7 @@ class Drafts:
                     self._done.popitem(last=False)
                 self._changed.notify_all()
 
-    def _next(self) -> Clip | None:
+    def _next(self) -> DeskClip | None:
         """Return the clip that is needed first; wait until there is one; None: it is closed."""
         with self._changed:
             while not self._is_closed:
@@ -106,7 +106,7 @@ class Drafts:
                 self._changed.wait()
             return None
 
-    def _first_missing(self) -> Clip | None:
+    def _first_missing(self) -> DeskClip | None:
         longest = max((len(clips) for clips in self._wanted.values()), default=0)
         for depth in range(longest):
             for clips in reversed(self._wanted.values()):  # who came last first
@@ -114,7 +114,7 @@ class Drafts:
                     return clips[depth]
         return None
 
-    def _transcribe(self, clip: Clip) -> Draft:
+    def _transcribe(self, clip: DeskClip) -> Draft:
         try:
             samples = read_pcm(clip.audio, self._model.sample_rate())
             transcript = self._model.stt_with_metadata(samples).transcripts[0]

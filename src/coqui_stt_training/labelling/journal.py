@@ -17,7 +17,7 @@ from coqui_stt_ctcdecoder.regular_file import read_regular
 from stt.plain_values import restore
 
 from ..errors import CorpusError
-from .clip import VERDICTS, Label, Span, Verdict
+from .clip import VERDICTS, DeskLabel, Span, Verdict
 
 _LARGEST_BYTES = 1 << 31
 
@@ -58,10 +58,10 @@ class LabelEntry:
 
     clip: str
     taken: bool
-    label: Label
+    label: DeskLabel
 
 
-class Journal:
+class DeskJournal:
     """A file that only grows. For one process, which holds its lock.
 
     Args:
@@ -131,7 +131,7 @@ def _entry(values: Any) -> CutEntry | LabelEntry:
         raise TypeError("neither a cut nor a label")
     line = restore(_LabelLine, {name: value for name, value in values.items() if name != "kind"})
     verdict = verdict_of(line.verdict)
-    label = Label(line.version, verdict, line.text, line.reason, line.person, line.time)
+    label = DeskLabel(line.version, verdict, line.text, line.reason, line.person, line.time)
     return LabelEntry(line.clip, line.taken, label)
 
 

@@ -12,10 +12,10 @@ from coqui_stt_ctcdecoder.regular_file import regular_file_size
 from stt.terminal import printable
 
 from ..errors import AudioError
-from .clip import Clip, Span
+from .clip import DeskClip, Span
 from .cutting import cut_recording
 from .desk import Desk
-from .recording import Recording
+from .recording import DeskRecording
 
 _log = logging.getLogger(__name__)
 _MOST_TOLD = 50
@@ -45,7 +45,9 @@ class Preparation:
         longest_seconds: of a clip.
     """
 
-    def __init__(self, desk: Desk, recordings: Sequence[Recording], longest_seconds: float) -> None:
+    def __init__(
+        self, desk: Desk, recordings: Sequence[DeskRecording], longest_seconds: float
+    ) -> None:
         self._desk = desk
         self._recordings = recordings
         self._longest_seconds = longest_seconds
@@ -89,7 +91,7 @@ class Preparation:
         except OSError as error:
             self._tell(f"{self._desk.data_set.path}: {error.strerror or error}")
 
-    def _cut(self, recording: Recording) -> None:
+    def _cut(self, recording: DeskRecording) -> None:
         if printable(recording.key) != recording.key:
             raise AudioError(f"{recording.name}: rename the file; a CSV file cannot hold its name")
         audio_bytes = _file_bytes(recording)
@@ -98,7 +100,7 @@ class Preparation:
         for span in before or cut_recording(recording.audio, self._longest_seconds):
             if self._is_closed.is_set():
                 return
-            self._desk.add(Clip(recording, span))
+            self._desk.add(DeskClip(recording, span))
             spans.append(span)
         if not spans:
             self._tell(f"{recording.name}: nobody speaks in it, as far as can be heard")
@@ -110,7 +112,7 @@ class Preparation:
         self._problems.append(printable(problem))
 
 
-def _file_bytes(recording: Recording) -> int:
+def _file_bytes(recording: DeskRecording) -> int:
     try:
         return regular_file_size(recording.audio.path)
     except FileNotFoundError:

@@ -31,7 +31,7 @@ _LIST_SUFFIXES = (".txt", ".lst", ".list")
 
 
 @dataclass(frozen=True)
-class Recording:
+class DeskRecording:
     """Audio to transcribe.
 
     Attributes:
@@ -54,7 +54,7 @@ class Recording:
         return hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def find_recordings(inputs: Sequence[str], home: Path) -> list[Recording]:
+def find_recordings(inputs: Sequence[str], home: Path) -> list[DeskRecording]:
     """Return the recordings that names stand for, in their order, each once.
 
     Args:
@@ -66,7 +66,7 @@ def find_recordings(inputs: Sequence[str], home: Path) -> list[Recording]:
     Raises:
         CorpusError: all that is wrong with them.
     """
-    found: dict[str, Recording] = {}
+    found: dict[str, DeskRecording] = {}
     problems: list[str] = []
     for name in inputs:
         try:
@@ -91,7 +91,7 @@ def find_recordings(inputs: Sequence[str], home: Path) -> list[Recording]:
     return list(found.values())
 
 
-def _found_in(name: str, home: Path) -> Iterator[Recording]:
+def _found_in(name: str, home: Path) -> Iterator[DeskRecording]:
     path = Path(name)
     if not path.exists():
         raise CorpusError(f"{name}: no such file or folder")
@@ -112,11 +112,11 @@ def _found_in(name: str, home: Path) -> Iterator[Recording]:
         yield from _of_collection(name, home)
 
 
-def _plain(file: Path, name: str, home: Path) -> Recording:
-    return Recording(AudioReference(file), name, _key(AudioReference(file), home))
+def _plain(file: Path, name: str, home: Path) -> DeskRecording:
+    return DeskRecording(AudioReference(file), name, _key(AudioReference(file), home))
 
 
-def _of_csv(path: Path, home: Path) -> Iterator[Recording]:
+def _of_csv(path: Path, home: Path) -> Iterator[DeskRecording]:
     """Yield what a CSV file lists: it may lack transcripts, which is what this is about."""
     columns, records = parse_csv(path)
     if TRANSCRIPT_COLUMN in columns:
@@ -136,18 +136,18 @@ def _of_csv(path: Path, home: Path) -> Iterator[Recording]:
             problems.append(f"{path}:{line}: {audio}")
             continue
         speaker = speaker_of(values)
-        yield Recording(audio, _shown(audio, name), _key(audio, home), speaker=speaker)
+        yield DeskRecording(audio, _shown(audio, name), _key(audio, home), speaker=speaker)
     if problems:
         raise CorpusError("\n".join(problems))
 
 
-def _of_collection(name: str, home: Path) -> Iterator[Recording]:
+def _of_collection(name: str, home: Path) -> Iterator[DeskRecording]:
     file = read_rows(name)
     problems = [f"{row.source}: {row.problem}" for row in file.rows if row.problem]
     if problems:
         raise CorpusError("\n".join(problems))
     for row, audio in zip(file.rows, file.audio(), strict=True):
-        yield Recording(
+        yield DeskRecording(
             audio, _shown(audio, row.audio_name), _key(audio, home), row.transcript, row.speaker
         )
 

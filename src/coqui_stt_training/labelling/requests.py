@@ -44,7 +44,7 @@ class Visit:
 
 
 @dataclass(frozen=True)
-class Step(Visit):
+class StepRequest(Visit):
     """Where to go on: after which clip."""
 
     after: str = ""

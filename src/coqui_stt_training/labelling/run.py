@@ -22,20 +22,20 @@ from ..errors import CorpusError, FlagError
 from .data_set import DataSet
 from .desk import Desk
 from .drafts import Drafts
-from .journal import Journal
+from .journal import DeskJournal
 from .lease import Leases
 from .preparation import Preparation
 from .recording import find_recordings
-from .spelling import Spelling
+from .spelling import DeskSpelling
 
 if TYPE_CHECKING:
-    from ..label import DeskFlags, LabelConfig
+    from ..label import DeskConfig, DeskFlags
 
 _log = logging.getLogger(__name__)
 _IDLE_SECONDS = 30.0
 
 
-def serve_desk(inputs: Sequence[str], config: LabelConfig, given: frozenset[str]) -> None:
+def serve_desk(inputs: Sequence[str], config: DeskConfig, given: frozenset[str]) -> None:
     """Serve a desk until SIGINT or SIGTERM.
 
     Args:
@@ -107,7 +107,7 @@ def _only_one(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _load_model(config: LabelConfig, given: frozenset[str]) -> Model | None:
+def _load_model(config: DeskConfig, given: frozenset[str]) -> Model | None:
     decoder = config.decoder
     if not config.desk.model:
         idle = sorted(given & {"scorer_path", "beam_width", "lm_alpha", "lm_beta"})
@@ -127,12 +127,12 @@ def _open_desk(path: Path, flags: DeskFlags, model: Model | None) -> Desk:
     alphabet = None if model is None else model.alphabet
     if flags.alphabet_config_path:
         alphabet = Alphabet(flags.alphabet_config_path)
-    journal = Journal(path.with_name(f"{path.stem}.desk.jsonl"))
+    journal = DeskJournal(path.with_name(f"{path.stem}.desk.jsonl"))
     try:
         data_set = DataSet(path)
     except OSError as error:
         raise CorpusError(f"{path}: {error.strerror or error}") from None
-    spelling = Spelling(alphabet, flags.normalize_transcripts)
+    spelling = DeskSpelling(alphabet, flags.normalize_transcripts)
     return Desk(data_set, journal, spelling, Leases(monotonic))
 
 

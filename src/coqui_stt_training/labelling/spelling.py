@@ -11,7 +11,7 @@ from ..corpus.normalization import Normalizer
 
 
 @dataclass(frozen=True)
-class Spelling:
+class DeskSpelling:
     """The rules of one data set.
 
     Attributes:

@@ -61,7 +61,7 @@ class TuningOptions:
 
 
 @dataclass(frozen=True)
-class Rates:
+class TuningRates:
     """Error rates over all words, and over all characters, of a set of clips."""
 
     wer: float
@@ -104,9 +104,9 @@ class TuningResult:
     measure: str
     words: int
     characters: int
-    without: Rates
+    without: TuningRates
 
-    def rates(self, trial: Trial) -> Rates:
+    def rates(self, trial: Trial) -> TuningRates:
         """Return the error rates of a trial."""
         return self._rates(sum(trial.word_errors), sum(trial.character_errors))
 
@@ -121,7 +121,7 @@ class TuningResult:
         return self.ranked()[0]
 
     @property
-    def expected(self) -> Rates:
+    def expected(self) -> TuningRates:
         """The error rates to expect on other clips.
 
         Those of the best trial are too good: it was chosen by them. Here each tenth of the clips is
@@ -138,8 +138,8 @@ class TuningResult:
         """Return the trials, the best first."""
         return sorted(self.trials, key=partial(_rank, self.measure))
 
-    def _rates(self, words: int, characters: int) -> Rates:
-        return Rates(words / max(self.words, 1), characters / max(self.characters, 1))
+    def _rates(self, words: int, characters: int) -> TuningRates:
+        return TuningRates(words / max(self.words, 1), characters / max(self.characters, 1))
 
 
 def _rank(measure: str, trial: Trial, left_out: int | None = None) -> tuple[int, int]:
@@ -248,7 +248,7 @@ def tune(
     trials = _finished(study, options)
     without = score_set(plain)
     result = TuningResult(
-        tuple(trials), measure, words, characters, Rates(without.wer, without.cer)
+        tuple(trials), measure, words, characters, TuningRates(without.wer, without.cer)
     )
     scorer.reset_params(result.best.alpha, result.best.beta)
     return result

@@ -10,14 +10,14 @@ from ..cli.config import ScorerFlags
 from ..cli.unlabelled_flags import UnlabelledFlags
 from ..cluster.cluster import Cluster
 from ..corpus import CorpusFiles, expand_file_list
-from .labels import Bounds, Label, LeftOut, Reason, judge
+from .labels import Bounds, LeftOut, PseudoLabel, Reason, judge
 from .measured import MeasuredAudio, read_measured
-from .recordings import Recording, read_recordings
+from .recordings import UnlabelledRecording, read_recordings
 from .transcriber import Transcriber, TranscriberSettings, open_transcriber, transcribe_all
 
 
 @dataclass(frozen=True)
-class Inputs:
+class PseudoLabelInputs:
     """What is to be heard.
 
     Attributes:
@@ -27,14 +27,14 @@ class Inputs:
         measured: what must not be among the recordings.
     """
 
-    recordings: Sequence[Recording]
-    unusable: Sequence[tuple[Recording, str]]
+    recordings: Sequence[UnlabelledRecording]
+    unusable: Sequence[tuple[UnlabelledRecording, str]]
     transcriber: Transcriber
     measured: MeasuredAudio
 
     def transcribe(
         self, bounds: Bounds, results: ResultsFile, *, title: str, show_progressbar: bool
-    ) -> Iterator[Label | LeftOut]:
+    ) -> Iterator[PseudoLabel | LeftOut]:
         """Yield each clip as the model hears it, with what speaks against it where something does.
 
         Args:
@@ -44,7 +44,7 @@ class Inputs:
             show_progressbar: whether to show one on a terminal.
         """
         for recording, problem in self.unusable:
-            nothing = Label(recording, recording.audio, 0.0, "", 0.0)
+            nothing = PseudoLabel(recording, recording.audio, 0.0, "", 0.0)
             yield LeftOut(nothing, Reason.UNREADABLE, problem)
         audio = list(dict.fromkeys(recording.audio for recording in self.recordings))
         transcripts = transcribe_all(
@@ -61,7 +61,7 @@ def read_inputs(
     transcribed: Sequence[str] = (),
     *,
     cluster: Cluster | None = None,
-) -> Inputs:
+) -> PseudoLabelInputs:
     """Read what there is to read, and load the model.
 
     Args:
@@ -82,4 +82,4 @@ def read_inputs(
     transcriber = open_transcriber(settings, cluster)
     apart = [*transcribed, *expand_file_list([*flags.dev_files, *flags.test_files])]
     measured = read_measured(apart, files, transcriber.sample_rate_hz)
-    return Inputs(recordings, unusable, transcriber, measured)
+    return PseudoLabelInputs(recordings, unusable, transcriber, measured)

@@ -12,7 +12,7 @@ from stt.audio.reference import AudioReference
 
 from ..errors import UserError
 from .measured import MeasuredAudio
-from .recordings import Recording
+from .recordings import UnlabelledRecording
 from .transcriber import ClipTranscript, RecordingTranscript
 
 _LEAST_SECONDS = 1e-3  # times are in milliseconds, and a clip of a few samples has none
@@ -32,7 +32,7 @@ class Reason(Enum):
 
 
 @dataclass(frozen=True)
-class Label:
+class PseudoLabel:
     """A clip, and the transcript that a model wrote.
 
     Attributes:
@@ -43,7 +43,7 @@ class Label:
         confidence: how sure the model is, 0 to 1.
     """
 
-    recording: Recording
+    recording: UnlabelledRecording
     audio: AudioReference
     seconds: float
     text: str
@@ -54,7 +54,7 @@ class Label:
 class LeftOut:
     """A clip, or a recording that has none, that is not to be trained on."""
 
-    label: Label
+    label: PseudoLabel
     reason: Reason
     detail: str
 
@@ -75,7 +75,7 @@ class Bounds:
     most_rate: float
     longest_seconds: float
 
-    def against(self, label: Label) -> tuple[Reason, str] | None:
+    def against(self, label: PseudoLabel) -> tuple[Reason, str] | None:
         """Return what speaks against a transcript; None: nothing."""
         if label.seconds > self.longest_seconds:
             return Reason.LONG, f"{label.seconds:.1f} s without a pause"
@@ -90,11 +90,11 @@ class Bounds:
 
 
 def judge(
-    recordings: Sequence[Recording],
+    recordings: Sequence[UnlabelledRecording],
     transcripts: Mapping[AudioReference, RecordingTranscript | UserError],
     measured: MeasuredAudio,
     bounds: Bounds,
-) -> Iterator[Label | LeftOut]:
+) -> Iterator[PseudoLabel | LeftOut]:
     """Yield each clip, with what speaks against it where something does.
 
     Args:
@@ -103,10 +103,10 @@ def judge(
         measured: what error rates are measured on.
         bounds: what a transcript must be like.
     """
-    seen: dict[str, Recording] = {}
+    seen: dict[str, UnlabelledRecording] = {}
     for recording in recordings:
         found = transcripts[recording.audio]
-        whole = Label(recording, recording.audio, 0.0, "", 0.0)
+        whole = PseudoLabel(recording, recording.audio, 0.0, "", 0.0)
         if isinstance(found, UserError):
             yield LeftOut(whole, Reason.UNREADABLE, str(found))
             continue
@@ -125,7 +125,9 @@ def judge(
                 yield label
 
 
-def labels_of(recording: Recording, passages: Sequence[ClipTranscript]) -> Iterator[Label]:
+def labels_of(
+    recording: UnlabelledRecording, passages: Sequence[ClipTranscript]
+) -> Iterator[PseudoLabel]:
     """Yield the clips of a recording; one that begins at its start and is alone is all of it."""
     is_whole = len(passages) == 1 and passages[0].start_seconds == 0
     for part in passages:
@@ -137,10 +139,12 @@ def labels_of(recording: Recording, passages: Sequence[ClipTranscript]) -> Itera
                 start_seconds=round(begin + part.start_seconds, 3),
                 end_seconds=round(begin + part.end_seconds, 3),
             )
-        yield Label(recording, audio, seconds, part.text, part.confidence)
+        yield PseudoLabel(recording, audio, seconds, part.text, part.confidence)
 
 
-def disputed(label: Label, found: RecordingTranscript | UserError, most: float) -> Label | LeftOut:
+def disputed(
+    label: PseudoLabel, found: RecordingTranscript | UserError, most: float
+) -> PseudoLabel | LeftOut:
     """Return a clip, or why it is left out: another model hears something else in it.
 
     Args:

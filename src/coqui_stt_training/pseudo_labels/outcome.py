@@ -13,13 +13,15 @@ from stt.durations import say_audio_length
 
 from ..corpus.csv_file import write_csv
 from ..corpus.rows import Entry, rows_of_entries
-from .labels import Label, LeftOut, Reason
+from .labels import LeftOut, PseudoLabel, Reason
 
 _NAMED = 10
 
 
 def write_labels(
-    out: Path, labels: Sequence[Label], further: Mapping[str, Sequence[str]] = MappingProxyType({})
+    out: Path,
+    labels: Sequence[PseudoLabel],
+    further: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> None:
     """Write the set: what any CSV file to train on has, and how sure the model is.
 
@@ -60,7 +62,7 @@ def write_left_out(path: Path, left_out: Sequence[LeftOut]) -> None:
 
 
 def summary(
-    out: Path, list_of_left_out: Path, labels: Sequence[Label], left_out: Sequence[LeftOut]
+    out: Path, list_of_left_out: Path, labels: Sequence[PseudoLabel], left_out: Sequence[LeftOut]
 ) -> Iterator[str]:
     """Yield what a person is told, line by line."""
     every = len(labels) + len(left_out)

@@ -12,7 +12,7 @@ from ..errors import CorpusError
 
 
 @dataclass(frozen=True)
-class Recording:
+class UnlabelledRecording:
     """Audio that nobody has transcribed.
 
     Attributes:
@@ -28,7 +28,7 @@ class Recording:
 
 def read_recordings(
     paths: Sequence[str], files: CorpusFiles
-) -> tuple[list[Recording], list[tuple[Recording, str]]]:
+) -> tuple[list[UnlabelledRecording], list[tuple[UnlabelledRecording, str]]]:
     """Return the recordings of some collections, and rows that name none, with the reasons.
 
     Args:
@@ -39,8 +39,8 @@ def read_recordings(
         CorpusError: collections that cannot be read, all in one.
     """
     problems: list[str] = []
-    recordings: list[Recording] = []
-    unusable: list[tuple[Recording, str]] = []
+    recordings: list[UnlabelledRecording] = []
+    unusable: list[tuple[UnlabelledRecording, str]] = []
     for path in paths:
         try:
             rows = files.rows(path, labelled=False)
@@ -50,7 +50,7 @@ def read_recordings(
         if not rows.rows:
             problems.append(f"{path}: holds no recordings")
         for row, audio in zip(rows.rows, rows.audio(), strict=True):
-            recording = Recording(audio, row.source, row.speaker)
+            recording = UnlabelledRecording(audio, row.source, row.speaker)
             if row.problem:
                 unusable.append((recording, row.problem))
             else:

@@ -13,16 +13,16 @@ from ..checking.results_file import ResultsFile
 from ..corpus import CorpusFiles
 from ..errors import UserError
 from .inputs import read_inputs
-from .labels import Bounds, Label, LeftOut, disputed
+from .labels import Bounds, LeftOut, PseudoLabel, disputed
 from .outcome import summary, write_labels, write_left_out
 from .transcriber import KIND, TranscriberSettings, open_transcriber, transcribe_all
 
 if TYPE_CHECKING:
-    from ..pseudo_label import LabelConfig
+    from ..pseudo_label import PseudoLabelConfig
 
 
 def run_labelling(
-    config: LabelConfig, given: frozenset[str], show: Callable[[str], object]
+    config: PseudoLabelConfig, given: frozenset[str], show: Callable[[str], object]
 ) -> None:
     """Transcribe what is to be transcribed, and write what is worth it.
 
@@ -53,23 +53,26 @@ def run_labelling(
             inputs.transcribe(bounds, results, title="Transcribing", show_progressbar=show_bars)
         )
         if second:
-            clips = [one.audio for one in judged if isinstance(one, Label)]
+            clips = [one.audio for one in judged if isinstance(one, PseudoLabel)]
             again = transcribe_all(
                 second, clips, results=results, title="Asking the second model",
                 show_progressbar=show_bars,
             )  # fmt: skip
             judged = [
                 disputed(one, again[one.audio], flags.max_disagreement)
-                if isinstance(one, Label)
+                if isinstance(one, PseudoLabel)
                 else one
                 for one in judged
             ]
-    labels = [one for one in judged if isinstance(one, Label)]
+    labels = [one for one in judged if isinstance(one, PseudoLabel)]
     _write(out, labels, [one for one in judged if isinstance(one, LeftOut)], show)
 
 
 def _write(
-    out: Path, labels: Sequence[Label], left_out: Sequence[LeftOut], show: Callable[[str], object]
+    out: Path,
+    labels: Sequence[PseudoLabel],
+    left_out: Sequence[LeftOut],
+    show: Callable[[str], object],
 ) -> None:
     list_of_left_out = out.with_suffix(".left_out.csv")
     write_left_out(list_of_left_out, left_out)

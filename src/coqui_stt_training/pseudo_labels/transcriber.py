@@ -15,7 +15,7 @@ from stt.audio.mono import Source
 from stt.audio.reference import AudioReference
 from stt.cores import available_cores
 from stt.plain_values import restore
-from stt.transcriber import Limits, Recording, transcribe_recordings
+from stt.transcriber import BatchLimits, TranscribedRecording, transcribe_recordings
 
 from ..checking.results_file import ResultsFile, state_key
 from ..cli.config import ScorerFlags
@@ -200,7 +200,9 @@ def _transcribe(
     model: Model, cutter: Cutter, recordings: Sequence[AudioReference]
 ) -> Iterator[tuple[AudioReference, RecordingTranscript | UserError]]:
     sources: Mapping[Source, AudioReference] = {audio: audio for audio in recordings}
-    done: Iterator[Recording] = transcribe_recordings(model, list(sources), Limits(), cut=cutter)
+    done: Iterator[TranscribedRecording] = transcribe_recordings(
+        model, list(sources), BatchLimits(), cut=cutter
+    )
     for one in done:
         digest = cutter.digests.pop(one.source, "")
         if one.error is not None:

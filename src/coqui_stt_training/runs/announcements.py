@@ -24,7 +24,7 @@ from ..report.summaries import Summaries
 from ..scoring.metrics import score_set
 from ..training.distributed import World
 from ..training.freezing import DEAF_CER
-from ..training.plan import Sets
+from ..training.plan import ValidationSets
 from ..training.progress import Progress
 from ..training.state import RunFolder, TrainingState
 from .own_command import longer_command
@@ -37,7 +37,7 @@ _ABOUT_THE_COMMAND = ("dry_run", "skip_batch_test")
 
 def log_sizes(
     train: ClipGroups,
-    sets: Sets,
+    sets: ValidationSets,
     test: Sequence[ClipSet],
     config: TrainConfig,
     model: AcousticModel,

@@ -22,7 +22,7 @@ from ..corpus import Clip, ClipSet, Corpus
 from ..corpus.clip_table import ChosenClips, joined, seconds_of
 from ..errors import FlagError
 from ..training.distributed import ALONE, World
-from ..training.plan import Sets
+from ..training.plan import ValidationSets
 from .announcements import log_augmentations
 from .self_training import first_epoch
 from .session import Session
@@ -160,7 +160,7 @@ def _most_clips(size: int, seconds: float) -> int:
     return 0 if seconds and size == 1 else size
 
 
-def make_sets(config: TrainConfig, corpus: Corpus) -> Sets:
+def make_sets(config: TrainConfig, corpus: Corpus) -> ValidationSets:
     """Return the batches to validate with."""
     data, training = config.data, config.training
 
@@ -176,4 +176,4 @@ def make_sets(config: TrainConfig, corpus: Corpus) -> Sets:
             for clips in sets
         }
 
-    return Sets(dev=batches(corpus.dev), metrics=batches(corpus.metrics))
+    return ValidationSets(dev=batches(corpus.dev), metrics=batches(corpus.metrics))

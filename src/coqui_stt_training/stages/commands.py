@@ -48,7 +48,7 @@ DEV_POSTERIORS = "dev.npz"
 
 
 @dataclass(frozen=True)
-class Sets:
+class SplitFiles:
     """The CSV files of a split, and what is trained on beside its train set, with shares."""
 
     train: Path
@@ -73,7 +73,7 @@ def speak_words(
 
 
 def train_words(
-    start: Mapping[str, Any], sets: Sets, folder: Path, given: Mapping[str, Any]
+    start: Mapping[str, Any], sets: SplitFiles, folder: Path, given: Mapping[str, Any]
 ) -> list[str]:
     """Return the flags of `train`: by the recipe that fits, where there is a source."""
     files = {**_to_train(sets, folder), "train_files": [sets.train, *sets.beside]}
@@ -94,7 +94,7 @@ def check_words(
 
 def trial_words(
     start: Mapping[str, Any],
-    sets: Sets,
+    sets: SplitFiles,
     folder: Path,
     given: Mapping[str, Any],
     epochs: int,
@@ -106,7 +106,7 @@ def trial_words(
 
 
 def trial_result_words(
-    sets: Sets, folder: Path, results: Path, given: Mapping[str, Any]
+    sets: SplitFiles, folder: Path, results: Path, given: Mapping[str, Any]
 ) -> list[str]:
     """Return the flags of `evaluate` that measure a trial on the dev set."""
     flags = {
@@ -150,7 +150,7 @@ def scorer_words(
 
 
 def tune_words(
-    sets: Sets, model: Path, scorer: Path, trials: int, given: Mapping[str, Any]
+    sets: SplitFiles, model: Path, scorer: Path, trials: int, given: Mapping[str, Any]
 ) -> list[str]:
     """Return the flags of `util.lm_optimize`; what the model says is kept beside the scorer."""
     flags = {
@@ -161,7 +161,7 @@ def tune_words(
 
 
 def export_words(
-    sets: Sets, model: Path, folder: Path, scorer: Path | None, given: Mapping[str, Any]
+    sets: SplitFiles, model: Path, folder: Path, scorer: Path | None, given: Mapping[str, Any]
 ) -> list[str]:
     """Return the flags of `export`."""
     flags = {
@@ -172,7 +172,7 @@ def export_words(
 
 
 def evaluate_words(
-    sets: Sets, model: Path, results: Path, scorer: Path | None, given: Mapping[str, Any]
+    sets: SplitFiles, model: Path, results: Path, scorer: Path | None, given: Mapping[str, Any]
 ) -> list[str]:
     """Return the flags of `evaluate`, with a page of the clips beside the results."""
     flags = {
@@ -186,7 +186,7 @@ def _recipe(start: Mapping[str, Any]) -> dict[str, str]:
     return {"recipe": "auto"} if "load_checkpoint_dir" in start else {}
 
 
-def _to_train(sets: Sets, folder: Path) -> dict[str, Any]:
+def _to_train(sets: SplitFiles, folder: Path) -> dict[str, Any]:
     return {"save_checkpoint_dir": folder, "train_files": sets.train, "dev_files": sets.dev}
 
 

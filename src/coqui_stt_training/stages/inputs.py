@@ -49,7 +49,7 @@ _EXAMPLES = 3
 
 
 @dataclass(frozen=True)
-class Inputs:
+class BootstrapInputs:
     """What a bootstrap is made of.
 
     Attributes:
@@ -67,7 +67,7 @@ class Inputs:
     digests: Mapping[str, str]
 
 
-def check_inputs(data: str, parsed: Parsed[BootstrapConfig]) -> Inputs:
+def check_inputs(data: str, parsed: Parsed[BootstrapConfig]) -> BootstrapInputs:
     """Read what there is to read, and raise all that is wrong.
 
     Args:
@@ -118,7 +118,7 @@ def check_inputs(data: str, parsed: Parsed[BootstrapConfig]) -> Inputs:
             pipeline.spoken_share,
         ]
         digests["what is read out"] = digest_of([texts, *reading])
-    return Inputs(split, tuple(sources), pipeline.text, given, digests)
+    return BootstrapInputs(split, tuple(sources), pipeline.text, given, digests)
 
 
 def sets_of(split: AutoInput) -> tuple[Path, Path, Path]:

@@ -41,7 +41,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Journal:
+class BootstrapJournal:
     """What is recorded in a folder.
 
     Attributes:
@@ -55,16 +55,16 @@ class Journal:
     stages: Mapping[str, Done] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict)
 
-    def with_stage(self, name: str, done: Done) -> Journal:
+    def with_stage(self, name: str, done: Done) -> BootstrapJournal:
         """Record a stage."""
         return replace(self, stages={**self.stages, name: done})._write()
 
-    def without(self, names: Sequence[str]) -> Journal:
+    def without(self, names: Sequence[str]) -> BootstrapJournal:
         """Forget stages, which are to be done anew."""
         left = {name: done for name, done in self.stages.items() if name not in names}
         return replace(self, stages=left)._write()
 
-    def place(self, kind: str, digest: str) -> tuple[Journal, Path]:
+    def place(self, kind: str, digest: str) -> tuple[BootstrapJournal, Path]:
         """Return the folder for what is made of some inputs: `training`, `training-2`, ..."""
         key = f"{kind}:{digest}"
         if key in self.places:
@@ -73,7 +73,7 @@ class Journal:
         name = f"{kind}-{count + 1}" if count else kind
         return replace(self, places={**self.places, key: name})._write(), self.folder / name
 
-    def _write(self) -> Journal:
+    def _write(self) -> BootstrapJournal:
         content = {
             "stages": {name: asdict(done) for name, done in self.stages.items()},
             "places": dict(self.places),
@@ -82,19 +82,19 @@ class Journal:
         return self
 
 
-def read_journal(folder: Path) -> Journal:
+def read_journal(folder: Path) -> BootstrapJournal:
     """Return what a folder records; nothing where it is new.
 
     Raises:
         CheckpointError: the record is damaged, or of a later release.
     """
 
-    def parse(content: Mapping[str, Any]) -> Journal:
+    def parse(content: Mapping[str, Any]) -> BootstrapJournal:
         stages = {name: restore(Done, values) for name, values in content["stages"].items()}
         places = {str(key): _plain_name(name) for key, name in content["places"].items()}
-        return Journal(folder, stages, places)
+        return BootstrapJournal(folder, stages, places)
 
-    return read_versioned(folder / BOOTSTRAP_RECORD, _VERSION, parse) or Journal(folder)
+    return read_versioned(folder / BOOTSTRAP_RECORD, _VERSION, parse) or BootstrapJournal(folder)
 
 
 def _plain_name(name: object) -> str:

@@ -12,8 +12,8 @@ from stt.atomic_file import write_atomically
 from stt.durations import say_duration
 
 from ..report.page import Html, document, figures, in_script, section, table, tag
-from .commands import Sets
-from .journal import Done, Journal
+from .commands import SplitFiles
+from .journal import BootstrapJournal, Done
 from .scorer_choice import CHARACTERS, WORDS
 
 _LEARNED_CER, _USABLE_CER, _GOOD_CER = 0.8, 0.3, 0.1
@@ -24,7 +24,7 @@ _DATA_SET_TOOL = "python -m coqui_stt_training.data_set_tool"
 
 
 @dataclass(frozen=True)
-class Advice:
+class NextStep:
     """Something to do next, with the command for it where there is one."""
 
     text: str
@@ -32,7 +32,7 @@ class Advice:
 
 
 def write_page(
-    path: Path, data: str, sets: Sets, journal: Journal, names: Sequence[str]
+    path: Path, data: str, sets: SplitFiles, journal: BootstrapJournal, names: Sequence[str]
 ) -> list[str]:
     """Write the page; return the same in a few lines for a terminal.
 
@@ -68,59 +68,59 @@ def write_page(
     return [*lines, "", f"All of it as a page: {path}"]
 
 
-def next_steps(data: str, sets: Sets, journal: Journal) -> list[Advice]:
+def next_steps(data: str, sets: SplitFiles, journal: BootstrapJournal) -> list[NextStep]:
     """Return what to do next, by what the stages found."""
     found = {name: done.found for name, done in journal.stages.items()}
     out, rates = journal.folder, found["evaluate"]
     return [*_use(out, found), *_improve(data, sets, out, rates)]
 
 
-def _use(out: Path, found: Mapping[str, Mapping[str, Any]]) -> list[Advice]:
+def _use(out: Path, found: Mapping[str, Mapping[str, Any]]) -> list[NextStep]:
     kind = found["tune"]["kind"]
     scored = ["--scorer", str(out / found["scorer"]["scorers"][kind])] if kind else []
     advice = []
     models = [file for file in found["export"]["files"] if file.endswith(_MODELS)]
     if models:
         words = ["stt", "--model", str(out / models[0]), *scored, "--audio", "recording.wav"]
-        advice.append(Advice("Transcribe a recording:", shlex.join(words)))
+        advice.append(NextStep("Transcribe a recording:", shlex.join(words)))
         words = ["stt", "serve", "--model", str(out / models[0]), *scored]
-        advice.append(Advice("Try it with a microphone, on a web page:", shlex.join(words)))
+        advice.append(NextStep("Try it with a microphone, on a web page:", shlex.join(words)))
     else:
-        advice.append(Advice(f"It is not exported: {found['export']['why']}"))
+        advice.append(NextStep(f"It is not exported: {found['export']['why']}"))
     return [*advice, *_about_scorers(out, kind, found)]
 
 
-def _about_scorers(out: Path, kind: str, found: Mapping[str, Mapping[str, Any]]) -> list[Advice]:
+def _about_scorers(out: Path, kind: str, found: Mapping[str, Mapping[str, Any]]) -> list[NextStep]:
     missing = [
-        Advice(f"There is no scorer of {name}: {why}")
+        NextStep(f"There is no scorer of {name}: {why}")
         for name, why in found["scorer"]["why"].items()
     ]
     scorers = found["scorer"]["scorers"]
     if not scorers:
         return missing
-    advice = [Advice(f"Best {found['tune']['why']}")]
+    advice = [NextStep(f"Best {found['tune']['why']}")]
     if not kind:
-        advice.append(Advice(
+        advice.append(NextStep(
             "More text of such speech makes a better scorer: --text. Those that were made are in "
             f"{out / 'scorer'}"
         ))  # fmt: skip
     elif kind == CHARACTERS and any(file.endswith(".tflite") for file in found["export"]["files"]):
-        advice.append(Advice(
+        advice.append(NextStep(
             "Coqui's own clients cannot read a scorer of characters"
             + (f"; {out / scorers[WORDS]} they can" if WORDS in scorers else "")
         ))  # fmt: skip
     return [*missing, *advice]
 
 
-def _improve(data: str, sets: Sets, out: Path, rates: Mapping[str, Any]) -> list[Advice]:
+def _improve(data: str, sets: SplitFiles, out: Path, rates: Mapping[str, Any]) -> list[NextStep]:
     cer = rates["without"]["cer"]
-    listen = Advice(
+    listen = NextStep(
         f"Listen to the clips with the most errors, and mend transcripts that are wrong: "
         f"{out / rates.get('with', rates['without'])['page']}"
     )
     if cer > _LEARNED_CER:
         return [
-            Advice(
+            NextStep(
                 f"A CER of {cer:.0%} is next to nothing learned: see whether transcripts belong to "
                 "their audio, then train longer (--epochs), on more speech, or from another source",
                 shlex.join(
@@ -136,7 +136,7 @@ def _improve(data: str, sets: Sets, out: Path, rates: Mapping[str, Any]) -> list
     if cer > _USABLE_CER:
         return [
             listen,
-            Advice(
+            NextStep(
                 f"A CER of {cer:.0%} is of little use yet: a larger source helps most, then more "
                 "speech; some can be made of text, see --voices. Sources:",
                 "python -m coqui_stt_training.sources",
@@ -145,21 +145,21 @@ def _improve(data: str, sets: Sets, out: Path, rates: Mapping[str, Any]) -> list
     if cer > _GOOD_CER:
         return [
             listen,
-            Advice(
+            NextStep(
                 f"A CER of {cer:.0%} is a start: let it write what you record next, and correct "
                 "that:",
                 shlex.join(
                     ["stt", "label", "new-recordings", "--model", str(out), "--out", "more.csv"]
                 ),
             ),
-            Advice(
+            NextStep(
                 "Then put both together, and make the next model of them:",
                 f"{_DATA_SET_TOOL} {shlex.quote(data)} more.csv all.csv",
             ),
         ]
     return [
         listen,
-        Advice("Errors are few: test it on speakers and places that are not in the data"),
+        NextStep("Errors are few: test it on speakers and places that are not in the data"),
     ]
 
 
@@ -180,7 +180,7 @@ def _links(rates: Mapping[str, Any]) -> Html:
     return tag("ul", *links)
 
 
-def _advice(one: Advice) -> Html:
+def _advice(one: NextStep) -> Html:
     return tag("div", tag("p", in_script(one.text)), _code(one.command) if one.command else None)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..checkpoints.state_file import read_small_file
 from ..errors import CorpusError
-from ..lm.tuning import Rates
+from ..lm.tuning import TuningRates
 
 WORDS, CHARACTERS = "words", "characters"
 
@@ -23,12 +23,12 @@ class Tuned:
         expected: those with it, each tenth of the clips decoded with what is best for the others.
     """
 
-    without: Rates
-    expected: Rates
+    without: TuningRates
+    expected: TuningRates
 
 
 @dataclass(frozen=True)
-class Choice:
+class ScorerChoice:
     """The scorer to deliver.
 
     Attributes:
@@ -49,7 +49,7 @@ def read_tuned(path: Path) -> Tuned:
     try:
         content = json.loads(read_small_file(path))
         without, expected = (
-            Rates(float(content[name]["wer"]), float(content[name]["cer"]))
+            TuningRates(float(content[name]["wer"]), float(content[name]["cer"]))
             for name in ("without", "expected")
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -60,7 +60,7 @@ def read_tuned(path: Path) -> Tuned:
     return Tuned(without, expected)
 
 
-def choose_scorer(tuned: Mapping[str, Tuned]) -> Choice:
+def choose_scorer(tuned: Mapping[str, Tuned]) -> ScorerChoice:
     """Return the scorer to deliver: of those that lose nothing, that with the fewest wrong words.
 
     Nothing is lost where neither the word nor the character error rate on the dev set is higher
@@ -75,15 +75,15 @@ def choose_scorer(tuned: Mapping[str, Tuned]) -> Choice:
     if good:
         kind = min(good, key=lambda name: (good[name].expected.wer, good[name].expected.cer))
         one = good[kind]
-        return Choice(
+        return ScorerChoice(
             kind,
             f"with the scorer of {kind}: {one.expected} on the dev set; without: {one.without}",
         )
     if not tuned:
-        return Choice("", "without a scorer: there is none")
+        return ScorerChoice("", "without a scorer: there is none")
     parts = [f"that of {kind} gives {one.expected}" for kind, one in tuned.items()]
     without = next(iter(tuned.values())).without
-    return Choice(
+    return ScorerChoice(
         "",
         f"without a scorer: {without} on the dev set, and no scorer is better in one without being "
         f"worse in the other: {'; '.join(parts)}",

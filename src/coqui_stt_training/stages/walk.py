@@ -16,9 +16,9 @@ from ..cli.pipeline_flags import PipelineFlags
 from ..errors import CheckpointError
 from ..experiments.digest import digest_of
 from ..experiments.running import as_typed, run_shown
-from .commands import Sets
-from .inputs import Inputs, sets_of
-from .journal import Done, Journal
+from .commands import SplitFiles
+from .inputs import BootstrapInputs, sets_of
+from .journal import BootstrapJournal, Done
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Stage:
     name: str
     title: str
     inputs: tuple[str, ...]
-    work: Callable[[Walk], dict[str, Any]]
+    work: Callable[[StageWalk], dict[str, Any]]
 
 
-class Walk:
+class StageWalk:
     """A walk through the stages.
 
     Args:
@@ -53,9 +53,9 @@ class Walk:
     def __init__(
         self,
         data: str,
-        inputs: Inputs,
+        inputs: BootstrapInputs,
         flags: PipelineFlags,
-        journal: Journal,
+        journal: BootstrapJournal,
         stages: Sequence[Stage],
         show: Callable[[str], object],
     ) -> None:
@@ -105,12 +105,12 @@ class Walk:
         return found[name]
 
     @property
-    def sets(self) -> Sets:
+    def sets(self) -> SplitFiles:
         """What there is to train on, and to measure on."""
         done = self.journal.stages.get("speak")
         spoken = done.found.get("clips") if done else None
         beside = [f"{self.out / spoken}:{self.flags.spoken_share:g}"] if spoken else []
-        return Sets(*sets_of(self.inputs.split), tuple(beside))
+        return SplitFiles(*sets_of(self.inputs.split), tuple(beside))
 
     @property
     def model(self) -> Path:

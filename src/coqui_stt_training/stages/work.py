@@ -24,7 +24,7 @@ from . import commands
 from .inputs import SETS, transcripts_of
 from .page import write_page
 from .scorer_choice import CHARACTERS, WORDS, Tuned, choose_scorer, read_tuned
-from .walk import Stage, Walk
+from .walk import Stage, StageWalk
 
 _OF_TRIAL = ("the data", "the alphabet", "the source", "the flags", "the trial")
 _OF_MODEL = (*_OF_TRIAL, "what is read out")
@@ -33,7 +33,7 @@ _OF_ALL = (*_OF_MODEL, "the text", "--n_trials")
 _WORDLESS_CER = 0.95  # models that write next to nothing are compared by their loss
 
 
-def _split(walk: Walk) -> dict[str, Any]:
+def _split(walk: StageWalk) -> dict[str, Any]:
     split, given = walk.inputs.split, walk.inputs.given
     split.write()
     sets = walk.sets
@@ -52,7 +52,7 @@ def _split(walk: Walk) -> dict[str, Any]:
     return {"alphabet": str(alphabet)}
 
 
-def _speak(walk: Walk) -> dict[str, Any]:
+def _speak(walk: StageWalk) -> dict[str, Any]:
     if not walk.flags.reads_out:
         walk.say("Nothing: no --voices")
         return {}
@@ -68,14 +68,14 @@ def _speak(walk: Walk) -> dict[str, Any]:
     return {"clips": str(clips.relative_to(walk.out))}
 
 
-def _start(walk: Walk, source: str) -> dict[str, Any]:
+def _start(walk: StageWalk, source: str) -> dict[str, Any]:
     model: SourceModel | None = load_source(source) if source else None
     transcripts = transcripts_of(walk.inputs.split, SETS)
     flags = start_flags(model, walk.alphabet, walk.inputs.given, transcripts)
     return {**flags, "load_checkpoint_dir": source} if source else flags
 
 
-def _check(walk: Walk) -> dict[str, Any]:
+def _check(walk: StageWalk) -> dict[str, Any]:
     problems = []
     for source in walk.inputs.sources or ("",):
         # Of a folder that is not there, since one that is may hold another run.
@@ -91,7 +91,7 @@ def _check(walk: Walk) -> dict[str, Any]:
     return {}
 
 
-def _choose(walk: Walk) -> dict[str, Any]:
+def _choose(walk: StageWalk) -> dict[str, Any]:
     sources = walk.inputs.sources
     if len(sources) < 2:
         walk.say(f"Nothing to choose from: {sources[0] if sources else 'from scratch'}")
@@ -104,7 +104,7 @@ def _choose(walk: Walk) -> dict[str, Any]:
     return {"source": best["source"], "trials": trials}
 
 
-def _try_source(walk: Walk, source: str) -> dict[str, Any]:
+def _try_source(walk: StageWalk, source: str) -> dict[str, Any]:
     folder = walk.place("trial", _OF_TRIAL, source)
     results = folder / "dev.json"
     if not _is_trained(folder):
@@ -123,7 +123,7 @@ def _is_trained(folder: Path) -> bool:
     return record is not None and record.phase == "done"
 
 
-def _train(walk: Walk) -> dict[str, Any]:
+def _train(walk: StageWalk) -> dict[str, Any]:
     source = str(walk.found("choose", "source"))
     folder = walk.place("training", _OF_MODEL, source)
     if not _is_trained(folder):
@@ -133,7 +133,7 @@ def _train(walk: Walk) -> dict[str, Any]:
     return {"folder": folder.name}
 
 
-def _scorer(walk: Walk) -> dict[str, Any]:
+def _scorer(walk: StageWalk) -> dict[str, Any]:
     model = load_source(walk.model)
     alphabet = cast(Alphabet, model.alphabet)  # a checkpoint of ours has one
     transcripts = walk.out / "scorer" / "transcripts.txt"
@@ -162,7 +162,7 @@ def _scorer(walk: Walk) -> dict[str, Any]:
     return {"scorers": scorers, "why": why}
 
 
-def _tune(walk: Walk) -> dict[str, Any]:
+def _tune(walk: StageWalk) -> dict[str, Any]:
     tuned: dict[str, Tuned] = {}
     for kind, scorer in walk.scorers.items():
         if not tuned:
@@ -181,7 +181,7 @@ def _tune(walk: Walk) -> dict[str, Any]:
     return {"kind": choice.kind, "why": choice.why, "rates": rates}
 
 
-def _export(walk: Walk) -> dict[str, Any]:
+def _export(walk: StageWalk) -> dict[str, Any]:
     folder = walk.out / "export"
     words = commands.export_words(walk.sets, walk.model, folder, walk.scorer, walk.inputs.given)
     try:
@@ -194,7 +194,7 @@ def _export(walk: Walk) -> dict[str, Any]:
     return {"files": [str(path.relative_to(walk.out)) for path in files]}
 
 
-def _evaluate(walk: Walk) -> dict[str, Any]:
+def _evaluate(walk: StageWalk) -> dict[str, Any]:
     found = {}
     kinds = {"without": None, "with": walk.scorer}
     for kind, scorer in kinds.items():
@@ -208,7 +208,7 @@ def _evaluate(walk: Walk) -> dict[str, Any]:
     return found
 
 
-def _report(walk: Walk) -> dict[str, Any]:
+def _report(walk: StageWalk) -> dict[str, Any]:
     page = walk.out / "report.html"
     names = [stage.name for stage in walk.stages]
     for line in write_page(page, walk.data, walk.sets, walk.journal, names):

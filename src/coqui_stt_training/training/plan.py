@@ -21,7 +21,7 @@ from .state import RunFolder
 
 
 @dataclass(frozen=True)
-class Sets:
+class ValidationSets:
     """What to validate with, in batches, by file name."""
 
     dev: Mapping[str, ClipGroups]

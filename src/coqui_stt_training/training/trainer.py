@@ -34,7 +34,7 @@ from .best import BestRule, deaf_loss
 from .divergence import are_weights_sound, explain_end, name_clips
 from .frozen_stack import FrozenStack, Hidden
 from .gradients import Gradients
-from .plan import Plan, Sets, Surroundings
+from .plan import Plan, Surroundings, ValidationSets
 from .self_training import Tally, as_they_are
 from .state import TrainingState
 from .validator import Validator
@@ -55,7 +55,7 @@ class Trainer:
         self,
         state: TrainingState,
         pipeline: TrainingPipeline,
-        sets: Sets,
+        sets: ValidationSets,
         loader: BatchLoader,
         plan: Plan,
         around: Surroundings,

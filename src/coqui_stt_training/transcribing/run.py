@@ -13,7 +13,7 @@ from stt.counted import counted
 from stt.extras import missing_packages
 from stt.output_path import check_output_folder
 from stt.subtitles import FORMATS
-from stt.transcriber import Limits, Recording
+from stt.transcriber import BatchLimits, TranscribedRecording
 from stt.transcription_log import format_log, read_log
 
 from ..cluster.spread import spread
@@ -122,12 +122,12 @@ def _transcribe(tasks: Sequence[Task], config: TranscribeConfig, given: frozense
 
 def _transcribed(
     sources: Sequence[Place], config: TranscribeConfig, given: frozenset[str]
-) -> Iterable[tuple[Place, Recording | UserError]]:
+) -> Iterable[tuple[Place, TranscribedRecording | UserError]]:
     flags = config.transcription
     choice = ModelChoice(
         flags.model, config.source, config.alphabet, config.features, config.decoder, given
     )
-    limits = Limits(flags.batch_size, flags.outlier_duration_ms, flags.outlier_batch_size)
+    limits = BatchLimits(flags.batch_size, flags.outlier_duration_ms, flags.outlier_batch_size)
     settings = TranscriptionSettings(
         choice, limits, flags.vad_aggressiveness, config.features.normalize_sample_rate
     )
@@ -137,7 +137,7 @@ def _transcribed(
     return settings.open(available_cores())(sources)
 
 
-def _write(recording: Recording, dst: Place, flags: TranscribeFlags) -> None:
+def _write(recording: TranscribedRecording, dst: Place, flags: TranscribeFlags) -> None:
     for name in flags.subtitles:  # the log last: where it stands, all is done
         write(with_suffix(dst, f".{name}"), FORMATS[name](recording.words))
     write(dst, format_log(recording.passages, flags.word_times))

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from stt import Model
 from stt.audio.mono import Source
-from stt.transcriber import Limits, Recording, transcribe_recordings
+from stt.transcriber import BatchLimits, TranscribedRecording, transcribe_recordings
 
 from ..corpus.stores import Stores
 from ..errors import CorpusError, UserError
@@ -34,7 +34,7 @@ class TranscriptionSettings:
     """
 
     choice: ModelChoice
-    limits: Limits
+    limits: BatchLimits
     aggressiveness: int
     any_sample_rate: bool
 
@@ -54,7 +54,9 @@ class RecordingTranscriber:
     settings: TranscriptionSettings
     model: Model
 
-    def __call__(self, places: Sequence[Place]) -> Iterator[tuple[Place, Recording | UserError]]:
+    def __call__(
+        self, places: Sequence[Place]
+    ) -> Iterator[tuple[Place, TranscribedRecording | UserError]]:
         """Yield each recording with what is heard in it, or why it cannot be, as they are done."""
         with tempfile.TemporaryDirectory() as folder:
             fetched = _Fetched(places, Path(folder))

@@ -13,13 +13,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from .graph import FLOAT, Node, OnnxError, OnnxGraph, Shape
-from .walk import MICROSOFT, Limits, Rule, Walk, check_opsets, squeezed
+from .walk import MICROSOFT, GraphLimits, GraphWalk, Rule, check_opsets, squeezed
 
 INPUTS = ("input_node", "previous_state_c", "previous_state_h")
 OUTPUTS = ("logits", "new_state_c", "new_state_h")
 
 _OPSETS = {"": 17, MICROSOFT: 1}  # the second one of quantised models alone
-_LIMITS = Limits(
+_LIMITS = GraphLimits(
     nodes=1000,
     computed_elements=1 << 24,  # n_steps 16, n_hidden 2048 has 2**19
     living_elements=1 << 24,
@@ -35,7 +35,7 @@ def check_acoustic(graph: OnnxGraph) -> None:
     """
     check_opsets(graph, _OPSETS)
     _check_interface(graph)
-    walk = Walk(graph, _RULES, _LIMITS, graph.inputs)
+    walk = GraphWalk(graph, _RULES, _LIMITS, graph.inputs)
     walk.run()
     for name, shape in graph.outputs.items():
         if walk.shapes.get(name) != shape:
@@ -66,7 +66,7 @@ def _check_interface(graph: OnnxGraph) -> None:
         raise OnnxError("the states that go in and out are not all of one shape [1, n_hidden]")
 
 
-def _same(walk: Walk, node: Node) -> list[Shape]:
+def _same(walk: GraphWalk, node: Node) -> list[Shape]:
     source = walk.shape(node, 0)
     for index, name in enumerate(node.inputs[1:], 1):  # bounds, or parameters of the last axis
         if name and walk.shape(node, index) not in ((), (1,), source[-1:]):
@@ -74,18 +74,18 @@ def _same(walk: Walk, node: Node) -> list[Shape]:
     return [source]
 
 
-def _broadcast(walk: Walk, node: Node) -> list[Shape]:
+def _broadcast(walk: GraphWalk, node: Node) -> list[Shape]:
     return [np.broadcast_shapes(walk.shape(node, 0), walk.shape(node, 1))]
 
 
-def _reshape(walk: Walk, node: Node) -> list[Shape]:
+def _reshape(walk: GraphWalk, node: Node) -> list[Shape]:
     source, sizes = walk.shape(node, 0), walk.integers(node, 1)
     if min(sizes, default=1) < 1 or math.prod(sizes) != math.prod(source):
         raise OnnxError(f"{list(source)} cannot become {list(sizes)}")
     return [sizes]
 
 
-def _product(walk: Walk, node: Node) -> list[Shape]:
+def _product(walk: GraphWalk, node: Node) -> list[Shape]:
     source = walk.shape(node, 0)
     width, columns = walk.matrix(node, 1, rows=math.prod(source[:-1])).shape
     zero_points = [walk.shapes[name] for name in node.inputs[2:] if name]
@@ -94,17 +94,17 @@ def _product(walk: Walk, node: Node) -> list[Shape]:
     return [(*source[:-1], columns)]
 
 
-def _quantized(walk: Walk, node: Node) -> list[Shape]:
+def _quantized(walk: GraphWalk, node: Node) -> list[Shape]:
     return [walk.shape(node, 0), (), ()]
 
 
-def _cast(walk: Walk, node: Node) -> list[Shape]:
+def _cast(walk: GraphWalk, node: Node) -> list[Shape]:
     if node.attributes.get("to") != FLOAT:
         raise OnnxError("it makes something else than float32")
     return [walk.shape(node, 0)]
 
 
-def _lstm(walk: Walk, node: Node) -> list[Shape]:
+def _lstm(walk: GraphWalk, node: Node) -> list[Shape]:
     steps, batch, width = walk.shape(node, 0)
     hidden = node.attributes["hidden_size"]
     if not isinstance(hidden, int) or any(node.inputs[4:5]) or any(node.inputs[7:8]):

@@ -12,12 +12,14 @@ from collections.abc import Iterable
 
 from .graph import OnnxError, OnnxGraph
 from .utterance import OPSETS, RULES, named
-from .walk import Limits, Walk, check_opsets
+from .walk import GraphLimits, GraphWalk, check_opsets
 
 INPUT, OUTPUT = "features", "probabilities"
 _STATE, _NEW = "state_", "new_"
 # 8 blocks of width 144 over 128 frames have 2**24 elements in all, and 2**29 products.
-_LIMITS = Limits(nodes=6000, computed_elements=1 << 29, living_elements=1 << 27, products=1 << 33)
+_LIMITS = GraphLimits(
+    nodes=6000, computed_elements=1 << 29, living_elements=1 << 27, products=1 << 33
+)
 _PRODUCTS_PER_WEIGHT = 1 << 12
 _MOST_STATE_ELEMENTS = 1 << 24  # 8 blocks of width 144 have 2**18
 
@@ -44,7 +46,7 @@ def check_chunked(
     limits = _LIMITS.with_weights(graph, _PRODUCTS_PER_WEIGHT)
     classes = graph.outputs[OUTPUT][1]
     for frames in frame_counts:
-        walk = Walk(graph, RULES, limits, {**graph.inputs, INPUT: (frames, values)})
+        walk = GraphWalk(graph, RULES, limits, {**graph.inputs, INPUT: (frames, values)})
         walk.run()
         # The states' shapes are those that they go in with: `_checked_states`.
         expected = {**graph.outputs, OUTPUT: (frames // reduction, classes)}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from .graph import DOUBLE, FLOAT, FLOAT16, Node, OnnxError, OnnxGraph, Shape
-from .walk import MICROSOFT, Limits, Rule, Walk, check_opsets, squeezed
+from .walk import MICROSOFT, GraphLimits, GraphWalk, Rule, check_opsets, squeezed
 
 INPUT, OUTPUT = "samples", "probabilities"
 
@@ -22,7 +22,9 @@ OPSETS = {"": 20, MICROSOFT: 1}  # the second one of quantised models alone
 _NUMBERS_OF_SAMPLES = 4  # for which the graph is gone through
 # Float32 of 30 s: an encoder of 300 million weights has 2**27 living elements, most of them of its
 # attention. A weight of a convolution over samples is multiplied with 50,000 rows.
-_LIMITS = Limits(nodes=6000, computed_elements=1 << 31, living_elements=1 << 29, products=1 << 34)
+_LIMITS = GraphLimits(
+    nodes=6000, computed_elements=1 << 31, living_elements=1 << 29, products=1 << 34
+)
 _ELEMENTS_PER_WEIGHT, _PRODUCTS_PER_WEIGHT = 1 << 8, 1 << 16
 
 
@@ -50,7 +52,7 @@ def check_utterance(graph: OnnxGraph, fewest_samples: int, most_samples: int) ->
     limits = _LIMITS.with_weights(graph, _PRODUCTS_PER_WEIGHT, _ELEMENTS_PER_WEIGHT)
     made: dict[int, Shape] = {}
     for samples in np.linspace(most_samples, fewest_samples, _NUMBERS_OF_SAMPLES, dtype=int):
-        walk = Walk(graph, RULES, limits, {INPUT: (int(samples),)})
+        walk = GraphWalk(graph, RULES, limits, {INPUT: (int(samples),)})
         walk.run()
         shape = walk.shapes.get(OUTPUT, ())
         if len(shape) != 2 or shape[1] != outputs[OUTPUT][1] or not shape[0]:
@@ -64,24 +66,24 @@ def named(shapes: Mapping[str, Shape]) -> str:
     return ", ".join(f"{name} {list(shape)}" for name, shape in [*shapes.items()][:8]) or "nothing"
 
 
-def _computed_from(walk: Walk, node: Node) -> None:
+def _computed_from(walk: GraphWalk, node: Node) -> None:
     """See that a node has to do with the audio: what is of weights alone, runtimes keep forever."""
     if all(name in walk.constants for name in node.inputs if name):
         raise OnnxError("it is computed of weights alone")
 
 
-def _list(walk: Walk, node: Node, name: str, length: int, value: int = 0) -> Shape:
+def _list(walk: GraphWalk, node: Node, name: str, length: int, value: int = 0) -> Shape:
     """Return an attribute that is a list; by default so many of one value."""
     default: Shape = (value,) * length
     return walk.attribute(node, name, default)
 
 
-def _same(walk: Walk, node: Node) -> list[Shape]:
+def _same(walk: GraphWalk, node: Node) -> list[Shape]:
     _computed_from(walk, node)
     return [walk.shape(node, 0)]
 
 
-def _normalised(walk: Walk, node: Node) -> list[Shape]:
+def _normalised(walk: GraphWalk, node: Node) -> list[Shape]:
     """Layer normalisation over the last axis, or that of channels, the second one, over time."""
     source = walk.shape(node, 0)
     axis = -1 if node.operator == "LayerNormalization" else 1
@@ -101,7 +103,7 @@ _ARITHMETIC: Mapping[str, Callable[[int, int], int]] = {
 }
 
 
-def _elementwise(walk: Walk, node: Node) -> list[Shape]:
+def _elementwise(walk: GraphWalk, node: Node) -> list[Shape]:
     _computed_from(walk, node)
     known = walk.known(node)
     if known is not None:
@@ -112,7 +114,7 @@ def _elementwise(walk: Walk, node: Node) -> list[Shape]:
     return [np.broadcast_shapes(walk.shape(node, 0), walk.shape(node, 1))]
 
 
-def _cast(walk: Walk, node: Node) -> list[Shape]:
+def _cast(walk: GraphWalk, node: Node) -> list[Shape]:
     constant = walk.constants.get(node.inputs[0])
     if constant is not None:
         if constant.type != FLOAT16:
@@ -123,7 +125,7 @@ def _cast(walk: Walk, node: Node) -> list[Shape]:
     return [walk.shape(node, 0)]
 
 
-def _concat(walk: Walk, node: Node) -> list[Shape]:
+def _concat(walk: GraphWalk, node: Node) -> list[Shape]:
     _computed_from(walk, node)
     shapes = [walk.shape(node, index) for index in range(len(node.inputs))]
     axis = range(len(shapes[0]))[walk.attribute(node, "axis", 0)]
@@ -136,7 +138,7 @@ def _concat(walk: Walk, node: Node) -> list[Shape]:
     return [(*shapes[0][:axis], size, *shapes[0][axis + 1 :])]
 
 
-def _shape(walk: Walk, node: Node) -> list[Shape]:
+def _shape(walk: GraphWalk, node: Node) -> list[Shape]:
     source = walk.shape(node, 0)
     start = walk.attribute(node, "start", 0)
     sizes = source[start : walk.attribute(node, "end", len(source))]
@@ -144,7 +146,7 @@ def _shape(walk: Walk, node: Node) -> list[Shape]:
     return [(len(sizes),)]
 
 
-def _slice(walk: Walk, node: Node) -> list[Shape]:
+def _slice(walk: GraphWalk, node: Node) -> list[Shape]:
     _computed_from(walk, node)
     source = walk.shape(node, 0)
     starts, ends = walk.integers(node, 1), walk.integers(node, 2)
@@ -158,7 +160,7 @@ def _slice(walk: Walk, node: Node) -> list[Shape]:
     return [tuple(sizes)]
 
 
-def _reshape(walk: Walk, node: Node) -> list[Shape]:
+def _reshape(walk: GraphWalk, node: Node) -> list[Shape]:
     _computed_from(walk, node)
     source = walk.shape(node, 0)
     sizes = [size or source[axis] for axis, size in enumerate(walk.integers(node, 1))]
@@ -169,11 +171,11 @@ def _reshape(walk: Walk, node: Node) -> list[Shape]:
     return [tuple(sizes)]
 
 
-def _expand(walk: Walk, node: Node) -> list[Shape]:
+def _expand(walk: GraphWalk, node: Node) -> list[Shape]:
     return [np.broadcast_shapes(walk.shape(node, 0), walk.integers(node, 1))]
 
 
-def _pad(walk: Walk, node: Node) -> list[Shape]:
+def _pad(walk: GraphWalk, node: Node) -> list[Shape]:
     source, pads = walk.shape(node, 0), walk.integers(node, 1)
     if len(pads) != 2 * len(source) or min(pads) < 0:
         raise OnnxError(f"{list(source)} with {list(pads)} around it")
@@ -181,7 +183,7 @@ def _pad(walk: Walk, node: Node) -> list[Shape]:
     return [tuple(map(sum, zip(source, before, after, strict=True)))]
 
 
-def _unsqueeze(walk: Walk, node: Node) -> list[Shape]:
+def _unsqueeze(walk: GraphWalk, node: Node) -> list[Shape]:
     source, axes = list(walk.shape(node, 0)), walk.integers(node, 1)
     for axis in sorted(axes):
         if not 0 <= axis <= len(source):
@@ -190,14 +192,14 @@ def _unsqueeze(walk: Walk, node: Node) -> list[Shape]:
     return [tuple(source)]
 
 
-def _transpose(walk: Walk, node: Node) -> list[Shape]:
+def _transpose(walk: GraphWalk, node: Node) -> list[Shape]:
     source, order = walk.shape(node, 0), _list(walk, node, "perm", 0)
     if sorted(order) != list(range(len(source))):
         raise OnnxError(f"{list(source)} in the order {list(order)}")
     return [tuple(source[axis] for axis in order)]
 
 
-def _split(walk: Walk, node: Node) -> list[Shape]:
+def _split(walk: GraphWalk, node: Node) -> list[Shape]:
     source, parts = list(walk.shape(node, 0)), walk.attribute(node, "num_outputs", 0)
     axis = walk.attribute(node, "axis", 0)
     if parts != len(node.outputs) or source[axis] % parts:
@@ -206,7 +208,7 @@ def _split(walk: Walk, node: Node) -> list[Shape]:
     return [tuple(source)] * parts
 
 
-def _reduce(walk: Walk, node: Node) -> list[Shape]:
+def _reduce(walk: GraphWalk, node: Node) -> list[Shape]:
     source = walk.shape(node, 0)
     if walk.attribute(node, "keepdims", 0) != 1:
         raise OnnxError("it drops axes")
@@ -215,14 +217,14 @@ def _reduce(walk: Walk, node: Node) -> list[Shape]:
     return [tuple(1 if axis in reduced else size for axis, size in enumerate(source))]
 
 
-def _gather(walk: Walk, node: Node) -> list[Shape]:
+def _gather(walk: GraphWalk, node: Node) -> list[Shape]:
     _computed_from(walk, node)
     source, indices = walk.shape(node, 0), walk.shape(node, 1)
     axis = range(len(source))[walk.attribute(node, "axis", 0)]
     return [(*source[:axis], *indices, *source[axis + 1 :])]
 
 
-def _matmul(walk: Walk, node: Node) -> list[Shape]:
+def _matmul(walk: GraphWalk, node: Node) -> list[Shape]:
     _computed_from(walk, node)
     left, right = walk.shape(node, 0), walk.shape(node, 1)
     if min(len(left), len(right)) < 2 or left[-1] != right[-2]:
@@ -235,7 +237,7 @@ def _matmul(walk: Walk, node: Node) -> list[Shape]:
     return [(*stack, left[-2], right[-1])]
 
 
-def _integer_product(walk: Walk, node: Node) -> list[Shape]:
+def _integer_product(walk: GraphWalk, node: Node) -> list[Shape]:
     source = walk.shape(node, 0)
     width, columns = walk.matrix(node, 1, rows=math.prod(source[:-1])).shape
     if source[-1] != width or any(walk.shapes[name] != () for name in node.inputs[2:]):
@@ -243,12 +245,12 @@ def _integer_product(walk: Walk, node: Node) -> list[Shape]:
     return [(*source[:-1], columns)]
 
 
-def _quantized(walk: Walk, node: Node) -> list[Shape]:
+def _quantized(walk: GraphWalk, node: Node) -> list[Shape]:
     _computed_from(walk, node)
     return [walk.shape(node, 0), (), ()]
 
 
-def _convolution(walk: Walk, node: Node) -> list[Shape]:
+def _convolution(walk: GraphWalk, node: Node) -> list[Shape]:
     batch, channels, *sizes = walk.shape(node, 0)
     weight = walk.constants.get(node.inputs[1])
     outputs, of_group, *kernel = walk.shape(node, 1)
@@ -282,7 +284,7 @@ def _convolution(walk: Walk, node: Node) -> list[Shape]:
     return [(1, outputs, *made)]
 
 
-def _lstm(walk: Walk, node: Node) -> list[Shape]:
+def _lstm(walk: GraphWalk, node: Node) -> list[Shape]:
     steps, batch, width = walk.shape(node, 0)
     hidden = walk.attribute(node, "hidden_size", 0)
     two_ways = walk.attribute(node, "direction", "forward") == "bidirectional"

@@ -15,7 +15,7 @@ _FEW = 8  # whole numbers of a shape
 
 
 @dataclass(frozen=True)
-class Limits:
+class GraphLimits:
     """What no export of ours reaches.
 
     Attributes:
@@ -30,7 +30,9 @@ class Limits:
     living_elements: int
     products: int
 
-    def with_weights(self, graph: OnnxGraph, products_each: int, computed_each: int = 0) -> Limits:
+    def with_weights(
+        self, graph: OnnxGraph, products_each: int, computed_each: int = 0
+    ) -> GraphLimits:
         """Return what a graph may make that may do so much more with each weight it holds."""
         weights = sum(math.prod(constant.shape) for constant in graph.constants.values())
         return replace(
@@ -53,7 +55,7 @@ def check_opsets(graph: OnnxGraph, known: Mapping[str, int]) -> None:
             )
 
 
-class Walk:
+class GraphWalk:
     """The shapes of all values, those values that are shapes themselves, and what was counted.
 
     Args:
@@ -70,7 +72,7 @@ class Walk:
         self,
         graph: OnnxGraph,
         rules: Mapping[tuple[str, str], Rule],
-        limits: Limits,
+        limits: GraphLimits,
         inputs: Mapping[str, Shape],
     ) -> None:
         if len(graph.nodes) > limits.nodes:
@@ -206,7 +208,7 @@ def _is_few(constant: Constant | None) -> bool:
     )
 
 
-def squeezed(walk: Walk, node: Node) -> list[Shape]:
+def squeezed(walk: GraphWalk, node: Node) -> list[Shape]:
     """Return the shape without the axes that `Squeeze` takes away, which must be of size 1."""
     source = walk.shape(node, 0)
     axes = {range(len(source))[axis] for axis in walk.integers(node, 1)}
@@ -225,6 +227,6 @@ class Rule:
         attributes: the names of those that it may have.
     """
 
-    shapes: Callable[[Walk, Node], Sequence[Shape]]
+    shapes: Callable[[GraphWalk, Node], Sequence[Shape]]
     most_inputs: int
     attributes: frozenset[str] = frozenset()

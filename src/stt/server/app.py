@@ -19,7 +19,7 @@ from .file_endpoints import add_file_endpoints
 from .gate import Gate, GateMiddleware
 from .hosts import Hosts
 from .ledger import Ledger
-from .limits import Limits
+from .limits import ServerLimits
 from .live_endpoint import serve_live
 from .request_error import RequestError
 from .service import Service
@@ -30,7 +30,7 @@ _OPEN_PATHS = frozenset({"/health"})  # what watches over a server need not be t
 
 def create_app(
     model: Model,
-    limits: Limits | None = None,
+    limits: ServerLimits | None = None,
     hosts: Hosts | None = None,
     ledger: Ledger | None = None,
     *,
@@ -47,7 +47,7 @@ def create_app(
         token: what those who ask must know; empty: nothing.
         cores: how many to use; all by default.
     """
-    service = Service(model, limits or Limits(), ledger, cores=cores)
+    service = Service(model, limits or ServerLimits(), ledger, cores=cores)
     admission = Admission(hosts or Hosts())
     gate = Gate(
         token,

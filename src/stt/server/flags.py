@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import FlagError
 from ..model_flags import add_model_flags, positive, whole_number
-from .limits import Limits
+from .limits import ServerLimits
 
 
 def read_flags(arguments: Sequence[str]) -> argparse.Namespace:
@@ -23,19 +23,21 @@ def read_flags(arguments: Sequence[str]) -> argparse.Namespace:
     return flags
 
 
-def limits_of(flags: argparse.Namespace) -> Limits:
+def limits_of(flags: argparse.Namespace) -> ServerLimits:
     """Return the limits that flags say.
 
     Raises:
         FlagError: one that is not above 0.
     """
     values: dict[str, Any] = {
-        name: value for name, value in vars(flags).items() if name in Limits.__dataclass_fields__
+        name: value
+        for name, value in vars(flags).items()
+        if name in ServerLimits.__dataclass_fields__
     }
     wrong = [f"--{name} {value:g}" for name, value in values.items() if value <= 0]
     if wrong:
         raise FlagError(f"{', '.join(wrong)}: must be greater than 0")
-    return Limits(**values)
+    return ServerLimits(**values)
 
 
 def connection_flags(flags: argparse.Namespace) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         ("idle_seconds", float, "time after which a client that sends nothing is disconnected"),
         ("shutdown_seconds", float, "time to finish running requests when the server is stopped"),
     ):
-        default = getattr(Limits, name)
+        default = getattr(ServerLimits, name)
         limits.add_argument(
             f"--{name}",
             type=kind,

@@ -13,7 +13,7 @@ _UPLOADS_PER_FILE = 8  # to be received takes longer than to be transcribed, but
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServerLimits:
     """What one server does at most.
 
     Attributes:

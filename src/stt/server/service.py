@@ -12,7 +12,7 @@ from ..model import Model
 from ..words import Word
 from .counted import FILES, LIVE_STREAMS, own_ledger
 from .ledger import Ledger
-from .limits import Limits, Slots
+from .limits import ServerLimits, Slots
 from .metrics import Metrics
 from .turns import Turns
 from .uploads import Uploads
@@ -40,7 +40,7 @@ class Service:
     def __init__(
         self,
         model: Model,
-        limits: Limits,
+        limits: ServerLimits,
         ledger: Ledger | None = None,
         *,
         cores: int | None = None,

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from .counted import UPLOAD_BYTES, UPLOADS
 from .ledger import Ledger
-from .limits import Limits, Slots
+from .limits import ServerLimits, Slots
 from .request_error import RequestError
 
 _MAX_FORM_FIELDS = 32
@@ -32,7 +32,7 @@ class Uploads:
         ledger: where its processes count.
     """
 
-    def __init__(self, limits: Limits, ledger: Ledger) -> None:
+    def __init__(self, limits: ServerLimits, ledger: Ledger) -> None:
         self.places = Slots(ledger, UPLOADS, limits.max_uploads)
         self._limits = limits
         self._ledger = ledger
@@ -93,7 +93,7 @@ class _Memory:
 
 
 async def _at_pace(
-    stream: AsyncGenerator[bytes, None], limits: Limits
+    stream: AsyncGenerator[bytes, None], limits: ServerLimits
 ) -> AsyncGenerator[bytes, None]:
     """Yield what arrives, as long as enough does within each `idle_seconds`."""
     enough = limits.min_upload_kilobytes_per_second * 1000 * limits.idle_seconds

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .graph import Graph, Operator
-from .split import Step, find_steps, halves
+from .split import LstmStep, find_steps, halves
 
 LSTM = "LSTM"
 
@@ -60,14 +60,14 @@ class _Search:
         self._uses = Counter(index for operator in graph.operators for index in operator.inputs)
         self._uses.update(graph.outputs)
 
-    def cell(self, step: Step) -> _Cell | None:
+    def cell(self, step: LstmStep) -> _Cell | None:
         """Return what follows on a step's product; None where it is no LSTM."""
         try:
             return self._cell(step)
         except LookupError:
             return None
 
-    def _cell(self, step: Step) -> _Cell:
+    def _cell(self, step: LstmStep) -> _Cell:
         (product,) = self.graph.operators[step.product].outputs
         split = self._taking("SPLIT", product, uses=1)
         outputs = self.graph.operators[split].outputs
@@ -126,13 +126,13 @@ class _Search:
         return other if one == tensor else one
 
 
-def _are_a_chain(steps: Sequence[Step], cells: Sequence[_Cell]) -> bool:
+def _are_a_chain(steps: Sequence[LstmStep], cells: Sequence[_Cell]) -> bool:
     """Whether each step takes the state that the one before it leaves."""
     before = zip(cells, steps[1:], cells[1:], strict=False)
     return all(last.h == step.h and last.c == cell.c_before for last, step, cell in before)
 
 
-def _fused(search: _Search, steps: Sequence[Step], cells: Sequence[_Cell]) -> Graph:
+def _fused(search: _Search, steps: Sequence[LstmStep], cells: Sequence[_Cell]) -> Graph:
     graph = search.graph
     first = steps[0]
     count = len(graph.tensors)

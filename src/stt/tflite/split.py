@@ -24,7 +24,7 @@ from .graph import Graph, Operator, Tensor, TensorType
 
 
 @dataclass(frozen=True)
-class Step:
+class LstmStep:
     """One step of an unrolled LSTM: where its operators stand, and what they take.
 
     Attributes:
@@ -63,11 +63,11 @@ def split_recurrence(graph: Graph) -> Graph:
     return _Rewriter(graph, steps).rewrite()
 
 
-def find_steps(graph: Graph) -> list[Step]:
+def find_steps(graph: Graph) -> list[LstmStep]:
     """Return the products of one matrix with joined x and h, x being a row of one tensor."""
     maker = {index: n for n, operator in enumerate(graph.operators) for index in operator.outputs}
     uses = Counter(index for operator in graph.operators for index in operator.inputs)
-    found: dict[tuple[int, int, int], list[Step]] = {}
+    found: dict[tuple[int, int, int], list[LstmStep]] = {}
     for position, operator in enumerate(graph.operators):
         if operator.name != "FULLY_CONNECTED" or len(operator.inputs) != 3:
             continue
@@ -81,12 +81,12 @@ def find_steps(graph: Graph) -> list[Step]:
         if row is None or uses[join.outputs[0]] != 1 or operator.options.get("activation"):
             continue
         x, h, (weights, bias) = taken.inputs[0], join.inputs[1], operator.inputs[1:]
-        step = Step(join_at, position, slice_at, row, x, h, weights, bias)
+        step = LstmStep(join_at, position, slice_at, row, x, h, weights, bias)
         found.setdefault((x, weights, bias), []).append(step)
     return max(found.values(), key=len, default=[])
 
 
-def halves(graph: Graph, step: Step) -> tuple[Tensor, Tensor]:
+def halves(graph: Graph, step: LstmStep) -> tuple[Tensor, Tensor]:
     """Return what a step multiplies x with, and h: views of its matrix, not copies."""
     matrix = graph.tensors[step.weights]
     weights: Any = matrix.array()
@@ -119,7 +119,7 @@ def _row(graph: Graph, operator: Operator) -> int | None:
 class _Rewriter:
     """Builds the new graph: tensors are appended, operators replaced."""
 
-    def __init__(self, graph: Graph, steps: Sequence[Step]) -> None:
+    def __init__(self, graph: Graph, steps: Sequence[LstmStep]) -> None:
         self._graph = graph
         self._steps = steps
         self._tensors = list(graph.tensors)

@@ -45,7 +45,7 @@ _NUMPY_DTYPES = {"float32": "<f4", "float64": "<f8", "int32": "<i4", "int64": "<
 
 
 @dataclass(frozen=True)
-class Entry:
+class BundleEntry:
     """Where a tensor lies and what it is (BundleEntryProto)."""
 
     dtype: str
@@ -83,7 +83,7 @@ class TensorBundle:
                 "TensorFlow checkpoint"
             )
         self.shard_count = self._read_header(items.pop(b""))
-        self.entries: Mapping[str, Entry] = {
+        self.entries: Mapping[str, BundleEntry] = {
             key.decode("utf-8", "backslashreplace"): self._read_entry(key, value)
             for key, value in items.items()
         }
@@ -102,7 +102,7 @@ class TensorBundle:
             raise CheckpointError(f"{source} says {shard_count} data files; the index is damaged")
         return shard_count
 
-    def _read_entry(self, key: bytes, message: bytes) -> Entry:
+    def _read_entry(self, key: bytes, message: bytes) -> BundleEntry:
         source = f"{self.index_path}: the entry of {key.decode('utf-8', 'backslashreplace')!r}"
         numbers = {1: 0, 3: 0, 4: 0, 5: 0, 6: 0}
         shape: tuple[int, ...] = ()
@@ -114,7 +114,7 @@ class TensorBundle:
                 is_sliced = True
             elif number in numbers and wire_type == (FIXED32 if number == 6 else VARINT):
                 numbers[number] = _integer(value)
-        entry = Entry(
+        entry = BundleEntry(
             dtype=_DTYPE_NAMES.get(numbers[1], f"type {numbers[1]}"),
             shape=shape,
             shard=numbers[3],
@@ -172,7 +172,7 @@ class TensorBundle:
             )
         return self._read_bytes(name, entry).view(numpy_dtype).reshape(entry.shape)
 
-    def _read_bytes(self, name: str, entry: Entry) -> NDArray[np.uint8]:
+    def _read_bytes(self, name: str, entry: BundleEntry) -> NDArray[np.uint8]:
         path = self.shard_path(entry.shard)
         try:
             with open_regular(path, buffering=0) as file:

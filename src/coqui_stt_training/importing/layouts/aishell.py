@@ -8,10 +8,10 @@ from pathlib import Path
 from stt.audio.reference import AudioReference
 
 from ...corpus.sources.text_file import numbered_lines
-from ..layout import Layout, Utterance, within
+from ..layout import CorpusUtterance, Layout, within
 
 
-def _read(folder: Path) -> Iterator[Utterance]:
+def _read(folder: Path) -> Iterator[CorpusUtterance]:
     home = within(folder, "data_aishell")
     said: dict[str, tuple[str, str]] = {}
     for path in sorted((home / "transcript").glob("aishell_transcript_*.txt")):
@@ -23,7 +23,7 @@ def _read(folder: Path) -> Iterator[Utterance]:
         split, speaker = audio.relative_to(home / "wav").parts[:2]
         source, text = said.get(audio.stem, (str(audio), ""))
         dropped = "" if text else "have no transcript"
-        yield Utterance(source, AudioReference(audio), text, split, speaker, dropped)
+        yield CorpusUtterance(source, AudioReference(audio), text, split, speaker, dropped)
 
 
 AISHELL = Layout(

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...corpus.sources.tables import common_voice_entries
-from ..layout import Layout, Utterance
+from ..layout import CorpusUtterance, Layout
 
 _SETS = ("train", "dev", "test")
 _FURTHER = ("validated", "other")
 
 
-def _read(folder: Path) -> Iterator[Utterance]:
+def _read(folder: Path) -> Iterator[CorpusUtterance]:
     measured: set[str] = set()
     for split in (*reversed(_SETS), *_FURTHER):
         for utterance in _table(folder / f"{split}.tsv", split):
@@ -25,12 +25,12 @@ def _read(folder: Path) -> Iterator[Utterance]:
             yield utterance
 
 
-def _table(path: Path, split: str) -> Iterator[Utterance]:
+def _table(path: Path, split: str) -> Iterator[CorpusUtterance]:
     if not path.is_file():
         return
     for entry in common_voice_entries(path):
         if entry.audio is not None:
-            yield Utterance(entry.source, entry.audio, entry.transcript, split, entry.speaker)
+            yield CorpusUtterance(entry.source, entry.audio, entry.transcript, split, entry.speaker)
 
 
 def _language(folder: Path) -> str:

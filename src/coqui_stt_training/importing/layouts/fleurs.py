@@ -8,10 +8,10 @@ from pathlib import Path
 from stt.audio.reference import AudioReference
 
 from ...corpus.sources.text_file import numbered_lines
-from ..layout import Layout, Utterance, language_in_name, within
+from ..layout import CorpusUtterance, Layout, language_in_name, within
 
 
-def _read(folder: Path) -> Iterator[Utterance]:
+def _read(folder: Path) -> Iterator[CorpusUtterance]:
     for split in ("train", "dev", "test"):
         path = folder / f"{split}.tsv"
         if not path.is_file():
@@ -23,9 +23,11 @@ def _read(folder: Path) -> Iterator[Utterance]:
             source = f"{path}:{number}"
             if len(fields) < 4:
                 nothing = AudioReference(path)
-                yield Utterance(source, nothing, line, split, dropped="are no rows of seven fields")
+                yield CorpusUtterance(
+                    source, nothing, line, split, dropped="are no rows of seven fields"
+                )
                 continue
-            yield Utterance(source, AudioReference(place / fields[1]), fields[2], split)
+            yield CorpusUtterance(source, AudioReference(place / fields[1]), fields[2], split)
 
 
 FLEURS = Layout(

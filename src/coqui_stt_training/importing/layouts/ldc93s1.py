@@ -8,16 +8,16 @@ from pathlib import Path
 from stt.audio.reference import AudioReference
 
 from ...corpus.sources.text_file import numbered_lines
-from ..layout import Layout, Utterance
+from ..layout import CorpusUtterance, Layout
 
 
-def _read(folder: Path) -> Iterator[Utterance]:
+def _read(folder: Path) -> Iterator[CorpusUtterance]:
     path = folder / "LDC93S1.txt"
     if path.is_file():
         for number, line in numbered_lines(path):
             text = " ".join(line.split()[2:])  # behind the samples, which are all of them
             audio = AudioReference(folder / "LDC93S1.wav")
-            yield Utterance(f"{path}:{number}", audio, text, "ldc93s1")
+            yield CorpusUtterance(f"{path}:{number}", audio, text, "ldc93s1")
 
 
 LDC93S1 = Layout(

@@ -8,17 +8,17 @@ from pathlib import Path
 from stt.audio.reference import AudioReference
 
 from ...corpus.sources.text_file import numbered_lines
-from ..layout import Layout, Utterance, within
+from ..layout import CorpusUtterance, Layout, within
 
 
-def _read(folder: Path) -> Iterator[Utterance]:
+def _read(folder: Path) -> Iterator[CorpusUtterance]:
     home = within(folder, "LibriSpeech")
     for path in sorted(home.glob("*/*/*/*.trans.txt")):
         split, speaker = path.relative_to(home).parts[:2]
         for number, line in numbered_lines(path):
             name, _, text = line.partition(" ")
             audio = AudioReference(path.parent / f"{name}.flac")
-            yield Utterance(f"{path}:{number}", audio, text, split, speaker)
+            yield CorpusUtterance(f"{path}:{number}", audio, text, split, speaker)
 
 
 LIBRISPEECH = Layout(

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...corpus.sources.tables import ljspeech_entries
-from ..layout import Layout, Utterance, within
+from ..layout import CorpusUtterance, Layout, within
 
 
-def _read_ljspeech(folder: Path) -> Iterator[Utterance]:
+def _read_ljspeech(folder: Path) -> Iterator[CorpusUtterance]:
     path = within(folder, "LJSpeech-1.1") / "metadata.csv"
     if path.is_file():
         yield from _table(path, "")
 
 
-def _read_m_ailabs(folder: Path) -> Iterator[Utterance]:
+def _read_m_ailabs(folder: Path) -> Iterator[CorpusUtterance]:
     for path in sorted(folder.glob("**/by_book/**/metadata.csv")):
         parts = path.relative_to(folder).parts
         # by_book/male/READER/BOOK/metadata.csv; books of several readers lie in by_book/mix
@@ -23,10 +23,10 @@ def _read_m_ailabs(folder: Path) -> Iterator[Utterance]:
         yield from _table(path, rest[0] if rest and kind != "mix" else "")
 
 
-def _table(path: Path, speaker: str) -> Iterator[Utterance]:
+def _table(path: Path, speaker: str) -> Iterator[CorpusUtterance]:
     for entry in ljspeech_entries(path):
         if entry.audio is not None:
-            yield Utterance(entry.source, entry.audio, entry.transcript, "", speaker)
+            yield CorpusUtterance(entry.source, entry.audio, entry.transcript, "", speaker)
 
 
 def _language(folder: Path) -> str:

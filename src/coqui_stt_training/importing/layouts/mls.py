@@ -8,13 +8,13 @@ from pathlib import Path
 from stt.audio.reference import AudioReference
 
 from ...corpus.sources.text_file import numbered_lines
-from ..layout import Layout, Utterance
+from ..layout import CorpusUtterance, Layout
 
 _LANGUAGES = {"english": "en", "german": "de", "dutch": "nl", "spanish": "es", "french": "fr",
               "portuguese": "pt", "italian": "it", "polish": "pl"}  # fmt: skip
 
 
-def _read(folder: Path) -> Iterator[Utterance]:
+def _read(folder: Path) -> Iterator[CorpusUtterance]:
     for path in sorted(folder.glob("*/transcripts.txt")):
         split = path.parent.name
         for number, line in numbered_lines(path):
@@ -23,7 +23,7 @@ def _read(folder: Path) -> Iterator[Utterance]:
             place = path.parent / "audio" / speaker / rest.partition("_")[0] / name
             flac = place.with_name(f"{name}.flac")
             audio = flac if flac.exists() else place.with_name(f"{name}.opus")
-            yield Utterance(f"{path}:{number}", AudioReference(audio), text, split, speaker)
+            yield CorpusUtterance(f"{path}:{number}", AudioReference(audio), text, split, speaker)
 
 
 def _language(folder: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from stt.audio.reference import AudioReference
 
 from ...corpus.sources.text_file import numbered_lines
-from ..layout import Layout, Utterance, within
+from ..layout import CorpusUtterance, Layout, within
 
 _IGNORED = "ignore_time_segment_in_scoring"
 # "it 's" for it's, "don 't" for don't, from the second release on
@@ -17,7 +17,7 @@ _PARTED = re.compile(r" (?='(?:s|m|d|ll|re|ve|t|em|til|cause)\b)")
 _VARIANT = re.compile(r"\(\d+\)")  # of how a word is pronounced
 
 
-def _read(folder: Path) -> Iterator[Utterance]:
+def _read(folder: Path) -> Iterator[CorpusUtterance]:
     home = within(folder, "legacy")
     for path in sorted(home.glob("*/stm/*.stm")):
         split = path.parent.parent.name
@@ -26,12 +26,12 @@ def _read(folder: Path) -> Iterator[Utterance]:
                 yield _utterance(line, f"{path}:{number}", path, split)
 
 
-def _utterance(line: str, source: str, path: Path, split: str) -> Utterance:
+def _utterance(line: str, source: str, path: Path, split: str) -> CorpusUtterance:
     fields = line.split(maxsplit=6)
     try:
         start, end = float(fields[3]), float(fields[4])
     except (IndexError, ValueError):
-        return Utterance(
+        return CorpusUtterance(
             source, AudioReference(path), line, split, dropped="are no lines of an STM file"
         )
     text = fields[6] if len(fields) > 6 else ""
@@ -42,7 +42,7 @@ def _utterance(line: str, source: str, path: Path, split: str) -> Utterance:
     if not 0 <= start < end:
         dropped = "end before they begin"
     spoken = _PARTED.sub("", _VARIANT.sub("", text))
-    return Utterance(source, audio, spoken, split, fields[2], dropped)
+    return CorpusUtterance(source, audio, spoken, split, fields[2], dropped)
 
 
 TEDLIUM = Layout(

@@ -10,10 +10,10 @@ from pathlib import Path
 from stt.audio.reference import AudioReference
 
 from ...corpus.sources.text_file import read_text
-from ..layout import Layout, Utterance, within
+from ..layout import CorpusUtterance, Layout, within
 
 
-def _read(folder: Path) -> Iterator[Utterance]:
+def _read(folder: Path) -> Iterator[CorpusUtterance]:
     home = within(folder, "german-speechdata-package-v3", "german-speechdata-package-v2")
     for path in sorted(home.glob("*/*.xml")):
         content = read_text(path)
@@ -21,7 +21,7 @@ def _read(folder: Path) -> Iterator[Utterance]:
         speaker = _element(content, "speaker_id")
         for audio in sorted(path.parent.glob(f"{path.stem}_*.wav")):
             split = path.parent.name
-            yield Utterance(str(path), AudioReference(audio), text, split, speaker)
+            yield CorpusUtterance(str(path), AudioReference(audio), text, split, speaker)
 
 
 def _element(content: str, name: str) -> str:

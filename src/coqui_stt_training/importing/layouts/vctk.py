@@ -8,10 +8,10 @@ from pathlib import Path
 from stt.audio.reference import AudioReference
 
 from ...corpus.sources.text_file import read_text
-from ..layout import Layout, Utterance, within
+from ..layout import CorpusUtterance, Layout, within
 
 
-def _read(folder: Path) -> Iterator[Utterance]:
+def _read(folder: Path) -> Iterator[CorpusUtterance]:
     home = within(folder, "VCTK-Corpus-0.92", "VCTK-Corpus")
     place = within(home, "wav48_silence_trimmed", "wav48")
     for path in sorted((home / "txt").glob("*/*.txt")):
@@ -21,7 +21,7 @@ def _read(folder: Path) -> Iterator[Utterance]:
         found = (place / speaker / name for name in names)
         audio = next((one for one in found if one.exists()), place / speaker / names[0])
         text = " ".join(read_text(path).split()).strip('"')
-        yield Utterance(f"{path}:1", AudioReference(audio), text, "", speaker)
+        yield CorpusUtterance(f"{path}:1", AudioReference(audio), text, "", speaker)
 
 
 VCTK = Layout(

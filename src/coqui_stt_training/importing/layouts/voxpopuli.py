@@ -8,10 +8,10 @@ from pathlib import Path
 from stt.audio.reference import AudioReference
 
 from ...corpus.sources.text_file import numbered_lines
-from ..layout import Layout, Utterance, language_in_name
+from ..layout import CorpusUtterance, Layout, language_in_name
 
 
-def _read(folder: Path) -> Iterator[Utterance]:
+def _read(folder: Path) -> Iterator[CorpusUtterance]:
     for split in ("train", "dev", "test"):
         path = folder / f"asr_{split}.tsv"
         if not path.is_file():
@@ -27,7 +27,7 @@ def _read(folder: Path) -> Iterator[Utterance]:
             text = values.get("raw_text") or values.get("normalized_text", "")
             audio = AudioReference(folder / name[:4] / f"{name}.ogg")
             speaker = values.get("speaker_id", "")
-            yield Utterance(f"{path}:{number}", audio, text, split, speaker)
+            yield CorpusUtterance(f"{path}:{number}", audio, text, split, speaker)
 
 
 VOXPOPULI = Layout(

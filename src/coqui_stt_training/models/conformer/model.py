@@ -173,7 +173,7 @@ class Mlp(nn.Module):
         return out
 
 
-class Block(nn.Module):
+class ConformerBlock(nn.Module):
     """One Conformer block."""
 
     def __init__(self, specification: ConformerEncoder) -> None:
@@ -208,5 +208,5 @@ class Conformer(EncoderModel):
         stem = ConvolutionStem if specification.stem == "convolutions" else ProjectionStem
         self.stem = stem(specification)
         for name in specification.block_names:
-            self.add_module(name, Block(specification))
+            self.add_module(name, ConformerBlock(specification))
         self.add_head()

@@ -72,7 +72,7 @@ def state_of(specification: StreamingEncoder, tensors: tuple[Tensor, ...]) -> St
     )
 
 
-class SubsamplingConv(nn.Module):
+class CausalSubsamplingConv(nn.Module):
     """A convolution of each channel, which halves time and frequency, and one that mixes them.
 
     Frame n of the output sees frames 2n - 1, 2n and 2n + 1.
@@ -104,7 +104,7 @@ class Stem(nn.Module):
         super().__init__()
         channels, self.reduction = specification.stem_channels, specification.reduction
         self.halvings = nn.ModuleList(
-            SubsamplingConv(channels if index else 1, channels)
+            CausalSubsamplingConv(channels if index else 1, channels)
             for index in range(specification.halvings)
         )
         inputs = channels * specification.mel_channels // specification.reduction
@@ -189,7 +189,7 @@ def attention_mask_of(
     return AttentionMask(allowed, places[:, None] - keys)
 
 
-class Convolution(nn.Module):
+class CausalConvolution(nn.Module):
     """outputs(silu(norm(depthwise(glu(inputs(x))))))."""
 
     def __init__(self, specification: StreamingEncoder) -> None:
@@ -209,7 +209,7 @@ class Convolution(nn.Module):
         return self.outputs(nn.functional.silu(self.norm(x))), kept
 
 
-class Block(nn.Module):
+class StreamingBlock(nn.Module):
     """One block."""
 
     def __init__(self, specification: StreamingEncoder) -> None:
@@ -220,7 +220,7 @@ class Block(nn.Module):
         self.attention = Attention(width, specification.attention_heads, key_bias=False)
         self.distances = RelativePositionBias(specification)
         self.convolution_norm = nn.LayerNorm(width)
-        self.convolution = Convolution(specification)
+        self.convolution = CausalConvolution(specification)
         self.mlp_2 = Mlp(width, specification.mlp_width)
         self.norm = nn.LayerNorm(width)
 
@@ -258,7 +258,7 @@ class StreamingConformer(EncoderModel):
         super().__init__(specification)
         self.stem = Stem(specification)
         for name in specification.block_names:
-            self.add_module(name, Block(specification))
+            self.add_module(name, StreamingBlock(specification))
         self.add_head()
 
     def initialize_layer(self, name: str, generator: torch.Generator) -> None:

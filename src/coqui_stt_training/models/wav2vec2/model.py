@@ -84,7 +84,7 @@ class TimeNorm(Drawn):
         return normalised * self.weight[:, None] + self.bias[:, None]
 
 
-class ConvolutionStem(Drawn):
+class WaveformStem(Drawn):
     """All before the blocks: from samples to frames that know their positions."""
 
     def __init__(self, specification: Wav2Vec2Encoder) -> None:
@@ -177,7 +177,7 @@ class GatedAttention(Attention, Drawn):
         return out
 
 
-class Block(nn.Module):
+class Wav2Vec2Block(nn.Module):
     """One transformer block."""
 
     def __init__(self, specification: Wav2Vec2Encoder, *, is_last: bool) -> None:
@@ -228,16 +228,18 @@ class Wav2Vec2(EncoderModel):
 
     def __init__(self, specification: Wav2Vec2Encoder) -> None:
         super().__init__(specification)
-        self.convolutions = ConvolutionStem(specification)
+        self.convolutions = WaveformStem(specification)
         for number, name in enumerate(specification.block_names, 1):
-            self.add_module(name, Block(specification, is_last=number == specification.blocks))
+            self.add_module(
+                name, Wav2Vec2Block(specification, is_last=number == specification.blocks)
+            )
         self.add_head()
 
     def run_layer(self, name: str, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Run one layer; blocks share the bias of distances, which the convolutions hold."""
         block = self.get_submodule(name)
         distances = self.convolutions.distances
-        if not isinstance(block, Block) or distances is None:
+        if not isinstance(block, Wav2Vec2Block) or distances is None:
             return super().run_layer(name, x, lengths)
         bias = distance_bias(distances, x.shape[1], self.specification.relative_distance)
         biased: tuple[Tensor, Tensor] = block(x, lengths, bias)

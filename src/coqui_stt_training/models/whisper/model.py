@@ -20,7 +20,7 @@ from ..encoder_model import Drawn, EncoderModel, padding_mask, zero_beyond
 from .specification import WhisperEncoder
 
 
-class ConvolutionStem(Drawn):
+class LogMelStem(Drawn):
     """Two convolutions over log-mel frames, of which the second halves their number."""
 
     def __init__(self, specification: WhisperEncoder) -> None:
@@ -90,7 +90,7 @@ def stitched(x: Tensor, lengths: Tensor, positions: int) -> tuple[Tensor, Tensor
     return x.gather(1, kept[:, :, None].expand(-1, -1, x.shape[-1])), lengths
 
 
-class Block(nn.Module):
+class WhisperBlock(nn.Module):
     """One transformer block, normalised before each half."""
 
     def __init__(self, specification: WhisperEncoder, *, is_last: bool) -> None:
@@ -129,9 +129,9 @@ class Whisper(EncoderModel):
 
     def __init__(self, specification: WhisperEncoder) -> None:
         super().__init__(specification)
-        self.convolutions = ConvolutionStem(specification)
+        self.convolutions = LogMelStem(specification)
         for number, name in enumerate(specification.block_names, 1):
-            block = Block(specification, is_last=number == specification.blocks)
+            block = WhisperBlock(specification, is_last=number == specification.blocks)
             self.add_module(name, block)
         self.add_head()
 
