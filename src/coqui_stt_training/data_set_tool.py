@@ -36,7 +36,8 @@ def main(argv: list[str]) -> int:
     flags = _parser().parse_args(argv)
     from stt.audio.encoding import Encoding
 
-    from .corpus.writing.collection import Options, Order, convert_collections, describe
+    from .corpus.writing.collection import convert_collections, describe
+    from .corpus.writing.options import Options, Order
 
     target = Path(flags.target)
     is_sdb = target.suffix.lower() == ".sdb"

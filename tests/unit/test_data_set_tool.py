@@ -78,16 +78,61 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
         data_set_tool.main([str(source), str(target)])
     assert not target.exists()
     soundfile.write(tmp_path / "clip1.wav", CLIPS[1], 16000)
-    from coqui_stt_training.corpus.writing import collection
+    from coqui_stt_training.corpus.writing import encoded
 
     read: list[str] = []
-    read_audio = collection.read_audio
+    read_audio = encoded.read_audio
     monkeypatch.setattr(
-        collection, "read_audio", lambda a, rate: read.append(a.path.name) or read_audio(a, rate)
+        encoded, "read_audio", lambda a, rate: read.append(a.path.name) or read_audio(a, rate)
     )
     data_set_tool.main([str(source), str(target)])
     assert read == ["clip1.wav"]
     assert len(read_rows(target).rows) == 3
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def visible(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if not path.name.endswith(".lock")}
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["shutil.copyfile", "write_csv", "settle_folder"],
+    ids=["while audio is copied", "before the list", "after the list"],
+)
+def test_a_folder_that_a_killed_command_left_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    source, target = write_csv(tmp_path), tmp_path / "out.csv"
+    module = "collection" if place == "settle_folder" else "audio_folder"
+    before = visible(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"coqui_stt_training.corpus.writing.{module}.{place}", killed)
+        with pytest.raises(KeyboardInterrupt):
+            data_set_tool.main([str(source), str(target)])
+    data_set_tool.main([str(source), str(target)])
+    assert visible(tmp_path) == before | {"out.csv", "out"}
+    assert visible(tmp_path / "out") == {f"sample{number:08d}.wav" for number in range(3)}
+    assert len(read_rows(target).rows) == 3
+    with pytest.raises(CorpusError, match="is there already"):  # it is complete now
+        data_set_tool.main([str(source), str(target)])
+
+
+def test_a_folder_of_another_list_is_not_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_csv(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("coqui_stt_training.corpus.writing.audio_folder.write_csv", killed)
+        with pytest.raises(KeyboardInterrupt):
+            data_set_tool.main([str(source), str(tmp_path / "out.csv")])
+    left = visible(tmp_path / "out")
+    with pytest.raises(CorpusError, match=r"out: is there already"):
+        data_set_tool.main([str(source), str(tmp_path / "out.jsonl")])
+    assert visible(tmp_path / "out") == left
 
 
 @pytest.mark.parametrize(

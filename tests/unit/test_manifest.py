@@ -29,7 +29,8 @@ from coqui_stt_training.corpus import (
 )
 from coqui_stt_training.corpus.clip_table import ClipTable
 from coqui_stt_training.corpus.manifest import Manifest
-from coqui_stt_training.corpus.writing.collection import Options, convert_collections
+from coqui_stt_training.corpus.writing.collection import convert_collections
+from coqui_stt_training.corpus.writing.options import Options
 from coqui_stt_training.errors import AudioError, CorpusError
 from stt.frontends.mfcc import FeatureConfig
 

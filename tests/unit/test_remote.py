@@ -17,7 +17,8 @@ from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.corpus import CorpusRules, check_corpus, read_rows, split_shares
 from coqui_stt_training.corpus.remote import Mirror, url_of
 from coqui_stt_training.corpus.stores import Stores
-from coqui_stt_training.corpus.writing.collection import Options, convert_collections
+from coqui_stt_training.corpus.writing.collection import convert_collections
+from coqui_stt_training.corpus.writing.options import Options
 from coqui_stt_training.errors import CorpusError
 from stt.audio.file import read_audio
 from stt.frontends.mfcc import FeatureConfig
