@@ -53,6 +53,27 @@ def test_a_report_that_cannot_be_written_is_told_before_the_work(
     assert "WER" not in result.stdout
 
 
+def test_skipped_rows_are_listed_beside_other_lists(
+    source: Path, latin: ToneCorpus, tmp_path: Path
+) -> None:
+    rows = Path(latin.test).read_text().splitlines()
+    test = Path(latin.test).with_name("with-a-bad-row.csv")
+    test.write_text("\n".join([*rows, "gone.wav,1,word"]) + "\n")
+    other = tmp_path / "skipped_rows.csv"
+    other.write_text("precious\n")
+    for _ in range(2):  # the same list needs no place of its own
+        result = run_command(
+            "evaluate", "--checkpoint_dir", source, "--test_files", test, "--on_bad_row", "skip",
+            "--beam_width", 1, cwd=tmp_path,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        assert f"they are listed in {tmp_path / 'skipped_rows-2.csv'}" in result.stderr
+    assert other.read_text() == "precious\n"
+    listed = (tmp_path / "skipped_rows-2.csv").read_text()
+    assert "gone.wav" in listed
+    assert {path.name for path in tmp_path.iterdir()} == {"skipped_rows.csv", "skipped_rows-2.csv"}
+
+
 def test_an_exported_model_is_reported_too(source: Path, latin: ToneCorpus, tmp_path: Path) -> None:
     exported = tmp_path / "exported"
     result = run_command("export", "--checkpoint_dir", source, "--export_dir", exported)

@@ -40,7 +40,9 @@ class TestDataFlags:
     normalize_transcripts: str = normalize_transcripts_flag("as the model was trained")
     on_bad_row: str = flag(
         "fail",
-        "what to do with rows that cannot be used: stop and report all of them, or skip them",
+        "what to do with rows that cannot be used: stop and report all of them, or skip them; "
+        "evaluate lists them in skipped_rows.csv in the current folder (in skipped_rows-2.csv, ... "
+        "if there is another such file)",
         choices=("fail", "skip"),
     )
     limit_test: int = flag(0, "use at most N clips of each test set; 0: all", check=not_negative)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
-from .csv_file import write_csv
+from .csv_file import format_csv, write_corpus_file
 from .manifest import Manifest
 from .report import Problem
 from .rows import Row, RowFile
@@ -13,8 +14,20 @@ from .rows import Row, RowFile
 ADDED_COLUMNS = ("file", "line", "reason")
 
 
-def write_skipped_rows(path: Path, files: Iterable[RowFile], problems: Iterable[Problem]) -> None:
+def write_skipped_rows(
+    path: Path, files: Iterable[RowFile], problems: Iterable[Problem], *, overwrite: bool = True
+) -> Path:
     """Write each row that has a problem: its own columns, then `file`, `line` and `reason`.
+
+    Args:
+        path: the CSV file to write.
+        files: whose rows these are.
+        problems: of the rows.
+        overwrite: whether a file that is there is replaced. Otherwise the list goes to the first
+            of `skipped_rows-2.csv`, `skipped_rows-3.csv`, ... that is free.
+
+    Returns:
+        Where the list is.
 
     Raises:
         CorpusError: the folder cannot be written to.
@@ -35,7 +48,21 @@ def write_skipped_rows(path: Path, files: Iterable[RowFile], problems: Iterable[
         values: dict[str, object] = dict(zip(file.columns, row.fields, strict=False))
         values |= {"file": file.path, "line": row.line, "reason": "; ".join(reasons[source])}
         records.append([values.get(column, "") for column in columns])
-    write_csv(path, list(columns), records)
+    content = format_csv(list(columns), records)
+    if not overwrite:
+        path = _free(path, content)
+    write_corpus_file(path, content)
+    return path
+
+
+def _free(path: Path, content: bytes) -> Path:
+    """Return the first place where no file is, or one that says the same."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return next(
+        one
+        for one in itertools.chain([path], numbered)
+        if not one.exists() or (one.is_file() and one.read_bytes() == content)
+    )
 
 
 def _rows_of(file: RowFile, sources: Iterable[str]) -> Iterable[Row]:

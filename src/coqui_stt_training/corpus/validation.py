@@ -112,6 +112,7 @@ def check_corpus(
     unlabelled: Sequence[str] = (),
     on_bad_row: OnBadRow = "fail",
     skipped_rows_path: Path | None = None,
+    overwrite_skipped_rows: bool = True,
     scan_cache_path: Path | None = None,
     workers: int | None = None,
     show_progressbar: bool = False,
@@ -130,6 +131,7 @@ def check_corpus(
             in `dev`, `test` or `metrics`, under whatever name, is an error.
         on_bad_row: whether one bad row refuses the corpus, or is left out.
         skipped_rows_path: a CSV for the rows left out, with `file`, `line` and `reason`.
+        overwrite_skipped_rows: whether a file there is replaced; see `write_skipped_rows`.
         scan_cache_path: a JSON file that remembers what audio files hold, see `scan_audio`.
         workers: threads that decode; by default a few more than there are cores.
         show_progressbar: whether to show one on a terminal.
@@ -153,7 +155,7 @@ def check_corpus(
     )
     sets, report, read = examination.sets, examination.report, examination.files
     if on_bad_row == "skip":
-        _skip_rows(report, read, sets, skipped_rows_path)
+        _skip_rows(report, read, sets, skipped_rows_path, overwrite_skipped_rows)
     elif report.row_problems:
         report.advice = _advise(report, sets, alphabet_advice)
     if on_bad_row == "skip":  # the rows have been reported
@@ -272,13 +274,17 @@ def _skip_rows(
     files: Sequence[RowFile],
     sets: Mapping[str, Sequence[ClipSet]],
     skipped_rows_path: Path | None,
+    overwrite: bool,
 ) -> None:
     """List the rows left out, and see to it that no file is left without any."""
     if not report.row_problems:
         return
+    listed = ""
     if skipped_rows_path:
-        write_skipped_rows(skipped_rows_path, files, report.row_problems)
-    listed = f"; they are listed in {skipped_rows_path}" if skipped_rows_path else ""
+        listed_in = write_skipped_rows(
+            skipped_rows_path, files, report.row_problems, overwrite=overwrite
+        )
+        listed = f"; they are listed in {listed_in}"
     rows_are = (
         f"{counted(report.bad_row_count, 'row')} {'is' if report.bad_row_count == 1 else 'are'}"
     )

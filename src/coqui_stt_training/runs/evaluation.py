@@ -94,7 +94,8 @@ def _prepare_evaluation(
         ),
         test=data.test_files,
         on_bad_row="skip" if skip else "fail",
-        skipped_rows_path=Path("skipped_rows.csv") if skip and world.is_first else None,
+        skipped_rows_path=Path.cwd() / "skipped_rows.csv" if skip and world.is_first else None,
+        overwrite_skipped_rows=False,
         show_progressbar=config.output.show_progressbar and world.is_first,
         alphabet_advice=alphabet_advice(source),
     )
