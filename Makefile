@@ -60,13 +60,20 @@ $(VENV)/.torch:
 	$(call step,$(TORCH),$(BIN)/python -m pip install "$(TORCH)")
 	@touch $@
 
+# It says what it runs before it does, as it is the only step that changes anything beyond this
+# folder. Packages that a distribution does not have keep none of the others out.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+missing = command -v dpkg >/dev/null && for package in $(PACKAGES); do \
+  dpkg -s $$package >/dev/null 2>&1 || printf '%s ' $$package; done
 system:
-	@mkdir -p build; missing=$$(command -v dpkg >/dev/null && for package in $(PACKAGES); do \
-	  dpkg -s $$package >/dev/null 2>&1 || echo $$package; done | tr '\n' ' '); \
-	[ -z "$$missing" ] || { echo "[setup] with apt-get: $$missing" && { $(SUDO) apt-get -qq update && \
-	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -qq install -y --no-install-recommends $$missing; } \
-	  >>$(LOG) 2>&1; } || echo "[setup] Going on without $$missing(see $(LOG))"
+	@mkdir -p build; missing=$$($(missing)); [ -z "$$missing" ] || { \
+	  echo "[setup] Missing on this system; running: $(SUDO) apt-get install -y $$missing"; \
+	  echo "[setup] (to leave that out: make ... TOUR_PACKAGES= TEST_PACKAGES=)"; \
+	  { $(SUDO) apt-get -qq update && for package in $$missing; do \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+	    $$package; done; } >>$(LOG) 2>&1; \
+	  missing=$$($(missing)); \
+	  [ -z "$$missing" ] || echo "[setup] Going on without $$missing(see $(LOG))"; }
 
 # Broken files, posteriors and settings for the native core under the address and undefined-behaviour
 # sanitizers: after some minutes of building, SANITIZE_SECONDS of it.

@@ -26,6 +26,18 @@ def test_the_workflow_builds_on_each_system() -> None:
     assert {system.split("-")[0] for system in systems} == {"ubuntu", "macos", "windows"}
 
 
+def test_each_change_is_tested_by_the_command_that_all_run() -> None:
+    workflow = yaml.safe_load((_ROOT / ".github/workflows/tests.yml").read_text())
+    assert {"push", "pull_request"} <= workflow[True].keys()  # YAML 1.1 reads `on` so
+    assert ".ci/run" in [step.get("run") for step in workflow["jobs"]["tests"]["steps"]]
+
+
+@pytest.mark.parametrize("file", sorted((_ROOT / ".github").rglob("*.yml")), ids=lambda p: p.name)
+def test_actions_of_others_are_named_by_their_digest(file: Path) -> None:
+    for used in re.findall(r"uses: (\S+)", file.read_text()):
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", used), "a tag may come to mean other code"
+
+
 def test_each_python_has_its_wheel() -> None:
     """From one configuration, 3.10 to 3.14; what `requires-python` says begins with the same."""
     project = (_ROOT / "pyproject.toml").read_text()
