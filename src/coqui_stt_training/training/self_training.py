@@ -12,6 +12,7 @@ teacher (Momentum Pseudo-Labeling, https://arxiv.org/abs/2106.08922).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -26,7 +27,10 @@ from ..corpus import Clip
 from ..corpus.row_check import frames_needed
 from ..models.acoustic_model import AcousticModel, Emissions
 from ..scoring.decoding import Decoder
+from .distributed import World
 from .frozen_stack import Hidden
+
+_log = logging.getLogger(__name__)
 
 _BEYOND_TRANSCRIPTS = 1.5  # how much quicker, or slower, speech may be than any transcript says
 
@@ -101,6 +105,16 @@ class SelfTraining:
     least_confidence: float
     rate: SpeechRate
     tally: Tally = field(default_factory=Tally)
+
+    def begin_epoch(self) -> None:
+        """Count anew."""
+        self.tally = Tally()
+
+    def log_epoch(self, world: World) -> None:
+        """Say what became of the clips of an epoch, in all processes together."""
+        heard, taken, sureness = world.total(*self.tally.counts)
+        if heard:
+            _log.info("Self-training: %s", Tally(int(heard), int(taken), sureness))
 
     @torch.no_grad()
     def transcribe(self, batch: Batch, hidden: Hidden) -> Batch:

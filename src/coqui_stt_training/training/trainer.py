@@ -8,34 +8,31 @@ Several processes may be one run: see `distributed.py`.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from stt.counted import counted
 
-from ..batches.batch import Batch, View
 from ..batches.loader import BatchLoader
 from ..batches.training_pipeline import Step, TrainingPipeline
 from ..checkpoints.state_file import Kind
 from ..corpus import Clip
 from ..errors import UserError
-from ..models.acoustic_model import Emissions
 from ..models.dropout import Dropout
 from ..models.tensors import load_weights, trained_statistics
 from ..report.epochs import Epoch
 from ..scoring.metrics import SetResult, score_set
 from .best import BestRule, deaf_loss
 from .divergence import are_weights_sound, explain_end, name_clips
-from .frozen_stack import FrozenStack, Hidden
+from .forward_pass import ForwardPass
+from .frozen_stack import FrozenStack
 from .gradients import Gradients
+from .patience import Patience
 from .plan import Plan, Surroundings, ValidationSets
-from .self_training import Tally, as_they_are
 from .state import TrainingState
 from .validator import Validator
 
@@ -61,9 +58,9 @@ class Trainer:
         around: Surroundings,
     ) -> None:
         self._state = state
-        self.model = state.model
-        self.optimizer = state.optimizer
-        self.precision = state.precision
+        self._model = state.model
+        self._optimizer = state.optimizer
+        self._precision = state.precision
         self.progress = state.progress
         self.pipeline = pipeline
         self.sets = sets
@@ -71,12 +68,21 @@ class Trainer:
         self._around = around
         self._world = around.world
         self._gradients = Gradients()
-        self._device = next(state.model.parameters()).device
-        self._generator = torch.Generator(self._device)
+        device = next(state.model.parameters()).device
+        self._generator = torch.Generator(device)
         if self._world.shares_weights:  # the layers above are shared out too, so nothing is quick
-            self._frozen = FrozenStack(self._device, 0)
+            self._frozen = FrozenStack(device, 0)
         else:
-            self._frozen = FrozenStack(self._device, cache=around.hidden_cache)
+            self._frozen = FrozenStack(device, cache=around.hidden_cache)
+        self._forward_pass = ForwardPass(
+            model=state.model,
+            frozen=self._frozen,
+            precision=state.precision,
+            objective=plan.objective,
+            inner_layer=plan.inner_layer,
+            self_training=plan.self_training,
+            loader=pipeline.loader,
+        )
         self._validator = Validator(
             state=state,
             loader=loader,
@@ -89,6 +95,7 @@ class Trainer:
             advice_on_new_layers=plan.advice_on_new_layers,
         )
         self._saved_at = around.clock()
+        self._patience = Patience(plan.schedule)
         self._best_rule = BestRule(
             plan.schedule.best_by,
             deaf_loss(
@@ -130,28 +137,28 @@ class Trainer:
         """Do a forward and a backward pass and forget the gradients: see `memory_check`."""
         dropout = Dropout(self._plan.dropout_rates, self._generator)
         self._freeze_layers()
-        self.model.eval()  # running statistics must not change
+        self._model.eval()  # running statistics must not change
         batch = self.pipeline.load_longest(clips)
         with self._world.stepping():
-            torch.autograd.backward(self._losses(batch, dropout).mean())
-        self.optimizer.zero_grad()
+            torch.autograd.backward(self._forward_pass.losses(batch, dropout).mean())
+        self._optimizer.zero_grad()
 
     def _freeze_layers(self) -> None:
         freezing, epoch = self._plan.freezing, self.progress.planned_epoch
-        freezing.apply(self.model, epoch)
-        self._frozen.set_depth(freezing.depth(self.model.specification.layers, epoch))
+        freezing.apply(self._model, epoch)
+        self._frozen.set_depth(freezing.depth(self._model.specification.layers, epoch))
         self._gradients.close()
-        trained = [one for one in self.model.parameters() if one.requires_grad]
+        trained = [one for one in self._model.parameters() if one.requires_grad]
         self._gradients = self._world.gradients(trained)
 
     def _train_epoch(self) -> None:
         progress, own = self.progress, self._plan.self_training
         if own:
-            own.tally = Tally()
+            own.begin_epoch()
             if progress.epoch == own.first_epoch:  # what is kept is of other batches
                 self._frozen.forget()
         self._around.report.begin_epoch(progress.epoch, is_whole=progress.batch == 0)
-        self.model.train()
+        self._model.train()
         title = f"Epoch {progress.epoch} |   Training"
         with self._around.bar(title, self.pipeline.batches_in(progress.epoch)) as bar:
             bar.start_at(progress.batch)
@@ -164,27 +171,25 @@ class Trainer:
                 self._between_batches()
         self._around.report.trained(progress.epoch, progress.step, progress.mean_loss)
         if own:
-            heard, taken, sureness = self._world.total(*own.tally.counts)
-            if heard:
-                _log.info("Self-training: %s", Tally(int(heard), int(taken), sureness))
+            own.log_epoch(self._world)
 
     def _train_step(self, step: Step) -> None:
         """Change the weights once, by the mean over all clips of some batches."""
         progress = self.progress
-        self.optimizer.zero_grad()
+        self._optimizer.zero_grad()
         value, losses = self._add_gradients(step)
         (value,) = self._world.total(value)
-        norm = self.precision.gradient_norm(self.model) if math.isfinite(value) else math.nan
+        norm = self._precision.gradient_norm(self._model) if math.isfinite(value) else math.nan
         progress.step += 1
         if not math.isfinite(norm):
             self._skip_step(step, losses, value)
             return
         progress.non_finite_steps = 0
-        self.optimizer.learning_rate = self._learning_rate()
-        self.precision.clip(self.model, norm, self._plan.max_gradient_norm)
-        self.precision.step(self.optimizer)
+        self._optimizer.learning_rate = self._learning_rate()
+        self._precision.clip(self._model, norm, self._plan.max_gradient_norm)
+        self._precision.step(self._optimizer)
         if self._state.average:
-            self._state.average.update(self.model)
+            self._state.average.update(self._model)
         progress.loss_sum += value
         progress.loss_count += 1
         self._around.report.step(
@@ -192,7 +197,7 @@ class Trainer:
             step.groups.total_seconds,
             step_loss=value,
             gradient_norm=norm,
-            learning_rate=self.optimizer.learning_rate,
+            learning_rate=self._optimizer.learning_rate,
         )
 
     def _add_gradients(self, step: Step) -> tuple[float, list[float]]:
@@ -204,16 +209,16 @@ class Trainer:
         value, heard, clip_count = 0.0, list[float](), step.groups.clip_count
         for number, (place, batch) in enumerate(step.batches, 1):
             with self._world.stepping():
-                losses = self._losses(batch, self._dropout(place))
+                losses = self._forward_pass.losses(batch, self._dropout(place))
                 heard += losses.tolist()
                 loss = losses.sum() / clip_count
                 value += loss.item()
                 if number == len(step.batches):
                     self._gradients.expect()
-                self.precision.backward(loss)
+                self._precision.backward(loss)
         self._gradients.finish()
         own = len(step.batches) - step.stand_ins
-        self._world.average_(trained_statistics(self.model), weight=own)
+        self._world.average_(trained_statistics(self._model), weight=own)
         return value, heard
 
     def _dropout(self, place: int) -> Dropout:
@@ -229,69 +234,9 @@ class Trainer:
         done = (progress.planned_epoch + progress.batch / batches) / self._plan.epochs
         return progress.learning_rate * self._plan.learning_rates.factor(done)
 
-    def _losses(self, batch: Batch, dropout: Dropout) -> Tensor:
-        labelled = self._transcribed(batch)
-        last, inner = self._run(batch, dropout)
-        losses = self._plan.objective.losses(last, labelled, inner)
-        return losses if labelled.weights is None else losses * labelled.weights.to(losses.device)
-
-    def _transcribed(self, batch: Batch) -> Batch:
-        """Return a batch with labels for all clips, those of the model's own among them."""
-        own = self._plan.self_training
-        if own is None or all(clip.transcript for clip in batch.clips):
-            return batch
-        plain = self.pipeline.loader.load(batch.clips) if batch.augmented else as_they_are(batch)
-        with torch.no_grad(), self.precision.forward():
-            return own.transcribe(batch, self._frozen(self.model, plain))
-
-    def _run(self, batch: Batch, dropout: Dropout) -> tuple[list[Emissions], list[Emissions]]:
-        """Run the model once over all views of a batch, one below the other.
-
-        Returns:
-            What it says of each view, and what its head makes of the inner block, if it is trained.
-        """
-        count = self._plan.objective.views
-        views = [*itertools.islice(itertools.cycle(batch.views), count)]
-        with self.precision.forward():
-            seen = self._hidden(batch, views, dropout)
-            x = torch.cat([one.x for one in seen]) if count > 1 else seen[0].x
-            lengths = torch.cat([one.lengths for one in seen])
-            first, inner_layer, inner = seen[0].first, self._plan.inner_layer, list[Emissions]()
-            if inner_layer > first:
-                x, lengths = self.model.run(x, lengths, dropout, first=first, last=inner_layer)
-                inner = _parted(self.model.inner_emissions(x, lengths, dropout), count)
-                first = inner_layer
-            last = Emissions(*self.model.run(x, lengths, dropout, first=first))
-            return _parted(last, count), inner
-
-    def _hidden(self, batch: Batch, views: Sequence[View], dropout: Dropout) -> list[Hidden]:
-        """Return each view of a batch where its masks are all in place.
-
-        What is below the masks runs once, where nothing makes the views different there.
-        """
-        lowest = self.model.specification.layers[max(self._frozen.depth - 1, 0)]
-        differ = dropout.rates.get(lowest) or any(view.on_features for view in views)
-        below = [
-            self._below_masks(batch, view, dropout) for view in (views if differ else views[:1])
-        ]
-        return [
-            hidden._replace(x=view.on_hidden(hidden.x, hidden.lengths))
-            for view, hidden in zip(views, itertools.cycle(below), strict=False)
-        ]
-
-    def _below_masks(self, batch: Batch, view: View, dropout: Dropout) -> Hidden:
-        """Return a view of a batch where masks of what layers give are to be put in place."""
-        hidden = self._frozen(self.model, batch, view)
-        if hidden.first > 0:
-            topmost = self.model.specification.layers[hidden.first - 1]
-            return hidden._replace(x=dropout(topmost, hidden.x))
-        if not view.on_hidden:
-            return hidden
-        return Hidden(*self.model.run(hidden.x, hidden.lengths, dropout, last=1), 1)
-
     def _skip_step(self, step: Step, losses: Sequence[float], value: float) -> None:
         """Leave a step out whose loss or gradient is not finite, and name the files."""
-        if math.isfinite(value) and self.precision.skip():
+        if math.isfinite(value) and self._precision.skip():
             return
         own = (clip for _, batch in step.batches for clip in batch.clips)
         bad = [clip for clip, loss in zip(own, losses, strict=False) if not math.isfinite(loss)]
@@ -316,13 +261,13 @@ class Trainer:
 
     def _save(self, kind: Kind) -> str:
         """Save the weights; broken ones never take the place of a good checkpoint."""
-        if not are_weights_sound(self.model):
+        if not are_weights_sound(self._model):
             raise self._give_up("")
         self._saved_at = self._around.clock()
         return self._around.folder.save(kind, self._state)
 
     def _give_up(self, names: str) -> UserError:
-        error = explain_end(self.model, self.progress, self._around.folder.last, names)
+        error = explain_end(self._model, self.progress, self._around.folder.last, names)
         return self._world.of_all(error)
 
     def _end_epoch(self) -> None:
@@ -347,17 +292,12 @@ class Trainer:
             self._save("last")
 
     def _after_validation(self, dev: SetResult) -> bool:
-        """Count epochs without improvement; keep the best; stop early; react to a plateau.
+        """Keep the best; stop early; react to a plateau.
 
         Returns whether the epoch is the best so far.
         """
-        progress, schedule = self.progress, self._plan.schedule
-        lowest = math.inf if progress.best_dev_loss is None else progress.best_dev_loss
-        improved = dev.loss <= lowest - schedule.es_min_delta
-        progress.epochs_without_improvement = (
-            0 if improved else progress.epochs_without_improvement + 1
-        )
-        progress.best_dev_loss = min(lowest, dev.loss)
+        progress, patience = self.progress, self._patience
+        patience.count(progress, dev.loss)
         best = self._best_rule.take(progress, dev.loss, dev.cer)
         if best:
             progress.best_checkpoint = self._save("best")
@@ -365,16 +305,11 @@ class Trainer:
                 "Saved new best validating model with loss %f, CER %f to: %s",
                 dev.loss, dev.cer, progress.best_checkpoint,
             )  # fmt: skip
-        stale = progress.epochs_without_improvement
-        if schedule.early_stop and stale >= schedule.es_epochs:
-            progress.finished = (
-                f"validation did not improve for {counted(stale, 'epoch')} (--early_stop)"
-            )
-            _log.info(
-                "Early stop triggered as the loss did not improve the last %s",
-                counted(stale, "epoch"),
-            )
-        elif schedule.reduce_lr_on_plateau and stale and stale % schedule.plateau_epochs == 0:
+        if patience.is_at_end(progress):
+            stale = counted(progress.epochs_without_improvement, "epoch")
+            progress.finished = f"validation did not improve for {stale} (--early_stop)"
+            _log.info("Early stop triggered as the loss did not improve the last %s", stale)
+        elif patience.is_on_plateau(progress):
             self._leave_plateau()
         return best
 
@@ -384,14 +319,8 @@ class Trainer:
         if progress.best_checkpoint:
             _log.info("Loading best validating checkpoint from %s", progress.best_checkpoint)
             best = self._around.folder.reload(progress.best_checkpoint)
-            load_weights(self.model, best.tensors)
+            load_weights(self._model, best.tensors)
             load_weights(self._state.validated_model, best.tensors)
-            self.optimizer.forget_directions()
+            self._optimizer.forget_directions()
         progress.learning_rate *= self._plan.schedule.plateau_reduction
         _log.info("Encountered a plateau, reducing learning rate to %g", progress.learning_rate)
-
-
-def _parted(emissions: Emissions, count: int) -> list[Emissions]:
-    """Return what a model says of each of so many views, which it heard one below the other."""
-    of_views = zip(emissions.logits.chunk(count), emissions.lengths.chunk(count), strict=True)
-    return [Emissions(*one) for one in of_views]
