@@ -244,3 +244,10 @@ def test_changes_of_flags_are_told_by_whether_they_act() -> None:
     assert told[0] == "Flag changed since this run was last saved: --epochs 3 -> 5"
     assert told[1].startswith("--n_hidden 8 -> 16 has no effect")
     assert len(told) == 2
+
+
+def test_a_table_that_is_not_there_is_said_with_its_flag(tmp_path: Path, data: DataFlags) -> None:
+    """Other flags of its kind are true or false, so that is what is tried first."""
+    mapped = BootstrapFlags(drop_source_layers=1, map_alphabet="true")
+    with pytest.raises(FlagError, match=r"--map_alphabet true: no such file; .*, or auto"):
+        start(data, CheckpointFlags(checkpoint_dir=str(tmp_path / "new")), mapped)

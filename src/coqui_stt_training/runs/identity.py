@@ -15,7 +15,7 @@ from ..cli.data_flags import DataFlags
 from ..cli.training_flags import BootstrapFlags
 from ..corpus import Clip, ClipSet, CorpusFiles
 from ..corpus.clip_table import ClipTable
-from ..errors import CheckpointError, CorpusError
+from ..errors import CheckpointError, CorpusError, FlagError
 
 # Names of what an identity is made of, for the log.
 _NAMES = {
@@ -51,6 +51,7 @@ def run_identity(
 
     Raises:
         CorpusError: a data or alphabet file cannot be read.
+        FlagError: there is no table of `--map_alphabet`.
     """
     return {
         "train": [
@@ -78,6 +79,10 @@ def run_identity(
 def _label_map(map_alphabet: str, files: CorpusFiles | None) -> list[str]:
     if map_alphabet in ("", AUTO):
         return [map_alphabet] if map_alphabet else []
+    if not Path(map_alphabet).is_file():
+        raise FlagError(
+            f"--map_alphabet {map_alphabet}: no such file; give a table of characters, or {AUTO}"
+        )
     return _digests([map_alphabet], files)
 
 
