@@ -26,7 +26,10 @@ class Reason(Enum):
     REPEATED = "are there more than once"
     EMPTY = "without a word"
     LONG = "without a pause to cut them at (--longest_clip)"
-    RATE = "with too many or too few characters a second"
+    RATE = (
+        "with too many or too few characters a second (--min_characters_per_second, "
+        "--max_characters_per_second)"
+    )
     UNSURE = "of which the model is not sure enough (--min_confidence)"
     DISPUTED = "in which the second model hears something else (--max_disagreement)"
 

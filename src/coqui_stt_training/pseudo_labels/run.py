@@ -13,12 +13,15 @@ from ..checking.results_file import ResultsFile
 from ..corpus import CorpusFiles
 from ..errors import UserError
 from .inputs import read_inputs
-from .labels import Bounds, LeftOut, PseudoLabel, disputed
+from .labels import Bounds, LeftOut, PseudoLabel, Reason, disputed
 from .outcome import summary, write_labels, write_left_out
 from .transcriber import KIND, TranscriberSettings, open_transcriber, transcribe_all
 
 if TYPE_CHECKING:
     from ..pseudo_label import PseudoLabelConfig
+
+# What speaks against a transcript, not against the recording.
+_OF_MODEL = frozenset({Reason.EMPTY, Reason.RATE, Reason.UNSURE, Reason.DISPUTED})
 
 
 def run_labelling(
@@ -78,9 +81,8 @@ def _write(
     write_left_out(list_of_left_out, left_out)
     lines = list(summary(out, list_of_left_out, labels, left_out))
     if not labels:
-        raise UserError(
-            "\n".join([f"of {counted(len(left_out), 'clip')} not one is kept:", *lines[1:]])
-        )
+        nothing = f"of {counted(len(left_out), 'clip')} not one is kept:"
+        raise UserError("\n".join([nothing, *lines[1:], *_advice(list_of_left_out, left_out)]))
     write_labels(out, labels)
     for line in lines:
         show(line)
@@ -89,3 +91,14 @@ def _write(
         "To train on them beside your own, a third of each epoch: python -m "
         f"coqui_stt_training.train --train_files my-train.csv {name}:0.33 ..."
     )
+
+
+def _advice(list_of_left_out: Path, left_out: Sequence[LeftOut]) -> list[str]:
+    """Say what to do where a model has nothing to teach."""
+    if _OF_MODEL.isdisjoint(one.reason for one in left_out):
+        return []
+    return [
+        f"Read what the model hears in {list_of_left_out}. Where that is nearly right, widen the "
+        "bounds that are named; where it is not, give it a scorer (--scorer_path), or more "
+        "transcripts to train on: python -m coqui_stt_training.select_clips says of which clips"
+    ]
