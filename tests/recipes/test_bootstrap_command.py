@@ -123,6 +123,7 @@ def test_a_kill_costs_one_stage_and_nothing_else(
     again = bootstrap(*words)
     assert again.returncode == 0, again.stderr
     assert done_before(again.stdout) == list(STAGES)
+    assert again.stdout.endswith(f"what to do next: {out}/report.html\n")
     (out / "report.html").unlink()
     mended = bootstrap(*words)
     assert done_before(mended.stdout) == list(STAGES[:-1])

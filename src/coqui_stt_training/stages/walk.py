@@ -76,6 +76,7 @@ class StageWalk:
             StoppedError: a command was interrupted.
             UserError: whatever a command says.
         """
+        worked = False
         for number, stage in enumerate(self.stages, 1):
             header = f"=== {number}/{len(self.stages)} {stage.name}: {stage.title}"
             wanted = self._digests(stage.inputs)
@@ -89,6 +90,14 @@ class StageWalk:
             self._show(f"\n{header}")
             made = self._do(stage, wanted)  # which may name places in the journal
             self.journal = self.journal.with_stage(stage.name, made)
+            worked = True
+        if not worked:
+            self._show(f"Nothing is left to do. What it gave, and what to do next: {self.page}")
+
+    @property
+    def page(self) -> Path:
+        """The page of all that was done."""
+        return self.out / "report.html"
 
     def found(self, stage: str, name: str) -> Any:
         """Return something that a stage found out, which is done.

@@ -209,11 +209,10 @@ def _evaluate(walk: StageWalk) -> dict[str, Any]:
 
 
 def _report(walk: StageWalk) -> dict[str, Any]:
-    page = walk.out / "report.html"
     names = [stage.name for stage in walk.stages]
-    for line in write_page(page, walk.data, walk.sets, walk.journal, names):
+    for line in write_page(walk.page, walk.data, walk.sets, walk.journal, names):
         walk.say(line)
-    walk.keep(page)
+    walk.keep(walk.page)
     return {}
 
 
