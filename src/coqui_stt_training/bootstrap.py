@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from .cli.command import command, print_now, start_logging
+from .cli.command import command, print_now, resumable, start_logging
 from .cli.flags import parse
 from .cli.pipeline_flags import BootstrapConfig
 from .errors import FlagError
@@ -55,7 +55,7 @@ def main(argv: list[str]) -> int:
 
     inputs = check_inputs(data, parsed)
     out = Path(parsed.config.pipeline.out)
-    with locked(out, "--out"):
+    with resumable(), locked(out, "--out"):
         journal = read_journal(out).without(())
         try:
             StageWalk(data, inputs, parsed.config.pipeline, journal, STAGES, print_now).run()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from .cli.command import command, print_now, start_logging
+from .cli.command import command, print_now, resumable, start_logging
 from .cli.comparison_flags import ComparisonConfig
 from .cli.flags import parse
 
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
 
     ways = check_flags(parsed)
     flags = parsed.config.comparison
-    with locked(Path(flags.out), "--out"):
+    with resumable(), locked(Path(flags.out), "--out"):
         try:
             comparison = Comparison(flags, read_ways(ways), print_now)
             comparison.run(dry=parsed.config.bootstrap.dry_run)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from .cli.command import command, print_now, start_logging
+from .cli.command import command, print_now, resumable, start_logging
 from .cli.curve_flags import CurveConfig
 from .cli.flags import parse
 
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
     from .experiments.running import StoppedError
 
     check_flags(parsed)
-    with locked(Path(parsed.config.curve.out), "--out"):
+    with resumable(), locked(Path(parsed.config.curve.out), "--out"):
         try:
             Curve(parsed, print_now).run()
         except StoppedError as stop:

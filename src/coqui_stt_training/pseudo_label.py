@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .cli.cluster_flags import ClusterFlags
-from .cli.command import command, print_now, start_logging
+from .cli.command import command, print_now, resumable, start_logging
 from .cli.config import LogFlags, ScorerFlags
 from .cli.flags import flag, not_negative, parse, positive, probability
 from .cli.shared_flags import SHARED
@@ -87,7 +87,8 @@ def main(argv: list[str]) -> int:
 
     from .pseudo_labels.run import run_labelling  # NumPy takes its time; --help needs it not
 
-    run_labelling(config, parsed.given, print_now)
+    with resumable():
+        run_labelling(config, parsed.given, print_now)
     return 0
 
 

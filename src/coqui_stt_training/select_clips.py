@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .cli.cluster_flags import ClusterFlags
-from .cli.command import command, print_now, start_logging
+from .cli.command import command, print_now, resumable, start_logging
 from .cli.config import LogFlags, ScorerFlags
 from .cli.data_flags import Names
 from .cli.flags import flag, not_negative, parse
@@ -76,7 +76,8 @@ def main(argv: list[str]) -> int:
 
     from .choosing.run import run_selection  # NumPy takes its time, and --help does not need it
 
-    run_selection(config, parsed.given, print_now)
+    with resumable():
+        run_selection(config, parsed.given, print_now)
     return 0
 
 

@@ -6,7 +6,7 @@ python -m coqui_stt_training.synthesize --text sentences.txt --voices uk \\
 
 from __future__ import annotations
 
-from .cli.command import command, print_now, start_logging
+from .cli.command import command, print_now, resumable, start_logging
 from .cli.flags import parse
 from .cli.synthesis_flags import SynthesisConfig
 
@@ -44,7 +44,8 @@ def main(argv: list[str]) -> int:
 
     from .synthesis.run import run_synthesis  # NumPy takes its time, and --help does not need it
 
-    run_synthesis(config, print_now)
+    with resumable():
+        run_synthesis(config, print_now)
     return 0
 
 

@@ -49,7 +49,9 @@ def test_parts_grow_and_the_curve_goes_on_where_it_stopped(
         return watched(words)
 
     monkeypatch.setattr(train_module, "main", dies)
-    assert curve().returncode == 130
+    stopped = curve()
+    assert stopped.returncode == 130
+    assert stopped.stderr.endswith("interrupted; the same command goes on where it stopped\n")
     assert len(trainings) == 2
     monkeypatch.setattr(train_module, "main", watched)
     result = curve()

@@ -9,7 +9,7 @@ import itertools
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Concatenate, NoReturn, ParamSpec, Protocol, TextIO
 
 from stt.errors import describe_system_error
@@ -98,8 +98,8 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
     except BrokenPipeError:  # `inspect model | head`: whoever read has seen enough
         _print_nowhere()
         return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(str(stop) or "interrupted", file=sys.stderr)
         return 130
     except Exception as error:
         said = _explanation(error)
@@ -107,6 +107,15 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
             raise
         print(printable(f"error: {said}"), file=sys.stderr)
         return 2
+
+
+@contextlib.contextmanager
+def resumable() -> Iterator[None]:
+    """Let an interrupt of work that can be gone on with say so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("interrupted; the same command goes on where it stopped") from None
 
 
 def _explanation(error: Exception) -> str | None:
