@@ -24,8 +24,8 @@ from coqui_stt_training.exporting.deepspeech.tflite_writer import tflite_model
 from coqui_stt_training.exporting.deployment import Deployment
 from coqui_stt_training.exporting.verification import (
     ProbeClip,
-    checkpoint_probabilities,
-    exported_probabilities,
+    checkpoint_posteriors,
+    exported_posteriors,
     noise_clips,
 )
 from coqui_stt_training.models.deepspeech.geometry import Geometry
@@ -89,14 +89,14 @@ def write(deployment: Deployment, folder: Path) -> list[Path]:
 
 def measure(files: list[Path], deployment: Deployment, clips: list[ProbeClip], rounds: int) -> None:
     seconds = sum(len(clip.samples) for clip in clips) / deployment.features.sample_rate_hz
-    expected = np.concatenate(checkpoint_probabilities(deployment, clips))
+    expected = np.concatenate(checkpoint_posteriors(deployment, clips))
     cost = {file.name: float("inf") for file in files}
     found = {}
     for _ in range(rounds):
         for file in files:
-            loading = cpu_seconds(lambda file=file: exported_probabilities(file, []))
+            loading = cpu_seconds(lambda file=file: exported_posteriors(file, []))
             before = time.process_time()
-            found[file.name] = np.concatenate(exported_probabilities(file, clips))
+            found[file.name] = np.concatenate(exported_posteriors(file, clips))
             spent = time.process_time() - before - loading
             cost[file.name] = min(cost[file.name], spent / seconds)
     print(f"{'file':22} {'MB':>8} {'CPU s / s':>10} {'largest diff':>13} {'mean diff':>10}")

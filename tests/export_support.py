@@ -49,8 +49,8 @@ def stream(
         block = np.zeros((1, n_steps, width, 26), np.float32)
         part = windows[start : start + n_steps]
         block[0, : len(part)] = part
-        probabilities, c, h = step(block, c, h)
-        results.append(probabilities)
+        posteriors, c, h = step(block, c, h)
+        results.append(posteriors)
     return np.concatenate(results)[: len(features)]
 
 
@@ -70,8 +70,8 @@ def litert_step(model: bytes) -> Step:
         for index, value in zip(inputs, (block, c, h), strict=True):
             interpreter.set_tensor(index, value)
         interpreter.invoke()
-        probabilities, new_c, new_h = (interpreter.get_tensor(index) for index in outputs)
-        return probabilities, new_c, new_h
+        posteriors, new_c, new_h = (interpreter.get_tensor(index) for index in outputs)
+        return posteriors, new_c, new_h
 
     return step
 

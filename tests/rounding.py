@@ -39,12 +39,12 @@ def logit_tolerance(geometry: Geometry, logits: NDArray[Any]) -> float:
     return rounding(additions_of(geometry), float(np.abs(logits).max()))
 
 
-def probability_tolerance(geometry: Geometry, probabilities: NDArray[Any]) -> float:
+def probability_tolerance(geometry: Geometry, posteriors: NDArray[Any]) -> float:
     """Return the tolerance of probabilities, given the exact ones: dp <= d(logit) / 2.
 
     Logits are known from them but for a constant, which does not matter.
     """
-    return logit_tolerance(geometry, np.log(np.maximum(probabilities, 1e-12))) / 2
+    return logit_tolerance(geometry, np.log(np.maximum(posteriors, 1e-12))) / 2
 
 
 def product_bound(weights: NDArray[Any], x: NDArray[Any], bias: NDArray[Any]) -> NDArray[Any]:

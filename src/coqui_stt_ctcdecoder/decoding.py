@@ -104,15 +104,15 @@ def ctc_beam_search_decoder_batch(
         probs_seq: posteriors `[batch, frames, classes]`; frames past an utterance's length are
             not looked at.
         seq_lengths: frames of each utterance `[batch]`.
-        alphabet: see `ctc_beam_search_decoder`.
-        beam_size: likewise.
+        alphabet: the labels; `classes` is their number plus one.
+        beam_size: prefixes kept after each frame.
         num_processes: threads; Python's lock is released while they run.
-        cutoff_prob: likewise.
-        cutoff_top_n: likewise.
-        scorer: likewise.
-        hot_words: likewise.
-        num_results: likewise.
-        hot_phrases: likewise.
+        cutoff_prob: keep a frame's likeliest classes until they reach this mass; 1 keeps all.
+        cutoff_top_n: and at most so many; acts only where `cutoff_prob` is below 1.
+        scorer: the language model; None decodes without.
+        hot_words: word -> boost, times the scorer's alpha; see `ctc_beam_search_decoder`.
+        num_results: hypotheses wanted; fewer come back where there are fewer.
+        hot_phrases: word or phrase -> boost in nats, added each time it is said.
 
     Raises:
         DecodeError: as `ctc_beam_search_decoder`, naming the utterance.
@@ -151,16 +151,16 @@ def ctc_beam_search_decoder_for_wav2vec2am(
 
     Args:
         probs_seq: posteriors `[frames, classes]`, `classes` being the alphabet's size.
-        alphabet: see `ctc_beam_search_decoder`.
-        beam_size: likewise.
-        cutoff_prob: likewise.
-        cutoff_top_n: likewise.
+        alphabet: the labels, the blank among them.
+        beam_size: prefixes kept after each frame.
+        cutoff_prob: keep a frame's likeliest classes until they reach this mass; 1 keeps all.
+        cutoff_top_n: and at most so many; acts only where `cutoff_prob` is below 1.
         blank_id: class of the blank; -1 is the last one.
         ignored_symbols: classes that are never written, such as padding.
-        scorer: likewise.
-        hot_words: likewise.
-        num_results: likewise.
-        hot_phrases: likewise.
+        scorer: the language model; None decodes without.
+        hot_words: word -> boost, times the scorer's alpha; see `ctc_beam_search_decoder`.
+        num_results: hypotheses wanted; fewer come back where there are fewer.
+        hot_phrases: word or phrase -> boost in nats, added each time it is said.
 
     Raises:
         DecodeError: as `ctc_beam_search_decoder`.
@@ -198,7 +198,23 @@ def ctc_beam_search_decoder_for_wav2vec2am_batch(
     num_results: int = 1,
     hot_phrases: Boosts = _NO_BOOSTS,
 ) -> list[list[DecodeResult]]:
-    """Decode a batch of a model whose alphabet holds the blank itself; see the two functions above.
+    """Decode a batch of a model whose alphabet holds the blank itself, in parallel.
+
+    Args:
+        probs_seq: posteriors `[batch, frames, classes]`, `classes` being the alphabet's size;
+            frames past an utterance's length are not looked at.
+        seq_lengths: frames of each utterance `[batch]`.
+        alphabet: the labels, the blank among them.
+        beam_size: prefixes kept after each frame.
+        num_threads: threads; Python's lock is released while they run.
+        cutoff_prob: keep a frame's likeliest classes until they reach this mass; 1 keeps all.
+        cutoff_top_n: and at most so many; acts only where `cutoff_prob` is below 1.
+        blank_id: class of the blank; -1 is the last one.
+        ignored_symbols: classes that are never written, such as padding.
+        scorer: the language model; None decodes without.
+        hot_words: word -> boost, times the scorer's alpha; see `ctc_beam_search_decoder`.
+        num_results: hypotheses wanted; fewer come back where there are fewer.
+        hot_phrases: word or phrase -> boost in nats, added each time it is said.
 
     Raises:
         DecodeError: as `ctc_beam_search_decoder`, naming the utterance.
@@ -241,13 +257,13 @@ class StreamingDecoder:
     """A beam search that is fed as frames come in, and can be asked for its results at any time.
 
     Args:
-        alphabet: see `ctc_beam_search_decoder`.
-        beam_size: likewise.
-        cutoff_prob: likewise.
-        cutoff_top_n: likewise.
-        scorer: likewise; its alpha and beta are those at this moment.
-        hot_words: likewise.
-        hot_phrases: likewise.
+        alphabet: the labels; `classes` is their number plus one.
+        beam_size: prefixes kept after each frame.
+        cutoff_prob: keep a frame's likeliest classes until they reach this mass; 1 keeps all.
+        cutoff_top_n: and at most so many; acts only where `cutoff_prob` is below 1.
+        scorer: the language model, with its alpha and beta at this moment; None decodes without.
+        hot_words: word -> boost, times the scorer's alpha; see `ctc_beam_search_decoder`.
+        hot_phrases: word or phrase -> boost in nats, added each time it is said.
         blank_id: class of the blank; by default the one after the alphabet's last.
         ignored_symbols: classes that are never written.
 

@@ -191,7 +191,7 @@ class DecoderControls:
             self._settings = change(self._settings)
 
     def create_decoder_stream(self) -> DecoderStream:
-        """Return the second half of a stream: from probabilities to readings."""
+        """Return the second half of a stream: from posteriors to readings."""
         return DecoderStream(self._settings)
 
     # Upstream's names. They call, rather than alias, so that subclasses answer under both names.

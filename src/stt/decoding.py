@@ -1,4 +1,4 @@
-"""From probabilities to readings: the beam search, and what it found put into words.
+"""From posteriors to readings: the beam search, and what it found put into words.
 
 The search is `coqui_stt_ctcdecoder`'s; here are the settings libstt uses, and the translation of
 its labels into tokens with times and confidences.
@@ -48,7 +48,7 @@ class DecoderSettings:
 class DecoderStream:
     """The readings of one utterance so far. Not for two threads at once.
 
-    The probabilities are kept for the confidence of tokens: 21 MB an hour for 28 labels.
+    The posteriors are kept for the confidence of tokens: 21 MB an hour for 28 labels.
     """
 
     def __init__(self, settings: DecoderSettings) -> None:
@@ -67,11 +67,11 @@ class DecoderStream:
         )
         self._posteriors = _Rows(settings.alphabet.size + 1)
 
-    def feed(self, probabilities: FloatArray) -> None:
-        """Go on with probabilities, float32 `[frames, classes]`."""
-        if len(probabilities):
-            self._search.feed(probabilities)
-            self._posteriors.append(probabilities)
+    def feed(self, posteriors: FloatArray) -> None:
+        """Go on with posteriors, float32 `[frames, classes]`."""
+        if len(posteriors):
+            self._search.feed(posteriors)
+            self._posteriors.append(posteriors)
 
     def decode(self, num_results: int = 1) -> Metadata:
         """Return the best readings so far; the stream goes on undisturbed."""
@@ -101,47 +101,47 @@ class DecoderStream:
 
 
 def tokens_of(
-    reading: DecodeResult, probabilities: FloatArray, alphabet: Alphabet, step_seconds: float
+    reading: DecodeResult, posteriors: FloatArray, alphabet: Alphabet, step_seconds: float
 ) -> list[TokenMetadata]:
     """Return the characters of a reading with their times and confidences.
 
     Args:
         reading: of one utterance.
-        probabilities: that it was read from, float32 `[frames, classes]`.
+        posteriors: that it was read from, float32 `[frames, classes]`.
         alphabet: of the classes.
         step_seconds: from one frame to the next.
     """
-    heard = _Rows(alphabet.size + 1)
-    heard.append(probabilities)
-    return _tokens(reading, heard, alphabet, step_seconds)
+    rows = _Rows(alphabet.size + 1)
+    rows.append(posteriors)
+    return _tokens(reading, rows, alphabet, step_seconds)
 
 
-def path_confidence(probabilities: FloatArray) -> float:
+def path_confidence(posteriors: FloatArray) -> float:
     """Return how sure a model is of what it hears in an utterance, 0 to 1; 0 if it hears nothing.
 
     That is the geometric mean, over the labels of the likeliest path, of the path's probability:
     all that makes it unlikely counts, frames in which there may be a label or none, too.
 
     Args:
-        probabilities: float32 `[frames, classes]`, the last class is the blank.
+        posteriors: float32 `[frames, classes]`, the last class is the blank.
     """
-    if not len(probabilities):
+    if not len(posteriors):
         return 0.0
-    path = probabilities.argmax(axis=1)
+    path = posteriors.argmax(axis=1)
     begins = np.concatenate([[True], path[1:] != path[:-1]])
-    labels = int(np.count_nonzero(begins & (path != probabilities.shape[1] - 1)))
-    likeliest = probabilities[np.arange(len(path)), path].astype(np.float64)
+    labels = int(np.count_nonzero(begins & (path != posteriors.shape[1] - 1)))
+    likeliest = posteriors[np.arange(len(path)), path].astype(np.float64)
     return math.exp(float(np.log(likeliest).sum()) / labels) if labels else 0.0
 
 
 def _tokens(
-    reading: DecodeResult, heard: _Rows, alphabet: Alphabet, step_seconds: float
+    reading: DecodeResult, posteriors: _Rows, alphabet: Alphabet, step_seconds: float
 ) -> list[TokenMetadata]:
     labels, timesteps = reading.tokens, reading.timesteps
     if not labels:
         return []
-    confidences = heard.at(timesteps, labels)
-    durations = (heard.held_frames(timesteps, labels) * step_seconds).tolist()
+    confidences = posteriors.at(timesteps, labels)
+    durations = (posteriors.held_frames(timesteps, labels) * step_seconds).tolist()
     starts = alphabet.starts(labels)
     if len(starts) == len(labels):
         texts = map(alphabet.decode_single, labels)
@@ -164,7 +164,7 @@ def _tokens(
 
 
 class _Rows:
-    """Probabilities of all frames so far; appending costs time in the new ones only."""
+    """Posteriors of all frames so far; appending costs time in the new ones only."""
 
     def __init__(self, width: int) -> None:
         self._rows: FloatArray = np.empty((64, width), np.float32)

@@ -69,9 +69,9 @@ class LiveTranscriber:
 
     def feed(self, samples: Pcm) -> Iterator[Utterance]:
         """Go on with samples; yield the utterances that ended in them."""
-        probabilities = self._acoustic.feed(samples)
-        for start in range(0, len(probabilities), _LOOK_FRAMES):
-            self._take(probabilities[start : start + _LOOK_FRAMES])
+        posteriors = self._acoustic.feed(samples)
+        for start in range(0, len(posteriors), _LOOK_FRAMES):
+            self._take(posteriors[start : start + _LOOK_FRAMES])
             if self._must_end():
                 utterance = self._utterance(is_final=True)
                 self._restart(self._frames)
@@ -100,10 +100,10 @@ class LiveTranscriber:
         self._take(self._acoustic.finish())
         return self._utterance(is_final=True)
 
-    def _take(self, probabilities: FloatArray) -> None:
-        self._decoder.feed(probabilities)
-        self._frames += len(probabilities)
-        best = probabilities.argmax(axis=1)
+    def _take(self, posteriors: FloatArray) -> None:
+        self._decoder.feed(posteriors)
+        self._frames += len(posteriors)
+        best = posteriors.argmax(axis=1)
         silent = (best == self._blank) | (best == self._space)
         if silent.all():
             self._silent_frames += len(silent)

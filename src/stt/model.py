@@ -95,7 +95,7 @@ class Model(DecoderControls):
         return Stream(self.create_acoustic_stream(), self.create_decoder_stream())
 
     def create_acoustic_stream(self) -> AcousticStream:
-        """Return the first half of a stream: from samples to probabilities."""
+        """Return the first half of a stream: from samples to posteriors."""
         return self._open_engine().open_stream()
 
     def stt(self, audio_buffer: Any) -> str:
@@ -115,9 +115,9 @@ class Model(DecoderControls):
         count = checked_count(num_results)
         return self._decode(self._open_engine().posteriors(samples), count)
 
-    def _decode(self, probabilities: FloatArray, count: int) -> Metadata:
+    def _decode(self, posteriors: FloatArray, count: int) -> Metadata:
         decoder = self.create_decoder_stream()
-        decoder.feed(probabilities)
+        decoder.feed(posteriors)
         return decoder.decode(count)
 
     def probabilities(self, audio_buffer: Any) -> FloatArray:

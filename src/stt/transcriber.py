@@ -164,12 +164,12 @@ class _Workers(ABC):
     def flush(self) -> None:
         """Begin with what was held back."""
 
-    def read(self, segment: Segment, probabilities: FloatArray) -> Passage:
-        """Return what is said in a segment, float32 `[frames, classes]`."""
+    def read(self, segment: Segment, posteriors: FloatArray) -> Passage:
+        """Return what is said in a segment, of its posteriors, float32 `[frames, classes]`."""
         decoder = self.model.create_decoder_stream()
-        decoder.feed(probabilities)
+        decoder.feed(posteriors)
         passage = passage_of(segment, decoder.decode().transcripts[0])
-        return replace(passage, confidence=path_confidence(probabilities))
+        return replace(passage, confidence=path_confidence(posteriors))
 
     def is_outlier(self, segment: Segment) -> bool:
         return segment.duration_milliseconds > self.limits.outlier_milliseconds
@@ -246,12 +246,12 @@ class _BatchWorkers(_Workers):
 
     def _run(self, batch: _Waiting) -> None:
         try:
-            probabilities = self.model.batch_probabilities([part.samples for part, _ in batch])
+            posteriors = self.model.batch_probabilities([part.samples for part, _ in batch])
         except BaseException as error:  # handed to those who wait
             for _, future in batch:
                 future.set_exception(error)
             return
-        for (segment, future), rows in zip(batch, probabilities, strict=True):
+        for (segment, future), rows in zip(batch, posteriors, strict=True):
             self.pool.submit(self._decode, segment, future, rows)
 
     def _decode(self, segment: Segment, future: Future[Passage], rows: FloatArray) -> None:

@@ -158,17 +158,3 @@ def test_what_no_export_has_is_refused_at_once(tmp_path: Path, change: Callable[
     assert time.process_time() - started < 2
     assert str(path) in str(caught.value)
     assert "ONNX Runtime" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("step_seconds", "0.04"), ("step_seconds", "nan"), ("longest_seconds", "1e9"),
-     ("shortest_samples", "0"), ("live_left_seconds", "-1"), ("alphabet", "?"),
-     ("beam_width", "9" * 5000), ("sample_rate", "0"), ("format_version", "2")],
-)  # fmt: skip
-def test_metadata_that_is_wrong(tmp_path: Path, key: str, value: str) -> None:
-    model = export()
-    (entry,) = (entry for entry in model.metadata_props if entry.key == key)
-    entry.value = value
-    with pytest.raises(stt.ModelError, match=r"model\.onnx"):
-        stt.Model(write(tmp_path, model))

@@ -155,19 +155,6 @@ def test_what_no_export_has_is_refused_at_once(
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("n_steps", "x"), ("alphabet", "?"), ("alphabet", "/////w=="), ("beam_width", "9" * 5000),
-     ("sample_rate", "0"), ("n_context", "-1"), ("format_version", "one")],
-)  # fmt: skip
-def test_metadata_that_is_wrong(tmp_path: Path, key: str, value: str) -> None:
-    model = export()
-    (entry,) = (entry for entry in model.metadata_props if entry.key == key)
-    entry.value = value
-    with pytest.raises(stt.ModelError, match=r"model\.onnx"):
-        stt.Model(write(tmp_path, model))
-
-
 def test_other_graphs_of_an_export_are_told_apart(tmp_path: Path) -> None:
     path = write(tmp_path, onnx_writer.batch_model(random_deployment(n_hidden=8)))
     with pytest.raises(stt.ModelError, match="is the batch graph of an export; give the streaming"):

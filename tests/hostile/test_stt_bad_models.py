@@ -199,7 +199,7 @@ def test_int8_models_with_some_bytes_changed_are_refused_or_run(tmp_path, monkey
         engine = native.NativeEngine(graph, info, threads=1)
         windows = np.ones((info.n_steps, 2 * info.n_context + 1, 26), np.float32)
         with np.errstate(all="ignore"):
-            probabilities, _ = engine.run(windows, engine.initial_state())
-        assert probabilities.shape == (info.n_steps, info.n_classes)
+            posteriors, _ = engine.run(windows, engine.initial_state())
+        assert posteriors.shape == (info.n_steps, info.n_classes)
         ran += 1
     assert ran > 2

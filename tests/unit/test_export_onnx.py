@@ -77,10 +77,10 @@ def test_batch_models_compute_each_clip_as_if_alone(shape, features):
     batch = np.full((len(clips), 5100), 0.3, np.float32)  # beyond each clip's end: anything
     for row, clip in zip(batch, clips, strict=True):
         row[: len(clip)] = clip
-    probabilities, frame_counts = session(onnx_writer.batch_model(deployment)).run(
+    posteriors, frame_counts = session(onnx_writer.batch_model(deployment)).run(
         ["probabilities", "frame_counts"], {"samples": batch, "sample_counts": np.array(lengths)}
     )
-    for clip, found, count in zip(clips, probabilities, frame_counts, strict=True):
+    for clip, found, count in zip(clips, posteriors, frame_counts, strict=True):
         expected = reference_probabilities(deployment, runtime_frames(features, clip))
         assert count == len(expected)
         tolerance = probability_tolerance(geometry, expected)
@@ -130,11 +130,11 @@ def test_int8_batch_models_keep_their_features():
     deployment = random_deployment(Geometry(n_hidden=128, n_classes=29))
     quantized = onnx_writer.quantize(onnx_writer.batch_model(deployment))
     audio = noise(8000)
-    probabilities, _ = session(quantized).run(
+    posteriors, _ = session(quantized).run(
         None, {"samples": audio[None], "sample_counts": np.array([8000])}
     )
     expected = reference_probabilities(deployment, runtime_frames(deployment.features, audio))
-    assert np.abs(probabilities[0] - expected).sum(axis=1).mean() / 2 < 0.05
+    assert np.abs(posteriors[0] - expected).sum(axis=1).mean() / 2 < 0.05
 
 
 @pytest.mark.parametrize("quantized", [False, True])

@@ -9,7 +9,7 @@ import pytest
 from coqui_stt_training.errors import ExportError
 from coqui_stt_training.exporting.verification import (
     ProbeClip,
-    checkpoint_probabilities,
+    checkpoint_posteriors,
     compare,
     noise_clips,
 )
@@ -33,7 +33,7 @@ def model_file(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def expected() -> list[np.ndarray]:
     pytest.importorskip("torch", reason="the [train] extra is not installed")
-    return checkpoint_probabilities(DEPLOYMENT, CLIPS)
+    return checkpoint_posteriors(DEPLOYMENT, CLIPS)
 
 
 def test_the_checkpoint_is_heard_as_a_runtime_would(expected):

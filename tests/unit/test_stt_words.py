@@ -142,11 +142,11 @@ def test_scripts_without_spaces_are_known(texts, unspaced):
 
 def test_a_letter_and_its_accent_are_one_token():
     alphabet = Alphabet.from_labels(" e\u0301a")
-    probabilities = np.full((6, 5), 0.02, np.float32)
+    posteriors = np.full((6, 5), 0.02, np.float32)
     for frame, label in enumerate((1, 4, 2, 0, 3, 4)):
-        probabilities[frame, label] = 0.92
-    [reading] = ctc_beam_search_decoder(probabilities, alphabet, 20)
-    found = tokens_of(reading, probabilities, alphabet, 0.02)
+        posteriors[frame, label] = 0.92
+    [reading] = ctc_beam_search_decoder(posteriors, alphabet, 20)
+    found = tokens_of(reading, posteriors, alphabet, 0.02)
     assert reading.transcript == "".join(token.text for token in found) == "\u00e9 a"
     assert [token.text for token in found] == ["\u00e9", " ", "a"]
     first = found[0]

@@ -61,8 +61,13 @@ class AlignedUnit:
         return self.words[-1].end_time
 
 
-def align_clip(unit: TextUnit, probs: FloatArray, info: ModelInfo) -> AlignedUnit:
+def align_clip(unit: TextUnit, posteriors: FloatArray, info: ModelInfo) -> AlignedUnit:
     """Return when the words of a clip are said that says nothing else.
+
+    Args:
+        unit: what is said in the clip.
+        posteriors: of the clip, float32 `[frames, classes]`, the blank last.
+        info: of the model.
 
     Raises:
         UserError: the text has no characters of the alphabet, or does not fit into the audio.
@@ -70,7 +75,7 @@ def align_clip(unit: TextUnit, probs: FloatArray, info: ModelInfo) -> AlignedUni
     labels = unit.labels(info.alphabet.space_label)
     if not unit.is_spelled:
         raise UserError(f"{unit.text!r} has no characters that the model can write")
-    times = align(labels, probs, info.alphabet)
+    times = align(labels, posteriors, info.alphabet)
     return _aligned(0, unit, {time.position: time for time in times}, info)
 
 

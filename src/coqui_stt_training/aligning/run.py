@@ -108,9 +108,9 @@ def _align_recording(
 
     def posteriors() -> Iterator[FloatArray]:
         nonlocal frames
-        for probs in recording_posteriors(engine, audio, flags.vad_aggressiveness, envelope):
-            frames += len(probs)
-            yield probs
+        for piece in recording_posteriors(engine, audio, flags.vad_aggressiveness, envelope):
+            frames += len(piece)
+            yield piece
         if not frames:
             raise AudioError(f"{audio}: is empty, or shorter than anything that could be heard")
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from .record import ComparisonMeasurement
 
 _DRAWS = 20_000
+_SEED = 0  # an interval is the same whenever it is found
 _LEAST_RATE = 1e-4  # rates of 0 have no proportion
 
 
@@ -64,17 +65,14 @@ class Summary:
         return {**asdict(self), "verdict": self.verdict}
 
 
-def summarize(
-    ways: Sequence[Sequence[ComparisonMeasurement]], level: float, seed: int = 0
-) -> list[Summary]:
+def summarize(ways: Sequence[Sequence[ComparisonMeasurement]], level: float) -> list[Summary]:
     """Return what each way came to, held against the first.
 
     Args:
         ways: the trainings of each.
         level: how probably an interval is to hold the difference.
-        seed: of the draws that intervals are found by.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(_SEED)
     found = []
     for number, way in enumerate(ways):
         minutes = [one.cpu_minutes for one in way if one.cpu_minutes is not None]

@@ -15,13 +15,13 @@ from .encoder.deployment import EncoderDeployment, Precision
 from .model_card import ModelCard
 from .package import copy_scorer, move_into, remove_exports, staging_folder, write_zip
 from .verification import (
-    Probabilities,
+    Posteriors,
     ProbeClip,
     Verification,
-    batch_probabilities,
-    checkpoint_probabilities,
+    batch_posteriors,
+    checkpoint_posteriors,
     compare,
-    exported_probabilities,
+    exported_posteriors,
 )
 
 _log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ def export_model(
     card_name = card.file_name
     with staging_folder(plan.folder) as staging:
         files = _write_models(deployment, plan, staging)
-        expected = checkpoint_probabilities(deployment, probe.clips)
+        expected = checkpoint_posteriors(deployment, probe.clips)
         verifications = []
         for file, posteriors_of in files.items():
             if posteriors_of is None:
@@ -113,13 +113,13 @@ def export_model(
     return Exported(tuple(written), tuple(verifications), archive)
 
 
-PosteriorsOf = Callable[[Path, Sequence[ProbeClip]], list[Probabilities]]
+PosteriorsOf = Callable[[Path, Sequence[ProbeClip]], list[Posteriors]]
 
 
 def _write_models(
     deployment: Deployment | EncoderDeployment, plan: ExportPlan, staging: Path
 ) -> dict[Path, PosteriorsOf | None]:
-    """Write models to a folder; return how to hear clips with each, None for one of features."""
+    """Write models; return what computes posteriors with each, None for one of features."""
     files: dict[Path, PosteriorsOf | None] = {}
     try:
         if isinstance(deployment, EncoderDeployment):
@@ -128,13 +128,13 @@ def _write_models(
             path = staging / f"{plan.file_name}.onnx"
             model = encoder_model(deployment, plan.precision)
             path.write_bytes(model.SerializeToString(deterministic=True))
-            return {path: exported_probabilities}
+            return {path: exported_posteriors}
         if plan.tflite:
             from .deepspeech.tflite_writer import tflite_model
 
             path = staging / f"{plan.file_name}.tflite"
             path.write_bytes(tflite_model(deployment, plan.quantize))
-            files[path] = exported_probabilities
+            files[path] = exported_posteriors
         if plan.onnx:
             files |= _write_onnx(deployment, plan, staging)
     except ImportError as error:
@@ -153,8 +153,8 @@ def _write_onnx(
         streaming, batch = quantize(streaming), quantize(batch)
     files: dict[Path, PosteriorsOf | None] = {}
     for suffix, model, posteriors_of in (
-        ("onnx", streaming, exported_probabilities),
-        ("batch.onnx", batch, batch_probabilities),
+        ("onnx", streaming, exported_posteriors),
+        ("batch.onnx", batch, batch_posteriors),
         ("features.onnx", features_model(deployment.features), None),
     ):
         path = staging / f"{plan.file_name}.{suffix}"

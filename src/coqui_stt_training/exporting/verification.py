@@ -22,7 +22,7 @@ from ..scoring.metrics import score_sample, score_set
 from .deployment import Deployment
 from .encoder.deployment import EncoderDeployment
 
-Probabilities = NDArray[np.float32]  # [frames, classes]
+Posteriors = NDArray[np.float32]  # [frames, classes]
 
 # Float exports differ from the checkpoint by the order of additions: 1e-6 in practice.
 FLOAT_TOLERANCE = 1e-3
@@ -117,9 +117,9 @@ def noise_clips(front_end: FrontEnd, seed: int) -> list[ProbeClip]:
     return clips
 
 
-def checkpoint_probabilities(
+def checkpoint_posteriors(
     deployment: Deployment | EncoderDeployment, clips: Sequence[ProbeClip]
-) -> list[Probabilities]:
+) -> list[Posteriors]:
     """Return what the checkpoint itself makes of clips, on the frames that a runtime makes."""
     import torch
 
@@ -143,7 +143,7 @@ def checkpoint_probabilities(
 
 def _encoder_probabilities(
     deployment: EncoderDeployment, clips: Sequence[ProbeClip]
-) -> list[Probabilities]:
+) -> list[Posteriors]:
     from ..models.acoustic_model import build
     from ..models.tensors import load_weights
     from ..scoring.engine import model_engine
@@ -154,7 +154,7 @@ def _encoder_probabilities(
     return [engine.posteriors(clip.samples) for clip in clips]
 
 
-def exported_probabilities(path: Path, clips: Sequence[ProbeClip]) -> list[Probabilities]:
+def exported_posteriors(path: Path, clips: Sequence[ProbeClip]) -> list[Posteriors]:
     """Return what a streaming model file makes of clips, with the runtime its users have.
 
     Raises:
@@ -168,7 +168,7 @@ def exported_probabilities(path: Path, clips: Sequence[ProbeClip]) -> list[Proba
     return results
 
 
-def batch_probabilities(path: Path, clips: Sequence[ProbeClip]) -> list[Probabilities]:
+def batch_posteriors(path: Path, clips: Sequence[ProbeClip]) -> list[Posteriors]:
     """Return what a batch model (`.batch.onnx`) makes of clips."""
     import onnxruntime
 
@@ -179,23 +179,23 @@ def batch_probabilities(path: Path, clips: Sequence[ProbeClip]) -> list[Probabil
     return results
 
 
-def _run_batch(session: Any, clips: Sequence[ProbeClip]) -> list[Probabilities]:
+def _run_batch(session: Any, clips: Sequence[ProbeClip]) -> list[Posteriors]:
     counts = np.array([len(clip.samples) for clip in clips], np.int64)
     samples = np.zeros((len(clips), counts.max()), np.float32)
     for row, clip in zip(samples, clips, strict=True):
         row[: len(clip.samples)] = scaled(clip.samples)
-    probabilities, frames = session.run(
+    posteriors, frames = session.run(
         ["probabilities", "frame_counts"], {"samples": samples, "sample_counts": counts}
     )
-    return [rows[:count] for rows, count in zip(probabilities, frames, strict=True)]
+    return [rows[:count] for rows, count in zip(posteriors, frames, strict=True)]
 
 
 def compare(
     path: Path,
     deployment: Deployment | EncoderDeployment,
     clips: Sequence[ProbeClip],
-    expected: Sequence[Probabilities],
-    found: Sequence[Probabilities],
+    expected: Sequence[Posteriors],
+    found: Sequence[Posteriors],
     *,
     exact: bool,
 ) -> Verification:
@@ -205,7 +205,7 @@ def compare(
         path: the file.
         deployment: the checkpoint.
         clips: what both heard.
-        expected: the checkpoint's probabilities, for each clip.
+        expected: the checkpoint's posteriors, for each clip.
         found: the file's.
         exact: whether they should be the same but for rounding: not for int8.
 
@@ -246,12 +246,12 @@ def compare(
 def _word_error_rate(
     deployment: Deployment | EncoderDeployment,
     clips: Sequence[ProbeClip],
-    probabilities: Sequence[Probabilities],
+    posteriors: Sequence[Posteriors],
 ) -> float | None:
     decode = BestPathDecoder(deployment.alphabet)
     samples = [
         score_sample("", clip.transcript, decode(rows[None], [len(rows)])[0], 0.0)
-        for clip, rows in zip(clips, probabilities, strict=True)
+        for clip, rows in zip(clips, posteriors, strict=True)
         if clip.transcript is not None
     ]
     return score_set(samples).wer if samples else None

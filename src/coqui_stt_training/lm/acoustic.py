@@ -64,10 +64,10 @@ def compute_posteriors(
         with ProgressBar("Acoustic model", len(groups), output.show_progressbar) as bar:
             for batch in loader(groups):
                 emissions = model(batch.features.to(device), batch.lengths)
-                for clip, probs, length in zip(
+                for clip, rows, length in zip(
                     batch.clips, emissions.posteriors(), emissions.lengths.tolist(), strict=True
                 ):
-                    posteriors.probs.append(probs[:length].copy())
+                    posteriors.probs.append(rows[:length].copy())
                     posteriors.transcripts.append(clip.transcript)
                 bar.advance(len(batch.clips))
     return posteriors

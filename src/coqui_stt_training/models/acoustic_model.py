@@ -32,9 +32,9 @@ class Emissions(NamedTuple):
         return self.logits.float().log_softmax(dim=-1)
 
     def posteriors(self) -> NDArray[np.float32]:
-        """Return the probabilities as decoders take them, float32 `[batch, frames, classes]`."""
-        probabilities: NDArray[np.float32] = self.logits.float().softmax(dim=-1).cpu().numpy()
-        return probabilities
+        """Return the posteriors as decoders take them, float32 `[batch, frames, classes]`."""
+        posteriors: NDArray[np.float32] = self.logits.float().softmax(dim=-1).cpu().numpy()
+        return posteriors
 
 
 class AcousticModel(nn.Module, ABC):

@@ -71,7 +71,15 @@ class EncoderModel(AcousticModel):
         return x, lengths
 
     def end_encoder(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Put in order what the encoder gives, for architectures that take clips in pieces."""
+        """Put in order what the encoder gives, for architectures that take clips in pieces.
+
+        Args:
+            x: float32 `[batch, frames, width]`.
+            lengths: int64 `[batch]`, frames of each clip.
+
+        Returns:
+            Frames and lengths of the same kind.
+        """
         return x, lengths
 
     def inner_emissions(
@@ -92,7 +100,16 @@ class EncoderModel(AcousticModel):
         return bottleneck(x) if isinstance(bottleneck, Bottleneck) else x
 
     def run_layer(self, name: str, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Run one layer; for architectures whose layers look at more than what came before."""
+        """Run one layer; for architectures whose layers look at more than what came before.
+
+        Args:
+            name: of the layer.
+            x: float32 `[batch, frames, values]`; of the first layer, features.
+            lengths: int64 `[batch]`, frames of each clip.
+
+        Returns:
+            What the layer makes of it, float32 `[batch, frames, values]`, and its lengths.
+        """
         out: tuple[Tensor, Tensor] = self.get_submodule(name)(x, lengths)
         return out
 

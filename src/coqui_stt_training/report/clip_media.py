@@ -32,13 +32,13 @@ class ClipMedia:
     Attributes:
         samples: float32 `[samples]`.
         sample_rate_hz: of them.
-        probabilities: float32 `[frames, classes]`.
+        posteriors: float32 `[frames, classes]`.
         alphabet: of the classes; the last is the blank.
     """
 
     samples: NDArray[np.float32]
     sample_rate_hz: int
-    probabilities: NDArray[np.float32]
+    posteriors: NDArray[np.float32]
     alphabet: Alphabet
 
     def packed(self) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class ClipMedia:
         soundfile.write(
             out, self.samples.clip(-1, 1), self.sample_rate_hz, format="FLAC", subtype="PCM_16"
         )
-        rows = self.probabilities
+        rows = self.posteriors
         peaks = rows.max(axis=0, initial=0.0)
         likely = np.flatnonzero(peaks > _LEAST_PROBABILITY)
         likely = likely[np.argsort(-peaks[likely], kind="stable")][:_MOST_CLASSES]

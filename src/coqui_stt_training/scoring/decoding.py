@@ -19,11 +19,11 @@ from .ctc import best_path
 class Decoder(Protocol):
     """Anything that turns posteriors into text."""
 
-    def __call__(self, probabilities: NDArray[np.float32], lengths: Sequence[int]) -> list[str]:
+    def __call__(self, posteriors: NDArray[np.float32], lengths: Sequence[int]) -> list[str]:
         """Decode a batch.
 
         Args:
-            probabilities: float32 `[batch, frames, classes]`, the last class is the blank.
+            posteriors: float32 `[batch, frames, classes]`, the last class is the blank.
             lengths: frames of each clip.
 
         Returns:
@@ -38,9 +38,9 @@ class BestPathDecoder:
     def __init__(self, alphabet: Alphabet) -> None:
         self._alphabet = alphabet
 
-    def __call__(self, probabilities: NDArray[np.float32], lengths: Sequence[int]) -> list[str]:
+    def __call__(self, posteriors: NDArray[np.float32], lengths: Sequence[int]) -> list[str]:
         """Decode a batch; see `Decoder`."""
-        paths = probabilities.argmax(axis=-1)
+        paths = posteriors.argmax(axis=-1)
         return [
             self._alphabet.decode(best_path(path[:length].tolist(), self._alphabet.blank))
             for path, length in zip(paths, lengths, strict=True)
@@ -69,16 +69,16 @@ class BeamSearchDecoder:
         if flags.scorer_path:
             self._scorer = Scorer(*flags.weights(given), flags.scorer_path, alphabet)
 
-    def __call__(self, probabilities: NDArray[np.float32], lengths: Sequence[int]) -> list[str]:
+    def __call__(self, posteriors: NDArray[np.float32], lengths: Sequence[int]) -> list[str]:
         """Decode a batch; see `Decoder`."""
-        return [reading.transcript for reading in self.readings(probabilities, lengths)]
+        return [reading.transcript for reading in self.readings(posteriors, lengths)]
 
     def readings(
-        self, probabilities: NDArray[np.float32], lengths: Sequence[int]
+        self, posteriors: NDArray[np.float32], lengths: Sequence[int]
     ) -> list[DecodeResult]:
         """Return the best reading of each clip, with the frames of its labels; see `Decoder`."""
         results = ctc_beam_search_decoder_batch(
-            probabilities,
+            posteriors,
             lengths,
             self._alphabet,
             self._flags.beam_width,

@@ -129,7 +129,7 @@ def batched_posteriors(model: AcousticModel, features: Sequence[FloatArray]) -> 
         For each float32 `[frames, classes]`.
     """
     specification = model.specification
-    heard = [np.zeros((0, specification.n_classes), np.float32)] * len(features)
+    found = [np.zeros((0, specification.n_classes), np.float32)] * len(features)
     order = sorted(
         (i for i, frames in enumerate(features) if specification.output_length(len(frames)) > 0),
         key=lambda i: len(features[i]),
@@ -138,8 +138,8 @@ def batched_posteriors(model: AcousticModel, features: Sequence[FloatArray]) -> 
         chosen = order[start : start + _CLIPS_AT_A_TIME]
         together = run_batch(model, [features[i] for i in chosen])
         for index, rows in zip(chosen, together, strict=True):
-            heard[index] = rows
-    return heard
+            found[index] = rows
+    return found
 
 
 class WindowedCheckpoint(WindowedEngine):
@@ -162,18 +162,18 @@ class WindowedCheckpoint(WindowedEngine):
 
     @torch.inference_mode()
     def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
-        """Compute the probabilities of `n_steps` windows; see `WindowedEngine.run`."""
+        """Compute the posteriors of `n_steps` windows; see `WindowedEngine.run`."""
         rows = self._tensor(windows.reshape(len(windows), 1, -1))
         c, h = (self._tensor(part) for part in state)
         logits, new_state = self._model.forward_windows(
             rows, torch.tensor([len(windows)]), LstmState(c, h)
         )
-        probabilities: FloatArray = logits[:, 0].softmax(-1).cpu().numpy()
-        return probabilities, tuple(part.cpu().numpy() for part in new_state)
+        posteriors: FloatArray = logits[:, 0].softmax(-1).cpu().numpy()
+        return posteriors, tuple(part.cpu().numpy() for part in new_state)
 
     @torch.inference_mode()
     def batch_posteriors(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
-        """Return the probabilities of whole utterances, float32 `[frames, classes]` each."""
+        """Return the posteriors of whole utterances, float32 `[frames, classes]` each."""
         return run_batch(
             self._model, [utterance_features(audio, self.mfcc) for audio in utterances]
         )
@@ -207,18 +207,18 @@ class StreamingCheckpoint(ChunkedEngine):
 
     @torch.inference_mode()
     def run(self, features: FloatArray, state: State) -> tuple[FloatArray, State]:
-        """Compute the probabilities of chunks; see `ChunkedEngine.run`."""
+        """Compute the posteriors of chunks; see `ChunkedEngine.run`."""
         before = tuple(torch.from_numpy(part).to(self._device) for part in state)
         logits, after = self._model.stream(
             torch.from_numpy(features[None]).to(self._device),
             state_of(self._model.specification, before),
         )
-        probabilities: FloatArray = logits[0].softmax(-1).cpu().numpy()
-        return probabilities, _arrays(after.tensors())
+        posteriors: FloatArray = logits[0].softmax(-1).cpu().numpy()
+        return posteriors, _arrays(after.tensors())
 
     @torch.inference_mode()
     def batch_posteriors(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
-        """Return the probabilities of whole utterances, float32 `[frames, classes]` each."""
+        """Return the posteriors of whole utterances, float32 `[frames, classes]` each."""
         longest = int(LONGEST_SECONDS * self.info.sample_rate_hz)
         extract = self.info.front_end.extractor(np)
         short = [index for index, audio in enumerate(utterances) if 0 < len(audio) <= longest]
@@ -260,7 +260,7 @@ class EncoderCheckpoint(UtteranceEngine):
 
     @torch.inference_mode()
     def run_clips(self, clips: Sequence[FloatArray]) -> list[FloatArray]:
-        """Compute the probabilities of clips; see `UtteranceEngine.run_clips`."""
+        """Compute the posteriors of clips; see `UtteranceEngine.run_clips`."""
         return batched_posteriors(self._model, [self._extract(clip) for clip in clips])
 
     def close(self) -> None:

@@ -68,16 +68,19 @@ class AcousticStream(Protocol):
     """One utterance on its way through an acoustic model. Not for two threads at once."""
 
     def feed(self, samples: Pcm) -> FloatArray:
-        """Take samples; return the probabilities that are due, float32 `[frames, classes]`."""
+        """Take samples; return the posteriors that are due, float32 `[frames, classes]`."""
         ...
 
     @property
     def samples_until_due(self) -> int:
-        """How many samples `feed` needs to return probabilities; at least 1."""
+        """How many samples `feed` needs to return posteriors; at least 1."""
         ...
 
     def finish(self) -> FloatArray:
-        """Return the probabilities of what is left. The stream must not be used afterwards."""
+        """Return the posteriors of what is left, float32 `[frames, classes]`.
+
+        The stream must not be used afterwards.
+        """
         ...
 
     def copy(self) -> AcousticStream:
@@ -88,7 +91,7 @@ class AcousticStream(Protocol):
 class Engine(Protocol):
     """Runs an acoustic model. All methods may be called from many threads at once.
 
-    How audio becomes probabilities is the engine's own affair: in windows of frames with a state
+    How audio becomes posteriors is the engine's own affair: in windows of frames with a state
     (`windowed.py`), in chunks with a state (`chunked.py`), or whole clips and overlapping pieces
     (`utterance.py`).
     """
@@ -103,7 +106,7 @@ class Engine(Protocol):
         ...
 
     def posteriors(self, samples: Pcm) -> FloatArray:
-        """Return the probabilities of a whole utterance, float32 `[frames, classes]`."""
+        """Return the posteriors of a whole utterance, float32 `[frames, classes]`."""
         ...
 
     def close(self) -> None:
@@ -116,7 +119,7 @@ class BatchEngine(Engine, Protocol):
     """An engine that takes many whole utterances at a time, faster than one after the other."""
 
     def batch_posteriors(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
-        """Return the probabilities of whole utterances, float32 `[frames, classes]` each."""
+        """Return the posteriors of whole utterances, float32 `[frames, classes]` each."""
         ...
 
 

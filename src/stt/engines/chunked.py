@@ -1,6 +1,6 @@
 """Engines of models that hear chunk by chunk and carry a state: the streaming encoder.
 
-From samples to probabilities, piece by piece, the same whatever the pieces. Frames are of what was
+From samples to posteriors, piece by piece, the same whatever the pieces. Frames are of what was
 heard so far; a chunk is due as soon as its last sample is there, and nothing is computed twice.
 Behind the last sample stands as much silence as the front end says.
 """
@@ -79,7 +79,7 @@ class ChunkedEngine(ABC):
 
     @abstractmethod
     def run(self, features: FloatArray, state: State) -> tuple[FloatArray, State]:
-        """Compute probabilities.
+        """Compute posteriors.
 
         Args:
             features: float32 `[frames, values]`, one or some whole chunks; the last chunk of an
@@ -100,7 +100,7 @@ class ChunkedEngine(ABC):
         return ChunkedStream(self)
 
     def posteriors(self, samples: Pcm) -> FloatArray:
-        """Return the probabilities of a whole utterance, float32 `[frames, classes]`."""
+        """Return the posteriors of a whole utterance, float32 `[frames, classes]`."""
         stream = self.open_stream()
         return np.concatenate([stream.feed(samples), stream.finish()])
 
@@ -120,7 +120,7 @@ class ChunkedStream:
         self._samples = np.zeros(SAMPLES_BEFORE, np.float32)
 
     def feed(self, samples: Pcm) -> FloatArray:
-        """Take samples; return the probabilities that are due, float32 `[frames, classes]`."""
+        """Take samples; return the posteriors that are due, float32 `[frames, classes]`."""
         slice_samples = _SLICE_SECONDS * self._engine.info.sample_rate_hz
         return self._concatenate(
             [
@@ -132,7 +132,7 @@ class ChunkedStream:
 
     @property
     def samples_until_due(self) -> int:
-        """How many samples `feed` needs to return probabilities; at least 1."""
+        """How many samples `feed` needs to return posteriors; at least 1."""
         return max(1, SAMPLES_BEFORE + self._chunk_samples - len(self._samples))
 
     @property
@@ -152,13 +152,16 @@ class ChunkedStream:
         self._samples = self._samples[sample_count:]
         at_a_time = self._engine.info.most_chunks * self._engine.info.chunk_frames
         for start in range(0, len(features), at_a_time):
-            probabilities, self._state = self._engine.run(
+            posteriors, self._state = self._engine.run(
                 features[start : start + at_a_time], self._state
             )
-            yield probabilities
+            yield posteriors
 
     def finish(self) -> FloatArray:
-        """Return the probabilities of what is left. The stream must not be used afterwards."""
+        """Return the posteriors of what is left, float32 `[frames, classes]`.
+
+        The stream must not be used afterwards.
+        """
         if not self._has_begun:
             return self._concatenate([])
         info = self._engine.info

@@ -85,7 +85,7 @@ class LiteRtEngine(WindowedEngine):
         return tuple(np.zeros((1, size), np.float32) for size in self._state_sizes)
 
     def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
-        """Compute the probabilities of `n_steps` windows; see `WindowedEngine.run`."""
+        """Compute the posteriors of `n_steps` windows; see `WindowedEngine.run`."""
         with self._borrow() as interpreter:
             return interpreter.run(windows, state)
 
@@ -153,7 +153,7 @@ class _Interpreter:
         return tuple(shape[1] for shape in self._input_shapes[1:])
 
     def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
-        """Compute probabilities; see `WindowedEngine.run`."""
+        """Compute posteriors; see `WindowedEngine.run`."""
         litert = self._litert
         for index, value in zip(self._inputs, (windows[None], *state), strict=True):
             litert.set_tensor(index, value)
@@ -165,8 +165,8 @@ class _Interpreter:
                 ErrorCode.FAIL_RUN_SESS,
                 f"{self._source}: LiteRT cannot run it ({str(error).strip()})",
             ) from None
-        probabilities, *new_state = (litert.get_tensor(index) for index in self._outputs)
-        return probabilities, tuple(new_state)
+        posteriors, *new_state = (litert.get_tensor(index) for index in self._outputs)
+        return posteriors, tuple(new_state)
 
 
 def read_model(content: bytes | memoryview, source: Path) -> tuple[Graph, WindowedInfo]:

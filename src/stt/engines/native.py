@@ -111,7 +111,7 @@ class NativeEngine(WindowedEngine):
         return tuple(np.zeros(shape, np.float32) for shape in shapes)
 
     def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
-        """Compute the probabilities of `n_steps` windows; see `WindowedEngine.run`.
+        """Compute the posteriors of `n_steps` windows; see `WindowedEngine.run`.
 
         Calls of several threads that come at the same time are made as one.
         """
@@ -137,11 +137,10 @@ class NativeEngine(WindowedEngine):
             values.update(zip(operator.outputs, outputs, strict=True))
             for index in self._last_use[position]:
                 values.pop(index, None)
-        probabilities, *states = (values[index] for index in self._graph.outputs)
+        posteriors, *states = (values[index] for index in self._graph.outputs)
         # Copies, so that no stream keeps what belongs to others.
         return [
-            (probabilities[n], tuple(state[n].copy() for state in states))
-            for n in range(len(chunks))
+            (posteriors[n], tuple(state[n].copy() for state in states)) for n in range(len(chunks))
         ]
 
     def close(self) -> None:

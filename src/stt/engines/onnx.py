@@ -42,10 +42,10 @@ class OnnxEngine(WindowedEngine):
         return tuple(np.zeros((1, self._state_size), np.float32) for _ in INPUTS[1:])
 
     def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
-        """Compute the probabilities of `n_steps` windows; see `WindowedEngine.run`."""
+        """Compute the posteriors of `n_steps` windows; see `WindowedEngine.run`."""
         feed = dict(zip(INPUTS, (windows[None], *state), strict=True))
-        probabilities, *new_state = self._session.run(OUTPUTS, feed)
-        return probabilities, tuple(new_state)
+        posteriors, *new_state = self._session.run(OUTPUTS, feed)
+        return posteriors, tuple(new_state)
 
     def close(self) -> None:
         """Free the model."""

@@ -49,10 +49,10 @@ class OnnxChunkedEngine(ChunkedEngine):
         return tuple(np.zeros(shape, np.float32) for shape in self._states.values())
 
     def run(self, features: FloatArray, state: State) -> tuple[FloatArray, State]:
-        """Compute the probabilities of chunks; see `ChunkedEngine.run`."""
+        """Compute the posteriors of chunks; see `ChunkedEngine.run`."""
         feed = {INPUT: features, **dict(zip(self._states, state, strict=True))}
-        probabilities, *after = self._session.run(self._outputs, feed)
-        return probabilities, tuple(after)
+        posteriors, *after = self._session.run(self._outputs, feed)
+        return posteriors, tuple(after)
 
     def close(self) -> None:
         """Free the model."""

@@ -39,7 +39,7 @@ class OnnxUtteranceEngine(UtteranceEngine):
         self._session = OnnxSession(bytes(content), source, threads)
 
     def run_clips(self, clips: Sequence[FloatArray]) -> list[FloatArray]:
-        """Compute the probabilities of clips; see `UtteranceEngine.run_clips`."""
+        """Compute the posteriors of clips; see `UtteranceEngine.run_clips`."""
         return [self._run(clip) for clip in clips]
 
     def _run(self, clip: FloatArray) -> FloatArray:

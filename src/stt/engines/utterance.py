@@ -90,7 +90,7 @@ class UtteranceEngine(ABC):
 
     @abstractmethod
     def run_clips(self, clips: Sequence[FloatArray]) -> list[FloatArray]:
-        """Compute the probabilities of clips.
+        """Compute the posteriors of clips.
 
         Args:
             clips: float32 `[samples]` each, of at most `longest_seconds`, full scale at -1 and 1.
@@ -118,11 +118,11 @@ class UtteranceEngine(ABC):
         self._live = pieces.within(self.info.longest_seconds)
 
     def posteriors(self, samples: Pcm) -> FloatArray:
-        """Return the probabilities of a whole utterance, float32 `[frames, classes]`."""
+        """Return the posteriors of a whole utterance, float32 `[frames, classes]`."""
         return self.batch_posteriors([samples])[0]
 
     def batch_posteriors(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
-        """Return the probabilities of whole utterances, float32 `[frames, classes]` each."""
+        """Return the posteriors of whole utterances, float32 `[frames, classes]` each."""
         longest = int(self.info.longest_seconds * self.info.sample_rate_hz)
         short = [index for index, audio in enumerate(utterances) if len(audio) <= longest]
         together = dict(
@@ -160,13 +160,13 @@ class UtteranceStream:
         self._returned = 0  # samples of that whose frames have been returned
 
     def feed(self, samples: Pcm) -> FloatArray:
-        """Take samples; return the probabilities that are due, float32 `[frames, classes]`."""
+        """Take samples; return the posteriors that are due, float32 `[frames, classes]`."""
         self._kept = np.concatenate([self._kept, samples])
         return self._concatenate(list(self._due()))
 
     @property
     def samples_until_due(self) -> int:
-        """How many samples `feed` needs to return probabilities; at least 1."""
+        """How many samples `feed` needs to return posteriors; at least 1."""
         return max(1, self._returned + self._piece + self._ahead - len(self._kept))
 
     def _due(self) -> Iterator[FloatArray]:
@@ -182,7 +182,10 @@ class UtteranceStream:
         return self._engine.run_clips([scaled(self._kept[:end])])[0][self._returned // self._hop :]
 
     def finish(self) -> FloatArray:
-        """Return the probabilities of what is left. The stream must not be used afterwards."""
+        """Return the posteriors of what is left, float32 `[frames, classes]`.
+
+        The stream must not be used afterwards.
+        """
         if len(self._kept) <= self._returned:
             return self._concatenate([])
         return self._take(len(self._kept))

@@ -1,6 +1,6 @@
 """Engines of models that take windows of frames and carry a state: the DeepSpeech graph.
 
-From samples to probabilities, piece by piece, the same whatever the pieces.
+From samples to posteriors, piece by piece, the same whatever the pieces.
 
 Upstream's runtime makes every complete frame and then exactly one more, which holds what is left,
 zero-padded: `T + 1` frames for audio of `T` complete ones, also for no audio at all. Before the
@@ -82,7 +82,7 @@ class WindowedEngine(ABC):
 
     @abstractmethod
     def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
-        """Compute probabilities.
+        """Compute posteriors.
 
         Args:
             windows: float32 `[n_steps, 2 * n_context + 1, 26]`, the oldest frame first.
@@ -102,7 +102,7 @@ class WindowedEngine(ABC):
         return WindowedStream(self, self.mfcc)
 
     def posteriors(self, samples: Pcm) -> FloatArray:
-        """Return the probabilities of a whole utterance, float32 `[frames, classes]`."""
+        """Return the posteriors of a whole utterance, float32 `[frames, classes]`."""
         stream = self.open_stream()
         return np.concatenate([stream.feed(samples), stream.finish()])
 
@@ -123,7 +123,7 @@ class WindowedStream:
         self._rows = _zero_frames(engine.info.n_context)  # from the next window's start on
 
     def feed(self, samples: Pcm) -> FloatArray:
-        """Take samples; return the probabilities that are due, float32 `[frames, classes]`."""
+        """Take samples; return the posteriors that are due, float32 `[frames, classes]`."""
         slice_samples = _SLICE_SECONDS * self._mfcc.config.sample_rate_hz
         due = [
             self._feed_slice(samples[start : start + slice_samples])
@@ -133,7 +133,7 @@ class WindowedStream:
 
     @property
     def samples_until_due(self) -> int:
-        """How many samples `feed` needs to return probabilities; at least 1."""
+        """How many samples `feed` needs to return posteriors; at least 1."""
         info, config = self._engine.info, self._mfcc.config
         frames_missing = info.n_steps + 2 * info.n_context - len(self._rows)
         return max(1, config.sample_count(frames_missing) - len(self._samples))
@@ -161,15 +161,18 @@ class WindowedStream:
         windows = windows_of(self._rows, 2 * info.n_context + 1)
         results = []
         for start in range(0, calls * info.n_steps, info.n_steps):
-            probabilities, self._state = self._engine.run(
+            posteriors, self._state = self._engine.run(
                 np.ascontiguousarray(windows[start : start + info.n_steps]), self._state
             )
-            results.append(probabilities)
+            results.append(posteriors)
         self._rows = self._rows[calls * info.n_steps :].copy()
         return self._concatenate(results)
 
     def finish(self) -> FloatArray:
-        """Return the probabilities of what is left. The stream must not be used afterwards."""
+        """Return the posteriors of what is left, float32 `[frames, classes]`.
+
+        The stream must not be used afterwards.
+        """
         info, config = self._engine.info, self._mfcc.config
         full_frames = config.frame_count(len(self._samples))
         padded = np.zeros(config.sample_count(full_frames + 1), np.int16)

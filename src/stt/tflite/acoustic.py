@@ -109,10 +109,10 @@ def acoustic_graph(graph: Graph) -> Graph:
 
 def _check_interface(graph: Graph) -> None:
     features, *states = (graph.tensors[index] for index in graph.inputs)
-    probabilities, *new_states = (graph.tensors[index] for index in graph.outputs)
+    posteriors, *new_states = (graph.tensors[index] for index in graph.outputs)
     _check_shape(features, (1, None, None, None))
     _check_shape(states[0], (1, None))
-    _check_shape(probabilities, (features.shape[1], None))
+    _check_shape(posteriors, (features.shape[1], None))
     for state in (*states, *new_states):
         _check_shape(state, states[0].shape)
 

@@ -52,9 +52,9 @@ def streaming_model(deployment: Deployment) -> onnx.ModelProto:
     ]
     rows = builder.reshape(windows, (steps, 1, geometry.n_input), "windows")
     c, h = (builder.reshape(state, (1, 1, hidden), f"{state}_3d") for state in states)
-    probabilities, new_c, new_h = _acoustic_model(builder, deployment, rows, initial=(c, h))
+    posteriors, new_c, new_h = _acoustic_model(builder, deployment, rows, initial=(c, h))
     n_classes = geometry.n_classes
-    builder.output(builder.reshape(probabilities, (steps, n_classes), "logits"), (steps, n_classes))
+    builder.output(builder.reshape(posteriors, (steps, n_classes), "logits"), (steps, n_classes))
     for name, state in (("new_state_c", new_c), ("new_state_h", new_h)):
         builder.output(builder.reshape(state, (1, hidden), name), (1, hidden))
     return builder.model("streaming", _properties(deployment, "streaming"), OPSET)

@@ -199,7 +199,7 @@ class ConformerBlock(nn.Module):
 
 
 class Conformer(EncoderModel):
-    """The acoustic model."""
+    """A Conformer, and a CTC head."""
 
     specification: ConformerEncoder
 

@@ -11,14 +11,12 @@ from stt.frontends.fbank import Fbank
 from stt.frontends.normalized_log_mel import NormalizedLogMel
 
 from ..encoder import EncoderSpecification, linear_shapes, norm_shapes
+from .block_sizes import BlockSizes
 
 STEMS = ("convolutions", "projection")
 POSITIONS = ("sinusoids", "distances")
 NORMS = ("batch", "layer")
 _REDUCTIONS = (2, 4, 8, 16)
-# Float32 values that a frame keeps for the backward pass of a block: inputs of normalisations and
-# products, queries, keys, values and convolutions in widths; those within both MLPs in theirs.
-_BLOCK_WIDTHS, _MLP_WIDTHS = 20, 4
 _ATTENTION_MATRICES = 2  # kept of each head: products with positions, and weights
 
 
@@ -135,25 +133,16 @@ class ConformerEncoder(EncoderSpecification):
         return shapes | linear_shapes("stem.projection", inputs, self.width)
 
     def _block_shapes(self, block: str) -> dict[str, tuple[int, ...]]:
-        width = self.width
-        shapes = mlp_shapes(f"{block}.mlp_1", width, self.mlp_width, bias=self.bias)
-        shapes |= norm_shapes(f"{block}.attention_norm", width)
-        for name in ("query", "key", "value", "out"):
-            shapes |= linear_shapes(f"{block}.attention.{name}", width, width, bias=self.bias)
-        shapes |= self._position_shapes(f"{block}.attention")
-        shapes |= norm_shapes(f"{block}.convolution_norm", width)
-        convolution, bias = f"{block}.convolution", self.convolution_bias
-        shapes |= linear_shapes(f"{convolution}.inputs", width, 2 * width, bias=bias)
-        shapes[f"{convolution}.depthwise.weight"] = (width, 1, self.kernel)
-        if bias:
-            shapes[f"{convolution}.depthwise.bias"] = (width,)
-        shapes |= norm_shapes(f"{convolution}.norm", width)
-        if self.convolution_norm == "batch":
-            shapes[f"{convolution}.norm.running_mean"] = (width,)
-            shapes[f"{convolution}.norm.running_var"] = (width,)
-        shapes |= linear_shapes(f"{convolution}.outputs", width, width, bias=bias)
-        shapes |= mlp_shapes(f"{block}.mlp_2", width, self.mlp_width, bias=self.bias)
-        return shapes | norm_shapes(f"{block}.norm", width)
+        sizes = BlockSizes(
+            self.width,
+            self.mlp_width,
+            self.kernel,
+            bias=self.bias,
+            key_bias=self.bias,
+            convolution_bias=self.convolution_bias,
+            running_norm=self.convolution_norm == "batch",
+        )
+        return sizes.shapes(block, self._position_shapes(f"{block}.attention"))
 
     def _position_shapes(self, attention: str) -> dict[str, tuple[int, ...]]:
         per_head = self.width // self.attention_heads
@@ -178,9 +167,9 @@ class ConformerEncoder(EncoderSpecification):
         for _ in range(self.halvings):
             frames, channels = (frames + 1) // 2, channels // 2
             values += 3 * frames * channels * self.stem_channels
-        per_frame = _BLOCK_WIDTHS * self.width + _MLP_WIDTHS * self.mlp_width
-        per_frame += _ATTENTION_MATRICES * self.attention_heads * frames
-        return values + frames * (2 * self.width + per_frame * self.blocks)
+        sizes = BlockSizes(self.width, self.mlp_width, self.kernel)
+        matrices = _ATTENTION_MATRICES * self.attention_heads
+        return values + frames * sizes.activation_values(frames, matrices, self.blocks)
 
     def describe_encoder(self) -> str:
         """Return the encoder's parameters in a few words, for people."""
@@ -189,14 +178,3 @@ class ConformerEncoder(EncoderSpecification):
             f"{self.blocks} blocks of width {self.width}, {self.attention_heads} heads, "
             f"{self.mel_channels} mel channels, {self.stem} that {verb} {self.reduction} frames one"
         )
-
-
-def mlp_shapes(
-    name: str, width: int, inner: int, *, bias: bool = True
-) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of an MLP's tensors by name, its normalisation among them."""
-    return {
-        **norm_shapes(f"{name}.norm", width),
-        **linear_shapes(f"{name}.inner", width, inner, bias=bias),
-        **linear_shapes(f"{name}.out", inner, width, bias=bias),
-    }

@@ -210,7 +210,7 @@ class CausalConvolution(nn.Module):
 
 
 class StreamingBlock(nn.Module):
-    """One block."""
+    """A Conformer block whose attention and convolution look no further than their chunk."""
 
     def __init__(self, specification: StreamingEncoder) -> None:
         super().__init__()
@@ -249,7 +249,7 @@ def _keep(x: Tensor) -> Tensor:
 
 
 class StreamingConformer(EncoderModel):
-    """The acoustic model."""
+    """The streaming encoder, whole clips or chunk by chunk, and a CTC head."""
 
     specification: StreamingEncoder
     stem: Stem

@@ -8,13 +8,10 @@ from typing import ClassVar
 
 from stt.frontends.causal_log_mel import CausalLogMel
 
-from ..conformer.specification import mlp_shapes
-from ..encoder import EncoderSpecification, linear_shapes, norm_shapes
+from ..conformer.block_sizes import BlockSizes
+from ..encoder import EncoderSpecification, linear_shapes
 
 _REDUCTIONS = (2, 4, 8)
-# Float32 values that a frame keeps for the backward pass of a block: inputs of normalisations and
-# products, queries, keys, values and convolutions in widths; those within both MLPs in theirs.
-_BLOCK_WIDTHS, _MLP_WIDTHS = 20, 4
 _ATTENTION_MATRICES = 3  # kept of each head: the biases of distances, sums, and weights
 
 
@@ -109,22 +106,9 @@ class StreamingEncoder(EncoderSpecification):
         return shapes
 
     def _block_shapes(self, block: str) -> dict[str, tuple[int, ...]]:
-        width = self.width
-        shapes = mlp_shapes(f"{block}.mlp_1", width, self.mlp_width)
-        shapes |= norm_shapes(f"{block}.attention_norm", width)
-        for name in ("query", "key", "value", "out"):
-            bias = name != "key"
-            shapes |= linear_shapes(f"{block}.attention.{name}", width, width, bias=bias)
-        shapes[f"{block}.distances.bias"] = (self.attention_heads, self.distances)
-        shapes |= norm_shapes(f"{block}.convolution_norm", width)
-        convolution = f"{block}.convolution"
-        shapes |= linear_shapes(f"{convolution}.inputs", width, 2 * width)
-        shapes[f"{convolution}.depthwise.weight"] = (width, 1, self.kernel)
-        shapes[f"{convolution}.depthwise.bias"] = (width,)
-        shapes |= norm_shapes(f"{convolution}.norm", width)
-        shapes |= linear_shapes(f"{convolution}.outputs", width, width)
-        shapes |= mlp_shapes(f"{block}.mlp_2", width, self.mlp_width)
-        return shapes | norm_shapes(f"{block}.norm", width)
+        sizes = BlockSizes(self.width, self.mlp_width, self.kernel, key_bias=False)
+        distances = (self.attention_heads, self.distances)
+        return sizes.shapes(block, {f"{block}.distances.bias": distances})
 
     def output_length(self, frames: int) -> int:
         """Return how many frames come out: one for so many whole ones as the reduction says."""
@@ -136,9 +120,9 @@ class StreamingEncoder(EncoderSpecification):
         for _ in range(self.halvings):
             frames, channels = frames // 2, channels // 2
             values += 3 * frames * channels * self.stem_channels
-        per_frame = _BLOCK_WIDTHS * self.width + _MLP_WIDTHS * self.mlp_width
-        per_frame += _ATTENTION_MATRICES * self.attention_heads * frames
-        return values + frames * (2 * self.width + per_frame * self.blocks)
+        sizes = BlockSizes(self.width, self.mlp_width, self.kernel)
+        matrices = _ATTENTION_MATRICES * self.attention_heads
+        return values + frames * sizes.activation_values(frames, matrices, self.blocks)
 
     def describe_encoder(self) -> str:
         """Return the encoder's parameters in a few words, for people."""

@@ -178,7 +178,7 @@ class GatedAttention(Attention, Drawn):
 
 
 class Wav2Vec2Block(nn.Module):
-    """One transformer block."""
+    """A transformer block: attention, an MLP, and a normalisation before or after each."""
 
     def __init__(self, specification: Wav2Vec2Encoder, *, is_last: bool) -> None:
         super().__init__()
@@ -222,7 +222,7 @@ class Wav2Vec2Block(nn.Module):
 
 
 class Wav2Vec2(EncoderModel):
-    """The acoustic model."""
+    """wav2vec 2.0, HuBERT or WavLM, and a CTC head."""
 
     specification: Wav2Vec2Encoder
 
@@ -236,7 +236,10 @@ class Wav2Vec2(EncoderModel):
         self.add_head()
 
     def run_layer(self, name: str, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Run one layer; blocks share the bias of distances, which the convolutions hold."""
+        """Map `[batch, frames, values]` and lengths `[batch]` by one layer.
+
+        Blocks share the bias of distances, which the convolutions hold.
+        """
         block = self.get_submodule(name)
         distances = self.convolutions.distances
         if not isinstance(block, Wav2Vec2Block) or distances is None:

@@ -91,7 +91,7 @@ def stitched(x: Tensor, lengths: Tensor, positions: int) -> tuple[Tensor, Tensor
 
 
 class WhisperBlock(nn.Module):
-    """One transformer block, normalised before each half."""
+    """A transformer block, normalised before each half."""
 
     def __init__(self, specification: WhisperEncoder, *, is_last: bool) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class WhisperBlock(nn.Module):
 
 
 class Whisper(EncoderModel):
-    """The acoustic model."""
+    """Whisper's encoder, and a CTC head."""
 
     specification: WhisperEncoder
 
@@ -136,7 +136,7 @@ class Whisper(EncoderModel):
         self.add_head()
 
     def end_encoder(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Put the pieces of long clips together."""
+        """Put the pieces of long clips together, `[batch, frames, width]`, lengths `[batch]`."""
         positions = self.specification.positions
         return (x, lengths) if x.shape[1] <= positions else stitched(x, lengths, positions)
 
