@@ -372,7 +372,10 @@ def test_browsers_are_asked_for_the_token_once():
         assert door.status_code == 401
         assert "unsafe" not in door.headers["content-security-policy"]
         assert "Speak" not in door.text
-        assert client.get("/?token=wrong-wrong-wrong").status_code == 401
+        wrong = client.get("/?token=wrong-wrong-wrong")
+        assert wrong.status_code == 401
+        assert "That is not the token" in wrong.text
+        assert "That is not the token" not in door.text
         assert client.get(f"/?token={TOKEN}").status_code == 303
         assert "Speak" in client.get("/").text  # from now on a cookie tells it
         with client.websocket_connect("/live") as websocket:

@@ -180,3 +180,16 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     store = FeatureStore(FRONT_END, FeatureCache(CacheFolder(tmp_path / "cache"), FRONT_END))
     with pytest.raises(FlagError, match=r"--feature_cache: .* cannot be written"):
         store(clip)
+
+
+def test_a_link_of_somebody_else_is_not_written_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("secrets.token_hex", lambda _: "guessed")
+    victim, folder = tmp_path / "victim", tmp_path / "cache/ab"
+    victim.write_text("precious")
+    folder.mkdir(parents=True)
+    (folder / ".abc.features.guessed.partial").symlink_to(victim)
+    with pytest.raises(FlagError, match="cannot be written"):
+        CacheFolder(tmp_path / "cache").write("abc.features", b"features")
+    assert victim.read_text() == "precious"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import struct
 import threading
@@ -72,11 +73,12 @@ class CacheFolder:
                 return
             self._writing.add(path)
             self._used_bytes += _HEAD.size + len(content)
-        writer = f"{os.getpid()}-{threading.get_ident()}"
-        partial = path.with_name(f".{path.name}.{writer}.partial")
+        # Not `replacing`, which waits for the disk: a damaged entry is noticed and made again. As
+        # there, nobody can guess the name and put a link in its place.
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
+            with partial.open("xb") as file:
                 file.write(_HEAD.pack(_MAGIC, zlib.crc32(content)))
                 file.write(content)
             partial.replace(path)

@@ -54,8 +54,8 @@ def create_app(
         _COOKIE,
         "Speech to text",
         "Enter the token that this server was started with.",
-        "the token is missing or wrong: programs send it as `Authorization: Bearer TOKEN`, "
-        "OpenAI's clients as api_key; browsers are asked for it where the page is opened anew",
+        "the token is missing or wrong; send it as `Authorization: Bearer TOKEN` (OpenAI's "
+        "clients: as api_key), or open the page again and enter it",
     )
 
     @asynccontextmanager

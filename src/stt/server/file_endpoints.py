@@ -198,6 +198,8 @@ _OPENAI_FIELDS: dict[str, Any] = {
 }
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"description": "Not audio, or not a form"},
+    401: {"description": "The token is missing or wrong"},
+    403: {"description": "Sent by a page of another server, or to another name than this one's"},
     408: {"description": "The file did not arrive"},
     413: {"description": "Larger or longer than this server takes"},
     503: {"description": "Busy, or being stopped"},

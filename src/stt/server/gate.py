@@ -17,6 +17,7 @@ from ..page_policy import policy_of
 from .request_error import RequestError
 
 _PARAMETER = "token"
+_WRONG = '<p role="alert">That is not the token.</p>'
 
 
 def address_with(address: str, token: str) -> str:
@@ -86,7 +87,8 @@ class GateMiddleware:
         door = files(__package__).joinpath("door.html").read_text(encoding="utf-8")
         for name, text in (("TITLE", gate.title), ("HINT", gate.page_hint)):
             door = door.replace(name, html.escape(text))
-        self._door = door
+        self._door = door.replace("WRONG", "")
+        self._door_again = door.replace("WRONG", _WRONG)
         self._door_headers = {"Content-Security-Policy": policy_of(door, form_action="'self'")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,5 +114,7 @@ class GateMiddleware:
         try:
             self._gate.check(Headers(scope=scope))
         except RequestError as error:
-            return HTMLResponse(self._door, 401, self._door_headers) if is_page else error.answer()
+            if not is_page:
+                return error.answer()
+            return HTMLResponse(self._door_again if asked else self._door, 401, self._door_headers)
         return None
