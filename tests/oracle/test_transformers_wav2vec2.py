@@ -114,6 +114,53 @@ def test_an_adapter_on_top_is_left_out_with_the_output_on_it(tmp_path: Path) -> 
     assert_same(ours(source), theirs, clips(500, 321), len(source.specification.layers) - 1)
 
 
+def make_omnilingual(kind: str, part: str) -> Any:
+    """Return a model of Omnilingual ASR: its encoder, or that with what writes text behind it."""
+    if not hasattr(transformers, f"OmniASR{part}"):
+        pytest.skip(f"transformers {transformers.__version__} has no Omnilingual ASR")
+    audio = {name: value for name, value in SMALL.items() if name in AUDIO}
+    text = {
+        "model_type": "llama", "vocab_size": 9, "hidden_size": 8, "intermediate_size": 8,
+        "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 2,
+    }  # fmt: skip
+    parameters: dict[str, dict[str, Any]] = {
+        "Audio": audio,
+        "CTC": {"audio_config": audio, "vocab_size": CLASSES},
+        "": {"audio_config": audio, "text_config": text},
+    }
+    config = getattr(transformers, f"OmniASR{kind}Config")(**parameters[kind])
+    return randomised(getattr(transformers, f"OmniASR{part}")(config))
+
+
+AUDIO = (
+    "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "conv_dim",
+    "conv_kernel", "conv_stride", "num_conv_pos_embeddings", "num_conv_pos_embedding_groups",
+)  # fmt: skip
+
+
+def test_omnilingual_asr_is_one_under_other_names(tmp_path: Path) -> None:
+    model = make_omnilingual("CTC", "ForCTC")
+    source = saved(model, tmp_path)
+    assert source.alphabet is not None
+    assert_same(
+        ours(source), lambda x: model(x.transpose(1, 2)).logits[:, :, ROWS], clips(1200, 777)
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"), [("Audio", "AudioModel"), ("", "ForConditionalGeneration")]
+)
+def test_the_encoder_of_omnilingual_asr(kind: str, part: str, tmp_path: Path) -> None:
+    model = make_omnilingual(kind, part)
+    source = saved(model, tmp_path)
+    assert not source.has_output
+    tower = model.model.audio_tower if hasattr(model, "model") else model
+    layers = len(source.specification.layers) - 1
+    assert_same(
+        ours(source), lambda x: tower(x.transpose(1, 2)).last_hidden_state, clips(500, 321), layers
+    )
+
+
 @pytest.mark.parametrize("prefix", ["", "encoder."])
 def test_both_spellings_of_weight_normalisation_are_the_same_weight(
     prefix: str, tmp_path: Path

@@ -165,6 +165,8 @@ PUBLIC_SOURCES = (
     _on_hub("MMS 1B, all", "facebook/mms-1b-all", "CC-BY-NC-4.0", 3859,
             "transcribes as it is, in English, or the language whose file is named",
             ("1,162 languages", MANY_LANGUAGES)),
+    _on_hub("Omnilingual ASR, CTC 300M", "hf-audio/omniasr-ctc-300m-v2", "Apache-2.0", None,
+            f"4.3 million hours; {_ENCODER}", ("1,600 languages", MANY_LANGUAGES)),
     _on_hub("w2v-BERT 2.0", "facebook/w2v-bert-2.0", "MIT", 2322, "4.5 million hours",
             ("143 languages", MANY_LANGUAGES)),
     _on_hub("wav2vec 2.0 base, 960 hours", "facebook/wav2vec2-base-960h", "Apache-2.0", 378,

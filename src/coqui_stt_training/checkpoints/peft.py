@@ -126,7 +126,7 @@ def _encoder_of(folder: Path, base: SourceModel) -> tuple[EncoderSpecification, 
             f"{folder}: {base.path} is a {architecture} model, which is none of transformers'; "
             f"adapters of peft are for {', '.join(dict.fromkeys(ARCHITECTURES.values()))} encoders"
         )
-    return specification, names_of(architecture)
+    return specification, names_of(architecture, str(base.details.get("model_type", "")))
 
 
 def _parts_of(

@@ -45,7 +45,8 @@ def read_vocabulary(
 
     Args:
         folder: where `vocab.json` is.
-        config: of the model; its `pad_token_id` is the blank, whose row comes last.
+        config: of the model; its `pad_token_id`, or `blank_token_id` where it has that, is the
+            blank, whose row comes last.
         rows: of the output layer.
         language: that it writes, of those that the file has vocabularies of.
         is_its_own: whether the output layer surely is that language's.
@@ -57,11 +58,11 @@ def read_vocabulary(
     vocabulary: Mapping[str, Any] = read_json(path)
     if vocabulary and all(isinstance(value, dict) for value in vocabulary.values()):
         vocabulary = _of_language(path, vocabulary, language, None if is_its_own else rows)
-    blank = config.get("pad_token_id", 0)
+    blank = config.get("blank_token_id", config.get("pad_token_id", 0))  # Omnilingual ASR has both
     if type(blank) is not int or not 0 <= blank < rows:
         raise CheckpointError(
-            f"{path}: does not go with an output layer of {rows} rows: pad_token_id of config.json "
-            f"says that the blank is row {blank}; give the files that came with the model"
+            f"{path}: does not go with an output layer of {rows} rows: config.json says that "
+            f"the blank is row {blank}; give the files that came with the model"
         )
     vocabulary = _checked(path, vocabulary, rows)
     separator = _separator(folder)

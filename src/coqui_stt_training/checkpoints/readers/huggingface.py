@@ -25,7 +25,6 @@ from ..source import SourceModel
 from .ctc_vocabulary import VOCABULARY, chosen_language, language_file, read_vocabulary
 from .encoder_tensors import (
     OUTPUT_LAYER,
-    WRITES_PIECES,
     encoder_source,
     leave_out_output,
     name_some,
@@ -47,7 +46,7 @@ _INDEX_END = ".index.json"
 # has it: an index may have been left there by an earlier model in shards.
 _HOMES = ("model.safetensors", "model.safetensors.index.json")
 _TORCH_HOMES = (TORCH_WHOLE, "pytorch_model.bin.index.json")
-# The architecture that reads each `model_type`; its folder has a module `names`.
+# The architecture that reads each `model_type`; its folder has a module `names`, or another.
 ARCHITECTURES = {
     "whisper": "whisper",
     "wav2vec2": "wav2vec2",
@@ -56,12 +55,16 @@ ARCHITECTURES = {
     "data2vec-audio": "wav2vec2",
     "unispeech": "wav2vec2",
     "unispeech-sat": "wav2vec2",
+    "omniasr_audio": "wav2vec2",
+    "omniasr_ctc": "wav2vec2",
+    "omniasr": "wav2vec2",
     "wav2vec2-bert": "conformer",
     "parakeet_ctc": "conformer",
     "parakeet_encoder": "conformer",
     "parakeet_rnnt": "conformer",
     "parakeet_tdt": "conformer",
 }
+_OTHER_NAMES = dict.fromkeys(("omniasr_audio", "omniasr_ctc", "omniasr"), "omniasr_names")
 
 
 def is_model(folder: Path) -> bool:
@@ -202,17 +205,23 @@ def _preprocessor(folder: Path) -> dict[str, Any]:
 def _names_module(folder: Path, config: Mapping[str, Any]) -> ModuleType:
     model_type = config.get("model_type")
     architecture = ARCHITECTURES.get(model_type) if isinstance(model_type, str) else None
-    if architecture is None:
+    if architecture is None or not isinstance(model_type, str):
         raise CheckpointError(
             f"{folder / CONFIG}: its model_type is {model_type!r}, which is not built here; "
             f"{', '.join(sorted(ARCHITECTURES))} can be started from"
         )
-    return names_of(architecture)
+    return names_of(architecture, model_type)
 
 
-def names_of(architecture: str) -> ModuleType:
-    """Return the module that knows what transformers calls an architecture's tensors."""
-    return import_module(f"...models.{architecture}.names", __package__)
+def names_of(architecture: str, model_type: str = "") -> ModuleType:
+    """Return the module that knows what transformers calls an architecture's tensors.
+
+    Args:
+        architecture: ours.
+        model_type: theirs; of an architecture it has several names for, the one that counts.
+    """
+    module = _OTHER_NAMES.get(model_type, "names")
+    return import_module(f"...models.{architecture}.{module}", __package__)
 
 
 def reason_against_place(folder: Path) -> str:
@@ -232,7 +241,9 @@ def _reason_against_output(folder: Path) -> str:
     if (folder / VOCABULARY).is_file():
         return ""
     if any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
-        return WRITES_PIECES
+        return (
+            "Its output layer is left out: its tokenizer, mostly of pieces of words, is not read."
+        )
     return (
         f"Its output layer is left out: no {VOCABULARY} beside it says which characters it "
         "writes. To keep it, copy that file beside it."

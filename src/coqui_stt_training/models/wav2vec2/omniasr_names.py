@@ -1,0 +1,90 @@
+"""How Hugging Face's transformers describe Omnilingual ASR, and name its tensors.
+
+Its encoder (https://arxiv.org/abs/2511.09690) is a wav2vec 2.0 under other names, with a CTC head,
+or below a language model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..foreign import ForeignConfig
+from .names import BLOCK_NAMES, OUR_POSITIONS, rename_module
+from .specification import Wav2Vec2Encoder
+
+_ENCODER, _WITH_CTC, _WITH_LANGUAGE_MODEL = MODEL_TYPES = (
+    "omniasr_audio", "omniasr_ctc", "omniasr"
+)  # fmt: skip
+_PREFIXES = ("", "model.audio_tower.", "audio_tower.")
+_IGNORED = ("language_model.", "multi_modal_projector.", "lm_head.")
+_MODULES = {
+    "subsampling.conv_layers.#.conv": "convolutions.samples.#.convolution",
+    "subsampling.conv_layers.#.layer_norm": "convolutions.samples.#.norm",
+    "subsampling.layer_norm": "convolutions.projection_norm",
+    "subsampling.projection": "convolutions.projection",
+    "encode_positions.conv": OUR_POSITIONS,
+    "ctc_head": "output",
+}
+_BLOCK = re.compile(r"layers\.(\d{1,5})\.(.+)")
+
+
+def specification_of(config: Mapping[str, Any]) -> Wav2Vec2Encoder:
+    """Return the specification that a `config.json` of transformers describes.
+
+    Args:
+        config: its values, and those of `preprocessor_config.json` where there is one: whether
+            clips are normalised.
+
+    Raises:
+        ValueError: values are missing or of the wrong type, or ask for what is not built here.
+    """
+    with ForeignConfig(config) as whole:
+        kind = whole.choice("model_type", MODEL_TYPES)
+        values = whole if kind == _ENCODER else whole.part("audio_config")
+        values.expect("hidden_act", "gelu")
+        values.expect("layer_norm_eps", 1e-5)
+        return Wav2Vec2Encoder(
+            normalize=whole.flag("do_normalize", True),
+            channels=values.integers("conv_dim", (512,) * 7),
+            kernels=values.integers("conv_kernel", (10, 3, 3, 3, 3, 2, 2)),
+            strides=values.integers("conv_stride", (5, 2, 2, 2, 2, 2, 2)),
+            convolution_norm="layer",
+            convolution_bias=values.flag("conv_bias", True),
+            width=values.integer("hidden_size", 1024),
+            attention_heads=values.integer("num_attention_heads", 16),
+            blocks=values.integer("num_hidden_layers", 24),
+            mlp_width=values.integer("intermediate_size", 4096),
+            norm_first=True,
+            position_kernel=values.integer("num_conv_pos_embeddings", 128),
+            position_groups=values.integer("num_conv_pos_embedding_groups", 16),
+        )
+
+
+def our_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
+    """Return our name of a tensor, or None: it is none of the encoder's or its CTC head's."""
+    for prefix in _PREFIXES:
+        if name.startswith(prefix):
+            ours = _our_bare_name(name.removeprefix(prefix), specification)
+            if ours is not None:
+                return ours
+    return None
+
+
+def _our_bare_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
+    module, _, end = name.rpartition(".")
+    if end not in ("weight", "bias"):
+        return None
+    if module == "layer_norm":
+        return f"block_{specification.blocks}.final_norm.{end}"
+    if match := _BLOCK.fullmatch(name):
+        ours = BLOCK_NAMES.get(match[2])
+        return ours and f"block_{int(match[1]) + 1}.{ours}"
+    renamed = rename_module(module, _MODULES)
+    return renamed and f"{renamed}.{end}"
+
+
+def is_ignored(name: str) -> bool:
+    """Say whether a tensor is known, and no part of what is taken."""
+    return name.removeprefix("model.").startswith(_IGNORED)
