@@ -1,14 +1,14 @@
 #!/bin/bash
 # Trains on several machines of a Slurm cluster: sbatch examples/scaling/slurm.sh
-# Data, source, checkpoints and the virtual environment lie on a disk that all machines share.
+# Data, source, checkpoints and the virtual environment must be on a disk that all machines share.
 #SBATCH --job-name=stt
 #SBATCH --nodes=4
 #SBATCH --ntasks-per-node=1
 #SBATCH --gpus-per-node=8
 #SBATCH --cpus-per-task=64
 #SBATCH --time=24:00:00
-# Five minutes before its time is over, or where it gives way to another job, it saves and stops, and
-# is queued again: the same command goes on where it was.
+# Five minutes before its time limit, or if it is preempted, the job saves a checkpoint, stops and is
+# queued again; then the same command resumes the run.
 #SBATCH --signal=B:TERM@300
 #SBATCH --requeue
 

@@ -1,10 +1,10 @@
-"""The guided tour: what bootstrapping a speech-to-text model from another one is worth.
+"""The guided tour: what bootstrapping a speech-to-text model from another one gains.
 
     python examples/tour/tour.py
 
-It runs the documented commands on the speech in this folder, printing each as you would type it:
-training, fine-tuning, transfer-learning, a scorer, an exported model and what that hears. It ends
-with a table, and with what to do next. A few minutes on two cores; nothing is downloaded.
+It runs the documented commands on the speech in this folder, and prints each as you would type it:
+training, fine-tuning, transfer-learning, a scorer, export, transcription. It ends with a table and
+next steps. It takes a few minutes on two cores and downloads nothing.
 """
 
 from __future__ import annotations
@@ -177,18 +177,18 @@ def take_tour(tour: Tour) -> None:
     flags = f"--checkpoint_dir {tour.folder('english')} {NEW_MODEL}"
     tour.train("english", "english", flags, SOURCE_EPOCHS)
 
-    say("2. What it makes of words it has never heard")
+    say("2. The error rates of that model on words it was not trained on")
     before = tour.evaluate("kitchen", "english", "kitchen-before")
 
-    say("3. Fine-tuning: the same alphabet, so every layer is kept")
+    say("3. Fine-tuning: same alphabet, so every layer is kept")
     flags = f"{source} --save_checkpoint_dir {tour.folder('kitchen')}"
     tuned = tour.train("kitchen", "kitchen", flags, TARGET_EPOCHS)
 
-    say("4. The same steps from scratch, to compare")
+    say("4. For comparison: the same training from scratch")
     flags = f"--checkpoint_dir {tour.folder('kitchen-scratch')} {NEW_MODEL}"
     kitchen_scratch = tour.train("kitchen", "kitchen-scratch", flags, TARGET_EPOCHS)
 
-    say("5. Transfer-learning: a new alphabet, so the output layer is made anew")
+    say("5. Transfer-learning: a new alphabet, so the output layer is replaced")
     # What both alphabets have, the space and CTC's blank above all, need not be learnt again.
     new = (
         "--drop_source_layers 1 --map_shared_characters true "
@@ -197,22 +197,22 @@ def take_tour(tour: Tour) -> None:
     flags = f"{new} {source} --save_checkpoint_dir {tour.folder('ukrainian')}"
     transferred = tour.train("ukrainian", "ukrainian", flags, TARGET_EPOCHS)
 
-    say("6. The same steps from scratch, to compare")
+    say("6. For comparison: the same training from scratch")
     flags = f"--checkpoint_dir {tour.folder('ukrainian-scratch')} {NEW_MODEL}"
     ukrainian_scratch = tour.train("ukrainian", "ukrainian-scratch", flags, TARGET_EPOCHS)
 
-    say("7. A scorer: which words there are, and which follow each other")
+    say("7. A scorer: a language model of the words")
     scorer, scored = _take_scorer(tour)
 
-    say("8. The model for use, without PyTorch, and what it hears")
+    say("8. Export, and transcribing a clip without PyTorch")
     model = tour.export("ukrainian")
     clip = sorted((REPOSITORY / SPEECH / "ukrainian/audio/test").glob("*.ogg"))[0]
     tour.transcribe(model, scorer, clip.relative_to(REPOSITORY))
 
-    say("What that gave, on voices and phrases never trained on")
+    say("Results, on voices and phrases that are not in the training data")
     print(f"""
                                          WER    CER
-kitchen, English model as it was      {before}
+kitchen, English model, unchanged     {before}
 kitchen, from scratch                 {kitchen_scratch}
 kitchen, fine-tuned                   {tuned}
 
@@ -226,27 +226,27 @@ def _take_scorer(tour: Tour) -> tuple[str, Score | str]:
     try:
         scorer = tour.build_scorer("ukrainian", "ukrainian")
     except CommandError:
-        print("Going on without a scorer.")
+        print("Continuing without a scorer.")
         return "", "   not made, see above"
     return scorer, tour.evaluate("ukrainian", "ukrainian", "ukrainian-scored", f"--scorer {scorer}")
 
 
 def _tell_next(tour: Tour, model: str, scorer: str) -> None:
-    say("What next")
+    say("Next steps")
     print(f"""
-The model for use is {model}, its checkpoint
+The exported model is {model}, its checkpoint is
 {tour.folder("ukrainian")}. It understands a synthesiser, not people.
 {_how_to_type()}
-A web page for it, with a microphone:
+To serve it as a web page with a microphone:
 $ stt serve --model {model}{f" --scorer {scorer}" if scorer else ""}
 
-What would be kept of a model for your own speech, before anything is trained (wav_filename and
-transcript are the columns of the CSV files; leave out --dry_run true, and it trains):
+To see which layers would be kept for your own speech (the CSV files have the columns wav_filename
+and transcript; without --dry_run true the command trains):
 $ python -m coqui_stt_training.train --dry_run true \\
       --load_checkpoint_dir {tour.folder("english")} --save_checkpoint_dir my-model \\
       --train_files my-train.csv --dev_files my-dev.csv
 
-What a released model is, of Coqui, DeepSpeech or this tour:
+To describe any model of Coqui STT, DeepSpeech or this tour:
 $ python -m coqui_stt_training.inspect {tour.folder("english")}
 """)
 
@@ -256,7 +256,7 @@ def _how_to_type() -> str:
     if sys.prefix == sys.base_prefix or os.environ.get("VIRTUAL_ENV") == sys.prefix:
         return ""
     activate = Path(sys.prefix) / "bin" / "activate"
-    return f"The commands are there after: source {shlex.quote(str(activate))}\n"
+    return f"To use the commands, first run: source {shlex.quote(str(activate))}\n"
 
 
 def main() -> None:

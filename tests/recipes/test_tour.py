@@ -16,7 +16,7 @@ def test_the_tour_ends_with_a_model_and_what_to_do_next(tmp_path):
     command = [sys.executable, "examples/tour/tour.py", "--epochs", "1", "--output", str(tmp_path)]
     tour = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=1200)
     assert tour.returncode == 0, tour.stdout[-2000:] + tour.stderr[-2000:]
-    table, _, following = tour.stdout.partition("=== What next")
+    table, _, following = tour.stdout.partition("=== Next steps")
     assert len(re.findall(r"[0-9.]+% +[0-9.]+%$", table, re.MULTILINE)) >= 5
     commands = [
         shlex.split(line)
