@@ -60,29 +60,29 @@ def plan_bootstrap(
             f"{describe_difference(source.alphabet, alphabet)}. Its output layer cannot be used as "
             f"it is. Transfer-learning replaces it: {retry_command}"
         )
-    shared, rows = 0, {}
+    rows, mapped = dict[int, tuple[int, ...]](), ""
     if maps_output and source.alphabet:
-        copied = shared_rows(source.alphabet, alphabet)
-        shared = len(copied)
-        rows = similar_rows(source.alphabet, alphabet, request.similar_labels)
-        rows |= {row: (source_row,) for row, source_row in copied.items()}
+        rows, mapped = _mapped_rows(source.alphabet, alphabet, request)
     plans = []
     for layer in layers:
         if layer in missing and layer not in dropped:
-            action: Action = "new"
             reason = f"the source has none; {_sized(layer, specification, alphabet)}"
+            plans.append(LayerPlan(layer, "new", reason))
         else:
-            action, reason = _decide(
-                layer,
-                layers,
-                dropped,
-                same,
-                alphabet.size,
-                _describe_rows(shared, len(rows), alphabet.size + 1),
-            )
-        plans.append(LayerPlan(layer, action, reason))
+            decision = _decide(layer, layers, dropped, same, alphabet.size, mapped)
+            plans.append(LayerPlan(layer, *decision))
     plans = list(_adapted(plans, specification))
     return BootstrapPlan(specification, tuple(_scheduled(plans, request)), rows)
+
+
+def _mapped_rows(
+    source: Alphabet, target: Alphabet, request: Request
+) -> tuple[dict[int, tuple[int, ...]], str]:
+    """Return which output rows of a source a target's begin from, and say how many they are."""
+    copied = shared_rows(source, target)
+    rows = similar_rows(source, target, request.similar_labels)
+    rows |= {row: (source_row,) for row, source_row in copied.items()}
+    return rows, _describe_rows(len(copied), len(rows), target.size + 1)
 
 
 def _target(source: SourceModel, alphabet: Alphabet, request: Request) -> Specification:

@@ -22,7 +22,7 @@ from stt.output_path import check_output_file
 from ..corpus import Clip, CorpusFiles, CorpusRules, alphabet_from_corpus, expand_file_list
 from ..corpus.audio_scan import ScanResult
 from ..corpus.report import Report, advise_on_characters
-from ..corpus.validation import examine_corpus
+from ..corpus.validation import Examination, examine_corpus
 from ..errors import CorpusError, FlagError
 from . import audio_facts, suspects
 from .audio_facts import FactsResult, measure_audio, scans_of
@@ -57,36 +57,11 @@ def run_check(
     paths = list(dict.fromkeys(expand_file_list(data)))
     cache = Path(flags.cache_file) if flags.cache_file else _usual_cache(paths)
     engine = _open_model(flags.checkpoint_dir)
-    files = CorpusFiles(large_bytes=1 << 62)  # all audio is looked at, however much it is
-    alphabet, features = _target(engine, flags, paths, files)
-    measured: dict[AudioReference, FactsResult] = {}
-
-    def scan(references: Iterable[AudioReference]) -> Mapping[AudioReference, ScanResult]:
-        with ResultsFile(cache, audio_facts.KIND) as results:
-            measured.update(
-                measure_audio(
-                    references,
-                    results,
-                    workers=flags.workers or None,
-                    show_progressbar=output.show_progressbar,
-                )
-            )
-        return scans_of(measured)
-
-    examination = examine_corpus(
-        {"train": paths},
-        CorpusRules(alphabet, features, normalize_transcripts=flags.normalize_transcripts),
-        files=files,
-        scan=scan,
-    )
+    examination, measured = _examine(paths, engine, flags, output, cache)
     report = examination.report
-    if not examination.files:
-        raise CorpusError(str(report))
     report.advice = "\n".join([*advise_on_characters(report), *_how_to_go_on(report, flags.fix)])
     clips = {one.path: one.clips for one in examination.sets["train"]}
-    found: list[Suspect] = []
-    if engine:
-        found = _find_suspects(engine, flags, output, cache, clips)
+    found = _find_suspects(engine, flags, output, cache, clips) if engine else []
     findings = Findings(
         survey_corpus(examination.files, clips, measured),
         report,
@@ -109,6 +84,45 @@ def run_check(
             _log.info("Wrote %s: %d clips; %d left out", one.path, one.kept, one.left_out)
         _log.info("What was left out, and why: %s", left_out)
     return 1 if report.file_problems or report.row_problems else 0
+
+
+def _examine(
+    paths: Sequence[str],
+    engine: Engine | None,
+    flags: CheckFlags,
+    output: LogFlags,
+    cache: Path | None,
+) -> tuple[Examination, Mapping[AudioReference, FactsResult]]:
+    """Look at all rows and all audio; return what is wrong, and what was measured.
+
+    Raises:
+        CorpusError: no set can be read.
+    """
+    files = CorpusFiles(large_bytes=1 << 62)  # all audio is looked at, however much it is
+    alphabet, features = _target(engine, flags, paths, files)
+    measured: dict[AudioReference, FactsResult] = {}
+
+    def scan(references: Iterable[AudioReference]) -> Mapping[AudioReference, ScanResult]:
+        with ResultsFile(cache, audio_facts.KIND) as results:
+            measured.update(
+                measure_audio(
+                    references,
+                    results,
+                    workers=flags.workers or None,
+                    show_progressbar=output.show_progressbar,
+                )
+            )
+        return scans_of(measured)
+
+    examination = examine_corpus(
+        {"train": paths},
+        CorpusRules(alphabet, features, normalize_transcripts=flags.normalize_transcripts),
+        files=files,
+        scan=scan,
+    )
+    if not examination.files:
+        raise CorpusError(str(examination.report))
+    return examination, measured
 
 
 def _how_to_go_on(report: Report, fix: str) -> list[str]:

@@ -64,10 +64,12 @@ def compute_posteriors(
         with ProgressBar("Acoustic model", len(groups), output.show_progressbar) as bar:
             for batch in loader(groups):
                 emissions = model(batch.features.to(device), batch.lengths)
-                for clip, rows, length in zip(
-                    batch.clips, emissions.posteriors(), emissions.lengths.tolist(), strict=True
-                ):
-                    posteriors.probs.append(rows[:length].copy())
-                    posteriors.transcripts.append(clip.transcript)
+                posteriors.probs.extend(
+                    rows[:length].copy()
+                    for rows, length in zip(
+                        emissions.posteriors(), emissions.lengths.tolist(), strict=True
+                    )
+                )
+                posteriors.transcripts.extend(clip.transcript for clip in batch.clips)
                 bar.advance(len(batch.clips))
     return posteriors

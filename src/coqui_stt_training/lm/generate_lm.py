@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +67,12 @@ class LanguageModelOptions:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add `--input_txt` and the flags of `LanguageModelOptions`, under upstream's names."""
     defaults = LanguageModelOptions()
-    add = parser.add_argument
+    _add_text_flags(parser.add_argument, defaults)
+    _add_n_gram_flags(parser.add_argument, defaults)
+    _add_binary_flags(parser.add_argument, defaults)
+
+
+def _add_text_flags(add: Callable[..., object], defaults: LanguageModelOptions) -> None:
     add(
         "--input_txt",
         nargs="+",
@@ -83,6 +88,25 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="number of most frequent words to keep (default: %(default)s)",
     )
     add(
+        "--keep_case",
+        action="store_true",
+        help=(
+            "keep upper case; without it all text is converted to lower case, or to the case of "
+            "the alphabet if that is known"
+        ),
+    )
+    add(
+        "--code_points",
+        action="store_true",
+        help=(
+            "treat every character as a word, for models trained with --bytes_output_mode (Bytes "
+            "Are All You Need); spaces become |"
+        ),
+    )
+
+
+def _add_n_gram_flags(add: Callable[..., object], defaults: LanguageModelOptions) -> None:
+    add(
         "--arpa_order",
         type=int,
         default=defaults.order,
@@ -93,14 +117,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--discount_fallback",
         action="store_true",
         help="accept small texts, which are refused otherwise",
-    )
-    add(
-        "--keep_case",
-        action="store_true",
-        help=(
-            "keep upper case; without it all text is converted to lower case, or to the case of "
-            "the alphabet if that is known"
-        ),
     )
     add(
         "--arpa_prune",
@@ -116,6 +132,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="maximum memory, as a percentage or an amount such as 512M (default: %(default)s)",
     )
+
+
+def _add_binary_flags(add: Callable[..., object], defaults: LanguageModelOptions) -> None:
     add(
         "--binary_a_bits",
         type=int,
@@ -135,14 +154,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         choices=["trie"],
         default="trie",
         help="data structure that scorers contain (default: %(default)s)",
-    )
-    add(
-        "--code_points",
-        action="store_true",
-        help=(
-            "treat every character as a word, for models trained with --bytes_output_mode (Bytes "
-            "Are All You Need); spaces become |"
-        ),
     )
     add(
         "--kenlm_bins",

@@ -27,6 +27,7 @@ from ..scoring.metrics import SampleResult, score_sample, score_set
 from .posteriors import PosteriorSet
 
 if TYPE_CHECKING:
+    import optuna
     from optuna import Study
     from optuna.storages import BaseStorage
 
@@ -214,27 +215,13 @@ def tune(
     done = _finished(study, options)
     # A sampler that starts again must not draw what it has drawn before.
     study.sampler = optuna.samplers.TPESampler(seed=options.seed + len(done), multivariate=True)
-
     measure = "CER" if scorer.is_utf8_mode() else "WER"
     plain = decode_all(posteriors, alphabet, None, options)
-    words = sum(sample.word_length for sample in plain)
-    characters = sum(sample.char_length for sample in plain)
 
-    def objective(trial: optuna.Trial) -> float:
-        alpha = trial.suggest_float("lm_alpha", 0, options.alpha_max)
-        beta = trial.suggest_float("lm_beta", 0, options.beta_max)
-        scorer.reset_params(alpha, beta)
-        samples = decode_all(posteriors, alphabet, scorer, options)
-        found = Trial(
-            alpha,
-            beta,
-            _by_fold(sample.word_distance for sample in samples),
-            _by_fold(sample.char_distance for sample in samples),
-        )
-        trial.set_user_attr("word_errors", found.word_errors)
-        trial.set_user_attr("character_errors", found.character_errors)
+    def objective(suggested: optuna.Trial) -> float:
+        trial = _try(suggested, posteriors, alphabet, scorer, options)
         on_trial()
-        first, second = _rank(measure, found)
+        first, second = _rank(measure, trial)
         return first + second / (second + 1)  # the second decides where the first are equal
 
     if not study.trials:
@@ -245,13 +232,39 @@ def tune(
     if done:
         _log.info("Continuing after %s in %s", counted(len(done), "trial"), journal)
     study.optimize(objective, n_trials=max(options.n_trials - len(done), 0))
-    trials = _finished(study, options)
     without = score_set(plain)
     result = TuningResult(
-        tuple(trials), measure, words, characters, TuningRates(without.wer, without.cer)
+        trials=tuple(_finished(study, options)),
+        measure=measure,
+        words=sum(sample.word_length for sample in plain),
+        characters=sum(sample.char_length for sample in plain),
+        without=TuningRates(without.wer, without.cer),
     )
     scorer.reset_params(result.best.alpha, result.best.beta)
     return result
+
+
+def _try(
+    suggested: optuna.Trial,
+    posteriors: PosteriorSet,
+    alphabet: Alphabet,
+    scorer: Scorer,
+    options: TuningOptions,
+) -> Trial:
+    """Decode with the parameters that the search suggests, and keep the errors in its journal."""
+    alpha = suggested.suggest_float("lm_alpha", 0, options.alpha_max)
+    beta = suggested.suggest_float("lm_beta", 0, options.beta_max)
+    scorer.reset_params(alpha, beta)
+    samples = decode_all(posteriors, alphabet, scorer, options)
+    trial = Trial(
+        alpha,
+        beta,
+        _by_fold(sample.word_distance for sample in samples),
+        _by_fold(sample.char_distance for sample in samples),
+    )
+    suggested.set_user_attr("word_errors", trial.word_errors)
+    suggested.set_user_attr("character_errors", trial.character_errors)
+    return trial
 
 
 def _by_fold(errors: Iterable[int]) -> tuple[int, ...]:
