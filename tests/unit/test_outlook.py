@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from coqui_stt_training.curves.outlook import Outlook, look_ahead
-from coqui_stt_training.curves.record import Measurement
+from coqui_stt_training.curves.record import CurveMeasurement
 
 
 def outlook_of(cers: dict[int, float]) -> Outlook:
     measured = [
-        Measurement(seed, clips / 64, clips, cer * (1 + 0.01 * seed), min(1.0, 2 * cer), "train")
+        CurveMeasurement(
+            seed, clips / 64, clips, cer * (1 + 0.01 * seed), min(1.0, 2 * cer), "train"
+        )
         for clips, cer in cers.items()
         for seed in (0, 1, 2)
     ]
