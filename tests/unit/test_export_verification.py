@@ -79,6 +79,16 @@ def test_without_transcripts_there_is_no_word_error_rate(model_file, expected):
     assert found.exported_wer is None
 
 
+def test_thousands_of_classes_of_which_none_is_likely_are_compared(model_file):
+    clips = [ProbeClip(clip.samples) for clip in CLIPS[:1]]
+    even = np.full((3, 5000), 1 / 5000, np.float32)
+    even[:, 7] *= 2
+    other = even * np.float32(1.5)
+    found = compare(model_file, DEPLOYMENT, clips, [even], [other], exact=False)
+    assert found.logit_difference == pytest.approx(np.log(1.5), rel=1e-5)
+    assert found.frame_agreement == 1
+
+
 def test_noise_is_the_same_for_the_same_seed_and_not_silent():
     config = FeatureConfig(sample_rate_hz=8000)
     first, again, other = (noise_clips(config, seed) for seed in (1, 1, 2))
