@@ -164,16 +164,51 @@ def test_a_file_may_serve_two_sets_and_is_reported_once(make_csv: Callable[..., 
 
 
 def test_recordings_in_two_sets_are_a_warning(
-    make_csv: Callable[..., str], caplog: pytest.LogCaptureFixture
+    make_csv: Callable[..., str], caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
+    for number, name in enumerate("abc"):
+        write_tone(tmp_path / f"{name}.wav", 1 + number / 10)
     train = make_csv("train.csv", ("a.wav", "one"), ("b.wav", "two"))
     dev = make_csv("dev.csv", ("b.wav", "two"))
-    test = make_csv("test.csv", ("c.wav", "three"))
+    test = make_csv("test.csv", ("c.wav", "tone"))
     with caplog.at_level(logging.WARNING):
         check_corpus(CorpusRules(LETTERS, FEATURES), train=[train], dev=[dev], test=[test])
     (message,) = caplog.messages
     assert message.startswith("Recordings in both train and dev: 1, the first in")
     assert f"{train}:3 and {dev}:2" in message
+
+
+def test_recordings_in_two_sets_are_found_under_other_names(
+    make_csv: Callable[..., str], caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    write_tone(tmp_path / "c.wav", 0.9)
+    train = make_csv("train.csv", ("a.wav", "one"), ("c.wav", "three"))
+    samples, rate_hz = soundfile.read(tmp_path / "a.wav", dtype="int16")
+    soundfile.write(tmp_path / "copy.flac", samples, rate_hz)
+    soundfile.write(tmp_path / "other.wav", samples // 2, rate_hz)
+    test = make_csv("test.csv", ("other.wav", "one"), ("copy.flac", "one"))
+    with caplog.at_level(logging.WARNING):
+        check_corpus(CorpusRules(LETTERS, FEATURES), train=[train], test=[test])
+    (message,) = caplog.messages
+    assert message.startswith("Recordings in both train and test: 1, the first in")
+    assert f"{train}:2 and {test}:3" in message
+
+
+def test_sets_in_characters_that_are_not_trained_on_are_a_warning(
+    make_csv: Callable[..., str], caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    for number, name in enumerate("abc"):
+        write_tone(tmp_path / f"{name}.wav", 2 + number / 10)
+    both = Alphabet.from_labels(" abcdefgабвгд")
+    train = make_csv("train.csv", ("a.wav", "abc abc abc abc abc abc abc abc"))
+    dev = make_csv("dev.csv", ("b.wav", "ab абв"))
+    rare = make_csv("rare.csv", ("c.wav", "abc abc abc abc abc abc abc abc abc abc abc d"))
+    with caplog.at_level(logging.WARNING):
+        check_corpus(CorpusRules(both, FEATURES), train=[train], dev=[dev, rare])
+        check_corpus(CorpusRules(both, FEATURES), test=[dev])
+    (message,) = caplog.messages
+    assert message.startswith(f"Of the characters of {dev}, 50 % are in no transcript to train on")
+    assert all(f" {letter}" in message for letter in "абв")
 
 
 def test_the_alphabet_of_a_corpus_is_its_sorted_characters(make_csv: Callable[..., str]) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from .clip import Clip, ClipSet
 from .clip_table import ClipTable
+from .same_audio import same_audio
 
 _log = logging.getLogger(__name__)
 _MOST_COMPARED = 1_000_000  # clips of a large set; two larger ones are not compared
+_MOST_READ = 2_000  # recordings, at each start; `check` compares any number
 
 
 def warn_of_shared_audio(sets: Mapping[str, Sequence[ClipSet]]) -> None:
@@ -43,7 +45,18 @@ def _shared(sets: Sequence[ClipSet], others: Sequence[ClipSet]) -> list[tuple[Cl
         for clip in _candidates(one, known)
         if clip.audio.key in known
     }
-    return list(found.values())
+    return [*found.values(), *_copies(sets, known, set(found))]
+
+
+def _copies(
+    sets: Sequence[ClipSet], known: Mapping[str, Clip], found: Set[str]
+) -> list[tuple[Clip, Clip]]:
+    """Return the same recordings under other names, where no set is large."""
+    if any(isinstance(one.clips, ClipTable) for one in sets):
+        return []
+    clips = [clip for one in sets for clip in one.clips if clip.audio.key not in found]
+    others = [clip for key, clip in known.items() if key not in found]
+    return same_audio(clips, others, most_read=_MOST_READ)
 
 
 def _candidates(clips: ClipSet, known: Mapping[str, Clip]) -> Iterator[Clip]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from stt.audio.file import read_audio
 from stt.counted import counted
 
 from ..errors import CorpusError
 from .clip import Clip
 from .manifest import Manifest
 from .rows import TRANSCRIPT_COLUMN, Row, RowFile
+from .same_audio import same_audio
 
-_SAMPLE_RATE_HZ = 16000  # of what is compared; any would do
 _SHOWN = 5
 
 
@@ -33,29 +30,10 @@ def _unlabelled(row: Row) -> Row:
 def refuse_measured_audio(unlabelled: Sequence[Clip], measured: Iterable[Clip]) -> None:
     """See that no recording that error rates are measured on is trained on, by any name.
 
-    Only recordings of the very same length are compared sample by sample.
-
     Raises:
         CorpusError: some are; names them.
     """
-    by_length = defaultdict(list)
-    if unlabelled:
-        for clip in measured:
-            by_length[clip.duration_seconds].append(clip)
-    digests: dict[Clip, str] = {}
-
-    def digest(clip: Clip) -> str:
-        if clip not in digests:
-            samples = read_audio(clip.audio, _SAMPLE_RATE_HZ)
-            digests[clip] = hashlib.sha256(samples.tobytes()).hexdigest()
-        return digests[clip]
-
-    shared = [
-        (clip, other)
-        for clip in unlabelled
-        for other in by_length[clip.duration_seconds]
-        if clip.audio == other.audio or digest(clip) == digest(other)
-    ]
+    shared = same_audio(unlabelled, measured) if unlabelled else []
     if not shared:
         return
     shown = "\n".join(f"  {clip.source} is {other.source}" for clip, other in shared[:_SHOWN])

@@ -30,6 +30,7 @@ from .rows import RowFile
 from .shared_audio import warn_of_shared_audio
 from .skipped_rows import write_skipped_rows
 from .unlabelled import refuse_measured_audio
+from .untaught import warn_of_untaught_characters
 
 OnBadRow = Literal["fail", "skip"]
 
@@ -163,6 +164,7 @@ def check_corpus(
     if report.file_problems or report.row_problems:
         raise CorpusError(str(report))
     warn_of_shared_audio(sets)
+    warn_of_untaught_characters(sets)
     refuse_measured_audio(
         _clips_of(sets[UNLABELLED]),
         itertools.chain.from_iterable(_clips_of(sets[role]) for role in ("dev", "test", "metrics")),
