@@ -88,7 +88,7 @@ def test_mistakes_are_one_sentence_each(
         ("next.doc", (), "its name must end in .csv or .txt"),
         ("next.csv", ("--unlabelled_files", tmp_path / "none"), "none: no such file"),
         ("next.csv", ("--unlabelled_files", recordings / "silent.wav"), "1 without a word"),
-        ("next.csv", ("--checkpoint_dir", ""), "no model; give --checkpoint_dir"),
+        ("next.csv", ("--checkpoint_dir", ""), "no model: give --checkpoint_dir"),
     ):
         result = select(model, tmp_path / out, recordings, latin, *more)
         assert result.returncode == 2
