@@ -14,6 +14,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from coqui_stt_ctcdecoder.errors import AlphabetError
+from coqui_stt_training.checkpoints.conversion import convert
 from coqui_stt_training.checkpoints.loading import digest_source, load_source
 from coqui_stt_training.errors import CheckpointError
 from encoder_folders import write_whisper
@@ -178,6 +180,14 @@ def test_a_conformer_with_its_characters(tmp_path: Path) -> None:
         source.tensors["output.weight"], tensors["decoder.decoder_layers.0.weight"][:, :, 0].numpy()
     )
     assert source.tensors.keys() == source.specification.tensor_shapes().keys()
+
+
+def test_nothing_is_written_of_an_alphabet_that_no_file_can_hold(tmp_path: Path) -> None:
+    config = {**CONFIG, "decoder": {"vocabulary": [" ", "a", "\n"]}}
+    source = write_nemo(tmp_path / "small.nemo", config)
+    with pytest.raises(AlphabetError, match="holds a line break"):
+        convert(source, tmp_path / "ours")
+    assert not (tmp_path / "ours").exists()
 
 
 def test_an_output_of_word_pieces_is_left_out(tmp_path: Path) -> None:

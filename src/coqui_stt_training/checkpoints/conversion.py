@@ -82,10 +82,11 @@ def convert(
             {"converted_from": str(source.path), "source_format": source.format, "plan": []},
         ),
     )
+    alphabet_text = alphabet.serialize_text()  # which may fail, and then nothing is written
     folder = CheckpointFolder(target)
     path = folder.save("best", checkpoint)
     folder.name("last", path.name)
-    folder.describe(dict(checkpoint.flags), alphabet.serialize_text())
+    folder.describe(dict(checkpoint.flags), alphabet_text)
     return path, notes
 
 

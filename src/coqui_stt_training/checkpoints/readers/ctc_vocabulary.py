@@ -145,6 +145,9 @@ def _one_of_each_text(labels: Sequence[str]) -> list[int]:
 
 
 def _is_special(token: str) -> bool:
+    """Say whether a token is no part of a text; a line break, which some have, is of none."""
+    if "\n" in token or "\r" in token:
+        return True
     return token in _SPECIAL or (token.startswith("<") and token.endswith(">"))
 
 
