@@ -136,16 +136,9 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
         _log.info(change)
     _log_frozen_layers(kept.lineage, given)
     return Session(
-        config=config,
-        given=given,
-        start=start,
-        plan=None,
-        specification=kept.specification,
-        alphabet=kept.alphabet,
-        features=kept.features,
-        identity=identity,
-        files=files,
-    )
+        config=config, given=given, start=start, plan=None, specification=kept.specification,
+        alphabet=kept.alphabet, features=kept.features, identity=identity, files=files,
+    )  # fmt: skip
 
 
 def _begin(
@@ -177,16 +170,9 @@ def _begin(
     else:
         features = choose_features(config.features, start.source, given)
     return Session(
-        config=config,
-        given=given,
-        start=start,
-        plan=plan,
-        specification=target,
-        alphabet=alphabet,
-        features=features,
-        identity=identity,
-        files=files,
-    )
+        config=config, given=given, start=start, plan=plan, specification=target,
+        alphabet=alphabet, features=features, identity=identity, files=files,
+    )  # fmt: skip
 
 
 def _settle_recipe(

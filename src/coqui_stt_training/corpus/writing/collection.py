@@ -21,7 +21,7 @@ from ..files import CorpusFiles
 from ..sources.sdb import OPUS
 from .archive import write_archive, write_shards
 from .audio_folder import check_free, settle_folder, write_folder
-from .encoded import Change, Clip, Encoded, encode_clips, prepare_folder
+from .encoded import Change, ClipToEncode, Encoded, encode_clips, prepare_folder
 from .options import Options
 from .sdb import writing_sdb
 
@@ -102,8 +102,8 @@ def _check_target(target: Path, kind: str, options: Options, sources: Sequence[s
         raise CorpusError(f"{target}: only tar archives are cut into shards; name a .tar")
 
 
-def _read(sources: Sequence[str], files: CorpusFiles, labeled: bool) -> list[Clip]:
-    clips: list[Clip] = []
+def _read(sources: Sequence[str], files: CorpusFiles, labeled: bool) -> list[ClipToEncode]:
+    clips: list[ClipToEncode] = []
     files_problems: list[str] = []
     problems: list[str] = []
     for source in sources:
@@ -119,7 +119,7 @@ def _read(sources: Sequence[str], files: CorpusFiles, labeled: bool) -> list[Cli
                 problem = "not a regular file" if audio.path.exists() else "no such file"
                 problems.append(f"{row.source}: {audio}: {problem}")
             else:
-                clips.append(Clip(audio, row.source, row.transcript, row.speaker))
+                clips.append(ClipToEncode(audio, row.source, row.transcript, row.speaker))
     _raise_all(files_problems, problems, sources)
     if not clips:
         raise CorpusError(f"{' '.join(sources)}: no clips to write")
@@ -145,7 +145,7 @@ def _raise_all(of_files: Sequence[str], of_rows: Sequence[str], sources: Sequenc
 
 
 def _encode(
-    clips: Sequence[Clip],
+    clips: Sequence[ClipToEncode],
     sources: Sequence[str],
     work: Path,
     options: Options,

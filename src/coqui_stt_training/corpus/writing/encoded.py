@@ -34,7 +34,7 @@ _OF_CLIPS = ("encoding", "bitrate", "sample_rate_hz", "labeled", "changes")
 
 
 @dataclass(frozen=True)
-class Clip:
+class ClipToEncode:
     """A clip to encode.
 
     Attributes:
@@ -62,7 +62,7 @@ class Encoded:
 
     path: Path
     seconds: float
-    clip: Clip
+    clip: ClipToEncode
 
     def row(self, name: str, labeled: bool) -> tuple[object, ...]:
         """Return its row of a CSV file in which the audio has a name; see `columns`."""
@@ -94,7 +94,7 @@ def prepare_folder(folder: Path, digests: Sequence[str], options: Options) -> No
 
 
 def encode_clips(
-    clips: Sequence[Clip],
+    clips: Sequence[ClipToEncode],
     folder: Path,
     options: Options,
     change: Change | None,
@@ -110,7 +110,7 @@ def encode_clips(
         workers: threads; None: one for each core.
     """
 
-    def encode(item: tuple[int, Clip]) -> Encoded | str:
+    def encode(item: tuple[int, ClipToEncode]) -> Encoded | str:
         number, clip = item
         clock = number / max(1, len(clips) - 1)
         try:
@@ -123,7 +123,7 @@ def encode_clips(
 
 
 def _encode(
-    clip: Clip, path: Path, options: Options, change: Change | None, clock: float
+    clip: ClipToEncode, path: Path, options: Options, change: Change | None, clock: float
 ) -> Encoded:
     """Encode a clip, unless a process that was killed has done so."""
     length = path.with_suffix(".seconds")
