@@ -23,7 +23,7 @@ examples:
   {PROGRAM} --out scatter --seeds 5 --load_checkpoint_dir my-model \\
       --train_files train.csv --dev_files dev.csv --test_files test.csv --epochs 12
 
-All flags of train apply to all trainings; each variant adds or replaces some. To continue after an
+All flags of train apply to all trainings; each way adds or replaces some. To continue after an
 interruption, run the same command again; more --seeds or --ways add trainings.
 """
 
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
         ComparisonConfig,
         argv,
         program=PROGRAM,
-        description="Train several variants, several times each, and report which is better.",
+        description="Train in several ways, several times each, and report which is better.",
         epilog=_EPILOG,
     )
     start_logging(parsed.config.output.log_level, parsed.notices, sys.stdout)

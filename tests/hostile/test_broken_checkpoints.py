@@ -100,7 +100,7 @@ def test_empty_directory(tmp_path: Path) -> None:
 
 def test_directory_without_a_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "alphabet.txt").write_text("a\n")
-    fails(tmp_path, "holds no checkpoint")
+    fails(tmp_path, "contains no checkpoint")
 
 
 def test_directory_around_the_checkpoint(tmp_path: Path) -> None:

@@ -196,6 +196,6 @@ def test_two_desks_do_not_write_one_data_set(tmp_path: Path) -> None:
     write_recordings(tmp_path / "in", 1)
     with (
         holding(tmp_path / ".data.csv.lock"),
-        pytest.raises(FlagError, match="another stt label has it open, process"),
+        pytest.raises(FlagError, match="in use by another stt label, process"),
     ):
         main([str(tmp_path / "in"), "--out", str(tmp_path / "data.csv"), "--port", "0"])

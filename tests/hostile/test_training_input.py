@@ -111,8 +111,8 @@ def test_one_recording_of_another_rate_is_refused_where_resampling_is_forbidden(
         ("--source_learning_rate_factor 0.1", "--source_learning_rate_factor needs a model"),
         ("--drop_source_layers 1 --map_shared_characters true", "need a model to start from"),
         ("--load_train init --drop_source_layers 1", "--load_train init was given; leave that out"),
-        ("--load_train best", "--load_train best: {folder} holds no checkpoint; leave the flag"),
-        ("--load_train last", "--load_train last: {folder} holds no checkpoint; leave the flag"),
+        ("--load_train best", "--load_train best: {folder} contains no checkpoint; leave the flag"),
+        ("--load_train last", "--load_train last: {folder} contains no checkpoint; leave the flag"),
         (
             "--random_seed 100000000000000000000000",
             "--random_seed 100000000000000000000000: is too",

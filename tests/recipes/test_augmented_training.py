@@ -169,12 +169,12 @@ def test_frozen_layers_and_augmentation(
         "--dropout_rate", 0, "--freeze_source_layers", 4, "--augment", augment,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert "Training clips are augmented: " in result.stderr
+    assert "Augmenting training clips: " in result.stderr
     if augment == "specaugment":
         assert "domain=hidden" in result.stderr
-        assert "run through the frozen layers in every epoch" not in result.stderr
+        assert "pass through the frozen layers in every epoch" not in result.stderr
     else:
-        assert "Clips changed by speed are run through the frozen layers" in result.stderr
+        assert "Clips changed by speed pass through the frozen layers" in result.stderr
 
 
 def test_mistakes_are_said_before_anything_is_done(latin: ToneCorpus, tmp_path: Path) -> None:
@@ -194,4 +194,4 @@ def test_the_flag_may_be_repeated_as_upstreams(latin: ToneCorpus, tmp_path: Path
         "--augment", "speed[p=0.5]", "--augment", "volume", "--epochs", 1, "--dry_run", "true",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert "Training clips are augmented: speed[p=0.5] volume\n" in result.stderr
+    assert "Augmenting training clips: speed[p=0.5] volume\n" in result.stderr

@@ -282,7 +282,7 @@ def test_what_is_wrong_with_reading_out_is_said_before_anything_is_made(
     text.write_text("один два три\n", encoding="utf-8")
     missing = bootstrap(*words, "--text", text, "--synthesiser", "no-such-program {out}")
     assert missing.returncode == 2
-    assert missing.stderr.startswith("error: --synthesiser: there is no program no-such-program")
+    assert missing.stderr.startswith("error: --synthesiser: program no-such-program not found")
     assert not (tmp_path / "model").exists()
 
 

@@ -127,7 +127,7 @@ def test_a_home_that_cannot_be_written_to_stops_no_check(
     result = run_command("check", latin.train)
     assert result.returncode == 0, result.stderr
     assert "--cache_file" in result.stderr
-    assert "Now a check that is stopped begins anew" in result.stderr
+    assert "An interrupted check will start from the beginning" in result.stderr
     asked = run_command("check", latin.train, "--cache_file", tmp_path / "home" / "results")
     assert asked.returncode == 2
 

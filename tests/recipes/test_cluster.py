@@ -126,7 +126,7 @@ def test_killed_workers_and_a_killed_command_leave_each_log_once(
     killer.start()
     again = transcribe(recordings, logs, *cluster)
     killer.join()
-    assert "A worker died; " in again.stderr
+    assert "A worker exited; " in again.stderr
     assert "1 of" in again.stderr
     assert "broken.wav: not an audio file" in again.stderr.rpartition("error:")[2]
     assert {path: path.stat().st_mtime_ns for path in before} == before, "done is done"

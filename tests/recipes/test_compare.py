@@ -49,7 +49,7 @@ def test_ways_take_turns_and_a_comparison_goes_on_where_it_stopped(
     assert [value(words, "learning_rate") for words in trainings if "0.02" in words] == ["0.02"] * 2
     for name in ("as it is", "no speed", "quick"):
         assert f"\n{name} " in result.stdout
-    assert "CER against 'as it is', 90% between" in result.stdout
+    assert "CER difference to 'as it is', 90% interval" in result.stdout
 
     record = json.loads((tmp_path / "compared/comparison.json").read_text(encoding="utf-8"))
     assert len(record["measurements"]) == 6
@@ -81,16 +81,16 @@ def test_mistakes_are_said_before_anything_is_trained(
     for flags, said in (
         (("--ways", "no colon"), "'no colon': must be a name, a colon, and flags of train"),
         (("--ways", "a: epochs 3"), "must be a name, a colon, and flags of train"),
-        (("--ways", "a:", "a: --epochs 3"), "two variants have the name 'a'"),
+        (("--ways", "a:", "a: --epochs 3"), "two ways have the name 'a'"),
         (("--ways", "a: --epochs '3"), "no closing quotation"),
         (("--ways", "a: --epoch 3", "b: --epochs x"), "--ways 'b': "),
         (("--ways", "a: --epoch 3", "b: --epochs x"), "did you mean --epochs?"),
         (("--ways", "a: --random_seed 3"), "--random_seed: compare says that itself"),
         (("--ways", "a: --test_files b.csv"), "--test_files: compare says that itself"),
-        (("--ways", "a: --help"), "neither --help nor --config"),
+        (("--ways", "a: --help"), "without --help and --config"),
         (("--checkpoint_dir", "m"), "a model to start from goes with --load_checkpoint_dir"),
         (("--test_files",), "no --test_files to measure on"),
-        (("--out", ""), "no folder for the comparison; give --out"),
+        (("--out", ""), "no output folder; give --out"),
         (("--interval", "1"), "--interval: must be less than 1"),
         (("--ways", "a:", "b: --train_files none.csv"), "none.csv: no such file"),
         (("--ways", "a:", "b: --load_checkpoint_dir none"), "none does not exist"),

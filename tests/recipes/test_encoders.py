@@ -95,10 +95,10 @@ def test_a_head_listens_to_several_blocks(whisper: Path, latin: ToneCorpus, tmp_
     model = stt.Model(str(tmp_path / "exported" / "output_graph.onnx"))
     assert isinstance(model.stt(np.zeros(16000, np.int16)), str)
     own = learn(tmp_path / "mixed", "own", "--head_blocks", 1)
-    assert "--head_blocks 1: the head listens to 2 blocks, as the source's own" in own.stderr
+    assert "--head_blocks 1: the head reads 2 blocks, because the source's" in own.stderr
     more = learn(whisper, "more", *HEAD, "--head_blocks", 9, "--dry_run", "true")
     assert more.returncode == 0, more.stderr
-    assert "--head_blocks 9: the head listens to 2 blocks, as" in more.stderr
+    assert "--head_blocks 9: the head reads 2 blocks, because" in more.stderr
 
 
 def test_the_model_is_evaluated_and_inspected(
@@ -446,7 +446,10 @@ def test_adapters_are_trained_alone_and_kept_alone(
         ),
         (("--adapter", "lora", "--drop_source_layers", 3), "only the 2 layers of its head can be"),
         (("--adapter", "lora", "--freeze_source_layers", 3), "and the encoder has 3"),
-        (("--adapter", "lora", "--source_weight_decay", 0.01), "so nothing draws away from them"),
+        (
+            ("--adapter", "lora", "--source_weight_decay", 0.01),
+            "because the source's weights are not trained",
+        ),
         (("--adapter", "lora", "--freeze_source_layers", -1), "no block is left to have one"),
     ],
 )

@@ -81,7 +81,7 @@ def test_too_few_clips_and_other_mistakes(
     curve: Callable[..., Result], tones: ToneCorpus, tmp_path: Path
 ) -> None:
     for flags, said in (
-        (("--parts", "0.1", "0.5", "1"), "32 clips with a transcript; 80 are the least"),
+        (("--parts", "0.1", "0.5", "1"), "32 clips with a transcript, but at least 80 are needed"),
         (("--parts", "0.5", "1"), "a curve needs at least 3 different ones"),
         (("--parts", "0", "x", "1"), "must be numbers above 0, and 1 at most"),
         (("--checkpoint_dir", "m"), "a model to start from goes with --load_checkpoint_dir"),

@@ -111,7 +111,7 @@ def test_invisible_characters_of_an_alphabet_made_of_the_data_are_named(
             "--normalize_transcripts", normalizes,
         )  # fmt: skip
         assert result.returncode == 0, result.stderr
-        named = "1 character cannot be seen, and the model is to write them too: U+202B RIGHT"
+        named = "The alphabet has 1 character that cannot be seen: U+202B RIGHT"
         assert (named in result.stderr) == (normalizes == "false")
     marked.unlink()
 

@@ -202,7 +202,7 @@ def test_a_run_goes_on_also_with_other_processes(
     results = run_command_together(sizes[1], "train", *flags(cut, sizes[1]))
     assert {result.returncode for result in results} == {0}, results[0].stderr
     assert "Continuing the run" in results[0].stdout
-    note = f"goes on with {sizes[1]}: a step now takes 6 batches"
+    note = f"continues with {sizes[1]}: a step now processes 6 batches"
     assert (note in results[0].stdout) == (sizes[0] != sizes[1])
     assert_alike(last(whole), last(cut), 0.0 if sizes[0] == sizes[1] else 1e-5)
 

@@ -164,7 +164,7 @@ def test_mistakes_are_one_sentence_each(model: Path, recordings: Path, tmp_path:
     for flags, said in (
         (("--unlabelled_files", tmp_path / "none"), "none: no such file or directory"),
         (("--unlabelled_files", recordings / "deep", "--test_files", "t.csv"), "t.csv: no such"),
-        (("--unlabelled_files", recordings, "--min_confidence", 0.9999), "not one is kept"),
+        (("--unlabelled_files", recordings, "--min_confidence", 0.9999), "none is kept"),
         ((), "no recordings: give --unlabelled_files"),
     ):
         result = label(model, out, *flags)

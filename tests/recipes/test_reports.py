@@ -116,7 +116,7 @@ def test_training_runs_are_reported_over_each_other(
     assert result.returncode == 0, result.stderr
     assert picture.read_bytes().startswith(b"\x89PNG")
     text = page.read_text(encoding="utf-8")
-    assert text.count("Nothing recorded") == 0
+    assert text.count("No data") == 0
     for name in ("source, training", "fine-tuned, dev", "Gradient norm", "Throughput", "kept"):
         assert name in text
     run = read_run(fine_tuned)
@@ -179,7 +179,7 @@ def test_a_run_that_goes_on_hides_what_it_does_again(
 def test_what_is_no_run_is_told(tmp_path: Path) -> None:
     result = run_command("report.command", tmp_path)
     assert result.returncode == 2
-    assert "holds no training run" in result.stderr
+    assert "no training run" in result.stderr
     result = run_command("report.command", tmp_path / "nowhere")
     assert result.stderr.endswith("nowhere: no such folder\n")
     (tmp_path / "events.out.tfevents.1").write_bytes(b"\xff" * 100)

@@ -65,7 +65,7 @@ def test_a_list_says_what_to_transcribe_and_why(
     values = [float(row["value"]) for row in found]
     assert values == sorted(values, reverse=True)
     assert "letter groups are new" in found[0]["why"]
-    assert "Not among them: 2 in sets that were given, 1 without a word" in result.stdout
+    assert "Not considered: 2 in the given sets, 1 with an empty transcript" in result.stdout
     assert f"stt label {out} --model {model} --out data.csv" in result.stdout
 
 
@@ -87,7 +87,11 @@ def test_mistakes_are_one_sentence_each(
     for out, more, said in (
         ("next.doc", (), "its name must end in .csv or .txt"),
         ("next.csv", ("--unlabelled_files", tmp_path / "none"), "none: no such file"),
-        ("next.csv", ("--unlabelled_files", recordings / "silent.wav"), "1 without a word"),
+        (
+            "next.csv",
+            ("--unlabelled_files", recordings / "silent.wav"),
+            "1 with an empty transcript",
+        ),
         ("next.csv", ("--checkpoint_dir", ""), "no model: give --checkpoint_dir"),
     ):
         result = select(model, tmp_path / out, recordings, latin, *more)

@@ -39,7 +39,7 @@ def test_the_run_is_that_of_one_process(
     assert [result.stderr for result in results[1:]] == [""] * (size - 1)
     assert_alike(last(alone), last(shared), 1e-5)
     assert results[0].stdout.count("Test on") == 1
-    assert f"{size} processes train together, and share out the weights" in results[0].stdout
+    assert f"{size} processes train together, with sharded weights" in results[0].stdout
     (theirs,), (ours,) = (last(folder).run["history"] for folder in (alone, shared))  # type: ignore[index]
     assert ours == pytest.approx(theirs, rel=1e-4)
     assert sorted(path.name for path in shared.iterdir()) == sorted(
@@ -84,7 +84,7 @@ def test_a_run_that_was_cut_goes_on_also_in_one_process(latin: ToneCorpus, tmp_p
     one = run_command("train", *flags(alone, 1))
     assert {result.returncode for result in (*results, one)} == {0}, results[0].stderr
     assert "Continuing the run" in results[0].stdout
-    assert "--shard_weights has no effect in one process" in one.stderr
+    assert "--shard_weights has no effect with one process" in one.stderr
     assert_alike(last(whole), last(cut), 0.0)
     assert_alike(last(whole), last(alone), 1e-5)
 
@@ -95,4 +95,4 @@ def test_what_does_not_go_with_it_is_refused(latin: ToneCorpus, tmp_path: Path) 
         "--epochs", 3, *SHARED_OUT,
     )  # fmt: skip
     assert result.returncode == 2
-    assert "error: --shard_weights: all processes have to run the model equally" in result.stderr
+    assert "error: --shard_weights cannot be combined with --unlabelled_files" in result.stderr

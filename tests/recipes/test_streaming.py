@@ -155,7 +155,7 @@ def test_it_is_a_source(trained: tuple[Path, Result], cyrillic: ToneCorpus, tmp_
         "--encoder_width", 64, *flags,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert "--encoder_width 64 gives way to the checkpoint's 32" in result.stderr
+    assert "--encoder_width 64 is ignored: the checkpoint has 32" in result.stderr
     ours, theirs = load_source(tmp_path / "new"), load_source(folder)
     for name, tensor in theirs.tensors.items():
         same = np.array_equal(ours.tensors[name], tensor)

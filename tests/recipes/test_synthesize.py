@@ -88,7 +88,7 @@ def test_sentences_become_a_set_to_train_on(text: Path, notes: Path) -> None:
     speeds = [int(line.split()[3]) for line in asked]
     assert 157 <= min(speeds) < max(speeds) <= 193
     for said_so in ("8 clips", "left out: 1 hold digits", "1 hold characters outside the alphabet",
-                    "1 are longer than 150 characters", "1 are there more than once"):  # fmt: skip
+                    "1 are longer than 150 characters", "1 are duplicates"):  # fmt: skip
         assert said_so in result.stdout
     checked = run_command("check", text.parent / "out" / "clips.csv")
     assert checked.returncode == 0, checked.stdout + checked.stderr
@@ -106,7 +106,7 @@ def test_it_goes_on_where_it_stopped_and_draws_the_same(text: Path, notes: Path)
     assert rows_of(text) == listed
 
     drawn = synthesize(text, "--limit", 2)
-    assert "were not drawn (--limit)" in drawn.stdout
+    assert "were not chosen (--limit)" in drawn.stdout
     assert len(notes.read_text().splitlines()) == len(before) + 1, "nothing is spoken anew"
     assert len(rows_of(text)) == 2
     other = synthesize(text, "--random_seed", 5)
@@ -130,8 +130,8 @@ def test_what_cannot_be_spoken_is_left_out(text: Path, notes: Path) -> None:
     result = synthesize(text)
     assert result.returncode == 0, result.stderr
     assert [row["transcript"] for row in rows_of(text)] == ["hello world"]
-    assert "not spoken: 1: it wrote silence" in result.stdout
-    assert "not spoken: 1: espeak-ng wrote no audio, and ended with status 0" in result.stdout
+    assert "not synthesized: 1: the audio is silent" in result.stdout
+    assert "not synthesized: 1: espeak-ng wrote no audio and exited with status 0" in result.stdout
 
     shutil.rmtree(text.parent / "out")
     none = synthesize(text, "--voices", "klingon")
@@ -170,7 +170,7 @@ def test_bad_flags_are_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "`apt-get install espeak-ng` adds it" in missing.stderr
     assert not (tmp_path / "out").exists()
     other = run_command("synthesize", *flags, "--command", "no-such-program {out}")
-    assert "there is no program no-such-program" in other.stderr
+    assert "program no-such-program not found" in other.stderr
 
 
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")

@@ -160,7 +160,7 @@ def test_the_sources_geometry_wins_with_a_notice(
         "--train_files", latin.train, "--n_hidden", 64, "--layer_norm", "true", "--epochs", 0,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert "--n_hidden 64 gives way to the checkpoint's 32" in result.stderr
+    assert "--n_hidden 64 is ignored: the checkpoint has 32" in result.stderr
     assert "--layer_norm True gives way" in result.stderr
     assert load_source(tmp_path / "new").specification.n_hidden == 32
 
@@ -219,18 +219,19 @@ def test_what_becomes_of_frozen_layers_is_told(
                "--train_files", latin.train]  # fmt: skip
     assert train(*command, "--freeze_source_layers", 2, "--epochs", 1).returncode == 0
     continued = train(*command, "--epochs", 2, "--run", "continue").stderr
-    assert "Still frozen, as --freeze_source_layers said when this run began: layer_1, layer_2" in (
-        continued
+    assert (
+        "Still frozen by --freeze_source_layers of this run's first command: layer_1, layer_2"
+        in (continued)
     )
     other = train(*command, "--epochs", 2, "--run", "continue", "--freeze_source_layers", 1).stderr
     assert "--freeze_source_layers 2 -> 1 has no effect" in other
     again = train(*command, "--freeze_source_layers", 2, "--epochs", 2, "--dry_run", "true",
                   "--unfreeze_after_epochs", 2).stderr  # fmt: skip
-    assert "--unfreeze_after_epochs 2 is never reached: there are 2 epochs in all" in again
+    assert "--unfreeze_after_epochs 2 is never reached: the run has 2 epochs" in again
     again = train(*command, "--freeze_source_layers", 2, "--epochs", 2, "--dry_run", "true").stderr
     assert "layer_2  kept         from the source; frozen" in again
     without = train(*command, "--epochs", 2, "--dry_run", "true").stderr
-    assert "Frozen when the source was trained, and trained now: layer_1, layer_2" in without
+    assert "Frozen when the source was trained, but trained now: layer_1, layer_2" in without
     assert "--freeze_source_layers 2" in without
 
 
@@ -246,7 +247,7 @@ def test_a_run_of_upstreams_goes_on_with_its_adam_slots(
         tmp_path / "run", "--train_files", latin.train, "--dry_run", "true",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert "The run goes on at step 7, layer by layer" in result.stderr
+    assert "Continuing the run at step 7, layer by layer" in result.stderr
     assert result.stderr.count("goes on with its Adam slots from step 7") == 6
 
 
@@ -390,11 +391,13 @@ def test_weights_stay_nearer_to_the_source_where_they_are_drawn_to_it(
                "--train_files", latin.train, "--epochs", 3, "--run", "continue")  # fmt: skip
     changed = train(*goes_on)
     assert changed.returncode == 2
-    assert "is not the model that this run began from, to which it draws" in changed.stderr
+    assert "is not the model that this run started from and needs for" in changed.stderr
     began_from.unlink()
     gone = train(*goes_on)
     assert gone.returncode == 2
-    assert "its source (--source_weight_decay), which cannot be read any more" in gone.stderr
+    assert (
+        "cannot read the source model that this run needs for --source_weight_decay" in gone.stderr
+    )
     scratch = train("--checkpoint_dir", tmp_path / "new", "--train_files", latin.train, *drawn)
     assert scratch.returncode == 2
     assert "--source_weight_decay 50 needs a model to start from" in scratch.stderr
@@ -419,7 +422,7 @@ def test_a_new_output_layer_begins_with_how_often_each_label_comes(
         "--train_files", cyrillic.train, "--alphabet_config_path", cyrillic.alphabet,
         "--drop_source_layers", 1, "--map_shared_characters", "true", *common,
     )  # fmt: skip
-    assert "--output_bias prior has no effect: rows of the output layer are mapped" in mapped.stderr
+    assert "--output_bias prior has no effect, because output rows are mapped" in mapped.stderr
 
 
 def test_the_log_says_how_much_there_is_and_how_it_went(

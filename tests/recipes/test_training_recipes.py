@@ -70,7 +70,7 @@ def test_a_head_that_writes_is_not_trained_alone(
     own = tmp_path / "own"
     first = train(whisper, latin, own, "--epochs", 1, "--recipe", "none", "--head", "linear")
     assert first.returncode == 0, first.stderr
-    said = "all layers are trained at once, since the head writes already: "
+    said = "all layers are trained at once, because the head is already trained: "
     for corpus, flags, expected in (
         (latin, (), True),
         (latin, ("--head", "lstm"), False),  # a new one
@@ -174,23 +174,29 @@ def test_the_command_that_goes_on_counts_from_the_recipes_epochs(
     ("content", "said"),
     [
         ("name: a\nversion: 1\nflags: {optimiser: adamw}", "--optimiser, did you mean --optimizer"),
-        ("name: a\nversion: 1\nflags: {train_files: a.csv}", "flags that no recipe can set: --tra"),
-        ("name: a\nversion: 1\nflags: {drop_source_layers: 1}", "that no recipe can set: --drop_s"),
+        (
+            "name: a\nversion: 1\nflags: {train_files: a.csv}",
+            "flags that recipes cannot set: --tra",
+        ),
+        (
+            "name: a\nversion: 1\nflags: {drop_source_layers: 1}",
+            "that recipes cannot set: --drop_s",
+        ),
         ("name: a\nversion: 1\nflags: {epochs: many}", "--epochs many: must be a whole number"),
         ("name: a\nversion: 1\nflags: {weight_decay: 1}", "--weight_decay needs --optimizer adamw"),
         ("name: a\nversion: 1", "it has no `flags:`"),
         (
             "name: a\nversion: 1\nepochs: 3\nfrob: 2\nflags: {}",
-            "epochs, frob: no part of a recipe; f",
+            "epochs, frob: not a part of recipes; put f",
         ),
         ("name: a\nversion: one\nflags: {}", "is malformed (version is 'one')"),
         ("name: a\nversion: 1\nminutes: [1]\nflags: {}", "minutes are two numbers"),
         (
             "name: a\nversion: 1\nflavour: x\nflags: {}",
-            "flavour: no part of a recipe; its parts are",
+            "flavour: not a part of recipes; the parts are",
         ),
-        ("name: a\nversion: 1\nhead: {steps: 9}\nflags: {}", "batch and everything belong toget"),
-        (f"{STEPS}flags: {{epochs: 9}}", "says by its steps how long it trains, and again by its"),
+        ("name: a\nversion: 1\nhead: {steps: 9}\nflags: {}", "batch and everything need each"),
+        (f"{STEPS}flags: {{epochs: 9}}", "sets the length of training both in steps and with the"),
         (
             f"{STEPS}head: {{steps: 9, epochs: [9]}}\nflags: {{}}",
             "epochs are two whole numbers, at",
@@ -213,7 +219,7 @@ def test_broken_recipes(
 
 
 def test_unknown_names_are_told_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(FlagError, match=r"encoder-minutes@1, .*auto, none, and files that end"):
+    with pytest.raises(FlagError, match=r"encoder-minutes@1, .*auto, none, or a file that ends"):
         find_recipe("strongest")
     with pytest.raises(FlagError, match=r"encoder-minutes@999: there are"):
         find_recipe("encoder-minutes@999")
@@ -250,7 +256,7 @@ def test_frozen_layers_wait_for_a_head_that_writes(
         "1", "2",
     ]  # fmt: skip
     assert "Epoch 4 of 4 is done" in whole.stderr
-    assert "The model writes next to nothing of the dev files" in whole.stderr
+    assert "The model transcribes almost nothing of the dev files" in whole.stderr
     progress = saved(tmp_path / "whole").run
     assert progress is not None
     assert (progress["epoch"], progress["waited_epochs"]) == (4, 2)

@@ -69,7 +69,7 @@ def test_folders_are_mirrored_and_finished_files_skipped(recording, tmp_path, ca
     assert main([*command, "--recursive", "true"]) == 0
     assert (dst / "a.tlog").read_text() == "done before"
     assert json.loads((dst / "deep/b.tlog").read_text())
-    with pytest.raises(UserError, match="1 log could not be made into subtitles, see above"):
+    with pytest.raises(UserError, match="1 log could not be converted to subtitles, see above"):
         main([*command, "--recursive", "true", "--subtitles", "srt"])
     assert "a.tlog: is no transcription log" in capsys.readouterr().err
     assert (dst / "deep/b.srt").is_file()
@@ -173,7 +173,7 @@ def test_mistakes_are_told(tmp_path):
         ((str(tmp_path / "bad.catalog"),), "`tlog`"),
         ((str(tmp_path / "bad.catalog"), "x"), "names the logs itself"),
         ((str(tmp_path), str(audio)), "must be a folder"),
-        ((str(tmp_path / "empty"),), "no audio files there"),
+        ((str(tmp_path / "empty"),), "no audio files in this folder"),
         (("memory://nowhere",), "memory://nowhere: no such file or folder"),
         (("https://example.org/a.wav",), r"--dst \(not given\): logs cannot be written"),
     ):

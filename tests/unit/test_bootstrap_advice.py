@@ -52,7 +52,7 @@ def test_the_scorer_of_a_model_that_writes_bytes_has_the_capitals_of_its_transcr
         ((0.15, 0.60), "characters", "Coqui's own clients cannot read a scorer of characters; "
          "out/scorer/words.scorer they can"),
         ((0.15, 0.60), "", "More text of such speech makes a better scorer: --text."),
-        ((0.95, 1.00), "words", "see whether transcripts belong to their audio"),
+        ((0.95, 1.00), "words", "check that transcripts match their audio"),
         ((0.50, 0.90), "words", "a larger source helps most"),
         ((0.02, 0.08), "words", "Errors are few"),
     ],

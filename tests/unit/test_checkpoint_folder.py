@@ -105,7 +105,7 @@ def test_what_was_written_and_not_recorded_is_as_if_it_were_not_there(tmp_path: 
     folder.write("best", checkpoint(12), record)
     assert folder.newest_of_ours("best") is None
     assert folder.highest_step() == 0
-    with pytest.raises(CheckpointError, match="holds no checkpoint"):
+    with pytest.raises(CheckpointError, match="contains no checkpoint"):
         load_source(tmp_path)
     folder.take_over(NEW)
     assert names(tmp_path) == set()

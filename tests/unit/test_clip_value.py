@@ -67,7 +67,7 @@ def test_why_is_said() -> None:
     candidates = [Candidate("good jug", 0.25, 1.0)]
     (choice,) = choose(candidates, KNOWN)
     assert why(choice, candidates[0]) == (
-        "the model is 25% sure; 4 of 8 letter groups are new: ' ju', 'd j', 'jug', 'ug '"
+        "confidence 25%; 4 of 8 letter groups are new: ' ju', 'd j', 'jug', 'ug '"
     )
     assert letter_groups("a") == {" a "}
     assert letter_groups("  ") == set()

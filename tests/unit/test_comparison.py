@@ -65,7 +65,7 @@ def test_a_large_difference_is_told() -> None:
     assert conclusion(found).startswith("'b' is better than 'a', by 0.")
     assert conclusion(compared(better, plain)) == "None is better than 'b'."
     shown = "\n".join(describe(found, 0.9))
-    assert "CER against 'a', 90% between" in shown
+    assert "CER difference to 'a', 90% interval" in shown
     assert ": better" in shown
 
 
@@ -89,13 +89,13 @@ def test_with_one_training_each_nothing_is_said(ways: int) -> None:
     assert [one.verdict for one in found] == [""] * ways
     assert [one.cer_spread for one in found] == [None] * ways
     assert ("--ways" if ways == 1 else "--seeds") in conclusion(found)
-    assert ("CER against" in "\n".join(describe(found, 0.9))) == (ways == 2)
+    assert ("CER difference to" in "\n".join(describe(found, 0.9))) == (ways == 2)
 
 
 def test_models_that_have_not_learned_to_write_tell_of_no_way() -> None:
     random = np.random.default_rng(7)
     found = compared(trainings("a", 1.1, random), trainings("b", 1.0, random))
-    assert "next to nothing" in conclusion(found)
+    assert "almost nothing" in conclusion(found)
     assert "coqui_stt_training.check" in conclusion(found)
     learned = compared(trainings("a", 1.0, random), trainings("b", 0.3, random))
     assert conclusion(learned).startswith("'b' is better than 'a'")

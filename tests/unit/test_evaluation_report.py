@@ -144,7 +144,7 @@ def test_a_broken_report_is_an_error_that_names_it(tmp_path: Path, content: str)
 def test_flags_are_checked_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(FlagError, match="unknown format"):
         check_report_flags(ReportFlags(report=(str(tmp_path / "report.pdf"),)))
-    with pytest.raises(FlagError, match="needs a page"):
+    with pytest.raises(FlagError, match="needs an HTML page"):
         check_report_flags(ReportFlags(compare=("other.json",)))
     other = ModelResults("other", (clip(1, "else", "else"),))
     with pytest.raises(CorpusError, match="nothing to compare"):
@@ -166,7 +166,9 @@ def test_a_report_that_cannot_be_compared_is_written_all_the_same(tmp_path: Path
     write_report(tmp_path / "other.json", [ModelResults("other", (clip(1, "else", "else"),))])
     page, table = str(tmp_path / "r.html"), str(tmp_path / "r.csv")
     flags = ReportFlags(report=(page, table), compare=(str(tmp_path / "other.json"),))
-    with pytest.raises(CorpusError, match=r"nothing to compare.*Without .*r\.html, .*r\.csv"):
+    with pytest.raises(
+        CorpusError, match=r"nothing to compare.*Written without .*r\.html, .*\.csv"
+    ):
         write_reports(flags, heard("one", 3, 0.1))
     assert "Word error rate" in Path(page).read_text(encoding="utf-8")
     assert len(Path(table).read_text(encoding="utf-8").splitlines()) == 4
@@ -223,7 +225,7 @@ def test_models_are_compared_on_the_same_clips(tmp_path: Path) -> None:
     file = tmp_path / "compare.html"
     write_report(file, sets)
     text = file.read_text(encoding="utf-8")
-    assert "10 clips not heard by all models" in text
+    assert "10 clips that not all models transcribed" in text
     with opened(file) as page:
         page.wait_for_selector("#list tbody tr")
         rows = [row.inner_text() for row in page.query_selector_all("#comparison ~ div tbody tr")]
@@ -322,5 +324,5 @@ def test_nobody_stumbles_over_the_page(tmp_path: Path, dark: bool) -> None:
 
 def test_rates_of_scripts_without_spaces_have_a_caveat() -> None:
     thai = [score_sample("a.wav", "สวัสดีครับ ผมชื่อสมชาย", "สวัสดีครับ", 1.0)]
-    assert "puts no spaces between words" in caveat_of(thai)
+    assert "has no spaces between words" in caveat_of(thai)
     assert not caveat_of([score_sample("a.wav", "go up", "go", 1.0)])

@@ -62,7 +62,7 @@ def test_one_file_is_read_with_its_config_beside_it(tmp_path: Path) -> None:
 
 def test_what_is_not_there_of_a_model_is_named(tmp_path: Path) -> None:
     folder = write_whisper(tmp_path / "whisper")
-    with pytest.raises(CheckpointError, match=r"holds no checkpoint; did you mean .*whisper\?"):
+    with pytest.raises(CheckpointError, match=r"contains no checkpoint; did you mean .*whisper\?"):
         load_source(tmp_path)
     snapshot = tmp_path / "models--some--whisper" / "snapshots" / "0123abcd"
     snapshot.mkdir(parents=True)

@@ -200,7 +200,7 @@ def test_what_was_changed_in_the_file_by_hand_counts(tmp_path: Path, recordings:
     labels = [label for _, label in again.listed(None, "")]
     assert [label.verdict for label in labels] == ["accepted", "rejected", "accepted"]
     assert labels[0].text == "mended"
-    assert labels[1].reason == "taken out of data.csv"
+    assert labels[1].reason == "removed from data.csv"
     accept(again, 2, "last", version=1)
     assert rows_of(out) == {"a0.wav": "mended", "a2.wav": "last"}
 
@@ -228,7 +228,7 @@ def test_what_is_no_data_set_or_journal_is_never_overwritten(
         open_desk(out, recordings)
     out.unlink()
     (tmp_path / "data.desk.jsonl").write_text('{"kind": "label"}\n')
-    with pytest.raises(CorpusError, match=r"data.desk.jsonl:1: is no line of a journal"):
+    with pytest.raises(CorpusError, match=r"data.desk.jsonl:1: not a valid line of a label jour"):
         open_desk(out, recordings)
 
 
@@ -287,7 +287,7 @@ def test_lists_keep_their_order_and_their_texts(tmp_path: Path, recordings: Path
         find_recordings([str(tmp_path / "nowhere"), str(tmp_path / "neither")], tmp_path)
     assert "neither" in str(caught.value)  # all at once
     plain.write_text("gone.wav\n")
-    with pytest.raises(CorpusError, match=r"none of the files .* is there: .*gone\.wav"):
+    with pytest.raises(CorpusError, match=r"no file listed .* exists: .*gone\.wav"):
         find_recordings([str(plain)], tmp_path)
 
 

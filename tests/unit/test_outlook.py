@@ -22,8 +22,11 @@ def outlook_of(cers: dict[int, float]) -> Outlook:
 @pytest.mark.parametrize(
     ("cers", "said"),
     [
-        ({16: 0.4, 32: 0.3, 64: 0.225}, "More data is worth it: twice as much takes about 25%"),
-        ({16: 0.202, 32: 0.201, 64: 0.2}, "More of the same data gives little"),
+        (
+            {16: 0.4, 32: 0.3, 64: 0.225},
+            "More data is worth it: twice as much reduces the CER by about 25%",
+        ),
+        ({16: 0.202, 32: 0.201, 64: 0.2}, "More of the same data helps little"),
         ({16: 0.95, 32: 0.95, 64: 0.95}, "The models write next to nothing (CER 0.96)"),
     ],
 )

@@ -41,9 +41,10 @@ def test_charts_say_in_words_what_they_show() -> None:
     chart = line_chart("Loss", [losses, Series("nothing", [])], "epoch", "loss")
     assert "a&lt;b: from 4 to 1" in chart
     assert "nan" not in chart
-    assert line_chart("Loss", [], "epoch", "loss").count("Nothing recorded") == 1
+    assert line_chart("Loss", [], "epoch", "loss").count("No data") == 1
     assert "x: 3.0 %" in bar_chart("Errors", [Bar("x", 3, 2, 4)])
-    assert "50% sure, 25% right" in calibration_chart("Sure", [(0.5, 0.25, 4), (0.9, 0, 0)])
+    chart = calibration_chart("Sure", [(0.5, 0.25, 4), (0.9, 0, 0)])
+    assert "confidence 50%, accuracy 25%" in chart
 
 
 def test_a_logarithmic_axis_has_round_numbers_however_little_it_spans() -> None:

@@ -33,6 +33,6 @@ def test_a_damaged_checkpoint_is_told_whatever_lies_beside_it(folder: Path) -> N
 def test_the_given_alphabet_must_be_the_own(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_text("x\n")
-    with pytest.raises(AlphabetError, match="is not that of"):
+    with pytest.raises(AlphabetError, match="differs from that of"):
         find_alphabet(str(folder), str(other), False)
     assert list(find_alphabet("", str(other), False).labels) == ["x"]

@@ -104,7 +104,7 @@ def test_each_item_comes_once_whoever_dies(ray: FakeRay, workers: int) -> None:
     assert results[4] == 8
     assert results[30] == 60
     assert results[6] is not results[4]
-    assert "3 workers died" in str(results[6])
+    assert "3 workers exited" in str(results[6])
     assert "13: a long traceback: 13" in str(results[13])
     assert str(results[7]) == "is odd"
     expected = {item: 2 * item for item in items if item % 2 == 0 and item != 6}
@@ -120,9 +120,9 @@ def test_what_cannot_begin_is_told_at_once(ray: FakeRay) -> None:
     def deadly(cores: int) -> Any:
         raise KeyboardInterrupt
 
-    with pytest.raises(UserError, match=r"cannot begin: model.tflite: no such file; all machines"):
+    with pytest.raises(UserError, match=r"cannot start: model.tflite: no such file; all machines"):
         list(spread(missing, [1], Cluster("auto", 2)))
-    with pytest.raises(UserError, match="is there memory for the model"):
+    with pytest.raises(UserError, match="check that there is enough memory for the model"):
         list(spread(deadly, range(9), Cluster("auto", 2)))
     assert not list(spread(missing, [], Cluster("auto", 2))), "nothing is begun for nothing"
 
@@ -140,7 +140,7 @@ def test_as_many_workers_as_there_is_room_for() -> None:
     assert Cluster("auto", worker_cpus=2, worker_gpus=0.5).count_workers(machines) == 2 + 16
     assert Cluster("auto", workers=5).count_workers([]) == 5
     assert Cluster("local:3").count_workers([]) == 3
-    with pytest.raises(FlagError, match="the most that one has are 64 and 8: see --worker_cpus"):
+    with pytest.raises(FlagError, match="the largest has 64 and 8: lower --worker_cpus"):
         Cluster("auto", worker_cpus=65).count_workers(machines)
 
 

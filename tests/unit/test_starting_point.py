@@ -122,7 +122,7 @@ def test_continue_and_new_are_obeyed(tmp_path: Path, data: DataFlags) -> None:
     assert start(data, replace(flags, run="continue")).continued is not None
     assert start(data, replace(flags, run="continue"), DROP_ONE).continued is not None
     assert start(data, replace(flags, run="new")).source is not None
-    with pytest.raises(FlagError, match="holds no run"):
+    with pytest.raises(FlagError, match="there is no run"):
         start(data, CheckpointFlags(checkpoint_dir=str(tmp_path / "empty"), run="continue"))
 
 
@@ -200,10 +200,10 @@ def test_a_run_without_a_checkpoint_begins_again_from_what_it_began_with(
     assert found.source is not None
     assert found.source.path.name == "train-7.safetensors"
     assert found.drops_layers
-    assert "Beginning once more" in found.reason
+    assert "Starting again" in found.reason
     (tmp_path / "run/train-7.safetensors").unlink()
     (tmp_path / "run/checkpoint").unlink()
-    with pytest.raises(CheckpointError, match="is no longer there"):
+    with pytest.raises(CheckpointError, match="no longer exists"):
         start(data, flags, DROP_ONE)
 
 

@@ -43,5 +43,5 @@ def test_characters_that_cannot_be_heard_are_named_before_training(
         assert not caplog.messages
         log_unspoken_characters(Alphabet.from_labels("ab7[\U0001f600\u200f"))
     letters, unseen = caplog.messages
-    assert "write 3 characters that are no letters: 7 [ \U0001f600. Where" in letters
-    assert "1 character cannot be seen, and the model is to write them too: U+200F" in unseen
+    assert "has 3 characters that are not spoken as written: 7 [ \U0001f600. Write" in letters
+    assert "The alphabet has 1 character that cannot be seen: U+200F" in unseen

@@ -103,8 +103,8 @@ def align_recording(
     ]
     if not spelled:
         raise UserError(
-            "the text has no characters that the model can write; bring it to the model's script "
-            "with --romanize true or --character_map"
+            "the text has no characters that the model can write; romanize it with --romanize "
+            "true, or map its characters with --character_map"
         )
     labels = list(itertools.chain.from_iterable(labels for _, _, labels in spelled))
     aligner = TextAligner(
@@ -124,9 +124,9 @@ def align_recording(
         begin += len(own)
     if said < _LEAST_FOUND * len(labels):
         raise UserError(
-            f"the text does not belong to {name}: only {said / len(labels):.0%} of it is heard "
-            "there. Give the text of this recording; if it is, a model of another language or "
-            "script may hear nothing of it"
+            f"the text does not match {name}: only {said / len(labels):.0%} of it was found in "
+            "the audio. Give the text of this recording; if it is, the model may not know its "
+            "language or script"
         )
     return found
 

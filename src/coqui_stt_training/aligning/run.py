@@ -112,7 +112,7 @@ def _align_recording(
             frames += len(piece)
             yield piece
         if not frames:
-            raise AudioError(f"{audio}: is empty, or shorter than anything that could be heard")
+            raise AudioError(f"{audio}: is empty or too short")
 
     found = align_recording(units, posteriors(), engine.info, name=audio)
     found = sharpen_edges(found, envelope.levels)

@@ -96,7 +96,7 @@ def read_text(path: str | Path) -> str:
     """
     text = read_utf8(Path(path), _LARGEST_TEXT_BYTES)
     if not text.strip():
-        raise UserError(f"{path}: holds no text")
+        raise UserError(f"{path}: contains no text")
     return text
 
 

@@ -42,16 +42,19 @@ def as_page(findings: Findings) -> str:
         ("charts", "Distributions", _charts(survey)),
         ("texts", "Transcripts to look at", _concerns(text_concerns(survey))),
         ("audio", "Audio to look at", _concerns(concerns(survey))),
-        ("duplicates", "There more than once", _duplicates(survey)),
+        ("duplicates", "Duplicates", _duplicates(survey)),
         ("characters", "Characters", _characters(survey)),
     ]
     shown = [(anchor, title, content) for anchor, title, content in sections if content]
     return document(
-        "What the data holds",
+        "Overview of the data",
         [section(title, *content, anchor=anchor) for anchor, title, content in shown],
         subtitle=in_script(", ".join(one.path for one in survey.sets)),
         contents=[(anchor, title) for anchor, title, _ in shown],
-        footer="Written by coqui_stt_training.check. This page loads nothing from elsewhere.",
+        footer=(
+            "Written by coqui_stt_training.check. This page is self-contained and loads nothing "
+            "from the network."
+        ),
         style=_STYLE,
     )
 
@@ -117,8 +120,8 @@ def _suspects(findings: Findings) -> list[Html]:
     if not findings.suspects:
         return [tag("p", "None: the model found no transcript that stands out.")]
     told = (
-        "Transcripts that the model can hardly align to the audio, and that differ much from what "
-        "it hears; the worst first. Listen, and mend or drop them."
+        "Transcripts that the model can hardly align with the audio and that differ much from its "
+        "own transcripts, worst first. Listen, then correct or remove them."
     )
     return [tag("p", told, class_="quiet"), *map(_suspect, findings.suspects)]
 

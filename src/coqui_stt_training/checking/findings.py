@@ -16,10 +16,10 @@ from .suspects import Suspect
 
 _LISTED = 10
 _OF_TEXTS = {
-    "numbers": ("numbers", "to be written as words, as they are read"),
-    "tags": ("tags", "to be taken out, where nobody says them"),
-    "symbols": ("symbols", "to be written as words, where they are read"),
-    "invisible": ("invisible", "which --normalize_transcripts true takes out"),
+    "numbers": ("numbers", "write them as spoken words"),
+    "tags": ("tags", "remove them if nobody speaks them"),
+    "symbols": ("symbols", "write them as spoken words"),
+    "invisible": ("invisible", "--normalize_transcripts true removes them"),
 }
 _BARS = " ▁▂▃▄▅▆▇█"
 
@@ -149,13 +149,13 @@ def concerns(survey: Survey) -> Iterator[tuple[str, tuple[str, ...], str]]:
     """Yield what may be wrong with audio: name, places, explanation."""
     seconds = survey.silence_seconds
     for name, places, why in (
-        ("clipped", survey.clipped, ", loud parts are cut off"),
+        ("clipped", survey.clipped, ", loud parts are clipped"),
         ("quiet", survey.quiet, ", speech below -40 dBFS"),
         ("noisy", survey.noisy, ", noise less than 15 dB below speech"),
         (
             "silence at the ends",
             survey.silent_ends,
-            f" with 1 s or more; of all clips {say_audio_length(seconds)}",
+            f" of 1 s or more; {say_audio_length(seconds)} in all clips",
         ),
     ):
         if places:

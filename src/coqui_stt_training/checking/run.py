@@ -82,7 +82,7 @@ def run_check(
         )
         for one in written:
             _log.info("Wrote %s: %d clips; %d left out", one.path, one.kept, one.left_out)
-        _log.info("What was left out, and why: %s", left_out)
+        _log.info("Rows left out, with reasons: %s", left_out)
     return 1 if report.file_problems or report.row_problems else 0
 
 
@@ -131,8 +131,8 @@ def _how_to_go_on(report: Report, fix: str) -> list[str]:
         return []
     them = "this row" if report.bad_row_count == 1 else f"these {report.bad_row_count} rows"
     return [
-        f"Mend {them}, or leave {them} out: --fix cleaned.csv writes a list without, and training "
-        "does so with --on_bad_row skip"
+        f"Correct {them}, or leave {them} out: --fix cleaned.csv writes a list without {them}, "
+        f"and training skips {them} with --on_bad_row skip"
     ]
 
 
@@ -142,7 +142,7 @@ def _usual_cache(paths: Sequence[str]) -> Path | None:
     try:
         check_output_file("--cache_file", cache)
     except FlagError as error:
-        _log.warning("%s. Now a check that is stopped begins anew", error)
+        _log.warning("%s. An interrupted check will start from the beginning", error)
         return None
     return cache
 

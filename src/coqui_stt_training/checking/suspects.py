@@ -92,7 +92,7 @@ def score_clips(
     ]
     scores = [_restore(results.get(key)) for key in keys]
     missing = [index for index, score in enumerate(scores) if score is None]
-    with ProgressBar("Asking the model", len(missing), show_progressbar, unit="clip") as bar:
+    with ProgressBar("Scoring transcripts", len(missing), show_progressbar, unit="clip") as bar:
         for start in range(0, len(missing), _CLIPS_AT_A_TIME):
             chosen = missing[start : start + _CLIPS_AT_A_TIME]
             found = posteriors_of(engine, [clips[index] for index in chosen])

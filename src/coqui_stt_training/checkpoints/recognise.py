@@ -194,7 +194,7 @@ def _describe_directory(path: Path, entries: Sequence[Path]) -> str:
     below = [*entries, *(sorted(snapshots.iterdir()) if snapshots.is_dir() else ())]
     inside = [entry for entry in below if entry.is_dir() and _is_source(entry)]
     if inside:
-        return f"holds no checkpoint; did you mean {inside[0]}?"
+        return f"contains no checkpoint; did you mean {inside[0]}?"
     if CONFIG in names:
         others = sorted(names & _OTHER_WEIGHTS)
         there = f"only {' and '.join(others)}" if others else "none"
@@ -207,7 +207,7 @@ def _describe_directory(path: Path, entries: Sequence[Path]) -> str:
             "is a model of SpeechBrain, whose weights are not read; start from the model of "
             f"Hugging Face that its {_SPEECHBRAIN} names, or give another"
         )
-    return f"holds no checkpoint; {_HOW_TO}"
+    return f"contains no checkpoint; {_HOW_TO}"
 
 
 def _is_source(directory: Path) -> bool:

@@ -70,10 +70,11 @@ def run_selection(
         show(f"  {clip.audio}: {reason}")
     if out.suffix == ".csv":
         words = shlex.join([str(out), "--model", config.unlabelled.checkpoint_dir])
-        show(f"To transcribe them on a page, with what the model hears as drafts: stt label {words}"
-             " --out data.csv")  # fmt: skip
+        show(
+            "To transcribe them on a web page, starting from the model's drafts: stt label "
+            f"{words} --out data.csv")  # fmt: skip
     if left_out:
-        show(f"Not among them: {_remainder(left_out)}")
+        show(f"Not considered: {_remainder(left_out)}")
 
 
 def _within(
@@ -104,11 +105,11 @@ def _write(
 def _remainder(left_out: Sequence[LeftOut]) -> str:
     """Say what became of clips that could not be chosen."""
     words = {
-        Reason.MEASURED: "in sets that were given",
-        Reason.REPEATED: "there more than once",
-        Reason.EMPTY: "without a word",
-        Reason.UNREADABLE: "that cannot be read",
+        Reason.MEASURED: "in the given sets",
+        Reason.REPEATED: "duplicates",
+        Reason.EMPTY: "with an empty transcript",
+        Reason.UNREADABLE: "unreadable",
     }
     counts = Counter(one.reason for one in left_out)
     parts = [f"{counts[reason]} {said}" for reason, said in words.items() if counts[reason]]
-    return ", ".join(parts) or "the model is sure of every clip"
+    return ", ".join(parts) or "the model is confident in every clip"

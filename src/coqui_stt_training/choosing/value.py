@@ -100,6 +100,6 @@ def why(choice: ChosenClip, candidate: Candidate) -> str:
     more = ", ..." if len(choice.new) > _SHOWN else ""
     said = f": {shown}{more}" if choice.new else ""
     return (
-        f"the model is {candidate.confidence:.0%} sure; {len(choice.new)} of {choice.groups} "
-        f"letter groups are new{said}"
+        f"confidence {candidate.confidence:.0%}; {len(choice.new)} of {choice.groups} letter "
+        f"groups are new{said}"
     )

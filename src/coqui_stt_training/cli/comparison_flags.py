@@ -21,12 +21,12 @@ class ComparisonFlags:
     )
     ways: tuple[str, ...] = flag(
         [],
-        "variants to compare, each 'NAME: FLAGS', for example 'LoRA: --adapter lora:rank=16'; its "
+        "ways to train, each 'NAME: FLAGS', for example 'LoRA: --adapter lora:rank=16'; its "
         "flags win over the other flags of this command. The first is the baseline. Default: one "
-        "variant without flags of its own",
+        "way without flags of its own",
     )
     seeds: int = flag(
-        3, "number of trainings of each variant, with different seeds", check=at_most(100)
+        3, "number of trainings of each way, with different seeds", check=at_most(100)
     )
     interval: float = flag(0.9, "coverage probability of the intervals", check=positive)
     keep_models: bool = flag(False, "keep the checkpoints of all trainings")
@@ -54,7 +54,7 @@ class ComparisonFlags:
             if not colon or not name.strip() or not all(w.startswith("--") for w in split[:1]):
                 problems.append(f"{way!r}: must be a name, a colon, and flags of train")
             elif name.strip() in words:
-                problems.append(f"two variants have the name {name.strip()!r}")
+                problems.append(f"two ways have the name {name.strip()!r}")
             words[name.strip()] = split
         if problems:
             raise FlagError(f"--ways: {'; '.join(problems)}")

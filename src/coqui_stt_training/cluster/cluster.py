@@ -69,8 +69,8 @@ class Cluster:
                 ray.init(address=self.address, **quiet)
             except (ConnectionError, RuntimeError, ValueError) as error:
                 raise FlagError(
-                    f"--cluster {self.address}: cannot be joined ({first_line(error)}); "
-                    "`ray start --head` starts one, local:2 needs none"
+                    f"--cluster {self.address}: cannot connect ({first_line(error)}); start a "
+                    "cluster with `ray start --head`, or use local:2, which needs none"
                 ) from None
         try:
             yield ray
@@ -94,9 +94,9 @@ class Cluster:
             gpus = max((machine.get("GPU", 0) for machine in machines), default=0)
             raise FlagError(
                 f"--cluster {self.address}: no machine has room for a worker with "
-                f"{self.cores_of_a_worker} CPUs and {self.worker_gpus:g} GPUs; the most that one "
-                f"has are {most:g} and {gpus:g}: see --worker_cpus and --worker_gpus, or give "
-                "--cluster_workers where machines are yet to come"
+                f"{self.cores_of_a_worker} CPUs and {self.worker_gpus:g} GPUs; the largest has "
+                f"{most:g} and {gpus:g}: lower --worker_cpus or --worker_gpus, or give "
+                "--cluster_workers if more machines will join"
             )
         return count
 

@@ -70,7 +70,7 @@ def _unused_gpus(cluster: Cluster, machines: Sequence[dict[str, float]]) -> str:
     gpus = sum(machine.get("GPU", 0) for machine in machines)
     if cluster.worker_gpus or not gpus:
         return ""
-    return f"; none of the {counted(int(gpus), 'GPU')}, see --worker_gpus"
+    return f"; no use of the {counted(int(gpus), 'GPU')}, see --worker_gpus"
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,9 @@ class _Foreman(Generic[Item, Result]):
             timeout = None if self._is_open else _SECONDS_TO_WAIT
             done, _ = self._ray.wait(list(self._jobs), num_returns=1, timeout=timeout)
             if not done:
-                _log.info("No worker yet: the cluster has no room, or models are being loaded")
+                _log.info(
+                    "Waiting for workers: the cluster has no room, or models are being loaded"
+                )
             for promise in done:
                 yield from self._ended(promise)
 
@@ -150,8 +152,8 @@ class _Foreman(Generic[Item, Result]):
             return
         if isinstance(answer, Failure):
             raise UserError(
-                f"a worker cannot begin: {answer.message}; all machines of the cluster must see "
-                "models and recordings under the same names"
+                f"a worker cannot start: {answer.message}; all machines of the cluster need "
+                "models and recordings under the same paths"
             )
         self._is_open, self._deaths_at_opening = True, 0
         self._idle.append(job.worker)
@@ -172,9 +174,10 @@ class _Foreman(Generic[Item, Result]):
             self._deaths_at_opening += 1
             if is_fault or self._deaths_at_opening >= _MOST_DEATHS:
                 raise UserError(
-                    f"workers die before they begin; is there memory for the model? {reason}"
+                    "workers exit before they start; check that there is enough memory for the "
+                    f"model: {reason}"
                 ) from None
-            _log.warning("A worker died; another one opens the model in its place")
+            _log.warning("A worker exited; another one loads the model instead")
         if is_fault:
             self._idle.append(job.worker)
         else:
@@ -182,7 +185,7 @@ class _Foreman(Generic[Item, Result]):
         if len(job.parcel) == 1:
             yield from self._blamed(job.parcel[0], is_fault, reason)
         elif job.parcel:
-            _log.warning("A worker died; others go on with its %d recordings", len(job.parcel))
+            _log.warning("A worker exited; others continue with its %d recordings", len(job.parcel))
             self._suspects.extend(job.parcel)
 
     def _blamed(self, item: Item, is_fault: bool, reason: str) -> Iterator[tuple[Item, UserError]]:
@@ -191,7 +194,7 @@ class _Foreman(Generic[Item, Result]):
         if is_fault:
             yield item, UserError(f"{item}: {reason}")
         elif deaths >= _MOST_DEATHS:
-            yield item, UserError(f"{item}: {deaths} workers died while at it: {reason}")
+            yield item, UserError(f"{item}: {deaths} workers exited while processing it: {reason}")
         else:
-            _log.warning("A worker died; another one goes on with %s", item)
+            _log.warning("A worker exited; another one continues with %s", item)
             self._suspects.append(item)

@@ -47,7 +47,7 @@ def check_flags(parsed: Parsed[ComparisonConfig]) -> dict[str, Parsed[TrainConfi
     """
     config, problems, ways = parsed.config, [], {}
     if not config.comparison.out:
-        problems.append("no folder for the comparison; give --out")
+        problems.append("no output folder; give --out")
     if own := say_own("compare", parsed.given):
         problems.append(own)
     for name, words in config.comparison.words().items():
@@ -69,7 +69,7 @@ def _merged(parsed: Parsed[ComparisonConfig], words: Sequence[str]) -> Parsed[Tr
     if said := say_own("compare", own, _OF_WAYS):
         raise FlagError(said)
     if own & {"help", "config"} or "-h" in words:
-        raise FlagError("a way has flags of train alone, and neither --help nor --config")
+        raise FlagError("a way takes only flags of train, without --help and --config")
     flags, names = as_dict(parsed.config), parsed.given - vars(parsed.config.comparison).keys()
     given = {name: flags[name] for name in sorted(names - own - {"dry_run"})}
     return parse(TrainConfig, [*spell_flags(given), *words], program="train", description="")

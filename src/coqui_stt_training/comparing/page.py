@@ -29,9 +29,9 @@ def write_page(
         OSError: it cannot be written.
     """
     parts = [
-        section("Which is better", tag("p", conclusion(found)), _chart(found),
+        section("Result", tag("p", conclusion(found)), _chart(found),
                 _ways(found, level), anchor="ways"),
-        section("What was measured", _trainings(measured), anchor="measured"),
+        section("Measurements", _trainings(measured), anchor="measured"),
         section("Commands", *_commands(measured), anchor="commands"),
     ]  # fmt: skip
     page = document(
@@ -51,7 +51,7 @@ def _chart(found: Sequence[Summary]) -> Html:
         )
         for one in found
     ]  # fmt: skip
-    return bar_chart("Character error rate, mean and standard deviation of trainings", bars)
+    return bar_chart("Character error rate, mean and standard deviation over trainings", bars)
 
 
 def _ways(found: Sequence[Summary], level: float) -> Html:
@@ -63,14 +63,16 @@ def _ways(found: Sequence[Summary], level: float) -> Html:
         )
         for one in found
     ]  # fmt: skip
-    against = f"CER against the first, {level:.0%} between"
+    against = f"CER difference to the first, {level:.0%} interval"
     return joined([
         table("Error rates on the test files",
               ["way", "trainings", "CER", "WER", "CPU minutes", against],
               rows, numbers=(1, 2, 3, 4)),
-        tag("p", "The interval of a difference holds the scatter of trainings, taken for the same "
-            "in both ways in proportion to the error rate, and that of the test clips, as if they "
-            "had been drawn at random.", class_="quiet"),
+        tag("p", (
+            "The interval of a difference covers the variation between trainings (assumed to be "
+            "proportional to the error rate and equal in both ways) and of the choice of test "
+            "clips."
+        ), class_="quiet"),
     ])  # fmt: skip
 
 

@@ -12,7 +12,7 @@ def describe(found: Sequence[Summary], level: float) -> Iterator[str]:
     """Yield what a person reads on a terminal."""
     width = max(len("way"), *(len(one.name) for one in found))
     first = found[0].name
-    against = f"CER against {first!r}, {level:.0%} between" if len(found) > 1 else ""
+    against = f"CER difference to {first!r}, {level:.0%} interval" if len(found) > 1 else ""
     yield f"\n{'way':<{width}}  {'CER':<14} {'WER':<14} {'CPU min':>7}  {against}".rstrip()
     for one in found:
         cells = f"{rate(one.cer, one.cer_spread):<14} {rate(one.wer, one.wer_spread):<14}"
@@ -44,9 +44,9 @@ def conclusion(found: Sequence[Summary]) -> str:
     if deaf := say_deaf(best.cer, "which way is better"):
         return deaf
     if len(found) == 1:
-        return "One way alone; others to hold against it go with --ways."
+        return "Only one way; add others to compare it with: --ways."
     if all(one.seeds == 1 for one in found):
-        return "With one training each nobody knows what is chance; give more --seeds."
+        return "With one training each, differences may be chance; use more --seeds."
     told = [one for one in found if one.verdict == "better"]
     if told:
         best = min(told, key=lambda one: one.cer)
@@ -54,6 +54,6 @@ def conclusion(found: Sequence[Summary]) -> str:
     if best is first:
         return f"None is better than {first.name!r}."
     return (
-        f"{best.name!r} is ahead of {first.name!r}, but that may be chance: more --seeds, or more "
-        "clips to test on, would tell."
+        f"{best.name!r} is ahead of {first.name!r}, but that may be chance; use more --seeds or "
+        "more test clips."
     )

@@ -98,7 +98,7 @@ def check_flags(parsed: Parsed[CurveConfig]) -> None:
     """
     config, problems = parsed.config, []
     if not config.curve.out:
-        problems.append("no folder for the curve; give --out")
+        problems.append("no output folder; give --out")
     if own := say_own("learning_curve", parsed.given, _OWN):
         problems.append(own)
     problems += say_missing(config.data)
@@ -111,9 +111,9 @@ def _check_enough(count: int, sizes: Sequence[float]) -> None:
     least = math.ceil(LEAST_CLIPS / sizes[0])
     if count < least:
         raise FlagError(
-            f"--train_files: {counted(count, 'clip')} with a transcript; {least} are the least, so "
-            f"that the smallest part ({sizes[0]:g}) has {LEAST_CLIPS}. More of them, or larger "
-            "--parts"
+            f"--train_files: {counted(count, 'clip')} with a transcript, but at least {least} are "
+            f"needed, so that the smallest part ({sizes[0]:g}) has {LEAST_CLIPS}; give more "
+            "clips, or larger --parts"
         )
 
 

@@ -53,15 +53,16 @@ class Outlook:
             return deaf
         gain = 1 - twice.error / now.error
         if twice.high < now.error and gain >= _WORTH_IT:
-            return f"More data is worth it: twice as much takes about {gain:.0%} off the CER."
+            return f"More data is worth it: twice as much reduces the CER by about {gain:.0%}."
         if gain >= _WORTH_IT:
             return (
-                f"More data is probably worth it: twice as much takes about {gain:.0%} off the "
-                "CER, but the intervals are wide; more --seeds make them narrower."
+                "More data is probably worth it: twice as much reduces the CER by about "
+                f"{gain:.0%}, but the intervals are wide; more --seeds make them narrower."
             )
         return (
-            f"More of the same data gives little: twice as much takes about {max(gain, 0.0):.0%} "
-            "off the CER. Other speech, a better source or another recipe may give more."
+            "More of the same data helps little: twice as much reduces the CER by about "
+            f"{max(gain, 0.0):.0%}. Different speech, a better source or another recipe may help "
+            "more."
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -21,10 +21,10 @@ def write_page(path: Path, outlook: Outlook, measured: Sequence[CurveMeasurement
         OSError: it cannot be written.
     """
     parts = [
-        section("What more data would give", _figures(outlook), tag("p", outlook.verdict),
+        section("The effect of more data", _figures(outlook), tag("p", outlook.verdict),
                 _chart(outlook, measured), anchor="curve"),
-        section("In numbers", _predictions(outlook), _law(outlook), anchor="numbers"),
-        section("What was measured", _measurements(outlook, measured), *_commands(measured),
+        section("Numbers", _predictions(outlook), _law(outlook), anchor="numbers"),
+        section("Measurements", _measurements(outlook, measured), *_commands(measured),
                 anchor="measured"),
     ]  # fmt: skip
     page = document(
@@ -40,8 +40,7 @@ def _figures(outlook: Outlook) -> Html:
     return figures(
         *(
             (_name(ahead), f"{ahead.cer.error:.3f}",
-             f"CER, {outlook.level:.0%} of trainings from {ahead.cer.low:.3f} to "
-             f"{ahead.cer.high:.3f}")
+             f"CER, {outlook.level:.0%} interval from {ahead.cer.low:.3f} to {ahead.cer.high:.3f}")
             for ahead in outlook.ahead
         )
     )  # fmt: skip
@@ -55,9 +54,9 @@ def _chart(outlook: Outlook, measured: Sequence[CurveMeasurement]) -> Html:
     minutes = outlook.seconds_a_clip / 60
     seeds = sorted({one.seed for one in measured})
     curves = [
-        Series("the curve", [(one.amount * minutes, one.error) for one in outlook.band]),
-        Series("interval, from", [(one.amount * minutes, one.low) for one in outlook.band]),
-        Series("interval, to", [(one.amount * minutes, one.high) for one in outlook.band]),
+        Series("fitted curve", [(one.amount * minutes, one.error) for one in outlook.band]),
+        Series("interval, lower end", [(one.amount * minutes, one.low) for one in outlook.band]),
+        Series("interval, upper end", [(one.amount * minutes, one.high) for one in outlook.band]),
         *(
             Series(
                 f"measured, seed {seed}",
@@ -87,9 +86,9 @@ def _predictions(outlook: Outlook) -> Html:
         )
         for ahead in outlook.ahead
     ]
-    level = f"{outlook.level:.0%} of trainings"
+    level = f"{outlook.level:.0%} interval"
     return table(
-        "Error rates to expect of one more training",
+        "Expected error rates of another training",
         ["data", "about", "CER", level, "WER", level],
         rows,
         numbers=(2, 3, 4, 5),
@@ -102,8 +101,8 @@ def _law(outlook: Outlook) -> Html:
         "p",
         f"CER = {law.a:.3g} + {law.b:.3g} · clips",
         tag("sup", f"−{law.c:.3g}"),
-        ". The intervals hold the scatter of trainings and the doubt about the curve; not that of "
-        "the test set, which is the same in all, and not that more data may be of another kind.",
+        ". The intervals cover the variation between trainings and the uncertainty of the curve, "
+        "but not that of the test set, which is the same in all, nor a different kind of new data.",
         class_="quiet",
     )
 
@@ -122,4 +121,4 @@ def _measurements(outlook: Outlook, measured: Sequence[CurveMeasurement]) -> Htm
 
 def _commands(measured: Sequence[CurveMeasurement]) -> list[Html]:
     last = max(measured, key=lambda one: (one.part, one.seed))
-    return [tag("p", "The last of the commands:"), tag("pre", tag("code", last.command))]
+    return [tag("p", "The last command:"), tag("pre", tag("code", last.command))]

@@ -70,8 +70,8 @@ def say_deaf(cer: float, question: str) -> str | None:
     if cer <= DEAF_CER:
         return None
     return (
-        f"The models write next to nothing (CER {cer:.2f}), which does not tell {question}: look "
-        "whether transcripts belong to their audio (python -m coqui_stt_training.check), then "
+        f"The models transcribe almost nothing (CER {cer:.2f}), which does not tell {question}: "
+        "check that transcripts match their audio (python -m coqui_stt_training.check), then "
         "train longer (--epochs), or from another source."
     )
 

@@ -38,19 +38,20 @@ def training_command(
     remarks = []
     if len(listed) < _FEWEST_CLIPS:
         remarks.append(
-            f"{counted(len(listed), 'clip')} so far: worth a try from {_FEWEST_CLIPS} on, and of "
-            "use from some minutes of speech on."
+            f"{counted(len(listed), 'clip')} so far: a first training makes sense from "
+            f"{_FEWEST_CLIPS} clips on; a useful model needs some minutes of speech."
         )
     result = f"{data_set.with_suffix('')}-model"
     if not model:
         words = ["bootstrap", str(data_set), "--source", "SOURCE", "--out", result]
-        remarks.append("SOURCE is a pre-trained model: python -m coqui_stt_training.sources lists "
-                       "some.")  # fmt: skip
+        remarks.append(
+            "SOURCE is a pre-trained model; python -m coqui_stt_training.sources lists some."
+        )
         return Advice(_joined(words), tuple(remarks))
     source = model
     if Path(model).suffix == ".onnx":
         source = "CHECKPOINT"
-        remarks.append(f"CHECKPOINT is the folder that {Path(model).name} was exported from.")
+        remarks.append(f"CHECKPOINT is the folder from which {Path(model).name} was exported.")
     words = ["train", "--train_files", str(data_set), "--load_checkpoint_dir", source]
     words += ["--save_checkpoint_dir", result, *_spelling_flags(spelling, listed, remarks)]
     return Advice(_joined(words), tuple(remarks))
@@ -66,7 +67,7 @@ def _spelling_flags(spelling: DeskSpelling, texts: list[str], remarks: list[str]
     new = sorted({one for text in normalized for one in spelling.unwritable(text)})
     if new:
         flags += ["--extend_alphabet", "true"]
-        remarks.append(f"The model learns to write what it could not: {' '.join(new)}")
+        remarks.append(f"The model learns to write new characters: {' '.join(new)}")
     return flags
 
 

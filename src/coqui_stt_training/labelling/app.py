@@ -143,7 +143,7 @@ def _add_reading(app: FastAPI, context: DeskContext, admission: Admission) -> No
         if show and show not in VERDICTS:
             raise RequestError(422, "bad_request", f"show must be one of {', '.join(VERDICTS)}")
         if offset < 0 or not 1 <= count <= _MOST_LISTED:
-            raise RequestError(422, "bad_request", f"count must be 1 to {_MOST_LISTED}")
+            raise RequestError(422, "bad_request", f"count must be from 1 to {_MOST_LISTED}")
         found = desk.listed(verdict_of(show) if show else None, search)
         shown = found[offset : offset + count]
         return _private(
@@ -248,10 +248,14 @@ def _change(asked: Save) -> Change:
     except ValueError as error:
         raise RequestError(422, "bad_request", str(error)) from None
     if asked.version < 0:
-        raise RequestError(422, "bad_request", "version must be that of the clip as it was opened")
+        raise RequestError(
+            422, "bad_request", "version must be that of the clip when it was opened"
+        )
     if verdict == "accepted" and not asked.text.strip():
         raise RequestError(
-            422, "no_text", "there is no text; write what is said, or reject the clip as silent"
+            422,
+            "no_text",
+            "the transcript is empty; type what is said, or reject the clip as silent",
         )
     return Change(asked.version, verdict, asked.text, asked.reason)
 
@@ -268,8 +272,8 @@ def _answered(work: Callable[[], Result]) -> Result:
         raise RequestError(422, "bad_audio", str(error)) from None
     except OSError as error:
         raise RequestError(
-            507, "not_written", f"it cannot be written ({error.strerror or error}); make room on "
-            "the disk, and save again"
+            507, "not_written", f"cannot save ({error.strerror or error}); "
+            "free space on the disk, and save again"
         ) from None  # fmt: skip
 
 
@@ -277,7 +281,7 @@ def _clip(desk: Desk, identity: str) -> DeskClip:
     try:
         return desk.clip(identity)
     except UnknownClipError:
-        raise RequestError(404, "unknown_clip", "there is no such clip at this desk") from None
+        raise RequestError(404, "unknown_clip", "there is no such clip") from None
 
 
 def _row(desk: Desk, clip: DeskClip, label: DeskLabel) -> dict[str, Any]:

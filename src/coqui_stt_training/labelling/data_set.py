@@ -150,14 +150,14 @@ class DataSet:
         if missing:
             raise CorpusError(
                 f"{self.path}: has no column {' and no column '.join(missing)}, and is not "
-                "overwritten; name another file with --out"
+                "overwritten; give another file with --out"
             )
         self._columns = (*columns, *(one for one in _COLUMNS if one not in columns))
         for line, fields in records:
             if len(fields) != len(columns):
                 raise CorpusError(
                     f"{self.path}:{line}: {len(fields)} fields where the header has "
-                    f"{len(columns)}; mend the line, or name another file with --out"
+                    f"{len(columns)}; correct the line, or give another file with --out"
                 )
             row = dict(zip(columns, fields, strict=True))
             self._found[row[AUDIO_COLUMN]] = row

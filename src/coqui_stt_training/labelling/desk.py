@@ -154,7 +154,7 @@ class Desk:
         elif found is not None:
             self._decide(clip, replace(label, verdict="accepted", text=found, reason=""))
         elif is_accepted:
-            reason = f"taken out of {self.data_set.path.name}"
+            reason = f"removed from {self.data_set.path.name}"
             self._decide(clip, replace(label, verdict="rejected", reason=reason))
 
     def _decide(self, clip: DeskClip, label: DeskLabel, person: str = "") -> DeskLabel:

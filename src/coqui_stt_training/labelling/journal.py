@@ -109,7 +109,7 @@ class DeskJournal:
                 yield _entry(json.loads(line))
             except (ValueError, TypeError, RecursionError) as error:
                 raise CorpusError(
-                    f"{self.path}:{number}: is no line of a journal of this desk ({error}); move "
+                    f"{self.path}:{number}: not a valid line of a label journal ({error}); move "
                     "the file away to begin without it"
                 ) from None
             self._sound_bytes += len(line) + 1

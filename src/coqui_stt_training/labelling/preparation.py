@@ -93,7 +93,9 @@ class Preparation:
 
     def _cut(self, recording: DeskRecording) -> None:
         if printable(recording.key) != recording.key:
-            raise AudioError(f"{recording.name}: rename the file; a CSV file cannot hold its name")
+            raise AudioError(
+                f"{recording.name}: rename the file; its name cannot be written to a CSV file"
+            )
         audio_bytes = _file_bytes(recording)
         before = self._desk.cut_before(recording, audio_bytes)
         spans: list[Span] = []
@@ -103,7 +105,7 @@ class Preparation:
             self._desk.add(DeskClip(recording, span))
             spans.append(span)
         if not spans:
-            self._tell(f"{recording.name}: nobody speaks in it, as far as can be heard")
+            self._tell(f"{recording.name}: no speech detected")
         if before is None:
             self._desk.keep_cut(recording, audio_bytes, spans)
 

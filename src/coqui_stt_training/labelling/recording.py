@@ -83,11 +83,11 @@ def find_recordings(inputs: Sequence[str], home: Path) -> list[DeskRecording]:
     ]
     if len(missing) == len(found):
         raise CorpusError(
-            f"none of the files in {some_of(inputs)} is there: {some_of(missing)}; relative names "
-            "begin at the list, or where the command is run"
+            f"no file listed in {some_of(inputs)} exists: {some_of(missing)}; names must be "
+            "relative to the list or to the current folder"
         )
     if missing:
-        _log.warning("%s not there: %s", counted(len(missing), "file"), some_of(missing))
+        _log.warning("%s not found: %s", counted(len(missing), "file"), some_of(missing))
     return list(found.values())
 
 
@@ -96,7 +96,7 @@ def _found_in(name: str, home: Path) -> Iterator[DeskRecording]:
     if not path.exists():
         raise CorpusError(f"{name}: no such file or folder")
     if path.is_dir() and not any(path.iterdir()):
-        raise CorpusError(f"{name}: an empty folder")
+        raise CorpusError(f"{name}: folder is empty")
     if path.is_dir() and (files := audio_files(path, recursive=True)):
         for file in files:
             yield _plain(file, str(file.relative_to(path)), home)

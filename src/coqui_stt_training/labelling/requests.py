@@ -73,11 +73,11 @@ async def read_body(request: Request, kind: type[Body]) -> Body:
         body = await asyncio.wait_for(_receive(request), _MOST_SECONDS)
     except asyncio.TimeoutError:
         raise RequestError(
-            408, "slow", f"the request did not arrive in {_MOST_SECONDS:g} seconds",
+            408, "slow", f"the request did not arrive within {_MOST_SECONDS:g} seconds",
             {"Connection": "close"},
         ) from None  # fmt: skip
     except ClientDisconnect:
-        raise RequestError(400, "gone", "the request was not sent to its end") from None
+        raise RequestError(400, "gone", "the request is incomplete") from None
     try:
         values = json.loads(body)
         for value in values.values() if isinstance(values, dict) else ():

@@ -82,8 +82,8 @@ def serve_desk(inputs: Sequence[str], config: DeskConfig, given: frozenset[str])
             log_level="warning",
         )
         opened = address_of(sockets, address.host, is_secure=bool(address.ssl_certfile))
-        _log.info("%s to transcribe, to %s", counted(len(recordings), "recording"), path)
-        _log.info("Open %s in a browser (Ctrl-C ends it)", address_with(opened, made))
+        _log.info("%s to transcribe, saving to %s", counted(len(recordings), "recording"), path)
+        _log.info("Open %s in a browser (press Ctrl-C to stop)", address_with(opened, made))
         DrainingServer(server, _nothing_to_wait_for).run(sockets)
         _tell_result(desk, path)
 
@@ -102,8 +102,8 @@ def _only_one(path: Path) -> Iterator[None]:
     except TakenError as error:
         who = f", {error.owner}" if error.owner else ""
         raise FlagError(
-            f"--out {path}: another stt label has it open{who}; several people can use the page of "
-            "that one at a time, or name another file"
+            f"--out {path}: in use by another stt label{who}; several people can use its page "
+            "together, or give another file"
         ) from None
 
 
@@ -139,7 +139,8 @@ def _open_desk(path: Path, flags: DeskFlags, model: Model | None) -> Desk:
 def _tell_result(desk: Desk, path: Path) -> None:
     progress = desk.progress()
     _log.info(
-        "%s has %s, %.1f minutes of speech; %d rejected, %d left. The same command goes on",
+        "%s has %s, %.1f minutes of speech; %d rejected, %d left. Run the same command again to "
+        "continue",
         path, counted(progress.accepted, "clip"), progress.accepted_seconds / 60,
         progress.rejected, progress.clips - progress.accepted - progress.rejected,
     )  # fmt: skip

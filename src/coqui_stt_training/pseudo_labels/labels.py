@@ -23,15 +23,15 @@ class Reason(Enum):
 
     UNREADABLE = "cannot be read"
     MEASURED = "are among the dev or test files"
-    REPEATED = "are there more than once"
-    EMPTY = "without a word"
-    LONG = "without a pause to cut them at (--longest_clip)"
+    REPEATED = "are duplicates"
+    EMPTY = "with an empty transcript"
+    LONG = "without a pause to cut at (--longest_clip)"
     RATE = (
-        "with too many or too few characters a second (--min_characters_per_second, "
+        "with too many or too few characters per second (--min_characters_per_second, "
         "--max_characters_per_second)"
     )
-    UNSURE = "of which the model is not sure enough (--min_confidence)"
-    DISPUTED = "in which the second model hears something else (--max_disagreement)"
+    UNSURE = "with low confidence (--min_confidence)"
+    DISPUTED = "in which the second model differs too much (--max_disagreement)"
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ class Bounds:
         if label.seconds > self.longest_seconds:
             return Reason.LONG, f"{label.seconds:.1f} s without a pause"
         if not label.text.strip():
-            return Reason.EMPTY, "nothing is heard"
+            return Reason.EMPTY, "the transcript is empty"
         rate = len(label.text) / max(_LEAST_SECONDS, label.seconds)
         if not self.least_rate <= rate <= self.most_rate:
-            return Reason.RATE, f"{rate:.1f} characters a second"
+            return Reason.RATE, f"{rate:.1f} characters per second"
         if label.confidence < self.least_confidence:
             return Reason.UNSURE, f"a confidence of {label.confidence:.2f}"
         return None
@@ -118,7 +118,7 @@ def judge(
             yield LeftOut(whole, Reason.REPEATED, f"the same audio as {first.source}")
             continue
         if not found.passages:
-            yield LeftOut(whole, Reason.EMPTY, "nobody speaks")
+            yield LeftOut(whole, Reason.EMPTY, "no speech detected")
         for label in labels_of(recording, found.passages):
             if place := measured.same_as(label.audio, found.digest):
                 yield LeftOut(label, Reason.MEASURED, f"the same audio as {place}")
@@ -159,4 +159,4 @@ def disputed(
         return LeftOut(label, Reason.UNREADABLE, str(found))
     text = " ".join(part.text for part in found.passages)
     share = Levenshtein.distance(label.text, text) / max(len(label.text), len(text))
-    return LeftOut(label, Reason.DISPUTED, f"it hears {text!r}") if share > most else label
+    return LeftOut(label, Reason.DISPUTED, f"it transcribes {text!r}") if share > most else label

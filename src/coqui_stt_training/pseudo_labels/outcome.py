@@ -82,4 +82,4 @@ def summary(
     if len(measured) > _NAMED:
         yield f"    and {len(measured) - _NAMED} more"
     if left_out:
-        yield f"  all of them, with reasons: {list_of_left_out}"
+        yield f"  all clips left out, with reasons: {list_of_left_out}"

@@ -48,7 +48,7 @@ def read_recordings(
             problems.append(str(error))
             continue
         if not rows.rows:
-            problems.append(f"{path}: holds no recordings")
+            problems.append(f"{path}: contains no recordings")
         for row, audio in zip(rows.rows, rows.audio(), strict=True):
             recording = UnlabelledRecording(audio, row.source, row.speaker)
             if row.problem:

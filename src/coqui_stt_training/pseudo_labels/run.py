@@ -58,7 +58,7 @@ def run_labelling(
         if second:
             clips = [one.audio for one in judged if isinstance(one, PseudoLabel)]
             again = transcribe_all(
-                second, clips, results=results, title="Asking the second model",
+                second, clips, results=results, title="Transcribing with the second model",
                 show_progressbar=show_bars,
             )  # fmt: skip
             judged = [
@@ -81,14 +81,14 @@ def _write(
     write_left_out(list_of_left_out, left_out)
     lines = list(summary(out, list_of_left_out, labels, left_out))
     if not labels:
-        nothing = f"of {counted(len(left_out), 'clip')} not one is kept:"
+        nothing = f"of {counted(len(left_out), 'clip')} none is kept:"
         raise UserError("\n".join([nothing, *lines[1:], *_advice(list_of_left_out, left_out)]))
     write_labels(out, labels)
     for line in lines:
         show(line)
     name = shlex.quote(str(out))
     show(
-        "To train on them beside your own, a third of each epoch: python -m "
+        "To train on them together with your data, as a third of each epoch: python -m "
         f"coqui_stt_training.train --train_files my-train.csv {name}:0.33 ..."
     )
 
@@ -98,7 +98,7 @@ def _advice(list_of_left_out: Path, left_out: Sequence[LeftOut]) -> list[str]:
     if _OF_MODEL.isdisjoint(one.reason for one in left_out):
         return []
     return [
-        f"Read what the model hears in {list_of_left_out}. Where that is nearly right, widen the "
-        "bounds that are named; where it is not, give it a scorer (--scorer_path), or more "
-        "transcripts to train on: python -m coqui_stt_training.select_clips says of which clips"
+        f"Read the transcripts in {list_of_left_out}. If they are nearly right, relax the thresholds "
+        "above; if not, use a scorer (--scorer_path), or train the model on more transcripts first: "
+        "python -m coqui_stt_training.select_clips chooses clips for that"
     ]

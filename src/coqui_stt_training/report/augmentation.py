@@ -53,10 +53,10 @@ def preview_page(previews: Sequence[Preview], asked: Sequence[str], rate_hz: int
     sections = []
     for number, preview in enumerate(previews):
         reach = _reach(preview.original.bands)
-        shown = [_figure("as it is", preview.original, reach, rate_hz)]
+        shown = [_figure("original", preview.original, reach, rate_hz)]
         for variant in preview.variants:
             names = ", ".join(draw.augmentation.name for draw in variant.draws)
-            shown.append(_figure(names or "nothing was drawn", variant, reach, rate_hz))
+            shown.append(_figure(names or "nothing applied", variant, reach, rate_hz))
         sections.append(
             section(in_script(preview.name), tag("div", *shown, class_="clips"),
                     anchor=f"clip-{number}")
@@ -65,8 +65,10 @@ def preview_page(previews: Sequence[Preview], asked: Sequence[str], rate_hz: int
         "Augmentation",
         sections,
         subtitle=tag("code", " ".join(asked)) if asked else "without augmentation",
-        footer="Pictures are log-mel energies, from low to high and dark to bright; changes within "
-        "a model (domain=hidden) are shown on them.",
+        footer=(
+            "Pictures show log-mel energies: frequency from bottom to top, energy from dark to "
+            "bright. They also show augmentations of hidden features (domain=hidden)."
+        ),
         style=_STYLE,
     )
 

@@ -70,7 +70,7 @@ def line_chart(
         ]
     drawn = [one for one in drawn if one[2]]
     if not drawn:
-        return tag("figure", tag("figcaption", title), tag("p", "Nothing recorded", class_="quiet"))
+        return tag("figure", tag("figcaption", title), tag("p", "No data", class_="quiet"))
     points = [point for _, _, some in drawn for point in some]
     xs = _Axis.around([x for x, _ in points], logarithmic_x)
     ys = _Axis.around([y for _, y in points], logarithmic)
@@ -135,7 +135,7 @@ def calibration_chart(title: str, bins: Sequence[tuple[float, float, int]]) -> H
     """
     axis = _Axis(0, 1)
     most = max((count for _, _, count in bins), default=1)
-    shapes = [*_frame(axis, axis, "confidence", "share that is right")]
+    shapes = [*_frame(axis, axis, "confidence", "accuracy")]
     shapes.append(tag("line", x1=_x(0), y1=_y(0), x2=_x(1), y2=_y(1), class_="ideal"))
     points = [(sure, right, count) for sure, right, count in bins if count]
     path = " ".join(f"{_x(sure):.1f},{_y(right):.1f}" for sure, right, _ in points)
@@ -145,7 +145,7 @@ def calibration_chart(title: str, bins: Sequence[tuple[float, float, int]]) -> H
             r=f"{3 + 9 * math.sqrt(count / most):.1f}", class_="mark s0", fill_opacity=".6")
         for sure, right, count in points
     )  # fmt: skip
-    said = "; ".join(f"{sure:.0%} sure, {right:.0%} right" for sure, right, _ in points)
+    said = "; ".join(f"confidence {sure:.0%}, accuracy {right:.0%}" for sure, right, _ in points)
     return _figure(title, shapes, f"{title}. {said}")
 
 

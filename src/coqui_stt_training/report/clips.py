@@ -132,18 +132,18 @@ def read_model_results(path: str | Path) -> ModelResults:
     except OSError as error:
         raise CorpusError(f"{path}: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
-        raise CorpusError(f"{path}: is no JSON file of at most 1 GiB ({error})") from None
+        raise CorpusError(f"{path}: not a JSON file of at most 1 GiB ({error})") from None
     is_report = isinstance(kept, dict) and kept.get("format") == FORMAT
     clips = kept.get("clips") if is_report else kept
     if not isinstance(clips, list):
         raise CorpusError(
-            f"{path}: is neither a JSON report of evaluate (--report FILE.json) nor what "
-            "--test_output_file wrote"
+            f"{path}: neither a JSON report of evaluate (--report FILE.json) nor a file of "
+            "--test_output_file"
         )
     if is_report and kept.get("version") != _VERSION:
         raise CorpusError(
-            f"{path}: is a report of version {kept.get('version')!r:.20}; this release reads "
-            f"{_VERSION}: evaluate anew"
+            f"{path}: has report version {kept.get('version')!r:.20}, but this release reads "
+            f"{_VERSION}: evaluate again"
         )
     model = kept.get("model") if is_report else None
     name = model if isinstance(model, str) and model else Path(path).stem
@@ -154,18 +154,18 @@ def read_model_results(path: str | Path) -> ModelResults:
 
 def _parse(kept: Any, where: str) -> ClipResult:
     if not isinstance(kept, dict):
-        raise CorpusError(f"{where}: is no object")
+        raise CorpusError(f"{where}: not an object")
     for name in ("wav_filename", "src", "res"):
         if not isinstance(kept.get(name), str) or len(kept[name]) > _LONGEST_TEXT:
-            raise CorpusError(f"{where}: {name} is missing, or no text")
+            raise CorpusError(f"{where}: {name} is missing or not a text")
     loss, duration = (_number(kept.get(name)) for name in ("loss", "duration_seconds"))
     columns, sure = kept.get("columns", {}), kept.get("confidences", [])
     if not isinstance(columns, dict) or not all(isinstance(v, str) for v in columns.values()):
-        raise CorpusError(f"{where}: columns are no texts")
+        raise CorpusError(f"{where}: columns are not texts")
     if not isinstance(sure, list) or not all(
         (value := _number(one)) is not None and 0 <= value <= 1 for one in sure
     ):
-        raise CorpusError(f"{where}: confidences are no numbers from 0 to 1")
+        raise CorpusError(f"{where}: confidences are not numbers from 0 to 1")
     sample = score_sample(
         kept["wav_filename"], kept["src"], kept["res"], math.nan if loss is None else loss
     )
@@ -207,7 +207,7 @@ def same_clips(sets: Sequence[ModelResults]) -> list[ModelResults]:
     if not shared:
         names = ", ".join(one.model for one in sets)
         raise CorpusError(
-            f"nothing to compare: no clip, with the same reference, is of all: {names}"
+            f"nothing to compare: no clip with the same reference is in all of {names}"
         )
     return [
         ModelResults(one.model, tuple(_with_facts_of(tables[0][key], table[key]) for key in shared))

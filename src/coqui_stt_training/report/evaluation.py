@@ -86,8 +86,8 @@ def caveat_of(samples: Iterable[SampleResult]) -> str:
     if not is_unspaced(sample.src for sample in samples):
         return ""
     return (
-        "its script puts no spaces between words, so WER counts whole phrases, or clips, as wrong; "
-        "go by CER"
+        "its script has no spaces between words, so WER counts whole phrases or clips as wrong; "
+        "use CER"
     )
 
 

@@ -38,7 +38,7 @@ def check_report_flags(flags: ReportFlags) -> None:
             )
         check_output_file("--report", path)
     if flags.compare and not flags.report:
-        raise FlagError("--compare needs a page to compare in: --report report.html")
+        raise FlagError("--compare needs an HTML page: --report report.html")
     for path in flags.compare:
         read_model_results(path)
 
@@ -70,7 +70,7 @@ def write_reports(
     for path in flags.report:
         write_report(path, sets, media_of, flags.report_clips)
     if problem:
-        raise CorpusError(f"{problem}. Without a comparison were written: {some_of(flags.report)}")
+        raise CorpusError(f"{problem}. Written without a comparison: {some_of(flags.report)}")
 
 
 def write_report(

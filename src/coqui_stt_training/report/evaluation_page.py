@@ -82,10 +82,13 @@ def evaluation_page(
         *(packed(f"media-{number}", content) for number, content in media_parts),
     ]
     if left_out:
-        note = f"{counted(left_out, 'clip')} not heard by all models, or with another reference, "
+        note = (
+            f"{counted(left_out, 'clip')} that not all models transcribed, or with different "
+            "references, "
+        )
         body.insert(1, tag("p", note + "are not counted here.", class_="quiet"))
     links = [
-        ("rates", "Rates"), ("comparison", "Comparison"), ("parts", "Parts of the set"),
+        ("rates", "Rates"), ("comparison", "Comparison"), ("parts", "Subsets"),
         ("confusions", "Confusions"), ("confidence", "Confidence"), ("clips", "Clips"),
     ]  # fmt: skip
     return document(
@@ -120,11 +123,11 @@ def _overview(sets: Sequence[ModelResults], both: Sequence[tuple[Rate, Rate]], d
         values = [
             ("Word error rate", percent(wer.value), f"95 %: {_interval(wer)}"),
             ("Character error rate", percent(cer.value), f"95 %: {_interval(cer)}"),
-            ("Clips without an error", percent(right / max(1, len(samples))),
+            ("Clips without errors", percent(right / max(1, len(samples))),
              f"{right} of {len(samples)}"),
         ]  # fmt: skip
         if math.isfinite(loss):
-            values.append(("Loss", f"{loss:.3f}", "mean of the clips"))
+            values.append(("Loss", f"{loss:.3f}", "mean over clips"))
         parts.append(figures(*values))
     else:
         rows = [
@@ -142,12 +145,12 @@ def _overview(sets: Sequence[ModelResults], both: Sequence[tuple[Rate, Rate]], d
         ]
         names = [joined([kind, *_of(one, sets)]) for one in sets for kind in ("WER", "CER")]
         parts.append(
-            table("Each file", ("file", "clips", *names), rows_of_sets,
+            table("By file", ("file", "clips", *names), rows_of_sets,
                   numbers=range(1, 2 + len(names)), sortable=True)
         )  # fmt: skip
     errors = [_error_counts(one) for one in sets]
     parts.append(
-        table("Errors of words", ("model", "words said", "substituted", "deleted", "inserted"),
+        table("Word errors", ("model", "words in references", "substituted", "deleted", "inserted"),
               [(one.model, *counts) for one, counts in zip(sets, errors, strict=True)],
               numbers=range(1, 5))
     )  # fmt: skip
@@ -222,9 +225,9 @@ def _comparison(sets: Sequence[ModelResults]) -> Html:
         table("Differences on the same clips", columns, rows, numbers=range(1, 10), sortable=True),
         tag(
             "p",
-            "Below 0 the first model makes fewer errors. p is how likely so great a difference "
-            "would be if there were none (paired bootstrap, two-sided); from 0.05 on, it may be "
-            "chance. Clips are won by fewer wrong words.",
+            "Below 0, the first model makes fewer errors. p is the probability of a difference at "
+            "least this large by chance (two-sided paired bootstrap); above 0.05 it may be "
+            "chance. A model wins a clip if it has fewer wrong words in it.",
             class_="quiet small",
         ),
         anchor="comparison",
@@ -242,17 +245,20 @@ def _parts(sets: Sequence[ModelResults]) -> Html:
         for of_all in zip(*found, strict=True)
         if of_all[0] is not None and len(of_all[0].groups) > 1
     ]
-    columns = ("said", "words", "in all", *(joined(["not heard", *_of(one, sets)]) for one in sets))
+    columns = (
+        "said",
+        "words",
+        "in all",
+        *(joined(["not transcribed", *_of(one, sets)]) for one in sets),
+    )
     rows = [
         (of_all[0].name, of_all[0].words, of_all[0].spoken,
          *((percent(one.wrong), one.wrong) for one in of_all))
         for of_all in zip(*(by_word_frequency(one.clips) for one in sets), strict=True)
     ]  # fmt: skip
-    words = table(
-        "Words by how often they are said here", columns, rows, numbers=range(1, len(columns))
-    )
+    words = table("Words by frequency in this set", columns, rows, numbers=range(1, len(columns)))
     shape = "columns" if len(sets) == 1 else None  # tables of several models are wide
-    return section("Parts of the set", tag("div", *blocks, words, class_=shape), anchor="parts")
+    return section("Subsets", tag("div", *blocks, words, class_=shape), anchor="parts")
 
 
 def _breakdown(sets: Sequence[ModelResults], found: Sequence[Breakdown]) -> Html:
@@ -268,7 +274,7 @@ def _breakdown(sets: Sequence[ModelResults], found: Sequence[Breakdown]) -> Html
         for group in first.groups
     ]
     names = [joined([kind, *_of(one, sets)]) for kind in ("WER", "CER") for one in sets]
-    note = f"{counted(first.left_out, 'clip')} of further values are not listed."
+    note = f"{counted(first.left_out, 'clip')} with other values are not listed."
     shows_bars = len(sets) == 1 and len(bars) <= 12
     return tag(
         "div",
@@ -284,17 +290,17 @@ def _clips_section(sets: Sequence[ModelResults], kept: int, media: Sequence[int]
     texts = []
     if kept < total:
         texts.append(
-            f"This page holds {kept} of {total} clips, those with the most errors; the JSON and "
-            "CSV reports hold all."
+            f"This page contains {kept} of {total} clips, those with the most errors; the JSON "
+            "and CSV reports contain all."
         )
     if media:
         texts.append(
-            "Sound, spectrogram and probabilities are in this page for "
-            f"{counted(len(media), 'clip')}, those with the most errors; other clips play if their "
-            "files are where they were."
+            "Audio, spectrogram and probabilities are in this page for "
+            f"{counted(len(media), 'clip')}, those with the most errors; other clips play if "
+            "their files have not moved."
         )
     legend = tag(
-        "p", tag("del", "said, not heard"), " ", tag("ins", "heard, not said"), " ",
+        "p", tag("del", "in the reference only"), " ", tag("ins", "in the transcript only"), " ",
         tag("span", "unsure", class_="unsure"), " below 50 % confidence", class_="small",
     )  # fmt: skip
     noscript = tag("noscript", tag("p", "The list of clips needs JavaScript.", class_="quiet"))

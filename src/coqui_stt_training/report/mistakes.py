@@ -44,21 +44,17 @@ def confused(results: ModelResults, named: str) -> Html:
     gone = [(in_script(word), count) for word, count in _most(found.deletions)]
     extra = [(in_script(word), count) for word, count in _most(found.insertions)]
     tables = [
-        table(f"Substitutions{named}", ("said", "heard as", "times"), swaps, numbers=[2])
+        table(f"Substitutions{named}", ("said", "transcribed as", "times"), swaps, numbers=[2])
         if swaps
         else None,
-        table(f"Deletions{named}", ("said, and not heard", "times"), gone, numbers=[1])
-        if gone
-        else None,
-        table(f"Insertions{named}", ("heard, and not said", "times"), extra, numbers=[1])
-        if extra
-        else None,
+        table(f"Deletions{named}", ("deletions", "times"), gone, numbers=[1]) if gone else None,
+        table(f"Insertions{named}", ("insertions", "times"), extra, numbers=[1]) if extra else None,
     ]
     return tag(
         "div",
         tag("div", *tables, class_="columns")
         if any(tables)
-        else tag("p", "All words are right.", class_="quiet"),
+        else tag("p", "All words are correct.", class_="quiet"),
         _matrix(character_matrix(results.clips), named),
     )
 
@@ -88,7 +84,7 @@ def _matrix(matrix: CharacterMatrix, named: str) -> Html | None:
             *(cell(i, j, count) for j, count in enumerate(matrix.counts[i])))
         for i, name in enumerate(names)
     ]  # fmt: skip
-    note = "Rows: what was said; columns: what was heard; ∅: nothing. "
+    note = "Rows: reference; columns: transcript; ∅: nothing. "
     if matrix.others:
         note += f"The {counted(matrix.others, 'character')} with the fewest errors are left out."
     return tag(
@@ -114,7 +110,7 @@ def confidence(results: ModelResults, named: str) -> Html:
     """Return whether a model is right where it is sure; `named` ends the names of tables."""
     found = calibration(results.clips)
     if found is None:
-        return tag("p", "This file does not say how sure the model was.", class_="quiet")
+        return tag("p", "This file contains no confidences.", class_="quiet")
     rows = [
         (
             tag("span", f"{10 * number} to {10 * number + 10} %", class_="whole"),
@@ -128,10 +124,12 @@ def confidence(results: ModelResults, named: str) -> Html:
     columns = ("confidence", "words", "mean confidence", "right")
     return tag(
         "div",
-        calibration_chart("Is it right where it is sure?", found.bins),
+        calibration_chart("Calibration of confidence", found.bins),
         tag("div", table(f"Words by confidence{named}", columns, rows, numbers=(1, 2, 3)),
-            tag("p", f"Confidence is off by {percent(found.error)} on average (expected "
-                "calibration error). On the dotted line it would be exact; below it the model "
-                "is surer than it should be.", class_="quiet small")),
+            tag("p", (
+                f"Confidence is off by {percent(found.error)} on average (expected calibration "
+                "error). The dotted line shows exact confidence; below it, the model is "
+                "overconfident."
+            ), class_="quiet small")),
         class_="columns",
     )  # fmt: skip

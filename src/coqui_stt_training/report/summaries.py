@@ -116,6 +116,6 @@ class Summaries:
             yield
         except OSError as error:
             raise FlagError(
-                f"{self._folder} cannot be written to ({error.strerror or error}); name "
-                "another folder for the summaries with --summary_dir"
+                f"{self._folder}: cannot be written ({error.strerror or error}); choose another "
+                "folder for summaries with --summary_dir"
             ) from None

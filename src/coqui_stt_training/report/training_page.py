@@ -33,7 +33,9 @@ _CHARTS = (
     _Chart("Learning rate", "learning rate", (("train", "learning_rate", ""),)),
     _Chart("Gradient norm", "norm", (("train", "gradient_norm", ""),), True),
     _Chart("Blank frames, dev", "%", (("dev", "blank_ratio", ""),), factor=100),
-    _Chart("Throughput", "s of audio a second", (("train", "audio_seconds_per_second", ""),)),
+    _Chart(
+        "Throughput", "seconds of audio per second", (("train", "audio_seconds_per_second", ""),)
+    ),
 )
 
 
@@ -108,9 +110,7 @@ def _origin(run: TrainingRun) -> Html:
         "div",
         tag("h3", run.name),
         tag("ol", *items),
-        table(
-            f"The plan of each layer, {run.name}", ("layer", "action", "how it is trained"), rows
-        ),
+        table(f"Plan for each layer, {run.name}", ("layer", "action", "how it is trained"), rows),
     )
 
 
@@ -150,7 +150,7 @@ def _flags(runs: Sequence[TrainingRun]) -> Html:
             rows.append((f"--{name}", *values))
     if not rows:
         return tag("p", "All runs have the same flags.", class_="quiet")
-    caption = "In force" if len(runs) == 1 else "Where the runs differ"
+    caption = "Flags of the run" if len(runs) == 1 else "Flags that differ between runs"
     return table(caption, ("flag", *(run.name for run in runs)), rows)
 
 

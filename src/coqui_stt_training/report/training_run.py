@@ -70,8 +70,8 @@ def read_run(folder: Path) -> TrainingRun:
     record = read_record(folder)
     if record is None or not record.last:
         raise CheckpointError(
-            f"{folder}: holds no training run with a checkpoint; name the folder that train saved "
-            "to (--checkpoint_dir or --save_checkpoint_dir)"
+            f"{folder}: no training run with a checkpoint; give the folder that train saved to "
+            "(--checkpoint_dir or --save_checkpoint_dir)"
         )
     checkpoint = read_checkpoint(folder / record.last[-1])
     progress = checkpoint.run or {}
@@ -79,7 +79,7 @@ def read_run(folder: Path) -> TrainingRun:
         epochs = tuple(Epoch.from_json(epoch) for epoch in progress.get("history", ()))
         steps = checkpoint.step - int(progress.get("begun_step", 0))
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{folder}: the record of the run is malformed ({error})") from None
+        raise CheckpointError(f"{folder}: the run's record is malformed ({error})") from None
     given = checkpoint.flags.get("summary_dir")
     summaries = Path(given) if isinstance(given, str) and given else folder / "summaries"
     return TrainingRun(

@@ -44,13 +44,13 @@ def check_anchors(session: Session) -> None:
         return
     if session.start.source is None:
         raise FlagError(
-            f"--source_weight_decay {decay:g} needs a model to start from; name its folder with "
+            f"--source_weight_decay {decay:g} needs a model to start from; give its folder with "
             "--load_checkpoint_dir"
         )
     if base_tensors(session.specification):
         raise FlagError(
-            f"--source_weight_decay {decay:g}: with adapters the source's weights are not trained, "
-            "so nothing draws away from them; leave the flag out"
+            f"--source_weight_decay {decay:g} has no effect with adapters, because the source's "
+            "weights are not trained; leave it out"
         )
 
 
@@ -79,13 +79,12 @@ def anchors_in_force(
         kept = _kept(load_source(place).tensors, plan)
     except CheckpointError as error:
         raise CheckpointError(
-            f"the run draws its weights back to its source (--source_weight_decay), which cannot "
-            f"be read any more: {error}"
+            f"cannot read the source model that this run needs for --source_weight_decay: {error}"
         ) from None
     if _digest(kept) != entry["digest"]:
         raise CheckpointError(
-            f"{place} is not the model that this run began from, to which it draws its weights "
-            "back (--source_weight_decay); put that one there again, or begin anew: --run new"
+            f"{place} is not the model that this run started from and needs for "
+            "--source_weight_decay; restore that model, or begin a new run: --run new"
         )
     return kept, entry["decay"]
 

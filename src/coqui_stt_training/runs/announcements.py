@@ -64,8 +64,8 @@ def log_sizes(
     _log.info("The model has %s parameters", f"{count:,}")
     if world.size > 1:
         _log.info(
-            "%d processes train together%s; a step takes %d batches", world.size,
-            ", and share out the weights" if world.shares_weights else "",
+            "%d processes train together%s; each step processes %d batches", world.size,
+            ", with sharded weights" if world.shares_weights else "",
             world.size * config.training.gradient_accumulation_steps,
         )  # fmt: skip
 
@@ -78,8 +78,8 @@ def log_costly_characters(alphabet: Alphabet) -> None:
     marks = [one for one in labels if unicodedata.category(one[0])[0] == "P" and one not in "'’-"]
     if capitals or marks:
         _log.info(
-            "The model is to write capitals and punctuation, too, which takes more speech to "
-            "learn; --normalize_transcripts true does without: %s",
+            "The transcripts contain upper case letters or punctuation, which the model needs "
+            "more speech to learn; --normalize_transcripts true removes them: %s",
             " ".join([*capitals, *marks]),
         )
 
@@ -93,17 +93,16 @@ def log_unspoken_characters(alphabet: Alphabet) -> None:
     ]
     if odd:
         _log.warning(
-            "The model is to write %s that %s no letters: %s. Where they stand for words (numbers, "
-            "%%), write these, and take out what nobody says ([noise], <unk>, emoji): `stt check` "
-            "names the clips",
+            "The alphabet has %s that %s not spoken as written: %s. Write numbers and signs such "
+            "as %% as words, and remove what nobody speaks ([noise], <unk>, emoji); `stt check` "
+            "lists the clips",
             counted(len(odd), "character"), "is" if len(odd) == 1 else "are", " ".join(odd),
         )  # fmt: skip
     unseen = [label for label in alphabet.labels if not label.isprintable()]
     if unseen:
         _log.warning(
-            "Of its alphabet, %s cannot be seen, and the model is to write them too: %s. If they "
-            "do not belong in the transcripts: --normalize_transcripts true leaves out what is not "
-            "spoken",
+            "The alphabet has %s that cannot be seen: %s. If they do not belong in the "
+            "transcripts, --normalize_transcripts true removes those that are not spoken",
             counted(len(unseen), "character"), ", ".join(map(describe_codepoints, unseen)),
         )  # fmt: skip
 
@@ -112,21 +111,22 @@ def log_augmentations(
     augmentations: Sequence[Augmentation], *, frozen: bool, variants: int
 ) -> None:
     """Say how training clips are changed, and what that means for layers that are frozen."""
-    _log.info("Training clips are augmented: %s", " ".join(map(str, augmentations)))
+    _log.info("Augmenting training clips: %s", " ".join(map(str, augmentations)))
     anew = [one.name for one in augmentations if one.domain != HIDDEN]
     if not frozen or not anew:
         return
     names = " or ".join(dict.fromkeys(anew))
     if variants:
         _log.info(
-            "Clips changed by %s have %s each, which frozen layers hear once (--augment_variants)",
+            "%s creates %s of each clip, which pass through the frozen layers once "
+            "(--augment_variants)",
             names, counted(variants, "version"),
         )  # fmt: skip
     else:
         _log.info(
-            "Clips changed by %s are run through the frozen layers in every epoch; only what acts "
-            "on what these give (domain=hidden) can use outputs that were kept. With "
-            "--augment_variants 3 they are run through three times",
+            "Clips changed by %s pass through the frozen layers in every epoch; cached outputs "
+            "can only be used with augmentations of hidden features (domain=hidden). With "
+            "--augment_variants 3, clips pass through three times in all",
             names,
         )
 
@@ -153,15 +153,15 @@ def log_next_steps(
     best = best_epoch(epochs)
     if best and best.cer is not None and best.cer > DEAF_CER:
         _log.warning(
-            "The model writes next to nothing of the dev files%s (CER %.2f at best). Look whether "
-            "transcripts belong to their audio (python -m coqui_stt_training.check); then more "
-            "speech, more --epochs, or a source that has heard more helps",
-            ", and much that is not in them" if best.cer > 1 else "",
+            "The model transcribes almost nothing of the dev files%s (best CER %.2f). Check that "
+            "transcripts match their audio (python -m coqui_stt_training.check); then try more "
+            "speech, more --epochs, or a source trained on more speech",
+            ", and writes much that is not in them" if best.cer > 1 else "",
             best.cer,
         )
     if is_still_improving(epochs) and progress.planned_epoch >= asked_epochs:
         _log.info(
-            "The model was still improving at the end. To go on: %s",
+            "The model was still improving at the end. To continue: %s",
             longer_command(config, given, asked_epochs),
         )
     _log.info(

@@ -45,13 +45,13 @@ def supervision(session: Session) -> Callable[[Emissions, Batch], Tensor]:
     student = parameter_count(session.specification)
     if student > parameters:
         _log.warning(
-            "The student has %s parameters, more than its teacher with %s at most: a smaller model "
-            "learns as much from it",
+            "The student has %s parameters, more than its teacher (at most %s); a smaller model "
+            "learns the same",
             f"{student:,}", f"{parameters:,}",
         )  # fmt: skip
     frame_seconds = step_seconds(session.specification, session.features)
     _log.info(
-        "Learning from %s: frames of %.0f ms from its frames of %.0f ms",
+        "Distilling from %s: output frames of %.0f ms from its frames of %.0f ms",
         flags.teacher, 1000 * frame_seconds, 1000 * teacher.step_seconds,
     )  # fmt: skip
     front_end = session.features
@@ -82,9 +82,9 @@ def _columns(flags: DistillationFlags, theirs: Alphabet, ours: Alphabet) -> list
     same = theirs.is_bytes == ours.is_bytes and set(theirs.label_bytes()) == set(ours.label_bytes())
     if not same:
         raise BootstrapError(
-            f"--teacher {flags.teacher} writes other characters than the model that is to learn "
-            f"from it: {describe_difference(theirs, ours)}. Train both with the same alphabet: "
-            "give the teacher's as --alphabet_config_path"
+            f"--teacher {flags.teacher} has a different alphabet than the model that learns from "
+            f"it: {describe_difference(theirs, ours)}. Train with the teacher's alphabet: "
+            "--alphabet_config_path"
         )
     rows = shared_rows(theirs, ours)
     return [rows[label] for label in range(ours.size + 1)]

@@ -121,8 +121,8 @@ def run_inference(parsed: Parsed[InferenceConfig]) -> int:
     rate_hz = read_sample_rate(file)
     if rate_hz != features.sample_rate_hz and not config.features.normalize_sample_rate:
         raise AudioError(
-            f"{file} has {rate_hz} Hz, the model {features.sample_rate_hz} Hz, and "
-            "--normalize_sample_rate false forbids to resample"
+            f"{file} has {rate_hz} Hz, the model {features.sample_rate_hz} Hz; remove "
+            "--normalize_sample_rate false to resample"
         )
     samples = read_audio(file, features.sample_rate_hz)
     model = build_model(source, prepare_machine(config.machine))
@@ -133,8 +133,8 @@ def run_inference(parsed: Parsed[InferenceConfig]) -> int:
 def alphabet_advice(source: SourceModel) -> str:
     """Return what to do about transcripts that a model cannot write."""
     return (
-        f"The alphabet is that of {source.path}. Text in another can only be evaluated with a "
-        "model that was trained on it: see --drop_source_layers of train"
+        f"The alphabet is that of {source.path}. To evaluate text in another alphabet, first "
+        "train a model on it: see --drop_source_layers of train"
     )
 
 
@@ -178,8 +178,9 @@ def load_for_inference(
     if given := given_alphabet(flags):
         if alphabet is not None and given != alphabet:
             raise BootstrapError(
-                f"the alphabet given is not that of {source.path}; a checkpoint can be evaluated "
-                "only with its own: leave out --alphabet_config_path and --bytes_output_mode"
+                f"the given alphabet differs from that of {source.path}, and a checkpoint can "
+                "only be evaluated with its own: leave out --alphabet_config_path and "
+                "--bytes_output_mode"
             )
         alphabet = given
     classes = source.specification.n_classes

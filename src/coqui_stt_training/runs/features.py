@@ -31,7 +31,7 @@ def choose_features(
     }
     for field, value in changes.items():
         _log.warning(
-            "The source was trained with --%s %s; using %s, as the flag says",
+            "The source was trained with --%s %s; using %s as given",
             FEATURE_FLAGS[field], getattr(known, field), value,
         )  # fmt: skip
     return replace(known, **changes)
@@ -42,7 +42,7 @@ def fixed_features(architecture: str, front_end: FrontEnd, given: frozenset[str]
     for name in FEATURE_FLAGS.values():
         if name in given:
             _log.warning(
-                "--%s has no effect: a %s model takes %s at %d Hz",
+                "--%s has no effect: %s models use %s at %d Hz",
                 name, architecture, front_end.kind, front_end.sample_rate_hz,
             )  # fmt: skip
     return front_end

@@ -70,9 +70,9 @@ def check_architecture(
     if "architecture" in given and flags.architecture != specification.architecture:
         raise FlagError(
             f"--architecture {flags.architecture}: {place} is a {specification.architecture} "
-            "model, and a run that starts from a model keeps its architecture; leave the flag out "
-            f"to train that model, or train a {flags.architecture} model from scratch: --run new "
-            "--load_train init, best in another --save_checkpoint_dir"
+            "model, and training from a model keeps its architecture; leave the flag out, or "
+            f"train a {flags.architecture} model from scratch: --run new --load_train init, "
+            "preferably in another --save_checkpoint_dir"
         )
 
 
@@ -89,9 +89,9 @@ def geometry_notes(
     own = describing_flags(specification)
     asked = {name: value for name, value in vars(flags).items() if name in given}
     return [
-        f"--{name} has no effect: it is a {specification.architecture} model"
+        f"--{name} has no effect: this is a {specification.architecture} model"
         if name not in own
-        else f"--{name} {value} gives way to the checkpoint's {own[name]}"
+        else f"--{name} {value} is ignored: the checkpoint has {own[name]}"
         for name, value in asked.items()
         if name not in own or value != own[name]
     ]

@@ -201,10 +201,11 @@ def _learning_rate(session: Session) -> float:
     if stored is None or abs(stored - flag) < 1e-6 * flag:
         return flag
     if session.start.keeps_optimizer and "learning_rate" not in session.given:
-        _log.info("Going on with the stored learning rate %g", stored)
+        _log.info("Continuing with the stored learning rate %g", stored)
         return stored
     _log.info(
-        "Using --learning_rate %g; the %g stored in the source belongs to its own training",
+        "Using --learning_rate %g, not the %g stored in the source, which belongs to its own "
+        "training",
         flag, stored,
     )  # fmt: skip
     return flag
@@ -238,7 +239,9 @@ def _bootstrapped(
         if not plan.mapped_rows:
             tensors[f"{output}.bias"] = _prior(session, clips)
         elif session.config.training.output_bias == "prior":
-            _log.info("--output_bias prior has no effect: rows of the output layer are mapped")
+            _log.info(
+                "--output_bias prior has no effect, because output rows are mapped from the source"
+            )
     entry |= describe_anchors(session, tensors)
     for name in tensors:
         kept = not name.startswith(tuple(f"{layer}." for layer in plan.new_layers))
@@ -265,8 +268,9 @@ def _note_processes(progress: Progress, world: World, batches_per_step: int) -> 
     """Say that a run goes on with more or fewer processes, and so with other steps."""
     if progress.processes != world.size:
         _log.warning(
-            "The run had %s, and goes on with %d: a step now takes %s. To keep steps as they were, "
-            "change --train_batch_size or --gradient_accumulation_steps as much the other way",
+            "The run had %s before and now continues with %d: a step now processes %s. To keep "
+            "the steps as they were, change --train_batch_size or --gradient_accumulation_steps "
+            "by the inverse factor",
             counted(progress.processes, "process", "processes"), world.size,
             counted(batches_per_step * world.size, "batch", "batches"),
         )  # fmt: skip
@@ -281,7 +285,7 @@ def _update_progress(progress: Progress, earlier: Any, config: TrainConfig) -> N
         progress.learning_rate = training.learning_rate
     elif progress.learning_rate != training.learning_rate:
         _log.info(
-            "Using the run's reduced learning rate %g, not --learning_rate %g; to set it anew: "
+            "Using the run's reduced learning rate %g, not --learning_rate %g; to override it: "
             "--force_initialize_learning_rate true",
             progress.learning_rate, training.learning_rate,
         )  # fmt: skip
@@ -291,7 +295,7 @@ def _update_progress(progress: Progress, earlier: Any, config: TrainConfig) -> N
     if progress.batch and any(
         earlier.get(name, defaults[name]) != flags[name] for name in reordering
     ):
-        _log.warning("The order of batches has changed: epoch %d begins anew", progress.epoch)
+        _log.warning("The order of batches has changed: epoch %d starts again", progress.epoch)
         progress.begin_epoch(progress.epoch)
     # A command that is repeated as it was only does what comes after training.
     wants_more = config.checkpoints.run == "continue" or training.epochs > earlier.get("epochs", 0)

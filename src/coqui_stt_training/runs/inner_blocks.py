@@ -20,13 +20,13 @@ def inner_layer(session: Session) -> int:
         return 0
     if not isinstance(specification, EncoderSpecification):
         raise FlagError(
-            f"{_FLAG}: a {specification.architecture} model has no blocks to listen to; it is for "
+            f"{_FLAG}: {specification.architecture} models have no inner blocks; use it with "
             "encoders"
         )
     if specification.mixed_layers:
         raise FlagError(
-            f"{_FLAG}: the head listens to {specification.head_blocks} blocks already; leave it "
-            "out, or take --head_blocks 1"
+            f"{_FLAG}: the head already reads {specification.head_blocks} blocks; leave it out, "
+            "or use --head_blocks 1"
         )
     names = specification.encoder_layers  # the first is no block, the last is heard anyway
     most = len(names) - 2
@@ -39,7 +39,7 @@ def inner_layer(session: Session) -> int:
         )
     if session.frozen_epochs.get(names[block], 0) is None:
         raise FlagError(
-            f"{_FLAG}: {names[block]} stays frozen, so its loss teaches it nothing; leave the flag "
-            "out, or let it be trained (--unfreeze_after_epochs)"
+            f"{_FLAG} has no effect, because {names[block]} stays frozen; leave the flag out, or "
+            "train that block (--unfreeze_after_epochs)"
         )
     return block + 1

@@ -29,8 +29,8 @@ def prepare_machine(flags: MachineFlags, device: torch.device | None = None) -> 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device is None and count > 1:
         _log.info(
-            "There are %d GPUs, and one process uses one; to use all of them, start the command "
-            "with torchrun --nproc-per-node %d in the place of python",
+            "This machine has %d GPUs, but one process uses only one; to use all, start the "
+            "command with torchrun --nproc-per-node %d instead of python",
             count, count,
         )  # fmt: skip
     device = device or torch.device("cuda" if count else "cpu")

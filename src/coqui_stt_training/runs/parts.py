@@ -138,5 +138,5 @@ def _digests(parts: Parts) -> dict[str, str]:
         "clips to validate or test on": digest_of_clips(
             [*corpus.dev, *corpus.metrics, *corpus.test]
         ),
-        "checkpoints to go on from": hashlib.sha256(progress.encode()).hexdigest(),
+        "checkpoints to continue from": hashlib.sha256(progress.encode()).hexdigest(),
     }

@@ -117,7 +117,7 @@ def find_recipe(asked: str) -> Recipe:
     if not found:
         known = ", ".join(recipe.title for recipe in all_recipes())
         raise FlagError(
-            f"--recipe {asked}: there are {known}, auto, none, and files that end in .yaml"
+            f"--recipe {asked}: must be one of {known}, auto, none, or a file that ends in .yaml"
         )
     return max(found, key=lambda recipe: recipe.version)
 
@@ -146,9 +146,11 @@ class _File:
     def __post_init__(self) -> None:
         for name in ("minutes", "parameters"):
             if len(getattr(self, name)) != 2:
-                raise ValueError(f"{name} are two numbers: from, and below which")
+                raise ValueError(
+                    f"{name} must be two numbers: a minimum, and a maximum that is excluded"
+                )
         if (self.batch is None) != (self.everything is None) or (self.head and not self.batch):
-            raise ValueError("batch and everything belong together, and head to both")
+            raise ValueError("batch and everything need each other, and head needs both")
 
     def recipe(self, path: Path) -> Recipe:
         """Return the recipe of the file."""
@@ -175,12 +177,12 @@ def _read(path: Path) -> Recipe:
         if name not in SETTABLE
     ]
     if strangers:
-        raise FlagError(f"recipe {path} has flags that no recipe can set: {'; '.join(strangers)}")
+        raise FlagError(f"recipe {path} has flags that recipes cannot set: {'; '.join(strangers)}")
     twice = sorted(COURSE_FLAGS & recipe.flags.keys()) if recipe.course else []
     if twice:
         raise FlagError(
-            f"recipe {path} says by its steps how long it trains, and again by its flags "
-            f"{', '.join(twice)}; leave one of both out"
+            f"recipe {path} sets the length of training both in steps and with the flags "
+            f"{', '.join(twice)}; leave one of them out"
         )
     return recipe
 
@@ -210,11 +212,12 @@ def _check_parts(path: Path, content: object) -> None:
     known = [item.name for item in fields(_File)]
     strangers = [str(name) for name in parts if name not in known]
     missing = [f"`{name}:`" for name in ("name", "version", "flags") if name not in parts]
-    problems = [f"it has no {' and no '.join(missing)}"] if missing else []
+    problems = [f"missing {' and '.join(missing)}"] if missing else []
     if strangers:
-        flags = "flags go below `flags:`; " if SETTABLE.intersection(strangers) else ""
+        flags = "put flags under `flags:`; " if SETTABLE.intersection(strangers) else ""
         problems.append(
-            f"{', '.join(strangers)}: no part of a recipe; {flags}its parts are {', '.join(known)}"
+            f"{', '.join(strangers)}: not a part of recipes; {flags}the parts are "
+            f"{', '.join(known)}"
         )
     if problems:
         raise FlagError(f"recipe {path}: {'; '.join(problems)}")

@@ -85,13 +85,15 @@ def use_recipe(
     says_so = config.bootstrap.adapter or _OF_FREEZING & given
     if keeps_head and recipe.course and recipe.course.head and not says_so:
         at_once = {"freeze_source_layers": 0}
-        why = f"{why}, and all layers are trained at once, since the head writes already"
+        why = f"{why}, and all layers are trained at once, because the head is already trained"
     course = recipe.course.flags(amount, {**own, **at_once}) if recipe.course else {}
     flags = _flags_beside({**course, **recipe.flags, **at_once}, config, given)
     told = f": {describe_course(amount, {**course, **own})}" if course else ""
     shown = " ".join(spell_flags(flags))
     _log.info("Recipe %s (%s), as %s%s", recipe.title, recipe.why, why, told)
-    _log.info("It stands for %s. To do without: --recipe none", shown or "nothing that is not said")
+    _log.info(
+        "It sets %s. To train without it: --recipe none", shown or "nothing that you did not give"
+    )
     return overlay(config, {**flags, "recipe": recipe.title}, f"recipe {recipe.path}")
 
 

@@ -28,26 +28,26 @@ def check_self_training(session: Session) -> None:
     flags, teacher = config.self_training, config.distillation.teacher
     if teacher and flags.of_the_model_itself:
         raise FlagError(
-            f"{' and '.join(flags.of_the_model_itself)}: the --teacher says what is in "
-            "--unlabelled_files; leave it out, or these"
+            f"{' and '.join(flags.of_the_model_itself)} has no effect with --teacher, which "
+            "transcribes --unlabelled_files; leave one of the two out"
         )
     if not first_epoch(session):
         return
     if config.training.shard_weights:
         raise FlagError(
-            "--shard_weights: all processes have to run the model equally often, which they do not "
-            "where it says what is in --unlabelled_files; leave out one of the two, or let a "
-            "--teacher say it"
+            "--shard_weights cannot be combined with --unlabelled_files without --teacher: all "
+            "processes must run the model equally often; leave one of the two out, or add "
+            "--teacher"
         )
     if not config.training.average_weights:
         raise FlagError(
-            "--average_weights false: without a --teacher, that average says what is in "
-            "--unlabelled_files; leave the flag out"
+            "--average_weights false: --unlabelled_files without --teacher needs this average to "
+            "transcribe; leave the flag out"
         )
     if first_epoch(session) >= config.training.epochs:
         _log.warning(
-            "--unlabelled_files are never listened to: there are %s in all, and %d of them are on "
-            "the transcripts alone (--self_training_after_epochs)",
+            "--unlabelled_files are never used: of %s, the first %d use transcribed clips only "
+            "(--self_training_after_epochs)",
             counted(config.training.epochs, "epoch"), first_epoch(session),
         )  # fmt: skip
 
@@ -75,7 +75,8 @@ def self_training(
     if not first or average is None:
         return None
     _log.info(
-        "From epoch %d on, the model also learns from what it hears in %s without transcripts",
+        "From epoch %d on, the model also learns from its own transcripts of %s without "
+        "transcripts",
         first, counted(sum(len(one.clips) for one in corpus.unlabelled), "clip"),
     )  # fmt: skip
     encode = session.alphabet.encode

@@ -80,17 +80,16 @@ class Session:
         given = self.config.alphabet.alphabet_config_path
         if given:
             return (
-                f"The alphabet is {given}: add the characters that belong to the language to it, "
-                "each on a line of its own."
+                f"The alphabet is {given}: add missing characters of the language to it, one per "
+                "line."
             )
         if self.start.source is None or self.config.bootstrap.extend_alphabet:
             return ""
         source = self.start.source
         return (
-            f"The alphabet is that of {source.path}. To learn another: "
-            f"{transfer_command(self.config, self.given, self.files, source)}\n"
-            "To add characters to it, keeping all layers, add to your command: "
-            "--extend_alphabet true"
+            f"The alphabet is that of {source.path}. To use another one: "
+            f"{transfer_command(self.config, self.given, self.files, source)}\nTo add characters "
+            "and keep all layers, add to your command: --extend_alphabet true"
         )
 
 
@@ -107,10 +106,11 @@ def prepare(config: TrainConfig, given: frozenset[str], files: CorpusFiles) -> S
     """
     if not config.data.train_files:
         raise FlagError(
-            "no --train_files; to evaluate a checkpoint: python -m coqui_stt_training.evaluate"
+            "no training data; give --train_files. To evaluate a checkpoint: python -m "
+            "coqui_stt_training.evaluate"
         )
     if not config.checkpoints.save_dir:
-        raise FlagError("no folder to save to; give --checkpoint_dir or --save_checkpoint_dir")
+        raise FlagError("no output folder; give --checkpoint_dir or --save_checkpoint_dir")
     _check_outputs(config)
     identity = run_identity(
         config.data, config.alphabet, config.checkpoints, config.bootstrap, files,
@@ -214,8 +214,8 @@ def log_loading(source: SourceModel) -> None:
 def _check_outputs(config: TrainConfig) -> None:
     if Path(config.checkpoints.checkpoint_dir or ".").is_file():
         raise FlagError(
-            f"--checkpoint_dir {config.checkpoints.checkpoint_dir}: is a file, and nothing can be "
-            "saved to it; name the model with --load_checkpoint_dir, and a folder to save to with "
+            f"--checkpoint_dir {config.checkpoints.checkpoint_dir} is a file, so nothing can be "
+            "saved to it; give the model with --load_checkpoint_dir, and an output folder with "
             "--save_checkpoint_dir"
         )
     for flag, folder in (
@@ -256,7 +256,7 @@ def _plan(
     if start.source and start.keeps_optimizer:
         step = start.source.step
         plan = plan.going_on(step)
-        _log.info("The run goes on at step %d, layer by layer:\n%s", step, plan.describe())
+        _log.info("Continuing the run at step %d, layer by layer:\n%s", step, plan.describe())
     else:
         _log.info("The plan, layer by layer:\n%s", plan.describe())
         known = start.source.alphabet if start.source else None
@@ -273,8 +273,8 @@ def _note_head_blocks(asked: int, specification: Specification) -> None:
     has = getattr(specification, "head_blocks", 1)
     if has != asked:
         _log.warning(
-            "--head_blocks %d: the head listens to %s, as the source's own head does, or as there "
-            "are no more; --head lstm makes a new one",
+            "--head_blocks %d: the head reads %s, because the source's head does or there are no "
+            "more; --head lstm makes a new one",
             asked, counted(has, "block"),
         )  # fmt: skip
 
@@ -288,12 +288,12 @@ def bootstrap_request(flags: BootstrapFlags, source: SourceModel, alphabet: Alph
         return request
     if source.alphabet is None or not source.has_output:
         raise FlagError(
-            f"--map_alphabet: {source.path} has no output layer of which rows could be taken; "
-            "leave the flag out"
+            f"--map_alphabet: {source.path} has no output layer to copy rows from; leave the flag "
+            "out"
         )
     similar = similar_labels(flags.map_alphabet, source.alphabet, alphabet)
     shown = ", ".join(f"{label} from {'+'.join(ones)}" for label, ones in similar.items())
-    _log.info("Characters that sound alike: %s", shown)
+    _log.info("Characters that sound similar: %s", shown)
     return replace(request, similar_labels=similar)
 
 
@@ -306,13 +306,14 @@ def _log_frozen_layers(lineage: Lineage, given: frozenset[str]) -> None:
         return
     if forever:
         _log.info(
-            "Still frozen, as --freeze_source_layers said when this run began: %s. To train them "
-            "too, begin a new run: --run new",
+            "Still frozen by --freeze_source_layers of this run's first command: %s. To train "
+            "them too, begin a new run: --run new",
             ", ".join(forever),
         )
     if for_a_while:
         _log.info(
-            "Frozen for the first epochs of this run, as it began with: %s", ", ".join(for_a_while)
+            "Frozen for the first epochs of this run, as configured at its start: %s",
+            ", ".join(for_a_while),
         )
 
 
@@ -326,7 +327,7 @@ def _note_unfrozen_layers(source: SourceModel, plan: BootstrapPlan) -> None:
     unfrozen = [layer for layer in forever if layer in trained]
     if unfrozen:
         _log.info(
-            "Frozen when the source was trained, and trained now: %s. To keep them frozen: "
+            "Frozen when the source was trained, but trained now: %s. To keep them frozen: "
             "--freeze_source_layers %d",
             ", ".join(unfrozen), len(forever),
         )  # fmt: skip
@@ -337,19 +338,21 @@ def _idle_flags(config: TrainConfig) -> list[str]:
     notes = [config.checkpoints.overruled()]
     for name in ("early_stop", "reduce_lr_on_plateau"):
         if getattr(config.schedule, name) and not config.data.dev_files:
-            notes.append(f"--{name} has no effect without --dev_files: nothing is validated")
+            notes.append(
+                f"--{name} has no effect without --dev_files, because there is no validation"
+            )
     if config.training.shard_weights and Launch.read().size == 1:
         notes.append(
-            "--shard_weights has no effect in one process: start several with torchrun "
-            "--nproc-per-node, as docs/scaling.md says"
+            "--shard_weights has no effect with one process; start several with torchrun "
+            "--nproc-per-node (see docs/scaling.md)"
         )
     if config.data.augment_variants and not config.data.augment:
         notes.append("--augment_variants has no effect without --augment")
     late = config.bootstrap.unfreeze_after_epochs
     if late >= config.training.epochs > 0 and late:
         notes.append(
-            f"--unfreeze_after_epochs {late} is never reached: there are {config.training.epochs} "
-            "epochs in all"
+            f"--unfreeze_after_epochs {late} is never reached: the run has "
+            f"{config.training.epochs} epochs"
         )
     return [note for note in notes if note]
 

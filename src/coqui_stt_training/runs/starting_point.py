@@ -81,13 +81,17 @@ def find_start(
     if found is None:
         if flags.run == "continue":
             return _continue_foreign(flags)
-        return _begin(flags, bootstrap, f"{flags.save_dir} holds no run of this program")
+        return _begin(flags, bootstrap, f"{flags.save_dir} contains no run of this toolkit")
     record, last = found
     changes = describe_differences(record.identity, identity, flags)
     if flags.run == "new" or (flags.run == "auto" and changes):
-        why = "--run new was given" if flags.run == "new" else f"{' and '.join(changes)} changed"
-        return _begin(flags, bootstrap, why + ("" if flags.run == "new" else "; to go on with the "
-                      f"run in {flags.save_dir} all the same: --run continue"))  # fmt: skip
+        why = "--run new was given"
+        if flags.run != "new":
+            why = (
+                f"{' and '.join(changes)} changed; to continue the run in {flags.save_dir} anyway: "
+                "--run continue"
+            )
+        return _begin(flags, bootstrap, why)
     if last is None and record.phase == "training":
         return _begin_once_more(flags, record)
     if flags.run == "auto" and (last is None or record.phase == "done"):
@@ -118,16 +122,17 @@ def _continue(
     note = f" although {' and '.join(changes)} changed" if changes else ""
     if record.phase == "evaluating" and flags.run == "auto":
         return Start(
-            f"Going on with the run in {flags.save_dir}: its training is finished "
-            f"({record.finished}), what the command does after it is not. To begin a new one "
-            "instead: --run new",
+            f"Continuing with the run in {flags.save_dir}: its training is finished "
+            f"({record.finished}), but what follows it is not. To begin a new run instead: --run "
+            "new",
             continued=last,
             record=record,
         )
     why = "--run continue was given" if flags.run == "continue" else "it is not finished"
     return Start(
-        f"Continuing the run in {flags.save_dir} from step {last.step}, epoch {run['epoch']}"
-        f"{note}: {why}. No layers are dropped again. To begin a new one instead: --run new",
+        f"Continuing the run in {flags.save_dir} from step {last.step}, epoch "
+        f"{run['epoch']}{note}: {why}. No layers are dropped again. To begin a new run instead: "
+        "--run new",
         continued=last,
         record=record,
     )
@@ -136,13 +141,13 @@ def _continue(
 def _continue_foreign(flags: CheckpointFlags) -> Start:
     """Go on with a run of upstream's, whose checkpoint has its optimizer state."""
     if not flags.load_dir or is_vacant(Path(flags.load_dir)):
-        raise FlagError(f"--run continue: {flags.save_dir} holds no run; leave the flag out")
+        raise FlagError(f"--run continue: there is no run in {flags.save_dir}; leave the flag out")
     which = "last" if flags.load_train in ("auto", "init") else flags.load_train
     source = load_source(flags.load_dir, cast(Which, which), with_adam=True)
     if source.adam is None:
         raise FlagError(
-            f"--run continue: {source.path} has no optimizer state to go on with; leave the flag "
-            "out to begin a new run from its weights"
+            f"--run continue: {source.path} has no optimizer state to continue with; leave the "
+            "flag out to begin a new run from its weights"
         )
     return Start(
         f"Continuing the training of {source.path} from step {source.step} with its optimizer "
@@ -155,9 +160,9 @@ def _continue_foreign(flags: CheckpointFlags) -> Start:
 
 def _begin_once_more(flags: CheckpointFlags, record: RunRecord) -> Start:
     """Begin a run again that was cut off before it had a checkpoint to go on from."""
-    why = f"the run in {flags.save_dir} was cut off before its first checkpoint"
+    why = f"the run in {flags.save_dir} was interrupted before its first checkpoint"
     if not record.source:
-        return Start(f"Training from scratch once more, because {why}")
+        return Start(f"Training from scratch again, because {why}")
     place = Path(flags.save_dir) / record.source  # a path elsewhere is an absolute one
     if place.exists() or with_suffix(place, ".index").exists():
         source: SourceModel | None = load_source(place, with_adam=record.keeps_optimizer)
@@ -165,11 +170,11 @@ def _begin_once_more(flags: CheckpointFlags, record: RunRecord) -> Start:
         source = _find_source(flags)
     if source is None:
         raise CheckpointError(
-            f"{record.source}, which the run in {flags.save_dir} began from, is no longer there; "
-            "name a model with --load_checkpoint_dir"
+            f"{record.source}, from which the run in {flags.save_dir} started, no longer exists; "
+            "give a model with --load_checkpoint_dir"
         )
     return Start(
-        f"Beginning once more from {source.path}, because {why}",
+        f"Starting again from {source.path}, because {why}",
         source=source,
         drops_layers=record.drops_layers,
         keeps_optimizer=record.keeps_optimizer,
@@ -181,14 +186,16 @@ def _begin_after(flags: CheckpointFlags, bootstrap: BootstrapFlags, record: RunR
     why = f"the run of this command is finished: {record.finished}"
     if flags.load_train == "init":
         return _begin(
-            flags, bootstrap, f"--load_train init was given; {why}. To go on with it, for more "
-            "epochs say: --run continue",
+            flags, bootstrap, (
+                f"--load_train init was given; {why}. To continue it for more epochs: --run "
+                "continue"
+            ),
         )  # fmt: skip
     source = load_source(flags.save_dir, cast(Which, flags.load_train))
     return Start(
         f"Beginning a new run (fine-tuning) from {source.path}, because {why}. Layers are not "
-        "dropped again. To go on with the old run, for more epochs say: --run continue; to begin "
-        "from what the flags name: --run new",
+        "dropped again. To continue the old run for more epochs: --run continue; to begin from "
+        "the model that the flags give: --run new",
         source=source,
         drops_layers=False,
     )
@@ -201,7 +208,7 @@ def _begin(flags: CheckpointFlags, bootstrap: BootstrapFlags, why: str) -> Start
     origin = (
         "--load_train init was given"
         if flags.load_train == "init"
-        else f"{flags.load_dir or flags.save_dir} holds no checkpoint"
+        else f"{flags.load_dir or flags.save_dir} contains no checkpoint"
     )
     asked = [
         name
@@ -209,9 +216,12 @@ def _begin(flags: CheckpointFlags, bootstrap: BootstrapFlags, why: str) -> Start
         if name not in _ABOUT_THE_COMMAND and getattr(bootstrap, name) != unset
     ]
     if asked:
-        remedy = "name its folder with --load_checkpoint_dir"
+        remedy = "give its folder with --load_checkpoint_dir"
         if flags.load_train == "init":
-            remedy = "leave that out to start from one, or these flags out to train from scratch"
+            remedy = (
+                "leave out --load_train init to start from one, or these flags to train from "
+                "scratch"
+            )
         raise CheckpointError(
             f"{', '.join(f'--{name}' for name in asked)} {'need' if len(asked) > 1 else 'needs'} a "
             f"model to start from, but {origin}; {remedy}"
@@ -227,8 +237,8 @@ def _find_source(flags: CheckpointFlags) -> SourceModel | None:
         if flags.load_train == "auto":
             return None
         raise CheckpointError(
-            f"--load_train {flags.load_train}: {flags.load_dir} holds no checkpoint; leave the "
-            "flag out to train from scratch, or name a model's folder with --load_checkpoint_dir"
+            f"--load_train {flags.load_train}: {flags.load_dir} contains no checkpoint; leave the "
+            "flag out to train from scratch, or give a model's folder with --load_checkpoint_dir"
         )
     return load_source(flags.load_dir, cast(Which, flags.load_train))
 
@@ -246,6 +256,7 @@ def describe_changes(
     return [
         *(f"Flag changed since this run was last saved: {changes[name]}"
           for name in changes if name not in FIXED_FLAGS),
-        *(f"{changes[name]} has no effect: a run keeps what it began with. To begin a new one: "
-          "--run new" for name in idle),
+        *(
+            f"{changes[name]} has no effect, because a run keeps its initial value. To begin a "
+            "new run: --run new" for name in idle),
     ]  # fmt: skip

@@ -154,14 +154,14 @@ def _carry_out(
 def _log_interruption(folder: RunFolder, progress: Progress) -> None:
     if progress.finished:
         _log.warning(
-            "Stopped after training, which is finished and saved in %s. To do what is left, run "
-            "the same command again; it does not train",
+            "Stopped after training, which is finished and saved in %s. Run the same command "
+            "again for the remaining work; it does not train again",
             folder.folder.path,
         )
         return
     _log.warning(
-        "Stopped at step %d, epoch %d; everything is saved in %s. To go on, run the same command "
-        "again",
+        "Stopped at step %d, epoch %d; everything is saved in %s. To continue, run the same "
+        "command again",
         progress.step, progress.epoch, folder.folder.path,
     )  # fmt: skip
 
@@ -204,10 +204,10 @@ def _check_only(session: Session) -> None:
                 say_audio_length(seconds_of(clips.clips).sum()), clips.path,
             )  # fmt: skip
     if session.config.data.augment:
-        _log.info("Training clips are augmented: %s", " ".join(session.config.data.augment))
+        _log.info("Augmenting training clips: %s", " ".join(session.config.data.augment))
     _log.info(
-        "Dry run: all is well as far as can be known without a training step; nothing was trained "
-        "or written. Without --dry_run the longest batch is tried for memory first"
+        "Dry run: all checks passed; nothing was trained or written. Without --dry_run, the "
+        "memory for the longest batch is tested, too"
     )
 
 

@@ -149,8 +149,8 @@ def note_measured_sets(session: Session) -> None:
         shared = [path for path in getattr(data, name) if Path(path).resolve() in trained]
         if shared:
             _log.warning(
-                "--%s %s: trained on, too, so error rates on it tell what was learnt by heart, and "
-                "not what the model makes of other speech",
+                "--%s %s is also training data, so its error rates show what the model memorized, "
+                "not how well it transcribes other speech",
                 name, " ".join(shared),
             )  # fmt: skip
 

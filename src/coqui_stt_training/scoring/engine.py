@@ -65,8 +65,7 @@ def read_usable(path: Path) -> tuple[SourceModel, Alphabet]:
         raise ModelError(
             CREATE_MODEL,
             ErrorCode.INVALID_ALPHABET,
-            f"{path}: neither the checkpoint nor a file beside it says its alphabet; put its "
-            "alphabet.txt beside it",
+            f"{path}: no alphabet in the checkpoint or beside it; put its alphabet.txt beside it",
         )
     return source, source.alphabet
 
@@ -95,7 +94,7 @@ def model_engine(model: AcousticModel, front_end: FrontEnd, alphabet: Alphabet) 
     if isinstance(model, StreamingConformer) and model.specification.head == "linear":
         return StreamingCheckpoint(model, alphabet)
     if not isinstance(model, EncoderModel):
-        raise TypeError(f"no engine runs {model.specification.architecture} models")
+        raise TypeError(f"no engine for {model.specification.architecture} models")
     return EncoderCheckpoint(model, front_end, alphabet)
 
 

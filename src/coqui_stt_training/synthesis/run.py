@@ -137,9 +137,9 @@ def _made(take: _Take, synthesiser: Synthesiser, flags: SynthesisFlags) -> _Spok
         try:
             samples = read_audio(str(wav), rate)
         except AudioError as error:
-            raise SynthesisError(str(error).replace(str(wav), "what it wrote")) from None
+            raise SynthesisError(str(error).replace(str(wav), "its output")) from None
     if float(samples.max() - samples.min()) < SILENCE_PEAK_TO_PEAK:
-        raise SynthesisError("it wrote silence")
+        raise SynthesisError("the audio is silent")
     content = encode_audio(to_pcm(samples), rate, "wav" if flags.audio == "wav" else "flac")
     remove_partial_files(take.path.parent, take.path.name)
     write_atomically(take.path, content)
@@ -166,9 +166,9 @@ def _summary(
     )
     yield from _reasons(left_out)
     for problem, count in problems.most_common(_SHOWN):
-        yield f"  not spoken: {count}: {problem}"
+        yield f"  not synthesized: {count}: {problem}"
     yield (
-        "To train on them beside real speech, a third of each epoch: python -m "
+        "To train on them together with real speech, as a third of each epoch: python -m "
         f"coqui_stt_training.train --train_files my-train.csv {shlex.quote(str(listed))}:0.33 ..."
     )
 
@@ -177,7 +177,7 @@ def _why_nothing(
     synthesiser: Synthesiser, left_out: Counter[str], problems: Counter[str]
 ) -> list[str]:
     if not problems:
-        return ["of the text no sentence is left:", *_reasons(left_out)]
+        return ["no sentence of the text is left:", *_reasons(left_out)]
     return [f"{problem}; {synthesiser.advice}" for problem, _ in problems.most_common(1)]
 
 

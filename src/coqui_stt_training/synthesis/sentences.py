@@ -45,7 +45,7 @@ def read_sentences(paths: Sequence[str]) -> list[str]:
         raise FlagError(str(error).replace("--input_txt", "--text")) from None
     lines.pop("", None)
     if not lines:
-        raise FlagError(f"--text {' '.join(paths)}: there are no words in it")
+        raise FlagError(f"--text {' '.join(paths)}: no words found")
     return list(lines)
 
 
@@ -72,13 +72,13 @@ def choose_sentences(
         elif len(found.text) > max_characters:
             left_out[f"are longer than {max_characters} characters"] += 1
         elif found.text in sentences:
-            left_out["are there more than once"] += 1
+            left_out["are duplicates"] += 1
         else:
             sentences[found.text] = Sentence(line, found.text)
     chosen = list(sentences.values())
     if limit and limit < len(chosen):
         drawn = random.Random(seed).sample(range(len(chosen)), limit)
-        left_out["were not drawn (--limit)"] = len(chosen) - limit
+        left_out["were not chosen (--limit)"] = len(chosen) - limit
         chosen = [chosen[index] for index in sorted(drawn)]
     return Chosen(chosen, left_out)
 

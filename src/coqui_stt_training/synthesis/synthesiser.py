@@ -73,7 +73,7 @@ class Espeak:
     @property
     def advice(self) -> str:
         """Where its voices are listed."""
-        return f"`{_ESPEAK} --voices` lists the languages that it speaks, in the second column"
+        return f"`{_ESPEAK} --voices` lists its languages in the second column"
 
     @property
     def voices(self) -> Sequence[str]:
@@ -109,7 +109,7 @@ class OtherProgram:
     @property
     def advice(self) -> str:
         """How to try it by hand."""
-        return f"try it by hand: echo hello | {self.name}"
+        return f"test it with: echo hello | {self.name}"
 
     @property
     def voices(self) -> Sequence[str]:
@@ -146,8 +146,8 @@ def find_synthesiser(command: str, voices: tuple[str, ...]) -> Synthesiser:
     if not command:
         if shutil.which(_ESPEAK) is None:
             raise FlagError(
-                f"no synthesiser: {_ESPEAK} is not installed; `apt-get install {_ESPEAK}` adds it "
-                "(`brew install espeak-ng` on a Mac), or name another with --command"
+                f"no synthesizer: {_ESPEAK} is not installed; install it with `apt-get install "
+                f"{_ESPEAK}` (`brew install espeak-ng` on a Mac), or give another with --command"
             )
         return Espeak(voices)
     try:
@@ -155,7 +155,7 @@ def find_synthesiser(command: str, voices: tuple[str, ...]) -> Synthesiser:
     except ValueError as error:
         raise FlagError(f"--command {command}: {error}") from None
     if shutil.which(words[0]) is None:
-        raise FlagError(f"--command: there is no program {words[0]}; install it, or give its path")
+        raise FlagError(f"--command: program {words[0]} not found; install it, or give its path")
     return OtherProgram(tuple(words), voices)
 
 
@@ -176,8 +176,8 @@ def speak(synthesiser: Synthesiser, text: str, style: SpeakingStyle, out: Path) 
     except OSError as error:
         raise SynthesisError(f"{words[0]} cannot be run: {error.strerror or error}") from None
     if done.returncode or not out.is_file():
-        said = " ".join(done.stderr.decode(errors="replace").split()) or "it says nothing"
+        said = " ".join(done.stderr.decode(errors="replace").split()) or "no message"
         said = said[-_SAID:].rstrip(".")
         raise SynthesisError(
-            f"{words[0]} wrote no audio, and ended with status {done.returncode}: {said}"
+            f"{words[0]} wrote no audio and exited with status {done.returncode}: {said}"
         )

@@ -58,7 +58,7 @@ class ModelChoice:
             FlagError: there is none.
         """
         if not self.file and not self.source.load_dir:
-            raise FlagError("no model: give --checkpoint_dir FOLDER or --model FILE.tflite")
+            raise FlagError("no model; give --checkpoint_dir FOLDER or --model FILE.tflite")
 
     def _open_checkpoint(self) -> Model:
         self.check()

@@ -46,7 +46,7 @@ def run_transcription(config: TranscribeConfig, given: frozenset[str]) -> None:
         _transcribe(tasks, config, given)
     if unreadable:
         raise UserError(
-            f"{counted(len(unreadable), 'log')} could not be made into subtitles, see above"
+            f"{counted(len(unreadable), 'log')} could not be converted to subtitles, see above"
         )
 
 
@@ -115,8 +115,8 @@ def _transcribe(tasks: Sequence[Task], config: TranscribeConfig, given: frozense
         shown = "\n  ".join(failures[:_NAMED])
         more = f"\n  and {len(failures) - _NAMED} more" if len(failures) > _NAMED else ""
         raise UserError(
-            f"{len(failures)} of {counted(len(logs_of), 'file')} could not be transcribed; the "
-            f"same command tries them again:\n  {shown}{more}"
+            f"{len(failures)} of {counted(len(logs_of), 'file')} could not be transcribed; run "
+            f"the same command to try them again:\n  {shown}{more}"
         )
 
 

@@ -81,8 +81,8 @@ def _tasks_of_folder(
         raise FlagError(f"--dst {dst}: must be a folder, because --src is one")
     if not files:
         raise FlagError(
-            f"--src {src}: no audio files there"
-            + ("" if recursive else "; --recursive true looks in its subfolders")
+            f"--src {src}: no audio files in this folder"
+            + ("" if recursive else "; --recursive true also searches subfolders")
         )
     by_log: dict[PurePath, PurePath] = {}
     for file in files:
@@ -108,12 +108,12 @@ def _tasks_of_catalog(catalog: Path) -> list[Task]:
             f"`tlog` ({type(error).__name__}: {error})"
         ) from None
     problems = [
-        f"the log {named} lies outside of the catalog's folder"
+        f"the log {named} is outside the catalog's folder"
         for (_, named), log in zip(pairs, logs, strict=True)
         if not log.is_relative_to(folder)
     ]
     problems += [
-        f"the log {log} is to be written for {count} recordings; give each its own `tlog`"
+        f"{count} recordings have the same log {log}; give each its own `tlog`"
         for log, count in Counter(logs).items()
         if count > 1
     ]
