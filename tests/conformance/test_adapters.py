@@ -177,12 +177,12 @@ def test_adapters_do_not_stand_on_adapters(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("lore:rank=4", "is no adapter"),
-        ("lora:rank=0", "rank=0: 1 to"),
+        ("lore:rank=4", "is not an adapter"),
+        ("lora:rank=0", "rank=0: must be from 1 to"),
         ("lora:rank=٣", "1 to"),
         ("lora:size=4", "lora takes rank="),
         ("lora:rank=4,rank=5", "twice"),
-        ("lora:targets=all+query", "alone"),
+        ("lora:targets=all+query", "or only all"),
         ("bottleneck:size=", "bottleneck takes size="),
     ],
 )
@@ -194,9 +194,11 @@ def test_what_is_no_adapter_is_said(text: str, problem: str) -> None:
 def test_an_adapter_that_finds_nothing_says_what_there_is() -> None:
     specification = EXAMPLES["whisper"].specification
     assert isinstance(specification, EncoderSpecification)
-    with pytest.raises(ValueError, match="called q_proj; there are query, key, value, out, mlp_in"):
+    with pytest.raises(
+        ValueError, match="have no product q_proj; available: query, key, value, out, mlp_in"
+    ):
         specification.with_adapter(parse_adapter("lora:targets=q_proj"))
-    with pytest.raises(ValueError, match="above the 4 lowest layers, and the encoder has 4"):
+    with pytest.raises(ValueError, match="above the 4 lowest layers, but the encoder has 4"):
         specification.with_adapter(parse_adapter("lora:above=4"))
 
 

@@ -114,5 +114,5 @@ def test_a_stream_is_heard_as_the_checkpoint_does_whatever_its_pieces(
 @pytest.mark.parametrize("example", OTHERS.values(), ids=OTHERS)
 def test_a_model_without_operators_is_refused(example: Example) -> None:
     _, described = deployment(example)
-    with pytest.raises(ExportError, match=r"let the stt command run the checkpoint itself"):
+    with pytest.raises(ExportError, match=r"use the checkpoint with the stt command"):
         encoder_model(described, "float32")

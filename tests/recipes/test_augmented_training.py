@@ -183,7 +183,7 @@ def test_mistakes_are_said_before_anything_is_done(latin: ToneCorpus, tmp_path: 
         "--augment", "sped[p=0.5]", "specaugment[q=1]", "--epochs", 1,
     )  # fmt: skip
     assert result.returncode == 2
-    assert "there is no sped (nearest: speed)" in result.stderr
+    assert "unknown augmentation sped (nearest: speed)" in result.stderr
     assert "specaugment has no q" in result.stderr
     assert not (tmp_path / "run").exists()
 

@@ -127,7 +127,7 @@ def test_a_kill_costs_one_stage_and_nothing_else(
     (out / "report.html").unlink()
     mended = bootstrap(*words)
     assert done_before(mended.stdout) == list(STAGES[:-1])
-    assert f"{out}/report.html is not there any more. Done anew: report" in mended.stdout
+    assert f"{out}/report.html no longer exists. Repeating: report" in mended.stdout
     assert (out / "report.html").is_file()
     record = json.loads((out / "bootstrap.json").read_bytes())
     record["stages"]["train"]["found"] = {}
@@ -148,14 +148,14 @@ def test_what_has_changed_is_said_and_done_anew(speech: Path, source: Path, tmp_
     texted = bootstrap(*words, "--text", text)
     assert texted.returncode == 0, texted.stderr
     assert done_before(texted.stdout) == list(STAGES[:5])
-    assert "the text changed since this was made. Done anew: scorer, tune, " in texted.stdout
+    assert "the text changed since this was made. Repeating: scorer, tune, " in texted.stdout
 
     longer = bootstrap(*words, "--text", text, "--epochs", 2, "--export_dir", "elsewhere")
     assert longer.returncode == 2
     assert "unknown flag --export_dir" in longer.stderr
     longer = bootstrap(*words, "--text", text, "--epochs", 2)
     assert longer.returncode == 0, longer.stderr
-    assert "the flags changed since this was made. Done anew: check, " in longer.stdout
+    assert "the flags changed since this was made. Repeating: check, " in longer.stdout
     assert "Epoch 2 of 2 is done" in longer.stdout
     assert (out / "training").is_dir()
     assert (out / "training-2").is_dir()
@@ -165,7 +165,7 @@ def test_what_has_changed_is_said_and_done_anew(speech: Path, source: Path, tmp_
     reader = f"{sys.executable} {speaker} {{out}}"
     spoken = bootstrap(*words, "--text", text, "--epochs", 2, "--synthesiser", reader)
     assert spoken.returncode == 0, spoken.stderr
-    assert "what is read out changed since this was made. Done anew: speak, " in spoken.stdout
+    assert "what is read out changed since this was made. Repeating: speak, " in spoken.stdout
     clips = out / "speech" / "clips.csv"
     assert f"{clips}: 2 clips, " in spoken.stdout
     trained = re.findall(r"^\$ python -m coqui_stt_training\.train .*", spoken.stdout, re.MULTILINE)
@@ -174,7 +174,7 @@ def test_what_has_changed_is_said_and_done_anew(speech: Path, source: Path, tmp_
     assert (out / "training-3").is_dir()
     silent = bootstrap(*words, "--text", text, "--epochs", 2)
     assert silent.returncode == 0, silent.stderr
-    assert "what is read out changed since this was made. Done anew: speak, " in silent.stdout
+    assert "what is read out changed since this was made. Repeating: speak, " in silent.stdout
     assert "STARTING Optimization" not in silent.stdout  # that model is there
 
 
@@ -201,13 +201,13 @@ def test_the_better_of_two_sources_is_found_in_trials(
         *SMALL,
     )
     assert result.returncode == 0, result.stderr
-    assert f"The best start: {source}\n" in result.stdout
+    assert f"Best source: {source}\n" in result.stdout
     assert "Recordings in both" not in result.stdout + result.stderr
     assert f"--load_checkpoint_dir {source} --save_checkpoint_dir {tmp_path}/model/training " in (
         result.stdout
     )  # the same alphabet: all layers are kept
     page = (tmp_path / "model" / "report.html").read_text("utf-8")
-    assert "Trials of the sources" in page
+    assert "Comparison of sources" in page
 
 
 def test_an_encoder_is_trained_by_its_recipe_and_becomes_onnx(
@@ -225,8 +225,8 @@ def test_an_encoder_is_trained_by_its_recipe_and_becomes_onnx(
     assert "STARTING Optimization" in result.stdout
     exported = sorted(path.suffix for path in (tmp_path / "model" / "export").iterdir())
     assert exported == [".md", ".onnx"]
-    assert "Going on without a scorer of words: the alphabet has no space" in result.stdout
-    assert "There is no scorer of words: the alphabet has no space" in (
+    assert "Continuing without a scorer of words: the alphabet has no space" in result.stdout
+    assert "No scorer of words: the alphabet has no space" in (
         (tmp_path / "model" / "report.html").read_text("utf-8")
     )
     assert re.search(r"^\$ stt --model \S+\.onnx ", result.stdout, re.MULTILINE)
@@ -237,7 +237,7 @@ def test_from_scratch_where_that_is_asked_for(latin: ToneCorpus, tmp_path: Path)
     shutil.copytree(latin.train.parent, data)
     result = bootstrap(data, "--source", "scratch", "--out", out, "--n_hidden", 16, *SMALL)
     assert result.returncode == 0, result.stderr
-    assert "Nothing to choose from: from scratch" in result.stdout
+    assert "No comparison of sources: from scratch" in result.stdout
     assert "--load_checkpoint_dir" not in result.stdout
     assert f"Alphabet of 4 characters: {out / 'alphabet.txt'}" in result.stdout
     assert "from scratch" in (out / "report.html").read_text("utf-8")
@@ -275,7 +275,7 @@ def test_what_is_wrong_with_reading_out_is_said_before_anything_is_made(
     ]
     homeless = bootstrap(speech, "--source", source, "--voices", "uk")
     assert homeless.stderr.splitlines() == [
-        "error: no folder for the model; give --out",
+        "error: no output folder; give --out",
         "no text; give files of sentences with --text",
     ]
     text = tmp_path / "more.txt"
@@ -299,10 +299,10 @@ def test_without_a_source_it_names_some(speech: Path, tmp_path: Path) -> None:
     ("rows", "said"),
     [
         (None, "no such file or folder"),
-        (0, "the folder is empty"),
+        (0, "folder is empty"),
         (2, "2 rows cannot be split into 3 sets; give 20 or more"),
         (19, "19 rows cannot be split into 3 sets; give 20 or more"),
-        (-24, "has 0 clips with text, and 20 are the least"),
+        (-24, "has 0 clips with text, but at least 20 are needed"),
     ],
 )
 def test_data_that_is_too_little(

@@ -87,7 +87,7 @@ def test_a_teacher_of_another_alphabet_is_refused(
         "--alphabet_config_path", cyrillic.alphabet, *SMALL,
     )  # fmt: skip
     assert result.returncode != 0
-    assert re.search(r"4 new: 'б' .*; 4 gone: 'a'", result.stderr)
+    assert re.search(r"4 new: 'б' .*; 4 removed: 'a'", result.stderr)
 
 
 @pytest.mark.parametrize("dry_run", ["true", "false"])

@@ -391,7 +391,7 @@ def test_adapters_are_trained_alone_and_kept_alone(
 
     planned = run_to("whole", 3, "--dry_run", "true").stderr
     assert re.search(r"convolutions +kept +from the source; frozen\n", planned)
-    assert re.search(r"block_2 +kept +from the source; frozen but for its adapter\n", planned)
+    assert re.search(r"block_2 +kept +from the source; frozen except for its adapter\n", planned)
     run_to("whole", 3)
     for epochs in (1, 3):
         run_to("parts", epochs)
@@ -432,14 +432,14 @@ def test_adapters_are_trained_alone_and_kept_alone(
         *latin.flags, *PLAIN, "--epochs", 1,
     )  # fmt: skip
     assert again.returncode == 0, again.stderr
-    assert ("frozen but for its adapter" in again.stderr) == (kind == "bottleneck")
+    assert ("frozen except for its adapter" in again.stderr) == (kind == "bottleneck")
 
 
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
         (("--adapter", "lora:rank=none"), "--adapter: rank=none: 1 to 4096 is possible"),
-        (("--adapter", "lora:targets=q"), "no product of a block is called q; there are query"),
+        (("--adapter", "lora:targets=q"), "blocks have no product q; available: query"),
         (
             ("--adapter", "lora", "--freeze_source_layers", 1, "--unfreeze_after_epochs", 2),
             "never trains the encoder's own weights",
@@ -450,7 +450,7 @@ def test_adapters_are_trained_alone_and_kept_alone(
             ("--adapter", "lora", "--source_weight_decay", 0.01),
             "because the source's weights are not trained",
         ),
-        (("--adapter", "lora", "--freeze_source_layers", -1), "no block is left to have one"),
+        (("--adapter", "lora", "--freeze_source_layers", -1), "so none can have an adapter"),
     ],
 )
 def test_what_does_not_go_with_adapters_is_refused(
@@ -500,4 +500,4 @@ def test_a_recipe_leaves_what_adapters_stand_beside_alone(
 
     asked = plan()
     assert "--learning_rate_schedule tri_stage" in asked
-    assert "frozen but for its adapter\n" in asked
+    assert "frozen except for its adapter\n" in asked

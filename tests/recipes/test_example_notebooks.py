@@ -72,7 +72,7 @@ def test_bootstrapping(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         STT_DATA=str(data), STT_OUT="model", STT_SOURCE=str(write_whisper(tmp_path / "whisper")),
         STT_FLAGS="--epochs 1 --train_batch_size 8 --unfreeze_after_epochs 0",
     )  # fmt: skip
-    assert "All of it as a page: model/report.html" in shown
+    assert "Results as a page: model/report.html" in shown
     assert shown.count("heard  ") == 5
 
 

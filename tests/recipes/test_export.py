@@ -160,7 +160,7 @@ def test_onnx_takes_the_place_of_the_graph_that_upstream_wrote_instead_of_tflite
     assert run_export(checkpoint_dir, tmp_path, "--export_tflite", "false") == 0
     assert (tmp_path / "output_graph.onnx").exists()
     assert not (tmp_path / "output_graph.tflite").exists()
-    assert ".onnx models take their place" in capsys.readouterr().err
+    assert "writing .onnx models instead of TensorFlow graphs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_onnx_takes_the_place_of_the_graph_that_upstream_wrote_instead_of_tflite
         (["--scorer_path", "none.scorer"], "--scorer_path none.scorer: no such file"),
         (["--bytes_output_mode", "true"], "the given alphabet differs from that of"),
         (["--n_steps", "0"], "--n_steps 0"),
-        (["--n_steps", "5000"], "--n_steps is 5000"),
+        (["--n_steps", "5000"], "--n_steps 5000"),
         (["--export_beam_widht", "7"], "did you mean --export_beam_width"),
         (["--test_files", "none.csv"], "none.csv"),
     ],

@@ -126,7 +126,7 @@ def test_an_exported_model_is_measured_alike_and_says_what_it_cannot_write(
     plain = run_command(*measure)
     assert plain.returncode == 0, plain.stderr
     assert re.search(r"the model cannot write .*'…'.*; each counts as an error", plain.stderr)
-    assert "6 rows would be mended by --normalize_transcripts true" in plain.stderr
+    assert "--normalize_transcripts true would fix 6 rows" in plain.stderr
     normalized = run_command(*measure, "--normalize_transcripts", "true")
     assert "Normalised 6 of 6 transcripts" in normalized.stderr
     assert references(tmp_path / "samples.json") <= set("abcd")

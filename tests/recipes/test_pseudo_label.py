@@ -156,7 +156,7 @@ def test_a_second_model_that_hears_something_else_is_heeded(
     other = label(model, tmp_path / "b.csv", *flags, "--second_model", model.with_name("other"))
     assert other.returncode == 2
     assert "4 in which the second model hears something else" in other.stderr
-    assert f"Read what the model hears in {tmp_path / 'b.left_out.csv'}" in other.stderr
+    assert f"Read the transcripts in {tmp_path / 'b.left_out.csv'}" in other.stderr
 
 
 def test_mistakes_are_one_sentence_each(model: Path, recordings: Path, tmp_path: Path) -> None:

@@ -57,22 +57,25 @@ def test_what_is_shown_can_be_asked_for(name: str) -> None:
     ("wrong", "said"),
     [
         ("reverb[", "--augment reverb[: write NAME or NAME[PARAMETER=VALUE,...]"),
-        ("timemask", "there is no timemask (nearest: time_mask)"),
-        ("blur", "there is no blur; there are overlay, "),
+        ("timemask", "unknown augmentation timemask (nearest: time_mask)"),
+        ("blur", "unknown augmentation blur; available: overlay, "),
         ("specaugmnt[t=1]", "(nearest: specaugment)"),
         ("reverb[dealy=3]", "reverb has no dealy (nearest: delay); it has p, delay, decay"),
         ("volume[p=2]", "p=2: must be a number from 0 to 1"),
         ("volume[p=x]", "p=x: must be a number from 0 to 1"),
         ("volume[3]", "3: write PARAMETER=VALUE"),
         ("volume[dbfs=1,dbfs=2]", "dbfs is given twice"),
-        ("volume[dbfs=loud]", "dbfs=loud: write VALUE, START:END, or one of these with ~RADIUS"),
+        (
+            "volume[dbfs=loud]",
+            "dbfs=loud: write VALUE or START:END, optionally followed by ~RADIUS",
+        ),
         ("volume[dbfs=nan]", "dbfs=nan: write VALUE"),
         ("volume[dbfs=1:2:3]", "dbfs=1:2:3: write VALUE"),
         ("volume[dbfs=1~-2]", "dbfs=1~-2: the radius behind ~ must be 0 or more"),
-        ("volume[dbfs=-10:4]", "dbfs=-10:4: must be within -200 and 3.0103"),
-        ("time_mask[n=1.5]", "of whole numbers"),
+        ("volume[dbfs=-10:4]", "dbfs=-10:4: must be from -200 to 3.0103"),
+        ("time_mask[n=1.5]", "with whole numbers"),
         ("add[domain=signl]", "domain=signl: add acts on features, signal"),
-        ("speed[factor=0]", "factor=0: must be within 0.1 and 10"),
+        ("speed[factor=0]", "factor=0: must be from 0.1 to 10"),
         ("speed[domain=signal]", "speed has no domain"),
     ],
 )
@@ -87,7 +90,7 @@ def test_what_is_wrong_is_said_in_one_sentence(wrong: str, said: str) -> None:
 def test_all_problems_are_said_at_once() -> None:
     with pytest.raises(FlagError) as caught:
         parse_augmentations(["echo", "volume[p=7,size=3]", "reverb", "speed[factor=fast]"])
-    for said in ("no echo", "p=7", "no size", "factor=fast"):
+    for said in ("unknown augmentation echo", "p=7", "no size", "factor=fast"):
         assert said in str(caught.value)
 
 

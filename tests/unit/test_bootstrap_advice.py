@@ -49,12 +49,12 @@ def test_the_scorer_of_a_model_that_writes_bytes_has_the_capitals_of_its_transcr
     [
         ((0.15, 0.60), "words", "is a start"),
         ((0.15, 0.60), "words", "Best with what tuning chose: words"),
-        ((0.15, 0.60), "characters", "Coqui's own clients cannot read a scorer of characters; "
-         "out/scorer/words.scorer they can"),
-        ((0.15, 0.60), "", "More text of such speech makes a better scorer: --text."),
+        ((0.15, 0.60), "characters", "Coqui's own clients cannot read a scorer of characters, "
+         "but they can read out/scorer/words.scorer"),
+        ((0.15, 0.60), "", "More text of the same kind of speech makes a better scorer: --text."),
         ((0.95, 1.00), "words", "check that transcripts match their audio"),
         ((0.50, 0.90), "words", "a larger source helps most"),
-        ((0.02, 0.08), "words", "Errors are few"),
+        ((0.02, 0.08), "words", "There are few errors"),
     ],
 )  # fmt: skip
 def test_advice(without: tuple[float, float], kind: str, said: str) -> None:
@@ -74,10 +74,10 @@ def test_advice(without: tuple[float, float], kind: str, said: str) -> None:
 def test_a_scorer_that_could_not_be_made() -> None:
     found = journal((0.15, 0.60), "", ["export/output_graph.onnx"], has_scorers=False)
     said = [one.text for one in next_steps("clips.csv", SETS, found)]
-    assert "There is no scorer of words: no lmplz" in said
+    assert "No scorer of words: no lmplz" in said
 
 
 def test_a_model_that_could_not_be_exported() -> None:
     advice = next_steps("clips.csv", SETS, journal((0.1, 0.2), "", []))
-    assert "It is not exported: no onnx" in [one.text for one in advice]
+    assert "Not exported: no onnx" in [one.text for one in advice]
     assert not any(one.command.startswith("stt") for one in advice)

@@ -246,7 +246,7 @@ def test_a_run_with_other_changes_begins_anew(
 @pytest.mark.parametrize(
     ("augment", "why"),
     [
-        ("specaugment", "changes what a model takes"),
+        ("specaugment", "changes features"),
         ("join", "joins training clips"),
         ("warp", "use tempo or speed instead"),
         ("overlay[source=none.sdb]", "none.sdb"),

@@ -105,9 +105,9 @@ def test_a_matrix_of_zeros_can_be_quantized():
 @pytest.mark.parametrize(
     ("changes", "error", "reason"),
     [
-        ({"n_steps": 0}, FlagError, "--n_steps is 0"),
-        ({"n_steps": 100_000}, FlagError, "--n_steps is 100000"),
-        ({"beam_width": -1}, FlagError, "--export_beam_width is -1"),
+        ({"n_steps": 0}, FlagError, "--n_steps 0"),
+        ({"n_steps": 100_000}, FlagError, "--n_steps 100000"),
+        ({"beam_width": -1}, FlagError, "--export_beam_width -1"),
         ({"alphabet": Alphabet.from_labels("ab")}, CheckpointError, "2 labels"),
         ({"tensors": {}}, CheckpointError, "layer_1.weight is missing"),
     ],
@@ -123,5 +123,5 @@ def test_weights_that_are_no_numbers_are_refused(value):
     whole = random_deployment(SMALL)
     tensors = dict(whole.tensors)
     tensors["lstm.bias"] = np.full_like(tensors["lstm.bias"], value)
-    with pytest.raises(CheckpointError, match=r"lstm\.bias holds NaN or infinite"):
+    with pytest.raises(CheckpointError, match=r"lstm\.bias contains NaN or infinite"):
         type(whole)(**(vars(whole) | {"tensors": tensors}))

@@ -331,7 +331,7 @@ def test_what_turns_out_unreadable_is_left_out_where_rows_are_skipped(
 
     path = f"{tmp_path}/train.csv"
     assert batch(4, 5, 4, 6, skips=True) == [f"{path}:{line}" for line in (7, 7, 7, 8)]
-    assert f"{path}:6: left out, as it cannot be read: " in caplog.text
+    assert f"{path}:6: skipped, because it cannot be read: " in caplog.text
     with pytest.raises(AudioError, match=r"4\.wav"):
         batch(5, 4, skips=False)
     with pytest.raises(AudioError, match=r"4\.wav"):

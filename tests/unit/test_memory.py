@@ -52,9 +52,9 @@ def test_the_message_names_durations_and_the_batch_size_that_fits(
     one_clip_bytes = 4 * 500 * (34 * 100 + 3 * 29)
     with pytest.raises(TrainingError, match=r"8 clips of 2.0 to 10.0 s does not fit") as caught:
         check(3 * one_clip_bytes, monkeypatch, batch)
-    with pytest.raises(TrainingError, match="--train_batch_size 1 would"):
+    with pytest.raises(TrainingError, match="--train_batch_size 1 fits"):
         check(3 * one_clip_bytes, monkeypatch, batch, processes=2)
-    assert "--train_batch_size 2 would" in str(caught.value)
+    assert "--train_batch_size 2 fits" in str(caught.value)
     assert "--skip_batch_test true" in str(caught.value)
 
 
@@ -68,7 +68,7 @@ def test_the_longest_clips_are_those_that_must_fit(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     batch = [clip(seconds) for seconds in (1.0, 2.0, 4.0, 5.0)]
-    with pytest.raises(TrainingError, match="--train_batch_size 2 would"):
+    with pytest.raises(TrainingError, match="--train_batch_size 2 fits"):
         check_memory([batch], GEOMETRY, lambda clip: int(clip.duration_seconds), try_step)
     assert tried == [[5.0, 4.0, 2.0, 1.0], [5.0, 4.0]]
 
@@ -76,7 +76,7 @@ def test_the_longest_clips_are_those_that_must_fit(monkeypatch: pytest.MonkeyPat
 def test_batches_by_seconds_have_a_remedy_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_check, "available_memory_bytes", lambda: 1 << 22)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(TrainingError, match=r"--train_batch_seconds 20 would"):
+    with pytest.raises(TrainingError, match=r"--train_batch_seconds 20 fits"):
         check_memory(
             [[clip(10.0)] * 8], GEOMETRY, lambda one: 150, lambda clips: None, by_seconds=True
         )
@@ -90,9 +90,9 @@ def test_a_model_too_large_for_memory_is_refused(monkeypatch: pytest.MonkeyPatch
 
 
 def test_one_clip_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(TrainingError, match=r"not even one clip of 10.0 s does") as caught:
+    with pytest.raises(TrainingError, match=r"not even one clip of 10.0 s fits") as caught:
         check(1000, monkeypatch, [clip(2.0), clip(10.0)])
-    assert "train.csv:2 has: leave such clips out, or use a smaller --n_hidden" in str(caught.value)
+    assert "train.csv:2: leave such clips out, or use a smaller --n_hidden" in str(caught.value)
 
 
 def test_a_clip_too_long_for_an_encoder_is_to_be_cut(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,17 +149,17 @@ def test_what_the_hub_refuses_is_told_in_a_sentence(tmp_path: Path) -> None:
     for error, message in zip(
         errors,
         (
-            "there is no token to upload with; make one",
-            "the hub does not know the token any more",
-            "the token may not write there; make one",
-            "is there already, for all to see; nothing was uploaded",
+            "no token to upload with; create one",
+            "the hub rejects the token as expired or unknown",
+            "the token has no write access there; create one",
+            "exists already and is public; nothing was uploaded",
         ),
         strict=True,
     ):
         assert message in error
     assert list((tmp_path / "there").iterdir()) == []
     done = run("http://127.0.0.1:9", home, _RUN, "hf_writer", model, "some/open")
-    assert "error: some/open: http://127.0.0.1:9 cannot be reached" in done.stdout
+    assert "error: some/open: cannot reach http://127.0.0.1:9" in done.stdout
     done = run(address, home, _RUN, "hf_writer", model, "a/b", HF_HUB_OFFLINE="1")
     assert "error: a/b: HF_HUB_OFFLINE is set" in done.stdout
 
@@ -212,8 +212,8 @@ def test_what_cannot_be_published_is_told(tmp_path: Path) -> None:
     export = tmp_path / "export"
     for words, message in (
         ([str(export)], "no model or no name for it on the hub"),
-        ([str(export), "name"], "is no name on the hub; write owner/name"),
-        ([str(export), "../x"], "is no name on the hub"),
+        ([str(export), "name"], "not a name on the hub; write owner/name"),
+        ([str(export), "../x"], "not a name on the hub"),
         ([str(tmp_path / "nowhere"), "a/b"], "no such file or folder"),
         ([str(export), "a/b", "--scorer_path", "none.scorer"], "none.scorer: no such file"),
     ):
@@ -221,7 +221,7 @@ def test_what_cannot_be_published_is_told(tmp_path: Path) -> None:
             main([*words, "--dry_run"])
     with pytest.raises(FlagError, match="no such file or folder"):
         main([str(tmp_path / "nowhere"), "a/b"])  # whether there is a token or not
-    with pytest.raises(CheckpointError, match="a model of another program"):
+    with pytest.raises(CheckpointError, match="a model of another toolkit"):
         main([str(write_whisper(tmp_path / "whisper")), "a/b", "--dry_run"])
     (export / "output_graph.tflite").write_bytes(b"no model")
     with pytest.raises(ValueError, match=r"output_graph\.tflite"):

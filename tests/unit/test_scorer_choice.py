@@ -47,5 +47,5 @@ def test_nothing_to_choose_from() -> None:
 def test_damaged_results(content: str, tmp_path: Path) -> None:
     path = tmp_path / "words.scorer.json"
     path.write_text(content)
-    with pytest.raises(CorpusError, match="holds no results of tuning"):
+    with pytest.raises(CorpusError, match="contains no tuning results"):
         read_tuned(path)

@@ -177,7 +177,7 @@ def test_a_process_that_has_gone_is_missed() -> None:
         step()
         if not world.is_first:
             os._exit(9)
-        with pytest.raises(TrainingError, match="another process of the run has ended"):
+        with pytest.raises(TrainingError, match="another process of the run has exited"):
             step()
         return "missed"
 

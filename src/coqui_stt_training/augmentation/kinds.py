@@ -78,8 +78,8 @@ _SECOND = 1000.0
 KINDS: Mapping[str, Kind] = {
     "overlay": Kind("adds noise, music or other speech", (SAMPLES,), {
         "source": Text(None, "audio to add: a corpus file, an audio file, or a folder of them"),
-        "snr": _number(3.0, "by how many dB its peak is lower than that of the clip", -100, 200),
-        "layers": _number(1, "how many recordings at a time", 1, _COUNT),
+        "snr": _number(3.0, "by how many dB its peak is below that of the clip", -100, 200),
+        "layers": _number(1, "number of simultaneous recordings", 1, _COUNT),
     }),
     "reverb": Kind("adds echoes (Schroeder's comb filters)", (SAMPLES,), {
         "delay": _number(20.0, "ms until the first echo", 0, 10 * _SECOND),
@@ -89,7 +89,7 @@ KINDS: Mapping[str, Kind] = {
         "rate": _number(8000, "Hz", 100, 1_000_000),
     }),
     "codec": Kind("compresses with Opus and decompresses", (SAMPLES,), {
-        "bitrate": _number(3200, "bits a second", 500, 256_000),
+        "bitrate": _number(3200, "bits per second", 500, 256_000),
     }),
     "volume": Kind("sets the level of the loudest sample", (SAMPLES,), {
         "dbfs": _number(3.0103, "dBFS; 3.0103 is full scale", -200, 3.0103),
@@ -99,24 +99,24 @@ KINDS: Mapping[str, Kind] = {
     }),
     "tempo": Kind("speeds up or slows down, without a change of pitch", (SPECTROGRAM,), {
         "factor": _number(1.1, "2 is twice as fast", 0.1, 10),
-        "max_time": _number(-1.0, "ms that no clip may exceed afterwards; -1: any"),
+        "max_time": _number(-1.0, "maximum duration in ms afterwards; -1: any"),
     }),
     "warp": Kind("shifts the points of a grid over time and frequency", (SPECTROGRAM,), {
         "nt": _number(1, "grid lines over time", 0, _COUNT),
         "nf": _number(1, "grid lines over frequency", 0, _COUNT),
-        "wt": _number(0.1, "deviation of shifts in time; 1 is half way to the next line", 0, 10),
+        "wt": _number(0.1, "deviation of shifts in time; 1 is half a grid step", 0, 10),
         "wf": _number(0.0, "deviation of shifts in frequency", 0, 10),
     }),
-    "frequency_mask": Kind("blanks bands", (SPECTROGRAM, FEATURES, HIDDEN), {
-        "n": _number(3, "how many", 0, _COUNT),
-        "size": _number(2, "frequencies of each", 0),
+    "frequency_mask": Kind("masks frequency bands", (SPECTROGRAM, FEATURES, HIDDEN), {
+        "n": _number(3, "number of masks", 0, _COUNT),
+        "size": _number(2, "frequencies per mask", 0),
     }),
-    "time_mask": Kind("blanks stretches of time", (SPECTROGRAM, SIGNAL, FEATURES, HIDDEN), {
-        "n": _number(3, "how many", 0, _COUNT),
-        "size": _number(10.0, "ms of each", 0),
+    "time_mask": Kind("masks stretches of time", (SPECTROGRAM, SIGNAL, FEATURES, HIDDEN), {
+        "n": _number(3, "number of masks", 0, _COUNT),
+        "size": _number(10.0, "ms per mask", 0),
     }),
-    "dropout": Kind("blanks single values", (SPECTROGRAM, SIGNAL, FEATURES, HIDDEN), {
-        "rate": _number(0.05, "share of the values", 0, 1),
+    "dropout": Kind("masks single values", (SPECTROGRAM, SIGNAL, FEATURES, HIDDEN), {
+        "rate": _number(0.05, "fraction of the values", 0, 1),
     }),
     "add": Kind("adds a random number to each value", (FEATURES, SIGNAL, SPECTROGRAM, HIDDEN), {
         "stddev": _number(5.0, "its standard deviation"),
@@ -125,31 +125,31 @@ KINDS: Mapping[str, Kind] = {
                      (FEATURES, SIGNAL, SPECTROGRAM, HIDDEN), {
         "stddev": _number(5.0, "its standard deviation"),
     }),
-    "room": Kind("makes a clip sound as in a room", (SAMPLES,), {
+    "room": Kind("makes a clip sound as if in a room", (SAMPLES,), {
         "source": Text("", "impulse responses to use: a corpus file, an audio file, or a folder"),
-        "rt60": _number(0.4, "s until sound has fallen by 60 dB, without a source", 0.1, 2, 0.2),
+        "rt60": _number(0.4, "reverberation time (60 dB) in s, without a source", 0.1, 2, 0.2),
     }),
     "join": Kind("appends other training clips", (CLIPS,), {
-        "n": _number(2, "clips in all", 1, 100),
+        "n": _number(2, "total number of clips", 1, 100),
         "gap": _number(300.0, "ms of silence between them", 0, 10 * _SECOND),
-        "longest": _number(15_000.0, "ms that the whole may be", 0),
+        "longest": _number(15_000.0, "maximum total duration in ms", 0),
     }),
-    "speed": Kind("plays faster or slower, and so higher or lower", (SAMPLES,), {
+    "speed": Kind("plays faster or slower, and so at higher or lower pitch", (SAMPLES,), {
         "factor": _number(1.0, "2 is twice as fast", 0.1, 10, 0.1),
     }),
     "specaugment": Kind("SpecAugment (LibriSpeech double, without warping)", (AUTO, FEATURES,
                                                                               HIDDEN), {
-        "nt": _number(2, "masks over time", 0, _COUNT),
-        "t": _number(1000.0, "ms of the longest one", 0),
-        "share": _number(0.2, "of the clip that one covers at most", 0, 1),
-        "nf": _number(2, "masks over frequency", 0, _COUNT),
-        "f": _number(0.34, "share of the frequencies of the widest one", 0, 1),
+        "nt": _number(2, "number of time masks", 0, _COUNT),
+        "t": _number(1000.0, "maximum ms per mask", 0),
+        "share": _number(0.2, "maximum fraction of the clip per mask", 0, 1),
+        "nf": _number(2, "number of frequency masks", 0, _COUNT),
+        "f": _number(0.34, "maximum fraction of the frequencies per mask", 0, 1),
     }),
-    "specaugment-lowresource": Kind("masks as wav2vec 2.0 has them for ten minutes of speech",
+    "specaugment-lowresource": Kind("masks as in wav2vec 2.0 for ten minutes of speech",
                                     (AUTO, FEATURES, HIDDEN), {
-        "time": _number(0.65, "share of the frames, overlaps counted twice", 0, 1),
-        "time_length": _number(200.0, "ms of each mask", 1),
-        "channel": _number(0.25, "share of the channels, overlaps counted twice", 0, 1),
-        "channel_length": _number(64, "channels of each mask; at most an eighth of all", 1),
+        "time": _number(0.65, "fraction of the frames, overlaps counted twice", 0, 1),
+        "time_length": _number(200.0, "ms per mask", 1),
+        "channel": _number(0.25, "fraction of the channels, overlaps counted twice", 0, 1),
+        "channel_length": _number(64, "channels per mask; at most an eighth of all", 1),
     }),
 }  # fmt: skip

@@ -31,7 +31,7 @@ def find_problems(augmentations: Sequence[Augmentation], front_end: FrontEnd) ->
             )
         if on_samples and one.name == "warp":
             yield (
-                "--augment warp: warps a spectrogram, and the model takes samples; use tempo or "
+                "--augment warp: warps a spectrogram, but the model takes samples; use tempo or "
                 "speed instead"
             )
         if on_samples and one.name in _BANDS and one.domain == FEATURES:

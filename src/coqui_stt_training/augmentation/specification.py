@@ -58,14 +58,14 @@ def _parse(text: str, problems: list[str]) -> Augmentation | None:
     match = _SPECIFICATION.fullmatch(text.strip())
     if match is None:
         problems.append(
-            f"--augment {text}: write NAME or NAME[PARAMETER=VALUE,...], such as "
+            f"--augment {text}: write NAME or NAME[PARAMETER=VALUE,...], for example "
             "time_mask[p=0.5,n=2,size=50]"
         )
         return None
     name, kind = _find_kind(match[1])
     if kind is None:
-        known = nearest(match[1], KINDS) or f"; there are {', '.join(KINDS)}"
-        problems.append(f"--augment {text}: there is no {match[1]}{known}")
+        known = nearest(match[1], KINDS) or f"; available: {', '.join(KINDS)}"
+        problems.append(f"--augment {text}: unknown augmentation {match[1]}{known}")
         return None
     given, wrong = _assignments(match[2] or "")
     wrong += [*_unknown(name, kind, given), *_missing(kind, given)]
@@ -146,14 +146,13 @@ def _range(parameter: Number, name: str, text: str | None) -> ValueRange:
         value = parse_range(text, whole=parameter.whole)
     except (ValueError, OverflowError):
         raise ValueError(
-            f"{name}={text}: write VALUE, START:END, or one of these with ~RADIUS behind it, of "
-            f"{noun}"
+            f"{name}={text}: write VALUE or START:END, optionally followed by ~RADIUS, with {noun}"
         ) from None
     if value.r < 0:
         raise ValueError(f"{name}={text}: the radius behind ~ must be 0 or more")
     if not all(parameter.least <= bound <= parameter.most for bound in (value.start, value.end)):
         raise ValueError(
-            f"{name}={text}: must be within {parameter.least:g} and {parameter.most:g} "
+            f"{name}={text}: must be from {parameter.least:g} to {parameter.most:g} "
             f"({parameter.meaning})"
         )
     return value

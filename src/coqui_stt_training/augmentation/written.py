@@ -19,10 +19,9 @@ def find_inaudible(augmentations: tuple[Augmentation, ...]) -> list[str]:
     return [
         f"--augment {one.name}: "
         + (
-            "joins training clips; use it in training"
+            "joins training clips; it works only in training"
             if one.domain == "clips"
-            else f"changes what a model takes (domain={one.domain}), and no audio; use it in "
-            "training"
+            else f"changes features (domain={one.domain}), not audio; it works only in training"
         )
         for one in augmentations
         if one.domain not in _AUDIBLE

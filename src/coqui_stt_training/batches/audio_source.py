@@ -84,7 +84,7 @@ def open_source(name: str, rate_hz: int) -> AudioSource:
     else:
         recordings = read_rows(name).audio()
     if not recordings:
-        raise CorpusError(f"{name}: holds no audio files")
+        raise CorpusError(f"{name}: contains no audio files")
     return AudioSource(name, tuple(recordings), rate_hz)
 
 

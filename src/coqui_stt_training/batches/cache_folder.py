@@ -86,8 +86,8 @@ class CacheFolder:
             with suppress(OSError):
                 partial.unlink()
             raise FlagError(
-                f"--feature_cache: {path} cannot be written ({error.strerror or error}); make "
-                "room, name another folder, or leave the flag out: features are kept in memory "
+                f"--feature_cache: {path} cannot be written ({error.strerror or error}); free "
+                "space, give another folder, or leave the flag out: features are kept in memory "
                 "anyway"
             ) from None
         finally:
@@ -115,7 +115,7 @@ class CacheFolder:
             usage = shutil.disk_usage(home)
             self._full = usage.free - size_bytes < _LEFT_FREE * usage.total
         if self._full:
-            _log.warning("%s is full: what is not in it is computed anew", self._folder)
+            _log.warning("%s is full: features outside of it are recomputed", self._folder)
         return not self._full
 
 

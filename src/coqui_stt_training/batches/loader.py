@@ -69,7 +69,7 @@ class BatchLoader:
                 made.append(None)
                 if not self._skips_unreadable:
                     raise
-                _log.warning("%s: left out, as it cannot be read: %s", clip.source, error)
+                _log.warning("%s: skipped, because it cannot be read: %s", clip.source, error)
         good = next((one for one in made if one is not None), None)
         if good is None:
             if errors:

@@ -17,8 +17,8 @@ def describe_difference(source: Alphabet, target: Alphabet) -> str:
     if missing:
         parts.append(f"{len(missing)} new: {_list_labels(missing)}")
     if gone:
-        parts.append(f"{len(gone)} gone: {_list_labels(gone)}")
-    return "; ".join(parts) or "the same characters in another order"
+        parts.append(f"{len(gone)} removed: {_list_labels(gone)}")
+    return "; ".join(parts) or "the same characters in a different order"
 
 
 def _list_labels(labels: list[str]) -> str:

@@ -119,7 +119,7 @@ def _extend(source: Alphabet, wanted: Alphabet) -> Alphabet:
         return source  # which writes every character
     if wanted.is_bytes:
         raise FlagError(
-            "--extend_alphabet appends characters, and the source's labels are no bytes; for "
+            "--extend_alphabet cannot append bytes to an alphabet of characters; for "
             "--bytes_output_mode use --drop_source_layers 1 instead"
         )
     added = [label for label in wanted.labels if not _is_written(label, source)]

@@ -80,7 +80,7 @@ class BootstrapPlan:
 
     def going_on(self, step: int) -> BootstrapPlan:
         """Return the plan of a run that goes on, with its optimizer, from a source's step."""
-        reason = f"goes on with its Adam slots from step {step}"
+        reason = f"continued with its Adam slots from step {step}"
         return replace(self, layers=tuple(replace(layer, reason=reason) for layer in self.layers))
 
     @property

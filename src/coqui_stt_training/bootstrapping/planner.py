@@ -36,9 +36,9 @@ def plan_bootstrap(
     """
     if source.has_output and source.alphabet is None:
         raise BootstrapError(
-            f"{source.path} has {source.specification.n_classes} classes but names no alphabet; "
-            f"give its own file of {counted(source.specification.n_classes - 1, 'label')} as "
-            "alphabet.txt beside it"
+            f"{source.path} has {source.specification.n_classes} classes but no alphabet; put its "
+            f"own alphabet file of {counted(source.specification.n_classes - 1, 'label')} beside "
+            "it as alphabet.txt"
         )
     specification = _target(source, alphabet, request)
     layers = specification.layers
@@ -57,8 +57,8 @@ def plan_bootstrap(
     if source.alphabet is not None and not (same or dropped or maps_output or missing):
         raise BootstrapError(
             f"the alphabet differs from that of {source.path}: "
-            f"{describe_difference(source.alphabet, alphabet)}. Its output layer cannot be used as "
-            f"it is. Transfer-learning replaces it: {retry_command}"
+            f"{describe_difference(source.alphabet, alphabet)}. Its output layer must be replaced "
+            f"(transfer learning): {retry_command}"
         )
     rows, mapped = dict[int, tuple[int, ...]](), ""
     if maps_output and source.alphabet:
@@ -100,8 +100,8 @@ def _target(source: SourceModel, alphabet: Alphabet, request: Request) -> Specif
         flag = f"--head {head.kind}" if head else f"--head_blocks {request.head_blocks}"
         flag = f"--adapter {request.adapter}" if request.adapter else flag
         raise BootstrapError(
-            f"{flag}: {source.path} is a {specification.architecture} model, which has output "
-            "layers and no blocks of an encoder; leave the flag out"
+            f"{flag}: {source.path} is a {specification.architecture} model, to which this flag "
+            "does not apply (it is for encoders); leave it out"
         )
     return specification.with_classes(alphabet.size + 1)
 
@@ -117,15 +117,15 @@ def _with_adapter(
 ) -> EncoderSpecification:
     if request.freeze_source_layers == ALL_LAYERS:
         raise BootstrapError(
-            f"--adapter {request.adapter}: with --freeze_source_layers all no block is left to "
-            "have one; leave one of the flags out"
+            f"--adapter {request.adapter}: --freeze_source_layers freezes all blocks, so none can "
+            "have an adapter; leave one of the flags out"
         )
     asked = parse_adapter(request.adapter).with_above(request.freeze_source_layers)
     has = specification.parsed_adapter
     if has and has != asked:
         raise BootstrapError(
             f"--adapter {request.adapter}: {source.path} has adapters of its own, {has}, which "
-            "cannot be merged into its weights; leave the flag out to train them on"
+            "cannot be merged into its weights; leave the flag out to train them further"
         )
     try:
         return specification.with_adapter(asked)
@@ -156,7 +156,7 @@ def _adapted(plans: list[LayerPlan], specification: Specification) -> Iterator[L
     adapted = {layer_of(name) for name in specification.tensor_shapes() if is_adapter_tensor(name)}
     for plan in plans:
         if plan.layer in adapted:
-            yield replace(plan, reason=f"{plan.reason}; frozen but for its adapter")
+            yield replace(plan, reason=f"{plan.reason}; frozen except for its adapter")
         else:
             yield replace(plan, frozen_epochs=None) if plan.layer in base else plan
 
@@ -176,20 +176,17 @@ def _check_counts(request: Request, layers: tuple[str, ...], missing: list[str])
     if dropped >= count:
         raise BootstrapError(
             f"--drop_source_layers {dropped}: the model has {count} layers and the first must "
-            f"stay, so 0 to {count - 1} can be dropped; to drop all is to train from scratch: "
-            "--load_train init"
+            f"stay, so 0 to {count - 1} can be dropped; to train from scratch: --load_train init"
         )
     new_from = min([count - max(1, dropped), *(layers.index(name) for name in missing)])
     for name in ("unfreeze_after_epochs", "unfreeze_every_epochs"):
         if getattr(request, name) and not request.freeze_source_layers:
-            raise BootstrapError(
-                f"--{name} needs --freeze_source_layers, which says what is frozen until then"
-            )
+            raise BootstrapError(f"--{name} has no effect without --freeze_source_layers; add it")
     if request.freeze_source_layers > new_from:
         raise BootstrapError(
             f"--freeze_source_layers {request.freeze_source_layers}: with --drop_source_layers "
-            f"{dropped} at most {counted(new_from, 'layer')} can be frozen, else nothing is left "
-            f"to train; from the input they are {', '.join(layers[:new_from])}"
+            f"{dropped} at most {counted(new_from, 'layer')} can be frozen, or nothing is left to "
+            f"train; from the input they are {', '.join(layers[:new_from])}"
         )
 
 
@@ -207,7 +204,7 @@ def _describe_rows(shared: int, mapped: int, classes: int) -> str:
         return f"all {shared} classes exist in the source"
     parts = [f"{shared} of {classes} classes exist in the source"]
     if mapped > shared:
-        parts.append(f"{mapped - shared} begin as those that sound alike")
+        parts.append(f"{mapped - shared} start from similar-sounding ones")
     if mapped < classes:
         parts.append("the others are new")
     return ", ".join(parts)

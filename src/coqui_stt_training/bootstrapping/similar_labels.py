@@ -36,17 +36,15 @@ def similar_labels(map_alphabet: str, source: Alphabet, target: Alphabet) -> Sim
         UserError: the table cannot be read.
     """
     if source.is_bytes or target.is_bytes:
-        raise BootstrapError(
-            "--map_alphabet: bytes are parts of characters and have no sounds; leave the flag out"
-        )
+        raise BootstrapError("--map_alphabet: bytes have no sounds; leave the flag out")
     if map_alphabet == AUTO:
         similar = labels_that_sound_alike(source, target, romanizer("--map_alphabet auto"))
     else:
         similar = _read_table(map_alphabet, source, target)
     if not similar:
         raise BootstrapError(
-            f"--map_alphabet {map_alphabet}: no label of the new alphabet sounds like one of the "
-            "source; leave the flag out"
+            f"--map_alphabet {map_alphabet}: no label of the new alphabet sounds similar to one "
+            "of the source; leave the flag out"
         )
     return similar
 
@@ -96,7 +94,7 @@ def _read_table(path: str, source: Alphabet, target: Alphabet) -> dict[str, list
         if not target.can_encode_single(label):
             problems.append(f"{_named(label)} is not in the new alphabet")
         elif unknown:
-            problems.append(f"{', '.join(map(_named, unknown))} is not in that of the source")
+            problems.append(f"{', '.join(map(_named, unknown))} is not in the source's alphabet")
         elif text:
             own = target.decode_single(target.encode_single(label))
             similar[own] = [source.decode_single(one) for one in source.encode(text)]

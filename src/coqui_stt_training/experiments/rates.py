@@ -67,7 +67,7 @@ def read_results(path: Path) -> Results:
         return Results(rates, errors, tuple(int(sample["char_length"]) for sample in named))
     except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError) as error:
         raise CorpusError(
-            f"{path} holds no results of an evaluation ({error}); remove it, and run the same "
+            f"{path} contains no evaluation results ({error}); remove it, and run the same "
             "command again"
         ) from None
 

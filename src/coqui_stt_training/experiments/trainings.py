@@ -54,8 +54,8 @@ def say_own(command: str, given: frozenset[str], own: frozenset[str] = OWN) -> s
     if not (theirs := sorted(given & own)):
         return None
     names = ", ".join(f"--{name}" for name in theirs)
-    source = "; a model to start from goes with --load_checkpoint_dir"
-    return f"{names}: {command} says that itself to the trainings; leave it out" + (
+    source = "; use --load_checkpoint_dir for the model to start from"
+    return f"{names}: {command} sets this itself; leave it out" + (
         source if "checkpoint_dir" in theirs else ""
     )
 
@@ -79,7 +79,7 @@ def say_deaf(cer: float, question: str) -> str | None:
 def say_missing(data: DataFlags) -> list[str]:
     """Say which files a command needs to measure trainings by, and is not given."""
     needed = (("train_files", "to train on"), ("test_files", "to measure on"))
-    return [f"no --{name} {why}" for name, why in needed if not getattr(data, name)]
+    return [f"no data {why}; give --{name}" for name, why in needed if not getattr(data, name)]
 
 
 def check_training(flags: Mapping[str, Any], folder: Path, show: Callable[[str], object]) -> None:

@@ -53,6 +53,6 @@ def read_versioned(
         return parse(content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(
-            f"{path} is damaged ({' '.join(str(error).split())}); name another folder as --out, or "
-            "remove the file and what is beside it"
+            f"{path} is damaged ({' '.join(str(error).split())}); choose another --out, or remove "
+            "the file and everything beside it"
         ) from None

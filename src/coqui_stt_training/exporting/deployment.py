@@ -45,7 +45,7 @@ class Deployment:
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_steps <= MAX_STEPS:
-            raise FlagError(f"--n_steps is {self.n_steps}; it must be from 1 to {MAX_STEPS}")
+            raise FlagError(f"--n_steps {self.n_steps}: must be from 1 to {MAX_STEPS}")
         check_beam_width(self.beam_width)
         check_tensors(self.geometry, self.tensors, self.alphabet)
 
@@ -57,7 +57,7 @@ def check_beam_width(beam_width: int) -> None:
         FlagError: it cannot.
     """
     if not 1 <= beam_width <= INT32_MAX:
-        raise FlagError(f"--export_beam_width is {beam_width}; it must be from 1 to {INT32_MAX}")
+        raise FlagError(f"--export_beam_width {beam_width}: must be from 1 to {INT32_MAX}")
 
 
 def check_tensors(specification: Specification, tensors: Tensors, alphabet: Alphabet) -> None:
@@ -81,5 +81,5 @@ def check_tensors(specification: Specification, tensors: Tensors, alphabet: Alph
             raise CheckpointError(f"tensor {name} is {found}; it should be {list(shape)}")
         if not is_finite(tensor):
             raise CheckpointError(
-                f"tensor {name} holds NaN or infinite values; export an earlier checkpoint"
+                f"tensor {name} contains NaN or infinite values; export an earlier checkpoint"
             )

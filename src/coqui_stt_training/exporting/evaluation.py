@@ -130,7 +130,7 @@ def _read(path: str, model: Model, normalizes: bool) -> RowFile:
         return replace(file, rows=tuple(rows))
     if unwritable:
         named = ", ".join(repr(character) for character, _ in unwritable.most_common(_SHOWN))
-        remedy = f"; {counted(mended, 'row')} would be mended by --normalize_transcripts true"
+        remedy = f"; --normalize_transcripts true would fix {counted(mended, 'row')}"
         _log.warning(
             "%s: the model cannot write %s; each counts as an error%s",
             path, named, remedy if mended else "",
@@ -181,7 +181,7 @@ def evaluate_rows(
         shown = problems[:_SHOWN_PROBLEMS] + ([f"and {more} more"] if more > 0 else [])
         raise CorpusError(
             f"{path}: {len(problems)} of {counted(len(file.rows), 'row')} cannot be evaluated; "
-            "correct what is bad or take it out:\n  " + "\n  ".join(shown)
+            "correct or remove them:\n  " + "\n  ".join(shown)
         )
     return results
 

@@ -78,8 +78,8 @@ def check_file_name(flag: str, name: str) -> None:
     """
     if not name or name in (".", "..") or any(c in '/\\:\0\n\r"<>|?*' for c in name):
         raise FlagError(
-            f"{flag} {name!r} becomes part of a file's name; it must not be empty or hold "
-            'any of / \\ : " < > | ? *'
+            f"{flag} {name!r} becomes part of a file name; it must not be empty or contain any of "
+            '/ \\ : " < > | ? *'
         )
 
 
@@ -109,14 +109,14 @@ def _render_verifications(verifications: Sequence[Verification], noise_only: boo
         return ""
     first = verifications[0]
     heard = f"{counted(first.clip_count, 'clip')}, {first.duration_seconds:.1f} s"
-    heard += " of synthesised noise" if noise_only else ""
+    heard += " of synthetic noise" if noise_only else ""
     lines = [
         "",
         "## Verification",
         "",
         f"Each file was loaded again and compared with the checkpoint on {heard}. Differences are "
-        "the largest found; a logit is the logarithm of a probability, where that is at least "
-        "0.001. Word error rates (WER) are of the best path, without a scorer.",
+        "maxima; logits are log probabilities, compared where the probability is at least 0.001. "
+        "Word error rates (WER) are those of the best path, without a scorer.",
         "",
         "| file | size (MB) | logit difference | probability difference | same best label | WER "
         "| WER of the checkpoint | WER change |",

@@ -84,7 +84,7 @@ def describe_onnx(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from None
     except (OnnxError, AlphabetError, KeyError, ValueError, TypeError, binascii.Error) as error:
-        told = f"its metadata lacks {error}" if isinstance(error, KeyError) else error
+        told = f"metadata {error} is missing" if isinstance(error, KeyError) else error
         raise CheckpointError(f"{path}: {told}") from None
 
 

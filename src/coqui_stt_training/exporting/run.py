@@ -53,13 +53,13 @@ def run_export(parsed: Parsed[ExportConfig], show: Callable[[str], object] = pri
         plan, card = _plan_of_encoder(parsed, source, plan), replace(card, runtime="onnx")
     elif plan.float16:
         raise FlagError(
-            f"--export_float16: {source.path} is of the DeepSpeech graph, which is written in int8 "
-            "or float32; leave it out, or give --export_quantize false"
+            f"--export_float16: {source.path} is a DeepSpeech model, which can be exported in "
+            "int8 or float32; leave the flag out, or give --export_quantize false"
         )
     elif not plan.tflite and not {"export_onnx", "export_savedmodel"} & parsed.given:
         _log.info(
-            "--export_tflite false: TensorFlow graphs are not written any more; .onnx models take "
-            "their place"
+            "--export_tflite false: writing .onnx models instead of TensorFlow graphs, which are "
+            "not supported"
         )
     _log.info("Exporting %s", source.path)
     for note in source.notes:
@@ -77,7 +77,7 @@ def run_export(parsed: Parsed[ExportConfig], show: Callable[[str], object] = pri
     if exported.zip:
         show(f"Exported packaged model {exported.zip}")
     _log.info(
-        "Before you publish the model, complete what stands in <...> in its model card: %s",
+        "Before you publish the model, fill in the parts in <...> of its model card: %s",
         next(str(file) for file in exported.files if file.suffix == ".md"),
     )
     return exported
@@ -133,15 +133,16 @@ def _plan_of_encoder(
     architecture = source.specification.architecture
     if plan.tflite and "export_tflite" in parsed.given:
         raise ExportError(
-            f"--export_tflite: {source.path} is a {architecture} model, and Coqui's clients run "
-            ".tflite files of the DeepSpeech graph alone; leave the flag out for an .onnx file, "
-            "which stt and its server run, or train a DeepSpeech student on transcripts that this "
-            "model writes"
+            f"--export_tflite: {source.path} is a {architecture} model, but Coqui's clients only "
+            "run .tflite files of DeepSpeech models; leave the flag out for an .onnx file, which "
+            "stt and its server run, or train a DeepSpeech student on transcripts of this model"
         )
     if plan.float16 and plan.quantize and "export_quantize" in parsed.given:
-        raise FlagError("--export_float16 and --export_quantize are both given; leave one out")
+        raise FlagError("--export_float16 and --export_quantize exclude each other; leave one out")
     if plan.tflite:
-        _log.info("A %s model is written as .onnx: .tflite files hold no such graph", architecture)
+        _log.info(
+            "Writing the %s model as .onnx, because .tflite does not support it", architecture
+        )
     return replace(plan, tflite=False, onnx=True)
 
 
@@ -164,8 +165,8 @@ def _deployment(
         )
     if not isinstance(geometry, Geometry):
         raise ExportError(
-            f"{source.path} is a {geometry.architecture} model, which cannot be exported yet; "
-            "coqui_stt_training.evaluate and training_graph_inference run the checkpoint"
+            f"{source.path} is a {geometry.architecture} model, which cannot be exported yet; use "
+            "the checkpoint with coqui_stt_training.evaluate and training_graph_inference"
         )
     return Deployment(
         geometry=geometry,
@@ -182,14 +183,14 @@ def _alphabet(config: ExportConfig, source: SourceModel) -> Alphabet:
     given = given_alphabet(config.alphabet)
     if given is not None and source.alphabet is not None and given != source.alphabet:
         raise FlagError(
-            f"the alphabet given is not that of {source.path}, and a model writes in its own; "
+            f"the given alphabet differs from that of {source.path}, and a model keeps its own; "
             "leave out --alphabet_config_path and --bytes_output_mode"
         )
     alphabet = given or source.alphabet
     if alphabet is None:
         raise FlagError(
-            f"{source.path} does not say which alphabet it was trained with; give "
-            "--alphabet_config_path, or --bytes_output_mode true"
+            f"{source.path} contains no alphabet; give --alphabet_config_path, or "
+            "--bytes_output_mode true"
         )
     return alphabet
 
@@ -203,10 +204,9 @@ def _features(parsed: Parsed[ExportConfig], source: SourceModel) -> FeatureConfi
     given = [f"--{name}" for name in flags if name in parsed.given]
     if given:
         raise FlagError(
-            f"{', '.join(given)}: the checkpoint was trained on {known.sample_rate_hz} "
-            f"Hz, frames of {known.window_milliseconds} ms every "
-            f"{known.step_milliseconds} ms, and a model hears nothing else; leave the "
-            "flags out"
+            f"{', '.join(given)}: the checkpoint was trained on {known.sample_rate_hz} Hz, "
+            f"windows of {known.window_milliseconds} ms every {known.step_milliseconds} ms, and "
+            "an exported model uses the same; leave the flags out"
         )
     return known
 
@@ -216,7 +216,7 @@ def _probe(
 ) -> Probe:
     flags = config.verification
     if not flags.test_files:
-        _log.info("No --test_files: comparing on noise; speech would show the WER as well")
+        _log.info("No --test_files: comparing on noise; with speech, WER would be compared, too")
         return Probe(noise_clips(deployment.features, _NOISE_SEED), noise=True)
     corpus = check_corpus(
         CorpusRules(
@@ -232,7 +232,7 @@ def _probe(
     )
     clips = [clip for clip_set in corpus.test for clip in clip_set.clips]
     if not clips:
-        raise FlagError(f"--test_files {' '.join(flags.test_files)}: no clip can be used")
+        raise FlagError(f"--test_files {' '.join(flags.test_files)}: no usable clip")
     wanted = min(flags.export_verify_clips or len(clips), len(clips))
     spread = [clips[index * len(clips) // wanted] for index in range(wanted)]
     return Probe(read_probe_clips(spread, deployment.features), noise=False)

@@ -76,11 +76,11 @@ class Verification:
     def describe(self) -> str:
         """Return the comparison in one line."""
         text = (
-            f"{self.file_name}: {self.size_bytes / 1e6:.2f} MB "
-            f"(weights of the checkpoint: {self.checkpoint_bytes / 1e6:.2f} MB); "
-            f"largest difference of a logit {self.logit_difference:.2g}, "
-            f"of a probability {self.probability_difference:.2g}; "
-            f"same best label in {self.frame_agreement:.2%} of frames"
+            f"{self.file_name}: {self.size_bytes / 1e6:.2f} MB (weights of the checkpoint: "
+            f"{self.checkpoint_bytes / 1e6:.2f} MB); maximum logit difference "
+            f"{self.logit_difference:.2g}, probability difference "
+            f"{self.probability_difference:.2g}; same best label in {self.frame_agreement:.2%} of "
+            "frames"
         )
         if self.checkpoint_wer is None or self.exported_wer is None:
             return text
@@ -215,9 +215,9 @@ def compare(
     for wanted, have in zip(expected, found, strict=True):
         if wanted.shape != have.shape or not np.isfinite(have).all():
             raise ExportError(
-                f"{path.name}: the exported model returns {list(have.shape)} values where the "
-                f"checkpoint returns {list(wanted.shape)}, or some that are no numbers; "
-                "this is a bug, please report it"
+                f"{path.name}: the exported model returns {list(have.shape)} values but the "
+                f"checkpoint {list(wanted.shape)}, or some that are not numbers; this is a bug, "
+                "please report it"
             )
     wanted, have = np.concatenate(expected), np.concatenate(found)
     # The likeliest of a frame always counts: of thousands of classes all may be below that.

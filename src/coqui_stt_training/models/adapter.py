@@ -88,7 +88,7 @@ class Adapter:
         adapted = layers[self.above :]
         if not adapted:
             raise ValueError(
-                f"adapters are for blocks above the {self.above} lowest layers, and the encoder "
+                f"adapters are for blocks above the {self.above} lowest layers, but the encoder "
                 f"has {len(layers)}"
             )
         if self.kind == BOTTLENECK:
@@ -107,8 +107,8 @@ class Adapter:
         if unknown:
             known = dict.fromkeys(product.rpartition(".")[2] for product in products)
             raise ValueError(
-                f"no product of a block is called {', '.join(unknown)}; there are "
-                f"{', '.join(known)}, and {ALL}"
+                f"blocks have no product {', '.join(unknown)}; available: {', '.join(known)}, and "
+                f"{ALL}"
             )
         shapes: dict[str, tuple[int, ...]] = {}
         for product, (outputs, inputs) in products.items():
@@ -137,7 +137,7 @@ def parse_adapter(text: str) -> Adapter:
     """
     kind, _, rest = text.partition(":")
     if kind not in _DEFAULTS:
-        raise ValueError(f"{text!r} is no adapter; lora:rank=16 and bottleneck:size=64 are")
+        raise ValueError(f"{text!r} is not an adapter; write lora:rank=16 or bottleneck:size=64")
     values = dict(_DEFAULTS[kind])
     given = set()
     for part in filter(None, rest.split(",")):
@@ -145,7 +145,7 @@ def parse_adapter(text: str) -> Adapter:
         if name not in values or not equals or not value:
             raise ValueError(f"{part!r}: {kind} takes {', '.join(f'{n}=' for n in values)}")
         if name in given:
-            raise ValueError(f"{name}= is there twice")
+            raise ValueError(f"{name}= is given twice")
         given.add(name)
         values[name] = value
     if kind == BOTTLENECK:
@@ -154,14 +154,14 @@ def parse_adapter(text: str) -> Adapter:
     alpha = _number(values, "alpha") if "alpha" in given else 2 * rank
     targets = tuple(filter(None, values["targets"].split("+")))
     if not targets or (ALL in targets and len(targets) > 1):
-        raise ValueError(f"targets={values['targets']}: names joined by +, or {ALL} alone")
+        raise ValueError(f"targets={values['targets']}: must be names joined by +, or only {ALL}")
     return Adapter(kind, rank, alpha, targets, _number(values, "above"))
 
 
 def _number(values: Mapping[str, str], name: str) -> int:
     value = values[name]
     if not (value.isascii() and value.isdigit()) or not 0 < int(value[:9]) <= _LARGEST:
-        raise ValueError(f"{name}={value[:40]}: 1 to {_LARGEST} is possible")
+        raise ValueError(f"{name}={value[:40]}: must be from 1 to {_LARGEST}")
     return int(value)
 
 

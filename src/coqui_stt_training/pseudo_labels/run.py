@@ -98,7 +98,7 @@ def _advice(list_of_left_out: Path, left_out: Sequence[LeftOut]) -> list[str]:
     if _OF_MODEL.isdisjoint(one.reason for one in left_out):
         return []
     return [
-        f"Read the transcripts in {list_of_left_out}. If they are nearly right, relax the thresholds "
-        "above; if not, use a scorer (--scorer_path), or train the model on more transcripts first: "
-        "python -m coqui_stt_training.select_clips chooses clips for that"
+        f"Read the transcripts in {list_of_left_out}. If they are nearly right, relax the "
+        "thresholds above; if not, use a scorer (--scorer_path), or train the model on more "
+        "transcripts first: python -m coqui_stt_training.select_clips chooses clips for that"
     ]

@@ -137,8 +137,8 @@ def _what_it_is(contents: Contents, fields: CardFields) -> str:
     language = fields.language or contents.language
     of = f" of {language}" if language else ""
     return (
-        f"A speech-to-text model{of}, made with Coqui STT on PyTorch. It writes what is said, "
-        "letter by letter (CTC)."
+        f"A speech-to-text model{of}, trained with Coqui STT on PyTorch. It outputs characters "
+        "(CTC)."
     )
 
 
@@ -176,13 +176,13 @@ def _facts(contents: Contents) -> Iterator[str]:
 
 def _writing(source: SourceModel) -> Iterator[str]:
     if source.features is not None:
-        yield f"- hears audio of {source.features.sample_rate_hz} Hz"
+        yield f"- input: audio of {source.features.sample_rate_hz} Hz"
     if source.alphabet is None:
         return
     if source.alphabet.is_bytes:
-        yield "- writes UTF-8, byte by byte: text of any language"
+        yield "- output: UTF-8 bytes, for text of any language"
         return
     shown = "".join(source.alphabet.labels)
     more = "..." if len(shown) > _MOST_LABELS else ""
     size = counted(source.alphabet.size, "character")
-    yield f"- writes {size}: `` {shown[:_MOST_LABELS]}{more} ``"
+    yield f"- output: {size}: `` {shown[:_MOST_LABELS]}{more} ``"

@@ -89,7 +89,7 @@ def _of_bootstrap(folder: Path) -> Contents:
     exported = _of_export(folder / "export") if (folder / "export").is_dir() else Contents()
     reports = sorted((folder / "evaluation").glob("*-scorer.json"))
     if checkpoint is None and not exported.exported:
-        raise ExportError(f"{folder}: bootstrap has made no model there yet; run it to its end")
+        raise ExportError(f"{folder}: bootstrap has not finished the model; run it to its end")
     return replace(
         exported,
         checkpoint=checkpoint,
@@ -103,7 +103,7 @@ def _of_export(folder: Path) -> Contents:
     if len(scorers) > 1:
         raise FlagError(
             f"{folder} has {len(scorers)} scorers ({', '.join(path.name for path in scorers)}); "
-            "name one with --scorer_path"
+            "choose one with --scorer_path"
         )
     cards = [text for path in files if path.suffix == ".md" and (text := _own_card(path))]
     return Contents(
@@ -122,11 +122,11 @@ def _checkpoint(path: Path) -> SourceModel:
     source = load_source(path)
     if source.format != _OWN_FORMAT:
         raise CheckpointError(
-            f"{path} is a model of another program ({source.format}), which has its own ways to "
-            "the hub; publish what train, convert or export made of it"
+            f"{path} is a model of another toolkit ({source.format}); publish it with that "
+            "toolkit, or publish what train, convert or export made from it"
         )
     if source.alphabet is None or source.features is None:
-        raise CheckpointError(f"{path} does not say its alphabet; convert it first")
+        raise CheckpointError(f"{path} contains no alphabet; convert it first")
     return source
 
 

@@ -13,7 +13,7 @@ from stt.hub import first_line, progress_on_terminals
 from ..errors import ExportError, FlagError
 
 _REPOSITORY = re.compile(r"[\w][\w.-]*/[\w][\w.-]*", re.ASCII)
-_LOG_IN = "make one with the right to write at https://huggingface.co/settings/tokens"
+_LOG_IN = "create one with write access at https://huggingface.co/settings/tokens"
 
 
 class HubUploadError(ExportError):
@@ -28,7 +28,7 @@ def check_repository(name: str) -> str:
     """
     plain = name.removeprefix("hf://").strip("/")
     if not _REPOSITORY.fullmatch(plain):
-        raise FlagError(f"{name}: is no name on the hub; write owner/name")
+        raise FlagError(f"{name}: not a name on the hub; write owner/name")
     return plain
 
 
@@ -44,8 +44,8 @@ def check_access(repository: str) -> None:
         raise HubUploadError(missing_packages("huggingface_hub", "hub")) from None
     if get_token() is None:
         raise HubUploadError(
-            f"{repository}: there is no token to upload with; {_LOG_IN}, then: hf auth login "
-            "(or set HF_TOKEN)"
+            f"{repository}: no token to upload with; {_LOG_IN}, then: hf auth login (or set "
+            "HF_TOKEN)"
         )
 
 
@@ -71,8 +71,8 @@ def upload(repository: str, files: Mapping[str, Path | bytes], private: bool) ->
         page = str(api.create_repo(repository, private=private or None, exist_ok=True))
         if private and not api.model_info(repository).private:
             raise HubUploadError(
-                f"{repository} is there already, for all to see; nothing was uploaded: make it "
-                "private on its page, or name another"
+                f"{repository} exists already and is public; nothing was uploaded: make it "
+                "private on its page, or choose another name"
             )
         operations = [
             CommitOperationAdd(name, content if isinstance(content, bytes) else str(content))
@@ -94,19 +94,23 @@ def _reason(error: Exception, repository: str) -> str:
     from huggingface_hub import constants, errors
 
     if constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE is set, and nothing can be uploaded so; unset it"
+        return "HF_HUB_OFFLINE is set, which prevents uploads; unset it"
     response: Any = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
     owner = repository.partition("/")[0]
     if status == 401:
-        return f"the hub does not know the token any more; {_LOG_IN}, then: hf auth login"
+        return f"the hub rejects the token as expired or unknown; {_LOG_IN}, then: hf auth login"
     if status == 403:
-        return f"the token may not write there; {_LOG_IN}, and see that you belong to {owner}"
+        return (
+            f"the token has no write access there; {_LOG_IN}, and check that you belong to {owner}"
+        )
     if isinstance(error, errors.RepositoryNotFoundError) or status == 404:
-        return f"the hub has no such place, or shows it to others only; check {owner!r}"
+        return (
+            f"the repository does not exist on the hub, or is not visible to you; check {owner!r}"
+        )
     if status is not None:
         return f"the hub refuses it ({status}: {first_line(error)})"
     return (
-        f"{constants.ENDPOINT} cannot be reached, or broke off ({first_line(error)}); nothing was "
-        "published: try again"
+        f"cannot reach {constants.ENDPOINT}, or the connection broke ({first_line(error)}); "
+        "nothing was published: try again"
     )

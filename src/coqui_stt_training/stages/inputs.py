@@ -130,14 +130,14 @@ def _check_flags(given: frozenset[str]) -> None:
     if own := sorted(given & _OWN):
         names = ", ".join(f"--{name}" for name in own)
         raise FlagError(
-            f"{names}: bootstrap says that itself to the commands it runs; leave it out, or run "
-            "those commands by hand, as it prints them"
+            f"{names}: bootstrap sets this itself; leave it out, or run the commands that "
+            "bootstrap prints by hand"
         )
 
 
 def _check_out(out: str) -> None:
     if not out:
-        raise FlagError("no folder for the model; give --out")
+        raise FlagError("no output folder; give --out")
     check_out_folder(out, BOOTSTRAP_RECORD, "a bootstrap")
 
 
@@ -146,20 +146,20 @@ def _check_given(sources: Sequence[str]) -> None:
         many = [source.name for source in PUBLIC_SOURCES if source.tag == MANY_LANGUAGES]
         names = ", ".join(many[:_EXAMPLES])
         raise FlagError(
-            "no --source, and a model from scratch needs far more speech: name one, such as "
+            "no --source, and a model from scratch needs far more speech: give one, for example "
             f"{names} (`python -m coqui_stt_training.sources` lists {len(PUBLIC_SOURCES)}), or "
             "--source scratch"
         )
     if SCRATCH in sources and len(set(sources)) > 1:
-        raise FlagError("--source scratch: is no model to try beside others; leave it or them out")
+        raise FlagError("--source scratch cannot be combined with other sources")
 
 
 def _read_data(data: str, config: BootstrapConfig) -> AutoInput:
     path = Path(data)
     if not path.exists():
-        raise CorpusError(f"{data}: no such file or folder; name a collection of clips")
+        raise CorpusError(f"{data}: no such file or folder; give a collection of clips")
     if path.is_dir() and not any(path.iterdir()):
-        raise CorpusError(f"{data}: the folder is empty; put recordings and their text into it")
+        raise CorpusError(f"{data}: folder is empty; put recordings and their text into it")
     split = plan_split(
         path,
         seed=config.training.random_seed,
@@ -171,8 +171,8 @@ def _read_data(data: str, config: BootstrapConfig) -> AutoInput:
     count = sum(1 for _ in transcripts_of(split, SETS))
     if count < LEAST_CLIPS:
         raise CorpusError(
-            f"{data}: has {counted(count, 'clip')} with text, and {LEAST_CLIPS} are the least to "
-            "train, validate and test on"
+            f"{data}: has {counted(count, 'clip')} with text, but at least {LEAST_CLIPS} are "
+            "needed to train, validate and test"
         )
     if split.unwritten:
         check_output_folder(f"{data}: the sets are written beside it:", split.train.parent)
@@ -210,14 +210,14 @@ def _read_text(path: str, split: AutoInput | None) -> str:
         raise FlagError(str(error).replace("--input_txt", "--text")) from None
     letters = [letter for line in lines for letter in line if letter.isalpha()]
     if not letters:
-        raise FlagError(f"--text {path}: there are no words in it")
+        raise FlagError(f"--text {path}: no words found")
     if split is not None:
         known = set().union(*(text.lower() for text in transcripts_of(split, SETS)))
         share = sum(letter in known for letter in letters) / len(letters)
         if share < _LEAST_SHARE_OF_LETTERS:
             raise FlagError(
-                f"--text {path}: is in another script than the transcripts: of its letters "
-                f"{share:.0%} are among theirs; give text of the same language and script"
+                f"--text {path}: is in another script than the transcripts, which contain only "
+                f"{share:.0%} of its letters; give text of the same language and script"
             )
     return file_digest(path)
 

@@ -17,7 +17,7 @@ from .journal import BootstrapJournal, Done
 from .scorer_choice import CHARACTERS, WORDS
 
 _LEARNED_CER, _USABLE_CER, _GOOD_CER = 0.8, 0.3, 0.1
-_STAGES = "Stages; of one that was stopped and went on, the last part"
+_STAGES = "Stages; for an interrupted one, the time of its last part"
 _MODELS = (".tflite", ".onnx")
 
 _DATA_SET_TOOL = "python -m coqui_stt_training.data_set_tool"
@@ -49,9 +49,9 @@ def write_page(
     stages = {name: journal.stages[name] for name in names if name in journal.stages}
     rates, advice = stages["evaluate"].found, next_steps(data, sets, journal)
     parts = [
-        section("What it gave", _figures(rates), _links(rates), anchor="rates"),
-        section("What to do next", *map(_advice, advice), anchor="next"),
-        section("How it was made", _timing(stages), *_trials(stages), *_scorers(stages),
+        section("Results", _figures(rates), _links(rates), anchor="rates"),
+        section("Next steps", *map(_advice, advice), anchor="next"),
+        section("How the model was made", _timing(stages), *_trials(stages), *_scorers(stages),
                 *_commands(stages), anchor="stages"),
     ]  # fmt: skip
     page = document(
@@ -65,7 +65,7 @@ def write_page(
              for kind, one in rates.items()]  # fmt: skip
     for one in advice:
         lines += ["", one.text, *([f"$ {one.command}"] if one.command else [])]
-    return [*lines, "", f"All of it as a page: {path}"]
+    return [*lines, "", f"Results as a page: {path}"]
 
 
 def next_steps(data: str, sets: SplitFiles, journal: BootstrapJournal) -> list[NextStep]:
@@ -86,14 +86,13 @@ def _use(out: Path, found: Mapping[str, Mapping[str, Any]]) -> list[NextStep]:
         words = ["stt", "serve", "--model", str(out / models[0]), *scored]
         advice.append(NextStep("Try it with a microphone, on a web page:", shlex.join(words)))
     else:
-        advice.append(NextStep(f"It is not exported: {found['export']['why']}"))
+        advice.append(NextStep(f"Not exported: {found['export']['why']}"))
     return [*advice, *_about_scorers(out, kind, found)]
 
 
 def _about_scorers(out: Path, kind: str, found: Mapping[str, Mapping[str, Any]]) -> list[NextStep]:
     missing = [
-        NextStep(f"There is no scorer of {name}: {why}")
-        for name, why in found["scorer"]["why"].items()
+        NextStep(f"No scorer of {name}: {why}") for name, why in found["scorer"]["why"].items()
     ]
     scorers = found["scorer"]["scorers"]
     if not scorers:
@@ -101,13 +100,13 @@ def _about_scorers(out: Path, kind: str, found: Mapping[str, Mapping[str, Any]])
     advice = [NextStep(f"Best {found['tune']['why']}")]
     if not kind:
         advice.append(NextStep(
-            "More text of such speech makes a better scorer: --text. Those that were made are in "
-            f"{out / 'scorer'}"
+            "More text of the same kind of speech makes a better scorer: --text. All scorers are "
+            f"in {out / 'scorer'}"
         ))  # fmt: skip
     elif kind == CHARACTERS and any(file.endswith(".tflite") for file in found["export"]["files"]):
         advice.append(NextStep(
             "Coqui's own clients cannot read a scorer of characters"
-            + (f"; {out / scorers[WORDS]} they can" if WORDS in scorers else "")
+            + (f", but they can read {out / scorers[WORDS]}" if WORDS in scorers else "")
         ))  # fmt: skip
     return [*missing, *advice]
 
@@ -115,14 +114,15 @@ def _about_scorers(out: Path, kind: str, found: Mapping[str, Mapping[str, Any]])
 def _improve(data: str, sets: SplitFiles, out: Path, rates: Mapping[str, Any]) -> list[NextStep]:
     cer = rates["without"]["cer"]
     listen = NextStep(
-        f"Listen to the clips with the most errors, and mend transcripts that are wrong: "
+        "Listen to the clips with the most errors, and correct wrong transcripts: "
         f"{out / rates.get('with', rates['without'])['page']}"
     )
     if cer > _LEARNED_CER:
         return [
             NextStep(
-                f"A CER of {cer:.0%} is next to nothing learned: see whether transcripts belong to "
-                "their audio, then train longer (--epochs), on more speech, or from another source",
+                f"With a CER of {cer:.0%}, the model has learned almost nothing: check that "
+                "transcripts match their audio, then train longer (--epochs), on more speech, or "
+                "from another source",
                 shlex.join(
                     [
                         "python",
@@ -137,8 +137,9 @@ def _improve(data: str, sets: SplitFiles, out: Path, rates: Mapping[str, Any]) -
         return [
             listen,
             NextStep(
-                f"A CER of {cer:.0%} is of little use yet: a larger source helps most, then more "
-                "speech; some can be made of text, see --voices. Sources:",
+                f"With a CER of {cer:.0%}, the model is of little use yet: a larger source helps "
+                "most, then more speech, which can also be synthesized from text (--voices). "
+                "Sources:",
                 "python -m coqui_stt_training.sources",
             ),
         ]
@@ -146,20 +147,22 @@ def _improve(data: str, sets: SplitFiles, out: Path, rates: Mapping[str, Any]) -
         return [
             listen,
             NextStep(
-                f"A CER of {cer:.0%} is a start: let it write what you record next, and correct "
-                "that:",
+                f"A CER of {cer:.0%} is a start: let the model transcribe your next recordings, "
+                "and correct its drafts:",
                 shlex.join(
                     ["stt", "label", "new-recordings", "--model", str(out), "--out", "more.csv"]
                 ),
             ),
             NextStep(
-                "Then put both together, and make the next model of them:",
+                "Then merge both data sets, and train the next model on them:",
                 f"{_DATA_SET_TOOL} {shlex.quote(data)} more.csv all.csv",
             ),
         ]
     return [
         listen,
-        NextStep("Errors are few: test it on speakers and places that are not in the data"),
+        NextStep(
+            "There are few errors: test the model on speakers and places that are not in the data"
+        ),
     ]
 
 
@@ -203,7 +206,7 @@ def _trials(stages: Mapping[str, Done]) -> list[Html]:
     trials = stages["choose"].found["trials"]
     rows = [(one["source"], f"{one['cer']:.3f}", f"{one['loss']:.2f}") for one in trials]
     columns = ["source", "CER on dev", "loss"]
-    return [table("Trials of the sources", columns, rows, numbers=(1, 2))] if trials else []
+    return [table("Comparison of sources", columns, rows, numbers=(1, 2))] if trials else []
 
 
 def _scorers(stages: Mapping[str, Done]) -> list[Html]:
@@ -218,7 +221,7 @@ def _scorers(stages: Mapping[str, Done]) -> list[Html]:
         )
         for kind, one in found["rates"].items()
     ]
-    title = "Scorers on the dev set: each tenth of it with what is best for the other nine"
+    title = "Scorers on the dev set (cross-validated on ten parts)"
     columns = ["scorer", "WER", "CER", ""]
     return [table(title, columns, rows, numbers=(1, 2))] if rows else []
 

@@ -54,7 +54,7 @@ def read_tuned(path: Path) -> Tuned:
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CorpusError(
-            f"{path} holds no results of tuning ({error}); remove it, and run the same command "
+            f"{path} contains no tuning results ({error}); remove it, and run the same command "
             "again"
         ) from None
     return Tuned(without, expected)
@@ -80,13 +80,13 @@ def choose_scorer(tuned: Mapping[str, Tuned]) -> ScorerChoice:
             f"with the scorer of {kind}: {one.expected} on the dev set; without: {one.without}",
         )
     if not tuned:
-        return ScorerChoice("", "without a scorer: there is none")
+        return ScorerChoice("", "without a scorer, because none was made")
     parts = [f"that of {kind} gives {one.expected}" for kind, one in tuned.items()]
     without = next(iter(tuned.values())).without
     return ScorerChoice(
         "",
-        f"without a scorer: {without} on the dev set, and no scorer is better in one without being "
-        f"worse in the other: {'; '.join(parts)}",
+        f"without a scorer: {without} on the dev set, and no scorer improves one rate without "
+        f"harming the other: {'; '.join(parts)}",
     )
 
 

@@ -108,8 +108,8 @@ class StageWalk:
         found = self.journal.stages[stage].found
         if name not in found:
             raise CheckpointError(
-                f"{self.out / BOOTSTRAP_RECORD} is damaged (the stage {stage} has no {name}); name "
-                "another folder as --out, or remove the file and what is beside it"
+                f"{self.out / BOOTSTRAP_RECORD} is damaged (the stage {stage} has no {name}); "
+                "choose another --out, or remove the file and everything beside it"
             )
         return found[name]
 
@@ -178,7 +178,7 @@ class StageWalk:
         lost = [path for path in done.made if not (self.out / path).exists()]
         return [
             *([f"{' and '.join(changed)} changed since this was made"] if changed else []),
-            *(f"{self.out / path} is not there any more" for path in lost),
+            *(f"{self.out / path} no longer exists" for path in lost),
         ]
 
     def place(self, kind: str, inputs: Sequence[str], *others: str) -> Path:
@@ -194,7 +194,7 @@ class StageWalk:
 
     def _forget(self, index: int, changes: Sequence[str]) -> None:
         left = [stage.name for stage in self.stages[index:] if stage.name in self.journal.stages]
-        self._show(f"\n{'; '.join(changes)}. Done anew: {', '.join(left)}")
+        self._show(f"\n{'; '.join(changes)}. Repeating: {', '.join(left)}")
         self.journal = self.journal.without(left)
 
 

@@ -94,13 +94,13 @@ def _check(walk: StageWalk) -> dict[str, Any]:
 def _choose(walk: StageWalk) -> dict[str, Any]:
     sources = walk.inputs.sources
     if len(sources) < 2:
-        walk.say(f"Nothing to choose from: {sources[0] if sources else 'from scratch'}")
+        walk.say(f"No comparison of sources: {sources[0] if sources else 'from scratch'}")
         return {"source": sources[0] if sources else "", "trials": []}
     trials = [_try_source(walk, source) for source in sources]
     best = min(trials, key=lambda one: (min(one["cer"], _WORDLESS_CER), one["loss"]))
     for one in trials:
         walk.say(f"{one['source']}: CER {one['cer']:.3f}, loss {one['loss']:.2f} on the dev set")
-    walk.say(f"The best start: {best['source']}")
+    walk.say(f"Best source: {best['source']}")
     return {"source": best["source"], "trials": trials}
 
 
@@ -154,7 +154,7 @@ def _scorer(walk: StageWalk) -> dict[str, Any]:
         try:
             walk.command("lm.build_scorer", words)
         except (LanguageModelError, ScorerError) as error:
-            walk.say(f"Going on without a scorer of {kind}: {error}")
+            walk.say(f"Continuing without a scorer of {kind}: {error}")
             why[kind] = str(error)
             continue
         walk.keep(scorer)
@@ -174,7 +174,7 @@ def _tune(walk: StageWalk) -> dict[str, Any]:
         outputs = output_files(DecoderFlags(scorer_path=str(scorer)), TuningFlags())
         tuned[kind] = read_tuned(outputs["--results"])
     choice = choose_scorer(tuned)
-    walk.say(f"To deliver: {choice.why}")
+    walk.say(f"Scorer of the final model: {choice.why}")
     rates = {kind: asdict(one.expected) for kind, one in tuned.items()}
     if tuned:
         rates = {"": asdict(next(iter(tuned.values())).without), **rates}
@@ -220,13 +220,13 @@ STAGES = (
     Stage(
         "split", "train, dev and test set, and the alphabet", ("the data", "the alphabet"), _split
     ),
-    Stage("speak", "sentences of the text, read out", _OF_SPEECH, _speak),
+    Stage("speak", "synthetic speech from sentences of the text", _OF_SPEECH, _speak),
     Stage("check", "every clip, the source, the plan", _OF_MODEL, _check),
     Stage("choose", "the best of the sources", _OF_TRIAL, _choose),
     Stage("train", "by the recipe that fits", _OF_MODEL, _train),
-    Stage("scorer", "of the transcripts, and of more text", (*_OF_MODEL, "the text"), _scorer),
+    Stage("scorer", "from the transcripts and more text", (*_OF_MODEL, "the text"), _scorer),
     Stage("tune", "the scorers on the dev set, and whether one helps", _OF_ALL, _tune),
     Stage("export", "the model to deploy", _OF_ALL, _export),
     Stage("evaluate", "on the test set, without and with the scorer", _OF_ALL, _evaluate),
-    Stage("report", "a page, and what to do next", _OF_ALL, _report),
+    Stage("report", "a page with results and next steps", _OF_ALL, _report),
 )

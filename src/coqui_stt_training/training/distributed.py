@@ -267,12 +267,12 @@ class Processes(World):
             different = [name for name, digest in first.items() if theirs.get(name) != digest]
             if different:
                 if not self.is_first:
-                    raise ElsewhereError("the processes differ")
+                    raise ElsewhereError("different processes")
                 raise TrainingError(
                     f"process {rank}, on {host}, has other {' and '.join(different)} than the "
-                    "first: all processes have to see the same files. Put data, source and "
-                    "checkpoints on a disk that all machines share, under the same path, and the "
-                    "same release of this program on each"
+                    "first: all processes must see the same files. Put data, source and "
+                    "checkpoints on a disk that all machines share, under the same path, and "
+                    "install the same release of this toolkit on each"
                 )
 
     def arrays(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float32]]:
@@ -330,8 +330,8 @@ def joined(launch: Launch, *, shares_weights: bool = False) -> Iterator[World]:
         return
     if dist.is_initialized():
         raise FlagError(
-            "torch.distributed is already initialised here; leave that to the command, which joins "
-            "the processes that torchrun has started, and parts with them at its end"
+            "torch.distributed is already initialized; leave that to the command, which sets it "
+            "up for the processes that torchrun starts"
         )
     device = torch.device("cpu")
     if torch.cuda.is_available():
@@ -382,13 +382,13 @@ def _check_devices(world: Processes) -> None:
     problem = ""
     if hosts and len(hosts) < len({host for host, _ in places}):
         problem = (
-            f"PyTorch finds no GPU on {', '.join(sorted(hosts))}, and one elsewhere; mend that, or "
-            "hide them all with CUDA_VISIBLE_DEVICES="
+            f"PyTorch finds no GPU on {', '.join(sorted(hosts))}, but finds some elsewhere; fix "
+            "that, or hide all GPUs with CUDA_VISIBLE_DEVICES="
         )
     elif not hosts and len(set(places)) < len(places):
         problem = (
-            "two processes would share a GPU; give torchrun --nproc-per-node as many as a machine "
-            "has GPUs, or hide them with CUDA_VISIBLE_DEVICES= to compute on CPUs"
+            "two processes would share a GPU; set torchrun --nproc-per-node to the number of GPUs "
+            "of a machine, or compute on CPUs with CUDA_VISIBLE_DEVICES="
         )
     if problem:
         raise FlagError(problem) if world.is_first else ElsewhereError(problem)

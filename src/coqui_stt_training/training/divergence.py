@@ -43,11 +43,11 @@ def explain_end(
     saved = f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet"
     if not are_weights_sound(model):
         return TrainingError(
-            f"the weights have diverged; {saved}. Run the command again with a lower "
-            f"--learning_rate than {progress.learning_rate:g}"
+            f"training has diverged; {saved}. Run the command again with a --learning_rate below "
+            f"{progress.learning_rate:g}"
         )
     return TrainingError(
-        f"the loss was infinite or NaN in {progress.non_finite_steps} steps in a row, "
-        f"while the weights are sound; {saved}. Leave these files out, or run the command "
-        f"again with a lower --learning_rate than {progress.learning_rate:g}: {names}"
+        f"the loss was infinite or NaN in {progress.non_finite_steps} consecutive steps, although "
+        f"the weights are valid; {saved}. Leave these files out, or run the command again with a "
+        f"--learning_rate below {progress.learning_rate:g}: {names}"
     )

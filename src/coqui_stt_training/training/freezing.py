@@ -67,8 +67,9 @@ class Freezing:
         if progress.waited_epochs < self.most_waited:
             progress.waited_epochs += 1
             _log.warning(
-                "The model writes next to nothing yet (CER %.2f on the dev files): frozen layers "
-                "stay frozen for another epoch, number %d of at most %d (--unfreeze_wait_epochs)",
+                "The model still transcribes almost nothing (CER %.2f on the dev files): frozen "
+                "layers stay frozen for another epoch, number %d of at most %d "
+                "(--unfreeze_wait_epochs)",
                 cer, progress.waited_epochs, self.most_waited,
             )  # fmt: skip
 

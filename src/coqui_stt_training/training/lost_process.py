@@ -27,15 +27,15 @@ def talking() -> Iterator[None]:
     except RuntimeError as error:  # PyTorch has no narrower one for all that can happen
         if not dist.is_initialized():
             raise TrainingError(
-                f"the processes of the run cannot meet ({_reason(error)}); see that each machine "
-                "reaches the others, and the address that --rdzv-endpoint of torchrun names"
+                f"the processes of the run cannot connect ({_reason(error)}); check that each "
+                "machine reaches the others and the address given to torchrun with --rdzv-endpoint"
             ) from None
         if dist.get_rank() > 0:
-            raise ElsewhereError("another process of the run has gone") from error
+            raise ElsewhereError("another process of the run has exited") from error
         raise TrainingError(
-            f"another process of the run has ended, or no longer answers ({_reason(error)}); what "
-            "it said itself, and torchrun, say why. What was saved is intact: the same command "
-            "goes on from there, and torchrun --max-restarts 3 repeats it by itself"
+            f"another process of the run has exited or no longer responds ({_reason(error)}); its "
+            "own messages and those of torchrun tell why. Everything saved is intact: run the "
+            "same command again to continue, or let torchrun --max-restarts 3 do so"
         ) from error
 
 

@@ -56,13 +56,13 @@ def check_memory(
     fitting = f"--train_batch_size {len(clips)}"
     if by_seconds:
         fitting = f"--train_batch_seconds {math.floor(len(clips) * durations[-1])}"
-    remedy = f"{fitting} would"
+    remedy = f"{fitting} fits"
     if not clips:
         longest_clip = max(longest, key=frames_of)
         remedy = (
-            f"not even one clip of {durations[-1]:.1f} s does, as {longest_clip.source} has: leave "
-            f"such clips out, or {_smaller(specification)}; python -m coqui_stt_training.align "
-            "cuts long recordings into clips"
+            f"not even one clip of {durations[-1]:.1f} s fits, such as {longest_clip.source}: "
+            f"leave such clips out, or {_smaller(specification)}; python -m "
+            "coqui_stt_training.align cuts long recordings into clips"
         )
     raise TrainingError(
         f"a batch of {counted(len(longest), 'clip')} of {_spread(durations)} s does not fit into "
@@ -101,8 +101,8 @@ def check_model_memory(specification: Specification, processes: int = 1, sharers
     if needed > available:
         where = f" in {processes} processes" if processes > 1 else ""
         raise TrainingError(
-            f"a model with {specification.describe()} needs {needed / 1e9:.1f} GB of memory to "
-            f"be trained{where}, and {available / 1e9:.1f} GB are free; {_smaller(specification)}"
+            f"training a model with {specification.describe()} needs {needed / 1e9:.1f} GB of "
+            f"memory{where}, but {available / 1e9:.1f} GB are free; {_smaller(specification)}"
         )
 
 

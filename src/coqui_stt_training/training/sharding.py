@@ -40,8 +40,8 @@ class Sharers(Processes):
     def __post_init__(self) -> None:
         if not hasattr(FSDPModule, "set_force_sum_reduction_for_comms"):
             raise FlagError(
-                f"--shard_weights needs a later PyTorch than {torch.__version__}: "
-                "pip install --upgrade torch"
+                f"--shard_weights needs a newer PyTorch than {torch.__version__}: pip install "
+                "--upgrade torch"
             )
 
     @property

@@ -245,7 +245,7 @@ class Trainer:
         names = name_clips(blamed)
         progress = self.progress
         progress.non_finite_steps += 1
-        _log.error("The loss is infinite or NaN, this step is skipped; files: %s", names)
+        _log.error("The loss is infinite or NaN; skipping this step; files: %s", names)
         if progress.non_finite_steps >= _NON_FINITE_STEPS_BEFORE_STOP:
             raise self._give_up(names)
 

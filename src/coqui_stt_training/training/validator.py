@@ -132,10 +132,9 @@ class Validator:
         )
         if progress.epoch + 1 == due and blank_ratio > _ALL_BLANK:
             _log.warning(
-                "After %d epochs the model still answers with silence only (blank in every frame). "
-                "That often passes; if it does not, try more epochs, a higher --learning_rate than "
-                "%g, a smaller --train_batch_size%s, or look whether the transcripts belong to the "
-                "audio",
+                "After %d epochs the model still outputs only blanks, in every frame. This often "
+                "passes; otherwise try more epochs, a --learning_rate above %g, a smaller "
+                "--train_batch_size%s, or check that transcripts match their audio",
                 progress.epoch + 1,
                 progress.learning_rate,
                 self.advice_on_new_layers,

@@ -75,12 +75,12 @@ def _encoded(layers: Layers, x: str, deployment: EncoderDeployment) -> str:
 def _check(deployment: EncoderDeployment, precision: Precision) -> None:
     if not isinstance(deployment.specification, _WRITTEN):
         raise ExportError(
-            f"models of the architecture {deployment.specification.architecture} cannot be "
-            "exported; coqui_stt_training.evaluate and the stt command run the checkpoint itself"
+            f"{deployment.specification.architecture} models cannot be exported; use the "
+            "checkpoint with coqui_stt_training.evaluate or the stt command"
         )
     size = sum(tensor.size for tensor in deployment.tensors.values()) * _BYTES[precision]
     if size > _LARGEST_BYTES:
         raise ExportError(
-            f"the model has {size / 1e9:.1f} GB in {precision}, and an .onnx file holds 2 GB; "
-            "export it in int8 (--export_quantize true) or float16 (--export_float16 true)"
+            f"the model has {size / 1e9:.1f} GB in {precision}, but an .onnx file is limited to 2 "
+            "GB; export it in int8 (--export_quantize true) or float16 (--export_float16 true)"
         )

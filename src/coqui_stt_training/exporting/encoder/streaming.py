@@ -64,14 +64,14 @@ def streaming_model(
 def _check(specification: StreamingEncoder) -> None:
     if specification.head != "linear":
         raise ExportError(
-            "the head of this model hears whole utterances, so no stream can be written as one "
-            "file; train it with --head linear, or let the stt command run the checkpoint itself"
+            "this model's head needs whole utterances, so streaming cannot be exported; train it "
+            "with --head linear, or use the checkpoint with the stt command"
         )
     most = most_chunks(specification) * specification.chunk_frames
     if most * (most + specification.left_frames) > _MOST_PAIRS:
         raise ExportError(
             f"attention over {specification.left_frames} frames and chunks of "
-            f"{specification.chunk_frames} is too much for an .onnx file; train with shorter "
+            f"{specification.chunk_frames} are too large for an .onnx file; train with shorter "
             "--chunk_milliseconds or --left_milliseconds"
         )
 
