@@ -41,7 +41,7 @@ def labels_of_file(path: Path) -> list[str]:
         elif label and not label.startswith("#"):
             labels.append(label)
     if not labels:
-        raise AlphabetError(f"alphabet file {path} has no labels; write one character a line")
+        raise AlphabetError(f"alphabet file {path} has no labels; write one label per line")
     return labels
 
 
@@ -55,8 +55,8 @@ def lines_of_labels(labels: Iterable[str]) -> bytes:
     for label in labels:
         if "\n" in label or "\r" in label:
             raise AlphabetError(
-                f"label {label!r} holds a line break and cannot stand in an alphabet file; "
-                "clean the transcripts it came from"
+                f"label {label!r} contains a line break, which alphabet files cannot store; "
+                "remove it from the transcripts"
             )
         lines.append("\\#" if label == "#" else label)
     return (_HEADER + "".join(f"{line}\n" for line in lines) + _FOOTER).encode()

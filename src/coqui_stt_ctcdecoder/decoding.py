@@ -178,7 +178,7 @@ def ctc_beam_search_decoder_for_wav2vec2am(
     )
     probs = _as_array(probs_seq, 2)
     if len(probs) == 0:
-        raise DecodeError("the posteriors have no frames; there is nothing to decode")
+        raise DecodeError("the posteriors have no frames, so there is nothing to decode")
     decoder.feed(probs)
     return decoder.decode(num_results)
 
@@ -233,9 +233,9 @@ def ctc_beam_search_decoder_for_wav2vec2am_batch(
     lengths = [int(length) for length in seq_lengths]
     empty = [index for index, length in enumerate(lengths) if length == 0]
     if empty:
-        raise DecodeError(f"utterance {empty[0]} has no frames; there is nothing to decode")
+        raise DecodeError(f"utterance {empty[0]} has no frames, so there is nothing to decode")
     if num_threads < 1:
-        raise DecodeError(f"{num_threads} threads cannot decode; 1 is the least")
+        raise DecodeError(f"{num_threads} threads: must be at least 1")
     if not lengths:
         return []
     batch = _native.decode_batch(
@@ -391,8 +391,8 @@ def _options(
 ) -> _native.DecoderOptions:
     if scorer is not None and scorer.alphabet != alphabet:
         raise DecodeError(
-            "the scorer was loaded with another alphabet than the one to decode with; "
-            "load it with this one"
+            "the scorer was loaded with a different alphabet than that of the decoder; load it "
+            "with the same one"
         )
     options = _native.DecoderOptions()
     options.classes = max(alphabet.size, blank_id + 1)
@@ -420,7 +420,7 @@ def _options(
 
 def _within_int64(value: int, name: str) -> int:
     if not -(2**63) <= value < 2**63:
-        raise DecodeError(f"{name} {value} is absurd; it does not even fit 64 bits")
+        raise DecodeError(f"{name} {value} is too large; it must fit into 64 bits")
     return int(value)
 
 
@@ -435,7 +435,9 @@ def _as_array(probs: ArrayLike, dimensions: int) -> NDArray[np.float32] | NDArra
     if array.size == 0 and array.ndim < dimensions:
         array = array.reshape((0,) * dimensions)
     if array.ndim != dimensions:
-        raise DecodeError(f"the posteriors have the shape {list(array.shape)}; {shape} is needed")
+        raise DecodeError(
+            f"the posteriors have the shape {list(array.shape)}, but {shape} is needed"
+        )
     return np.ascontiguousarray(array)
 
 

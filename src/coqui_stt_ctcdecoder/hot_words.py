@@ -28,8 +28,8 @@ def split_hot_words(
         phrases = {word: boost for word, boost in hot_words.items() if " " in word.strip()}
         if len(phrases) < len(hot_words):
             warnings.warn(
-                "hot words without a scorer have no effect; pass them as hot_phrases to boost "
-                "them all the same",
+                "hot words without a scorer have no effect; to boost them anyway, pass them as "
+                "hot_phrases",
                 stacklevel=5,
             )
         return {}, phrases

@@ -51,7 +51,7 @@ def read_regular(path: str | Path, most_bytes: int = 1 << 30) -> bytes:
         limit = min(most_bytes, max(os.fstat(file.fileno()).st_size, 1 << 20))
         content = file.read(limit + 1)
     if len(content) > limit:
-        reason = f"larger than {limit >> 20} MB, which no such file is; name another"
+        reason = f"file is larger than the limit of {limit >> 20} MB"
         raise OSError(errno.EFBIG, reason, str(path))
     return content
 
@@ -75,4 +75,4 @@ def _check_kind(mode: int, path: str | Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):
         kind = _KINDS.get(stat.S_IFMT(mode), "something else")
-        raise OSError(errno.EINVAL, f"not a regular file but {kind}; name a file", str(path))
+        raise OSError(errno.EINVAL, f"not a regular file but {kind}; give a file", str(path))

@@ -55,7 +55,7 @@ def pack_dictionary(
     """
     space = alphabet.space_label
     if unit is Unit.WORD and space < 0:
-        raise ScorerError("the alphabet has no space, which has to end the words of a scorer")
+        raise ScorerError("the alphabet has no space, which must end the words of a scorer")
     end = [space] if unit is Unit.WORD else []
     version = _CHARACTER_VERSION if unit is Unit.CHARACTER else _VERSION
     header = _HEADER.pack(_MAGIC, version, unit, *(_as_float32(value) for value in (alpha, beta)))

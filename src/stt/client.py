@@ -194,7 +194,7 @@ def _expand(audio: Sequence[str]) -> Iterator[str]:
             continue
         files = audio_files(Path(name))
         if not files:
-            raise FlagError(f"--audio {name}: a folder without audio files")
+            raise FlagError(f"--audio {name}: no audio files in this folder")
         yield from map(str, files)
 
 
@@ -264,21 +264,26 @@ def _check_outputs(flags: argparse.Namespace) -> None:
     from .output_path import check_output_file, check_output_folder
 
     if flags.mic and flags.audio:
-        raise FlagError("--mic and --audio: give one of the two")
+        raise FlagError("--mic and --audio exclude each other; leave one out")
     if not flags.mic and not flags.audio:
         raise FlagError("nothing to transcribe; give --audio FILE, --audio - or --mic")
     if flags.live_latency_seconds is not None and not flags.mic:
-        raise FlagError("--live_latency_seconds: is for live audio alone, with --mic; leave it out")
+        raise FlagError("--live_latency_seconds applies only to live audio (--mic); leave it out")
     asked = _asked_subtitles(flags)
     if (flags.mic or flags.json) and asked:
-        raise FlagError(f"--{asked[0]}: does not go with {'--mic' if flags.mic else '--json'}")
+        raise FlagError(
+            f"--{asked[0]} cannot be combined with {'--mic' if flags.mic else '--json'}; leave "
+            "one out"
+        )
     if flags.output_dir:
         if not asked:
-            raise FlagError("--output_dir: say which files to write: --srt, --vtt, --txt, --tsv")
+            raise FlagError(
+                "--output_dir has no effect without --srt, --vtt, --txt or --tsv; add one"
+            )
         check_output_folder("--output_dir", flags.output_dir)
         _check_names(flags.audio)
     elif len(flags.audio) > 1 and asked:
-        raise FlagError(f"--{asked[0]}: of several files needs --output_dir DIR")
+        raise FlagError(f"--{asked[0]}: several audio files need --output_dir DIR")
     for name in asked:
         target = getattr(flags, name)
         if target and len(flags.audio) > 1:
@@ -297,8 +302,8 @@ def _check_names(audio: Sequence[str]) -> None:
         stem = _stem(name)
         if stem in first:
             raise FlagError(
-                f"--output_dir: the subtitles of {first[stem]} and {name} would both be named "
-                f"{stem}; give them in two commands, with a folder for each"
+                f"--output_dir: the subtitles of {first[stem]} and {name} would have the same "
+                f"name, {stem}; use two commands with different folders"
             )
         first[stem] = name
 

@@ -134,7 +134,7 @@ class DecoderControls:
                 raise HotWordError(
                     "AddHotWord",
                     ErrorCode.FAIL_INSERT_HOTWORD,
-                    f"{word!r} is a hot word already; erase it first to change its boost",
+                    f"{word!r} is already a hot word; erase it first to change its boost",
                 )
             try:
                 DecoderStream(replace(settings, hot_words={word: float(boost)}))
@@ -163,7 +163,7 @@ class DecoderControls:
                 raise HotWordError(
                     "EraseHotWord",
                     ErrorCode.FAIL_ERASE_HOTWORD,
-                    f"{word!r} is no hot word; there are: {known}",
+                    f"{word!r} is not a hot word; hot words: {known}",
                 )
             return {key: boost for key, boost in settings.hot_words.items() if key != word}
 

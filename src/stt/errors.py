@@ -133,7 +133,7 @@ class ScorerNotEnabledError(SttError):
         super().__init__(
             operation,
             ErrorCode.SCORER_NOT_ENABLED,
-            "the model decodes without a scorer; call enableExternalScorer(path) first",
+            "the model has no scorer; call enableExternalScorer(path) first",
         )
 
 

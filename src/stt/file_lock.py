@@ -91,8 +91,8 @@ def _lock(file: int, path: Path) -> None:
     except OSError as error:
         if error.errno in _UNSUPPORTED:
             _log.warning(
-                "%s is on a disk without locks (%s): see to it that no two processes write there "
-                "at a time",
+                "%s is on a disk without file locks (%s); make sure that only one process writes "
+                "there at a time",
                 path.parent, error.strerror or error,
             )  # fmt: skip
             return

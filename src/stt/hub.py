@@ -18,7 +18,7 @@ from coqui_stt_ctcdecoder.errors import UserError
 
 _NAME = re.compile(r"hf:/+([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 _PREFIX = re.compile(r"hf:/")
-_BY_HAND = "download its files from its page, and name their folder"
+_BY_HAND = "download its files from its page, and give their folder"
 _MODELS = ("*.tflite", "*.onnx")
 _USUAL_NAME = "output_graph"  # that export gives
 
@@ -56,7 +56,7 @@ def parse_hub_name(location: str | Path) -> HubName:
     """
     match = _NAME.fullmatch(str(location))
     if match is None:
-        raise HubError(f"{location} is no name of a model; write hf://owner/name@revision")
+        raise HubError(f"{location} is not a name of a model; write hf://owner/name@revision")
     return HubName(*match.groups())
 
 
@@ -77,9 +77,8 @@ def fetch_model(location: str | Path) -> Path:
             names = ", ".join(file.name for file in found)
             raise HubError(f"{name} has several models ({names}); {_BY_HAND} and file")
     raise HubError(
-        f"{name} has no model that is exported (.tflite or .onnx); a checkpoint is trained on, or "
-        f"exported first: python -m coqui_stt_training.export --checkpoint_dir {name} "
-        "--export_dir exported"
+        f"{name} has no exported model (.tflite or .onnx); export its checkpoint first: python -m "
+        f"coqui_stt_training.export --checkpoint_dir {name} --export_dir exported"
     )
 
 
@@ -144,13 +143,13 @@ def _reason(error: Exception) -> str:
     from huggingface_hub import constants, errors
 
     if isinstance(error, errors.GatedRepoError):
-        return "its owner asks to be asked; accept the terms on its page, then: hf auth login"
+        return "its owner restricts access; accept the terms on its page, then: hf auth login"
     if isinstance(error, errors.RepositoryNotFoundError):
         return "the hub has no such model; check the name, or for a private one: hf auth login"
     if isinstance(error, errors.RevisionNotFoundError):
-        return "the hub has the model, but not this revision of it; leave out what follows the @"
+        return "the hub has the model, but not this revision; leave out the part after @"
     if isinstance(error, ValueError) and not isinstance(error, OSError):
-        return f"is no name of a model ({first_line(error)}); write hf://owner/name@revision"
+        return f"is not a name of a model ({first_line(error)}); write hf://owner/name@revision"
     if constants.HF_HUB_OFFLINE:
         return f"is not in the cache, and HF_HUB_OFFLINE is set; unset it, or {_BY_HAND}"
     if isinstance(error, errors.LocalEntryNotFoundError):

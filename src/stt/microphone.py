@@ -54,15 +54,15 @@ def transcribe_microphone(model: Model) -> None:
         with sounddevice.RawInputStream(
             rate_hz, int(rate_hz * _BLOCK_SECONDS), channels=1, dtype="int16", callback=on_audio
         ):
-            print("Speak; Ctrl-C ends.", file=sys.stderr)
+            print("Speak; press Ctrl-C to stop.", file=sys.stderr)
             while True:
                 _show(live, blocks.get())
     except KeyboardInterrupt:
         print(f"\r\x1b[K{printable(live.finish().text)}")
         if lost_blocks:
             print(
-                f"The model is slower than the speaker: {lost_blocks * _BLOCK_SECONDS:.0f} s of "
-                "audio were left out; use a smaller one, or a lower --beam_width",
+                f"The model is too slow for live audio: {lost_blocks * _BLOCK_SECONDS:.0f} s were "
+                "lost; use a smaller model, or a lower --beam_width",
                 file=sys.stderr,
             )
     except sounddevice.PortAudioError as error:

@@ -80,7 +80,7 @@ class Model(DecoderControls):
         """
         engine = self._open_engine()
         if not isinstance(engine, UtteranceEngine):
-            raise LatencyError("this model hears as one speaks, and is never later; leave it out")
+            raise LatencyError("this model works without such a latency; leave it out")
         try:
             engine.set_live_latency(seconds)
         except ValueError as error:
@@ -188,7 +188,7 @@ class Model(DecoderControls):
         engine = self._open_engine()
         if not isinstance(engine, BatchEngine):
             raise ModelError(
-                "RunBatch", ErrorCode.FAIL_RUN_SESS, "only checkpoints take batches; use streams"
+                "RunBatch", ErrorCode.FAIL_RUN_SESS, "only checkpoints support batches; use streams"
             )
         return engine.batch_posteriors([as_pcm(audio) for audio in audio_buffers])
 

@@ -27,12 +27,14 @@ def check_output_file(flag: str, path: str | Path, sources: Iterable[str | Path]
     for source in sources:
         if file.exists() and Path(source).exists() and file.samefile(source):
             raise FlagError(
-                f"{flag} {path}: is one of the sources, and would be overwritten; name another file"
+                f"{flag} {path}: is one of the sources, and would be overwritten; give another file"
             )
     if file.is_dir():
-        raise FlagError(f"{flag} {path}: is a folder; name a file")
+        raise FlagError(f"{flag} {path}: is a folder; give a file")
     if file.exists() and not file.is_file():
-        raise FlagError(f"{flag} {path}: is no regular file, and is not overwritten; name another")
+        raise FlagError(
+            f"{flag} {path}: is not a regular file, and is not overwritten; give another one"
+        )
     _check_folder(flag, path, file.parent)
 
 
@@ -57,8 +59,8 @@ def check_output_list(
         head = file.readline(_LONGEST_HEAD_BYTES).decode("utf-8-sig", "replace")
     if head.strip() and column not in head.strip().split(","):
         raise FlagError(
-            f"{flag} {path}: is there already, and this command has not written it; name another "
-            "place, or move that file away"
+            f"{flag} {path}: exists already, and was not written by this command; give another "
+            "path, or move that file away"
         )
 
 
@@ -69,7 +71,7 @@ def check_output_folder(flag: str, path: str | Path) -> None:
         FlagError: they cannot.
     """
     if Path(path).exists() and not Path(path).is_dir():
-        raise FlagError(f"{flag} {path}: is a file; name a folder")
+        raise FlagError(f"{flag} {path}: is a file; give a folder")
     _check_folder(flag, path, Path(path))
 
 
@@ -78,8 +80,8 @@ def _check_folder(flag: str, path: str | Path, folder: Path) -> None:
         str(folder.absolute()).encode()
     except UnicodeEncodeError:
         raise FlagError(
-            f"{flag} {path}: the name is not UTF-8, so that nothing that is written could hold it; "
-            "name another place"
+            f"{flag} {path}: the name is not UTF-8, so it cannot be written into files; give "
+            "another path"
         ) from None
     nearest = folder.absolute()
     while not nearest.exists() and nearest != nearest.parent:
@@ -95,5 +97,5 @@ def _check_folder(flag: str, path: str | Path, folder: Path) -> None:
             "not a folder for files" if error.errno == errno.ENOENT else error.strerror or error
         )
         raise FlagError(
-            f"{flag} {path}: {nearest} cannot be written to ({reason}); name another place"
+            f"{flag} {path}: {nearest} cannot be written to ({reason}); give another path"
         ) from None

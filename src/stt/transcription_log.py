@@ -60,8 +60,8 @@ def read_log(log: Path) -> list[Word]:
         raise FlagError(f"{log}: {error.strerror or error}") from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise FlagError(
-            f"{log}: is no transcription log, so subtitles cannot be made of it "
-            f"({type(error).__name__}: {error}); --force true writes it anew"
+            f"{log}: not a transcription log, so it cannot be converted to subtitles "
+            f"({type(error).__name__}: {error}); overwrite it with --force true"
         ) from None
     return TranscribedRecording(log, tuple(passages)).words
 

@@ -64,12 +64,12 @@ def clips(tmp_path: Path) -> Path:
     [
         ("missing.wav", "hello", "missing.wav: no such file"),
         ("empty.wav", "hello", "empty.wav: the file is empty"),
-        ("none.wav", "hello", "none.wav: holds no samples"),
+        ("none.wav", "hello", "none.wav: contains no samples"),
         ("text.wav", "hello", "text.wav: not an audio file"),
         ("folder.wav", "hello", "folder.wav: not a regular file"),
         ("pipe.wav", "hello", "pipe.wav: not a regular file"),
         ("x" * 5000 + ".wav", "hello", "name too long"),
-        ("nan.wav", "hello", "nan.wav: holds NaN"),
+        ("nan.wav", "hello", "nan.wav: contains samples that are NaN"),
         ("silent.wav", "hello", "silent.wav: 1.00 s of silence"),
         ("constant.wav", "hello", "constant.wav: 1.00 s of silence"),
         ("good.wav", "", "good.wav has none"),
@@ -137,7 +137,7 @@ def test_one_report_holds_everything(clips: Path) -> None:
         "  2 rows with characters outside the alphabet:",
         f"    'Ж' (U+0416 CYRILLIC CAPITAL LETTER ZHE), 2 times, first in {train}:3",
         f"    'ж' (U+0436 CYRILLIC SMALL LETTER ZHE), 1 time, first in {train}:4",
-        f"Mend these 3 rows; to skip them would leave nothing of {dev}",
+        f"Correct these 3 rows; skipping them would leave nothing of {dev}",
     ]
 
 
@@ -156,7 +156,7 @@ def test_skipping_is_offered_only_where_rows_remain(
         )
     *_, advice, last = str(caught.value).splitlines()
     assert advice == "ADVICE"
-    assert last.startswith("Mend these ")
+    assert last.startswith("Correct these ")
     assert ("--on_bad_row skip" in last) == offers_skip
 
 
@@ -207,7 +207,7 @@ def test_skipping_leaves_the_good_rows_and_lists_the_others(
 def test_skipping_leaves_no_file_empty(clips: Path) -> None:
     train = write_rows(clips / "train.csv", ("good.wav", 1, "fine"))
     dev = write_rows(clips / "dev.csv", ("silent.wav", 1, "x"), ("missing.wav", 1, "x"))
-    with pytest.raises(CorpusError, match=r"dev\.csv: not one of its 2 rows can be used"):
+    with pytest.raises(CorpusError, match=r"dev\.csv: none of its 2 rows can be used"):
         check_corpus(
             CorpusRules(LETTERS, FeatureConfig()),
             train=[train],
@@ -306,23 +306,23 @@ def advice_of(*transcripts: str, folder: Path) -> list[str]:
 
 def test_normalising_is_advised_where_it_mends_the_rows(clips: Path) -> None:
     assert advice_of("Hello, you.", "Fine", "good", folder=clips) == [
-        "To mend 2 rows with characters outside the alphabet, add to your command: "
-        "--normalize_transcripts true. It reads 'Hello, you.' as 'hello you'."
+        "To fix 2 rows with characters outside the alphabet, add to your command: "
+        "--normalize_transcripts true. It changes 'Hello, you.' to 'hello you'."
     ]
 
 
 def test_other_advice_is_for_the_letters_that_normalising_cannot_write(clips: Path) -> None:
     assert advice_of("Hello.", "Café", "Number 7", "good", folder=clips) == [
-        "To mend 1 of the 3 rows with characters outside the alphabet, add to your command: "
-        "--normalize_transcripts true. It reads 'Hello.' as 'hello'.",
-        "It cannot mend 'é', '7'.",
+        "To fix 1 of the 3 rows with characters outside the alphabet, add to your command: "
+        "--normalize_transcripts true. It changes 'Hello.' to 'hello'.",
+        "It cannot fix 'é', '7'.",
         "ADVICE",
-        "Write '7' out in words, as they are spoken.",
-        "Mend the other 2 rows, or leave the other 2 rows out with: --on_bad_row skip",
+        "Write '7' as spoken words.",
+        "Correct the other 2 rows, or leave the other 2 rows out with: --on_bad_row skip",
     ]
     assert advice_of("Hello 7", "good", folder=clips) == [
-        "Write '7' out in words, as they are spoken.",
-        "Mend this row, or leave this row out with: --on_bad_row skip",
+        "Write '7' as spoken words.",
+        "Correct this row, or leave this row out with: --on_bad_row skip",
     ]
     assert "--normalize_transcripts" not in " ".join(advice_of("мяу", "...", "good", folder=clips))
 
@@ -341,8 +341,8 @@ def test_normalised_rows_are_good_and_counted(
         )
     assert [clip.transcript for clip in corpus.train[0].clips] == ["hello you", "fine", "oh"]
     assert (
-        "Normalised 2 of 3 transcripts (--normalize_transcripts): capitals made small 2 times, "
-        "',' removed 1 time, '.' removed 1 time"
+        "Normalised 2 of 3 transcripts (--normalize_transcripts): upper case changed to "
+        "lower case 2 times, ',' removed 1 time, '.' removed 1 time"
     ) in caplog.text
     assert f"{path}:2: 'Hello, you.' is read as 'hello you'" in caplog.text
 

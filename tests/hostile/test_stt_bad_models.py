@@ -83,8 +83,14 @@ def with_integer(graph, name, value):
         (lambda g: without_outputs(g, "new_state_c"), "new_state_c"),
         (lambda g: replace(g, inputs=g.inputs[1:]), "input_node|previous_state"),
         (lambda g: with_integer(g, "metadata_version", 5), "0x2003.*metadata_version is 5"),
-        (lambda g: with_integer(g, "metadata_beam_width", 0), "beam width is 0; 1 to"),
-        (lambda g: with_integer(g, "metadata_beam_width", -3), "beam width is -3; 1 to"),
+        (
+            lambda g: with_integer(g, "metadata_beam_width", 0),
+            "beam width is 0; it must be from 1 to",
+        ),
+        (
+            lambda g: with_integer(g, "metadata_beam_width", -3),
+            "beam width is -3; it must be from 1 to",
+        ),
         (lambda g: with_integer(g, "metadata_sample_rate", 0), "a positive whole number"),
         (lambda g: with_integer(g, "metadata_feature_win_len", -1), "a positive whole number"),
     ],
@@ -111,7 +117,7 @@ def test_an_alphabet_that_does_not_fit_is_refused(tmp_path, genuine):
     graph = read_graph(genuine)
     old = graph.constant_output("metadata_alphabet")
     for blob, message in (
-        (Alphabet.from_labels("ab").serialize(), "2 labels and the model 10 classes"),
+        (Alphabet.from_labels("ab").serialize(), "2 labels, but the model has 10 classes"),
         (b"\xff\xff\x00", "0x2000"),
     ):
         new = replace(old, data=pack_strings([blob]))

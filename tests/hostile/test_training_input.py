@@ -286,7 +286,7 @@ def test_a_file_without_a_usable_row_is_refused_even_where_rows_are_skipped(
     files = speech.write_csv("useless.csv", ("none.wav", "ab"), ("nobody.wav", "ab"))
     error = refused(train("--checkpoint_dir", tmp_path, "--train_files", files, speech.train,
                           "--on_bad_row", "skip"))  # fmt: skip
-    assert f"{files}: not one of its 2 rows can be used" in error
+    assert f"{files}: none of its 2 rows can be used" in error
     assert "none.wav" not in error  # the report of all rows came before
 
 

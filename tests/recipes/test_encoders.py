@@ -438,7 +438,7 @@ def test_adapters_are_trained_alone_and_kept_alone(
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
-        (("--adapter", "lora:rank=none"), "--adapter: rank=none: 1 to 4096 is possible"),
+        (("--adapter", "lora:rank=none"), "--adapter: rank=none: must be from 1 to 4096"),
         (("--adapter", "lora:targets=q"), "blocks have no product q; available: query"),
         (
             ("--adapter", "lora", "--freeze_source_layers", 1, "--unfreeze_after_epochs", 2),

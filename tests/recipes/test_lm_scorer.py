@@ -447,7 +447,7 @@ def test_what_cannot_become_a_scorer_is_found_before_the_language_model_is_made(
     flags = ["--input_txt", str(text), "--alphabet", str(alphabet_file)]
     for more, message in (
         (["--package", str(tmp_path / "x.scorer")], "the alphabet has no space"),
-        (["--package", str(tmp_path)], "is a folder; name a file"),
+        (["--package", str(tmp_path)], "is a folder; give a file"),
         (["--package", str(alphabet_file / "x.scorer")], "is a file, not a folder"),
         (["--package", "x.scorer", "--left_out", "/dev/null"], "--left_out /dev/null: is no regu"),
         (["--package", "x.scorer", "--tune_on", "a.csv"], "--tune_on needs a model to tune with"),

@@ -372,7 +372,7 @@ def test_further_names_can_be_allowed(tmp_path):
 def test_a_port_in_use_is_told_in_one_line(server, capsys):
     assert main(["serve", "--model", MODEL, "--port", str(server.port)]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"stt: --host 127.0.0.1 --port {server.port}: something listens there")
+    assert error.startswith(f"stt: --host 127.0.0.1 --port {server.port}: the port is in use")
     assert len(error.splitlines()) == 1
 
 

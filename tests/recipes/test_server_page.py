@@ -153,7 +153,7 @@ def test_a_microphone_without_sound_is_told(address, browser):
     with ready(browser, address, script) as page:
         page.click("#record")
         page.wait_for_selector("#message:visible")
-        assert "No sound arrives from the microphone" in page.inner_text("#message")
+        assert "No sound from the microphone" in page.inner_text("#message")
         page.click("#record")
         page.wait_for_selector("#record:not(.live)")
 

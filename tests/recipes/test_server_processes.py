@@ -201,7 +201,7 @@ def open_connections(pid, port):
 
 def test_a_port_in_use_and_a_broken_model_are_told_once(server, tmp_path, capfd):
     assert main(["serve", "--model", MODEL, "--port", str(server.port), *FLAGS]) == 2
-    assert "something listens there already" in capfd.readouterr().err
+    assert "the port is in use" in capfd.readouterr().err
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(Path(MODEL).read_bytes()[:20000])
     assert main(["serve", "--model", str(broken), "--port", "0", *FLAGS]) == 2
@@ -220,7 +220,7 @@ def test_a_signal_lets_all_of_them_finish(tmp_path):
                 pass
         os.kill(server.pid, signal.SIGTERM)
         assert [final(stream) for stream in streams] == 4 * [SENTENCE]
-    assert server.log.read_text().count("Finishing what is at work") == 1
+    assert server.log.read_text().count("Finishing running requests") == 1
 
 
 def test_what_native_code_holds_is_taken_down_at_the_end(tmp_path):

@@ -70,7 +70,7 @@ def test_a_folder_stands_for_its_audio_files(tmp_path, capsys):
     assert lines == [f"{tmp_path / name}: {SENTENCE}" for name in ("a.wav", "b.WAV")]
     (tmp_path / "none").mkdir()
     assert run("--audio", str(tmp_path / "none")) == 2
-    assert "a folder without audio files" in capsys.readouterr().err
+    assert "no audio files in this folder" in capsys.readouterr().err
 
 
 def test_a_file_that_is_cut_off_is_told(tmp_path, caplog):
@@ -197,13 +197,13 @@ def test_scorer_flags_act(capsys):
         ((), "--audio FILE"),
         (("--audio", "missing.wav"), "missing.wav: no such file"),
         (("--audio", __file__), "not an audio file"),
-        (("--audio", "a.wav", "--mic"), "one of the two"),
+        (("--audio", "a.wav", "--mic"), "exclude each other"),
         (("--audio", "a.wav", "--lm_alpha", "1"), "without --scorer"),
         (("--audio", "a.wav", "--hot_words", "a:1"), "without --scorer"),
         (("--audio", "a.wav", "--scorer", "s", "--hot_words", "a"), "WORD:BOOST"),
         (("--audio", "a.wav", "b.wav", "--srt"), "--output_dir"),
         (("--audio", "a.wav", "b.wav", "--srt", "c.srt", "--output_dir", "d"), "--srt c.srt"),
-        (("--audio", "a/x.wav", "b/x.flac", "--srt", "--output_dir", "d"), "both be named x"),
+        (("--audio", "a/x.wav", "b/x.flac", "--srt", "--output_dir", "d"), "have the same name, x"),
         (("--audio", "a.wav", "--json", "--srt"), "--json"),
         (("--audio", "a.wav", "--output_dir", "d"), "--srt"),
         (("--audio", "a.wav", "--scorer", "missing.scorer"), "missing.scorer"),

@@ -120,7 +120,7 @@ def test_clips_of_somebody_else_are_not_written_over(text: Path, notes: Path) ->
     (out / "clips.csv").write_text("wav_filename,transcript\na.wav,mine\n")
     result = synthesize(text, "--out", out)
     assert result.returncode == 2
-    assert "this command has not written it" in result.stderr
+    assert "was not written by this command" in result.stderr
     assert "mine" in (out / "clips.csv").read_text()
     assert [path.name for path in out.iterdir()] == ["clips.csv"]
 

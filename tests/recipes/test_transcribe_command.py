@@ -192,7 +192,7 @@ def test_places_and_rates_that_will_not_do(tmp_path, capsys):
     audio = tmp_path / "a.wav"
     soundfile.write(audio, noise(1), 8000)
     command = ["--model", str(write_random_model(tmp_path)), "--src", str(audio)]
-    with pytest.raises(FlagError, match=f"--dst {audio}: is a file; name a folder"):
+    with pytest.raises(FlagError, match=f"--dst {audio}: is a file; give a folder"):
         main([*command, "--dst", f"{audio}/log.tlog"])
     with pytest.raises(UserError, match="1 of 1 file could not"):
         main([*command, "--normalize_sample_rate", "false"])

@@ -157,7 +157,7 @@ def test_sources_and_lists_of_others_are_not_written_over(tmp_path: Path) -> Non
     for path in (mine, link):
         with pytest.raises(FlagError, match="is one of the sources, and would be overwritten"):
             check_output_file("--fix", path, [tmp_path / "gone.csv", mine])
-        with pytest.raises(FlagError, match="this command has not written it"):
+        with pytest.raises(FlagError, match="was not written by this command"):
             check_output_list("--out", path, "confidence")
     mine.write_text("wav_filename,confidence\n")
     for path in (mine, tmp_path / "new.csv"):
@@ -170,12 +170,12 @@ def test_places_that_cannot_be_written_are_named_with_their_flag(tmp_path: Path)
     for path, problem in (
         (tmp_path, "is a folder"),
         (file / "x", "is a file, not a folder"),
-        ("/dev/null", "is no regular file"),
+        ("/dev/null", "is not a regular file"),
         ("/proc/x", "/proc cannot be"),
     ):
         with pytest.raises(FlagError, match=f"--flag {path}: .*{problem}"):
             check_output_file("--flag", path)
-    with pytest.raises(FlagError, match="is a file; name a folder"):
+    with pytest.raises(FlagError, match="is a file; give a folder"):
         check_output_folder("--flag", file)
 
 

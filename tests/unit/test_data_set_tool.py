@@ -74,7 +74,7 @@ def test_shards_rates_and_order(tmp_path: Path) -> None:
 def test_a_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, target = write_csv(tmp_path), tmp_path / "a.sdb"
     soundfile.write(tmp_path / "clip1.wav", np.zeros(0, np.int16), 16000)
-    with pytest.raises(CorpusError, match=r"set\.csv:3: .*clip1\.wav: holds no samples"):
+    with pytest.raises(CorpusError, match=r"set\.csv:3: .*clip1\.wav: contains no samples"):
         data_set_tool.main([str(source), str(target)])
     assert not target.exists()
     soundfile.write(tmp_path / "clip1.wav", CLIPS[1], 16000)

@@ -143,7 +143,9 @@ def test_a_language_is_named_by_its_file(tmp_path: Path) -> None:
     "name", ["hf://", "hf://owner", "hf://a/b/c", "hf://a/b@", "hf:///etc/x y"]
 )
 def test_what_is_no_name_is_never_asked_for(name: str) -> None:
-    with pytest.raises(CheckpointError, match="is no name of a model; write hf://owner/name@rev"):
+    with pytest.raises(
+        CheckpointError, match="is not a name of a model; write hf://owner/name@rev"
+    ):
         load_source(name)
 
 

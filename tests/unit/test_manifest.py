@@ -180,7 +180,7 @@ def test_without_lengths_all_audio_is_read(
     with caplog.at_level(logging.WARNING):
         corpus = check(LARGE, path)
     assert isinstance(corpus.train[0].clips, tuple)
-    assert "does not say how long they are" in caplog.text
+    assert "but no durations" in caplog.text
 
 
 def test_missing_audio_is_found_in_the_sample(

@@ -84,9 +84,9 @@ def test_shares_are_read_from_the_names_of_files(
     )  # fmt: skip
     assert split_shares(["none.csv:0.3"]) == (["none.csv:0.3"], {})
     for wrong in ("b.sdb:0", "b.sdb:30", "b.sdb:-0.5"):
-        with pytest.raises(CorpusError, match="is no share of an epoch's clips"):
+        with pytest.raises(CorpusError, match="is not a share of an epoch's clips"):
             split_shares(["a.csv", wrong])
-    with pytest.raises(CorpusError, match=r"leaves nothing of an epoch to a\.csv"):
+    with pytest.raises(CorpusError, match=r"leaves no clips of an epoch for a\.csv"):
         split_shares(["a.csv", "b.sdb:1"])
 
 

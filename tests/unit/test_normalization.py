@@ -160,6 +160,6 @@ def test_changes_are_counted_by_kind() -> None:
     counts.add("a.csv:3", "unchanged", Normalizer(Alphabet.from_labels(ENGLISH))("unchanged"))
     assert (counts.rows, counts.example) == (1, f'a.csv:2: {text!r} is read as "a b isn\'t"')
     assert str(counts) == (
-        "capitals made small 2 times, '“' removed 1 time, '”' removed 1 time, "
-        "'’' written \"'\" 1 time, '.' removed 1 time"
+        "upper case changed to lower case 2 times, '“' removed 1 time, '”' removed 1 time, "
+        "'’' changed to \"'\" 1 time, '.' removed 1 time"
     )

@@ -61,7 +61,7 @@ def test_audio_that_a_slow_model_cannot_keep_up_with_is_left_out_and_told(monkey
 
     monkeypatch.setattr("stt.microphone._show", interrupt)
     transcribe_microphone(trained())
-    assert "30 s of audio were left out" in capsys.readouterr().err
+    assert "30 s were lost" in capsys.readouterr().err
 
 
 def test_what_is_missing_is_told(monkeypatch):

@@ -91,10 +91,10 @@ def test_hot_words_act_and_are_forgotten(model):
     model.addHotWord("had", 20.0)
     boosted = model.stt(speech("newhome"))
     assert boosted.split().count("had") > plain.split().count("had")
-    with pytest.raises(stt.HotWordError, match="'had' is a hot word already"):
+    with pytest.raises(stt.HotWordError, match="'had' is already a hot word"):
         model.addHotWord("had", 1.0)
     model.eraseHotWord("had")
-    with pytest.raises(stt.HotWordError, match="'had' is no hot word; there are: none"):
+    with pytest.raises(stt.HotWordError, match="'had' is not a hot word; hot words: none"):
         model.eraseHotWord("had")
     model.addHotWord("had", 20.0)
     model.clearHotWords()

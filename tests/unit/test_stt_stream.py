@@ -128,7 +128,7 @@ def test_no_results_cannot_be_asked_for(model):
         (np.int16(3), "NumPy array"),
         ({1: 2}, "NumPy array of int16, not dict"),
         (None, "NoneType"),
-        (b"abc", "3 bytes are no whole number"),
+        (b"abc", "3 bytes are not a whole number"),
     ],
 )
 def test_audio_of_another_kind_is_refused_and_harms_nothing(model, audio, message):

@@ -74,7 +74,7 @@ def test_the_later_a_stream_may_be_the_less_often_it_hears(seconds: float, times
 def test_what_latencies_there_are() -> None:
     model = stt.Model.from_engine(Loudness())
     for seconds in (0.1, 21.0, float("nan")):
-        with pytest.raises(ValueError, match=r"seconds; from 0.4 to 20 are possible"):
+        with pytest.raises(ValueError, match=r"seconds: must be from 0.4 to 20"):
             model.set_live_latency(seconds)
 
 

@@ -176,7 +176,7 @@ def _decode(audio: AudioReference, status: os.stat_result) -> AudioFacts:
             rest = rest[whole:]
         rate_hz, announced = sound.sample_rate_hz, sound.sample_count
     if not count:
-        raise AudioError(f"{audio}: holds no samples")
+        raise AudioError(f"{audio}: contains no samples")
     check_whole(audio, rate_hz, count, announced)
     if len(rest):
         powers.append(np.square(rest).mean(keepdims=True))

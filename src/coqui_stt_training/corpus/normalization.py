@@ -282,9 +282,9 @@ class ChangeCounts:
 
 def _describe_change(old: str, new: str) -> str:
     if old.isspace():
-        return "spaces tidied"
+        return "spaces cleaned up"
     if old.isalpha() and new == old.lower():
-        return "capitals made small"
+        return "upper case changed to lower case"
     if old.isalpha() and new == old.upper():
-        return "small letters made capitals"
-    return f"{old!r} written {new!r}" if new.strip() else f"{old!r} removed"
+        return "lower case changed to upper case"
+    return f"{old!r} changed to {new!r}" if new.strip() else f"{old!r} removed"

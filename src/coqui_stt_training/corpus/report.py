@@ -153,12 +153,12 @@ def advise_on_characters(report: Report, alphabet_advice: str = "") -> list[str]
     if mended:
         lines.append(_advise_to_normalize(mended, len(problems)))
     if mended and remaining:
-        lines.append(f"It cannot mend {', '.join(map(repr, remaining))}.")
+        lines.append(f"It cannot fix {', '.join(map(repr, remaining))}.")
     if letters and alphabet_advice:
         lines.append(alphabet_advice)
     spoken = [one for one in remaining if unicodedata.category(one)[0] in "NS" or one in "%&@"]
     if spoken:
-        lines.append(f"Write {', '.join(map(repr, spoken))} out in words, as they are spoken.")
+        lines.append(f"Write {', '.join(map(repr, spoken))} as spoken words.")
     return lines
 
 
@@ -167,8 +167,8 @@ def _advise_to_normalize(mended: Sequence[Problem], of: int) -> str:
     after = example.normalized.text if example.normalized else ""
     rows = f"{len(mended)} of the {of} rows" if len(mended) < of else counted(of, "row")
     return (
-        f"To mend {rows} with characters outside the alphabet, add to your command: "
-        f"--normalize_transcripts true. It reads {example.transcript!r} as {after!r}."
+        f"To fix {rows} with characters outside the alphabet, add to your command: "
+        f"--normalize_transcripts true. It changes {example.transcript!r} to {after!r}."
     )
 
 

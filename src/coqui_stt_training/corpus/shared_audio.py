@@ -22,8 +22,8 @@ def warn_of_shared_audio(sets: Mapping[str, Sequence[ClipSet]]) -> None:
         if shared:
             first, second = shared[0]
             _log.warning(
-                "Recordings in both %s and %s: %d, the first in %s and %s; scores measured on what "
-                "was trained on flatter",
+                "Recordings in both %s and %s: %d, the first in %s and %s; error rates on "
+                "training data look better than they are",
                 one,
                 other,
                 len(shared),

@@ -28,7 +28,8 @@ def split_shares(files: Sequence[str]) -> tuple[list[str], dict[str, float]]:
         share = float(found[2])
         if not 0 < share <= 1:
             raise CorpusError(
-                f"{name}: {found[2]} is no share of an epoch's clips; give one between 0 and 1"
+                f"{name}: {found[2]} is not a share of an epoch's clips; give a number between 0 "
+                "and 1"
             )
         paths.append(found[1])
         shares[found[1]] = share
@@ -36,7 +37,7 @@ def split_shares(files: Sequence[str]) -> tuple[list[str], dict[str, float]]:
     if rest and sum(shares.values()) >= 1:
         raise CorpusError(
             f"the shares of {', '.join(shares)} add up to {sum(shares.values()):g}, which leaves "
-            f"nothing of an epoch to {some_of(rest)}; give smaller ones, or that a share, too"
+            f"no clips of an epoch for {some_of(rest)}; give smaller shares, or one for each file"
         )
     return paths, shares
 

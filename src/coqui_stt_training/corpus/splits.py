@@ -136,7 +136,10 @@ def plan_split(
     present = [path for path in sets if path.exists()]
     source = _find_source(given, record, needed=len(present) < len(sets))
     if source is None:
-        reason = f"Using the sets in {folder} as they are: there is no one file that they come from"
+        reason = (
+            f"Using the sets in {folder} as they are, because there is no single file they were "
+            "split from"
+        )
         return AutoInput(train, dev, test, alphabet, reason, CorpusFiles(dataset=str(dataset)))
     reader = CorpusFiles()
     file, digest = reader.rows(str(source)), reader.digest(str(source))
@@ -188,8 +191,7 @@ def _sets_beside(dataset: str | Path) -> list[Path]:
             else "rename the file, or put all three sets into a folder and name that"
         )
         raise CorpusError(
-            f"--auto_input_dataset {given}: that name is one of those the sets are written to; "
-            f"{remedy}"
+            f"--auto_input_dataset {given}: the split writes a set under that name; {remedy}"
         )
     return sets
 

@@ -40,6 +40,6 @@ def refuse_measured_audio(unlabelled: Sequence[Clip], measured: Iterable[Clip]) 
     more = f"\n  and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else ""
     raise CorpusError(
         f"{counted(len(shared), 'recording')} of --unlabelled_files "
-        f"{'is' if len(shared) == 1 else 'are'} also among those that error rates are measured on; "
-        f"take them out:\n{shown}{more}"
+        f"{'is' if len(shared) == 1 else 'are'} also in the evaluation data; remove "
+        f"them:\n{shown}{more}"
     )

@@ -206,14 +206,14 @@ def _lengths_of(file: RowFile, scan: Scan) -> Lengths | None:
     lengths = read_lengths(file, file.rows, scan)
     if lengths is None:
         _log.warning(
-            "%s has %s and does not say how long they are: all audio is read first, and rows are "
-            "kept in memory. A column `duration` in seconds would change that",
+            "%s has %s but no durations: reading all audio first, and keeping rows in memory. Add "
+            "a column `duration` in seconds to avoid that",
             file.path, counted(len(file.rows), "row"),
         )  # fmt: skip
     else:
         _log.info(
-            "%s has %s: audio of %s of them was looked at, all other is when it is read. To look "
-            "at all of it now: python -m coqui_stt_training.check %s",
+            "%s has %s: checked the audio of %s of them; the rest is checked when it is read. To "
+            "check all audio now: python -m coqui_stt_training.check %s",
             file.path, f"{len(file.rows):,} rows", f"{len(lengths.found):,}", file.path,
         )  # fmt: skip
     return lengths
@@ -265,9 +265,9 @@ def _advise(report: Report, sets: Mapping[str, Sequence[ClipSet]], alphabet_advi
         if not clips.clips and clips.path not in mended_files
     )
     if empty:
-        lines.append(f"Mend {them}; to skip them would leave nothing of {', '.join(empty)}")
+        lines.append(f"Correct {them}; skipping them would leave nothing of {', '.join(empty)}")
     else:
-        lines.append(f"Mend {them}, or leave {them} out with: --on_bad_row skip")
+        lines.append(f"Correct {them}, or leave {them} out with: --on_bad_row skip")
     return "\n".join(lines)
 
 
@@ -298,4 +298,4 @@ def _skip_rows(
     for clip_set in itertools.chain.from_iterable(sets.values()):
         if not clip_set.clips and rows[clip_set.path]:
             count = counted(rows[clip_set.path], "row")
-            report.add(f"{clip_set.path}: not one of its {count} can be used")
+            report.add(f"{clip_set.path}: none of its {count} can be used")

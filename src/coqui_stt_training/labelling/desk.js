@@ -13,15 +13,15 @@ let given = "";                 // its text, as it was opened
 let painted = {words: [], times: [], now: -1};
 let fetched = new Map();        // sound that was fetched ahead
 let samples = null;
-const player = new Player(showTime, () => complain("The clip cannot be played. Has this machine a device for sound?"));
+const player = new Player(showTime, () => complain("The clip cannot be played. Does this machine have an audio device?"));
 
 // ---------------------------------------------------------------- the server
 async function api(path, body, method) {
   const options = body ? {method: method || "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({page: key, name: $("person").value, ...body})} : {};
-  const response = await fetch(path, options).catch(() => { throw new Error("The desk cannot be reached. Is stt label still running? Your text stays in this browser."); });
+  const response = await fetch(path, options).catch(() => { throw new Error("Cannot connect to the server. Is stt label still running? Your text stays in this browser."); });
   const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;
-  throw Object.assign(new Error(sentence(answer.error ? answer.error.message : `The desk answers ${response.status}.`)), {status: response.status, answer});
+  throw Object.assign(new Error(sentence(answer.error ? answer.error.message : `The server answered with status ${response.status}.`)), {status: response.status, answer});
 }
 function sentence(text) { return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : "."); }
 function say(text) { $("status").textContent = text; }
@@ -32,7 +32,7 @@ async function sound(id) {
     fetched.set(id, fetch(`api/clips/${id}/audio`).then(async response => {
       if (response.ok) return response.blob();
       const answer = await response.json().catch(() => ({}));
-      throw new Error(sentence(answer.error ? answer.error.message : "The sound cannot be had."));
+      throw new Error(sentence(answer.error ? answer.error.message : "The audio cannot be loaded."));
     }));
     fetched.get(id).catch(() => fetched.delete(id));
     while (fetched.size > 4) fetched.delete(fetched.keys().next().value);
@@ -71,9 +71,9 @@ async function watch() {
 }
 function showEmpty() {
   const {clips, cut, recordings, accepted, rejected} = desk.progress, left = clips - accepted - rejected;
-  const [title, bold, rest] = left ? ["Others work on what is left", `${left} clips are on other people's desks.`, "They come back here if they are left alone for two minutes: reload the page then."]
+  const [title, bold, rest] = left ? ["Others are working on the remaining clips", `${left} clips are open on other people's pages.`, "They become free after two minutes without activity: reload the page then."]
     : clips ? ["All done", `${accepted} clips are in ${desk.name}.`, "“Train on it…” shows the command. Any clip can still be opened from the list."]
-      : cut < recordings ? ["Listening to the recordings", "The first clips come in a moment.", ""] : ["Nothing to transcribe", "No speech was found in the recordings.", ""];
+      : cut < recordings ? ["Cutting recordings", "The first clips will appear in a moment.", ""] : ["Nothing to transcribe", "No speech was found in the recordings.", ""];
   $("desk-area").hidden = true; $("empty").hidden = false; $("clip-state").hidden = true;
   $("clip-time").textContent = "";
   $("clip-name").textContent = title;

@@ -39,13 +39,13 @@ def check_form(name: str, sample_rate_hz: int, channels: int) -> None:
     """
     if not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
         raise AudioError(
-            f"{name}: the sample rate is {sample_rate_hz} Hz; rates from {LOWEST_RATE_HZ} to "
-            f"{HIGHEST_RATE_HZ} are understood"
+            f"{name}: the sample rate is {sample_rate_hz} Hz; supported are {LOWEST_RATE_HZ} to "
+            f"{HIGHEST_RATE_HZ}"
         )
     if not 1 <= channels <= MOST_CHANNELS:
         raise AudioError(
-            f"{name}: has {channels} channels; 1 to {MOST_CHANNELS} are understood, so write those "
-            "with speech to a file of their own"
+            f"{name}: has {channels} channels; supported are 1 to {MOST_CHANNELS}, so save those "
+            "with speech to another file"
         )
 
 
@@ -68,8 +68,8 @@ def check_scale(name: str, samples: NDArray[np.float32]) -> None:
     divisor = next((one for one in _WHOLE_NUMBERS if largest <= one), None)
     if divisor is None:
         raise AudioError(
-            f"{name}: holds NaN or infinite samples, or some beyond any scale (full scale is 1); "
-            "write the file anew"
+            f"{name}: contains samples that are NaN, infinite or far out of range (full scale is "
+            "1); save the file again"
         )
     raise AudioError(
         f"{name}: holds samples as large as {largest:.0f}, where full scale is 1; they look like "
@@ -117,11 +117,11 @@ class Allowance:
         self._samples += samples
         if self._samples > self._longest_samples:
             raise AudioError(
-                f"{self._name}: longer than {self._longest_seconds:g} seconds, the most that is "
-                "held in memory as one utterance; cut it into utterances"
+                f"{self._name}: longer than {self._longest_seconds:g} seconds, the limit for an "
+                "utterance; cut it into utterances"
             )
         if self._samples > self._most_samples or self._samples * self._channels > self._most_values:
             raise AudioError(
-                f"{self._name}: decodes to far more sound than a recording of "
-                f"{self._file_bytes} bytes holds; if it is one, write it as WAV"
+                f"{self._name}: decodes to far more audio than {self._file_bytes} bytes of a "
+                "recording contain; if it is one, save it as WAV"
             )

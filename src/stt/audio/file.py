@@ -52,7 +52,7 @@ def summarise_audio(source: Source) -> AudioSummary:
             count += len(block)
             lowest, highest = min(lowest, block.min()), max(highest, block.max())
         if not count:
-            raise AudioError(f"{name_of(source)}: holds no samples")
+            raise AudioError(f"{name_of(source)}: contains no samples")
         return AudioSummary(
             audio.sample_rate_hz, count, audio.sample_count, float(highest - lowest)
         )
@@ -80,7 +80,7 @@ def read_audio(source: Source, sample_rate_hz: int) -> Samples:
         blocks = [block for block in audio.blocks if len(block)]
         source_rate_hz = audio.sample_rate_hz
     if not blocks:
-        raise AudioError(f"{name_of(source)}: holds no samples")
+        raise AudioError(f"{name_of(source)}: contains no samples")
     if source_rate_hz == sample_rate_hz:
         return np.concatenate(blocks)
     stream = soxr.ResampleStream(source_rate_hz, sample_rate_hz, 1, dtype="float32")

@@ -244,7 +244,7 @@ def _open_with_av(source: _Opening, name: str, reason: str, stack: ExitStack) ->
         raise AudioError(f"{name}: holds no audio track")
     codec = tracks[0].codec_context
     if codec is None:
-        raise AudioError(f"{name}: its audio track is coded in a way that is not known here")
+        raise AudioError(f"{name}: unsupported codec of the audio track")
     rate_hz, channels = int(codec.sample_rate or 0), int(codec.channels or 0)
     return _Opened(rate_hz, channels, None, _av_blocks(container, rate_hz, name))
 

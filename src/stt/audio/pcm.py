@@ -90,6 +90,7 @@ def _as_array(audio: Any) -> NDArray[Any]:
 def _from_bytes(view: memoryview) -> Pcm:
     if view.nbytes % 2:
         raise AudioBufferError(
-            f"{view.nbytes} bytes are no whole number of 16-bit samples; cut them at even places"
+            f"{view.nbytes} bytes are not a whole number of 16-bit samples; split them at even "
+            "offsets"
         )
     return np.frombuffer(view, np.int16)

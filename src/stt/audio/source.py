@@ -50,8 +50,8 @@ def read_pcm_blocks(
         rate_hz = audio.sample_rate_hz
         if rate_hz != sample_rate_hz and not any_sample_rate:
             raise AudioError(
-                f"{name_of(source)} has {rate_hz} Hz, the model {sample_rate_hz} Hz, and "
-                "--normalize_sample_rate false forbids to resample"
+                f"{name_of(source)} has {rate_hz} Hz, the model {sample_rate_hz} Hz; remove "
+                "--normalize_sample_rate false to resample"
             )
         resampler = Resampler(rate_hz, sample_rate_hz)
         count = 0

@@ -218,8 +218,8 @@ def _open_checkpoint(path: Path) -> Engine:
     raise ModelError(
         CREATE_MODEL,
         ErrorCode.FAIL_INIT_MMAP,
-        f"{path} is no exported model, and checkpoints need what training needs: {reason}; or "
-        "give an exported model",
+        f"{path} is not an exported model, and checkpoints need the training packages: {reason}; "
+        "or give an exported model",
     ) from None
 
 
@@ -262,7 +262,7 @@ def parse_alphabet(blob: bytes, n_classes: int, source: Path) -> Alphabet:
         raise ModelError(
             CREATE_MODEL,
             ErrorCode.INVALID_ALPHABET,
-            f"{source}: the alphabet has {alphabet.size} labels and the model {n_classes} "
-            f"classes; {alphabet.size + 1} are needed (one for the blank)",
+            f"{source}: the alphabet has {alphabet.size} labels, but the model has {n_classes} "
+            f"classes; they must be {alphabet.size + 1} (with the blank)",
         )
     return alphabet

@@ -105,5 +105,5 @@ def _front_end(description: str) -> CausalLogMel:
 def _number(properties: Mapping[str, str], name: str, highest: int) -> int:
     number = int(properties[name])
     if not 1 <= number <= highest:
-        raise ValueError(f"its {name} is {properties[name]:.40}; 1 to {highest} is possible")
+        raise ValueError(f"its {name} is {properties[name]:.40}; it must be from 1 to {highest}")
     return number

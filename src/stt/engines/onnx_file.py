@@ -103,8 +103,8 @@ def kind_of(properties: Mapping[str, str], source: Path) -> str:
         raise ModelError(
             CREATE_MODEL,
             ErrorCode.MODEL_INCOMPATIBLE,
-            f"{source}: written by a later release of this program (its format is {version!r}); "
-            "install that",
+            f"{source}: written by a later release of this toolkit (format {version!r}); install "
+            "that release",
         )
     return kind
 

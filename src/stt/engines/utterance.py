@@ -113,7 +113,7 @@ class UtteranceEngine(ABC):
         """
         least, most = LATENCIES_SECONDS
         if not least <= seconds <= most:
-            raise ValueError(f"{seconds:g} seconds; from {least:g} to {most:g} are possible")
+            raise ValueError(f"{seconds:g} seconds: must be from {least:g} to {most:g}")
         pieces = Pieces(seconds / 2, self.info.live.left_seconds, seconds / 2)
         self._live = pieces.within(self.info.longest_seconds)
 

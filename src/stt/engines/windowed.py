@@ -237,5 +237,5 @@ def check_limits(info: WindowedInfo, state_size: int, source: Path) -> None:
             raise ModelError(
                 CREATE_MODEL,
                 ErrorCode.MODEL_INCOMPATIBLE,
-                f"{source}: its {what} is {value}; 1 to {highest} is possible",
+                f"{source}: its {what} is {value}; it must be from 1 to {highest}",
             )

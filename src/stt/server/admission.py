@@ -57,8 +57,8 @@ class Admission:
             raise RequestError(
                 403,
                 "unknown_host",
-                f"the request's Host is {told}, which is none of this server's names; if it is, "
-                "start the server with --allowed_hosts and the name",
+                f"the request's Host is {told}, which is not a name of this server; to allow it, "
+                "start the server with --allowed_hosts and that name",
             )
 
     def check_origin(self, headers: Headers) -> None:

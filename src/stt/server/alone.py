@@ -35,5 +35,5 @@ def serve_alone(
     app = create_app(load_model(flags), limits_of(flags), hosts, token=token)
     config = server_config(app, flags.idle_seconds, **connection_flags(flags))
     with settled():
-        logging.getLogger("uvicorn.error").info("Serving on %s (Ctrl-C ends it)", address)
+        logging.getLogger("uvicorn.error").info("Serving on %s (press Ctrl-C to stop)", address)
         DrainingServer(config, app.state.service.drain).run(list(sockets))

@@ -28,9 +28,9 @@ def serve(arguments: Sequence[str]) -> None:
     Hosts.of_flags(flags.allowed_hosts)  # to be told before anything is opened
     if not can_share() and (flags.processes or 1) > 1:
         raise FlagError(
-            f"--processes {flags.processes}: processes cannot hand connections to each other on "
-            "this system; leave it out, and start several servers, each at a port of its own, "
-            "behind a proxy that shares connections out"
+            f"--processes {flags.processes}: this system does not support several server "
+            "processes; leave it out, and start several servers on different ports behind a load "
+            "balancer"
         )
     token = read_token(flags.token, flags.token_file)
     sockets = open_sockets(flags.host, flags.port)

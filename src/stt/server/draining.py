@@ -94,7 +94,9 @@ class DrainingServer(uvicorn.Server):
             self.force_exit = self.should_exit = True
             logging.disable(logging.ERROR)  # what breaks off now was asked to
             return
-        _log.info("Finishing what is at work; a second signal ends at once")
+        _log.info(
+            "Finishing running requests; press Ctrl-C again or send a second signal to stop at once"
+        )
         self._draining = asyncio.get_running_loop().create_task(self._drain())
 
     async def _drain(self) -> None:

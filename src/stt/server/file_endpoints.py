@@ -41,7 +41,9 @@ def add_file_endpoints(app: FastAPI, service: Service) -> None:
         `candidates` is how many readings to return at most.
         """
         if not 1 <= candidates <= _MAX_CANDIDATES:
-            raise RequestError(422, "bad_candidates", f"candidates must be 1 to {_MAX_CANDIDATES}")
+            raise RequestError(
+                422, "bad_candidates", f"candidates must be from 1 to {_MAX_CANDIDATES}"
+            )
         audio, _ = await _receive(request, service)
         with service.files.take(lambda: _busy(service)):
             result = await transcribe_file(service, audio, candidates)
@@ -98,7 +100,7 @@ async def _receive(request: Request, service: Service) -> tuple[io.BytesIO, dict
     is none now, nothing is sent for nothing.
     """
     if service.draining.is_set():
-        raise RequestError(503, "stopping", "the server is being stopped; try another one")
+        raise RequestError(503, "stopping", "the server is shutting down; try again later")
     if service.files.is_full:
         raise _busy(service)
     return await service.uploads.receive(request)
@@ -108,8 +110,8 @@ def _busy(service: Service) -> RequestError:
     return RequestError(
         503,
         "busy",
-        f"{service.limits.max_files} files are being transcribed, which is all this server does "
-        "at a time; try again in a few seconds",
+        f"the server is already transcribing {service.limits.max_files} files, its limit; try "
+        "again in a few seconds",
         {"Retry-After": "5"},
     )
 
@@ -190,7 +192,7 @@ def _request_body(fields: dict[str, Any], raw: bool) -> dict[str, Any]:
 
 
 _OPENAI_FIELDS: dict[str, Any] = {
-    "model": {"type": "string", "description": "any name; there is one model"},
+    "model": {"type": "string", "description": "any name; the server has one model"},
     "response_format": {"type": "string", "enum": list(_OPENAI_FORMATS), "default": "json"},
     "language": {"type": "string"},
     "prompt": {"type": "string"},
@@ -201,6 +203,6 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     401: {"description": "The token is missing or wrong"},
     403: {"description": "Sent by a page of another server, or to another name than this one's"},
     408: {"description": "The file did not arrive"},
-    413: {"description": "Larger or longer than this server takes"},
-    503: {"description": "Busy, or being stopped"},
+    413: {"description": "Larger or longer than this server allows"},
+    503: {"description": "Busy, or shutting down"},
 }

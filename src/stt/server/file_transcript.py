@@ -86,8 +86,8 @@ class _Reading:
                 raise RequestError(
                     413,
                     "too_long",
-                    f"the audio is longer than {self._most_seconds:g} seconds, the most this "
-                    "server transcribes in one request; cut it",
+                    f"the audio is longer than {self._most_seconds:g} seconds, the limit of this "
+                    "server; cut it",
                 )
             yield block
 

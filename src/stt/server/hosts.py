@@ -38,7 +38,7 @@ class Hosts:
         ]
         if wrong:
             raise FlagError(
-                f"--allowed_hosts {' '.join(wrong)}: must be names or addresses alone, such as "
+                f"--allowed_hosts {' '.join(wrong)}: must be only names or addresses, such as "
                 "stt.example.com, *.example.com or 10.0.0.5, without http:// and port"
             )
         return cls(allowed=frozenset(map(_plain, names)))

@@ -10,11 +10,14 @@ from collections.abc import Iterable, Sequence
 from ..errors import FlagError
 
 _REASONS = {
-    errno.EADDRINUSE: "something listens there already, perhaps another stt serve; end it, or "
-    "choose another port",
-    errno.EACCES: "ports below 1024 need further rights; choose another port",
-    errno.EADDRNOTAVAIL: "this machine has no such address; 127.0.0.1 is for itself alone, "
-    "0.0.0.0 for all its networks",
+    errno.EADDRINUSE: (
+        "the port is in use, perhaps by another stt serve; stop that, or choose another port"
+    ),
+    errno.EACCES: "ports below 1024 need special permissions; choose another port",
+    errno.EADDRNOTAVAIL: (
+        "this machine has no such address; use 127.0.0.1 for this machine only, or 0.0.0.0 for "
+        "all its networks"
+    ),
 }
 _SWITCHED_OFF = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 

@@ -78,15 +78,15 @@ def _admit(service: Service, admission: Admission, gate: Gate, websocket: WebSoc
     except RequestError as error:
         raise _RefusedError(_POLICY, error.code, str(error)) from None
     if service.draining.is_set():
-        raise _RefusedError(_TRY_LATER, "stopping", "the server is being stopped; try another one")
+        raise _RefusedError(_TRY_LATER, "stopping", "the server is shutting down; try again later")
 
 
 def _busy(service: Service) -> _RefusedError:
     return _RefusedError(
         _TRY_LATER,
         "busy",
-        f"{service.limits.max_streams} live streams are open, which is all this server does at a "
-        "time; try again later",
+        f"the server already has {service.limits.max_streams} live streams, its limit; try again "
+        "later",
     )
 
 
@@ -218,7 +218,7 @@ class _LiveStream:
             raise _RefusedError(
                 _BAD_DATA,
                 "bad_message",
-                'a text message must be {"event": "end"}; audio goes into binary messages',
+                'a text message must be {"event": "end"}; send audio in binary messages',
             )
         return None
 
@@ -232,7 +232,9 @@ class _LiveStream:
         most = self._service.limits.max_stream_seconds
         if self._received_samples > most * self._rate_hz:
             raise _RefusedError(
-                _TOO_BIG, "too_long", f"a stream may last {most:g} seconds; open another one"
+                _TOO_BIG,
+                "too_long",
+                f"the stream reached the limit of {most:g} seconds; open another one",
             )
         self._waiting += message
         if len(self._waiting) >= self._turn_bytes:

@@ -151,14 +151,14 @@ class Supervisor:
             if not self._workers:
                 self._ended.set()
             return
-        why = worker.failure or f"a process of the server ended as it started ({how})"
+        why = worker.failure or f"a server process ended during its start ({how})"
         if not was_ready:
             self._failures += 1
             if not self._is_serving or self._failures >= _MOST_FAILURES:
                 self._fail(why)
                 return
         _log.error(
-            "Process %d ended (%s), and with it %d live streams; another takes its place",
+            "Process %d ended (%s) with %d live streams; starting another one",
             worker.pid, worker.failure or how, streams,
         )  # fmt: skip
         await self._start_again(worker.row)
@@ -174,7 +174,7 @@ class Supervisor:
             except OSError as error:  # the system has no memory, or no process, to give
                 self._failures += 1
                 if self._failures >= _MOST_FAILURES:
-                    self._fail(f"no process can be started: {describe_system_error(error)}")
+                    self._fail(f"cannot start a process: {describe_system_error(error)}")
                     return
 
     # ------------------------------------------------------------------ connections
@@ -184,7 +184,7 @@ class Supervisor:
         for listener in self._listeners:
             asyncio.get_running_loop().add_reader(listener, self._accept, listener)
         _log.info(
-            "Serving on %s with %d process%s (Ctrl-C ends it)",
+            "Serving on %s with %d process%s (press Ctrl-C to stop)",
             self._address, len(self._workers), "es" if len(self._workers) > 1 else "",
         )  # fmt: skip
 
@@ -194,7 +194,7 @@ class Supervisor:
         except (BlockingIOError, ConnectionAbortedError):
             return
         except OSError as error:
-            _log.error("No connection can be accepted: %s", error.strerror)
+            _log.error("Cannot accept connections: %s", error.strerror)
             self._pause(_NO_FILES_SECONDS)
             return
         self._waiting.append(connection)
@@ -240,13 +240,15 @@ class Supervisor:
                 worker.stop()
             asyncio.get_running_loop().call_later(_END_SECONDS, self._kill_all)
             return
-        _log.info("Finishing what is at work; a second signal ends at once")
+        _log.info(
+            "Finishing running requests; press Ctrl-C again or send a second signal to stop at once"
+        )
         self._stop()
 
     def _fail(self, why: str) -> None:
         self._error = ServerError(why)
         if self._is_serving:
-            _log.error("Processes die again and again as they start; the server ends")
+            _log.error("Processes keep ending during their start; stopping the server")
         self._stop()
 
     def _stop(self) -> None:

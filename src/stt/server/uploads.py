@@ -55,7 +55,7 @@ class Uploads:
             return audio, {}
 
     def _too_many(self) -> RequestError:
-        return _busy(f"{self._limits.max_uploads} files are on their way to this server")
+        return _busy(f"the server already receives {self._limits.max_uploads} files")
 
     @contextmanager
     def _memory(self) -> Iterator[_Memory]:
@@ -70,8 +70,8 @@ class Uploads:
         too_large = RequestError(
             413,
             "too_large",
-            f"the file is larger than {limits.max_upload_bytes / 1e6:g} MB, the most this server "
-            "takes; cut it or compress it",
+            f"the file is larger than {limits.max_upload_bytes / 1e6:g} MB, the limit of this "
+            "server; cut or compress it",
         )
         announced = request.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > limits.max_upload_bytes:
@@ -82,7 +82,7 @@ class Uploads:
             if memory.bytes > limits.max_upload_bytes:
                 raise too_large
             if self._ledger.total(UPLOAD_BYTES) > limits.max_files * limits.max_upload_bytes:
-                raise _busy("the files on their way to this server fill its memory")
+                raise _busy("files being uploaded fill the server's memory")
             yield chunk
 
 
@@ -106,13 +106,13 @@ async def _at_pace(
         except StopAsyncIteration:
             return
         except ClientDisconnect:  # nobody will read this
-            raise RequestError(400, "vanished", "the file was not sent to its end") from None
+            raise RequestError(400, "vanished", "the upload is incomplete") from None
         except asyncio.TimeoutError:
             raise RequestError(
                 408,
                 "slow" if received else "idle",
-                f"{received or 'nothing'}{' bytes' if received else ''} of the file arrived in "
-                f"{limits.idle_seconds:g} seconds; it must be {enough:.0f} bytes at least",
+                f"{received or 'nothing'}{' bytes' if received else ''} of the file arrived "
+                f"within {limits.idle_seconds:g} seconds; at least {enough:.0f} bytes are required",
                 {"Connection": "close"},
             ) from None
         received += len(chunk)
@@ -133,7 +133,7 @@ async def _receive_form(
     upload = form.get("file")
     if not isinstance(upload, UploadFile):
         raise RequestError(
-            400, "no_file", "the form has no file; send the audio in its field `file`"
+            400, "no_file", "the form has no file; send the audio in the field `file`"
         )
     audio = io.BytesIO(await upload.read())
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
@@ -145,6 +145,6 @@ def _busy(reason: str) -> RequestError:
     return RequestError(
         503,
         "busy",
-        f"{reason}, which is all it takes at a time; try again in a few seconds",
+        f"{reason}, its limit; try again in a few seconds",
         {"Retry-After": "5"},
     )

@@ -138,7 +138,7 @@ def _raise_all(of_files: Sequence[str], of_rows: Sequence[str], sources: Sequenc
     lines = first_lines(problems, _SHOWN_PROBLEMS)
     if of_rows and not of_files:
         lines.append(
-            f"Mend {counted(len(of_rows), 'row')}, or convert the list without them that this "
+            f"Correct {counted(len(of_rows), 'row')}, or convert the list without them that this "
             f"writes: python -m coqui_stt_training.check {shlex.join(sources)} --fix cleaned.csv"
         )
     raise CorpusError("\n".join(lines))
