@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import re
 import shutil
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,7 @@ def test_a_kill_costs_one_stage_and_nothing_else(
     process.wait()
     process.stdout.close()
     assert set(json.loads((out / "bootstrap.json").read_bytes())["stages"]) == set(STAGES[:5])
+    (out / "scorer" / ".scorer-of-the-killed").mkdir(parents=True, exist_ok=True)
 
     result = bootstrap(*words)
     assert result.returncode == 0, result.stderr
@@ -108,6 +111,7 @@ def test_a_kill_costs_one_stage_and_nothing_else(
     }  # fmt: skip
     trials = json.loads((out / "scorer" / "characters.scorer.json").read_bytes())["trials"]
     assert len(trials) == 2
+    assert not list((out / "scorer").glob(".*"))
     with stt.Model(str(out / "export" / "output_graph.tflite")) as model:
         assert model.sampleRate() == 16000
     page = (out / "report.html").read_text("utf-8")
@@ -322,6 +326,23 @@ def test_data_that_is_too_little(
     (line,) = result.stderr.splitlines()
     assert said in line
     assert not (tmp_path / "model").exists()
+
+
+def test_recordings_on_a_disk_that_cannot_be_written_to(
+    speech: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = tempfile.TemporaryFile
+
+    def refused(dir: Path) -> object:  # noqa: A002
+        if dir == speech.parent:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return real(dir=dir)
+
+    monkeypatch.setattr("stt.output_path.tempfile.TemporaryFile", refused)
+    result = bootstrap(speech, "--source", source, "--out", tmp_path / "model")
+    assert result.returncode == 2
+    assert f"{speech}: the sets are written beside the collection" in result.stderr
+    assert f"cp -rs {speech.parent} my-data" in result.stderr
 
 
 def test_clips_that_cannot_be_used_are_said_of_the_files_that_the_user_has(

@@ -38,6 +38,7 @@ _LETTERS_OF = {
     Case.TURKIC_SMALL: "only lower case letters, and ı",
     Case.TURKIC_CAPITAL: "only upper case letters, and İ",
 }
+SCRATCH_PREFIX = ".scorer-"  # how the folder begins that is beside a scorer while it is made
 # What upstream's release models were tuned to: a start for those that are not tuned here.
 _USUAL_ALPHA, _USUAL_BETA = 0.931289039105002, 1.1834137581510284
 
@@ -64,7 +65,7 @@ def main(argv: list[str]) -> int:
     package = Path(flags.package)
     package.parent.mkdir(parents=True, exist_ok=True)
     inputs = [Path(path) for path in flags.input_txt]
-    with tempfile.TemporaryDirectory(prefix=".scorer-", dir=package.parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=package.parent) as scratch:
         binary = Path(scratch) / "lm.binary"
         words = make_language_model(inputs, binary, options)
         report = make_scorer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -175,8 +176,18 @@ def _read_data(data: str, config: BootstrapConfig) -> AutoInput:
             "needed to train, validate and test"
         )
     if split.unwritten:
-        check_output_folder(f"{data}: the sets are written beside it:", split.train.parent)
+        _check_beside(data, split.train.parent)
     return split
+
+
+def _check_beside(data: str, folder: Path) -> None:
+    try:
+        check_output_folder("the sets are written beside the collection:", folder)
+    except FlagError as error:
+        links = shlex.join(["cp", "-rs", str(folder.absolute()), "my-data"])
+        raise CorpusError(
+            f"{data}: {error}. A folder of links to its files will do, in a place of yours: {links}"
+        ) from None
 
 
 def transcripts_of(split: AutoInput, names: Sequence[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +19,7 @@ from ..corpus import Normalizer, all_characters, plain_alphabet
 from ..errors import CorpusError, ExportError, ScorerError
 from ..experiments.rates import read_rates
 from ..experiments.start_flags import start_flags
+from ..lm.build_scorer import SCRATCH_PREFIX
 from ..lm.kenlm import LanguageModelError
 from ..lm.optimize import output_files
 from . import commands
@@ -145,6 +147,8 @@ def _scorer(walk: StageWalk) -> dict[str, Any]:
     texts = [transcripts, *map(Path, walk.inputs.text)]
     keeps_case = alphabet.is_bytes and any(text != text.lower() for text in sentences)
     scorers, why = {}, {}
+    for left in transcripts.parent.glob(f"{SCRATCH_PREFIX}*"):  # by a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
     for kind in (CHARACTERS,) if alphabet.is_bytes else (WORDS, CHARACTERS):
         scorer = transcripts.with_name(f"{kind}.scorer")
         words = commands.scorer_words(
