@@ -9,6 +9,7 @@ import numpy as np
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.counted import counted
+from stt.frontends import FrontEnd
 from stt.frontends.mfcc import FeatureConfig
 from stt.output_path import check_output_folder
 
@@ -55,20 +56,7 @@ def convert(
             f"made; train starts from it as it is, with --load_checkpoint_dir {source_path}"
         )
     alphabet = _alphabet_of(source, alphabet_path)
-    features = source.features or FeatureConfig()
-    notes = source.notes
-    if sample_rate_hz and isinstance(features, FeatureConfig):
-        features = replace(features, sample_rate_hz=sample_rate_hz)
-    elif sample_rate_hz not in (0, features.sample_rate_hz):
-        raise BootstrapError(
-            f"{source.path} takes audio at {features.sample_rate_hz} Hz; leave out "
-            "--audio_sample_rate"
-        )
-    elif source.features is None:
-        notes += (
-            f"The source does not say its sample rate; {features.sample_rate_hz} Hz is taken for "
-            "it. Say another with --audio_sample_rate.",
-        )
+    features, notes = _features_of(source, sample_rate_hz)
     checkpoint = Checkpoint(
         specification=source.specification,
         alphabet=alphabet,
@@ -87,7 +75,25 @@ def convert(
     path = folder.save("best", checkpoint)
     folder.name("last", path.name)
     folder.describe(dict(checkpoint.flags), alphabet_text)
-    return path, notes
+    return path, (*source.notes, *notes)
+
+
+def _features_of(source: SourceModel, sample_rate_hz: int) -> tuple[FrontEnd, tuple[str, ...]]:
+    """Return what the new model's features are, and what there is to know of them."""
+    features = source.features or FeatureConfig()
+    if sample_rate_hz and isinstance(features, FeatureConfig):
+        return replace(features, sample_rate_hz=sample_rate_hz), ()
+    if sample_rate_hz not in (0, features.sample_rate_hz):
+        raise BootstrapError(
+            f"{source.path} takes audio at {features.sample_rate_hz} Hz; leave out "
+            "--audio_sample_rate"
+        )
+    if source.features is not None:
+        return features, ()
+    return features, (
+        f"The source does not say its sample rate; {features.sample_rate_hz} Hz is taken for "
+        "it. Say another with --audio_sample_rate.",
+    )
 
 
 def _alphabet_of(source: SourceModel, alphabet_path: str) -> Alphabet:

@@ -152,12 +152,14 @@ def plan_split(
     ours = {path for path in sets if kept.get(path) in (None, content_digest(contents[path]))}
     if len(kept) < len(sets) and not ours.issuperset(kept):
         raise _some_are_missing(source, present, sets)
-    written = {path.name: content_digest(contents[path]) for path in sets} if not kept else {}
-    digests = written or (record.files if record else {path.name: kept[path] for path in sets})
     unwritten = {path: contents[path] for path in sets if path not in kept}
-    made = None
-    if makes_alphabet and not alphabet_path:
-        made = _alphabet(alphabet, file, normalizes, record, digest)
+    digests: Mapping[str, str]
+    if not kept:
+        digests = {path.name: content_digest(contents[path]) for path in sets}
+    else:
+        digests = record.files if record else {path.name: kept[path] for path in sets}
+    wanted = makes_alphabet and not alphabet_path
+    made = _alphabet(alphabet, file, normalizes, record, digest) if wanted else None
     if made:
         unwritten[alphabet] = made.serialize_text()
         digests = {**digests, _ALPHABET: content_digest(unwritten[alphabet])}

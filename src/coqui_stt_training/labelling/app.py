@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -124,16 +124,7 @@ def _add_reading(app: FastAPI, context: DeskContext, admission: Admission) -> No
     @app.get("/api/desk")
     def describe(request: Request) -> JSONResponse:
         admission.check_site(request.headers)
-        alphabet = desk.spelling.alphabet
-        return _private(
-            {
-                "name": desk.data_set.path.name,
-                "model": Path(context.model).name,
-                "language": context.language,
-                "labels": None if alphabet is None or alphabet.is_bytes else list(alphabet.labels),
-                **_progress(context),
-            }
-        )
+        return _private(_about(context))
 
     @app.get("/api/clips")
     def list_clips(
@@ -145,15 +136,8 @@ def _add_reading(app: FastAPI, context: DeskContext, admission: Admission) -> No
         if offset < 0 or not 1 <= count <= _MOST_LISTED:
             raise RequestError(422, "bad_request", f"count must be from 1 to {_MOST_LISTED}")
         found = desk.listed(verdict_of(show) if show else None, search)
-        shown = found[offset : offset + count]
         return _private(
-            {
-                "total": len(found),
-                "clips": [
-                    {**_row(desk, clip, label), "preview": _preview(context, clip, label)}
-                    for clip, label in shown
-                ],
-            }
+            {"total": len(found), "clips": _rows(context, found[offset : offset + count])}
         )
 
     @app.get("/api/clips/{identity}/draft")
@@ -204,6 +188,26 @@ def _add_working(app: FastAPI, context: DeskContext) -> None:
         """Save what somebody made of a clip."""
         asked = await read_body(request, Save)
         return await run_in_threadpool(_save, context, identity, asked)
+
+
+def _about(context: DeskContext) -> dict[str, Any]:
+    desk, alphabet = context.desk, context.desk.spelling.alphabet
+    return {
+        "name": desk.data_set.path.name,
+        "model": Path(context.model).name,
+        "language": context.language,
+        "labels": None if alphabet is None or alphabet.is_bytes else list(alphabet.labels),
+        **_progress(context),
+    }
+
+
+def _rows(
+    context: DeskContext, shown: Sequence[tuple[DeskClip, DeskLabel]]
+) -> list[dict[str, Any]]:
+    return [
+        {**_row(context.desk, clip, label), "preview": _preview(context, clip, label)}
+        for clip, label in shown
+    ]
 
 
 def _go_on(context: DeskContext, step: StepRequest) -> JSONResponse:

@@ -54,53 +54,54 @@ def evaluation_page(
         left_out: clips that not all models have heard, and that are not among these.
         folder: from which the names of audio files start, as seen from the page's own.
     """
-    first = sets[0]
-    units = units_of(speakers_of(first.clips))
+    units = units_of(speakers_of(sets[0].clips))
+    drawn = f"{counted(units.count, units.name.rstrip('s'))} drawn again and again"
     both = [rates(one.clips, units) for one in sets]
     media_parts, media_characters = fitting_media(media)
     numbers, clips_data = fitting_clips(sets, media_characters)
     kept = set(numbers)
     media_parts = [part for part in media_parts if part[0] in kept]
-    seconds = sum(clip.duration_seconds or 0.0 for clip in first.clips)
-    length = f", {say_audio_length(seconds)}" if seconds else ""
-    subtitle = (
-        f"{', '.join(one.model for one in sets)}: {counted(len(first.clips), 'clip')}{length}"
-    )
+    with_media = [number for number, _ in media_parts]
     body: list[object] = [
-        _overview(
-            sets, both, f"{counted(units.count, units.name.rstrip('s'))} drawn again and again"
-        ),
-        _comparison(sets) if len(sets) > 1 else None,
+        _overview(sets, both, drawn),
+        *([_left_out(left_out)] if left_out else []),
+        *([_comparison(sets)] if len(sets) > 1 else []),
         _parts(sets),
         section("Confusions", *of_each(sets, confused), anchor="confusions"),
         section("Confidence", *of_each(sets, confidence), anchor="confidence"),
-        _clips_section(sets, len(kept), [number for number, _ in media_parts]),
-        packed(
-            "clips-data",
-            {**clips_data, "folder": folder, "media": [number for number, _ in media_parts]},
-        ),
+        _clips_section(sets, len(kept), with_media),
+        packed("clips-data", {**clips_data, "folder": folder, "media": with_media}),
         *(packed(f"media-{number}", content) for number, content in media_parts),
     ]
-    if left_out:
-        note = (
-            f"{counted(left_out, 'clip')} that not all models transcribed, or with different "
-            "references, "
-        )
-        body.insert(1, tag("p", note + "are not counted here.", class_="quiet"))
     links = [
         ("rates", "Rates"), ("comparison", "Comparison"), ("parts", "Subsets"),
         ("confusions", "Confusions"), ("confidence", "Confidence"), ("clips", "Clips"),
     ]  # fmt: skip
     return document(
         title,
-        [part for part in body if part is not None],
-        subtitle=subtitle,
+        body,
+        subtitle=_subtitle(sets),
         contents=[link for link in links if link[0] != "comparison" or len(sets) > 1],
         footer="Intervals hold 95 of 100 draws of the bootstrap. Word and character error rates "
         "are errors over the length of all references together.",
         style=asset("evaluation.css"),
         script=asset("evaluation.js"),
     )
+
+
+def _subtitle(sets: Sequence[ModelResults]) -> str:
+    clips = sets[0].clips
+    seconds = sum(clip.duration_seconds or 0.0 for clip in clips)
+    length = f", {say_audio_length(seconds)}" if seconds else ""
+    return f"{', '.join(one.model for one in sets)}: {counted(len(clips), 'clip')}{length}"
+
+
+def _left_out(count: int) -> Html:
+    note = (
+        f"{counted(count, 'clip')} that not all models transcribed, or with different references, "
+        "are not counted here."
+    )
+    return tag("p", note, class_="quiet")
 
 
 def _interval(rate: Rate) -> str:
