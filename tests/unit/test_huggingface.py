@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from coqui_stt_training.checkpoints.loading import digest_source, load_source
+from coqui_stt_ctcdecoder import Alphabet
+from coqui_stt_training.checkpoints.file import Checkpoint
+from coqui_stt_training.checkpoints.folder import CheckpointFolder
+from coqui_stt_training.checkpoints.loading import digest_source, load_base, load_source
+from coqui_stt_training.checkpoints.run_record import RunRecord
 from coqui_stt_training.errors import CheckpointError
 from coqui_stt_training.inspect import describe, format_text
 from coqui_stt_training.models.whisper.specification import WhisperEncoder
-from encoder_folders import whisper_tensors, write_whisper
+from encoder_folders import whisper_tensors, write_wav2vec2, write_whisper
 from whisper_formats import write_ctranslate2
 
 
@@ -112,6 +117,22 @@ def test_a_name_on_the_hub_and_a_description_are_told(tmp_path: Path) -> None:
     folder = write_whisper(tmp_path)
     with pytest.raises(CheckpointError, match=r"only describes a model; give the directory it is"):
         load_source(folder / "config.json")
+
+
+def test_what_was_trained_in_the_folder_of_a_model_is_what_it_holds(tmp_path: Path) -> None:
+    folder = write_wav2vec2(tmp_path / "model", " abc")
+    source = load_source(folder)
+    assert isinstance(source.alphabet, Alphabet)
+    checkpoint = Checkpoint(
+        source.specification, source.alphabet, source.specification.front_end, source.tensors, 7
+    )
+    run, begun = CheckpointFolder(folder), RunRecord(identity={}, begun_step=0)
+    name, record = run.write("last", checkpoint, begun)
+    assert load_source(folder).format == "huggingface"  # before it counts
+    run.record(replace(record, last=(name,)))
+    found = load_source(folder)
+    assert (found.format, found.path.name, found.step) == ("coqui-stt", name, 7)
+    assert load_base(folder).keys() == source.tensors.keys()  # of adapters trained there
 
 
 def test_a_wrong_rate_is_said_of_the_file_that_says_it(tmp_path: Path) -> None:

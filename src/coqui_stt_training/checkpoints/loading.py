@@ -22,7 +22,7 @@ from .readers.tensorflow import load_tensorflow
 from .readers.tensorflow_bundle import with_suffix
 from .readers.tflite import load_tflite
 from .readers.torch_whole import load_torch
-from .recognise import Format, Recognised, find_checkpoints, recognise
+from .recognise import Format, Recognised, find_checkpoints, recognise, recognise_base
 from .run_record import read_record
 from .source import SourceModel, Tensors, is_finite
 from .state_file import Which
@@ -68,7 +68,7 @@ def load_base(path: Path) -> Tensors:
     Raises:
         CheckpointError: damaged, of a format that is not read, or adapters alone itself.
     """
-    found = recognise(path)
+    found = recognise_base(path)
     if found.format in _READERS:
         return _READERS[found.format](found.path).tensors
     if found.format is not Format.NATIVE:

@@ -117,6 +117,16 @@ def recognise(path: Path, which: Which = "auto") -> Recognised:
     raise CheckpointError(f"{path} {found}; {_HOW_TO}")
 
 
+def recognise_base(path: Path) -> Recognised:
+    """Tell what a model is that adapters stand beside, which may lie in its directory.
+
+    Raises:
+        CheckpointError: as `recognise`.
+    """
+    foreign = _foreign_model(path) if path.is_dir() else None
+    return Recognised(foreign, path) if foreign else recognise(path)
+
+
 def find_checkpoints(path: Path) -> Path:
     """Return where a model's checkpoints are: in what `bootstrap` made, in a folder within it."""
     if not (path / BOOTSTRAP_RECORD).is_file() or _has_checkpoint(path):
@@ -148,12 +158,9 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
     if not entries:
         raise NoModelError(f"{path} is an empty directory; {_HOW_TO}")
-    if is_peft(path) and not has_weights(path):
-        return Recognised(Format.PEFT, path)
-    if is_model(path):
-        return Recognised(Format.HUGGINGFACE, path)
-    if is_unpacked_nemo(path):
-        return Recognised(Format.NEMO, path)
+    # A model that was trained further in its own directory is what that gave.
+    if not _has_run(path) and (foreign := _foreign_model(path)):
+        return Recognised(foreign, path)
     if (path / CTRANSLATE2_NAME).is_file() and not _has_checkpoint(path):
         return _recognise_file(path / CTRANSLATE2_NAME)
     if _has_checkpoint(path):
@@ -185,6 +192,21 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
         if entry.suffix.lower() in _FOREIGN_SUFFIXES and entry.is_file():
             return _recognise_file(entry)
     raise NoModelError(f"{path} {_describe_directory(path, entries)}")
+
+
+def _has_run(directory: Path) -> bool:
+    """Say whether a run of ours has written a checkpoint into a directory."""
+    record = read_record(directory)
+    return record is not None and record.choose("auto") is not None
+
+
+def _foreign_model(directory: Path) -> Format | None:
+    """Return the format of a model that a directory is as a whole, None where it is none."""
+    if is_peft(directory) and not has_weights(directory):
+        return Format.PEFT
+    if is_model(directory):
+        return Format.HUGGINGFACE
+    return Format.NEMO if is_unpacked_nemo(directory) else None
 
 
 def _describe_directory(path: Path, entries: Sequence[Path]) -> str:
