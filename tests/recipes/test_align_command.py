@@ -186,7 +186,7 @@ def test_another_script_is_read_by_a_map(model: Path, book: Joined, tmp_path: Pa
         (("--audio", "AUDIO", "--text", "TEXT", "--out", "x", "--formats", "pdf"), "--formats pdf"),
         (("--audio", "nowhere.wav", "--text", "TEXT", "--out", "x"), "nowhere.wav"),
         (("--audio", "AUDIO", "--text", "AUDIO", "--out", "x"), "not UTF-8"),
-        (("--audio", "EMPTY", "--text", "TEXT", "--out", "x"), "empty.wav: is empty, or shorter"),
+        (("--audio", "EMPTY", "--text", "TEXT", "--out", "x"), "empty.wav: is empty or too short"),
         (("--files", "NO_ROWS", "--out", "x"), "none.csv: no rows to align"),
         (("--audio", "AUDIO", "--text", "TEXT", "--out", "x", "--character_map", "TEXT"), "no tab"),
     ],

@@ -89,7 +89,7 @@ def test_mistakes_are_said_before_anything_is_trained(
         (("--ways", "a: --test_files b.csv"), "--test_files: compare sets this itself"),
         (("--ways", "a: --help"), "without --help and --config"),
         (("--checkpoint_dir", "m"), "use --load_checkpoint_dir for the model to start from"),
-        (("--test_files",), "no --test_files to measure on"),
+        (("--test_files",), "no data to measure on; give --test_files"),
         (("--out", ""), "no output folder; give --out"),
         (("--interval", "1"), "--interval: must be less than 1"),
         (("--ways", "a:", "b: --train_files none.csv"), "none.csv: no such file"),

@@ -85,7 +85,7 @@ def test_too_few_clips_and_other_mistakes(
         (("--parts", "0.5", "1"), "a curve needs at least 3 different ones"),
         (("--parts", "0", "x", "1"), "must be numbers above 0, and 1 at most"),
         (("--checkpoint_dir", "m"), "use --load_checkpoint_dir for the model to start from"),
-        (("--test_files",), "no --test_files to measure on"),
+        (("--test_files",), "no data to measure on; give --test_files"),
         (("--train_files", "none.csv"), "none.csv: no such file"),
         (("--load_checkpoint_dir", "none"), "none does not exist"),
     ):
