@@ -188,7 +188,8 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
             f"{path} has data files of a checkpoint ({shards[0].name}) but no .index file; "
             "copy that too"
         )
-    for entry in entries:
+    others = [] if (path / _SPEECHBRAIN).is_file() else entries
+    for entry in others:
         if entry.suffix.lower() in _FOREIGN_SUFFIXES and entry.is_file():
             return _recognise_file(entry)
     raise NoModelError(f"{path} {_describe_directory(path, entries)}")
