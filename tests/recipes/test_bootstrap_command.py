@@ -275,7 +275,7 @@ def test_what_is_wrong_with_reading_out_is_said_before_anything_is_made(
     assert textless.returncode == 2
     assert textless.stderr.splitlines() == [
         "error: no text; give files of sentences with --text",
-        "--synthesiser no-such-program: say with {out} where the WAV file goes",
+        "--synthesiser no-such-program: must contain {out}, where the WAV file goes",
     ]
     homeless = bootstrap(speech, "--source", source, "--voices", "uk")
     assert homeless.stderr.splitlines() == [

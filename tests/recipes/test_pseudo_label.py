@@ -155,7 +155,7 @@ def test_a_second_model_that_hears_something_else_is_heeded(
     assert "Kept 4 of" in agreeing.stdout
     other = label(model, tmp_path / "b.csv", *flags, "--second_model", model.with_name("other"))
     assert other.returncode == 2
-    assert "4 in which the second model hears something else" in other.stderr
+    assert "4 in which the second model differs too much" in other.stderr
     assert f"Read the transcripts in {tmp_path / 'b.left_out.csv'}" in other.stderr
 
 

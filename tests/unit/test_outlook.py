@@ -27,7 +27,7 @@ def outlook_of(cers: dict[int, float]) -> Outlook:
             "More data is worth it: twice as much reduces the CER by about 25%",
         ),
         ({16: 0.202, 32: 0.201, 64: 0.2}, "More of the same data helps little"),
-        ({16: 0.95, 32: 0.95, 64: 0.95}, "The models write next to nothing (CER 0.96)"),
+        ({16: 0.95, 32: 0.95, 64: 0.95}, "The models transcribe almost nothing (CER 0.96)"),
     ],
 )
 def test_what_the_curve_means(cers: dict[int, float], said: str) -> None:
