@@ -534,7 +534,7 @@ def test_flags_that_tensorflow_needed_are_accepted_and_say_so_once(
         (["--feature_win_len", "33", "--audio_sample_rate", "8001"], "must be a whole number"),
         (["--train_files", "nowhere.csv", "--checkpoint_dir", "x"], "nowhere.csv: no such file"),
         (["--train_files", "a.csv"], "give --checkpoint_dir or --save_checkpoint_dir"),
-        (["--checkpoint_dir", "x"], "no --train_files"),
+        (["--checkpoint_dir", "x"], "no training data"),
         (["--bytes_output_mode", "--alphabet_config_path", "a"], "exclude each other"),
     ],
 )

@@ -131,5 +131,5 @@ def test_without_transcripts_there_is_no_word_error_rate():
     measured = Verification(**{**vars(MEASURED), "checkpoint_wer": None, "exported_wer": None})
     card = CARD.render([measured], noise_only=True)
     assert "| 99.90% | - | - | - |" in card
-    assert "synthesised noise" in card
+    assert "synthetic noise" in card
     assert "WER" not in measured.describe()

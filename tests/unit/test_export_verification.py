@@ -69,7 +69,7 @@ def test_a_model_of_another_shape_or_of_nans_is_refused(model_file, expected):
     shorter = [rows[:-1] for rows in expected]
     broken = [np.full_like(rows, np.nan) for rows in expected]
     for found in (shorter, broken):
-        with pytest.raises(ExportError, match="no numbers"):
+        with pytest.raises(ExportError, match="not numbers"):
             compare(model_file, DEPLOYMENT, CLIPS, expected, found, exact=False)
 
 

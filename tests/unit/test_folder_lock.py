@@ -82,7 +82,7 @@ def test_a_disk_without_locks_is_warned_of(
     monkeypatch.setattr(file_lock.fcntl, "flock", refuse)
     with locked(tmp_path):
         assert (tmp_path / LOCK).exists()
-    assert "without locks" in caplog.text
+    assert "without file locks" in caplog.text
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
