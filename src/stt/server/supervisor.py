@@ -7,7 +7,6 @@ import logging
 import logging.config
 import signal
 import socket
-from collections import deque
 from collections.abc import Coroutine, Sequence
 
 from uvicorn.config import LOGGING_CONFIG
@@ -16,14 +15,12 @@ from ..cores import available_cores
 from ..errors import ServerError, describe_system_error
 from .counted import CLOSED_CONNECTIONS, LIVE_STREAMS, shared_ledger
 from .ledger import shared_file
+from .reception import Reception
 from .worker_process import FAILED, LEAVING, READY, WorkerProcess, WorkerSettings
 
 _log = logging.getLogger("uvicorn.error")
 _MOST_FAILURES = 3  # one after the other
 _AGAIN_SECONDS = 1.0  # after a process died
-_FULL_SECONDS = 0.05  # until all are asked again whether they can take a connection
-_NO_FILES_SECONDS = 0.5  # until a connection is accepted again, where descriptors are short
-_BACKLOG = 2048
 _END_SECONDS = 5.0  # what a process may take to end after all else
 
 
@@ -55,7 +52,7 @@ class Supervisor:
         count: int | None,
         shutdown_seconds: float,
     ) -> None:
-        self._listeners = listeners
+        self._reception = Reception(listeners, self._hand_over)
         self._settings = settings
         self._address = address
         self._token = token
@@ -66,10 +63,8 @@ class Supervisor:
         self._ledger = shared_ledger(self._file, processes=self._rows)
         self._workers: dict[int, WorkerProcess] = {}  # by their row
         self._tasks: set[asyncio.Task[None]] = set()
-        self._waiting: deque[socket.socket] = deque()  # connections that nobody can take now
         self._is_serving = False
         self._is_stopping = False
-        self._is_paused = False
         self._failures = 0  # to start, one after the other
         self._error: ServerError | None = None
         self._ended = asyncio.Event()
@@ -84,21 +79,16 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._take_signal)
-        for listener in self._listeners:
-            listener.setblocking(False)
-            listener.listen(_BACKLOG)
+        self._reception.listen()
         try:
             self._start(0, is_first=True)
             await self._ended.wait()
         finally:
             for worker in self._workers.values():
                 worker.kill()
-            for connection in (*self._listeners, *self._waiting):
-                connection.close()
+            self._reception.close()
         if self._error is not None:
             raise self._error
-
-    # ------------------------------------------------------------------ processes
 
     def _start(self, row: int, *, is_first: bool = False) -> None:
         worker = WorkerProcess(
@@ -138,7 +128,7 @@ class Supervisor:
             for row in set(range(self._count)) - set(self._workers):
                 self._start(row)
             self._begin_to_serve()
-        self._serve_waiting()
+        self._reception.serve_waiting()
 
     async def _bury(self, worker: WorkerProcess) -> None:
         """Take note that a process is gone; start another one in its place."""
@@ -177,52 +167,13 @@ class Supervisor:
                     self._fail(f"cannot start a process: {describe_system_error(error)}")
                     return
 
-    # ------------------------------------------------------------------ connections
-
     def _begin_to_serve(self) -> None:
         self._is_serving = True
-        for listener in self._listeners:
-            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+        self._reception.open()
         _log.info(
             "Serving on %s with %d process%s (press Ctrl-C to stop)",
             self._address, len(self._workers), "es" if len(self._workers) > 1 else "",
         )  # fmt: skip
-
-    def _accept(self, listener: socket.socket) -> None:
-        try:
-            connection, _ = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return
-        except OSError as error:
-            _log.error("Cannot accept connections: %s", error.strerror)
-            self._pause(_NO_FILES_SECONDS)
-            return
-        self._waiting.append(connection)
-        self._serve_waiting()
-
-    def _pause(self, seconds: float) -> None:
-        """Let connections wait where the system keeps them."""
-        if self._is_paused:
-            return
-        self._is_paused = True
-        loop = asyncio.get_running_loop()
-        for listener in self._listeners:
-            loop.remove_reader(listener)
-        loop.call_later(seconds, self._go_on)
-
-    def _go_on(self) -> None:
-        self._is_paused = False
-        self._serve_waiting()
-        if not self._waiting:
-            for listener in self._listeners:
-                asyncio.get_running_loop().add_reader(listener, self._accept, listener)
-
-    def _serve_waiting(self) -> None:
-        while self._waiting:
-            if not self._hand_over(self._waiting[0]):
-                self._pause(_FULL_SECONDS)
-                return
-            self._waiting.popleft().close()
 
     def _hand_over(self, connection: socket.socket) -> bool:
         ready = [worker for worker in self._workers.values() if worker.is_ready]
@@ -231,8 +182,6 @@ class Supervisor:
     def _load(self, worker: WorkerProcess) -> float:
         """How many connections a process has."""
         return worker.handed_over - self._ledger.of(worker.row, CLOSED_CONNECTIONS)
-
-    # ------------------------------------------------------------------ the end
 
     def _take_signal(self) -> None:
         if self._is_stopping:
