@@ -102,7 +102,7 @@ def test_a_kill_costs_one_stage_and_nothing_else(
         "evaluate",
     ]  # fmt: skip
     assert "Trial 1" not in result.stdout
-    assert re.search(r"^To deliver: with", result.stdout, re.MULTILINE)
+    assert re.search(r"^Scorer of the final model: with", result.stdout, re.MULTILINE)
     chosen = json.loads((out / "bootstrap.json").read_bytes())["stages"]["tune"]["found"]
     delivered = {path.name for path in (out / "export").glob("*.scorer")}
     assert delivered == ({f"{chosen['kind']}.scorer"} if chosen["kind"] else set())
