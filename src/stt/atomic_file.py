@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import glob
 import hashlib
 import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PARTIAL = ".partial"
@@ -47,28 +46,23 @@ def replacing(path: str | Path) -> Iterator[Path]:
         if isinstance(error, OSError) and error.errno and error.filename in (None, str(partial)):
             error.filename = str(path)  # a full disk names none
         raise
-    sync_folder(target.parent)
+    _sync_folder(target.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """See that the names in a folder, as they are now, are there after a power cut.
+def _sync_folder(folder: Path) -> None:
+    """See that the names in a folder are there after a power cut, where the system can do that.
 
-    Raises:
-        OSError: the disk is broken. Systems and file systems that cannot do it are let be.
+    By now the new file is in place, so a failure here is none of the writer's: who is told that
+    nothing was written does it again.
     """
     if os.name != "posix":  # Windows opens no folders
         return
-    try:
+    with suppress(OSError):  # also where one may write to a folder, and not read it
         opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except PermissionError:  # one may be allowed to write to a folder, and not to read it
-        return
-    try:
-        os.fsync(opened)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(opened)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _within_bounds(name: str) -> str:

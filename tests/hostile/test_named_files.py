@@ -61,9 +61,9 @@ def test_files_that_say_they_are_empty(tmp_path: Path) -> None:
     large = tmp_path / "large"
     large.touch()
     os.truncate(large, 1 << 40)
-    with pytest.raises(OSError, match="larger than 64 MB"):
+    with pytest.raises(OSError, match="larger than the limit of 64 MB"):
         read_regular(large, 1 << 26)
-    with pytest.raises(UserError, match="larger than 64 MB"):
+    with pytest.raises(UserError, match="larger than the limit of 64 MB"):
         Alphabet(large)
 
 

@@ -118,7 +118,7 @@ def test_alphabets_that_do_not_fit() -> None:
 def test_scorer_and_decoder_want_the_same_alphabet() -> None:
     scorer = Scorer(None, None, WORDS, english())
     probs = np.full((2, 4), 0.25)
-    with pytest.raises(DecodeError, match="another alphabet"):
+    with pytest.raises(DecodeError, match="a different alphabet than that of the decoder"):
         ctc_beam_search_decoder(probs, Alphabet.from_labels(" ab"), 10, scorer=scorer)
 
 

@@ -110,7 +110,7 @@ def test_one_recording_of_another_rate_is_refused_where_resampling_is_forbidden(
         ("--freeze_source_layers 2", "--freeze_source_layers needs a model to start from"),
         ("--source_learning_rate_factor 0.1", "--source_learning_rate_factor needs a model"),
         ("--drop_source_layers 1 --map_shared_characters true", "need a model to start from"),
-        ("--load_train init --drop_source_layers 1", "--load_train init was given; leave that out"),
+        ("--load_train init --drop_source_layers 1", "but --load_train init was given; leave out"),
         ("--load_train best", "--load_train best: {folder} contains no checkpoint; leave the flag"),
         ("--load_train last", "--load_train last: {folder} contains no checkpoint; leave the flag"),
         (
@@ -244,7 +244,7 @@ def test_broken_weights_never_replace_a_good_checkpoint(speech: Speech, tmp_path
     assert re.search(rf"files: \S+ \({re.escape(str(speech.train))}:[2-7]\)", diverged.stderr)
     assert f"the last good checkpoint is {tmp_path / 'train-3.safetensors'}" in error
     assert "training has diverged" in error
-    assert "Run the command again with a lower --learning_rate than 1e+30" in error
+    assert "Run the command again with a --learning_rate below 1e+30" in error
     assert {file.name for file in tmp_path.glob("*.safetensors")} == good
     mended = train(*flags, "--run", "continue", "--epochs", 2)
     assert mended.returncode == 0, mended.stderr

@@ -107,7 +107,9 @@ def test_epochs_take_turns_of_versions(source: Path, latin: ToneCorpus, tmp_path
              "--learning_rate", "1e-30")  # fmt: skip
     result = run_command("train", *flags, "--augment", "speed[factor=0.8:1.2]")
     assert result.returncode == 0, result.stderr
-    assert "changed by speed have 2 versions each, which frozen layers hear once" in result.stderr
+    assert "speed creates 2 versions of each clip, which pass through the frozen layers once" in (
+        result.stderr
+    )
     first, second, third = (one["training_loss"] for one in history(tmp_path))
     assert first == third != second
     idle = run_command("train", *flags, "--run", "new", "--dry_run", "true")

@@ -125,7 +125,7 @@ def test_what_is_measured_on_is_not_trained_on(
         "--dry_run", "true",
     )  # fmt: skip
     assert result.returncode != 0
-    assert "1 recording of --unlabelled_files is also among those" in result.stderr
+    assert "1 recording of --unlabelled_files is also in the evaluation data" in result.stderr
     assert re.search(r"untold\.csv:3 is .*test\.csv:4", result.stderr)
 
 

@@ -52,7 +52,7 @@ def test_it_changes_the_weights_and_adds_none_and_resumes(
             (*STREAMING, "--intermediate_ctc_block", 1),
             "has no effect without --intermediate_ctc_weight; add it",
         ),
-        ((*SMALL, "--intermediate_ctc_weight", 0.3), "a deepspeech model has no blocks"),
+        ((*SMALL, "--intermediate_ctc_weight", 0.3), "deepspeech models have no inner blocks"),
         ((*SMALL, "--intermediate_ctc_weight", 1), "--intermediate_ctc_weight 1"),
     ],
 )

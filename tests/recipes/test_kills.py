@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -281,9 +282,10 @@ def full_disk(fails_at: int) -> Iterator[Disk]:
     disk, sync = Disk(), os.fsync
 
     def fill(file: int) -> None:
-        disk.calls += 1
-        if disk.calls == fails_at:
-            raise OSError(errno.ENOSPC, "No space left on device")
+        if not stat.S_ISDIR(os.fstat(file).st_mode):
+            disk.calls += 1
+            if disk.calls == fails_at:
+                raise OSError(errno.ENOSPC, "No space left on device")
         sync(file)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -449,7 +449,7 @@ def test_what_cannot_become_a_scorer_is_found_before_the_language_model_is_made(
         (["--package", str(tmp_path / "x.scorer")], "the alphabet has no space"),
         (["--package", str(tmp_path)], "is a folder; give a file"),
         (["--package", str(alphabet_file / "x.scorer")], "is a file, not a folder"),
-        (["--package", "x.scorer", "--left_out", "/dev/null"], "--left_out /dev/null: is no regu"),
+        (["--package", "x.scorer", "--left_out", "/dev/null"], "/dev/null: is not a regular file"),
         (["--package", "x.scorer", "--tune_on", "a.csv"], "--tune_on needs a model to tune with"),
         (["--package", "x.scorer", "--checkpoint", "x", "--tune_on", "a.csv"], "a.csv: no such fi"),
         (["--package", "x.scorer", "--n_trials", "0"], "--n_trials 0: must be greater than 0"),

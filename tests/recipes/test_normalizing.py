@@ -92,7 +92,7 @@ def test_capitals_and_punctuation_of_a_new_alphabet_are_said_to_cost_speech(
     written: ToneCorpus, tmp_path: Path, train: Train
 ) -> None:
     flags = ("--checkpoint_dir", tmp_path, "--train_files", written.train, "--dry_run", "true")
-    said = "--normalize_transcripts true does without: A B C D , …"
+    said = "--normalize_transcripts true removes them: A B C D , …"
     assert said in train(*flags).stderr
     log = train(*flags, "--dev_files", written.train, "--normalize_transcripts", "true").stderr
     assert said not in log

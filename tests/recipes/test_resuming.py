@@ -161,7 +161,7 @@ def test_a_signal_after_training_ends_with_a_word(
     log = result.stdout + result.stderr
     assert result.returncode == 128 + number
     assert "Stopped after training, which is finished and saved" in log
-    assert "run the same command again" in log
+    assert "Run the same command again for the remaining work" in log
     before = CheckpointFolder(tmp_path).read("last")
     monkeypatch.setattr(training_module, "evaluate_sets", evaluate)
     result = run_command("train", *flags)

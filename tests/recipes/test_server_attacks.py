@@ -381,7 +381,7 @@ def test_a_port_in_use_is_told_in_one_line(server, capsys):
     [
         (("--host", "192.0.2.1"), "this machine has no such address"),
         (("--host", "nowhere.invalid"), "cannot be found"),
-        (("--allowed_hosts", "http://a", "b:80"), "--allowed_hosts http://a b:80: must be names"),
+        (("--allowed_hosts", "http://a", "b:80"), "http://a b:80: must be only names"),
     ],
 )
 def test_mistaken_addresses_are_told_in_one_line(flags, message, capsys):

@@ -78,7 +78,7 @@ def test_a_run_that_was_cut_goes_on_also_in_one_process(latin: ToneCorpus, tmp_p
         2, lambda rank: run_that_is_cut(*flags(cut, 2), dies=rank == 1), may_die=True
     )
     assert left.returncode == 2
-    assert "error: another process of the run has ended" in left.stderr
+    assert "error: another process of the run has exited" in left.stderr
     shutil.copytree(cut, alone)
     results = run_command_together(2, "train", *flags(cut, 2))
     one = run_command("train", *flags(alone, 1))

@@ -44,7 +44,7 @@ def trained(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> tupl
 def test_it_learns_from_scratch(trained: tuple[Path, Result]) -> None:
     folder, result = trained
     assert character_error_rate(result.stdout) < 0.3
-    assert "takes causal_log_mel at 16000 Hz" in result.stderr
+    assert "models use causal_log_mel at 16000 Hz" in result.stderr
     shown = run_command("inspect", folder).stdout
     assert "frames of 40 ms, chunks of 160 ms after 640 ms, 5 classes" in shown
 

@@ -136,7 +136,7 @@ def test_what_cannot_be_spoken_is_left_out(text: Path, notes: Path) -> None:
     shutil.rmtree(text.parent / "out")
     none = synthesize(text, "--voices", "klingon")
     assert none.returncode == 2
-    assert "voice does not exist; `espeak-ng --voices` lists the languages" in none.stderr
+    assert "voice does not exist; `espeak-ng --voices` lists its languages" in none.stderr
     assert not (text.parent / "out" / "clips.csv").exists()
 
 
@@ -167,7 +167,7 @@ def test_bad_flags_are_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PATH", str(tmp_path))
     missing = run_command("synthesize", *flags)
     assert missing.returncode == 2
-    assert "`apt-get install espeak-ng` adds it" in missing.stderr
+    assert "install it with `apt-get install espeak-ng`" in missing.stderr
     assert not (tmp_path / "out").exists()
     other = run_command("synthesize", *flags, "--command", "no-such-program {out}")
     assert "program no-such-program not found" in other.stderr

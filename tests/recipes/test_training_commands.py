@@ -161,7 +161,7 @@ def test_the_sources_geometry_wins_with_a_notice(
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "--n_hidden 64 is ignored: the checkpoint has 32" in result.stderr
-    assert "--layer_norm True gives way" in result.stderr
+    assert "--layer_norm True is ignored: the checkpoint has" in result.stderr
     assert load_source(tmp_path / "new").specification.n_hidden == 32
 
 
@@ -457,7 +457,7 @@ def test_a_model_that_was_still_improving_is_told_with_the_command_to_go_on(
 ) -> None:
     flags = ["--checkpoint_dir", tmp_path / "my model", *latin.flags, "--epochs", 3]
     log = train(*flags, "--best_by", "loss").stdout
-    found = re.search(r"still improving at the end. To go on: python -m (\S+) (.*)$", log, re.M)
+    found = re.search(r"still improving at the end. To continue: python -m (\S+) (.*)$", log, re.M)
     assert found, log
     module, words = found[1], shlex.split(found[2])
     assert module == "coqui_stt_training.train"

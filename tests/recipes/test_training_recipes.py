@@ -161,7 +161,7 @@ def test_the_command_that_goes_on_counts_from_the_recipes_epochs(
         "train", "--checkpoint_dir", tmp_path / "model", "--train_files", latin.train,
         "--dev_files", latin.dev, *SMALL, "--recipe", file,
     )  # fmt: skip
-    found = re.search(r"improving at the end. To go on: python -m \S+ (.*)$", result.stdout, re.M)
+    found = re.search(r"at the end. To continue: python -m \S+ (.*)$", result.stdout, re.M)
     assert found, result.stdout
     words = shlex.split(found[1])
     assert words[words.index("--epochs") + 1] == "6"
@@ -184,13 +184,13 @@ def test_the_command_that_goes_on_counts_from_the_recipes_epochs(
         ),
         ("name: a\nversion: 1\nflags: {epochs: many}", "--epochs many: must be a whole number"),
         ("name: a\nversion: 1\nflags: {weight_decay: 1}", "--weight_decay needs --optimizer adamw"),
-        ("name: a\nversion: 1", "it has no `flags:`"),
+        ("name: a\nversion: 1", "missing `flags:`"),
         (
             "name: a\nversion: 1\nepochs: 3\nfrob: 2\nflags: {}",
             "epochs, frob: not a part of recipes; put f",
         ),
         ("name: a\nversion: one\nflags: {}", "is malformed (version is 'one')"),
-        ("name: a\nversion: 1\nminutes: [1]\nflags: {}", "minutes are two numbers"),
+        ("name: a\nversion: 1\nminutes: [1]\nflags: {}", "minutes must be two numbers"),
         (
             "name: a\nversion: 1\nflavour: x\nflags: {}",
             "flavour: not a part of recipes; the parts are",
@@ -199,10 +199,10 @@ def test_the_command_that_goes_on_counts_from_the_recipes_epochs(
         (f"{STEPS}flags: {{epochs: 9}}", "sets the length of training both in steps and with the"),
         (
             f"{STEPS}head: {{steps: 9, epochs: [9]}}\nflags: {{}}",
-            "epochs are two whole numbers, at",
+            "epochs must be two whole numbers: minimum",
         ),
         (f"{STEPS}head: {{steps: 9, epochs: x}}\nflags: {{}}", "is malformed (epochs is 'x')"),
-        ("- a", "it has no `name:` and no `version:` and no `flags:`"),
+        ("- a", "missing `name:` and `version:` and `flags:`"),
         ("{", "is malformed"),
     ],
 )
@@ -221,7 +221,7 @@ def test_broken_recipes(
 def test_unknown_names_are_told_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(FlagError, match=r"encoder-minutes@1, .*auto, none, or a file that ends"):
         find_recipe("strongest")
-    with pytest.raises(FlagError, match=r"encoder-minutes@999: there are"):
+    with pytest.raises(FlagError, match=r"encoder-minutes@999: must be one of"):
         find_recipe("encoder-minutes@999")
     with pytest.raises(FlagError, match="no such file"):
         find_recipe(str(tmp_path / "none.yaml"))

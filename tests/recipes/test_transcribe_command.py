@@ -71,7 +71,7 @@ def test_folders_are_mirrored_and_finished_files_skipped(recording, tmp_path, ca
     assert json.loads((dst / "deep/b.tlog").read_text())
     with pytest.raises(UserError, match="1 log could not be converted to subtitles, see above"):
         main([*command, "--recursive", "true", "--subtitles", "srt"])
-    assert "a.tlog: is no transcription log" in capsys.readouterr().err
+    assert "a.tlog: not a transcription log" in capsys.readouterr().err
     assert (dst / "deep/b.srt").is_file()
     assert main([*command, "--recursive", "true", "--force", "true"]) == 0
     assert len(json.loads((dst / "a.tlog").read_text())) == 3

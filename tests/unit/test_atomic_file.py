@@ -113,12 +113,13 @@ def test_the_file_and_then_its_name_are_on_the_disk(
     assert synchronised == [("file", False), ("folder", True)]
 
 
-def test_a_file_system_that_cannot_synchronise_folders_is_let_be(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("reason", [errno.EINVAL, errno.ENOSPC])
+def test_a_file_that_is_in_place_is_no_failure_whatever_becomes_of_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
 ) -> None:
     def refuse(descriptor: int) -> None:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "Invalid argument")
+            raise OSError(reason, "no")
 
     monkeypatch.setattr(os, "fsync", refuse)
     write_atomically(tmp_path / "file", "x")

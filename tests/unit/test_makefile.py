@@ -45,9 +45,9 @@ def test_what_is_run_with_the_rights_of_root_is_said_before(tmp_path: Path) -> N
     log.touch()
     packages, sudo = "PACKAGES=g++ beyond", f"SUDO={tools}/sudo"
     said = subprocess.run(
-        ["make", "-f", REPOSITORY / "Makefile", "system", packages, sudo],
+        ["make", "--no-print-directory", "-f", REPOSITORY / "Makefile", "system", packages, sudo],
         cwd=tmp_path, capture_output=True, text=True, check=True,
-        env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"},
+        env={**os.environ, "MAKEFLAGS": "", "PATH": f"{tools}:{os.environ['PATH']}"},
     ).stdout  # fmt: skip
     assert f"running: {tools}/sudo apt-get install -y g++ beyond" in said.splitlines()[0]
     assert log.read_text() == "installed g++\n"

@@ -152,4 +152,4 @@ def _epoch_steps(amount: Amount, flags: Mapping[str, Any]) -> float:
 
 def _check_bounds(name: str, bounds: tuple[int, ...]) -> None:
     if len(bounds) != 2 or not 1 <= bounds[0] <= bounds[1]:
-        raise ValueError(f"{name} are two whole numbers: minimum and maximum")
+        raise ValueError(f"{name} must be two whole numbers: minimum and maximum")
