@@ -185,4 +185,6 @@ def metadata_language(graph: Graph) -> str | None:
     name = "metadata_language"
     if not graph.has_output(name):
         return None
-    return metadata_bytes(graph, name).decode("utf-8", errors="replace")
+    language = metadata_bytes(graph, name).decode("utf-8", errors="replace")
+    # Where --export_language is not given, Coqui STT exports its help text, in angle brackets.
+    return None if language.startswith("<") else language
