@@ -52,7 +52,6 @@ NOT_RUN = {
     "--voices": "it needs espeak-ng; test_bootstrap_command.py has a stand-in",
     "--cluster": "it needs Ray; test_cluster.py is run where that is installed",
     "apt-get ": "it installs",
-    "from openai import": "the package is none of ours; test_server.py asks as it does",
 }
 # Flags that make commands quick, whatever is documented.
 TRAINING = ("--epochs", 1, "--beam_width", 16, "--intra_op_parallelism_threads", 1)
