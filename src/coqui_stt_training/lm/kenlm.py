@@ -26,8 +26,8 @@ _HOW_TO_GET = {
 }
 
 
+_NO_BACKOFF = b"Bad backoff -inf"  # says build_binary of what lmplz writes of some small texts
 # What KenLM's exceptions begin with: the place in its sources, and the condition there.
-_NO_BACKOFF = b"Bad backoff -inf"
 _EXCEPTION = re.compile(r"^\S+\.\w+:\d+ in .*? threw [\w:]+(?: because `.*?')?\.\s*")
 
 
