@@ -8,6 +8,7 @@ import logging
 import random
 import tarfile
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ pytest.importorskip("pyarrow")
 
 LARGE, SMALL = CorpusFiles(large_bytes=0), CorpusFiles()
 ALPHABET = Alphabet.from_labels(list(" abcdeéfghijklmnopqrstuvwxyz'"))
+RULES = CorpusRules(ALPHABET, FeatureConfig())
 COLUMNS = ("wav_filename", "wav_filesize", "transcript")
 
 
@@ -68,20 +70,14 @@ def rows(tmp_path: Path) -> list[tuple[object, ...]]:
     ]  # fmt: skip
 
 
-def check(files: CorpusFiles, path: Path, alphabet: Alphabet = ALPHABET, **more: Any) -> Corpus:
+def check(files: CorpusFiles, path: Path, rules: CorpusRules = RULES, **more: Any) -> Corpus:
     fresh = CorpusFiles(large_bytes=files.large_bytes)
-    of_rules = {
-        name: more.pop(name)
-        for name in ("any_sample_rate", "normalize_transcripts")
-        if name in more
-    }
-    rules = CorpusRules(alphabet, FeatureConfig(), **of_rules)
     return check_corpus(rules, train=[str(path)], files=fresh, **more)
 
 
-def complaint(files: CorpusFiles, path: Path, **more: Any) -> str:
+def complaint(files: CorpusFiles, path: Path, rules: CorpusRules = RULES) -> str:
     with pytest.raises(CorpusError) as caught:
-        check(files, path, **more)
+        check(files, path, rules)
     return str(caught.value)
 
 
@@ -90,7 +86,8 @@ def test_clips_are_those_of_small_files(
     tmp_path: Path, rows: list[tuple[object, ...]], alphabet: Alphabet
 ) -> None:
     path = write_table(tmp_path / "train.csv", rows, COLUMNS)
-    large, small = check(LARGE, path, alphabet), check(SMALL, path, alphabet)
+    rules = replace(RULES, alphabet=alphabet)
+    large, small = check(LARGE, path, rules), check(SMALL, path, rules)
     assert isinstance(large.train[0].clips, ClipTable)
     assert [(one.audio, one.transcript, one.source, one.size_bytes) for one in large.train[0].clips]
     for found, expected in zip(large.train[0].clips, small.train[0].clips, strict=True):
@@ -214,7 +211,7 @@ def test_transcripts_are_normalised_and_alphabets_made(
 ) -> None:
     rows[3] = (*rows[3][:2], "Ein SATZ  cafe\u0301!")
     path = write_table(tmp_path / "train.csv", rows, COLUMNS)
-    corpus = check(LARGE, path, normalize_transcripts=True)
+    corpus = check(LARGE, path, replace(RULES, normalize_transcripts=True))
     assert corpus.train[0].clips[3].transcript == "ein satz café"
     found = alphabet_from_corpus([path], files=CorpusFiles(large_bytes=0))
     assert found == alphabet_from_corpus([path])
@@ -352,7 +349,8 @@ def test_silence_and_other_rates_in_the_sample_are_found(
         for number, (name, size, text) in enumerate(rows)
     ]
     path = write_table(tmp_path / "t.csv", timed, ("wav_filename", "duration", "transcript"))
-    found = complaint(LARGE, path, any_sample_rate=False)
-    assert found == complaint(SMALL, path, any_sample_rate=False)
+    strict = replace(RULES, any_sample_rate=False)
+    found = complaint(LARGE, path, strict)
+    assert found == complaint(SMALL, path, strict)
     assert "s of silence" in found
     assert "has 8000 Hz" in found
