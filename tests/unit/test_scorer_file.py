@@ -8,8 +8,9 @@ import pytest
 
 from coqui_stt_ctcdecoder.errors import ScorerError
 from coqui_stt_ctcdecoder.scorer_file import language_model_bytes, words_known
+from stt_models import SCORERS
 
-SCORER = Path(__file__).parents[3] / "shared/oracle/decoder/scorers/smoke_word.scorer"
+SCORER = SCORERS / "smoke_word.scorer"
 
 
 @pytest.mark.skipif(not SCORER.is_file(), reason="the reference files are not there")
