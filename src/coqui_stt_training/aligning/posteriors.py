@@ -11,7 +11,7 @@ import numpy as np
 from stt.audio.mono import Source
 from stt.audio.source import read_pcm_blocks
 from stt.audio.voice_activity import AGGRESSIVENESS, Segment, split_speech
-from stt.engines import BatchEngine, Engine, FloatArray, streams_at_a_time
+from stt.engines import Engine, FloatArray, posteriors_of, streams_at_a_time
 
 from .envelope import Envelope
 
@@ -64,11 +64,7 @@ def _segment_posteriors(
     with ThreadPoolExecutor(streams_at_a_time(engine)) as pool:
         while chosen := list(islice(upcoming, _SEGMENTS_AT_A_TIME)):
             samples = [segment.samples for segment in chosen]
-            if isinstance(engine, BatchEngine):
-                found = engine.batch_posteriors(samples)
-            else:
-                found = list(pool.map(engine.posteriors, samples))
-            yield from zip(chosen, found, strict=True)
+            yield from zip(chosen, posteriors_of(engine, samples, pool), strict=True)
 
 
 def _blanks(count: int, classes: int) -> FloatArray:

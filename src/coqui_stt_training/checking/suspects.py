@@ -19,7 +19,7 @@ from rapidfuzz.distance import Levenshtein
 from coqui_stt_ctcdecoder.alignment import HIGHEST_COST, align
 from coqui_stt_ctcdecoder.errors import DecodeError
 from stt.audio.source import read_pcm
-from stt.engines import BatchEngine, Engine, FloatArray, streams_at_a_time
+from stt.engines import Engine, FloatArray, posteriors_of, streams_at_a_time
 
 from ..cli.progress_bar import ProgressBar
 from ..corpus import Clip
@@ -95,7 +95,7 @@ def score_clips(
     with ProgressBar("Scoring transcripts", len(missing), show_progressbar, unit="clip") as bar:
         for start in range(0, len(missing), _CLIPS_AT_A_TIME):
             chosen = missing[start : start + _CLIPS_AT_A_TIME]
-            found = posteriors_of(engine, [clips[index] for index in chosen])
+            found = _posteriors(engine, [clips[index] for index in chosen])
             for index, posteriors in zip(chosen, found, strict=True):
                 score = score_transcript(clips[index].transcript, posteriors, engine)
                 scores[index] = score
@@ -105,15 +105,11 @@ def score_clips(
     return [score for score in scores if score is not None]
 
 
-def posteriors_of(engine: Engine, clips: Sequence[Clip]) -> list[FloatArray]:
-    """Return the posteriors of clips, float32 `[frames, classes]` each, computed side by side."""
+def _posteriors(engine: Engine, clips: Sequence[Clip]) -> list[FloatArray]:
     rate_hz = engine.info.sample_rate_hz
     with ThreadPoolExecutor(streams_at_a_time(engine)) as pool:
-        if isinstance(engine, BatchEngine):
-            return engine.batch_posteriors(
-                list(pool.map(lambda clip: read_pcm(clip.audio, rate_hz), clips))
-            )
-        return list(pool.map(lambda clip: engine.posteriors(read_pcm(clip.audio, rate_hz)), clips))
+        utterances = list(pool.map(lambda clip: read_pcm(clip.audio, rate_hz), clips))
+        return posteriors_of(engine, utterances, pool)
 
 
 def score_transcript(transcript: str, posteriors: FloatArray, engine: Engine) -> ClipScore:

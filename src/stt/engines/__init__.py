@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -153,6 +154,19 @@ def streams_at_a_time(engine: Engine, cores: int | None = None) -> int:
     """
     cores = cores or available_cores()
     return max(cores, engine.streams_at_a_time) if isinstance(engine, GatheringEngine) else cores
+
+
+def posteriors_of(engine: Engine, utterances: Sequence[Pcm], pool: Executor) -> list[FloatArray]:
+    """Return the posteriors of whole utterances, float32 `[frames, classes]` each.
+
+    Args:
+        engine: what computes them, together where it can.
+        utterances: the audio.
+        pool: whose threads compute them side by side where the engine takes one at a time.
+    """
+    if isinstance(engine, BatchEngine):
+        return engine.batch_posteriors(utterances)
+    return list(pool.map(engine.posteriors, utterances))
 
 
 def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
