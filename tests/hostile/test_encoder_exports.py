@@ -18,6 +18,8 @@ from coqui_stt_training.models.tensors import weights_of
 from coqui_stt_training.models.wav2vec2.specification import Wav2Vec2Encoder
 from coqui_stt_training.models.whisper.specification import WhisperEncoder
 
+from .test_onnx_files import write
+
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 onnx_writer = pytest.importorskip("coqui_stt_training.exporting.encoder.onnx_writer")
@@ -39,12 +41,6 @@ def export(specification: EncoderSpecification = WHISPER):
     model.initialize(1)
     described = EncoderDeployment(specification, weights_of(model), Alphabet.from_labels("abc"))
     return onnx_writer.encoder_model(described, "float32")
-
-
-def write(folder: Path, model) -> Path:
-    path = folder / "model.onnx"
-    path.write_bytes(model.SerializeToString())
-    return path
 
 
 @pytest.mark.parametrize("specification", [WHISPER, WAVLM])

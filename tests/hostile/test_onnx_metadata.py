@@ -35,7 +35,5 @@ def test_metadata_that_is_wrong(
     model = export()
     (entry,) = (entry for entry in model.metadata_props if entry.key == key)
     entry.value = value
-    path = tmp_path / "model.onnx"
-    path.write_bytes(model.SerializeToString())
     with pytest.raises(stt.ModelError, match=r"model\.onnx"):
-        stt.Model(path)
+        stt.Model(windowed.write(tmp_path, model))
