@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +109,21 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     monkeypatch.setattr(train_module, "main", main)
     return ran
+
+
+@contextmanager
+def interrupted_after(count: int, trainings: list[list[str]]) -> Iterator[None]:
+    """Interrupt a command when it begins another training after so many."""
+    real = train_module.main
+
+    def main(words: list[str]) -> int:
+        if len(trainings) == count and "--dry_run" not in words:
+            raise KeyboardInterrupt
+        return real(words)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_module, "main", main)
+        yield
 
 
 def value(words: list[str], flag: str) -> str:

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from command_runner import Result, run_command
-from coqui_stt_training import train as train_module
 
-from .conftest import SMALL, ToneCorpus, value
+from .conftest import SMALL, ToneCorpus, interrupted_after, value
 
 WAYS = ("--ways", "as it is:", "no speed: --augment", "quick: --learning_rate 0.02")
 
@@ -25,20 +24,11 @@ def compare(latin: ToneCorpus, tmp_path: Path) -> Callable[..., Result]:
 
 
 def test_ways_take_turns_and_a_comparison_goes_on_where_it_stopped(
-    compare: Callable[..., Result], trainings: list[list[str]], tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    watched = train_module.main
-
-    def dies(words: list[str]) -> int:
-        if len(trainings) == 4 and "--dry_run" not in words:
-            raise KeyboardInterrupt
-        return watched(words)
-
-    monkeypatch.setattr(train_module, "main", dies)
-    assert compare().returncode == 130
+    compare: Callable[..., Result], trainings: list[list[str]], tmp_path: Path
+) -> None:
+    with interrupted_after(4, trainings):
+        assert compare().returncode == 130
     assert len(trainings) == 4
-    monkeypatch.setattr(train_module, "main", watched)
     result = compare()
     assert result.returncode == 0, result.stderr
     assert [value(words, "random_seed") for words in trainings] == ["4568"] * 3 + ["4569"] * 3

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from command_runner import Result, run_command
-from coqui_stt_training import train as train_module
 from coqui_stt_training.corpus import Row
 from coqui_stt_training.curves.subsets import growing_order
 
-from .conftest import LATIN, SMALL, ToneCorpus, value, write_tones
+from .conftest import LATIN, SMALL, ToneCorpus, interrupted_after, value, write_tones
 
 PARTS = ("--parts", "0.25", "0.5", "1", "--seeds", "1")
 
@@ -38,22 +37,13 @@ def listed(path: str) -> set[str]:
 
 
 def test_parts_grow_and_the_curve_goes_on_where_it_stopped(
-    curve: Callable[..., Result], trainings: list[list[str]], tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    watched = train_module.main
-
-    def dies(words: list[str]) -> int:
-        if len(trainings) == 2 and "--dry_run" not in words:
-            raise KeyboardInterrupt
-        return watched(words)
-
-    monkeypatch.setattr(train_module, "main", dies)
-    stopped = curve()
+    curve: Callable[..., Result], trainings: list[list[str]], tmp_path: Path
+) -> None:
+    with interrupted_after(2, trainings):
+        stopped = curve()
     assert stopped.returncode == 130
     assert stopped.stderr.endswith("interrupted; the same command goes on where it stopped\n")
     assert len(trainings) == 2
-    monkeypatch.setattr(train_module, "main", watched)
     result = curve()
     assert result.returncode == 0, result.stderr
     assert len(trainings) == 3
