@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from stt.counted import counted
+from stt.counted import counted, first_lines
 
 from ..errors import CorpusError
 from .clip import Clip
@@ -36,10 +36,10 @@ def refuse_measured_audio(unlabelled: Sequence[Clip], measured: Iterable[Clip]) 
     shared = same_audio(unlabelled, measured) if unlabelled else []
     if not shared:
         return
-    shown = "\n".join(f"  {clip.source} is {other.source}" for clip, other in shared[:_SHOWN])
-    more = f"\n  and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else ""
+    lines = [f"{clip.source} is {other.source}" for clip, other in shared]
+    shown = "\n  ".join(first_lines(lines, _SHOWN))
     raise CorpusError(
         f"{counted(len(shared), 'recording')} of --unlabelled_files "
         f"{'is' if len(shared) == 1 else 'are'} also in the evaluation data; remove "
-        f"them:\n{shown}{more}"
+        f"them:\n  {shown}"
     )

@@ -16,7 +16,7 @@ from stt.atomic_file import write_atomically
 from stt.audio.pcm import scaled
 from stt.audio.reference import AudioReference
 from stt.audio.source import read_pcm
-from stt.counted import counted
+from stt.counted import counted, first_lines
 from stt.metadata import TokenMetadata
 
 from ..cli.command import print_now
@@ -177,8 +177,7 @@ def evaluate_rows(
                 problems.append(f"{row.source}: {error}")
             bar.advance(1)
     if problems:
-        more = len(problems) - _SHOWN_PROBLEMS
-        shown = problems[:_SHOWN_PROBLEMS] + ([f"and {more} more"] if more > 0 else [])
+        shown = first_lines(problems, _SHOWN_PROBLEMS)
         raise CorpusError(
             f"{path}: {len(problems)} of {counted(len(file.rows), 'row')} cannot be evaluated; "
             "correct or remove them:\n  " + "\n  ".join(shown)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from stt.counted import counted
+from stt.counted import counted, first_lines
 from stt.durations import say_audio_length
 
 from ..corpus.csv_file import write_csv
@@ -76,10 +76,9 @@ def summary(
     for reason in Reason:
         if reasons[reason]:
             yield f"  left out: {reasons[reason]} {reason.value}"
-    measured = [one for one in left_out if one.reason is Reason.MEASURED]
-    for one in measured[:_NAMED]:
-        yield f"    {one.label.audio}: {one.detail}"
-    if len(measured) > _NAMED:
-        yield f"    and {len(measured) - _NAMED} more"
+    measured = [
+        f"{one.label.audio}: {one.detail}" for one in left_out if one.reason is Reason.MEASURED
+    ]
+    yield from (f"    {line}" for line in first_lines(measured, _NAMED))
     if left_out:
         yield f"  all clips left out, with reasons: {list_of_left_out}"

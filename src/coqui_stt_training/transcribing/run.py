@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stt.cores import available_cores
-from stt.counted import counted
+from stt.counted import counted, first_lines
 from stt.extras import missing_packages
 from stt.output_path import check_output_folder
 from stt.subtitles import FORMATS
@@ -112,11 +112,10 @@ def _transcribe(tasks: Sequence[Task], config: TranscribeConfig, given: frozense
                 _write(found, dst, config.transcription)
                 _log.info('[%d]: "%s" -> "%s"', number, src, dst)
     if failures:
-        shown = "\n  ".join(failures[:_NAMED])
-        more = f"\n  and {len(failures) - _NAMED} more" if len(failures) > _NAMED else ""
+        shown = "\n  ".join(first_lines(failures, _NAMED))
         raise UserError(
             f"{len(failures)} of {counted(len(logs_of), 'file')} could not be transcribed; run "
-            f"the same command to try them again:\n  {shown}{more}"
+            f"the same command to try them again:\n  {shown}"
         )
 
 
