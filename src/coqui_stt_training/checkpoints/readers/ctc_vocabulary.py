@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
-from stt.counted import counted
+from stt.counted import counted, some_of
 
 from ...errors import CheckpointError
 from ...models.encoder import EncoderSpecification
@@ -99,10 +99,9 @@ def _checked(path: Path, vocabulary: Mapping[str, Any], rows: int) -> Mapping[st
         else:
             tokens[row] = token
     if wrong:
-        more = f" and {len(wrong) - _LISTED} more" * (len(wrong) > _LISTED)
         raise CheckpointError(
             f"{path}: does not go with an output layer of {rows} rows: "
-            f"{', '.join(wrong[:_LISTED])}{more}; give the file that came with the model"
+            f"{some_of(wrong, _LISTED)}; give the file that came with the model"
         )
     return {token: row for row, token in tokens.items()}
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
-from stt.counted import counted
+from stt.counted import counted, some_of
 
 from ...errors import CheckpointError
 from ...models.encoder import OUTPUT, EncoderSpecification
@@ -159,6 +159,4 @@ def _check_encoder(
 
 def name_some(names: list[str]) -> str:
     """Name a few, and say `is` or `are`."""
-    shown = ", ".join(names[:_LISTED])
-    shown += f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"{shown} {'is' if len(names) == 1 else 'are'}"
+    return f"{some_of(names, _LISTED)} {'is' if len(names) == 1 else 'are'}"
