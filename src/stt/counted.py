@@ -16,6 +16,12 @@ def some_of(names: Sequence[str], most: int = 5) -> str:
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
+def some_clauses(clauses: Sequence[str], most: int) -> str:
+    """Return clauses for a message: all where they are few, else the first and how many more."""
+    hidden = len(clauses) - most
+    return "; ".join([*clauses[:most], f"and {hidden} more"] if hidden > 0 else clauses)
+
+
 def first_lines(lines: Sequence[str], most: int) -> list[str]:
     """Return lines of a message: all where they are few, else the first and how many more."""
     hidden = len(lines) - most

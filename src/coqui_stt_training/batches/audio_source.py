@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stt.audio.file import read_audio
 from stt.audio.folder import SUFFIXES, audio_files
 from stt.audio.reference import AudioReference
+from stt.counted import some_clauses
 
 from ..augmentation.specification import Augmentation
 from ..corpus import read_rows
@@ -61,8 +62,7 @@ class AudioSource:
             except AudioError as error:
                 problems.append(str(error))
         if problems:
-            more = f"; and {len(problems) - _SHOWN} more" * (len(problems) > _SHOWN)
-            raise CorpusError(f"{'; '.join(problems[:_SHOWN])}{more}")
+            raise CorpusError(some_clauses(problems, _SHOWN))
 
 
 @lru_cache(maxsize=_KEPT)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
-from stt.counted import counted
+from stt.counted import counted, some_clauses
 
 from ..errors import CheckpointError
 from ..models.encoder import EncoderSpecification
@@ -73,9 +73,8 @@ def merge_peft(folder: Path, adapter: PeftAdapter, base: SourceModel) -> SourceM
         leave_out_output(tensors)
     problems = list(_problems(specification, parts, tensors))
     if problems:
-        rest = f"; and {len(problems) - _LISTED} more" * (len(problems) > _LISTED)
         raise CheckpointError(
-            f"{folder}: is no adapter for {base.path}: {'; '.join(problems[:_LISTED])}{rest}. "
+            f"{folder}: is no adapter for {base.path}: {some_clauses(problems, _LISTED)}. "
             f"Put the model that it is for, or a link to it, at {folder / BESIDE}"
         )
     for name, low in parts.products.items():

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from stt.counted import some_clauses
+
 from ...errors import CheckpointError
 
 _AS_THEY_ARE = ("F16", "F32", "F64")
@@ -45,9 +47,8 @@ def read_tensors(path: Path, names: Iterable[str]) -> dict[str, NDArray[np.float
             types = {name: opened.get_slice(name).get_dtype() for name in wanted}
             foreign = [f"{name} is {types[name]}" for name in wanted if types[name] not in _FLOATS]
             if foreign:
-                more = f"; and {len(foreign) - _LISTED} more" * (len(foreign) > _LISTED)
                 raise CheckpointError(
-                    f"{path}: {'; '.join(foreign[:_LISTED])}{more}; {', '.join(_FLOATS)} can be "
+                    f"{path}: {some_clauses(foreign, _LISTED)}; {', '.join(_FLOATS)} can be "
                     "read. Save the model in one of these, or take one that is not quantised"
                 )
             tensors = {
