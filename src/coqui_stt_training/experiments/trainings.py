@@ -12,7 +12,7 @@ from typing import Any
 from ..cli.config import MachineFlags, OutputFlags
 from ..cli.data_flags import DataFlags
 from ..cli.spelling import spell_flags
-from ..training.freezing import DEAF_CER
+from ..scoring.metrics import DEAF_CER
 from .rates import Results, read_results
 from .running import as_typed, run_shown
 

@@ -21,9 +21,8 @@ from ..corpus import ClipSet
 from ..models.acoustic_model import AcousticModel
 from ..report.epochs import Epoch, best_epoch, is_still_improving
 from ..report.summaries import Summaries
-from ..scoring.metrics import score_set
+from ..scoring.metrics import DEAF_CER, score_set
 from ..training.distributed import World
-from ..training.freezing import DEAF_CER
 from ..training.plan import ValidationSets
 from ..training.progress import Progress
 from ..training.state import RunFolder, TrainingState

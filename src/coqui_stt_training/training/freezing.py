@@ -8,12 +8,10 @@ from dataclasses import dataclass
 
 from ..models.acoustic_model import AcousticModel
 from ..models.encoder import base_tensors
+from ..scoring.metrics import DEAF_CER
 from .progress import Progress
 
 _log = logging.getLogger(__name__)
-
-# What a model that answers with hardly anything but blank has; a head that learns is soon below.
-DEAF_CER = 0.9
 
 
 @dataclass(frozen=True)
