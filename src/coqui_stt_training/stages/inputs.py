@@ -17,7 +17,6 @@ from stt.output_path import check_output_folder
 from ..bootstrapping.public_sources import MANY_LANGUAGES, PUBLIC_SOURCES
 from ..checkpoints.loading import digest_source, load_source
 from ..checkpoints.recognise import BOOTSTRAP_RECORD
-from ..cli.config import MachineFlags, OutputFlags
 from ..cli.flags import Parsed, as_dict
 from ..cli.pipeline_flags import BootstrapConfig, PipelineFlags
 from ..cli.synthesis_flags import SynthesisFlags
@@ -26,6 +25,7 @@ from ..corpus.files import file_digest
 from ..errors import CorpusError, FlagError
 from ..experiments.digest import digest_of
 from ..experiments.out_folder import check_out_folder
+from ..experiments.trainings import NO_RESULT
 from ..lm.text import Case, read_lines
 from ..synthesis.synthesiser import find_synthesiser
 
@@ -41,9 +41,7 @@ _OWN = frozenset(
         "one_shot_infer",
     }
 )  # fmt: skip
-_NO_RESULT = frozenset(
-    {*vars(OutputFlags()), *vars(MachineFlags()), *vars(BootstrapConfig().pipeline)}
-)
+_NO_RESULT = NO_RESULT.union(vars(BootstrapConfig().pipeline))
 _LINES_LOOKED_AT = 2000
 _LEAST_SHARE_OF_LETTERS = 0.5
 _EXAMPLES = 3
