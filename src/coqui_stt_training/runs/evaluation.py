@@ -41,7 +41,7 @@ from ..models.acoustic_model import AcousticModel
 from ..report.evaluation import caveat_of, format_report, save_samples_json
 from ..scoring.decoding import BeamSearchDecoder, Decoder
 from ..scoring.evaluation import build_model, transcribe_batches
-from ..training.distributed import ALONE, World, joined
+from ..training.distributed import World, joined
 from .evaluation_report import report_evaluation
 from .features import choose_features
 from .identity import digest_of_clips
@@ -215,8 +215,8 @@ class EvaluationOptions:
     evaluation: EvaluationFlags
     output: LogFlags
     model_name: str
-    show: Callable[[str], object] = print_now
-    world: World = ALONE
+    show: Callable[[str], object]
+    world: World
 
 
 def evaluate_sets(
