@@ -43,18 +43,16 @@ def make_pipeline(
         world: the processes of the run, which share the batches.
     """
     data, training = session.config.data, session.config.training
-    shares, untold_from = session.files.shares, first_epoch(session)
-    told_alone = Mixture(corpus.train, shares, training.random_seed)
+    shares, unlabelled_from = session.files.shares, first_epoch(session)
+    labelled_only = Mixture(corpus.train, shares, training.random_seed)
     together = Mixture((*corpus.train, *corpus.unlabelled), shares, training.random_seed)
     clips = joined([one.clips for one in corpus.train])
 
     @lru_cache(maxsize=2)
     def groups(epoch: int) -> ClipGroups:
-        parts = (together if epoch >= untold_from else told_alone).parts(epoch)
-        labelled, unlabelled = (
-            joined(parts[: len(corpus.train)]),
-            joined(parts[len(corpus.train) :]),
-        )
+        parts = (together if epoch >= unlabelled_from else labelled_only).parts(epoch)
+        labelled = joined(parts[: len(corpus.train)])
+        unlabelled = joined(parts[len(corpus.train) :])
         if data.limit_train:
             chosen = by_length(
                 seconds_of(labelled), reverse=data.reverse_train, limit=data.limit_train
@@ -70,9 +68,11 @@ def make_pipeline(
     order = BatchOrder(
         data.shuffle_batches, data.shuffle_start, data.shuffle_buffer, training.random_seed
     )
-    changing = bool(shares or untold_from)
+    changing = bool(shares or unlabelled_from)
     return TrainingPipeline(
-        Sampler(groups(untold_from), order, world.rank, world.size, groups if changing else None),
+        Sampler(
+            groups(unlabelled_from), order, world.rank, world.size, groups if changing else None
+        ),
         loader,
         _make_augmented_loader(session, loader, clips, views),
         training.epochs,
