@@ -7,6 +7,7 @@ python -m coqui_stt_training.learning_curve --out curve --load_checkpoint_dir wh
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from .cli.command import command, print_now, resumable, start_logging
@@ -47,10 +48,14 @@ def main(argv: list[str]) -> int:
     from .checkpoints.folder_lock import locked  # PyTorch takes a second to import
     from .curves.inputs import check_flags
     from .curves.run import Curve
+    from .experiments.out_folder import removing_new_files
     from .experiments.running import StoppedError
 
     check_flags(parsed)
-    with resumable(), locked(Path(parsed.config.curve.out), "--out"):
+    out = Path(parsed.config.curve.out)
+    with resumable(), locked(out, "--out"), ExitStack() as stack:
+        if parsed.config.bootstrap.dry_run:
+            stack.enter_context(removing_new_files(out))
         try:
             Curve(parsed, print_now).run()
         except StoppedError as stop:

@@ -67,6 +67,16 @@ def test_parts_grow_and_the_curve_goes_on_where_it_stopped(
     assert "5 trainings to do" not in curve("--learning_rate", 0.01, "--dry_run", "true").stdout
 
 
+def test_a_dry_run_leaves_nothing(
+    curve: Callable[..., Result], trainings: list[list[str]], tmp_path: Path
+) -> None:
+    result = curve("--alphabet_config_path", "", "--dry_run", "true")
+    assert result.returncode == 0, result.stderr
+    assert "all checks passed" in result.stdout
+    assert trainings == []
+    assert not (tmp_path / "curve").exists()
+
+
 def test_too_few_clips_and_other_mistakes(
     curve: Callable[..., Result], tones: ToneCorpus, tmp_path: Path
 ) -> None:
