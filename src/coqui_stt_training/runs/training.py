@@ -22,6 +22,7 @@ from ..models.tensors import load_weights
 from ..report.run_log import RunLog
 from ..report.summaries import Summaries
 from ..scoring.decoding import BeamSearchDecoder, BestPathDecoder, Decoder
+from ..training.disk_check import check_disk_space, checkpoint_sizes
 from ..training.distributed import World, joined
 from ..training.freezing import Freezing
 from ..training.hidden_cache import HiddenCache
@@ -117,6 +118,7 @@ def _carry_out(
                 folder.begin()
             else:
                 with world.together():
+                    world.first(lambda: _check_room_for_checkpoints(session))
                     trainer = _make_trainer(session, parts, summaries, interruption)
                 folder.begin()
                 log_sizes(
@@ -192,6 +194,7 @@ def _check_only(session: Session) -> None:
     supervision(session)
     corpus = read_corpus(session, writes=True)
     check_model_memory(session.specification)
+    _check_room_for_checkpoints(session)
     for purpose, sets in (
         ("train on", corpus.train),
         ("validate on", corpus.dev),
@@ -209,6 +212,20 @@ def _check_only(session: Session) -> None:
         "Dry run: all checks passed; nothing was trained or written. Without --dry_run, the "
         "memory for the longest batch is tested, too"
     )
+
+
+def _check_room_for_checkpoints(session: Session) -> None:
+    """Check that the checkpoints of a run fit on the disk.
+
+    Raises:
+        TrainingError: they do not.
+    """
+    config = session.config
+    frozen = [layer for layer, epochs in session.frozen_epochs.items() if epochs is None]
+    sizes = checkpoint_sizes(
+        session.specification, frozen, averages=config.training.average_weights
+    )
+    check_disk_space(Path(config.checkpoints.save_dir), sizes, config.checkpoints.max_to_keep)
 
 
 def _make_trainer(
