@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 
@@ -182,10 +185,21 @@ class BiLstm(nn.Module):
         frames = torch.arange(x.shape[1], device=x.device)
         ends = lengths.to(x.device)[:, None]
         turned = torch.where(frames < ends, ends - 1 - frames, frames)
-        there, _ = self.forwards(x)
-        back, _ = self.backwards(_gather(x, turned))
+        in_float32 = not (x.is_cuda or _has_bfloat16_lstm())
+        x = x.float() if in_float32 else x
+        with torch.autocast("cpu", enabled=False) if in_float32 else nullcontext():
+            there, _ = self.forwards(x)
+            back, _ = self.backwards(_gather(x, turned))
         valid = (frames < ends)[:, :, None]
         return torch.cat([there, _gather(back, turned)], dim=-1) * valid, lengths
+
+
+@cache
+def _has_bfloat16_lstm() -> bool:
+    """Whether this processor's LSTM takes bfloat16; with AVX2 alone, oneDNN's raises an error."""
+    return not torch.backends.mkldnn.is_available() or bool(
+        torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
 
 
 def _gather(x: Tensor, frames: Tensor) -> Tensor:

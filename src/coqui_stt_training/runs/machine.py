@@ -52,6 +52,15 @@ def has_fast_bfloat16() -> bool:
     return any(getattr(torch.cpu, name, bool)() for name in instructions)
 
 
+def warn_of_slow_precision(device: torch.device) -> None:
+    """Warn that mixed precision saves no time on a processor without instructions for it."""
+    if device.type == "cpu" and not has_fast_bfloat16():
+        _log.warning(
+            "This processor has no instructions for bfloat16: training with "
+            "--automatic_mixed_precision true takes longer here than without"
+        )
+
+
 def log_placement(model: AcousticModel) -> None:
     """Say on which device each layer's weights are (`--log_placement`)."""
     for layer, members in model.layer_parameters().items():

@@ -20,7 +20,7 @@ from ..training.state import RunFolder, TrainingState
 from .distillation import supervision
 from .identity import digest_of_clips
 from .initial_state import initial_state
-from .machine import prepare_machine
+from .machine import prepare_machine, warn_of_slow_precision
 from .session import Session
 
 
@@ -70,6 +70,8 @@ def assemble(session: Session, world: World) -> Parts:
     with world.in_turn():
         decoder = BeamSearchDecoder(session.alphabet, session.config.decoder, session.given)
         device = prepare_machine(session.config.machine, world.device)
+        if session.config.training.automatic_mixed_precision:
+            warn_of_slow_precision(device)
         objective = _objective(session)
         corpus = read_corpus(session, writes=world.is_first)
         cache = _cache_folder(session)
