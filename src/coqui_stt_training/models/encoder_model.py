@@ -197,9 +197,7 @@ class BiLstm(nn.Module):
 @cache
 def _has_bfloat16_lstm() -> bool:
     """Whether this processor's LSTM takes bfloat16; with AVX2 alone, oneDNN's raises an error."""
-    return not torch.backends.mkldnn.is_available() or bool(
-        torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    )
+    return not torch._C._has_mkldnn or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _gather(x: Tensor, frames: Tensor) -> Tensor:
