@@ -41,8 +41,8 @@ def keep_words(source: Path, target: Path, words: Set[str]) -> list[int]:
 
 
 def _is_kept(line: str, order: int, words: Set[str]) -> bool:
-    # Probability, the words, and but for the highest order a back-off.
-    return all(word in words for word in line.split("\t")[1].split(" ", order))
+    # A line holds a probability, `order` words and, except in the highest order, a back-off.
+    return all(word in words for word in line.rstrip("\n").split("\t")[1].split(" ", order))
 
 
 def _ngrams(path: Path) -> Iterator[tuple[int, str]]:
