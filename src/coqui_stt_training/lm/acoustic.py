@@ -1,4 +1,4 @@
-"""Running an acoustic model over corpus files, for its posteriors. Needs PyTorch."""
+"""Compute posteriors of corpus files with an acoustic model. Needs PyTorch."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ def compute_posteriors(
 ) -> PosteriorSet:
     """Return posteriors and transcripts of all clips of `--test_files`.
 
-    Audio of another rate than the model's is resampled, or a bad row where not `any_sample_rate`.
+    Audio at a sample rate other than the model's is resampled if `any_sample_rate`; otherwise its
+    row is a bad row.
 
     Raises:
-        CorpusError: rows that cannot be used, unless `--on_bad_row skip`.
+        CorpusError: rows cannot be used, and `--on_bad_row` is not `skip`.
     """
     corpus = check_corpus(
         CorpusRules(

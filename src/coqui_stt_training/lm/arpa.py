@@ -1,4 +1,4 @@
-"""ARPA files, as far as keeping some words' n-grams and dropping the others' needs them."""
+"""Restrict language models in ARPA format to a vocabulary."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _MARKS = frozenset({"<s>", "</s>", "<unk>"})
 
 
 def keep_words(source: Path, target: Path, words: Set[str]) -> list[int]:
-    """Copy a model, without the n-grams that hold other words.
+    """Copy a model without the n-grams that contain words other than these.
 
-    Probabilities and back-offs stay as they are, so the model has the same opinion of any text in
-    these words.
+    Probabilities and back-off weights do not change, so the model scores any text in these words
+    as before.
 
     Returns:
         The number of n-grams kept, by order.
 
     Raises:
-        LanguageModelError: `source` is not an ARPA file.
+        LanguageModelError: `source` is not an ARPA file, or is cut off.
     """
     kept = words | _MARKS
     counts: dict[int, int] = {}

@@ -1,11 +1,11 @@
-"""From text to a scorer in one command, tuned where there are posteriors to tune on.
+"""Make a scorer from text in one command, and tune it on a development set.
 
     python -m coqui_stt_training.lm.build_scorer --input_txt text.gz --checkpoint CHECKPOINT_DIR \\
         --package kenlm.scorer --tune_on dev.csv
 
-It makes the language model, the dictionary and the scorer, says which words it left out and why,
-and with `--tune_on` finds alpha and beta on a development set. With `--characters` the scorer knows
-which characters follow which, and can write words that it has never seen.
+The command makes the language model, the dictionary and the scorer, and reports which words it left
+out and why. With `--tune_on` it finds alpha and beta on a development set. With `--characters` the
+language model is one of characters, and the scorer can write words that are not in the text.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _LETTERS_OF = {
     Case.TURKIC_SMALL: "only lower case letters, and ı",
     Case.TURKIC_CAPITAL: "only upper case letters, and İ",
 }
-SCRATCH_PREFIX = ".scorer-"  # how the folder begins that is beside a scorer while it is made
-# What upstream's release models were tuned to: a start for those that are not tuned here.
+SCRATCH_PREFIX = ".scorer-"  # name prefix of the temporary folder beside a scorer in the making
+# Upstream's release models have these values: defaults for scorers that are not tuned.
 _USUAL_ALPHA, _USUAL_BETA = 0.931289039105002, 1.1834137581510284
 
 
@@ -120,7 +120,7 @@ def _check_tuning(flags: argparse.Namespace) -> None:
 
 
 def _case_of(alphabet: Alphabet, flags: argparse.Namespace) -> Case:
-    """Return the case of what the model writes: of bytes, that of transcripts of its language."""
+    """Return the letter case of the alphabet; of bytes, that of the tuning data's transcripts."""
     if flags.keep_case:
         return Case.KEPT
     if alphabet.is_bytes and flags.tune_on:

@@ -1,8 +1,8 @@
-"""Make a language model of text: `lm.binary` and `vocab-K.txt`, for `generate_scorer_package`.
+"""Make a language model from text: `lm.binary` and `vocab-K.txt`, for `generate_scorer_package`.
 
     python -m coqui_stt_training.lm.generate_lm --input_txt text.gz --output_dir lm/ --top_k 500000
 
-The flags are upstream's generate_lm.py's; `lmplz` and `build_binary` come with this package.
+The flags are those of upstream's generate_lm.py; `lmplz` and `build_binary` come with this package.
 """
 
 from __future__ import annotations
@@ -29,24 +29,25 @@ _USUAL_PRUNING = "0|0|1"
 
 @dataclass(frozen=True)
 class LanguageModelOptions:
-    """How to make a language model.
+    """Options for the estimation of a language model.
 
     Attributes:
-        top_k: commonest words to keep; n-grams with others are left out.
-        order: longest n-gram.
-        max_arpa_memory: share of memory that estimation may take, as `lmplz -S` has it.
-        prune: for each order, n-grams seen so often or less are left out; parted by `|`. None: as
-            upstream, those of three words and more that are seen once.
-        binary_a_bits: bits of pointers that may be compressed.
-        binary_q_bits: bits of a quantised probability or back-off.
-        binary_type: data structure; `trie` is what scorers hold.
-        discount_fallback: do not fail on small texts.
-        case: that all text is brought to first.
-        code_points: whether every character is a word of its own, for models that write bytes.
-        alphabet: of the model that it is for, which may have characters in parts; None: not known.
-        by_character: whether every label of the alphabet is a word of its own, for scorers that can
-            write any word.
-        kenlm_bins: folder of another KenLM build; empty: the one of this package.
+        top_k: number of most frequent words to keep; n-grams with other words are removed.
+        order: length of the longest n-grams.
+        max_arpa_memory: memory limit of the estimation, in the syntax of `lmplz -S`.
+        prune: pruning threshold of each order, separated by `|`: n-grams with this count or less
+            are removed. None: as upstream, n-grams of three words or more that occur once.
+        binary_a_bits: maximum number of bits for pointer compression.
+        binary_q_bits: number of bits of a quantised probability or back-off weight.
+        binary_type: data structure of the binary file; scorers contain a `trie`.
+        discount_fallback: whether to accept small texts, which KenLM otherwise refuses.
+        case: letter case that all text is converted to.
+        code_points: whether every character is a word, for models that write bytes.
+        alphabet: alphabet of the acoustic model, which may encode a character as several labels;
+            None: unknown.
+        by_character: whether every label of the alphabet is a word, for scorers that can write any
+            word.
+        kenlm_bins: folder of another KenLM build; empty: the programs of this package.
     """
 
     top_k: int = 500_000
@@ -164,7 +165,7 @@ def _add_binary_flags(add: Callable[..., object], defaults: LanguageModelOptions
 
 
 def options_of(flags: argparse.Namespace) -> LanguageModelOptions:
-    """Return the options that flags say."""
+    """Return the options given by the flags."""
     return LanguageModelOptions(
         top_k=flags.top_k,
         order=flags.arpa_order,
@@ -181,10 +182,10 @@ def options_of(flags: argparse.Namespace) -> LanguageModelOptions:
 
 
 def check_options(options: LanguageModelOptions) -> None:
-    """See that KenLM can do what is asked for.
+    """Check that KenLM accepts the options.
 
     Raises:
-        LanguageModelError: it cannot.
+        LanguageModelError: an option is malformed or out of range.
     """
     if not 2 <= options.order <= 6:
         raise LanguageModelError(f"--arpa_order {options.order}: KenLM supports 2 to 6")
@@ -210,7 +211,7 @@ def check_options(options: LanguageModelOptions) -> None:
 
 
 def _pruning(options: LanguageModelOptions) -> list[str]:
-    """Return for each order the count up to which n-grams are left out; none where nothing is."""
+    """Return the pruning threshold of each order; an empty list for no pruning."""
     if options.prune is None:
         return _USUAL_PRUNING.split("|")[: options.order]
     return options.prune.split("|") if options.prune else []
@@ -219,10 +220,11 @@ def _pruning(options: LanguageModelOptions) -> list[str]:
 def make_language_model(
     input_paths: list[Path], binary_path: Path, options: LanguageModelOptions
 ) -> list[str]:
-    """Estimate a language model, and return its words, commonest first.
+    """Estimate a language model, and return its words, the most frequent first.
 
     Raises:
-        LanguageModelError: no text, text that cannot be read, or KenLM failed.
+        LanguageModelError: an option is wrong, the text is empty or cannot be read, or KenLM is
+            missing or failed.
     """
     check_options(options)
     for path in input_paths:
@@ -273,7 +275,7 @@ def make_language_model(
 
 
 def _words(lines: Iterator[str], options: LanguageModelOptions) -> Iterator[str]:
-    """Return sentences of what the language model is to have as words."""
+    """Return the sentences split into the words of the language model, separated by spaces."""
     if options.code_points:
         return as_code_points(lines)
     if options.alphabet is None:

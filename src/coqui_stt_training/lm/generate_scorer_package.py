@@ -1,9 +1,9 @@
-"""Make a scorer of a language model and a vocabulary.
+"""Make a scorer from a language model and a vocabulary.
 
     generate_scorer_package --checkpoint CHECKPOINT_DIR --lm lm.binary --vocab vocab-500000.txt \\
         --package kenlm.scorer --default_alpha 0.93 --default_beta 1.18
 
-The flags are upstream's tool's, and the file works with upstream's decoder and runtime too.
+The flags are those of upstream's tool. Upstream's decoder and runtime read the file too.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _OTHER_FORM = (
 
 @dataclass(frozen=True)
 class ScorerReport:
-    """What became of a vocabulary.
+    """Which words of a vocabulary a scorer contains.
 
     Attributes:
-        words: number of units in the scorer.
-        left_out: unit -> why it is not.
-        unit: what the scorer scores.
-        hints: how fewer words would be left out, a sentence each.
+        words: number of words in the scorer, or of characters if it scores characters.
+        left_out: word or character -> why the scorer does not contain it.
+        unit: unit that the scorer scores.
+        hints: sentences that say how to lose fewer words.
     """
 
     words: int
@@ -50,7 +50,7 @@ class ScorerReport:
     hints: tuple[str, ...] = ()
 
     def summary(self) -> list[str]:
-        """Return a few lines for people."""
+        """Return a few lines to print."""
         name = "character" if self.unit is Unit.CHARACTER else "word"
         lines = [f"{counted(self.words, name)} in the scorer, {len(self.left_out)} left out"]
         left_out = [f"{word}: {why}" for word, why in self.left_out.items()]
@@ -59,15 +59,16 @@ class ScorerReport:
 
 
 def find_alphabet(checkpoint: str, alphabet_path: str, bytes_mode: bool) -> Alphabet:
-    """Return the alphabet that flags name.
+    """Return the alphabet of a checkpoint, or else the given one.
 
     Args:
-        checkpoint: a checkpoint, or the folder of one; empty: none.
-        alphabet_path: an alphabet file; empty: none.
+        checkpoint: checkpoint file or folder; empty: none.
+        alphabet_path: alphabet file; empty: none.
         bytes_mode: whether the model writes UTF-8 bytes.
 
     Raises:
-        AlphabetError: neither was given, the file is malformed, or the two do not match.
+        AlphabetError: no alphabet was given or found, the file is malformed, or the given alphabet
+            differs from the checkpoint's.
         CheckpointError: the checkpoint cannot be read.
     """
     given: Alphabet | None = None
@@ -95,14 +96,14 @@ def find_alphabet(checkpoint: str, alphabet_path: str, bytes_mode: bool) -> Alph
 
 
 def _checkpoint_alphabet(checkpoint: Path) -> Alphabet | None:
-    """Return a checkpoint's alphabet; where its folder has no model, the `alphabet.txt` there."""
+    """Return the alphabet of a checkpoint, or of `alphabet.txt` in a folder without a model."""
     beside = checkpoint / "alphabet.txt"
     try:
         from ..checkpoints.loading import load_source
 
         return load_source(checkpoint, "auto").alphabet
     except ImportError:
-        pass  # a device without the training extra: the file beside the weights will do
+        pass  # a device without the training extra: the file beside the weights is enough
     except NoModelError:
         if not beside.is_file():
             raise
@@ -110,7 +111,7 @@ def _checkpoint_alphabet(checkpoint: Path) -> Alphabet | None:
 
 
 def looks_like_code_points(words: Iterable[str]) -> bool:
-    """Whether every entry of a vocabulary is a single code point."""
+    """Return whether every entry of a vocabulary is a single code point."""
     return all(len(word) <= 1 for word in words)
 
 
@@ -125,12 +126,13 @@ def make_scorer(
 ) -> ScorerReport:
     """Write a scorer file, atomically.
 
-    Words that the alphabet cannot spell, or that the language model does not know, are left out. A
-    scorer of characters allows all of the alphabet, also those that the model has not seen.
+    Words that the alphabet cannot spell, or that the language model does not contain, are left out.
+    A scorer of characters allows every label of the alphabet, even those that are not in the
+    language model.
 
     Raises:
-        ScorerError: no words are left, the language model cannot be used, or alphabet and mode do
-            not go together.
+        ScorerError: no words are left, the language model cannot be used, or the unit does not fit
+            the alphabet.
         OSError: a file cannot be read or written.
     """
     from coqui_stt_ctcdecoder.scorer import alphabet_tail
@@ -181,10 +183,10 @@ def _spell(words: list[str], alphabet: Alphabet, unit: Unit) -> Spelling:
 
 
 def check_alphabet(alphabet: Alphabet, unit: Unit) -> None:
-    """See that a kind of scorer can be made for an alphabet.
+    """Check that a scorer of this unit can be made for an alphabet.
 
     Raises:
-        ScorerError: it cannot.
+        ScorerError: the unit does not fit the alphabet.
     """
     if unit is Unit.CODE_POINT and not alphabet.is_bytes:
         raise ScorerError(
@@ -223,10 +225,10 @@ def _leave_out_unknown(spelling: Spelling, lm_path: Path, alphabet: Alphabet) ->
 
 
 def read_vocabulary(path: Path) -> list[str]:
-    """Return the words of a vocabulary file, whitespace-separated, each once.
+    """Return the whitespace-separated words of a vocabulary file, without duplicates.
 
     Raises:
-        ScorerError: it is missing, not UTF-8, or empty.
+        ScorerError: the file cannot be read, is not UTF-8, or contains no words.
     """
     try:
         words = list(dict.fromkeys(read_regular(path).decode("utf-8-sig").split()))
@@ -239,7 +241,7 @@ def read_vocabulary(path: Path) -> list[str]:
 
 
 def parse_bool(text: str) -> bool:
-    """Read `true` or `false`, as upstream's flags have it."""
+    """Parse `true`, `false`, `1` or `0`, like upstream's flags."""
     if text.lower() not in ("true", "false", "1", "0"):
         raise argparse.ArgumentTypeError(f"{text!r}: must be true or false")
     return text.lower() in ("true", "1")
@@ -251,13 +253,13 @@ def add_flags(
     default_beta: float | None = None,
     default_mode: str = "true if every entry of the vocabulary is one character",
 ) -> None:
-    """Add the flags that say which model a scorer is for, and its defaults.
+    """Add the flags for the acoustic model of a scorer, its default weights and its files.
 
     Args:
-        parser: to add them to.
-        default_alpha: of `--default_alpha`; None where the user must say it.
-        default_beta: likewise.
-        default_mode: what `--force_bytes_output_mode` is where it is not given, for `--help`.
+        parser: parser to add the flags to.
+        default_alpha: default of `--default_alpha`; None if the flag is required.
+        default_beta: default of `--default_beta`; None if the flag is required.
+        default_mode: default of `--force_bytes_output_mode` in words, for `--help`.
     """
     add = parser.add_argument
     add(
@@ -312,10 +314,10 @@ def _default(value: float | None) -> str:
 
 
 def check_outputs(flags: argparse.Namespace) -> None:
-    """See that what the flags name can be written.
+    """Check that the output files can be written.
 
     Raises:
-        FlagError: it cannot.
+        FlagError: one cannot.
     """
     check_output_file("--package", flags.package)
     if flags.left_out:
@@ -323,7 +325,7 @@ def check_outputs(flags: argparse.Namespace) -> None:
 
 
 def report_scorer(report: ScorerReport, flags: argparse.Namespace) -> None:
-    """Print what became of the words, and list those left out where the flags say."""
+    """Print a summary; write the words that were left out to the file `--left_out`, if given."""
     print("\n".join(report.summary()))
     if flags.left_out:
         rows = (f"{word}\t{why}\n" for word, why in report.left_out.items())

@@ -26,8 +26,8 @@ _HOW_TO_GET = {
 }
 
 
-_NO_BACKOFF = b"Bad backoff -inf"  # says build_binary of what lmplz writes of some small texts
-# What KenLM's exceptions begin with: the place in its sources, and the condition there.
+_NO_BACKOFF = b"Bad backoff -inf"  # build_binary's error for what lmplz writes for small texts
+# The beginning of KenLM's exceptions: a place in its source code, and the condition there.
 _EXCEPTION = re.compile(r"^\S+\.\w+:\d+ in .*? threw [\w:]+(?: because `.*?')?\.\s*")
 
 
@@ -39,11 +39,11 @@ def find_program(name: str, kenlm_bins: str = "") -> Path:
     """Return the path of `lmplz` or `build_binary`.
 
     Args:
-        name: the program.
-        kenlm_bins: the folder to look in, and only there; empty: this package, then `PATH`.
+        name: name of the program.
+        kenlm_bins: the only folder to search; empty: this package, then `PATH`.
 
     Raises:
-        LanguageModelError: it is not there; the message says how to get it.
+        LanguageModelError: the program was not found; the message says how to get it.
     """
     if kenlm_bins:
         program = Path(kenlm_bins) / name
@@ -78,19 +78,19 @@ def run_lmplz(
     prune: Sequence[str],
     discount_fallback: bool,
 ) -> None:
-    """Estimate an n-gram model of sentences that are streamed to it.
+    """Estimate an n-gram model of sentences, which are streamed to `lmplz`.
 
     Args:
         program: path of `lmplz`.
         lines: sentences, without line ends.
-        arpa_path: the ARPA file to write; temporary files go beside it.
-        order: longest n-gram.
-        memory: as `lmplz -S` has it, for instance `85%`.
-        prune: for each order, n-grams seen so often or less are left out.
-        discount_fallback: do not fail on texts too small for Kneser-Ney discounts.
+        arpa_path: ARPA file to write; temporary files are written beside it.
+        order: length of the longest n-grams.
+        memory: memory limit in the syntax of `lmplz -S`, for instance `85%`.
+        prune: pruning threshold of each order: n-grams with this count or less are removed.
+        discount_fallback: whether to accept texts too small to estimate Kneser-Ney discounts.
 
     Raises:
-        LanguageModelError: it failed; the message has its last words.
+        LanguageModelError: `lmplz` failed; the message quotes its last lines.
     """
     command = [
         str(program),
@@ -102,13 +102,13 @@ def run_lmplz(
     log_path = arpa_path.with_suffix(".log")
     with log_path.open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
-        text = cast("IO[bytes]", process.stdin)  # which is a pipe
+        text = cast("IO[bytes]", process.stdin)  # not None, since stdin is a pipe
         try:
             for line in lines:
                 text.write(line.encode() + b"\n")
             text.close()
         except BrokenPipeError:
-            pass  # it says why on its way out
+            pass  # lmplz has exited; its log says why
         except BaseException:
             process.kill()
             raise
@@ -122,10 +122,10 @@ def run_lmplz(
 def run_build_binary(
     program: Path, arpa_path: Path, binary_path: Path, *, a_bits: int, q_bits: int, kind: str
 ) -> None:
-    """Turn an ARPA file into a binary that a scorer can hold.
+    """Convert an ARPA file to the binary format that scorers contain.
 
     Raises:
-        LanguageModelError: it failed; the message has its last words.
+        LanguageModelError: `build_binary` failed; the message quotes its last lines.
     """
 
     def build(arpa: Path) -> subprocess.CompletedProcess[bytes]:
@@ -146,10 +146,10 @@ def run_build_binary(
 
 
 def _bound_backoffs(arpa_path: Path, bounded_path: Path) -> None:
-    """Write an ARPA file with a backoff of -99, which is zero in that format, for each of -inf.
+    """Copy an ARPA file and replace back-off weights of -inf by -99, ARPA's zero probability.
 
-    Of small texts lmplz writes -inf for words that nothing unseen may follow, which build_binary
-    refuses.
+    For small texts lmplz writes -inf for words that no unseen word may follow. build_binary refuses
+    this value.
     """
     with arpa_path.open("rb") as arpa, bounded_path.open("wb") as bounded:
         for line in arpa:

@@ -3,9 +3,9 @@
     python -m coqui_stt_training.util.lm_optimize --checkpoint_dir DIR --test_files dev.csv \\
         --scorer_path kenlm.scorer --n_trials 600
 
-The acoustic model runs once (`--posteriors` keeps what it said). The best values are printed, and
-with `--write_scorer true` written into the scorer; all trials are in a file beside it. Stopped runs
-go on where they were.
+The acoustic model runs once (`--posteriors` names a file for its output). The best values are
+printed and, with `--write_scorer true`, written into the scorer. All trials are listed in a file
+beside the scorer. A run that was stopped continues where it was.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
     """Tune `--scorer_path`; return the exit status.
 
     Raises:
-        UserError: no checkpoint, bad rows, a scorer that does not fit, ...
+        UserError: the checkpoint cannot be read, the data has bad rows, the scorer is for another
+            alphabet, ...
     """
     from coqui_stt_ctcdecoder import Scorer
 
@@ -92,7 +93,7 @@ def optimize(parsed: Parsed[LmOptimizeConfig]) -> int:
 def _posteriors(
     parsed: Parsed[LmOptimizeConfig], source: SourceModel, alphabet: Alphabet
 ) -> PosteriorSet:
-    """Return what the acoustic model says: kept in `--posteriors`, or computed, and kept there."""
+    """Load the posteriors from the file `--posteriors`, or compute them and save them there."""
     from ..runs.features import choose_features
     from ..runs.machine import prepare_machine
     from .acoustic import compute_posteriors
@@ -120,7 +121,7 @@ def _posteriors(
 
 
 def _report(result: TuningResult, outputs: Mapping[str, Path]) -> None:
-    """Print what was found, draw it, and write all trials into a file."""
+    """Print the best trials, plot the error rates, and write all trials to a file."""
     from .tuning import plot_surface, write_results
 
     best = result.best
@@ -155,7 +156,7 @@ def _warning(result: TuningResult) -> str:
 
 
 def output_files(decoder: DecoderFlags, tuning: TuningFlags) -> dict[str, Path]:
-    """Return where the outcome goes, by the flag that says so."""
+    """Return the paths of the result files, by the flag that names each."""
     scorer = decoder.scorer_path
     return {
         "--journal": Path(tuning.journal or f"{scorer}.trials"),
@@ -165,10 +166,10 @@ def output_files(decoder: DecoderFlags, tuning: TuningFlags) -> dict[str, Path]:
 
 
 def check_outputs(decoder: DecoderFlags, tuning: TuningFlags) -> None:
-    """See that what the flags name can be written.
+    """Check that the output files can be written.
 
     Raises:
-        FlagError: it cannot.
+        FlagError: one cannot.
     """
     further: dict[str, str | Path] = {
         "--posteriors": tuning.posteriors,

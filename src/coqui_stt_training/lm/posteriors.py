@@ -1,7 +1,7 @@
-"""What an acoustic model thinks of a set of clips, computed once and kept in a file.
+"""Posteriors of an acoustic model on a set of clips, stored in a file.
 
 The file is an uncompressed NumPy archive: `probs` float32 `[frames of all clips, classes]`,
-`lengths` int64 `[clips]`, `transcripts` text `[clips]`, `alphabet` the 32-byte digest.
+`lengths` int64 `[clips]`, `transcripts` text `[clips]`, `alphabet` its 32-byte digest.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from ..errors import DecodeError
 
 @dataclass(frozen=True)
 class PosteriorSet:
-    """Posteriors and references of some clips.
+    """Posteriors and reference transcripts of some clips.
 
     Attributes:
-        probs: float32 `[frames, classes]` of each clip, rows summing to one, the blank last.
-        transcripts: what was said, of each clip.
+        probs: for each clip, float32 `[frames, classes]`; rows sum to one, and the blank is last.
+        transcripts: reference transcript of each clip.
     """
 
     probs: list[NDArray[np.float32]]
     transcripts: list[str]
 
     def padded(self) -> tuple[NDArray[np.float32], list[int]]:
-        """Return all clips as one batch `[clips, frames, classes]`, and the frames of each."""
+        """Return one zero-padded batch `[clips, frames, classes]`, and each clip's frame count."""
         lengths = [len(rows) for rows in self.probs]
         batch = np.zeros((len(lengths), max(lengths), self.probs[0].shape[1]), np.float32)
         for target, rows in zip(batch, self.probs, strict=True):
@@ -42,7 +42,7 @@ class PosteriorSet:
 
 
 def save_posteriors(path: Path, posteriors: PosteriorSet, alphabet: Alphabet) -> None:
-    """Write a set, atomically.
+    """Write posteriors to a file, atomically.
 
     Raises:
         OSError: the file cannot be written.
@@ -61,7 +61,7 @@ def load_posteriors(path: Path, alphabet: Alphabet) -> PosteriorSet:
     """Read what `save_posteriors` wrote.
 
     Raises:
-        DecodeError: the file is missing or damaged, or of a model with another alphabet.
+        DecodeError: the file cannot be read, is damaged, or is from a model with another alphabet.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:

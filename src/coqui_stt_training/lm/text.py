@@ -1,4 +1,4 @@
-"""Plain text, one sentence a line, for language models."""
+"""Text for language models, one sentence per line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MARKS = frozenset({"<s>", "</s>", "<unk>"})
 
 
 class Case(Enum):
-    """How the letters of a text are written."""
+    """Letter case that a text is converted to."""
 
     KEPT = "unchanged"
     SMALL = "lower"
@@ -43,10 +43,10 @@ _RESPELL: Mapping[Case, Callable[[str], str]] = {
 
 
 def case_of(alphabet: Alphabet) -> Case:
-    """Return the case that text must be in for an alphabet to write it.
+    """Return the letter case that text needs so that an alphabet can write it.
 
-    An alphabet with capital and small letters writes text as it is. Of one that writes bytes nobody
-    knows: most write small letters.
+    An alphabet with upper and lower case letters needs no conversion. The case of a model that
+    writes bytes is unknown; lower case is assumed, since most write it.
     """
     labels = () if alphabet.is_bytes else alphabet.labels
     if all(label == label.lower() for label in labels):
@@ -59,14 +59,14 @@ def case_of(alphabet: Alphabet) -> Case:
 def read_lines(paths: Sequence[Path], case: Case) -> Iterator[str]:
     """Yield the sentences of text files, plain or gzipped, in Unicode NFC.
 
-    Words that KenLM keeps for itself (`<s>`, `</s>`, `<unk>`) are left out.
+    KenLM's reserved words (`<s>`, `</s>`, `<unk>`) are left out.
 
     Args:
-        paths: of the files.
-        case: that letters are brought to.
+        paths: paths of the files.
+        case: letter case to convert to.
 
     Raises:
-        LanguageModelError: a file is missing, damaged or not UTF-8.
+        LanguageModelError: a file cannot be read, is damaged, or is not UTF-8.
     """
     for path in paths:
         try:
@@ -90,16 +90,16 @@ def _clean(raw: bytes, case: Case, path: Path, number: int) -> str:
 
 
 def as_code_points(lines: Iterable[str]) -> Iterator[str]:
-    """Yield sentences with every character a word of its own, for models that write bytes.
+    """Yield sentences with every character as a word, for models that write bytes.
 
-    A space between words becomes `|`, since a language model's words cannot hold spaces.
+    A space between words becomes `|`, since words of a language model cannot contain spaces.
     """
     for line in lines:
         yield " ".join(line.replace(" ", "|"))
 
 
 def as_characters(lines: Iterable[str], alphabet: Alphabet) -> Iterator[str]:
-    """Yield sentences with every label of an alphabet a word of its own.
+    """Yield sentences with every label of an alphabet as a word.
 
     A space becomes `<space>`. Words that the alphabet cannot write are left out.
     """
@@ -109,7 +109,7 @@ def as_characters(lines: Iterable[str], alphabet: Alphabet) -> Iterator[str]:
 
 
 def as_written(lines: Iterable[str], alphabet: Alphabet) -> Iterator[str]:
-    """Yield sentences in the code points that an alphabet writes them with, NFC or others."""
+    """Yield sentences in the Unicode form in which an alphabet writes them, NFC or another."""
     spell = functools.cache(alphabet.as_written)
     for line in lines:
         yield " ".join(map(spell, line.split()))
@@ -124,29 +124,29 @@ def _as_labels(word: str, alphabet: Alphabet) -> str:
 
 @dataclass
 class WordCounts:
-    """Counts the words of sentences that flow past."""
+    """Counts the words of a stream of sentences."""
 
     counts: Counter[str] = field(default_factory=Counter)
 
     def watch(self, lines: Iterable[str]) -> Iterator[str]:
-        """Yield the sentences again."""
+        """Yield the sentences unchanged, and count their words."""
         for line in lines:
             self.counts.update(line.split())
             yield line
 
     def most_common(self, top_k: int) -> list[tuple[str, int]]:
-        """Return the commonest words with their counts; of equals, the first in code points."""
+        """Return the most frequent words with their counts; ties are in order of code points."""
         return sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))[:top_k]
 
 
 @dataclass(frozen=True)
 class Spelling:
-    """Words parted by whether an alphabet can write them.
+    """The words that an alphabet can write, and those that it cannot.
 
     Attributes:
-        labels: the labels of each word that it can.
-        words: those words.
-        left_out: word -> why not.
+        labels: label sequence of each word that the alphabet can write.
+        words: the words that the alphabet can write.
+        left_out: word that the alphabet cannot write -> reason.
     """
 
     labels: list[list[int]]
@@ -155,7 +155,7 @@ class Spelling:
 
 
 def spell_words(words: Iterable[str], alphabet: Alphabet) -> Spelling:
-    """Spell each different word, in order of appearance."""
+    """Encode each different word in the labels of an alphabet, in order of appearance."""
     spelling = Spelling([], [], {})
     for word in dict.fromkeys(words):
         if word in _MARKS:
@@ -173,7 +173,7 @@ def spell_words(words: Iterable[str], alphabet: Alphabet) -> Spelling:
 
 
 def spelling_hints(spelling: Spelling, alphabet: Alphabet) -> list[str]:
-    """Return what would let an alphabet write words that it cannot, or others, a sentence each."""
+    """Return sentences that say how a scorer for this alphabet could contain more words."""
     words = list(spelling.left_out)
     capitals = sum(word != word.lower() and alphabet.can_encode(word.lower()) for word in words)
     small = sum(word != word.upper() and alphabet.can_encode(word.upper()) for word in words)

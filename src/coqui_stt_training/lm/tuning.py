@@ -1,7 +1,7 @@
-"""Finding the alpha and beta with which a scorer helps a model most.
+"""Find the alpha and beta of a scorer that give the lowest error rate.
 
-The acoustic model runs once; every trial is a beam search over its posteriors. Trials are kept in a
-journal beside the scorer, so that a search goes on where it was stopped.
+The acoustic model runs once; every trial is a beam search over its posteriors. Trials are stored in
+a journal file, so that an interrupted search can be continued.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _FOLDS = 10
-_STUDY = "tuning-2"  # trials that hold other things than these have another name
+_STUDY = "tuning-2"  # the format of the trials; change it when what a trial stores changes
 
 
 @dataclass(frozen=True)
 class TuningOptions:
-    """How to search.
+    """Options of the search.
 
     Attributes:
-        n_trials: trials in all, those of earlier runs within the same bounds included.
-        alpha_max: alpha is searched from 0 to here.
-        beta_max: beta likewise.
-        beam_width: prefixes kept while decoding.
+        n_trials: total number of trials, including those of earlier runs within the bounds.
+        alpha_max: upper bound of alpha; the lower bound is 0.
+        beta_max: upper bound of beta; the lower bound is 0.
+        beam_width: number of prefixes kept while decoding.
         cutoff_prob: see `ctc_beam_search_decoder`.
-        cutoff_top_n: likewise.
-        threads: clips decoded at a time.
-        seed: of the sampler.
+        cutoff_top_n: see `ctc_beam_search_decoder`.
+        threads: number of clips decoded in parallel.
+        seed: seed of the sampler.
     """
 
     n_trials: int = 2400
@@ -63,7 +63,7 @@ class TuningOptions:
 
 @dataclass(frozen=True)
 class TuningRates:
-    """Error rates over all words, and over all characters, of a set of clips."""
+    """Word error rate and character error rate of a set of clips."""
 
     wer: float
     cer: float
@@ -74,13 +74,13 @@ class TuningRates:
 
 @dataclass(frozen=True)
 class Trial:
-    """One pair of parameters and the errors it gave.
+    """A pair of parameters, and the errors of decoding with it.
 
     Attributes:
         alpha: weight of the language model.
-        beta: worth of a word.
-        word_errors: in each tenth of the clips.
-        character_errors: likewise.
+        beta: bonus for each word.
+        word_errors: number of word errors in each fold, a tenth of the clips.
+        character_errors: number of character errors in each fold.
     """
 
     alpha: float
@@ -94,11 +94,11 @@ class TuningResult:
     """The outcome of a search.
 
     Attributes:
-        trials: all of them, in order.
-        measure: `WER`, or `CER` for models that write code points: what was searched by.
-        words: how many there are in the references.
-        characters: likewise.
-        without: the rates without a scorer.
+        trials: all trials within the bounds, in order.
+        measure: error rate that was minimised: `WER`, or `CER` if the model writes bytes.
+        words: number of words in the references.
+        characters: number of characters in the references.
+        without: error rates without a scorer.
     """
 
     trials: tuple[Trial, ...]
@@ -112,7 +112,7 @@ class TuningResult:
         return self._rates(sum(trial.word_errors), sum(trial.character_errors))
 
     def error(self, trial: Trial) -> float:
-        """Return that error rate of a trial that was searched by."""
+        """Return the error rate of a trial that the search minimises."""
         rates = self.rates(trial)
         return rates.cer if self.measure == "CER" else rates.wer
 
@@ -123,10 +123,10 @@ class TuningResult:
 
     @property
     def expected(self) -> TuningRates:
-        """The error rates to expect on other clips.
+        """The error rates to expect on other clips, by cross-validation.
 
-        Those of the best trial are too good: it was chosen by them. Here each tenth of the clips is
-        decoded with what is best for the other nine (cross-validation).
+        The error rates of the best trial are too optimistic, since it was chosen by them. Here the
+        errors of each fold are those of the trial that is best on the other nine.
         """
         words = characters = 0
         for fold in range(_FOLDS):
@@ -144,7 +144,10 @@ class TuningResult:
 
 
 def _rank(measure: str, trial: Trial, left_out: int | None = None) -> tuple[int, int]:
-    """Return the numbers of errors by which trials are compared, the one that counts first."""
+    """Return the sort key of a trial: its errors by the measure, then those by the other one.
+
+    Errors of the fold `left_out` do not count.
+    """
     words, characters = (
         sum(count for fold, count in enumerate(errors) if fold != left_out)
         for errors in (trial.word_errors, trial.character_errors)
@@ -155,7 +158,7 @@ def _rank(measure: str, trial: Trial, left_out: int | None = None) -> tuple[int,
 def decode_all(
     posteriors: PosteriorSet, alphabet: Alphabet, scorer: Scorer | None, options: TuningOptions
 ) -> list[SampleResult]:
-    """Decode all clips, and compare each with what was said."""
+    """Decode all clips, and compare each transcript with its reference."""
     batch, lengths = posteriors.padded()
     results = ctc_beam_search_decoder_batch(
         batch,
@@ -175,7 +178,7 @@ def decode_all(
 
 @contextmanager
 def _only_warnings() -> Iterator[None]:
-    """Let Optuna log only warnings for a while: it has one level for the whole process."""
+    """Set Optuna's log level, which is global, to warnings; restore it afterwards."""
     import optuna
 
     before = optuna.logging.get_verbosity()
@@ -198,11 +201,11 @@ def tune(
     """Search for the best alpha and beta.
 
     Args:
-        posteriors: of the acoustic model on a development set.
-        alphabet: of the model.
-        scorer: to tune; its alpha and beta change.
-        options: how to search.
-        journal: file that trials are kept in; an existing one is continued. None keeps nothing.
+        posteriors: posteriors of the acoustic model on a development set.
+        alphabet: alphabet of the model.
+        scorer: scorer to tune; its alpha and beta are set to the best values.
+        options: options of the search.
+        journal: file that stores the trials; an existing one is continued. None: store nothing.
         on_trial: called after each trial.
     """
     import optuna
@@ -213,7 +216,7 @@ def tune(
         load_if_exists=True,
     )
     done = _finished(study, options)
-    # A sampler that starts again must not draw what it has drawn before.
+    # A continued search needs another seed: with the same one it would repeat its first trials.
     study.sampler = optuna.samplers.TPESampler(seed=options.seed + len(done), multivariate=True)
     measure = "CER" if scorer.is_utf8_mode() else "WER"
     plain = decode_all(posteriors, alphabet, None, options)
@@ -222,10 +225,10 @@ def tune(
         trial = _try(suggested, posteriors, alphabet, scorer, options)
         on_trial()
         first, second = _rank(measure, trial)
-        return first + second / (second + 1)  # the second decides where the first are equal
+        return first + second / (second + 1)  # the second count only breaks ties
 
     if not study.trials:
-        # What is in the scorer may be good already, and is what the outcome is compared with.
+        # The scorer's own values may be good already, and are the baseline of the search.
         alpha = min(max(scorer.alpha, 0), options.alpha_max)
         beta = min(max(scorer.beta, 0), options.beta_max)
         study.enqueue_trial({"lm_alpha": alpha, "lm_beta": beta}, skip_if_exists=True)
@@ -251,7 +254,7 @@ def _try(
     scorer: Scorer,
     options: TuningOptions,
 ) -> Trial:
-    """Decode with the parameters that the search suggests, and keep the errors in its journal."""
+    """Decode with the suggested parameters, and store the errors in the journal."""
     alpha = suggested.suggest_float("lm_alpha", 0, options.alpha_max)
     beta = suggested.suggest_float("lm_beta", 0, options.beta_max)
     scorer.reset_params(alpha, beta)
@@ -275,7 +278,7 @@ def _by_fold(errors: Iterable[int]) -> tuple[int, ...]:
 
 
 def _fingerprint(posteriors: PosteriorSet, scorer: Scorer, options: TuningOptions) -> str:
-    # Trials can be compared only on the same clips, with the same scorer and the same search.
+    # Trials are comparable only on the same clips, with the same scorer and the same beam search.
     digest = hashlib.sha256()
     for rows, text in zip(posteriors.probs, posteriors.transcripts, strict=True):
         digest.update(f"{len(rows)} {text}\n".encode())
@@ -297,7 +300,7 @@ def _open_journal(path: Path | None) -> BaseStorage | None:
 
 
 def _finished(study: Study, options: TuningOptions) -> list[Trial]:
-    """Return the trials within the bounds; earlier searches may have had wider ones."""
+    """Return the finished trials within the bounds; earlier searches may have had wider bounds."""
     from optuna.trial import TrialState
 
     trials = [
@@ -320,8 +323,8 @@ def write_parameters(scorer_path: Path, trial: Trial) -> None:
     """Make a trial's alpha and beta the defaults of a scorer file, atomically.
 
     Raises:
-        ScorerError: it is not a scorer.
-        OSError: it cannot be written.
+        ScorerError: the file is not a scorer.
+        OSError: the file cannot be read or written.
     """
     with replacing(scorer_path) as partial:
         shutil.copyfile(scorer_path, partial)
@@ -329,12 +332,12 @@ def write_parameters(scorer_path: Path, trial: Trial) -> None:
 
 
 def write_results(result: TuningResult, path: Path) -> None:
-    """Write all that a search found, the best trial first, as JSON.
+    """Write the outcome of a search as JSON, the best trial first.
 
-    `expected` are the error rates on other clips than those that the scorer was tuned on.
+    `expected` holds the error rates to expect on clips that the scorer was not tuned on.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     trials = [
         {"lm_alpha": one.alpha, "lm_beta": one.beta, **asdict(result.rates(one))}
@@ -352,10 +355,10 @@ def write_results(result: TuningResult, path: Path) -> None:
 
 
 def plot_surface(result: TuningResult, path: Path) -> None:
-    """Draw the error rate over alpha and beta.
+    """Plot the error rate over alpha and beta, as PNG.
 
     Raises:
-        OSError: the picture cannot be written.
+        OSError: the file cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
