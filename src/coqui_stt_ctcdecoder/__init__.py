@@ -1,6 +1,6 @@
 """Alphabets, language-model scorers and CTC decoding.
 
-Decoding and scorers are loaded when first asked for, so that alphabets and errors cost nothing.
+Decoding and scorers are imported on first use, so that importing alphabets and errors is fast.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     )
     from .scorer import Scorer
 
-DISTRIBUTION = "coqui-stt"  # by which `stt.installation` knows this package from others
+# `stt.installation` reads it to recognise files of another package with the same import name.
+DISTRIBUTION = "coqui-stt"
 
 __all__ = [
     "Alphabet",

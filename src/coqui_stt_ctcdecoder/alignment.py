@@ -1,4 +1,4 @@
-"""Forced alignment: when the labels of a known text are said. See `native/ctc/aligner.h`."""
+"""Forced alignment: the times of the labels of a known text. See `native/ctc/aligner.h`."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from numpy.typing import NDArray
 from .alphabet import Alphabet
 from .native import _native
 
-ANYTHING = -1  # a label that stands for speech of any kind
-HIGHEST_COST = (
-    13.8  # of a label, in nats: the probabilities of a model are taken to be 1e-6 at least
-)
+ANYTHING = -1  # label that matches any speech
+HIGHEST_COST = 13.8  # highest cost of a label, in nats: probabilities are taken as at least 1e-6
 
 
 @dataclass(frozen=True)
 class LabelTime:
-    """Where a label of a text is said.
+    """The frames of one label of a text.
 
     Attributes:
-        position: in the text, from 0.
-        start_frame: the first frame that says it.
-        end_frame: the frame behind the last.
-        log_prob: natural logarithm of its probability, mean of its frames.
-        cost: how far that lies below the likeliest class, in nats; 0 is best.
+        position: index of the label in the text, from 0.
+        start_frame: first frame of the label.
+        end_frame: frame after the last one of the label.
+        log_prob: natural logarithm of the label's probability, averaged over its frames.
+        cost: distance of `log_prob` from that of the likeliest class of each frame, in nats,
+            averaged over the frames; 0 is best.
     """
 
     position: int
@@ -38,19 +37,21 @@ class LabelTime:
 
 
 class TextAligner:
-    """Aligns a text while its audio is being heard, in bounded memory. Not for two threads at once.
+    """Aligns a text with audio that arrives in chunks, in bounded memory. Not thread-safe.
 
     Args:
-        labels: of the whole text; `ANYTHING` stands for speech without a label.
-        unit_lengths: how many of them each unit has; between units there may be pauses.
-        alphabet: of the model; its blank is the last class.
-        filler_cost: nats that a frame costs at most in which speech is heard that is not in the
-            text, between units; infinite: there is none.
-        skip_cost: nats that a unit costs which is not said; infinite: all are said.
-        beam: nats behind the best path at which others are given up.
+        labels: labels of the whole text; `ANYTHING` matches any speech.
+        unit_lengths: number of labels of each unit, such as a sentence. Between units there may be
+            pauses.
+        alphabet: alphabet of the model. The blank is the class after its last label.
+        filler_cost: highest cost, in nats, of a frame between units whose speech is not in the
+            text. Infinity allows no such speech.
+        skip_cost: cost, in nats, of a unit that is not spoken. Infinity requires every unit.
+        beam: a path is dropped when it is this many nats worse than the best one.
 
     Raises:
-        DecodeError: the labels are none of the alphabet's, or do not add up to the units.
+        DecodeError: a label is outside the alphabet, or `unit_lengths` do not sum to the number of
+            labels.
     """
 
     def __init__(
@@ -70,32 +71,32 @@ class TextAligner:
         self._aligner = _native.Aligner(options, labels, unit_lengths)
 
     def feed(self, probs: NDArray[np.float32]) -> list[LabelTime]:
-        """Go on with posteriors, float32 `[frames, classes]`; return the labels that are certain.
+        """Add posteriors, float32 `[frames, classes]`; return the labels that are now final.
 
         Raises:
-            DecodeError: they are no posteriors of this alphabet.
+            DecodeError: the posteriors do not fit the alphabet.
         """
         return _times(self._aligner.feed(np.ascontiguousarray(probs, np.float32)))
 
     def finish(self) -> list[LabelTime]:
-        """Return the labels that are left, at the end of the audio.
+        """End the audio and return the remaining labels.
 
         Raises:
-            DecodeError: the text does not fit into the audio.
+            DecodeError: the audio is too short for the text.
         """
         return _times(self._aligner.finish())
 
 
 def align(labels: Sequence[int], probs: NDArray[np.float32], alphabet: Alphabet) -> list[LabelTime]:
-    """Return when each label is said in a clip that says nothing else.
+    """Return the times of the labels of a text in a clip that contains nothing else.
 
     Args:
-        labels: of the text, one at least.
-        probs: posteriors, float32 `[frames, classes]`, the blank last.
-        alphabet: of the model.
+        labels: labels of the text, at least one.
+        probs: posteriors, float32 `[frames, classes]`; the blank is the last class.
+        alphabet: alphabet of the model.
 
     Raises:
-        DecodeError: the text does not fit into the audio.
+        DecodeError: the audio is too short for the text.
     """
     aligner = TextAligner(labels, [len(labels)], alphabet)
     return [*aligner.feed(probs), *aligner.finish()]

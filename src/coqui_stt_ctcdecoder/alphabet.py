@@ -1,7 +1,7 @@
 """Alphabets: the mapping between text and the class indices of an acoustic model's output.
 
-An alphabet of `n` labels goes with a model of `n + 1` classes; the last class is the CTC blank.
-Method names exist twice, as upstream's (`GetSize`) and as Python's (`size`); they are the same.
+A model with an alphabet of `n` labels has `n + 1` classes; the last class is the CTC blank.
+Each method has two names: upstream's (`GetSize`) and Python's (`size`).
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from .errors import AlphabetError
 class Alphabet:
     """Labels of a character model, in class order.
 
-    Text is matched longest label first, after Unicode NFC normalisation of both sides, so a label
-    may be several code points long. A character without a label of its own is written with those of
-    its parts, where there are such: `é` as `e` and an accent. Texts that come back are in NFC too.
+    Text and labels are normalised to Unicode NFC. A label may have several code points; the longest
+    label that matches the text is used. A character without a label is encoded as the labels of its
+    parts, if these exist: `é` as `e` and an accent. Decoded text is in NFC.
 
     Args:
-        config_path: a file in upstream's format: one label a line; `#` starts a comment, `\\#` is
-            the label `#`; a line of one space is the space; LF, CRLF or CR; the last newline is
-            optional; empty lines are ignored. Without it the alphabet is empty.
+        config_path: alphabet file in upstream's format: one label per line; `#` starts a comment,
+            `\\#` is the label `#`; a line of one space is the space. Lines end with LF, CRLF or CR;
+            the last line end is optional; empty lines are ignored. None makes an empty alphabet.
 
     Raises:
-        AlphabetError: the file is missing, not UTF-8, empty, or names a label twice.
+        AlphabetError: the file is missing, not UTF-8, empty, or contains a label twice.
     """
 
     def __init__(self, config_path: str | Path | None = None) -> None:
@@ -69,7 +69,8 @@ class Alphabet:
         for key in indices:
             if len(key) > 1:
                 lengths.setdefault(key[0], set()).add(len(key))
-        # Of the longer labels that begin with a character, longest first: few, however many labels.
+        # First character -> lengths of the longer labels that begin with it, longest first. Few
+        # lengths have to be tried, however many labels there are.
         self._lengths = {first: sorted(found, reverse=True) for first, found in lengths.items()}
         self._spellings = Spellings(indices)
 
@@ -80,7 +81,7 @@ class Alphabet:
 
     @property
     def size(self) -> int:
-        """Number of labels, the blank not counted."""
+        """Number of labels, without the blank."""
         return len(self._labels)
 
     @property
@@ -95,7 +96,7 @@ class Alphabet:
 
     @property
     def space_label(self) -> int:
-        """Class index of the space, or -1 where there is none."""
+        """Class index of the space, or -1 if the alphabet has none."""
         return self._indices.get(" ", -1)
 
     def is_space(self, label: int) -> bool:
@@ -107,18 +108,19 @@ class Alphabet:
         return [label.encode() for label in self._labels]
 
     def unknown_characters(self, text: str) -> list[str]:
-        """Return the characters of `text` that cannot be written, in order of appearance."""
+        """Return the characters of `text` that cannot be encoded, in order of appearance."""
         return [piece for piece, labels in self._split(text) if not labels]
 
     def pieces(self, text: str) -> list[tuple[str, bool]]:
-        """Split `text`, in Unicode NFC, into what can be written (True) and what cannot (False).
+        """Split `text`, in Unicode NFC, into pieces that can be encoded (True) and others (False).
 
-        What can is a label, or a character that labels write in parts; what cannot is a character.
+        A piece is a label, a character that is encoded in parts, or a character that cannot be
+        encoded.
         """
         return [(piece, bool(labels)) for piece, labels in self._split(text)]
 
     def _split(self, text: str) -> list[tuple[str, tuple[int, ...]]]:
-        """Split `text` into labels and characters, with the indices that write each, if any do."""
+        """Split `text` into labels and characters; return each with its class indices, if any."""
         normalized = unicodedata.normalize("NFC", text)
         spellings = self._spellings
         if not self._lengths:
@@ -137,11 +139,10 @@ class Alphabet:
         return pieces
 
     def as_written(self, text: str) -> str:
-        """Return `text` in the very code points of the labels that write it.
+        """Return `text` in the code points of its labels; these need not be in NFC.
 
-        These are those of NFC, but where labels are in another form. A language model has words
-        so, for a decoder knows them by the labels that it puts together. Characters that cannot be
-        written stay.
+        The words of a language model are spelled in this form, because the decoder builds words by
+        joining labels. Characters that cannot be encoded stay as they are.
         """
         return "".join(
             "".join(self._labels[label] for label in labels) or piece
@@ -149,7 +150,7 @@ class Alphabet:
         )
 
     def can_encode(self, text: str) -> bool:
-        """Whether every character of `text` has a label."""
+        """Whether every character of `text` can be encoded."""
         return not self.unknown_characters(text)
 
     def can_encode_single(self, text: str) -> bool:
@@ -174,7 +175,7 @@ class Alphabet:
         """Return the class indices of a text.
 
         Raises:
-            AlphabetError: characters without a label, all of them named.
+            AlphabetError: some characters cannot be encoded; names all of them.
         """
         encoded: list[int] = []
         unknown: list[str] = []
@@ -203,7 +204,7 @@ class Alphabet:
         return self._texts[label]
 
     def decode(self, labels: Iterable[int]) -> str:
-        """Return the text of class indices, in NFC (no collapsing of repeats, no blanks).
+        """Return the text of class indices, in NFC. Repeats are kept; a blank is an error.
 
         Raises:
             AlphabetError: an index is out of range.
@@ -213,10 +214,10 @@ class Alphabet:
         return unicodedata.normalize("NFC", "".join(self._texts[index] for index in indices))
 
     def starts(self, labels: Sequence[int]) -> list[int]:
-        """Return at which of these labels the characters begin that they write.
+        """Return the positions in `labels` at which a character begins.
 
-        That is at every one, but where an accent has a label of its own and makes one character,
-        in NFC, with the letter before it.
+        This is every position, except where a label is an accent that NFC joins with the letter
+        before it into one character.
 
         Raises:
             AlphabetError: an index is out of range.
@@ -244,7 +245,7 @@ class Alphabet:
         return pack_labels(self.label_bytes())
 
     def deserialize(self, buffer: bytes) -> None:
-        """Replace all labels by those of `serialize`'s binary form.
+        """Replace all labels by those in the binary form that `serialize` returns.
 
         Raises:
             AlphabetError: the buffer is truncated, has trailing bytes, indices out of order, or
@@ -263,7 +264,7 @@ class Alphabet:
         """Return the contents of an alphabet file, UTF-8 with LF line ends.
 
         Raises:
-            AlphabetError: a label holds a line break, which the format cannot say.
+            AlphabetError: a label contains a line break, which the format cannot store.
         """
         return lines_of_labels(self._labels)
 
@@ -278,7 +279,7 @@ class Alphabet:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.size} labels)"
 
-    # Upstream's names. They call, rather than alias, so that subclasses answer under both names.
+    # Upstream's names. They are calls instead of aliases, so that overrides in subclasses work.
 
     def InitFromLabels(self, labels: Sequence[str]) -> None:
         """Replace all labels, like `init_from_labels`."""
@@ -338,7 +339,7 @@ class Alphabet:
 
 
 def describe_codepoints(text: str) -> str:
-    """Return code points with their names: `U+0436 CYRILLIC SMALL LETTER ZHE`."""
+    """Return the code points of `text` with names: `U+0436 CYRILLIC SMALL LETTER ZHE`."""
     return " + ".join(
         f"U+{ord(character):04X} {unicodedata.name(character, 'unnamed')}" for character in text
     )

@@ -1,6 +1,6 @@
-"""The binary form of an alphabet that is in exported models.
+"""The binary form of an alphabet in exported models.
 
-Little-endian: uint16 count, then for each label uint16 index, uint16 byte length, bytes.
+Layout, little-endian: uint16 count; for each label uint16 index, uint16 length in bytes, bytes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def unpack_labels(buffer: bytes) -> list[bytes]:
     """Return the labels of a binary form.
 
     Raises:
-        AlphabetError: truncated, trailing bytes, or indices out of order.
+        AlphabetError: the buffer is truncated, has trailing bytes, or indices out of order.
     """
 
     def take(offset: int, size: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Alphabet files, in upstream's format: one label a line."""
+"""Alphabet files in upstream's format: one label per line."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _LARGEST_FILE_BYTES = 1 << 26
 
 
 def labels_of_file(path: Path) -> list[str]:
-    """Return the labels of a file, in order.
+    """Return the labels of an alphabet file, in order.
 
     Raises:
-        AlphabetError: it is missing, not UTF-8, or has no labels.
+        AlphabetError: the file cannot be read, is not UTF-8, or has no labels.
     """
     try:
         text = read_regular(path, _LARGEST_FILE_BYTES).decode("utf-8-sig")
@@ -34,7 +34,7 @@ def labels_of_file(path: Path) -> list[str]:
             f"alphabet file {path} is not UTF-8 (byte {error.start}); save it as UTF-8"
         ) from None
     labels = []
-    # Line ends are those of Unix, Windows, and old Macs; splitlines() would also break at labels.
+    # splitlines() would also split at characters that may be labels, such as U+2028.
     for label in re.split(r"\r\n|\r|\n", text):
         if label == "\\#":
             labels.append("#")
@@ -46,10 +46,10 @@ def labels_of_file(path: Path) -> list[str]:
 
 
 def lines_of_labels(labels: Iterable[str]) -> bytes:
-    """Return the contents of a file with these labels, UTF-8 with LF line ends.
+    """Return the contents of an alphabet file with these labels, UTF-8 with LF line ends.
 
     Raises:
-        AlphabetError: a label holds a line break, which the format cannot say.
+        AlphabetError: a label contains a line break, which the format cannot store.
     """
     lines = []
     for label in labels:

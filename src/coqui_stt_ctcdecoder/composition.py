@@ -1,8 +1,8 @@
-"""Characters that alphabets write in parts: a letter and its accents, a syllable of Hangul.
+"""Characters that alphabets encode in parts: a letter and its accents, a syllable of Hangul.
 
-Unicode has such characters in several spellings that mean the same: composed (its form NFC, which
-all texts are brought to here), wholly decomposed (NFD), and some between. A vocabulary may be of
-any of them: https://www.unicode.org/reports/tr15/.
+Unicode has several equivalent spellings of such characters: composed (NFC, to which all texts are
+normalised here), fully decomposed (NFD), and forms in between. An alphabet may use any of them. See
+https://www.unicode.org/reports/tr15/.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Mapping, Sequence
 
 
 class Spellings(dict[str, tuple[int, ...]]):
-    """The labels that write labels and characters, found out when asked; none where they cannot.
+    """Cache: label or character -> class indices of its labels; () if it cannot be encoded.
 
     Args:
-        indices: label in NFC -> its class.
+        indices: label in NFC -> its class index.
     """
 
     def __init__(self, indices: Mapping[str, int]) -> None:
         super().__init__((label, (index,)) for label, index in indices.items())
 
     def __missing__(self, text: str) -> tuple[int, ...]:
-        """Write a character part by part, or one with what is left of its accents."""
+        """Encode one part of a character by itself, from the last one on, and the rest alike."""
         parts = unicodedata.normalize("NFD", text)
         for place in range(len(parts) - 1, 0, -1):
             part = self[parts[place]]
@@ -35,12 +35,12 @@ class Spellings(dict[str, tuple[int, ...]]):
 
 
 def composed_starts(texts: Sequence[str]) -> list[int]:
-    """Return where the characters begin that texts, joined and brought to NFC, are made of.
+    """Return the indices of the texts at which a character begins, once all are joined in NFC.
 
-    A text that changes with the one before it, as an accent does behind its letter, begins none.
+    A text that NFC merges into the text before it, as an accent into its letter, begins none.
 
     Args:
-        texts: in NFC each.
+        texts: pieces of a text, each in NFC.
     """
     starts: list[int] = []
     before = ""

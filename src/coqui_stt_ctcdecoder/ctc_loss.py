@@ -21,26 +21,27 @@ def ctc_loss(
 ) -> NDArray[np.float32]:
     """Return the negative log-likelihood of each clip's labels.
 
-    Sums of paths are exact to the rounding of floats, however improbable they are, and cost no
-    logarithms: each is kept as a mantissa and an exponent.
+    The probability of a set of paths is kept as a mantissa and an exponent: it does not underflow,
+    and summing needs no logarithms.
 
     Args:
         log_probs: float32 `[batch, frames, classes]`, contiguous; the last class is the blank.
-        lengths: int64 `[batch]`, frames of each clip.
-        labels: int64 `[sum of label_lengths]`, those of all clips, one clip after the other.
-        label_lengths: int64 `[batch]`.
-        occupancies: float32 `[batch, frames, classes]`, contiguous: how probably a path that says
-            a clip's labels is in each class is added to it. That is the negative gradient of the
-            losses by `log_probs`; by logits it is `exp(log_probs)` less that.
-        threads: how many to use.
+        lengths: int64 `[batch]`, number of frames of each clip.
+        labels: int64 `[sum of label_lengths]`, labels of all clips, concatenated.
+        label_lengths: int64 `[batch]`, number of labels of each clip.
+        occupancies: float32 `[batch, frames, classes]`, contiguous. To each element is added the
+            posterior probability of the class in that frame, given the clip's labels. This is the
+            negative gradient of the losses with respect to `log_probs`; with respect to logits,
+            the gradient is `exp(log_probs)` minus this.
+        threads: number of threads.
 
     Returns:
-        float32 `[batch]`; infinite where no path says the labels, NaN where a log-probability of
-        theirs is NaN. The occupancies of such clips stay as they are.
+        float32 `[batch]`; infinite if no path yields the labels, NaN if a log-probability on their
+        paths is NaN or +infinity. The occupancies of such clips are not changed.
 
     Raises:
-        DecodeError: lengths or labels do not fit; names the clip.
-        TypeError: an array has another type or shape.
+        DecodeError: lengths or labels of a clip do not fit; names the clip.
+        TypeError: an array has another dtype or shape.
     """
     losses = np.empty(len(log_probs), np.float32)
     _native.ctc_loss(

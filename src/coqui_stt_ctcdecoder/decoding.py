@@ -1,7 +1,7 @@
 """CTC beam search: from posteriors to text, with or without a scorer.
 
-Posteriors are probabilities, rows summing to one, float32 or float64; float32 is what the search
-computes in, so it costs no conversion. The last class is the blank.
+Posteriors are probabilities, float32 or float64; each row sums to one. The search computes in
+float32, so float32 needs no conversion. The last class is the blank.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class DecodeResult(NamedTuple):
     """One hypothesis.
 
     Attributes:
-        confidence: natural log score: of the alignments, the language model and the boosts.
-        transcript: the text.
-        tokens: class of every label of the text.
-        timesteps: for every token the frame, from 0, where it most likely begins.
+        confidence: natural log score: the sum of acoustic model, language model and boosts.
+        transcript: text of the hypothesis.
+        tokens: class index of each label of the text.
+        timesteps: frame, from 0, at which each token most likely begins.
     """
 
     confidence: float
@@ -54,21 +54,21 @@ def ctc_beam_search_decoder(
     Args:
         probs_seq: posteriors `[frames, classes]`.
         alphabet: the labels; `classes` is their number plus one.
-        beam_size: prefixes kept after each frame.
-        cutoff_prob: keep a frame's likeliest classes until they reach this mass; 1 keeps all.
-        cutoff_top_n: and at most so many; acts only where `cutoff_prob` is below 1.
-        scorer: the language model; None decodes without.
-        hot_words: word -> boost, added to the log probability of every n-gram with the word (so
-            the words after a hot word share its boost), times the scorer's alpha. What cannot be
-            scored so, phrases with spaces and words that the scorer does not know, is taken as a
-            hot phrase; with characters that the alphabet lacks, it has no effect, and there is a
-            warning. Words need a scorer.
-        num_results: hypotheses wanted; fewer come back where there are fewer.
-        hot_phrases: word or phrase -> boost in nats, added once for every time it is said, with
-            or without a scorer.
+        beam_size: number of prefixes kept after each frame.
+        cutoff_prob: keep a frame's likeliest classes until they sum to this probability; 1: all.
+        cutoff_top_n: keep at most so many classes of a frame; ignored if `cutoff_prob` is 1.
+        scorer: language model; None decodes without one.
+        hot_words: word -> boost. It is multiplied by the scorer's alpha and added to the log
+            probability of every n-gram that contains the word, so that the following words are
+            boosted too. Phrases with spaces and words unknown to the scorer are taken as
+            `hot_phrases`. Words with characters outside the alphabet have no effect, and are warned
+            of; so do single words without a scorer.
+        num_results: highest number of hypotheses returned.
+        hot_phrases: word or phrase -> boost in nats, added once per occurrence, with or without a
+            scorer.
 
     Raises:
-        DecodeError: posteriors that are not distributions over the alphabet, or bad settings.
+        DecodeError: the posteriors are not distributions over the alphabet, or bad settings.
     """
     return ctc_beam_search_decoder_for_wav2vec2am(
         probs_seq,
@@ -102,20 +102,20 @@ def ctc_beam_search_decoder_batch(
 
     Args:
         probs_seq: posteriors `[batch, frames, classes]`; frames past an utterance's length are
-            not looked at.
-        seq_lengths: frames of each utterance `[batch]`.
+            ignored.
+        seq_lengths: number of frames of each utterance `[batch]`.
         alphabet: the labels; `classes` is their number plus one.
         beam_size: prefixes kept after each frame.
-        num_processes: threads; Python's lock is released while they run.
+        num_processes: number of threads; they run without Python's global lock.
         cutoff_prob: keep a frame's likeliest classes until they reach this mass; 1 keeps all.
         cutoff_top_n: and at most so many; acts only where `cutoff_prob` is below 1.
-        scorer: the language model; None decodes without.
+        scorer: language model; None decodes without one.
         hot_words: word -> boost, times the scorer's alpha; see `ctc_beam_search_decoder`.
-        num_results: hypotheses wanted; fewer come back where there are fewer.
-        hot_phrases: word or phrase -> boost in nats, added each time it is said.
+        num_results: highest number of hypotheses returned.
+        hot_phrases: word or phrase -> boost in nats, added once per occurrence.
 
     Raises:
-        DecodeError: as `ctc_beam_search_decoder`, naming the utterance.
+        DecodeError: as `ctc_beam_search_decoder`; names the utterance.
     """
     return ctc_beam_search_decoder_for_wav2vec2am_batch(
         probs_seq,
@@ -147,20 +147,20 @@ def ctc_beam_search_decoder_for_wav2vec2am(
     num_results: int = 1,
     hot_phrases: Boosts = _NO_BOOSTS,
 ) -> list[DecodeResult]:
-    """Decode one utterance of a model whose alphabet holds the blank itself.
+    """Decode one utterance of a model whose alphabet contains the blank.
 
     Args:
         probs_seq: posteriors `[frames, classes]`, `classes` being the alphabet's size.
-        alphabet: the labels, the blank among them.
-        beam_size: prefixes kept after each frame.
-        cutoff_prob: keep a frame's likeliest classes until they reach this mass; 1 keeps all.
-        cutoff_top_n: and at most so many; acts only where `cutoff_prob` is below 1.
-        blank_id: class of the blank; -1 is the last one.
+        alphabet: the labels, including the blank.
+        beam_size: number of prefixes kept after each frame.
+        cutoff_prob: keep a frame's likeliest classes until they sum to this probability; 1: all.
+        cutoff_top_n: keep at most so many classes of a frame; ignored if `cutoff_prob` is 1.
+        blank_id: class index of the blank; -1 is the last class.
         ignored_symbols: classes that are never written, such as padding.
-        scorer: the language model; None decodes without.
+        scorer: language model; None decodes without one.
         hot_words: word -> boost, times the scorer's alpha; see `ctc_beam_search_decoder`.
-        num_results: hypotheses wanted; fewer come back where there are fewer.
-        hot_phrases: word or phrase -> boost in nats, added each time it is said.
+        num_results: highest number of hypotheses returned.
+        hot_phrases: word or phrase -> boost in nats, added once per occurrence.
 
     Raises:
         DecodeError: as `ctc_beam_search_decoder`.
@@ -198,26 +198,26 @@ def ctc_beam_search_decoder_for_wav2vec2am_batch(
     num_results: int = 1,
     hot_phrases: Boosts = _NO_BOOSTS,
 ) -> list[list[DecodeResult]]:
-    """Decode a batch of a model whose alphabet holds the blank itself, in parallel.
+    """Decode a batch of a model whose alphabet contains the blank, in parallel.
 
     Args:
         probs_seq: posteriors `[batch, frames, classes]`, `classes` being the alphabet's size;
-            frames past an utterance's length are not looked at.
-        seq_lengths: frames of each utterance `[batch]`.
-        alphabet: the labels, the blank among them.
+            frames past an utterance's length are ignored.
+        seq_lengths: number of frames of each utterance `[batch]`.
+        alphabet: the labels, including the blank.
         beam_size: prefixes kept after each frame.
-        num_threads: threads; Python's lock is released while they run.
+        num_threads: number of threads; they run without Python's global lock.
         cutoff_prob: keep a frame's likeliest classes until they reach this mass; 1 keeps all.
         cutoff_top_n: and at most so many; acts only where `cutoff_prob` is below 1.
-        blank_id: class of the blank; -1 is the last one.
+        blank_id: class index of the blank; -1 is the last class.
         ignored_symbols: classes that are never written, such as padding.
-        scorer: the language model; None decodes without.
+        scorer: language model; None decodes without one.
         hot_words: word -> boost, times the scorer's alpha; see `ctc_beam_search_decoder`.
-        num_results: hypotheses wanted; fewer come back where there are fewer.
-        hot_phrases: word or phrase -> boost in nats, added each time it is said.
+        num_results: highest number of hypotheses returned.
+        hot_phrases: word or phrase -> boost in nats, added once per occurrence.
 
     Raises:
-        DecodeError: as `ctc_beam_search_decoder`, naming the utterance.
+        DecodeError: as `ctc_beam_search_decoder`; names the utterance.
     """
     options = _options(
         alphabet,
@@ -254,21 +254,22 @@ decode_batch = ctc_beam_search_decoder_batch
 
 
 class StreamingDecoder:
-    """A beam search that is fed as frames come in, and can be asked for its results at any time.
+    """A beam search that takes frames as they arrive, and returns its results at any time.
 
     Args:
         alphabet: the labels; `classes` is their number plus one.
-        beam_size: prefixes kept after each frame.
-        cutoff_prob: keep a frame's likeliest classes until they reach this mass; 1 keeps all.
-        cutoff_top_n: and at most so many; acts only where `cutoff_prob` is below 1.
-        scorer: the language model, with its alpha and beta at this moment; None decodes without.
+        beam_size: number of prefixes kept after each frame.
+        cutoff_prob: keep a frame's likeliest classes until they sum to this probability; 1: all.
+        cutoff_top_n: keep at most so many classes of a frame; ignored if `cutoff_prob` is 1.
+        scorer: language model; later changes of its alpha and beta have no effect. None decodes
+            without one.
         hot_words: word -> boost, times the scorer's alpha; see `ctc_beam_search_decoder`.
-        hot_phrases: word or phrase -> boost in nats, added each time it is said.
-        blank_id: class of the blank; by default the one after the alphabet's last.
+        hot_phrases: word or phrase -> boost in nats, added once per occurrence.
+        blank_id: class index of the blank; None is the class after the alphabet's last label.
         ignored_symbols: classes that are never written.
 
     Raises:
-        DecodeError: settings that make no sense.
+        DecodeError: a setting is out of range.
     """
 
     def __init__(
@@ -299,7 +300,7 @@ class StreamingDecoder:
         self._search = _native.BeamSearch(options, scorer.native if scorer is not None else None)
 
     def feed(self, probs: ArrayLike) -> None:
-        """Take in more frames of posteriors `[frames, classes]`; none is fine.
+        """Add frames of posteriors `[frames, classes]`; there may be none.
 
         Raises:
             DecodeError: a row is not a distribution over the alphabet.
@@ -309,7 +310,7 @@ class StreamingDecoder:
             self._search.feed(array, self._classes)
 
     def decode(self, num_results: int = 1) -> list[DecodeResult]:
-        """Return the best hypotheses so far, best first; feeding can go on.
+        """Return the best hypotheses so far, best first. More frames may follow.
 
         Raises:
             DecodeError: `num_results` is below 1.
@@ -319,7 +320,7 @@ class StreamingDecoder:
         ]
 
     def copy(self) -> StreamingDecoder:
-        """Return a search that goes on from here without touching this one."""
+        """Return an independent copy of the search in its present state."""
         other = StreamingDecoder.__new__(StreamingDecoder)
         other.__dict__.update(self.__dict__)
         other._search = self._search.copy()
@@ -327,12 +328,12 @@ class StreamingDecoder:
 
     @property
     def frames(self) -> int:
-        """Number of frames taken in."""
+        """Number of frames so far."""
         return self._search.frames
 
 
 class DecoderState:
-    """`StreamingDecoder` under upstream's names: `init`, `next`, `decode`."""
+    """`StreamingDecoder` with upstream's methods: `init`, `next`, `decode`."""
 
     def __init__(self) -> None:
         self._decoder: StreamingDecoder | None = None
@@ -346,10 +347,10 @@ class DecoderState:
         ext_scorer: Scorer | None = None,
         hot_words: Boosts = _NO_BOOSTS,
     ) -> int:
-        """Start a search; return 0, upstream's sign of success.
+        """Start a search; return 0, upstream's code for success.
 
         Raises:
-            DecodeError: settings that make no sense.
+            DecodeError: a setting is out of range.
         """
         self._decoder = StreamingDecoder(
             alphabet, beam_size, cutoff_prob, cutoff_top_n, ext_scorer, hot_words
@@ -357,7 +358,7 @@ class DecoderState:
         return 0
 
     def next(self, probs: ArrayLike) -> None:
-        """Take in more frames of posteriors `[frames, classes]`.
+        """Add frames of posteriors `[frames, classes]`.
 
         Raises:
             DecodeError: a row is not a distribution over the alphabet, or `init` was not called.
@@ -365,7 +366,7 @@ class DecoderState:
         self._started().feed(probs)
 
     def decode(self, num_results: int = 1) -> list[DecodeResult]:
-        """Return the best hypotheses so far, best first; feeding can go on.
+        """Return the best hypotheses so far, best first. More frames may follow.
 
         Raises:
             DecodeError: `num_results` is below 1, or `init` was not called.

@@ -1,21 +1,21 @@
-"""Errors a user can mend. Each says what is wrong, where, why, and what to do about it.
+"""Errors that a user can fix. Each says what is wrong, where, why, and what to do about it.
 
-This package is the lowest of the three, so the base class lives here; `coqui_stt_training.errors`
-and `stt` add their own.
+The base class is here because this package is the lowest of the three. `stt.errors` and
+`coqui_stt_training.errors` add their own.
 """
 
 
 class UserError(ValueError):
-    """Bad input, not a bug: commands print it on one line and exit with status 2."""
+    """Bad input, not a bug. Commands print it on one line and exit with status 2."""
 
     @property
     def detail(self) -> str:
-        """What is wrong, where, and what mends it."""
+        """What is wrong, where, and how to fix it."""
         return str(self)
 
 
 class AlphabetError(UserError):
-    """An alphabet file is malformed, or text holds characters outside the alphabet."""
+    """An alphabet file is malformed, or a text has characters outside the alphabet."""
 
 
 class ScorerError(UserError):
@@ -23,8 +23,8 @@ class ScorerError(UserError):
 
 
 class DecodeError(UserError):
-    """Posteriors or decoder settings that cannot be decoded."""
+    """The posteriors or settings of a decoder, aligner or loss are invalid."""
 
 
 class NotBuiltError(UserError, ImportError):
-    """The sources are there, but what is compiled from them is not."""
+    """The native code of this package has not been built."""

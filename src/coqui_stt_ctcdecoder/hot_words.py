@@ -1,4 +1,4 @@
-"""Hot words: which of them a scorer can score, which are phrases, and which can be written."""
+"""Hot words: split into words that a scorer can score and phrases; spelled with labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Boosts = Mapping[str, float] | Mapping[bytes, float] | Mapping[str | bytes, floa
 
 
 def as_text(boosts: Boosts) -> dict[str, float]:
-    """Return boosts by words that are text, where some were given as bytes."""
+    """Return the boosts with their words as text; bytes are decoded."""
     return {
         word.decode() if isinstance(word, bytes) else word: float(boost)
         for word, boost in boosts.items()
@@ -23,7 +23,7 @@ def as_text(boosts: Boosts) -> dict[str, float]:
 def split_hot_words(
     hot_words: dict[str, float], scorer: Scorer | None
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Part hot words into those that upstream's rule can score, and phrases."""
+    """Split hot words into words that the scorer scores by upstream's rule, and phrases."""
     if scorer is None:
         phrases = {word: boost for word, boost in hot_words.items() if " " in word.strip()}
         if len(phrases) < len(hot_words):
@@ -40,14 +40,14 @@ def split_hot_words(
 
 
 class _UnwritableError(DecodeError):
-    """A hot word that can never be written."""
+    """A hot word cannot be spelled with the labels of the model and its scorer."""
 
 
 def why_unwritable(word: str, alphabet: Alphabet, scorer: Scorer | None) -> str | None:
-    """Return why a hot word can never be written, or None for one that can.
+    """Return the reason why a hot word can never be decoded, or None.
 
     Raises:
-        DecodeError: it has no characters.
+        DecodeError: the hot word has no characters.
     """
     if scorer is not None and scorer.knows(word):
         return None
@@ -61,7 +61,7 @@ def why_unwritable(word: str, alphabet: Alphabet, scorer: Scorer | None) -> str 
 def writable(
     phrases: dict[str, float], alphabet: Alphabet, scorer: Scorer | None
 ) -> dict[str, float]:
-    """Leave out hot words that can never be written, with a warning: upstream says nothing."""
+    """Drop hot words that can never be decoded, with a warning; upstream gives none."""
     reasons = {phrase: why_unwritable(phrase, alphabet, scorer) for phrase in phrases}
     for reason in filter(None, reasons.values()):
         warnings.warn(f"{reason}; it has no effect", stacklevel=6)
@@ -72,7 +72,7 @@ def spell(phrase: str, alphabet: Alphabet, scorer: Scorer | None) -> list[int]:
     """Return the labels of a hot word.
 
     Raises:
-        DecodeError: it has no characters, or some that are never written.
+        DecodeError: the hot word has no characters, or some that can never be decoded.
     """
     text = " ".join(phrase.split())
     if not text:

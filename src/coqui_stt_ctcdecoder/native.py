@@ -1,4 +1,4 @@
-"""The C++ module, or an error that says how to get it."""
+"""Imports the C++ module, or raises an error that says how to build it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .errors import NotBuiltError
 try:
     from . import _native
 except ImportError as error:
-    # Absent, there is nothing to add; present and broken, the linker's words help.
+    # If the module exists but cannot be loaded, the linker's message says why.
     reason = "" if "cannot import name" in str(error) else f" ({error})"
     raise NotBuiltError(
         "the C++ part of this program is not built for Python "

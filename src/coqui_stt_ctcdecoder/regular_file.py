@@ -1,7 +1,7 @@
-"""Files that users name, opened only where they are files.
+"""Opens files that users name, only if they are regular files.
 
-A pipe may never deliver, and `/dev/zero` never ends: what is read whole, mapped, or read twice must
-be a regular file.
+A pipe may never deliver, and `/dev/zero` never ends. A file that is read whole, mapped, or read
+twice must be a regular file.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def open_regular(path: str | Path, buffering: int = -1) -> BinaryIO:
     """Open a regular file, or a link to one, for reading bytes.
 
     Raises:
-        OSError: missing, unreadable, or a folder, pipe, device or socket; it never waits.
+        OSError: the file is missing, unreadable, or a folder, pipe, device or socket.
     """
-    # A pipe without a writer would make an ordinary open wait.
+    # Without O_NONBLOCK, opening a pipe without a writer would block.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     flags |= getattr(os, "O_BINARY", 0)
     try:
@@ -42,10 +42,12 @@ def open_regular(path: str | Path, buffering: int = -1) -> BinaryIO:
 
 
 def read_regular(path: str | Path, most_bytes: int = 1 << 30) -> bytes:
-    """Return all of a regular file; `/proc` has some that are said to be empty, or endless.
+    """Return the contents of a regular file.
+
+    Files in `/proc` may state a size of 0, or be endless, so at most 1 MiB is read beyond that.
 
     Raises:
-        OSError: as of `open_regular`, or it is larger than `most_bytes`.
+        OSError: as in `open_regular`, or the file is larger than `most_bytes`.
     """
     with open_regular(path) as file:
         limit = min(most_bytes, max(os.fstat(file.fileno()).st_size, 1 << 20))
@@ -57,10 +59,10 @@ def read_regular(path: str | Path, most_bytes: int = 1 << 30) -> bytes:
 
 
 def regular_file_size(path: str | Path) -> int:
-    """Return the size of a regular file in bytes, for libraries that open it by name.
+    """Return the size of a regular file in bytes, to check a file that a library opens by name.
 
     Raises:
-        OSError: missing, or a folder, pipe, device or socket.
+        OSError: the file is missing, or a folder, pipe, device or socket.
     """
     try:
         status = Path(path).stat()

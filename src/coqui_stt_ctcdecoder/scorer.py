@@ -20,26 +20,26 @@ _SENTENCE_MARKS = ("<s>", "</s>", "<unk>")
 
 
 def alphabet_tail(alphabet: Alphabet) -> bytes:
-    """Return what ends a scorer file and says which alphabet it is for; upstream ignores it."""
+    """Return the last bytes of a scorer file: the hash of its alphabet. Upstream ignores them."""
     return b"STTALPH1" + alphabet_hash(alphabet)
 
 
 def alphabet_hash(alphabet: Alphabet) -> bytes:
-    """Return the 32-byte digest by which a scorer file knows its alphabet."""
+    """Return the SHA-256 digest that identifies an alphabet in a scorer file."""
     return hashlib.sha256(bytes([alphabet.is_bytes]) + alphabet.serialize()).digest()
 
 
 class Scorer:
-    """A language model that scores words, code points in UTF-8 mode, or characters, while decoding.
+    """A language model that scores words, characters, or, in UTF-8 mode, code points.
 
-    The file is mapped into memory, not read; several scorers of one file share its pages. One
-    scorer may serve many threads.
+    The file is mapped into memory, so several scorers of one file share its pages. A scorer may be
+    used by several threads at once.
 
     Args:
-        alpha: weight of the language model; by default the one in the file.
-        beta: worth of every word, natural logarithm; by default the one in the file.
-        scorer_path: the `.scorer` file.
-        alphabet: the alphabet of the acoustic model.
+        alpha: weight of the language model; None takes the one in the file.
+        beta: bonus for each word, in nats; None takes the one in the file.
+        scorer_path: path of the `.scorer` file; None, without an alphabet, makes an empty scorer.
+        alphabet: alphabet of the acoustic model.
 
     Raises:
         ScorerError: the file is missing or damaged, or does not fit the alphabet.
@@ -93,16 +93,16 @@ class Scorer:
         self.reset_params(self._native.alpha, self._native.beta)
 
     def reset_params(self, alpha: float, beta: float) -> None:
-        """Set the weight of the language model and the worth of a word."""
+        """Set alpha, the weight of the language model, and beta, the bonus for each word."""
         self.alpha = float(alpha)
         self.beta = float(beta)
 
     @property
     def native(self) -> _native.Scorer:
-        """The core's scorer.
+        """The native scorer.
 
         Raises:
-            ScorerError: nothing has been loaded.
+            ScorerError: no file has been loaded.
         """
         if self._native is None:
             raise ScorerError("this scorer is empty: load a file with init_from_filepath")
@@ -110,17 +110,17 @@ class Scorer:
 
     @property
     def alphabet(self) -> Alphabet:
-        """The alphabet that the scorer was loaded with.
+        """The alphabet of the scorer.
 
         Raises:
-            ScorerError: none has been set.
+            ScorerError: no alphabet has been set.
         """
         if self._alphabet is None:
             raise ScorerError("this scorer has no alphabet: set one with set_alphabet")
         return self._alphabet
 
     def set_alphabet(self, alphabet: Alphabet) -> None:
-        """Set the alphabet that `fill_dictionary` spells words with."""
+        """Set the alphabet in which `fill_dictionary` spells words."""
         self._alphabet = alphabet
 
     def get_alphabet(self) -> Alphabet:
@@ -128,26 +128,26 @@ class Scorer:
         return self.alphabet
 
     def is_utf8_mode(self) -> bool:
-        """Whether code points are scored, for models that write UTF-8 bytes, instead of words."""
+        """Whether it scores code points, for models that write UTF-8 bytes."""
         return self._utf8_mode
 
     def scores_characters(self) -> bool:
-        """Whether characters are scored: any word can be written then, also an unknown one."""
+        """Whether it scores characters; then words outside the vocabulary can be decoded too."""
         return self._native is not None and self._native.scores_labels
 
     def set_utf8_mode(self, utf8: bool) -> None:
-        """Choose between code points and words, before `fill_dictionary`."""
+        """Choose code points or words as the units to score; call it before `save_dictionary`."""
         self._utf8_mode = bool(utf8)
 
     def load_lm(self, lm_path: str | PathLike[str]) -> int:
-        """Name the language model to make a scorer of: a KenLM trie binary.
+        """Set the language model, a KenLM trie binary, from which a scorer is made.
 
         Returns:
-            `STT_ERR_SCORER_NO_TRIE` where it is a bare language model, which is what is needed;
-            `STT_ERR_OK` where it is a scorer already.
+            `STT_ERR_SCORER_NO_TRIE` if the file is only a language model, as it should be;
+            `STT_ERR_OK` if it is a scorer already.
 
         Raises:
-            ScorerError: it is no language model that a scorer can hold.
+            ScorerError: the file is not a language model of a supported kind.
         """
         self._lm_path = fspath(lm_path)
         _check_file("language model", self._lm_path)
@@ -155,11 +155,11 @@ class Scorer:
         return STT_ERR_SCORER_NO_TRIE if model_size == file_size else STT_ERR_OK
 
     def load_lm_filepath(self, lm_path: str | PathLike[str]) -> int:
-        """Do what `load_lm` does."""
+        """Call `load_lm`."""
         return self.load_lm(lm_path)
 
     def fill_dictionary(self, vocabulary: Iterable[str | bytes]) -> None:
-        """Take the words that the scorer shall allow; those it cannot spell are left out."""
+        """Set the words that the scorer allows; words outside the alphabet are left out."""
         self._spelled = []
         for entry in vocabulary:
             word = entry.decode() if isinstance(entry, bytes) else entry
@@ -173,10 +173,11 @@ class Scorer:
     def save_dictionary(
         self, path: str | PathLike[str], append_instead_of_overwrite: bool = False
     ) -> bool:
-        """Write the dictionary, with alpha and beta: what follows the language model in a scorer.
+        """Write the part of a scorer after the language model: alpha, beta and the dictionary.
 
         Raises:
-            ScorerError: there are no words, or in UTF-8 mode one is the beginning of another.
+            ScorerError: there are no words, no space in the alphabet, or in UTF-8 mode one is the
+                beginning of another.
             OSError: the file cannot be written.
         """
         target = Path(path)
@@ -188,36 +189,36 @@ class Scorer:
         return True
 
     def get_max_order(self) -> int:
-        """Return the longest n-gram of the language model."""
+        """Return the order of the language model: the length of its longest n-grams."""
         return self.native.order
 
     def dictionary_size(self) -> tuple[int, int]:
-        """Return the states and arcs of the dictionary."""
+        """Return the numbers of states and of arcs of the dictionary."""
         return self.native.dictionary_size
 
     def get_log_cond_prob(self, words: Sequence[str], bos: bool = False) -> float:
-        """Return the natural log probability of the last word after the others.
+        """Return the natural log probability of the last word given the others.
 
-        -1000 where one of them is not in the language model.
+        It is -1000 if a word is not in the language model.
 
         Args:
             words: the n-gram, at most `get_max_order()` words.
-            bos: whether the first one starts a sentence.
+            bos: whether the first word begins a sentence.
         """
         return self.native.log_cond_prob([self._encoded(word) for word in words], bos)
 
     def knows(self, word: str) -> bool:
-        """Whether the language model has a word, or a character in UTF-8 mode."""
+        """Whether a word is in the language model's vocabulary; in UTF-8 mode, a character."""
         return self.native.knows(self._encoded(word))
 
     def _encoded(self, word: str) -> bytes:
         return self.alphabet.as_written(word).encode()
 
     def model_sample(self) -> bytes:
-        """Return the first and the last bytes of the language model, which tell it from others.
+        """Return the first and last 64 KiB of the language model, to tell it from others.
 
         Raises:
-            OSError: the file is not there any more.
+            OSError: the file cannot be read any more.
         """
         size = self.native.parameters_offset
         with Path(self._path).open("rb") as file:
@@ -230,7 +231,7 @@ class Scorer:
 
 
 def _check_file(what: str, path: str) -> None:
-    """Check that there is a file, under a name that the core can be given."""
+    """Check that a file exists and that the native code can open its name."""
     try:
         path.encode()
         regular_file_size(path)

@@ -1,9 +1,9 @@
-"""The part of a `.scorer` file that is not the language model: parameters and dictionary.
+"""The part of a `.scorer` file after the language model: parameters and dictionary.
 
-Layout, little-endian, directly after the KenLM binary: int32 "TRIE", int32 version, uint8 unit that
-is scored, float64 alpha, float64 beta, then an OpenFst ConstFst of the words, then (ours alone,
-ignored by upstream) a digest of the alphabet. Version 6 is upstream's; version 7 scores characters,
-and is refused by upstream.
+Layout, little-endian, directly after the KenLM binary: int32 "TRIE", int32 version, uint8 unit to
+score, float64 alpha, float64 beta, an OpenFst ConstFst of the words, a digest of the alphabet.
+Upstream does not write the digest, and ignores it. Version 6 is upstream's. Version 7 scores
+characters; upstream rejects it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from .native import _native
 _HEADER = struct.Struct("<iiBdd")
 _MAGIC, _VERSION, _CHARACTER_VERSION = 0x54524945, 6, 7
 _PARAMETERS = struct.Struct("<dd")
-# What the language model of a scorer of characters calls a space: its words cannot hold one.
+# The space in the language model of a scorer of characters, whose words cannot contain one.
 SPACE_WORD = "<space>"
 
 
 class Unit(IntEnum):
-    """What the words of a scorer's language model are, as the file has it."""
+    """The unit that a scorer's language model scores, as stored in the file."""
 
     WORD = 0
-    CODE_POINT = 1  # of a model that writes UTF-8 bytes
+    CODE_POINT = 1  # for a model that writes UTF-8 bytes
     CHARACTER = 2  # a label of the alphabet
 
 
@@ -40,18 +40,19 @@ def pack_dictionary(
     beta: float,
     offset: int,
 ) -> bytes:
-    """Return header and dictionary as they stand at byte `offset` of a scorer file.
+    """Return the header and the dictionary of a scorer file.
 
     Args:
-        words: the labels of each unit.
-        alphabet: the alphabet that they are spelled in.
-        unit: what is scored.
+        words: labels of each word, character or code point.
+        alphabet: alphabet in which they are spelled.
+        unit: unit that the language model scores.
         alpha: default weight of the language model.
-        beta: default worth of a word.
-        offset: where it will stand; alignment depends on it.
+        beta: default bonus for each word.
+        offset: offset in the file at which the header will be; its padding depends on it.
 
     Raises:
-        ScorerError: no units, no space to end words, or a code point is the beginning of another.
+        ScorerError: there are no words, the alphabet has no space to end words, or a code point is
+            the beginning of another.
     """
     space = alphabet.space_label
     if unit is Unit.WORD and space < 0:
@@ -64,27 +65,27 @@ def pack_dictionary(
 
 
 def language_model_bytes(path: Path) -> int:
-    """Return how many bytes at the beginning of a file are its language model.
+    """Return the size in bytes of the language model at the beginning of a file.
 
     Args:
-        path: of a KenLM binary, or of a scorer, in which more comes after it.
+        path: path of a KenLM binary, or of a scorer, which begins with one.
 
     Raises:
-        ScorerError: it is neither.
+        ScorerError: the file is neither.
     """
     size, _ = _native.language_model_size(str(path))
     return size
 
 
 def words_known(path: Path, words: Sequence[str]) -> list[bool]:
-    """Return for each word whether a language model has it in its vocabulary.
+    """Return for each word whether it is in the vocabulary of a language model.
 
     Args:
-        path: of a KenLM binary, or of a scorer.
-        words: as they were spelled in the text that it was made of.
+        path: path of a KenLM binary, or of a scorer.
+        words: words, spelled as in the text from which the language model was made.
 
     Raises:
-        ScorerError: it is neither.
+        ScorerError: the file is neither.
     """
     return _native.model_knows(str(path), [word.encode() for word in words])
 
@@ -93,8 +94,8 @@ def set_parameters(path: Path, alpha: float, beta: float) -> None:
     """Write new defaults for alpha and beta into a scorer file.
 
     Raises:
-        ScorerError: it is not a scorer file.
-        OSError: it cannot be written.
+        ScorerError: the file is not a scorer of a known version.
+        OSError: the file cannot be written.
     """
     model_size = language_model_bytes(path)
     with path.open("r+b") as file:
@@ -108,6 +109,6 @@ def set_parameters(path: Path, alpha: float, beta: float) -> None:
 
 
 def _as_float32(value: float) -> float:
-    # Upstream keeps them as float32, widened.
+    # Upstream rounds them to float32 before it stores them as float64.
     (narrow,) = struct.unpack("<f", struct.pack("<f", value))
     return float(narrow)

@@ -1,4 +1,4 @@
-"""The alphabet of a model that writes the bytes of UTF-8, whatever the language."""
+"""The alphabet of a model that writes the bytes of UTF-8, for any language."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .errors import AlphabetError
 
 
 class UTF8Alphabet(Alphabet):
-    """Byte output mode: 255 labels, label `i` is the byte `i + 1`; it writes any language.
+    """The 255 labels of byte output mode; label `i` is the byte `i + 1`.
 
-    Decoding replaces byte sequences that are not UTF-8 by U+FFFD, since a model may emit them.
+    A model may emit bytes that are not UTF-8; decoding replaces them by U+FFFD.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class UTF8Alphabet(Alphabet):
 
     @property
     def is_bytes(self) -> bool:
-        """Whether the labels are bytes of UTF-8 instead of characters: here they are."""
+        """True: the labels are bytes of UTF-8."""
         return True
 
     def label_bytes(self) -> list[bytes]:
@@ -32,14 +32,14 @@ class UTF8Alphabet(Alphabet):
         return [bytes([byte]) for byte in range(1, 256)]
 
     def _split(self, text: str) -> list[tuple[str, tuple[int, ...]]]:
-        """Split `text` into characters, with the bytes of each: NUL and surrogates have none."""
+        """Split `text` into characters, each with its labels; NUL and surrogates have none."""
         return [
             (character, tuple(byte - 1 for byte in character.encode(errors="ignore") if byte))
             for character in unicodedata.normalize("NFC", text)
         ]
 
     def as_written(self, text: str) -> str:
-        """Return `text` in NFC, as its bytes are."""
+        """Return `text` in NFC, the form that `encode` uses."""
         return unicodedata.normalize("NFC", text)
 
     def can_encode_single(self, text: str) -> bool:
@@ -57,10 +57,10 @@ class UTF8Alphabet(Alphabet):
         return text.encode()[0] - 1
 
     def encode(self, text: str) -> list[int]:
-        """Return the class indices of the NFC-normalised text's UTF-8 bytes.
+        """Return the class indices of the UTF-8 bytes of `text` in NFC.
 
         Raises:
-            AlphabetError: the text holds NUL or lone surrogates.
+            AlphabetError: the text contains NUL or lone surrogates.
         """
         if self.unknown_characters(text):
             raise AlphabetError(
@@ -69,11 +69,11 @@ class UTF8Alphabet(Alphabet):
         return [byte - 1 for byte in unicodedata.normalize("NFC", text).encode()]
 
     def decode_single(self, label: int) -> str:
-        """Return the text of one byte; U+FFFD where it is only part of a character."""
+        """Return the text of one byte; U+FFFD if it is only part of a character."""
         return self.decode([label])
 
     def decode(self, labels: Iterable[int]) -> str:
-        """Return the text of byte labels, in NFC.
+        """Return the text of class indices, in NFC.
 
         Raises:
             AlphabetError: an index is out of range.
@@ -84,7 +84,7 @@ class UTF8Alphabet(Alphabet):
         return unicodedata.normalize("NFC", text)
 
     def starts(self, labels: Sequence[int]) -> list[int]:
-        """Return at which of these labels the characters begin that their bytes write.
+        """Return the positions in `labels` at which a character begins.
 
         Raises:
             AlphabetError: an index is out of range.
@@ -95,9 +95,9 @@ class UTF8Alphabet(Alphabet):
         return [begins[i] for i in composed_starts(texts)]
 
     def serialize_text(self) -> bytes:
-        """Return a note instead of labels: bytes such as LF cannot stand in an alphabet file.
+        """Return a comment instead of labels: an alphabet file cannot contain bytes such as LF.
 
-        The checkpoint itself says that it writes bytes; `--bytes_output_mode true` is this.
+        Checkpoints store by themselves that a model writes bytes.
         """
         return (
             b"# This model writes UTF-8 bytes (--bytes_output_mode true): 255 labels, label i is\n"
@@ -105,17 +105,17 @@ class UTF8Alphabet(Alphabet):
         )
 
     def deserialize(self, buffer: bytes) -> None:
-        """Check that a binary form is this alphabet.
+        """Check that a binary form is that of this alphabet.
 
         Raises:
-            AlphabetError: it is another one.
+            AlphabetError: it is of another alphabet, or malformed.
         """
         if unpack_labels(buffer) != self.label_bytes():
             raise AlphabetError("the alphabet blob does not hold the 255 byte labels")
 
 
 def restore_alphabet(blob: bytes) -> Alphabet:
-    """Return the alphabet whose `serialize` gave a binary form: of characters or of bytes.
+    """Return the alphabet of a binary form: of characters or of bytes.
 
     Raises:
         AlphabetError: see `Alphabet.deserialize`.
