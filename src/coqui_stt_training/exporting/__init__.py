@@ -1,1 +1,1 @@
-"""Exported models: `.tflite` for devices, `.onnx` for servers, and their model card."""
+"""Export of models as `.tflite` for devices and `.onnx` for servers, with a model card."""

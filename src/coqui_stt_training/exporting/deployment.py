@@ -1,4 +1,4 @@
-"""What goes into an exported model, whatever its format."""
+"""The contents of an exported model, for all formats."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ..errors import CheckpointError, FlagError
 from ..models.deepspeech.geometry import Geometry
 from ..models.specification import Specification
 
-MAX_STEPS = 512  # a .tflite graph is unrolled: a dozen operators a step
+MAX_STEPS = 512  # a .tflite graph is unrolled: about a dozen operators for each step
 INT32_MAX = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A model together with what its runtime must know.
+    """A DeepSpeech model, and the settings that its runtime needs.
 
     Attributes:
-        geometry: the shape of the model.
-        tensors: as `geometry.tensor_shapes()` says, float32.
-        alphabet: the labels of its classes.
-        features: what it takes as input.
-        n_steps: frames that a streaming model takes in one call (`--n_steps`).
-        beam_width: the decoder's default (`--export_beam_width`).
-        language: a BCP 47 tag, or empty (`--export_language`).
+        geometry: dimensions of the model.
+        tensors: float32 tensors with the names and shapes of `geometry.tensor_shapes()`.
+        alphabet: labels of the model's classes.
+        features: settings of the input features.
+        n_steps: number of frames that a streaming model takes in one call (`--n_steps`).
+        beam_width: default beam width of the decoder (`--export_beam_width`).
+        language: BCP 47 tag, or empty (`--export_language`).
 
     Raises:
         CheckpointError: tensors are missing, misshapen, or hold NaN or infinite values, or the
@@ -51,17 +51,17 @@ class Deployment:
 
 
 def check_beam_width(beam_width: int) -> None:
-    """See that a file can hold a beam width.
+    """Check that a model file can store a beam width.
 
     Raises:
-        FlagError: it cannot.
+        FlagError: the beam width is out of range.
     """
     if not 1 <= beam_width <= INT32_MAX:
         raise FlagError(f"--export_beam_width {beam_width}: must be from 1 to {INT32_MAX}")
 
 
 def check_tensors(specification: Specification, tensors: Tensors, alphabet: Alphabet) -> None:
-    """See that a model is whole, and writes in an alphabet.
+    """Check that a model is complete, and that its output layer fits an alphabet.
 
     Raises:
         CheckpointError: tensors are missing, misshapen, or hold NaN or infinite values, or the

@@ -1,4 +1,4 @@
-"""The evaluate_export command: what an exported model makes of corpus files."""
+"""The evaluate_export command: transcribe corpus files with an exported model, and score it."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class RowResult:
     """A row that was transcribed.
 
     Attributes:
-        source: where it stands: `test.csv:17`.
-        audio: the recording.
-        sample: the texts and how they differ.
-        seconds: length of the audio.
-        confidences: of each word of the transcript, 0 to 1.
+        source: file and line of the row: `test.csv:17`.
+        audio: recording of the row.
+        sample: reference, transcript and their differences.
+        seconds: duration of the audio.
+        confidences: confidence of each word of the transcript, from 0 to 1.
     """
 
     source: str
@@ -58,7 +58,7 @@ class RowResult:
 
 
 def run_evaluation(config: EvaluateExportConfig) -> int:
-    """Evaluate what the flags say, print the reports, and return the exit status."""
+    """Evaluate a model on corpus files, print the reports, and return the exit status."""
     flags = config.evaluation
     samples: list[SampleResult] = []
     clips: list[ClipResult] = []
@@ -107,10 +107,10 @@ def _load(flags: EvaluateExportFlags) -> Model:
 
 
 def _read(path: str, model: Model, normalizes: bool) -> RowFile:
-    """Read a corpus file, its transcripts normalised; else warn where that would matter.
+    """Read a corpus file; normalise its transcripts, or warn of characters the model cannot write.
 
     Raises:
-        CorpusError: it cannot be read, or has no rows.
+        CorpusError: the file cannot be read, or has no rows.
     """
     file = read_rows(path)
     if not file.rows:
@@ -144,13 +144,13 @@ def evaluate_rows(
     """Transcribe the rows of a corpus file and compare them with their transcripts.
 
     Args:
-        model: what to transcribe with.
-        file: the file.
-        parallel: clips to transcribe at the same time.
-        show_progressbar: whether to show one on a terminal.
+        model: model to transcribe with.
+        file: corpus file.
+        parallel: number of clips to transcribe at the same time.
+        show_progressbar: whether to show a progress bar on a terminal.
 
     Raises:
-        CorpusError: rows that cannot be transcribed, all of them.
+        CorpusError: some rows cannot be transcribed; the message lists the first of them.
     """
     path = file.path
     references = file.audio()
@@ -186,7 +186,7 @@ def evaluate_rows(
 
 
 def _transcribe(model: Model, audio: AudioReference) -> tuple[list[TokenMetadata], float]:
-    """Return the characters heard, and how long the audio is in seconds."""
+    """Return the characters of the transcript, and the duration of the audio in seconds."""
     samples = read_pcm(audio, model.sample_rate())
     tokens = model.stt_with_metadata(samples).transcripts[0].tokens
     return tokens, len(samples) / model.sample_rate()

@@ -1,4 +1,4 @@
-"""What is known of a model without asking its author: for its card."""
+"""Facts for the model card that come from the checkpoint, not from the author."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_LABELS = 200
 
 
 def describe_model(source: SourceModel, deployment: Deployment | EncoderDeployment) -> str:
-    """Return a list in Markdown. Files are named without the folders of the author's machine."""
+    """Return a Markdown list. File names are without folders, which are the author's own."""
     return "\n".join(f"- {title}: {text}" for title, text in _facts(source, deployment))
 
 
@@ -59,5 +59,5 @@ def _alphabet_text(alphabet: Alphabet) -> str:
         return "UTF-8, byte by byte: text of any language"
     shown = "".join(alphabet.labels)
     more = "..." if len(shown) > _MOST_LABELS else ""
-    # A code span is closed by as many backticks as opened it.
+    # Labels may contain a backtick; a code span that opens with two is closed only by two.
     return f"{counted(alphabet.size, 'label')}: `` {shown[:_MOST_LABELS]}{more} ``"

@@ -1,4 +1,4 @@
-"""The model card: what upstream writes beside an exported model, and what was measured of it."""
+"""The model card beside an exported model: upstream's fields, and the results of verification."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _SCORER_URL = "<replace this with a publicly available URL of the scorer, if pre
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What people should know of a model. Fields are named as in the card's front matter.
+    """Contents of a model card. Fields have the names of the card's front matter.
 
     Attributes:
-        facts: what is known of the model, in Markdown; see `facts.py`.
+        facts: facts from the checkpoint, in Markdown; see `facts.py`.
     """
 
     author: str
@@ -38,10 +38,10 @@ class ModelCard:
 
     @property
     def file_name(self) -> str:
-        """Name of the card's file.
+        """File name of the card.
 
         Raises:
-            FlagError: a part of it cannot be part of a file's name.
+            FlagError: the author, name or version cannot be part of a file name.
         """
         for flag, part in (
             ("--export_author_id", self.author),
@@ -52,11 +52,11 @@ class ModelCard:
         return f"{self.author}_{self.model_name}_{self.model_version}.md"
 
     def render(self, verifications: Sequence[Verification], noise_only: bool) -> str:
-        """Return the card.
+        """Return the text of the card, in Markdown.
 
         Args:
-            verifications: of all exported files.
-            noise_only: whether they were compared on noise, for want of recordings.
+            verifications: verifications of all exported files.
+            noise_only: whether the files were verified on noise, without recordings.
         """
         values = {
             field.name: getattr(self, field.name)
@@ -71,10 +71,10 @@ class ModelCard:
 
 
 def check_file_name(flag: str, name: str) -> None:
-    """Check that a value can be part of a file's name.
+    """Check that the value of a flag can be part of a file name.
 
     Raises:
-        FlagError: it cannot.
+        FlagError: the value is empty, `.` or `..`, or contains a forbidden character.
     """
     if not name or name in (".", "..") or any(c in '/\\:\0\n\r"<>|?*' for c in name):
         raise FlagError(
@@ -84,7 +84,7 @@ def check_file_name(flag: str, name: str) -> None:
 
 
 def _as_yaml(value: str) -> str:
-    """Return a value as it is, as upstream does, or in quotes where YAML would misread it."""
+    """Return a value unchanged, like upstream, or in quotes if YAML would misread it."""
     try:
         read = yaml.safe_load(f"key: {value}")
     except yaml.YAMLError:

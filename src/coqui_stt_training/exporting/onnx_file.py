@@ -1,4 +1,4 @@
-"""What an `.onnx` file of our export says of itself; training cannot start from one."""
+"""Description of the `.onnx` files that we export. Training cannot start from one."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _USES = {
 
 
 def describe_onnx(path: Path) -> dict[str, Any]:
-    """Return what is known of an `.onnx` file as JSON values.
+    """Return a description of an `.onnx` file, as JSON values.
 
-    Of a streaming graph all is read and checked, as the runtime does; of the others, which no
-    runtime of ours reads, the metadata.
+    Graphs that our runtime can run are read and checked as it does. Of batch and features graphs
+    only the metadata are read.
 
     Raises:
-        CheckpointError: it is broken, or no export of ours.
+        CheckpointError: the file cannot be read, is damaged, or was not exported by this toolkit.
     """
     try:
         content = map_file(path)

@@ -1,4 +1,4 @@
-"""Builds `.onnx` graphs, node by node."""
+"""Construction of `.onnx` graphs, node by node."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators
-# The version of the intermediate representation that goes with one of the operators.
+# Operator set version -> matching version of ONNX's intermediate representation.
 _IR_VERSIONS = {17: 8, 20: 9}
 
 Shape = Sequence[int | str]
 
 
 def onnx_gates(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Put the gates of an LSTM, i, f, g, o, in ONNX's order: i, o, f, g."""
+    """Reorder the gates of an LSTM from i, f, g, o to ONNX's i, o, f, g."""
     i, f, g, o = np.split(rows, 4)
     return np.concatenate([i, o, f, g])
 
 
 class GraphBuilder:
-    """A graph in the making. Methods return names of values, which are also those of the nodes."""
+    """A graph under construction. Methods return names of values.
+
+    A node has the name of its first output.
+    """
 
     def __init__(self) -> None:
         self._names = Counter[str]()
@@ -40,17 +43,17 @@ class GraphBuilder:
         return name
 
     def output(self, name: str, shape: Shape, kind: int = TensorProto.FLOAT) -> None:
-        """Say which value is an output."""
+        """Make a value an output of the graph."""
         self._outputs.append(helper.make_tensor_value_info(name, kind, list(shape)))
 
     def constant(self, name: str, values: Any) -> str:
-        """Add a constant and return its name; the same name is the same constant."""
+        """Add a constant and return its name; a constant of the same name is replaced."""
         array = np.ascontiguousarray(values)
         self._initializers[name] = numpy_helper.from_array(array, name)
         return name
 
     def integers(self, *values: int) -> str:
-        """A constant int64 vector, shared by all who need the same one."""
+        """Add a constant int64 vector and return its name; equal vectors share one constant."""
         return self.constant("i" + "_".join(map(str, values)), np.array(values, np.int64))
 
     def apply(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
@@ -61,16 +64,16 @@ class GraphBuilder:
     def apply_many(
         self, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
     ) -> None:
-        """Add a node with outputs of these names."""
+        """Add a node with several outputs of these names."""
         node = helper.make_node(operator, inputs, outputs, name=outputs[0], **attributes)
         self._nodes.append(node)
 
     def emit(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node with one output, whose name is made of the operator's."""
+        """Add a node with one output, named after the operator, and return the output's name."""
         return self.emit_many(operator, 1, *inputs, **attributes)[0]
 
     def emit_many(self, operator: str, count: int, *inputs: str, **attributes: Any) -> list[str]:
-        """Add a node with so many outputs, and return their names."""
+        """Add a node with `count` outputs, named after the operator, and return their names."""
         self._names[operator] += 1
         name = f"{operator}_{self._names[operator]}"
         outputs = [name, *(f"{name}_{number}" for number in range(2, count + 1))]
@@ -78,16 +81,16 @@ class GraphBuilder:
         return outputs
 
     def reshape(self, source: str, shape: Sequence[int], output: str) -> str:
-        """Add a node that gives a value another shape."""
+        """Add a node that reshapes a value, and return the output's name."""
         return self.apply("Reshape", [source, self.integers(*shape)], output)
 
     def model(self, name: str, properties: dict[str, str], opset: int) -> onnx.ModelProto:
         """Return the finished model, checked.
 
         Args:
-            name: of the graph.
-            properties: what it says of itself.
-            opset: version of the operators.
+            name: name of the graph.
+            properties: metadata of the model.
+            opset: version of the operator set.
         """
         opsets = [helper.make_opsetid("", opset)]
         if any(node.domain == MICROSOFT for node in self._nodes):

@@ -1,4 +1,4 @@
-"""The folder of an export: staged, then moved into place; and the zip of it."""
+"""The export folder, whose files are staged and then moved into place, and its zip."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from ..errors import FlagError
 _MODEL_SUFFIXES = (".tflite", ".onnx", ".pb", ".pbmm", ".scorer")
 _STAGING = ".export-"
 _LOCK = ".lock"
-_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same export, the same bytes
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # constant, so that equal files give an equal zip
 
 
 @contextmanager
 def staging_folder(export_dir: Path) -> Iterator[Path]:
-    """Yield a folder on the same disk as `export_dir`; it is gone afterwards.
+    """Yield a temporary folder inside `export_dir`, which is removed afterwards.
 
-    Those that exports left there which were killed go first.
-
-    Where an error leaves `export_dir` empty, and it was not there before, it goes too.
+    Temporary folders of killed exports are removed first. After an error, `export_dir` is removed
+    too if it is new and empty.
 
     Raises:
         FlagError: the disk cannot be written to, or is full.
@@ -50,7 +49,7 @@ def staging_folder(export_dir: Path) -> Iterator[Path]:
 
 @contextmanager
 def _held(folder: str | Path) -> Iterator[bool]:
-    """Hold a folder for as long as the context or the process lasts; yield whether it was free."""
+    """Lock a folder until the context or the process ends; yield whether the lock was free."""
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(holding(Path(folder) / _LOCK))
@@ -74,10 +73,10 @@ def move_into(files: Sequence[Path], export_dir: Path) -> list[Path]:
 
 
 def copy_scorer(scorer_path: Path, folder: Path) -> Path:
-    """Copy a scorer.
+    """Copy a scorer into a folder.
 
     Raises:
-        FlagError: it is missing or cannot be read.
+        FlagError: the scorer cannot be read, or the copy cannot be written.
     """
     target = folder / scorer_path.name
     try:
@@ -88,14 +87,14 @@ def copy_scorer(scorer_path: Path, folder: Path) -> Path:
 
 
 def remove_exports(export_dir: Path, kept: Iterable[Path] = ()) -> list[Path]:
-    """Remove what exports left in a folder: models, scorers and model cards; nothing else.
+    """Remove earlier exports from a folder: models, scorers and model cards, nothing else.
 
     Args:
-        export_dir: the folder.
-        kept: files in it that stay.
+        export_dir: export folder.
+        kept: files in the folder that stay.
 
     Returns:
-        The files removed.
+        The removed files.
     """
     if not export_dir.is_dir():
         return []
@@ -124,7 +123,7 @@ def write_zip(files: Sequence[Path], export_dir: Path) -> Path:
     """Pack files into `EXPORT_DIR.zip`, beside the folder, and return its path.
 
     Raises:
-        FlagError: it cannot be written.
+        FlagError: the zip cannot be written.
     """
     target = export_dir.resolve().with_name(export_dir.resolve().name + ".zip")
     try:

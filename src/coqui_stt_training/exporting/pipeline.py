@@ -1,4 +1,4 @@
-"""From a checkpoint to verified files in a folder."""
+"""Export of a checkpoint: write the files, verify them, and move them into a folder."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """What to write.
+    """The files to write.
 
     Attributes:
-        folder: where to.
-        file_name: of the models, without suffix.
+        folder: export folder.
+        file_name: file name of the models, without suffix.
         tflite: whether to write the `.tflite` model.
         onnx: whether to write the `.onnx` models.
-        quantize: whether matrices become int8.
-        float16: whether those of an encoder are stored as float16 instead.
-        scorer: a scorer to copy into the folder.
+        quantize: whether to store matrices as int8.
+        float16: whether to store the matrices of an encoder as float16 instead.
+        scorer: scorer to copy into the folder; None: no scorer.
         zip: whether to pack all files into a zip beside the folder.
         remove_old: whether to remove earlier exports from the folder.
     """
@@ -55,13 +55,13 @@ class ExportPlan:
 
     @property
     def precision(self) -> Precision:
-        """How matrices are stored."""
+        """The type in which matrices are stored."""
         return "float16" if self.float16 else "int8" if self.quantize else "float32"
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, and what was found when it was loaded again."""
+    """The files of an export, and the verification of each model."""
 
     files: tuple[Path, ...]
     verifications: tuple[Verification, ...]
@@ -70,7 +70,7 @@ class Exported:
 
 @dataclass(frozen=True)
 class Probe:
-    """What to compare on: `noise` says that it is no speech."""
+    """Clips to verify on; `noise` is true if they are not speech."""
 
     clips: Sequence[ProbeClip]
     noise: bool
@@ -79,13 +79,13 @@ class Probe:
 def export_model(
     deployment: Deployment | EncoderDeployment, plan: ExportPlan, card: ModelCard, probe: Probe
 ) -> Exported:
-    """Write a model and its card; nothing is in the folder before all of it is verified.
+    """Write a model and its card. Files appear in the folder only after all are verified.
 
     Raises:
-        ExportError: a file that was written is not the checkpoint's model, or a library to write
-            it with is missing.
-        FlagError: the folder cannot be written to, the scorer cannot be read, or the card's file
-            cannot have the name it should.
+        ExportError: the model cannot be exported, an exported file differs from the checkpoint, or
+            a library to write it with is missing.
+        FlagError: the folder cannot be written to, the scorer cannot be read, or the card's fields
+            cannot be part of a file name.
     """
     card_name = card.file_name
     with staging_folder(plan.folder) as staging:
@@ -106,7 +106,7 @@ def export_model(
         if plan.scorer:
             staged.append(copy_scorer(plan.scorer, staging))
         written = move_into(staged, plan.folder)
-    if plan.remove_old:  # only now: until the new model is there, the old one is
+    if plan.remove_old:  # only now, so that the folder always contains a model
         for removed in remove_exports(plan.folder, written):
             _log.info("Removed old export %s", removed)
     archive = write_zip(written, plan.folder) if plan.zip else None
@@ -119,7 +119,7 @@ PosteriorsOf = Callable[[Path, Sequence[ProbeClip]], list[Posteriors]]
 def _write_models(
     deployment: Deployment | EncoderDeployment, plan: ExportPlan, staging: Path
 ) -> dict[Path, PosteriorsOf | None]:
-    """Write models; return what computes posteriors with each, None for one of features."""
+    """Write the models; return how to compute posteriors with each, None for the features graph."""
     files: dict[Path, PosteriorsOf | None] = {}
     try:
         if isinstance(deployment, EncoderDeployment):

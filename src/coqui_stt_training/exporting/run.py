@@ -1,4 +1,4 @@
-"""The export command: from its flags to files, and what it prints."""
+"""The export command: read its flags, write the files, and print a summary."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from .verification import noise_clips, read_probe_clips
 
 _log = logging.getLogger(__name__)
 _NOISE_SEED = 0
-_OWN = stt.version().partition(".dev")[0]  # of this release
+_OWN = stt.version().partition(".dev")[0]  # version of this release
 
 
 def run_export(parsed: Parsed[ExportConfig], show: Callable[[str], object] = print) -> Exported:
-    """Export what the flags say.
+    """Export a checkpoint.
 
     Args:
-        parsed: the flags.
-        show: is given a line for each thing that was found or written.
+        parsed: parsed flags.
+        show: called with a line for each file that was verified or written.
 
     Raises:
-        UserError: no such checkpoint, a file that is not its model when loaded again, ...
+        UserError: the checkpoint cannot be read, an exported file differs from it, ...
     """
     config = parsed.config
     plan, card = _plan(config.export), _card(config.card, config.export)
@@ -66,7 +66,7 @@ def run_export(parsed: Parsed[ExportConfig], show: Callable[[str], object] = pri
         _log.info(note)
     deployment = _deployment(parsed, source)
     if plan.scorer:
-        # Raises where it does not fit.
+        # Raises an error if the scorer is for another alphabet.
         Scorer(scorer_path=plan.scorer, alphabet=deployment.alphabet)
     card = replace(card, facts=describe_model(source, deployment))
     exported = export_model(deployment, plan, card, _probe(config, deployment, source))
@@ -84,7 +84,11 @@ def run_export(parsed: Parsed[ExportConfig], show: Callable[[str], object] = pri
 
 
 def _check_names(plan: ExportPlan, card: ModelCard) -> None:
-    """Find mistakes before anything is computed."""
+    """Check file names and the scorer's path before anything is computed.
+
+    Raises:
+        FlagError: a name cannot be part of a file name, or the scorer is missing.
+    """
     check_file_name("--export_file_name", plan.file_name)
     _ = card.file_name
     if plan.scorer and not plan.scorer.is_file():
@@ -124,10 +128,10 @@ def _card(flags: CardFlags, export: ExportFlags) -> ModelCard:
 def _plan_of_encoder(
     parsed: Parsed[ExportConfig], source: SourceModel, plan: ExportPlan
 ) -> ExportPlan:
-    """Return the plan with an `.onnx` file alone.
+    """Return the plan for an encoder, which writes only an `.onnx` file.
 
     Raises:
-        ExportError: a `.tflite` file is asked for.
+        ExportError: a `.tflite` file was requested.
         FlagError: the flags contradict each other.
     """
     architecture = source.specification.architecture
@@ -196,7 +200,11 @@ def _alphabet(config: ExportConfig, source: SourceModel) -> Alphabet:
 
 
 def _features(parsed: Parsed[ExportConfig], source: SourceModel) -> FeatureConfig:
-    """What the checkpoint was trained on; flags count where it does not say."""
+    """Return the checkpoint's feature settings, or those of the flags if it has none.
+
+    Raises:
+        FlagError: a flag contradicts the checkpoint.
+    """
     asked, known = parsed.config.features.to_config(), source.features
     if known == asked or not isinstance(known, FeatureConfig):
         return asked

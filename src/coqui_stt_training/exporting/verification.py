@@ -1,4 +1,4 @@
-"""Proof that an exported file is the checkpoint: it is loaded again and both hear the same."""
+"""Verification of exported files: their posteriors must equal those of the checkpoint."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from .encoder.deployment import EncoderDeployment
 
 Posteriors = NDArray[np.float32]  # [frames, classes]
 
-# Float exports differ from the checkpoint by the order of additions: 1e-6 in practice.
+# Float exports differ from the checkpoint only in the order of additions: 1e-6 in practice.
 FLOAT_TOLERANCE = 1e-3
-# Logits are compared where a decoder would look; below, rounding is all there is.
+# Logits of less probable classes do not affect decoding, and differ mostly by rounding.
 _RELEVANT_PROBABILITY = 1e-3
 _BATCH_CLIPS = 8
 
 
 @dataclass(frozen=True)
 class ProbeClip:
-    """Audio to compare on.
+    """A clip to verify on.
 
     Attributes:
-        samples: int16 `[samples]` at the model's rate.
-        transcript: what is said, None where nobody knows.
+        samples: int16 `[samples]` at the model's sample rate.
+        transcript: reference transcript, or None if unknown.
     """
 
     samples: NDArray[np.int16]
@@ -46,20 +46,20 @@ class ProbeClip:
 
 @dataclass(frozen=True)
 class Verification:
-    """How an exported file compares with its checkpoint.
+    """Differences between an exported file and its checkpoint.
 
     Attributes:
-        file_name: of the exported file.
-        size_bytes: of the file.
-        checkpoint_bytes: of the weights in the checkpoint.
-        clip_count: clips compared on.
-        duration_seconds: of all of them.
-        logit_difference: the largest one of a logit (normalised: the logarithm of a probability),
-            where the checkpoint's probability is at least 0.001.
-        probability_difference: the largest one of a probability.
-        frame_agreement: share of frames in which the likeliest class is the same.
+        file_name: name of the exported file.
+        size_bytes: size of the exported file.
+        checkpoint_bytes: size of the weights in the checkpoint.
+        clip_count: number of clips compared.
+        duration_seconds: total duration of the clips.
+        logit_difference: largest difference of a log probability, where the checkpoint's
+            probability is at least 0.001 or the largest of its frame.
+        probability_difference: largest difference of a probability.
+        frame_agreement: share of frames in which both have the same most probable class.
         checkpoint_wer: word error rate of the checkpoint's best path, None without transcripts.
-        exported_wer: of the exported file's.
+        exported_wer: word error rate of the exported file's best path, None without transcripts.
     """
 
     file_name: str
@@ -92,10 +92,10 @@ class Verification:
 
 
 def read_probe_clips(clips: Sequence[Clip], front_end: FrontEnd) -> list[ProbeClip]:
-    """Read clips of a corpus.
+    """Read clips of a corpus, at the sample rate of the front end.
 
     Raises:
-        AudioError: one cannot be read.
+        AudioError: a clip cannot be read.
     """
     return [
         ProbeClip(to_pcm(read_audio(clip.audio, front_end.sample_rate_hz)), clip.transcript or None)
@@ -104,7 +104,7 @@ def read_probe_clips(clips: Sequence[Clip], front_end: FrontEnd) -> list[ProbeCl
 
 
 def noise_clips(front_end: FrontEnd, seed: int) -> list[ProbeClip]:
-    """Return audio to compare on where there is none: bursts of noise of changing colour, 6 s."""
+    """Return three clips of 2 s with bursts of coloured noise, to verify on without recordings."""
     random = np.random.default_rng(seed)
     length = 2 * front_end.sample_rate_hz
     clips = []
@@ -120,7 +120,7 @@ def noise_clips(front_end: FrontEnd, seed: int) -> list[ProbeClip]:
 def checkpoint_posteriors(
     deployment: Deployment | EncoderDeployment, clips: Sequence[ProbeClip]
 ) -> list[Posteriors]:
-    """Return what the checkpoint itself makes of clips, on the frames that a runtime makes."""
+    """Return the checkpoint's posteriors of clips, which are padded as a runtime pads them."""
     import torch
 
     if isinstance(deployment, EncoderDeployment):
@@ -155,10 +155,10 @@ def _encoder_probabilities(
 
 
 def exported_posteriors(path: Path, clips: Sequence[ProbeClip]) -> list[Posteriors]:
-    """Return what a streaming model file makes of clips, with the runtime its users have.
+    """Return an exported file's posteriors of clips, computed by our runtime.
 
     Raises:
-        ModelError: it cannot be loaded.
+        ModelError: the file cannot be loaded.
     """
     from stt.engines import open_engine
 
@@ -169,7 +169,7 @@ def exported_posteriors(path: Path, clips: Sequence[ProbeClip]) -> list[Posterio
 
 
 def batch_posteriors(path: Path, clips: Sequence[ProbeClip]) -> list[Posteriors]:
-    """Return what a batch model (`.batch.onnx`) makes of clips."""
+    """Return a batch model's (`.batch.onnx`) posteriors of clips, computed by ONNX Runtime."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -199,18 +199,19 @@ def compare(
     *,
     exact: bool,
 ) -> Verification:
-    """Compare what a file and its checkpoint made of clips.
+    """Compare the posteriors of an exported file with those of its checkpoint.
 
     Args:
-        path: the file.
-        deployment: the checkpoint.
-        clips: what both heard.
-        expected: the checkpoint's posteriors, for each clip.
-        found: the file's.
-        exact: whether they should be the same but for rounding: not for int8.
+        path: path of the exported file.
+        deployment: model of the checkpoint.
+        clips: clips that both were run on.
+        expected: the checkpoint's posteriors of each clip.
+        found: the file's posteriors of each clip.
+        exact: whether both should be equal except for rounding: true for float32.
 
     Raises:
-        ExportError: the shapes differ, or the values by more than rounding where `exact`.
+        ExportError: the shapes differ, a value is not finite, or `exact` is true and the values
+            differ by more than rounding.
     """
     for wanted, have in zip(expected, found, strict=True):
         if wanted.shape != have.shape or not np.isfinite(have).all():
@@ -220,7 +221,7 @@ def compare(
                 "please report it"
             )
     wanted, have = np.concatenate(expected), np.concatenate(found)
-    # The likeliest of a frame always counts: of thousands of classes all may be below that.
+    # The most probable class of a frame always counts: with thousands of classes, all may be below.
     relevant = wanted >= np.minimum(_RELEVANT_PROBABILITY, wanted.max(axis=1, keepdims=True))
     logits = np.log(np.maximum(have[relevant], 1e-30)) - np.log(wanted[relevant])
     verification = Verification(
@@ -259,7 +260,7 @@ def _word_error_rate(
 
 
 def _runtime_samples(clip: ProbeClip, config: FeatureConfig) -> NDArray[np.float32]:
-    """Pad audio as runtimes do: all complete frames, and one more for what is left."""
+    """Pad audio as runtimes do: to all complete frames, and one more for the remaining samples."""
     frames = config.frame_count(len(clip.samples)) + 1
     padding = config.sample_count(frames) - len(clip.samples)
     return np.pad(scaled(clip.samples), (0, max(0, padding)))

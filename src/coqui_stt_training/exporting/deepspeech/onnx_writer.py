@@ -6,10 +6,11 @@
                 -> probabilities [batch, frames, C], frame_counts [batch]
     features:   samples [samples] -> features [frames, 26]
 
-The streaming graph has the interface of the `.tflite` models, and its features beside it; the batch
-graph has them inside, and takes audio as libstt does: all complete frames, and one more that holds
-what is left, zero-padded. Features are computed in float64, as in `mfcc.py`; docs/export.md
-tells how to use these files. `metadata_props` holds what the runtime must know.
+The streaming graph has the interface of the `.tflite` models; its features are a graph of their
+own. The batch graph computes the features itself, and frames audio like libstt: all complete
+frames, and one more with the remaining samples, zero-padded. Features are computed in float64, as
+in `mfcc.py`. `metadata_props` contains the settings that a runtime needs. docs/export.md explains
+how to use these files.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ from ...models.deepspeech.geometry import Geometry
 from ..deployment import Deployment
 from ..onnx_graph import GraphBuilder, onnx_gates
 
-FORMAT_VERSION = 1  # of the interface and of metadata_props
+FORMAT_VERSION = 1  # version of the interface and of metadata_props
 OPSET = 17  # the first with LayerNormalization
 LAYER_NORM_EPSILON = 1e-12
 
 
 def streaming_model(deployment: Deployment) -> onnx.ModelProto:
-    """Return the model that takes `n_steps` frames at a time and carries its state outside."""
+    """Return the model that takes `n_steps` frames and a state, and returns the new state."""
     geometry, hidden, steps = deployment.geometry, deployment.geometry.n_hidden, deployment.n_steps
     builder = GraphBuilder()
     width = 2 * geometry.n_context + 1
@@ -61,7 +62,7 @@ def streaming_model(deployment: Deployment) -> onnx.ModelProto:
 
 
 def batch_model(deployment: Deployment) -> onnx.ModelProto:
-    """Return the model that takes whole clips of audio, many at once."""
+    """Return the model that takes a batch of whole clips of audio."""
     geometry, features = deployment.geometry, deployment.features
     builder = GraphBuilder()
     samples = builder.input("samples", TensorProto.FLOAT, ("batch", "samples"))
@@ -92,15 +93,15 @@ def features_model(features: FeatureConfig) -> onnx.ModelProto:
 
 
 def quantize(model: onnx.ModelProto, float_layers: Sequence[str] = ("layer_1",)) -> onnx.ModelProto:
-    """Return the model with int8 matrices; activations are quantised as they come.
+    """Return the model with int8 matrices; activations are quantised at run time.
 
-    Weights take 7 bits, since processors without VNNI overflow on 8.
+    Weights take only 7 bits, since 8 bits overflow on processors without VNNI.
 
     Args:
-        model: a streaming or batch model. Its features stay in float64.
-        float_layers: layers to leave in float32. Layer 1 is a fiftieth of the weights, and its
-            input, MFCCs whose first coefficient is a hundred times the others, loses most when it
-            is cut into 255 steps (benchmarks/export.py).
+        model: streaming or batch model; its features remain in float64.
+        float_layers: layers that remain in float32. Layer 1 has a fiftieth of the weights, and its
+            input suffers most from quantisation to 255 steps: the first of the MFCCs is a hundred
+            times as large as the others (benchmarks/export.py).
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -108,7 +109,7 @@ def quantize(model: onnx.ModelProto, float_layers: Sequence[str] = ("layer_1",))
     kept = [node.name for node in model.graph.node if node.name.startswith(prefixes)]
     prepared = onnx.ModelProto()
     prepared.CopyFrom(model)
-    # The mark of a model that is ready for this; else it warns.
+    # Marks the model as preprocessed; without the mark quantize_dynamic warns.
     helper.set_model_props(prepared, {"onnx.quant.pre_process": "onnxruntime.quant"})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
@@ -152,13 +153,13 @@ _FEATURES = "features/"
 
 
 def _features(builder: GraphBuilder, samples: str, frame_total: str, config: FeatureConfig) -> str:
-    """Features `[..., frames, 26]` of samples `[..., samples]`: `mfcc.py`, as operators.
+    """Return features `[..., frames, 26]` of samples `[..., samples]`: `mfcc.py` as operators.
 
-    The Fourier transform is a product with its matrix, which every runtime has and runs well. The
-    window is folded into it.
+    The Fourier transform is a matrix product, which every runtime supports and runs fast. The
+    window is part of the matrix.
     """
     window, bins = config.window_samples, config.fft_length // 2 + 1
-    turns = np.outer(np.arange(window), np.arange(bins)) % config.fft_length  # exact, unlike angles
+    turns = np.outer(np.arange(window), np.arange(bins)) % config.fft_length  # exact integers
     angle = -2 * np.pi / config.fft_length * turns
     tapered = hann_window(window)[:, None] * np.hstack([np.cos(angle), np.sin(angle)])
 
@@ -191,7 +192,7 @@ def _features(builder: GraphBuilder, samples: str, frame_total: str, config: Fea
 
 
 def _frame_index(builder: GraphBuilder, count: str, step: int, width: int, prefix: str) -> str:
-    """Indices `[count, width]`: row `n` is `n * step, ..., n * step + width - 1`."""
+    """Return indices `[count, width]`: row `n` is `n * step, ..., n * step + width - 1`."""
     starts = _range(builder, count, f"{prefix}_numbers")
     starts = builder.apply("Mul", [starts, builder.integers(step)], f"{prefix}_starts")
     column = builder.apply("Unsqueeze", [starts, builder.integers(1)], f"{prefix}_column")
@@ -200,7 +201,7 @@ def _frame_index(builder: GraphBuilder, count: str, step: int, width: int, prefi
 
 
 def _range(builder: GraphBuilder, count: str, output: str) -> str:
-    """The numbers from 0 to `count`, an int64 `[1]`."""
+    """Return the numbers from 0 to `count - 1`; `count` is int64 `[1]`."""
     limit = builder.apply("Squeeze", [count, builder.integers(0)], f"{output}_limit")
     zero = builder.constant("zero", np.int64(0))
     one = builder.constant("one", np.int64(1))
@@ -208,7 +209,7 @@ def _range(builder: GraphBuilder, count: str, output: str) -> str:
 
 
 def _complete_frames(builder: GraphBuilder, counts: str, config: FeatureConfig, output: str) -> str:
-    """Complete frames in so many samples: `max(0, samples - window + step) // step`."""
+    """Return the numbers of complete frames: `max(0, samples - window + step) // step`."""
     shift = builder.integers(config.step_samples - config.window_samples)
     shifted = builder.apply("Add", [counts, shift], f"{output}_shifted")
     positive = builder.apply("Max", [shifted, builder.integers(0)], f"{output}_positive")
@@ -216,7 +217,7 @@ def _complete_frames(builder: GraphBuilder, counts: str, config: FeatureConfig, 
 
 
 def _runtime_frames(builder: GraphBuilder, counts: str, config: FeatureConfig, output: str) -> str:
-    """Complete frames, and the one for what is left."""
+    """Return the numbers of complete frames, plus one for the remaining samples."""
     complete = _complete_frames(builder, counts, config, f"{output}_complete")
     return builder.apply("Add", [complete, builder.integers(1)], output)
 
@@ -224,9 +225,9 @@ def _runtime_frames(builder: GraphBuilder, counts: str, config: FeatureConfig, o
 def _pad_clips(
     builder: GraphBuilder, samples: str, counts: str, config: FeatureConfig
 ) -> tuple[str, str]:
-    """Silence what is beyond each clip's end, and pad all to the end of the last frame.
+    """Set samples beyond each clip's end to zero, and pad all clips to the end of the last frame.
 
-    Returns the samples `[batch, padded]` and the number of frames in them, int64 `[1]`.
+    Return the samples `[batch, padded]` and their number of frames, int64 `[1]`.
     """
     shape = builder.apply("Shape", [samples], "samples_shape")
     length = builder.apply(
@@ -245,7 +246,7 @@ def _pad_clips(
 
 
 def _mask(builder: GraphBuilder, counts: str, total: str, prefix: str, axis: int = 2) -> str:
-    """1 within each clip and 0 beyond it, float32 `[batch, total]`, or `[batch, total, 1]`."""
+    """Return 1 within clips and 0 beyond, float32 `[batch, total]`, or with a third axis of 1."""
     numbers = _range(builder, total, f"{prefix}_mask_numbers")
     column = builder.apply("Unsqueeze", [counts, builder.integers(1)], f"{prefix}_mask_column")
     inside = builder.apply("Less", [numbers, column], f"{prefix}_inside")
@@ -256,7 +257,7 @@ def _mask(builder: GraphBuilder, counts: str, total: str, prefix: str, axis: int
 
 
 def _context_windows(builder: GraphBuilder, mfcc: str, frame_total: str, geometry: Geometry) -> str:
-    """Put frames `[batch, frames, 26]` between their neighbours: `[batch, frames, 494]`."""
+    """Join frames `[batch, frames, 26]` with their neighbours: `[batch, frames, 494]`."""
     context = geometry.n_context
     pads = builder.constant("context_pads", np.array([0, context, 0, 0, context, 0], np.int64))
     padded = builder.apply("Pad", [mfcc, pads], "padded_frames")
@@ -273,9 +274,9 @@ def _acoustic_model(
     initial: tuple[str, str] | None = None,
     lengths: str = "",
 ) -> tuple[str, str, str]:
-    """Probabilities `[frames, batch, C]` of windows `[frames, batch, 494]`, and the final state.
+    """Map windows `[frames, batch, 494]` to probabilities `[frames, batch, C]` and the last state.
 
-    States are `[1, batch, H]`, c before h.
+    States are `[1, batch, H]`; c comes before h.
     """
     for layer in ("layer_1", "layer_2", "layer_3"):
         rows = _hidden_layer(builder, deployment, layer, rows)
@@ -324,7 +325,7 @@ def _lstm(
     tensors, hidden = deployment.tensors, deployment.geometry.n_hidden
     names = ("lstm.weight_ih", "lstm.weight_hh")
     inputs = [rows, *(builder.constant(name, onnx_gates(tensors[name])[None]) for name in names)]
-    # ONNX has a bias for each of the two matrices.
+    # ONNX expects one bias for each of the two matrices.
     biases = np.concatenate([onnx_gates(tensors["lstm.bias"]), np.zeros(4 * hidden, np.float32)])
     inputs.append(builder.constant("lstm.bias", biases[None]))
     inputs.append(lengths)

@@ -1,7 +1,7 @@
-"""`.tflite` models that libstt accepts: upstream's graph, written without TensorFlow.
+"""`.tflite` models for libstt: upstream's graph, written without TensorFlow.
 
-libstt finds tensors by name among the inputs and outputs and computes features, with two operators
-of its own, in the model itself:
+libstt finds the inputs and outputs by name. The model also computes the features, with two custom
+operators of libstt:
 
     input_samples [window]                  -> mfccs [1, 26]
     input_node [1, n_steps, 19, 26],
@@ -9,7 +9,7 @@ of its own, in the model itself:
                                                new_state_c, new_state_h [1, H]
                                             -> metadata_*: constants
 
-The LSTM is unrolled: `n_steps` cells around one matrix `[4H, 2H]`. Names are upstream's.
+The LSTM is unrolled: `n_steps` cells share one matrix `[4H, 2H]`. Names are upstream's.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from stt.tflite.writer import write_graph
 
 from ..deployment import Deployment
 
-GRAPH_VERSION = 6  # of the interface; libstt 1.4.0 refuses lower ones
+GRAPH_VERSION = 6  # version of the interface; libstt 1.4.0 refuses lower ones
 LAYER_NORM_EPSILON = 1e-12
-# TensorFlow's converter leaves smaller tensors as they are, as they would gain nothing.
+# TensorFlow's converter does not quantise smaller tensors, which would gain nothing.
 QUANTIZE_MIN_ELEMENTS = 1024
 
 _RNN = "cudnn_lstm/rnn/multi_rnn_cell"
@@ -41,9 +41,9 @@ def tflite_model(deployment: Deployment, quantize: bool) -> bytes:
     """Return the contents of a `.tflite` file.
 
     Args:
-        deployment: the model.
-        quantize: store matrices as int8, with one scale each ("dynamic range"): a quarter of the
-            size, and on most processors a multiple of the speed.
+        deployment: model to write.
+        quantize: whether to store matrices as int8, with one scale each ("dynamic range"): a
+            quarter of the size, and several times as fast on most processors.
 
     Raises:
         AlphabetError: the alphabet is too large for the format.
@@ -64,7 +64,7 @@ def tflite_model(deployment: Deployment, quantize: bool) -> bytes:
 
 
 class _GraphBuilder:
-    """A graph in the making. Methods return indices of tensors."""
+    """A graph under construction. Methods return indices of tensors."""
 
     def __init__(self, quantize: bool) -> None:
         self.quantize = quantize
@@ -127,7 +127,7 @@ class _GraphBuilder:
     def dense(self, source: int, weight: int, bias: int, output: str, activation: int = 0) -> int:
         rows, columns = self.tensors[weight].shape
         shape = (self.tensors[source].element_count // columns, rows)
-        # Version 3 is the first that takes int8 weights for a float input.
+        # Version 3 is the first that supports int8 weights with a float input.
         version = 3 if self.tensors[weight].type == TensorType.INT8 else 1
         made = self.apply(
             "FULLY_CONNECTED",
@@ -140,9 +140,10 @@ class _GraphBuilder:
 
 
 def quantize_symmetrically(values: NDArray[np.float32]) -> tuple[NDArray[np.int8], float]:
-    """Return int8 values and their scale, as TensorFlow's converter makes them.
+    """Return int8 values and their scale, like TensorFlow's converter.
 
-    The largest magnitude becomes 127; halves are rounded away from zero. Zeros alone have scale 1.
+    The largest magnitude becomes 127; halves are rounded away from zero. If all values are zero,
+    the scale is 1.
     """
     largest = np.abs(values).max(initial=np.float32(0))
     if largest == 0:
@@ -236,7 +237,7 @@ def _layer_norm(
     beta: NDArray[np.float32],
     scope: str,
 ) -> int:
-    """Centre, divide by the deviation, scale and shift; the moments are of the last axis."""
+    """Return layer normalisation over the last axis."""
     axis = builder.integers(f"{scope}/moments/axis", [1])
     rows = [(builder.tensors[source].shape[0], 1)]
 
@@ -262,7 +263,7 @@ def _layer_norm(
 def _lstm(
     builder: _GraphBuilder, deployment: Deployment, source: int, c: int, h: int
 ) -> tuple[int, int, int]:
-    """Return the outputs of all steps `[n_steps, H]`, and the state after the last one."""
+    """Return the outputs of all steps `[n_steps, H]`, and the last state: c, then h."""
     geometry, tensors, steps = deployment.geometry, deployment.tensors, deployment.n_steps
     hidden = geometry.n_hidden
     joined = np.hstack([tensors["lstm.weight_ih"], tensors["lstm.weight_hh"]])
@@ -288,7 +289,7 @@ def _tensorflow_gates(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _frame(builder: _GraphBuilder, frames: int, step: int) -> int:
-    """Frame `step` of `[n_steps, 1, H]`, as `[1, H]`."""
+    """Return frame `step` of `[n_steps, 1, H]`, as `[1, H]`."""
     hidden = builder.tensors[frames].shape[2]
     name = f"{_RNN}/strided_slice" + (f"_{step}" if step else "")
     bounds = [
@@ -311,7 +312,7 @@ def _frame(builder: _GraphBuilder, frames: int, step: int) -> int:
 
 
 def _cell_names(step: int, names: Sequence[str]) -> list[str]:
-    """TensorFlow's way to make names unique: Tanh, Tanh_1, ...; here all of one step alike."""
+    """Return tensor names made unique by the step, not by TensorFlow's suffixes (Tanh_1, ...)."""
     return [f"{_CELL}/step_{step}/{name}" for name in names]
 
 
@@ -322,7 +323,7 @@ def _cell(
     parameters: tuple[int, int, int],
     state_names: Sequence[str],
 ) -> tuple[int, int]:
-    """One step of the LSTM, `(x, c, h)` to `(c, h)`; the gates are i, g, f, o; no peepholes."""
+    """Map `(x, c, h)` to `(c, h)`: one step of an LSTM with gates i, g, f, o and no peepholes."""
     x, c, h = inputs
     kernel, bias, split_axis = parameters
     hidden = builder.tensors[h].shape[1]
@@ -331,7 +332,7 @@ def _cell(
     )
     joined = builder.apply("CONCATENATION", [x, h], [(joined_name, (1, 2 * hidden))], axis=1)[0]
     sums = builder.dense(joined, kernel, bias, sums_name)
-    # Version 3 is what upstream's files say; the operator has been the same since version 1.
+    # Upstream's files have version 3; the operator is the same in version 1.
     i, g, f, o = builder.apply(
         "SPLIT",
         [split_axis, sums],
@@ -350,10 +351,10 @@ def _cell(
 
 
 def _metadata(builder: _GraphBuilder, deployment: Deployment) -> list[int]:
-    """Add the constants that describe the model.
+    """Add the outputs that describe the model, which are constant.
 
-    Each goes through an operator: libstt reads outputs after it ran the graph for them, and crashes
-    where there is nothing to run.
+    Each constant passes through an operator: libstt runs the graph to read an output, and crashes
+    if there is nothing to run.
     """
     features = deployment.features
     values: dict[str, int | bytes] = {

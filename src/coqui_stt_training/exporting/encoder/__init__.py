@@ -1,1 +1,1 @@
-"""Encoders of whole clips as `.onnx` models, from samples to probabilities."""
+"""Encoders as `.onnx` models: whole clips of samples, or chunks of features, to probabilities."""

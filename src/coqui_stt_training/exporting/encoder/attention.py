@@ -1,4 +1,4 @@
-"""Self-attention as operators, and what it knows of the distances of frames."""
+"""Self-attention as ONNX operators, and tables of relative positions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .layers import FloatArray, Layers
 
 @dataclass(frozen=True)
 class Heads:
-    """What enters attention. Queries are scaled, so that products need no scaling.
+    """Inputs of attention. Queries are already scaled.
 
     Attributes:
         query: `[heads, frames, width / heads]`.
@@ -26,7 +26,7 @@ class Heads:
 
 
 def projected(layers: Layers, x: str, attention: str, heads: int) -> Heads:
-    """Return queries, keys and values of rows `[frames, width]`, from one product."""
+    """Return queries, keys and values of rows `[frames, width]`, computed by one matrix product."""
     tensors = layers.tensors
     names = [f"{attention}.{name}" for name in ("query", "key", "value")]
     weights = [tensors[f"{name}.weight"] for name in names]
@@ -47,25 +47,25 @@ def projected(layers: Layers, x: str, attention: str, heads: int) -> Heads:
 
 
 def query_scale(head_width: int) -> float:
-    """Return what queries of so many values are multiplied with."""
+    """Return the factor that queries are multiplied by."""
     return 1.0 / math.sqrt(head_width)
 
 
 def in_heads(layers: Layers, x: str, heads: int, width: int, *, keys: bool = False) -> str:
-    """Return `[heads, frames, width / heads]` of rows; keys with the last two axes exchanged."""
+    """Split rows into heads: `[heads, frames, width / heads]`; of keys, swap the last two axes."""
     emit = layers.builder.emit
     split = emit("Reshape", x, layers.builder.integers(0, heads, width // heads))
     return emit("Transpose", split, perm=[1, 2, 0] if keys else [1, 0, 2])
 
 
 def attend(layers: Layers, heads: Heads, attention: str, bias: str | None = None) -> str:
-    """Return what each frame finds, `[frames, width]`.
+    """Return the output of attention, `[frames, width]`.
 
     Args:
-        layers: the writer.
-        heads: what enters.
-        attention: the layer.
-        bias: `[heads, frames, frames]`, added to the products of queries and keys.
+        layers: layer writer.
+        heads: queries, keys and values.
+        attention: name of the attention layer.
+        bias: `[heads, frames, frames]`, added to the products of queries and keys; None: no bias.
     """
     emit = layers.builder.emit
     scores = emit("MatMul", heads.query, heads.key)
@@ -81,12 +81,12 @@ def attend(layers: Layers, heads: Heads, attention: str, bias: str | None = None
 
 @dataclass(frozen=True)
 class RelativePositionTables:
-    """Tables over the distances of frames, cut to those that a clip has.
+    """Tables with an entry for each distance of two frames, cut to the length of a clip.
 
     Attributes:
-        layers: the writer.
-        frames: int64 `[1]`, the clip's.
-        most: frames of the longest clip.
+        layers: layer writer.
+        frames: int64 `[1]`, number of frames of the clip.
+        most: number of frames of the longest clip.
     """
 
     layers: Layers
@@ -95,16 +95,16 @@ class RelativePositionTables:
 
     @classmethod
     def of(cls, layers: Layers, rows: str, most: int) -> RelativePositionTables:
-        """Return those of rows `[frames, ...]`."""
+        """Return tables for a clip of rows `[frames, ...]`."""
         return cls(layers, layers.builder.emit("Shape", rows, start=0, end=1), most)
 
     def cut(self, name: str, table: np.ndarray, axis: int) -> str:
-        """Return the part of a table that is of a clip's distances, `2 * frames - 1` of them.
+        """Cut a table to the `2 * frames - 1` distances of the clip.
 
         Args:
-            name: of the table in the file.
-            table: of the longest clip: along the axis, `2 * most - 1` distances.
-            axis: that of the distances.
+            name: name of the table in the file.
+            table: table of the longest clip, with `2 * most - 1` distances.
+            axis: axis of the distances.
         """
         builder = self.layers.builder
         start = builder.emit("Sub", builder.integers(self.most), self.frames)
@@ -116,7 +116,7 @@ class RelativePositionTables:
     def by_frame(self, scores: str) -> str:
         """Map scores of distances `[heads, frames, 2 * frames - 1]` to `[heads, frames, frames]`.
 
-        Row n begins where the distance to frame 0 is n: each row is one farther along.
+        Row n starts at distance n, that of frame 0: the rows are shifted against each other by one.
         """
         builder = self.layers.builder
         emit, integers = builder.emit, builder.integers
@@ -130,7 +130,7 @@ class RelativePositionTables:
 
 
 def distance_sinusoids(most: int, width: int) -> FloatArray:
-    """Return sines and cosines of distances, `[2 * most - 1, width]`, from before to behind."""
+    """Return sines and cosines `[2 * most - 1, width]` of distances from `most - 1` downwards."""
     rates = np.float32(10000.0) ** (-np.arange(0, width, 2, dtype=np.float32) / width)
     distances = np.arange(most - 1, -most, -1, dtype=np.float32)
     angles = distances[:, None] * rates

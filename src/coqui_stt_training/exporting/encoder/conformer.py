@@ -1,4 +1,4 @@
-"""Conformer encoders as operators; see `models.conformer.model`."""
+"""Conformer encoders as ONNX operators; see `models.conformer.model`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _VARIANCE_FLOOR = 1e-5
 
 
 def conformer(layers: Layers, x: str, specification: ConformerEncoder, most: int) -> str:
-    """Return rows `[frames, width]` of the front end's frames.
+    """Return the encoder's output, `[frames, width]`.
 
     Args:
-        layers: the writer.
-        x: `[frames, values]`.
-        specification: of the model.
-        most: frames of the longest clip.
+        layers: layer writer.
+        x: features `[frames, values]`.
+        specification: specification of the model.
+        most: number of output frames of the longest clip.
     """
     stem = _convolution_stem if specification.stem == "convolutions" else _projection_stem
     x = stem(layers, x, specification)
@@ -74,12 +74,12 @@ def planes(
     """Return a convolution over frames and mel channels, `[1, channels, frames, mel]`.
 
     Args:
-        layers: the writer.
+        layers: layer writer.
         x: `[1, channels, frames, mel]`.
-        layer: of the model.
-        halving: whether it is of 3 x 3 and halves both, or of 1 x 1.
-        groups: of channels.
-        around: frames of zeros before and behind, where it halves.
+        layer: name of the layer in the model.
+        halving: true: a 3 x 3 kernel with stride 2; false: a 1 x 1 kernel.
+        groups: number of groups of channels.
+        around: frames of zero padding on each side, if `halving`.
     """
     parameters = [layers.constant(f"{layer}.{p}", layers.tensors[f"{layer}.{p}"]) for p in _PARTS]
     size = 3 if halving else 1
@@ -128,7 +128,7 @@ def _attention(
 
 
 def _clamped(specification: ConformerEncoder, distances: RelativePositionTables) -> str:
-    """Return which vector is for each distance, int64 `[2 * frames - 1]`."""
+    """Return the index of the embedding for each distance, int64 `[2 * frames - 1]`."""
     before, behind = specification.farthest_before, specification.farthest_behind
     offsets = np.arange(1 - distances.most, distances.most)
     return distances.cut("clamped_distances", offsets.clip(-before, behind) + before, axis=0)
@@ -139,7 +139,7 @@ def _convolution(layers: Layers, x: str, name: str, specification: ConformerEnco
     weight, bias = tensors[f"{name}.depthwise.weight"], tensors.get(f"{name}.depthwise.bias")
     behind = 0 if specification.causal else specification.kernel // 2
     around = (specification.kernel - 1 - behind, behind)
-    if specification.convolution_norm == "batch":  # its statistics are numbers: part of the weights
+    if specification.convolution_norm == "batch":  # constants, so fold them into the weights
         mean, variance = (tensors[f"{name}.norm.running_{kind}"] for kind in ("mean", "var"))
         scale = tensors[f"{name}.norm.weight"] / np.sqrt(variance + np.float32(_VARIANCE_FLOOR))
         shift = (0 if bias is None else bias) - mean

@@ -1,4 +1,4 @@
-"""An encoder together with what its runtime must know."""
+"""An encoder, and the settings that its runtime needs."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from ..deployment import check_beam_width, check_tensors
 
 Precision = Literal["float32", "float16", "int8"]
 
-FORMAT_VERSION = 1  # of the interface and of the metadata
+FORMAT_VERSION = 1  # version of the interface and of the metadata
 KIND, CHUNKED = "utterance", "chunked"
-_MOST_FRAMES_AT_A_TIME = 512  # of the output, in one call of a model of chunks
+_MOST_FRAMES_AT_A_TIME = 512  # output frames of one call of a streaming model
 
 
 @dataclass(frozen=True)
 class EncoderDeployment:
-    """A model together with what its runtime must know.
+    """An encoder, and the settings that its runtime needs.
 
     Attributes:
-        specification: of the model.
-        tensors: as `specification.tensor_shapes()` says, float32.
-        alphabet: the labels of its classes.
-        beam_width: the decoder's default (`--export_beam_width`).
-        language: a BCP 47 tag, or empty (`--export_language`).
-        live: how live streams are cut.
+        specification: specification of the model.
+        tensors: float32 tensors with the names and shapes of `specification.tensor_shapes()`.
+        alphabet: labels of the model's classes.
+        beam_width: default beam width of the decoder (`--export_beam_width`).
+        language: BCP 47 tag, or empty (`--export_language`).
+        live: lengths of the pieces into which live streams are cut.
 
     Raises:
         CheckpointError: tensors are missing, misshapen, or hold NaN or infinite values, or the
@@ -57,23 +57,23 @@ class EncoderDeployment:
 
     @property
     def features(self) -> FrontEnd:
-        """What the model takes."""
+        """Front end of the model."""
         return self.specification.front_end
 
     @property
     def longest_seconds(self) -> float:
-        """How long a clip may be that is heard as a whole."""
+        """Duration of the longest clip that is processed as a whole."""
         return longest_seconds(self.specification)
 
     @property
     def most_frames(self) -> int:
-        """Frames that such a clip has."""
+        """Number of output frames of the longest clip."""
         samples = int(self.longest_seconds * self.features.sample_rate_hz)
         return self.specification.output_length(self.features.frame_count(samples))
 
     @property
     def shortest_samples(self) -> int:
-        """The fewest samples that give a frame."""
+        """Smallest number of samples that gives an output frame."""
         low, high = 1, int(self.longest_seconds * self.features.sample_rate_hz)
         while low < high:
             middle = (low + high) // 2
@@ -82,7 +82,7 @@ class EncoderDeployment:
         return low
 
     def properties(self, precision: Precision) -> dict[str, str]:
-        """Return what the file of a model of whole clips says of itself."""
+        """Return the metadata of a model file for whole clips."""
         live = self.live.within(self.longest_seconds)
         return {
             **self._common_properties(KIND, precision),
@@ -97,7 +97,7 @@ class EncoderDeployment:
     def chunked_properties(
         self, specification: StreamingEncoder, precision: Precision
     ) -> dict[str, str]:
-        """Return what the file of a model of chunks says of itself."""
+        """Return the metadata of a model file for chunks (a streaming encoder)."""
         return {
             **self._common_properties(CHUNKED, precision),
             "chunk_features": str(specification.chunk_frames * specification.reduction),
@@ -120,5 +120,5 @@ class EncoderDeployment:
 
 
 def most_chunks(specification: StreamingEncoder) -> int:
-    """Return how many chunks a model of chunks takes at a time."""
+    """Return the largest number of chunks that a streaming encoder takes in one call."""
     return max(1, min(CHUNKS_AT_A_TIME, _MOST_FRAMES_AT_A_TIME // specification.chunk_frames))

@@ -1,10 +1,10 @@
-"""Front ends as operators: from samples to what an encoder takes, with the numbers of `stt`.
+"""Front ends as ONNX operators: from samples to an encoder's input, with the results of `stt`.
 
     samples [n]  ->  steps [frames + 2, 160]  ->  frames [frames, 480]  ->  power [frames, bins]
 
-The Fourier transform is a product with its matrix, in float64 as in `stt.frontends`. A frame is
-three steps of 10 ms one behind another; whatever is linear within a frame, such as its window, is
-folded into the matrix.
+The Fourier transform is a matrix product, in float64 as in `stt.frontends`. A frame consists of
+three consecutive steps of 10 ms. Linear operations within a frame, such as its window, are part of
+the matrix.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from stt.frontends.waveform import Waveform
 
 from ..onnx_graph import GraphBuilder
 
-_STEP, _WINDOW, _FRAME = 160, 400, 480  # samples; a frame is as many steps as hold a window
+_STEP, _WINDOW, _FRAME = 160, 400, 480  # in samples; a frame is a window in whole steps
 _TO_END = np.iinfo(np.int64).max
 
 
 def features(builder: GraphBuilder, samples: str, front_end: FrontEnd) -> str:
-    """Return float32 `[frames, values]` of samples `[n]`.
+    """Return features, float32 `[frames, values]`, of samples `[n]`.
 
     Raises:
-        TypeError: a front end that no encoder has.
+        TypeError: the front end is not supported.
     """
     if isinstance(front_end, LogMel):
         return _log_mel(builder, samples, front_end)
@@ -45,7 +45,7 @@ def features(builder: GraphBuilder, samples: str, front_end: FrontEnd) -> str:
 
 
 def whole(builder: GraphBuilder, rows: str, size: int) -> str:
-    """Cut `[n, ...]` to as many whole groups of `size` rows as there are."""
+    """Cut rows `[n, ...]` to a multiple of `size`."""
     count = builder.emit("Shape", rows, start=0, end=1)
     groups = builder.emit("Div", count, builder.integers(size))
     end = builder.emit("Mul", groups, builder.integers(size))
@@ -54,7 +54,7 @@ def whole(builder: GraphBuilder, rows: str, size: int) -> str:
 
 def _log_mel(builder: GraphBuilder, samples: str, front_end: LogMel) -> str:
     half = _WINDOW // 2
-    # Two steps more than there are frames; the last frame is one that has only begun.
+    # The padding gives two more steps than frames. There are ceil(n / 160) frames.
     padded = _pad(builder, samples, 0, _FRAME - 1 - half)
     mirrored = builder.emit(
         "Slice", padded, *(builder.integers(value) for value in (half, 0, 0, -1))
@@ -88,7 +88,7 @@ def _fbank(builder: GraphBuilder, samples: str, front_end: Fbank) -> str:
     padded = _pad(builder, samples, 0, _FRAME - _WINDOW)
     without_mean = np.eye(_WINDOW) - 1.0 / _WINDOW
     emphasis = np.eye(_WINDOW) - 0.97 * np.eye(_WINDOW, k=1)
-    emphasis[0, 0] -= 0.97  # the sample before the first is taken to be as the first
+    emphasis[0, 0] -= 0.97  # the sample before the first one counts as equal to it
     window = np.diag(np.hanning(_WINDOW) ** 0.85)
     filters = kaldi_mel_filters(front_end.sample_rate_hz, 512, front_end.mel_channels)
     mel = _mel(builder, padded, 32768.0 * without_mean @ emphasis @ window, 512, filters)
@@ -128,11 +128,11 @@ def _mel(
     """Return mel energies, float64 `[frames, channels]`.
 
     Args:
-        builder: of the graph.
-        samples: float32; frame n begins at sample `160 n`, and the last one ends within them.
-        window: float64 `[400, 400]`, what each frame is multiplied with before its transform.
-        fft_length: points of that.
-        filters: float64 `[bins, channels]`.
+        builder: graph builder.
+        samples: float32 `[n]`; frame i starts at sample `160 i`, and all frames are complete.
+        window: float64 `[400, 400]`, matrix that each frame is multiplied by before the transform.
+        fft_length: number of points of the Fourier transform.
+        filters: mel filters, float64 `[bins, channels]`.
     """
     steps = builder.emit("Reshape", whole(builder, samples, _STEP), builder.integers(-1, _STEP))
     shifted = [
@@ -143,22 +143,25 @@ def _mel(
     frames = builder.emit("Cast", frames, to=TensorProto.DOUBLE)
     fourier = builder.constant("fourier_matrix", _fourier(window, fft_length))
     spectrum = builder.emit("MatMul", frames, fourier)
-    power = builder.emit("Mul", spectrum, spectrum)  # of real and imaginary parts, side by side
+    power = builder.emit("Mul", spectrum, spectrum)  # real and imaginary parts, side by side
     both = builder.constant("mel_filters", np.vstack([filters, filters]))
     return builder.emit("MatMul", power, both)
 
 
 def _fourier(window: NDArray[np.float64], fft_length: int) -> NDArray[np.float64]:
-    """Return the matrix of a window and its transform, float64 `[480, 2 * bins]`."""
+    """Return the matrix of the window and the Fourier transform, float64 `[480, 2 * bins]`."""
     bins = np.arange(fft_length // 2 + 1)
-    turns = np.outer(np.arange(_WINDOW), bins) % fft_length  # exact, unlike angles
+    turns = np.outer(np.arange(_WINDOW), bins) % fft_length  # exact integers
     angles = 2 * np.pi / fft_length * turns
     matrix = window @ np.hstack([np.cos(angles), np.sin(angles)])
     return np.pad(matrix, ((0, _FRAME - _WINDOW), (0, 0)))
 
 
 def _normalized(builder: GraphBuilder, rows: str, floor: float, *, inside: bool) -> str:
-    """Bring each column of float64 rows to mean 0 and deviation 1, as `normalized_over_time`."""
+    """Normalise each column of float64 rows to mean 0 and deviation 1, like `normalized_over_time`.
+
+    `floor` is added to the variance if `inside`, otherwise to the deviation.
+    """
     over_time = builder.integers(0)
     deviation = builder.emit("Sub", rows, builder.emit("ReduceMean", rows, over_time, keepdims=1))
     square = builder.emit("Mul", deviation, deviation)

@@ -1,4 +1,4 @@
-"""The layers that encoders are made of, as operators over rows `[frames, values]`."""
+"""The layers of encoders as ONNX operators over rows `[frames, values]`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .deployment import Precision
 
 FloatArray = NDArray[np.float32]
 
-# Weights take 7 bits: processors without VNNI add pairs of products in 16 bits, which 8 overflow.
+# Weights take 7 bits, since processors without VNNI add pairs of products in 16 bits.
 _LARGEST_INT8 = 63
 _NORM_EPSILON = 1e-5
-_ABOVE_ZERO = 1e-12  # a row of zeros stays one
+_ABOVE_ZERO = 1e-12  # prevents division by zero in rows of zeros
 _TO_END = np.iinfo(np.int64).max
 
 
@@ -30,11 +30,11 @@ class Layers:
     """Writes layers into a graph.
 
     Attributes:
-        builder: of the graph.
-        tensors: of the model, by their names in its specification.
-        precision: how the matrices of products are stored; in int8 the products are computed so
-            too. Whatever else there is stays float32.
-        of_blocks: what each block written so far gives, by its name.
+        builder: graph builder.
+        tensors: tensors of the model, by their names in its specification.
+        precision: type in which matrices of products are stored; with int8 the products are also
+            computed in int8. Everything else is float32.
+        of_blocks: output of each block written so far, by the block's name.
     """
 
     builder: GraphBuilder
@@ -43,18 +43,18 @@ class Layers:
     of_blocks: dict[str, str] = field(default_factory=dict)
 
     def constant(self, name: str, values: NDArray[np.generic]) -> str:
-        """Return a constant in the type that it has."""
+        """Add a constant in the type of its values."""
         return self.builder.constant(name, values)
 
     def stored(self, name: str, values: FloatArray) -> str:
-        """Return a float32 constant that may be stored as float16."""
+        """Add a float32 constant, stored as float16 if `precision` is float16."""
         if self.precision != "float16":
             return self.builder.constant(name, values)
         half = self.builder.constant(name, values.astype(np.float16))
         return self.builder.emit("Cast", half, to=TensorProto.FLOAT)
 
     def linear(self, x: str, layer: str) -> str:
-        """Return `W x + b` of a layer `layer.weight`, and `layer.bias` where it has one."""
+        """Return `W x + b`, with `layer.weight` and, if it exists, `layer.bias`."""
         return self.product(
             x, f"{layer}.weight", self.tensors[f"{layer}.weight"], self.tensors.get(f"{layer}.bias")
         )
@@ -62,14 +62,14 @@ class Layers:
     def product(
         self, x: str, name: str, weight: FloatArray, bias: FloatArray | None, *, fine: bool = False
     ) -> str:
-        """Return rows times a matrix.
+        """Return the product of rows and a matrix, plus a bias.
 
         Args:
             x: `[frames, inputs]`.
-            name: of the matrix in the file.
+            name: name of the matrix in the file.
             weight: `[outputs, inputs]`.
             bias: `[outputs]`, or None.
-            fine: whether 8 bits are too few for what goes in.
+            fine: whether the input needs more precision than int8.
         """
         emit = self.builder.emit
         if self.precision == "int8" and not fine:
@@ -79,10 +79,10 @@ class Layers:
         return out if bias is None else emit("Add", out, self.constant(f"{name}.bias", bias))
 
     def _int8_product(self, x: str, name: str, weight: FloatArray) -> str:
-        """Return rows times a matrix, both of 8 bits.
+        """Return the product of rows and a matrix, both in int8.
 
-        Each row is brought to one size first: some frames are a hundred times as large as others
-        (arXiv 2208.07339), and a scale for all of them would leave the small ones no digits.
+        Each row is first divided by its largest magnitude: some frames are a hundred times as large
+        as others (arXiv 2208.07339), and with a common scale small rows would lose all precision.
         """
         emit = self.builder.emit
         scales = _int8_scales(weight, axis=1)
@@ -104,22 +104,22 @@ class Layers:
         )
 
     def scaled_norm(self, x: str, name: str, weight: FloatArray, bias: FloatArray) -> str:
-        """Return layer normalisation with parameters that are given."""
+        """Return layer normalisation over each row, with the given weight and bias."""
         parameters = (self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", bias))
         return self.builder.emit(
             "LayerNormalization", x, *parameters, axis=-1, epsilon=_NORM_EPSILON
         )
 
     def gelu(self, x: str) -> str:
-        """Return GELU, the exact one."""
+        """Return exact GELU, without the tanh approximation."""
         return self.builder.emit("Gelu", x)
 
     def silu(self, x: str) -> str:
-        """Return x sigmoid(x)."""
+        """Return `x * sigmoid(x)`."""
         return self.builder.emit("Mul", x, self.builder.emit("Sigmoid", x))
 
     def gated(self, x: str, layer: str) -> str:
-        """Return one half of what a layer gives, times the sigmoid of the other."""
+        """Return a gated linear unit: half a layer's output times the sigmoid of the other half."""
         values, gates = self.builder.emit_many(
             "Split", 2, self.linear(x, layer), axis=1, num_outputs=2
         )
@@ -130,21 +130,21 @@ class Layers:
         return self.builder.emit("Add", x, y)
 
     def mlp(self, x: str, inner: str, outer: str, *, silu: bool = False) -> str:
-        """Return `outer(gelu(inner(x)))`, or with SiLU between."""
+        """Return `outer(gelu(inner(x)))`, or with SiLU instead of GELU."""
         hidden = self.linear(x, inner)
         return self.linear(self.silu(hidden) if silu else self.gelu(hidden), outer)
 
     def end_block(self, x: str, block: str) -> str:
-        """Return what a block gives, with its adapter; it is kept for `mixed`."""
+        """Apply a block's adapter, store the block's output for `mixed`, and return it."""
         self.of_blocks[block] = self.adapted(x, f"{block}.{BOTTLENECK}")
         return self.of_blocks[block]
 
     def mixed(self, blocks: Sequence[str], width: int) -> str:
-        """Return the mix of what some blocks gave; see `models.encoder_model.Mix`.
+        """Return the weighted mean of the outputs of blocks; see `models.encoder_model.Mix`.
 
         Args:
-            blocks: their names.
-            width: values of a row.
+            blocks: names of the blocks.
+            width: number of values of a row.
         """
         weight, ones = self.tensors[f"{MIX}.weight"], np.ones(width, np.float32)
         shares = np.exp(weight - weight.max())
@@ -155,7 +155,7 @@ class Layers:
         return reduce(self.add, parts)
 
     def adapted(self, x: str, adapter: str) -> str:
-        """Return `x + up(relu(down(norm(x))))` of an adapter, or x where there is none."""
+        """Return `x + up(relu(down(norm(x))))` of an adapter, or x if there is no adapter."""
         if f"{adapter}.down.weight" not in self.tensors:
             return x
         down = self.linear(self.norm(x, f"{adapter}.norm"), f"{adapter}.down")
@@ -164,7 +164,7 @@ class Layers:
     def convolution(
         self, x: str, layer: str, *, stride: int = 1, padding: int = 0, fine: bool = False
     ) -> str:
-        """Return a convolution over the frames of rows, as a product of frames side by side."""
+        """Return a convolution over frames, as a matrix product of concatenated frames."""
         emit, integers = self.builder.emit, self.builder.integers
         weight = self.tensors[f"{layer}.weight"]
         outputs, inputs, kernel = weight.shape
@@ -186,14 +186,14 @@ class Layers:
     def grouped_convolution(
         self, x: str, name: str, weight: FloatArray, bias: FloatArray | None, around: Sequence[int]
     ) -> str:
-        """Return a convolution of groups of values over the frames of rows.
+        """Return a grouped convolution over frames.
 
         Args:
             x: `[frames, values]`.
-            name: of the weights in the file.
+            name: name of the weights in the file.
             weight: `[values, values of a group, kernel]`.
             bias: `[values]`, or None.
-            around: frames of zeros before and behind.
+            around: frames of zero padding at the start and at the end.
         """
         emit, integers = self.builder.emit, self.builder.integers
         kernel, groups = weight.shape[2], weight.shape[0] // weight.shape[1]
@@ -244,7 +244,7 @@ class Layers:
 
 
 def _int8_scales(weight: FloatArray, axis: int) -> FloatArray:
-    """Return what one step of int8 is worth in each row, with `axis` of size 1."""
+    """Return the int8 scale of each row of a matrix, with `axis` of size 1."""
     largest = np.abs(weight).max(axis=axis, keepdims=True)
     scales: FloatArray = np.maximum(largest, np.float32(1e-12)) / np.float32(_LARGEST_INT8)
     return scales

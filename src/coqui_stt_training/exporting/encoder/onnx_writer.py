@@ -1,10 +1,10 @@
-"""`.onnx` models of encoders: from samples to probabilities, the front end inside.
+"""`.onnx` models of encoders: from samples to probabilities, including the front end.
 
     samples float32 [n], full scale at -1 and 1  ->  probabilities float32 [frames, classes]
 
-One clip at a time, as long as it is: nothing is padded or masked. The graph has no control flow,
-and no shape in it depends on anything but the number of samples. `metadata_props` holds what a
-runtime must know; docs/export.md lists it. Streaming encoders are written by `streaming.py`.
+The graph takes one clip at a time, at its own length, without padding or masks. It has no control
+flow, and all shapes depend only on the number of samples. `metadata_props` contains the settings
+that a runtime needs; docs/export.md lists them. `streaming.py` writes streaming encoders.
 """
 
 from __future__ import annotations
@@ -30,18 +30,19 @@ from .whisper import whisper
 OPSET = 20  # the first with Gelu
 _WRITTEN = (WhisperEncoder, Wav2Vec2Encoder, ConformerEncoder, StreamingEncoder)
 _BYTES = {"float32": 4, "float16": 2, "int8": 1}
-_LARGEST_BYTES = (1 << 31) - (1 << 24)  # of one message of protobuf, and some room in it
+_LARGEST_BYTES = (1 << 31) - (1 << 24)  # protobuf's limit for a message, less some reserve
 
 
 def encoder_model(deployment: EncoderDeployment, precision: Precision) -> onnx.ModelProto:
-    """Return the model.
+    """Return the ONNX model of an encoder.
 
     Args:
-        deployment: what to write.
-        precision: how the matrices of its products are stored.
+        deployment: encoder to write.
+        precision: type in which matrices of products are stored.
 
     Raises:
-        ExportError: an architecture without operators here, or one too large for a single file.
+        ExportError: the architecture or its head cannot be exported, or the model is too large for
+            a single file.
     """
     _check(deployment, precision)
     specification = deployment.specification

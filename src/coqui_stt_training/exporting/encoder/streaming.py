@@ -1,11 +1,11 @@
-"""`.onnx` models of streaming encoders: chunks of features and a state in, and out.
+"""`.onnx` models of streaming encoders, which take chunks of features and carry a state.
 
     features float32 [frames, mel], state_* -> probabilities float32 [frames / reduction, classes],
                                                new_state_*
 
-A call takes one whole chunk, or some of them; the last of an utterance may be shorter. The states
-are opaque to a runtime: they begin as zeros, and what comes out goes into the next call. Features
-are of `stt.frontends.causal_log_mel`. See `models.streaming.model` for what is computed.
+A call takes one or more whole chunks; the last chunk of an utterance may be shorter. The states are
+opaque to a runtime: they start as zeros, and the new states are the inputs of the next call.
+Features come from `stt.frontends.causal_log_mel`. See `models.streaming.model` for the computation.
 """
 
 from __future__ import annotations
@@ -26,24 +26,25 @@ from .conformer import half_mlp, planes
 from .deployment import CHUNKED, EncoderDeployment, Precision, most_chunks
 from .layers import Layers
 
-_MOST_PAIRS = 1 << 24  # of frames and those they may look at, of which a table is in the file
-_UNSEEN = -1e9  # added to the product of a frame and one that it does not look at
+_MOST_PAIRS = 1 << 24  # largest size of the attention mask, frames x keys, which the file contains
+_UNSEEN = -1e9  # added to the attention score of a key that a frame does not attend to
 _TO_END = np.iinfo(np.int64).max
 
 
 def streaming_model(
     deployment: EncoderDeployment, specification: StreamingEncoder, precision: Precision, opset: int
 ) -> onnx.ModelProto:
-    """Return the model.
+    """Return the ONNX model of a streaming encoder.
 
     Args:
-        deployment: what to write.
-        specification: of its model.
-        precision: how the matrices of its products are stored.
-        opset: version of the operators.
+        deployment: encoder to write.
+        specification: specification of the encoder.
+        precision: type in which matrices of products are stored.
+        opset: version of the operator set.
 
     Raises:
-        ExportError: its head hears whole utterances, or its chunks are too long.
+        ExportError: the head needs whole utterances, or the chunks or the left context are too
+            long.
     """
     _check(specification)
     builder = GraphBuilder()
@@ -78,37 +79,38 @@ def _check(specification: StreamingEncoder) -> None:
 
 @dataclass(frozen=True)
 class _States:
-    """The states that enter and leave a graph."""
+    """The state inputs and outputs of a graph."""
 
     builder: GraphBuilder
     shapes: dict[str, Sequence[int]] = field(default_factory=dict)
 
     def enter(self, name: str, *shape: int) -> str:
-        """Add one that enters, and return its name."""
+        """Add the input `state_NAME`, and return its name."""
         self.shapes[name] = shape
         return self.builder.input(f"state_{name}", TensorProto.FLOAT, shape)
 
     def keep(self, name: str, value: str, start: str, axis: int) -> None:
-        """Let what is behind `start` along an axis leave as the state of this name."""
+        """Compute `new_state_NAME`: the values from index `start` on along an axis."""
         integers = self.builder.integers
         self.builder.apply(
             "Slice", [value, start, integers(_TO_END), integers(axis)], f"new_state_{name}"
         )
 
     def leave(self) -> None:
-        """Say that all states are outputs."""
+        """Make all new states outputs of the graph."""
         for name, shape in self.shapes.items():
             self.builder.output(f"new_state_{name}", shape)
 
 
 @dataclass(frozen=True)
 class _AttentionMask:
-    """At which frames each frame looks.
+    """The keys that each frame attends to.
 
     Attributes:
-        frames: int64 `[1]`, how many there are.
-        distances: int64 `[frames, keys]`, which number is for their distance.
-        unseen: float32 `[frames, keys]`, 0, or much below it for frames that are not looked at.
+        frames: int64 `[1]`, number of frames.
+        distances: int64 `[frames, keys]`, index of the bias for the distance of frame and key.
+        unseen: float32 `[frames, keys]`, 0 for keys that a frame attends to, hugely negative for
+            others.
     """
 
     frames: str
@@ -119,7 +121,7 @@ class _AttentionMask:
 def _attention_mask(
     builder: GraphBuilder, states: _States, rows: str, specification: StreamingEncoder
 ) -> _AttentionMask:
-    """Return at which frames rows look: tables of the most chunks, cut to those there are."""
+    """Return the attention mask of rows, cut from tables for the largest number of chunks."""
     emit, integers = builder.emit, builder.integers
     left, chunk = specification.left_frames, specification.chunk_frames
     most = most_chunks(specification) * chunk

@@ -1,4 +1,4 @@
-"""wav2vec 2.0 and its kin as operators; see `models.wav2vec2.model`."""
+"""Encoders of the wav2vec 2.0 family as ONNX operators; see `models.wav2vec2.model`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .layers import FloatArray, Layers
 
 
 def wav2vec2(layers: Layers, x: str, specification: Wav2Vec2Encoder, most: int) -> str:
-    """Return rows `[frames, width]` of samples `[n, 1]`.
+    """Return the encoder's output, `[frames, width]`.
 
     Args:
-        layers: the writer.
-        x: enough samples for a frame.
-        specification: of the model.
-        most: frames of the longest clip.
+        layers: layer writer.
+        x: samples `[n, 1]`, enough for one frame.
+        specification: specification of the model.
+        most: number of frames of the longest clip.
     """
     x = _convolutions(layers, x, specification)
     bias = _distance_bias(layers, x, specification, most)
@@ -46,7 +46,7 @@ def _convolutions(layers: Layers, x: str, specification: Wav2Vec2Encoder) -> str
 
 
 def _first_convolution(layers: Layers, x: str, specification: Wav2Vec2Encoder) -> str:
-    """Return rows of samples. Its channels are normalised over time, or each row over them."""
+    """Return rows `[frames, channels]` of samples, normalised over time or over channels."""
     emit, tensors, layer = layers.builder.emit, layers.tensors, "convolutions.samples.0"
     names = [f"{layer}.convolution.weight", f"{layer}.convolution.bias"]
     parameters = [layers.constant(name, tensors[name]) for name in names if name in tensors]
@@ -67,10 +67,10 @@ _NORM = ("weight", "bias")
 
 
 def _positions(layers: Layers, x: str, specification: Wav2Vec2Encoder) -> str:
-    """Return what tells rows where they are."""
+    """Return the position embeddings of rows."""
     ones = np.ones(specification.width, np.float32)
     half = specification.position_kernel // 2
-    # An even kernel would give a frame too many.
+    # Equal padding on both sides would give one frame too many if the kernel is even.
     around = (half, specification.position_kernel - 1 - half)
     for index in range(specification.position_depth):
         name = f"convolutions.positions.{index}"
@@ -105,9 +105,9 @@ def _block(
 def _gated(
     layers: Layers, x: str, attention: str, specification: Wav2Vec2Encoder, bias: str
 ) -> str:
-    """Return WavLM's position bias, let through by the gates of each frame."""
+    """Return WavLM's position bias, scaled by the gates of each frame."""
     emit, tensors, heads = layers.builder.emit, layers.tensors, specification.attention_heads
-    # The sum of four rows each: a gate for the update and one for the reset.
+    # Each gate, update and reset, is the sum of four rows.
     weight = tensors[f"{attention}.gate.weight"].reshape(2, 4, -1).sum(1)
     offset = tensors[f"{attention}.gate.bias"].reshape(2, 4).sum(1)
     rows = in_heads(layers, x, heads, specification.width)
@@ -124,7 +124,7 @@ def _gated(
 
 
 def _distance_bias(layers: Layers, x: str, specification: Wav2Vec2Encoder, most: int) -> str | None:
-    """Return the bias of each two frames, `[heads, frames, frames]`, where there is any."""
+    """Return the position bias of pairs of frames, `[heads, frames, frames]`, or None."""
     if not specification.relative_buckets:
         return None
     distances = RelativePositionTables.of(layers, x, most)
@@ -138,7 +138,7 @@ def _distance_bias(layers: Layers, x: str, specification: Wav2Vec2Encoder, most:
 
 
 def _bias_table(buckets: FloatArray, most: int, farthest: int) -> FloatArray:
-    """Return the bias of each distance, `[heads, 2 * most - 1]`, as `distance_bias` has it."""
+    """Return the bias of each distance, `[heads, 2 * most - 1]`, like `distance_bias`."""
     offsets = np.arange(1 - most, most)
     one_way = len(buckets) // 2
     exact = one_way // 2

@@ -1,4 +1,4 @@
-"""Whisper's encoder as operators; see `models.whisper.model`."""
+"""Whisper's encoder as ONNX operators; see `models.whisper.model`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from .layers import Layers
 
 
 def whisper(layers: Layers, x: str, specification: WhisperEncoder) -> str:
-    """Return rows `[frames, width]` of log-mel frames `[frames, mel]`, no more than positions."""
+    """Map log-mel frames `[2 * frames, mel]` to `[frames, width]`.
+
+    `frames` must not exceed the number of position embeddings.
+    """
     emit, integers = layers.builder.emit, layers.builder.integers
     x = layers.gelu(layers.convolution(x, "convolutions.first", padding=1, fine=True))
     x = layers.gelu(layers.convolution(x, "convolutions.second", stride=2, padding=1))
