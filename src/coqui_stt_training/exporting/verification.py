@@ -124,7 +124,7 @@ def checkpoint_posteriors(
     import torch
 
     if isinstance(deployment, EncoderDeployment):
-        return _encoder_probabilities(deployment, clips)
+        return _encoder_posteriors(deployment, clips)
     from ..models.deepspeech.model import DeepSpeech
 
     model = DeepSpeech(deployment.geometry)
@@ -141,7 +141,7 @@ def checkpoint_posteriors(
     return results
 
 
-def _encoder_probabilities(
+def _encoder_posteriors(
     deployment: EncoderDeployment, clips: Sequence[ProbeClip]
 ) -> list[Posteriors]:
     from ..models.acoustic_model import build
