@@ -32,10 +32,10 @@ comma := ,
 step = @echo "[setup] $(1)"; mkdir -p build; { $(2); } >>$(LOG) 2>&1 || \
   { tail -n 20 $(LOG); echo "[setup] That failed; all of what it said is in $(LOG)"; exit 1; }
 
-# What is not Python. For the tour: a compiler, and Boost for lmplz. For the tests: Boost's own, and a
-# browser for that of the web page. Only where this is Debian; what misses one says so elsewhere.
+# What is not Python. For the tour: a compiler, and Boost for lmplz. For the tests: Boost's own, a
+# browser for those of the web pages, a synthesiser, and convmv for file names. Only where this is Debian; what misses one says so elsewhere.
 TOUR_PACKAGES := g++ libboost-program-options-dev libboost-thread-dev
-TEST_PACKAGES := libboost-test-dev chromium
+TEST_PACKAGES := libboost-test-dev chromium espeak-ng convmv
 PACKAGES ?= $(TOUR_PACKAGES) $(TEST_PACKAGES)
 
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard native/*.* native/*/*)
