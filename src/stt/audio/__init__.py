@@ -1,1 +1,1 @@
-"""Audio, from files and pipes, as samples."""
+"""Reads audio from files and pipes as samples, and writes it."""

@@ -1,17 +1,16 @@
-"""How much sound a file may hold, for all that reads audio: checked while it is decoded.
+"""Limits on decoded audio, checked by every reader while it decodes.
 
-Codecs write silence in next to nothing, and headers may claim anything: some kilobytes can stand
-for gigabytes of samples. So the form is checked before the first block is decoded, and the amount
-after each.
+A few kilobytes can decode to gigabytes of samples: codecs compress silence to almost nothing, and
+headers may claim anything. So sample rate and channels are checked before the first block is
+decoded, and the number of samples after each block.
 
-- 32 channels are the largest microphone arrays and mixing desks; libsndfile itself allows 1024.
+- Up to 32 channels: the largest microphone arrays and mixing desks. libsndfile allows 1024.
 - 1000 to 768000 Hz: nobody samples speech more slowly (a 1 Hz file would be resampled to 16000
   times its length), and no sound card samples faster.
-- A file is refused that decodes to more than an allowance, which is an hour and 2**27 values (of
-  all channels; 23 minutes of stereo at 48 kHz) for any file and grows with its size: a second for
-  4 bytes, 2048 values for a byte. Where somebody speaks, the thriftiest codec takes 50 bytes a
-  second, and Opus in pauses 10.
-- Where all of a file is held in memory, as an utterance is, it may last an hour.
+- A file may decode to one hour plus a second for every 4 bytes of its size, and to 2**27 values of
+  all channels together (23 minutes of stereo at 48 kHz) plus 2048 for every byte. The most
+  efficient codec needs 50 bytes for a second of speech; Opus needs 10 for a second of a pause.
+- An utterance, which is held in memory as a whole, may last one hour.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ from ..errors import AudioError
 MOST_CHANNELS = 32
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1000, 768_000
 LONGEST_UTTERANCE_SECONDS = 3600.0
-LARGEST_SAMPLE = 64.0  # 36 dB above full scale: no studio leaves so much room in float files
+LARGEST_SAMPLE = 64.0  # 36 dB above full scale; float files of studios stay below
 
-_WHOLE_NUMBERS = (1 << 15, 1 << 23, 1 << 31)  # full scale of integers, 16 to 32 bits
+_WHOLE_NUMBERS = (1 << 15, 1 << 23, 1 << 31)  # full scale of integers of 16, 24 and 32 bits
 _SECONDS_OF_ANY_FILE, _BYTES_PER_SECOND = 3600.0, 4
 _VALUES_OF_ANY_FILE, _VALUES_PER_BYTE = 1 << 27, 2048
 
 
 def check_form(name: str, sample_rate_hz: int, channels: int) -> None:
-    """Check what a file's header says of its sound.
+    """Check the sample rate and the number of channels in a file's header.
 
     Raises:
-        AudioError: no recording of speech has this rate, or so many channels.
+        AudioError: the sample rate or the number of channels is out of range.
     """
     if not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
         raise AudioError(
@@ -50,17 +49,17 @@ def check_form(name: str, sample_rate_hz: int, channels: int) -> None:
 
 
 def check_scale(name: str, samples: NDArray[np.float32]) -> None:
-    """Check that samples are sound between about -1 and 1.
+    """Check that samples lie between about -1 and 1.
 
-    Whole numbers that a program wrote as floats would be cut off to noise where 16 bits are needed,
-    and be 90 dB louder than all else where they are not: nothing would fail, and little be learned.
+    If a program wrote integers as floats, the samples would be clipped to noise in 16 bits, and be
+    90 dB louder than all others in float32. Training on them would not fail, but learn little.
 
     Args:
-        name: of the file, for errors.
-        samples: `[samples]`.
+        name: name of the file, for errors.
+        samples: float32 `[samples]`.
 
     Raises:
-        AudioError: they are far above full scale, or no numbers at all.
+        AudioError: a sample is NaN, infinite, or far above full scale.
     """
     largest = float(np.abs(samples).max(initial=0.0))
     if largest <= LARGEST_SAMPLE:  # NaN is not
@@ -79,14 +78,14 @@ def check_scale(name: str, samples: NDArray[np.float32]) -> None:
 
 
 class Allowance:
-    """Counts what has been decoded of one file.
+    """Counts the samples decoded from one file, and enforces the limits on them.
 
     Args:
-        name: of the file, for errors.
-        sample_rate_hz: its own.
-        channels: as many as are decoded.
-        file_bytes: its size.
-        longest_seconds: how long it may be at most, whatever its size.
+        name: name of the file, for errors.
+        sample_rate_hz: sample rate of the file.
+        channels: number of channels of the file.
+        file_bytes: size of the file.
+        longest_seconds: longest audio allowed, whatever the size of the file.
     """
 
     def __init__(
@@ -109,10 +108,10 @@ class Allowance:
         self._samples = 0
 
     def take(self, samples: int) -> None:
-        """Note that so many samples of each channel have been decoded.
+        """Count `samples` decoded samples of each channel.
 
         Raises:
-            AudioError: that is more than the file may hold.
+            AudioError: the sum exceeds a limit.
         """
         self._samples += samples
         if self._samples > self._longest_samples:

@@ -1,4 +1,4 @@
-"""Samples written as audio files in memory: WAV, FLAC, Ogg Opus, and the Opus packets of SDB."""
+"""Encodes samples in memory as WAV, FLAC, Ogg Opus, or the Opus packets of SDB files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .opus_packets import RATES_HZ, packets_of_ogg, pre_skip_of_ogg
 
 Encoding = Literal["wav", "flac", "opus", "opus packets"]
 
-_LEAST_BITRATE, _MOST_BITRATE = 6000, 256_000  # of a channel, as libsndfile bounds it
+_LEAST_BITRATE, _MOST_BITRATE = 6000, 256_000  # limits of libsndfile for one channel
 _GRANULES_HZ = 48000
 
 
 def encodable_rate(sample_rate_hz: int, encoding: Encoding) -> int:
-    """Return the rate to resample to before encoding: for Opus one that it has, not below."""
+    """Return the rate to resample to before encoding: for Opus its next higher rate."""
     if not encoding.startswith("opus"):
         return sample_rate_hz
     return next((rate for rate in RATES_HZ if rate >= sample_rate_hz), RATES_HZ[-1])
@@ -30,17 +30,17 @@ def encode_audio(
 ) -> bytes:
     """Return the content of an audio file.
 
-    Opus packets are a few milliseconds longer than the samples: an encoder begins with some that a
-    decoder leaves out where it is told so, and SDB files have no place for that.
+    Opus packets decode to a few milliseconds more than the samples: an Opus encoder adds samples at
+    the start, and SDB files have no field that tells the decoder to skip them.
 
     Args:
-        samples: `[samples]` or `[samples, channels]`.
-        sample_rate_hz: their rate; see `encodable_rate`.
-        encoding: what to write.
-        bitrate: of Opus, bits a second for each channel; None: libsndfile's choice.
+        samples: int16 `[samples]` or `[samples, channels]`.
+        sample_rate_hz: sample rate of the audio; see `encodable_rate`.
+        encoding: format to write.
+        bitrate: bits per second for each channel, of Opus; None leaves it to libsndfile.
 
     Raises:
-        AudioError: a bitrate that the encoding does not have, or a rate.
+        AudioError: the encoding does not support the bitrate or the sample rate.
     """
     if bitrate is not None and not encoding.startswith("opus"):
         raise AudioError(f"a bitrate of {bitrate} is given, and {encoding} has none; leave it out")

@@ -1,4 +1,4 @@
-"""Whole audio files, as mono float32 samples at the rate the model wants."""
+"""Reads whole audio files as mono float32 samples at the sample rate of the model."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .mono import Samples, Source, name_of, open_mono
 
 @dataclass(frozen=True)
 class AudioSummary:
-    """What an audio file holds, all of it decoded.
+    """A summary of an audio file that has been decoded.
 
     Attributes:
-        sample_rate_hz: its own.
-        sample_count: of one channel.
-        header_sample_count: as the header says, which for MP3 is an estimate; None where it does
-            not.
-        peak_to_peak: of the mean of its channels, full scale being 2.
+        sample_rate_hz: sample rate of the file.
+        sample_count: number of decoded samples of one channel.
+        header_sample_count: the same number according to the header, which is an estimate for MP3;
+            None if the header does not state it.
+        peak_to_peak: largest minus smallest sample of the mean of the channels; full scale is 2.
     """
 
     sample_rate_hz: int
@@ -31,20 +31,20 @@ class AudioSummary:
 
 
 def read_sample_rate(source: Source) -> int:
-    """Return the sample rate that an audio file's header says, in Hz.
+    """Return the sample rate in the header of an audio file.
 
     Raises:
-        AudioError: missing, empty, or in no format that can be read.
+        AudioError: the file is missing, empty, or in an unsupported format.
     """
     with open_mono(source) as audio:
         return audio.sample_rate_hz
 
 
 def summarise_audio(source: Source) -> AudioSummary:
-    """Decode an audio file of an hour at most, and keep none of it.
+    """Decode an audio file of at most one hour without keeping its samples.
 
     Raises:
-        AudioError: whatever `read_audio` would raise.
+        AudioError: as in `read_audio`.
     """
     count, lowest, highest = 0, np.float32(np.inf), np.float32(-np.inf)
     with open_mono(source, longest_seconds=LONGEST_UTTERANCE_SECONDS) as audio:
@@ -59,22 +59,22 @@ def summarise_audio(source: Source) -> AudioSummary:
 
 
 def read_audio(source: Source, sample_rate_hz: int) -> Samples:
-    """Read a whole audio file of an hour at most, of any format, rate and channel count.
+    """Read a whole audio file of at most one hour, of any format, rate and number of channels.
 
     Channels are averaged, then resampled with soxr at high quality. 16-bit audio is scaled by
-    1/32768, for training as for inference. (Upstream's training divided by 32767: a constant
-    3e-5 in the log energies, below anything a model notices.)
+    1/32768 in training and inference. (Upstream's training divides by 32767, which shifts the log
+    energies by a constant 3e-5; no model notices.)
 
     Args:
-        source: a file's name, or a seekable binary stream.
-        sample_rate_hz: of the result.
+        source: path, seekable binary stream, or reference.
+        sample_rate_hz: sample rate of the result.
 
     Returns:
         float32 `[samples]`.
 
     Raises:
-        AudioError: missing, unreadable, without samples, with values that are no sound, or out of
-            the bounds of `bounds.py`.
+        AudioError: the file is missing, unreadable or without samples, contains samples that are
+            not finite or far above full scale, or exceeds a limit of `bounds.py`.
     """
     with open_mono(source, longest_seconds=LONGEST_UTTERANCE_SECONDS) as audio:
         blocks = [block for block in audio.blocks if len(block)]

@@ -1,4 +1,4 @@
-"""Which files of a folder are recordings."""
+"""Finds the audio files in a folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SUFFIXES = (
 
 
 def audio_files(folder: Path, recursive: bool = False) -> list[Path]:
-    """Return the audio files in a folder, told by their suffixes, in the order of their names."""
+    """Return the files in a folder that have an audio suffix, sorted by path."""
     return sorted(
         path
         for path in (folder.rglob("*") if recursive else folder.glob("*"))

@@ -1,7 +1,7 @@
-"""Audio files as blocks of mono samples at their own rate: the one place where audio is decoded.
+"""Decodes audio files to blocks of mono samples at the sample rate of the file.
 
-libsndfile reads WAV, FLAC, OGG/Vorbis/Opus, MP3, AIFF, ...; what it does not know (M4A, WebM,
-video) goes to PyAV, where that is installed.
+All audio is decoded here. libsndfile reads WAV, FLAC, OGG/Vorbis/Opus, MP3, AIFF, ...; PyAV, if
+installed, reads other formats (M4A, WebM, video).
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from .reference import AudioReference
 from .wav_header import announced_samples
 
 Samples = NDArray[np.float32]  # [samples], full scale at -1 and 1
-Source = str | Path | BinaryIO | AudioReference  # a name, a seekable stream, or a reference
+Source = str | Path | BinaryIO | AudioReference  # a path, a seekable stream, or a reference
 _Opening = str | Path | BinaryIO
 
 BLOCK_SECONDS = 10
 _MOST_BLOCK_VALUES = 1 << 20  # of all channels
 
-# What PyAV may read: containers that hold their sound, none that name other files (playlists).
+# Containers that PyAV may read. Playlists, which refer to other files, are not among them.
 _CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,mp3,aac,flac,wav,w64,asf,avi,amr,caf,aiff,au"
 )
-_UNKNOWN_LENGTH = 1 << 62  # libsndfile's word for it is near 2**63
+_UNKNOWN_LENGTH = 1 << 62  # libsndfile reports a length near 2**63 if it is unknown
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class MonoAudio:
     """An open audio file.
 
     Attributes:
-        sample_rate_hz: its own.
-        sample_count: of one channel, as the header says; None where it does not.
-        is_exact: whether that is no estimate, so that a file with fewer is cut off.
-        blocks: the mean of its channels, float32 `[samples]`, in blocks of 10 seconds or less.
-            Raises `AudioError` where it cannot be decoded, is out of bounds, or holds values that
-            are no sound.
+        sample_rate_hz: sample rate of the file.
+        sample_count: number of samples of one channel according to the header; None if unknown.
+        blocks: mean of the channels, float32 `[samples]`, in blocks of at most 10 seconds. The
+            iterator raises `AudioError` if a block cannot be decoded, exceeds a limit of
+            `bounds.py`, or contains samples that are not finite or far above full scale.
+        is_exact: whether `sample_count` is exact; a file with fewer samples is then truncated.
     """
 
     sample_rate_hz: int
@@ -63,14 +63,14 @@ def open_mono(source: Source, *, longest_seconds: float = float("inf")) -> Itera
     """Open an audio file.
 
     Args:
-        source: a file's name, a seekable binary stream, or a reference; of a piece of a recording,
-            only that is decoded, where its format can be entered anywhere.
-        longest_seconds: how much of it may be decoded; beyond that is an error.
+        source: path, seekable binary stream, or reference. If it refers to a piece of a recording
+            in a seekable format, only the piece is decoded.
+        longest_seconds: longest audio allowed; decoding more is an error.
 
     Raises:
-        AudioError: missing, no regular file, in no format that is read, or of a rate or a number
-            of channels that no recording of speech has; a piece that begins where the recording
-            has ended.
+        AudioError: the file is missing, not a regular file, or in an unsupported format; its sample
+            rate or number of channels is out of range; or the piece begins after the end of the
+            recording.
     """
     name = name_of(source)
     if isinstance(source, AudioReference):
@@ -92,7 +92,7 @@ def _open(
         try:
             sound = stack.enter_context(_SequentialFile(source))
         except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
-            # Its text would name the stream as Python does.
+            # str(error) would contain the repr of the stream.
             reason = str(getattr(error, "error_string", error))
             opened = _open_with_av(source, name, reason, stack)
         else:
@@ -124,8 +124,8 @@ class _Opened:
 class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
     """A sound file that is read from start to end.
 
-    `soundfile` would seek after every block to where libsndfile is anyway, which costs time with
-    codecs and fails where the length is unknown.
+    If a file is seekable, `soundfile` seeks after every block to the position where libsndfile
+    already is. This takes time with codecs, and fails if the length is unknown.
     """
 
     def seekable(self) -> bool:
@@ -149,7 +149,7 @@ def _open_sound(sound: _SequentialFile, name: str, announced: int | None) -> _Op
 def _cut(
     opened: _Opened, name: str, piece: AudioReference, file_bytes: int, longest_seconds: float
 ) -> MonoAudio:
-    """Return a piece of a recording, of which as little as possible is decoded."""
+    """Return a piece of a recording; seek to its start if possible, else decode up to it."""
     rate_hz = opened.rate_hz
     start = round(piece.start_seconds * rate_hz)
     end = None if piece.end_seconds is None else round(piece.end_seconds * rate_hz)
@@ -184,7 +184,7 @@ def _between(blocks: Iterator[Samples], skipped: int, wanted: int | None) -> Ite
 
 
 def _announced_samples(source: _Opening) -> int | None:
-    """Return what a WAV file's header says; a stream is left where it was."""
+    """Return the sample count in the header of a WAV file; keep the position of a stream."""
     if isinstance(source, (str, Path)):
         with Path(source).open("rb") as file:
             return announced_samples(file)
@@ -209,7 +209,7 @@ def _sound_blocks(sound: _SequentialFile, name: str) -> Iterator[Samples]:
             ) from None
         if not len(block):
             return
-        with np.errstate(over="ignore", invalid="ignore"):  # `_bounded` finds what comes of it
+        with np.errstate(over="ignore", invalid="ignore"):  # `_bounded` rejects NaN and infinity
             mean = block.mean(axis=1, dtype=np.float32)
         yield mean
 
@@ -225,7 +225,7 @@ def _open_with_av(source: _Opening, name: str, reason: str, stack: ExitStack) ->
             "or AIFF",
         ) from None
     if isinstance(source, (str, Path)):
-        opened: str | BinaryIO = f"file:{source}"  # never an address in the network
+        opened: str | BinaryIO = f"file:{source}"  # so that FFmpeg never opens a URL
     else:
         source.seek(0)
         opened = source
@@ -234,7 +234,7 @@ def _open_with_av(source: _Opening, name: str, reason: str, stack: ExitStack) ->
             av.open(
                 opened,
                 container_options={"format_whitelist": _CONTAINERS},
-                metadata_errors="replace",  # tags are in any encoding, and of no interest
+                metadata_errors="replace",  # tags may be in any encoding; they are not used
             )
         )
         tracks = container.streams.audio
@@ -285,5 +285,5 @@ def _size(source: _Opening, name: str) -> int:
 
 
 def name_of(source: Source) -> str:
-    """Return what to call an audio file in messages."""
+    """Return the name of an audio source for messages."""
     return str(source) if isinstance(source, (str, Path, AudioReference)) else "the audio"

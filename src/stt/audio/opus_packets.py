@@ -1,8 +1,8 @@
-"""Opus packets without a container, as upstream's SDB files hold them, read as an Ogg Opus file.
+"""Converts between Opus packets without a container, as in upstream's SDB files, and Ogg Opus.
 
-A header of ten bytes says how many bytes of 16-bit samples follow, their rate, channels and width;
-after it comes each packet, two bytes of length before it. All numbers are big-endian. Wrapped in
-Ogg pages (RFC 3533, RFC 7845) the same packets are a file that libsndfile decodes.
+A header of ten bytes gives the size of the decoded 16-bit samples in bytes, their rate, channels
+and width. Each packet follows its length in two bytes. All numbers are big-endian. libsndfile can
+decode the packets once they are wrapped in Ogg pages (RFC 3533, RFC 7845).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Iterator
 
 from ..errors import AudioError
 
-RATES_HZ = (8000, 12000, 16000, 24000, 48000)  # which Opus codes; libsndfile writes no others
+RATES_HZ = (8000, 12000, 16000, 24000, 48000)  # sample rates of Opus
 
 _HEADER = struct.Struct(">IIBB")
-_GRANULES_HZ = 48000  # Ogg Opus counts samples at this rate, whatever the audio's own
+_GRANULES_HZ = 48000  # Ogg Opus counts samples at this rate, whatever the rate of the audio
 _MOST_SEGMENTS = 255
 _PAGE = struct.Struct("<4sBBqIIIB")
 _PAGE_NAME = b"OggS"
@@ -25,14 +25,14 @@ _SAMPLE_BYTES = 2
 
 
 def ogg_of_packets(content: bytes, name: str) -> bytes:
-    """Return an Ogg Opus file of the same sound.
+    """Return an Ogg Opus file with the same packets.
 
     Args:
         content: header and packets.
-        name: of the audio, for errors.
+        name: name of the audio, for errors.
 
     Raises:
-        AudioError: it is cut off, or its header says what Opus cannot be.
+        AudioError: the content is truncated, or its header or a packet is not valid for Opus.
     """
     if len(content) < _HEADER.size:
         raise AudioError(f"{name}: cut off; {len(content)} bytes hold no header of Opus packets")
@@ -51,7 +51,7 @@ def ogg_of_packets(content: bytes, name: str) -> bytes:
     for number, group in enumerate(groups := list(_group(packets)), 2):
         position += sum(_duration_granules(packet, name) for packet in group)
         is_last = number == len(groups) + 1
-        # The last page may end before its packets do: what is beyond is padding (RFC 7845, 4.5).
+        # The last page may end before its packets do: the rest is padding (RFC 7845, 4.5).
         end = min(position, granules) if is_last else position
         pages.append(_page(number, _LAST if is_last else 0, end, group))
     if position < granules:
@@ -63,16 +63,17 @@ def ogg_of_packets(content: bytes, name: str) -> bytes:
 
 
 def packets_of_ogg(content: bytes, pcm_samples: int, rate_hz: int, channels: int) -> bytes:
-    """Return the packets of an Ogg Opus file of one stream, as an SDB file holds them.
+    """Return the header and packets, for an SDB file, of an Ogg Opus file with one stream.
 
     Args:
-        content: a file that this program has written.
-        pcm_samples: of each channel, those included that its decoder is told to skip.
-        rate_hz: of the audio.
-        channels: 1 or 2.
+        content: an Ogg Opus file written by `encode_audio`.
+        pcm_samples: number of samples of each channel, including those that a decoder of the Ogg
+            file skips.
+        rate_hz: sample rate of the audio.
+        channels: number of channels, 1 or 2.
 
     Raises:
-        AudioError: it is no Ogg file.
+        AudioError: the content is not an Ogg file.
     """
     packets, place, partial = [], 0, b""
     while place < len(content):
@@ -88,12 +89,12 @@ def packets_of_ogg(content: bytes, pcm_samples: int, rate_hz: int, channels: int
                 packets.append(partial)
                 partial = b""
     header = _HEADER.pack(pcm_samples * channels * _SAMPLE_BYTES, rate_hz, channels, _SAMPLE_BYTES)
-    audio = packets[2:]  # after its head and its tags
+    audio = packets[2:]  # the first two are the headers OpusHead and OpusTags
     return header + b"".join(struct.pack(">H", len(packet)) + packet for packet in audio)
 
 
 def pre_skip_of_ogg(content: bytes) -> int:
-    """Return how many samples at 48 kHz a decoder of an Ogg Opus file leaves out at its start."""
+    """Return the number of samples, at 48 kHz, that a decoder skips at the start of the file."""
     place = content.find(b"OpusHead")
     return int(struct.unpack_from("<H", content, place + 10)[0]) if place >= 0 else 0
 
@@ -110,7 +111,7 @@ def _split_packets(content: bytes, name: str) -> Iterator[bytes]:
 
 
 def _group(packets: list[bytes]) -> Iterator[list[bytes]]:
-    """Yield as many packets as a page can hold; one packet is at most 1275 bytes for a frame."""
+    """Yield the packets of each Ogg page: as many as fit into its 255 segments."""
     group: list[bytes] = []
     segments = 0
     for packet in packets:
@@ -125,7 +126,7 @@ def _group(packets: list[bytes]) -> Iterator[list[bytes]]:
 
 
 def _duration_granules(packet: bytes, name: str) -> int:
-    """Return how long a packet is, in samples at 48 kHz, as its first bytes say (RFC 6716, 3.1)."""
+    """Return the duration of a packet in samples at 48 kHz, from its header (RFC 6716, 3.1)."""
     kind, code = packet[0] >> 3, packet[0] & 3
     if kind < 12:
         frame = (480, 960, 1920, 2880)[kind & 3]
@@ -151,9 +152,9 @@ def _page(number: int, flags: int, granules: int, packets: list[bytes]) -> bytes
 
 
 def _crc(content: bytes) -> int:
-    """Return Ogg's checksum: zlib's, but for the order of bits and the ones it begins with."""
+    """Return Ogg's CRC-32. It has zlib's polynomial, but another bit order and initial value."""
     reflected = content.translate(_REFLECTED)
-    # zlib begins with all ones, and inverts its result; Ogg does neither.
+    # zlib starts with all ones and inverts the result; Ogg does neither.
     value = zlib.crc32(reflected, 0xFFFF_FFFF) ^ 0xFFFF_FFFF
     return int(f"{value:032b}"[::-1], 2)
 

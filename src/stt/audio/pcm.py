@@ -1,4 +1,4 @@
-"""16-bit mono samples: what callers hand in as audio, checked, and what others are rounded to."""
+"""16-bit mono samples: checks those of callers, and converts from and to float32."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def as_pcm(audio: Any) -> Pcm:
     """Return samples as int16 `[samples]`.
 
     Args:
-        audio: an int16 array of one dimension, or what holds such samples: a list of whole numbers,
-            an `array.array`, a `memoryview`; or bytes in the machine's order.
+        audio: an int16 array of one dimension; a list of integers, `array.array` or `memoryview` of
+            such samples; or bytes in native byte order.
 
     Raises:
-        AudioBufferError: anything else; the message says how to convert it.
+        AudioBufferError: `audio` is anything else; the message says how to convert it.
     """
     if isinstance(audio, (bytes, bytearray)):
         return _from_bytes(memoryview(audio))
@@ -52,16 +52,16 @@ def scaled(samples: Pcm) -> NDArray[np.float32]:
 
 
 def to_pcm(samples: NDArray[np.floating[Any]]) -> Pcm:
-    """Return samples from -1 to 1 as the nearest 16-bit ones; what lies beyond is cut off."""
+    """Return samples from -1 to 1 rounded to 16 bits; samples beyond are clipped."""
     pcm: Pcm = np.rint(samples * 32768.0).clip(-32768, 32767).astype(np.int16)
     return pcm
 
 
 def _as_array(audio: Any) -> NDArray[Any]:
-    """Return an array of what holds samples; Python's whole numbers, which have no width, as int16.
+    """Return samples as an array; a list or tuple of integers becomes int16.
 
     Raises:
-        AudioBufferError: it holds none, or numbers beyond 16 bits.
+        AudioBufferError: `audio` does not contain samples, or integers beyond 16 bits.
     """
     sequence = isinstance(audio, (list, tuple))
     try:

@@ -1,4 +1,4 @@
-"""Where audio is: a file, some bytes of an archive, or a piece of a longer recording."""
+"""References to audio: a file, a member of an archive, or a piece of a longer recording."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ Packing = Literal["file", "opus packets"]
 
 @dataclass(frozen=True)
 class AudioReference:
-    """Audio that can be opened, and has a name for messages, which `str` returns.
+    """A reference to audio that can be opened; `str` returns its name for messages.
 
     Attributes:
-        path: the file, or the archive that holds it.
-        member: what the archive calls it; empty for a file.
-        offset_bytes: where in the archive it begins.
-        size_bytes: how long it is there; None: the whole file.
+        path: path of the audio file, or of the archive that contains it.
+        member: name of the archive member; empty for a file.
+        offset_bytes: offset of the member in the archive.
+        size_bytes: size of the member; None for a file.
         packing: whether the bytes are an audio file, or Opus packets without a container.
-        start_seconds: where the piece begins.
-        end_seconds: where it ends; None: where the recording does.
-        container: what the user calls the archive, where `path` is an unpacked copy of it.
+        start_seconds: start of the piece in the recording.
+        end_seconds: end of the piece; None is the end of the recording.
+        container: name that the user gave to the archive, if `path` is an unpacked copy of it.
     """
 
     path: Path
@@ -46,28 +46,29 @@ class AudioReference:
 
     @property
     def is_piece(self) -> bool:
-        """Whether it is not all of a recording."""
+        """Whether this is only a piece of a recording."""
         return self.start_seconds > 0 or self.end_seconds is not None
 
     @property
     def span(self) -> str:
-        """Which piece it is, in words."""
+        """Start and end of the piece, for messages."""
         end = "the end" if self.end_seconds is None else f"{self.end_seconds:g} s"
         return f"{self.start_seconds:g} s to {end}"
 
     @property
     def key(self) -> str:
-        """What tells it from all other audio on this machine, as long as `path` does not change."""
+        """Unique name of this audio on this machine, as long as the file does not change."""
         name = str(self.path.absolute())
         if self.size_bytes is not None:
             name += f"\0{self.offset_bytes}+{self.size_bytes} {self.packing}"
         return f"{name}\0{self.start_seconds!r}-{self.end_seconds!r}" if self.is_piece else name
 
     def open(self) -> Path | BinaryIO:
-        """Return the file's name, or a stream of the archive's bytes.
+        """Return the path of a file, or a stream with the audio of an archive member.
 
         Raises:
-            AudioError: the archive is missing, or ends before the member does.
+            AudioError: the archive is missing, ends before the member does, or the member's Opus
+                packets are damaged.
         """
         if self.size_bytes is None:
             return self.path
@@ -77,7 +78,7 @@ class AudioReference:
         return io.BytesIO(content)
 
     def stored(self) -> bytes:
-        """Return the bytes of a file, or of an archive's member, as they are.
+        """Return the bytes of the file or archive member unchanged.
 
         Raises:
             AudioError: the file is missing, or ends before the member does.

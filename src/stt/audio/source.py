@@ -1,4 +1,4 @@
-"""Audio of any length, format and rate, as blocks of 16-bit mono samples at the model's rate."""
+"""Reads audio of any length, format and rate as 16-bit mono samples at the model's rate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def read_pcm(source: Source, sample_rate_hz: int) -> Pcm:
-    """Return all of an audio file of an hour at most; see `read_pcm_blocks`."""
+    """Return the samples of an audio file of at most one hour; see `read_pcm_blocks`."""
     blocks = read_pcm_blocks(source, sample_rate_hz, longest_seconds=LONGEST_UTTERANCE_SECONDS)
     return np.concatenate([np.zeros(0, np.int16), *blocks])
 
@@ -31,20 +31,20 @@ def read_pcm_blocks(
     any_sample_rate: bool = True,
     longest_seconds: float = float("inf"),
 ) -> Iterator[Pcm]:
-    """Yield an audio file in blocks of about 10 seconds, whatever its length.
+    """Yield the samples of an audio file of any length in blocks of about 10 seconds.
 
-    Channels are averaged, then resampled with soxr. 16-bit mono audio at the right rate comes out
-    as it is in the file. A WAV file that is cut off gives a warning in the log.
+    Channels are averaged, then resampled with soxr. 16-bit mono audio at the right rate is returned
+    unchanged. A truncated WAV file is logged as a warning.
 
     Args:
-        source: a file's name, or a seekable binary stream.
-        sample_rate_hz: of the result.
+        source: path, seekable binary stream, or reference.
+        sample_rate_hz: sample rate of the result.
         any_sample_rate: whether audio of another rate is resampled; else it is an error.
-        longest_seconds: how long it may be.
+        longest_seconds: longest audio allowed.
 
     Raises:
-        AudioError: missing, unreadable, out of the bounds of `bounds.py`, with values that are no
-            sound, or of another rate.
+        AudioError: the file is missing or unreadable, exceeds a limit of `bounds.py`, contains
+            samples that are not finite or far above full scale, or has another rate.
     """
     with open_mono(source, longest_seconds=longest_seconds) as audio:
         rate_hz = audio.sample_rate_hz
@@ -67,10 +67,10 @@ def read_pcm_blocks(
 
 
 class Resampler:
-    """Turns mono float32 blocks at one rate into int16 blocks at another.
+    """Converts mono float32 blocks at one rate to int16 blocks at another.
 
     Raises:
-        AudioError: a rate is none of sound, see `bounds.py`.
+        AudioError: the source rate is out of the range of `bounds.py`.
     """
 
     def __init__(self, source_rate_hz: int, sample_rate_hz: int) -> None:
@@ -82,15 +82,15 @@ class Resampler:
         )
 
     def feed(self, block: NDArray[np.float32]) -> Pcm:
-        """Go on with `[samples]` from -1 to 1; return what is ready."""
+        """Add samples from -1 to 1, float32 `[samples]`; return the samples that are ready."""
         return self._resample(block, last=False)
 
     def feed_pcm(self, block: Pcm) -> Pcm:
-        """Go on with `[samples]` of 16 bits; return what is ready."""
+        """Add samples of 16 bits, `[samples]`; return the samples that are ready."""
         return block if self._soxr is None else self.feed(scaled(block))
 
     def finish(self) -> Pcm:
-        """Return what is left."""
+        """Return the remaining samples."""
         return self._resample(np.zeros(0, np.float32), last=True)
 
     def _resample(self, block: NDArray[np.float32], last: bool) -> Pcm:

@@ -1,7 +1,7 @@
-"""Voice activity: where in audio of any length somebody speaks, in bounded memory.
+"""Voice activity detection in audio of any length, in bounded memory.
 
-The detector is WebRTC's (`webrtcvad-wheels`), and what opens and closes a segment is upstream's
-rule: more than half of the last ten frames are voiced, or unvoiced.
+The detector is WebRTC's (`webrtcvad-wheels`). Upstream's rule opens a segment when more than half
+of the last ten frames are voiced, and closes it when more than half are unvoiced.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from ..errors import FlagError
 from ..extras import missing_packages
 from .pcm import Pcm
 
-# Of 0 to 3. Upstream's is 3, which takes the beginnings of words for silence: over clips joined
-# with pauses the word error rate is a twentieth higher.
+# 0 to 3. Upstream's 3 cuts off the beginnings of words: on clips joined with pauses, the word error
+# rate is a twentieth higher.
 AGGRESSIVENESS = 2
 FRAME_MILLISECONDS = 30
 WATCHED_FRAMES = 10
-# Heard before those that open a segment: words begin with sounds too soft to be taken for speech.
+# Frames added before those that open a segment: the soft first sounds of a word are not detected.
 _LEAD_FRAMES = 5
 _DETECTOR_RATES_HZ = (8000, 16000, 32000, 48000)
-LONGEST_SEGMENT_SECONDS = 60  # music and noise may never pause; memory is bounded all the same
+LONGEST_SEGMENT_SECONDS = 60  # bounds memory, since music and noise may have no pauses
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of speech.
+    """A segment of audio that contains speech.
 
     Attributes:
-        start_milliseconds: from the start of the audio.
-        end_milliseconds: likewise.
-        samples: int16 `[samples]`, silence of up to 0.3 s at both ends included; at the start
-            0.15 s more where there are.
+        start_milliseconds: start of the segment in the audio.
+        end_milliseconds: end of the segment in the audio.
+        samples: int16 `[samples]`. They include up to 0.27 s of silence at the start and 0.18 s at
+            the end.
     """
 
     start_milliseconds: int
@@ -51,15 +51,15 @@ class Segment:
 def split_speech(
     blocks: Iterable[Pcm], sample_rate_hz: int, aggressiveness: int
 ) -> Iterator[Segment]:
-    """Yield the stretches of speech in audio, as they are found.
+    """Yield the segments of speech in audio as they are found.
 
     Args:
-        blocks: the audio, in blocks of any size.
-        sample_rate_hz: of the audio; any.
-        aggressiveness: how readily a frame is taken for silence, 0 to 3.
+        blocks: int16 `[samples]` each, of any size.
+        sample_rate_hz: sample rate of the audio; any.
+        aggressiveness: 0 to 3; higher values classify more frames as silence.
 
     Raises:
-        FlagError: another aggressiveness, or webrtcvad is not installed.
+        FlagError: the aggressiveness is out of range, or webrtcvad is not installed.
     """
     try:
         from webrtcvad import Vad
@@ -72,7 +72,7 @@ def split_speech(
     def is_speech(frame: Pcm) -> bool:
         if sample_rate_hz in _DETECTOR_RATES_HZ:
             return bool(vad.is_speech(frame.tobytes(), sample_rate_hz))
-        # What the detector looks at, energies up to 4 kHz, survives so plain a resampling.
+        # Linear interpolation suffices: the detector uses only energies up to 4 kHz.
         points = np.linspace(0, len(frame) - 1, 16 * FRAME_MILLISECONDS)
         near = np.interp(points, np.arange(len(frame)), frame).astype(np.int16)
         return bool(vad.is_speech(near.tobytes(), 16000))
@@ -95,10 +95,10 @@ def _frames(blocks: Iterable[Pcm], frame_samples: int) -> Iterator[Pcm]:
 
 def _segments(frames: Iterable[tuple[Pcm, bool]], sample_rate_hz: int) -> Iterator[Segment]:
     longest_frames = LONGEST_SEGMENT_SECONDS * 1000 // FRAME_MILLISECONDS
-    lead: deque[Pcm] = deque(maxlen=_LEAD_FRAMES)  # what is no longer watched
+    lead: deque[Pcm] = deque(maxlen=_LEAD_FRAMES)  # the frames before `watched`
     watched: deque[tuple[Pcm, bool]] = deque()
     segment: list[Pcm] = []
-    samples = 0  # so far
+    samples = 0  # of all frames so far
     for frame, is_speech in frames:
         samples += len(frame)
         watched.append((frame, is_speech))

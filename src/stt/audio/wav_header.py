@@ -1,22 +1,22 @@
-"""What a WAV file says of its own length: libsndfile only tells what is there."""
+"""Reads the length stated in a WAV header; libsndfile reports only the samples that are there."""
 
 from __future__ import annotations
 
 import struct
 from typing import BinaryIO
 
-_UNCOMPRESSED = (1, 3, 0xFFFE)  # PCM, floats, and either with a longer header
-_UNKNOWN_LENGTH = 0x7FFF_0000  # programs that write to a pipe say so much, or all ones
+_UNCOMPRESSED = (1, 3, 0xFFFE)  # PCM, floats, WAVE_FORMAT_EXTENSIBLE
+_UNKNOWN_LENGTH = 0x7FFF_0000  # programs that write to a pipe state this size, or a larger one
 _MOST_CHUNKS = 64
 
 
 def announced_samples(file: BinaryIO) -> int | None:
-    """Return the number of samples of one channel that a WAV file is said to have.
+    """Return the number of samples of one channel stated in the header of a WAV file.
 
-    None for other formats, compressed ones, and where the writer did not know.
+    None if the file is compressed or not a WAV file, or if its writer did not know the length.
 
     Args:
-        file: at its start, seekable; it is left anywhere.
+        file: seekable file, at its start. Its position is undefined afterwards.
     """
     if len(head := file.read(12)) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
         return None
