@@ -1,4 +1,4 @@
-"""Front ends: from samples to what an acoustic model takes. Each is defined once."""
+"""Front ends: compute the input of an acoustic model from samples. Each is defined once."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""Log-mel energies that know nothing of what comes later, for models that hear as one speaks.
+"""Log-mel energies that depend only on past samples, for streaming models.
 
     power    = |fft|^2         25 ms Hann windows every 10 ms, 512 points; the last sample of frame
                                n is number 160 (n + 1) - 1
     log      = log(power @ Slaney mel filters + 2^-24)
-    features = (log + 10) / 4.5 about mean 0 and deviation 1 for speech
+    features = (log + 10) / 4.5          about mean 0 and standard deviation 1 for speech
 
-Nothing is normalised over the clip, so that a stream gives the very frames that the whole clip
-gives. Before the clip, and behind it for as long as `tail_milliseconds` says, stands silence: a
-model that may not look ahead writes a character later than it was spoken.
+Nothing is normalised over the clip, so a stream has exactly the frames of the whole clip. Silence
+is added before the clip, and `tail_milliseconds` of it after the clip, since a model without
+look-ahead outputs a character later than it was spoken.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _WINDOW_SAMPLES, _FFT_LENGTH = 400, 512
 _LOG_FLOOR = 2.0**-24
 _CENTRE, _SCALE = -10.0, 4.5
 
-SAMPLES_BEFORE = _WINDOW_SAMPLES - STEP_SAMPLES  # that a frame hears before its own step
+SAMPLES_BEFORE = _WINDOW_SAMPLES - STEP_SAMPLES  # samples of a frame before its own step
 
 
 @dataclass(frozen=True)
 class CausalLogMel(MelBands):
-    """Log-mel energies of audio at 16 kHz, 100 frames a second, each of what was heard so far.
+    """Causal log-mel energies of audio at 16 kHz, 100 frames per second.
 
     Attributes:
-        mel_channels: how many.
-        tail_milliseconds: silence heard behind a clip.
+        mel_channels: number of mel bands.
+        tail_milliseconds: length of the silence added after a clip.
 
     Raises:
-        ValueError: not numbers that could be meant.
+        ValueError: a value is out of range.
     """
 
     kind: ClassVar[str] = "causal_log_mel"
@@ -57,16 +57,16 @@ class CausalLogMel(MelBands):
 
     @property
     def step_samples(self) -> int:
-        """From the start of one frame to that of the next."""
+        """Number of samples from the start of one frame to that of the next."""
         return STEP_SAMPLES
 
     @property
     def tail_samples(self) -> int:
-        """Silence heard behind a clip."""
+        """Number of samples of the silence added after a clip."""
         return self.tail_milliseconds * self.sample_rate_hz // 1000
 
     def frame_count(self, sample_count: int) -> int:
-        """Return the number of whole steps in so many samples and the silence behind them."""
+        """Return the number of whole steps in `sample_count` samples and the silence after them."""
         return (sample_count + self.tail_samples) // STEP_SAMPLES if sample_count else 0
 
     def extractor(
@@ -85,7 +85,7 @@ class CausalLogMel(MelBands):
     def frames_extractor(
         self, backend: Any = np, device: Any = None, on_power: PowerChange | None = None
     ) -> Callable[[Any], Any]:
-        """Return the function for a part of a clip.
+        """Return the function that computes the features of a part of a clip.
 
         Args:
             backend: see `FrontEnd.extractor`.
@@ -93,7 +93,7 @@ class CausalLogMel(MelBands):
             on_power: see `FrontEnd.extractor`.
 
         Returns:
-            A function of float32 `[SAMPLES_BEFORE + samples]` to the features of all whole steps,
+            A function from float32 `[SAMPLES_BEFORE + samples]` to the features of all whole steps,
             float32 `[samples // step_samples, values]`.
         """
         window = np.hanning(_WINDOW_SAMPLES)

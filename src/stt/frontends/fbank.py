@@ -1,6 +1,6 @@
-"""Kaldi's filter-bank energies, normalised over the clip, two frames in one, as w2v-BERT has them.
+"""Kaldi's filter-bank energies, normalised over the clip, in stacks of frames, as for w2v-BERT.
 
-    frame    = 32768 x, without its mean; then x[t] - 0.97 x[t - 1]
+    frame    = 32768 x, minus its mean; then x[t] - 0.97 x[t - 1]
     power    = |fft|^2              25 ms Povey windows every 10 ms within the clip, 512 points
     log      = log(max(power @ mel filters, 2^-23))     20 Hz to rate / 2
     features = (log - mean) / sqrt(variance + 1e-7)     of each channel, over the clip
@@ -24,7 +24,7 @@ from .mel_bands import STEP_SAMPLES, MelBands, mel_energies
 
 _EMPHASIS = 0.97
 _WINDOW_SAMPLES, _FFT_LENGTH = 400, 512
-_POVEY_POWER = 0.85  # of a Hann window
+_POVEY_POWER = 0.85  # exponent applied to a Hann window
 _LOWEST_HZ = 20.0
 _FULL_SCALE = 32768.0
 _MEL_FLOOR = 2.0**-23
@@ -36,11 +36,11 @@ class Fbank(MelBands):
     """Kaldi's filter-bank energies of audio at 16 kHz.
 
     Attributes:
-        mel_channels: how many.
-        stacked: frames, 100 a second, that are put into one.
+        mel_channels: number of mel bands.
+        stacked: number of frames, of 100 per second, concatenated into one.
 
     Raises:
-        ValueError: not numbers that could be meant.
+        ValueError: a value is out of range.
     """
 
     kind: ClassVar[str] = "fbank"
@@ -55,16 +55,16 @@ class Fbank(MelBands):
 
     @property
     def values(self) -> int:
-        """Values of one frame."""
+        """Number of values of one frame."""
         return self.mel_channels * self.stacked
 
     @property
     def step_seconds(self) -> float:
-        """From the start of one frame to that of the next."""
+        """Time from the start of one frame to that of the next."""
         return self.stacked * STEP_SAMPLES / self.sample_rate_hz
 
     def frame_count(self, sample_count: int) -> int:
-        """Return the number of whole frames in so many samples."""
+        """Return the number of whole stacks of frames in `sample_count` samples."""
         whole = max(0, 1 + (sample_count - _WINDOW_SAMPLES) // STEP_SAMPLES)
         return whole // self.stacked
 
@@ -83,7 +83,7 @@ class Fbank(MelBands):
             wide = backend.asarray(samples, dtype=backend.float64) * _FULL_SCALE
             frames = frames_of(wide, _WINDOW_SAMPLES, STEP_SAMPLES, backend)
             frames = frames - frames.mean(-1)[:, None]
-            # The sample before the first is taken to be as the first.
+            # The first sample of a frame stands in for the one before it.
             before = backend.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
             mel = energies(frames - _EMPHASIS * before)
             log = backend.log(backend.clip(mel, _MEL_FLOOR, None))
@@ -98,7 +98,7 @@ class Fbank(MelBands):
 def kaldi_mel_filters(sample_rate_hz: int, fft_length: int, channels: int) -> NDArray[np.float64]:
     """Triangular filters of equal height, float64 `[fft_length // 2 + 1, channels]`.
 
-    Their sides are straight over mel, where others' are straight over Hz.
+    They are triangles on the mel scale; those of other toolkits are triangles in Hz.
     """
     edges = np.linspace(_mel(_LOWEST_HZ), _mel(sample_rate_hz / 2), channels + 2)
     bins = _mel(np.arange(fft_length // 2 + 1) * sample_rate_hz / fft_length)

@@ -1,4 +1,4 @@
-"""Cutting samples into frames, on NumPy arrays and PyTorch tensors alike."""
+"""Cuts samples into frames; works on NumPy arrays and PyTorch tensors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def zeros_around(samples: Any, before: int, after: int, backend: Any) -> Any:
-    """Return `[samples]` with zeros before and after, of the same kind."""
+    """Return `[before + samples + after]`: samples with zeros before and after."""
     where = {} if backend is np else {"device": samples.device}
     padded = backend.zeros(before + samples.shape[-1] + after, dtype=samples.dtype, **where)
     padded[before : before + samples.shape[-1]] = samples
@@ -17,16 +17,17 @@ def zeros_around(samples: Any, before: int, after: int, backend: Any) -> Any:
 
 
 def frames_of(samples: Any, length: int, step: int, backend: Any) -> Any:
-    """Return all whole frames of `[samples]`, a view `[frames, length]`."""
+    """Return all complete frames of `[samples]`, a view `[frames, length]`."""
     if backend is np:
         return windows_of(samples, length, step)
     return samples.unfold(-1, length, step)
 
 
 def windows_of(values: NDArray[Any], length: int, step: int = 1) -> NDArray[Any]:
-    """Return all whole windows over the first axis, a view `[windows, length, ...]`.
+    """Return all complete windows over the first axis, a view `[windows, length, ...]`.
 
-    NumPy's `sliding_window_view` takes 20 us, half the time of the features of a short piece.
+    NumPy's `sliding_window_view` takes 20 us, half the time needed for the features of a short
+    chunk.
     """
     values = np.ascontiguousarray(values)
     count = max(0, 1 + (len(values) - length) // step)
@@ -37,13 +38,13 @@ def windows_of(values: NDArray[Any], length: int, step: int = 1) -> NDArray[Any]
 
 
 def normalized_over_time(features: Any, floor: float, backend: Any, *, inside: bool) -> Any:
-    """Bring each value of `[frames, values]`, two frames or more, to mean 0 and deviation 1.
+    """Normalise each value over the frames to mean 0 and standard deviation 1; return float32.
 
     Args:
-        features: float64.
-        floor: what keeps silence from being divided by zero.
-        backend: the module of the arrays.
-        inside: whether it is added to the variance, or to the deviation.
+        features: float64 `[frames, values]`.
+        floor: number added to avoid a division by zero in silence.
+        backend: module of the arrays: `numpy` or `torch`.
+        inside: whether `floor` is added to the variance instead of the standard deviation.
     """
     count = features.shape[0]
     deviation = features - features.mean(0)

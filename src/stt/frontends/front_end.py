@@ -1,7 +1,7 @@
-"""What a front end is to the rest: a description, and the function it describes.
+"""The interface of front ends: a description, and the function from samples to features.
 
-A description is a frozen dataclass of plain values, which checkpoints and exported models keep. The
-function runs where the samples are: on NumPy arrays or on PyTorch tensors, with the same numbers.
+The description is a frozen dataclass of plain values; checkpoints and exported models store it. The
+function takes NumPy arrays or PyTorch tensors, and computes the same values for both.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 from ..plain_values import restore
 
-# The class of each kind of front end; imported when one is needed.
+# kind -> module and class, imported on first use.
 _HOMES = {
     "mfcc": "mfcc_config:FeatureConfig",
     "log_mel": "log_mel:LogMel",
@@ -23,34 +23,34 @@ _HOMES = {
     "waveform": "waveform:Waveform",
 }
 
-_LARGEST_VALUE = 1 << 20  # of what describes one: rates in Hz, widths, milliseconds
+_LARGEST_VALUE = 1 << 20  # of any number in a description: Hz, widths, milliseconds
 
 
 PowerChange = Callable[[Any], Any]
 
 
 class FrontEnd(Protocol):
-    """Describes what an acoustic model takes; a frozen dataclass, hashable, of JSON values."""
+    """Describes the input of an acoustic model: a frozen, hashable dataclass of JSON values."""
 
     kind: ClassVar[str]
 
     @property
     def sample_rate_hz(self) -> int:
-        """Of the audio."""
+        """Sample rate of the audio."""
         ...
 
     @property
     def values(self) -> int:
-        """Values of one frame."""
+        """Number of values of one frame."""
         ...
 
     @property
     def step_seconds(self) -> float:
-        """From the start of one frame to that of the next."""
+        """Time from the start of one frame to that of the next."""
         ...
 
     def frame_count(self, sample_count: int) -> int:
-        """Return the number of frames of so many samples."""
+        """Return the number of frames of `sample_count` samples."""
         ...
 
     def extractor(
@@ -59,34 +59,34 @@ class FrontEnd(Protocol):
         """Return the function from samples to features.
 
         Args:
-            backend: the module whose arrays it takes and gives: `numpy` or `torch`.
-            device: of the tensors, where that is `torch`.
-            on_power: changes the power spectrum `[frames, bins]`, the number of frames too, before
-                features are made of it; None: it stays. Samples themselves have none.
+            backend: module of the function's arrays: `numpy` or `torch`.
+            device: device of the tensors, if `backend` is `torch`.
+            on_power: function that changes the power spectrum `[frames, bins]` before features are
+                computed from it. It may change the number of frames.
 
         Raises:
-            FrontEndError: `on_power` where there is no spectrum.
+            FrontEndError: `on_power` is given, but the front end has no power spectrum.
 
         Returns:
-            A function of one clip, float32 `[samples]` to float32 `[frames, values]`.
+            A function of one clip, from float32 `[samples]` to float32 `[frames, values]`.
         """
         ...
 
 
 def describe_front_end(front_end: FrontEnd) -> dict[str, Any]:
-    """Return a front end as JSON values, for `restore_front_end`."""
+    """Return a front end as JSON values; the inverse of `restore_front_end`."""
     return {"kind": front_end.kind, **asdict(front_end)}  # type: ignore[call-overload]
 
 
 def restore_front_end(description: Mapping[str, Any]) -> FrontEnd:
-    """Return the front end that JSON values describe.
+    """Return the front end described by JSON values.
 
     Args:
-        description: what `describe_front_end` gave; without a kind it is of MFCC, as all were once.
+        description: result of `describe_front_end`. In old files the kind is missing; it is MFCC.
 
     Raises:
-        ValueError: it describes none: an unknown kind, or values that are none of it.
-        TypeError: names that are none of it, or values of another type.
+        ValueError: the kind is unknown, or a value is out of range.
+        TypeError: a name is unknown, or a value has another type.
     """
     if not isinstance(description, Mapping):
         raise TypeError(f"a front end is described by {description!r:.80}")

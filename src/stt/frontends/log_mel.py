@@ -1,13 +1,13 @@
-"""Log-mel energies, as Whisper-class encoders take them.
+"""Log-mel energies, the input of Whisper encoders.
 
     power    = |stft|^2          25 ms periodic Hann windows every 10 ms, centred, 400 points
     mel      = power @ Slaney mel filters, 0 Hz to rate / 2
     log      = log10(max(mel, 1e-10))
     features = (max(log, max over the clip - 8) + 4) / 4
 
-After `log_mel_spectrogram` of https://github.com/openai/whisper. There a clip is first filled up
-with silence to 30 seconds; here it has as many frames as it is long, and the frames that it has are
-the same: the first is mirrored at the start of the clip, and behind its end are zeros.
+As `log_mel_spectrogram` of https://github.com/openai/whisper, which first pads a clip with silence
+to 30 seconds. Here the number of frames follows from the length of the clip, but the frames are the
+same: the clip is mirrored at its start, and followed by zeros.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ _DYNAMIC_RANGE = 8.0  # in powers of ten
 
 @dataclass(frozen=True)
 class LogMel(MelBands):
-    """Log-mel energies of audio at 16 kHz, 100 frames a second.
+    """Log-mel energies of audio at 16 kHz, 100 frames per second.
 
     Attributes:
-        mel_channels: how many: 80, or 128 from Whisper large-v3 on.
+        mel_channels: number of mel bands: 80, or 128 since Whisper large-v3.
 
     Raises:
-        ValueError: not a number of channels that could be meant.
+        ValueError: the number of mel bands is out of range.
     """
 
     kind: ClassVar[str] = "log_mel"
 
     def frame_count(self, sample_count: int) -> int:
-        """Return the number of frames that begin within so many samples."""
+        """Return the number of frames centred within `sample_count` samples."""
         return -(-sample_count // STEP_SAMPLES)
 
     def extractor(
@@ -67,7 +67,7 @@ class LogMel(MelBands):
 
 
 def _centred_frames(samples: Any, count: int, backend: Any) -> Any:
-    """Return `[count, 400]`: frame n is centred on sample 160 n."""
+    """Return frames `[count, 400]`; frame n is centred on sample 160 n."""
     half = _FFT_LENGTH // 2
     length = (count - 1) * STEP_SAMPLES + _FFT_LENGTH
     kept = min(samples.shape[-1], length - half)
@@ -81,8 +81,8 @@ def _centred_frames(samples: Any, count: int, backend: Any) -> Any:
 def slaney_mel_filters(sample_rate_hz: int, fft_length: int, channels: int) -> NDArray[np.float64]:
     """Triangular filters of equal area, float64 `[fft_length // 2 + 1, channels]`.
 
-    The mel scale of Slaney's Auditory Toolbox: linear to 1 kHz, logarithmic above, as in
-    `librosa.filters.mel`.
+    The mel scale is that of Slaney's Auditory Toolbox and `librosa.filters.mel`: linear up to
+    1 kHz, logarithmic above.
     """
     edges_hz = _slaney_hz(np.linspace(0.0, _slaney_mel(sample_rate_hz / 2), channels + 2))
     bins_hz = np.arange(fft_length // 2 + 1) * sample_rate_hz / fft_length

@@ -1,4 +1,4 @@
-"""What front ends with mel bands of 16 kHz audio, a frame each 10 ms, have in common."""
+"""Shared parts of the front ends that compute mel bands of 16 kHz audio every 10 ms."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _MOST_CHANNELS = 1024
 
 @dataclass(frozen=True)
 class MelBands:
-    """A description whose frames hold the energies of mel bands.
+    """Base of the descriptions of front ends whose frames are energies of mel bands.
 
     Attributes:
-        mel_channels: how many bands.
+        mel_channels: number of mel bands.
 
     Raises:
-        ValueError: not a number of channels that could be meant.
+        ValueError: the number of mel bands is out of range.
     """
 
     usual_channels: ClassVar[str] = "80 or 128"
@@ -36,17 +36,17 @@ class MelBands:
 
     @property
     def sample_rate_hz(self) -> int:
-        """Of the audio."""
+        """Sample rate of the audio."""
         return 16000
 
     @property
     def values(self) -> int:
-        """Values of one frame."""
+        """Number of values of one frame."""
         return self.mel_channels
 
     @property
     def step_seconds(self) -> float:
-        """From the start of one frame to that of the next."""
+        """Time from the start of one frame to that of the next."""
         return STEP_SAMPLES / self.sample_rate_hz
 
 
@@ -59,17 +59,17 @@ def mel_energies(
 ) -> Callable[[Any], Any]:
     """Return the function from frames to the energies of their mel bands.
 
-    It computes in float64, as an FFT in float32 has noise above the floor in silence.
+    It computes in float64: in silence, the rounding noise of a float32 FFT is above the floor.
 
     Args:
-        window: `[samples]`.
-        filters: `[fft_length // 2 + 1, channels]`.
+        window: window function `[samples]`.
+        filters: mel filters `[fft_length // 2 + 1, channels]`.
         backend: see `FrontEnd.extractor`.
         device: see `FrontEnd.extractor`.
         on_power: see `FrontEnd.extractor`.
 
     Returns:
-        A function of `[frames, samples]` to float64 `[frames, channels]`.
+        A function from `[frames, samples]` to float64 `[frames, channels]`.
     """
     fft_length = 2 * (len(filters) - 1)
     weights, bands = (

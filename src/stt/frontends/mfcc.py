@@ -1,16 +1,16 @@
-"""MFCC features: the one definition, for training, evaluation, export and runtime.
+"""MFCC features for training, evaluation, export and runtime.
 
     frame     n = samples[n * step : n * step + window],  only complete frames
     power       = | rfft(frame * periodic Hann window, fft_length) |^2, rounded to float32
     mel         = sqrt(power) @ triangular mel filters, 20 Hz to rate / 2
     mfcc        = log(max(mel, 1e-12)) @ orthonormal-scaled DCT-II
 
-These are TensorFlow's `audio_spectrogram` (squared magnitudes) and `mfcc` operators, which upstream
-uses. Like them they compute in float64, as in float32 the rounding noise of a pure tone would stand
-far above the floor of the logarithm, and pass float32 from one to the other: so features equal
-upstream's to the bit, on which the rounding of int8 models depends. The formulas are written with
-operations that NumPy and PyTorch name alike, so that the same lines run on arrays and on tensors,
-on whatever device the samples are. This module does not import PyTorch.
+These are TensorFlow's operators `audio_spectrogram` (squared magnitudes) and `mfcc`, as used by
+upstream. Like them, this code computes in float64 (in float32, the rounding noise of a pure tone
+would be far above the floor of the logarithm) and rounds the power spectrum to float32. So features
+equal upstream's to the bit, which the rounding in int8 models requires. NumPy and PyTorch have the
+same names for all operations used here, so the same lines run on arrays and on tensors of any
+device. This module does not import PyTorch.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ class Mfcc:
     """
 
     config: FeatureConfig
-    backend: Any = field(default=np, repr=False)  # the module: numpy or torch
-    device: Any = None  # of the tensors, where the backend is torch
+    backend: Any = field(default=np, repr=False)  # module of the arrays: numpy or torch
+    device: Any = None  # device of the tensors, if the backend is torch
     on_power: PowerChange | None = field(default=None, repr=False)  # see `FrontEnd.extractor`
 
     def to(self, backend: Any, device: Any = None) -> Mfcc:
-        """Return the same features computed with `torch` on a device."""
+        """Return the same front end for another backend and device."""
         return Mfcc(self.config, backend, device, self.on_power)
 
     @cached_property
@@ -135,9 +135,9 @@ def hann_window(length_samples: int) -> NDArray[np.float64]:
 def mel_filters(sample_rate_hz: int, fft_length: int) -> NDArray[np.float64]:
     """Triangular filters on the mel scale, float64 `[fft_length // 2 + 1, 40]`.
 
-    As TensorFlow's `mfcc_mel_filterbank.cc`: band edges equally spaced in mel(f) =
-    1127 ln(1 + f / 700), each bin weighted by its distance in mel to the edges it lies between;
-    bins below 20 Hz (the DC bin always) or above rate / 2 are in no channel.
+    As TensorFlow's `mfcc_mel_filterbank.cc`: band edges are equally spaced in mel(f) =
+    1127 ln(1 + f / 700), and each bin is weighted by its distance in mel to the edges around it.
+    Bins below 20 Hz (always including DC) or above rate / 2 belong to no channel.
     """
 
     def mel(frequency_hz: Any) -> Any:
@@ -158,7 +158,7 @@ def mel_filters(sample_rate_hz: int, fft_length: int) -> NDArray[np.float64]:
 
 @cache
 def dct_matrix() -> NDArray[np.float64]:
-    """DCT-II of 40 log energies to 26 coefficients, float64 `[40, 26]`."""
+    """DCT-II matrix from 40 log energies to 26 coefficients, float64 `[40, 26]`."""
     channel = np.arange(MEL_CHANNELS)[:, None] + 0.5
     coefficient = np.arange(MFCC_COEFFICIENTS)[None, :]
     scale = np.sqrt(2.0 / MEL_CHANNELS)

@@ -1,6 +1,6 @@
-"""What MFCC features are computed from: plain values, which flags and checkpoints hold too.
+"""The parameters of MFCC features.
 
-NumPy is not imported before features are computed, so that `--help` is quick.
+NumPy is not imported before features are computed, so that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ MFCC_COEFFICIENTS = 26
 
 @dataclass(frozen=True)
 class FeatureConfig:
-    """What the features are computed from.
+    """Parameters of MFCC features.
 
     Attributes:
-        sample_rate_hz: of the audio.
+        sample_rate_hz: sample rate of the audio.
         window_milliseconds: length of one frame (`--feature_win_len`).
-        step_milliseconds: from one frame's start to the next (`--feature_win_step`).
+        step_milliseconds: time from the start of one frame to the next (`--feature_win_step`).
 
     Raises:
-        FrontEndError: the window or step is not a positive whole number of samples.
+        FrontEndError: a value is not a positive integer, or the window or step is not a whole
+            number of samples.
     """
 
     kind: ClassVar[str] = "mfcc"
@@ -50,7 +51,7 @@ class FeatureConfig:
 
     @property
     def values(self) -> int:
-        """Values of one frame."""
+        """Number of values of one frame."""
         return MFCC_COEFFICIENTS
 
     def extractor(
@@ -63,32 +64,32 @@ class FeatureConfig:
 
     @property
     def window_samples(self) -> int:
-        """Length of one frame."""
+        """Number of samples of one frame."""
         return self.window_milliseconds * self.sample_rate_hz // 1000
 
     @property
     def step_samples(self) -> int:
-        """Distance between the starts of two frames."""
+        """Number of samples from the start of one frame to that of the next."""
         return self.step_milliseconds * self.sample_rate_hz // 1000
 
     @property
     def step_seconds(self) -> float:
-        """Distance between the starts of two frames."""
+        """Time from the start of one frame to that of the next."""
         return self.step_milliseconds / 1000
 
     @property
     def fft_length(self) -> int:
-        """The power of two that holds one frame."""
+        """Smallest power of two that is at least the length of a frame."""
         return 1 << (self.window_samples - 1).bit_length()
 
     def frame_count(self, sample_count: int) -> int:
-        """Number of complete frames in so many samples."""
+        """Number of complete frames in `sample_count` samples."""
         if sample_count < self.window_samples:
             return 0
         return 1 + (sample_count - self.window_samples) // self.step_samples
 
     def sample_count(self, frame_count: int) -> int:
-        """Fewest samples that hold so many complete frames."""
+        """Smallest number of samples that has `frame_count` complete frames."""
         return (
             0 if frame_count == 0 else self.window_samples + (frame_count - 1) * self.step_samples
         )

@@ -1,12 +1,12 @@
-"""Log-mel energies of which each is normalised over the clip, as NVIDIA's NeMo has them.
+"""Log-mel energies, each channel normalised over the clip, as in NVIDIA's NeMo.
 
     emphasised = x[t] - 0.97 x[t - 1]
     power      = |stft|^2           25 ms Hann windows every 10 ms, centred, 512 points
     log        = log(power @ Slaney mel filters + 2^-24)
-    features   = (log - mean) / (deviation + 1e-5)    of each channel, over the clip
+    features   = (log - mean) / (standard deviation + 1e-5)    of each channel, over the clip
 
-After `AudioToMelSpectrogramPreprocessor` with its defaults, without dither;
-`ParakeetFeatureExtractor` of transformers is the same.
+As `AudioToMelSpectrogramPreprocessor` with its defaults but without dither, and as
+`ParakeetFeatureExtractor` of transformers.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ _DEVIATION_FLOOR = 1e-5
 
 @dataclass(frozen=True)
 class NormalizedLogMel(MelBands):
-    """Log-mel energies, normalised over the clip, of audio at 16 kHz, 100 frames a second.
+    """Log-mel energies, normalised over the clip, of audio at 16 kHz, 100 frames per second.
 
     Attributes:
-        mel_channels: how many: 80 or 128.
+        mel_channels: number of mel bands, usually 80 or 128.
 
     Raises:
-        ValueError: not a number of channels that could be meant.
+        ValueError: the number of mel bands is out of range.
     """
 
     kind: ClassVar[str] = "normalized_log_mel"
 
     def frame_count(self, sample_count: int) -> int:
-        """Return the number of whole steps in so many samples."""
+        """Return the number of whole steps in `sample_count` samples."""
         return sample_count // STEP_SAMPLES
 
     def extractor(

@@ -1,4 +1,4 @@
-"""The samples themselves, for encoders that begin with convolutions over them."""
+"""Samples as features, for encoders that begin with convolutions over samples."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _VARIANCE_FLOOR = 1e-7  # of `Wav2Vec2FeatureExtractor` in Hugging Face's transf
 
 @dataclass(frozen=True)
 class Waveform:
-    """Audio at 16 kHz, one value a frame.
+    """Samples of audio at 16 kHz; a frame is one sample.
 
     Attributes:
-        normalize: whether each clip is brought to mean 0 and variance 1, as models with layer
-            normalisation in their convolutions want it.
+        normalize: whether each clip is normalised to mean 0 and variance 1, as models with layer
+            normalisation in their convolutions expect.
     """
 
     kind: ClassVar[str] = "waveform"
@@ -29,21 +29,21 @@ class Waveform:
 
     @property
     def sample_rate_hz(self) -> int:
-        """Of the audio."""
+        """Sample rate of the audio."""
         return 16000
 
     @property
     def values(self) -> int:
-        """Values of one frame."""
+        """Number of values of one frame."""
         return 1
 
     @property
     def step_seconds(self) -> float:
-        """From one sample to the next."""
+        """Time from one sample to the next."""
         return 1 / self.sample_rate_hz
 
     def frame_count(self, sample_count: int) -> int:
-        """Return the number of samples."""
+        """Return the number of frames, which are the samples."""
         return sample_count
 
     def extractor(
