@@ -1,4 +1,4 @@
-"""Verification of exported files: their posteriors must equal those of the checkpoint."""
+"""Verification of exported files: compare their posteriors with those of the checkpoint."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What people and TensorBoard read of a run."""
+"""Reports of training runs and evaluations, for people and for TensorBoard."""

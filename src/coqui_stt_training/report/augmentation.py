@@ -1,4 +1,4 @@
-"""A page that lets people hear and see what augmentations do."""
+"""A page on which people hear and see the effect of augmentations."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _MOST_WIDE = 1200
 
 @dataclass(frozen=True)
 class Preview:
-    """A recording and what became of it.
+    """A recording and its augmented variants.
 
     Attributes:
-        name: of the recording.
-        original: with no draws.
-        variants: changed.
+        name: name of the recording.
+        original: variant without augmentation.
+        variants: augmented variants.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Preview:
 
 
 def preview_page(previews: Sequence[Preview], asked: Sequence[str], rate_hz: int) -> str:
-    """Return the page.
+    """Return the HTML page.
 
     Args:
-        previews: of each recording.
-        asked: the augmentations, as they are spelled.
-        rate_hz: of the samples.
+        previews: preview of each recording.
+        asked: augmentations, in the syntax of `--augment`.
+        rate_hz: sample rate of the audio.
     """
     sections = []
     for number, preview in enumerate(previews):
@@ -74,7 +74,7 @@ def preview_page(previews: Sequence[Preview], asked: Sequence[str], rate_hz: int
 
 
 def _reach(bands: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the values that are dark and bright."""
+    """Return the values to show as dark and as bright."""
     return (float(bands.min()), float(bands.max())) if bands.size else (0.0, 1.0)
 
 
@@ -89,7 +89,7 @@ def _figure(title: str, variant: Variant, reach: tuple[float, float], rate_hz: i
 
 
 def _picture(bands: NDArray[np.float32], reach: tuple[float, float]) -> str:
-    """Return a PNG of `[frames, bands]` as an address."""
+    """Return a PNG of `[frames, bands]` as a data URL."""
     from matplotlib import image  # takes a moment to import
 
     file = io.BytesIO()
@@ -101,7 +101,7 @@ def _picture(bands: NDArray[np.float32], reach: tuple[float, float]) -> str:
 
 
 def _sound(samples: NDArray[np.float32], rate_hz: int) -> str:
-    """Return a WAV as an address."""
+    """Return a WAV file as a data URL."""
     file = io.BytesIO()
     soundfile.write(file, samples.clip(-1, 1), rate_hz, format="WAV", subtype="PCM_16")
     return f"data:audio/wav;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -1,6 +1,4 @@
-"""Error rates of parts of a set: by length of the clips, by a column of their file, by how often
-a word is said.
-"""
+"""Error rates of subsets: by duration, by the columns of the CSV file, and by word frequency."""
 
 from __future__ import annotations
 
@@ -26,14 +24,14 @@ _SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id", "spk_id")
 
 @dataclass(frozen=True)
 class Group:
-    """Some clips.
+    """A subset of the clips.
 
     Attributes:
-        name: what they have in common.
-        clips: how many.
-        words: of their references.
-        wer: their word error rate.
-        cer: their character error rate.
+        name: range or value that the clips have in common.
+        clips: number of clips.
+        words: number of words in their references.
+        wer: word error rate of the clips.
+        cer: character error rate of the clips.
     """
 
     name: str
@@ -45,13 +43,13 @@ class Group:
 
 @dataclass(frozen=True)
 class WordGroup:
-    """Words that are said about as often.
+    """Words of about the same frequency in the references.
 
     Attributes:
-        name: how often, in the references of the set.
-        words: how many different ones.
-        spoken: how many in all.
-        wrong: the share of these that was not heard.
+        name: range of the frequency.
+        words: number of different words.
+        spoken: total number of occurrences.
+        wrong: share of the occurrences that were substituted or deleted.
     """
 
     name: str
@@ -62,7 +60,7 @@ class WordGroup:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Rates by one property. `left_out` counts clips of groups that are too many to list."""
+    """Error rates by one property; `left_out` counts the clips of groups that are not listed."""
 
     property: str
     groups: tuple[Group, ...]
@@ -70,7 +68,7 @@ class Breakdown:
 
 
 def speakers_of(clips: Sequence[ClipResult]) -> list[str]:
-    """Return the speaker of each clip, empty where its file does not say."""
+    """Return the speaker of each clip, empty if unknown."""
     return [
         next((clip.columns[name] for name in _SPEAKER_COLUMNS if clip.columns.get(name)), "")
         for clip in clips
@@ -78,7 +76,12 @@ def speakers_of(clips: Sequence[ClipResult]) -> list[str]:
 
 
 def rates(clips: Sequence[ClipResult], units: Units | None = None) -> tuple[Rate, Rate]:
-    """Return word and character error rate of some clips; without units, of clips drawn alone."""
+    """Return the word and the character error rate of clips, with intervals.
+
+    Args:
+        clips: clips to score.
+        units: units of the bootstrap; None: speakers if enough are known, otherwise clips.
+    """
     units = units or units_of(speakers_of(clips))
     samples = [clip.sample for clip in clips]
     word, char = (
@@ -92,7 +95,7 @@ def rates(clips: Sequence[ClipResult], units: Units | None = None) -> tuple[Rate
 
 
 def by_duration(clips: Sequence[ClipResult]) -> Breakdown | None:
-    """Return rates by the length of the clips; None where it is unknown."""
+    """Return error rates by the duration of the clips; None if no duration is known."""
     known = [clip for clip in clips if clip.duration_seconds is not None]
     if not known:
         return None
@@ -106,17 +109,17 @@ def by_duration(clips: Sequence[ClipResult]) -> Breakdown | None:
 
 
 def by_columns(clips: Sequence[ClipResult]) -> list[Breakdown]:
-    """Return rates by each column in which clips differ.
+    """Return error rates by each column in which the clips differ.
 
-    Numbers of many values are put into fifths; of other columns with many values, those are listed
-    that most is said under, and the rest is counted.
+    A column of many different numbers is split into fifths. Of other columns with many values, only
+    those with the most words are listed, and the remaining clips are counted.
     """
     found = []
     for name in sorted({name for clip in clips for name in clip.columns}):
         values = Counter(clip.columns.get(name, "") for clip in clips)
         all_differ = len(values) == len(clips) > _MOST_GROUPS and not _numeric(values)
         if len(values) < 2 or all_differ:
-            continue  # no groups
+            continue  # the column does not group clips
         found.append(_by_column(name, clips, values))
     return found
 
@@ -143,7 +146,7 @@ def _by_column(name: str, clips: Sequence[ClipResult], values: Mapping[str, int]
 
 
 def by_word_frequency(clips: Sequence[ClipResult]) -> list[WordGroup]:
-    """Return how many words are not heard, by how often they are said in the references."""
+    """Return the share of wrong words by their frequency in the references."""
     spoken: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
     for clip in clips:
@@ -182,7 +185,7 @@ def _grouped(
 def _ranges(
     edges: Sequence[float], unit: str, *, whole: bool = False
 ) -> Iterator[tuple[tuple[float, float], str]]:
-    """Yield the ranges between edges, and how they are called."""
+    """Yield the ranges between the edges, and their names."""
     bounds = [-math.inf, *edges, math.inf]
     for low, high in pairwise(bounds):
         last = high - 1 if whole else high

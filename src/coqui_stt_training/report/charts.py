@@ -1,7 +1,7 @@
-"""Charts for pages, as SVG: lines over time, bars with intervals, and how sure is how right.
+"""SVG charts for HTML pages: line charts, bars with intervals, and calibration.
 
-Each comes with its values as a table, for who does not see it. Series differ in colour and in
-dashes.
+Each chart has its values as text too, for readers who cannot see it: as a label, and line charts
+also as a table. Series differ in colour and dash pattern.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .page import Html, joined, table, tag
 
 _WIDTH, _HEIGHT = 560, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 26, 40
-_BAR_WIDTH = 380  # stands beside others
+_BAR_WIDTH = 380  # narrow, since several charts stand side by side
 _STYLES = 6
 _MOST_POINTS = 400
 _MOST_ROWS = 40
@@ -22,17 +22,17 @@ _MOST_ROWS = 40
 
 @dataclass(frozen=True)
 class Series:
-    """A curve: its name and its points, by growing x; what is not finite is not drawn."""
+    """A curve: its name, and its points by increasing x; only finite points are drawn."""
 
     name: str
     points: Sequence[tuple[float, float]]
 
     def finite(self) -> list[tuple[float, float]]:
-        """Return the points that can be drawn."""
+        """Return the finite points."""
         return [(x, y) for x, y in self.points if math.isfinite(x) and math.isfinite(y)]
 
     def thinned(self) -> list[tuple[float, float]]:
-        """Return not many more points than there are pixels: means of neighbours."""
+        """Return at most `_MOST_POINTS` points, as means of neighbours."""
         points = self.finite()
         if len(points) <= _MOST_POINTS:
             return points
@@ -53,15 +53,15 @@ def line_chart(
     logarithmic: bool = False,
     logarithmic_x: bool = False,
 ) -> Html:
-    """Return curves in one chart; those without points are left out.
+    """Return a chart of curves; curves without points are left out.
 
     Args:
-        title: of the chart.
-        series: the curves; the seventh looks like the first.
-        x_name: what the horizontal axis is.
-        y_name: what the vertical one is.
-        logarithmic: whether the vertical axis is; points at or below 0 are left out then.
-        logarithmic_x: whether the horizontal axis is; all x must be above 0 then.
+        title: title of the chart.
+        series: curves to draw; the seventh has the style of the first.
+        x_name: name of the horizontal axis.
+        y_name: name of the vertical axis.
+        logarithmic: whether the vertical axis is logarithmic; points at or below 0 are left out.
+        logarithmic_x: whether the horizontal axis is logarithmic; all x must then be above 0.
     """
     drawn = [(index, one.name, one.thinned()) for index, one in enumerate(series)]
     if logarithmic:
@@ -95,7 +95,7 @@ def line_chart(
 
 @dataclass(frozen=True)
 class Bar:
-    """A value from 0 up, and the interval it probably lies in."""
+    """A bar: a value of at least 0 and its confidence interval."""
 
     name: str
     value: float
@@ -104,7 +104,7 @@ class Bar:
 
 
 def bar_chart(title: str, bars: Sequence[Bar]) -> Html:
-    """Return horizontal bars with their intervals, and their values, in percent, beside them."""
+    """Return a chart of horizontal bars with their intervals, labelled with values in percent."""
     most = max([bar.high for bar in bars] + [bar.value for bar in bars] + [1e-9])
     name_width = min(160, 12 + 7 * max((len(bar.name) for bar in bars), default=1))
     scale = (_BAR_WIDTH - name_width - 80) / most
@@ -127,11 +127,11 @@ def bar_chart(title: str, bars: Sequence[Bar]) -> Html:
 
 
 def calibration_chart(title: str, bins: Sequence[tuple[float, float, int]]) -> Html:
-    """Return how right is what a model is how sure of, beside the line of a perfect judge.
+    """Return a chart of accuracy by confidence, with a line for perfect calibration.
 
     Args:
-        title: of the chart.
-        bins: the mean confidence, the share that is right, and how many words; from 0 to 1.
+        title: title of the chart.
+        bins: mean confidence, accuracy and number of words of each bin, by increasing confidence.
     """
     axis = _Axis(0, 1)
     most = max((count for _, _, count in bins), default=1)
@@ -151,7 +151,7 @@ def calibration_chart(title: str, bins: Sequence[tuple[float, float, int]]) -> H
 
 @dataclass(frozen=True)
 class _Axis:
-    """Maps values to 0..1."""
+    """Maps the values of an axis to 0..1."""
 
     low: float
     high: float
@@ -172,7 +172,7 @@ class _Axis:
         return (value - self.low) / (self.high - self.low)
 
     def ticks(self) -> Iterator[float]:
-        """Yield round values."""
+        """Yield round values for the tick marks."""
         if self.logarithmic:
             powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             between = (1, 2, 5) if self.high / self.low < 1000 else (1,)
@@ -249,7 +249,7 @@ def _figure(
 def _values(
     title: str, series: Sequence[tuple[str, Sequence[tuple[float, float]]]], x_name: str
 ) -> Html:
-    """Return a closed table of the values, of long series some."""
+    """Return a collapsed table of the values; of long series only some."""
     rows = []
     for name, points in series:
         step = math.ceil(len(points) / _MOST_ROWS)

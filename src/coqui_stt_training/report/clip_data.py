@@ -1,4 +1,4 @@
-"""The data of a page's list of clips: as much as fits."""
+"""Data for the list of clips in a page, limited to the size of the page."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from .clip_media import ClipMedia
 from .clips import ClipResult, ModelResults
 from .page import packed
 
-# A page stays below 20 MB, whatever it shows: tables and charts take less than what is left.
-LARGEST_CLIPS_CHARACTERS = 18_000_000  # with the media
+# Pages stay below 20 MB: tables and charts take less than the rest.
+LARGEST_CLIPS_CHARACTERS = 18_000_000  # including the media
 LARGEST_MEDIA_CHARACTERS = 7_000_000
 
 
 def fitting_clips(
     sets: Sequence[ModelResults], media_characters: int = 0
 ) -> tuple[list[int], dict[str, Any]]:
-    """Return which clips the page can hold, and their data: all, or those with the most errors.
+    """Return the numbers and the data of the clips that fit into the page.
+
+    If not all fit, those with the most errors are chosen.
 
     Args:
-        sets: of each model.
-        media_characters: what sound and probabilities take of the page.
+        sets: results of each model.
+        media_characters: size of the audio and probabilities in the page.
     """
     clips = sets[0].clips
     worst = sorted(
@@ -40,7 +42,7 @@ def fitting_clips(
 
 
 def _columns(sets: Sequence[ModelResults], numbers: Sequence[int]) -> dict[str, Any]:
-    """Return clips column by column, which packs better than clip by clip."""
+    """Return the data of clips by column, which compresses better than by clip."""
     clips = [sets[0].clips[number] for number in numbers]
     names = sorted({name for clip in clips for name in clip.columns})
     return {
@@ -82,7 +84,7 @@ def _rounded(value: float | None) -> float | None:
 def fitting_media(
     media: Iterable[tuple[int, ClipMedia]],
 ) -> tuple[list[tuple[int, dict[str, Any]]], int]:
-    """Return as much as the page can hold, by the numbers of the clips, and how much it takes."""
+    """Return the media that fit into the page, with the numbers of their clips, and their size."""
     parts, total = [], 0
     for number, clip in media:
         content = clip.packed()

@@ -1,6 +1,6 @@
-"""What a page holds of a few clips beyond their texts: audio, and what the model made of it.
+"""Audio and posteriors of a few clips, for an evaluation page.
 
-From these the page draws spectrogram and probabilities when a clip is opened.
+The page's script draws the spectrogram and the probabilities from them when a clip is opened.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _BLANK = "∅"
 
 @dataclass(frozen=True)
 class ClipMedia:
-    """Of one clip.
+    """Audio and posteriors of one clip.
 
     Attributes:
         samples: float32 `[samples]`.
-        sample_rate_hz: of them.
-        posteriors: float32 `[frames, classes]`.
-        alphabet: of the classes; the last is the blank.
+        sample_rate_hz: sample rate of the audio.
+        posteriors: float32 `[frames, classes]`; the last class is the blank.
+        alphabet: labels of the other classes.
     """
 
     samples: NDArray[np.float32]
@@ -42,7 +42,10 @@ class ClipMedia:
     alphabet: Alphabet
 
     def packed(self) -> dict[str, Any]:
-        """Return what the page's script reads: FLAC, and the likely classes' bytes of 0 to 255."""
+        """Return the data for the page's script: FLAC, and probabilities of the likely classes.
+
+        Probabilities are bytes, 255 for 1.
+        """
         out = io.BytesIO()
         soundfile.write(
             out, self.samples.clip(-1, 1), self.sample_rate_hz, format="FLAC", subtype="PCM_16"
@@ -71,10 +74,10 @@ class ClipMedia:
 
 
 def worst_clips(clips: Sequence[ClipResult], count: int) -> list[int]:
-    """Return the numbers of the clips with the most word errors, then character errors.
+    """Return the numbers of the clips with the most word errors; ties go by character errors.
 
-    By count rather than rate, as a rate of a one-word clip is either all or nothing. Long
-    recordings are left out: a page could not hold many.
+    Errors are counted, because the error rate of a clip of one word is either 0 or 1. Long
+    recordings are left out, since few of them would fit into a page.
     """
     eligible: Iterable[int] = (
         number

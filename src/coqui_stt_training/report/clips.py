@@ -1,4 +1,4 @@
-"""Clips that a model has transcribed, as reports take them; and the files that keep them."""
+"""Clips that a model has transcribed, for reports, and their JSON and CSV files."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _LONGEST_TEXT = 1 << 20
 
 @dataclass(frozen=True)
 class ClipResult:
-    """A clip and how a model transcribed it.
+    """A clip and its transcript by a model.
 
     Attributes:
-        sample: the texts and their rates.
-        dataset: the file that lists it.
-        duration_seconds: of the audio, None where unknown.
-        columns: what else the file says of it, by column.
-        confidences: of each word of the hypothesis, 0 to 1; empty where unknown.
+        sample: reference, hypothesis and error rates.
+        dataset: corpus file that lists the clip.
+        duration_seconds: duration of the audio, None if unknown.
+        columns: further fields of the clip's row, by column.
+        confidences: confidence of each word of the hypothesis, 0 to 1; empty if unknown.
     """
 
     sample: SampleResult
@@ -44,12 +44,12 @@ class ClipResult:
 
     @cached_property
     def words(self) -> Operations:
-        """How the words of the hypothesis stand to those of the reference."""
+        """Alignment of the words of the hypothesis with those of the reference."""
         return align(self.sample.src.split(), self.sample.res.split())
 
     @cached_property
     def characters(self) -> Operations:
-        """How its characters do."""
+        """Alignment of the characters of the hypothesis with those of the reference."""
         return align(self.sample.src, self.sample.res)
 
 
@@ -58,8 +58,8 @@ class ModelResults:
     """All clips that one model has transcribed.
 
     Attributes:
-        model: what it is called.
-        clips: in the order of their files.
+        model: name of the model.
+        clips: clips in the order of their files.
     """
 
     model: str
@@ -67,12 +67,12 @@ class ModelResults:
 
     @property
     def samples(self) -> list[SampleResult]:
-        """The texts and rates of all clips."""
+        """References, hypotheses and error rates of all clips."""
         return [clip.sample for clip in self.clips]
 
 
 def as_json(results: ModelResults, summary: Mapping[str, Any]) -> str:
-    """Return a report as JSON: a summary, and an object for each clip, on a line of its own."""
+    """Return a report as JSON: a summary, and an object for each clip on its own line."""
     scores = score_set(results.samples)
     head = {
         "format": FORMAT,
@@ -88,10 +88,10 @@ def as_json(results: ModelResults, summary: Mapping[str, Any]) -> str:
 
 
 def as_csv(sets: Sequence[ModelResults]) -> str:
-    """Return a report as CSV: a line for each clip of the first model.
+    """Return a report as CSV: a row for each clip of the first model.
 
-    Behind what that heard are the columns of the clip's own file, then what each of the others
-    heard in it; nothing where one has not heard it.
+    After the results of this model come the further columns of the clip's corpus file, then the
+    results of each other model, which are empty if it has not transcribed the clip.
     """
     names = sorted({name for clip in sets[0].clips for name in clip.columns})
     others = [(one.model, dict(_keyed(one.clips))) for one in sets[1:]]
@@ -122,10 +122,10 @@ def _result_of_another(clip: ClipResult | None) -> tuple[str, str, str]:
 
 
 def read_model_results(path: str | Path) -> ModelResults:
-    """Read a JSON report, or what `--test_output_file` wrote, and score its texts anew.
+    """Read a JSON report, or a file of `--test_output_file`, and score its texts again.
 
     Raises:
-        CorpusError: missing, no JSON, or not one of these.
+        CorpusError: the file cannot be read, is not JSON, or is not one of these two formats.
     """
     try:
         kept = json.loads(read_regular(Path(path), _LARGEST_BYTES))
@@ -192,13 +192,14 @@ def _clip_fields(clip: ClipResult) -> dict[str, Any]:
 
 
 def same_clips(sets: Sequence[ModelResults]) -> list[ModelResults]:
-    """Return of several models the clips that all have heard, with the same reference.
+    """Return the results of several models on the clips that all of them have transcribed.
 
-    They come in the order of the first, and what is known of a clip beside what was heard in it is
-    what the first says: all are divided into the same parts then.
+    Clips are the same if file name and reference are. They are in the order of the first model.
+    Dataset, duration and columns are those of the first model too, so that breakdowns have the same
+    groups for all models.
 
     Raises:
-        CorpusError: there are none.
+        CorpusError: the models have no clip in common.
     """
     if len(sets) == 1:
         return list(sets)
@@ -227,7 +228,7 @@ def _with_facts_of(clip: ClipResult, other: ClipResult) -> ClipResult:
 
 
 def _keyed(clips: Iterable[ClipResult]) -> Iterable[tuple[tuple[str, str, int], ClipResult]]:
-    """Yield each clip with what tells it from others; one that is listed twice is two."""
+    """Yield each clip with a unique key: file name, reference, and a number for repeated ones."""
     seen: dict[tuple[str, str], int] = {}
     for clip in clips:
         name = clip.sample.wav_filename, clip.sample.src

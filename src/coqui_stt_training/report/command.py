@@ -1,4 +1,4 @@
-"""Report training runs: curves, origin, samples; several runs over each other.
+"""Report training runs: curves, origin and samples; several runs share their charts.
 
 python -m coqui_stt_training.report RUN_DIR... --report training.html training.png
 """

@@ -1,7 +1,7 @@
-"""How sure an error rate is, by the bootstrap: clips, or speakers, are drawn again and again.
+"""Confidence intervals of error rates, by the bootstrap over clips or speakers.
 
 Bisani and Ney, 2004: Bootstrap estimates for confidence intervals in ASR performance evaluation.
-Clips of one speaker are alike, so speakers are drawn where they are known.
+Clips of one speaker are not independent, so speakers are drawn if they are known.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LEAST_DRAWS, _MOST_DRAWS = 200, 1000
-_MOST_DRAWN = 20_000_000  # units in all draws of one estimate: some seconds
-_LEAST_GROUPS = 10  # fewer speakers say less of how they differ than their clips do
+_MOST_DRAWN = 20_000_000  # units in all draws of one estimate, which takes some seconds
+_LEAST_GROUPS = 10  # with fewer speakers, drawing clips gives the better estimate
 _SHARE_OUTSIDE = 0.05
 
 Counts = NDArray[np.int64]
@@ -22,7 +22,7 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Rate:
-    """Errors over length, with the interval that holds 95 of 100 draws."""
+    """An error rate with its 95 % confidence interval."""
 
     value: float
     low: float
@@ -31,11 +31,11 @@ class Rate:
 
 @dataclass(frozen=True)
 class Difference:
-    """Rate of one model minus that of another on the same clips.
+    """The error rate of one model minus that of another on the same clips.
 
     Attributes:
-        rate: the difference, negative where the first is better.
-        chance: how likely so great a difference, either way, is where there is none.
+        rate: difference with its interval; negative if the first model is better.
+        chance: two-sided p-value of the difference.
     """
 
     rate: Rate
@@ -44,12 +44,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class Units:
-    """What is drawn: clips, or speakers with all their clips.
+    """The units that the bootstrap draws: clips, or speakers with all their clips.
 
     Attributes:
-        of_clip: the number of each clip's unit, `[clips]`.
-        count: of units.
-        name: what they are.
+        of_clip: number of each clip's unit, int64 `[clips]`.
+        count: number of units.
+        name: `clips` or `speakers`.
     """
 
     of_clip: Counts
@@ -63,7 +63,7 @@ class Units:
 
 
 def units_of(speakers: Sequence[str]) -> Units:
-    """Return what to draw, by each clip's speaker, which is empty where it is unknown."""
+    """Return the units to draw, given the speaker of each clip, which is empty if unknown."""
     names, of_clip = np.unique(np.array(speakers, dtype=object).astype(str), return_inverse=True)
     if len(names) < _LEAST_GROUPS or "" in names:
         return Units(np.arange(len(speakers)), len(speakers), "clips")
@@ -71,13 +71,13 @@ def units_of(speakers: Sequence[str]) -> Units:
 
 
 def rate_of(errors: Counts, lengths: Counts, units: Units, seed: int = 0) -> Rate:
-    """Return the rate over all clips.
+    """Return the error rate over all clips, with its interval.
 
     Args:
-        errors: of each clip, int64 `[clips]`.
-        lengths: of each clip's reference, int64 `[clips]`.
-        units: what is drawn.
-        seed: of the draws.
+        errors: number of errors of each clip, int64 `[clips]`.
+        lengths: length of each clip's reference, int64 `[clips]`.
+        units: units to draw.
+        seed: seed of the draws.
     """
     value = float(errors.sum() / max(1, lengths.sum()))
     if units.count < 2:
@@ -87,26 +87,26 @@ def rate_of(errors: Counts, lengths: Counts, units: Units, seed: int = 0) -> Rat
 
 
 def difference_of(errors: Counts, others: Counts, lengths: Counts, units: Units) -> Difference:
-    """Compare two models on the same clips, drawing the same ones for both.
+    """Compare two models by a paired bootstrap: each draw takes the same clips for both.
 
     Args:
-        errors: of one model, int64 `[clips]`.
-        others: of the other.
-        lengths: of each clip's reference, int64 `[clips]`.
-        units: what is drawn.
+        errors: number of errors of the first model in each clip, int64 `[clips]`.
+        others: number of errors of the second model in each clip, int64 `[clips]`.
+        lengths: length of each clip's reference, int64 `[clips]`.
+        units: units to draw.
     """
     value = float((errors - others).sum() / max(1, lengths.sum()))
     if units.count < 2:
         return Difference(Rate(value, value, value), 1.0)
     wrong, long = _draws([units.summed(errors - others), units.summed(lengths)], seed=0)
     drawn = wrong / np.maximum(1, long)
-    # One more than was counted, as this very sample is a draw, too: never a chance of 0.
+    # The sample itself counts as one more draw, so that the p-value is never 0.
     tails = [(np.count_nonzero(side) + 1) / (len(drawn) + 1) for side in (drawn <= 0, drawn >= 0)]
     return Difference(Rate(value, *_interval(drawn)), float(min(1.0, 2 * min(tails))))
 
 
 def _draws(values: Sequence[NDArray[np.float64]], seed: int) -> list[NDArray[np.float64]]:
-    """Return the sums of values over units that are drawn again and again, `[draws]` each."""
+    """Return the sums of values over the units of each draw, float64 `[draws]` each."""
     count = len(values[0])
     generator = np.random.default_rng(seed)
     draws = int(np.clip(_MOST_DRAWN // count, _LEAST_DRAWS, _MOST_DRAWS))

@@ -1,4 +1,4 @@
-"""What a model takes for what, and whether it knows: words, characters, confidence."""
+"""Confusions of words and of characters, and calibration of confidence."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from .alignment import pairs
 from .clips import ClipResult
 
-NOTHING = ""  # stands for what was deleted or inserted
+NOTHING = ""  # the counterpart of a deleted or inserted character
 _BINS = 10
 _MOST_CHARACTERS = 32
 
 
 @dataclass(frozen=True)
 class Confusions:
-    """How often what was taken for what.
+    """Counts of word errors.
 
     Attributes:
-        substitutions: (reference, hypothesis) and how often.
-        deletions: what was not heard.
-        insertions: what was heard and not said.
+        substitutions: counts of pairs (reference, hypothesis).
+        deletions: counts of words that are only in the reference.
+        insertions: counts of words that are only in the hypothesis.
     """
 
     substitutions: Counter[tuple[str, str]]
@@ -30,7 +30,7 @@ class Confusions:
 
 
 def word_confusions(clips: Iterable[ClipResult]) -> Confusions:
-    """Return what words were taken for."""
+    """Count the word errors of clips."""
     found = Confusions(Counter(), Counter(), Counter())
     for clip in clips:
         words = clip.sample.src.split(), clip.sample.res.split()
@@ -46,12 +46,12 @@ def word_confusions(clips: Iterable[ClipResult]) -> Confusions:
 
 @dataclass(frozen=True)
 class CharacterMatrix:
-    """How often which character was taken for which.
+    """Confusion matrix of characters.
 
     Attributes:
-        names: of rows (what was said) and columns (what was heard); `NOTHING` is the last.
+        names: characters of the rows (reference) and columns (hypothesis); the last is `NOTHING`.
         counts: rows of counts.
-        others: characters that are left out, those with the fewest errors.
+        others: number of characters that are left out, those with the fewest errors.
     """
 
     names: tuple[str, ...]
@@ -60,7 +60,7 @@ class CharacterMatrix:
 
 
 def character_matrix(clips: Iterable[ClipResult]) -> CharacterMatrix:
-    """Return the matrix of the characters with the most errors, in their order in Unicode."""
+    """Return the confusion matrix of the characters with the most errors, in Unicode order."""
     counts: Counter[tuple[str, str]] = Counter()
     for clip in clips:
         for _, said, heard in pairs(clip.characters, clip.sample.src, clip.sample.res):
@@ -79,11 +79,11 @@ def character_matrix(clips: Iterable[ClipResult]) -> CharacterMatrix:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Whether confidence is the share that is right.
+    """Calibration of confidence: whether it equals accuracy.
 
     Attributes:
-        bins: from 0 to 1: mean confidence, share that is right, and how many words.
-        error: the mean distance of the two (expected calibration error).
+        bins: mean confidence, accuracy and number of words of each bin, by increasing confidence.
+        error: mean distance of confidence and accuracy (expected calibration error).
     """
 
     bins: tuple[tuple[float, float, int], ...]
@@ -91,7 +91,7 @@ class Calibration:
 
 
 def calibration(clips: Iterable[ClipResult]) -> Calibration | None:
-    """Return how well the confidence of words is calibrated; None where there is none."""
+    """Return the calibration of the words' confidence; None if no clip has confidences."""
     sums = [[0.0, 0, 0] for _ in range(_BINS)]
     for clip in clips:
         if not clip.confidences:

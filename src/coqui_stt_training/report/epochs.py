@@ -1,4 +1,4 @@
-"""The epochs of a run at a glance: how they went, which was the best, whether more would help."""
+"""The epochs of a run: a table, the best epoch, and whether more epochs would help."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 _MOST_ROWS = 24
-_LATE_SHARE = 10  # a best epoch in the last tenth of a run is no end of the improvement
+_LATE_SHARE = 10  # a run whose best epoch is in the last tenth is still improving
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch came to.
+    """The results of an epoch.
 
     Attributes:
-        number: from 0.
-        training_loss: mean of its batches, with dropout.
-        loss: on the dev files; None where there are none, as for the next two.
-        wer: word error rate on the dev files.
-        cer: character error rate on the dev files.
-        best: whether it was the best so far.
+        number: number of the epoch, from 0.
+        training_loss: mean loss of its batches, with dropout.
+        loss: loss on the dev files; None without dev files.
+        wer: word error rate on the dev files; None without dev files.
+        cer: character error rate on the dev files; None without dev files.
+        best: whether it was the best epoch so far.
     """
 
     number: int
@@ -31,28 +31,28 @@ class Epoch:
     best: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
+        """Return the epoch as JSON values for a checkpoint."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Epoch:
-        """Return the epoch that a checkpoint kept.
+        """Restore an epoch from a checkpoint.
 
         Raises:
-            TypeError: it is malformed.
+            TypeError: fields are missing or unknown.
         """
         return cls(**kept)
 
 
 def best_epoch(epochs: Sequence[Epoch]) -> Epoch | None:
-    """Return the epoch whose weights are kept as the best, if any was validated."""
+    """Return the epoch with the best weights; None if no epoch was validated."""
     return next((epoch for epoch in reversed(epochs) if epoch.best), None)
 
 
 def is_still_improving(epochs: Sequence[Epoch]) -> bool:
-    """Whether the best epoch is among the last: so more of them would probably give a better one.
+    """Return whether the best epoch is among the last, so that more would probably improve it.
 
-    One epoch alone says nothing.
+    A run of one epoch gives no evidence: False.
     """
     best = best_epoch(epochs)
     late = max(1, len(epochs) // _LATE_SHARE)
@@ -60,7 +60,7 @@ def is_still_improving(epochs: Sequence[Epoch]) -> bool:
 
 
 def format_epochs(epochs: Sequence[Epoch]) -> str:
-    """Return a table: a line for each epoch, or of many, for as many as fit on a screen."""
+    """Return a table with a line for each epoch; of many epochs, for as many as fit on a screen."""
     best = best_epoch(epochs)
     shown = _spread(epochs, best)
     lines = ["epoch  training loss  dev loss     WER     CER"]
@@ -75,7 +75,7 @@ def format_epochs(epochs: Sequence[Epoch]) -> str:
 
 
 def _spread(epochs: Sequence[Epoch], best: Epoch | None) -> list[Epoch]:
-    """Return not too many epochs: from the first to the last, and the best."""
+    """Return a limited number of epochs, evenly spread from first to last, and the best one."""
     if len(epochs) <= _MOST_ROWS:
         return list(epochs)
     last = len(epochs) - 1

@@ -1,4 +1,4 @@
-"""What an evaluation prints, and the JSON it writes: both as upstream's users know them."""
+"""The printed report and the JSON file of an evaluation, both in upstream's format."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ _RULE = "-" * 80
 
 
 def sort_samples(samples: Iterable[SampleResult], sort_by: SortKey = "wer") -> list[SampleResult]:
-    """Return samples from the best rate to the worst; of equal ones, by the other rate, then by
-    loss, the greater first.
+    """Sort samples from the lowest error rate to the highest.
 
-    So the last one is what the model was surest of and got most wrong: often the reference is at
-    fault there.
+    Ties go by the other rate, then by loss, the greater first. The last sample is thus the one that
+    the model gets most wrong with the most certainty: often its reference is wrong.
     """
     other = "cer" if sort_by == "wer" else "wer"
 
@@ -36,10 +35,10 @@ def sort_samples(samples: Iterable[SampleResult], sort_by: SortKey = "wer") -> l
 
 
 def representative(samples: Iterable[SampleResult], count: int) -> list[SampleResult]:
-    """Return samples that the model does neither well nor badly on: those around the median.
+    """Return the samples around the median of the character error rate.
 
-    By the character error rate, which tells models apart that get every word wrong; of equal ones
-    by length, so that not the shortest stand for all.
+    Unlike the word error rate, it also tells samples apart whose words are all wrong. Ties go by
+    length, so that the samples are not all short.
     """
     ordered = sorted(samples, key=lambda sample: (sample.cer, sample.char_length, sample.src))
     start = max(0, (len(ordered) - count) // 2)
@@ -54,14 +53,14 @@ def format_report(
     sort_by: SortKey = "wer",
     show_loss: bool = True,
 ) -> str:
-    """Return upstream's report of one set: its rates, and some of the best, median and worst clips.
+    """Return upstream's report of a set: error rates, and some of the best, median and worst clips.
 
     Args:
-        samples: of the set, in any order.
-        dataset_name: the input file, for the first line.
-        report_count: clips of each of the three kinds (`--report_count`).
-        sort_by: the rate that says which are best; `cer` suits byte output mode.
-        show_loss: whether there is one to show: exported models have none.
+        samples: samples of the set, in any order.
+        dataset_name: name of the corpus file, for the first line.
+        report_count: number of best, of median and of worst clips (`--report_count`).
+        sort_by: error rate that clips are sorted by; `cer` suits byte output mode.
+        show_loss: whether to show the loss, which exported models do not have.
     """
     ordered = sort_samples(samples, sort_by)
     count = max(0, report_count)
@@ -82,7 +81,7 @@ def format_report(
 
 
 def caveat_of(samples: Iterable[SampleResult]) -> str:
-    """Return what is to be known of the rates of a set: nothing, most often."""
+    """Return a warning about the error rates of a set; empty if there is none."""
     if not is_unspaced(sample.src for sample in samples):
         return ""
     return (
@@ -107,9 +106,9 @@ def _format_sample(sample: SampleResult, show_loss: bool) -> list[str]:
 
 
 def save_samples_json(samples: Sequence[SampleResult], path: str | Path) -> None:
-    """Write one object a sample, with upstream's fields, atomically (`--test_output_file`).
+    """Write an object for each sample, with upstream's fields, atomically (`--test_output_file`).
 
-    A loss that is not finite, which JSON cannot say, becomes null.
+    A loss that is not finite becomes null, since JSON has no such numbers.
 
     Raises:
         FlagError: the file cannot be written.

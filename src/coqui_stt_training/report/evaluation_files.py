@@ -1,4 +1,4 @@
-"""Reports of an evaluation, each in the format that its name says: a page, JSON, CSV."""
+"""Report files of an evaluation; the suffix chooses the format: HTML, JSON or CSV."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SUFFIXES = (".html", ".json", ".csv")
 
 
 def check_report_flags(flags: ReportFlags) -> None:
-    """See that reports can be written, and what they compare with can be read.
+    """Check that reports can be written, and that the reports to compare with can be read.
 
     Raises:
-        FlagError: a name with another suffix, a place that cannot be written to, no page to
-            compare in.
-        CorpusError: a report to compare with is missing or broken.
+        FlagError: a suffix is unknown, a file cannot be written, or `--compare` is given without
+            `--report`.
+        CorpusError: a report to compare with is missing or damaged.
     """
     for path in flags.report:
         if Path(path).suffix.lower() not in SUFFIXES:
@@ -46,26 +46,27 @@ def check_report_flags(flags: ReportFlags) -> None:
 def write_reports(
     flags: ReportFlags, results: ModelResults, media_of: Callable[[int], ClipMedia] | None = None
 ) -> None:
-    """Write what `--report` asks for.
+    """Write the files of `--report`.
 
     Args:
-        flags: which reports, and what they compare with.
-        results: all clips, with what was heard in them.
-        media_of: returns sound and probabilities of a clip by its number; None: the page has none.
+        flags: files to write, and reports to compare with.
+        results: results of the model on all clips.
+        media_of: returns audio and posteriors of a clip by its number; None: the page has none.
 
     Raises:
         FlagError: a file cannot be written.
-        CorpusError: a report to compare with is missing or broken, or has no clip of these.
+        CorpusError: a report to compare with is missing or damaged, or the models have no clip in
+            common.
     """
     sets = [results, *map(read_model_results, flags.compare)]
     names = Counter(one.model for one in sets)
     for number, path in enumerate(flags.compare, 1):
-        if names[sets[number].model] > 1:  # the same one with another scorer, say
+        if names[sets[number].model] > 1:  # for instance the same model with another scorer
             sets[number] = replace(sets[number], model=f"{sets[number].model} ({Path(path).stem})")
     problem = None
     try:
         same_clips(sets)
-    except CorpusError as error:  # what was computed is not to be lost for it
+    except CorpusError as error:  # write the results all the same: they took long to compute
         problem, sets = error, [results]
     for path in flags.report:
         write_report(path, sets, media_of, flags.report_clips)
@@ -79,11 +80,11 @@ def write_report(
     media_of: Callable[[int], ClipMedia] | None = None,
     media_count: int = 0,
 ) -> None:
-    """Write one report about one model, or several; see `write_reports`.
+    """Write one report about one or several models; see `write_reports`.
 
     Raises:
         FlagError: the file cannot be written.
-        CorpusError: the models have heard no clip in common.
+        CorpusError: the models have no clip in common.
     """
     kind = Path(path).suffix.lower()
     if kind == ".csv":

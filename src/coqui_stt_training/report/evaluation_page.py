@@ -1,4 +1,4 @@
-"""The page of an evaluation: of one model, or of several on the same clips."""
+"""The HTML page of an evaluation of one model, or of several models on the same clips."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def evaluation_page(
     left_out: int = 0,
     folder: str = ".",
 ) -> str:
-    """Return a page about what models have heard in the same clips.
+    """Return a page about the results of models on the same clips.
 
     Args:
-        sets: of each model, all with the same clips in the same order.
-        media: audio and probabilities of the first model, by the number of the clip, the most
-            important first; as many as fit are kept.
-        title: of the page.
-        left_out: clips that not all models have heard, and that are not among these.
-        folder: from which the names of audio files start, as seen from the page's own.
+        sets: results of each model, with the same clips in the same order.
+        media: clip numbers with the audio and the first model's posteriors, the most important
+            first; as many as fit are included.
+        title: title of the page.
+        left_out: number of clips left out because not all models have transcribed them.
+        folder: folder that names of audio files are relative to, itself relative to the page.
     """
     units = units_of(speakers_of(sets[0].clips))
     drawn = f"{counted(units.count, units.name.rstrip('s'))} drawn again and again"
@@ -109,7 +109,7 @@ def _interval(rate: Rate) -> str:
 
 
 def _with_interval(rate: Rate) -> tuple[Html, float]:
-    """Return a cell: a rate, its interval below, and the value to sort by."""
+    """Return a table cell: a rate above its interval, and the value to sort by."""
     interval = f"{100 * rate.low:.1f} to {100 * rate.high:.1f}"
     below = tag("span", interval, class_="quiet small whole")
     return joined([percent(rate.value), tag("br"), below]), rate.value
@@ -160,7 +160,7 @@ def _overview(sets: Sequence[ModelResults], both: Sequence[tuple[Rate, Rate]], d
 
 
 def _of(one: ModelResults, sets: Sequence[ModelResults]) -> list[Html]:
-    """Return what names a model in the heading of a column, in a line of its own."""
+    """Return the model's name, on a new line of a column heading; nothing for a single model."""
     return [Html(","), tag("br"), in_script(one.model)] if len(sets) > 1 else []
 
 
@@ -178,7 +178,7 @@ def _error_counts(results: ModelResults) -> list[int]:
 
 
 def compare(one: ModelResults, other: ModelResults) -> dict[str, Any]:
-    """Return who won where, and how sure that is: of two models on the same clips."""
+    """Return the differences of two models on the same clips, with p-values and clips won."""
     units = units_of(speakers_of(one.clips))
     kinds: dict[str, Difference] = {}
     for name, kind in (("wer", "word"), ("cer", "char")):
@@ -263,7 +263,7 @@ def _parts(sets: Sequence[ModelResults]) -> Html:
 
 
 def _breakdown(sets: Sequence[ModelResults], found: Sequence[Breakdown]) -> Html:
-    """Return rates of parts of a set, side by side where there are several models."""
+    """Return a table of error rates by group, with a column for each model."""
     first = found[0]
     rows = [
         (in_script(parts[0].name), parts[0].clips,

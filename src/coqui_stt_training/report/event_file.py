@@ -1,7 +1,7 @@
-"""One TensorBoard event file, as its format says: records of `Event` messages, each with checksums.
+"""Writer of a TensorBoard event file: `Event` messages in records with checksums.
 
-TensorBoard's own writer looks for TensorFlow first, and takes any folder of that name for it, like
-the empty one in a checkout of Coqui STT; so only its messages and its framing are used.
+We use only TensorBoard's messages and its record writer. Its event writer first imports TensorFlow,
+and mistakes any folder of that name for it, such as the empty one in a checkout of Coqui STT.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ class EventFile:
     """Writes summaries to a new file in a folder.
 
     Args:
-        folder: made where it is missing.
-        first_step: what an earlier file has at and beyond this step, an interrupted run never had:
-            TensorBoard hides it.
-        clock: seconds since 1970.
+        folder: folder of the file; created if missing.
+        first_step: first step of this file. TensorBoard hides what earlier files have from this
+            step on: an interrupted run wrote it after its last checkpoint.
+        clock: returns seconds since 1970.
 
     Raises:
-        OSError: the file cannot be made or written.
+        OSError: the file cannot be created or written.
     """
 
     def __init__(
@@ -74,12 +74,12 @@ class EventFile:
             self.flush()
 
     def flush(self) -> None:
-        """Let TensorBoard see everything."""
+        """Write buffered events to the file, so that TensorBoard shows them."""
         self._records.flush()
         self._flushed_at = self._clock()
 
     def close(self) -> None:
-        """Write everything out."""
+        """Write buffered events and close the file."""
         self._records.close()
 
     def _write(self, **fields: Any) -> None:
@@ -88,19 +88,19 @@ class EventFile:
 
 
 class NoEventFile(EventFile):
-    """Writes nothing: of several processes that are one run, one writes."""
+    """Writes nothing: for all but one process of a run, and for runs without summaries."""
 
     def __init__(self) -> None:
         pass
 
     def summary(self, summary: Any, step: int) -> None:
-        """Add nothing."""
+        """Do nothing."""
 
     def flush(self) -> None:
-        """Write nothing."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Write nothing."""
+        """Do nothing."""
 
 
 def _open_new(folder: Path, second: int) -> BinaryIO:

@@ -1,7 +1,7 @@
-"""Reads the curves of event files that `event_file.py` wrote, as TensorBoard shows them.
+"""Reader of the curves in TensorBoard event files that `event_file.py` wrote.
 
-What an interrupted run wrote beyond its last checkpoint is hidden: a file that begins at a step
-takes the place of what earlier ones have from there on.
+Like in TensorBoard, points that an interrupted run wrote after its last checkpoint are hidden: a
+file that starts at a step replaces the points of earlier files from this step on.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Curves = dict[str, list[tuple[float, float]]]
 
 
 def read_curves(folder: Path) -> Curves:
-    """Return the points (step, value) of each curve in a folder, by growing step.
+    """Return the points (step, value) of each curve in a folder, by increasing step.
 
-    What cannot be read of a file, such as the end of one that is being written, is left out.
+    A file is read up to its first broken record, such as the end of a file that is being written.
     """
     found: dict[str, dict[int, float]] = {}
     for file in sorted(folder.glob("events.out.tfevents.*")):

@@ -1,4 +1,4 @@
-"""What files of clips say beyond audio and transcript: speaker, accent, whatever has a column."""
+"""Further columns of corpus files, beyond audio and transcript, such as speaker or accent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _KNOWN_COLUMNS = frozenset(("wav_filename", "wav_filesize", "transcript"))
 
 
 def further_columns(file: RowFile) -> dict[str, Mapping[str, str]]:
-    """Return what a file says of each row beyond audio and transcript, by the row's source."""
+    """Return the further fields of each row by column; the keys are the rows' sources."""
     found: dict[str, Mapping[str, str]] = {}
     for row in file.rows:
         columns = {

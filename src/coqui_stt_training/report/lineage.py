@@ -1,4 +1,4 @@
-"""How weights came about, in a line for each training behind them."""
+"""The lineage of a checkpoint as text, one line for each training."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 
 def ancestor_text(ancestor: Mapping[str, Any], name: Callable[[str], str] = str) -> str:
-    """Say when a training was begun, from what, and what of it was kept.
+    """Return when a training began, its source model, and what each layer took from the source.
 
     Args:
-        ancestor: an entry of a checkpoint's lineage.
-        name: what to call a file by its path.
+        ancestor: entry of a checkpoint's lineage.
+        name: returns the text to show for a path.
     """
     if "converted_from" in ancestor:
         origin = name(str(ancestor["converted_from"]))
@@ -36,7 +36,7 @@ def ancestor_text(ancestor: Mapping[str, Any], name: Callable[[str], str] = str)
 
 
 def _moment(begun: str) -> str:
-    """Return a time to the minute, as people write it; what is none, as it is."""
+    """Return an ISO time as readable text, to the minute; other text unchanged."""
     try:
         return f"{datetime.strptime(begun, '%Y-%m-%dT%H:%M:%S%z'):%Y-%m-%d %H:%M %Z},"
     except ValueError:
@@ -44,6 +44,6 @@ def _moment(begun: str) -> str:
 
 
 def base_name(path: str) -> str:
-    """Return the last part of a path, and its folder's where that is what names a model."""
+    """Return the file name of a path; for checkpoint files also their folder, the model's name."""
     parts = PurePath(path).parts
     return "/".join(parts[-2:]) if "best_dev" in path or "train-" in path else "".join(parts[-1:])

@@ -1,4 +1,4 @@
-"""What models get wrong, and whether they know it: sections of the page of an evaluation."""
+"""The sections of an evaluation page on confusions and on confidence."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _TOP = 25
 def of_each(
     sets: Sequence[ModelResults], shown: Callable[[ModelResults, str], Html]
 ) -> Iterator[Html]:
-    """Yield what is shown of each model; of several, those behind the first to be opened.
+    """Yield a block for each model; with several models, all but the first are collapsed.
 
     Args:
-        sets: of each model.
-        shown: makes it of one, and of what tells its tables from those of the others.
+        sets: results of each model.
+        shown: returns the block of a model, given its results and a suffix for table names.
     """
     if len(sets) == 1:
         yield shown(sets[0], "")
@@ -35,7 +35,7 @@ def of_each(
 
 
 def confused(results: ModelResults, named: str) -> Html:
-    """Return which words and characters a model confuses; `named` ends the names of tables."""
+    """Return tables of the words and characters a model confuses; their names end in `named`."""
     found = word_confusions(results.clips)
     swaps = [
         (in_script(said), in_script(taken), count)
@@ -107,7 +107,7 @@ def _shown_character(name: str) -> Html:
 
 
 def confidence(results: ModelResults, named: str) -> Html:
-    """Return whether a model is right where it is sure; `named` ends the names of tables."""
+    """Return the calibration of a model's confidence; names of tables end in `named`."""
     found = calibration(results.clips)
     if found is None:
         return tag("p", "This file contains no confidences.", class_="quiet")

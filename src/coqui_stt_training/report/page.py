@@ -1,8 +1,8 @@
-"""HTML pages of one file: nothing is loaded from elsewhere, and all text is escaped.
+"""Self-contained HTML pages: one file that loads nothing from elsewhere, with all text escaped.
 
-A page has a content-security policy that names its own scripts and styles by their hashes, so that
-text which gets past the escaping is not run either. Styles are classes of `page.css`; attributes
-`style` and `on...` do not act.
+The content-security policy of a page allows only its own scripts and styles, by their hashes, so
+that text which escaped wrongly is not run either. Styles are classes of `page.css`; the policy
+disables the attributes `style` and `on...`.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*")
 
 
 class Html(str):
-    """Markup. Whatever is not of this type is text, and is escaped where it is put into markup."""
+    """Markup. Everything else counts as text, and is escaped when it becomes part of markup."""
 
     __slots__ = ()
 
 
 def escaped(text: object) -> Html:
-    """Return text as markup; what is markup already as it is."""
+    """Return text as escaped markup, and markup unchanged."""
     return text if isinstance(text, Html) else Html(html.escape(str(text)))
 
 
 def joined(parts: Iterable[object], separator: str = "") -> Html:
-    """Return parts one after the other, each escaped if need be."""
+    """Return parts joined to markup; text is escaped."""
     return Html(separator.join(map(escaped, parts)))
 
 
@@ -42,10 +42,10 @@ def tag(name: str, /, *children: object, **attributes: object) -> Html:
     """Return an element.
 
     Args:
-        name: of the element.
+        name: name of the element.
         children: text, which is escaped, or markup; None is left out.
-        attributes: `class_="number"`, `data_value=3`; True stands alone, None and False are left
-            out.
+        attributes: attributes such as `class_="number"` or `data_value=3`; True gives an attribute
+            without a value, None and False are left out.
     """
     words = [name]
     for attribute, value in attributes.items():
@@ -63,12 +63,12 @@ def tag(name: str, /, *children: object, **attributes: object) -> Html:
 
 
 def in_script(text: object) -> Html:
-    """Return text of any language and script, which its surroundings do not turn round."""
+    """Return text isolated from its surroundings, so that its script keeps its own direction."""
     return tag("bdi", text)
 
 
 def percent(share: float) -> str:
-    """Return a share as people read it."""
+    """Return a share as text in percent."""
     return f"{100 * share:.2f} %"
 
 
@@ -78,7 +78,7 @@ def section(title: str, *children: object, anchor: str) -> Html:
 
 
 def figures(*values: tuple[str, str, str]) -> Html:
-    """Return a row of large figures: for each its name, its value, and a remark."""
+    """Return a row of large figures, each with its name, value and a remark."""
     return tag(
         "dl",
         *(
@@ -100,11 +100,11 @@ def table(
     """Return a table. The first cell of each row is its heading.
 
     Args:
-        caption: what it shows.
-        columns: their names.
-        rows: text, markup, or a pair: what is shown, and the value to sort by.
-        numbers: which columns hold numbers.
-        sortable: whether a click on a column's name sorts; needs `page.js`, as every page has.
+        caption: caption of the table.
+        columns: names of the columns.
+        rows: cells of each row: text, markup, or a pair of content and the value to sort by.
+        numbers: indices of the columns that contain numbers.
+        sortable: whether a click on a column's name sorts the rows, by `page.js`.
     """
     numeric = frozenset(numbers)
 
@@ -115,7 +115,7 @@ def table(
         tag("th", tag("button", name, type="button") if sortable else name, scope="col",
             class_=classes(index))
         if name
-        else tag("td")  # a heading that says nothing is none
+        else tag("td")  # an ordinary cell, since a heading must not be empty
         for index, name in enumerate(columns)
     ]  # fmt: skip
     body = []
@@ -136,17 +136,17 @@ def table(
             data_sortable=sortable,
         ),
         class_="scroll",
-        tabindex="0",  # so that arrow keys scroll a wide one
+        tabindex="0",  # so that arrow keys scroll a wide table
         role="region",
         aria_label=caption,
     )
 
 
 def packed(anchor: str, value: Any) -> Html:
-    """Return data for the scripts of a page: `await unpack(anchor)` gives it back.
+    """Return data for the scripts of a page, which read it with `await unpack(anchor)`.
 
-    JSON, deflated, in base64: a third of its size and less, and with no character that means
-    something to HTML.
+    The data is JSON, deflated, in base64: at most about a third of the size, and without special
+    characters of HTML.
     """
     content = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     text = base64.b64encode(zlib.compress(content.encode(), 9)).decode()
@@ -166,13 +166,13 @@ def document(
     """Return a whole page.
 
     Args:
-        title: of the page.
-        body: its sections, and `packed` data.
-        subtitle: a line below the title.
-        contents: anchors and names of its sections, for the links at the top.
-        footer: a line at its end.
-        style: CSS beyond `page.css`.
-        script: JavaScript beyond `page.js`, run after it.
+        title: title of the page.
+        body: sections of the page, and `packed` data.
+        subtitle: line below the title.
+        contents: anchors and names of the sections, for the links at the top.
+        footer: line at the end.
+        style: CSS in addition to `page.css`.
+        script: JavaScript to run after `page.js`.
     """
     sheet = asset("page.css") + style
     scripts = [text for text in (asset("page.js"), script) if text]
@@ -209,5 +209,5 @@ def document(
 
 
 def asset(name: str) -> str:
-    """Return the text of a style sheet or script that lies in this package."""
+    """Return the text of a style sheet or script in this package."""
     return resources.files(__package__).joinpath(name).read_text("utf-8")

@@ -1,4 +1,4 @@
-"""What a training run tells while it goes: to people in the log, to TensorBoard in its files."""
+"""Progress reports of a training run, to the log and to TensorBoard."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _SAMPLES_IN_SUMMARIES = 8
 
 @dataclass(frozen=True)
 class Validation:
-    """What a pass over a set without training showed.
+    """The results of a validation pass over a set.
 
     Attributes:
-        blank_ratio: share of frames whose likeliest class is the blank.
-        samples: every clip with its transcript and loss.
+        blank_ratio: share of frames whose most probable class is the blank.
+        samples: transcript and loss of every clip.
     """
 
     blank_ratio: float
@@ -35,11 +35,11 @@ class Validation:
 
 
 class RunLog:
-    """Reports a run, in upstream's lines where it has them.
+    """Reports the progress of a run, in upstream's words where possible.
 
     Args:
-        summaries: TensorBoard.
-        clock: seconds, of any origin.
+        summaries: TensorBoard summaries.
+        clock: returns seconds, from any origin.
     """
 
     def __init__(self, summaries: Summaries, clock: Callable[[], float] = time.monotonic) -> None:
@@ -50,24 +50,24 @@ class RunLog:
         self._audio_seconds = 0.0
 
     def begin(self) -> None:
-        """Report the beginning of a run."""
+        """Report the start of a run."""
         self._begun_at = self._clock()
         _log.info("STARTING Optimization")
 
     def begin_epoch(self, number: int, is_whole: bool) -> None:
-        """Report the beginning of an epoch; one that goes on in its middle says less about time."""
+        """Report the start of an epoch; one resumed in the middle gives no estimate of time."""
         self._epoch_begun_at = self._clock()
         self._is_whole_epoch = is_whole
         self._audio_seconds = 0.0
         _log.debug("Training epoch %d...", number)
 
     def step(self, step: int, audio_seconds: float, **values: float) -> None:
-        """Record a training step: its loss and so on, and how much audio it took."""
+        """Record a training step: the duration of its audio, and values such as its loss."""
         self._audio_seconds += audio_seconds
         self._summaries.training_step(step, **values)
 
     def trained(self, number: int, step: int, loss: float) -> None:
-        """Report that all batches of an epoch are done."""
+        """Report the end of an epoch's training, with its mean loss."""
         self._trained_at = self._clock()
         _log.info("Finished training epoch %d - loss: %f", number, loss)
         speed = self._audio_seconds / max(self._trained_at - self._epoch_begun_at, 1e-9)
@@ -76,15 +76,15 @@ class RunLog:
     def validated(
         self, kind: str, number: int, step: int, source: str, several: bool, found: Validation
     ) -> None:
-        """Report a pass over one dev or metrics set, with what the model heard in typical clips.
+        """Report a validation pass over one dev or metrics set, with typical transcripts.
 
         Args:
             kind: `dev` or `metrics`.
-            number: of the epoch.
-            step: of the training.
-            source: the file of the set.
-            several: whether there are more of this kind.
-            found: what the pass showed.
+            number: number of the epoch.
+            step: training step.
+            source: corpus file of the set.
+            several: whether there are several sets of this kind.
+            found: results of the pass.
         """
         scores = score_set(found.samples)
         verb = "validating" if kind == "dev" else "metrics for"
@@ -106,16 +106,17 @@ class RunLog:
             self._summaries.follow(source, number, found.samples)
 
     def all_validated(self, step: int, wer: float, cer: float, loss: float) -> None:
-        """Record what several dev sets came to together, which decides about the best epoch."""
+        """Record the results over several dev sets together, which choose the best epoch."""
         self._summaries.epoch("dev", step, loss=loss, wer=wer, cer=cer)
 
     def end_epoch(self, number: int, left: int, alike: int | None = None) -> None:
-        """Report how long an epoch took, and how long those to come may take.
+        """Report how long an epoch took, and estimate the time of the remaining epochs.
 
         Args:
-            number: of the epoch.
-            left: how many there are to go.
-            alike: how many of them before more layers are trained, which takes longer; None: all.
+            number: number of the epoch.
+            left: number of remaining epochs.
+            alike: number of remaining epochs before more layers are trained, which takes longer;
+                None: all.
         """
         now = self._clock()
         took, validating = now - self._epoch_begun_at, now - self._trained_at
@@ -133,7 +134,7 @@ class RunLog:
         )  # fmt: skip
 
     def end(self, reason: str, epochs: Sequence[Epoch]) -> None:
-        """Report the end of a run: why, and a table of its epochs."""
+        """Report the end of a run: the reason, and a table of its epochs."""
         _log.info("FINISHED optimization in %s", timedelta(seconds=self._clock() - self._begun_at))
         _log.info("%s%s", reason[:1].upper(), reason[1:])
         if epochs:

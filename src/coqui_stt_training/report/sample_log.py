@@ -1,7 +1,7 @@
-"""`samples.jsonl`: what a model heard in the same few clips after each epoch.
+"""`samples.jsonl`: a model's transcripts of the same few clips after each epoch.
 
-A line for each validated set and epoch is appended. A run that goes on from an earlier checkpoint
-writes epochs again, and the newest line counts; a line that was cut off is passed over.
+A line is appended for each validated set and epoch. A run that resumes from an earlier checkpoint
+writes epochs again; the newest line counts. Lines that were cut off are skipped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LARGEST_BYTES = 1 << 26
 
 
 def followed(samples: Sequence[SampleResult]) -> list[SampleResult]:
-    """Return the same few clips in every epoch: spread evenly over the set by its files' names."""
+    """Choose a few clips, the same in every epoch: evenly spread over the set by file name."""
     ordered = sorted(samples, key=lambda sample: (sample.wav_filename, sample.src))
     count = min(_FOLLOWED, len(ordered))
     return [ordered[(2 * index + 1) * len(ordered) // (2 * count)] for index in range(count)]
@@ -30,17 +30,17 @@ def followed(samples: Sequence[SampleResult]) -> list[SampleResult]:
 def append_samples(
     folder: Path, source: str, epoch: int, samples: Sequence[SampleResult], *, is_new: bool
 ) -> None:
-    """Add what was heard after an epoch.
+    """Append the transcripts after an epoch.
 
     Args:
-        folder: of the summaries.
-        source: the file of the set.
-        epoch: its number.
-        samples: the whole set.
-        is_new: whether a run begins here, which forgets what another wrote before.
+        folder: folder of the summaries.
+        source: corpus file of the set.
+        epoch: number of the epoch.
+        samples: samples of the whole set.
+        is_new: whether a new run begins, which overwrites the file.
 
     Raises:
-        OSError: the folder cannot be written to.
+        OSError: the file cannot be written.
     """
     chosen = [[one.wav_filename, one.src, one.res] for one in followed(samples)]
     line = json.dumps({"source": source, "epoch": epoch, "samples": chosen}, ensure_ascii=False)
@@ -50,7 +50,7 @@ def append_samples(
 
 
 def read_samples(folder: Path) -> dict[tuple[str, str, str], dict[int, str]]:
-    """Return by set, file and reference what was heard after which epoch."""
+    """Return the transcript after each epoch, by set, audio file and reference."""
     try:
         content = read_regular(folder / NAME, _LARGEST_BYTES)
     except (OSError, ValueError):

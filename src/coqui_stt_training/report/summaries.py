@@ -1,4 +1,4 @@
-"""TensorBoard summaries: curves of training, validation and tests, flags, and a few transcripts."""
+"""TensorBoard summaries: curves of training, validation and tests, flags and some transcripts."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .sample_log import append_samples
 class Summaries:
     """Writes event files under `FOLDER/train`, `FOLDER/dev`, `FOLDER/metrics` and `FOLDER/test`.
 
-    Each is a run to TensorBoard, and what they have in common (`loss`, `wer`, `cer`) has the same
-    name in all, so that it stands in one chart.
+    Each folder is a run for TensorBoard. Common values (`loss`, `wer`, `cer`) have the same name in
+    all of them, so that TensorBoard shows them in one chart.
 
     Args:
-        folder: `--summary_dir`; None: nothing is written.
-        begun_step: steps that the source already had. Curves begin at this run's own step 0, so
-            that runs from scratch and from a source can be laid over each other.
-        begin_step: a continued run writes anew from here; what an interrupted run wrote beyond its
-            last checkpoint is hidden by TensorBoard.
+        folder: folder of the summaries (`--summary_dir`); None: write nothing.
+        begun_step: step count of the source model. Curves start at step 0 of the run itself, so
+            that runs from scratch and from a source can be compared.
+        begin_step: step at which this process starts. TensorBoard hides what an interrupted run
+            wrote after this step.
     """
 
     def __init__(self, folder: Path | None, begun_step: int, begin_step: int) -> None:
@@ -36,7 +36,7 @@ class Summaries:
         self._begins_samples = begin_step == begun_step
 
     def hyper_parameters(self, flags: Mapping[str, Any]) -> None:
-        """Record the flags in force, for the tab HPARAMS."""
+        """Record the flags, for the HPARAMS tab."""
         from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
         shown = {
@@ -47,23 +47,23 @@ class Summaries:
             file.summary(hparams_pb(shown, trial_id=str(self._folder)), 0)
 
     def outcome(self, step: int, **values: float | None) -> None:
-        """Record what a run came to, beside its flags in the tab HPARAMS."""
+        """Record the results of a run, for the HPARAMS tab."""
         with self._written("") as file:
             self._add(file, step, {name: v for name, v in values.items() if v is not None})
 
     def training_step(self, step: int, **values: float) -> None:
-        """Record a step's loss (`step_loss`, as upstream), gradient norm and learning rate."""
+        """Record values of a step, such as its loss: `step_loss`, as upstream calls it."""
         with self._written("train") as file:
             self._add(file, step, values)
 
     def epoch(self, kind: str, step: int, source: str = "", **values: float) -> None:
-        """Record what an epoch, or a test, came to.
+        """Record the results of an epoch or a test.
 
         Args:
             kind: `train`, `dev`, `metrics` or `test`.
-            step: after which.
-            source: one of several files of that kind, which gets a curve of its own.
-            values: by name; what is not finite is left out.
+            step: training step of the results.
+            source: corpus file, if there are several of this kind: it gets a curve of its own.
+            values: results by name; values that are not finite are left out.
         """
         with self._written(f"{kind}/{Path(source).stem}" if source else kind) as file:
             self._add(file, step, values)
@@ -78,9 +78,7 @@ class Summaries:
             file.text(f"samples/{Path(source).stem}", text, step - self._begun_step)
 
     def follow(self, source: str, epoch: int, samples: Sequence[SampleResult]) -> None:
-        """Record what was heard after an epoch in the clips that are the same in all; see
-        `sample_log.py`.
-        """
+        """Record the transcripts of a few clips, the same in all epochs; see `sample_log.py`."""
         if self._folder is None:
             return
         with self._explained():
@@ -88,7 +86,7 @@ class Summaries:
         self._begins_samples = False
 
     def close(self) -> None:
-        """Write everything out."""
+        """Write buffered events and close all files."""
         with self._explained():
             while self._files:
                 self._files.popitem()[1].close()
@@ -106,7 +104,7 @@ class Summaries:
         with self._explained():
             if name not in self._files:
                 first_step = self._begin_step - self._begun_step
-                # What was recorded at the step of the last checkpoint itself stays.
+                # Values at the step of the last checkpoint itself stay visible.
                 self._files[name] = EventFile(self._folder / name, first_step + 1)
             yield self._files[name]
 

@@ -1,4 +1,4 @@
-"""The report of training runs: a page, or a picture; several are laid over each other."""
+"""The report of one or several training runs, as an HTML page or a picture of the curves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_EPOCHS_SHOWN = 8
 class _Chart:
     title: str
     unit: str
-    curves: tuple[tuple[str, str, str], ...]  # part, tag, and what it is called
+    curves: tuple[tuple[str, str, str], ...]  # part, tag and label
     logarithmic: bool = False
     factor: float = 1.0
 
@@ -51,7 +51,7 @@ def _series(chart: _Chart, runs: Sequence[TrainingRun]) -> list[Series]:
 
 
 def training_page(runs: Sequence[TrainingRun]) -> str:
-    """Return a page about one run, or about several for comparison."""
+    """Return an HTML page about one run, or a comparison of several."""
     charts = [
         line_chart(chart.title, _series(chart, runs), "step of the run", chart.unit,
                    logarithmic=chart.logarithmic)
@@ -123,7 +123,7 @@ def _training(layer: Mapping[str, Any]) -> str:
 
 
 def _samples(run: TrainingRun, named: str) -> Html:
-    """Return what was heard after some epochs; `named` tells its tables from other runs'."""
+    """Return tables of the transcripts after some epochs; names of tables end in `named`."""
     if not run.samples:
         return tag("p", f"{run.name}: none recorded.", class_="quiet")
     blocks: list[Html] = []
@@ -164,7 +164,7 @@ def draw_picture(runs: Sequence[TrainingRun], path: Path) -> None:
     """Draw the curves into a PNG file.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

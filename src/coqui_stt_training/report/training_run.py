@@ -1,4 +1,4 @@
-"""A training run as its folder tells of it: curves, epochs, lineage, samples."""
+"""A training run, read from its checkpoint folder: curves, epochs, lineage and samples."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _PARTS = ("train", "dev")
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """One run.
+    """A training run.
 
     Attributes:
-        name: of its folder.
-        finished: why it is over; empty while it is not.
-        steps: training steps of its own.
-        epochs: what they came to.
-        curves: by part (`train`, `dev`) and name, over the run's own steps.
-        lineage: what its weights were made from, oldest first.
-        flags: in force.
-        samples: by set, file and reference what was heard after which epoch.
+        name: name of the run's folder.
+        finished: why the run ended; empty if it has not.
+        steps: number of training steps, without those of the source.
+        epochs: results of the epochs.
+        curves: curves by part (`train`, `dev`) and name, over the steps of the run.
+        lineage: trainings that led to the weights, the oldest first.
+        flags: flags of the run.
+        samples: transcript after each epoch, by set, audio file and reference.
     """
 
     name: str
@@ -45,10 +45,10 @@ class TrainingRun:
 
 
 def read_runs(folders: Sequence[Path]) -> list[TrainingRun]:
-    """Read runs; those whose folders have the same name are called by their whole paths.
+    """Read runs. Runs whose folders have the same name get the whole path as their name.
 
     Raises:
-        CheckpointError: a folder holds no run, or a damaged one.
+        CheckpointError: a folder contains no run, or a damaged one.
     """
     runs = [read_run(folder) for folder in folders]
     often = Counter(run.name for run in runs)
@@ -59,10 +59,10 @@ def read_runs(folders: Sequence[Path]) -> list[TrainingRun]:
 
 
 def read_run(folder: Path) -> TrainingRun:
-    """Read what a checkpoint folder, or one that `bootstrap` made, says of its newest run.
+    """Read the newest run of a checkpoint folder, or of a folder that `bootstrap` made.
 
     Raises:
-        CheckpointError: it holds no run, or a damaged one.
+        CheckpointError: the folder contains no run, or a damaged one.
     """
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such folder")
