@@ -1,1 +1,1 @@
-"""When the words of a known text are said, and clips of long recordings: the work of `align`."""
+"""The work of `align`: find the times of the words of a text, and cut recordings into clips."""

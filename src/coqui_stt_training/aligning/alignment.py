@@ -1,4 +1,4 @@
-"""Units and words of a text with their times."""
+"""Alignment of a text with audio: the times of its units, words and characters."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from stt.words import Word, words_of
 from ..errors import UserError
 from .spelling import SpelledWord, TextUnit
 
-FILLER_COST = 1.5  # nats for a frame of speech that is not in the text
-SKIP_COST = 4.0  # nats for a unit that is not said
-BEAM = 300.0  # nats; as many as it takes to leave out 75 units in a row
-WORST_COST = 3.0  # nats a label, beyond which a unit was not found but forced
-_LEAST_FOUND = 0.2  # of the labels; below, text and audio have nothing to do with each other
+FILLER_COST = 1.5  # in nats, for each frame of speech that is not in the text
+SKIP_COST = 4.0  # in nats, for each unit that is not spoken
+BEAM = 300.0  # in nats; enough to skip 75 units in a row
+WORST_COST = 3.0  # in nats per label; units with a higher cost are probably not in the audio
+_LEAST_FOUND = 0.2  # share of the labels; if fewer are found, the text is not that of the audio
 
 
 @dataclass(frozen=True)
 class Character:
-    """One character as the model writes it, with its times in seconds."""
+    """A character in the model's spelling, with its times in seconds."""
 
     text: str
     start_time: float
@@ -34,14 +34,14 @@ class Character:
 
 @dataclass(frozen=True)
 class AlignedUnit:
-    """A unit that was found.
+    """A unit that was found in the audio.
 
     Attributes:
-        index: of the unit in the text.
-        text: as it is written.
-        words: with times in seconds, as they are written.
-        characters: with times in seconds, as the model writes them.
-        cost: how far its labels lie below what the model would rather write, in nats a label.
+        index: index of the unit in the text.
+        text: original text of the unit.
+        words: words in the original spelling, with times in seconds.
+        characters: characters in the model's spelling, with times in seconds.
+        cost: mean cost of its labels, in nats; see `LabelTime`.
     """
 
     index: int
@@ -52,25 +52,26 @@ class AlignedUnit:
 
     @property
     def start_time(self) -> float:
-        """When it begins, in seconds."""
+        """Start of the first word, in seconds."""
         return self.words[0].start_time
 
     @property
     def end_time(self) -> float:
-        """When it ends, in seconds."""
+        """End of the last word, in seconds."""
         return self.words[-1].end_time
 
 
 def align_clip(unit: TextUnit, posteriors: FloatArray, info: ModelInfo) -> AlignedUnit:
-    """Return when the words of a clip are said that says nothing else.
+    """Align a clip with its transcript, which must be exactly what is spoken.
 
     Args:
-        unit: what is said in the clip.
-        posteriors: of the clip, float32 `[frames, classes]`, the blank last.
-        info: of the model.
+        unit: transcript of the clip.
+        posteriors: posteriors of the clip, float32 `[frames, classes]`, the blank last.
+        info: description of the model.
 
     Raises:
-        UserError: the text has no characters of the alphabet, or does not fit into the audio.
+        UserError: the model can write too few words of the text, or the text does not fit into the
+            audio.
     """
     labels = unit.labels(info.alphabet.space_label)
     if not unit.is_spelled:
@@ -86,16 +87,16 @@ def align_recording(
     *,
     name: str = "the audio",
 ) -> list[AlignedUnit]:
-    """Return the units of a text that are said in a recording, in order.
+    """Find the units of a text in a recording. Return those that are spoken, in order.
 
     Args:
-        units: of the text.
-        posteriors: float32 `[frames, classes]`, piece by piece.
-        info: of the model.
-        name: of the recording, for messages.
+        units: units of the text.
+        posteriors: posteriors of the recording in pieces, float32 `[frames, classes]` each.
+        info: description of the model.
+        name: name of the recording, for messages.
 
     Raises:
-        UserError: the text does not belong to the recording, or has nothing the model can write.
+        UserError: the text does not match the recording, or has nothing that the model can write.
     """
     space = info.alphabet.space_label
     spelled = [
@@ -182,9 +183,9 @@ def _token(text: str, time: LabelTime, step_seconds: float) -> TokenMetadata:
 def _words(
     tokens: Sequence[TokenMetadata], groups: Sequence[tuple[SpelledWord, list[TokenMetadata]]]
 ) -> tuple[Word, ...]:
-    """Return words as they are written, with the times that the runtime gives to words."""
+    """Return words in the original spelling, with the times that the runtime would give them."""
     timed = words_of(tokens)
-    if len(timed) != len(groups):  # a script without spaces, where the text has some
+    if len(timed) != len(groups):  # the text has spaces, but the alphabet has none
         timed = [words_of(own)[0] for _, own in groups]
         ends = [own[-1].start_time + own[-1].duration for _, own in groups]
     else:

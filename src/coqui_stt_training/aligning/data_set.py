@@ -1,4 +1,4 @@
-"""Clips to train on, cut out of a long recording."""
+"""A data set of clips that are cut out of a long recording."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from stt.audio.source import read_pcm_blocks
 from ..corpus.csv_file import write_csv
 from .alignment import AlignedUnit
 
-_MARGIN_SECONDS = 0.2  # around a clip, where there is a pause
-_LONGEST_PAUSE_SECONDS = 1.5  # within a clip
+_MARGIN_SECONDS = 0.2  # added before and after a clip, if the pause there is long enough
+_LONGEST_PAUSE_SECONDS = 1.5  # longest pause within a clip
 COLUMNS = (
     "wav_filename", "wav_filesize", "transcript", "score", "recording_start", "recording_end",
 )  # fmt: skip
@@ -26,7 +26,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class CutLimits:
-    """How long clips may be, in seconds; shorter ones are joined where they follow each other."""
+    """Limits for the duration of clips; consecutive units are joined up to the longest."""
 
     shortest_seconds: float = 1.0
     longest_seconds: float = 15.0
@@ -34,7 +34,7 @@ class CutLimits:
 
 @dataclass(frozen=True)
 class Cut:
-    """A clip to cut out: its times in the recording, what is said, and the score, 1 at best."""
+    """A clip to cut out: its times in the recording, its transcript, and its score, at best 1."""
 
     start_time: float
     end_time: float
@@ -43,9 +43,10 @@ class Cut:
 
 
 def choose_cuts(units: Sequence[AlignedUnit], limits: CutLimits) -> list[Cut]:
-    """Return clips of units that follow each other in the text and in time.
+    """Join units that are consecutive in the text and in time to clips.
 
-    They begin and end in pauses, by at most 0.2 s outside of the words.
+    Each clip gets a margin of at most 0.2 s, and at most half the pause, on each side. Clips
+    outside the limits are left out.
     """
     groups: list[list[AlignedUnit]] = []
     for unit in units:
@@ -83,25 +84,26 @@ def _cut(group: Sequence[AlignedUnit], before: float, after: float) -> Cut:
 
 
 def list_of(folder: Path, name: str) -> Path:
-    """Return the CSV file of a recording's clips."""
+    """Return the path of the CSV file for the clips of a recording."""
     return folder / f"{name}.csv"
 
 
 def write_data_set(
     folder: Path, name: str, source: Source, cuts: Sequence[Cut], sample_rate_hz: int
 ) -> Path:
-    """Cut clips out of a recording, which is read once, in blocks; return the CSV file.
+    """Cut clips out of a recording, which is read once, in blocks. Return the CSV file's path.
 
     Args:
-        folder: for `NAME.csv` and the folder `NAME` with WAV files.
-        name: of the recording.
-        source: the recording.
-        cuts: in order.
-        sample_rate_hz: of the clips.
+        folder: folder for `NAME.csv` and for the folder `NAME` with WAV files.
+        name: name of the recording.
+        source: audio of the recording.
+        cuts: clips to cut out, in order.
+        sample_rate_hz: sample rate of the clips.
 
     Raises:
         AudioError: the recording cannot be read.
-        CorpusError: the folder cannot be written to.
+        CorpusError: the CSV file cannot be written.
+        OSError: a WAV file cannot be written.
     """
     rows = []
     for number, (cut, samples) in enumerate(_cut_out(source, cuts, sample_rate_hz), 1):
@@ -117,10 +119,10 @@ def write_data_set(
 
 
 def _cut_out(source: Source, cuts: Sequence[Cut], sample_rate_hz: int) -> Iterator[tuple[Cut, Pcm]]:
-    """Yield clips as the recording goes by; no more than a clip and a block is in memory."""
+    """Yield clips while reading the recording; only a clip and a block are in memory."""
     upcoming = iter(cuts)
     cut = next(upcoming, None)
-    kept, begin = np.zeros(0, np.int16), 0  # what has been read, from this sample on
+    kept, begin = np.zeros(0, np.int16), 0  # the samples in memory, and the index of the first
     for block in read_pcm_blocks(source, sample_rate_hz):
         kept = np.concatenate([kept, block])
         while cut and round(cut.end_time * sample_rate_hz) <= begin + len(kept):

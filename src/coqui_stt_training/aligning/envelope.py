@@ -1,7 +1,7 @@
-"""How loud a recording is, and where in it speech begins and ends, to a hundredth of a second.
+"""The loudness of a recording, and the start and end of speech by it, to 10 ms.
 
-A model trained with CTC says which letters are spoken, not how long: the first is heard late, and
-the last early. Between sentences the loudness says it better.
+The times of CTC models are inaccurate: the first label of a sentence comes late, and the last one
+early. At pauses, loudness gives better times.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from stt.engines import FloatArray
 from .alignment import AlignedUnit
 
 FRAME_SECONDS = 0.01
-_FARTHEST_SECONDS = 0.6  # that an edge is moved outwards
-_INWARDS_SECONDS = 0.2
-_PAUSE_FRAMES = 15  # in which nobody speaks
+_FARTHEST_SECONDS = 0.6  # largest distance that an edge is moved outwards
+_INWARDS_SECONDS = 0.2  # largest distance that an edge is moved inwards
+_PAUSE_FRAMES = 15  # a pause has at least so many quiet frames
 _BELOW_SPEECH_DECIBELS = 30.0
 _ABOVE_NOISE_DECIBELS = 6.0
 
 
 @dataclass
 class Envelope:
-    """Levels of a recording, a byte and a half of memory for each millisecond at most.
+    """Levels of a recording, which is read in blocks.
 
     Attributes:
-        parts: levels in dB, of frames of 10 ms, as they came.
+        parts: levels in dB of frames of 10 ms, float32, an array for each block.
     """
 
     parts: list[FloatArray] = field(default_factory=list)
 
     def follow(self, blocks: Iterable[Pcm], sample_rate_hz: int) -> Iterator[Pcm]:
-        """Pass audio on, and take up its levels."""
+        """Yield the blocks unchanged, and record their levels."""
         frame = round(sample_rate_hz * FRAME_SECONDS)
         rest = np.zeros(0, np.int16)
         for block in blocks:
@@ -53,14 +53,13 @@ class Envelope:
 
 
 def sharpen_edges(units: Sequence[AlignedUnit], levels: FloatArray) -> list[AlignedUnit]:
-    """Return units whose first word begins, and whose last ends, where the sound does.
+    """Move the start of each unit's first word and the end of its last word to those of the sound.
 
-    An edge that does not lie at a pause stays where it was, as do edges between two units that go
-    over into each other.
+    Edges that are not at a pause do not move.
 
     Args:
-        units: in order.
-        levels: of the recording, in dB, float32 `[frames]` of 10 ms.
+        units: aligned units, in order.
+        levels: levels of the recording in dB, float32 `[frames]`, with frames of 10 ms.
     """
     starts = [*(unit.start_time for unit in units), len(levels) * FRAME_SECONDS]
     sharpened: list[AlignedUnit] = []
@@ -101,9 +100,9 @@ def _edges(
 
 
 def _onset(loud: np.ndarray[tuple[int], np.dtype[np.bool_]], begin: int, limit: int) -> int | None:
-    """Return where the sound that is there at `begin` sets in, looking back to `limit`.
+    """Search back from `begin` to `limit` for the first frame of the sound after a pause.
 
-    None: it has been there all the time.
+    Return None if there is no sound, or if it is still loud at a `limit` above 0.
     """
     quiet = 0
     onset: int | None = None

@@ -1,4 +1,4 @@
-"""Files that say when words are said: Praat's TextGrid, NIST's CTM, JSON, SRT."""
+"""File formats for the times of words: Praat's TextGrid, NIST's CTM, JSON and SRT."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .alignment import AlignedUnit
 
 @dataclass(frozen=True)
 class Alignment:
-    """What was aligned.
+    """The alignment of a recording.
 
     Attributes:
-        name: of the recording.
-        duration_seconds: of it.
-        units: those found, in order.
+        name: name of the recording.
+        duration_seconds: duration of the recording.
+        units: units that were found, in order.
     """
 
     name: str
@@ -30,7 +30,7 @@ Interval = tuple[float, float, str]
 
 
 def format_json(alignment: Alignment) -> str:
-    """Return everything, times in seconds."""
+    """Return JSON with segments, words and characters; times are in seconds."""
     content = {
         "recording": alignment.name,
         "duration": round(alignment.duration_seconds, 3),
@@ -61,7 +61,7 @@ def format_json(alignment: Alignment) -> str:
 
 
 def format_ctm(alignment: Alignment) -> str:
-    """Return a line a word: recording, channel, start, duration, word, confidence."""
+    """Return a line for each word: recording, channel, start, duration, word, confidence."""
     name = "_".join(alignment.name.split())
     return "".join(
         f"{name} 1 {word.start_time:.3f} {word.duration:.3f} {word.text} {word.confidence:.4f}\n"
@@ -112,7 +112,7 @@ def format_textgrid(alignment: Alignment) -> str:
 
 
 def _filled(intervals: Sequence[Interval], end: float) -> list[Interval]:
-    """Return intervals that follow each other without overlap, with empty ones between."""
+    """Return intervals that cover the recording without overlap; the gaps are empty intervals."""
     filled: list[Interval] = []
     at = 0.0
     for start, stop, text in intervals:

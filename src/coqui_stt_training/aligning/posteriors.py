@@ -1,4 +1,4 @@
-"""What a model hears in recordings of any length, on one time line, in bounded memory."""
+"""Posteriors of recordings of any length, in bounded memory."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def recording_posteriors(
     aggressiveness: int = AGGRESSIVENESS,
     envelope: Envelope | None = None,
 ) -> Iterator[FloatArray]:
-    """Yield the posteriors of a recording, float32 `[frames, classes]`, from its start on.
+    """Yield the posteriors of a recording in pieces, float32 `[frames, classes]` each.
 
-    It is heard in segments between pauses, since models were trained on such; in a pause the blank
-    is certain.
+    The pieces follow each other without gaps from the start of the recording. The model processes
+    segments between pauses, as in its training. In pauses the blank has probability 1.
 
     Args:
-        engine: the model.
-        source: an audio file of any format, rate and length.
-        aggressiveness: how readily sound is taken for a pause, 0 to 3.
-        envelope: is told how loud the recording is, as it goes by.
+        engine: engine that runs the model.
+        source: audio of any format, sample rate and length.
+        aggressiveness: 0 to 3; higher values classify more frames as pauses.
+        envelope: records the levels of the recording; None: they are not recorded.
 
     Raises:
-        AudioError: it cannot be read.
+        AudioError: the recording cannot be read.
     """
     info = engine.info
     blocks = read_pcm_blocks(source, info.sample_rate_hz)

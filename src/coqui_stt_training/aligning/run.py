@@ -1,4 +1,4 @@
-"""What `align` does after its flags are read."""
+"""The align command, after its flags are parsed."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ _log = logging.getLogger(__name__)
 
 
 def run_alignment(flags: AlignFlags, output: LogFlags) -> None:
-    """Align what the flags name, and write what they ask for.
+    """Align the files that the flags name, and write the results.
 
     Raises:
-        UserError: a model or files that cannot be read; at the end, what could not be aligned.
+        UserError: the model or a file cannot be read, or, after all others are written, some clips
+            or recordings could not be aligned.
     """
     rewrite = (
         romanizer("--romanize")
@@ -137,7 +138,7 @@ def _write(flags: AlignFlags, alignment: Alignment) -> None:
 
 
 def _unique_names(paths: Sequence[str]) -> list[str]:
-    """Return the stems of files, told apart by a number where they are alike."""
+    """Return the stems of files; a number makes repeated stems unique."""
     names: dict[str, None] = {}
     for path in paths:
         stem = Path(path).stem or "clip"

@@ -1,4 +1,4 @@
-"""A text as an acoustic model would write it: in units, words and labels."""
+"""Text in the labels of an acoustic model, split into units and words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CLAUSE_END = re.compile(r"(?<=[,;:،؛、，])\s*")
 
 @dataclass(frozen=True)
 class SpelledWord:
-    """A word as it is written, and the labels that say it."""
+    """A word in its original spelling, and its labels."""
 
     text: str
     labels: tuple[int, ...]
@@ -30,11 +30,11 @@ class SpelledWord:
 
 @dataclass(frozen=True)
 class TextUnit:
-    """A sentence or a part of one, which is found as a whole or not at all.
+    """A sentence or a part of one, which the aligner finds as a whole or not at all.
 
     Attributes:
-        text: as it is written.
-        words: those that have labels.
+        text: original text of the unit.
+        words: words that have labels.
     """
 
     text: str
@@ -42,12 +42,12 @@ class TextUnit:
 
     @property
     def is_spelled(self) -> bool:
-        """Whether the model can write at least half of its words; else it would fit anywhere."""
+        """Whether the model can write half of its words; otherwise the unit would fit anywhere."""
         unknown = sum(set(word.labels) == {ANYTHING} for word in self.words)
         return bool(self.words) and 2 * unknown <= len(self.words)
 
     def labels(self, space: int) -> list[int]:
-        """Return the labels of all words, with a space between two where there is one."""
+        """Return the labels of all words, separated by the label `space` unless it is negative."""
         labels: list[int] = []
         for word in self.words:
             if labels and space >= 0:
@@ -58,11 +58,11 @@ class TextUnit:
 
 @dataclass(frozen=True)
 class Speller:
-    """Spells words with the labels of a model.
+    """Encodes words in the labels of a model.
 
     Attributes:
-        alphabet: of the model.
-        rewrite: brings text to the alphabet's script.
+        alphabet: alphabet of the model.
+        rewrite: converts text to the alphabet's script.
     """
 
     alphabet: Alphabet
@@ -78,7 +78,7 @@ class Speller:
         return TextUnit(" ".join(text.split()), tuple(word for word in words if word.labels))
 
     def _labels(self, text: str) -> tuple[int, ...]:
-        """Return labels; a run of characters that are spoken and have none is one `ANYTHING`."""
+        """Return labels; a run of unknown letters or digits becomes one `ANYTHING`."""
         labels: list[int] = []
         for piece, known in self.alphabet.pieces(text):
             if known and not piece.isspace():
@@ -92,7 +92,7 @@ def read_text(path: str | Path) -> str:
     """Return the text of a file.
 
     Raises:
-        UserError: it is missing, too large, empty, or not UTF-8.
+        UserError: the file cannot be read, is too large or empty, or is not UTF-8.
     """
     text = read_utf8(Path(path), _LARGEST_TEXT_BYTES)
     if not text.strip():
@@ -101,7 +101,7 @@ def read_text(path: str | Path) -> str:
 
 
 def split_text(text: str) -> list[str]:
-    """Cut a text into sentences, and long ones at commas, else between words."""
+    """Split a text into sentences, and long sentences at commas or else between words."""
     sentences = (part.strip() for part in _SENTENCE_END.split(text))
     return [piece for sentence in sentences if sentence for piece in _shorten(sentence)]
 
@@ -122,5 +122,5 @@ def _shorten(sentence: str) -> Iterator[str]:
 
 
 def _runs(clause: str) -> list[str]:
-    """Return a clause, or its words where it is too long."""
+    """Return a clause, or its words if it is too long."""
     return [clause] if len(clause) <= LONGEST_UNIT_CHARACTERS else clause.split()

@@ -1,1 +1,1 @@
-"""What `push_to_hub` does: finds out what there is of a model, describes it, and uploads it."""
+"""The work of `push_to_hub`: find the files of a model, describe it, and upload both."""

@@ -1,6 +1,6 @@
-"""The page of a model on the hub: README.md, of what is known without asking its author.
+"""The model card on the hub: README.md, made from the model's own files and the author's flags.
 
-The front matter is what the hub reads: https://huggingface.co/docs/hub/model-cards
+The hub reads the front matter: https://huggingface.co/docs/hub/model-cards
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ _MOST_LABELS = 200
 
 @dataclass(frozen=True)
 class CardFields:
-    """What only the author can say.
+    """Fields of the card that only the author knows.
 
     Attributes:
-        license: an identifier of the hub, `cc-by-4.0`; empty: none.
-        language: a BCP 47 tag; empty: that of the model.
-        datasets: on the hub, or by any name.
-        base_models: of the hub, that it was made from; empty: those that its lineage names.
-        description: a paragraph in Markdown.
+        license: license identifier of the hub, such as `cc-by-4.0`; empty: that of the exported
+            model's card.
+        language: BCP 47 tag; empty: the language of the exported model.
+        datasets: names of data sets, on the hub or elsewhere.
+        base_models: source models on the hub; empty: those in the lineage.
+        description: paragraph in Markdown.
     """
 
     license: str = ""
@@ -49,13 +50,13 @@ class CardFields:
 def model_card(
     repository: str, contents: Contents, files: Sequence[str], fields: CardFields
 ) -> str:
-    """Return the page of a model.
+    """Return the text of the model card.
 
     Args:
-        repository: `owner/name`.
-        contents: the model.
-        files: that are uploaded.
-        fields: by its author.
+        repository: name of the repository, `owner/name`.
+        contents: files of the model.
+        files: names of the uploaded files.
+        fields: fields by the author.
     """
     name = repository.partition("/")[2]
     front = yaml.safe_dump(
@@ -89,7 +90,7 @@ def _front_matter(name: str, contents: Contents, fields: CardFields) -> dict[str
 
 
 def _field(card: str, name: str) -> str:
-    """Return a field of the card that export wrote, unless it is still to be filled in."""
+    """Return a field of the exported model's card; empty if missing or not yet filled in."""
     found = re.search(rf"^{name}: (.*)$", card.partition("\n---\n")[0], re.M)
     value = found[1].strip().strip("\"'") if found else ""
     return "" if value.startswith("<") else value

@@ -1,4 +1,4 @@
-"""A checkpoint for others: weights to go on with, and what is known of them; no paths, no run."""
+"""A checkpoint for publication: weights and their description, without paths or training state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..checkpoints.file import Checkpoint, write_checkpoint
 from ..checkpoints.source import SourceModel
 from .privacy import without_folders
 
-# Flags that say how a model was trained; others name files and machines.
+# Flags that say how a model was trained. The others may contain private names of files or machines.
 _TOLD_FLAGS = (
     "normalize_transcripts", "epochs", "train_batch_size", "train_batch_seconds", "learning_rate",
     "optimizer", "dropout_rate", "recipe", "random_seed", "early_stop", "head", "adapter",
@@ -18,10 +18,10 @@ _TOLD_FLAGS = (
 
 
 def write_public_checkpoint(source: SourceModel, path: Path) -> None:
-    """Write a checkpoint of a source's weights, its average where it has one.
+    """Write a checkpoint with the weights of a source model, averaged if it has an average.
 
     Raises:
-        ValueError: the source does not say its alphabet or features.
+        ValueError: the source model has no alphabet or no features.
     """
     if source.alphabet is None or source.features is None:
         raise ValueError("a checkpoint says its alphabet and features")

@@ -1,4 +1,4 @@
-"""What there is of a model to publish: a checkpoint, exported files, a scorer, error rates."""
+"""The contents of a model to publish: checkpoint, exported files, scorer and evaluations."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _OWN_FORMAT = "coqui-stt"
 
 @dataclass(frozen=True)
 class Contents:
-    """What is known of a model, and what is uploaded of it.
+    """The files of a model, and what is known about it.
 
     Attributes:
-        checkpoint: to go on training with; None: there is none.
-        exported: files to run, by the names they get.
-        scorer: None: there is none.
-        card: what export wrote of it; empty: nothing.
+        checkpoint: checkpoint to continue training from, or None.
+        exported: exported models.
+        scorer: scorer of the model, or None.
+        card: model card that export wrote; empty if there is none.
         evaluations: reports of `evaluate`.
-        language: that the exported file names; may be empty.
+        language: language of the exported models; may be empty.
     """
 
     checkpoint: SourceModel | None = None
@@ -43,7 +43,7 @@ class Contents:
 
     @property
     def base_models(self) -> list[str]:
-        """The models of the hub that it was made from, the first of them first."""
+        """Source models on the hub, by the lineage of the checkpoint, the earliest first."""
         lineage = self.checkpoint.details.get("lineage", ()) if self.checkpoint else ()
         sources = [str(entry.get("source") or "") for entry in lineage]
         named = [name_on_hub(Path(source)) for source in sources]
@@ -51,15 +51,16 @@ class Contents:
 
 
 def find_contents(model: Path, scorer: str, evaluations: Sequence[str]) -> Contents:
-    """Return what is there of a model.
+    """Find the files of a model.
 
     Args:
-        model: the folder of `bootstrap`, of `export`, of a checkpoint, or a file of one of them.
-        scorer: to upload beside it; empty: that which lies beside the exported files.
-        evaluations: reports (`--report FILE.json` of evaluate).
+        model: folder of `bootstrap`, of `export` or of a checkpoint, or a checkpoint or exported
+            file.
+        scorer: scorer to upload; empty: the one beside the exported files.
+        evaluations: JSON reports (`--report FILE.json` of evaluate); empty: those of `bootstrap`.
 
     Raises:
-        UserError: nothing there that can be published, or it is broken.
+        UserError: there is no model to publish, or a file is missing or damaged.
     """
     found = _of_model(model)
     if scorer:
@@ -131,7 +132,11 @@ def _checkpoint(path: Path) -> SourceModel:
 
 
 def _checked(contents: Contents) -> str:
-    """Return the language that the exported files name, once they are seen to be models."""
+    """Check that the exported files can be loaded, and return the language they name.
+
+    Raises:
+        ModelError: a `.tflite` file cannot be loaded.
+    """
     language = ""
     for path in contents.exported:
         try:
@@ -140,16 +145,16 @@ def _checked(contents: Contents) -> str:
         except ModelError:
             if path.suffix == ".tflite":
                 raise
-            # Of the graphs that export writes for servers, only some are models by themselves.
+            # Batch and features graphs, which export also writes, are not models for our runtime.
     return language
 
 
 def uploads(contents: Contents, staging: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the names that files get on the hub, and where they are.
+    """Yield the files to upload: their names on the hub and their paths.
 
     Args:
-        contents: what is uploaded.
-        staging: an empty folder, for what is written for the hub alone.
+        contents: files of the model.
+        staging: empty folder for files that are made only for the upload.
     """
     if contents.checkpoint is not None:
         from .checkpoint_file import write_public_checkpoint

@@ -1,4 +1,4 @@
-"""Values of a checkpoint without the folders of its author's machine."""
+"""Removal of the folder names of the author's machine from values of a checkpoint."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import PurePath, PureWindowsPath
 from typing import Any
 
-# A path from the root, a home or a drive on, up to its last part; not in an address, `hf://...`.
+# The folders of an absolute path (from a root, a home or a drive); not those of a URL, `hf://...`.
 _FOLDERS = re.compile(r"(?<![\w:./\\~-])(?:~\w*|[A-Za-z]:)?[\\/](?:[^\\/,;\]\[)(\"'\n]+[\\/])+")
 
 
 def without_folders(value: Any) -> Any:
-    """Return a JSON value in which absolute paths are their last part alone."""
+    """Return a JSON value in which absolute paths are reduced to their last part."""
     if isinstance(value, Mapping):
         return {name: without_folders(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Files sent to the Hugging Face hub, in one commit, by `huggingface_hub`."""
+"""Upload of files to the Hugging Face hub, in one commit, with `huggingface_hub`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _LOG_IN = "create one with write access at https://huggingface.co/settings/token
 
 
 class HubUploadError(ExportError):
-    """The hub did not take a model."""
+    """A model could not be uploaded to the hub."""
 
 
 def check_repository(name: str) -> str:
-    """Return the name of a repository, `owner/name`.
+    """Return the name of a repository, `owner/name`, without `hf://`.
 
     Raises:
-        FlagError: it is none.
+        FlagError: the name is malformed.
     """
     plain = name.removeprefix("hf://").strip("/")
     if not _REPOSITORY.fullmatch(plain):
@@ -33,10 +33,10 @@ def check_repository(name: str) -> str:
 
 
 def check_access(repository: str) -> None:
-    """See that there is a token to upload with.
+    """Check that there is a token to upload with.
 
     Raises:
-        HubUploadError: no `huggingface_hub`, or nobody is logged in.
+        HubUploadError: `huggingface_hub` is not installed, or there is no token.
     """
     try:
         from huggingface_hub import get_token
@@ -50,24 +50,27 @@ def check_access(repository: str) -> None:
 
 
 def upload(repository: str, files: Mapping[str, Path | bytes], private: bool) -> str:
-    """Upload files in one commit, see `check_access`; the repository is made where it is missing.
+    """Upload files in one commit. Create the repository if it does not exist.
+
+    Call `check_access` first.
 
     Args:
-        repository: `owner/name`.
-        files: by the names they get.
-        private: whether only its owner may see it.
+        repository: name of the repository, `owner/name`.
+        files: contents or paths of the files, by their names on the hub.
+        private: whether the repository must be private.
 
     Returns:
-        The address of the model's page.
+        The URL of the model's page.
 
     Raises:
-        HubUploadError: no right, no network, or a repository that all may see.
+        HubUploadError: the hub rejects the upload or cannot be reached, or `private` is true and
+            the repository is public.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
     api = HfApi(library_name="coqui-stt")
     try:
-        # The setting of a repository that is there is not touched.
+        # This does not change the visibility of an existing repository.
         page = str(api.create_repo(repository, private=private or None, exist_ok=True))
         if private and not api.model_info(repository).private:
             raise HubUploadError(
@@ -82,15 +85,15 @@ def upload(repository: str, files: Mapping[str, Path | bytes], private: bool) ->
             api.create_commit(repository, operations, commit_message="Upload a Coqui STT model")
     except HubUploadError:
         raise
-    # The client raises its own errors, the system's, and those of the library that it uses for
-    # HTTP, which is another from version to version.
+    # The client raises its own errors, the system's, and those of its HTTP library, which differs
+    # between versions.
     except Exception as error:
         raise HubUploadError(f"{repository}: {_reason(error, repository)}") from None
     return page
 
 
 def _reason(error: Exception, repository: str) -> str:
-    """Say why an upload failed, and what mends it."""
+    """Return why an upload failed, and the remedy."""
     from huggingface_hub import constants, errors
 
     if constants.HF_HUB_OFFLINE:
