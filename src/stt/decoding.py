@@ -92,7 +92,7 @@ class DecoderStream:
         )
 
     def copy(self) -> DecoderStream:
-        """Return a stream that goes on from here without touching this one."""
+        """Return an independent copy of the stream in its present state."""
         other = DecoderStream.__new__(DecoderStream)
         other._settings = self._settings
         other._search = self._search.copy()

@@ -1,4 +1,4 @@
-"""Acoustic engines: what runs a model file. One small interface, one module for each runtime."""
+"""Acoustic engines, which run model files: their common interface, and how to open a file."""
 
 from __future__ import annotations
 
@@ -27,83 +27,82 @@ from ..mapped_file import map_file
 FloatArray = NDArray[np.float32]
 
 CREATE_MODEL = "CreateModel"
-ENGINES = "stt.engines"  # the group of entry points that open what this package cannot
+ENGINES = "stt.engines"  # group of entry points for models that this package cannot open
 _CHECKPOINT_SUFFIX = ".safetensors"
 
 
 class ModelInfo(Protocol):
-    """What a model says of itself."""
+    """Description of a model, read from its file."""
 
     @property
     def alphabet(self) -> Alphabet:
-        """Its labels; the model has one class more, the blank, which is the last."""
+        """Labels of the model. The model has one more class, the blank, which is the last."""
         ...
 
     @property
     def n_classes(self) -> int:
-        """Labels and the blank."""
+        """Number of classes: the labels and the blank."""
         ...
 
     @property
     def sample_rate_hz(self) -> int:
-        """Of the audio it takes."""
+        """Sample rate of the audio that the model takes."""
         ...
 
     @property
     def step_seconds(self) -> float:
-        """From the start of one frame of its output to that of the next."""
+        """Time from the start of one output frame to that of the next."""
         ...
 
     @property
     def beam_width(self) -> int:
-        """The decoder's default."""
+        """Default beam width of the decoder."""
         ...
 
     @property
     def language(self) -> str:
-        """The model card's tag, empty where the file does not say."""
+        """Language tag of the model card; empty if the file has none."""
         ...
 
 
 class AcousticStream(Protocol):
-    """One utterance on its way through an acoustic model. Not for two threads at once."""
+    """One utterance passing through an acoustic model. Not thread-safe."""
 
     def feed(self, samples: Pcm) -> FloatArray:
-        """Take samples; return the posteriors that are due, float32 `[frames, classes]`."""
+        """Add samples; return the posteriors that are ready, float32 `[frames, classes]`."""
         ...
 
     @property
     def samples_until_due(self) -> int:
-        """How many samples `feed` needs to return posteriors; at least 1."""
+        """Number of further samples until `feed` returns posteriors; at least 1."""
         ...
 
     def finish(self) -> FloatArray:
-        """Return the posteriors of what is left, float32 `[frames, classes]`.
+        """End the utterance; return the remaining posteriors, float32 `[frames, classes]`.
 
         The stream must not be used afterwards.
         """
         ...
 
     def copy(self) -> AcousticStream:
-        """Return a stream that goes on from here without touching this one."""
+        """Return an independent copy of the stream in its present state."""
         ...
 
 
 class Engine(Protocol):
-    """Runs an acoustic model. All methods may be called from many threads at once.
+    """Runs an acoustic model. All methods are thread-safe.
 
-    How audio becomes posteriors is the engine's own affair: in windows of frames with a state
-    (`windowed.py`), in chunks with a state (`chunked.py`), or whole clips and overlapping pieces
-    (`utterance.py`).
+    Engines differ in how they process audio: in windows of frames with a state (`windowed.py`), in
+    chunks with a state (`chunked.py`), or as whole clips and overlapping pieces (`utterance.py`).
     """
 
     @property
     def info(self) -> ModelInfo:
-        """What the model says of itself."""
+        """Description of the model."""
         ...
 
     def open_stream(self) -> AcousticStream:
-        """Return an utterance, to be fed piece by piece."""
+        """Return a new stream for one utterance."""
         ...
 
     def posteriors(self, samples: Pcm) -> FloatArray:
@@ -117,7 +116,7 @@ class Engine(Protocol):
 
 @runtime_checkable
 class BatchEngine(Engine, Protocol):
-    """An engine that takes many whole utterances at a time, faster than one after the other."""
+    """An engine that computes a batch of utterances faster than one after the other."""
 
     def batch_posteriors(self, utterances: Sequence[Pcm]) -> list[FloatArray]:
         """Return the posteriors of whole utterances, float32 `[frames, classes]` each."""
@@ -126,31 +125,32 @@ class BatchEngine(Engine, Protocol):
 
 @runtime_checkable
 class GatheringEngine(Engine, Protocol):
-    """An engine that makes calls of several threads together where they come at the same time."""
+    """An engine that batches simultaneous calls of several threads."""
 
     @property
     def streams_at_a_time(self) -> int:
-        """How many streams, each fed by a thread of its own, it is fastest with."""
+        """Number of streams, each fed by its own thread, with the highest throughput."""
         ...
 
 
 @runtime_checkable
 class SizedEngine(Engine, Protocol):
-    """An engine that takes small models too."""
+    """An engine that can tell whether its model is small."""
 
     @property
     def is_small(self) -> bool:
-        """Whether the model takes less time than all that Python does around it."""
+        """Whether the model takes less time than the Python code around it."""
         ...
 
 
 def streams_at_a_time(engine: Engine, cores: int | None = None) -> int:
-    """Return how many streams to run side by side, each in a thread: as many as there are cores,
-    or more where the engine makes their calls together.
+    """Return the number of streams to run in parallel, each in its own thread.
+
+    It is the number of cores, or more if the engine batches their calls.
 
     Args:
-        engine: what they run on.
-        cores: how many to use; all by default.
+        engine: engine of the streams.
+        cores: number of cores to use; None uses all.
     """
     cores = cores or available_cores()
     return max(cores, engine.streams_at_a_time) if isinstance(engine, GatheringEngine) else cores
@@ -160,9 +160,9 @@ def posteriors_of(engine: Engine, utterances: Sequence[Pcm], pool: Executor) -> 
     """Return the posteriors of whole utterances, float32 `[frames, classes]` each.
 
     Args:
-        engine: what computes them, together where it can.
-        utterances: the audio.
-        pool: whose threads compute them side by side where the engine takes one at a time.
+        engine: engine that computes them, as a batch if it can.
+        utterances: audio of the utterances.
+        pool: threads that compute them in parallel if the engine takes one utterance at a time.
     """
     if isinstance(engine, BatchEngine):
         return engine.batch_posteriors(utterances)
@@ -170,18 +170,18 @@ def posteriors_of(engine: Engine, utterances: Sequence[Pcm], pool: Executor) -> 
 
 
 def open_engine(path: str | Path, *, threads: int, parallel: int) -> Engine:
-    """Load a model file with the runtime it is for.
+    """Load a model file with the engine for its format.
 
     Args:
-        path: a `.tflite` or `.onnx` file, recognised by content, a checkpoint directory or
-            `.safetensors` file, or the name of an exported model on the Hugging Face hub,
-            `hf://owner/name`.
-        threads: how many threads one call may use.
-        parallel: how many calls may run at the same time.
+        path: path of a `.tflite` file (recognised by content), an `.onnx` file, or a checkpoint (a
+            directory or a `.safetensors` file); or name of an exported model on the Hugging Face
+            hub, `hf://owner/name`.
+        threads: number of threads that one call may use.
+        parallel: number of calls that may run at the same time.
 
     Raises:
-        ModelError: missing, broken, or not a speech-to-text model.
-        HubError: it cannot be had from the hub.
+        ModelError: the file is missing, broken, or not a speech-to-text model.
+        HubError: the model cannot be downloaded from the hub.
     """
     file = fetch_model(path) if is_hub_name(path) else Path(path)
     if not str(path):
@@ -215,10 +215,10 @@ def _open_tflite(content: memoryview, file: Path, threads: int, parallel: int) -
 
 
 def _open_checkpoint(path: Path) -> Engine:
-    """Open a checkpoint with what the installed packages registered for the job.
+    """Open a checkpoint with the engine that an installed package has registered for checkpoints.
 
-    Knowledge flows one way: training registers its engine as the entry point `checkpoint` of the
-    group `stt.engines`.
+    The runtime does not import the training package. That package registers its engine as the entry
+    point `checkpoint` of the group `stt.engines`.
     """
     reason = "that package is not installed"
     for point in metadata.entry_points(group=ENGINES, name="checkpoint"):
@@ -252,7 +252,7 @@ def _map(file: Path) -> memoryview:
 
 
 def _forget(content: memoryview) -> None:
-    """Take what was read of a mapped file out of this process's memory until it is read again."""
+    """Drop the pages of a mapped file from this process's memory until they are read again."""
     if isinstance(content.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         content.obj.madvise(mmap.MADV_DONTNEED)
 
@@ -261,12 +261,12 @@ def parse_alphabet(blob: bytes, n_classes: int, source: Path) -> Alphabet:
     """Return the alphabet stored in a model file.
 
     Args:
-        blob: as `Alphabet.serialize` writes it.
-        n_classes: of the model, the blank included.
-        source: the file, for messages.
+        blob: result of `Alphabet.serialize`.
+        n_classes: number of classes of the model, including the blank.
+        source: path of the file, for messages.
 
     Raises:
-        ModelError: it is broken, or does not fit the number of classes.
+        ModelError: the blob is broken, or does not fit the number of classes.
     """
     try:
         alphabet = restore_alphabet(blob)

@@ -1,8 +1,8 @@
-"""Engines of models that hear chunk by chunk and carry a state: the streaming encoder.
+"""Engines for models that take chunk after chunk and have a state: the streaming encoder.
 
-From samples to posteriors, piece by piece, the same whatever the pieces. Frames are of what was
-heard so far; a chunk is due as soon as its last sample is there, and nothing is computed twice.
-Behind the last sample stands as much silence as the front end says.
+The posteriors do not depend on how the samples are split into calls of `feed`. Frames depend only
+on past samples; a chunk is computed as soon as its last sample has arrived, and nothing is computed
+twice. The front end defines the length of the silence added after the last sample.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from ..frontends.causal_log_mel import SAMPLES_BEFORE, CausalLogMel
 from . import FloatArray
 from .windowed import State
 
-_SLICE_SECONDS = 60  # of audio turned into features at once: bounds the memory a call takes
-CHUNKS_AT_A_TIME = 16  # of audio that is there: larger products, and attention still small
+_SLICE_SECONDS = 60  # audio turned into features at once; bounds the memory of a call
+CHUNKS_AT_A_TIME = 16  # of recorded audio; products are efficient, and attention is still small
 
 
 @dataclass(frozen=True)
 class ChunkedInfo:
-    """What a model of chunks says of itself; see `ModelInfo`.
+    """Description of a model that takes chunks; see `ModelInfo`.
 
     Attributes:
-        alphabet: its labels.
-        front_end: what its input is computed from.
-        chunk_frames: frames of the front end in a chunk.
-        reduction: frames of the front end that become one frame of the output.
-        beam_width: the decoder's default.
-        language: the model card's tag, empty where the file does not say.
-        most_chunks: how many it takes at a time.
+        alphabet: labels of the model.
+        front_end: front end of the model.
+        chunk_frames: number of input frames in a chunk.
+        reduction: number of input frames for one output frame.
+        beam_width: default beam width of the decoder.
+        language: language tag of the model card; empty if the file has none.
+        most_chunks: highest number of chunks in one call.
     """
 
     alphabet: Alphabet
@@ -50,25 +50,25 @@ class ChunkedInfo:
 
     @property
     def n_classes(self) -> int:
-        """Labels and the blank."""
+        """Number of classes: the labels and the blank."""
         return self.alphabet.size + 1
 
     @property
     def sample_rate_hz(self) -> int:
-        """Of the audio it takes."""
+        """Sample rate of the audio that the model takes."""
         return self.front_end.sample_rate_hz
 
     @property
     def step_seconds(self) -> float:
-        """From the start of one frame of its output to that of the next."""
+        """Time from the start of one output frame to that of the next."""
         return self.front_end.step_seconds * self.reduction
 
 
 class ChunkedEngine(ABC):
-    """Runs a model of chunks; its subclasses say how.
+    """Base class of engines for models that take chunks.
 
     Attributes:
-        info: what the model says of itself.
+        info: description of the model.
     """
 
     info: ChunkedInfo
@@ -82,21 +82,21 @@ class ChunkedEngine(ABC):
         """Compute posteriors.
 
         Args:
-            features: float32 `[frames, values]`, one or some whole chunks; the last chunk of an
-                utterance may be shorter, but a multiple of `reduction`.
-            state: what the call before returned, or `initial_state()`; it is left as it is.
+            features: float32 `[frames, values]`, one or more whole chunks. The last chunk of an
+                utterance may be shorter, but must be a multiple of `reduction`.
+            state: state returned by the previous call, or `initial_state()`. It is not modified.
 
         Returns:
-            float32 `[frames // reduction, classes]`, and the state after them.
+            Posteriors, float32 `[frames // reduction, classes]`, and the state after them.
         """
 
     @cached_property
     def extract(self) -> Callable[[FloatArray], FloatArray]:
-        """The features, shared by all streams; see `CausalLogMel.frames_extractor`."""
+        """The feature extractor of all streams; see `CausalLogMel.frames_extractor`."""
         return self.info.front_end.frames_extractor(np)
 
     def open_stream(self) -> ChunkedStream:
-        """Return an utterance, to be fed piece by piece."""
+        """Return a new stream for one utterance."""
         return ChunkedStream(self)
 
     def posteriors(self, samples: Pcm) -> FloatArray:
@@ -106,21 +106,21 @@ class ChunkedEngine(ABC):
 
 
 class ChunkedStream:
-    """One utterance on its way through the acoustic model. Not for two threads at once.
+    """One utterance passing through the acoustic model. Not thread-safe.
 
     Args:
-        engine: the model, shared with other streams.
+        engine: engine, shared with other streams.
     """
 
     def __init__(self, engine: ChunkedEngine) -> None:
         self._engine = engine
         self._state = engine.initial_state()
         self._has_begun = False
-        # From where the next frame begins to hear.
+        # From the first sample of the next frame on.
         self._samples = np.zeros(SAMPLES_BEFORE, np.float32)
 
     def feed(self, samples: Pcm) -> FloatArray:
-        """Take samples; return the posteriors that are due, float32 `[frames, classes]`."""
+        """Add samples; return the posteriors that are ready, float32 `[frames, classes]`."""
         slice_samples = _SLICE_SECONDS * self._engine.info.sample_rate_hz
         return self._concatenate(
             [
@@ -132,7 +132,7 @@ class ChunkedStream:
 
     @property
     def samples_until_due(self) -> int:
-        """How many samples `feed` needs to return posteriors; at least 1."""
+        """Number of further samples until `feed` returns posteriors; at least 1."""
         return max(1, SAMPLES_BEFORE + self._chunk_samples - len(self._samples))
 
     @property
@@ -147,7 +147,7 @@ class ChunkedStream:
         yield from self._run_chunks(chunks * self._chunk_samples)
 
     def _run_chunks(self, sample_count: int) -> Iterator[FloatArray]:
-        """Run the model on the frames of so many of the samples, a multiple of the reduction."""
+        """Run the model on the next `sample_count` samples, a multiple of an output frame."""
         features = self._engine.extract(self._samples[: SAMPLES_BEFORE + sample_count])
         self._samples = self._samples[sample_count:]
         at_a_time = self._engine.info.most_chunks * self._engine.info.chunk_frames
@@ -158,7 +158,7 @@ class ChunkedStream:
             yield posteriors
 
     def finish(self) -> FloatArray:
-        """Return the posteriors of what is left, float32 `[frames, classes]`.
+        """End the utterance; return the remaining posteriors, float32 `[frames, classes]`.
 
         The stream must not be used afterwards.
         """
@@ -172,8 +172,8 @@ class ChunkedStream:
         return self._concatenate(list(self._run_chunks(left * output_samples)))
 
     def copy(self) -> ChunkedStream:
-        """Return a stream that goes on from here without touching this one."""
-        return copy.copy(self)  # arrays are replaced, never written to
+        """Return an independent copy of the stream in its present state."""
+        return copy.copy(self)  # shallow: arrays are replaced, never written to
 
     def _concatenate(self, parts: list[FloatArray]) -> FloatArray:
         return np.concatenate([np.zeros((0, self._engine.info.n_classes), np.float32), *parts])

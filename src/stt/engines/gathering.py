@@ -1,4 +1,4 @@
-"""Calls of several threads that come at the same time, made as one."""
+"""Dynamic batching: simultaneous calls of several threads are run as one batch."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ Result = TypeVar("Result")
 
 @dataclass(eq=False)
 class _Ticket(Generic[Call, Result]):
-    """A call that waits, and what becomes of it."""
+    """A waiting call, and its result."""
 
     call: Call
     news: threading.Event = field(default_factory=threading.Event)
-    # The calls that are made together, where the thread of this one is to make them.
+    # The batch that the thread of this call has to run, if any.
     batch: list[_Ticket[Call, Result]] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)  # one, when it is there
+    results: list[Result] = field(default_factory=list)  # one, once the call is done
     error: BaseException | None = None
 
 
 class Gathering(Generic[Call, Result]):
-    """Makes calls together that come while others are made. May be called from many threads.
+    """Batches calls that arrive while other batches run. Thread-safe.
 
-    Nobody waits for company: a call is made at once where fewer than `parallel` are at work, and
-    else as soon as one of them is done, with all that came meanwhile, first come first served. So
-    batches grow with the load, and a call waits for one batch at most as long as there are no more
-    than `most` others. Threads make the calls themselves, by turns.
+    No call waits for a batch to fill. If fewer than `parallel` batches are running, a call runs at
+    once; else it waits until one ends, and then runs in one batch with the calls that arrived
+    meanwhile, in order of arrival. So batches grow with the load, and as long as at most `most`
+    calls wait, a call waits for one batch. The calling threads run the batches themselves.
 
     Args:
-        run: makes calls, and returns a result for each. An error of it reaches all of them.
-        most: calls in one batch.
-        parallel: batches at the same time.
+        run: runs a batch of calls and returns a result for each. If it raises, all calls of the
+            batch raise the same error.
+        most: highest number of calls in a batch.
+        parallel: number of batches that may run at the same time.
     """
 
     def __init__(
@@ -50,11 +51,11 @@ class Gathering(Generic[Call, Result]):
 
     @property
     def at_work(self) -> int:
-        """How many batches are being run at this moment."""
+        """Number of batches that are running."""
         return self._at_work
 
     def run(self, call: Call) -> Result:
-        """Make a call, and return its result."""
+        """Run a call, and return its result."""
         ticket: _Ticket[Call, Result] = _Ticket(call)
         with self._lock:
             self._waiting.append(ticket)
@@ -69,9 +70,9 @@ class Gathering(Generic[Call, Result]):
         return ticket.results[0]
 
     def _pass_on(self) -> None:
-        """Let the first who waits make the next calls, and those of who comes after it.
+        """Form the next batch, and wake the thread of its first call to run it.
 
-        The lock is held.
+        The caller holds the lock.
         """
         if not self._waiting:
             self._at_work -= 1
@@ -82,10 +83,10 @@ class Gathering(Generic[Call, Result]):
         batch[0].news.set()
 
     def _wait(self, ticket: _Ticket[Call, Result]) -> None:
-        """Wait until a call was made, or is to be made by this thread."""
+        """Wait until the call is done, or this thread has to run its batch."""
         try:
             ticket.news.wait()
-        except BaseException:  # Ctrl-C: the others go on without this call
+        except BaseException:  # Ctrl-C: the other calls continue without this one
             with self._lock:
                 if ticket in self._waiting:
                     self._waiting.remove(ticket)
@@ -99,7 +100,7 @@ class Gathering(Generic[Call, Result]):
             results = self._run([ticket.call for ticket in batch])
             for ticket, result in zip(batch, results, strict=True):
                 ticket.results.append(result)
-        except BaseException as error:  # handed to those who wait
+        except BaseException as error:  # raised in the threads of all calls
             for ticket in batch:
                 ticket.error = error
         finally:

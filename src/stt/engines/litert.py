@@ -1,15 +1,15 @@
-"""`.tflite` models, on LiteRT: upstream's exports and ours.
+"""Runs `.tflite` models, upstream's exports and ours, with LiteRT.
 
-The names and shapes of the tensors are upstream's (libstt finds them by name): `input_node`
-`[1, 16, 19, 26]`, `previous_state_c` and `previous_state_h` `[1, hidden]` in, `logits` (which are
-probabilities) `[16, classes]`, `new_state_c` and `new_state_h` out, and constants that describe the
-model. The file is parsed, checked and written anew before LiteRT, which trusts its input, sees it.
+The names and shapes of the tensors are upstream's (libstt finds them by name). Inputs: `input_node`
+`[1, 16, 19, 26]`, `previous_state_c` and `previous_state_h` `[1, hidden]`. Outputs: `logits` (which
+are probabilities) `[16, classes]`, `new_state_c` and `new_state_h`. Constants describe the model.
+LiteRT does not check its input, so the file is parsed, checked and written anew first.
 
-LiteRT's own kernels are used, not its XNNPACK delegate: of an int8 model they quantise activations
-as libstt does (with XNNPACK probabilities differ by up to 0.2), and they share one copy of the
-LSTM's weights among the unrolled steps (XNNPACK packs sixteen). Float models agree with libstt to
-1e-5. So do most frames of int8 models; in a few a value falls to the other side between two steps
-of int8, as LiteRT's activations are newer than libstt's (`native.py`).
+LiteRT's own kernels are used, not its XNNPACK delegate. For int8 models they quantise activations
+as libstt does (with XNNPACK, probabilities differ by up to 0.2), and the unrolled steps share one
+copy of the LSTM's weights (XNNPACK packs sixteen). Float models agree with libstt to 1e-5. So do
+most frames of int8 models; in a few, a value is rounded to another step of int8, since LiteRT's
+activations are newer than libstt's (see `native.py`).
 """
 
 from __future__ import annotations
@@ -34,31 +34,32 @@ from ..tflite.split import split_recurrence
 from . import CREATE_MODEL, FloatArray, parse_alphabet
 from .windowed import State, WindowedEngine, WindowedInfo, check_limits
 
-_OLDEST_VERSION = 6  # of metadata_version: the first with everything this runtime reads
+_OLDEST_VERSION = 6  # first metadata_version with everything that this runtime reads
 
-_SMALL_BYTES = 4 << 20  # 256 units in float32; most models here are, as large ones have `native.py`
+# About 256 units in float32. Most models here are smaller, since `native.py` runs large ones.
+_SMALL_BYTES = 4 << 20
 
 
 class LiteRtEngine(WindowedEngine):
     """Runs a `.tflite` model.
 
     Args:
-        graph: the acoustic part of the file, checked.
-        info: what the file says of the model.
-        source: the file's name, for messages.
-        threads: how many threads one call may use.
-        parallel: how many calls may run at the same time. LiteRT's interpreters each serve one
-            call, so this many are made, the second and later ones only when calls coincide. They
+        graph: acoustic part of the graph, checked.
+        info: description of the model.
+        source: path of the file, for messages.
+        threads: number of threads that one call may use.
+        parallel: number of calls that may run at the same time. An interpreter of LiteRT serves one
+            call at a time, so up to so many are made, a new one only if no other is idle. They
             share the weights.
 
     Raises:
-        ModelError: broken, or not a speech-to-text model.
+        ModelError: the file is broken, or not a speech-to-text model.
     """
 
     def __init__(
         self, graph: Graph, info: WindowedInfo, *, source: Path, threads: int, parallel: int
     ) -> None:
-        from ..tflite.writer import write_graph  # late: large models have another engine
+        from ..tflite.writer import write_graph  # imported late: the other engine does not need it
 
         self.info = info
         self._content = write_graph(split_recurrence(graph))
@@ -74,7 +75,7 @@ class LiteRtEngine(WindowedEngine):
 
     @property
     def is_small(self) -> bool:
-        """Whether the model takes less time than all that Python does around it."""
+        """Whether the model takes less time than the Python code around it."""
         return len(self._content) < _SMALL_BYTES
 
     def _make(self) -> _Interpreter:
@@ -104,7 +105,7 @@ class LiteRtEngine(WindowedEngine):
         return self._make() if must_make else self._idle.get()
 
     def close(self) -> None:
-        """Free the interpreters that are not at work."""
+        """Free the idle interpreters."""
         while not self._idle.empty():
             self._idle.get_nowait()
 
@@ -134,10 +135,10 @@ class _Interpreter:
         self._input_shapes = [tuple(map(int, inputs[name]["shape"])) for name in INPUTS]
 
     def check(self, source: Path) -> None:
-        """Check that the windows are what the features give.
+        """Check that the shape of the input is one of windows of MFCC features.
 
         Raises:
-            ModelError: they are not.
+            ModelError: it is not.
         """
         width, coefficients = self._input_shapes[0][2:]
         if width % 2 == 0 or coefficients != MFCC_COEFFICIENTS:
@@ -149,7 +150,7 @@ class _Interpreter:
             )
 
     def state_sizes(self) -> tuple[int, ...]:
-        """Return the width of each part of the state."""
+        """Return the width of each array of the state."""
         return tuple(shape[1] for shape in self._input_shapes[1:])
 
     def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
@@ -170,10 +171,10 @@ class _Interpreter:
 
 
 def read_model(content: bytes | memoryview, source: Path) -> tuple[Graph, WindowedInfo]:
-    """Return the acoustic part of a `.tflite` file, checked, and what the file says of itself.
+    """Return the acoustic part of a `.tflite` file, checked, and the description of the model.
 
     Raises:
-        ModelError: broken, or not a speech-to-text model.
+        ModelError: the file is broken, or not a speech-to-text model.
     """
     try:
         graph = read_graph(content)

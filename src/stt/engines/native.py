@@ -1,17 +1,16 @@
-"""Large `.tflite` models, with our own matrix products (`native/products`).
+"""Runs large `.tflite` models with our own matrix products (`native/products`).
 
-LiteRT's products use little of what processors can do, and it wants a copy of the weights. Here the
-graph is run operator by operator with NumPy, which is quick where rows are long, and its products
-by kernels of our own. They take chunks of several streams at a time, for which the weights are read
-once: that is most of the time of a model whose weights are larger than a processor's caches. Each
-stream's results are those it has alone, to the bit.
+LiteRT's matrix products are slow, and LiteRT needs a copy of the weights. Here the graph is run
+operator by operator: matrix products by our own kernels, the rest with NumPy, which is fast on long
+rows. A call takes chunks of several streams and reads the weights once for all of them; reading
+takes most of the time if the weights are larger than the processor's caches. The results of a
+stream are equal to the bit to those that it has alone.
 
-Of int8 models the probabilities are those of libstt 1.4 on x86-64, all but the rounding of the
-softmax: products round as TensorFlow Lite's do, and so do the activations of the LSTM
-(`native/products/activations.h`). That matters, since int8 has no small differences: a last bit
-moves a value over the edge between two steps of 127, and what follows with it. (LiteRT's
-activations are newer than libstt's.) The steps of the LSTM are one operator (`tflite/lstm.py`,
-`native/products/lstm.h`).
+For int8 models the probabilities equal those of libstt 1.4 on x86-64, up to the rounding of the
+softmax: products and activations of the LSTM (`native/products/activations.h`) round as in
+TensorFlow Lite. This matters because a difference in the last bit can move a value to the next of
+the 127 quantisation steps, and thereby change all later values. (LiteRT's activations are newer
+than libstt's.) All steps of the LSTM are one operator (`tflite/lstm.py`, `native/products/lstm.h`).
 """
 
 from __future__ import annotations
@@ -31,22 +30,22 @@ from .gathering import Gathering
 from .operators import OPERATORS, Array, Run
 from .windowed import State, WindowedEngine, WindowedInfo
 
-_LARGE = 1 << 18  # elements of a matrix; with smaller ones LiteRT's interpreter is quicker
-_MOST_COLUMNS = 1 << 16  # more products could overflow their sum, so `Int8Matrix` refuses them
-_MOST_AT_A_TIME = 16  # streams: then products take far longer than to read the weights
+_LARGE = 1 << 18  # elements of a matrix; LiteRT is faster if all matrices are smaller
+_MOST_COLUMNS = 1 << 16  # `Int8Matrix` refuses more, since a sum of products could overflow
+_MOST_AT_A_TIME = 16  # streams; with so many, computing takes far longer than reading the weights
 
-_Chunk = tuple[FloatArray, State]  # what `run` takes, and what it returns
+_Chunk = tuple[FloatArray, State]  # the arguments of `run`; also its result
 
 
 class NativeEngine(WindowedEngine):
-    """Runs a `.tflite` model. Calls that come while others run are made together.
+    """Runs a `.tflite` model. Calls that arrive while others run are batched.
 
     Args:
-        graph: the acoustic part, checked.
-        info: what the file says of the model.
-        threads: how many threads the products may use, those of all calls together.
-        parallel: how many calls, or batches of them, may run at the same time.
-        forget: called after a part of the file was copied: the pages it lies on may go.
+        graph: acoustic part of the graph, checked.
+        info: description of the model.
+        threads: number of threads for the products of all calls together.
+        parallel: number of batches of calls that may run at the same time.
+        forget: called after a part of the file was copied, to drop its pages from memory.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class NativeEngine(WindowedEngine):
                 self._matrices[index] = _laid_out(constant, forget)
             else:
                 self._constants[index] = constant[None]
-        # Without the data, which would keep the file open after `close`.
+        # The data is left out, since it would keep the file open after `close`.
         self._graph = replace(
             fused, tensors=tuple(replace(tensor, data=None) for tensor in fused.tensors)
         )
@@ -87,7 +86,7 @@ class NativeEngine(WindowedEngine):
 
     @staticmethod
     def suits(graph: Graph) -> bool:
-        """Whether a graph has large matrices, all int8 ones as `multiply_int8` takes them."""
+        """Whether this engine can run a graph, and a matrix is large enough to be worth it."""
         constants = [tensor for tensor in graph.tensors if tensor.data is not None]
         return (
             any(constant.element_count >= _LARGE for constant in constants)
@@ -102,7 +101,7 @@ class NativeEngine(WindowedEngine):
 
     @property
     def streams_at_a_time(self) -> int:
-        """How many streams to run in threads of their own: while some compute, others wait."""
+        """Number of streams, each in its own thread: half of them compute while others wait."""
         return 2 * self._gathering.most * self._gathering.parallel
 
     def initial_state(self) -> State:
@@ -113,7 +112,7 @@ class NativeEngine(WindowedEngine):
     def run(self, windows: FloatArray, state: State) -> tuple[FloatArray, State]:
         """Compute the posteriors of `n_steps` windows; see `WindowedEngine.run`.
 
-        Calls of several threads that come at the same time are made as one.
+        Simultaneous calls of several threads are batched.
         """
         return self._gathering.run((windows, state))
 
@@ -121,10 +120,10 @@ class NativeEngine(WindowedEngine):
         """Compute the next chunks of several streams together.
 
         Args:
-            chunks: of each stream what `run` takes.
+            chunks: windows and state of each stream, as for `run`.
 
         Returns:
-            Of each what `run` returns, equal to the bit.
+            Posteriors and state of each stream, equal to the bit to those of `run`.
         """
         columns = zip(*((windows[None], *state) for windows, state in chunks), strict=True)
         values: dict[int, Array] = {
@@ -138,7 +137,7 @@ class NativeEngine(WindowedEngine):
             for index in self._last_use[position]:
                 values.pop(index, None)
         posteriors, *states = (values[index] for index in self._graph.outputs)
-        # Copies, so that no stream keeps what belongs to others.
+        # Copies, since a view would keep the states of all streams in memory.
         return [
             (posteriors[n], tuple(state[n].copy() for state in states)) for n in range(len(chunks))
         ]
@@ -190,17 +189,17 @@ class NativeEngine(WindowedEngine):
 
     @property
     def _share(self) -> int:
-        """How many threads one of the calls at work may use."""
+        """Number of threads for each of the running batches."""
         return max(1, self._threads // max(1, self._gathering.at_work))
 
 
-# Of operators that multiply: which of their inputs are matrices.
+# Operator -> the inputs that are matrices.
 _MATRICES = {"FULLY_CONNECTED": (1,), LSTM: (3, 4)}
 _BLOCK_BYTES = 1 << 22
 
 
 def _matrices_of(graph: Graph) -> set[int]:
-    """Return the tensors that something is multiplied with."""
+    """Return the tensors that are matrices of products."""
     return {
         operator.inputs[place]
         for operator in graph.operators
@@ -209,7 +208,7 @@ def _matrices_of(graph: Graph) -> set[int]:
 
 
 def _multiplies_constants(graph: Graph) -> bool:
-    """Whether all matrices are constants, and used in no other way."""
+    """Whether all matrices are constants that are used only as matrices."""
     matrices = _matrices_of(graph)
     return all(graph.tensors[index].data is not None for index in matrices) and not any(
         index in matrices and place not in _MATRICES.get(operator.name, ())
@@ -219,7 +218,7 @@ def _multiplies_constants(graph: Graph) -> bool:
 
 
 def _laid_out(matrix: Array, forget: Callable[[], None]) -> Array | Int8Matrix:
-    """Return a matrix as the products want it: float ones as they lie in the file."""
+    """Return a matrix in the layout of the kernels; for float32 it is that of the file."""
     if matrix.dtype != np.int8:
         return np.require(matrix, requirements="A")
     packed = Int8Matrix(*matrix.shape)
@@ -231,7 +230,7 @@ def _laid_out(matrix: Array, forget: Callable[[], None]) -> Array | Int8Matrix:
 
 
 def _last_uses(graph: Graph) -> list[list[int]]:
-    """Return after which operator which values are not needed any more."""
+    """Return for each operator the values that are not needed after it."""
     last = {index: n for n, operator in enumerate(graph.operators) for index in operator.inputs}
     result: list[list[int]] = [[] for _ in graph.operators]
     for index, position in last.items():

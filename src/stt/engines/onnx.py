@@ -1,8 +1,7 @@
-"""`.onnx` models, on ONNX Runtime: the streaming graph that our export writes.
+"""Runs the streaming `.onnx` graph of our exports with ONNX Runtime.
 
-Names and shapes of inputs and outputs are those of the `.tflite` models; what the model says of
-itself stands in its metadata (docs/export.md). The file is read and checked before ONNX Runtime,
-which runs whatever it is given, sees it.
+Names and shapes of inputs and outputs are those of the `.tflite` models. The metadata of the file
+describes the model (docs/export.md). ONNX Runtime runs any graph, so the file is checked first.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ class OnnxEngine(WindowedEngine):
     """Runs an `.onnx` model of the streaming kind.
 
     Args:
-        content: the file.
-        source: its name, for messages.
-        threads: how many threads one call may use.
+        content: contents of the file.
+        source: path of the file, for messages.
+        threads: number of threads that one call may use.
 
     Raises:
-        ModelError: broken, or not a speech-to-text model of the streaming kind.
+        ModelError: the file is broken, or not a speech-to-text model of the streaming kind.
     """
 
     def __init__(self, content: memoryview, *, source: Path, threads: int) -> None:
@@ -53,15 +52,15 @@ class OnnxEngine(WindowedEngine):
 
 
 def open_onnx(content: memoryview, *, source: Path, threads: int) -> Engine:
-    """Return what runs an `.onnx` file, by what it says of itself.
+    """Return the engine for an `.onnx` file, chosen by the kind in its metadata.
 
     Args:
-        content: the file.
-        source: its name, for messages.
-        threads: how many threads one call may use.
+        content: contents of the file.
+        source: path of the file, for messages.
+        threads: number of threads that one call may use.
 
     Raises:
-        ModelError: broken, or no speech-to-text model that an engine runs.
+        ModelError: the file is broken, or not a speech-to-text model that an engine runs.
     """
     with errors_of(source):
         kind = kind_of(read_onnx_metadata(content), source)
@@ -77,7 +76,7 @@ def open_onnx(content: memoryview, *, source: Path, threads: int) -> Engine:
 
 
 def _read_model(content: memoryview, source: Path) -> tuple[WindowedInfo, int]:
-    """Return what the model says of itself, and the width of its state; all of it is checked."""
+    """Check a file; return the description of the model and the width of its state."""
     with errors_of(source):
         graph = read_onnx(content)
         check_acoustic(graph)

@@ -1,8 +1,8 @@
-"""`.onnx` models of chunks, on ONNX Runtime: streaming encoders that our export writes.
+"""Runs the streaming encoders of our `.onnx` exports with ONNX Runtime.
 
-Features and states go in, probabilities and states come out; the front end is the runtime's. What
-the model says of itself stands in its metadata (docs/export.md). The file is read and checked
-before ONNX Runtime sees it.
+Inputs are features and states; outputs are probabilities and states. The runtime computes the
+features. The metadata of the file describes the model (docs/export.md). The file is checked before
+ONNX Runtime loads it.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _LONGEST_DESCRIPTION = 1 << 12
 
 
 class OnnxChunkedEngine(ChunkedEngine):
-    """Runs an `.onnx` model of chunks.
+    """Runs an `.onnx` model that takes chunks.
 
     Args:
-        content: the file.
-        source: its name, for messages.
-        threads: how many threads one call may use.
+        content: contents of the file.
+        source: path of the file, for messages.
+        threads: number of threads that one call may use.
 
     Raises:
-        ModelError: broken, or not a speech-to-text model of this kind.
+        ModelError: the file is broken, or not a speech-to-text model of this kind.
     """
 
     def __init__(self, content: memoryview, *, source: Path, threads: int) -> None:
@@ -62,12 +62,12 @@ class OnnxChunkedEngine(ChunkedEngine):
 def read_chunked(
     content: memoryview, source: Path
 ) -> tuple[ChunkedInfo, Mapping[str, tuple[int, ...]]]:
-    """Return what a file says of itself, and the shapes of its states; all of it is checked.
+    """Check a file; return the description of the model and the shapes of its states by name.
 
     Raises:
-        OnnxError: it is broken, or not as our exports are.
-        ModelError: its alphabet does not fit.
-        KeyError, ValueError: its metadata lacks something.
+        OnnxError: the file is broken, or its graph is not like that of an export.
+        ModelError: the alphabet does not fit.
+        KeyError, ValueError: an entry of the metadata is missing or wrong.
     """
     properties, graph = read_onnx_metadata(content), read_onnx(content)
     front_end = _front_end(properties["front_end"])

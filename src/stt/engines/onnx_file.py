@@ -1,4 +1,4 @@
-"""What engines of `.onnx` files share: ONNX Runtime, and what a file says of its kind."""
+"""Shared parts of the engines for `.onnx` files: ONNX Runtime, and the kind of a graph."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _FORMAT_VERSION = 1
 
 
 class OnnxSession:
-    """A model in ONNX Runtime, which serves any number of calls at a time itself.
+    """A model in ONNX Runtime, which itself serves any number of calls at the same time.
 
     Args:
-        content: the file, checked before.
-        source: its name, for messages.
-        threads: how many threads one call may use.
+        content: contents of the file, already checked.
+        source: path of the file, for messages.
+        threads: number of threads that one call may use.
 
     Raises:
         ModelError: ONNX Runtime is not installed, or refuses the file.
@@ -39,14 +39,14 @@ class OnnxSession:
         self._session = _open_session(content, source, threads)
 
     def run(self, outputs: Sequence[str], feed: Mapping[str, FloatArray]) -> list[FloatArray]:
-        """Return the values of outputs.
+        """Run the model and return the values of the named outputs.
 
         Raises:
-            ModelError: ONNX Runtime cannot.
+            ModelError: ONNX Runtime cannot run the model.
         """
         try:
             results: list[FloatArray] = self._session.run(outputs, feed)
-        except Exception as error:  # its errors have no base class of their own
+        except Exception as error:  # ONNX Runtime's errors have no common base class
             raise ModelError(
                 CREATE_MODEL,
                 ErrorCode.FAIL_RUN_SESS,
@@ -72,21 +72,21 @@ def _open_session(content: bytes, source: Path, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    # Threads that spin between calls would burn the time that other streams need.
+    # Threads that spin between calls would take CPU time from other streams.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its errors have no base class of their own
+    except Exception as error:  # ONNX Runtime's errors have no common base class
         raise ModelError(
             CREATE_MODEL, ErrorCode.FAIL_INIT_MMAP, f"{source}: ONNX Runtime refuses it ({error})"
         ) from None
 
 
 def kind_of(properties: Mapping[str, str], source: Path) -> str:
-    """Return which kind of graph a file says that it is: `STREAMING`, `UTTERANCE` or `CHUNKED`.
+    """Return the kind of graph in a file's metadata: `STREAMING`, `UTTERANCE` or `CHUNKED`.
 
     Raises:
-        ModelError: another, or a file of a later release.
+        ModelError: the kind is another one, or the file is of a later release.
     """
     kind = properties.get("kind", "")
     if kind not in (STREAMING, UTTERANCE, CHUNKED):
@@ -110,21 +110,21 @@ def kind_of(properties: Mapping[str, str], source: Path) -> str:
 
 
 def alphabet_of(properties: Mapping[str, str], classes: int, source: Path) -> Alphabet:
-    """Return the alphabet that stands in a file's metadata.
+    """Return the alphabet in a file's metadata.
 
     Raises:
-        ModelError: it does not fit the number of classes.
-        KeyError, ValueError: it is missing or broken.
+        ModelError: the alphabet is broken, or does not fit the number of classes.
+        KeyError, ValueError: it is missing, or not base64.
     """
     return parse_alphabet(base64.b64decode(properties["alphabet"], validate=True), classes, source)
 
 
 @contextmanager
 def errors_of(source: Path) -> Iterator[None]:
-    """Turn errors of reading a file into those of opening a model.
+    """Turn errors in reading a file into a `ModelError` that names the file.
 
     Raises:
-        ModelError: naming the file.
+        ModelError: the file or its metadata is broken.
     """
     try:
         yield

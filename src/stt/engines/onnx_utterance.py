@@ -1,7 +1,7 @@
-"""`.onnx` models of whole clips, on ONNX Runtime: encoders that our export writes.
+"""Runs the encoders of whole clips of our `.onnx` exports with ONNX Runtime.
 
-Samples go in, probabilities come out; the front end is inside. What the model says of itself stands
-in its metadata (docs/export.md). The file is read and checked before ONNX Runtime sees it.
+Inputs are samples, outputs are probabilities; the graph contains the front end. The metadata of the
+file describes the model (docs/export.md). The file is checked before ONNX Runtime loads it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from .onnx_file import OnnxSession, alphabet_of, errors_of
 from .utterance import LONGEST_SECONDS, Pieces, UtteranceEngine, UtteranceInfo
 
 _HIGHEST_SAMPLE_RATE_HZ, _WIDEST_BEAM = 192_000, 1 << 20
-_MOST_FRAMES_ASTRAY = 4  # convolutions without padding lose some at the end of a clip
+_MOST_FRAMES_ASTRAY = 4  # convolutions without padding lose frames at the end of a clip
 
 
 class OnnxUtteranceEngine(UtteranceEngine):
-    """Runs an `.onnx` model of whole clips.
+    """Runs an `.onnx` model that takes whole clips.
 
     Args:
-        content: the file.
-        source: its name, for messages.
-        threads: how many threads one call may use.
+        content: contents of the file.
+        source: path of the file, for messages.
+        threads: number of threads that one call may use.
 
     Raises:
-        ModelError: broken, or not a speech-to-text model of this kind.
+        ModelError: the file is broken, or not a speech-to-text model of this kind.
     """
 
     def __init__(self, content: memoryview, *, source: Path, threads: int) -> None:
@@ -43,7 +43,7 @@ class OnnxUtteranceEngine(UtteranceEngine):
         return [self._run(clip) for clip in clips]
 
     def _run(self, clip: FloatArray) -> FloatArray:
-        if len(clip) < self._shortest_samples:  # too short for a single frame: it says nothing
+        if len(clip) < self._shortest_samples:  # too short for a frame
             return np.zeros((0, self.info.n_classes), np.float32)
         return self._session.run([OUTPUT], {INPUT: clip})[0]
 
@@ -53,12 +53,12 @@ class OnnxUtteranceEngine(UtteranceEngine):
 
 
 def read_utterance(content: memoryview, source: Path) -> tuple[UtteranceInfo, int]:
-    """Return what a file says of itself, and the fewest samples it takes; all of it is checked.
+    """Check a file; return the description of the model and its smallest number of samples.
 
     Raises:
-        OnnxError: it is broken, or not as our exports are.
-        ModelError: its alphabet does not fit.
-        KeyError, ValueError: its metadata lacks something.
+        OnnxError: the file is broken, or its graph is not like that of an export.
+        ModelError: the alphabet does not fit.
+        KeyError, ValueError: an entry of the metadata is missing or wrong.
     """
     properties, graph = read_onnx_metadata(content), read_onnx(content)
     numbers = _numbers(properties)
@@ -78,7 +78,7 @@ def _numbers(properties: Mapping[str, str]) -> dict[str, float]:
     """Return the numbers of the metadata.
 
     Raises:
-        KeyError, ValueError: one is missing, none, or not within its bounds.
+        KeyError, ValueError: a number is missing, not a number, or out of bounds.
     """
     longest = float(properties["longest_seconds"])
     bounds = {

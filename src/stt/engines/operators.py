@@ -1,7 +1,7 @@
-"""The operators of a `.tflite` graph, but for its products, for several streams at a time.
+"""The operators of a `.tflite` graph, except matrix products, for a batch of streams.
 
-Each value has one axis more than its tensor, in front: the streams, which an operator takes each
-for itself. Constants are alike for all streams: there the axis is 1 long.
+Each value has an additional first axis for the streams, which operators process independently. For
+constants this axis has length 1.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def _elementwise(function: Callable[..., Array]) -> Run:
 
 
 def _with_rank(value: Array, rank: int) -> Array:
-    """Return a value with as many axes, those that are new behind the streams."""
+    """Return a value with `rank` axes; new axes are inserted after that of the streams."""
     if value.ndim == rank:
         return value
     return value.reshape(value.shape[:1] + (1,) * (rank - value.ndim) + value.shape[1:])
 
 
 def _axis(axis: int) -> int:
-    """Return where an axis of a tensor is in its value."""
+    """Return the axis of a value that corresponds to an axis of its tensor."""
     return axis if axis < 0 else axis + 1
 
 

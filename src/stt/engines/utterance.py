@@ -1,8 +1,8 @@
-"""Engines of models that hear whole clips: encoders with attention.
+"""Engines for models that take whole clips: encoders with attention.
 
-an utterance     as a whole, up to `longest_seconds`; longer ones in pieces
-a live stream    in pieces: of each `left_seconds` before it and `ahead_seconds` behind it are
-                 heard too, and only its own frames are taken
+utterance       computed as a whole up to `longest_seconds`, else in pieces
+live stream     computed in pieces: each with `left_seconds` before it and `ahead_seconds` after it
+                as context, of which the frames are discarded
 
 |------ left ------|--- piece ---|- ahead -|
                    |------ left ------|--- piece ---|- ahead -|
@@ -25,12 +25,12 @@ from . import FloatArray
 
 @dataclass(frozen=True)
 class Pieces:
-    """How audio is cut, in seconds.
+    """Lengths of the pieces into which audio is cut.
 
     Attributes:
-        piece_seconds: what is heard anew at a time.
-        left_seconds: what is heard again before it.
-        ahead_seconds: what must have come behind it: a live stream is so much, and a piece, late.
+        piece_seconds: length of the new audio in a piece.
+        left_seconds: context before it.
+        ahead_seconds: context after it. A live stream is late by up to this plus `piece_seconds`.
     """
 
     piece_seconds: float
@@ -38,7 +38,7 @@ class Pieces:
     ahead_seconds: float
 
     def within(self, longest_seconds: float) -> Pieces:
-        """Return these pieces, or shorter ones where no clip may be as long as one is heard."""
+        """Return these lengths, scaled down so that a piece with context fits `longest_seconds`."""
         whole = self.piece_seconds + self.left_seconds + self.ahead_seconds
         share = min(1.0, longest_seconds / whole)
         return Pieces(*(share * seconds for seconds in astuple(self)))
@@ -46,22 +46,22 @@ class Pieces:
 
 LIVE = Pieces(piece_seconds=1.6, left_seconds=8.0, ahead_seconds=1.6)
 WHOLE = Pieces(piece_seconds=20.0, left_seconds=4.0, ahead_seconds=4.0)
-LATENCIES_SECONDS = (0.4, 20.0)  # that live streams can be asked for
-LONGEST_SECONDS = 30.0  # what encoders such as Whisper's were trained on
+LATENCIES_SECONDS = (0.4, 20.0)  # allowed range of the latency of live streams
+LONGEST_SECONDS = 30.0  # length of the clips on which encoders such as Whisper's were trained
 
 
 @dataclass(frozen=True)
 class UtteranceInfo:
-    """What a model of whole clips says of itself; see `ModelInfo`.
+    """Description of a model that takes whole clips; see `ModelInfo`.
 
     Attributes:
-        alphabet: its labels.
-        sample_rate_hz: of the audio it takes.
-        step_seconds: from the start of one frame of its output to that of the next.
-        beam_width: the decoder's default.
-        language: the model card's tag, empty where the file does not say.
-        live: how live streams are cut.
-        longest_seconds: of a clip that is heard as a whole.
+        alphabet: labels of the model.
+        sample_rate_hz: sample rate of the audio that the model takes.
+        step_seconds: time from the start of one output frame to that of the next.
+        beam_width: default beam width of the decoder.
+        language: language tag of the model card; empty if the file has none.
+        live: lengths of the pieces of live streams.
+        longest_seconds: longest clip that is computed as a whole.
     """
 
     alphabet: Alphabet
@@ -74,42 +74,43 @@ class UtteranceInfo:
 
     @property
     def n_classes(self) -> int:
-        """Labels and the blank."""
+        """Number of classes: the labels and the blank."""
         return self.alphabet.size + 1
 
 
 class UtteranceEngine(ABC):
-    """Runs a model of whole clips; its subclasses say how.
+    """Base class of engines for models that take whole clips.
 
     Attributes:
-        info: what the model says of itself.
+        info: description of the model.
     """
 
     info: UtteranceInfo
-    _live: Pieces | None = None  # where they are not as the model says
+    _live: Pieces | None = None  # set by `set_live_latency`, instead of `info.live`
 
     @abstractmethod
     def run_clips(self, clips: Sequence[FloatArray]) -> list[FloatArray]:
         """Compute the posteriors of clips.
 
         Args:
-            clips: float32 `[samples]` each, of at most `longest_seconds`, full scale at -1 and 1.
+            clips: float32 `[samples]` each, at most `longest_seconds` long, full scale at -1 and 1.
 
         Returns:
-            For each float32 `[frames, classes]`; frame n begins `n * step_seconds` into the clip.
+            Posteriors of each clip, float32 `[frames, classes]`. Frame n begins `n * step_seconds`
+            after the start of the clip.
         """
 
     def open_stream(self) -> UtteranceStream:
-        """Return an utterance, to be fed piece by piece."""
+        """Return a new stream for one utterance."""
         return UtteranceStream(self, self._live or self.info.live)
 
     def set_live_latency(self, seconds: float) -> None:
-        """Say how late live streams may be that are opened from now on.
+        """Set the latency of live streams that are opened from now on.
 
-        Half of it is what is heard anew at a time, the other half what must have come behind that.
+        Half of it is the length of a piece, the other half the context after the piece.
 
         Raises:
-            ValueError: not within `LATENCIES_SECONDS`.
+            ValueError: `seconds` is not within `LATENCIES_SECONDS`.
         """
         least, most = LATENCIES_SECONDS
         if not least <= seconds <= most:
@@ -139,11 +140,11 @@ class UtteranceEngine(ABC):
 
 
 class UtteranceStream:
-    """One utterance, heard in pieces. Not for two threads at once.
+    """One utterance, computed in pieces. Not thread-safe.
 
     Args:
-        engine: the model, shared with other streams.
-        pieces: how to cut the audio.
+        engine: engine, shared with other streams.
+        pieces: lengths of the pieces.
     """
 
     def __init__(self, engine: UtteranceEngine, pieces: Pieces) -> None:
@@ -151,22 +152,22 @@ class UtteranceStream:
         self._engine = engine
         self._hop = round(info.step_seconds * info.sample_rate_hz)
 
-        def samples(seconds: float) -> int:  # whole frames, so that pieces fit to each other
+        def samples(seconds: float) -> int:  # of whole frames, so that pieces join without gaps
             return int(seconds / info.step_seconds + 1e-6) * self._hop
 
         self._piece = max(self._hop, samples(pieces.piece_seconds))
         self._left, self._ahead = samples(pieces.left_seconds), samples(pieces.ahead_seconds)
-        self._kept = np.zeros(0, np.int16)  # what may be heard again, and what is new
-        self._returned = 0  # samples of that whose frames have been returned
+        self._kept = np.zeros(0, np.int16)  # context before the next piece, and new samples
+        self._returned = 0  # number of samples in `_kept` whose frames have been returned
 
     def feed(self, samples: Pcm) -> FloatArray:
-        """Take samples; return the posteriors that are due, float32 `[frames, classes]`."""
+        """Add samples; return the posteriors that are ready, float32 `[frames, classes]`."""
         self._kept = np.concatenate([self._kept, samples])
         return self._concatenate(list(self._due()))
 
     @property
     def samples_until_due(self) -> int:
-        """How many samples `feed` needs to return posteriors; at least 1."""
+        """Number of further samples until `feed` returns posteriors; at least 1."""
         return max(1, self._returned + self._piece + self._ahead - len(self._kept))
 
     def _due(self) -> Iterator[FloatArray]:
@@ -178,11 +179,11 @@ class UtteranceStream:
             self._returned -= forgotten
 
     def _take(self, end: int) -> FloatArray:
-        """Hear what is kept up to a sample, and return the frames that were not heard before."""
+        """Run the model on `_kept` up to `end`; return the frames not returned before."""
         return self._engine.run_clips([scaled(self._kept[:end])])[0][self._returned // self._hop :]
 
     def finish(self) -> FloatArray:
-        """Return the posteriors of what is left, float32 `[frames, classes]`.
+        """End the utterance; return the remaining posteriors, float32 `[frames, classes]`.
 
         The stream must not be used afterwards.
         """
@@ -191,8 +192,8 @@ class UtteranceStream:
         return self._take(len(self._kept))
 
     def copy(self) -> UtteranceStream:
-        """Return a stream that goes on from here without touching this one."""
-        return copy.copy(self)  # arrays are replaced, never written to
+        """Return an independent copy of the stream in its present state."""
+        return copy.copy(self)  # shallow: arrays are replaced, never written to
 
     def _concatenate(self, parts: list[FloatArray]) -> FloatArray:
         return np.concatenate([np.zeros((0, self._engine.info.n_classes), np.float32), *parts])

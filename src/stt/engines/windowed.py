@@ -1,11 +1,11 @@
-"""Engines of models that take windows of frames and carry a state: the DeepSpeech graph.
+"""Engines for models that take windows of frames and have a state: the DeepSpeech graph.
 
-From samples to posteriors, piece by piece, the same whatever the pieces.
+The posteriors do not depend on how the samples are split into calls of `feed`.
 
-Upstream's runtime makes every complete frame and then exactly one more, which holds what is left,
-zero-padded: `T + 1` frames for audio of `T` complete ones, also for no audio at all. Before the
-first and after the last frame stand `n_context` frames of zeros. The model takes windows of
-`2 * n_context + 1` frames, `n_steps` of them in one call.
+As in upstream's runtime, the complete frames are followed by exactly one more, with the remaining
+samples and zeros: audio of `T` complete frames has `T + 1` frames, even if `T` is 0. `n_context`
+frames of zeros are added before the first and after the last frame. The model takes windows of
+`2 * n_context + 1` frames, `n_steps` windows in one call.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from ..frontends.framing import windows_of
 from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig, Mfcc
 from . import CREATE_MODEL, FloatArray
 
-State = tuple[FloatArray, ...]  # what a model carries from one call to the next; opaque to callers
+State = tuple[FloatArray, ...]  # passed from one call of a model to the next; opaque to callers
 
-_SLICE_SECONDS = 60  # of audio turned into features at once: bounds the memory a call takes
+_SLICE_SECONDS = 60  # audio turned into features at once; bounds the memory of a call
 
 
 @dataclass(frozen=True)
 class WindowedInfo:
-    """What a model of windows says of itself; see `ModelInfo`.
+    """Description of a model that takes windows; see `ModelInfo`.
 
     Attributes:
-        alphabet: its labels.
-        features: what its input is computed from.
-        n_steps: windows taken in one call.
-        n_context: frames to each side of the one a window is about.
-        beam_width: the decoder's default.
-        language: the model card's tag, empty where the file does not say.
+        alphabet: labels of the model.
+        features: parameters of the features.
+        n_steps: number of windows in one call.
+        n_context: number of context frames on each side of the middle frame of a window.
+        beam_width: default beam width of the decoder.
+        language: language tag of the model card; empty if the file has none.
     """
 
     alphabet: Alphabet
@@ -53,25 +53,25 @@ class WindowedInfo:
 
     @property
     def n_classes(self) -> int:
-        """Labels and the blank."""
+        """Number of classes: the labels and the blank."""
         return self.alphabet.size + 1
 
     @property
     def sample_rate_hz(self) -> int:
-        """Of the audio it takes."""
+        """Sample rate of the audio that the model takes."""
         return self.features.sample_rate_hz
 
     @property
     def step_seconds(self) -> float:
-        """From the start of one frame of its output to that of the next."""
+        """Time from the start of one output frame to that of the next."""
         return self.features.step_seconds
 
 
 class WindowedEngine(ABC):
-    """Runs a model of windows; its subclasses say how.
+    """Base class of engines for models that take windows.
 
     Attributes:
-        info: what the model says of itself.
+        info: description of the model.
     """
 
     info: WindowedInfo
@@ -85,20 +85,20 @@ class WindowedEngine(ABC):
         """Compute posteriors.
 
         Args:
-            windows: float32 `[n_steps, 2 * n_context + 1, 26]`, the oldest frame first.
-            state: what the call before returned, or `initial_state()`; it is left as it is.
+            windows: float32 `[n_steps, 2 * n_context + 1, 26]`, oldest frame first.
+            state: state returned by the previous call, or `initial_state()`. It is not modified.
 
         Returns:
-            float32 `[n_steps, classes]`, and the state after the last window.
+            Posteriors, float32 `[n_steps, classes]`, and the state after the last window.
         """
 
     @cached_property
     def mfcc(self) -> Mfcc:
-        """The features, shared by all streams."""
+        """The front end, shared by all streams."""
         return Mfcc(self.info.features)
 
     def open_stream(self) -> WindowedStream:
-        """Return an utterance, to be fed piece by piece."""
+        """Return a new stream for one utterance."""
         return WindowedStream(self, self.mfcc)
 
     def posteriors(self, samples: Pcm) -> FloatArray:
@@ -108,11 +108,11 @@ class WindowedEngine(ABC):
 
 
 class WindowedStream:
-    """One utterance on its way through the acoustic model. Not for two threads at once.
+    """One utterance passing through the acoustic model. Not thread-safe.
 
     Args:
-        engine: the model, shared with other streams.
-        mfcc: the features it wants, shared as well.
+        engine: engine, shared with other streams.
+        mfcc: front end of the model, shared with other streams.
     """
 
     def __init__(self, engine: WindowedEngine, mfcc: Mfcc) -> None:
@@ -123,7 +123,7 @@ class WindowedStream:
         self._rows = _zero_frames(engine.info.n_context)  # from the next window's start on
 
     def feed(self, samples: Pcm) -> FloatArray:
-        """Take samples; return the posteriors that are due, float32 `[frames, classes]`."""
+        """Add samples; return the posteriors that are ready, float32 `[frames, classes]`."""
         slice_samples = _SLICE_SECONDS * self._mfcc.config.sample_rate_hz
         due = [
             self._feed_slice(samples[start : start + slice_samples])
@@ -133,7 +133,7 @@ class WindowedStream:
 
     @property
     def samples_until_due(self) -> int:
-        """How many samples `feed` needs to return posteriors; at least 1."""
+        """Number of further samples until `feed` returns posteriors; at least 1."""
         info, config = self._engine.info, self._mfcc.config
         frames_missing = info.n_steps + 2 * info.n_context - len(self._rows)
         return max(1, config.sample_count(frames_missing) - len(self._samples))
@@ -169,7 +169,7 @@ class WindowedStream:
         return self._concatenate(results)
 
     def finish(self) -> FloatArray:
-        """Return the posteriors of what is left, float32 `[frames, classes]`.
+        """End the utterance; return the remaining posteriors, float32 `[frames, classes]`.
 
         The stream must not be used afterwards.
         """
@@ -186,8 +186,8 @@ class WindowedStream:
         return self._run(calls)[:steps_left]
 
     def copy(self) -> WindowedStream:
-        """Return a stream that goes on from here without touching this one."""
-        return copy.copy(self)  # arrays are replaced, never written to
+        """Return an independent copy of the stream in its present state."""
+        return copy.copy(self)  # shallow: arrays are replaced, never written to
 
     def _concatenate(self, parts: list[FloatArray]) -> FloatArray:
         if len(parts) == 1:
@@ -196,7 +196,7 @@ class WindowedStream:
 
 
 def utterance_features(samples: Pcm, mfcc: Mfcc) -> FloatArray:
-    """Return the features of a whole utterance, float32 `[frames + 1, 26]`, as above."""
+    """Return the features of an utterance with its additional frame, float32 `[frames + 1, 26]`."""
     config = mfcc.config
     padded = np.zeros(config.sample_count(config.frame_count(len(samples)) + 1), np.int16)
     padded[: len(samples)] = samples[: len(padded)]
@@ -215,15 +215,15 @@ _WIDEST_STATE = 1 << 15  # 16 times Coqui's models
 
 
 def check_limits(info: WindowedInfo, state_size: int, source: Path) -> None:
-    """Check that a model file asks for no absurd amounts of work and memory.
+    """Check that a model file does not require absurd amounts of computation and memory.
 
     Args:
-        info: what it says of itself.
-        state_size: width of each part of the state, which every stream holds.
-        source: the file, for messages.
+        info: description of the model.
+        state_size: width of each array of the state; every stream keeps a state.
+        source: path of the file, for messages.
 
     Raises:
-        ModelError: it does.
+        ModelError: a value is out of range.
     """
     features = info.features
     for what, value, highest in (

@@ -29,7 +29,7 @@ class TFLiteMetadata:
         sample_rate_hz: of the audio.
         window_milliseconds: length of one frame.
         step_milliseconds: from one frame's start to the next.
-        beam_width: the decoder's default.
+        beam_width: default beam width of the decoder.
         alphabet: as `Alphabet.serialize` writes it.
         language: a BCP 47 tag, or empty.
     """
