@@ -1,1 +1,1 @@
-"""TensorFlow Lite models: reading, writing, shapes, and cutting them apart."""
+"""Reads, checks, rewrites and writes TensorFlow Lite models."""

@@ -1,8 +1,8 @@
-"""The acoustic model alone, out of a whole `.tflite` speech-to-text model.
+"""Extracts the acoustic model and the metadata from a `.tflite` speech-to-text model.
 
-A model for libstt also computes features, with two operators that only libstt knows
-(`AudioSpectrogram`, `Mfcc`), and carries its metadata as outputs. `acoustic_only` leaves both out,
-so that any TFLite runtime can run the rest; `read_metadata` returns the metadata.
+A model for libstt also computes features, with two operators that only libstt has
+(`AudioSpectrogram`, `Mfcc`), and stores its metadata as outputs. `acoustic_only` removes both, so
+that any TFLite runtime can run the rest; `read_metadata` returns the metadata.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _TYPES = frozenset(
 
 @dataclass(frozen=True)
 class TFLiteMetadata:
-    """What a `.tflite` model says of itself.
+    """The metadata of a `.tflite` model.
 
     Attributes:
-        version: of the format; 6 today.
-        sample_rate_hz: of the audio.
+        version: version of the format; now 6.
+        sample_rate_hz: sample rate of the audio.
         window_milliseconds: length of one frame.
-        step_milliseconds: from one frame's start to the next.
+        step_milliseconds: time from the start of one frame to the next.
         beam_width: default beam width of the decoder.
-        alphabet: as `Alphabet.serialize` writes it.
-        language: a BCP 47 tag, or empty.
+        alphabet: result of `Alphabet.serialize`.
+        language: BCP 47 tag, or empty.
     """
 
     version: int
@@ -44,30 +44,30 @@ class TFLiteMetadata:
 
 
 def acoustic_only(model: bytes | memoryview) -> bytes:
-    """Return a `.tflite` file that holds only the acoustic graph of another one.
+    """Return a `.tflite` file with only the acoustic graph of another one.
 
     Its inputs are `input_node` `[1, n_steps, 2 * n_context + 1, 26]`, `previous_state_c` and
     `previous_state_h` `[1, n_hidden]`; its outputs `logits` `[n_steps, classes]` (which are
     probabilities), `new_state_c` and `new_state_h` `[1, n_hidden]`; all float32, in this order.
-    The file is written anew from what was read and checked: every offset, index, constant and
-    shape in it is consistent, whoever made the first one.
+    The file is written anew from the checked graph: all its offsets, indices, constants and shapes
+    are consistent, even if the original file is malicious.
 
     Args:
-        model: the contents of a `.tflite` file, upstream's or ours.
+        model: contents of a `.tflite` file, upstream's or ours.
 
     Raises:
-        TFLiteError: broken, or not such a model.
+        TFLiteError: the file is broken, or not a speech-to-text model.
     """
-    from .writer import write_graph  # late, as most models are not written anew
+    from .writer import write_graph  # imported late, since most models are not written anew
 
     return write_graph(acoustic_graph(read_graph(model)))
 
 
 def acoustic_graph(graph: Graph) -> Graph:
-    """Return the part of a model's graph that leads from `INPUTS` to `OUTPUTS`.
+    """Return the part of a model's graph that computes `OUTPUTS` from `INPUTS`.
 
     Raises:
-        TFLiteError: there is no such part, or it is inconsistent.
+        TFLiteError: the graph has no such part, or the part is inconsistent.
     """
     inputs = [graph.input(name) for name in INPUTS]
     outputs = [graph.output(name) for name in OUTPUTS]
@@ -140,13 +140,13 @@ def _check_tensor(tensor: Tensor) -> None:
 
 
 def read_metadata(model: bytes | memoryview | Graph) -> TFLiteMetadata:
-    """Return what a `.tflite` model says of itself.
+    """Return the metadata of a `.tflite` model.
 
     Args:
-        model: the contents of the file, or what `read_graph` made of them.
+        model: contents of the file, or the result of `read_graph`.
 
     Raises:
-        TFLiteError: broken, or an output that should say it is missing.
+        TFLiteError: the file is broken, or an output with metadata is missing.
     """
     graph = model if isinstance(model, Graph) else read_graph(model)
     return TFLiteMetadata(
@@ -161,10 +161,10 @@ def read_metadata(model: bytes | memoryview | Graph) -> TFLiteMetadata:
 
 
 def metadata_number(graph: Graph, name: str) -> int:
-    """Return the whole number that an output says.
+    """Return the integer that is the constant value of an output.
 
     Raises:
-        TFLiteError: there is no such output, or it says something else.
+        TFLiteError: there is no such output, or it is not one constant int32.
     """
     tensor = graph.constant_output(name)
     if tensor.type != TensorType.INT32 or tensor.element_count != 1:
@@ -173,7 +173,11 @@ def metadata_number(graph: Graph, name: str) -> int:
 
 
 def metadata_bytes(graph: Graph, name: str) -> bytes:
-    """Return the string that an output says; raises as `metadata_number`."""
+    """Return the string that is the constant value of an output.
+
+    Raises:
+        TFLiteError: there is no such output, or it is not one constant string.
+    """
     strings = graph.constant_output(name).strings()
     if len(strings) != 1:
         raise TFLiteError(f"output {name!r} should be one string; it holds {len(strings)}")
@@ -181,10 +185,14 @@ def metadata_bytes(graph: Graph, name: str) -> bytes:
 
 
 def metadata_language(graph: Graph) -> str | None:
-    """Return the language, None where nothing is said of it; raises as `metadata_number`."""
+    """Return the language, or None if the model does not state it.
+
+    Raises:
+        TFLiteError: the output with the language is not one constant string.
+    """
     name = "metadata_language"
     if not graph.has_output(name):
         return None
     language = metadata_bytes(graph, name).decode("utf-8", errors="replace")
-    # Where --export_language is not given, Coqui STT exports its help text, in angle brackets.
+    # Without --export_language, Coqui STT exports the help text of the flag, in angle brackets.
     return None if language.startswith("<") else language

@@ -1,8 +1,8 @@
-"""FlatBuffers, as little of the format as reading a TFLite model takes.
+"""Reads FlatBuffers, as far as TFLite models need it.
 
 https://flatbuffers.dev/internals/. A table starts with the distance back to its vtable, which lists
-where in the table each field lies; strings, vectors and tables are reached by relative offsets.
-Anyone may have made the file: every offset and length is checked against it before it is used.
+the offset of each field in the table. Relative offsets point to strings, vectors and tables. Files
+are not trusted: every offset and length is checked before it is used.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-# The largest of a model's tables is some 100 values for each of n_steps; a file that points at one
-# table a million times must not take a million times its size to read.
+# The largest table of a model has some 100 values for each of n_steps. The limit stops files that
+# refer to the same table a million times, and would take a million times its size to read.
 _MOST_VALUES = 2_000_000
-_VALUES_OF_A_TABLE = 16  # about as much memory
+_VALUES_OF_A_TABLE = 16  # a table takes about as much memory as so many values
 
 
 class FlatBuffer:
-    """The bytes of a file, and how much more to unpack of it.
+    """The bytes of a file, and a limit on the number of values unpacked from it.
 
     Args:
-        content: all of it.
-        source: what it is, for errors.
-        error: what to raise where it is damaged.
+        content: contents of the file.
+        source: name of the file for errors.
+        error: type of the error to raise if the file is damaged.
     """
 
     def __init__(self, content: bytes | memoryview, source: str, error: type[Exception]) -> None:
@@ -32,11 +32,16 @@ class FlatBuffer:
         self._values_left = _MOST_VALUES
 
     def root(self) -> Table:
-        """Return the table that the file is."""
+        """Return the root table."""
         return Table(self, self.unpack("I", 0))
 
     def unpack(self, code: str, position: int) -> Any:
-        """Return one little-endian number, of a `struct` format character."""
+        """Return one little-endian number.
+
+        Args:
+            code: format character of `struct`.
+            position: offset of the number in the file.
+        """
         try:
             if position < 0:
                 raise struct.error
@@ -45,14 +50,14 @@ class FlatBuffer:
             raise self._damaged(position) from None
 
     def vector(self, position: int, item_bytes: int) -> tuple[int, int]:
-        """Return a vector's first byte and its length; all of it lies in the file."""
+        """Return the offset of a vector's first item and the number of items, both checked."""
         count = self.unpack("I", position)
         if position + 4 + count * item_bytes > len(self.content):
             raise self._damaged(position + 4 + count * item_bytes)
         return position + 4, count
 
     def count_values(self, count: int) -> None:
-        """Note that so many values are going to be made into Python objects."""
+        """Count values that become Python objects; raise if there are too many."""
         self._values_left -= count
         if self._values_left < 0:
             raise self._error(
@@ -77,7 +82,7 @@ class Table:
         self._vtable_bytes = buffer.unpack("H", self._vtable)
 
     def _field(self, slot: int) -> int | None:
-        """Return where a field lies, or None where the table leaves it at its default."""
+        """Return the offset of a field, or None if the table omits it, which means its default."""
         entry = 4 + 2 * slot
         if entry + 2 > self._vtable_bytes:
             return None
@@ -89,12 +94,12 @@ class Table:
         return None if field is None else field + self._buffer.unpack("I", field)
 
     def scalar(self, slot: int, code: str, default: Any = 0) -> Any:
-        """Return a number, of a `struct` format character."""
+        """Return a number; `code` is a format character of `struct`."""
         field = self._field(slot)
         return default if field is None else self._buffer.unpack(code, field)
 
     def numbers(self, slot: int, code: str) -> tuple[Any, ...]:
-        """Return a vector of numbers, of a `struct` format character."""
+        """Return a vector of numbers; `code` is a format character of `struct`."""
         target = self._target(slot)
         if target is None:
             return ()
@@ -103,11 +108,11 @@ class Table:
         return struct.unpack_from(f"<{count}{code}", self._buffer.content, start)
 
     def int32s(self, slot: int) -> tuple[int, ...]:
-        """Return a vector of integers of four bytes."""
+        """Return a vector of int32."""
         return self.numbers(slot, "i")
 
     def data(self, slot: int) -> memoryview:
-        """Return a vector of bytes, or the bytes of a string; empty where there is none."""
+        """Return a vector of bytes, or the bytes of a string; empty if the field is absent."""
         target = self._target(slot)
         if target is None:
             return memoryview(b"")
@@ -121,7 +126,7 @@ class Table:
         return bytes(data).decode("utf-8", errors="replace")
 
     def table(self, slot: int) -> Table | None:
-        """Return the table a field points to."""
+        """Return the table that a field points to, or None if the field is absent."""
         target = self._target(slot)
         return None if target is None else Table(self._buffer, target)
 

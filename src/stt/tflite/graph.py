@@ -1,9 +1,8 @@
-"""The graph in a `.tflite` file, as data: what the reader returns and the writer takes.
+"""The graph of a `.tflite` file as Python objects.
 
-Only what acoustic models need of the format
-(https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs):
-one subgraph and static shapes. Whoever made the file, `read_graph` checked that all in it fits
-together; what of it a runtime can run is another question (`acoustic.py`).
+It covers the part of the format that acoustic models need: one subgraph and static shapes
+(https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs).
+`read_graph` checks that a graph is consistent; `acoustic.py` checks that it can be run.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from coqui_stt_ctcdecoder.errors import UserError
 
 
 class TFLiteError(UserError):
-    """A `.tflite` file that is broken, or is not the acoustic model it should be."""
+    """A `.tflite` file is broken, or not a supported acoustic model."""
 
 
 IDENTIFIER = b"TFL3"  # at byte 4 of every file
@@ -70,9 +69,9 @@ _QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
 
 @dataclass(frozen=True)
 class OptionField:
-    """One field of an operator's options: its name, `struct` code and default.
+    """A field of an operator's options: its name, `struct` format character and default.
 
-    Its slot in the table is its place in `OperatorKind.options`. The code `v` is a vector of int32.
+    Its slot in the table is its index in `OperatorKind.options`. The code `v` is a vector of int32.
     """
 
     name: str
@@ -85,7 +84,7 @@ class OperatorKind:
     """A builtin operator: its number in the schema, and the table of its options."""
 
     number: int
-    options_number: int = 0  # 0: it has no options
+    options_number: int = 0  # type of the options in the schema; 0 if there are none
     options: tuple[OptionField, ...] = ()
 
 
@@ -93,7 +92,7 @@ _ACTIVATION = OptionField("activation")
 RELU = 1  # a value of `activation`
 _POT_SCALE = OptionField("pot_scale_int16", "?", True)
 
-RELU6 = 3  # another
+RELU6 = 3  # a value of `activation`
 CUSTOM = 32  # the number of every custom operator
 OPERATORS: Mapping[str, OperatorKind] = {
     "ADD": OperatorKind(0, 11, (_ACTIVATION, _POT_SCALE)),
@@ -138,15 +137,15 @@ class Tensor:
     """A tensor of the graph.
 
     Attributes:
-        name: unique in files that this package writes.
-        type: of the elements.
-        shape: static; `()` for a scalar, and for what is known only when the graph runs.
-        data: a constant's elements, little-endian and row-major, as bytes or, of a part of another
-            constant, as a view of more dimensions; None where operators or the caller produce them.
-        scales: of quantisation, `scale * (integer - zero_point)`: one, or one per index of
-            `quantized_axis`.
+        name: name of the tensor, unique in files that this package writes.
+        type: type of the elements.
+        shape: static shape; `()` for a scalar, or if the shape is known only when the graph runs.
+        data: elements of a constant, little-endian and row-major, as bytes; for a part of another
+            constant, a memoryview of several dimensions. None if the tensor is not a constant.
+        scales: quantisation scales, `value = scale * (integer - zero_point)`: one for the tensor,
+            or one for each index of `quantized_axis`; empty if not quantised.
         quantized_axis: see `scales`.
-        zero_points: as many as `scales`, or one; none where all are 0.
+        zero_points: one for the tensor, or as many as `scales`; empty if all are 0.
     """
 
     name: str
@@ -159,14 +158,15 @@ class Tensor:
 
     @property
     def element_count(self) -> int:
-        """Product of the shape."""
+        """Number of elements."""
         return math.prod(self.shape)
 
     def array(self) -> NDArray[Any]:
-        """Return a constant's elements, shaped; a view.
+        """Return the elements of a constant, a view in the shape of the tensor.
 
         Raises:
-            TFLiteError: it is no constant, or is text.
+            TFLiteError: the tensor is not a constant, or its elements are not numbers of a
+                supported type.
         """
         if self.data is None or self.type not in NUMPY_TYPES:
             raise TFLiteError(f"tensor {self.name!r} is not an array stored in the file")
@@ -175,13 +175,12 @@ class Tensor:
         return np.frombuffer(self.data, NUMPY_TYPES[self.type]).reshape(self.shape)
 
     def real_array(self) -> NDArray[np.float32]:
-        """Return a constant's elements as float32, dequantised where they are integers.
+        """Return the elements of a constant as float32; integers are dequantised.
 
-        What is float32 anyway is a view of the file's bytes, as far as they can be written to and
-        are aligned.
+        For float32 it is a view of the file's bytes if these are writable and aligned, else a copy.
 
         Raises:
-            TFLiteError: it is no constant, or neither floats nor quantised integers.
+            TFLiteError: the tensor is not a constant, or neither floats nor quantised integers.
         """
         stored = self.array()
         if self.type in (TensorType.FLOAT32, TensorType.FLOAT16):
@@ -198,19 +197,20 @@ class Tensor:
         return real
 
     def _along_axis(self, values: tuple[float, ...]) -> NDArray[np.float32]:
-        """Return one value for all, or those of each index of `quantized_axis`, in shape."""
+        """Return one value, or one for each index of `quantized_axis`, in a shape to broadcast."""
         shape = [1] * len(self.shape)
         if len(values) > 1:
             shape[self.quantized_axis] = len(values)
         return np.array(values, np.float32).reshape(shape)
 
     def strings(self) -> list[bytes]:
-        """Return a constant's strings.
+        """Return the strings of a constant.
 
-        Stored as int32 count, count + 1 offsets, and the bytes (TensorFlow's `string_util.h`).
+        They are stored as int32 count, count + 1 int32 offsets, bytes (see TensorFlow's
+        `string_util.h`).
 
         Raises:
-            TFLiteError: it is no constant of strings, or its offsets are wrong.
+            TFLiteError: the tensor is not a constant of strings, or its offsets are wrong.
         """
         if self.data is None or self.type != TensorType.STRING:
             raise TFLiteError(f"tensor {self.name!r} is not text stored in the file")
@@ -227,7 +227,7 @@ class Tensor:
 
 
 def pack_strings(strings: list[bytes]) -> bytes:
-    """Return what `Tensor.strings` reads."""
+    """Return the data of a tensor of strings; the inverse of `Tensor.strings`."""
     offsets = [4 * (len(strings) + 2)]
     for string in strings:
         offsets.append(offsets[-1] + len(string))
@@ -236,15 +236,15 @@ def pack_strings(strings: list[bytes]) -> bytes:
 
 @dataclass(frozen=True)
 class Operator:
-    """One step of the graph.
+    """An operator of the graph.
 
     Attributes:
-        name: a key of `OPERATORS`, or that of a custom operator, or of one unknown here.
-        inputs: indices of tensors, at least one; -1 stands for an optional input that is absent.
+        name: key of `OPERATORS`, or name of a custom or unknown operator.
+        inputs: indices of tensors, at least one; -1 is an absent optional input.
         outputs: indices of tensors, at least one.
-        options: by name, where they differ from the defaults.
-        version: of the operator, as runtimes number them.
-        custom_options: of a custom operator, a flexbuffer.
+        options: options by name, only those that differ from their defaults.
+        version: version of the operator in the TFLite format.
+        custom_options: options of a custom operator, a flexbuffer.
     """
 
     name: str
@@ -256,16 +256,16 @@ class Operator:
 
     @property
     def is_custom(self) -> bool:
-        """Whether a runtime needs to be told about this operator."""
+        """Whether the operator is not in `OPERATORS`: custom or unknown."""
         return self.name not in OPERATORS
 
 
-_LONGEST_RESHAPING = 8  # operators between a constant and its use; upstream has one
+_LONGEST_RESHAPING = 8  # operators between a constant and its use; upstream's models have one
 
 
 @dataclass(frozen=True)
 class Graph:
-    """All of a file. Operators stand in the order they run in."""
+    """The graph of a file. Operators are in the order in which they run."""
 
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
@@ -274,10 +274,10 @@ class Graph:
     description: str = ""
 
     def output(self, name: str) -> int:
-        """Return the index of the output of this name.
+        """Return the tensor index of the output of this name.
 
         Raises:
-            TFLiteError: there is none.
+            TFLiteError: there is no such output.
         """
         return self._named(name, self.outputs, "output")
 
@@ -286,10 +286,10 @@ class Graph:
         return any(self.tensors[index].name == name for index in self.outputs)
 
     def input(self, name: str) -> int:
-        """Return the index of the input of this name.
+        """Return the tensor index of the input of this name.
 
         Raises:
-            TFLiteError: there is none.
+            TFLiteError: there is no such input.
         """
         return self._named(name, self.inputs, "input")
 
@@ -305,12 +305,12 @@ class Graph:
 
     @cached_property
     def makers(self) -> Mapping[int, Operator]:
-        """The operator that makes each tensor."""
+        """Tensor index -> the operator that produces the tensor."""
         return {index: operator for operator in self.operators for index in operator.outputs}
 
     @cached_property
     def takers(self) -> Mapping[int, Sequence[Operator]]:
-        """The operators that take each tensor, in the order they run."""
+        """Tensor index -> the operators with the tensor as an input, in the order they run."""
         takers: dict[int, list[Operator]] = {}
         for operator in self.operators:
             for index in dict.fromkeys(operator.inputs):
@@ -318,7 +318,7 @@ class Graph:
         return takers
 
     def constant(self, index: int) -> Tensor | None:
-        """Return the constant that a tensor is, or is a mere reshaping or widening of."""
+        """Return the constant of a tensor, or from which it is only reshaped or dequantised."""
         for _ in range(_LONGEST_RESHAPING):
             if index < 0:
                 return None
@@ -331,7 +331,7 @@ class Graph:
         return None
 
     def constant_output(self, name: str) -> Tensor:
-        """Return the constant that an output repeats; models keep their metadata so.
+        """Return the constant behind an output; models store their metadata in such outputs.
 
         Raises:
             TFLiteError: there is no such output, or it is computed.

@@ -1,12 +1,12 @@
-"""The LSTM of a `.tflite` model, unrolled by its export, as one operator again.
+"""Fuses the unrolled LSTM of a `.tflite` model into one operator.
 
-Exported graphs say an LSTM of 16 steps with two hundred operators. `fuse_lstm` finds them and puts
-one in their place, `LSTM`, which only our own engine knows:
+In exported graphs an LSTM of 16 steps is two hundred operators. `fuse_lstm` replaces them by one
+operator, `LSTM`, which only our own engine has:
 
     x [steps, 1, H], h [1, H], c [1, H], W_x, W_h, bias   ->   h of each step [1, H] ..., c [1, H]
 
-of which `W_x` and `W_h` are the halves of the matrix `[4H, 2H]` that the graph multiplies `[x; h]`
-with. Its gates are in the order that TensorFlow has them, i, j, f, o:
+`W_x` and `W_h` are the halves of the matrix `[4H, 2H]` by which the graph multiplies `[x; h]`. The
+gates are in TensorFlow's order i, j, f, o:
 
     c = logistic(f) c + logistic(i) tanh(j),   h = logistic(o) tanh(c)
 """
@@ -25,7 +25,7 @@ LSTM = "LSTM"
 
 @dataclass(frozen=True)
 class _Cell:
-    """What a step makes of its product: where its operators stand, and their tensors."""
+    """The part of a step after its matrix product: positions of operators, and tensors."""
 
     operators: frozenset[int]
     c_before: int
@@ -34,10 +34,10 @@ class _Cell:
 
 
 def fuse_lstm(graph: Graph) -> Graph:
-    """Return the graph with its LSTM as one operator; the same graph where none is found.
+    """Return the graph with its LSTM as one operator, or the same graph if no LSTM is found.
 
     Args:
-        graph: as `acoustic_graph` returns it.
+        graph: result of `acoustic_graph`.
     """
     steps = sorted(find_steps(graph), key=lambda step: step.row)
     if len(steps) < 2 or [step.row for step in steps] != list(range(len(steps))):
@@ -61,7 +61,7 @@ class _Search:
         self._uses.update(graph.outputs)
 
     def cell(self, step: LstmStep) -> _Cell | None:
-        """Return what follows on a step's product; None where it is no LSTM."""
+        """Return the cell that follows the product of a step, or None if it is not an LSTM."""
         try:
             return self._cell(step)
         except LookupError:
@@ -96,14 +96,14 @@ class _Search:
         return _Cell(frozenset(positions), c_before, c, self.made(last))
 
     def uses(self, tensor: int) -> int:
-        """How often a tensor is taken, as a result of the graph too."""
+        """Number of uses of a tensor, as an input of operators or an output of the graph."""
         return self._uses[tensor]
 
     def _taking(self, name: str, tensor: int, uses: int | None = None) -> int:
-        """Return the position of the one operator of this name that takes a tensor.
+        """Return the position of the one operator of this name with `tensor` as an input.
 
         Raises:
-            LookupError: there is none, or the tensor is used more often than it may be.
+            LookupError: there is not exactly one, or the tensor does not have `uses` uses.
         """
         found = [
             position
@@ -117,17 +117,17 @@ class _Search:
         return found[0]
 
     def made(self, position: int) -> int:
-        """Return what an operator makes."""
+        """Return the first output of the operator at a position."""
         return self.graph.operators[position].outputs[0]
 
     def _other(self, position: int, tensor: int) -> int:
-        """Return the other of two tensors that an operator takes."""
+        """Return the other one of the two inputs of an operator."""
         one, other = self.graph.operators[position].inputs
         return other if one == tensor else one
 
 
 def _are_a_chain(steps: Sequence[LstmStep], cells: Sequence[_Cell]) -> bool:
-    """Whether each step takes the state that the one before it leaves."""
+    """Whether each step takes the state of the one before it."""
     before = zip(cells, steps[1:], cells[1:], strict=False)
     return all(last.h == step.h and last.c == cell.c_before for last, step, cell in before)
 
@@ -141,7 +141,7 @@ def _fused(search: _Search, steps: Sequence[LstmStep], cells: Sequence[_Cell]) -
         (first.x, first.h, cells[0].c_before, count, count + 1, first.bias),
         (*(cell.h for cell in cells), cells[-1].c),
     )
-    # The first state is made of what all else is made of that the operator takes.
+    # Once the first cell has run, all inputs of the new operator have been computed.
     place = max(cells[0].operators)
     gone = {position for cell in cells for position in cell.operators}
     gone.update(position for step in steps for position in (step.join, step.product))

@@ -1,4 +1,4 @@
-"""Reads `.tflite` files, which anyone may have made: nothing in them is believed."""
+"""Reads `.tflite` files. They are not trusted: everything in them is checked."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def read_graph(content: bytes | memoryview) -> Graph:
     Constants are views of `content`, not copies.
 
     Args:
-        content: the whole file.
+        content: contents of the file.
 
     Raises:
-        TFLiteError: not such a file, truncated, inconsistent, or of a kind that no acoustic model
-            is. Operators and types are not judged: each reader knows others.
+        TFLiteError: the file is not a `.tflite` file, truncated, inconsistent, or uses parts of the
+            format that no acoustic model has. Unknown operators are no error here.
     """
     content = memoryview(content)
     if content[4:8] != IDENTIFIER:
@@ -87,7 +87,7 @@ def _tensor(table: Table, buffers: list[memoryview | None]) -> Tensor:
 
 
 def _quantization(table: Table | None, name: str) -> tuple[tuple[float, ...], int, tuple[int, ...]]:
-    """Return scales, their axis, and zero points other than 0."""
+    """Return scales, their axis, and zero points; no zero points if all are 0."""
     if table is None:
         return (), 0, ()
     scales, axis, zero_points = table.numbers(2, "f"), table.scalar(6, "i"), table.numbers(3, "q")
@@ -103,9 +103,10 @@ def _quantization(table: Table | None, name: str) -> tuple[tuple[float, ...], in
 
 
 def _operator_code(table: Table) -> tuple[str, int]:
-    """Return name and version.
+    """Return the name and the version of an operator.
 
-    Before 2020 the number was one byte, which newer files repeat; the larger one counts.
+    Before 2020 the operator's number was a field of one byte. Newer files have this field and a
+    wider one; the larger value of the two is valid.
     """
     number = max(table.scalar(0, "b"), table.scalar(3, "i"))
     version = table.scalar(2, "i", 1)
@@ -157,12 +158,13 @@ def _check_indices(indices: tuple[int, ...], tensor_count: int, lowest: int) -> 
 def _check_order(
     operators: tuple[Operator, ...], inputs: tuple[int, ...], tensors: tuple[Tensor, ...]
 ) -> None:
-    """Every tensor is made once, before it is used."""
+    """Check that every tensor is produced once, before it is used."""
     made = {-1, *inputs}
     made |= {i for i, tensor in enumerate(tensors) if tensor.data is not None}
     for operator in operators:
         for index in operator.inputs:
-            if index not in made and tensors[index].element_count:  # nothing is made of none
+            # A tensor without elements needs no producer.
+            if index not in made and tensors[index].element_count:
                 raise TFLiteError(
                     f"operator {operator.name} uses {tensors[index].name!r} before it is made"
                 )

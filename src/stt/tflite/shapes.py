@@ -1,7 +1,8 @@
-"""Shapes of what operators return, from the shapes of what they take.
+"""Shape inference: computes the output shapes of operators from their input shapes.
 
-A runtime reserves memory by what it computes here itself, so a file that declares one shape and
-computes another, or doubles a tensor forty times, is found before a runtime sees it.
+A runtime allocates memory for the shapes that it computes itself, whatever the file declares. So
+this finds, before a runtime loads the file, a tensor whose declared shape is wrong, or one that is
+doubled forty times.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from .graph import Graph, Operator, Tensor, TensorType, TFLiteError
 
 Shape = tuple[int, ...]
 
-MAX_COMPUTED_ELEMENTS = 1 << 26  # of all tensors together; n_steps 16, n_hidden 2048 has 2**19
+MAX_COMPUTED_ELEMENTS = 1 << 26  # in all tensors; a model of 16 steps and 2048 units has 2**19
 
 
 def check_shapes(graph: Graph) -> None:
-    """Check that every operator returns what the file declares.
+    """Check that the outputs of every operator have the declared shapes.
 
     Raises:
-        TFLiteError: it does not, or cannot run, or needs more memory than any acoustic model.
+        TFLiteError: a shape differs, an operator is unknown or its inputs do not fit, or the graph
+            needs more memory than any acoustic model.
     """
     computed = sum(
         tensor.element_count for tensor in graph.tensors if tensor.data is None and tensor.shape

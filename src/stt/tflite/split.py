@@ -1,14 +1,14 @@
-"""The LSTM of a `.tflite` model, rewritten to read half of its weights once for all steps.
+"""Rewrites the LSTM of a `.tflite` model to read half of its weights once for all steps.
 
-Exported graphs unroll the LSTM: at each of 16 steps `[x; h]` is multiplied with one matrix
-`[4H, 2H]`, 34 million weights at 2048 units, which is nearly all the time a model takes. But x
-does not wait for h: here `x` of all steps is multiplied with its half of the matrix at once, and
-each step multiplies only `h`:
+Exported graphs unroll the LSTM: each of 16 steps multiplies `[x; h]` by the same matrix `[4H, 2H]`,
+34 million weights with 2048 units, which takes nearly all the time of a model. But x does not
+depend on h. So here `x` of all steps is multiplied by its half of the matrix at once, and each step
+multiplies only `h`:
 
     W [x_t; h] + b   =   (W_x x)_t + (W_h h + b)
 
-The halves are views of the matrix, not copies. All operators are LiteRT's; our own engine goes
-further (`lstm.py`).
+The halves are views of the matrix, not copies. LiteRT has all operators of the new graph; for our
+own engine, `lstm.py` fuses the whole LSTM.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from .graph import Graph, Operator, Tensor, TensorType
 
 @dataclass(frozen=True)
 class LstmStep:
-    """One step of an unrolled LSTM: where its operators stand, and what they take.
+    """One step of an unrolled LSTM: positions of its operators, and indices of its tensors.
 
     Attributes:
-        join: the position of the operator that makes `[x; h]`.
-        product: that of its product.
-        slice: that of what takes a row of x.
-        row: which one.
-        x: the tensor it is a row of.
-        h: the tensor that is joined to it.
-        weights: the matrix.
-        bias: what is added.
+        join: position of the operator that concatenates x and h.
+        product: position of the operator that multiplies `[x; h]` by the matrix.
+        slice: position of the operator that takes a row of x.
+        row: number of this row.
+        x: tensor with x of all steps.
+        h: tensor with h of the step before.
+        weights: tensor with the matrix.
+        bias: tensor with the bias.
     """
 
     join: int
@@ -49,13 +49,13 @@ class LstmStep:
 
 
 def split_recurrence(graph: Graph) -> Graph:
-    """Return the graph with its recurrent product split; the same graph where there is none.
+    """Return the graph with its recurrent product split, or the same graph if it has none.
 
-    An int8 graph stays as it is too: its operators round x and h together, and LiteRT multiplies
-    row by row all the same, so that splitting would gain nothing.
+    An int8 graph is not changed either: its operators quantise x and h together. Splitting would
+    save no time anyway, as LiteRT multiplies int8 row by row.
 
     Args:
-        graph: as `acoustic_graph` returns it.
+        graph: result of `acoustic_graph`.
     """
     steps = find_steps(graph)
     if len(steps) < 2 or graph.tensors[steps[0].weights].type == TensorType.INT8:
@@ -64,7 +64,7 @@ def split_recurrence(graph: Graph) -> Graph:
 
 
 def find_steps(graph: Graph) -> list[LstmStep]:
-    """Return the products of one matrix with joined x and h, x being a row of one tensor."""
+    """Return the steps of an LSTM: products of the same matrix with rows of the same x, and h."""
     maker = {index: n for n, operator in enumerate(graph.operators) for index in operator.outputs}
     uses = Counter(index for operator in graph.operators for index in operator.inputs)
     found: dict[tuple[int, int, int], list[LstmStep]] = {}
@@ -87,7 +87,7 @@ def find_steps(graph: Graph) -> list[LstmStep]:
 
 
 def halves(graph: Graph, step: LstmStep) -> tuple[Tensor, Tensor]:
-    """Return what a step multiplies x with, and h: views of its matrix, not copies."""
+    """Return the weights of x and of h: views of the matrix of a step, not copies."""
     matrix = graph.tensors[step.weights]
     weights: Any = matrix.array()
     width = graph.tensors[step.x].shape[-1]
@@ -99,7 +99,7 @@ def halves(graph: Graph, step: LstmStep) -> tuple[Tensor, Tensor]:
 
 
 def _row(graph: Graph, operator: Operator) -> int | None:
-    """Return which row `[1, H]` of `[steps, 1, H]` a slice takes; None if it is no such slice."""
+    """Return the row `[1, H]` of `[steps, 1, H]` that an operator slices; None if it does not."""
     if operator.name != "STRIDED_SLICE":
         return None
     source, begin = graph.tensors[operator.inputs[0]], graph.tensors[operator.inputs[1]]

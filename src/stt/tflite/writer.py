@@ -10,7 +10,7 @@ import numpy as np
 from .graph import CUSTOM, IDENTIFIER, OPERATORS, Graph, Operator, Tensor
 
 _SCHEMA_VERSION = 3
-_ALIGNMENT_BYTES = 16  # of constants, demanded by the schema
+_ALIGNMENT_BYTES = 16  # of constants; required by the schema
 _PREPEND = {
     "b": flatbuffers.Builder.PrependInt8Slot,
     "?": flatbuffers.Builder.PrependBoolSlot,
@@ -22,9 +22,9 @@ _PREPEND = {
 
 
 def write_graph(graph: Graph) -> bytes:
-    """Return the `.tflite` file of a graph; the same graph gives the same bytes."""
-    # Tensors may share a constant, which is then written once. Buffer 0 is the empty one: tensors
-    # that are no constants are "in" it.
+    """Return a graph as the contents of a `.tflite` file; equal graphs give equal bytes."""
+    # A constant that several tensors share is written once. Buffer 0 is empty; tensors that are not
+    # constants refer to it.
     constants = {
         id(tensor.data): tensor.data for tensor in graph.tensors if tensor.data is not None
     }
@@ -53,7 +53,7 @@ def _number(name: str) -> int:
 def _table(
     builder: flatbuffers.Builder, offsets: dict[int, int], scalars: dict[int, tuple[str, Any]]
 ) -> int:
-    """Write a table of fields by slot: offsets of what is written already, and numbers."""
+    """Write a table; its fields, by slot, are offsets of objects written before, and numbers."""
     builder.StartObject(1 + max((*offsets, *scalars), default=0))
     for slot, offset in offsets.items():
         builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
@@ -148,7 +148,7 @@ def _options(builder: flatbuffers.Builder, operator: Operator) -> int:
 
 
 def _code(builder: flatbuffers.Builder, name: str, version: int) -> int:
-    """Numbers up to 127 stand in the old and the new field, for runtimes of any age."""
+    """Write an operator code. Numbers up to 127 are in the old field too, for old runtimes."""
     number = _number(name)
     offsets = {1: builder.CreateString(name)} if name not in OPERATORS else {}
     return _table(
