@@ -1,1 +1,1 @@
-"""`.onnx` files, read and checked before a runtime sees them."""
+"""Reads and checks `.onnx` files before a runtime loads them."""

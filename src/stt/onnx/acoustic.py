@@ -1,8 +1,8 @@
-"""Whether an `.onnx` file is an acoustic model as we export them, and how much it computes.
+"""Checks that an `.onnx` file is a streaming acoustic model like those of our exports.
 
-A runtime runs what a file says: loops without end, tensors of gigabytes. So only the operators of
-our streaming graphs pass, with shapes that follow from each other, and in amounts that the largest
-models stay far below.
+A runtime runs any graph, including endless loops and tensors of gigabytes. So a graph may have only
+the operators of our exports, consistent shapes, and an amount of computation that the largest
+models do not reach.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from .walk import MICROSOFT, GraphLimits, GraphWalk, Rule, check_opsets, squeeze
 INPUTS = ("input_node", "previous_state_c", "previous_state_h")
 OUTPUTS = ("logits", "new_state_c", "new_state_h")
 
-_OPSETS = {"": 17, MICROSOFT: 1}  # the second one of quantised models alone
+_OPSETS = {"": 17, MICROSOFT: 1}  # Microsoft's is only in quantised models
 _LIMITS = GraphLimits(
     nodes=1000,
-    computed_elements=1 << 24,  # n_steps 16, n_hidden 2048 has 2**19
+    computed_elements=1 << 24,  # a model of 16 steps and 2048 units has 2**19
     living_elements=1 << 24,
-    products=1 << 34,  # that has 2**30
+    products=1 << 34,  # the same model has 2**30
 )
 
 
 def check_acoustic(graph: OnnxGraph) -> None:
-    """Check that a graph leads from `INPUTS` to `OUTPUTS`, as our exports do.
+    """Check that a graph computes `OUTPUTS` from `INPUTS` like those of our exports.
 
     Raises:
-        OnnxError: it does not, or has operators, shapes or amounts that they have not.
+        OnnxError: inputs, outputs, operators or shapes differ, or the graph computes too much.
     """
     check_opsets(graph, _OPSETS)
     _check_interface(graph)
@@ -68,7 +68,8 @@ def _check_interface(graph: OnnxGraph) -> None:
 
 def _same(walk: GraphWalk, node: Node) -> list[Shape]:
     source = walk.shape(node, 0)
-    for index, name in enumerate(node.inputs[1:], 1):  # bounds, or parameters of the last axis
+    # The other inputs are bounds, or parameters of the last axis.
+    for index, name in enumerate(node.inputs[1:], 1):
         if name and walk.shape(node, index) not in ((), (1,), source[-1:]):
             raise OnnxError(f"{name!r} does not fit")
     return [source]

@@ -1,8 +1,8 @@
-"""Whether an `.onnx` file is a model of chunks as we export them, and what it computes.
+"""Checks that an `.onnx` file is a streaming encoder like those of our exports.
 
-A model of chunks has inputs of fixed sizes, its states, and one that is as long as the audio there
-is. The graph is gone through for the fewest and the most frames that a runtime gives it, with the
-operators and rules of models of whole clips.
+Such a model takes states of fixed shapes, and features of any length. The graph is checked for the
+smallest and the largest number of frames that a runtime passes to it, with the operators and rules
+of encoders of whole clips.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .walk import GraphLimits, GraphWalk, check_opsets
 
 INPUT, OUTPUT = "features", "probabilities"
 _STATE, _NEW = "state_", "new_"
-# 8 blocks of width 144 over 128 frames have 2**24 elements in all, and 2**29 products.
+# 8 blocks of width 144 compute 2**24 elements and 2**29 products for 128 frames.
 _LIMITS = GraphLimits(
     nodes=6000, computed_elements=1 << 29, living_elements=1 << 27, products=1 << 33
 )
@@ -27,19 +27,20 @@ _MOST_STATE_ELEMENTS = 1 << 24  # 8 blocks of width 144 have 2**18
 def check_chunked(
     graph: OnnxGraph, frame_counts: Iterable[int], values: int, reduction: int
 ) -> tuple[str, ...]:
-    """Check that a graph leads from features and states to probabilities and states.
+    """Check that a graph computes probabilities and new states from features and states.
 
     Args:
-        graph: the file's.
-        frame_counts: numbers of frames that it is given, the fewest and the most among them.
-        values: of a frame.
-        reduction: frames that become one of the output.
+        graph: graph of the file.
+        frame_counts: numbers of input frames to check, including the smallest and the largest.
+        values: number of values of an input frame.
+        reduction: number of input frames for one output frame.
 
     Returns:
-        The names of its states; each comes out under this name behind `new_`.
+        The names of the input states. The name of an output state has the prefix `new_`.
 
     Raises:
-        OnnxError: it does not, or has operators, shapes or amounts that they have not.
+        OnnxError: inputs, outputs, operators or shapes differ from those of our exports, or the
+            graph computes too much.
     """
     check_opsets(graph, OPSETS)
     states = _checked_states(graph, values)
@@ -48,7 +49,7 @@ def check_chunked(
     for frames in frame_counts:
         walk = GraphWalk(graph, RULES, limits, {**graph.inputs, INPUT: (frames, values)})
         walk.run()
-        # The states' shapes are those that they go in with: `_checked_states`.
+        # `_checked_states` checked that states have the same shapes as inputs and outputs.
         expected = {**graph.outputs, OUTPUT: (frames // reduction, classes)}
         for name, shape in expected.items():
             if walk.shapes.get(name) != shape:
@@ -60,12 +61,12 @@ def check_chunked(
 
 
 def new_name(state: str) -> str:
-    """Return the name under which a state comes out."""
+    """Return the name of the output for a state."""
     return _NEW + state
 
 
 def _checked_states(graph: OnnxGraph, values: int) -> tuple[str, ...]:
-    """Return the names of the states, which go in and out in the same shapes."""
+    """Return the names of the states, whose inputs and outputs must have the same shapes."""
     inputs, outputs = dict(graph.inputs), dict(graph.outputs)
     features, probabilities = inputs.pop(INPUT, ()), outputs.pop(OUTPUT, ())
     if features != (0, values) or len(probabilities) != 2 or not probabilities[1]:

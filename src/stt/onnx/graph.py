@@ -1,10 +1,9 @@
-"""Reads `.onnx` files, which anyone may have made, as data; ONNX itself is not needed.
+"""Reads untrusted `.onnx` files as Python objects, without the `onnx` package.
 
-Only what our exports have of the format
+It reads the part of the format that our exports use
 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto): one graph, weights inside the file,
-attributes that are numbers, lists of whole numbers, and texts. Whatever else a file holds (graphs
-within operators, functions, weights in other files, operators of one's own) is refused by its
-field, since a runtime would act on it.
+attributes that are numbers, lists of integers, or text. Any other field is an error, since a
+runtime would act on it: subgraphs, functions, weights in other files, custom operators.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ Shape = tuple[int, ...]
 Attribute = int | float | str | tuple[int, ...]
 _T = TypeVar("_T")
 
-# A model of ours has some hundred nodes and weights, with some fields each.
+# Our models have some hundred nodes and weights, each with a few fields.
 _MOST_FIELDS = 100_000
 _MOST_DIMENSIONS = 8
 
 
 class OnnxError(UserError):
-    """An `.onnx` file that is broken, or is not the acoustic model it should be."""
+    """An `.onnx` file is broken, or not a supported acoustic model."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,10 @@ class Constant:
     """A tensor stored in the file.
 
     Attributes:
-        name: unique in the graph.
-        type: of the elements, a key of `ELEMENT_BYTES`.
-        shape: as long as the elements there are.
-        data: the elements, where they are stored as they lie in memory; else empty.
+        name: name of the tensor, unique in the graph.
+        type: type of the elements, a key of `ELEMENT_BYTES`.
+        shape: shape of the tensor, which matches the number of elements.
+        data: bytes of the elements; empty if they are stored as variable-length integers.
     """
 
     name: str
@@ -52,7 +51,7 @@ class Constant:
         """Return the elements of a small int64 constant.
 
         Raises:
-            OnnxError: it is none.
+            OnnxError: the constant is not int64, or too large.
         """
         if self.type != INT64 or len(self.data) > 8 * _MOST_DIMENSIONS:
             raise OnnxError(f"{self.name!r} should hold a few whole numbers")
@@ -61,7 +60,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Node:
-    """An operator at work. Names of values; an absent optional input is empty."""
+    """A node of the graph. Inputs and outputs are names; "" is an absent optional input."""
 
     operator: str
     domain: str
@@ -72,9 +71,9 @@ class Node:
 
 @dataclass(frozen=True)
 class OnnxGraph:
-    """All of a file that matters. Nodes stand in the order they run in.
+    """The graph of a file. Nodes are in the order in which they run.
 
-    Sizes of inputs and outputs that depend on the audio are 0.
+    In the shapes of inputs and outputs, 0 is a size that depends on the audio.
     """
 
     nodes: tuple[Node, ...]
@@ -91,10 +90,10 @@ _FLOAT_DATA, _INT32_DATA, _INT64_DATA, _RAW_DATA = 4, 5, 7, 9
 
 
 def read_onnx_metadata(content: bytes | memoryview) -> dict[str, str]:
-    """Return what an `.onnx` file says of itself; its graph may be any.
+    """Return the metadata of an `.onnx` file; its graph is not read.
 
     Raises:
-        OnnxError: not such a file, truncated, or with parts that no export of ours has.
+        OnnxError: the file is not an `.onnx` file, truncated, or unlike our exports.
     """
     return _Reader().metadata(memoryview(content))
 
@@ -103,13 +102,13 @@ def read_onnx(content: bytes | memoryview) -> OnnxGraph:
     """Return the graph of an `.onnx` file. Constants are views of `content`, not copies.
 
     Raises:
-        OnnxError: not such a file, truncated, or with parts that no export of ours has.
+        OnnxError: the file is not an `.onnx` file, truncated, or unlike our exports.
     """
     return _Reader().model(memoryview(content))
 
 
 class _Message:
-    """The fields of a message: each known, of the type it should have, and once or often."""
+    """The fields of a message by number; all numbers and wire types have been checked."""
 
     def __init__(self, values: Mapping[int, list[int | memoryview]], what: str) -> None:
         self._values = values
@@ -153,7 +152,7 @@ def _text(value: memoryview, what: str) -> str:
 
 
 _V, _B, _F = VARINT, BYTES, FIXED32
-# The fields that our exports have, of each message, and their wire types.
+# For each message: the numbers of the fields in our exports, and their wire types.
 _MODEL = {1: (_V,), 2: (_B,), 3: (_B,), 4: (_B,), 5: (_V,), 6: (_B,), 7: (_B,), 8: (_B,), 14: (_B,)}
 _OPSET = {1: (_B,), 2: (_V,)}
 _ENTRY = {1: (_B,), 2: (_B,)}
@@ -169,7 +168,7 @@ _TENSOR = {
 
 
 class _Reader:
-    """Unpacks messages, as many fields as one file may have."""
+    """Reads messages; limits the number of fields in one file."""
 
     def __init__(self) -> None:
         self._fields_left = _MOST_FIELDS
@@ -241,7 +240,7 @@ class _Reader:
         dimensions = [
             self._message(dimension, _DIMENSION, "a dimension") for dimension in shape.messages(1)
         ]
-        # A size that has a name instead depends on the audio.
+        # A size with a name instead of a value depends on the audio.
         named = [dimension.has(2) for dimension in dimensions]
         sizes = [1 if has else dim.integer(1) for has, dim in zip(named, dimensions, strict=True)]
         checked = _checked_shape(value.text(1), sizes)
@@ -266,7 +265,7 @@ class _Reader:
         return Constant(name, kind, shape, data if in_memory else memoryview(b""))
 
     def _integers(self, message: _Message, field: int, what: str) -> list[int]:
-        """Return a field's whole numbers, packed or not; of more than are allowed, one more."""
+        """Return the integers of a field, packed or not, at most one more than is allowed."""
         found: list[int] = []
         for value in message.many(field):
             if isinstance(value, int):
@@ -280,7 +279,7 @@ class _Reader:
 
 
 def _count(stored: list[int], kind: int, data: memoryview) -> int:
-    """Return how many elements are stored; -1 where the field is not one for their type."""
+    """Return the number of stored elements; -1 if the field is not valid for their type."""
     if stored == [_RAW_DATA]:
         whole, rest = divmod(len(data), ELEMENT_BYTES[kind])
         return -1 if rest else whole

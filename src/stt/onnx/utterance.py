@@ -1,9 +1,9 @@
-"""Whether an `.onnx` file is a model of whole clips as we export them, and what it computes.
+"""Checks that an `.onnx` file is an encoder of whole clips like those of our exports.
 
-Its shapes depend on the number of samples. So the graph is gone through for several numbers, from
-the fewest to the most that a runtime gives it: operators that our exports have, no control flow,
-shapes that follow from each other, and amounts that the largest models stay below. What a file may
-compute grows with what it holds, so that a small one cannot ask for hours.
+Shapes depend on the number of samples, so the graph is checked for several numbers, from the
+smallest to the largest that a runtime passes to it. It may have only the operators of our exports,
+no control flow, consistent shapes, and a limited amount of computation. The limit grows with the
+number of weights, so that a small file cannot require hours.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from .walk import MICROSOFT, GraphLimits, GraphWalk, Rule, check_opsets, squeeze
 
 INPUT, OUTPUT = "samples", "probabilities"
 
-OPSETS = {"": 20, MICROSOFT: 1}  # the second one of quantised models alone
-_NUMBERS_OF_SAMPLES = 4  # for which the graph is gone through
-# Float32 of 30 s: an encoder of 300 million weights has 2**27 living elements, most of them of its
-# attention. A weight of a convolution over samples is multiplied with 50,000 rows.
+OPSETS = {"": 20, MICROSOFT: 1}  # Microsoft's is only in quantised models
+_NUMBERS_OF_SAMPLES = 4  # for which the graph is checked
+# For 30 s, an encoder of 300 million weights has 2**27 living elements, mostly of its attention. A
+# weight of a convolution over samples is multiplied by 50,000 rows.
 _LIMITS = GraphLimits(
     nodes=6000, computed_elements=1 << 31, living_elements=1 << 29, products=1 << 34
 )
@@ -29,18 +29,18 @@ _ELEMENTS_PER_WEIGHT, _PRODUCTS_PER_WEIGHT = 1 << 8, 1 << 16
 
 
 def check_utterance(graph: OnnxGraph, fewest_samples: int, most_samples: int) -> dict[int, Shape]:
-    """Check that a graph leads from samples to probabilities, as our exports do.
+    """Check that a graph computes probabilities from samples like those of our exports.
 
     Args:
-        graph: the file's.
-        fewest_samples: that it is ever given.
-        most_samples: that it is ever given.
+        graph: graph of the file.
+        fewest_samples: smallest number of samples of a clip.
+        most_samples: largest number of samples of a clip.
 
     Returns:
-        The shape `[frames, classes]` of what it makes of several numbers of samples.
+        Number of samples -> shape `[frames, classes]` of the output, for several numbers.
 
     Raises:
-        OnnxError: it does not, or has operators, shapes or amounts that they have not.
+        OnnxError: inputs, outputs, operators or shapes differ, or the graph computes too much.
     """
     check_opsets(graph, OPSETS)
     inputs, outputs = dict(graph.inputs), dict(graph.outputs)
@@ -62,18 +62,18 @@ def check_utterance(graph: OnnxGraph, fewest_samples: int, most_samples: int) ->
 
 
 def named(shapes: Mapping[str, Shape]) -> str:
-    """Return a few names and shapes, for messages."""
+    """Return the first names and shapes as text for messages."""
     return ", ".join(f"{name} {list(shape)}" for name, shape in [*shapes.items()][:8]) or "nothing"
 
 
 def _computed_from(walk: GraphWalk, node: Node) -> None:
-    """See that a node has to do with the audio: what is of weights alone, runtimes keep forever."""
+    """Check that a node depends on the audio; runtimes keep values of weights alone forever."""
     if all(name in walk.constants for name in node.inputs if name):
         raise OnnxError("it is computed of weights alone")
 
 
 def _list(walk: GraphWalk, node: Node, name: str, length: int, value: int = 0) -> Shape:
-    """Return an attribute that is a list; by default so many of one value."""
+    """Return an attribute that is a list of integers; by default `length` times `value`."""
     default: Shape = (value,) * length
     return walk.attribute(node, name, default)
 
@@ -84,7 +84,7 @@ def _same(walk: GraphWalk, node: Node) -> list[Shape]:
 
 
 def _normalised(walk: GraphWalk, node: Node) -> list[Shape]:
-    """Layer normalisation over the last axis, or that of channels, the second one, over time."""
+    """Layer normalisation over the last axis, or instance normalisation of channels (axis 1)."""
     source = walk.shape(node, 0)
     axis = -1 if node.operator == "LayerNormalization" else 1
     if any(walk.shape(node, index) != (source[axis],) for index in (1, 2)):

@@ -1,4 +1,4 @@
-"""Goes through a graph with shapes in place of values, and counts what it would compute."""
+"""Shape inference through a graph, with counts of the values and products to be computed."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import TypeVar
 
 from .graph import INT64, Constant, Node, OnnxError, OnnxGraph, Shape
 
-MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators
+MICROSOFT = "com.microsoft"  # domain of ONNX Runtime's own operators
 Kind = TypeVar("Kind", int, str, tuple[int, ...])
-_FEW = 8  # whole numbers of a shape
+_FEW = 8  # most integers of a value that is a shape or index
 
 
 @dataclass(frozen=True)
 class GraphLimits:
-    """What no export of ours reaches.
+    """Limits that no export of ours reaches.
 
     Attributes:
-        nodes: operators.
-        computed_elements: of all values together.
-        living_elements: of those that are needed at the same time.
-        products: multiplications in matrices and convolutions.
+        nodes: number of nodes.
+        computed_elements: number of elements of all values.
+        living_elements: number of elements of the values that are needed at the same time.
+        products: number of multiplications in matrix products and convolutions.
     """
 
     nodes: int
@@ -33,7 +33,13 @@ class GraphLimits:
     def with_weights(
         self, graph: OnnxGraph, products_each: int, computed_each: int = 0
     ) -> GraphLimits:
-        """Return what a graph may make that may do so much more with each weight it holds."""
+        """Return higher limits for a graph, in proportion to its number of weights.
+
+        Args:
+            graph: the graph with the weights.
+            products_each: additional products for each weight.
+            computed_each: additional elements for each weight.
+        """
         weights = sum(math.prod(constant.shape) for constant in graph.constants.values())
         return replace(
             self,
@@ -43,10 +49,14 @@ class GraphLimits:
 
 
 def check_opsets(graph: OnnxGraph, known: Mapping[str, int]) -> None:
-    """See that a graph has operators of the versions that our exports have.
+    """Check that a graph uses the operator sets of our exports.
+
+    Args:
+        graph: graph to check.
+        known: domain -> version of the operator set.
 
     Raises:
-        OnnxError: it has others.
+        OnnxError: a domain or version is another one.
     """
     for domain, version in graph.opsets.items():
         if known.get(domain) != version:
@@ -56,16 +66,16 @@ def check_opsets(graph: OnnxGraph, known: Mapping[str, int]) -> None:
 
 
 class GraphWalk:
-    """The shapes of all values, those values that are shapes themselves, and what was counted.
+    """Infers the shapes of all values, and those values that are themselves used as shapes.
 
     Args:
-        graph: where to go.
-        rules: what operators may be there, and what they make, by domain and name.
-        limits: how much they may make.
-        inputs: the shapes of what goes in.
+        graph: graph to walk through.
+        rules: allowed operators by domain and name.
+        limits: limits on the computation.
+        inputs: shapes of the inputs.
 
     Raises:
-        OnnxError: an input has the name of a weight, or the graph more nodes than are allowed.
+        OnnxError: an input has the name of a weight, or the graph has too many nodes.
     """
 
     def __init__(
@@ -94,10 +104,10 @@ class GraphWalk:
         self._last_use = {name: node for node in graph.nodes for name in node.inputs}
 
     def run(self) -> None:
-        """Go through all nodes.
+        """Walk through all nodes.
 
         Raises:
-            OnnxError: one is not as in our exports, or they compute more than is allowed.
+            OnnxError: a node is not like those of our exports, or a limit is exceeded.
         """
         for node in self._graph.nodes:
             self._run(node)
@@ -140,23 +150,23 @@ class GraphWalk:
             raise OnnxError("the graph computes far more than any acoustic model")
 
     def _forget(self, node: Node) -> None:
-        """Count no longer as living what no node after this one uses."""
+        """Stop counting the values as living that no node after this one uses."""
         for name in {*node.inputs, *node.outputs}:
             used_later = self._last_use.get(name, node) is not node
             if name and not used_later and name not in self.constants:
                 self._living -= math.prod(self.shapes[name])
 
     def shape(self, node: Node, index: int) -> Shape:
-        """Return the shape of an input that must be there."""
+        """Return the shape of a required input."""
         return self.shapes[node.inputs[index]]
 
     def integers(self, node: Node, index: int) -> tuple[int, ...]:
-        """Return the elements of an input that must be a few numbers known beforehand."""
+        """Return the elements of an input that must be a few integers, known without running."""
         name = node.inputs[index]
         return self.numbers[name] if name in self.numbers else self.constants[name].integers()
 
     def known(self, node: Node) -> list[tuple[int, ...]] | None:
-        """Return the elements of all inputs, where all are a few whole numbers known beforehand."""
+        """Return the elements of all inputs if all are a few known integers, else None."""
         return (
             [self.integers(node, i) for i in range(len(node.inputs))] if self._few(node) else None
         )
@@ -167,10 +177,10 @@ class GraphWalk:
         )
 
     def attribute(self, node: Node, name: str, default: Kind) -> Kind:
-        """Return an attribute of the default's type.
+        """Return an attribute, or its default.
 
         Raises:
-            OnnxError: it is of another.
+            OnnxError: the type of the attribute is not that of the default.
         """
         value = node.attributes.get(name, default)
         if not isinstance(value, type(default)):
@@ -178,24 +188,24 @@ class GraphWalk:
         return value
 
     def matrix(self, node: Node, index: int, rows: int) -> Constant:
-        """Return a matrix that is multiplied with so many rows. Runtimes copy it for each use."""
+        """Return an input that is a constant matrix; count its products with `rows` rows."""
         constant = self.constants[node.inputs[index]]
         self.count(rows * math.prod(constant.shape))
         self.use(constant)
         return constant
 
     def use(self, constant: Constant) -> None:
-        """Note that runtimes make something of a constant and keep it.
+        """Record the use of a weight, of which runtimes make and keep a copy for each use.
 
         Raises:
-            OnnxError: they did before.
+            OnnxError: the weight has been used before.
         """
         if constant.name in self._matrices:
             raise OnnxError(f"the matrix {constant.name!r} is used twice")
         self._matrices.add(constant.name)
 
     def count(self, products: int) -> None:
-        """Take so many products into account."""
+        """Add to the number of products."""
         self._products += products
 
 
@@ -209,7 +219,7 @@ def _is_few(constant: Constant | None) -> bool:
 
 
 def squeezed(walk: GraphWalk, node: Node) -> list[Shape]:
-    """Return the shape without the axes that `Squeeze` takes away, which must be of size 1."""
+    """Return the shape after `Squeeze`; the removed axes must be of size 1."""
     source = walk.shape(node, 0)
     axes = {range(len(source))[axis] for axis in walk.integers(node, 1)}
     if any(source[axis] != 1 for axis in axes):
@@ -219,12 +229,12 @@ def squeezed(walk: GraphWalk, node: Node) -> list[Shape]:
 
 @dataclass(frozen=True)
 class Rule:
-    """What an operator may be given, and what it makes of it.
+    """The rule for an operator: its allowed inputs and attributes, and its output shapes.
 
     Attributes:
-        shapes: from the walk and a node to the shapes of its outputs.
-        most_inputs: how many it has.
-        attributes: the names of those that it may have.
+        shapes: function from the walk and a node to the shapes of the node's outputs.
+        most_inputs: highest number of inputs.
+        attributes: names of the allowed attributes.
     """
 
     shapes: Callable[[GraphWalk, Node], Sequence[Shape]]
