@@ -1,5 +1,6 @@
-"""Upstream's names: modules that its notebooks, importers and scripts import.
+"""Modules with upstream's names, for its notebooks, importers and scripts.
 
-Each is thin and stands on what the rest of the package does; docs/python.md lists them. What only
-made sense in a TensorFlow graph can be imported, and says when it is used what replaces it.
+Each is a thin layer over the rest of the package; docs/python.md lists them. Functions that only
+made sense in a TensorFlow graph can be imported; calling one raises an error that names its
+replacement.
 """

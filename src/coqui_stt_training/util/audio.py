@@ -1,7 +1,7 @@
-"""Audio in memory, as upstream's scripts handle it, and all else of upstream's `util.audio`.
+"""Audio in memory, and all other names of upstream's `util.audio`.
 
-What these functions call PCM is bytes of interleaved 16-bit samples; what they call NP is float32
-`[samples, 1]` from -1 to 1.
+PCM means bytes of interleaved integer samples, usually of 16 bits. NP means float32 `[samples, 1]`
+from -1 to 1.
 """
 
 from __future__ import annotations
@@ -100,21 +100,21 @@ __all__ = [
 
 NpAudio = NDArray[np.float32]
 
-_FULL_SINE_DB = 3.0103  # a sine at full scale has 0 dBFS: its peak is 3 dB above its mean
+_FULL_SINE_DB = 3.0103  # a full-scale sine has 0 dBFS; its peak is 3 dB above its RMS
 
 
 class Sample:
-    """Audio in one of the representations that an `AUDIO_TYPE_...` names.
+    """Audio in one of several representations.
 
     Attributes:
-        audio_type: which one.
-        audio: a `BytesIO` of a file; bytes of PCM; float32 `[samples, 1]` of NP.
-        audio_format: of the samples.
-        sample_id: where it comes from, for messages.
-        duration: in seconds.
+        audio_type: representation, one of `AUDIO_TYPE_...`.
+        audio: a `BytesIO` with the contents of a file, bytes of PCM, or float32 `[samples, 1]`.
+        audio_format: format of the samples.
+        sample_id: name of the source, for messages.
+        duration: duration in seconds.
 
     Raises:
-        AudioError: the audio cannot be read, or PCM and NP come without `audio_format`.
+        AudioError: the audio cannot be read, or PCM or NP is given without `audio_format`.
     """
 
     def __init__(
@@ -143,10 +143,10 @@ class Sample:
             self.duration = get_np_duration(len(raw_data), audio_format)
 
     def change_audio_type(self, new_audio_type: str, bitrate: int | None = None) -> None:
-        """Turn the audio into another representation, in place.
+        """Convert the audio to another representation, in place.
 
         Raises:
-            AudioError: the audio cannot be read, or not be written so.
+            AudioError: the audio cannot be read, or cannot be converted.
         """
         if self.audio_type == new_audio_type:
             return
@@ -177,11 +177,11 @@ def change_audio_types(
     """Yield samples in another representation, converted by several processes.
 
     Args:
-        packed_samples: `Sample` objects, or such that `load_sample` returns.
-        audio_type: the representation.
-        bitrate: of a lossy one; none of those is written.
-        processes: how many; None: one for each core.
-        process_ahead: how many samples may be in memory; None: one for each core.
+        packed_samples: `Sample` objects, or those that `load_sample` returns.
+        audio_type: representation to convert to.
+        bitrate: bitrate of Opus for each channel; None: the encoder's choice.
+        processes: number of processes; None: one for each core.
+        process_ahead: largest number of samples in memory; None: one for each core.
     """
     with LimitingPool(processes=processes, process_ahead=process_ahead) as pool:
         yield from pool.imap(
@@ -197,7 +197,7 @@ def _unpack_and_change(work: tuple[Any, str, int | None]) -> Sample:
 
 
 def pcm_to_np(pcm_data: bytes, audio_format: AudioFormat = DEFAULT_FORMAT) -> NpAudio:
-    """Return PCM as float32 `[samples, 1]` from -1 to 1, channels averaged."""
+    """Return PCM as float32 `[samples, 1]` from -1 to 1; channels are averaged."""
     dtype = get_dtype(audio_format)
     samples = np.frombuffer(pcm_data, dtype).reshape(-1, audio_format.channels)
     scaled = samples.astype(np.float32) / np.iinfo(dtype).max
@@ -205,7 +205,7 @@ def pcm_to_np(pcm_data: bytes, audio_format: AudioFormat = DEFAULT_FORMAT) -> Np
 
 
 def np_to_pcm(np_data: NpAudio, audio_format: AudioFormat = DEFAULT_FORMAT) -> bytes:
-    """Return samples from -1 to 1 as mono PCM; what is beyond is clipped."""
+    """Return samples from -1 to 1 as mono PCM; values outside are clipped."""
     dtype = get_dtype(audio_format)
     limits = np.iinfo(dtype)
     scaled = np.rint(np_data.astype(np.float64).reshape(-1) * limits.max)
@@ -213,26 +213,26 @@ def np_to_pcm(np_data: NpAudio, audio_format: AudioFormat = DEFAULT_FORMAT) -> b
 
 
 def rms_to_dbfs(rms: float) -> float:
-    """Return a root mean square as decibels, 0 being a sine at full scale."""
+    """Return a root mean square in dBFS; a full-scale sine has 0 dBFS."""
     return 20.0 * math.log10(max(1e-16, rms)) + _FULL_SINE_DB
 
 
 def max_dbfs(sample_data: NpAudio) -> float:
-    """Return how loud audio is that was as loud everywhere as its loudest sample."""
+    """Return the level of the loudest sample, in dBFS."""
     return rms_to_dbfs(float(np.abs(sample_data).max()))
 
 
 def mean_dbfs(sample_data: NpAudio) -> float:
-    """Return how loud audio is."""
+    """Return the root mean square level of audio, in dBFS."""
     return rms_to_dbfs(math.sqrt(float(np.mean(np.square(sample_data, dtype=np.float64)))))
 
 
 def gain_db_to_ratio(gain_db: float) -> float:
-    """Return the factor that is so many decibels."""
+    """Return the amplitude factor of a gain in decibels."""
     return float(10.0 ** (gain_db / 20.0))
 
 
 def normalize_audio(sample_data: NpAudio, dbfs: float = _FULL_SINE_DB) -> NpAudio:
-    """Return audio whose loudest sample has so many decibels; by default full scale."""
+    """Scale audio so that its loudest sample has this level; by default full scale."""
     louder = sample_data * gain_db_to_ratio(dbfs - max_dbfs(sample_data))
     return np.asarray(louder.clip(-1.0, 1.0), np.float32)

@@ -1,4 +1,4 @@
-"""Audio files, read and written by libsndfile: WAV, FLAC, OGG/Vorbis, OGG/Opus."""
+"""Reading and writing of audio files: WAV, FLAC, OGG/Vorbis (only read), OGG/Opus."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _BLOCK_SAMPLES = 1 << 16
 
 
 def read_audio(audio_type: str, audio_file: Source) -> tuple[AudioFormat, bytes]:
-    """Return a file's format and its samples, interleaved 16-bit ones whatever the file holds.
+    """Return the format and the samples of a file, converted to interleaved 16-bit samples.
 
     Raises:
-        AudioError: it cannot be read, or is beyond the bounds of `stt.audio.bounds`.
+        AudioError: the file cannot be read, or exceeds the limits of `stt.audio.bounds`.
     """
     with _open(audio_type, audio_file) as sound:
         samples = _read_all(sound, _name(audio_file), _size(audio_file))
@@ -53,20 +53,20 @@ def read_audio(audio_type: str, audio_file: Source) -> tuple[AudioFormat, bytes]
 
 
 def read_duration(audio_type: str, audio_file: Source) -> float:
-    """Return the length of a file in seconds, as its header says.
+    """Return the duration of a file in seconds, according to its header.
 
     Raises:
-        AudioError: it cannot be read.
+        AudioError: the file cannot be read.
     """
     with _open(audio_type, audio_file) as sound:
         return float(sound.frames / sound.samplerate)
 
 
 def read_format(audio_type: str, audio_file: Source) -> AudioFormat:
-    """Return the format that `read_audio` gives a file's samples in.
+    """Return the format in which `read_audio` returns the samples of a file.
 
     Raises:
-        AudioError: it cannot be read.
+        AudioError: the file cannot be read.
     """
     with _open(audio_type, audio_file) as sound:
         return _format(sound)
@@ -107,7 +107,11 @@ def _blocks(
     dtype: str,
     longest_seconds: float = math.inf,
 ) -> Iterator[NDArray[Any]]:
-    """Yield all samples, `[samples, channels]`, in blocks that an allowance counts."""
+    """Yield all samples in blocks `[samples, channels]`.
+
+    Raises:
+        AudioError: the file cannot be decoded, or exceeds the limits of `stt.audio.bounds`.
+    """
     check_form(name, sound.samplerate, sound.channels)
     allowance = Allowance(name, sound.samplerate, sound.channels, file_bytes, longest_seconds)
     try:
@@ -128,7 +132,7 @@ def _size(source: Source) -> int:
 
 
 def refuse_type(audio_type: str) -> NoReturn:
-    """Raise `AudioError`: audio of this type is not read."""
+    """Raise `AudioError`, because audio of this type cannot be read."""
     known = ", ".join(SERIALIZABLE_AUDIO_TYPES)
     raise AudioError(f"audio of type {audio_type!r} is not understood; these are: {known}")
 
@@ -138,10 +142,10 @@ def _name(source: Source) -> str:
 
 
 def get_dtype(audio_format: AudioFormat) -> type[np.signedinteger[Any]]:
-    """Return NumPy's type of PCM samples.
+    """Return the NumPy type of PCM samples.
 
     Raises:
-        AudioError: there is none for the width.
+        AudioError: the samples do not have 1, 2 or 4 bytes.
     """
     dtype = _DTYPES.get(audio_format.width)
     if dtype is None:
@@ -160,13 +164,13 @@ def write_audio(
 
     Args:
         audio_type: `AUDIO_TYPE_WAV`, `..._FLAC`, `..._OGG_OPUS` or `..._OPUS`.
-        audio_file: a name, or a binary stream.
+        audio_file: file name or binary stream.
         pcm_data: interleaved samples.
-        audio_format: of the samples; Opus has few sample rates, and samples of 16 bits.
-        bitrate: of Opus, for each channel; None: the encoder's choice.
+        audio_format: format of the samples; Opus has few sample rates, and only 16-bit samples.
+        bitrate: bitrate of Opus for each channel; None: the encoder's choice.
 
     Raises:
-        AudioError: another type, or a bitrate or format that it does not have.
+        AudioError: the type cannot be written, or does not support the bitrate or format.
     """
     if audio_type in _OPUS:
         samples = np.frombuffer(pcm_data, np.int16).reshape(-1, audio_format.channels)
@@ -193,7 +197,7 @@ def write_audio(
 def write_wav(
     wav_file: Source, pcm_data: bytes, audio_format: AudioFormat = DEFAULT_FORMAT
 ) -> None:
-    """Write PCM as a WAV file, to a name or a binary stream."""
+    """Write PCM as a WAV file, to a file name or a binary stream."""
     target = str(wav_file) if isinstance(wav_file, Path) else wav_file
     with wave.open(target, "wb") as writer:
         writer.setframerate(audio_format.rate)
@@ -203,22 +207,22 @@ def write_wav(
 
 
 def read_wav(wav_file: Source) -> tuple[AudioFormat, bytes]:
-    """Return a WAV file's format and samples; see `read_audio`."""
+    """Return the format and the samples of a WAV file; see `read_audio`."""
     return read_audio(AUDIO_TYPE_WAV, wav_file)
 
 
 def read_wav_duration(wav_file: Source) -> float:
-    """Return the length of a WAV file in seconds."""
+    """Return the duration of a WAV file in seconds."""
     return read_duration(AUDIO_TYPE_WAV, wav_file)
 
 
 def read_ogg_opus(ogg_file: Source) -> tuple[AudioFormat, bytes]:
-    """Return an OGG/Opus file's format and samples; see `read_audio`."""
+    """Return the format and the samples of an OGG/Opus file; see `read_audio`."""
     return read_audio(AUDIO_TYPE_OGG_OPUS, ogg_file)
 
 
 def read_ogg_opus_duration(ogg_file: Source) -> float:
-    """Return the length of an OGG/Opus file in seconds."""
+    """Return the duration of an OGG/Opus file in seconds."""
     return read_duration(AUDIO_TYPE_OGG_OPUS, ogg_file)
 
 
@@ -228,16 +232,18 @@ def convert_audio(
     file_type: str | None = None,
     audio_format: AudioFormat = DEFAULT_FORMAT,
 ) -> None:
-    """Write an audio file anew in another format: sample rate, channels, width.
+    """Convert an audio file to another format: sample rate, channels and sample width.
 
     Args:
         src_audio_path: any file that libsndfile reads.
-        dst_audio_path: where to write.
-        file_type: `wav`, `flac`, ...; None: as the name says.
-        audio_format: of the result. Channels are averaged to one; one is repeated to several.
+        dst_audio_path: file to write.
+        file_type: `wav`, `flac`, ...; None: by the suffix of the file to write.
+        audio_format: format of the result. Several channels can only be averaged to one; one
+            channel can be repeated.
 
     Raises:
-        AudioError: it cannot be read or written, or has several channels and should get others.
+        AudioError: a file cannot be read or written, or several channels cannot become the number
+            asked for.
     """
     name = str(src_audio_path)
     try:
@@ -278,12 +284,14 @@ def _mix(samples: NDArray[np.float32], channels: int, name: str) -> NDArray[np.f
 
 
 class AudioFile:
-    """An audio file as a WAV of a given format, which is made for as long as this is entered.
+    """Context manager for an audio file as a WAV file of a given format.
+
+    A file of another format is converted to a temporary WAV file, which is removed at the end.
 
     Args:
-        audio_path: the file.
-        as_path: whether to give the name of the WAV, rather than a `wave.Wave_read`.
-        audio_format: the WAV's.
+        audio_path: audio file.
+        as_path: whether entering returns the path of the WAV file instead of a `wave.Wave_read`.
+        audio_format: format of the WAV file.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What audio is: its format, the types of its representations, and how long it lasts."""
+"""Audio formats, the types of representations of audio, and durations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class AudioFormat(NamedTuple):
-    """Sample rate in Hz, channels, and bytes of one sample of one channel."""
+    """Sample rate in Hz, number of channels, and bytes per sample of one channel."""
 
     rate: int
     channels: int
@@ -26,7 +26,7 @@ AUDIO_TYPE_OGG_OPUS = "audio/ogg;codecs=opus"
 AUDIO_TYPE_OGG_VORBIS = "audio/vorbis"
 AUDIO_TYPE_FLAC = "audio/flac"
 
-# Those that are whole files, or, as AUDIO_TYPE_OPUS, the bare packets of SDB files.
+# Types of whole files, and AUDIO_TYPE_OPUS, the bare packets in SDB files.
 SERIALIZABLE_AUDIO_TYPES = [
     AUDIO_TYPE_WAV,
     AUDIO_TYPE_OPUS,
@@ -44,20 +44,20 @@ _BY_EXTENSION = {
 
 
 def get_loadable_audio_type_from_extension(ext: str) -> str | None:
-    """Return the type of files with an extension such as `.wav`; None where none is read."""
+    """Return the audio type of an extension such as `.wav`; None if it cannot be read."""
     return _BY_EXTENSION.get(ext.lower())
 
 
 def get_num_samples(pcm_buffer_size: int, audio_format: AudioFormat = DEFAULT_FORMAT) -> int:
-    """Return how many samples for each channel so many bytes of PCM are."""
+    """Return the number of samples for each channel in a number of bytes of PCM."""
     return pcm_buffer_size // (audio_format.channels * audio_format.width)
 
 
 def get_pcm_duration(pcm_buffer_size: int, audio_format: AudioFormat = DEFAULT_FORMAT) -> float:
-    """Return how many seconds so many bytes of PCM are."""
+    """Return the duration in seconds of a number of bytes of PCM."""
     return get_num_samples(pcm_buffer_size, audio_format) / audio_format.rate
 
 
 def get_np_duration(np_len: int, audio_format: AudioFormat = DEFAULT_FORMAT) -> float:
-    """Return how many seconds so many samples are."""
+    """Return the duration in seconds of a number of samples."""
     return np_len / audio_format.rate

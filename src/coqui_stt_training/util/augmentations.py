@@ -1,6 +1,6 @@
-"""Upstream's names for augmentations: specifications, and what they do to samples.
+"""Upstream's classes and functions for augmentations.
 
-What they do is in `coqui_stt_training.augmentation`, which `--augment` uses.
+The augmentations themselves are in `coqui_stt_training.augmentation`, which `--augment` uses.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from .upstream_names import find_upstream_name
 
 
 class Augmentation:
-    """An augmentation and its parameters, each of which is an attribute.
+    """An augmentation. Each of its parameters is an attribute.
 
     Args:
         p: probability that a sample is augmented.
-        values: of the parameters, as in a specification, or numbers, or tuples of start, end and
-            radius; others have their defaults.
+        values: values of parameters: text as in a specification, numbers, or tuples of start, end
+            and optionally radius. Other parameters have their defaults.
 
     Raises:
-        FlagError: a parameter it does not have, or a value that is none.
+        FlagError: a parameter is unknown, or a value is malformed.
     """
 
     kind: ClassVar[str] = ""
@@ -47,7 +47,7 @@ class Augmentation:
             setattr(self, name, value)
 
     def apply(self, *args: Any, **kwargs: Any) -> Any:
-        """Raise `FlagError`: what acts on spectrograms acts in training alone."""
+        """Raise `FlagError`: augmentations of spectrograms or features work only in training."""
         raise FlagError(
             f"{self.name}: acts on the {self.domain} while a model is trained; give it to train "
             f"as --augment {self.asked}"
@@ -69,14 +69,14 @@ class SampleAugmentation(Augmentation):
     """An augmentation of samples."""
 
     def apply(self, sample: Sample, clock: float = 0.0) -> None:
-        """Change a sample in place, as it is at some time of training.
+        """Augment a sample in place.
 
         Args:
-            sample: of one channel.
-            clock: how far training is, 0 to 1.
+            sample: mono sample.
+            clock: progress of training, 0 to 1, which parameters may depend on.
 
         Raises:
-            CorpusError: what it draws from cannot be read.
+            CorpusError: audio that the augmentation mixes in cannot be read.
         """
         sample.change_audio_type(AUDIO_TYPE_NP)
         rate_hz = sample.audio_format.rate
@@ -91,7 +91,7 @@ class GraphAugmentation(Augmentation):
 
 
 class NormalizeSampleRate(SampleAugmentation):
-    """Resamples to the rate of the model, in Hz."""
+    """Resamples to the sample rate of the model, in Hz."""
 
     def __init__(self, rate: int) -> None:
         self.name = type(self).__name__
@@ -99,7 +99,7 @@ class NormalizeSampleRate(SampleAugmentation):
         self.rate = rate
 
     def apply(self, sample: Sample, clock: float = 0.0) -> None:
-        """Resample a sample in place, where it has another rate."""
+        """Resample a sample in place if its sample rate differs."""
         if sample.audio_format.rate == self.rate:
             return
         sample.change_audio_type(AUDIO_TYPE_NP)
@@ -112,7 +112,7 @@ class NormalizeSampleRate(SampleAugmentation):
 
 
 def _class_of(kind: str) -> type[Augmentation]:
-    """Return the class of a kind, named as upstream names it: `TimeMask` of `time_mask`."""
+    """Create the class of an augmentation, with upstream's name: `TimeMask` for `time_mask`."""
     name = "".join(part.capitalize() for part in kind.replace("-", "_").split("_"))
     acts_on_samples = KINDS[kind].domains[0] == SAMPLES
     base = SampleAugmentation if acts_on_samples else GraphAugmentation
@@ -128,7 +128,8 @@ def parse_augmentation(augmentation_spec: str) -> Augmentation:
     """Return the augmentation that a specification describes.
 
     Raises:
-        FlagError: it is malformed, or names an augmentation, a parameter or a value there is not.
+        FlagError: the specification is malformed, or an augmentation, parameter or value in it is
+            unknown.
     """
     (asked,) = specification.parse_augmentations([augmentation_spec])
     values: dict[str, Any] = {**asked.ranges, **{k: v for k, v in asked.texts.items() if v}}
@@ -151,16 +152,16 @@ def apply_sample_augmentations(
     clock: float = 0.0,
     final_clock: float | None = None,
 ) -> Iterator[Sample]:
-    """Yield samples, unpacked, augmented and in the representation `audio_type`.
+    """Yield samples, unpacked and augmented.
 
     Args:
-        samples: to change.
-        augmentations: of which those of samples act, each with its probability.
-        audio_type: of the result.
-        buffering: upstream's; a sample is read whole.
-        process_ahead: upstream's; samples are changed when they are asked for.
-        clock: how far training is, 0 to 1, at the first sample.
-        final_clock: at the last one, for samples that have a length; None: as at the first.
+        samples: samples to augment, in place.
+        augmentations: augmentations; only those of samples are applied, each with its probability.
+        audio_type: representation of the results.
+        buffering: ignored, as each sample is read whole.
+        process_ahead: ignored, as samples are augmented when they are requested.
+        clock: progress of training, 0 to 1, at the first sample.
+        final_clock: progress after the last sample, if `samples` has a length; None: `clock`.
     """
     acting = [one for one in augmentations or () if isinstance(one, SampleAugmentation)]
     moment = _clock(samples, clock, final_clock)
@@ -181,5 +182,5 @@ def _clock(samples: Iterable[Any], start: float, end: float | None) -> Callable[
 
 
 def __getattr__(name: str) -> Any:
-    """Find what upstream's module has besides."""
+    """Return another name of upstream's module."""
     return find_upstream_name(__name__, name)

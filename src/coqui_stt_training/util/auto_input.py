@@ -1,4 +1,4 @@
-"""One corpus file split into train, dev and test sets, and an alphabet made of transcripts."""
+"""Split of one corpus file into train, dev and test sets, and an alphabet from transcripts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..corpus import alphabet_from_corpus, split_auto_input
 
 
 def create_alphabet_from_sources(sources: Iterable[str | Path]) -> tuple[list[str], Alphabet]:
-    """Return the characters of corpus files, sorted, and an alphabet of them.
+    """Return the sorted characters in the transcripts of corpus files, and an alphabet of them.
 
     Raises:
         CorpusError: a file cannot be read.
@@ -24,10 +24,12 @@ def create_alphabet_from_sources(sources: Iterable[str | Path]) -> tuple[list[st
 def create_datasets_from_auto_input(
     auto_input_dataset: str | Path, alphabet_config_path: str | Path | None
 ) -> tuple[Path, Path, Path, Path]:
-    """Split a CSV file, or the one in a folder; return train, dev and test set, and the alphabet.
+    """Split a CSV file, given by itself or by its folder.
+
+    Return the paths of the train, dev and test sets and of the alphabet.
 
     Raises:
-        CorpusError: there is no such file, or it is too small.
+        CorpusError: the file is missing, or has too few rows.
     """
     made = split_auto_input(
         auto_input_dataset, seed=TrainingFlags().random_seed, alphabet_path=alphabet_config_path

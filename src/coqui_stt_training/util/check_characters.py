@@ -1,4 +1,4 @@
-"""Print which characters the transcripts of CSV files have, to make an alphabet of.
+"""Print the characters in the transcripts of CSV files, to make an alphabet from.
 
 python -m coqui_stt_training.util.check_characters -csv train.csv,dev.csv -alpha
 """

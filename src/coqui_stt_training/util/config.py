@@ -5,8 +5,8 @@
     initialize_globals_from_args(train_files=["train.csv"], checkpoint_dir="model", epochs=10)
     print(Config.train_files)
 
-Flags have the names, values and checks of the command line. Nothing else in this package reads the
-global configuration: `train()`, `test()` and `evaluate()` pass it on.
+Flags have the names, values and checks of the command line. The rest of this package does not read
+the global configuration: `train()`, `test()`, `evaluate()` and `export()` pass it on.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ from .augmentations import Augmentation, NormalizeSampleRate, parse_augmentation
 from .own_flags import read_own_flags
 from .upstream_names import find_upstream_name
 
-N_INPUT = 26  # features of a frame
-N_CONTEXT = 9  # frames on each side that a model sees with one
+N_INPUT = 26  # number of features of a frame
+N_CONTEXT = 9  # number of context frames on each side of a frame
 _HIDDEN_SIZES = ("n_hidden_1", "n_hidden_2", "n_hidden_3", "n_hidden_5", "n_cell_dim")
 _FOLDERS = ("checkpoint_dir", "load_checkpoint_dir", "save_checkpoint_dir")
-_ALL_FLAGS = SHARED[::-1]  # where two have a flag, that of training counts
+_ALL_FLAGS = SHARED[::-1]  # in this order: training's value of a shared flag overrides the others
 _Kind = TypeVar("_Kind")
 
 
 class BaseSttConfig:
-    """All flags as attributes, and what upstream derives from them.
+    """All flags as attributes, and the values that upstream derives from them.
 
-    An attribute that is a flag can be set, and is checked then. `auto_input_dataset` is split at
-    once; the other files are looked at when they are used. Where no checkpoint folder is given,
-    it is that of early releases: `stt/checkpoints` in the user's data folder.
+    Setting the attribute of a flag checks its value. `auto_input_dataset` is split at once; other
+    files are read only when they are used. The default checkpoint folder is that of early releases:
+    `stt/checkpoints` in the user's data folder.
 
-    Scripts add flags in a dataclass that is derived from this one, and read all of them with
+    A script adds its own flags in a dataclass derived from this class, and reads all flags with
     `init_from_argparse`.
 
     Args:
-        flags: by name; None is the default.
+        flags: values of flags by name; None: the default.
 
     Raises:
-        FlagError: everything that is wrong with the flags.
+        FlagError: flags are unknown or have wrong values; the message lists all problems.
         CorpusError: `auto_input_dataset` cannot be split.
     """
 
@@ -67,7 +67,7 @@ class BaseSttConfig:
         folder = values["checkpoint_dir"]
         if not any(values[name] for name in _FOLDERS):
             folder = str(_default_folder())
-        if folder:  # one folder for both, of which either can be set anew later
+        if folder:  # the default for loading and saving; a script can later change either
             given = (given | set(_FOLDERS)) - {"checkpoint_dir"}
             values |= dict.fromkeys(_FOLDERS, folder)
         self.__dict__["_values"] = values
@@ -89,10 +89,10 @@ class BaseSttConfig:
     def init_from_argparse(
         cls, args: Sequence[str] | None = None, arg_prefix: str = ""
     ) -> BaseSttConfig:
-        """Return the configuration that a command line describes; by default this process's.
+        """Return the configuration of a command line, by default that of this process.
 
         Raises:
-            FlagError: something about the flags is wrong, or another prefix of flags is wanted.
+            FlagError: a flag is wrong, or a prefix is given.
         """
         if arg_prefix:
             raise FlagError(f"flags have no prefix {arg_prefix!r}")
@@ -112,22 +112,22 @@ class BaseSttConfig:
         config = cls.__new__(cls)
         BaseSttConfig.__init__(config, **{name: values[name] for name in given})
         if adds_flags:
-            cls.__init__(config, **own)  # the dataclass's, which sets its fields only
+            cls.__init__(config, **own)  # the dataclass's method, which sets only its own fields
         return config
 
     def __post_init__(self) -> None:
-        """Do nothing: the flags are read before those that a script's own dataclass adds."""
+        """Do nothing: `init_from_argparse` has already set the flags of the package."""
 
     def flags(self) -> dict[str, Any]:
         """Return the flags that were given or set, by name."""
         return dict(self._flags)
 
     def parsed_as(self, kind: type[_Kind], **changes: Any) -> Parsed[_Kind]:
-        """Return the configuration of a command: its part of the flags, some of them changed."""
+        """Return the configuration of a command, with its part of the flags and some changes."""
         return from_values(kind, {**self._flags, **changes}, tolerated=_ALL_FLAGS)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all flags, those not given with their defaults."""
+        """Return the values of all flags, including defaults."""
         return dict(self._values)
 
     serialize = to_dict
@@ -160,8 +160,8 @@ class BaseSttConfig:
         """The alphabet: given, of the checkpoint, beside the data, or made from the data.
 
         Raises:
-            FlagError: there is none of these.
-            UserError: it is malformed, or the data cannot be read.
+            FlagError: no alphabet was found.
+            UserError: the alphabet is malformed, or the data cannot be read.
         """
         config = self.parsed_as(TrainConfig).config
         beside = Path(self.load_checkpoint_dir or ".", "alphabet.txt")
@@ -172,7 +172,7 @@ class BaseSttConfig:
 
     @property
     def augmentations(self) -> list[Augmentation]:
-        """What `augment` says, and the resampling to the model's rate."""
+        """Resampling to the model's sample rate, if enabled, and the augmentations of `augment`."""
         resampling = [NormalizeSampleRate(self.audio_sample_rate)]
         return [*(resampling if self.normalize_sample_rate else ()),
                 *parse_augmentations(self.augment)]  # fmt: skip
@@ -184,32 +184,32 @@ class BaseSttConfig:
 
     @property
     def n_context(self) -> int:
-        """Frames on each side that a model sees with one."""
+        """Number of context frames on each side of a frame."""
         return N_CONTEXT
 
     @property
     def n_hidden_6(self) -> int:
-        """Classes of the output: the alphabet's labels and the blank."""
+        """Number of output classes: the alphabet's labels and the blank."""
         return self.alphabet.size + 1
 
     @property
     def audio_window_samples(self) -> int:
-        """Samples of a feature frame."""
+        """Number of samples of a feature frame."""
         return int(self.audio_sample_rate * self.feature_win_len // 1000)
 
     @property
     def audio_step_samples(self) -> int:
-        """Samples from one feature frame to the next."""
+        """Number of samples from the start of a feature frame to that of the next."""
         return int(self.audio_sample_rate * self.feature_win_step // 1000)
 
 
 def _merge(
     read: Callable[[type, tuple[type, ...]], Parsed[Any]],
 ) -> tuple[dict[str, Any], set[str]]:
-    """Return the values of all flags, and which were given.
+    """Return the values of all flags, and the names of those that were given.
 
     Args:
-        read: returns the configuration of a kind; it tolerates flags of the others.
+        read: parses the flags of one configuration class, and tolerates those of the other classes.
     """
     values: dict[str, Any] = {}
     given: set[str] = set()
@@ -226,7 +226,7 @@ def _default_folder() -> Path:
 
 
 class _GlobalConfig:
-    """Stands for the configuration that was initialised last."""
+    """Proxy for the current global configuration."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(current(), name)
@@ -239,14 +239,14 @@ class _GlobalConfig:
 
 
 Config = _GlobalConfig()
-_current: list[BaseSttConfig] = []  # one, once there is one
+_current: list[BaseSttConfig] = []  # the global configuration; empty until it is initialised
 
 
 def current() -> BaseSttConfig:
     """Return the global configuration.
 
     Raises:
-        FlagError: it was not initialised.
+        FlagError: the global configuration was not initialised.
     """
     if not _current:
         raise FlagError(
@@ -257,48 +257,48 @@ def current() -> BaseSttConfig:
 
 
 def initialize_globals_from_args(**override_args: Any) -> None:
-    """Make the global configuration of flags; see `BaseSttConfig`."""
+    """Set the global configuration from flags; see `BaseSttConfig`."""
     initialize_globals_from_instance(BaseSttConfig(**override_args))
 
 
 def initialize_globals_from_cli() -> None:
-    """Make the global configuration of this process's command line; see `BaseSttConfig`."""
+    """Set the global configuration from the command line; see `BaseSttConfig`."""
     initialize_globals_from_instance(BaseSttConfig.init_from_argparse())
 
 
 def initialize_globals_from_instance(config: BaseSttConfig) -> None:
-    """Make a configuration the global one."""
+    """Set the global configuration."""
     _current[:] = [config]
 
 
 def log_debug(message: object) -> None:
-    """Print a message where `log_level` is 0."""
+    """Print a message if `log_level` is 0."""
     _log(0, "D ", message)
 
 
 def log_info(message: object) -> None:
-    """Print a message where `log_level` is at most 1; it is 1 by default."""
+    """Print a message if `log_level` is at most 1, the default."""
     _log(1, "I ", message)
 
 
 def log_warn(message: object) -> None:
-    """Print a message where `log_level` is at most 2."""
+    """Print a message if `log_level` is at most 2."""
     _log(2, "W ", message)
 
 
 def log_error(message: object) -> None:
-    """Print a message where `log_level` is at most 3."""
+    """Print a message if `log_level` is at most 3."""
     _log(3, "E ", message)
 
 
 def log_progress(message: object) -> None:
-    """Print a message where no progress bars are shown."""
+    """Print an informational message if progress bars are turned off."""
     if _current and not _current[0].show_progressbar:
         log_info(message)
 
 
 def prefix_print(prefix: str, message: str) -> None:
-    """Print a message, each line with a prefix."""
+    """Print a message with a prefix before each line."""
     print("\n".join(f"{prefix}{line}" for line in message.split("\n")))
 
 
@@ -308,7 +308,7 @@ def _log(level: int, prefix: str, message: object) -> None:
 
 
 def create_progressbar(*args: Any, **kwargs: Any) -> Any:
-    """Return a bar of the progressbar2 package, silent where `show_progressbar` is false.
+    """Return a bar of the progressbar2 package, which is silent if `show_progressbar` is false.
 
     Raises:
         FlagError: the package is not installed.

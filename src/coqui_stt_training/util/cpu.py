@@ -1,4 +1,4 @@
-"""How many cores there are to use, under upstream's name."""
+"""The number of available cores, under upstream's name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads of corpora and models, for importers and notebooks."""
+"""Download of corpora and models, for importers and notebooks."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _TIMEOUT_SECONDS = 60
 
 
 def __getattr__(name: str) -> Any:
-    """Return `SIMPLE_BAR`: widgets for the ProgressBar of the progressbar2 package.
+    """Return `SIMPLE_BAR`: widgets for a `ProgressBar` of the progressbar2 package.
 
-    A script that shows them has that package, and imports it; for others the list is empty.
+    The list is empty if the package is not installed.
     """
     if name != "SIMPLE_BAR":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -33,17 +33,17 @@ def __getattr__(name: str) -> Any:
 
 
 def maybe_download(archive_name: str, target_dir: str | Path, archive_url: str) -> str:
-    """Download a file, unless it is there already, and return its path.
+    """Download a file unless it exists, and return its path.
 
-    It gets its name only when all of it has arrived; a download that broke off begins anew.
+    The file gets its name only when it is complete; an interrupted download starts over.
 
     Args:
-        archive_name: what to call it.
-        target_dir: the folder, made where missing.
-        archive_url: `http` or `https`.
+        archive_name: name of the file.
+        target_dir: folder for the file; created if missing.
+        archive_url: URL with `http` or `https`.
 
     Raises:
-        CorpusError: it cannot be downloaded, or not written.
+        CorpusError: the file cannot be downloaded or written.
     """
     folder = Path(target_dir)
     path = os.path.join(target_dir, archive_name)  # noqa: PTH118 - upstream's spelling of paths

@@ -1,4 +1,4 @@
-"""Error rates of transcripts, and the report of them, for scripts that evaluate by themselves."""
+"""Error rates of transcripts, and a report of them, for scripts that transcribe on their own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DecodeResult = tuple[str, str, str, float]  # file, reference, hypothesis, loss
 
 
 def wer_cer_batch(samples: Sequence[SampleResult]) -> tuple[float, float]:
-    """Return word and character error rate over samples; at most 1, as upstream reports them."""
+    """Return the word and the character error rate over samples, like upstream at most 1."""
     result = score_set(samples)
     return min(result.wer, 1.0), min(result.cer, 1.0)
 
@@ -42,16 +42,16 @@ def calculate_and_print_report(
     """Print the error rates of a set, and some of its best, median and worst samples.
 
     Args:
-        wav_filenames: the audio files.
-        labels: what is said in each.
-        decodings: what was heard in each.
-        losses: of each.
-        dataset_name: for the first line.
-        sort_by: `wer` or `cer`: what says which are the best.
-        report_count: how many of each kind to print.
+        wav_filenames: names of the audio files.
+        labels: reference transcript of each file.
+        decodings: hypothesis for each file.
+        losses: loss of each file.
+        dataset_name: name of the set, for the first line.
+        sort_by: error rate to sort by, `wer` or `cer`.
+        report_count: number of best, of median and of worst samples to print.
 
     Returns:
-        all samples, the best first.
+        All samples, the best first.
     """
     items = zip(wav_filenames, labels, decodings, losses, strict=True)
     samples = [process_decode_result(item) for item in items]
@@ -68,5 +68,8 @@ def print_report(
     dataset_name: str | Path,
     report_count: int = 5,
 ) -> None:
-    """Print the report of samples; the rates and losses are theirs, whatever else is given."""
+    """Print a report of samples, with the error rates and losses of the samples themselves.
+
+    The arguments `losses`, `wer` and `cer` are ignored.
+    """
     print(format_report(samples, str(dataset_name), report_count=report_count))

@@ -1,4 +1,4 @@
-"""Upstream's module of this name: parts of a TensorFlow graph, which say what replaces them."""
+"""Upstream's module of this name: parts of a TensorFlow graph; using one names its replacement."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from .upstream_names import find_upstream_name
 
 
 def __getattr__(name: str) -> Any:
-    """Find what upstream's module has."""
+    """Return a name of upstream's module."""
     return find_upstream_name(__name__, name)

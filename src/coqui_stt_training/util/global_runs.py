@@ -1,7 +1,8 @@
-"""Training, evaluation and export by upstream's global configuration: its `train()` and `test()`.
+"""Training, evaluation and export with upstream's global configuration: `train()`, `test()`, ...
 
-They print and log as the commands do. For programs, `coqui_stt_training.train_model` and the like
-return what they find out, and need no global configuration.
+These functions print and log like the commands. Programs should use
+`coqui_stt_training.train_model` and its siblings, which return results and need no global
+configuration.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from .config import current
 
 
 def early_training_checks() -> None:
-    """See that the scorer, where there is one, is for the alphabet.
+    """Check that the scorer, if one is given, is for the alphabet.
 
-    All else is checked by `train` before its first step.
+    `train` checks everything else before its first step.
 
     Raises:
-        UserError: it is not, or cannot be read.
+        UserError: the scorer cannot be read, or is for another alphabet.
     """
     config = current()
     if config.scorer_path:
@@ -35,10 +36,10 @@ def early_training_checks() -> None:
 
 
 def train() -> None:
-    """Train; test files are only checked. Stopped by a signal, the same call goes on.
+    """Train a model; test files are only checked. After an interruption, the same call resumes.
 
     Raises:
-        UserError: whatever the user can mend.
+        UserError: a flag or a file is wrong.
     """
     from ..runs.training import run_training  # PyTorch takes a second to import
 
@@ -51,11 +52,11 @@ def evaluate(test_csvs: Iterable[str | Path], create_model: object = None) -> li
     """Evaluate the checkpoint on CSV files, print a report of each, and return all samples.
 
     Args:
-        test_csvs: the files.
-        create_model: upstream's function that builds a graph; there is none to build.
+        test_csvs: CSV files.
+        create_model: ignored; upstream's function that builds a TensorFlow graph.
 
     Raises:
-        UserError: no checkpoint, no files, bad rows, ...
+        UserError: the checkpoint or a file is missing, the data has bad rows, ...
     """
     from ..runs.evaluation import run_evaluation
 
@@ -68,10 +69,10 @@ def evaluate(test_csvs: Iterable[str | Path], create_model: object = None) -> li
 
 
 def test() -> None:
-    """Evaluate the checkpoint on `test_files`, and write `test_output_file`.
+    """Evaluate the checkpoint on `test_files`, and write `test_output_file` if it is set.
 
     Raises:
-        UserError: no checkpoint, no files, bad rows, ...
+        UserError: the checkpoint or a file is missing, the data has bad rows, ...
     """
     config = current()
     samples = evaluate(config.test_files)
@@ -80,10 +81,11 @@ def test() -> None:
 
 
 def export() -> None:
-    """Write the checkpoint as models to deploy, into `export_dir`.
+    """Export the checkpoint to `export_dir`.
 
     Raises:
-        UserError: no checkpoint, no folder, a model that is not the checkpoint's, ...
+        UserError: the checkpoint is missing, `export_dir` is not set, an exported model differs
+            from the checkpoint, ...
     """
     from ..exporting.run import run_export
 

@@ -1,4 +1,4 @@
-"""Small things that upstream's scripts share: sizes, times, value ranges, bounded pools."""
+"""Upstream's helpers for scripts: file sizes, times, value ranges, and limited process pools."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Sequenced(Protocol):
 
 
 class ValueRange(NamedTuple):
-    """A value that moves during training: from `start` to `end`, give or take `r`."""
+    """A value that moves from `start` to `end` during training, with deviations up to `r`."""
 
     start: float
     end: float
@@ -40,10 +40,10 @@ class ValueRange(NamedTuple):
 
 
 def parse_file_size(file_size: str | int) -> int:
-    """Return bytes: of `1MB`, `512k` or a number; an empty text is 0.
+    """Return a file size in bytes, given as `1MB`, `512k` or a number; empty text gives 0.
 
     Raises:
-        FlagError: it is no size.
+        FlagError: the size is malformed.
     """
     if isinstance(file_size, int):
         return file_size
@@ -71,10 +71,10 @@ def secs_to_hours(secs: float) -> str:
 
 
 def check_ctcdecoder_version() -> int:
-    """Return 0: the decoder is of the version of training, since one package holds both.
+    """Return 0: one package contains the decoder and training, so their versions are the same.
 
     Raises:
-        InstallationError: another package's decoder was installed over it.
+        InstallationError: another package has overwritten the decoder.
     """
     from stt.installation import check_own_files
 
@@ -83,12 +83,12 @@ def check_ctcdecoder_version() -> int:
 
 
 class Interleaved:
-    """Several sorted collections as one that is sorted, without copying them.
+    """A sorted view of several sorted collections, without copying them.
 
     Args:
-        iterables: sorted collections, which have a length.
-        key: what they are sorted by.
-        reverse: whether from the greatest to the least.
+        iterables: sorted collections with a length.
+        key: function that returns the sort key of an item.
+        reverse: whether the collections are in descending order.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Interleaved:
 
 
 class LenMap:
-    """`map` over a collection that still has a length, and can be iterated again."""
+    """Like `map`, but with a length, and iterable more than once."""
 
     def __init__(self, fn: Callable[[Any], Any], iterable: Iterable[Any]) -> None:
         self._function = fn
@@ -125,14 +125,14 @@ class LenMap:
 
 
 class LimitingPool:
-    """A pool of processes whose `imap` runs only so far ahead of who takes the results.
+    """A pool of processes whose `imap` runs only a limited number of items ahead of its consumer.
 
     Args:
-        processes: how many; None: one for each core.
-        initializer: called in each process, with `initargs`.
-        initargs: see above.
-        process_ahead: how many items may be in work or waiting; None: the number of cores.
-        sleeping_for: seconds after which a waiting pool sees that it was closed.
+        processes: number of processes; None: one for each core.
+        initializer: function to call in each process, with `initargs`.
+        initargs: arguments of `initializer`.
+        process_ahead: largest number of items in progress or waiting; None: the number of cores.
+        sleeping_for: seconds between checks, while waiting, whether the pool was closed.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class LimitingPool:
         self.pool = multiprocessing.Pool(processes, initializer, tuple(initargs or ()))
 
     def imap(self, fun: Callable[[Any], _Item], it: Iterable[Any]) -> Iterator[_Item]:
-        """Yield `fun(item)` of each item, in order."""
+        """Yield `fun(item)` for each item, in order."""
         free = threading.Semaphore(self.process_ahead)
 
         def limited() -> Iterator[Any]:
@@ -176,15 +176,15 @@ class LimitingPool:
 
 
 def get_value_range(value: Any, target_type: Callable[[Any], float]) -> ValueRange:
-    """Return a range from what a flag or a script gives: `0.5`, `1:2`, `1:2~0.1`, or a tuple.
+    """Return the value range that a flag or a script gives.
 
     Args:
-        value: one value for all of training, `start:end`, each with `~radius`; a number; a tuple
-            of start, end and, where wanted, radius.
+        value: text such as `0.5`, `1:2` or `1:2~0.1` (start, end, radius), a number, or a tuple of
+            start, end and optionally radius.
         target_type: `int` or `float`.
 
     Raises:
-        FlagError: it is none of these.
+        FlagError: the value is none of these.
     """
     try:
         if isinstance(value, str):
@@ -224,12 +224,12 @@ def float_range(value: Any) -> ValueRange:
 def pick_value_from_range(
     value_range: ValueRange, clock: float | None = None, chance: random.Random | None = None
 ) -> float:
-    """Return a value of a range, a whole number where its start is one.
+    """Draw a value from a range; it is an integer if the start of the range is one.
 
     Args:
-        value_range: where from.
-        clock: how far training is, 0 to 1; None: anywhere.
-        chance: where randomness comes from; None: the `random` module, as upstream.
+        value_range: range to draw from.
+        clock: progress of training, 0 to 1; None: random.
+        chance: source of randomness; None: the `random` module, as upstream.
     """
     uniform = (chance or random).uniform
     place = uniform(0, 1) if clock is None else max(0.0, min(1.0, float(clock)))
@@ -239,5 +239,5 @@ def pick_value_from_range(
 
 
 def __getattr__(name: str) -> Any:
-    """Find what upstream's module has besides."""
+    """Return another name of upstream's module."""
     return find_upstream_name(__name__, name)

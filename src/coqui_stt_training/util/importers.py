@@ -1,6 +1,6 @@
-"""What importers of public corpora share: cleaning transcripts, and counting what was imported.
+"""Functions for importers of public corpora: cleaning of transcripts, and counts of the import.
 
-An importer is a script that turns a corpus as it is published into CSV files to train on.
+An importer is a script that converts a published corpus to CSV files for training.
 """
 
 from __future__ import annotations
@@ -31,33 +31,33 @@ ValidateLabel = Callable[[str], str | None]
 
 _log = logging.getLogger(__name__)
 _REASONS = ("failed", "invalid_label", "too_short", "too_long")
-# Digits want to be spelled out and brackets hold comments: such transcripts are not what was said.
+# Such transcripts are not what was spoken: digits are not spelled out, and brackets are comments.
 _UNCLEAR = re.compile(r"[0-9(<\[\]&*{]")
 _SEPARATORS = re.compile(r"[-_]")
 _PUNCTUATION = re.compile(r'[.,;?!:"]')
 
 
 def get_counter() -> Counter[str]:
-    """Return the counts of an import, all 0: samples by what became of them, and frames of audio.
+    """Return the counts of an import, all 0.
 
-    Keys: `all`, `failed`, `invalid_label`, `too_short`, `too_long` count samples; `imported_time`
-    and `total_time` count frames at the sample rate that `print_import_report` is given.
+    `all`, `failed`, `invalid_label`, `too_short` and `too_long` count samples. `imported_time` and
+    `total_time` count audio frames, at the sample rate that is passed to `print_import_report`.
     """
     return Counter(dict.fromkeys(("all", *_REASONS, "imported_time", "total_time"), 0))
 
 
 def get_imported_samples(counter: Counter[str]) -> int:
-    """Return how many samples were imported: all but those that were left out."""
+    """Return the number of imported samples: all except those that were left out."""
     return counter["all"] - sum(counter[reason] for reason in _REASONS)
 
 
 def print_import_report(counter: Counter[str], sample_rate: int, max_secs: float) -> None:
-    """Print what became of the samples.
+    """Print how many samples were imported, and why others were left out.
 
     Args:
-        counter: see `get_counter`.
-        sample_rate: frames a second, for the times.
-        max_secs: the limit that samples counted as `too_long` exceeded.
+        counter: counts of the import; see `get_counter`.
+        sample_rate: sample rate in Hz, to convert frames to times.
+        max_secs: duration that samples counted as `too_long` exceed, in seconds.
     """
     print(f"Imported {get_imported_samples(counter)} samples.")
     explanations = {
@@ -76,7 +76,7 @@ def print_import_report(counter: Counter[str], sample_rate: int, max_secs: float
 
 
 def get_importers_parser(description: str) -> argparse.ArgumentParser:
-    """Return a parser with the flag that all importers have, `--validate_label_locale`."""
+    """Return a parser with `--validate_label_locale`, the common flag of all importers."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
         "--validate_label_locale",
@@ -93,7 +93,7 @@ def get_validate_label(args: argparse.Namespace) -> ValidateLabel:
     """Return the function that cleans transcripts: the user's, or else the one for English.
 
     Args:
-        args: of a parser made by `get_importers_parser`.
+        args: flags parsed by a parser of `get_importers_parser`.
 
     Raises:
         FlagError: the file of `--validate_label_locale` is missing, or has no such function.
@@ -125,10 +125,11 @@ def get_validate_label(args: argparse.Namespace) -> ValidateLabel:
 def validate_label_eng(label: str) -> str | None:
     """Return an English transcript in lower case without punctuation; None to leave it out.
 
-    Hyphens and underscores become spaces. Digits, `(<[]&*{` and nothing at all are left out.
+    Hyphens and underscores become spaces. Transcripts that are empty, or contain digits or any of
+    `(<[]&*{`, are left out.
 
     Raises:
-        CorpusError: the transcript is no text, which a column read as numbers is not.
+        CorpusError: the transcript is not text, for instance a number.
     """
     if not isinstance(label, str):
         raise CorpusError(f"the transcript {label!r} is no text but {type(label).__name__}")

@@ -1,4 +1,4 @@
-"""Upstream's name of the command that tunes a scorer; see `lm/optimize.py`.
+"""Upstream's name for the command that tunes a scorer; see `lm/optimize.py`.
 
     python -m coqui_stt_training.util.lm_optimize --checkpoint_dir DIR --test_files dev.csv \\
         --scorer_path kenlm.scorer --n_trials 600

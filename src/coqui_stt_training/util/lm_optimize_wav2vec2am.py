@@ -1,4 +1,4 @@
-"""Upstream's tuning of a scorer for wav2vec 2.0 models: `util.lm_optimize` takes its place.
+"""Upstream's command that tunes a scorer for wav2vec 2.0 models; it runs `util.lm_optimize`.
 
     python -m coqui_stt_training.util.lm_optimize_wav2vec2am --checkpoint_dir DIR \\
         --scorer_path kenlm.scorer --test_files dev.csv
@@ -17,7 +17,7 @@ _NOTICE = (
 
 @command
 def main(argv: list[str]) -> int:
-    """Say what takes this command's place, run that, and return its exit status."""
+    """Name the command that replaces this one, run it, and return its exit status."""
     return stand_in(_NOTICE, lm_optimize.main, argv)
 
 

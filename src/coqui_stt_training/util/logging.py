@@ -1,4 +1,4 @@
-"""The logging functions of early releases; later ones have them in `util.config`, as here."""
+"""The logging functions of early releases. As in later releases, they are in `util.config`."""
 
 from __future__ import annotations
 

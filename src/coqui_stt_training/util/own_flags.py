@@ -1,4 +1,4 @@
-"""Flags that a script adds to all others: the fields of its own dataclass."""
+"""Flags that a script adds by the fields of its own dataclass."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ..errors import FlagError
 
 
 def read_own_flags(kind: type, argv: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """Take a dataclass's flags out of a command line.
+    """Parse the flags of a dataclass, and return the rest of the command line.
 
     Args:
-        kind: the dataclass; fields are of `str`, `int`, `float`, `bool`, or lists of those, and may
+        kind: dataclass whose fields are `str`, `int`, `float`, `bool`, or lists of these, and may
             be optional.
-        argv: the words of the command line.
+        argv: words of the command line.
 
     Returns:
-        the values of the flags that were given, and the other words.
+        The values of the flags that were given, and the remaining words.
 
     Raises:
-        FlagError: a value is not of its field's type, or a field of another type.
+        FlagError: a value does not have its field's type, or a field's type is not supported.
     """
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     hints = typing.get_type_hints(kind)
@@ -46,7 +46,7 @@ def read_own_flags(kind: type, argv: Sequence[str]) -> tuple[dict[str, Any], lis
 
 
 def _item_type(hint: Any) -> tuple[Any, bool]:
-    """Return the type of a flag's values, and whether there may be several."""
+    """Return the type of a flag's values, and whether the flag takes several."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         (hint,) = [part for part in typing.get_args(hint) if part is not type(None)][:1]
     if typing.get_origin(hint) in (list, tuple):

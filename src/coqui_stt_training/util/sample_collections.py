@@ -1,4 +1,4 @@
-"""Collections of samples: CSV and SDB files, read and written, and tar archives, written."""
+"""Collections of samples: readers and writers of CSV and SDB files, a writer of tar archives."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _COLUMNS = ("wav_filename", "wav_filesize", "transcript")
 
 
 class LabeledSample(Sample):
-    """Audio with what is said in it; see `Sample`."""
+    """Audio with its transcript; see `Sample`."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class LabeledSample(Sample):
 
 
 class PackedSample:
-    """A sample that is still in its file: light enough to send to another process."""
+    """A sample that has not been read yet, and so is cheap to send to another process."""
 
     def __init__(self, filename: str, audio_type: str, label: str | None) -> None:
         self.filename = filename
@@ -53,11 +53,11 @@ class PackedSample:
         self.label = label
 
     def unpack(self) -> Sample:
-        """Return the sample, its file read; a `LabeledSample` where it has a transcript.
+        """Read the sample from its file; the result is a `LabeledSample` if it has a transcript.
 
         Raises:
             CorpusError: the file cannot be read.
-            AudioError: it is no audio of the type that its name says.
+            AudioError: the contents are not audio of the type that the file name says.
         """
         try:
             data = Path(self.filename).read_bytes()
@@ -71,15 +71,15 @@ class PackedSample:
 
 
 def unpack_maybe(sample: Sample | PackedSample) -> Sample:
-    """Return a sample, its file read where it was not."""
+    """Return a sample, read from its file if it is packed."""
     return sample.unpack() if isinstance(sample, PackedSample) else sample
 
 
 def load_sample(filename: str | Path, label: str | None = None) -> PackedSample:
-    """Return a sample of an audio file, with its transcript where one is given.
+    """Return a packed sample of an audio file, with its transcript if one is given.
 
     Raises:
-        CorpusError: the name's extension is of no audio that is read.
+        CorpusError: audio with this file name extension cannot be read.
     """
     extension = Path(filename).suffix
     audio_type = get_loadable_audio_type_from_extension(extension)
@@ -89,15 +89,15 @@ def load_sample(filename: str | Path, label: str | None = None) -> PackedSample:
 
 
 class CSV:
-    """The samples of a CSV file, by `wav_filesize` from the smallest, where it has that column.
+    """The samples of a CSV file, sorted by `wav_filesize` if the file has this column.
 
     Args:
-        csv_filename: the file.
-        labeled: whether the samples have transcripts; None: where the file has them.
-        reverse: whether to begin with the greatest.
+        csv_filename: CSV file.
+        labeled: whether the samples have transcripts; None: if the file has them.
+        reverse: whether the largest comes first, instead of the smallest.
 
     Raises:
-        CorpusError: the file cannot be read, lacks a column, or has rows that are malformed.
+        CorpusError: the file cannot be read, lacks a column, or has malformed rows.
     """
 
     def __init__(
@@ -135,17 +135,18 @@ class CSV:
 
 
 class SDB:
-    """The samples of an SDB file, in its order.
+    """The samples of an SDB file, in the order of the file.
 
     Args:
-        sdb_filename: the file.
-        buffering: of no use; the file is mapped.
-        id_prefix: begins the samples' names; None: the file's name.
-        labeled: whether the samples have transcripts; None: where the file has them.
-        reverse: whether to begin with the last.
+        sdb_filename: SDB file.
+        buffering: ignored, as the file is memory-mapped.
+        id_prefix: prefix of the samples' names; None: the name of the file.
+        labeled: whether the samples have transcripts; None: if the file has them.
+        reverse: whether the last sample comes first.
 
     Raises:
-        CorpusError: the file cannot be read, lacks transcripts asked for, or has damaged samples.
+        CorpusError: the file cannot be read, lacks the requested transcripts, or has damaged
+            samples.
     """
 
     def __init__(
@@ -190,22 +191,22 @@ class SDB:
         return len(self._samples)
 
     def close(self) -> None:
-        """Do nothing: nothing is kept open."""
+        """Do nothing, as no file is open."""
 
 
 class DirectSDBWriter:
-    """Writes samples into an SDB file, which is there when `close` has been called.
+    """Writes samples to an SDB file, which appears when `close` is called.
 
     Args:
-        sdb_filename: the file.
-        buffering: of no use.
-        audio_type: how the samples are encoded.
-        bitrate: of a lossy type.
-        id_prefix: begins the samples' names; None: the file's name.
-        labeled: whether with transcripts.
+        sdb_filename: SDB file.
+        buffering: ignored.
+        audio_type: encoding of the samples.
+        bitrate: bitrate of Opus for each channel; None: the encoder's choice.
+        id_prefix: prefix of the samples' names; None: the name of the file.
+        labeled: whether to write transcripts.
 
     Raises:
-        CorpusError: the file cannot be written, or not with such audio.
+        CorpusError: the file cannot be written, or cannot contain this type of audio.
     """
 
     def __init__(
@@ -259,9 +260,7 @@ def samples_from_source(
     labeled: bool | None = None,
     reverse: bool = False,
 ) -> CSV | SDB:
-    """Return the samples of a CSV or SDB file; see `CSV` and `SDB`.
-
-    `buffering` is of no use: files are read whole.
+    """Return the samples of a CSV or SDB file; see `CSV` and `SDB`. `buffering` is ignored.
 
     Raises:
         CorpusError: the file is of another type, or cannot be read.
@@ -282,12 +281,12 @@ def samples_from_sources(
     labeled: bool | None = None,
     reverse: bool = False,
 ) -> CSV | SDB | Interleaved:
-    """Return the samples of several files, from the shortest to the longest.
+    """Return the samples of several files, merged by duration; those of one file in its order.
 
-    Those of one file are still packed; those of several are read, since durations order them.
+    To merge files, their samples are read; samples of a single CSV file remain packed.
 
     Raises:
-        CorpusError: there are none, or one cannot be read.
+        CorpusError: no files are given, or one cannot be read.
     """
     collections = [
         samples_from_source(source, buffering, labeled, reverse) for source in sample_sources
@@ -301,7 +300,7 @@ def samples_from_sources(
 
 
 class _SampleWriter:
-    """What both writers share: rows, and that leaving them without an error completes the file."""
+    """Base of the CSV and tar writers: collects rows, and calls `close` at the end of a `with`."""
 
     def __init__(self, labeled: bool) -> None:
         self.labeled = labeled
@@ -326,15 +325,16 @@ class _SampleWriter:
 
 
 class CSVWriter(_SampleWriter):
-    """Writes samples as WAV files, in a folder named as the CSV file, which `close` writes.
+    """Writes samples as WAV files to a folder, and a CSV file of the same name when closed.
 
     Args:
-        csv_filename: the CSV file.
-        absolute_paths: whether it names the WAV files so; else relative to itself.
-        labeled: whether with transcripts.
+        csv_filename: CSV file.
+        absolute_paths: whether the CSV file contains absolute paths; otherwise they are relative
+            to its folder.
+        labeled: whether to write transcripts.
 
     Raises:
-        CorpusError: the folder is there already, or cannot be made.
+        CorpusError: the folder exists, or cannot be created.
     """
 
     def __init__(
@@ -351,7 +351,7 @@ class CSVWriter(_SampleWriter):
             raise CorpusError(f"{self.csv_dir}: cannot be made ({error.strerror})") from None
 
     def add(self, sample: Sample) -> str:
-        """Write a sample and return its name in the CSV file."""
+        """Write a sample, and return the path of its WAV file relative to the CSV file."""
         path = self.csv_dir / f"sample{len(self):08d}.wav"
         sample.change_audio_type(AUDIO_TYPE_PCM)
         write_wav(path, sample.audio, sample.audio_format)
@@ -366,16 +366,16 @@ class CSVWriter(_SampleWriter):
 
 
 class TarWriter(_SampleWriter):
-    """Writes samples as WAV files into a tar archive, and `samples.csv` for them.
+    """Writes samples as WAV files to a tar archive, with a `samples.csv` that lists them.
 
     Args:
-        tar_filename: the archive.
-        gz: whether to compress it.
-        labeled: whether with transcripts.
+        tar_filename: tar archive.
+        gz: whether to compress the archive with gzip.
+        labeled: whether to write transcripts.
         include: files to put beside `samples.csv`.
 
     Raises:
-        CorpusError: the archive cannot be written, or a file to include not be read.
+        CorpusError: the archive cannot be written, or a file to include cannot be read.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""STM files: transcripts with times, of TED-LIUM and of NIST's evaluations.
+"""STM files: transcripts with times, used by TED-LIUM and NIST evaluations.
 
-A line is `file channel speaker start end <labels> transcript`; `;;` begins a comment.
+A line is `file channel speaker start end <labels> transcript`; comments start with `;;`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ class STMSegment:
     """One line of an STM file.
 
     Attributes:
-        filename: the recording, without a suffix.
-        channel: of the recording.
-        speaker_id: who speaks.
-        start_time: in seconds.
-        stop_time: in seconds.
-        labels: conditions of the recording, as they stand in the file.
-        transcript: what is said, in ASCII: accents are dropped, as upstream does.
+        filename: name of the recording, without a suffix.
+        channel: channel of the recording.
+        speaker_id: identifier of the speaker.
+        start_time: start of the segment in seconds.
+        stop_time: end of the segment in seconds.
+        labels: labels of the recording conditions, unparsed.
+        transcript: transcript in ASCII; like upstream, accents are dropped.
 
     Raises:
-        CorpusError: the line has fewer than six fields, or times that are none.
+        CorpusError: the line has fewer than six fields, a time is not a number, or the segment
+            ends before its start.
     """
 
     filename: str
@@ -57,10 +58,11 @@ class STMSegment:
 
 
 def parse_stm_file(stm_file: str | Path) -> list[STMSegment]:
-    """Read an STM file; segments that scoring ignores are left out.
+    """Read an STM file; segments marked to be ignored in scoring are left out.
 
     Raises:
-        CorpusError: it is missing or not UTF-8; or all lines that are malformed, in one report.
+        CorpusError: the file cannot be read or is not UTF-8, or lines are malformed; the message
+            lists all of them.
     """
     try:
         lines = Path(stm_file).read_bytes().decode("utf-8-sig").splitlines()

@@ -1,4 +1,4 @@
-"""Texts as labels, and how far two of them are apart."""
+"""Encoding of text as labels, and edit distance."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def text_to_char_array(transcript: str, alphabet: Alphabet, context: str = "") -
     """Return the class indices of a transcript.
 
     Args:
-        transcript: the text.
-        alphabet: the labels.
-        context: where the transcript comes from, for messages.
+        transcript: text to encode.
+        alphabet: alphabet with the labels.
+        context: source of the transcript, for messages.
 
     Raises:
-        AlphabetError: characters without a label, all of them named.
+        AlphabetError: characters have no label; the message names all of them.
         CorpusError: the transcript is empty.
     """
     if not transcript:
@@ -40,5 +40,5 @@ def text_to_char_array(transcript: str, alphabet: Alphabet, context: str = "") -
 
 
 def levenshtein(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
-    """Return how many items to insert, remove or replace to make `b` of `a`: letters or words."""
+    """Return the edit distance between two sequences of characters or words."""
     return Levenshtein.distance(a, b)

@@ -1,4 +1,4 @@
-"""Names in upstream's modules: found when asked for, so that what has other uses stays quick."""
+"""Names of upstream's modules, looked up on first use, so that other imports stay fast."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _REPLACEMENTS = {
         "apply_graph_augmentations": "those act in training alone: train --augment"},
     "util.config": {"session_config": "intra_op_parallelism_threads sets the number of threads"},
 }  # fmt: skip
-# What acts by the global configuration of `util.config`.
+# Functions that use the global configuration of `util.config`.
 _GLOBAL_RUNS = {
     "train": ("train", "test", "early_training_checks"),
     "evaluate": ("evaluate", "test"),
@@ -52,11 +52,11 @@ _GLOBAL_RUNS = {
 
 @dataclass(frozen=True)
 class TensorFlowName:
-    """What a name of TensorFlow's graph is bound to: scripts can import it, and using it raises.
+    """Stands for a function of upstream's TensorFlow graph: it can be imported, but not called.
 
     Attributes:
-        name: with its module, as upstream has it.
-        replacement: what to use instead, a clause: `call train()`.
+        name: upstream's name, with its module.
+        replacement: what to use instead, as a clause: `call train()`.
     """
 
     name: str
@@ -70,14 +70,14 @@ class TensorFlowName:
 
 
 def find_upstream_name(module: str, name: str) -> Any:
-    """Return what an attribute of upstream's is here; for a module's `__getattr__`.
+    """Return the counterpart of a name in upstream's module; for a module's `__getattr__`.
 
     Args:
-        module: `__name__` of the module; as a command it is `__main__`, and has none of them.
-        name: the attribute.
+        module: `__name__` of the module; a module run as a command, `__main__`, has no such names.
+        name: name to look up.
 
     Raises:
-        AttributeError: upstream has no such name either.
+        AttributeError: upstream's module has no such name either.
     """
     short = module.removeprefix("coqui_stt_training.")
     if name in _GLOBAL_RUNS.get(short, ()):

@@ -1,4 +1,4 @@
-"""Audio in frames of some milliseconds, and which of them somebody speaks in."""
+"""Audio in frames of 10 to 30 ms, and voice activity detection on them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _VAD_RATES_HZ = (8000, 16000, 32000, 48000)
 def read_frames(
     wav_file: wave.Wave_read, frame_duration_ms: int = 30, yield_remainder: bool = False
 ) -> Iterator[bytes]:
-    """Yield an open WAV file in frames of equal length; a shorter last one only if asked for."""
+    """Yield frames of equal length of an open WAV file; a shorter last one only on request."""
     audio_format = read_audio_format_from_wav_file(wav_file)
     frame_samples = audio_format.rate * frame_duration_ms // 1000
     frame_bytes = frame_samples * audio_format.channels * audio_format.width
@@ -32,7 +32,7 @@ def read_frames_from_file(
     frame_duration_ms: int = 30,
     yield_remainder: bool = False,
 ) -> Iterator[bytes]:
-    """Yield any audio file in frames of a format; see `read_frames`."""
+    """Yield frames of any audio file, converted to a format; see `read_frames`."""
     with AudioFile(audio_path, audio_format=audio_format) as wav_file:
         yield from read_frames(wav_file, frame_duration_ms, yield_remainder)
 
@@ -44,19 +44,20 @@ def vad_split(
     threshold: float = 0.5,
     aggressiveness: int = 3,
 ) -> Iterator[tuple[bytes, float, float]]:
-    """Yield the stretches of audio in which somebody speaks: samples, start and end in ms.
+    """Yield the segments of audio with speech: PCM, start and end in ms.
 
-    Times count whole frames from the start of the audio. (Upstream's were a frame early.)
+    Times count whole frames from the start of the audio; upstream's were one frame too early.
 
     Args:
-        audio_frames: PCM of 10, 20 or 30 ms each.
-        audio_format: 16-bit mono at 8, 16, 32 or 48 kHz.
-        num_padding_frames: the newest frames, which decide together.
-        threshold: the share of them that must be voiced to begin, and unvoiced to end.
-        aggressiveness: how readily a frame is taken for silence, 0 to 3.
+        audio_frames: PCM frames of 10, 20 or 30 ms.
+        audio_format: format of the frames: 16-bit mono at 8, 16, 32 or 48 kHz.
+        num_padding_frames: number of the latest frames that decide together.
+        threshold: share of these frames that must be exceeded: by voiced ones to start a segment,
+            by unvoiced ones to end it.
+        aggressiveness: 0 to 3; higher values classify more frames as silence.
 
     Raises:
-        AudioError: another format, other frames, or another aggressiveness.
+        AudioError: the format, the length of a frame or the aggressiveness is not supported.
         ModuleNotFoundError: webrtcvad is not installed.
     """
     if audio_format.channels != 1 or audio_format.width != 2:
