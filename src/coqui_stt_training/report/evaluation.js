@@ -1,4 +1,4 @@
-/* The list of clips: search, filters, sorting, pages, and what a clip sounded like. */
+/* The list of clips: search, filters, sorting, pages, and the details of a clip with its audio. */
 "use strict";
 const make = (name, properties = {}, ...children) => {
   const element = Object.assign(document.createElement(name), properties);
@@ -75,7 +75,7 @@ function showClips(data) {
     return element;
   }
 
-  // ---- what is shown
+  // ---- selection
   let found = [], page = 0;
   const media = new Set(data.media);
   const kinds = {
@@ -206,7 +206,7 @@ async function showSound(box, content, name) {
   player.setAttribute("aria-label", "Clip " + name);
   player.addEventListener("error", () => player.replaceWith(remark("This browser does not play FLAC.")));
   box.append(player);
-  const samples = await decoded(audio, content.rate).catch(() => null); // what is known of the clip is shown without sound
+  const samples = await decoded(audio, content.rate).catch(() => null); // without audio, the other details are still shown
   const strips = [
     samples && strip("Spectrogram, 0 to " + content.rate / 2000 + " kHz", spectrogram(samples), 130, [], player),
     strip("Probability of each character over time; ∅ is no character", probabilities(content),

@@ -1,5 +1,5 @@
 "use strict";
-/* What pages share: data that is packed into them, and tables that sort by a click. */
+/* Shared by all pages: unpacking of embedded data, and tables that sort on a click. */
 async function unpack(id) {
   const bytes = Uint8Array.from(atob(document.getElementById(id).textContent), c => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -19,7 +19,7 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
   }));
 }
 
-// On paper nothing can be opened.
+// Blocks cannot be opened on paper, so open them for printing.
 let openedForPaper = [];
 addEventListener("beforeprint", () => {
   openedForPaper = [...document.querySelectorAll("section > details:not([open])")];
