@@ -1,6 +1,6 @@
 """A headless browser for tests of pages: Chromium, or the one that `STT_BROWSER` names.
 
-`STT_BROWSER=firefox` takes the Firefox that is installed, of any distribution.
+`STT_BROWSER=firefox` uses the installed Firefox, whichever distribution it comes from.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if ENGINE not in _PROGRAMS:
     raise pytest.UsageError(f"STT_BROWSER is {ENGINE!r}; it can be {' or '.join(_PROGRAMS)}")
 _PROGRAM = next(filter(None, map(shutil.which, _PROGRAMS[ENGINE])), None)
 needs_browser = pytest.mark.skipif(_PROGRAM is None, reason=f"there is no {ENGINE} here")
-# Runs before a page's own scripts: each engine words differently what a policy refused.
+# Runs before a page's own scripts. Violations of the content-security policy are recorded by
+# their events, because each engine words its messages differently.
 _REFUSED = """window.refused = [];
 addEventListener("securitypolicyviolation", event => refused.push(event.violatedDirective));"""
 
@@ -33,8 +34,8 @@ def launched(dark: bool = False, chromium_args: tuple[str, ...] = ()) -> Iterato
     """Yield a Playwright browser.
 
     Args:
-        dark: whether pages are asked to be; contexts of Chromium may say otherwise.
-        chromium_args: for Chromium alone.
+        dark: whether Firefox prefers dark pages; in Chromium, each context sets its own scheme.
+        chromium_args: command-line arguments of Chromium; Firefox does not get them.
     """
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver, _program() as program:
@@ -48,7 +49,7 @@ def launched(dark: bool = False, chromium_args: tuple[str, ...] = ()) -> Iterato
                 executable_path=program,
                 firefox_user_prefs={
                     "layout.css.prefers-color-scheme.content-override": 0 if dark else 1,
-                    "media.cubeb.force_mock_context": True,  # sound, on a machine that has none
+                    "media.cubeb.force_mock_context": True,  # for machines without a sound card
                 },
             )
         yield browser
@@ -57,7 +58,7 @@ def launched(dark: bool = False, chromium_args: tuple[str, ...] = ()) -> Iterato
 
 @contextmanager
 def _program() -> Iterator[Path]:
-    """Yield what Playwright starts."""
+    """Yield the path of the program that Playwright starts: the browser, or a bridge to it."""
     assert _PROGRAM is not None
     if ENGINE == "chromium":
         yield Path(_PROGRAM)
@@ -73,13 +74,13 @@ def _program() -> Iterator[Path]:
 
 
 def visited(browser: Any, address: str, *, script: str = "", **context: Any) -> Any:
-    """Return a page in a context of its own, and what went wrong in it as `page.problems`.
+    """Return a page in its own context; `page.problems` lists script errors and dialogs.
 
     Args:
-        browser: one that is `launched`.
-        address: of the page.
-        script: run before those of the page.
-        context: what Playwright's `new_context` takes.
+        browser: browser from `launched`.
+        address: URL of the page.
+        script: JavaScript to run before the page's scripts.
+        context: arguments of Playwright's `new_context`.
     """
     page = browser.new_context(accept_downloads=True, **context).new_page()
     page.problems = []
@@ -92,18 +93,18 @@ def visited(browser: Any, address: str, *, script: str = "", **context: Any) -> 
 
 
 def _is_refusal(error: Any) -> bool:
-    """Whether this is no error of a script, but Firefox's word of what a policy refused."""
+    """Return whether this is Firefox's message about its policy rather than a script's error."""
     return "violates the following directive" in str(error)
 
 
 def refused(page: Any) -> list[str]:
-    """Return what the content-security policy of a page refused."""
+    """Return the directives of the page's content-security policy that were violated."""
     found: list[str] = page.evaluate("window.refused")
     return found
 
 
 def stumbles(page: Any) -> list[str]:
-    """Return over what people with screen readers, or weak eyes, stumble on a page: axe's rules."""
+    """Return the violations of axe's accessibility rules on a page, one text for each element."""
     package = Path(pytest.importorskip("axe_playwright_python").__file__).parent
     for details in page.query_selector_all("details:not([open])"):
         details.evaluate("one => { one.open = true; }")
@@ -117,7 +118,7 @@ def stumbles(page: Any) -> list[str]:
 
 
 def shows_paper(page: Any) -> bool:
-    """Let a page look as it does when printed; return False where the engine cannot be asked to."""
+    """Emulate the print medium; return False if the engine does not support that."""
     page.emulate_media(media="print")
     is_paper: bool = page.evaluate("matchMedia('print').matches")
     return is_paper
@@ -125,12 +126,12 @@ def shows_paper(page: Any) -> bool:
 
 @contextmanager
 def opened(path: Path, *, dark: bool = False, script: str = "") -> Iterator[Any]:
-    """Yield a file as a page without network; fails where a script of it failed.
+    """Yield a file as a page without network; fail if one of its scripts failed.
 
     Args:
-        path: of the file.
-        dark: whether it is asked to be.
-        script: run before those of the page.
+        path: path of the file.
+        dark: whether the browser prefers dark pages.
+        script: JavaScript to run before the page's scripts.
     """
     with launched(dark) as browser:
         scheme = {"color_scheme": "dark" if dark else "light"}

@@ -1,4 +1,4 @@
-"""Writes the same clips as every format of collection that is read."""
+"""Writers of the same three clips in every format of collection that can be read."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def write_csv(folder: Path) -> Path:
 
 
 def sdb_bytes(samples: list[tuple[bytes, str]], audio_type: str = "audio/wav") -> bytes:
-    """Return an SDB file, written by its definition, apart from our writer."""
+    """Return an SDB file, written from the definition of the format, without our own writer."""
     schema = [
         {"content": "speech", "mime-type": audio_type},
         {"content": "transcript", "mime-type": "text/plain"},
@@ -104,7 +104,7 @@ def write_tar_with_csv(folder: Path) -> Path:
 
 
 def write_long_recording(folder: Path) -> list[float]:
-    """Write all clips as one recording; return where each begins and the last one ends."""
+    """Write all clips as one recording; return each clip's start and the end, in seconds."""
     folder.mkdir(parents=True, exist_ok=True)
     soundfile.write(folder / "long.flac", np.concatenate(CLIPS), RATE_HZ)
     ends = np.cumsum([0, *map(len, CLIPS)]) / RATE_HZ

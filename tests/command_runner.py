@@ -1,4 +1,4 @@
-"""Runs the toolkit's commands for tests: in this process, or in one of their own."""
+"""Runs the toolkit's commands for tests, in this process or in a new one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Result = subprocess.CompletedProcess[str]
 
 
 def run_command(name: str, *flags: object, cwd: Path | None = None) -> Result:
-    """Run `python -m coqui_stt_training.NAME`, in this process: PyTorch is slow to start.
+    """Run `python -m coqui_stt_training.NAME` in this process, because PyTorch is slow to import.
 
-    `stderr` of the result is all that a user sees: the log of some commands is on `stdout`.
+    `stderr` of the result is `stdout` followed by `stderr`, because some commands log to `stdout`.
     """
     module = importlib.import_module(f"coqui_stt_training.{name}")
     return captured(lambda words: run(module.main, words), name, *flags, cwd=cwd)
@@ -28,7 +28,7 @@ def run_command(name: str, *flags: object, cwd: Path | None = None) -> Result:
 def captured(
     main: Callable[[list[str]], int], name: str, *flags: object, cwd: Path | None = None
 ) -> Result:
-    """Run the main function of the command of that name, and keep what it prints."""
+    """Run a command's main function and return its status and output; see `run_command`."""
     words = [name, *map(str, flags)]
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err), chdir(cwd or Path.cwd()):
@@ -50,7 +50,7 @@ def chdir(folder: Path) -> Iterator[None]:
 
 
 def start_process(name: str, *flags: object, cwd: Path | None = None) -> subprocess.Popen[str]:
-    """Start `python -m coqui_stt_training.NAME` as a user does, all that it says on `stdout`."""
+    """Start `python -m coqui_stt_training.NAME` in a new process, with its stderr on `stdout`."""
     return subprocess.Popen(
         [sys.executable, "-m", f"coqui_stt_training.{name}", *map(str, flags)],
         stdout=subprocess.PIPE,

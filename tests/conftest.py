@@ -1,4 +1,4 @@
-"""What all tests share: which native kernels they run on."""
+"""The option `--kernel` of all tests: the native kernels on which they run."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ PAGES = [path for pattern in ("*.md", "docs/*.md", "examples/*/*.md")
 
 @dataclass(frozen=True)
 class Command:
-    """A line of a shell, continuation lines joined; `str` says where it stands."""
+    """A shell command with its continuation lines joined; `str` returns its page and line."""
 
     page: str
     line: int
@@ -28,13 +28,13 @@ class Command:
 
 @dataclass(frozen=True)
 class Block:
-    """What stands between two fences.
+    """A fenced code block.
 
     Attributes:
-        page: relative to the repository.
-        line: number of its first line, from 1.
-        language: the word after the fence, if any.
-        text: without the fences.
+        page: path of the page, relative to the repository.
+        line: number of the block's first line in the page, from 1.
+        language: text after the opening fence, or an empty string.
+        text: content of the block, without the fences.
     """
 
     page: str
@@ -46,7 +46,7 @@ class Block:
         return f"{self.page}:{self.line}"
 
     def commands(self) -> Iterator[Command]:
-        """Yield the commands of a block of a shell."""
+        """Yield the commands of a shell block."""
         begun, parts = 0, list[str]()
         for number, line in enumerate(self.text.splitlines(), self.line):
             begun = begun if parts else number
@@ -57,7 +57,7 @@ class Block:
 
 
 def blocks_of(page: Path) -> list[Block]:
-    """Return a page's blocks, in order."""
+    """Return the blocks of a page, in order."""
     name, found, fence, lines = str(page.relative_to(REPOSITORY)), list[Block](), "", list[str]()
     begun = 0
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
@@ -73,7 +73,7 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 def documented_commands() -> Iterator[Command]:
-    """Yield the commands of all pages."""
+    """Yield the commands of all `bash` blocks on all pages."""
     for page in PAGES:
         for block in blocks_of(page):
             if block.language == "bash":
@@ -81,7 +81,7 @@ def documented_commands() -> Iterator[Command]:
 
 
 def started_alone(command: str) -> str:
-    """Return a command that `torchrun` starts in several processes as that of one."""
+    """Return a `torchrun` command as the command of a single process, and others unchanged."""
     words = shlex.split(command, comments=True)
     if not words or words[0] != "torchrun":
         return command

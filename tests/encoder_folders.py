@@ -1,4 +1,4 @@
-"""Small encoders with random weights, as folders of Hugging Face's transformers have them."""
+"""Small encoders with random weights, in the folder layout of Hugging Face's transformers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WHISPER_CONFIG: dict[str, Any] = {
 
 
 def whisper_tensors(seed: int = 0) -> dict[str, np.ndarray]:
-    """Return tensors under transformers' names, float16, one of the decoder's among them."""
+    """Return float16 tensors under transformers' names, including one tensor of the decoder."""
     random, width = np.random.default_rng(seed), 16
     shapes: dict[str, tuple[int, ...]] = {
         "conv1.weight": (width, 80, 3), "conv1.bias": (width,),
@@ -53,7 +53,7 @@ def whisper_tensors(seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def write_whisper(folder: Path, *, shards: int = 1, **config: Any) -> Path:
-    """Write a folder, its tensors in one file or in shards."""
+    """Write a Whisper folder with its tensors in one file or in several shards."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps({**WHISPER_CONFIG, **config}))
     tensors = whisper_tensors()
@@ -71,7 +71,7 @@ def write_whisper(folder: Path, *, shards: int = 1, **config: Any) -> Path:
 
 
 def write_peft(folder: Path, base: Path | str, **config: Any) -> Path:
-    """Write LoRA of rank 2 on the first block's queries, as peft does."""
+    """Write a LoRA adapter of rank 2 for the first block's query projection, as peft does."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = {
         "peft_type": "LORA", "base_model_name_or_path": str(base), "r": 2, "lora_alpha": 6,
@@ -83,7 +83,7 @@ def write_peft(folder: Path, base: Path | str, **config: Any) -> Path:
 
 
 def write_peft_tensors(folder: Path, **changes: Any) -> None:
-    """Write the adapter's tensors, some of them changed; None takes one away."""
+    """Write the adapter's tensors, after `changes`: new values by name, None to omit a tensor."""
     random, module = np.random.default_rng(3), "base_model.model.model.encoder.layers.0.self_attn"
     tensors = {
         f"{module}.q_proj.lora_A.weight": random.normal(size=(2, 16)).astype(np.float32),
@@ -103,7 +103,7 @@ WAV2VEC2: dict[str, Any] = {
 
 
 def write_wav2vec2(folder: Path, labels: str, seed: int = 0, **parameters: Any) -> Path:
-    """Write the folder of a CTC model that writes some characters."""
+    """Write the folder of a CTC model whose labels are the given characters."""
     alphabet, random = Alphabet.from_labels(labels), np.random.default_rng(seed)
     specification = Wav2Vec2Encoder(**WAV2VEC2, **parameters).with_classes(alphabet.size + 1)
     tensors = {
@@ -119,11 +119,14 @@ def write_wav2vec2(folder: Path, labels: str, seed: int = 0, **parameters: Any) 
 
 
 def write_for_languages(folder: Path, **languages: str) -> Path:
-    """Write a model for many languages (MMS), set to none; it holds what is for the first.
+    """Write a multilingual model (MMS) with one adapter file for each language.
+
+    `model.safetensors` has the adapter and output layer of the first language; the configuration
+    names no target language.
 
     Args:
-        folder: gets it.
-        languages: the characters of each.
+        folder: folder to write.
+        languages: characters of each language, by its code.
     """
     vocabularies = {}
     for seed, (language, labels) in reversed([*enumerate(languages.items())]):

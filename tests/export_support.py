@@ -1,4 +1,4 @@
-"""Models to export, run as runtimes run them, and what upstream made of its own."""
+"""Models to export, ways to run them as runtimes do, and upstream's own checkpoints and exports."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +18,10 @@ from stt.frontends.mfcc import FeatureConfig, Mfcc
 ORACLE = Path(__file__).resolve().parents[1] / "../shared/oracle/tf"
 needs_oracle = pytest.mark.skipif(not ORACLE.is_dir(), reason=f"no reference data in {ORACLE}")
 
-# How far LiteRT's probabilities may be from libstt's. Float: TensorFlow's own versions are 4e-6
-# apart. int8: LiteRT's tanh is newer than libstt's; where it differs in the last bit, an activation
-# can be rounded to the next of 8 bits. (Our own engine rounds as libstt: `test_stt_native.py`.)
+# Largest difference allowed between LiteRT's probabilities and libstt's. Float: versions of
+# TensorFlow themselves differ by 4e-6. int8: LiteRT's tanh is newer than libstt's; a difference in
+# its last bit can round an activation to the neighbouring 8-bit value. (Our own engine rounds as
+# libstt does: `test_stt_native.py`.)
 LITERT_TOLERANCE = {"float": 1e-5, "quant": 2e-2}
 UPSTREAM_FEATURES = FeatureConfig()
 Array = NDArray[np.float32]
@@ -29,7 +30,7 @@ Step = Callable[[Array, Array, Array], tuple[Array, Array, Array]]
 
 
 def runtime_features(wav: str, config: FeatureConfig = UPSTREAM_FEATURES) -> Array:
-    """Features `[T + 1, 26]` as libstt computes them: one zero-padded window more."""
+    """Return features `[T + 1, 26]` as libstt computes them: with one more, zero-padded window."""
     samples = read_audio(ORACLE / "wav" / wav, config.sample_rate_hz)
     complete = config.frame_count(len(samples))
     wanted = complete * config.step_samples + config.window_samples
@@ -39,7 +40,7 @@ def runtime_features(wav: str, config: FeatureConfig = UPSTREAM_FEATURES) -> Arr
 def stream(
     step: Step, features: Array, n_hidden: int, n_steps: int = 16, n_context: int = 9
 ) -> Array:
-    """Probabilities `[frames, classes]` of a streaming model, `n_steps` frames at a time."""
+    """Return probabilities `[frames, classes]` of a streaming model, `n_steps` frames at a time."""
     width = 2 * n_context + 1
     padded = np.pad(features, ((n_context, n_context), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, width, axis=0).transpose(0, 2, 1)
@@ -55,7 +56,7 @@ def stream(
 
 
 def litert_step(model: bytes) -> Step:
-    """Run an acoustic-only `.tflite` file with the kernels that libstt uses for int8."""
+    """Return a step of an acoustic-only `.tflite` file, run by the int8 kernels of libstt."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(
@@ -84,7 +85,7 @@ def random_deployment(
     language: str = "",
     seed: int = 0,
 ) -> Deployment:
-    """A model of random weights, large enough that every layer matters to the result."""
+    """Return a model with random weights, large enough that every layer affects the result."""
     random = np.random.default_rng(seed)
     tensors = {}
     for name, shape in geometry.tensor_shapes().items():
@@ -101,7 +102,7 @@ def random_deployment(
 
 
 def reference_probabilities(deployment: Deployment, features: Array) -> Array:
-    """Probabilities `[T, C]` of features `[T, 26]`, computed in float64."""
+    """Return probabilities `[T, C]` for features `[T, 26]`, computed in float64."""
     geometry = deployment.geometry
     tensors = {name: value.astype(np.float64) for name, value in deployment.tensors.items()}
     windows = numpy_graph.windows(features.astype(np.float64), geometry.n_context)
@@ -111,12 +112,12 @@ def reference_probabilities(deployment: Deployment, features: Array) -> Array:
 
 
 def genuine(model: str) -> bytes:
-    """One of upstream's own exports."""
+    """Return one of the `.tflite` files that upstream exported."""
     return (ORACLE / "tflite" / f"{model}.tflite").read_bytes()
 
 
 def upstream_deployment(name: str) -> Deployment:
-    """One of upstream's checkpoints."""
+    """Return one of upstream's checkpoints, ready to export."""
     source = load_source(ORACLE / "ckpt" / name)
     assert source.alphabet is not None
     return Deployment(

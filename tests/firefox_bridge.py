@@ -1,8 +1,8 @@
-"""Runs a Firefox, and answers for it what it does not know yet.
+"""Runs Firefox behind a proxy that lets Playwright drive an older release.
 
-Playwright drives any Firefox by WebDriver BiDi, but expects a newer one than a release with
-extended support. This stands between them: what Firefox calls an unknown command of `emulation` is
-answered as done, and downloads get the names that they have in newer ones.
+Playwright drives Firefox by WebDriver BiDi, but expects a newer version than an extended support
+release. The proxy answers `emulation` commands that Firefox does not know with success, and adds
+to download events the identifier that newer versions send.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ async def _between(client: ServerConnection, address: str) -> None:
 
 
 def _as_newer(message: dict[str, Any], emulations: set[int]) -> dict[str, Any]:
-    """Return what a newer Firefox would say."""
+    """Return the message that a newer Firefox would send."""
     if message.get("error") == "unknown command" and message["id"] in emulations:
         return {"type": "success", "id": message["id"], "result": {}}
     if message.get("method", "").startswith("browsingContext.download"):

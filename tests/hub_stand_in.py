@@ -1,4 +1,4 @@
-"""A local stand-in for the Hugging Face hub: the few answers that its client asks for."""
+"""A local stand-in for the Hugging Face hub, with the few requests that its client makes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class Desk:
-    """Where the stand-in takes models that are uploaded.
+    """The uploads that the stand-in accepts, and where it stores them.
 
     Attributes:
-        folder: gets a folder for each.
-        tokens: rights by token: `write`, or anything else for none.
-        private: names of models that only their owners see.
+        folder: folder in which each uploaded model gets a folder.
+        tokens: right of each token: `write`, or any other text for a token that may not write.
+        private: names of the private models.
+        blobs: contents of files uploaded to LFS, by their ids.
     """
 
     folder: Path
@@ -37,7 +38,7 @@ class Desk:
 def serving(
     models: Mapping[str, Path], desk: Desk | None = None
 ) -> Iterator[tuple[str, list[str]]]:
-    """Serve folders as models, each at revision `main`; give the address and what was fetched."""
+    """Serve folders as models at revision `main`; yield the URL and the names of fetched files."""
     server = _Hub(models, desk)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -49,7 +50,7 @@ def serving(
 
 
 class _Hub(ThreadingHTTPServer):
-    """What the stand-in has, and takes."""
+    """The server with its models and uploads."""
 
     def __init__(self, models: Mapping[str, Path], desk: Desk | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -59,7 +60,7 @@ class _Hub(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers one request."""
+    """Handler of one request."""
 
     server: _Hub
 
@@ -87,14 +88,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, b"")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def _take(self, desk: Desk, body: bytes) -> None:
         path = self.path.partition("?")[0]
         if path == "/api/repos/create":
             return self._create(desk, json.loads(body))
         if re.fullmatch(r"/api/models/([^/]+/[^/]+)/preupload/main", path):
-            modes = {True: "lfs", False: "regular"}  # text is kept in git itself
+            modes = {True: "lfs", False: "regular"}  # text files are kept in git itself
             return self._send_json({"files": [
                 {"path": file["path"], "shouldIgnore": False,
                  "uploadMode": modes[not file["path"].endswith((".md", ".txt"))]}

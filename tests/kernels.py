@@ -1,4 +1,4 @@
-"""Choosing the native kernels, so that tests reach those that this processor would pass over."""
+"""Choice of the native kernels, so that tests also run those this processor would not choose."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from stt import _native as runtime
 
 @dataclass(frozen=True)
 class Kernels:
-    """Implementations of the same arithmetic.
+    """Implementations of the same arithmetic for different instruction sets.
 
     Attributes:
-        names: what this processor runs, fastest first.
-        use: runs another one from now on.
+        names: function that returns the kernels this processor can run, fastest first.
+        use: function that switches to the kernel of a name.
     """
 
     names: Callable[[], list[str]]
     use: Callable[[str], None]
-    _usual: list[str] = field(default_factory=list)  # at most one: `make_usual`
+    _usual: list[str] = field(default_factory=list)  # at most one name, set by `make_usual`
 
     def make_usual(self, name: str) -> bool:
-        """Use this one in all tests that do not choose; return whether this processor runs it."""
+        """Make a kernel the default of all tests; return False if this processor cannot run it."""
         if name not in self.names():
             return False
         self._usual[:] = [name]
@@ -33,7 +33,7 @@ class Kernels:
 
     @contextmanager
     def using(self, name: str) -> Iterator[None]:
-        """Use the kernel of this name for a while."""
+        """Use the kernel of this name until the context ends."""
         self.use(name)
         try:
             yield

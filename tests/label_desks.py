@@ -1,4 +1,4 @@
-"""Desks of transcribers on recordings that are made here, for tests."""
+"""Desks of the transcription page, with synthetic recordings, for tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LETTERS = Alphabet.from_labels(list(" abcdefghijklmnopqrstuvwxyz'"))
 
 
 class Clock:
-    """Time that tests move on."""
+    """A clock that tests advance."""
 
     seconds = 0.0
 
@@ -32,7 +32,7 @@ class Clock:
 
 
 def write_recordings(folder: Path, count: int = 3, seconds: float = 0.5) -> Path:
-    """Write short recordings `a0.wav`, ..., and return their folder."""
+    """Write short recordings `a0.wav`, `a1.wav`, ... and return their folder."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
     for number in range(count):
@@ -42,7 +42,7 @@ def write_recordings(folder: Path, count: int = 3, seconds: float = 0.5) -> Path
 
 
 def speechlike(seconds: float, seed: int = 0) -> np.ndarray:
-    """Return what the voice activity detection takes for speech: a buzz with formants."""
+    """Return samples that voice activity detection takes for speech: a modulated buzz."""
     time = np.arange(int(16000 * seconds)) / 16000
     buzz = sum(np.sin(2 * np.pi * 120 * n * time + n * seed) / n for n in range(1, 30))
     swing = 0.6 + 0.4 * np.sin(2 * np.pi * 4 * time)
@@ -53,7 +53,7 @@ def open_desk(
     out: Path, *inputs: Path, clock: Clock | None = None, clip_seconds: float = 15.0,
     spelling: DeskSpelling | None = None,
 ) -> Desk:  # fmt: skip
-    """Return a desk with all clips of its recordings."""
+    """Return a desk for the recordings in `inputs`, after all of them were cut into clips."""
     out.parent.mkdir(parents=True, exist_ok=True)
     desk = Desk(
         DataSet(out),

@@ -1,4 +1,4 @@
-"""A small Conformer with random weights, as NVIDIA's NeMo saves it."""
+"""A small Conformer with random weights, in the format of NVIDIA's NeMo."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _BLOCK = (
 
 
 def nemo_tensors() -> dict[str, torch.Tensor]:
-    """Return tensors under NeMo's names; its output layer has 3 labels and the blank."""
+    """Return tensors under NeMo's names; the output layer has 3 labels and the blank."""
     parts = [f"pre_encode.{part}" for part in _STEM]
     parts += [f"layers.{number}.{part}" for number in range(2) for part in _BLOCK]
     found = [f"encoder.{part}.{end}" for part in parts for end in ("weight", "bias")]
@@ -69,7 +69,7 @@ def write_nemo(
     leave_out: str = "",
     mode: str = "w:",
 ) -> Path:
-    """Write a `.nemo`."""
+    """Write a `.nemo` file, without the member `leave_out` if that is given."""
     weights = io.BytesIO()
     torch.save(nemo_tensors() if tensors is None else tensors, weights)
     files = {

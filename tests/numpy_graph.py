@@ -1,4 +1,4 @@
-"""The DeepSpeech graph as plain NumPy, from its definition: slow, and easy to check by eye."""
+"""The DeepSpeech graph in plain NumPy, written from its definition: slow, but easy to verify."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = NDArray[np.float32]
 
 
 def windows(mfcc: Array, n_context: int) -> Array:
-    """Stack each frame with its context: `[frames, 26]` to `[frames, (2 * context + 1) * 26]`."""
+    """Stack each frame with its context: `[frames, 26]` to `[frames, (2 * n_context + 1) * 26]`."""
     padded = np.pad(mfcc, ((n_context, n_context), (0, 0)))
     width = 2 * n_context + 1
     return np.stack([padded[t : t + width].reshape(-1) for t in range(len(mfcc))])
@@ -37,7 +37,7 @@ def logits(tensors: Mapping[str, Array], geometry: Geometry, inputs: Array) -> A
 
 
 def lstm(tensors: Mapping[str, Array], x: Array) -> Array:
-    """Run the LSTM from a zero state: `[frames, n_hidden]` to the same."""
+    """Run the LSTM from a zero state: `[frames, n_hidden]` to `[frames, n_hidden]`."""
     h = c = np.zeros(x.shape[1], np.float32)
     outputs = []
     for frame in x:

@@ -1,7 +1,7 @@
-"""Runs a command in several processes that are one run, as `torchrun` does, forked from this one.
+"""Runs a command as one run of several processes, as `torchrun` does, but forked from this one.
 
-A forked process has PyTorch imported already, which takes seconds otherwise. It computes with one
-thread: what others there were stayed behind.
+A forked process has already imported PyTorch, which otherwise takes seconds. It computes with one
+thread, because a fork does not copy PyTorch's other threads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ _SECONDS = 120
 
 
 def run_together(size: int, work: Callable[[int], Made], *, may_die: bool = False) -> list[Made]:
-    """Return what `work(rank)` returns in each of so many processes, of those that did not die."""
+    """Fork `size` processes and return the results of `work(rank)`, by rank.
+
+    Args:
+        size: number of processes.
+        work: function to run in each process; an exception in it fails the test.
+        may_die: whether a process may end without a result; its result is then left out.
+    """
     context = multiprocessing.get_context("fork")
     port = _free_port()
     processes, ends = [], []
@@ -43,7 +49,7 @@ def run_together(size: int, work: Callable[[int], Made], *, may_die: bool = Fals
 
 
 def run_command_together(size: int, name: str, *flags: object) -> list[Result]:
-    """Run a command in so many processes; see `run_command`."""
+    """Run a command as one run of `size` processes; see `run_command`."""
     return run_together(size, lambda rank: run_command(name, *flags))
 
 
@@ -56,7 +62,7 @@ def _run(rank: int, size: int, port: int, work: Callable[[int], object], end: Co
     except BaseException:
         end.send((None, traceback.format_exc()))
     end.close()
-    os._exit(0)  # what pytest would do at the end is not for a fork
+    os._exit(0)  # a fork must not run pytest's own exit code
 
 
 def _received(end: Connection, may_die: bool) -> list[Any]:

@@ -1,4 +1,4 @@
-"""`stt serve` in a process of its own, for tests that need real connections."""
+"""`stt serve` in its own process, for tests that need real connections."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MODEL = str(ORACLE / "tflite/cpu_n64_quant.tflite")
 
 @dataclass(frozen=True)
 class Served:
-    """A server that is running.
+    """A running server.
 
     Attributes:
-        port: on 127.0.0.1.
-        pid: of the process that was started.
-        log: what it has printed.
+        port: port on 127.0.0.1.
+        pid: id of the started process.
+        log: file with the output of the process.
     """
 
     port: int
@@ -36,7 +36,7 @@ class Served:
 
 @contextmanager
 def served(folder: Path, *flags: str) -> Iterator[Served]:
-    """Run a server at a free port, and see that it ends well."""
+    """Run a server on a free port; check that it ends with status 0 and leaks no native objects."""
     log = folder / "server.log"
     command = [sys.executable, "-u", "-m", "stt", "serve", "--model", MODEL, "--port", "0"]
     with log.open("w") as output:

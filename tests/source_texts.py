@@ -1,4 +1,4 @@
-"""The texts in the source, for tests of what the documentation says that the program says."""
+"""The string literals in the source, for tests that the documentation quotes output correctly."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 @cache
 def texts_of_the_source() -> tuple[str, ...]:
-    """Return all texts in the source; what they are filled with is a `…`."""
+    """Return all string literals in the source, with `…` in place of each placeholder."""
     texts = []
     for path in (REPOSITORY / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

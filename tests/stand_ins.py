@@ -1,6 +1,6 @@
-"""What the documentation's commands name, as tiny files that tests make: models, data, texts.
+"""Tiny versions of the files that commands in the documentation name: models, data, texts.
 
-Clips are tones of the letters a to d, as in the tests of commands.
+The audio of a transcript is one tone for each of the letters a to d, as in the tests of commands.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WORDS = ("abc", "dab", "cab", "bad", "dad", "add", "bcd", "acd")
 
 
 def tones(text: str, seed: int = 0) -> np.ndarray:
-    """Return 16-bit samples in which each letter is a pitch."""
+    """Return 16-bit samples in which each letter sounds as a tone of its own pitch."""
     random = np.random.default_rng(seed)
     silence = np.zeros(RATE_HZ // 10)
     parts = [silence]
@@ -42,12 +42,12 @@ def tones(text: str, seed: int = 0) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Stage:
-    """The folder in which a page's commands run.
+    """The environment in which the commands of a page run.
 
     Attributes:
-        folder: where they begin.
-        trained: a checkpoint folder that knows the tones.
-        scorer: of the same letters.
+        folder: working directory of the first command.
+        trained: checkpoint folder of a model trained on the tones.
+        scorer: scorer for the same letters.
     """
 
     folder: Path
@@ -55,7 +55,7 @@ class Stage:
     scorer: Path
 
     def provide(self, name: str) -> None:
-        """Make what a documented command names, where it is not there yet."""
+        """Make the file or folder that a command names, if it is known and missing."""
         if name in PROPS and not (self.folder / name).exists():
             target = self.folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ class Stage:
 
 
 def clips(seed: int, count: int = 6) -> list[tuple[str, np.ndarray]]:
-    """Return texts and how they sound."""
+    """Return transcripts and their samples."""
     random = np.random.default_rng(seed)
     texts = [" ".join(random.choice(WORDS, 2)) for _ in range(count)]
     return [(text, tones(text, int(random.integers(1 << 30)))) for text in texts]
@@ -75,7 +75,7 @@ def csv_file(stage: Stage, path: Path) -> None:
 
 
 def write_csv(path: Path, said: list[tuple[str, np.ndarray]]) -> None:
-    """Write clips, and a CSV file of them."""
+    """Write clips and the CSV file that lists them."""
     audio = path.with_suffix(".audio")
     audio.mkdir()
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -88,7 +88,7 @@ def write_csv(path: Path, said: list[tuple[str, np.ndarray]]) -> None:
 
 
 def recordings(stage: Stage, path: Path) -> None:
-    """Write clips with their texts beside them."""
+    """Write clips, each with its transcript in a text file beside it."""
     path.mkdir()
     for number, (text, samples) in enumerate(clips(7, count=24)):
         soundfile.write(path / f"{number}.flac", samples, RATE_HZ)
@@ -96,7 +96,7 @@ def recordings(stage: Stage, path: Path) -> None:
 
 
 def spreadsheet(stage: Stage, path: Path) -> None:
-    """Write a table as a spreadsheet program saves it, beside the folder of its recordings."""
+    """Write a CSV file as spreadsheet programs save it, and the folder of its recordings."""
     said = clips(9, count=24)
     folder = path.with_name("interviews")
     folder.mkdir()
@@ -119,7 +119,7 @@ def sdb(stage: Stage, path: Path) -> None:
 
 
 def shards(stage: Stage, path: Path) -> None:
-    """Write 128 archives of a clip each."""
+    """Write 128 tar archives of one clip each."""
     for number, (text, samples) in enumerate(clips(4, count=128)):
         staged = path.parent / "clip"
         with tarfile.open(path.parent / f"{number:06}.tar", "w") as archive:
@@ -130,7 +130,7 @@ def shards(stage: Stage, path: Path) -> None:
 
 
 def common_voice(stage: Stage, path: Path) -> None:
-    """Write the `train.tsv` of a folder, and what belongs to it."""
+    """Write a Common Voice file at `path`, and the splits and clips beside it."""
     (path.parent / "clips").mkdir()
     splits: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
     for number, (text, samples) in enumerate(clips(5, count=6)):
@@ -172,7 +172,7 @@ def parquet(stage: Stage, path: Path) -> None:
 
 
 def manifest(stage: Stage, path: Path) -> None:
-    """Write a manifest as NeMo has them."""
+    """Write a manifest in NeMo's format."""
     with path.open("w") as file:
         for number, (text, samples) in enumerate(clips(9)):
             name = f"manifest{number}.wav"

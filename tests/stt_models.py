@@ -1,4 +1,4 @@
-"""Models, audio and answers that tests of the runtime share."""
+"""Models, audio and expected results that tests of the runtime share."""
 
 import json
 from functools import cache
@@ -33,13 +33,13 @@ def speech(name: str = "LDC93S1") -> NDArray[np.int16]:
 
 @cache
 def libstt(file: str) -> Any:
-    """What the real libstt made of the clips."""
+    """Return the results of the real libstt for the clips."""
     path = ORACLE / "libstt" / file
     return json.loads(path.read_text()) if path.suffix == ".json" else dict(np.load(path))
 
 
 def random_deployment(n_hidden: int = 32, labels: str = " abcdefgh", **options: Any) -> Deployment:
-    """A model that was never trained."""
+    """Return a model with random weights."""
     geometry = Geometry(n_hidden, len(labels) + 1)
     random = np.random.default_rng(0)
     tensors = {
@@ -63,5 +63,5 @@ def noise(seconds: float, seed: int = 0) -> NDArray[np.int16]:
 
 @cache
 def trained(name: str = "cpu_n64_quant") -> stt.Model:
-    """A model that knows one sentence, shared by tests that change nothing in it."""
+    """Return a model trained on one sentence; tests share it, so they must not change it."""
     return stt.Model(ORACLE / f"tflite/{name}.tflite")

@@ -1,7 +1,7 @@
-"""Writes TensorFlow checkpoints: an independent, small counterpart of the reader, for tests.
+"""A small writer of TensorFlow checkpoints for tests, independent of the reader.
 
-`write_checkpoint` makes what upstream leaves in a directory; the pieces below it make what nobody
-should: entries that lie, tables that are odd but legal.
+`write_checkpoint` writes the files that upstream writes. The functions below it can also write
+unusual files: entries with false values, and tables that are valid but odd.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def random_tensors(
     step: int = 41,
     seed: int = 7,
 ) -> dict[str, NDArray[Any]]:
-    """Make the variables of a training run under upstream's names, with random values."""
+    """Return the variables of a training run under upstream's names, with random values."""
     rng = np.random.default_rng(seed)
     hidden = n_hidden
     shapes: dict[str, tuple[int, ...]] = {
@@ -70,7 +70,7 @@ def write_checkpoint(
 
 
 def write_bundle(prefix: Path, tensors: Tensors, *, shards: int = 1) -> None:
-    """Write an index and data files, tensors dealt out to the files in turn."""
+    """Write an index and its data files, with the tensors distributed to the files in turn."""
     data = [bytearray() for _ in range(shards)]
     items = {b"": header(shards)}
     for position, (name, tensor) in enumerate(sorted(tensors.items())):
@@ -101,7 +101,7 @@ def entry(
     size: int | None = None,
     sliced: bool = False,
 ) -> bytes:
-    """Encode a BundleEntryProto; as protobuf does, leave out what is 0."""
+    """Encode a BundleEntryProto; as in protobuf, fields of value 0 are omitted."""
     dimensions = b"".join(field(2, field(1, n % (1 << 64)) if n else b"") for n in shape)
     crc = masked_crc(content).to_bytes(4, "little")
     numbers = {3: shard, 4: offset, 5: len(content) if size is None else size}
@@ -129,7 +129,7 @@ def write_table(
 
 
 def block(items: Mapping[bytes, bytes], restart_items: int) -> bytes:
-    """Encode one block: keys without the prefix they share with the one before."""
+    """Encode one block; each key is stored without the prefix it shares with the previous key."""
     content, restarts, previous = bytearray(), [], b""
     for position, (key, value) in enumerate(items.items()):
         shared = 0
@@ -158,14 +158,14 @@ def masked_crc(content: bytes) -> int:
 
 
 def field(number: int, value: int | bytes) -> bytes:
-    """Encode a protobuf field: a varint, or bytes."""
+    """Encode a protobuf field of a varint or of bytes."""
     if isinstance(value, int):
         return varint(number << 3) + varint(value)
     return varint(number << 3 | 2) + varint(len(value)) + value
 
 
 def varint(value: int) -> bytes:
-    """Encode an unsigned number, seven bits a byte."""
+    """Encode an unsigned integer, seven bits in each byte."""
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)

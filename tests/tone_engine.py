@@ -1,4 +1,4 @@
-"""An acoustic engine that hears the tones of `recipes.conftest.speak` without fault."""
+"""An acoustic engine that recognises the tones of `recipes.conftest.speak` without errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AUDIBLE = 0.05  # root mean square
 
 
 class ToneEngine(UtteranceEngine):
-    """Hears, in frames of 20 ms, which of the letters is sounded, or none."""
+    """An engine that recognises, in each frame of 20 ms, the letter of the tone, or the blank."""
 
     def __init__(self, letters: str) -> None:
         self._letters = letters

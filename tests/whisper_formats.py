@@ -1,4 +1,4 @@
-"""The small Whisper encoder of `encoder_folders`, written in the formats that others use."""
+"""The small Whisper encoder of `encoder_folders` in the formats of other projects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CT2_TYPES = ("float32", "int8", "int16", "int32", "float16", "bfloat16")
 
 
 def ctranslate2_variables(heads: int = 2) -> Tensors:
-    """Return the model's variables under CTranslate2's names, float32 but for the heads."""
+    """Return the variables under CTranslate2's names: float32, but the number of heads int16."""
     theirs = {
         name.removeprefix("model.encoder."): tensor.astype(np.float32)
         for name, tensor in whisper_tensors().items()
@@ -55,7 +55,7 @@ def ctranslate2_variables(heads: int = 2) -> Tensors:
 
 
 def quantised(variables: Mapping[str, np.ndarray], kind: str) -> Tensors:
-    """Store weights in a type of CTranslate2, as its converter does."""
+    """Return the variables with weights in a type of CTranslate2, as its converter stores them."""
     stored: Tensors = {}
     for name, value in variables.items():
         stored[name] = value
@@ -84,7 +84,7 @@ def write_ctranslate2(
     version: int = 6,
     aliases: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write a folder as faster-whisper has it; its `model.bin` is returned."""
+    """Write a folder in the layout of faster-whisper and return its `model.bin`."""
 
     def text(value: str) -> bytes:
         return struct.pack("<H", len(value) + 1) + value.encode() + b"\0"
@@ -129,7 +129,7 @@ GGML_TYPES = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q
 
 
 def openai_tensors() -> Tensors:
-    """Return the model's tensors under OpenAI's names, float16."""
+    """Return the model's float16 tensors under OpenAI's names."""
     renamed = {}
     for name, tensor in whisper_tensors().items():
         bare = name.removeprefix("model.encoder.")
@@ -141,7 +141,7 @@ def openai_tensors() -> Tensors:
 
 
 def ggml_blocks(values: np.ndarray, kind: str) -> bytes:
-    """Quantise rows of a multiple of 32 values, as ggml does."""
+    """Quantise a matrix as ggml does; its rows must be multiples of 32 values."""
     blocks = values.astype(np.float32).reshape(-1, 32)
     if kind == "q8_0":
         scale = (np.abs(blocks).max(1, keepdims=True) / 127).astype("<f2")
@@ -175,7 +175,7 @@ def write_ggml(
     filters: tuple[int, int] = (80, 201),
     type_number: int | None = None,
 ) -> Path:
-    """Write a `.bin` of whisper.cpp; only what has rows of a multiple of 32 is quantised."""
+    """Write a whisper.cpp `.bin`; matrices are quantised if rows are multiples of 32 values."""
     content = [b"lmgg", struct.pack("<10i", *DIMENSIONS.values())]
     content += [struct.pack("<i", version * 1000 + 7), struct.pack("<2i", *filters)]
     content += [bytes(4 * 80 * 201), struct.pack("<i", 3)]
@@ -201,7 +201,7 @@ def write_ggml(
 def write_openai(
     path: Path, tensors: Tensors | None = None, *, legacy: bool = False, **changes: Any
 ) -> Path:
-    """Write a `.pt` as OpenAI's code does, with a PyTorch from before 1.6 where `legacy`."""
+    """Write a `.pt` file as OpenAI's code does; `legacy` uses PyTorch's format from before 1.6."""
     stored = {n: torch.from_numpy(t) for n, t in (tensors or openai_tensors()).items()}
     content = {"dims": dict(DIMENSIONS), "model_state_dict": stored, **changes}
     torch.save(content, path, _use_new_zipfile_serialization=not legacy)

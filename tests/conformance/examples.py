@@ -1,4 +1,4 @@
-"""A small model of every architecture, in all its variants, and clips for it."""
+"""Small models of every architecture in all its variants, with clips for each."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ CLASSES = 5
 
 @dataclass(frozen=True)
 class Example:
-    """A model, and clips that show what it does.
+    """A model and the sizes of its test clips.
 
     Attributes:
-        specification: of the model.
-        values: of one frame of its input.
-        frames: of each clip, the longest first; the last is the shortest that gives a frame.
+        specification: specification of the model.
+        values: number of values in an input frame.
+        frames: number of input frames of each clip, longest first; the last clip is the shortest
+            that gives an output frame.
     """
 
     specification: Specification
@@ -33,18 +34,18 @@ class Example:
     frames: tuple[int, ...]
 
     def model(self, seed: int = 1) -> AcousticModel:
-        """Return a model with weights drawn, for use rather than training."""
+        """Return the model with random weights, in evaluation mode."""
         model = build(self.specification).eval()
         model.initialize(seed)
         return model
 
     def clips(self) -> list[Tensor]:
-        """Return the clips, `[frames, values]` each."""
+        """Return random clips, `[frames, values]` each."""
         generator = torch.Generator().manual_seed(0)
         return [torch.randn(count, self.values, generator=generator) for count in self.frames]
 
     def batch(self, more: int = 0) -> tuple[Tensor, Tensor]:
-        """Return all clips padded to the longest and `more` frames, and their lengths."""
+        """Return the clips, padded to `more` frames beyond the longest, and their lengths."""
         batch = torch.zeros(len(self.frames), max(self.frames) + more, self.values)
         for row, clip in zip(batch, self.clips(), strict=True):
             row[: len(clip)] = clip
@@ -67,7 +68,7 @@ def _whisper(**parameters: object) -> Example:
         "positions": 8,
     }  # fmt: skip
     specification = WhisperEncoder(**{**small, **parameters})  # type: ignore[arg-type]
-    # Clips of 16 frames fit into the positions; the others are taken in pieces.
+    # Clips of up to 16 frames fit into the 8 positions; longer ones are processed in pieces.
     return Example(specification, 8, (41, 25, 24, 17, 16, 13, 1))
 
 

@@ -3,9 +3,9 @@
     .venv/bin/python tests/hostile/fuzz_files.py --format scorer --count 100000
     .venv/bin/python tests/hostile/fuzz_files.py --format scorer --first 4711 --count 1
 
-A seed makes the same mutant every time. What is found is printed, a line each: an error that is not
-typed, or does not name the file; more than 10 seconds of the CPU; more than 1 GB; the end of the
-process, which a mutant that takes ten minutes ends, too.
+A seed always makes the same mutant. Each finding is printed on a line: an error that is not typed
+or does not name the file; more than 10 seconds of CPU time; more than 1 GB of memory; a crash or
+exit of the process. A mutant that takes ten minutes also ends the process.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if __name__ == "__main__":
 from coqui_stt_ctcdecoder.errors import UserError
 
 MOST_SECONDS, MOST_BYTES = 10.0, 1 << 30
-_HANGS_AFTER_SECONDS = 600  # on a clock, and a machine may be busy
+_HANGS_AFTER_SECONDS = 600  # wall time, so with room for a busy machine
 _DATA = "data-00000-of-00001"
 _SCORERS = Path(__file__).resolve().parents[2] / "../shared/oracle/decoder/scorers"
 
@@ -51,7 +51,7 @@ _EXTREMES = (
 
 
 def mutate(content: bytes, seed: int) -> bytes:
-    """Return a damaged copy. Headers, and what ends a file, are hit as often as all the rest."""
+    """Return a damaged copy; most damage is near the start or the end, where headers are."""
     choose = random.Random(seed)
     mutant = bytearray(content)
 
@@ -88,7 +88,7 @@ _ODD_VALUES = (
 
 
 def mutate_metadata(content: bytes, seed: int) -> bytes:
-    """Return a safetensors file whose description, JSON within JSON, has odd values in places."""
+    """Return a safetensors file with odd values in its description, which is JSON within JSON."""
     choose = random.Random(seed)
     size = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + size])
@@ -116,13 +116,14 @@ def mutate_metadata(content: bytes, seed: int) -> bytes:
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file.
+    """A file format.
 
     Attributes:
-        suffix: of its name.
-        make: returns a good one; raises `ImportError` or `OSError` where that is not possible here.
-        read: reads a file by its path, and returns what uses it.
-        damage: makes a mutant of a good one, by a seed.
+        suffix: suffix of file names.
+        make: function that returns a valid file; raises `ImportError` or `OSError` if a package or
+            file for that is missing.
+        read: function that reads the file at a path and returns a function that uses its content.
+        damage: function that returns a mutant of a valid file, given a seed.
     """
 
     suffix: str
@@ -331,7 +332,7 @@ def _peft(file: str) -> Callable[[], bytes]:
 
 
 def _read_peft(file: str) -> Callable[[Path], Callable[[], object]]:
-    """Read an adapter of which one file is the mutant, beside its model."""
+    """Return a function that reads an adapter whose `file` is the mutant, with its base model."""
 
     def read(path: Path) -> Callable[[], object]:
         from coqui_stt_training.checkpoints.loading import load_source
@@ -413,7 +414,7 @@ def _shard() -> bytes:
 
 
 def _read_collection(path: Path) -> Callable[[], object]:
-    """Read a collection, unpacked beside it, and return what hears every clip in it."""
+    """Read a collection, with a cache beside it, and return a function that reads every clip."""
     from coqui_stt_training.corpus import read_rows
     from stt.audio.file import summarise_audio
 
@@ -529,7 +530,7 @@ FORMATS = {
 
 
 def examine(form: Format, path: Path, content: bytes) -> str | None:
-    """Read a mutant; return what is wrong with how that ended, or None."""
+    """Read a mutant; return a description of the problem, or None."""
     path.write_bytes(content)
     before, started = _peak_bytes(), time.process_time()
     problem = _try(form, path)
@@ -552,7 +553,7 @@ def _try(form: Format, path: Path) -> str | None:
                 return None
     except UserError as error:
         return None if path.stem in str(error) else f"does not name the file: {error}"
-    except Exception:  # that is what is looked for
+    except Exception:  # untyped errors are what the fuzzer looks for
         return "untyped: " + " | ".join(traceback.format_exc().strip().splitlines()[-4:])
     return None
 
@@ -562,7 +563,7 @@ def _peak_bytes() -> int:
 
 
 def fuzz(names: Sequence[str], first: int, count: int) -> Iterator[tuple[str, int, str]]:
-    """Yield the format, seed and problem of each mutant that ended badly, in this process."""
+    """Read mutants in this process; yield the format, seed and problem of each finding."""
     for name in names:
         form = FORMATS[name]
         _say(name, None)
@@ -570,7 +571,7 @@ def fuzz(names: Sequence[str], first: int, count: int) -> Iterator[tuple[str, in
             content = form.make()
             path = Path(folder) / f"the_mutant{form.suffix}"
             path.write_bytes(content)
-            form.read(path)()  # a good one is read, or mutants would tell nothing
+            form.read(path)()  # if a valid file could not be read, mutants would show nothing
             for seed in range(first, first + count):
                 _say(name, seed)
                 faulthandler.dump_traceback_later(_HANGS_AFTER_SECONDS, exit=True)
@@ -581,14 +582,14 @@ def fuzz(names: Sequence[str], first: int, count: int) -> Iterator[tuple[str, in
 
 
 def _say(name: str, seed: int | None, problem: str = "") -> None:
-    """Tell the process that started this one how far it is, in case it ends."""
+    """Report progress to the parent process, which needs it if this process ends."""
     print(json.dumps([name, seed, problem]), flush=True)
 
 
 def fuzz_apart(names: Sequence[str], first: int, count: int) -> Iterator[tuple[str, int, str]]:
-    """Yield the format, seed and problem of each such mutant, read by a process of their own.
+    """Read mutants in a child process; yield the format, seed and problem of each finding.
 
-    Where one ends the process, another goes on with the next.
+    If a mutant ends the process, another process continues with the next mutant.
     """
     end = first + count
     parts = [(list(names), first)] if names else []
@@ -597,7 +598,7 @@ def fuzz_apart(names: Sequence[str], first: int, count: int) -> Iterator[tuple[s
         name, last, said = names[0], None, ""
         command = [sys.executable, __file__, "--within", "--format", *names]
         command += ["--first", str(begin), "--count", str(end - begin)]
-        with tempfile.TemporaryFile("w+") as complaints:  # decoders have many
+        with tempfile.TemporaryFile("w+") as complaints:  # decoders print many
             with subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=complaints, text=True
             ) as process:

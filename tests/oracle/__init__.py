@@ -1,4 +1,4 @@
-"""Tests against inputs and outputs of upstream's real software, which lie beside the checkout."""
+"""Tests against reference inputs and outputs of upstream's software, kept beside the checkout."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Comparing an encoder of ours with the one of Hugging Face's transformers that it comes from."""
+"""Comparison of our encoders with those of Hugging Face's transformers from which they come."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from coqui_stt_training.models.tensors import load_weights, weights_of
 TOLERANCE = 1e-4
 CLASSES = 7
 _VOCABULARY = {"<pad>": 0, "c": 1, "|": 2, "a": 3, "b": 4, "e": 5, "d": 6}
-# Where our classes are in theirs: the blank is their padding token.
+# For each of our classes, its index in their vocabulary; their padding token is our blank.
 ROWS = [1, 2, 3, 4, 5, 6, 0]
 
 
 def randomised(model: Any) -> Any:
-    """Give every tensor of a model values of its own, so that none can be mistaken for another."""
+    """Fill every tensor of a model with different random values, to detect mixed-up tensors."""
     generator = torch.Generator().manual_seed(3)
     for name, tensor in model.state_dict().items():
         if not tensor.is_floating_point():
@@ -40,14 +40,14 @@ def randomised(model: Any) -> Any:
 
 
 def saved(model: Any, folder: Path) -> SourceModel:
-    """Return a model of transformers as we read it from the folder that it is saved to."""
+    """Save a model of transformers in a folder, and return it as we read it from there."""
     model.save_pretrained(folder)
     (folder / "vocab.json").write_text(json.dumps(_VOCABULARY))
     return load_source(folder)
 
 
 def ours(source: SourceModel) -> AcousticModel:
-    """Return our model with the weights of a source; a head that it lacks has drawn ones."""
+    """Return our model with the weights of a source, and random ones for a head that it lacks."""
     model = build(source.specification).eval()
     model.initialize(1)
     load_weights(model, {**weights_of(model), **source.tensors})
@@ -61,13 +61,14 @@ def assert_same(
     clips: Sequence[Tensor],
     last: int | None = None,
 ) -> None:
-    """Compare clips one by one, and those of a padded batch of ours with theirs alone.
+    """Assert that our outputs, clip by clip and in a padded batch, equal theirs clip by clip.
 
     Args:
-        model: ours.
-        theirs: maps a clip `[1, frames, values]` to `[1, frames, values]`.
-        clips: `[frames, values]` each.
-        last: the layer of ours before which to stop; None: none.
+        model: our model.
+        theirs: their model, as a function from a clip `[1, frames, values]` to its output
+            `[1, frames, values]`.
+        clips: float32 `[frames, values]` each.
+        last: number of our layer before which to stop; None: run all layers.
     """
     batch = torch.zeros(len(clips), max(map(len, clips)), clips[0].shape[1])
     for row, clip in zip(batch, clips, strict=True):

@@ -1,4 +1,4 @@
-"""A tiny corpus of tones: each letter is a pitch, so that a small model can learn it in seconds."""
+"""A tiny corpus of tones, one pitch for each letter, which a small model learns in seconds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CYRILLIC = "бгжю"
 
 @dataclass(frozen=True)
 class ToneCorpus:
-    """CSV files of one language."""
+    """The CSV files and the alphabet of one language."""
 
     train: Path
     dev: Path
@@ -83,7 +83,7 @@ SMALL: Sequence[str] = (
 
 @pytest.fixture(scope="session")
 def source(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of the Latin tones, trained by the documented command."""
+    """Return the checkpoint folder of a model trained on the Latin tones by the `train` command."""
     folder = tmp_path_factory.mktemp("models") / "source"
     result = run_command("train", "--checkpoint_dir", folder, *latin.flags, *SMALL, "--epochs", 30)
     assert result.returncode == 0, result.stderr
@@ -92,13 +92,13 @@ def source(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def train(tmp_path: Path) -> Callable[..., Result]:
-    """Run `train` with the flags of small models."""
+    """Return a function that runs `train` with the flags of small models."""
     return lambda *flags: run_command("train", *flags, *SMALL)
 
 
 @pytest.fixture
 def trainings(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The flags of the trainings that a command runs, their checks beforehand left out."""
+    """Return a list that gets the flags of each training that a command runs, except dry runs."""
     ran: list[list[str]] = []
     real = train_module.main
 
@@ -113,7 +113,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 @contextmanager
 def interrupted_after(count: int, trainings: list[list[str]]) -> Iterator[None]:
-    """Interrupt a command when it begins another training after so many."""
+    """Interrupt a command as soon as it starts a training after `count` others."""
     real = train_module.main
 
     def main(words: list[str]) -> int:
@@ -127,5 +127,5 @@ def interrupted_after(count: int, trainings: list[list[str]]) -> Iterator[None]:
 
 
 def value(words: list[str], flag: str) -> str:
-    """Return the value that words of a command line give a flag."""
+    """Return the value of a flag in a command line that was split into words."""
     return words[words.index(f"--{flag}") + 1]

@@ -1,7 +1,8 @@
-"""Write this folder's files, with TensorFlow 1.15 itself (Python 3.7): `python make.py FOLDER`.
+"""Write the files of this folder with TensorFlow 1.15 (Python 3.7): `python make.py FOLDER`.
 
-A layer-normalised DeepSpeech graph of n_hidden 8 and 6 classes, trained for seven steps on noise:
-its checkpoint, its values (truth.npz), and its exports by TensorFlow's converter.
+The model is a layer-normalised DeepSpeech graph of n_hidden 8 and 6 classes, trained for seven
+steps on noise. The files are its checkpoint, its variables and logits (truth.npz), and its exports
+by TensorFlow's converter.
 """
 
 import struct
@@ -64,7 +65,7 @@ def train(folder):
         loss = tf.reduce_sum(logits**2) / 10
         update = tfv1.train.AdamOptimizer(rate).minimize(loss, global_step=step)
         session.run(tfv1.global_variables_initializer())
-        for v in tfv1.trainable_variables():  # gains off 1 and biases off 0
+        for v in tfv1.trainable_variables():  # so that gains are not 1 and biases not 0
             session.run(v.assign_add(tf.random.normal(v.shape, stddev=0.2, seed=len(v.op.name))))
         for _ in range(7):
             session.run(update, {x: inputs})
