@@ -1,4 +1,4 @@
-"""Adapters on every encoder: what they change, and what they leave as it is."""
+"""Adapters on every encoder: they change what they should, and leave the base model unchanged."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def plain(example: Example) -> Example:
 
 
 def adapted(example: Example) -> AcousticModel:
-    """Return a model whose adapters have learnt something."""
+    """Return a model whose adapters are no longer in their initial state."""
     model = example.model()
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
@@ -107,7 +107,7 @@ def test_the_gradient_reaches_adapters_and_head_alone(example: Example) -> None:
 
 
 def write_pair(example: Example, folder: Path) -> tuple[AcousticModel, Path, Path]:
-    """Write a base, and a checkpoint of adapters on it."""
+    """Write a base model and a checkpoint with adapters for it; return the model and both paths."""
     alphabet = Alphabet.from_labels([chr(ord("a") + index) for index in range(CLASSES - 1)])
     assert isinstance(example.specification, EncoderSpecification)
     front_end = example.specification.front_end

@@ -1,4 +1,4 @@
-"""What every acoustic model does, whatever its architecture."""
+"""Tests that every acoustic model must pass, whatever its architecture."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_a_layers_weights_follow_from_the_seed_alone(example: Example) -> None:
         members = {n: t for n, t in drawn.state_dict().items() if layer_of(n) == layer}
         assert all(torch.equal(tensor, one[name]) for name, tensor in members.items())
         changes = any(not torch.equal(one[name], different[name]) for name in members)
-        assert changes == (layer != MIX)  # which begins the same with every seed
+        assert changes == (layer != MIX)  # its initial weights do not depend on the seed
         others = [t for n, t in drawn.state_dict().items() if n not in members]
         assert all(bool((tensor == 7.0).all()) for tensor in others)
 
@@ -234,7 +234,7 @@ def test_a_checkpoint_file_brings_the_same_model_back(example: Example, tmp_path
 
 
 def losses(model: AcousticModel, example: Example, dropout: Dropout | None = None) -> Tensor:
-    """Return the CTC losses of the clips that are long enough for a label."""
+    """Return the CTC loss of each clip, with one label as its transcript."""
     emissions = model(*example.batch(), *([dropout] if dropout else []))
     count = len(example.frames)
     return torch.nn.functional.ctc_loss(
@@ -318,7 +318,7 @@ def test_training_steps_with_the_same_seed_are_the_same_bits(example: Example) -
 
 @every_architecture
 def test_mixed_precision_gives_about_the_same(example: Example) -> None:
-    """In bfloat16, which has three digits: what the recipes train encoders in."""
+    """The recipes train encoders in bfloat16, which has three significant digits."""
     model, (features, lengths) = example.model(), example.batch()
 
     def direction(*, mixed: bool) -> tuple[list[Tensor], Tensor]:

@@ -1,4 +1,4 @@
-"""What every encoder does when it is exported: the file is the model, and safe to run."""
+"""Exports of every encoder: the file gives the model's results and is safe to run."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from coqui_stt_training.exporting.encoder.onnx_writer import encoder_model
 from coqui_stt_training.scoring.engine import EncoderCheckpoint, StreamingCheckpoint
 
 ALPHABET = Alphabet.from_labels("abcd")
-# Of a probability. float32 differs by the order of additions, float16 by rounded weights; int8 is
-# looser on these models of a dozen values a frame than on real ones.
+# Tolerance of a probability. float32 differs by the order of additions, float16 by rounded weights.
+# int8 is less exact in these models, with a dozen values per frame, than in real ones.
 BOUNDS: dict[Precision, float] = {"float32": 1e-4, "float16": 5e-3, "int8": 0.15}
 ENCODERS = {
     name: example
@@ -78,7 +78,7 @@ def test_the_runtime_hears_what_the_checkpoint_does(
     assert engine.info.step_seconds == pytest.approx(checkpoint.info.step_seconds)
     random = np.random.default_rng(0)
     for count in lengths(described):
-        if count > 20_000:  # 30 s through attention of random weights shows nothing more
+        if count > 20_000:  # 30 s of audio would only take longer
             continue
         audio = (3000 * random.standard_normal(count)).astype(np.int16)
         wanted, found = checkpoint.posteriors(audio), engine.posteriors(audio)
@@ -105,7 +105,7 @@ def test_a_stream_is_heard_as_the_checkpoint_does_whatever_its_pieces(
         stream, parts = engine.open_stream(), []
         for start in range(0, count, 777):
             parts.append(stream.feed(audio[start : start + 777]))
-            if start == 7770:  # a copy goes on from here, and leaves this one as it is
+            if start == 7770:  # feeding a copy must not change this stream
                 stream.copy().feed(audio)
         live = np.concatenate([*parts, stream.finish()])
         np.testing.assert_allclose(live, found, atol=1e-5 if precision != "int8" else 0.05)

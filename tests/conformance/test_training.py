@@ -1,4 +1,4 @@
-"""What training asks of every acoustic model: a source to start from, going on, and live use."""
+"""Training with every acoustic model: bootstrapping, resuming, and live use of the result."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_any_number_of_layers_can_be_dropped_and_rows_mapped(example: Example) -
             elif dropped > 1:
                 np.testing.assert_array_equal(tensor, fresh[name], name)
             else:
-                # Of x, c, a and the blank the last three are those of the source.
+                # The classes are x, c, a and the blank; the source has all but x.
                 np.testing.assert_array_equal(tensor[1:], source.tensors[name][[2, 0, 4]], name)
                 np.testing.assert_array_equal(tensor[0], fresh[name][0], name)
         assert fresh_model(*example.batch()).logits.shape[-1] == target.size + 1
@@ -109,7 +109,7 @@ def test_a_live_stream_is_the_clip_where_nothing_later_counts(example: Example) 
     engine = checkpoint_engine(source_of(example), ALPHABET)
     random = np.random.default_rng(0)
     samples = RATE_HZ
-    if isinstance(engine, UtteranceEngine):  # what is not yet due is heard as a whole
+    if isinstance(engine, UtteranceEngine):  # audio shorter than one piece is computed at once
         live = engine.info.live.within(engine.info.longest_seconds)
         samples = int(0.9 * (live.piece_seconds + live.ahead_seconds) * RATE_HZ)
     audio = (3000 * random.standard_normal(samples)).astype(np.int16)

@@ -47,7 +47,7 @@ def make_batch(features: list[NDArray[np.float32]], labels: list[NDArray[np.int6
 
 
 def time_major(model: DeepSpeech, features: Tensor, lengths: Tensor) -> tuple[Tensor, LstmState]:
-    """Return logits `[frames, batch, classes]` and the final state, as upstream has them."""
+    """Return logits `[frames, batch, classes]` and the final state, in upstream's layout."""
     windows = context_windows(features, model.geometry.n_context).transpose(0, 1)
     return model.forward_windows(windows, lengths)
 
@@ -75,10 +75,11 @@ def test_logits_states_and_loss(name: str, clip: str, grad: bool) -> None:
 def assert_logits_and_states_agree(
     model: DeepSpeech, logits: Tensor, state: LstmState, reference: Mapping[str, Any]
 ) -> None:
-    """Compare within what rounding explains.
+    """Assert equality within rounding errors.
 
-    The cell adds up over frames, and is as large as it has become; the slope of h in its gates,
-    which are about as large as logits, is below 1.
+    The cell state is a sum over frames, so its tolerance grows with their number and its size. The
+    gates are about as large as logits, and the slope of h in them is below 1, so h gets the
+    tolerance of logits.
     """
     of_logits = logit_tolerance(model.geometry, reference["logits"])
     np.testing.assert_allclose(logits, reference["logits"], rtol=0, atol=of_logits)
@@ -92,7 +93,7 @@ def assert_logits_and_states_agree(
 def assert_losses_agree(
     model: DeepSpeech, losses: Tensor, reference: Mapping[str, Any], name: str
 ) -> None:
-    """Compare losses, each the sum of a logarithm a frame, which is off as logits are."""
+    """Assert equal losses; each is a sum of one logarithm per frame, with the error of logits."""
     logits, expected = reference["logits"], reference[name].reshape(-1)
     share = rounding(additions_of(model.geometry) + len(logits), 1)
     of_logits = logit_tolerance(model.geometry, logits)
@@ -127,7 +128,7 @@ def assert_close_to_largest(
     prefix: str,
     tolerance: float,
 ) -> None:
-    """Compare tensors within a share of each tensor's largest value."""
+    """Assert equal tensors; `tolerance` is relative to the largest value of each tensor."""
     compared = 0
     for name, tensor in ours.items():
         expected = reference[prefix + name]
@@ -157,13 +158,14 @@ def test_five_adam_steps_from_the_last_checkpoint(name: str) -> None:
             gradients = {
                 key: p.grad.numpy() for key, p in model.named_parameters() if p.grad is not None
             }
-            # Of a model that knows the clip, gradients are what is left of probabilities of 1.
+            # The model knows the clip, so its gradients are small differences of probabilities
+            # near 1, with few exact digits.
             assert_close_to_largest(to_upstream(gradients), reference, "grad0:", 5e-3)
         optimizer.step()
         if step == 0:
             assert_weights_agree(to_upstream(weights_of(model)), reference, "after1:", 1e-6)
-    # Without moments for the LSTM its first steps depend on rounding, so on the machine: TensorFlow
-    # 1.15 and 2.21 differ by 2.4e-3 there themselves.
+    # This checkpoint has no Adam moments for the LSTM, so its first steps depend on rounding, hence
+    # on the processor: even TensorFlow 1.15 and 2.21 differ by 2.4e-3.
     tolerance = 1e-2 if name == "cudnn_n64" else 1e-4
     np.testing.assert_allclose(losses, reference["losses"].reshape(-1), rtol=tolerance)
     assert_weights_agree(to_upstream(weights_of(model)), reference, "after5:", 1e-4)
@@ -175,10 +177,10 @@ def assert_weights_agree(
     prefix: str,
     typical: float,
 ) -> None:
-    """Compare weights after Adam steps of 0.001.
+    """Assert equal weights after Adam steps of 0.001.
 
-    Adam divides a gradient by its own size, so where a gradient is all but zero its rounding
-    decides the step: the median must agree closely, all but 1 % well, and the rest within a few
+    Adam divides a gradient by its own size, so rounding decides the step where a gradient is almost
+    zero. The median difference must be below `typical`, 99 % below 100 times that, and all below 20
     steps.
     """
     for name, tensor in ours.items():
@@ -204,7 +206,7 @@ def test_one_adam_step_of_upstreams_own_gradients(name: str) -> None:
         parameter.grad = torch.tensor(np.ascontiguousarray(gradients[key]))
     optimizer.step()
     for key, tensor in to_upstream(weights_of(model)).items():
-        # Weights may be rounded to neighbours: twice the error of one rounding.
+        # A weight may be rounded to the neighbouring number: twice the error of one rounding.
         np.testing.assert_allclose(
             tensor, reference[f"after1:{key}"], rtol=2 * UNIT, atol=3e-8, err_msg=key
         )

@@ -1,4 +1,7 @@
-"""One clip from new weights, as upstream's own smoke test trains: the babble is not kept."""
+"""Training on one clip from new weights, as upstream's smoke test does.
+
+The random output of the first epoch must not remain the best checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ TEXT = "she had your dark suit in greasy wash water all year"
 
 @pytest.mark.parametrize("mode", ["--nobytes_output_mode", "--bytes_output_mode"])
 def test_one_clip_from_new_weights(mode: str, tmp_path: Path) -> None:
-    """In both modes babble has an error rate of 0.98 or less, and all later epochs one of 1."""
+    """The first epoch's random output has a CER of 0.98 or less; from the third epoch it is 1."""
     rows = tmp_path / "clip.csv"
     with rows.open("w", newline="") as file:
         csv.writer(file).writerows(

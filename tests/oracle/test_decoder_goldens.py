@@ -1,4 +1,4 @@
-"""The decoder against results of upstream's, at every configuration there is."""
+"""The decoder gives upstream's results, in every configuration for which there are references."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_same_results(name: str) -> None:
     check_results(name)
 
 
-# The first is what the other tests run with. Wide beams take long, and add nothing to a kernel.
+# The other tests run with the first kernel. Wide beams are slow and test no more of a kernel.
 @pytest.mark.parametrize("kernel", DECODER.names()[1:])
 @pytest.mark.parametrize("name", [name for name in CONFIGS if name.endswith(("_b8", "_b100"))])
 def test_same_results_with_every_kernel(name: str, kernel: str) -> None:
@@ -102,7 +102,7 @@ def check_results(name: str) -> None:
         assert all(result.confidence > -1e5 for result in ours), f"{utterance}: a dead path"
         theirs = expected["results"]
         if not theirs or expected["dead"]:
-            continue  # upstream crashed or lost every beam
+            continue  # upstream's decoder crashed or lost every beam
         if expected["top1_stable"] is not False and ours[0].tokens != theirs[0]["tokens"]:
             wrong.append(f"{utterance}: {ours[0].transcript!r}, not {theirs[0]['transcript']!r}")
             continue

@@ -1,4 +1,4 @@
-"""The export command on upstream's checkpoints: its card, its package, and what the model hears."""
+"""The export command on upstream's checkpoints: the card, the package, the model's transcripts."""
 
 import json
 import zipfile

@@ -1,4 +1,4 @@
-"""Genuine exports of upstream, reduced to their acoustic graph, give libstt's probabilities."""
+"""Upstream's exports, reduced to their acoustic graph, give libstt's probabilities."""
 
 import numpy as np
 import pytest

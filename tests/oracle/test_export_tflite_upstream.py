@@ -1,4 +1,4 @@
-"""Our export of upstream's model against upstream's export of it."""
+"""Our exports of upstream's models are equivalent to upstream's own exports."""
 
 import json
 
@@ -23,7 +23,7 @@ from stt.tflite.reader import read_graph
 pytestmark = needs_oracle
 
 KINDS = ("float", "quant")
-# Each of our exports, and upstream's export of the same weights.
+# The checkpoint of each of our exports, and upstream's export of the same weights.
 PAIRS = [
     ("cpu_n64", "cpu_n64_float"),
     ("cpu_n64", "cpu_n64_quant"),
@@ -42,7 +42,7 @@ def dump(kind: str) -> dict:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_interface_is_upstreams(kind):
-    """libstt finds tensors by name and trusts their types and shapes."""
+    """libstt finds tensors by name and does not check their types and shapes."""
     graph, upstream = read_graph(ours(kind)), dump(kind)
     for role in ("inputs", "outputs"):
         found = {}
@@ -109,7 +109,7 @@ def test_probabilities_are_those_of_libstt_with_upstreams_export(checkpoint, ups
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_metadata_output_is_made_by_an_operator(kind):
-    """Else libstt crashes."""
+    """Otherwise libstt crashes."""
     graph = read_graph(ours(kind))
     made = {index for operator in graph.operators for index in operator.outputs}
     assert made >= set(graph.outputs)

@@ -1,4 +1,4 @@
-"""Checkpoints as fairseq saves them give what the same models of transformers do."""
+"""Checkpoints in fairseq's format give the same results as the same models in transformers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from coqui_stt_training.errors import CheckpointError
 from .test_transformers_wav2vec2 import MODELS, make
 from .transformers_models import CLASSES, saved
 
-# By which name of transformers' what of fairseq's goes.
+# Names in fairseq, by names in transformers.
 THEIRS = {
     "encoder.pos_conv_embed.conv.parametrizations.weight.original0": "encoder.pos_conv.0.weight_g",
     "encoder.pos_conv_embed.conv.parametrizations.weight.original1": "encoder.pos_conv.0.weight_v",
@@ -39,7 +39,7 @@ IN_LAYERS = {
 
 
 def fairseq_name(name: str, model: Any) -> str:
-    """Return fairseq's name of a tensor of transformers'."""
+    """Return fairseq's name of a tensor, given its name in transformers."""
     _, _, bare = name.partition(f"{model.base_model_prefix}.")
     bare = bare or name
     if bare.startswith("encoder.layers."):
@@ -94,7 +94,13 @@ def settings(model: Any) -> dict[str, Any]:
 
 
 def write_fairseq(folder: Path, model: Any, form: str) -> Path:
-    """Write a checkpoint: pre-trained with `cfg`, of WavLM, or fine-tuned with `args`."""
+    """Write a fairseq checkpoint and return its path.
+
+    Args:
+        folder: folder to create.
+        model: model of transformers.
+        form: `cfg` or `wavlm` for a pre-trained model, `args` for a fine-tuned one.
+    """
     folder.mkdir()
     tensors = {fairseq_name(n, model): t for n, t in model.state_dict().items()}
     head = {name: tensors.pop(name) for name in ("proj.weight", "proj.bias")}
@@ -104,7 +110,7 @@ def write_fairseq(folder: Path, model: Any, form: str) -> Path:
     elif form == "wavlm":
         content = {"cfg": {**values, "normalize": True}}
     else:
-        # The rows of fairseq: <s>, <pad>, </s>, <unk>, and the dictionary.
+        # Rows of fairseq's output layer: <s>, <pad>, </s>, <unk>, then the dictionary.
         rows = [0, 1, 1, 1, *range(1, CLASSES)]
         tensors = {f"w2v_encoder.w2v_model.{name}": tensor for name, tensor in tensors.items()}
         tensors |= {f"w2v_encoder.{name}": tensor[rows] for name, tensor in head.items()}
@@ -116,7 +122,7 @@ def write_fairseq(folder: Path, model: Any, form: str) -> Path:
     return folder / "model.pt"
 
 
-# MMS has adapters of its own, and this HuBERT is not of fairseq's.
+# fairseq has neither the adapters of this MMS nor this variant of HuBERT.
 FAMILIES = {n: m for n, m in MODELS.items() if n not in ("mms", "hubert-without-projection-norm")}
 
 
@@ -147,7 +153,7 @@ def test_a_checkpoint_is_read_as_what_it_became(
 
 
 class Node:
-    """Stands for OmegaConf's objects: what they hold is in their state."""
+    """A stand-in for OmegaConf's objects, whose values are in their state."""
 
     def __init__(self, **state: Any) -> None:
         vars(self).update(state)

@@ -1,4 +1,4 @@
-"""Features equal upstream's, on its clips and on the edges of what audio can be."""
+"""Features equal upstream's, on its clips and on edge cases of audio."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ pytestmark = needs_oracle
 CLIPS = ["cpu_n64__LDC93S1", "cpu_n64__LDC93S1_8k", "cpu_n64__newhome"]
 EDGES = ["zeros", "dc", "square", "sine1k", "impulse", "noise", "tiny_noise",
          "len0", "len1", "len511", "len512", "len831", "len832"]  # fmt: skip
-# Another Fourier transform may round each power to the neighbouring float32. A channel changes by
-# that share, a feature by at most the sum of a row of the cosine transform, 9, times it.
+# Another Fourier transform may round each power to the neighbouring float32. Channels change by the
+# same relative error; features by at most 9 times it, the sum of a row of the cosine transform.
 TOLERANCE = 9 * 2 * UNIT
-# A pure tone leaves most channels nothing but rounding noise, of which only the size is certain.
+# With a pure tone, most channels contain only rounding noise, of which only the size is certain.
 EDGE_TOLERANCE = {"sine1k": 1e-3}
 
 

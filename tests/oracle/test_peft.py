@@ -1,4 +1,4 @@
-"""Adapters of Hugging Face's peft: read as they merge there, and written as they are read there."""
+"""Adapters of Hugging Face's peft: ours are merged as peft merges them, and peft reads ours."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_an_adapter_is_merged_as_peft_does(
     base = model_folder(family, tmp_path / "model")
     adapted = peft.get_peft_model(theirs(family, base), peft.LoraConfig(r=4, **settings))
     randomised(adapted)
-    for module in adapted.modules():  # trained: what stands beside, not the model itself
+    for module in adapted.modules():  # magnitudes of DoRA are positive
         if hasattr(module, "lora_magnitude_vector") and len(module.lora_magnitude_vector):
             module.lora_magnitude_vector["default"].weight.data.abs_().add_(0.1)
     adapted.save_pretrained(tmp_path / "adapter", save_embedding_layers=False)
@@ -137,7 +137,7 @@ def test_an_adapter_is_merged_as_peft_does(
 
 
 def write_adapters(base: Path, targets: str, alphabet: Alphabet, path: Path) -> Path:
-    """Write a checkpoint of drawn LoRA and a drawn linear head, on a model of transformers."""
+    """Write a checkpoint of random LoRA and a random linear head for a model of transformers."""
     source = load_huggingface(base)
     assert isinstance(source.specification, EncoderSpecification)
     specification = (
@@ -204,14 +204,14 @@ def test_a_linear_head_goes_along(family: str, kind: str, tmp_path: Path) -> Non
     assert "vocab_size=5, pad_token_id=0, ignore_mismatched_sizes=True" in notes[-1]
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # of tensors that find no place
+        warnings.simplefilter("error", UserWarning)  # peft warns of tensors it cannot place
         adapted = peft.PeftModel.from_pretrained(
             transformers.AutoModelForCTC.from_pretrained(
                 base, vocab_size=5, pad_token_id=0, ignore_mismatched_sizes=True
             ),
             folder,
         )
-    merged = adapted.merge_and_unload().eval()  # WavLM's attention looks past modules of LoRA
+    merged = adapted.merge_and_unload().eval()  # WavLM's attention bypasses LoRA's modules
     source, values = load_source(file), 160 if family == "Wav2Vec2Bert" else 1
     clip = torch.randn(1, 300, values, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():

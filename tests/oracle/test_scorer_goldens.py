@@ -1,4 +1,4 @@
-"""Scorers against upstream's: the reader's probabilities, and dictionaries that we write."""
+"""Scorers equal upstream's: the probabilities that we read, and the dictionaries that we write."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def alphabet_of(name: str) -> Alphabet:
     ],
 )
 def test_dictionary_is_upstreams(name: str, alphabet: str, tmp_path: Path) -> None:
-    """Spelling out a dictionary and building it again gives the same bytes in another order."""
+    """A dictionary rebuilt from its own words has the same bytes, in another order."""
     path = ORACLE / f"scorers/{name}.scorer"
     labels = alphabet_of(alphabet)
     theirs = Scorer(scorer_path=path, alphabet=labels)
@@ -97,7 +97,7 @@ def test_hash_of_the_alphabet_is_checked(tmp_path: Path) -> None:
     builder.fill_dictionary(list_words(Scorer(scorer_path=path, alphabet=labels), labels))
     builder.save_dictionary(ours, True)
     larger = Alphabet.from_labels([*labels.labels, "é"])
-    Scorer(scorer_path=path, alphabet=larger)  # without a digest it cannot be told
+    Scorer(scorer_path=path, alphabet=larger)  # upstream's file has no digest of the alphabet
     with pytest.raises(ValueError, match="made for another alphabet"):
         Scorer(scorer_path=ours, alphabet=larger)
 

@@ -1,4 +1,4 @@
-"""The runtime gives what the real libstt 1.4.0 gives: probabilities, texts, tokens, times."""
+"""The runtime gives the results of libstt 1.4.0: probabilities, texts, tokens, times."""
 
 import numpy as np
 import pytest

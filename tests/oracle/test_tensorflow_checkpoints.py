@@ -1,4 +1,4 @@
-"""Checkpoints that upstream itself wrote, read without TensorFlow, and run as plain NumPy."""
+"""Checkpoints written by upstream, read without TensorFlow and run in plain NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports that upstream itself made, as sources: against its checkpoints and against libstt."""
+"""Upstream's exports as source models, compared with its checkpoints and with libstt."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_weights_are_the_checkpoints_to_half_a_quantisation_step(name: str) -> N
         if name.endswith("float") or "bias" in tensor_name:
             np.testing.assert_array_equal(tensor, expected, err_msg=tensor_name)
             continue
-        # The LSTM's two matrices are one kernel in the file, of one scale.
+        # The LSTM's two matrices are one kernel in the file, with one scale.
         alike = [k for k in trained.tensors if k.startswith(tensor_name[:11])]
         scale = max(np.abs(trained.tensors[k]).max() for k in alike) / 127
         assert np.abs(tensor - expected).max() <= 0.501 * scale, tensor_name
@@ -88,7 +88,7 @@ def test_every_tensor_and_operator_is_what_the_dump_lists(name: str) -> None:
 @pytest.mark.parametrize("clip", ["LDC93S1", "newhome"])
 @pytest.mark.parametrize(("kind", "tolerance"), [("float", 1e-5), ("quant", 0.25)])
 def test_probabilities_are_libstts(model: str, clip: str, kind: str, tolerance: float) -> None:
-    """Quantised, libstt also rounds activations to 8 bits, so single frames differ visibly."""
+    """With int8 models, libstt also rounds activations to 8 bits, so some frames differ visibly."""
     path = MODELS / f"{model}_{kind}.tflite"
     if not path.exists():
         pytest.skip(f"upstream's {path.name} is not here")

@@ -1,4 +1,4 @@
-"""Conformers give what they give in Hugging Face's transformers, front ends too."""
+"""Conformers and their front ends give the results of Hugging Face's transformers."""
 
 from __future__ import annotations
 

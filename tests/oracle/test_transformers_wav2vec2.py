@@ -1,4 +1,4 @@
-"""wav2vec 2.0 and its kin give what they give in Hugging Face's transformers."""
+"""wav2vec 2.0 and related models give the results of Hugging Face's transformers."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_an_adapter_on_top_is_left_out_with_the_output_on_it(tmp_path: Path) -> 
 
 
 def make_omnilingual(kind: str, part: str) -> Any:
-    """Return a model of Omnilingual ASR: its encoder, or that with what writes text behind it."""
+    """Return a model of Omnilingual ASR: the encoder alone, or with a CTC head or text decoder."""
     if not hasattr(transformers, f"OmniASR{part}"):
         pytest.skip(f"transformers {transformers.__version__} has no Omnilingual ASR")
     audio = {name: value for name, value in SMALL.items() if name in AUDIO}
@@ -213,7 +213,7 @@ def test_the_adapter_of_the_language_chosen_takes_the_place_of_the_one_within(
     changed = {name for name, tensor in tensors.items() if (tensor == 0.25).all()}
     assert changed == {name for name in tensors if "adapter" in name or name.startswith("output")}
     (tmp_path / "tokenizer_config.json").unlink()
-    named = load_source(tmp_path / "adapter.ukr.safetensors").tensors  # or by naming it
+    named = load_source(tmp_path / "adapter.ukr.safetensors").tensors  # the adapter's own path
     assert all(np.array_equal(tensor, named[name]) for name, tensor in tensors.items())
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"target_lang": "../x"}))
     assert not (load_source(tmp_path).tensors["output.bias"] == 0.25).any()
@@ -230,11 +230,11 @@ def test_the_front_end_is_the_feature_extractor(normalize: bool, tmp_path: Path)
     (tmp_path / "preprocessor_config.json").unlink()
     tokenizer = transformers.Wav2Vec2CTCTokenizer(tmp_path / "vocab.json")
     transformers.Wav2Vec2Processor(extractor, tokenizer).save_pretrained(tmp_path)
-    assert load_source(tmp_path).features == front_end  # as transformers 5 and older ones say it
+    assert load_source(tmp_path).features == front_end  # from `processor_config.json`
     np.testing.assert_allclose(front_end.extractor(np)(samples)[:, 0], expected, atol=1e-5)
 
 
-# Of theirs that we write, the blank is the first.
+# In models that we write for transformers, the blank is the first class.
 WRITTEN_ROWS = [1, 2, 3, 4, 5, 6, 0]
 
 

@@ -1,4 +1,4 @@
-"""The commands, on checkpoints that upstream itself trained."""
+"""The commands on checkpoints that upstream trained."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXT = "she had your dark suit in greasy wash water all year"
 
 @pytest.fixture
 def clip_csv(tmp_path: Path) -> Path:
-    """One row: the clip that upstream's recorded steps were trained on, at training's scale."""
+    """Return a CSV file of the clip of upstream's recorded steps, scaled as in training."""
     samples = np.load(REFERENCES / "cpu_n64__LDC93S1.npz")["samples"]
     soundfile.write(tmp_path / "clip.wav", samples / 32767, 16000, subtype="FLOAT")
     path = tmp_path / "clip.csv"

@@ -1,4 +1,4 @@
-"""Whisper's encoder gives what it gives in transformers, and in CTranslate2 with real weights."""
+"""Whisper's encoder gives the results of transformers, and of CTranslate2 with real weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .transformers_models import TOLERANCE, assert_same, ours, randomised, saved
 
 SHARED = Path(__file__).parents[2] / "../shared"
 REFERENCE = SHARED / "models/whisper-base/reference.npz"
-WINDOW_SAMPLES = 30 * 16000  # Whisper was trained on windows of 30 seconds alone
+WINDOW_SAMPLES = 30 * 16000  # Whisper was trained only on windows of 30 seconds
 
 
 def test_a_full_window_is_the_same_as_in_transformers(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_real_weights_on_real_clips(name: str) -> None:
     window = np.pad(samples, (0, WINDOW_SAMPLES - len(samples)))
     features = LogMel(80).extractor(np)(window)
     np.testing.assert_allclose(features[: log_mel.shape[1]].T, log_mel, atol=1e-4)
-    # A clip as it is has the same frames, without the silence behind it.
+    # The clip without padding has the same frames, except those of the silence after it.
     alone = LogMel(80).extractor(np)(samples)
     np.testing.assert_allclose(alone, features[: len(alone)], atol=1e-6)
 
