@@ -1,4 +1,4 @@
-"""Audio files that are broken, or claim to be more than they are."""
+"""Audio files that are broken, or whose headers claim too much."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOISE = np.random.default_rng(0).normal(0, 0.1, (48_000, 2)).astype(np.float32)
 
 
 def refused(path: Path, match: str) -> None:
-    """All that read audio must refuse a file, and name it."""
+    """Assert that every audio reader refuses a file with an error that names it."""
     for read in (lambda: read_audio(path, 16000), lambda: read_pcm(path, 16000)):
         with pytest.raises(AudioError, match=match) as caught:
             read()
@@ -118,7 +118,7 @@ def test_training_data_that_is_cut_off(tmp_path: Path) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     [found] = scan_audio([AudioReference(path)]).values()
     assert "cut off; its header says 1.00 s, but only 0.50 s can be decoded" in str(found)
-    path.write_bytes(whole[:40] + b"\xff" * 4 + whole[44:])  # of a program that wrote to a pipe
+    path.write_bytes(whole[:40] + b"\xff" * 4 + whole[44:])  # as programs write it to a pipe
     assert isinstance(next(iter(scan_audio([AudioReference(path)]).values())), AudioScan)
 
 
@@ -136,7 +136,7 @@ def test_float_audio_may_be_somewhat_above_full_scale(tmp_path: Path) -> None:
     path = tmp_path / "loud.wav"
     soundfile.write(path, 8 * NOISE, 16000, subtype="FLOAT")
     assert np.abs(read_audio(path, 16000)).max() > 2
-    assert read_pcm(path, 16000).max() == 32767  # what is beyond is cut off
+    assert read_pcm(path, 16000).max() == 32767  # samples beyond full scale are clipped
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         read_pcm("a\0b.wav", 16000)
 
 
-# The tag, as it stands in the file, is made to be no UTF-8.
+# The title in the returned file is not valid UTF-8.
 def _with_av(suffix: str, codec: str, rate_hz: int = 48_000) -> bytes:
     av = pytest.importorskip("av")
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Corpora that cannot be trained on: one report says all of it, or the rows are left out."""
+"""Corpora with rows that cannot be trained on: one report lists them all, or they are skipped."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check(**sets: Sequence[str]) -> Corpus:
 
 @pytest.fixture
 def clips(tmp_path: Path) -> Path:
-    """A folder with one good clip and every kind of bad one."""
+    """Return a folder with one good clip and one clip of every bad kind."""
     noise = np.random.default_rng(0).normal(0, 0.1, 16000)
     write_audio(tmp_path / "good.wav", noise)
     write_audio(tmp_path / "short.wav", noise[:1600])

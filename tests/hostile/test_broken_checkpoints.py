@@ -1,4 +1,4 @@
-"""Files that are damaged, foreign, or made to attack: each its own error, or the same weights."""
+"""Damaged, foreign and malicious files: each gives a specific error, or the same weights."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ INDEX, DATA = "best_dev-41.index", "best_dev-41.data-00000-of-00001"
 
 @contextmanager
 def bounded(seconds: float = 5.0) -> Iterator[None]:
-    """Fail where what is inside computes long or takes much memory: the files are small."""
+    """Fail if the block takes long or much memory, since the files are small."""
     start, memory = time.process_time(), _peak_bytes()
     yield
     assert time.process_time() - start < seconds
@@ -53,7 +53,7 @@ def _peak_bytes() -> int:
 
 
 def fails(path: Path, *parts: str) -> None:
-    """Loading fails with an error of one line that has all these parts."""
+    """Assert that loading fails with an error of one line that contains all parts."""
     with bounded(), pytest.raises(CheckpointError) as caught:
         load_source(path, with_adam=True)
     message = str(caught.value)
@@ -63,7 +63,7 @@ def fails(path: Path, *parts: str) -> None:
 
 
 def equal(one: SourceModel, other: SourceModel) -> bool:
-    """Whether two sources have the same weights and optimizer state."""
+    """Return whether two sources have the same weights and optimizer state."""
 
     def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
         return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
@@ -87,7 +87,7 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path
 
 
-# What is not a checkpoint at all.
+# Paths that are not checkpoints.
 
 
 def test_path_that_does_not_exist(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_state_file_without_a_name(checkpoint: Path, text: str) -> None:
     fails(checkpoint, "best_dev_checkpoint", "damaged")
 
 
-# Files that are not whole.
+# Incomplete files.
 
 
 def test_index_missing(checkpoint: Path) -> None:
@@ -241,7 +241,7 @@ def test_index_damaged(checkpoint: Path) -> None:
     fails(checkpoint, INDEX, "checksum of the block")
 
 
-# Files that are whole, but say what cannot be.
+# Complete files with impossible content.
 
 
 def _with(checkpoint: Path, change: Callable[[dict[str, np.ndarray]], None]) -> None:
@@ -307,7 +307,7 @@ def test_weights_that_diverged(checkpoint: Path, value: float) -> None:
 
 
 def _rewritten(checkpoint: Path, **changed: bytes) -> None:
-    """Rewrite the index of `checkpoint` with some entries replaced; its checksums are right."""
+    """Rewrite the index of a checkpoint with some entries replaced and valid checksums."""
     items, offset = {b"": header(1)}, 0
     for name, tensor in sorted(random_tensors(4, 5).items()):
         dtype = 9 if tensor.dtype == np.int64 else 1
@@ -358,7 +358,7 @@ def test_headers_that_lie(checkpoint: Path, content: bytes, says: str) -> None:
 
 
 def _table(content: bytes, compression: int = 0, handle: bytes | None = None) -> bytes:
-    """A table whose index block is `content`."""
+    """Return a table whose index block is `content`."""
     stored = content + bytes([compression])
     stored += masked_crc(stored).to_bytes(4, "little")
     footer = b"\0\0" + (varint(0) + varint(len(content)) if handle is None else handle)
@@ -385,7 +385,7 @@ def test_tables_that_lie(checkpoint: Path, table: bytes, says: str) -> None:
 
 
 def test_table_of_names_that_grow(checkpoint: Path) -> None:
-    """Each name shares all of the one before: kilobytes of table for gigabytes of names."""
+    """Each name extends the previous one, so a table of kilobytes expands to gigabytes of names."""
     names = b"".join(varint(n) + varint(1) + varint(0) + b"k" for n in range(100_000))
     entries = varint(0) + varint(0) + varint(len(header(1))) + header(1) + names
     content = entries + bytes(4) + (1).to_bytes(4, "little")
@@ -397,7 +397,7 @@ def test_table_of_names_that_grow(checkpoint: Path) -> None:
     fails(checkpoint, INDEX, "more, or longer, names")
 
 
-# Random damage: an error, or the very same weights.
+# Random damage: an error, or exactly the same weights.
 
 
 def _damaged(content: bytes, rng: random.Random) -> bytes:
@@ -438,7 +438,7 @@ def test_random_damage_to_a_checkpoint(checkpoint: Path, name: str, seed: int) -
 
 @pytest.mark.parametrize("name", ["best_dev_checkpoint", "flags.txt", "alphabet.txt"])
 def test_random_damage_to_what_lies_beside(checkpoint: Path, name: str) -> None:
-    """These carry no checksum: the weights are still the same, or there is an error."""
+    """These files have no checksums: the weights are unchanged, or there is an error."""
     (checkpoint / "flags.txt").write_text('{"audio_sample_rate": 16000, "relu_clip": 20.0}')
     (checkpoint / "alphabet.txt").write_text("a\nb\nc\nd\n")
     original = load_source(checkpoint, with_adam=True)
@@ -458,7 +458,7 @@ def test_random_damage_to_what_lies_beside(checkpoint: Path, name: str) -> None:
 @pytest.mark.parametrize("kind", ["int8", "float16"])
 @pytest.mark.parametrize("seed", range(3))
 def test_random_damage_to_an_export(tmp_path: Path, kind: str, seed: int) -> None:
-    """A TFLite file has no checksums: what loads must at least be a whole, finite model."""
+    """TFLite files have no checksums: a model that loads must at least be complete and finite."""
     content = (FIXTURE / f"{kind}.tflite").read_bytes()
     file = tmp_path / "model.tflite"
     rng = random.Random(seed)
@@ -483,10 +483,10 @@ def test_every_truncation_of_an_exports_tables(tmp_path: Path) -> None:
 
 
 def test_export_of_more_tables_than_a_model_has(tmp_path: Path) -> None:
-    """Half a million graphs in two megabytes: refused before they are unpacked."""
+    """Half a million graphs in two megabytes are refused before they are unpacked."""
     count = 500_000
     graphs = b"".join((4 * (count - i)).to_bytes(4, "little") for i in range(count))
-    # A root table at byte 20, whose vtable at byte 8 has its third field, the graphs, 4 bytes on.
+    # The root table is at byte 20, its vtable at byte 8; its third field, the graphs, at byte 24.
     vtable = b"".join(n.to_bytes(2, "little") for n in (10, 8, 0, 0, 4, 0))
     root = (12).to_bytes(4, "little") + (4).to_bytes(4, "little")
     content = (20).to_bytes(4, "little") + b"TFL3" + vtable + root

@@ -1,4 +1,4 @@
-"""Descriptions within our checkpoints that somebody, or a bad disk, has changed."""
+"""Checkpoints of ours whose description was changed, by a person or a bad disk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GEOMETRY = Geometry(n_hidden=2, n_classes=3)
 
 
 def write_changed(path: Path, **changes: Any) -> Path:
-    """Write a sound checkpoint, then replace values of its description."""
+    """Write a valid checkpoint, then replace values of its description."""
     tensors = {
         name: np.zeros(shape, np.float32) for name, shape in GEOMETRY.tensor_shapes().items()
     }

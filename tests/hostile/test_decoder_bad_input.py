@@ -1,4 +1,4 @@
-"""Posteriors and settings that cannot be decoded: a typed error that helps, never a crash."""
+"""Posteriors and settings that cannot be decoded: a helpful typed error, never a crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exported encoders changed to hang a runtime, or to fill its memory: refused before one runs."""
+"""Exported encoders changed to hang a runtime or fill its memory: refused before they are run."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def constant(model, name: str, values) -> str:
 
 
 def expand(model) -> None:
-    """Make gigabytes of a few samples."""
+    """Repeat the samples until they take gigabytes."""
     constant(model, "large", np.array([1 << 15, 1]))
     add(model, "Expand", ["samples", "large"], "huge")
 
@@ -71,7 +71,7 @@ def every_sample_with_every_other(model) -> None:
 
 
 def many_padded(model) -> None:
-    """Keep many values of some size."""
+    """Keep five tensors of half a gigabyte each alive at once."""
     constant(model, "pads", np.array([0, 1 << 27]))
     for number in range(5):
         add(model, "Pad", ["samples", "pads"], f"padded_{number}")
@@ -91,7 +91,7 @@ def many_products(model) -> None:
 
 
 def largest_in_the_middle(model) -> None:
-    """Be small for few and for many samples."""
+    """Make a tensor that is small for few and for many samples, but huge in between."""
     add(model, "Shape", ["samples"], "count")
     constant(model, "all", np.array([32000]))
     constant(model, "one", np.array([1]))

@@ -1,4 +1,4 @@
-"""Damaged files of pre-trained encoders: each its own error, or weights that are numbers."""
+"""Damaged files of pre-trained encoders: a specific error, or finite weights."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ _INTERESTING = (0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFF
 
 
 def ctranslate2(folder: Path) -> Path:
-    """Return a small model in the form of CTranslate2, quantised."""
+    """Write a small quantised model in the format of CTranslate2; return its path."""
     return write_ctranslate2(folder, quantised(ctranslate2_variables(), "int8"))
 
 
 def ggml(folder: Path) -> Path:
-    """Return a small model in the form of whisper.cpp, quantised."""
+    """Write a small quantised model in the format of whisper.cpp; return its path."""
     return write_ggml(folder / "ggml.bin", "q5_1")
 
 
 def openai(folder: Path) -> Path:
-    """Return a small model in the form of OpenAI."""
+    """Write a small model in the format of OpenAI; return its path."""
     return write_openai(folder / "tiny.pt")
 
 
 def nemo(folder: Path) -> Path:
-    """Return a small model in the form of NeMo."""
+    """Write a small model in the format of NeMo; return its path."""
     return write_nemo(folder / "small.nemo")
 
 
 def mutations(content: bytes, seed: int) -> Iterator[bytes]:
-    """Return damaged contents."""
+    """Yield damaged copies of a file's content."""
     choose = random.Random(seed)
     for _ in range(_MUTATIONS):
         damaged = bytearray(content)
         for _ in range(choose.choice((1, 1, 2, 8))):
-            # Nearly all that is said of lengths is in the first part, and in zip files in the last.
+            # Most lengths are near the start of a file; in zip files, near the end.
             place = choose.randrange(min(choose.choice((40, 2000, 1 << 30)), len(damaged)))
             place = choose.choice((place, place, len(damaged) - 1 - place))
             kind = choose.randrange(4)
@@ -71,7 +71,7 @@ def mutations(content: bytes, seed: int) -> Iterator[bytes]:
 def test_random_damage(tmp_path: Path, write: Callable[[Path], Path]) -> None:
     path = write(tmp_path)
     messages = []
-    load_source(path)  # what is imported counts for nobody
+    load_source(path)  # so that `bounded` does not measure imports
     with bounded(60):
         for damaged in mutations(path.read_bytes(), seed=1):
             path.write_bytes(damaged)

@@ -1,4 +1,4 @@
-"""`.tflite` files made by an enemy: refused with a reason, quickly, whatever they hold."""
+"""Malicious `.tflite` files: refused quickly and with a reason, whatever they contain."""
 
 import contextlib
 import struct
@@ -19,7 +19,7 @@ F32, I32 = TensorType.FLOAT32, TensorType.INT32
 
 
 def tiny_model(middle: tuple[Operator, ...] = (), extra: tuple[Tensor, ...] = ()) -> Graph:
-    """The smallest graph with the interface: 2 classes, 2 hidden, 1 step, window 1 by 2."""
+    """Return the smallest valid graph: 2 classes, 2 hidden units, 1 step, window `[1, 2]`."""
     weights = np.eye(2, dtype=np.float32)
     tensors = (
         Tensor("input_node", F32, (1, 1, 1, 2)),
@@ -131,7 +131,7 @@ def test_a_shape_that_is_not_what_the_operator_makes_is_refused():
         (Operator("ADD", (4, 11), (12,)),),
         (
             Tensor("column", F32, (64, 1), bytes(256)),
-            Tensor("sum", F32, (1, 2)),  # truly [64, 2]
+            Tensor("sum", F32, (1, 2)),  # the operator makes [64, 2]
         ),
     )
     graph = replace(

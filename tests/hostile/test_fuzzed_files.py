@@ -1,4 +1,4 @@
-"""Some hundred mutants of every format; `fuzz_files.py` makes any number by hand."""
+"""200 mutants of every format; `fuzz_files.py`, run by hand, makes any number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Problems = Mapping[str, list[tuple[int, str]]]
 
 @cache
 def why_not_made(name: str) -> str:
-    """Return why there can be no file of a format here; empty where there can."""
+    """Return why a file of a format cannot be made here, or an empty string if it can."""
     try:
         FORMATS[name].make()
     except (ImportError, OSError) as error:
@@ -25,7 +25,7 @@ def why_not_made(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def problems(request: pytest.FixtureRequest) -> Problems:
-    """What is wrong with mutants, by format. One process reads them all: it is slow to start."""
+    """Return the findings by format. One process reads all mutants, because it is slow to start."""
     asked = [
         item.callspec.params["name"]
         for item in request.session.items
@@ -48,12 +48,12 @@ def test_mutants_are_read_or_refused(name: str, problems: Problems) -> None:
 @pytest.mark.parametrize(
     ("name", "seed"),
     [
-        ("tflite", 35927),  # an operator without inputs, where metadata is looked for
-        ("tflite", 61553),  # LiteRT sees only at work that an operator cannot be
+        ("tflite", 35927),  # an operator has no inputs where the reader looks for metadata
+        ("tflite", 61553),  # LiteRT detects the invalid operator only when it runs
         ("fairseq", 3004038),  # a member of the archive has no name
-        ("common_voice", 4002071),  # the header ends within the names that tell it
-        ("arrow", 3006220),  # the name of a field within a column is no UTF-8
-        ("arrow", 3007538),  # a buffer of offsets ends within one
+        ("common_voice", 4002071),  # the header ends within the column names that identify it
+        ("arrow", 3006220),  # the name of a field within a column is not UTF-8
+        ("arrow", 3007538),  # a buffer of offsets ends in the middle of an offset
     ],
 )
 def test_mutants_that_once_got_through(name: str, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""What int8 products cannot be made of: it shows in the result, or is refused."""
+"""Invalid input of int8 products: it becomes NaN in the result, or is refused."""
 
 from __future__ import annotations
 

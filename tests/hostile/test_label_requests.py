@@ -1,4 +1,4 @@
-"""What pages of others, broken clients and strange names ask of a transcription desk."""
+"""Requests to the transcription page from foreign pages, broken clients and strange hosts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOKEN = "a-token-of-this-test"
 
 
 def client_of(desk: Desk, token: str = "") -> TestClient:
-    hosts = Hosts.of_flags(["testserver"])  # which the test client says it is
+    hosts = Hosts.of_flags(["testserver"])  # the host name that the test client sends
     app = create_app(DeskContext(desk, Preparation(desk, [], 15)), hosts, token)
     return TestClient(app, follow_redirects=False)
 
@@ -85,7 +85,7 @@ def test_pages_of_others_may_neither_read_nor_write(
     clip = first(desk)
     assert client.put(f"/api/clips/{clip}", json=SAVE, headers=headers).status_code == 403
     assert client.post("/api/next", json=PAGE, headers=headers).status_code == 403
-    if "Origin" not in headers:  # which browsers send with what may be read
+    if "Origin" not in headers:  # GETs are answered, but browsers hide the answer from the page
         for path in ("/api/desk", "/api/clips", f"/api/clips/{clip}/audio", "/api/training"):
             assert client.get(path, headers=headers).status_code == 403
     assert desk.progress().accepted == 0

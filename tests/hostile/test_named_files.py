@@ -1,4 +1,4 @@
-"""Files that users name, and that are none: pipes, devices, or names that cannot be."""
+"""Names given by users that are not regular files: pipes, devices, folders, invalid names."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, kind: str, name: str
     started = time.perf_counter()
     with pytest.raises(UserError) as caught:
         READERS[kind](str(tmp_path / name))
-    assert time.perf_counter() - started < 60  # PyTorch is loaded, too
+    assert time.perf_counter() - started < 60  # with the time to import PyTorch
     message, called = str(caught.value), Path(name).name
     assert called in message or repr(called)[1:-1] in message
 

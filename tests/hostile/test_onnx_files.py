@@ -1,4 +1,4 @@
-"""`.onnx` files made to hang a runtime, or to fill its memory: refused before one sees them."""
+"""`.onnx` files made to hang a runtime or fill its memory: refused before it opens them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_exports_pass(tmp_path: Path, quantized: bool) -> None:
 
 
 def loop(model) -> None:
-    """Count to 2**40 within an operator."""
+    """Loop 2**40 times in one operator."""
     body = helper.make_graph(
         [helper.make_node("Identity", ["go_on"], ["still"]),
          helper.make_node("Add", ["x", "x"], ["y"])],
@@ -57,13 +57,13 @@ def loop(model) -> None:
 
 
 def expand(model) -> None:
-    """Make 9 GB of one number."""
+    """Expand one number to 9 GB."""
     model.graph.initializer.append(numpy_helper.from_array(np.array([48, 48, 1024, 1024]), "large"))
     model.graph.node.append(helper.make_node("Expand", ["clip_low", "large"], ["huge"]))
 
 
 def outer_sum(model) -> None:
-    """Double the size with an operator that exports do use."""
+    """Make a gigabyte of two small tensors, with an operator that real exports use."""
     sizes = [(1 << 14, 1), (1, 1 << 14)]
     for name, shape in zip("ab", sizes, strict=True):
         array = np.zeros(shape, np.float32)
@@ -72,7 +72,7 @@ def outer_sum(model) -> None:
 
 
 def many_matrices(model) -> None:
-    """Use one matrix, which runtimes copy for each use, again and again."""
+    """Use the same matrix many times; runtimes copy it for each use."""
     for n in range(50):
         model.graph.node.append(
             helper.make_node("MatMul", ["windows", "layer_1.weight"], [f"copy_{n}"])

@@ -1,4 +1,4 @@
-"""What `.onnx` files say of themselves, and what they must not: refused with the file's name."""
+"""`.onnx` files with invalid metadata: refused with an error that names the file."""
 
 from __future__ import annotations
 

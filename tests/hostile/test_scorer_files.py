@@ -1,4 +1,4 @@
-"""Scorer files that are broken or do not belong: a typed error that helps, never a crash."""
+"""Broken scorer files, and those for another alphabet: a helpful typed error, never a crash."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_no_bit_flip_crashes(
     try:
         scorer = load(bytes(data), tmp_path_factory.getbasetemp(), UTF8Alphabet())
         ctc_beam_search_decoder(PROBS, UTF8Alphabet(), 50, scorer=scorer, num_results=5)
-    except (ScorerError, DecodeError):  # the second: alpha and beta beyond all reason
+    except (ScorerError, DecodeError):  # DecodeError: alpha or beta out of range
         return
 
 
@@ -196,7 +196,7 @@ def test_scores_that_are_no_numbers_do_not_reach_the_search(
     value: float, field: int, tmp_path: Path
 ) -> None:
     data = bytearray(CODE_POINTS.read_bytes())
-    words, unigrams = 30, 376  # of 16 bytes: probability, back-off, pointer
+    words, unigrams = 30, 376  # offset of the unigrams; 16 bytes: probability, back-off, pointer
     for word in range(words):
         start = unigrams + 16 * word + field
         data[start : start + 4] = np.float32(value).tobytes()

@@ -1,4 +1,4 @@
-"""Files that are no models, or broken ones: a typed error that names the file, and no crash."""
+"""Broken models and other files: a typed error that names the file, never a crash."""
 
 import multiprocessing
 from dataclasses import replace
@@ -66,7 +66,7 @@ def without_outputs(graph, *names):
 
 
 def with_integer(graph, name, value):
-    """The graph with another number in the constant that an output repeats."""
+    """Return the graph with another value of an integer constant that is one of its outputs."""
     old = graph.constant_output(name)
     assert old.type == TensorType.INT32
     new = replace(old, data=np.array([value], np.int32).tobytes())
@@ -129,7 +129,7 @@ def test_an_alphabet_that_does_not_fit_is_refused(tmp_path, genuine):
 
 
 def _load_mutants(content, seeds, report):
-    """In a process of its own: what crashes there is seen here."""
+    """Load mutants of a model; run in a child process, so that the test notices a crash."""
     import tempfile
     from pathlib import Path
 
@@ -147,7 +147,7 @@ def _load_mutants(content, seeds, report):
                 model.stt(noise(0.5))
             except RuntimeError:
                 pass
-            except UserError:  # probabilities that are NaN, for instance
+            except UserError:  # for example because probabilities are NaN
                 pass
         report.put("survived")
 

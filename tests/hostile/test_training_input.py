@@ -1,4 +1,4 @@
-"""What a person can get wrong with `train` and `evaluate`, and what the commands say to it."""
+"""Mistakes of users of `train` and `evaluate`, and the errors that the commands give."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SMALL: Sequence[str] = (
 
 @dataclass(frozen=True)
 class Speech:
-    """A folder of noise that passes for speech, and its CSV files."""
+    """A folder of noise clips in place of speech, with CSV files."""
 
     folder: Path
 
@@ -61,7 +61,7 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Speech:
 
 @pytest.fixture(scope="module")
 def source(speech: Speech, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of the letters a and b."""
+    """Return the checkpoint folder of a model with the letters a and b."""
     folder = tmp_path_factory.mktemp("models") / "source"
     result = train("--checkpoint_dir", folder, *speech.flags)
     assert result.returncode == 0, result.stderr
@@ -73,7 +73,7 @@ def train(*flags: object) -> Result:
 
 
 def refused(result: Result) -> str:
-    """Return the error of a command that must have refused its input, in one line."""
+    """Return the error message of a command, which must have refused its input."""
     assert result.returncode == 2, result.stderr
     error = result.stderr[result.stderr.index("error: ") :]
     assert "Traceback" not in error
@@ -203,7 +203,7 @@ def test_the_source_s_audio_format_stays_unless_flags_say_otherwise(
 
 @contextmanager
 def no_file_larger_than(size_bytes: int) -> Iterator[None]:
-    """Let writing fail as it does on a full disk."""
+    """Limit the size of files, so that writing fails as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
     try:
@@ -240,7 +240,7 @@ def test_broken_weights_never_replace_a_good_checkpoint(speech: Speech, tmp_path
     diverged = train(*flags, "--run", "continue", "--epochs", 9, "--learning_rate", 1e30)
     error = refused(diverged)
     assert "skipping this step; files: " in diverged.stderr
-    # Which clips overflow first is rounding's luck; they are named with their lines.
+    # Rounding decides which clips overflow first, so any of the lines may be named.
     assert re.search(rf"files: \S+ \({re.escape(str(speech.train))}:[2-7]\)", diverged.stderr)
     assert f"the last good checkpoint is {tmp_path / 'train-3.safetensors'}" in error
     assert "training has diverged" in error
@@ -287,7 +287,7 @@ def test_a_file_without_a_usable_row_is_refused_even_where_rows_are_skipped(
     error = refused(train("--checkpoint_dir", tmp_path, "--train_files", files, speech.train,
                           "--on_bad_row", "skip"))  # fmt: skip
     assert f"{files}: none of its 2 rows can be used" in error
-    assert "none.wav" not in error  # the report of all rows came before
+    assert "none.wav" not in error  # the report on all rows was printed before
 
 
 @pytest.mark.parametrize("model", ["cpu_n64", "cudnn_n64", "bytes_n64", "cpu_n64_quant.tflite"])
@@ -304,7 +304,7 @@ def test_sources_of_other_formats_with_another_alphabet_are_refused(
     error = refused(train(*flags))
     assert "the alphabet differs" in error
     assert "--drop_source_layers 1 --map_shared_characters true --load_checkpoint_dir" in error
-    assert "--test_files" not in error  # which the command has none of
+    assert "--test_files" not in error  # the command was given none
     assert not (tmp_path / "new").exists()
     trained = train(*flags, "--drop_source_layers", 1, "--learning_rate", 0.003)
     assert trained.returncode == 0, trained.stderr
