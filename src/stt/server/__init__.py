@@ -1,1 +1,1 @@
-"""`stt serve`: a web page, HTTP for files, WebSocket for live audio. Needs `coqui-stt[server]`."""
+"""`stt serve`: a web page, HTTP for files, WebSocket for live audio; needs `coqui-stt[server]`."""

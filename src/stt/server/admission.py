@@ -1,9 +1,9 @@
-"""Who may use a server: pages of its own, under its own names, and programs.
+"""Admits requests of the server's own pages and of programs, and refuses those of other pages.
 
-A browser lends itself to any page it shows. Three things tell such a page from our own: the name
-under which it found the server (`Host`: a foreign name may be made to lead to 127.0.0.1), where it
-comes from (`Origin`, `Sec-Fetch-Site`), and that no page may show ours within itself. Programs,
-like curl, send none of these but the name.
+A browser sends requests for any page that it shows. A request of a foreign page is recognised by
+the host name that it uses (`Host`: DNS rebinding makes a foreign name resolve to 127.0.0.1) or by
+its origin (`Origin`, `Sec-Fetch-Site`). Foreign pages may not embed ours either. Of these headers,
+programs such as curl send only `Host`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ _HOST = re.compile(_AUTHORITY, re.IGNORECASE)
 _ORIGIN = re.compile(rf"(?P<scheme>https?)://{_AUTHORITY}", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
-_HARMLESS_METHODS = ("GET", "HEAD", "OPTIONS")  # they compute nothing, and no page may read them
-_OWN_SITES = ("same-origin", "none")  # `Sec-Fetch-Site`; "none" is a person, not a page
+# They compute nothing, and browsers do not let foreign pages read the responses.
+_HARMLESS_METHODS = ("GET", "HEAD", "OPTIONS")
+_OWN_SITES = ("same-origin", "none")  # `Sec-Fetch-Site`; "none": a user entered the address
 
 _HEADERS = {
     "Content-Security-Policy": "frame-ancestors 'none'",
-    "X-Frame-Options": "DENY",  # the same, for old browsers
+    "X-Frame-Options": "DENY",  # the same for old browsers
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -36,16 +37,16 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Admission:
-    """Looks at the headers of requests.
+    """Checks the headers of requests.
 
     Attributes:
-        hosts: the names of the server.
+        hosts: host names of the server.
     """
 
     hosts: Hosts
 
     def check_host(self, headers: Headers) -> None:
-        """Refuse requests to other names than the server's.
+        """Refuse a request whose `Host` is not a name of the server.
 
         Raises:
             RequestError: `unknown_host`.
@@ -62,7 +63,7 @@ class Admission:
             )
 
     def check_origin(self, headers: Headers) -> None:
-        """Refuse what pages of others send. The host must have been checked.
+        """Refuse a request whose `Origin` is a foreign page. Call `check_host` before.
 
         Raises:
             RequestError: `foreign_origin`.
@@ -74,7 +75,7 @@ class Admission:
                 )
 
     def check_site(self, headers: Headers) -> None:
-        """Refuse what a browser says a page of another site sends.
+        """Refuse a request whose `Sec-Fetch-Site` says that a foreign page sent it.
 
         Raises:
             RequestError: `foreign_origin`.
@@ -87,7 +88,7 @@ class Admission:
 
 
 def _is_origin_of(origin: str, host: str) -> bool:
-    """Whether a page's origin is the server that is asked, by whatever proxy it was reached."""
+    """Whether a page's origin is the host of its request, with or without a proxy in between."""
     ours, theirs = _HOST.fullmatch(host), _ORIGIN.fullmatch(origin)
     if ours is None or theirs is None:
         return False
@@ -99,9 +100,9 @@ def _is_origin_of(origin: str, host: str) -> bool:
 
 
 class AdmissionMiddleware:
-    """Checks every HTTP request, and puts headers for browsers on every answer.
+    """Checks every HTTP request, and adds security headers to every response.
 
-    WebSockets pass: theirs are checked where they can be told why.
+    It lets WebSockets through: `live_endpoint.py` checks them, and can tell the client the reason.
     """
 
     def __init__(self, app: ASGIApp, admission: Admission) -> None:
@@ -109,7 +110,7 @@ class AdmissionMiddleware:
         self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, as ASGI has it."""
+        """Serve one request; the interface of ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""A server that is one process."""
+"""Runs a server in a single process."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def serve_alone(
     address: str,
     token: str,
 ) -> None:
-    """Serve until a signal, see `serve`.
+    """Serve until a signal; see `serve`.
 
     Args:
-        flags: of the command.
-        sockets: to listen on.
-        bound: the name and addresses of these.
-        address: of the page, for people.
-        token: what those who ask must know; empty: nothing.
+        flags: flags of the command.
+        sockets: sockets to listen on.
+        bound: host name and addresses of the sockets.
+        address: address of the web page, for messages.
+        token: token that clients must send; empty if none is required.
     """
     hosts = Hosts.of_flags(flags.allowed_hosts).bound_to(bound)
     app = create_app(load_model(flags), limits_of(flags), hosts, token=token)

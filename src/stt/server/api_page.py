@@ -1,4 +1,4 @@
-"""A page that describes the API, made from its OpenAPI description; it needs nothing but itself."""
+"""A self-contained HTML page that documents the API, made from its OpenAPI description."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def api_page(description: Mapping[str, Any]) -> str:
     """Return the page.
 
     Args:
-        description: of the API, as OpenAPI has it: `FastAPI.openapi()`.
+        description: OpenAPI description, the result of `FastAPI.openapi()`.
     """
     page = files(__package__).joinpath("api.html").read_text(encoding="utf-8")
     return page.replace("SECTIONS", "\n".join(_sections(description)))
@@ -92,5 +92,5 @@ def _section(
 
 
 def _marked(text: str) -> str:
-    """Return text as markup, what is between backticks as code."""
+    """Return text as HTML; text between backticks becomes code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

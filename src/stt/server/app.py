@@ -1,4 +1,4 @@
-"""The server's endpoints, put together."""
+"""The FastAPI application of the server, with all its endpoints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .request_error import RequestError
 from .service import Service
 
 _COOKIE = "stt-serve"
-_OPEN_PATHS = frozenset({"/health"})  # what watches over a server need not be told its secret
+_OPEN_PATHS = frozenset({"/health"})  # monitoring needs no token
 
 
 def create_app(
@@ -37,15 +37,15 @@ def create_app(
     token: str = "",
     cores: int | None = None,
 ) -> FastAPI:
-    """Return the application, for any ASGI server. Its `state.service` is the `Service`.
+    """Return the application for an ASGI server. Its `state.service` is the `Service`.
 
     Args:
-        model: loaded; the application uses it until it ends.
-        limits: what is granted, by all processes of the server together.
-        hosts: the names under which it may be asked; those of this machine itself by default.
-        ledger: where the processes count together; by default this one is alone.
-        token: what those who ask must know; empty: nothing.
-        cores: how many to use; all by default.
+        model: loaded model; the application uses it until it ends.
+        limits: limits of all processes of the server together; None for the defaults.
+        hosts: host names that clients may use; None for those of this machine only.
+        ledger: ledger shared with the other processes; None for a server of one process.
+        token: token that clients must send; empty if none is required.
+        cores: number of cores to use; None uses all.
     """
     service = Service(model, limits or ServerLimits(), ledger, cores=cores)
     admission = Admission(hosts or Hosts())
@@ -69,7 +69,7 @@ def create_app(
         version=version(),
         description="Speech to text. Audio is transcribed as it arrives, and not stored.",
         lifespan=lifespan,
-        docs_url=None,  # FastAPI's load scripts from elsewhere, into the origin of the microphone
+        docs_url=None,  # FastAPI's page would load foreign scripts into the microphone's origin
         redoc_url=None,
     )
     app.state.service = service
@@ -114,7 +114,7 @@ def create_app(
 def _add_pages(app: FastAPI) -> None:
     page = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
     headers = {
-        # What listens to the microphone is a script in a `blob:`, made by the page's own.
+        # The page's script creates the worklet for the microphone as a `blob:`.
         "Content-Security-Policy": policy_of(
             page, "blob:", worker_src="blob:", connect_src="'self'", img_src="data:",
             media_src="blob:",

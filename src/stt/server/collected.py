@@ -1,4 +1,4 @@
-"""Messages of a client, put together until they are worth waking anybody for."""
+"""Collects small messages of a client, so that a task wakes only when there is enough audio."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _EXTENSION = "stt.collected"
 
 
 class Collected:
-    """Audio of one client that was received and not handed over, less than is worth a turn.
+    """Audio of one client that was received but not yet passed to the task that serves the stream.
 
-    Live audio comes in many small messages, and to wake a task for each costs more than to receive
-    it. So the connection collects them here, as long as there is less than `due_bytes`. What serves
-    the stream says how much that is, and may take what there is at any time.
+    Live audio arrives in many small messages, and waking a task for each costs more than receiving
+    it. So the connection collects messages here until there are `due_bytes`. The task sets
+    `due_bytes`, and may take the collected audio at any time.
     """
 
     def __init__(self) -> None:
@@ -21,22 +21,22 @@ class Collected:
         self._data = bytearray()
 
     def add(self, message: bytes) -> bytes:
-        """Take a message in; return all that is due, or nothing."""
+        """Add a message; return all collected audio if there are `due_bytes`, else nothing."""
         self._data += message
         return self.take() if len(self._data) >= self.due_bytes else b""
 
     def take(self) -> bytes:
-        """Return all that there is."""
+        """Return and remove all collected audio."""
         data = bytes(self._data)
         self._data.clear()
         return data
 
     def offer(self, scope: Any) -> None:
-        """Let the application have it, by an extension of ASGI."""
+        """Pass this object to the application, as an extension of ASGI."""
         scope["extensions"][_EXTENSION] = self
 
     @staticmethod
     def of(scope: Mapping[str, Any]) -> Collected:
-        """Return what a connection offers; where it offers nothing, one that stays empty."""
+        """Return the object that a connection offers; if it offers none, an empty one."""
         found = scope.get("extensions", {}).get(_EXTENSION)
         return found if isinstance(found, Collected) else Collected()

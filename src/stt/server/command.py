@@ -17,15 +17,15 @@ from .worker_process import WorkerSettings
 
 
 def serve(arguments: Sequence[str]) -> None:
-    """Serve until SIGINT or SIGTERM; then finish what is at work, and return.
+    """Serve until SIGINT or SIGTERM; then finish running requests, and return.
 
     Raises:
-        UserError: the model cannot be loaded, the server's packages are missing, or its processes
-            die as they start.
+        UserError: a flag is wrong, the model cannot be loaded, the packages of the server are not
+            installed, or its processes end while they start.
     """
     flags = read_flags(arguments)
     limits = limits_of(flags)
-    Hosts.of_flags(flags.allowed_hosts)  # to be told before anything is opened
+    Hosts.of_flags(flags.allowed_hosts)  # raises before any socket is opened
     if not can_share() and (flags.processes or 1) > 1:
         raise FlagError(
             f"--processes {flags.processes}: this system does not support several server "

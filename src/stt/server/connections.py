@@ -1,4 +1,4 @@
-"""uvicorn's connections, with bounds on what clients can hold open without asking for anything."""
+"""uvicorn's connections, with limits on the connections that clients keep open idle."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from .collected import Collected
 
-_MOST_SECONDS = 10.0  # for the header of a request
+_MOST_SECONDS = 10.0  # to send the header of a request
 _MOST_WAITING = 256
-_FRESH_SECONDS = 1.0  # who comes in a crowd has this long to be read
+_FRESH_SECONDS = 1.0  # to send a request if there are too many idle connections
 _SAMPLE_BYTES = 2
 _log_of_requests = logging.getLogger("uvicorn.error.streams")
 _log_of_requests.setLevel(logging.INFO)
@@ -25,29 +25,29 @@ _log_of_errors.setLevel(logging.WARNING)
 
 
 class Lobby:
-    """Connections that nobody works for: whose request is not complete, or answered long ago.
+    """The idle connections: their request is incomplete, or has been answered.
 
-    Each may be here for some seconds. Where there are too many, those who came first go first: who
-    has something to ask is quicker than that.
+    A connection may be idle for some seconds, and is then closed. If there are too many, the oldest
+    are closed sooner; a client with a request sends it in less time.
 
     Args:
-        seconds: how long a connection may be here.
-        processes: how many there are of the server; connections are shared out evenly.
+        seconds: time that a connection may be idle.
+        processes: number of processes of the server, which have equal shares of the connections.
     """
 
     def __init__(self, seconds: float, processes: int = 1) -> None:
         self._most = -(-_MOST_WAITING // processes)
         self._seconds = min(seconds, _MOST_SECONDS)
-        self._since: dict[HttpConnection, float] = {}  # in the order of their coming
+        self._since: dict[HttpConnection, float] = {}  # in order of arrival
         self._timer: asyncio.TimerHandle | None = None
 
     def enter(self, connection: HttpConnection) -> None:
-        """Note a connection, unless it is here already."""
+        """Add a connection, unless it is here already."""
         self._since.setdefault(connection, monotonic())
         self._send_away()
 
     def leave(self, connection: HttpConnection) -> None:
-        """Forget a connection."""
+        """Remove a connection."""
         self._since.pop(connection, None)
 
     def _send_away(self) -> None:
@@ -67,9 +67,9 @@ class Lobby:
 
 
 class HttpConnection(H11Protocol):
-    """A connection that is in the lobby whenever no request of it is being worked on.
+    """A connection that is in the lobby whenever it has no request in progress.
 
-    uvicorn itself waits for a header for ever, and for the rest of a body that was refused.
+    uvicorn itself waits forever for a header, and for the rest of a request body that was refused.
     """
 
     def __init__(self, *args: Any, lobby: Lobby, **options: Any) -> None:
@@ -78,18 +78,18 @@ class HttpConnection(H11Protocol):
         self._is_open = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take note of a client."""
+        """Enter the lobby."""
         super().connection_made(transport)
         self._is_open = True
         self._lobby.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget a client."""
+        """Leave the lobby."""
         self._leave_for_good()
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
-        """Work on what was received."""
+        """Process received data."""
         super().handle_events()
         self._enter_or_leave()
 
@@ -117,10 +117,10 @@ class HttpConnection(H11Protocol):
 
 
 class WebSocketConnection(WebSocketsSansIOProtocol):
-    """A WebSocket that hands short binary messages over together, see `Collected`.
+    """A WebSocket that collects short binary messages; see `Collected`.
 
-    It closes with 1007 at text which is not UTF-8; uvicorn logs a traceback. What uvicorn logs of
-    each stream is logged with `--access_log` only, as requests are.
+    It closes with 1007 if a text is not UTF-8; uvicorn would log a traceback. uvicorn's log lines
+    about each stream, like those about requests, need `--access_log`.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -134,12 +134,12 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         await super().run_asgi()
 
     def send_receive_event_to_app(self) -> None:
-        """Hand a message over, or keep it until there is more."""
+        """Pass a message to the application, or keep it until there is more."""
         message = b"".join(self.frames)
         if self.curr_msg_data_type == "bytes" and len(message) % _SAMPLE_BYTES == 0:
             self._hand_over(self._collected.add(message))
             return
-        # The end of a stream, or what ends it: it comes after all that is before it.
+        # This message ends the stream, so the application gets the collected audio before it.
         kind = self.curr_msg_data_type
         if kind == "text" and not _is_utf8(message):
             self.conn.send_close(1007, "text must be UTF-8")
@@ -164,7 +164,7 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def http_connections(seconds: float, processes: int = 1) -> Callable[..., HttpConnection]:
-    """Return what makes the connections of one server, with a lobby of its own; see `Lobby`."""
+    """Return the factory of the connections of one server, which share a lobby; see `Lobby`."""
     lobby = Lobby(seconds, processes)
 
     def make(*args: Any, **options: Any) -> HttpConnection:

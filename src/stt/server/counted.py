@@ -1,12 +1,12 @@
-"""The numbers in a server's ledger: what there is of each, and what it is called."""
+"""The names of the gauges and counters in a server's ledger."""
 
 from __future__ import annotations
 
 from .ledger import Ledger
 
 LIVE_STREAMS, FILES, UPLOADS, UPLOAD_BYTES = "live streams", "files", "uploads", "upload bytes"
-PROCESSES = "processes"  # that take work
-CLOSED_CONNECTIONS = "closed connections"  # of those that were handed to a process
+PROCESSES = "processes"  # that serve requests
+CLOSED_CONNECTIONS = "closed connections"  # of those handed over to a process
 
 STREAM_OUTCOMES = (
     "done", "failed", "vanished", "busy", "stopping", "idle", "too_long",
@@ -19,22 +19,22 @@ LATENCY_SUM = "latency, sum of seconds"
 
 
 def streams_that(outcome: str) -> str:
-    """Return the name of how many live streams ended so."""
+    """Return the name of the counter of live streams with an outcome."""
     return f"streams that ended: {outcome}"
 
 
 def files_that(outcome: str) -> str:
-    """Return the name of how many files ended so."""
+    """Return the name of the counter of files with an outcome."""
     return f"files that ended: {outcome}"
 
 
 def audio_seconds(kind: str) -> str:
-    """Return the name of how much audio was transcribed."""
+    """Return the name of the counter of transcribed audio of a kind."""
     return f"seconds of audio: {kind}"
 
 
 def chunks_within(bucket: int) -> str:
-    """Return the name of how many chunks fell into a bucket; the last is for all that are later."""
+    """Return the name of the counter of chunks in a latency bucket; the last has no upper bound."""
     return f"latency, bucket {bucket}"
 
 
@@ -49,7 +49,7 @@ _COUNTERS = (
 
 
 def own_ledger() -> Ledger:
-    """Return the ledger of a server that is one process."""
+    """Return the ledger of a server with a single process."""
     return Ledger(_GAUGES, _COUNTERS)
 
 

@@ -1,4 +1,4 @@
-"""The HTTP server, uvicorn's, which lets those at work finish before it stops."""
+"""uvicorn's HTTP server, extended to finish running requests before it stops."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..errors import FlagError, describe_system_error
 from .connections import WebSocketConnection, http_connections
 
 _log = logging.getLogger("uvicorn.error")
-_MAX_MESSAGE_BYTES = 1 << 20  # of a WebSocket message: 5 seconds at 96 kHz
+_MAX_MESSAGE_BYTES = 1 << 20  # a WebSocket message of 5 seconds at 96 kHz
 
 
 def server_config(
@@ -31,14 +31,14 @@ def server_config(
 
     Args:
         app: the application.
-        idle_seconds: how long a connection may ask for nothing.
-        processes: how many there are of the server.
-        ssl_certfile: for HTTPS.
-        ssl_keyfile: of the certificate, where it is not in the same file.
-        options: further ones of uvicorn's.
+        idle_seconds: time that a connection may be idle.
+        processes: number of processes of the server.
+        ssl_certfile: certificate for HTTPS; None for HTTP.
+        ssl_keyfile: private key of the certificate; None if it is in the same file.
+        options: further options of uvicorn.
 
     Raises:
-        FlagError: the certificate cannot be used.
+        FlagError: the certificate or its key cannot be used.
     """
     connections: Any = http_connections(idle_seconds, processes)
     config = uvicorn.Config(
@@ -46,11 +46,11 @@ def server_config(
         http=connections,
         ws=WebSocketConnection,
         ws_max_size=_MAX_MESSAGE_BYTES,
-        ws_per_message_deflate=False,  # audio does not get smaller, only later
-        # When there is much to do, an answer to a ping stands behind audio that is not read yet.
-        # Who vanished without a word is found out by `Limits.idle_seconds`.
+        ws_per_message_deflate=False,  # it delays audio and does not make it smaller
+        # Under load, the answer to a ping would wait behind unread audio. Clients that vanished are
+        # detected by `ServerLimits.idle_seconds`.
         ws_ping_interval=None,
-        timeout_graceful_shutdown=2,  # what is left after draining
+        timeout_graceful_shutdown=2,  # for connections left after draining
         ssl_certfile=ssl_certfile,
         ssl_keyfile=ssl_keyfile,
         **options,
@@ -67,11 +67,11 @@ def server_config(
 
 
 class DrainingServer(uvicorn.Server):
-    """At SIGINT or SIGTERM takes nobody new and waits for those at work; at a second one stops.
+    """Drains at SIGINT or SIGTERM: finishes running requests and stops. A second signal stops it.
 
     Args:
         config: see `server_config`.
-        drain: takes nobody new, and returns when those at work are done.
+        drain: refuses new requests, and returns when running ones are done.
     """
 
     def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
@@ -81,18 +81,18 @@ class DrainingServer(uvicorn.Server):
 
     @property
     def is_stopping(self) -> bool:
-        """Whether it takes nobody new."""
+        """Whether it is draining."""
         return self._draining is not None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take note of a signal; called by uvicorn."""
+        """Handle a signal; called by uvicorn."""
         loop = asyncio.get_running_loop()
         loop.call_soon_threadsafe(self._begin_to_stop)
 
     def _begin_to_stop(self) -> None:
         if self.is_stopping:
             self.force_exit = self.should_exit = True
-            logging.disable(logging.ERROR)  # what breaks off now was asked to
+            logging.disable(logging.ERROR)  # requests aborted from now on are no errors
             return
         _log.info(
             "Finishing running requests; press Ctrl-C again or send a second signal to stop at once"

@@ -1,4 +1,4 @@
-"""HTTP endpoints that transcribe files: our own, and one that OpenAI's clients know.
+"""HTTP endpoints that transcribe files: our own, and one for OpenAI's clients.
 
 https://platform.openai.com/docs/api-reference/audio/createTranscription
 """
@@ -22,7 +22,7 @@ from .service import Service, describe_word
 
 _MODEL_NAME = "coqui-stt"
 _OPENAI_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
-_TIMED_FORMATS = ("srt", "verbose_json", "vtt")  # for people who look at them, so cut at pauses
+_TIMED_FORMATS = ("srt", "verbose_json", "vtt")  # they have segments, so audio is cut at pauses
 _MAX_CANDIDATES = 100
 
 
@@ -38,7 +38,7 @@ def add_file_endpoints(app: FastAPI, service: Service) -> None:
     async def transcribe(request: Request, candidates: int = 1) -> JSONResponse:
         """Transcribe an audio file of any format: the request's body, or its form field `file`.
 
-        `candidates` is how many readings to return at most.
+        `candidates` is the highest number of hypotheses to return.
         """
         if not 1 <= candidates <= _MAX_CANDIDATES:
             raise RequestError(
@@ -88,16 +88,16 @@ def add_file_endpoints(app: FastAPI, service: Service) -> None:
 
     @app.get("/v1/models", summary="The model (OpenAI's API)")
     def list_models() -> dict[str, Any]:
-        """List the one model there is."""
+        """List the only model."""
         model = {"id": _MODEL_NAME, "object": "model", "created": 0, "owned_by": "coqui-stt"}
         return {"object": "list", "data": [model]}
 
 
 async def _receive(request: Request, service: Service) -> tuple[io.BytesIO, dict[str, str]]:
-    """Return the audio file of a request, and its form's other fields.
+    """Return the audio file of a request, and the other fields of its form.
 
-    It takes a place only when it is complete: who sends slowly keeps nobody waiting. But if there
-    is none now, nothing is sent for nothing.
+    A file takes a place only when it is complete, so that slow uploads do not block others. But if
+    no place is free now, the upload is refused at once.
     """
     if service.draining.is_set():
         raise RequestError(503, "stopping", "the server is shutting down; try again later")
@@ -145,7 +145,7 @@ def _openai_response(result: FileTranscript, response_format: str, service: Serv
 
 
 def _compression_ratio(text: str) -> float:
-    """Return what Whisper's clients find repetitions by: how far text can be compressed."""
+    """Return the ratio of raw to compressed size, by which Whisper's clients find repetitions."""
     content = text.encode()
     return len(content) / len(zlib.compress(content))
 
@@ -155,8 +155,8 @@ def _openai_segments(words: Sequence[Word]) -> list[dict[str, Any]]:
     for number, cue in enumerate(cues_of(words)):
         inside = [word for word in words if cue.start_time <= word.start_time < cue.end_time]
         logs = [math.log(max(word.confidence, 1e-7)) for word in inside]
-        # OpenAI's client requires all of these. `seek` and `tokens` are of Whisper, and
-        # `no_speech_prob` is a likelihood that our models do not have; silence has no segments.
+        # OpenAI's client requires all of these. `seek` and `tokens` exist only in Whisper. Our
+        # models do not compute `no_speech_prob`; silence has no segments.
         segments.append(
             {
                 "id": number,

@@ -1,4 +1,4 @@
-"""Transcribes a file that a client sent, in turns with what others sent."""
+"""Transcribes the file of a client in turns with those of other clients."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .service import Service
 
 @dataclass(frozen=True)
 class FileTranscript:
-    """What is said in a file.
+    """The transcript of a file.
 
     Attributes:
-        text: the transcript.
-        words: of it, with their times.
-        candidates: all readings, the best first; none where it was heard in passages.
+        text: text of the best hypothesis.
+        words: words of the text with their times.
+        candidates: all hypotheses, best first; empty if the audio was cut at its pauses.
         audio_seconds: length of the audio.
     """
 
@@ -42,13 +42,13 @@ async def transcribe_file(
     """Transcribe a file.
 
     Args:
-        service: its model and its worker threads.
-        audio: the file, of any format.
-        candidates: how many readings to return at most.
-        in_passages: whether to cut the audio at its pauses, as subtitles want it.
+        service: service with the model and the worker threads.
+        audio: contents of the file, of any format.
+        candidates: highest number of hypotheses to return.
+        in_passages: whether to cut the audio at its pauses, as for subtitles.
 
     Raises:
-        RequestError: it is no audio, or longer than allowed.
+        RequestError: the file cannot be read as audio, or is longer than allowed.
     """
     reading = _Reading(service, audio)
     try:
@@ -71,7 +71,7 @@ async def transcribe_file(
 
 
 class _Reading:
-    """The audio of a file as it is read, which counts what came and stops where it is too much."""
+    """Iterator over the blocks of a file's audio, which raises if the audio is too long."""
 
     def __init__(self, service: Service, audio: io.BytesIO) -> None:
         self._rate_hz = service.model.sample_rate()
@@ -93,7 +93,7 @@ class _Reading:
 
     @property
     def seconds(self) -> float:
-        """Of audio that has been read."""
+        """Length of the audio read so far."""
         return self._samples / self._rate_hz
 
 

@@ -15,7 +15,7 @@ def read_flags(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line.
 
     Raises:
-        FlagError: flags that do not go together.
+        FlagError: the flags contradict each other.
     """
     flags = _parser().parse_args(arguments)
     if flags.ssl_keyfile and not flags.ssl_certfile:
@@ -24,10 +24,10 @@ def read_flags(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def limits_of(flags: argparse.Namespace) -> ServerLimits:
-    """Return the limits that flags say.
+    """Return the limits given by the flags.
 
     Raises:
-        FlagError: one that is not above 0.
+        FlagError: a limit is not greater than 0.
     """
     values: dict[str, Any] = {
         name: value
@@ -41,13 +41,13 @@ def limits_of(flags: argparse.Namespace) -> ServerLimits:
 
 
 def connection_flags(flags: argparse.Namespace) -> dict[str, Any]:
-    """Return the flags of connections, as `server_config` takes them."""
+    """Return the flags of connections as keyword arguments of `server_config`."""
     names = ("ssl_certfile", "ssl_keyfile", "access_log")
     return {name: getattr(flags, name) for name in names}
 
 
 def _port(text: str) -> int:
-    return whole_number(text, 0, 65535)  # the system would take others modulo 65536, silently
+    return whole_number(text, 0, 65535)  # the system would silently take others modulo 65536
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         "OpenAI's clients, /v1/audio/transcriptions) and a WebSocket for live audio (/live). "
         "/docs describes the API. No audio is stored.",
     )
-    add_model_flags(parser, threads=1)  # streams side by side make better use of the cores
+    add_model_flags(parser, threads=1)  # parallel streams make better use of the cores
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
     )

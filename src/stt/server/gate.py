@@ -1,4 +1,4 @@
-"""Lets in whoever knows a server's token: in the address once, then in a cookie, or as a bearer."""
+"""Admits clients that send the server's token: in a URL, which sets a cookie, or as a bearer."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _WRONG = '<p role="alert">That is not the token.</p>'
 
 
 def address_with(address: str, token: str) -> str:
-    """Return the address that opens a page."""
+    """Return the address of the page, with the token if there is one."""
     return f"{address}/?{urlencode({_PARAMETER: token})}" if token else address
 
 
 @dataclass(frozen=True)
 class Gate:
-    """Who is let in, and what the others are told.
+    """Checks the token of requests, and has the texts for clients without one.
 
     Attributes:
-        token: empty: all are let in.
-        cookie: its name. Cookies are of a machine, whatever the port, so each kind of server has
-            its own.
-        title: of the page that asks for the token.
-        page_hint: where people have it from.
-        program_hint: what programs do with it.
+        token: token that clients must send; empty admits all.
+        cookie: name of the cookie. Browsers send cookies to all ports of a host, so each kind of
+            server has its own name.
+        title: title of the page that asks for the token.
+        page_hint: text on that page that says where to find the token.
+        program_hint: message for programs that says how to send the token.
     """
 
     token: str
@@ -45,7 +45,7 @@ class Gate:
     program_hint: str
 
     def check(self, headers: Headers) -> None:
-        """Refuse whoever does not bring the token.
+        """Refuse a request without the token.
 
         Raises:
             RequestError: `no_token`.
@@ -54,7 +54,7 @@ class Gate:
             raise RequestError(401, "no_token", self.program_hint, {"WWW-Authenticate": "Bearer"})
 
     def is_right(self, token: str) -> bool:
-        """Whether it is the token; to find out takes the same time for all of one length."""
+        """Whether `token` is the right one, compared in constant time."""
         return secrets.compare_digest(token.encode("utf-8", "replace"), self.token.encode())
 
     def _is_known(self, headers: Headers) -> bool:
@@ -72,12 +72,12 @@ class Gate:
 
 
 class GateMiddleware:
-    """Checks every HTTP request; WebSockets pass: theirs are checked where they can be told why.
+    """Checks the token of every HTTP request. The endpoints of WebSockets check theirs themselves.
 
     Args:
-        app: the application.
-        gate: who is let in.
-        open_paths: what is no secret.
+        app: application to protect.
+        gate: gate that checks the token.
+        open_paths: paths that need no token.
     """
 
     def __init__(self, app: ASGIApp, gate: Gate, open_paths: frozenset[str] = frozenset()) -> None:
@@ -92,18 +92,18 @@ class GateMiddleware:
         self._door_headers = {"Content-Security-Policy": policy_of(door, form_action="'self'")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, as ASGI has it."""
+        """Serve one request; the interface of ASGI."""
         is_asked = scope["type"] == "http" and self._gate.token
         answer = self._answer(scope) if is_asked else None
         await (answer or self._app)(scope, receive, send)
 
     def _answer(self, scope: Scope) -> Response | None:
-        """Return what is answered instead of what was asked for; None: who asks may come in."""
+        """Return the response to a request that is not passed on, or None to pass it on."""
         is_page = scope["path"] == "/" and scope["method"] == "GET"
         asked = parse_qs(scope["query_string"].decode("latin-1")).get(_PARAMETER, [])
         if is_page and any(map(self._gate.is_right, asked)):
             entered = RedirectResponse("./", 303)
-            # Lax: who follows the address from another page, of mail say, is let in at once.
+            # Lax: a link to the address on another page, such as webmail, works at once.
             entered.set_cookie(
                 self._gate.cookie, self._gate.token, httponly=True, samesite="lax",
                 secure=scope["scheme"] == "https",

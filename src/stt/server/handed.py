@@ -1,4 +1,4 @@
-"""The HTTP server of a process that is handed its connections by another one."""
+"""The HTTP server of a worker process, which gets its connections from the supervisor."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _MOST_AT_ONCE = 64
 
 
 class HandedServer(DrainingServer):
-    """Serves what comes through a socket, see `worker_process.py`, until told to stop.
+    """Serves the connections that it receives through a socket, until it is told to stop.
 
     Args:
         config: see `server_config`.
-        drain: takes nobody new, and returns when those at work are done.
-        control: the socket.
-        ledger: where it says how many connections are closed.
+        drain: refuses new requests, and returns when running ones are done.
+        control: socket to the supervisor; see `worker_process.py`.
+        ledger: ledger in which it counts closed connections.
     """
 
     def __init__(
@@ -43,24 +43,24 @@ class HandedServer(DrainingServer):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the process that started this one."""
+        """Leave signals to the supervisor."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen to nothing but the other process; called by uvicorn."""
+        """Listen to the supervisor only; called by uvicorn."""
         await super().startup(sockets=[])
         self._control.setblocking(False)
         asyncio.get_running_loop().add_reader(self._control, self._look)
 
     async def on_tick(self, counter: int) -> bool:
-        """Say how many connections are closed; called by uvicorn, ten times a second."""
+        """Update the number of closed connections; called by uvicorn ten times per second."""
         still_open = len(self.server_state.connections) + len(self._opening)
         self._ledger.set(CLOSED_CONNECTIONS, self._handed_over - still_open)
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no more connections, and end; called by uvicorn."""
-        with suppress(OSError):  # the other process is gone
+        """Refuse new connections, and end; called by uvicorn."""
+        with suppress(OSError):  # the supervisor is gone
             self._control.send(json.dumps({LEAVING: True}).encode() + b"\n")
         self._look()
         asyncio.get_running_loop().remove_reader(self._control)
@@ -73,12 +73,13 @@ class HandedServer(DrainingServer):
             return
         except OSError:
             said, files = b"", []
-        if not said:  # the other process is gone: nobody will hand over any more
+        if not said:  # the supervisor is gone, so there will be no more connections
             asyncio.get_running_loop().remove_reader(self._control)
             if not self.is_stopping:
                 self._begin_to_stop()
             return
-        self._handed_over += said.count(HAND_OVER)  # where there are no descriptors left, no file
+        # If no descriptors are left, HAND_OVER arrives without one, but still counts.
+        self._handed_over += said.count(HAND_OVER)
         for file in files:
             opening = asyncio.get_running_loop().create_task(self._open(file))
             self._opening.add(opening)
@@ -92,11 +93,11 @@ class HandedServer(DrainingServer):
         connection.setblocking(False)
         try:
             await loop.connect_accepted_socket(self._protocol, connection, ssl=self.config.ssl)
-        except OSError:  # it was closed meanwhile, or is no TLS
+        except OSError:  # the client closed it meanwhile, or does not speak TLS
             connection.close()
 
     def _protocol(self) -> asyncio.Protocol:
-        # As uvicorn makes them for sockets that it listens on.
+        # As uvicorn does for connections that it accepts itself.
         return self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config,
             server_state=self.server_state,

@@ -1,4 +1,4 @@
-"""The names under which a server may be asked for."""
+"""The host names that clients may use for a server."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _NAME = re.compile(r"\*|(\*\.)?[^\s:/?#@\[\]*,]+")
 
 @dataclass(frozen=True)
 class Hosts:
-    """Names of a server, as they may stand in `Host`. Those of this machine itself always may.
+    """Names that are allowed in the `Host` header; those of the local machine always are.
 
     Attributes:
-        bound: the name and addresses that the server listens on. Where they are every address of
-            the machine, any address will do: only names can be made to lead elsewhere.
-        allowed: further names; `*.example.com` is every name below, `*` is all.
+        bound: host name and addresses that the server listens on. If it listens on all addresses of
+            the machine, any IP address is allowed, since DNS rebinding needs a name.
+        allowed: further names; `*.example.com` allows all subdomains, `*` any name.
     """
 
     bound: frozenset[str] = frozenset()
@@ -27,10 +27,10 @@ class Hosts:
 
     @classmethod
     def of_flags(cls, allowed: Iterable[str]) -> Hosts:
-        """Return the hosts that `--allowed_hosts` names.
+        """Return the hosts given by `--allowed_hosts`.
 
         Raises:
-            FlagError: one that is no name.
+            FlagError: a value is not a name or an address.
         """
         names = list(allowed)
         wrong = [
@@ -44,11 +44,11 @@ class Hosts:
         return cls(allowed=frozenset(map(_plain, names)))
 
     def bound_to(self, names: Iterable[str]) -> Hosts:
-        """Return the hosts of a server that listens on these."""
+        """Return the hosts of a server that listens on these names and addresses."""
         return replace(self, bound=frozenset(map(_plain, names)))
 
     def include(self, host: str) -> bool:
-        """Whether a host, without its port, is one of them."""
+        """Whether a host, without its port, is allowed."""
         name = _plain(host)
         if name in self.bound or name in self.allowed or "*" in self.allowed:
             return True

@@ -1,10 +1,9 @@
-"""What the processes of a server count together: places that are taken, and what was done.
+"""Gauges and counters in memory that the processes of a server share.
 
-The numbers lie in memory that all of them share, a row for each process. A process writes in its
-own row only, so that nothing is lost and nobody waits; everybody reads the sums. Only to take the
-last of what is scarce needs a lock, the system's, which it lets go of when its holder dies. The row
-of a process that died goes to those that are gone: what it had taken is free again, and what it had
-done stays done.
+Each process has a row of numbers and writes only to it, so updates need no lock; the value of a
+gauge or counter is the sum over all rows. Only `claim`, which enforces a limit, takes a lock; the
+system releases it if its holder dies. When a process has died, its gauges become 0, which frees its
+places, and its counters are added to the last row, which is that of all ended processes.
 """
 
 from __future__ import annotations
@@ -15,18 +14,18 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-_NUMBER_BYTES = 8  # a double; it is written at once
+_NUMBER_BYTES = 8  # a double, which is written atomically
 
 
 class Ledger:
-    """Sums over the processes of one server. For one event loop in each.
+    """Gauges and counters of the processes of one server. Use it from one event loop in each.
 
     Args:
-        gauges: names of what goes up and down, and ends with the process.
-        counters: names of what only grows.
-        processes: how many there may be.
-        row: of this process, from 0.
-        file: that all share, see `shared_file`; None where there is one process.
+        gauges: names of the gauges, which go up and down, and end with the process.
+        counters: names of the counters, which only grow.
+        processes: highest number of processes.
+        row: row of this process, from 0.
+        file: descriptor of the shared file, see `shared_file`; None for a single process.
     """
 
     def __init__(
@@ -41,22 +40,22 @@ class Ledger:
         self._gauges = len(gauges)
         self._columns = {name: column for column, name in enumerate([*gauges, *counters])}
         self._row = row
-        self._rows = processes + 1  # the last is of those that are gone
+        self._rows = processes + 1  # the last one is of ended processes
         self._file = file
         size_bytes = _NUMBER_BYTES * self._rows * len(self._columns)
         memory = bytearray(size_bytes) if file is None else _mapped(file, size_bytes)
         self._numbers = memoryview(memory).cast("d")
 
     def add(self, name: str, amount: float = 1) -> None:
-        """Add to a number, or take from it."""
+        """Add an amount, which may be negative, to a number of this process."""
         self._numbers[self._place(self._row, name)] += amount
 
     def total(self, name: str) -> float:
-        """Return a number of all processes together."""
+        """Return the sum of a number over all processes."""
         return sum(self._numbers[self._columns[name] :: len(self._columns)])
 
     def set(self, name: str, value: float) -> None:
-        """Say what a number is in this process."""
+        """Set a number of this process."""
         self._numbers[self._place(self._row, name)] = value
 
     def of(self, row: int, name: str) -> float:
@@ -64,7 +63,7 @@ class Ledger:
         return self._numbers[self._place(row, name)]
 
     def claim(self, name: str, most: float) -> bool:
-        """Add one to a number, unless all processes together have so many."""
+        """Add 1 to a number unless its total is `most`; return whether it was added."""
         with self._alone():
             if self.total(name) >= most:
                 return False
@@ -72,7 +71,7 @@ class Ledger:
             return True
 
     def retire(self, row: int) -> None:
-        """Free what a process that ended had taken, and keep what it had done."""
+        """Clear the gauges of an ended process, and keep its counters."""
         gone = self._rows - 1
         for column in range(len(self._columns)):
             place = row * len(self._columns) + column
@@ -88,7 +87,7 @@ class Ledger:
         if self._file is None:
             yield
             return
-        import fcntl  # where processes are several there is one, see `can_share`
+        import fcntl  # exists on every system with several processes, see `can_share`
 
         fcntl.lockf(self._file, fcntl.LOCK_EX)
         try:
@@ -98,7 +97,7 @@ class Ledger:
 
 
 def shared_file() -> int:
-    """Return the descriptor of a file without a name, for processes that inherit it."""
+    """Return the descriptor of an unnamed file that child processes can inherit."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("stt-serve")
     with tempfile.TemporaryFile() as file:

@@ -1,4 +1,4 @@
-"""What a server grants, and the count of what it has granted."""
+"""The limits of a server, and the places that clients take."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from dataclasses import dataclass
 
 from .ledger import Ledger
 
-_UPLOADS_PER_FILE = 8  # to be received takes longer than to be transcribed, but no processor
+_UPLOADS_PER_FILE = 8  # uploading takes longer than transcribing, but almost no CPU time
 
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """What one server does at most.
+    """Limits of one server.
 
     Attributes:
-        max_upload_megabytes: of one file.
-        max_file_seconds: of audio in one file.
-        max_stream_seconds: of audio in one live stream.
-        max_streams: live streams at the same time.
-        max_files: files at the same time.
-        min_upload_kilobytes_per_second: what must arrive of a file, over `idle_seconds`.
-        idle_seconds: how long a client may send nothing, or take nothing.
-        shutdown_seconds: how long those at work may take to finish when the server is stopped.
+        max_upload_megabytes: maximum size of a file.
+        max_file_seconds: maximum length of a file.
+        max_stream_seconds: maximum length of a live stream.
+        max_streams: maximum number of simultaneous live streams.
+        max_files: maximum number of files transcribed at the same time.
+        min_upload_kilobytes_per_second: minimum upload speed, averaged over `idle_seconds`.
+        idle_seconds: time after which a client that sends or receives nothing is disconnected.
+        shutdown_seconds: time to finish running requests when the server is stopped.
     """
 
     max_upload_megabytes: float = 100
@@ -38,40 +38,40 @@ class ServerLimits:
 
     @property
     def max_upload_bytes(self) -> int:
-        """Size of the largest file."""
+        """Maximum size of a file in bytes."""
         return int(self.max_upload_megabytes * 1e6)
 
     @property
     def max_uploads(self) -> int:
-        """Files on their way at the same time."""
+        """Maximum number of simultaneous uploads."""
         return _UPLOADS_PER_FILE * self.max_files
 
 
 class Slots:
-    """A number of places, of all processes of a server; each is taken or free. For one event loop.
+    """A number of places shared by all processes of a server, like a semaphore. For one event loop.
 
     Args:
-        ledger: where they are counted.
-        name: of the number there.
-        count: how many there are.
+        ledger: ledger that counts the taken places.
+        name: name of the gauge in the ledger.
+        count: number of places.
     """
 
     def __init__(self, ledger: Ledger, name: str, count: int) -> None:
         self._ledger = ledger
         self._name = name
         self._count = count
-        self._own = 0  # taken in this process
+        self._own = 0  # places taken in this process
         self._all_free = asyncio.Event()
         self._all_free.set()
 
     @property
     def taken(self) -> int:
-        """How many are taken."""
+        """Number of taken places."""
         return int(self._ledger.total(self._name))
 
     @property
     def is_full(self) -> bool:
-        """Whether none is free."""
+        """Whether no place is free."""
         return self.taken >= self._count
 
     @contextmanager
@@ -79,7 +79,7 @@ class Slots:
         """Take a place for as long as the context lasts.
 
         Args:
-            refusal: makes what is raised where none is free.
+            refusal: returns the exception to raise if no place is free.
         """
         if not self._ledger.claim(self._name, self._count):
             raise refusal()
@@ -94,5 +94,5 @@ class Slots:
                 self._all_free.set()
 
     async def wait_all_free(self) -> None:
-        """Wait until nobody has a place in this process."""
+        """Wait until no place is taken in this process."""
         await self._all_free.wait()

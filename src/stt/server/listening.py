@@ -1,4 +1,4 @@
-"""The sockets that a server listens on, opened before anything else is done."""
+"""Opens the sockets that a server listens on."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _SWITCHED_OFF = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def open_sockets(host: str, port: int) -> list[socket.socket]:
-    """Return a socket for each address of a host, all at the same port.
+    """Return a socket for each address of a host, all with the same port.
 
     Args:
-        host: name or address; empty for all addresses of the machine.
-        port: 0 for one that is free.
+        host: host name or address; empty for all addresses of the machine.
+        port: port number; 0 for any free port.
 
     Raises:
-        FlagError: the host is not known, or the port cannot be had.
+        FlagError: the host is unknown, or the port cannot be used.
     """
     try:
         found = socket.getaddrinfo(
@@ -47,7 +47,7 @@ def open_sockets(host: str, port: int) -> list[socket.socket]:
             sockets.append(socket.create_server((str(address[0]), number), family=family))
         except OSError as error:
             refused.append(error)
-    # A name may have an address of a kind that is switched off here; the others will do.
+    # A name may have an address of a family that is disabled here; the other addresses suffice.
     serious = [error for error in refused if not sockets or error.errno not in _SWITCHED_OFF]
     if serious:
         for opened in sockets:
@@ -58,7 +58,7 @@ def open_sockets(host: str, port: int) -> list[socket.socket]:
 
 
 def is_beyond_this_machine(addresses: Iterable[str]) -> bool:
-    """Whether a server that listens on these can be reached from elsewhere."""
+    """Whether other machines can reach a server that listens on these addresses."""
     return not all(ipaddress.ip_address(name.partition("%")[0]).is_loopback for name in addresses)
 
 
@@ -66,9 +66,9 @@ def address_of(sockets: Sequence[socket.socket], host: str, *, is_secure: bool) 
     """Return the address to open in a browser.
 
     Args:
-        sockets: of `open_sockets`.
-        host: as it was asked for.
-        is_secure: whether it is HTTPS.
+        sockets: result of `open_sockets`.
+        host: host given to `open_sockets`.
+        is_secure: whether the server uses HTTPS.
     """
     scheme = "https" if is_secure else "http"
     name = f"[{host}]" if ":" in host else host or "0.0.0.0"

@@ -1,12 +1,13 @@
 """WebSocket for live audio.
 
 The client opens `/live?sample_rate=48000` and sends binary messages: 16-bit little-endian mono
-samples. It may send the text `{"event": "end"}`, and gets the rest of its transcript. `pause` is
-how many seconds of silence end an utterance; 0 makes one utterance of everything.
+samples. The text message `{"event": "end"}` makes the server send the rest of the transcript. The
+query parameter `pause` is the seconds of silence that end an utterance; 0 treats the whole stream
+as one utterance.
 
-The server sends JSON: `{"type": "ready", ...}`, then `partial` (the utterance so far) and `final`
-(what will not change any more), each with `text` and `words`, at the end `done`; or `error`, with
-`code` and `message`, before it closes.
+The server sends JSON: first `{"type": "ready", ...}`, then `partial` (the utterance so far) and
+`final` (a finished utterance), each with `text` and `words`, at the end `done`. An `error` with
+`code` and `message` precedes an early close.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ from .request_error import RequestError
 from .service import SLICE_SECONDS, Service, describe_word
 
 _NORMAL, _GOING_AWAY, _BAD_DATA, _POLICY, _TOO_BIG, _TRY_LATER = 1000, 1001, 1007, 1008, 1009, 1013
-_SHORTEST_TURN_SECONDS = 0.1  # of audio: smaller messages are collected
-_LATE_SECONDS = 0.5  # a turn that had to wait so long tells no partial: that is what can be spared
+_SHORTEST_TURN_SECONDS = 0.1  # of audio; smaller messages are collected
+_LATE_SECONDS = 0.5  # after a longer wait for its turn, no partial transcript is computed
 _LONGEST_PAUSE_SECONDS = 60.0
-_REFUSAL_SECONDS = 5  # a client that does not take its refusal is left alone
+_REFUSAL_SECONDS = 5  # time to send a refusal to a client that does not read
 
 
 class _RefusedError(Exception):
-    """The stream is ended by the server."""
+    """The server ends the stream because of an error."""
 
     def __init__(self, close_code: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -48,7 +49,7 @@ class _RefusedError(Exception):
 
 
 class _StoppingError(Exception):
-    """The server is being stopped: what was heard is finished."""
+    """The server is being stopped; the audio received so far is still transcribed."""
 
 
 async def serve_live(
@@ -73,7 +74,7 @@ async def serve_live(
 def _admit(service: Service, admission: Admission, gate: Gate, websocket: WebSocket) -> None:
     try:
         admission.check_host(websocket.headers)
-        admission.check_origin(websocket.headers)  # browsers always tell it here
+        admission.check_origin(websocket.headers)  # browsers always send it with a WebSocket
         gate.check(websocket.headers)
     except RequestError as error:
         raise _RefusedError(_POLICY, error.code, str(error)) from None
@@ -102,7 +103,7 @@ async def _refuse(websocket: WebSocket, refusal: _RefusedError) -> None:
 
 
 class _LiveStream:
-    """One stream that was admitted."""
+    """A live stream that was admitted."""
 
     def __init__(self, service: Service, websocket: WebSocket) -> None:
         self._service = service
@@ -114,14 +115,14 @@ class _LiveStream:
         self._resampler = Resampler(rate_hz, model.sample_rate())
         self._live = LiveTranscriber(model, pause_seconds or None)
         self._collected = Collected.of(websocket.scope)
-        self._waiting = bytearray()  # what was received and not yet transcribed
+        self._waiting = bytearray()  # received but not yet transcribed
         self._turn_bytes = self._next_turn_bytes()
         self._received_samples = 0
-        self._heard_samples = 0  # of these, when there was last enough to be called audio
-        self._idle_seconds = 0.0  # spent waiting for the client since then
+        self._heard_samples = 0  # `_received_samples` when the client last sent enough audio
+        self._idle_seconds = 0.0  # time spent waiting for the client since then
         self._stopping = asyncio.ensure_future(service.draining.wait())
         self._task: asyncio.Task[Any] | None = None
-        self._is_given_up = False  # as the client takes nothing
+        self._is_given_up = False  # because the client does not read
 
     def _number(self, name: str, default: float, lowest: float, highest: float) -> float:
         text = self._websocket.query_params.get(name)
@@ -138,12 +139,12 @@ class _LiveStream:
         return value
 
     def _next_turn_bytes(self) -> int:
-        """How much to receive before there is anything to hear in it."""
+        """Return the number of bytes to receive before the next turn."""
         due_seconds = self._live.samples_until_due / self._service.model.sample_rate()
         return 2 * int(max(due_seconds, _SHORTEST_TURN_SECONDS) * self._rate_hz)
 
     async def serve(self) -> str:
-        """Receive until the end; return how it ended."""
+        """Serve the stream to its end; return the outcome."""
         self._task = asyncio.current_task()
         try:
             return await self._serve()
@@ -153,8 +154,8 @@ class _LiveStream:
             return "vanished"
         finally:
             self._stopping.cancel()
-            # Its memory is free now, and not when Python next looks for circles, in one of which
-            # a connection and its stream are.
+            # A connection and its stream form a reference cycle. This frees the memory now, and not
+            # at the next run of the garbage collector.
             del self._live
 
     async def _serve(self) -> str:
@@ -177,7 +178,7 @@ class _LiveStream:
         return "done"
 
     async def _receive(self) -> bytes | None:
-        """Return the next audio, of a message or of several; None at the end."""
+        """Return the audio of the next message or messages, or None at the end."""
         self._collected.due_bytes = self._turn_bytes - len(self._waiting)
         received = asyncio.ensure_future(self._websocket.receive())
         idle_seconds = self._service.limits.idle_seconds
@@ -272,8 +273,8 @@ class _LiveStream:
         await self._websocket.close(close_code)
 
     async def _send(self, message: dict[str, Any]) -> None:
-        """Send a message; a client that does not read is given up like one that does not send."""
-        # asyncio.wait_for would make a task for each, though hardly one has to wait.
+        """Send a message; end the stream if the client does not read it within `idle_seconds`."""
+        # asyncio.wait_for would create a task for each message, though hardly any has to wait.
         deadline = asyncio.get_running_loop().call_later(
             self._service.limits.idle_seconds, self._give_up
         )

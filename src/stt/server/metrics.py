@@ -1,8 +1,8 @@
-"""What a server counts, in Prometheus' text format: the sums over all its processes.
+"""The metrics of a server in Prometheus' text format, summed over all its processes.
 
-prometheus_client has a mode for several processes, which keeps files in a folder that an
-environment variable names before it is imported, some for each process that ever was. The ledger,
-which counts places anyway, needs neither, and never grows.
+prometheus_client's own mode for several processes needs a folder, named by an environment variable
+before the import, and keeps files for every process that ever ran. The ledger, which exists anyway,
+needs no folder and does not grow.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _LATENCY_BOUNDS = (*(str(float(bound)) for bound in LATENCY_BUCKETS_SECONDS), "+
 
 
 class Metrics(Collector):
-    """The counters of one server.
+    """The metrics of one server.
 
     Args:
-        ledger: where they are kept.
+        ledger: ledger that stores them.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -50,28 +50,28 @@ class Metrics(Collector):
         self._registry.register(self)
 
     def stream_ended(self, outcome: str) -> None:
-        """Count a live stream; see `STREAM_OUTCOMES`."""
+        """Count a live stream by its outcome, one of `STREAM_OUTCOMES`."""
         self._ledger.add(streams_that(outcome))
 
     def file_ended(self, outcome: str) -> None:
-        """Count a file; see `FILE_OUTCOMES`."""
+        """Count a file by its outcome, one of `FILE_OUTCOMES`."""
         self._ledger.add(files_that(outcome))
 
     def heard(self, kind: str, seconds: float) -> None:
-        """Count audio that was transcribed; see `AUDIO_KINDS`."""
+        """Add to the transcribed audio of a kind, one of `AUDIO_KINDS`."""
         self._ledger.add(audio_seconds(kind), seconds)
 
     def chunk_took(self, seconds: float) -> None:
-        """Note how long a chunk of live audio took to its transcript, waiting included."""
+        """Record the latency of a chunk of live audio, including the wait for its turn."""
         self._ledger.add(chunks_within(bisect_left(LATENCY_BUCKETS_SECONDS, seconds)))
         self._ledger.add(LATENCY_SUM, seconds)
 
     def text(self) -> bytes:
-        """Return all values."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
-        """Return all values, as Prometheus' client wants them."""
+        """Yield all metrics; the interface of prometheus_client."""
         total = self._ledger.total
         yield GaugeMetricFamily(
             "stt_open_live_streams", "Live streams at this moment", total(LIVE_STREAMS)

@@ -1,4 +1,4 @@
-"""Settings of a process that serves live audio: of Python, and of the system's memory."""
+"""Settings of Python and of malloc for a process that serves live audio."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# How long a thread that transcribes may keep Python's lock while others wait: what is received and
-# sent meanwhile is late by it.
+# Time for which a transcribing thread may keep Python's lock while others wait. It delays messages
+# that are received and sent.
 _SWITCH_SECONDS = 0.0005
-# Python's search for garbage in circles takes 3 % of the time, as it comes every 700 objects.
+# By default Python's garbage collector runs every 700 objects, which takes 3 % of the time.
 _OBJECTS_UNTIL_SEARCH = 10_000
-# glibc keeps memory for each of up to eight threads a core, which with a model of 2048 units is
-# 60 MB that nobody uses; one thread at a time has Python's lock anyway.
+# By default glibc has up to eight arenas per core. With a model of 2048 units, 60 MB of them are
+# unused, since only one thread at a time has Python's lock.
 _MEMORY_ARENAS = 2
 _M_ARENA_MAX = -8  # malloc.h
 
 
 @contextmanager
 def settled() -> Iterator[None]:
-    """Set them for a while, once all is loaded: what is there now is no garbage, and not searched.
+    """Apply the settings within the context; enter it when everything is loaded.
 
-    Until the end, since what is never searched is not taken down when Python ends.
+    The garbage collector skips the objects that exist now. At the end it sees them again, since
+    Python would not free them at its exit otherwise.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.collect()

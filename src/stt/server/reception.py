@@ -1,4 +1,4 @@
-"""Connections that come in, until somebody can take them."""
+"""Accepts connections, and queues those that no process can take yet."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 _log = logging.getLogger("uvicorn.error")
-_FULL_SECONDS = 0.05  # until all are asked again whether they can take a connection
-_NO_FILES_SECONDS = 0.5  # until a connection is accepted again, where descriptors are short
+_FULL_SECONDS = 0.05  # until the next attempt if no process can take a connection
+_NO_FILES_SECONDS = 0.5  # until the next attempt if no file descriptors are left
 _BACKLOG = 2048
 
 
 class Reception:
-    """Accepts connections one by one, and lets those wait that nobody can take now.
+    """Accepts connections one by one; those that no process can take now wait.
 
     Args:
-        listeners: to accept from; they listen from now on, and are closed with the rest.
-        hand_over: gives a connection to somebody; whether one could take it.
+        listeners: sockets to accept from; `close` closes them.
+        hand_over: hands a connection over to a process; returns whether one could take it.
     """
 
     def __init__(
@@ -31,18 +31,18 @@ class Reception:
         self._is_paused = False
 
     def listen(self) -> None:
-        """Let the system keep connections until they are accepted."""
+        """Listen, so that the system queues connections until they are accepted."""
         for listener in self._listeners:
             listener.setblocking(False)
             listener.listen(_BACKLOG)
 
     def open(self) -> None:
-        """Begin to accept."""
+        """Start accepting connections."""
         for listener in self._listeners:
             asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
     def serve_waiting(self) -> None:
-        """Hand over those that wait, as far as they can be taken."""
+        """Hand over the waiting connections until no process can take one."""
         while self._waiting:
             if not self._hand_over(self._waiting[0]):
                 self._pause(_FULL_SECONDS)
@@ -50,7 +50,7 @@ class Reception:
             self._waiting.popleft().close()
 
     def close(self) -> None:
-        """Close all that is not handed over."""
+        """Close the listeners and all waiting connections."""
         for connection in (*self._listeners, *self._waiting):
             connection.close()
 
@@ -67,7 +67,7 @@ class Reception:
         self.serve_waiting()
 
     def _pause(self, seconds: float) -> None:
-        """Let connections wait where the system keeps them."""
+        """Stop accepting for a while; the system queues new connections."""
         if self._is_paused:
             return
         self._is_paused = True

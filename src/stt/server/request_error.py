@@ -1,4 +1,4 @@
-"""Requests that are refused."""
+"""The error for requests that the server refuses."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from starlette.responses import JSONResponse
 
 
 class RequestError(Exception):
-    """A request that is refused; the answer's body has the form that OpenAI's clients read.
+    """A refused request. The body of the response has the form that OpenAI's clients read.
 
     Attributes:
-        status: HTTP's.
-        code: a word for programs.
-        headers: of the answer, beside the usual ones.
+        status: HTTP status code.
+        code: error code for programs.
+        headers: additional headers of the response.
     """
 
     def __init__(
@@ -25,5 +25,5 @@ class RequestError(Exception):
         self.body = {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
     def answer(self) -> JSONResponse:
-        """Return what the client is answered."""
+        """Return the response to the client."""
         return JSONResponse(self.body, self.status, headers=self.headers)

@@ -1,4 +1,4 @@
-"""What the endpoints of one server share."""
+"""The objects that the endpoints of a server share: model, limits, counters, worker threads."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from .metrics import Metrics
 from .turns import Turns
 from .uploads import Uploads
 
-SLICE_SECONDS = 0.5  # of audio in one turn of a worker thread: what others wait for at most
+SLICE_SECONDS = 0.5  # audio in one turn of a worker thread; bounds the wait of other clients
 
 Result = TypeVar("Result")
 
 
 class Service:
-    """A model at work for many clients.
+    """A model that serves many clients.
 
-    Transcribing is done by threads, in turns of half a second of audio, first come first served:
-    whoever sends much waits for those who send little. There are as many threads as cores, or
-    more where the model takes the chunks of many streams together: those that come while others
-    are computed make up the next batch.
+    Worker threads transcribe in turns of half a second of audio, first come first served, so that
+    clients with much audio do not block the others. There are as many threads as cores. There are
+    more if the model batches the chunks of several streams: chunks that arrive while a batch is
+    computed form the next batch.
 
     Args:
-        model: loaded.
-        limits: what all processes of the server grant together.
-        ledger: where they count; one of its own by default.
-        cores: how many this process should use; all by default.
+        model: loaded model.
+        limits: limits of all processes of the server together.
+        ledger: ledger shared by these processes; None for a server of one process.
+        cores: number of cores for this process; None uses all.
     """
 
     def __init__(
@@ -57,21 +57,21 @@ class Service:
 
     @property
     def slice_samples(self) -> int:
-        """Samples in one turn of a worker thread."""
+        """Number of samples in one turn of a worker thread."""
         return int(SLICE_SECONDS * self.model.sample_rate())
 
     async def run(self, work: Callable[..., Result], *args: Any) -> Result:
-        """Do a turn's work in a worker thread."""
+        """Run one turn of work in a worker thread."""
         return await self._turns.run(work, *args)
 
     async def drain(self) -> None:
-        """Take nobody new, and wait until all are done, or no longer than allowed."""
+        """Refuse new requests, and wait for running ones, at most `shutdown_seconds`."""
         self.draining.set()
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._all_done(), self.limits.shutdown_seconds)
 
     async def _all_done(self) -> None:
-        await self.uploads.places.wait_all_free()  # they take a place among the files then
+        await self.uploads.places.wait_all_free()  # a finished upload takes a place in `files`
         await asyncio.gather(self.streams.wait_all_free(), self.files.wait_all_free())
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Several processes that are one server: who starts them, and hands connections to them."""
+"""The supervisor of a server: starts its processes, and hands over connections to them."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ from .reception import Reception
 from .worker_process import FAILED, LEAVING, READY, WorkerProcess, WorkerSettings
 
 _log = logging.getLogger("uvicorn.error")
-_MOST_FAILURES = 3  # one after the other
-_AGAIN_SECONDS = 1.0  # after a process died
-_END_SECONDS = 5.0  # what a process may take to end after all else
+_MOST_FAILURES = 3  # consecutive failures to start
+_AGAIN_SECONDS = 1.0  # before another start after a failed one
+_END_SECONDS = 5.0  # for a process to end after it has finished its requests
 
 
 class Supervisor:
-    """Starts the processes of a server, replaces those that die, and ends all.
+    """Starts the processes of a server, replaces those that die, and stops all.
 
-    It accepts the connections and hands each to the process that has fewest: so all have equally
-    many, however long each lasts, also after one was replaced. (Of 500 that came at once, two
-    processes that accept from one socket had 231 and 269, and two sockets with SO_REUSEPORT 232 and
-    268, which is a twelfth more work than the average for one; and the system shares connections
-    out among such sockets on Linux only, and resets those that wait for a process that died.)
+    It accepts the connections and hands each over to the process with the fewest. So all have
+    equally many, however long each lasts, even after a process was replaced. (Of 500 simultaneous
+    connections, two processes that accept from one socket had 231 and 269, and two sockets with
+    SO_REUSEPORT had 232 and 268: one process has a twelfth more work than the average. Besides,
+    only Linux balances between such sockets, and it resets the connections that wait for a process
+    that died.)
 
     Args:
-        listeners: to accept connections from.
-        settings: for the processes.
-        address: of the page, for people.
-        token: what those who ask must know; empty: nothing.
-        count: of processes; None for as many as the first one says the model is best with.
-        shutdown_seconds: how long those at work may take at the end.
+        listeners: sockets to accept connections from.
+        settings: settings of the processes.
+        address: address of the web page, for messages.
+        token: token that clients must send; empty if none is required.
+        count: number of processes; None for `suitable_count`, which the first process reports.
+        shutdown_seconds: time to finish running requests when the server is stopped.
     """
 
     def __init__(
@@ -61,11 +62,11 @@ class Supervisor:
         self._rows = count or available_cores()
         self._file = shared_file()
         self._ledger = shared_ledger(self._file, processes=self._rows)
-        self._workers: dict[int, WorkerProcess] = {}  # by their row
+        self._workers: dict[int, WorkerProcess] = {}  # by row in the ledger
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_serving = False
         self._is_stopping = False
-        self._failures = 0  # to start, one after the other
+        self._failures = 0  # consecutive failures to start
         self._error: ServerError | None = None
         self._ended = asyncio.Event()
 
@@ -131,7 +132,7 @@ class Supervisor:
         self._reception.serve_waiting()
 
     async def _bury(self, worker: WorkerProcess) -> None:
-        """Take note that a process is gone; start another one in its place."""
+        """Clean up after a process that is gone, and start another one in its place."""
         was_ready, worker.is_ready = worker.is_ready, False
         streams = int(self._ledger.of(worker.row, LIVE_STREAMS))
         how = await asyncio.to_thread(worker.wait, _END_SECONDS)
@@ -161,7 +162,7 @@ class Supervisor:
             try:
                 self._start(row)
                 return
-            except OSError as error:  # the system has no memory, or no process, to give
+            except OSError as error:  # no memory, or too many processes
                 self._failures += 1
                 if self._failures >= _MOST_FAILURES:
                     self._fail(f"cannot start a process: {describe_system_error(error)}")
@@ -180,7 +181,7 @@ class Supervisor:
         return any(worker.hand_over(connection) for worker in sorted(ready, key=self._load))
 
     def _load(self, worker: WorkerProcess) -> float:
-        """How many connections a process has."""
+        """Return the number of open connections of a process."""
         return worker.handed_over - self._ledger.of(worker.row, CLOSED_CONNECTIONS)
 
     def _take_signal(self) -> None:

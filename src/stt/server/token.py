@@ -1,4 +1,4 @@
-"""A secret that those who ask must know, where a server can be reached from elsewhere."""
+"""The token that clients must send to a server that other machines can reach."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from ..errors import FlagError
 
 TOKEN_VARIABLE = "STT_TOKEN"
 _SHORTEST = 12
-_MOST_BYTES = 4096  # of a file: what is longer is another
+_MOST_BYTES = 4096  # a larger file is not a token file
 
 
 def read_token(token: str, path: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Return the token that whoever started a server wants; empty: they name none.
+    """Return the token that a server should require; empty if none is given.
 
     Args:
-        token: of `--token`; all who use the machine see it in the list of what runs.
-        path: of `--token_file`, which holds it instead; a line end is no part of it.
-        environment: where neither is given, `STT_TOKEN` may be in it.
+        token: value of `--token`; other users of the machine can see it in the process list.
+        path: value of `--token_file`; whitespace around the token in the file is ignored.
+        environment: environment variables; `STT_TOKEN` is used if neither flag is given.
 
     Raises:
-        FlagError: both are given, the file cannot be read, or the token is too short, or has
-            characters that do not go into a header.
+        FlagError: both flags are given, the file cannot be read, or the token is too short or has
+            characters that cannot be in a header.
     """
     if token and path:
         raise FlagError("--token and --token_file: give one of the two")
@@ -37,7 +37,7 @@ def read_token(token: str, path: str, environment: Mapping[str, str] = os.enviro
 
 
 def new_token() -> str:
-    """Return a token that nobody can guess."""
+    """Return a random token."""
     return secrets.token_urlsafe(18)
 
 

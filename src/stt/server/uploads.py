@@ -1,4 +1,4 @@
-"""Files on their way to the server: in memory, and bounded in number, size and time."""
+"""Receives uploads in memory, with limits on their number, size and time."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _MAX_FORM_FIELDS = 32
 
 
 class Uploads:
-    """The files that one server receives at a time. For one event loop.
+    """The uploads of one server. For one event loop.
 
-    All together may take as much memory as `max_files` of the largest; who would take more is
-    refused.
+    All uploads together may take as much memory as `max_files` files of the maximum size; an upload
+    that exceeds it is refused.
 
     Args:
-        limits: of the server.
-        ledger: where its processes count.
+        limits: limits of the server.
+        ledger: ledger of the server's processes.
     """
 
     def __init__(self, limits: ServerLimits, ledger: Ledger) -> None:
@@ -38,10 +38,11 @@ class Uploads:
         self._ledger = ledger
 
     async def receive(self, request: Request) -> tuple[io.BytesIO, dict[str, str]]:
-        """Return the audio file of a request, and its form's other fields.
+        """Return the audio file of a request, and the other fields of its form.
 
         Raises:
-            RequestError: too large, too slow, a broken form, or there are too many.
+            RequestError: the upload is too large, too slow or incomplete, its form is broken, or
+                there are too many uploads.
         """
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         with self.places.take(self._too_many), self._memory() as memory:
@@ -87,7 +88,7 @@ class Uploads:
 
 
 class _Memory:
-    """What one file takes."""
+    """Memory taken by one upload."""
 
     bytes = 0
 
@@ -95,7 +96,7 @@ class _Memory:
 async def _at_pace(
     stream: AsyncGenerator[bytes, None], limits: ServerLimits
 ) -> AsyncGenerator[bytes, None]:
-    """Yield what arrives, as long as enough does within each `idle_seconds`."""
+    """Yield the chunks of an upload; raise if too few bytes arrive within `idle_seconds`."""
     enough = limits.min_upload_kilobytes_per_second * 1000 * limits.idle_seconds
     since, received = monotonic(), 0
     while True:
@@ -105,7 +106,7 @@ async def _at_pace(
             )
         except StopAsyncIteration:
             return
-        except ClientDisconnect:  # nobody will read this
+        except ClientDisconnect:  # the client does not read this response any more
             raise RequestError(400, "vanished", "the upload is incomplete") from None
         except asyncio.TimeoutError:
             raise RequestError(
@@ -125,7 +126,7 @@ async def _receive_form(
     request: Request, body: AsyncGenerator[bytes, None], max_bytes: int
 ) -> tuple[io.BytesIO, dict[str, str]]:
     parser = MultiPartParser(request.headers, body, max_files=1, max_fields=_MAX_FORM_FIELDS)
-    parser.spool_max_size = max_bytes + 1  # never to disk
+    parser.spool_max_size = max_bytes + 1  # so that nothing is written to disk
     try:
         form = await parser.parse()
     except MultiPartException as error:

@@ -1,4 +1,4 @@
-"""One of the processes of a server: it serves the connections that it is handed."""
+"""The program of a worker process, which serves the connections handed over to it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from .worker_process import FAILED, READY, WorkerTask
 
 
 def main(told: str) -> int:
-    """Serve as it is told, see `WorkerTask`; return the exit status."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # they are for the process that started it
+    """Serve as described by a `WorkerTask` in JSON; return the exit status."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # the supervisor handles them
         signal.signal(number, signal.SIG_IGN)
     task = WorkerTask.loads(told)
     ledger = shared_ledger(task.ledger, processes=task.rows, row=task.row)
@@ -58,24 +58,24 @@ def _serve(task: WorkerTask, ledger: Ledger, control: socket.socket) -> None:
         limits,
         Hosts.of_flags(flags.allowed_hosts).bound_to(task.settings.bound),
         ledger,
-        token=os.environ.get(TOKEN_VARIABLE, ""),  # as who started this process has read it
+        token=os.environ.get(TOKEN_VARIABLE, ""),  # set by the supervisor
         cores=cores_each(processes),
     )
     config = server_config(app, flags.idle_seconds, processes=processes, **connection_flags(flags))
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # who started it says the rest
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # the supervisor logs the rest
     with settled():
         _tell(control, READY, processes)
         HandedServer(config, app.state.service.drain, control, ledger).run()
 
 
 def _tell(control: socket.socket, what: str, value: str | int) -> None:
-    with suppress(OSError):  # the other process is gone, as the server will see
+    with suppress(OSError):  # the supervisor is gone; `HandedServer` will notice
         control.sendall(json.dumps({what: value}).encode() + b"\n")
 
 
 @contextmanager
 def _silence(unless: bool) -> Iterator[None]:
-    """Say once what there is to say of a model, though many load it."""
+    """Suppress log messages about the model in all processes but the first."""
     if not unless:
         logging.disable(logging.WARNING)
     try:

@@ -1,8 +1,9 @@
-"""A process of a server, as the process sees it that started it.
+"""A worker process of a server, as seen by the supervisor that starts it.
 
-It is a Python of its own, not a fork: libraries that have threads do not survive one. The two talk
-through a pair of sockets: one way go connections and the wish to stop, each a byte, the other way
-news, each a line of JSON. Either learns from the closed socket that the other is gone.
+It is a new Python process and not a fork, since libraries with threads do not survive a fork. The
+two communicate through a pair of sockets. The supervisor sends connections and requests to stop,
+one byte each; the worker sends messages, each a line of JSON. A closed socket tells either side
+that the other one is gone.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from typing import Any
 from .token import TOKEN_VARIABLE
 
 HAND_OVER, STOP = b"+", b"."
-READY, FAILED, LEAVING = "ready", "failed", "leaving"  # what news may be; their values say more
+READY, FAILED, LEAVING = "ready", "failed", "leaving"  # keys of a worker's messages
 
-# As `-c` it needs no file of ours, and takes no module from the folder the command was started in.
+# `-c` needs no script; `sys.path` is replaced before anything can be imported from the current
+# folder.
 _PROGRAM = """import sys
 sys.path[:] = sys.argv[2].split("\\n")
 from stt.server.worker import main
@@ -30,11 +32,11 @@ sys.exit(main(sys.argv[3]))"""
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What is the same for all processes of a server.
+    """Settings that are the same for all worker processes of a server.
 
     Attributes:
-        arguments: of the command.
-        bound: the name and the addresses that the server listens on.
+        arguments: command-line arguments of `stt serve`.
+        bound: host name and addresses that the server listens on.
     """
 
     arguments: tuple[str, ...]
@@ -43,15 +45,15 @@ class WorkerSettings:
 
 @dataclass(frozen=True)
 class WorkerTask:
-    """What one of the processes is told.
+    """All settings of one worker process.
 
     Attributes:
-        settings: as all are told.
-        row: its own in the ledger.
-        rows: how many there may be.
-        control: descriptor of its socket.
+        settings: settings of all worker processes.
+        row: row of the process in the ledger.
+        rows: highest number of processes.
+        control: descriptor of its socket to the supervisor.
         ledger: descriptor of the ledger's file.
-        is_first: whether it speaks of what is noteworthy about the model; the others need not.
+        is_first: whether it logs warnings about the model; the others do not.
     """
 
     settings: WorkerSettings
@@ -62,26 +64,26 @@ class WorkerTask:
     is_first: bool
 
     def dumps(self) -> str:
-        """Return it as text."""
+        """Return the task as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def loads(cls, text: str) -> WorkerTask:
-        """Return what `dumps` wrote."""
+        """Return the task from the result of `dumps`."""
         values: dict[str, Any] = json.loads(text)
         settings = {name: tuple(value) for name, value in values.pop("settings").items()}
         return cls(WorkerSettings(**settings), **values)
 
 
 class WorkerProcess:
-    """Starts a process.
+    """Starts and controls a worker process.
 
     Attributes:
-        row: its own in the ledger.
-        control: our end of the sockets.
-        is_ready: whether it takes connections.
-        failure: why it could not start, as it says itself; empty where it says nothing.
-        handed_over: how many connections it got.
+        row: row of the process in the ledger.
+        control: socket to the process.
+        is_ready: whether the process takes connections.
+        failure: reason that the process gave for not starting; empty if it gave none.
+        handed_over: number of connections handed over to it.
     """
 
     def __init__(
@@ -102,43 +104,43 @@ class WorkerProcess:
         self.handed_over = 0
         self._unread = b""
         task = WorkerTask(settings, row, rows, theirs.fileno(), ledger, is_first)
-        name = f"stt serve, process {row + 1}"  # for people who look at what runs
+        name = f"stt serve, process {row + 1}"  # shown in process lists
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, name, "\n".join(sys.path), task.dumps()],
-                env={**os.environ, TOKEN_VARIABLE: token},  # others can read what it is told
+                env={**os.environ, TOKEN_VARIABLE: token},  # other users can read the arguments
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), ledger),
-                start_new_session=True,  # Ctrl-C is for the one that started it
+                start_new_session=True,  # Ctrl-C is for the supervisor
             )
 
     @property
     def pid(self) -> int:
-        """The system's number of it."""
+        """Process ID."""
         return self._process.pid
 
     def hand_over(self, connection: socket.socket) -> bool:
-        """Give it a connection; return whether it can take one."""
+        """Hand over a connection; return whether the process could take it."""
         try:
             socket.send_fds(self.control, [HAND_OVER], [connection.fileno()])
-        except OSError:  # it is gone, or has not taken hundreds that it was given
+        except OSError:  # the process is gone, or has hundreds that it has not received yet
             return False
         self.handed_over += 1
         return True
 
     def stop(self) -> None:
-        """Let it finish what is at work; the second time, let it end."""
+        """Tell the process to finish running requests and end; the second time, to end at once."""
         try:
             self.control.send(STOP)
         except OSError:
             self.kill()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process."""
         self._process.kill()
 
     def news(self) -> list[dict[str, Any]] | None:
-        """Return what it has said since; None where it is gone."""
+        """Return the messages since the last call, or None if the process is gone."""
         try:
             received = self.control.recv(65536)
         except BlockingIOError:
@@ -151,7 +153,7 @@ class WorkerProcess:
         return [json.loads(line) for line in lines]
 
     def wait(self, seconds: float) -> str:
-        """Wait until it has ended, or end it; return how it did."""
+        """Wait for the process to end, and kill it after `seconds`; return how it ended."""
         self.control.close()
         try:
             status = self._process.wait(seconds)
