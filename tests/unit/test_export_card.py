@@ -114,8 +114,8 @@ def test_what_is_known_of_the_model_stands_in_the_card_without_paths_of_its_auth
     facts = describe_model(source, deployment)
     assert "/home/me" not in facts
     assert "n_hidden 48, 29 classes" in facts
-    assert "- writes: 28 labels: `` " in facts
-    assert "- hears: audio of 16000 Hz" in facts
+    assert "- output: 28 labels: `` " in facts
+    assert "- input: audio of 16000 Hz" in facts
     assert "- trained for: 90 steps" in facts
     assert (
         "- training: 2026-01-31 from released/best_dev-7: kept: layer_1; new: layer_6; on train.csv"

@@ -29,8 +29,8 @@ def _facts(
         "acoustic model",
         f"{specification.architecture}, {specification.describe()}; {count:,} parameters",
     )
-    yield "writes", _alphabet_text(deployment.alphabet)
-    yield "hears", _audio_text(deployment)
+    yield "output", _alphabet_text(deployment.alphabet)
+    yield "input", _audio_text(deployment)
     if source.step:
         yield "trained for", counted(source.step, "step")
     for ancestor in source.details.get("lineage", ()):
@@ -41,7 +41,7 @@ def _facts(
     validated = source.details.get("validated")
     if validated:
         yield (
-            "on its dev files" + (", with a scorer" if flags.get("scorer_path") else ""),
+            "dev files" + (", with a scorer" if flags.get("scorer_path") else ""),
             f"character error rate {validated['cer']:.4f}, loss {validated['loss']:.3f}",
         )
 
