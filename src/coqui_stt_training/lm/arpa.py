@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .kenlm import LanguageModelError
 
-_MARKS = frozenset({"<s>", "</s>", "<unk>"})
+_RESERVED_WORDS = frozenset({"<s>", "</s>", "<unk>"})
 
 
 def keep_words(source: Path, target: Path, words: Set[str]) -> list[int]:
@@ -22,7 +22,7 @@ def keep_words(source: Path, target: Path, words: Set[str]) -> list[int]:
     Raises:
         LanguageModelError: `source` is not an ARPA file, or is cut off.
     """
-    kept = words | _MARKS
+    kept = words | _RESERVED_WORDS
     counts: dict[int, int] = {}
     for order, line in _ngrams(source):
         counts[order] = counts.get(order, 0) + _is_kept(line, order, kept)

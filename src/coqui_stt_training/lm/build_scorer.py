@@ -31,16 +31,16 @@ from .generate_scorer_package import (
 )
 from .text import Case, case_of
 
-_LETTERS_OF = {
+_LETTERS_BY_CASE = {
     Case.KEPT: "upper and lower case letters",
-    Case.SMALL: "only lower case letters",
-    Case.CAPITAL: "only upper case letters",
-    Case.TURKIC_SMALL: "only lower case letters, and ı",
-    Case.TURKIC_CAPITAL: "only upper case letters, and İ",
+    Case.LOWER: "only lower case letters",
+    Case.UPPER: "only upper case letters",
+    Case.TURKIC_LOWER: "only lower case letters, and ı",
+    Case.TURKIC_UPPER: "only upper case letters, and İ",
 }
 SCRATCH_PREFIX = ".scorer-"  # name prefix of the temporary folder beside a scorer in the making
 # Upstream's release models have these values: defaults for scorers that are not tuned.
-_USUAL_ALPHA, _USUAL_BETA = 0.931289039105002, 1.1834137581510284
+_DEFAULT_ALPHA, _DEFAULT_BETA = 0.931289039105002, 1.1834137581510284
 
 
 @command
@@ -59,7 +59,7 @@ def main(argv: list[str]) -> int:
         by_character=unit is Unit.CHARACTER,
         case=_case_of(alphabet, flags),
     )
-    if options.case is not Case.SMALL or alphabet.is_bytes:
+    if options.case is not Case.LOWER or alphabet.is_bytes:
         reason = _reason(options.case, alphabet, flags)
         print(f"Letter case of the text: {options.case.value} ({reason})")
     package = Path(flags.package)
@@ -81,7 +81,7 @@ def _parser() -> ArgumentParser:
     )
     generate_lm.add_flags(parser)
     generate_scorer_package.add_flags(
-        parser, _USUAL_ALPHA, _USUAL_BETA, "as in the checkpoint, else false"
+        parser, _DEFAULT_ALPHA, _DEFAULT_BETA, "as in the checkpoint, else false"
     )
     parser.add_argument(
         "--characters",
@@ -139,7 +139,7 @@ def _reason(case: Case, alphabet: Alphabet, flags: argparse.Namespace) -> str:
             "give --keep_case"
         )
     where = "the tuning data" if alphabet.is_bytes else "the alphabet"
-    return f"{where} has {_LETTERS_OF[case]}"
+    return f"{where} has {_LETTERS_BY_CASE[case]}"
 
 
 def _unit_of(alphabet: Alphabet, flags: argparse.Namespace) -> Unit:

@@ -24,7 +24,7 @@ from .arpa import keep_words
 from .kenlm import LanguageModelError, find_program, run_build_binary, run_lmplz
 from .text import Case, WordCounts, as_characters, as_code_points, as_written, read_lines
 
-_USUAL_PRUNING = "0|0|1"
+_DEFAULT_PRUNING = "0|0|1"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class LanguageModelOptions:
     binary_q_bits: int = 8
     binary_type: str = "trie"
     discount_fallback: bool = False
-    case: Case = Case.SMALL
+    case: Case = Case.LOWER
     code_points: bool = False
     alphabet: Alphabet | None = None
     by_character: bool = False
@@ -124,7 +124,7 @@ def _add_n_gram_flags(add: Callable[..., object], defaults: LanguageModelOptions
         metavar="N|N|...",
         help=(
             "pruning threshold for each order: remove n-grams that occur so often or less "
-            f"(default: {_USUAL_PRUNING}, up to --arpa_order)"
+            f"(default: {_DEFAULT_PRUNING}, up to --arpa_order)"
         ),
     )
     add(
@@ -175,7 +175,7 @@ def options_of(flags: argparse.Namespace) -> LanguageModelOptions:
         binary_q_bits=flags.binary_q_bits,
         binary_type=flags.binary_type,
         discount_fallback=flags.discount_fallback,
-        case=Case.KEPT if flags.keep_case else Case.SMALL,
+        case=Case.KEPT if flags.keep_case else Case.LOWER,
         code_points=flags.code_points,
         kenlm_bins=flags.kenlm_bins,
     )
@@ -213,7 +213,7 @@ def check_options(options: LanguageModelOptions) -> None:
 def _pruning(options: LanguageModelOptions) -> list[str]:
     """Return the pruning threshold of each order; an empty list for no pruning."""
     if options.prune is None:
-        return _USUAL_PRUNING.split("|")[: options.order]
+        return _DEFAULT_PRUNING.split("|")[: options.order]
     return options.prune.split("|") if options.prune else []
 
 

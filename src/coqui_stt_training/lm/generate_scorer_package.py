@@ -82,17 +82,17 @@ def find_alphabet(checkpoint: str, alphabet_path: str, bytes_mode: bool) -> Alph
                 "no alphabet; give --checkpoint, the folder of the model, or --alphabet"
             )
         return given
-    own = _checkpoint_alphabet(Path(checkpoint))
-    if own is None:
+    of_checkpoint = _checkpoint_alphabet(Path(checkpoint))
+    if of_checkpoint is None:
         if given is None:
             raise AlphabetError(f"{checkpoint} contains no alphabet; give --alphabet too")
         return given
-    if given is not None and own != given:
+    if given is not None and of_checkpoint != given:
         raise AlphabetError(
             f"the given alphabet differs from that of {checkpoint}; a scorer for it needs the "
             "model's own: leave out --alphabet and --force_bytes_output_mode"
         )
-    return own
+    return of_checkpoint
 
 
 def _checkpoint_alphabet(checkpoint: Path) -> Alphabet | None:

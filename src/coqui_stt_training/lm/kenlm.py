@@ -141,7 +141,7 @@ def run_build_binary(
         done = build(bounded)
     if done.returncode != 0:
         raise LanguageModelError(
-            f"build_binary failed: {_last_words(done.stderr.decode(errors='replace'))}"
+            f"build_binary failed: {_last_lines(done.stderr.decode(errors='replace'))}"
         )
 
 
@@ -167,10 +167,10 @@ def _explain_lmplz(log: str, memory: str) -> str:
             f"--max_arpa_memory {memory}: KenLM cannot use this value; give a percentage of the "
             "machine's memory, such as 85%, or an amount, such as 512M"
         )
-    return f"lmplz failed: {_last_words(log)}"
+    return f"lmplz failed: {_last_lines(log)}"
 
 
-def _last_words(log: str) -> str:
+def _last_lines(log: str) -> str:
     lines = [_EXCEPTION.sub("", line.strip()) for line in log.splitlines()]
     said = [line for line in lines if line and not line.startswith("Byte: ") and line != "ERROR"]
     return " ".join(said[-3:]) or "no message; the disk may be full"

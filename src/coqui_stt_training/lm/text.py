@@ -20,25 +20,25 @@ from stt.counted import counted
 from .kenlm import LanguageModelError
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_MARKS = frozenset({"<s>", "</s>", "<unk>"})
+_RESERVED_WORDS = frozenset({"<s>", "</s>", "<unk>"})
 
 
 class Case(Enum):
     """Letter case that a text is converted to."""
 
     KEPT = "unchanged"
-    SMALL = "lower"
-    CAPITAL = "upper"
-    TURKIC_SMALL = "lower, I as ı and İ as i"
-    TURKIC_CAPITAL = "upper, i as İ and ı as I"
+    LOWER = "lower"
+    UPPER = "upper"
+    TURKIC_LOWER = "lower, I as ı and İ as i"
+    TURKIC_UPPER = "upper, i as İ and ı as I"
 
 
-_RESPELL: Mapping[Case, Callable[[str], str]] = {
+_CONVERSIONS: Mapping[Case, Callable[[str], str]] = {
     Case.KEPT: str,
-    Case.SMALL: lambda text: text.replace("İ", "i").lower(),
-    Case.CAPITAL: str.upper,
-    Case.TURKIC_SMALL: lambda text: text.replace("I", "ı").replace("İ", "i").lower(),
-    Case.TURKIC_CAPITAL: lambda text: text.replace("i", "İ").upper(),
+    Case.LOWER: lambda text: text.replace("İ", "i").lower(),
+    Case.UPPER: str.upper,
+    Case.TURKIC_LOWER: lambda text: text.replace("I", "ı").replace("İ", "i").lower(),
+    Case.TURKIC_UPPER: lambda text: text.replace("i", "İ").upper(),
 }
 
 
@@ -50,9 +50,9 @@ def case_of(alphabet: Alphabet) -> Case:
     """
     labels = () if alphabet.is_bytes else alphabet.labels
     if all(label == label.lower() for label in labels):
-        return Case.TURKIC_SMALL if "ı" in labels else Case.SMALL
+        return Case.TURKIC_LOWER if "ı" in labels else Case.LOWER
     if all(label == label.upper() for label in labels):
-        return Case.TURKIC_CAPITAL if "İ" in labels else Case.CAPITAL
+        return Case.TURKIC_UPPER if "İ" in labels else Case.UPPER
     return Case.KEPT
 
 
@@ -85,8 +85,8 @@ def _clean(raw: bytes, case: Case, path: Path, number: int) -> str:
         text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError:
         raise LanguageModelError(f"{path}:{number}: not UTF-8; save the text as UTF-8") from None
-    text = unicodedata.normalize("NFC", _RESPELL[case](text))
-    return " ".join(word for word in text.replace("\0", " ").split() if word not in _MARKS)
+    text = unicodedata.normalize("NFC", _CONVERSIONS[case](text))
+    return " ".join(word for word in text.replace("\0", " ").split() if word not in _RESERVED_WORDS)
 
 
 def as_code_points(lines: Iterable[str]) -> Iterator[str]:
@@ -119,7 +119,7 @@ def _as_labels(word: str, alphabet: Alphabet) -> str:
     if alphabet.unknown_characters(word):
         return ""
     labels = [alphabet.labels[label] for label in alphabet.encode(word)]
-    return "" if _MARKS & set(labels) else " ".join(labels)
+    return "" if _RESERVED_WORDS & set(labels) else " ".join(labels)
 
 
 @dataclass
@@ -158,7 +158,7 @@ def spell_words(words: Iterable[str], alphabet: Alphabet) -> Spelling:
     """Encode each different word in the labels of an alphabet, in order of appearance."""
     spelling = Spelling([], [], {})
     for word in dict.fromkeys(words):
-        if word in _MARKS:
+        if word in _RESERVED_WORDS:
             continue
         unknown = alphabet.unknown_characters(word)
         if unknown:

@@ -222,7 +222,7 @@ def tune(
     plain = decode_all(posteriors, alphabet, None, options)
 
     def objective(suggested: optuna.Trial) -> float:
-        trial = _try(suggested, posteriors, alphabet, scorer, options)
+        trial = _run_trial(suggested, posteriors, alphabet, scorer, options)
         on_trial()
         first, second = _rank(measure, trial)
         return first + second / (second + 1)  # the second count only breaks ties
@@ -247,7 +247,7 @@ def tune(
     return result
 
 
-def _try(
+def _run_trial(
     suggested: optuna.Trial,
     posteriors: PosteriorSet,
     alphabet: Alphabet,

@@ -214,7 +214,7 @@ def _read_text(path: str, split: AutoInput | None) -> str:
     if not Path(path).is_file():
         raise FlagError(f"--text {path}: no such file")
     try:
-        lines = list(islice(read_lines([Path(path)], Case.SMALL), _LINES_LOOKED_AT))
+        lines = list(islice(read_lines([Path(path)], Case.LOWER), _LINES_LOOKED_AT))
     except UserError as error:
         raise FlagError(str(error).replace("--input_txt", "--text")) from None
     letters = [letter for line in lines for letter in line if letter.isalpha()]
