@@ -30,7 +30,7 @@ from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.models.dropout import Dropout
 from coqui_stt_training.scoring.ctc import ctc_losses
 from coqui_stt_training.training.optimizer import Adam
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 AUGMENT = ("speed[p=0.5]", "reverb[p=0.1]", "volume[p=0.1,dbfs=-10~5]", "pitch[p=0.1]",
            "tempo[p=0.1,factor=1~0.2]", "warp[p=0.1]", "specaugment")  # fmt: skip

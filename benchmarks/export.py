@@ -30,7 +30,7 @@ from coqui_stt_training.exporting.verification import (
 )
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from stt.audio.file import read_audio
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ def front_ends(effort: Effort) -> Iterator[Result]:
     from stt.frontends.causal_log_mel import CausalLogMel
     from stt.frontends.fbank import Fbank
     from stt.frontends.log_mel import LogMel
-    from stt.frontends.mfcc import FeatureConfig
+    from stt.frontends.mfcc_config import FeatureConfig
     from stt.frontends.normalized_log_mel import NormalizedLogMel
 
     audio = noise(effort.audio_seconds).astype(np.float32) / 32768
@@ -150,7 +150,7 @@ def checkpoints(effort: Effort) -> Iterator[Result]:
     from coqui_stt_training.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoint
     from coqui_stt_training.checkpoints.source import AdamState
     from coqui_stt_training.models.deepspeech.geometry import Geometry
-    from stt.frontends.mfcc import FeatureConfig
+    from stt.frontends.mfcc_config import FeatureConfig
 
     alphabet = Alphabet.from_labels(" abcdefghijklmnopqrstuvwxyz'")
     for n_hidden in effort.sizes:

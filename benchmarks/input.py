@@ -29,7 +29,7 @@ from coqui_stt_training.corpus import CorpusRules, check_corpus
 from coqui_stt_training.models.acoustic_model import build
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.training.optimizer import Adam
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from coqui_stt_training.batches.loader import BatchLoader
 from coqui_stt_training.batches.sampler import make_batches
 from coqui_stt_training.corpus import CorpusRules, check_corpus
 from stt.audio.file import read_audio
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 from .measuring import Effort, Result, best_cpu_seconds
 

@@ -61,7 +61,7 @@ def begin(path: Path, in_memory: bool) -> dict[str, float]:
     from coqui_stt_training.batches.loader import BatchLoader
     from coqui_stt_training.batches.sampler import BatchOrder, Sampler, make_batches
     from coqui_stt_training.corpus import CorpusFiles, CorpusRules, check_corpus
-    from stt.frontends.mfcc import FeatureConfig
+    from stt.frontends.mfcc_config import FeatureConfig
 
     alphabet = Alphabet.from_labels([" ", *"abcdefghijklmnopqrstuvwxyz"])
     files = CorpusFiles(large_bytes=1 << 60) if in_memory else CorpusFiles()

@@ -25,7 +25,7 @@ from coqui_stt_training.runs.machine import has_fast_bfloat16
 from coqui_stt_training.scoring.ctc import ctc_losses
 from coqui_stt_training.training.optimizer import Adam
 from coqui_stt_training.training.precision import Precision
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 from .measuring import Effort, Result, best_cpu_seconds, best_wall_seconds
 

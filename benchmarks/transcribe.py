@@ -126,7 +126,7 @@ def random_models(n_hidden: int, folder: Path) -> list[Path]:
     from coqui_stt_training.exporting.deepspeech.tflite_writer import tflite_model
     from coqui_stt_training.exporting.deployment import Deployment
     from coqui_stt_training.models.deepspeech.geometry import Geometry
-    from stt.frontends.mfcc import FeatureConfig
+    from stt.frontends.mfcc_config import FeatureConfig
 
     alphabet = Alphabet.from_labels(" abcdefghijklmnopqrstuvwxyz'")
     geometry = Geometry(n_hidden, alphabet.size + 1)

@@ -13,7 +13,8 @@ from coqui_stt_training.checkpoints.loading import load_source
 from coqui_stt_training.exporting.deployment import Deployment
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from stt.audio.file import read_audio
-from stt.frontends.mfcc import FeatureConfig, Mfcc
+from stt.frontends.mfcc import Mfcc
+from stt.frontends.mfcc_config import FeatureConfig
 
 ORACLE = Path(__file__).resolve().parents[1] / "../shared/oracle/tf"
 needs_oracle = pytest.mark.skipif(not ORACLE.is_dir(), reason=f"no reference data in {ORACLE}")

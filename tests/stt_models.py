@@ -15,7 +15,7 @@ from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.exporting.deepspeech.tflite_writer import tflite_model
 from coqui_stt_training.exporting.deployment import Deployment
 from coqui_stt_training.models.deepspeech.geometry import Geometry
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 SHARED = Path(__file__).resolve().parents[1] / "../shared"
 ORACLE = SHARED / "oracle/tf"

@@ -26,7 +26,7 @@ from coqui_stt_training.models.streaming.specification import StreamingEncoder
 from coqui_stt_training.models.tensors import load_weights, weights_of
 from coqui_stt_training.training.average import WeightAverage
 from coqui_stt_training.training.optimizer import Adam
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 from .examples import CLASSES, EXAMPLES, Example
 

@@ -22,7 +22,7 @@ from coqui_stt_training.scoring.engine import checkpoint_engine
 from coqui_stt_training.training.optimizer import Adam
 from stt.engines.utterance import UtteranceEngine
 from stt.frontends import FrontEnd
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 from .examples import EXAMPLES, Example
 from .test_architectures import every_architecture, losses

@@ -237,7 +237,7 @@ def _checkpoint() -> bytes:
     from coqui_stt_training.checkpoints.source import AdamState
     from coqui_stt_training.models.deepspeech.geometry import Geometry
     from coqui_stt_training.training.progress import Progress
-    from stt.frontends.mfcc import FeatureConfig
+    from stt.frontends.mfcc_config import FeatureConfig
 
     geometry = Geometry(n_hidden=1, n_classes=3)
     tensors = {name: np.zeros(size, np.float32) for name, size in geometry.tensor_shapes().items()}

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.corpus import Corpus, CorpusRules, check_corpus, read_rows
 from coqui_stt_training.errors import CorpusError
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 LETTERS = Alphabet.from_labels(" abcdefghijklmnopqrstuvwxyz")
 HEADER = ("wav_filename", "wav_filesize", "transcript")

@@ -19,7 +19,7 @@ from coqui_stt_training.checkpoints.file import (
 )
 from coqui_stt_training.errors import CheckpointError
 from coqui_stt_training.models.deepspeech.geometry import Geometry
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 GEOMETRY = Geometry(n_hidden=2, n_classes=3)
 

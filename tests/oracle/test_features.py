@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from rounding import UNIT
-from stt.frontends.mfcc import FeatureConfig, Mfcc
+from stt.frontends.mfcc import Mfcc
+from stt.frontends.mfcc_config import FeatureConfig
 
 from . import REFERENCES, needs_oracle
 

@@ -11,7 +11,8 @@ import pytest
 import numpy_graph
 from coqui_stt_ctcdecoder import UTF8Alphabet
 from coqui_stt_training.checkpoints.loading import load_source
-from stt.frontends.mfcc import FeatureConfig, Mfcc
+from stt.frontends.mfcc import Mfcc
+from stt.frontends.mfcc_config import FeatureConfig
 from stt.tflite.reader import read_graph
 
 ORACLE = Path(__file__).parents[2] / "../shared/oracle/tf"

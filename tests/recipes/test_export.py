@@ -15,7 +15,7 @@ from coqui_stt_training.checkpoints.folder import CheckpointFolder
 from coqui_stt_training.cli.command import run
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from export_support import random_deployment
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 for _module in ("torch", "ai_edge_litert", "stt.model"):
     pytest.importorskip(_module, reason="the [export] extra is not installed")

@@ -30,7 +30,7 @@ from coqui_stt_training.lm.tuning import (
 )
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.util import lm_optimize
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 SENTENCES = """the cat sat on the mat
 The dog sat on the log

@@ -17,7 +17,7 @@ from coqui_stt_training.batches.feature_store import FeatureStore
 from coqui_stt_training.batches.loader import BatchLoader
 from coqui_stt_training.corpus import Clip
 from stt.audio.reference import AudioReference
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 MASKS = "specaugment[p=1,nt=2,t=200]"
 

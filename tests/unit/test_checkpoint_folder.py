@@ -23,7 +23,7 @@ from coqui_stt_training.checkpoints.state_file import read_state
 from coqui_stt_training.errors import CheckpointError
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.training.progress import Progress
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 from tensorflow_bundle_writer import random_tensors
 from tensorflow_bundle_writer import write_checkpoint as write_tensorflow_checkpoint
 

@@ -38,7 +38,7 @@ from coqui_stt_training.corpus.csv_file import write_csv
 from coqui_stt_training.corpus.files import CorpusFiles
 from coqui_stt_training.errors import CorpusError
 from stt.audio.source import read_pcm
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 ALPHABET = Alphabet.from_labels(sorted(set("".join(TEXTS))))
 

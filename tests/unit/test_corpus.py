@@ -27,7 +27,7 @@ from coqui_stt_training.corpus.audio_scan import AudioScan
 from coqui_stt_training.corpus.clip_table import seconds_of
 from coqui_stt_training.errors import CorpusError
 from stt.audio.file import AudioSummary
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 LETTERS = Alphabet.from_labels(" abcdefghijklmnopqrstuvwxyz")
 FEATURES = FeatureConfig()

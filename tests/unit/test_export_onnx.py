@@ -9,7 +9,8 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from export_support import random_deployment, reference_probabilities, stream
 from rounding import probability_tolerance
-from stt.frontends.mfcc import FeatureConfig, Mfcc
+from stt.frontends.mfcc import Mfcc
+from stt.frontends.mfcc_config import FeatureConfig
 
 onnx_writer = pytest.importorskip(
     "coqui_stt_training.exporting.deepspeech.onnx_writer",

@@ -12,7 +12,7 @@ from coqui_stt_training.exporting.deepspeech.tflite_writer import (
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from export_support import litert_step, random_deployment, reference_probabilities, stream
 from rounding import probability_tolerance
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 from stt.tflite.acoustic import acoustic_only, read_metadata
 from stt.tflite.graph import TensorType
 from stt.tflite.reader import read_graph

@@ -16,7 +16,8 @@ from coqui_stt_training.exporting.verification import (
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from export_support import random_deployment, reference_probabilities
 from rounding import probability_tolerance
-from stt.frontends.mfcc import FeatureConfig, Mfcc
+from stt.frontends.mfcc import Mfcc
+from stt.frontends.mfcc_config import FeatureConfig
 
 GEOMETRY = Geometry(n_hidden=16, n_classes=6, layer_norm=True)
 DEPLOYMENT = random_deployment(GEOMETRY)

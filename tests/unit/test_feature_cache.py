@@ -19,7 +19,7 @@ from coqui_stt_training.batches.feature_store import FeatureStore
 from coqui_stt_training.corpus import Clip
 from coqui_stt_training.errors import FlagError
 from stt.audio.reference import AudioReference
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 FRONT_END = FeatureConfig()
 

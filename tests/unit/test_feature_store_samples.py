@@ -12,7 +12,7 @@ from coqui_stt_training.batches import feature_store
 from coqui_stt_training.batches.feature_store import FeatureStore
 from coqui_stt_training.corpus import Clip
 from stt.audio.reference import AudioReference
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 
 def test_samples_are_read_once_as_far_as_memory_goes(

@@ -10,7 +10,8 @@ from coqui_stt_training.augmentation.chance import Draw, draw_augmentations
 from coqui_stt_training.augmentation.frames import FrameChange, cepstrum_of
 from coqui_stt_training.augmentation.specification import parse_augmentations
 from stt.frontends.log_mel import LogMel
-from stt.frontends.mfcc import FeatureConfig, dct_matrix
+from stt.frontends.mfcc import dct_matrix
+from stt.frontends.mfcc_config import FeatureConfig
 
 STEP_SECONDS = 0.02
 

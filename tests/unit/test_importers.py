@@ -53,7 +53,7 @@ from coqui_stt_training.util.sample_collections import (
 )
 from coqui_stt_training.util.stm import parse_stm_file
 from coqui_stt_training.util.text import levenshtein, text_to_char_array
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 RATE_HZ = 16000
 

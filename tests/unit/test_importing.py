@@ -18,7 +18,7 @@ from coqui_stt_training.import_corpus import main as import_corpus
 from coqui_stt_training.importing.command import titles
 from coqui_stt_training.importing.labels import LabelFilter, language_alphabet
 from coqui_stt_training.importing.layouts import LAYOUTS
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 RATE_HZ = 16000
 

@@ -17,7 +17,7 @@ from coqui_stt_training.errors import CheckpointError
 from coqui_stt_training.inspect import main
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from export_support import random_deployment
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 from tensorflow_bundle_writer import random_tensors, write_checkpoint
 
 FIXTURE = Path(__file__).parents[1] / "data/tensorflow_1_15"

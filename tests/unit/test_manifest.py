@@ -33,7 +33,7 @@ from coqui_stt_training.corpus.manifest import Manifest
 from coqui_stt_training.corpus.writing.collection import convert_collections
 from coqui_stt_training.corpus.writing.options import Options
 from coqui_stt_training.errors import AudioError, CorpusError
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 pytest.importorskip("pyarrow")
 

@@ -21,7 +21,7 @@ from coqui_stt_training.corpus.writing.collection import convert_collections
 from coqui_stt_training.corpus.writing.options import Options
 from coqui_stt_training.errors import CorpusError
 from stt.audio.file import read_audio
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 fsspec = pytest.importorskip("fsspec")
 

@@ -28,7 +28,7 @@ from stt.frontends import FrontEnd
 from stt.frontends.causal_log_mel import CausalLogMel
 from stt.frontends.fbank import Fbank
 from stt.frontends.log_mel import LogMel
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 from stt.frontends.normalized_log_mel import NormalizedLogMel
 from stt.frontends.waveform import Waveform
 

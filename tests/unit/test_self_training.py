@@ -23,7 +23,7 @@ from coqui_stt_training.scoring.decoding import BestPathDecoder
 from coqui_stt_training.training.frozen_stack import Hidden
 from coqui_stt_training.training.self_training import SelfTraining, SpeechRate
 from stt.audio.reference import AudioReference
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 BLANK = 2
 ALPHABET = Alphabet.from_labels("ab")

@@ -22,7 +22,7 @@ from coqui_stt_training.models.deepspeech.geometry import Geometry
 from coqui_stt_training.runs.identity import run_identity
 from coqui_stt_training.runs.starting_point import Start, describe_changes, find_start
 from coqui_stt_training.training.progress import Progress
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 NOTHING = BootstrapFlags()
 DROP_ONE = BootstrapFlags(drop_source_layers=1)

@@ -17,7 +17,7 @@ from coqui_stt_training.checkpoints.recognise import Format, recognise
 from coqui_stt_training.checkpoints.source import SourceModel
 from coqui_stt_training.models.deepspeech.weights import from_upstream, to_upstream
 from rounding import logit_tolerance
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 from tensorflow_bundle_writer import (
     LSTM,
     Tensors,

@@ -12,7 +12,7 @@ import pytest
 import numpy_graph
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_training.checkpoints.loading import load_source
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 from stt.tflite.graph import Tensor, TensorType
 from stt.tflite.reader import read_graph
 from stt.tflite.writer import write_graph

@@ -9,7 +9,7 @@ import pytest
 
 from coqui_stt_ctcdecoder import Alphabet
 from coqui_stt_training.corpus import Clip, Corpus, CorpusRules, check_corpus
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 TOUR = Path(__file__).parents[2] / "examples" / "tour"
 SETS = ("train", "dev", "test")

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from stt.frontends import FrontEnd
-from stt.frontends.mfcc import FeatureConfig, dct_matrix
+from stt.frontends.mfcc import dct_matrix
+from stt.frontends.mfcc_config import FeatureConfig
 
 from .chance import Draw, Values
 from .plane import FACTORS, Array, Place, noise, spans

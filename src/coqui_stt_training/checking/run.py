@@ -16,7 +16,7 @@ from stt.audio.reference import AudioReference
 from stt.cores import available_cores
 from stt.engines import Engine, open_engine
 from stt.frontends import FrontEnd
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 from stt.output_path import check_output_file
 
 from ..corpus import Clip, CorpusFiles, CorpusRules, alphabet_from_corpus, expand_file_list

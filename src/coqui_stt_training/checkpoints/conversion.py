@@ -10,7 +10,7 @@ import numpy as np
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from stt.counted import counted
 from stt.frontends import FrontEnd
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 from stt.output_path import check_output_folder
 
 from ..errors import BootstrapError, CheckpointError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from coqui_stt_ctcdecoder.alphabet import Alphabet
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 from ..checkpoints.source import Tensors, is_finite
 from ..errors import CheckpointError, FlagError

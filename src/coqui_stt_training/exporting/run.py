@@ -11,7 +11,7 @@ from typing import Literal, cast
 import stt
 from coqui_stt_ctcdecoder import Scorer
 from coqui_stt_ctcdecoder.alphabet import Alphabet
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 from ..bootstrapping.alphabets import given_alphabet
 from ..checkpoints.loading import load_source

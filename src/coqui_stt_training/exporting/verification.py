@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from stt.audio.file import read_audio
 from stt.audio.pcm import scaled, to_pcm
 from stt.frontends import FrontEnd
-from stt.frontends.mfcc import FeatureConfig, Mfcc
+from stt.frontends.mfcc import Mfcc
+from stt.frontends.mfcc_config import FeatureConfig
 
 from ..corpus import Clip
 from ..errors import ExportError

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 
 from stt.frontends import FrontEnd
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 from ..checkpoints.source import SourceModel
 from ..cli.feature_flags import FEATURE_FLAGS, FeatureFlags

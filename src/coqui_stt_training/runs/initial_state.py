@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stt.counted import counted
 from stt.frontends import FrontEnd
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 from ..bootstrapping.plan import bootstrapped_tensors
 from ..bootstrapping.prior import log_prior

@@ -17,7 +17,7 @@ from stt.engines.utterance import LONGEST_SECONDS, UtteranceEngine, UtteranceInf
 from stt.engines.windowed import State, WindowedEngine, WindowedInfo, utterance_features
 from stt.errors import ErrorCode, ModelError
 from stt.frontends import FrontEnd
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 from ..checkpoints.loading import load_source
 from ..checkpoints.source import SourceModel

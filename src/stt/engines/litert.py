@@ -26,7 +26,7 @@ import numpy as np
 from coqui_stt_ctcdecoder.errors import UserError
 
 from ..errors import ErrorCode, ModelError
-from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig
+from ..frontends.mfcc_config import MFCC_COEFFICIENTS, FeatureConfig
 from ..tflite.acoustic import INPUTS, OUTPUTS, acoustic_graph, read_metadata
 from ..tflite.graph import Graph
 from ..tflite.reader import read_graph

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ErrorCode, ModelError
-from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig
+from ..frontends.mfcc_config import MFCC_COEFFICIENTS, FeatureConfig
 from ..onnx.acoustic import INPUTS, OUTPUTS, check_acoustic
 from ..onnx.graph import OnnxGraph, read_onnx, read_onnx_metadata
 from . import CREATE_MODEL, Engine, FloatArray

@@ -23,7 +23,8 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 from ..audio.pcm import Pcm, scaled
 from ..errors import ErrorCode, ModelError
 from ..frontends.framing import windows_of
-from ..frontends.mfcc import MFCC_COEFFICIENTS, FeatureConfig, Mfcc
+from ..frontends.mfcc import Mfcc
+from ..frontends.mfcc_config import MFCC_COEFFICIENTS, FeatureConfig
 from . import CREATE_MODEL, FloatArray
 
 State = tuple[FloatArray, ...]  # passed from one call of a model to the next; opaque to callers

@@ -30,8 +30,6 @@ __all__ = [
     "LOG_FLOOR",
     "LOWER_FREQUENCY_HZ",
     "MEL_CHANNELS",
-    "MFCC_COEFFICIENTS",
-    "FeatureConfig",
     "Mfcc",
     "dct_matrix",
     "hann_window",

@@ -9,7 +9,7 @@ from typing import Any
 
 from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 
 from ...errors import CheckpointError
 from ..run_record import read_record

@@ -14,7 +14,7 @@ from pathlib import Path
 from coqui_stt_ctcdecoder.alphabet import Alphabet
 from coqui_stt_ctcdecoder.errors import AlphabetError
 from coqui_stt_ctcdecoder.utf8_alphabet import restore_alphabet
-from stt.frontends.mfcc import FeatureConfig
+from stt.frontends.mfcc_config import FeatureConfig
 from stt.mapped_file import map_file
 from stt.tflite.acoustic import metadata_bytes, metadata_language, metadata_number
 from stt.tflite.graph import RELU, RELU6, Graph, Operator, Tensor, TensorType, TFLiteError

@@ -24,14 +24,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from stt.frontends.mfcc import (
-    LOG_FLOOR,
-    MFCC_COEFFICIENTS,
-    FeatureConfig,
-    dct_matrix,
-    hann_window,
-    mel_filters,
-)
+from stt.frontends.mfcc import LOG_FLOOR, dct_matrix, hann_window, mel_filters
+from stt.frontends.mfcc_config import MFCC_COEFFICIENTS, FeatureConfig
 
 from ...models.deepspeech.geometry import Geometry
 from ..deployment import Deployment

@@ -22,7 +22,8 @@ import numpy as np
 from flatbuffers import flexbuffers
 from numpy.typing import NDArray
 
-from stt.frontends.mfcc import LOWER_FREQUENCY_HZ, MEL_CHANNELS, MFCC_COEFFICIENTS, FeatureConfig
+from stt.frontends.mfcc import LOWER_FREQUENCY_HZ, MEL_CHANNELS
+from stt.frontends.mfcc_config import MFCC_COEFFICIENTS, FeatureConfig
 from stt.tflite.graph import NUMPY_TYPES, RELU, Graph, Operator, Tensor, TensorType, pack_strings
 from stt.tflite.writer import write_graph
 

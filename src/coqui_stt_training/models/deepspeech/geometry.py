@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from stt.frontends.mfcc import MFCC_COEFFICIENTS
+from stt.frontends.mfcc_config import MFCC_COEFFICIENTS
 
 # From the input to the output. Dropping layers removes them from the end of this list.
 LAYERS = ("layer_1", "layer_2", "layer_3", "lstm", "layer_5", "layer_6")

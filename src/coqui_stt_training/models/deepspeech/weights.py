@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stt.counted import some_of
-from stt.frontends.mfcc import MFCC_COEFFICIENTS
+from stt.frontends.mfcc_config import MFCC_COEFFICIENTS
 
 from ...errors import CheckpointError
 from .geometry import Geometry
