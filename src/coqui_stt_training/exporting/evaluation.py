@@ -67,7 +67,7 @@ def run_evaluation(config: EvaluateExportConfig) -> int:
         for path in flags.csv:
             file = _read(path, model, flags.normalize_transcripts == "true")
             results = evaluate_rows(model, file, flags.proc, config.output.show_progressbar)
-            clips += _described(file, results)
+            clips += _clip_results(file, results)
             references += [one.audio for one in results]
             found = [one.sample for one in results]
             caveat = caveat_of(found)
@@ -192,7 +192,7 @@ def _transcribe(model: Model, audio: AudioReference) -> tuple[list[TokenMetadata
     return tokens, len(samples) / model.sample_rate()
 
 
-def _described(file: RowFile, results: Sequence[RowResult]) -> Iterator[ClipResult]:
+def _clip_results(file: RowFile, results: Sequence[RowResult]) -> Iterator[ClipResult]:
     columns = further_columns(file)
     for one in results:
         words = len(one.sample.res.split())

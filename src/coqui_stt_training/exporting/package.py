@@ -35,7 +35,7 @@ def staging_folder(export_dir: Path) -> Iterator[Path]:
     try:
         export_dir.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(export_dir)
-        with tempfile.TemporaryDirectory(dir=export_dir, prefix=_STAGING) as name, _held(name):
+        with tempfile.TemporaryDirectory(dir=export_dir, prefix=_STAGING) as name, _locked(name):
             yield Path(name)
     except BaseException as error:
         if is_new:
@@ -48,7 +48,7 @@ def staging_folder(export_dir: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _held(folder: str | Path) -> Iterator[bool]:
+def _locked(folder: str | Path) -> Iterator[bool]:
     """Lock a folder until the context or the process ends; yield whether the lock was free."""
     with contextlib.ExitStack() as stack:
         try:
@@ -62,7 +62,7 @@ def _held(folder: str | Path) -> Iterator[bool]:
 def _remove_abandoned(export_dir: Path) -> None:
     for folder in export_dir.glob(f"{_STAGING}*"):
         if folder.is_dir() and not folder.is_symlink():
-            with _held(folder) as is_free:
+            with _locked(folder) as is_free:
                 if is_free:
                     shutil.rmtree(folder, ignore_errors=True)
 

@@ -32,7 +32,7 @@ from .verification import noise_clips, read_probe_clips
 
 _log = logging.getLogger(__name__)
 _NOISE_SEED = 0
-_OWN = stt.version().partition(".dev")[0]  # version of this release
+_RELEASE = stt.version().partition(".dev")[0]  # version of this release
 
 
 def run_export(parsed: Parsed[ExportConfig], show: Callable[[str], object] = print) -> Exported:
@@ -119,8 +119,9 @@ def _card(flags: CardFlags, export: ExportFlags) -> ModelCard:
         license=flags.export_license,
         language=flags.export_language,
         runtime=", ".join(name for name in written if written[name]),
-        min_stt_version=flags.export_min_stt_version or ("1.4.0" if export.export_tflite else _OWN),
-        max_stt_version=flags.export_max_stt_version or _OWN,
+        min_stt_version=flags.export_min_stt_version
+        or ("1.4.0" if export.export_tflite else _RELEASE),
+        max_stt_version=flags.export_max_stt_version or _RELEASE,
         description=flags.export_description,
     )
 

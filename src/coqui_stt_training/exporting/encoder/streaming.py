@@ -27,7 +27,7 @@ from .deployment import CHUNKED, EncoderDeployment, Precision, most_chunks
 from .layers import Layers
 
 _MOST_PAIRS = 1 << 24  # largest size of the attention mask, frames x keys, which the file contains
-_UNSEEN = -1e9  # added to the attention score of a key that a frame does not attend to
+_MASKED_SCORE = -1e9  # added to the attention score of a key that a frame does not attend to
 _TO_END = np.iinfo(np.int64).max
 
 
@@ -135,14 +135,14 @@ def _attention_mask(
     def cut(name: str, table: np.ndarray) -> str:
         return emit("Slice", builder.constant(name, table), integers(0, 0), ends, integers(0, 1))
 
-    unseen = cut("unseen", np.where(seen, 0.0, _UNSEEN).astype(np.float32))
+    unseen = cut("unseen", np.where(seen, 0.0, _MASKED_SCORE).astype(np.float32))
     ones = builder.constant("ones", np.ones(most, np.float32))
     new = emit("Slice", ones, integers(0), frames, integers(0))
     left_valid = emit("Concat", states.enter("heard", left), new, axis=0)
     states.keep("heard", left_valid, frames, axis=0)
     one = builder.constant("one", np.float32(1.0))
     absent = emit(
-        "Mul", emit("Sub", one, left_valid), builder.constant("below", np.float32(_UNSEEN))
+        "Mul", emit("Sub", one, left_valid), builder.constant("below", np.float32(_MASKED_SCORE))
     )
     return _AttentionMask(frames, cut("distances", numbers), emit("Add", unseen, absent))
 
@@ -191,15 +191,15 @@ def _attention(
     emit, attention = layers.builder.emit, f"{block}.attention"
     heads, left = specification.attention_heads, specification.left_frames
     per_head = specification.width // heads
-    own = projected(layers, x, attention, heads)
-    keys = emit("Concat", states.enter(f"{block}_keys", heads, per_head, left), own.key, axis=2)
+    new = projected(layers, x, attention, heads)
+    keys = emit("Concat", states.enter(f"{block}_keys", heads, per_head, left), new.key, axis=2)
     states.keep(f"{block}_keys", keys, mask.frames, axis=2)
     before = states.enter(f"{block}_values", heads, left, per_head)
-    values = emit("Concat", before, own.value, axis=1)
+    values = emit("Concat", before, new.value, axis=1)
     states.keep(f"{block}_values", values, mask.frames, axis=1)
     name = f"{block}.distances.bias"
     bias = emit("Gather", layers.constant(name, layers.tensors[name]), mask.distances, axis=1)
-    return attend(layers, Heads(own.query, keys, values), attention, emit("Add", bias, mask.unseen))
+    return attend(layers, Heads(new.query, keys, values), attention, emit("Add", bias, mask.unseen))
 
 
 def _convolution(
