@@ -115,14 +115,14 @@ def align_recording(
     times = {time.position: time for time in _times(aligner, posteriors)}
     found = []
     said = begin = 0
-    for index, unit, own in spelled:
+    for index, unit, unit_labels in spelled:
         if begin in times:
-            relative = {i: times[begin + i] for i in range(len(own))}
+            relative = {i: times[begin + i] for i in range(len(unit_labels))}
             one = _aligned(index, unit, relative, info)
             if one.cost <= WORST_COST:
                 found.append(one)
-                said += len(own)
-        begin += len(own)
+                said += len(unit_labels)
+        begin += len(unit_labels)
     if said < _LEAST_FOUND * len(labels):
         raise UserError(
             f"the text does not match {name}: only {said / len(labels):.0%} of it was found in "
@@ -149,13 +149,13 @@ def _aligned(
         if number and alphabet.space_label >= 0:
             tokens.append(_token(" ", times[position], step))
             position += 1
-        own = [
+        word_tokens = [
             _token(_label_text(label, alphabet), times[position + i], step)
             for i, label in enumerate(word.labels)
         ]
-        tokens += own
-        groups.append((word, own))
-        position += len(own)
+        tokens += word_tokens
+        groups.append((word, word_tokens))
+        position += len(word_tokens)
     cost = sum(time.cost for time in times.values()) / len(times)
     return AlignedUnit(
         index,
@@ -186,8 +186,8 @@ def _words(
     """Return words in the original spelling, with the times that the runtime would give them."""
     timed = words_of(tokens)
     if len(timed) != len(groups):  # the text has spaces, but the alphabet has none
-        timed = [words_of(own)[0] for _, own in groups]
-        ends = [own[-1].start_time + own[-1].duration for _, own in groups]
+        timed = [words_of(word_tokens)[0] for _, word_tokens in groups]
+        ends = [word_tokens[-1].start_time + word_tokens[-1].duration for _, word_tokens in groups]
     else:
         ends = [word.end_time for word in timed]
     return tuple(

@@ -62,7 +62,7 @@ def model_card(
     front = yaml.safe_dump(
         _front_matter(name, contents, fields), allow_unicode=True, sort_keys=False, width=10_000
     )
-    parts = [f"# {name}", fields.description or _what_it_is(contents, fields)]
+    parts = [f"# {name}", fields.description or _default_description(contents, fields)]
     parts += _usage(repository, contents, files)
     if contents.evaluations:
         parts.append("\n".join(_rates(contents.evaluations)))
@@ -134,7 +134,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _what_it_is(contents: Contents, fields: CardFields) -> str:
+def _default_description(contents: Contents, fields: CardFields) -> str:
     language = fields.language or contents.language
     of = f" of {language}" if language else ""
     return (
@@ -168,14 +168,14 @@ def _facts(contents: Contents) -> Iterator[str]:
     count = sum(tensor.size for tensor in source.tensors.values())
     specification = source.specification
     yield f"- {specification.architecture}, {specification.describe()}; {count:,} parameters"
-    yield from _writing(source)
+    yield from _input_and_output(source)
     if source.step:
         yield f"- trained for {counted(source.step, 'step')}"
     for ancestor in source.details.get("lineage", ()):
         yield f"- {without_folders(ancestor_text(ancestor, base_name))}"
 
 
-def _writing(source: SourceModel) -> Iterator[str]:
+def _input_and_output(source: SourceModel) -> Iterator[str]:
     if source.features is not None:
         yield f"- input: audio of {source.features.sample_rate_hz} Hz"
     if source.alphabet is None:

@@ -11,7 +11,7 @@ from ..checkpoints.source import SourceModel
 from .privacy import without_folders
 
 # Flags that say how a model was trained. The others may contain private names of files or machines.
-_TOLD_FLAGS = (
+_PUBLISHED_FLAGS = (
     "normalize_transcripts", "epochs", "train_batch_size", "train_batch_seconds", "learning_rate",
     "optimizer", "dropout_rate", "recipe", "random_seed", "early_stop", "head", "adapter",
 )  # fmt: skip
@@ -32,7 +32,7 @@ def write_public_checkpoint(source: SourceModel, path: Path) -> None:
         features=source.features,
         tensors={name: np.ascontiguousarray(one) for name, one in source.tensors.items()},
         step=source.step,
-        flags=without_folders({name: flags[name] for name in _TOLD_FLAGS if name in flags}),
+        flags=without_folders({name: flags[name] for name in _PUBLISHED_FLAGS if name in flags}),
         lineage=tuple(without_folders(list(source.details.get("lineage", ())))),
     )
     write_checkpoint(path, checkpoint)

@@ -62,32 +62,32 @@ def find_contents(model: Path, scorer: str, evaluations: Sequence[str]) -> Conte
     Raises:
         UserError: there is no model to publish, or a file is missing or damaged.
     """
-    found = _of_model(model)
+    found = _model_contents(model)
     if scorer:
         found = replace(found, scorer=Path(scorer))
     if found.scorer is not None and not found.scorer.is_file():
         raise FlagError(f"--scorer_path {found.scorer}: no such file")
     results = tuple(read_model_results(path) for path in evaluations) or found.evaluations
-    return replace(found, evaluations=results, language=_checked(found))
+    return replace(found, evaluations=results, language=_exported_language(found))
 
 
-def _of_model(model: Path) -> Contents:
+def _model_contents(model: Path) -> Contents:
     if not model.exists():
         raise FlagError(f"{model}: no such file or folder")
     if (model / BOOTSTRAP_RECORD).is_file():
-        return _of_bootstrap(model)
+        return _bootstrap_contents(model)
     if model.suffix in _EXPORTED and model.is_file():
         return Contents(exported=(model,))
     if model.is_dir() and any(path.suffix in _EXPORTED for path in model.iterdir()):
-        return _of_export(model)
+        return _export_contents(model)
     return Contents(checkpoint=_checkpoint(model))
 
 
-def _of_bootstrap(folder: Path) -> Contents:
+def _bootstrap_contents(folder: Path) -> Contents:
     journal = read_journal(folder)
     names = [name for key, name in journal.places.items() if key.startswith("training:")]
     checkpoint = _checkpoint(folder / names[-1]) if names else None
-    exported = _of_export(folder / "export") if (folder / "export").is_dir() else Contents()
+    exported = _export_contents(folder / "export") if (folder / "export").is_dir() else Contents()
     reports = sorted((folder / "evaluation").glob("*-scorer.json"))
     if checkpoint is None and not exported.exported:
         raise ExportError(f"{folder}: bootstrap has not finished the model; run it to its end")
@@ -98,7 +98,7 @@ def _of_bootstrap(folder: Path) -> Contents:
     )
 
 
-def _of_export(folder: Path) -> Contents:
+def _export_contents(folder: Path) -> Contents:
     files = sorted(path for path in folder.iterdir() if path.is_file())
     scorers = [path for path in files if path.suffix == ".scorer"]
     if len(scorers) > 1:
@@ -106,7 +106,7 @@ def _of_export(folder: Path) -> Contents:
             f"{folder} has {len(scorers)} scorers ({', '.join(path.name for path in scorers)}); "
             "choose one with --scorer_path"
         )
-    cards = [text for path in files if path.suffix == ".md" and (text := _own_card(path))]
+    cards = [text for path in files if path.suffix == ".md" and (text := _exported_card(path))]
     return Contents(
         exported=tuple(path for path in files if path.suffix in _EXPORTED),
         scorer=scorers[0] if scorers else None,
@@ -114,7 +114,7 @@ def _of_export(folder: Path) -> Contents:
     )
 
 
-def _own_card(path: Path) -> str:
+def _exported_card(path: Path) -> str:
     text = path.read_bytes()[: 1 << 20].decode("utf-8", "replace")
     return text if text.startswith("---\nauthor: ") else ""
 
@@ -131,7 +131,7 @@ def _checkpoint(path: Path) -> SourceModel:
     return source
 
 
-def _checked(contents: Contents) -> str:
+def _exported_language(contents: Contents) -> str:
     """Check that the exported files can be loaded, and return the language they name.
 
     Raises:
