@@ -1,4 +1,4 @@
-"""`align`: times of words that are known, and clips cut out of a recording that was joined."""
+"""`align`: word times in a recording joined from known sentences, and the clips cut out of it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SENTENCES = ("ab cd", "dad cab", "bad bac dab", "acca dab", "dabba caddac", "cab
 
 @pytest.fixture(autouse=True)
 def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder that opens as an engine which hears tones without fault."""
+    """Return a folder that `align` opens as an engine which recognises the tones without errors."""
     from coqui_stt_training.aligning import run
 
     monkeypatch.setattr(run, "open_engine", lambda *_, **__: ToneEngine(LETTERS))
@@ -34,7 +34,7 @@ def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @dataclass(frozen=True)
 class Joined:
-    """A recording, and when each sentence is said in it."""
+    """A recording, its text, and the start and end of each spoken sentence in seconds."""
 
     audio: Path
     text: Path
@@ -47,7 +47,7 @@ def join(folder: Path, said: list[str], text: str) -> Joined:
     for sentence in said:
         pause = generator.normal(0, 0.0005, RATE_HZ * 8 // 10)
         sound = speak(sentence, LETTERS, generator)
-        quiet = RATE_HZ // 10  # at both ends of what `speak` gives
+        quiet = RATE_HZ // 10  # `speak` starts and ends with this much silence
         begin = position + len(pause) + quiet
         times[sentence] = (begin / RATE_HZ, (begin + len(sound) - 2 * quiet) / RATE_HZ)
         parts += [pause, sound]
@@ -59,7 +59,7 @@ def join(folder: Path, said: list[str], text: str) -> Joined:
 
 @pytest.fixture
 def book(tmp_path: Path) -> Joined:
-    """Six sentences; the text lacks the third, and has one that nobody says."""
+    """Return six spoken sentences; the text lacks the third and has one that is not spoken."""
     text = [f"{one.capitalize()}." for one in SENTENCES if one != SENTENCES[2]]
     text.insert(3, "Dcdcdcd dcdcd dcdcdcd.")
     return join(tmp_path, list(SENTENCES), "\n".join(text))
@@ -79,7 +79,7 @@ def test_what_is_said_is_found_and_what_is_not_is_left_out(
     found = {part["text"]: (part["start"], part["end"]) for part in content["segments"]}
     assert list(found) == [
         f"{one.capitalize()}." for one in SENTENCES if one != SENTENCES[2]
-    ]  # as it is written
+    ]  # in the spelling of the text
     for sentence, times in book.times.items():
         if sentence != SENTENCES[2]:
             assert found[f"{sentence.capitalize()}."] == pytest.approx(times, abs=0.1)
@@ -101,7 +101,7 @@ def test_all_formats_hold_the_same_words(model: Path, book: Joined, tmp_path: Pa
     tier = grid.split('name = "words"')[1].split("item [3]")[0]
     assert [text for text in re.findall(r'text = "(.*)"', tier) if text] == words
     edges = [float(edge) for edge in re.findall(r"xm(?:in|ax) = ([\d.]+)", tier)[2:]]
-    assert edges[1:-1:2] == edges[2::2]  # each interval begins where the one before ends
+    assert edges[1:-1:2] == edges[2::2]  # each interval starts at the end of the previous one
     subtitles = (out / "book.srt").read_text(encoding="utf-8")
     assert all(word in subtitles for word in words)
 

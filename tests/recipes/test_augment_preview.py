@@ -1,4 +1,4 @@
-"""A page that shows what augmentations do."""
+"""The page with examples of augmentations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_recordings_are_heard_and_seen(latin: ToneCorpus, tmp_path: Path) -> Non
         assert shown.locator("figure").count() == 6
         wide = shown.eval_on_selector_all("img", "all => all.map(one => one.naturalWidth)")
         assert min(wide) > 20
-        assert wide[1] > 1.5 * wide[0]  # half as fast, a tenth faster
+        assert wide[1] > 1.5 * wide[0]  # half the speed, a tenth more tempo
         lasting = shown.evaluate(
             """() => Promise.all([...document.querySelectorAll('audio')].map(one => new Promise(
                 done => { one.onloadedmetadata = () => done(one.duration); one.load(); })))"""

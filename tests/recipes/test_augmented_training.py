@@ -1,4 +1,4 @@
-"""Training with `--augment`: the same however often it is interrupted, and never in validation."""
+"""Training with `--augment`: interruptions do not change it, and validation is not augmented."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def history(folder: Path) -> list[dict[str, float]]:
 
 
 class KilledError(Exception):
-    """Stands for `kill -9` within the process."""
+    """A stand-in for `kill -9` within the process."""
 
 
 def test_a_run_that_dies_goes_on_to_the_same_weights(
@@ -80,7 +80,7 @@ def test_a_run_that_dies_goes_on_to_the_same_weights(
 
 
 def test_validation_hears_clips_as_they_are(latin: ToneCorpus, tmp_path: Path) -> None:
-    """The same clips to train on and to validate with, and weights that hardly move."""
+    """Train and validate on the same clips, with weights that hardly change."""
     corpus = ToneCorpus(latin.train, latin.train, latin.test, latin.alphabet)
     still = ("--learning_rate", "1e-30", "--feature_cache", tmp_path / "cache",
              "--feature_cache_gigabytes", 1)  # fmt: skip
@@ -137,7 +137,7 @@ def test_frozen_layers_hear_each_batch_once_whatever_is_dropped(
         passes.append(len(heard))
         losses += [one["training_loss"] for one in history(tmp_path / str(epochs))]
     assert passes[0] == passes[1] > 0
-    assert len(set(losses)) == 4  # what the topmost of them gives is dropped anew in each epoch
+    assert len(set(losses)) == 4  # each epoch draws dropout anew after the last frozen layer
 
 
 def test_what_frozen_layers_gave_is_kept_for_later_runs(
@@ -155,7 +155,7 @@ def test_what_frozen_layers_gave_is_kept_for_later_runs(
         return last_of(tmp_path / name)
 
     first = train("first")
-    monkeypatch.setattr(FrozenStack, "_run", None)  # which cannot be called
+    monkeypatch.setattr(FrozenStack, "_run", None)  # a call would fail
     second = train("second")
     for name, tensor in first.items():
         np.testing.assert_array_equal(second[name], tensor)

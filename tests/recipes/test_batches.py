@@ -29,7 +29,7 @@ def trained(folder: Path, corpus: ToneCorpus, *flags: object) -> dict[str, np.nd
 def test_accumulated_gradients_are_those_of_the_large_batch(
     latin: ToneCorpus, tmp_path: Path
 ) -> None:
-    """24 clips: one batch of 24, or 5 of 5 and fewer, in one step of Adam each epoch."""
+    """One Adam step per epoch on 24 clips: in one batch of 24, or accumulated over 5 of up to 5."""
     large = trained(tmp_path / "large", latin, "--train_batch_size", 24, "--epochs", 3)
     small = trained(
         tmp_path / "small", latin, "--train_batch_size", 5, "--epochs", 3,
@@ -39,7 +39,8 @@ def test_accumulated_gradients_are_those_of_the_large_batch(
     moved = trained(tmp_path / "other", latin, "--train_batch_size", 5, "--epochs", 3)
     assert moved["step"] == 15
     for name, tensor in large.items():
-        # Adam divides by the root of the squared gradient, which enlarges rounding of tiny ones.
+        # Adam divides by the root of the squared gradient, which enlarges rounding errors of tiny
+        # gradients.
         assert np.abs(tensor - small[name]).max() <= 3e-4, name
     assert max(np.abs(tensor - moved[name]).max() for name, tensor in large.items()) > 3e-3
 
@@ -52,7 +53,7 @@ def test_batches_by_seconds(seconds: int, latin: ToneCorpus, tmp_path: Path) -> 
         seconds,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    # Clips of 0.5 to 1 s.
+    # Clips last 0.5 to 1 s.
     (training,) = (line for line in result.stderr.splitlines() if "Training on" in line)
     count = int(training.split(" in ")[-1].split()[0])
     assert 24 * 0.54 / seconds <= count <= 24 / (seconds // 1.1)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: the table of how fast everything is."""
+"""`python -m benchmarks`: the table of speeds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_run_is_compared_with_an_earlier_one(tmp_path):
     kept = json.loads(first.stdout)
     assert kept["machine"]["float32 products, GFLOP/s"] > 0
     for result in kept["results"]:
-        # Nothing is twice as fast as a limit, even where others' work disturbed measuring that.
+        # Nothing is twice as fast as its limit, even if other processes disturb the measurement.
         assert 0 < result["limit_seconds"] < 2 * result["seconds"]
         result["seconds"] *= 1000
     earlier = tmp_path / "earlier.json"

@@ -1,4 +1,4 @@
-"""`bootstrap`: from the tour's speech to a model; killed, resumed, and given bad input."""
+"""`bootstrap`: from the tour's speech to a model; when killed, resumed, or given bad input."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STAGES = (
     "evaluate",
     "report",
 )
-# Speaks a second of a tone, whatever it is given.
+# A synthesiser that writes one second of a tone, whatever the text.
 SPEAKER = """
 import sys, wave
 with wave.open(sys.argv[1], "wb") as file:
@@ -49,7 +49,7 @@ SMALL = (
 
 @pytest.fixture
 def speech(tmp_path: Path) -> Path:
-    """Return one CSV file of the tour's Ukrainian, 60 clips, in a folder of its own."""
+    """Return a CSV file of 60 clips of the tour's Ukrainian, in its own folder."""
     folder = tmp_path / "speech"
     folder.mkdir()
     with (TOUR / "ukrainian" / "train.csv").open(encoding="utf-8") as file:
@@ -83,7 +83,7 @@ def test_a_kill_costs_one_stage_and_nothing_else(
     process = start_process("bootstrap", *words)
     assert process.stdout is not None
     for line in process.stdout:
-        if line.startswith("=== 6/10"):  # training is recorded
+        if line.startswith("=== 6/10"):  # training is recorded as done
             process.send_signal(signal.SIGKILL)
             break
     process.wait()
@@ -173,13 +173,13 @@ def test_what_has_changed_is_said_and_done_anew(speech: Path, source: Path, tmp_
     clips = out / "speech" / "clips.csv"
     assert f"{clips}: 2 clips, " in spoken.stdout
     trained = re.findall(r"^\$ python -m coqui_stt_training\.train .*", spoken.stdout, re.MULTILINE)
-    assert len(trained) == 2  # to check, and to train
+    assert len(trained) == 2  # the check and the training
     assert f"train.csv {clips}:0.6 " in trained[1]
     assert (out / "training-3").is_dir()
     silent = bootstrap(*words, "--text", text, "--epochs", 2)
     assert silent.returncode == 0, silent.stderr
     assert "what is read out changed since this was made. Repeating: speak, " in silent.stdout
-    assert "STARTING Optimization" not in silent.stdout  # that model is there
+    assert "STARTING Optimization" not in silent.stdout  # its model exists already
 
 
 def test_the_better_of_two_sources_is_found_in_trials(
@@ -209,7 +209,7 @@ def test_the_better_of_two_sources_is_found_in_trials(
     assert "Recordings in both" not in result.stdout + result.stderr
     assert f"--load_checkpoint_dir {source} --save_checkpoint_dir {tmp_path}/model/training " in (
         result.stdout
-    )  # the same alphabet: all layers are kept
+    )  # all layers are kept, because the alphabet is the same
     page = (tmp_path / "model" / "report.html").read_text("utf-8")
     assert "Comparison of sources" in page
 

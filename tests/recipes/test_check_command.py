@@ -1,4 +1,4 @@
-"""`check`: what it finds in a corpus with known faults, its page, its list, and going on."""
+"""`check`: its findings in a corpus with known faults, its page, its list, and its cache."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def faulty(tmp_path: Path) -> Path:
-    """Two sets with one fault of each kind."""
+    """Return the folder of two sets with one fault of each kind."""
     write_tones(tmp_path / "data", LATIN, seed=3, counts=(8, 4, 4))
     folder = tmp_path / "data"
     sound, _ = soundfile.read(folder / "train0.wav")
@@ -92,7 +92,7 @@ def test_the_cleaned_list_can_be_checked_and_keeps_the_last_set_honest(
     survey = check_json(train, dev)["survey"]
     assert not survey["same_audio"]["across"]
     assert not survey["same_audio"]["within"]
-    assert survey["sets"][1]["clips"] == 5  # the set named last loses nothing
+    assert survey["sets"][1]["clips"] == 5  # the last set keeps all its clips
     with out.with_name("all.left_out.csv").open(encoding="utf-8") as file:
         reasons = {row["reason"] for row in csv.DictReader(file)}
     assert any("silence" in reason for reason in reasons)
@@ -122,7 +122,7 @@ def test_a_check_that_was_interrupted_goes_on(
 def test_a_home_that_cannot_be_written_to_stops_no_check(
     latin: ToneCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "home").touch()  # a file, so that nobody can write into it
+    (tmp_path / "home").touch()  # a file, so that no folder can be made in it
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     result = run_command("check", latin.train)
     assert result.returncode == 0, result.stderr
@@ -134,7 +134,7 @@ def test_a_home_that_cannot_be_written_to_stops_no_check(
 
 @pytest.fixture(scope="module")
 def swapped(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A set of twenty clips, of which one says something else than its transcript."""
+    """Return a CSV file of clips, and the line of the one that differs from its transcript."""
     folder = tmp_path_factory.mktemp("swapped")
     generator = np.random.default_rng(5)
     lines = ["wav_filename,transcript"]
@@ -152,7 +152,7 @@ def swapped(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder that opens as an engine which hears tones without fault."""
+    """Return a folder that `check` opens as an engine which recognises the tones without errors."""
     from coqui_stt_training.checking import run
 
     monkeypatch.setattr(run, "open_engine", lambda *_, **__: ToneEngine(LATIN))
@@ -166,7 +166,7 @@ def test_a_wrong_transcript_is_suspected(swapped: tuple[Path, str], model: Path)
     found = check_json(path, "--checkpoint_dir", model)
     assert [one["source"] for one in found["suspects"]] == [wrong]
     assert found["suspects"][0]["cer"] > 0.5
-    again = check_json(path, "--checkpoint_dir", model)  # of what is kept
+    again = check_json(path, "--checkpoint_dir", model)  # from the cache
     assert again == found
 
 

@@ -1,4 +1,4 @@
-"""`--cluster`: the same output as of one process, whoever is killed half-way."""
+"""`--cluster`: the same output as of one process, also if workers are killed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytest.importorskip("webrtcvad")
 pytestmark = [
     needs_oracle,
     pytest.mark.slow,
-    # It is not imported here: it reads the fixture's environment when it is.
+    # Ray is not imported here, because it reads the fixture's environment on import.
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="pip install '.[cluster]'"),
 ]
 
@@ -44,7 +44,7 @@ sys.stdin.read()
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[tuple[object, ...]]:
-    """A cluster of this machine alone: the flags that name it."""
+    """Run a cluster on this machine; yield the flags that select it."""
     secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     before = {name: os.environ.get(name) for name in secret}
     os.environ.update(secret)
@@ -63,7 +63,7 @@ def cluster() -> Iterator[tuple[object, ...]]:
 
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of recordings that take about a second each, and what is none."""
+    """Return a folder of recordings, each transcribed in about a second, and a broken file."""
     folder = tmp_path_factory.mktemp("recordings")
     for number in range(RECORDINGS):
         quiet = np.zeros(16000 + 400 * number, np.int16)
@@ -82,7 +82,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def workers() -> list[int]:
-    """Return the processes that hear recordings; Ray names them after what they do."""
+    """Return the ids of the processes that transcribe; Ray names processes after their actors."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""Training and evaluation on collections that are no CSV files, as docs/data.md shows it."""
+"""Training and evaluation on collections other than CSV files, as docs/data.md shows them."""
 
 from __future__ import annotations
 

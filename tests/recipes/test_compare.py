@@ -1,4 +1,4 @@
-"""`compare`: trainings of several ways in turns, going on, and what they come to."""
+"""`compare`: trainings of several ways in turn, resuming, and their results."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def test_ways_take_turns_and_a_comparison_goes_on_where_it_stopped(
     assert "<svg" in page
     assert not list((tmp_path / "compared/trainings").iterdir())
 
-    # Done: nothing is trained. Another seed adds to it; ways that are alike are trained once.
+    # All trainings are done, so none is repeated. More seeds add trainings; ways with equal flags
+    # are trained once.
     assert compare().returncode == 0
     assert len(trainings) == 6
     assert (

@@ -1,4 +1,4 @@
-"""`train --teacher`: small models that learn from others."""
+"""`train --teacher`: small models that learn from larger ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STREAMING = (
 
 @pytest.fixture(scope="module")
 def teacher(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that knows the tones well."""
+    """Return the checkpoint folder of a model with a low error rate on the tones."""
     folder = tmp_path_factory.mktemp("distillation") / "teacher"
     result = run_command(
         "train", "--checkpoint_dir", folder, "--alphabet_config_path", latin.alphabet, *latin.flags,

@@ -1,4 +1,4 @@
-"""The commands that look after an installation: `doctor` and `completion`."""
+"""The commands about the installation: `doctor` and `completion`."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_doctor_goes_on_where_the_native_parts_cannot_be_loaded(
 
 
 def completed(script: Path, *words: str) -> list[str]:
-    """Return what bash offers after some words, the last of which is being typed."""
+    """Return the completions that bash offers for the last word of a command line."""
     line = " ".join(f"'{word}'" for word in ("stt", *words))
     code = f'source "{script}"; COMP_WORDS=({line}); COMP_CWORD={len(words)}; _stt; ' + (
         'printf "%s\\n" "${COMPREPLY[@]}"'

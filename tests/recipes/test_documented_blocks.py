@@ -1,8 +1,8 @@
-"""Every code block of the documentation runs, on tiny data, as its page tells it.
+"""Every code block of the documentation runs on tiny data.
 
-A page is a story: its blocks run one after the other in a folder of its own, in which names that
-nothing has made yet stand for tiny files (`stand_ins.py`). Commands run in this process, where
-PyTorch is loaded already, and with few epochs and trials, whatever they say of those.
+The blocks of a page run in order, in a folder of their own. If a block names a file that does not
+exist yet, a tiny one is made (`stand_ins.py`). Commands run in this process, which has imported
+PyTorch already, and always with few epochs and trials.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from documented_blocks import PAGES, Block, Command, blocks_of
 from source_texts import texts_of_the_source
 from stand_ins import LETTERS, WORDS, Stage, clips, write_csv
 
-# What is not run here: the words that begin it or stand in it, and why.
+# Blocks and commands that are not run here: a text at their start or in them, and the reason.
 NOT_RUN = {
     "python -m benchmarks": "test_benchmarks.py runs it on a part",
     "owner/name": "the hub's client fixes its address at import; test_push_to_hub.py has a hub",
@@ -53,7 +53,7 @@ NOT_RUN = {
     "--cluster": "it needs Ray; test_cluster.py is run where that is installed",
     "apt-get ": "it installs",
 }
-# Flags that make commands quick, whatever is documented.
+# Flags that make commands quick; they replace the documented values.
 TRAINING = ("--epochs", 1, "--beam_width", 16, "--intra_op_parallelism_threads", 1)
 QUICK = {
     "train": TRAINING,
@@ -69,15 +69,16 @@ QUICK_PYTHON = {
     "epochs=100": "epochs=1",
     "drop_source_layers=1,": "drop_source_layers=1, epochs=1,",
 }
-# Folders that a command fills: a page's next way to fill them begins with none.
+# Flags of the folders that a command fills; these are removed before each such command.
 FILLED = ("--save_checkpoint_dir", "--out", "--export_dir")
-# What gets a model that hears, where the page has made one in an epoch, which hears nothing.
+# Commands that need a model with real results: they get a stand-in in place of the page's own
+# model, which was trained for one epoch.
 HEARING = ("align", "pseudo_label")
 
 
 @dataclass
 class Story:
-    """What has happened on a page so far."""
+    """The state of a page after the blocks run so far."""
 
     stage: Stage
     servers: ExitStack
@@ -85,7 +86,7 @@ class Story:
     address: str = ""
 
     def run(self, block: Block) -> None:
-        """Run a block, or read it where it is none to run."""
+        """Run a block of code, or check a block of another kind."""
         match block.language:
             case "bash":
                 for command in block.commands():
@@ -147,7 +148,7 @@ class Story:
         return run_command(entry.module if entry else name, *flags, cwd=self.stage.folder)
 
     def _served(self, words: list[str]) -> Result:
-        """Start a server, which goes on until the page is done, at a port that is free."""
+        """Start a server on a free port; it runs until the page is done."""
         log = self.stage.folder / "server.log"
         self.address = self.servers.enter_context(serving(words, self.stage.folder, log))
         return Result(words, 0, "", log.read_text())
@@ -167,7 +168,7 @@ class Story:
             exec(compile(text, str(block), "exec"), {"probs": probs})
 
     def _compare(self, block: Block) -> None:
-        """See that a block of output has no word that the program does not say."""
+        """Assert that a block of output has no word that the program does not print."""
         known = "\n".join([*self.said, *texts_of_the_source()])
         plain = re.sub(r'"[^"]*"|\'[^\']*\'|\S*[/.:_]\S+|\d\S*', " ", block.text)
         unknown = {word for word in re.findall(r"[a-z]{3,}", plain) if word not in known}
@@ -175,13 +176,13 @@ class Story:
 
 
 def not_run(text: str) -> str | None:
-    """Return what of a block or a command keeps it from being run, if anything does."""
+    """Return the entry of `NOT_RUN` that matches a block or command, or None if it is run."""
     return next((part for part in NOT_RUN if text.startswith(part) or
                  (part[-1] != " " and part in text)), None)  # fmt: skip
 
 
 def documents(text: str) -> list[object]:
-    """Return one JSON document, or one for each line."""
+    """Return the JSON document of a text, or the documents of its lines."""
     try:
         return [json.loads(text)]
     except json.JSONDecodeError:
@@ -190,7 +191,7 @@ def documents(text: str) -> list[object]:
 
 @contextmanager
 def serving(words: list[str], folder: Path, log: Path) -> Iterator[str]:
-    """Run a server until the end, and yield its address."""
+    """Run a server and yield its URL; stop it at the end."""
     command = [sys.executable, "-u", "-m", *words, "--port", "0"]
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder)
@@ -199,7 +200,7 @@ def serving(words: list[str], folder: Path, log: Path) -> Iterator[str]:
             assert process.poll() is None, log.read_text()
             time.sleep(0.05)
         with suppress(urllib.error.HTTPError):  # it may ask for a token
-            urllib.request.urlopen(found[1]).close()  # it is ready to be stopped
+            urllib.request.urlopen(found[1]).close()  # an answer shows that it can be stopped
         yield found[1]
     finally:
         process.send_signal(signal.SIGTERM)
@@ -208,7 +209,7 @@ def serving(words: list[str], folder: Path, log: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The checkpoint of a run that has learned a little."""
+    """Return the checkpoint folder of a short training."""
     folder = tmp_path_factory.mktemp("models")
     write_csv(folder / "train.csv", clips(1, count=24))
     write_csv(folder / "dev.csv", clips(2))
@@ -223,7 +224,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def scorer(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scorer of the words that the stand-ins say."""
+    """Return a scorer of the words in the stand-ins' clips."""
     folder = tmp_path_factory.mktemp("scorers")
     (folder / "text.txt").write_text("".join(f"{word}\n" for word in WORDS) * 10)
     built = run_command(

@@ -1,4 +1,4 @@
-"""What the documentation says exists: commands and their flags, links, targets, scripts."""
+"""Whatever the documentation names exists: commands, flags, links, make targets, scripts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from torch.distributed import run as torchrun
 from coqui_stt_training.cli.commands import COMMANDS as TRAINING_COMMANDS
 from documented_blocks import PAGES, REPOSITORY, Command, documented_commands, started_alone
 
-# Modules with a `main(argv)` that the documentation may call, under the words that call them.
+# Commands that the documentation may use, and their modules, which have a `main(argv)`.
 COMMANDS = {
     **{
         f"python -m {name}": name
@@ -41,13 +41,13 @@ def own_commands() -> list[Command]:
     return [command for command in documented_commands() if command.text.startswith(calls)]
 
 
-class Accepted(Exception):  # noqa: N818 - what is hoped for
-    """The command line was read, without fault; the command itself is not run."""
+class Accepted(Exception):  # noqa: N818 - it reports success
+    """The command line was parsed without an error; the command itself is not run."""
 
 
 @pytest.fixture
 def stop_after_parsing(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], object]:
-    """Return a module's `main`, which raises `Accepted` as soon as its flags are read."""
+    """Return a function that gives a module's `main`, changed to raise `Accepted` after parsing."""
     parse_args = argparse.ArgumentParser.parse_args
 
     def parse_and_stop(*arguments: object, **named: object) -> None:
@@ -56,7 +56,7 @@ def stop_after_parsing(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], objec
 
     def main_of(module_name: str) -> object:
         main = importlib.import_module(module_name).main
-        module = importlib.import_module(main.__module__)  # some names only pass on to another
+        module = importlib.import_module(main.__module__)  # some modules only import another's main
         monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
         if parse := getattr(module, "parse", None):
 
@@ -138,7 +138,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """Return the anchors that GitHub gives to a page's headings."""
+    """Return the anchors that GitHub makes of a page's headings."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
     return {
         re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
@@ -146,7 +146,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def scaling_commands() -> dict[str, str]:
-    """Return the calls of `torchrun` in the examples for clusters, variables left as they are."""
+    """Return the calls of `torchrun` in the cluster examples, without replacing their variables."""
     folder = REPOSITORY / "examples/scaling"
     script = (folder / "slurm.sh").read_text(encoding="utf-8").replace("\\\n", " ")
     job = yaml.safe_load((folder / "pytorchjob.yaml").read_text(encoding="utf-8"))
@@ -186,7 +186,7 @@ def test_the_example_for_kuberay_is_understood(
 
 
 def test_the_example_for_slurm_saves_and_comes_again_when_its_time_is_over(tmp_path: Path) -> None:
-    """Stand-ins for Slurm's commands say what they are called with, and `srun` what it gets."""
+    """Stand-ins for Slurm's commands record their arguments, and `srun` also the signal it gets."""
     said = tmp_path / "said"
     steps = {
         "scontrol": f'[ "$1" = requeue ] && echo "requeued $2" >> {said} || echo node-1',

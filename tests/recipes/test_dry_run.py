@@ -1,4 +1,4 @@
-"""`--dry_run true` says what the run would say before its first step, and writes nothing."""
+"""`--dry_run true` prints what a run prints before its first step, and writes nothing."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def report(result: Result) -> str:
-    """Return what is wrong, without what is logged before."""
+    """Return the error message of a command, without the log before it."""
     assert result.returncode == 2, result.stderr
     return result.stderr[result.stderr.index("error: ") :]
 
 
 @pytest.fixture
 def clips(latin: ToneCorpus, tmp_path: Path) -> Path:
-    """One CSV of good clips, in a folder of its own."""
+    """Return a CSV file of valid clips, in its own folder."""
     folder = tmp_path / "clips"
     shutil.copytree(latin.train.parent, folder)
     for name in ("dev.csv", "test.csv", "letters.txt"):
@@ -66,7 +66,7 @@ def test_it_finds_what_the_run_finds(
         assert said in found
         assert contents(tmp_path) == before
         assert report(train(*flags)) == found
-        assert str(clips) in found  # the file that is to be mended, not one that was made of it
+        assert str(clips) in found  # the user's file, not one that was split from it
 
 
 def test_it_says_what_would_be_split_and_writes_nothing(

@@ -1,4 +1,4 @@
-"""A pre-trained encoder behind the commands that everybody knows."""
+"""Pre-trained encoders in the usual commands."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_head_is_put_on_an_encoder_and_learns(
     ]
     assert losses[-1] < 0.8 * losses[0]
     ours, theirs = load_source(folder), load_source(whisper)
-    for name, tensor in theirs.tensors.items():  # frozen layers stay what they were
+    for name, tensor in theirs.tensors.items():  # frozen layers do not change
         np.testing.assert_array_equal(ours.tensors[name], tensor)
 
 
@@ -327,7 +327,7 @@ def test_every_form_of_an_encoder_is_known_to_the_commands(
     assert re.search(r"block_1 +kept +from the source", planned.stderr)
     converted = run_command("convert", source, tmp_path / "converted")
     assert (converted.returncode == 0) == (form == "nemo"), converted.stderr
-    if form != "nemo":  # that one brings its output layer, and its alphabet
+    if form != "nemo":  # NeMo's file has an output layer and an alphabet
         assert "train starts from it as it is" in converted.stderr
 
 

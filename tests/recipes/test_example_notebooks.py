@@ -1,4 +1,4 @@
-"""The notebooks in `examples/notebooks`, run from start to end on little data."""
+"""The notebooks in `examples/notebooks` run from start to end on little data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 def run(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: str) -> str:
-    """Run a notebook where it does not lie, and return what it prints."""
+    """Run a notebook in another folder than its own, and return its output."""
     for key, value in settings.items():
         monkeypatch.setenv(key, value)
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)

@@ -1,4 +1,4 @@
-"""The export commands, as documented, on a small model."""
+"""The documented export commands on a small model."""
 
 import errno
 import re

@@ -1,4 +1,4 @@
-"""`--intermediate_ctc_weight`: a loss of inner blocks, in training alone."""
+"""`--intermediate_ctc_weight`: a loss on inner blocks, only in training."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Killed before any change it makes to the disk, a command that is run again ends the same way.
+"""A command that was killed before any change on disk ends the same way when it is run again.
 
-A run is watched: before each rename, remove and sync, its folders are copied, as a `kill -9` there
-would leave them. In every copy the same command must then end with the files and the weights of the
-run that was not killed, bit for bit.
+Before each rename, remove and sync of a run, its folders are copied as a `kill -9` at that moment
+would leave them. In every copy, the same command must then end with the same files and weights as
+the run that was not killed, bit for bit.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ TINY = (
     "--show_progressbar", "false", "--learning_rate", "0.01",
 )  # fmt: skip
 PIDS = itertools.count(10_000_000)
-# What is written beside the model, and does not count for whether two folders are the same.
+# Files beside the model that are ignored when two folders are compared.
 BESIDE = ("summaries", "audio_scan.json", "flags.txt", RECORD)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of run: what is there when it begins, and its flags, relative to where it runs."""
+    """A kind of run: its flags, with paths relative to its folder, and its files at the start."""
 
     name: str
     flags: tuple[str, ...]
@@ -99,7 +99,7 @@ KINDS = (
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two corpora and a trained source, all tiny."""
+    """Return a folder of two tiny corpora and two tiny source models."""
     folder = tmp_path_factory.mktemp("kills")
     write_tones(folder / "latin", LATIN, seed=1, counts=(4, 2, 2))
     write_tones(folder / "cyrillic", CYRILLIC, seed=2, counts=(4, 2, 2))
@@ -115,7 +115,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def begin(kind: Kind, data: Path, place: Path) -> None:
-    """Make what is there before a run of a kind."""
+    """Make the working directory for a run of a kind."""
     place.mkdir()
     for corpus in ("latin", "cyrillic"):
         (place / corpus).symlink_to(data / corpus)
@@ -127,7 +127,7 @@ def begin(kind: Kind, data: Path, place: Path) -> None:
 
 def train(kind: Kind, place: Path) -> str:
     """Run the command of a kind, and return its log."""
-    pid = next(PIDS)  # each run is a process of its own, and names what it writes by its number
+    pid = next(PIDS)  # each real run has its own process id, which names its temporary files
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "getpid", lambda: pid)
         result = run_command(
@@ -139,7 +139,7 @@ def train(kind: Kind, place: Path) -> str:
 
 @contextmanager
 def before_each_change(act: Callable[[], None]) -> Iterator[None]:
-    """Call a function before whatever is renamed, removed or synced."""
+    """Call a function before each rename, remove and sync."""
 
     def wrap(change: Callable[..., Any]) -> Callable[..., Any]:
         def changing(*args: Any, **named: Any) -> Any:
@@ -155,7 +155,7 @@ def before_each_change(act: Callable[[], None]) -> Iterator[None]:
 
 
 def content(place: Path) -> dict[str, str]:
-    """Return a digest of every file of a place, but for what lies beside a model."""
+    """Return a digest of every file in a folder, except those in `summaries`."""
     return {
         str(file.relative_to(place)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(place.rglob("*"))
@@ -164,7 +164,7 @@ def content(place: Path) -> dict[str, str]:
 
 
 def copies_at_each_kill(kind: Kind, place: Path) -> list[Path]:
-    """Run to the end; return copies of the place as kills would have left it, no two the same."""
+    """Run to the end; return distinct copies of the folder, as kills at any time would leave it."""
     seen: list[dict[str, str]] = []
     copies: list[Path] = []
 
@@ -191,7 +191,7 @@ def names_in(folder: Path) -> set[str]:
 
 
 def arrays(checkpoint: Checkpoint) -> list[Tensors]:
-    """Return all that a checkpoint holds in numbers."""
+    """Return all arrays of a checkpoint."""
     adam = checkpoint.adam
     moments = [adam.first_moments, adam.second_moments] if adam else []
     return [checkpoint.tensors, checkpoint.average or {}, *moments]
@@ -222,7 +222,7 @@ def assert_same_end(place: Path, expected: Path) -> None:
 
 
 def is_done(place: Path, expected: Path) -> bool:
-    """Whether the run that ended in `expected` is done in a copy; an earlier one may be, too."""
+    """Return whether a copy has finished the run that ended in `expected`, not an earlier one."""
     record, other = read_record(place / "model"), read_record(expected / "model")
     assert other is not None
     return (
@@ -239,7 +239,7 @@ def test_a_kill_before_any_change(kind: Kind, data: Path, tmp_path: Path) -> Non
     copies = copies_at_each_kill(kind, place)
     assert len(copies) > 10
     *unfinished, last = copies
-    assert is_done(last, place)  # only the lock remained to be removed
+    assert is_done(last, place)  # only the lock was still to be removed
     for copy in unfinished:
         assert not is_done(copy, place)
         train(kind, copy)
@@ -271,14 +271,14 @@ def test_a_disk_that_is_full_for_a_moment(kind: Kind, data: Path, tmp_path: Path
 
 @dataclass
 class Disk:
-    """Counts the files that were written in full."""
+    """The number of files synced so far."""
 
     calls: int = 0
 
 
 @contextmanager
 def full_disk(fails_at: int) -> Iterator[Disk]:
-    """Refuse to write a file, the `fails_at`th."""
+    """Fail the `fails_at`th sync of a file, as a full disk does."""
     disk, sync = Disk(), os.fsync
 
     def fill(file: int) -> None:
@@ -294,7 +294,7 @@ def full_disk(fails_at: int) -> Iterator[Disk]:
 
 
 def test_a_changed_learning_rate_after_a_kill_keeps_the_best(data: Path, tmp_path: Path) -> None:
-    """The kill leaves a best checkpoint that is not recorded; what is recorded stays."""
+    """A kill may leave a best checkpoint that is not recorded; the recorded one must be kept."""
     kind = KINDS[0]
     place = tmp_path / "run"
     begin(kind, data, place)
@@ -323,7 +323,7 @@ def test_a_folder_from_before_there_were_records_goes_on(data: Path, tmp_path: P
         if record is None or not record.last or record.finished:
             continue
         if read_state(copy / "model" / STATE_FILES["last"])[:1] != [record.last[-1]]:
-            continue  # the record is written before the state files: no such folder was ever left
+            continue  # without records, no run left its folder in this state
         (copy / "model" / RECORD).unlink()
         log = train(kind, copy)
         assert "Continuing the run" in log

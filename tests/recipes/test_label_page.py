@@ -1,4 +1,4 @@
-"""The transcription desk, as people use it: `stt label` in a process, its page in a browser."""
+"""The transcription page as people use it: `stt label` in a process, its page in a browser."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = [needs_browser, pytest.mark.slow]
 
 @contextmanager
 def labelling(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Run `stt label` at a free port; yield it and its address."""
+    """Run `stt label` on a free port; yield its process and URL."""
     log = folder / "label.log"
     command = [sys.executable, "-u", "-m", "stt", "label", *words, "--port", "0"]
     with log.open("w") as output:
@@ -53,7 +53,7 @@ def browser() -> Iterator[Any]:
 
 @contextmanager
 def visiting(browser: Any, address: str, name: str) -> Iterator[Any]:
-    """Yield the page as somebody sees it, with a clip that is open."""
+    """Yield the page as a person of that name sees it, with a clip open."""
     page = visited(browser, address)
     page.wait_for_selector("#desk-area")
     say_name(page, name)
@@ -64,13 +64,13 @@ def visiting(browser: Any, address: str, name: str) -> Iterator[Any]:
 
 
 def say_name(page: Any, name: str) -> None:
-    """Type it, so that leaving the field is a change of it in every engine."""
+    """Enter a name by typing, so that every engine fires a change event when the field is left."""
     page.click("#person")
     page.keyboard.type(name)
 
 
 def until(page: Any, expression: str) -> None:
-    """Wait for something to be true in a page, whose policy lets no text be run as a script."""
+    """Wait until an expression is true; the page's policy forbids Playwright's own way to wait."""
     for _ in range(400):
         if page.evaluate(expression):
             return
@@ -99,7 +99,7 @@ def test_clips_are_corrected_by_keys_and_can_be_trained_on(
     ):
         until(page, "clip.draft.state === 'ready' && samples !== null")
         assert page.input_value("#text")  # the draft
-        assert page.query_selector("#mirror .doubt")  # of a model that was never trained
+        assert page.query_selector("#mirror .doubt")  # an untrained model has low confidence
         assert page.query_selector("#words span")
         page.fill("#text", "Só it is")
         assert page.inner_text("#marks").endswith("the model has no letter for S ó")
@@ -120,7 +120,7 @@ def test_clips_are_corrected_by_keys_and_can_be_trained_on(
         page.keyboard.press("PageDown")
         until(page, "clip.number === 3")
         assert page.input_value("#text") == "kept in the browser"
-        until(page, "desk.progress.cut === 5 && desk.progress.clips > 5")  # the long one is cut
+        until(page, "desk.progress.cut === 5 && desk.progress.clips > 5")  # one recording is long
         page.select_option("#show", "accepted")
         until(page, "listed.total === 1")
         page.click("#show-training")
@@ -137,7 +137,7 @@ def test_clips_are_corrected_by_keys_and_can_be_trained_on(
     words_of = command.replace("\\\n", " ").split()
     assert words_of[:3] == ["python", "-m", "coqui_stt_training.train"]
     monkeypatch.chdir(folder)
-    assert train([*words_of[3:], "--dry_run", "true"]) == 0  # it is understood, and the data good
+    assert train([*words_of[3:], "--dry_run", "true"]) == 0  # the flags and the data are valid
 
 
 def rows(folder: Path) -> dict[str, str]:
@@ -171,7 +171,7 @@ def test_two_people_keep_out_of_each_others_way(folder: Path, browser: Any) -> N
         until(ben, "clip === null || clip.version === 2")
         assert rows(folder) == {"in/a0.wav": "what ben heard"}
         assert "what ben heard" not in anna.inner_text("#list")
-        anna.evaluate("renew()")  # as it does every 40 seconds
+        anna.evaluate("renew()")  # the page does this every 40 seconds
         anna.wait_for_selector("#list li:has-text('what ben heard')")
         assert not stumbles(anna)
 
@@ -179,7 +179,7 @@ def test_two_people_keep_out_of_each_others_way(folder: Path, browser: Any) -> N
 def test_a_change_of_name_and_a_quick_click_keep_the_clip_that_is_open(
     folder: Path, browser: Any
 ) -> None:
-    """The hold on the clip that was left is renewed first, however late that request comes."""
+    """The request that renews the old clip's lease is sent first and may arrive late."""
     shutil.rmtree(folder / "in")
     write_recordings(folder / "in", 3)
     late: list[Any] = []

@@ -1,4 +1,4 @@
-"""`learning_curve`: trainings on growing parts, what they are made of, and what they come to."""
+"""`learning_curve`: trainings on growing parts of the data, their flags, and their results."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def test_parts_grow_and_the_curve_goes_on_where_it_stopped(
     assert "10 times the data" in page
     assert "<svg" in page
     assert not list((tmp_path / "curve/trainings").iterdir())
-    # Done: nothing is trained. Another seed adds to it, other flags begin anew.
+    # All trainings are done, so none is repeated. Another seed adds trainings; other flags start
+    # from the beginning.
     assert curve().returncode == 0
     assert len(trainings) == 3
     assert curve("--seeds", "2").returncode == 0

@@ -1,4 +1,4 @@
-"""From text to a scorer by the documented commands, on a tiny text."""
+"""The documented commands make a scorer of a tiny text."""
 
 from __future__ import annotations
 
@@ -176,7 +176,8 @@ def test_what_to_expect_on_other_clips_is_not_what_was_tuned_by() -> None:
     trials = (trial(1, *half), trial(2, *(1 - one for one in half)))
     result = TuningResult(trials, "WER", 100, 500, TuningRates(0.1, 0.1))
     assert result.rates(result.best) == TuningRates(0.05, 0.02)
-    # Chosen without a clip that it has wrong, each is the better one.
+    # Without a clip that one trial has wrong, that trial is the better one, so it is chosen and
+    # gets the clip wrong.
     assert result.expected == TuningRates(0.1, 0.04)
 
 
@@ -268,7 +269,7 @@ def test_tuning_resumes_and_writes(text: Path, alphabet_file: Path, tmp_path: Pa
     scorer.reset_params(0.9, 1.2)
     [first_trial] = tune(posteriors, alphabet, scorer, TuningOptions(1, 0.5, 0.5, 50), None).trials
     assert (first_trial.alpha, first_trial.beta) == (0.5, 0.5), "where the scorer's are beyond"
-    assert optuna.logging.get_verbosity() == optuna.logging.INFO  # as it was before
+    assert optuna.logging.get_verbosity() == optuna.logging.INFO  # restored
     with matplotlib.rc_context({"backend": "svg"}):
         plot_surface(result, tmp_path / "surface.png")
         assert matplotlib.get_backend() == "svg"
@@ -377,7 +378,7 @@ def test_the_case_of_words_is_that_of_the_alphabet(
     text.write_text("The Cat the cat\n" * 3)
     alphabet.write_text("".join(f"{label}\n" for label in labels))
     flags = ["--input_txt", text, "--alphabet", alphabet, "--package", tmp_path / "x.scorer"]
-    order = ["--arpa_order", "2"]  # shorter than what is left out by default
+    order = ["--arpa_order", "2"]  # less than the n-grams that are pruned by default
     assert run(build_scorer.main, [*map(str, flags), *SMALL, *order]) == 0
     shown = capsys.readouterr().out
     assert said in shown
@@ -490,7 +491,7 @@ def test_posteriors_of_another_alphabet_are_refused(tmp_path: Path) -> None:
 
 
 def write_untrained(folder: Path, alphabet: Alphabet) -> Path:
-    """Write a model that knows nothing yet, as `train` keeps it."""
+    """Write the checkpoint folder of an untrained model, as `train` does."""
     geometry = Geometry(n_hidden=16, n_classes=alphabet.size + 1)
     random = np.random.default_rng(3)
     tensors = {
@@ -598,7 +599,7 @@ def test_one_command_with_a_checkpoint_tunes(
 
 
 def test_words_that_nothing_unseen_may_follow_are_no_obstacle(tmp_path: Path) -> None:
-    """As lmplz writes them of some small texts: a backoff of -inf, which build_binary refuses."""
+    """For some small texts, lmplz writes a backoff of -inf, which build_binary refuses."""
     arpa = tmp_path / "lm.arpa"
     arpa.write_text(
         "\\data\\\nngram 1=4\nngram 2=2\n\n\\1-grams:\n-1\t<unk>\t0\n0\t<s>\t-0.3\n-0.5\t</s>\t0\n"

@@ -1,4 +1,4 @@
-"""Transcripts with capitals and punctuation: trained on, evaluated, exported, and told of."""
+"""Transcripts with capitals and punctuation in training, evaluation, export and messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Train = Callable[..., Result]
 
 
 def punctuated(path: Path, folder: Path) -> Path:
-    """Copy a CSV with its transcripts as a person would write them."""
+    """Copy a CSV file with capitals and punctuation added to its transcripts."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     copy = folder / path.name
@@ -67,7 +67,7 @@ def test_a_checkpoint_is_evaluated_as_it_was_trained(
     assert references(samples) <= set("abcd")
     assert run_command(*evaluate, "--normalize_transcripts", "false").returncode == 2
 
-    # Going on keeps what the run began with; a new run from it does as its source did.
+    # A continued run keeps its setting; a new run takes over the setting of its source.
     going_on = train(*flags, "--epochs", 2, "--run", "continue")
     assert going_on.returncode == 0, going_on.stderr
     tuned = train(
@@ -96,7 +96,7 @@ def test_capitals_and_punctuation_of_a_new_alphabet_are_said_to_cost_speech(
     assert said in train(*flags).stderr
     log = train(*flags, "--dev_files", written.train, "--normalize_transcripts", "true").stderr
     assert said not in log
-    assert re.search(r"Normalised (\d+) of \1 transcripts", log)  # also of one that is in two sets
+    assert re.search(r"Normalised (\d+) of \1 transcripts", log)  # also of a file in two sets
 
 
 def test_invisible_characters_of_an_alphabet_made_of_the_data_are_named(

@@ -1,4 +1,4 @@
-"""What upstream's notebooks and training scripts do, by upstream's names, on the tone corpus."""
+"""The steps of upstream's notebooks and training scripts, with its names, on the tone corpus."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_training_a_first_model(
     assert shown["load_train"] == "init"
     early_training_checks()
     train()
-    assert "Test on" not in capsys.readouterr().out  # that is for test()
+    assert "Test on" not in capsys.readouterr().out  # only test() evaluates
     assert (tmp_path / "model" / "best_dev_checkpoint").exists()
     run_test()
     assert f"Test on {latin.test} - WER: " in capsys.readouterr().out
@@ -79,7 +79,7 @@ def test_transferring_and_then_testing_another_folder(
     Config.load_checkpoint_dir = str(tmp_path / "new")
     run_test()
     assert "Test on" in capsys.readouterr().out
-    samples = evaluate(Config.test_files, create_model=None)  # as upstream's scripts for tuning do
+    samples = evaluate(Config.test_files, create_model=None)  # as in upstream's tuning scripts
     assert len(samples) == 6
     assert set("".join(sample.src for sample in samples)) <= set("бгжю")
 
@@ -124,7 +124,7 @@ def test_a_mistake_in_the_files_is_a_user_error(tmp_path: Path) -> None:
 
 @dataclass
 class ToolConfig(BaseSttConfig):
-    """As upstream's scripts add flags of their own."""
+    """A configuration with additional flags, as upstream's scripts define them."""
 
     sources: list[str] = field(default_factory=list, metadata={"help": "files to read"})
     workers: int | None = None

@@ -1,4 +1,4 @@
-"""Several processes that are one run do what one process does, and tell and write it once."""
+"""A run of several processes does what one process does, and logs and writes everything once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ from processes import run_command_together, run_together
 from .conftest import SMALL, ToneCorpus
 from .test_encoders import FAST_CONFORMER, drawn
 
-# 24 clips in 8 batches of 3, 6 to validate in 3 of 2: neither comes out even with all numbers.
+# 24 training clips in 8 batches of 3, and 6 validation clips in 3 batches of 2: not every number of
+# processes divides these.
 FLAGS = (*SMALL, "--train_batch_size", 3, "--dev_batch_size", 2, "--test_batch_size", 2,
          "--shuffle_batches", "true", "--augment", "speed[p=0.5]", "specaugment",
          "--gradient_clipping", 20, "--entropy_weight", 0.01, "--consistency_weight", 0.1,
@@ -71,7 +72,7 @@ def test_processes_do_what_one_does_that_adds_up_gradients(
     assert sorted(path.name for path in shared.iterdir()) == sorted(
         path.name for path in alone.iterdir()
     )
-    assert_alike(last(alone), last(shared), 0.0 if size == 2 else 1e-5)  # a + b is b + a
+    assert_alike(last(alone), last(shared), 0.0 if size == 2 else 1e-5)  # a + b equals b + a
     histories = [last(folder).run["history"] for folder in (alone, shared)]  # type: ignore[index]
     assert len(histories[0]) == 2
     for ours, theirs in zip(*histories, strict=True):
@@ -89,7 +90,7 @@ def test_processes_do_what_one_does_that_adds_up_gradients(
 def test_encoders_are_trained_in_processes_as_in_one(
     kind: tuple[str, ...], latin: ToneCorpus, tmp_path: Path
 ) -> None:
-    """Layers are unfrozen in the run, of adapters little is trained, and one process has less."""
+    """Layers are unfrozen in the run, adapters train few weights, one process has fewer clips."""
     encoder = write_whisper(tmp_path / "whisper")
     flags = ["--load_checkpoint_dir", encoder, "--alphabet_config_path", latin.alphabet,
              "--train_files", latin.train, "--dev_files", latin.dev, *SMALL[2:], *kind,
@@ -107,7 +108,7 @@ def test_encoders_are_trained_in_processes_as_in_one(
 def test_statistics_over_batches_are_the_mean_of_those_of_processes(
     latin: ToneCorpus, tmp_path: Path
 ) -> None:
-    """Of a Conformer that normalises over a batch: one step, of a batch in each process."""
+    """One step of a Conformer with batch normalisation, with one batch in each process."""
     conformer = drawn(FAST_CONFORMER, latin, tmp_path)
     flags = ["--load_checkpoint_dir", conformer, "--train_files", latin.train, *SMALL[2:],
              "--recipe", "none", "--epochs", 1, "--freeze_source_layers", 2,
@@ -125,7 +126,7 @@ def test_statistics_over_batches_are_the_mean_of_those_of_processes(
     shared = statistics("shared", 2, "--train_batch_size", 12)
     first = statistics("first", 1, "--train_batch_size", 12, "--limit_train", 12)
     both = statistics("both", 1, "--train_batch_size", 12, "--gradient_accumulation_steps", 2)
-    second = (both - 0.9 * first) / 0.1  # of the running mean from zero by the second batch alone
+    second = (both - 0.9 * first) / 0.1  # 10 times the running mean of the second batch alone
     np.testing.assert_allclose(shared, (first + 0.1 * second) / 2, rtol=1e-3, atol=1e-6)
 
 
@@ -150,7 +151,7 @@ def reports(log: str) -> str:
 def step_that(
     monkeypatch: pytest.MonkeyPatch, does: Callable[[trainer_module.Trainer], object]
 ) -> None:
-    """Let something happen before each training step."""
+    """Call a function before each training step."""
     take_step = trainer_module.Trainer._train_step
 
     def step(self: trainer_module.Trainer, step: Step) -> None:
@@ -161,14 +162,14 @@ def step_that(
 
 
 def steps_of_six_batches(corpus: ToneCorpus, folder: Path, size: int) -> list[object]:
-    """Return the flags of a run, whose steps have six batches whatever the number of processes."""
+    """Return flags of a run in which a step has six batches for any number of processes."""
     return ["--checkpoint_dir", folder, "--train_files", corpus.train, "--dev_files", corpus.dev,
             *FLAGS, "--train_batch_size", 2,
             "--gradient_accumulation_steps", 6 // size]  # fmt: skip
 
 
 def run_that_is_cut(*flags: object, dies: bool) -> Result:
-    """Train in one of several processes, all of which save after three steps; one may die then."""
+    """Train in one of several processes; save after three steps, and exit then if `dies`."""
 
     def save_or_die(trainer: trainer_module.Trainer) -> None:
         if trainer.progress.step == 3:
@@ -185,7 +186,7 @@ def run_that_is_cut(*flags: object, dies: bool) -> Result:
 def test_a_run_goes_on_also_with_other_processes(
     sizes: tuple[int, int], latin: ToneCorpus, tmp_path: Path
 ) -> None:
-    """A process dies in the middle of an epoch; with as many as before the run ends the same."""
+    """A process dies within an epoch; with the same number of processes, the run ends the same."""
     whole, cut = tmp_path / "whole", tmp_path / "cut"
 
     def flags(folder: Path, size: int) -> list[object]:

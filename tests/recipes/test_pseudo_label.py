@@ -1,4 +1,4 @@
-"""`pseudo_label`: from recordings that nobody has transcribed to a set to train on."""
+"""`pseudo_label`: from recordings without transcripts to a training set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TEXTS = ("abcd", "dcba", "acbd", "bbad")
 
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stands for a model that hears tones without fault; `other` takes them for other letters."""
+    """Return the path of a model that recognises the tones; `other` beside it has wrong letters."""
 
     def opened(location: str, **_: object) -> Model:
         return Model.from_engine(ToneEngine(LATIN[::-1] if location.endswith("other") else LATIN))
@@ -35,7 +35,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def recordings(tmp_path: Path) -> Path:
-    """A folder of tones, one below it, and what is none."""
+    """Return a folder of tones, one in a subfolder, with a silent, a broken and a text file."""
     folder = tmp_path / "recordings"
     (folder / "deep").mkdir(parents=True)
     generator = np.random.default_rng(5)

@@ -1,4 +1,4 @@
-"""Training, evaluation and export as a Python program does them."""
+"""Training, evaluation and export by a Python program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports of what commands did, written by the documented commands on tiny data."""
+"""Reports written by the documented commands on tiny data."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_evaluate_writes_reports_and_compares_with_another(
     text = page.read_text(encoding="utf-8")
     assert "Differences on the same clips" in text
     model = kept["model"]
-    assert f"{model} − {model} (a)" in text  # the same one, decoded in another way
+    assert f"{model} − {model} (a)" in text  # the same model, decoded in another way
     assert text.count('id="media-') == 12
 
 
@@ -61,7 +61,7 @@ def test_skipped_rows_are_listed_beside_other_lists(
     test.write_text("\n".join([*rows, "gone.wav,1,word"]) + "\n")
     other = tmp_path / "skipped_rows.csv"
     other.write_text("precious\n")
-    for _ in range(2):  # the same list needs no place of its own
+    for _ in range(2):  # the second time, the same list needs no other file
         result = run_command(
             "evaluate", "--checkpoint_dir", source, "--test_files", test, "--on_bad_row", "skip",
             "--beam_width", 1, cwd=tmp_path,
@@ -160,7 +160,7 @@ def test_the_page_of_a_run_shows_without_network(
 def test_a_run_that_goes_on_hides_what_it_does_again(
     source: Path, latin: ToneCorpus, tmp_path: Path
 ) -> None:
-    """A broken end of an event file, and lines of samples that were cut off, hide nothing else."""
+    """A broken end of an event file or a cut-off line of samples hides nothing else."""
     folder = tmp_path / "run"
     flags = [
         "--checkpoint_dir", folder, "--train_files", latin.train, "--dev_files", latin.dev, *SMALL

@@ -1,4 +1,4 @@
-"""A run that is interrupted, at whatever moment, ends with the weights of one that is not."""
+"""A run that is interrupted at any moment ends with the weights of one that is not."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def assert_same_end(folder: Path, uninterrupted: Path) -> None:
 
 
 class KilledError(Exception):
-    """Stands for `kill -9` within the process."""
+    """A stand-in for `kill -9` within the process."""
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -75,7 +75,7 @@ def test_dying_at_any_step(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The process dies after a random number of steps, again and again, saving now and then."""
+    """The process dies repeatedly after a random number of steps, and saves at random moments."""
     generator = random.Random(seed)
     steps_left = 0
     take_step = trainer_module.Trainer._train_step
@@ -120,7 +120,7 @@ def test_kill_9_at_random_moments(latin: ToneCorpus, uninterrupted: Path, tmp_pa
     assert result.returncode == 0, result.stderr
     run = CheckpointFolder(tmp_path).read("last")
     assert run is not None
-    if run.lineage and len(run.lineage) == 1:  # not one that finished before it was killed
+    if run.lineage and len(run.lineage) == 1:  # no run finished before it was killed
         assert_same_end(tmp_path, uninterrupted)
 
 
@@ -148,7 +148,7 @@ def test_a_signal_saves_and_says_how_to_go_on(
 def test_a_signal_after_training_ends_with_a_word(
     number: signal.Signals, latin: ToneCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is left is done by the same command, which does not train."""
+    """The same command, run again, does the remaining work without training."""
     flags = [*command(tmp_path, latin), "--test_files", latin.test]
     evaluate = training_module.evaluate_sets
 

@@ -1,4 +1,4 @@
-"""`select_clips`: which recordings to transcribe next."""
+"""`select_clips`: the choice of recordings to transcribe next."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .conftest import LATIN, RATE_HZ, ToneCorpus, speak
 
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stands for a model that hears tones without fault."""
+    """Return the path of a model that recognises the tones without errors."""
     monkeypatch.setattr(transcriber, "Model", lambda *_, **__: Model.from_engine(ToneEngine(LATIN)))
     (tmp_path / "model").touch()
     return tmp_path / "model"
@@ -28,7 +28,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def recordings(latin: ToneCorpus, tmp_path: Path) -> Path:
-    """Twice the same, something else, what is transcribed, what is measured on, and silence."""
+    """Return a folder of two equal recordings, another, a training clip, a test clip, silence."""
     folder = tmp_path / "recordings"
     folder.mkdir()
     generator = np.random.default_rng(5)

@@ -25,7 +25,7 @@ FLAGS = ("--limit_train", 8, "--epochs", 5, "--self_training_after_epochs", 2,
 
 @pytest.fixture(scope="module")
 def unlabelled(latin: ToneCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of recordings without text: those of the training set but for the first eight."""
+    """Return a folder of recordings without transcripts: the training set but its first 8 clips."""
     folder = tmp_path_factory.mktemp("untold") / "recordings"
     folder.mkdir()
     for number in range(8, 24):
@@ -112,7 +112,7 @@ def test_what_the_model_is_unsure_of_is_no_part_of_training(
 def test_a_share_of_an_epoch(latin: ToneCorpus, unlabelled: Path, tmp_path: Path) -> None:
     result = train(tmp_path, latin, f"{unlabelled}:0.2", *FLAGS)
     assert result.returncode == 0, result.stderr
-    assert "Training on 14 clips" in result.stderr  # 8, and a fifth of what is there with all 24
+    assert "Training on 14 clips" in result.stderr  # 8, and 20 % of an epoch with all 24: 6
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def make_client(token="", **limits):
 
 
 def make_app(token="", **limits):
-    hosts = Hosts.of_flags(["testserver"])  # which the test client says it is
+    hosts = Hosts.of_flags(["testserver"])  # the host name that the test client sends
     return create_app(trained(), ServerLimits(**limits), hosts, token=token)
 
 
@@ -65,7 +65,7 @@ def upload(path=CLIP):
 
 
 def messages(websocket):
-    """All messages up to the last one."""
+    """Return all messages, up to `done` or `error`."""
     received = []
     while not received or received[-1]["type"] not in ("done", "error"):
         received.append(websocket.receive_json())
@@ -110,7 +110,7 @@ def test_openais_formats(client):
     verbose = ask("verbose_json").json()
     assert verbose["text"] == SENTENCE
     assert verbose["segments"][0]["text"] == SENTENCE
-    compressed = len(zlib.compress(SENTENCE.encode()))  # as Whisper has it
+    compressed = len(zlib.compress(SENTENCE.encode()))  # as in Whisper
     ratio = verbose["segments"][0]["compression_ratio"]
     assert ratio == pytest.approx(len(SENTENCE) / compressed)
     assert [word["word"] for word in verbose["words"]] == SENTENCE.split()
@@ -172,7 +172,7 @@ def test_what_is_no_audio_is_refused(client, files, data, status, code):
 
 
 def test_a_refusal_names_nothing_that_only_the_operator_knows(client, monkeypatch):
-    monkeypatch.setitem(sys.modules, "av", None)  # as if it were not installed
+    monkeypatch.setitem(sys.modules, "av", None)  # as if PyAV were not installed
     answer = client.post("/transcribe", files={"file": ("a.m4a", b"no audio at all")})
     message = answer.json()["error"]["message"]
     assert "not an audio file in a format that is read here: WAV, FLAC" in message
@@ -315,7 +315,7 @@ def test_a_server_that_stops_finishes_what_it_heard():
         assert error_of(client, "/live") == "stopping"
 
 
-# ------------------------------------------------------------------ the rest
+# ------------------------------------------------------------------ other pages, tokens
 
 
 def test_health_metrics_page_and_description(client):
@@ -330,7 +330,7 @@ def test_health_metrics_page_and_description(client):
     assert "Speak" in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "unsafe" not in page.headers["content-security-policy"]
-    assert "http://" not in page.text.replace("http://www.w3.org", "")  # nothing from elsewhere
+    assert "http://" not in page.text.replace("http://www.w3.org", "")  # loads nothing from others
     paths = json.loads(client.get("/openapi.json").text)["paths"]
     assert {"/transcribe", "/v1/audio/transcriptions", "/health"} <= set(paths)
 
@@ -350,7 +350,7 @@ def test_the_api_is_described_by_a_page_that_loads_nothing(client):
 
 def test_without_the_token_nobody_is_heard():
     with make_client(TOKEN) as client:
-        assert client.get("/health").status_code == 200  # what watches over it needs no secret
+        assert client.get("/health").status_code == 200  # monitoring needs no token
         for path in ("/docs", "/openapi.json", "/metrics", "/v1/models"):
             refused = client.get(path)
             assert (refused.status_code, refused.json()["error"]["code"]) == (401, "no_token")
@@ -377,7 +377,7 @@ def test_browsers_are_asked_for_the_token_once():
         assert "That is not the token" in wrong.text
         assert "That is not the token" not in door.text
         assert client.get(f"/?token={TOKEN}").status_code == 303
-        assert "Speak" in client.get("/").text  # from now on a cookie tells it
+        assert "Speak" in client.get("/").text  # a cookie now contains the token
         with client.websocket_connect("/live") as websocket:
             assert websocket.receive_json()["type"] == "ready"
 

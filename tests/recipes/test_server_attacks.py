@@ -1,4 +1,4 @@
-"""Clients that mean no good, at a real server: slow ones, silent ones, and pages of others."""
+"""Malicious clients of a real server: slow ones, silent ones, and foreign pages."""
 
 import base64
 import json
@@ -169,7 +169,7 @@ def is_closed(connection):
 
 
 class WebSocket:
-    """A WebSocket's client that can send what a well-behaved one cannot."""
+    """A WebSocket client that can also send invalid messages."""
 
     def __init__(self, server, **headers):
         self.connection = connect(server)
@@ -183,7 +183,7 @@ class WebSocket:
             f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
         ]
         self.connection.sendall("\r\n".join([*lines, "", ""]).encode())
-        answer = b""  # what is sent before it has come may be lost
+        answer = b""  # messages sent before the answer may be lost
         while not answer.endswith(b"\r\n\r\n"):
             answer += self.connection.recv(1)
 
@@ -193,7 +193,7 @@ class WebSocket:
         self.connection.sendall(bytes([0x80 | opcode]) + length + bytes(4) + payload)
 
     def rest(self):
-        """Return all messages, up to the closing one, whose first bytes are a code."""
+        """Return all messages up to the closing one, which starts with its code."""
         with self.connection, self.connection.makefile("rb") as stream:
             messages, opcode = [], 0
             while opcode != 0x88:
@@ -230,7 +230,7 @@ def test_little_audio_keeps_a_stream_open_too(server):
     websocket = WebSocket(server)
     for _ in range(3):
         time.sleep(IDLE_SECONDS * 0.6)
-        websocket.send(2, bytes(2 * 2000))  # 0.125 s, too little to be worth a turn
+        websocket.send(2, bytes(2 * 2000))  # 0.125 s, too little for a turn of the model
     websocket.send(1, b'{"event": "end"}')
     assert b'"type":"done","seconds":0.375' in websocket.rest()
 
@@ -258,7 +258,7 @@ def test_a_server_that_ends_finishes_what_it_received(tmp_path):
     with served(tmp_path, "--beam_width", "50", "--processes", "1") as server:
         websocket = WebSocket(server)
         samples = speech().tobytes()
-        # The last message alone is too little to be worth a turn.
+        # The last message alone is too short for a turn of the model.
         for piece in (samples[:60_000], samples[60_000:-3000], samples[-3000:]):
             websocket.send(2, piece)
         while b"water" not in websocket.connection.recv(65536, socket.MSG_PEEK):
@@ -290,7 +290,7 @@ def test_a_foreign_name_that_leads_here_opens_no_stream(server):
     assert b'"code":"unknown_host"' in answer
 
 
-# ------------------------------------------------------------------ pages of others
+# ------------------------------------------------------------------ foreign pages
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/health", "/openapi.json"])
@@ -328,7 +328,7 @@ def test_our_own_page_and_programs_are_heard(server):
     body = CLIP.read_bytes()
     own = {"Origin": server.address, "Sec_Fetch_Site": "same-origin"}
     assert transcript(ask(server, body=body, **own)) == SENTENCE
-    curl = {"Content_Type": "application/x-www-form-urlencoded"}  # of --data-binary
+    curl = {"Content_Type": "application/x-www-form-urlencoded"}  # sent with --data-binary
     assert transcript(ask(server, body=body, **curl)) == SENTENCE
 
 

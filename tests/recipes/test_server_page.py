@@ -1,4 +1,4 @@
-"""The web page, in a headless browser whose microphone hears a real clip."""
+"""The web page, in a headless browser whose microphone plays a real clip."""
 
 import base64
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from stt_models import ORACLE, SENTENCE, needs_oracle, speech
 pytest.importorskip("fastapi")
 
 pytestmark = [needs_oracle, needs_browser, pytest.mark.slow]
-# For engines that have no microphone of a file: what stands for one, from there on the page's own.
+# For engines that cannot use a file as microphone: a script that replaces `getUserMedia`.
 MICROPHONE = """if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = async () => {
   const samples = Float32Array.from(new Int16Array(
     Uint8Array.from(atob(SAMPLES), one => one.charCodeAt(0)).buffer), one => one / 32768);
@@ -42,7 +42,7 @@ def said():
 
 @pytest.fixture(scope="module")
 def browser(said, tmp_path_factory):
-    """One whose microphone hears a file, where the engine has such."""
+    """Yield a browser whose microphone plays a file, if the engine supports that."""
     file = tmp_path_factory.mktemp("microphone") / "said.wav"
     soundfile.write(file, said, 16000)
     flags = (
@@ -64,12 +64,12 @@ def page(browser, address, said):
 
 @contextmanager
 def ready(browser, address, script):
-    """Yield the page as soon as it can be used; fails where a script of it failed."""
+    """Yield the page once it can be used; fail if one of its scripts failed."""
     page = visited(browser, address, script=script)
     page.wait_for_selector(".state.ready")
     yield page
     assert not page.problems, page.problems
-    assert not refused(page)  # by the policy, which names the page's own scripts
+    assert not refused(page)  # the policy allows the page's own scripts
     page.context.close()
 
 
@@ -105,7 +105,7 @@ def test_a_file_that_is_no_audio_is_told(page, tmp_path):
 
 def test_speech_appears_while_it_is_spoken(page):
     page.click("#record")
-    page.wait_for_selector(".partial .word")  # words that may still change
+    page.wait_for_selector(".partial .word")  # words that are not final
     page.wait_for_selector(".word >> nth=8")
     page.click("#record")
     page.wait_for_selector("#record:not(.live)")
@@ -125,14 +125,14 @@ def test_buttons_stay_in_view_under_a_long_transcript(page, size):
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= size[1]
     last = page.query_selector("#transcript p:last-child").bounding_box()
-    assert last["y"] + last["height"] <= size[1]  # and what was said last
+    assert last["y"] + last["height"] <= size[1]  # the last words are visible, too
     page.evaluate("document.getElementById('sheet').scrollTop = 0")
     page.evaluate("message => receive(message)", message)
-    assert page.evaluate("document.getElementById('sheet').scrollTop") == 0  # somebody reads there
+    assert page.evaluate("document.getElementById('sheet').scrollTop") == 0  # where the user reads
 
 
 def test_text_is_copied_without_the_newer_clipboard(address, browser):
-    """As on pages without HTTPS, of another machine."""
+    """Browsers have no clipboard API on pages of another machine without HTTPS."""
     script = """Object.defineProperty(Navigator.prototype, "clipboard", {value: undefined});
         addEventListener("copy", () => { window.copied = getSelection().toString()
             || document.activeElement.value; });"""
@@ -145,7 +145,7 @@ def test_text_is_copied_without_the_newer_clipboard(address, browser):
 
 
 def test_a_microphone_without_sound_is_told(address, browser):
-    """As of a browser that finds no device to play on, and so never starts."""
+    """In a browser without a playback device, the audio context never starts."""
     script = """{ const Paused = AudioContext; window.AudioContext = class extends Paused {
         constructor() { super(); this.suspend(); } resume() {} };
         if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = async () =>

@@ -1,4 +1,4 @@
-"""`stt serve --processes 2`: one server to those who ask, whatever becomes of its processes."""
+"""`stt serve --processes 2`: one server for its clients, even if one of its processes dies."""
 
 import json
 import os
@@ -34,7 +34,7 @@ pytestmark = [
 FLAGS = ("--processes", "2", "--beam_width", "50")
 SCORER = str(ORACLE.parent / "decoder/scorers/smoke_word.scorer")
 MOST_STREAMS = 6
-SETTLING_SECONDS = 0.5  # until the processes have told that earlier connections are closed
+SETTLING_SECONDS = 0.5  # until the processes have counted that earlier connections are closed
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def told(stream):
 
 
 def transcript(stream):
-    """Say the clip; return what is heard."""
+    """Send the clip and return its transcript."""
     stream.send(speech().tobytes())
     stream.send('{"event": "end"}')
     return final(stream)
@@ -89,7 +89,7 @@ def workers_of(pid):
 
 
 def kill_one(server):
-    """Kill a process of a server, and wait until another has taken its place."""
+    """Kill a process of a server and wait for its replacement; return the processes before."""
     before = workers_of(server.pid)
     os.kill(before[0], signal.SIGKILL)
     wait_until(lambda: before[0] not in workers_of(server.pid))
@@ -102,7 +102,7 @@ def test_processes_are_one_server(server):
     with ExitStack() as stack:
         streams = [stack.enter_context(live(server)) for _ in range(4)]
         assert {told(stream)["type"] for stream in streams} == {"ready"}
-        for _ in range(4):  # whichever of them is asked
+        for _ in range(4):  # whichever process answers
             assert get(server, "/health")["live_streams"] == 4
             assert metric(server, "stt_open_live_streams") == 4
         before = metric(server, 'stt_live_streams_total{outcome="done"}')
@@ -123,7 +123,7 @@ def test_a_token_is_asked_for_by_all_processes_and_seen_by_nobody(tmp_path, monk
         for pid in (server.pid, *workers_of(server.pid)):
             assert token not in Path(f"/proc/{pid}/cmdline").read_text()
         asked = urllib.request.Request(server.address + "/v1/models")
-        for _ in range(4):  # whichever of them is asked
+        for _ in range(4):  # whichever process answers
             with pytest.raises(urllib.error.HTTPError, match="401"):
                 urllib.request.urlopen(asked, timeout=30)
         asked.add_header("Authorization", f"Bearer {token}")
@@ -165,7 +165,7 @@ def test_a_process_that_dies_is_replaced_and_the_others_go_on(server):
         ends = [end_of(stream) for stream in streams]
         assert ends.count("lost") == ends.count(SENTENCE) == MOST_STREAMS // 2
         assert len(set(workers_of(server.pid)) - set(before)) == 1
-    wait_until(lambda: get(server, "/health")["live_streams"] == 0)  # its places are free again
+    wait_until(lambda: get(server, "/health")["live_streams"] == 0)  # all streams are free again
     assert metric(server, 'stt_live_streams_total{outcome="done"}') == done + MOST_STREAMS // 2
     assert f"Process {before[0]} ended (SIGKILL" in server.log.read_text()
     with live(server) as stream:
@@ -184,13 +184,13 @@ def test_connections_are_shared_out_evenly(server):
     with ExitStack() as stack:
         for _ in range(20):
             stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
-        time.sleep(0.3)  # they have gone where they belong, and none has been closed yet
+        time.sleep(0.3)  # all connections are distributed, and none is closed yet
         counts = [open_connections(pid, server.port) for pid in workers_of(server.pid)]
     assert counts == [10, 10]
 
 
 def open_connections(pid, port):
-    """Count the connections to a port that a process has."""
+    """Return the number of open connections of a process at a port."""
     mine = {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(
@@ -237,7 +237,7 @@ def test_a_second_signal_ends_all_of_them_at_once(tmp_path):
         os.kill(server.pid, signal.SIGINT)
         wait_until(lambda: "Finishing" in server.log.read_text())
         time.sleep(0.5)
-        assert workers_of(server.pid)  # they wait for the file
+        assert workers_of(server.pid)  # they still work on the file
         started = time.monotonic()
         os.kill(server.pid, signal.SIGINT)
     assert time.monotonic() - started < 10

@@ -1,4 +1,4 @@
-"""Processes that share out weights do what one process does that has all of them."""
+"""Processes with sharded weights compute what one process with all weights computes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHARED_OUT = ("--shard_weights", "true")
 def test_the_run_is_that_of_one_process(
     size: int, batch: int, latin: ToneCorpus, tmp_path: Path
 ) -> None:
-    """Batches do not come out even with the processes, of which some take another's as well."""
+    """The batches do not divide evenly, so some processes also run another's batch."""
     flags = [*latin.flags, *FLAGS, "--train_batch_size", batch, "--epochs", 1]
     alone, shared = tmp_path / "alone", tmp_path / "shared"
     one = run_command(
@@ -67,7 +67,7 @@ def test_layers_are_unfrozen_and_drawn_back_to_the_source(
 
 
 def test_a_run_that_was_cut_goes_on_also_in_one_process(latin: ToneCorpus, tmp_path: Path) -> None:
-    """A process dies in the middle of an epoch; with as many the run ends in the same bits."""
+    """A process dies within an epoch; resuming with as many processes gives the same bits."""
     whole, cut, alone = tmp_path / "whole", tmp_path / "cut", tmp_path / "alone"
 
     def flags(folder: Path, size: int) -> list[object]:

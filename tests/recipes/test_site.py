@@ -1,4 +1,4 @@
-"""`make docs`: the documentation as a site, without a warning."""
+"""`make docs` builds the documentation site without a warning."""
 
 import subprocess
 import sys

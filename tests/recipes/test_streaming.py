@@ -1,4 +1,4 @@
-"""The streaming encoder behind the commands that everybody knows."""
+"""The streaming encoder in the usual commands."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_it_is_a_source(trained: tuple[Path, Result], cyrillic: ToneCorpus, tmp_
 def test_a_source_of_another_architecture_is_refused(
     flag: str, trained: tuple[Path, Result], latin: ToneCorpus, tmp_path: Path
 ) -> None:
-    """Of a model to start from, and of a run to go on with; before anything is computed."""
+    """As a source and as a run to continue, before anything is computed."""
     asked = (flag, trained[0], "--train_files", latin.train, "--architecture", "deepspeech")
     saved = ("--save_checkpoint_dir", tmp_path / "new") if flag == "--load_checkpoint_dir" else ()
     for dry_run in ("true", "false"):

@@ -81,7 +81,7 @@ def test_a_file_that_is_cut_off_is_told(tmp_path, caplog):
     assert re.search(r"cut.wav: cut off; its header says 2.9\d s, and only 1.4\d s are there",
                      caplog.text)  # fmt: skip
     caplog.clear()
-    streamed = tmp_path / "streamed.wav"  # a program that wrote to a pipe knew no length
+    streamed = tmp_path / "streamed.wav"  # programs that write to a pipe do not know the length
     streamed.write_bytes(content[:40] + b"\xff\xff\xff\xff" + content[44:])
     assert run("--audio", clip("LDC93S1.wav"), str(streamed)) == 0
     assert not caplog.text

@@ -1,4 +1,4 @@
-"""`synthesize`: from sentences to a set to train on, with a synthesiser that is not one."""
+"""`synthesize`: from sentences to a training set, with a stand-in for the synthesiser."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import soundfile
 
 from command_runner import Result, run_command
 
-# Speaks as long a tone as the sentence is, and notes what it was asked for.
+# A synthesiser that writes a tone as long as the sentence, and records its arguments.
 SPEAKER = """#!PYTHON
 import math, struct, sys, wave
 from pathlib import Path
@@ -36,7 +36,7 @@ with wave.open(words[words.index("-w") + 1], "wb") as file:
 
 @pytest.fixture
 def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a synthesiser on the path; return the file of what it was asked for."""
+    """Put the synthesiser on the path; return the file of its recorded arguments."""
     folder, notes = tmp_path / "bin", tmp_path / "notes"
     folder.mkdir()
     program = folder / "espeak-ng"
@@ -48,7 +48,7 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
-    """Return a text of which four lines can be spoken and transcribed."""
+    """Return a text of nine lines, of which four can be spoken and transcribed."""
     path = tmp_path / "sentences.txt"
     lines = ["Hello, world!", "one two three", "hello world", "1984", "déjà vu", "", "a b c",
              "it is a long sentence " * 9, "the last one"]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The guided tour, in a hurry: every command of it runs, and it ends with what to do next."""
+"""The guided tour, shortened: all its commands run, and it ends with the next steps."""
 
 import re
 import shlex

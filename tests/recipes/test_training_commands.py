@@ -1,4 +1,4 @@
-"""The documented commands, on a corpus small enough to learn in seconds."""
+"""The documented training commands, on a corpus that is learned in seconds."""
 
 from __future__ import annotations
 
@@ -309,7 +309,7 @@ def test_metrics_files_and_summaries(latin: ToneCorpus, tmp_path: Path, train: T
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "Finished metrics for epoch 0" in result.stderr
-    for kind in ("train", "dev", "metrics", "test"):  # one chart
+    for kind in ("train", "dev", "metrics", "test"):  # all in one chart
         assert [step for step, _ in curve(tmp_path / "curves" / kind, "loss")] == [6], kind
     assert [step for step, _ in curve(tmp_path / "curves/train", "step_loss")] == [1, 2, 3, 4, 5, 6]
     flags = EventAccumulator(str(tmp_path / "curves")).Reload()
@@ -332,7 +332,7 @@ def test_the_learning_rate_follows_its_schedule_and_gradients_are_clipped(
     assert rates == pytest.approx([0.003 * (1 - 0.9 * step / 12) for step in range(12)], rel=1e-5)
     plain, weights = load_source(run_with()).tensors, []
     for flags in (
-        ("--gradient_clipping", 1e-9),  # Adam's epsilon is larger: nothing moves far
+        ("--gradient_clipping", 1e-9),  # below Adam's epsilon, so weights hardly change
         ("--warmup_steps", 1000),
         ("--optimizer", "adamw", "--weight_decay", 50),
     ):
@@ -360,7 +360,7 @@ def test_what_is_added_to_the_loss_acts_in_training_alone(
     plain, surer, apart, two_passes = losses
     assert surer < plain
     assert apart > two_passes
-    assert two_passes != plain  # the mean of two masks' losses
+    assert two_passes != plain  # the mean of the losses of two masks
 
 
 def test_weights_stay_nearer_to_the_source_where_they_are_drawn_to_it(
@@ -470,7 +470,7 @@ def test_a_model_that_was_still_improving_is_told_with_the_command_to_go_on(
 
 
 def curve(folder: Path, tag: str) -> list[tuple[int, float]]:
-    """Return the points of a curve, as TensorBoard reads them."""
+    """Return the steps and values of a curve, as TensorBoard reads them."""
     events = EventAccumulator(str(folder))
     events.Reload()
     return [(event.step, event.value) for event in events.Scalars(tag)]
@@ -581,7 +581,7 @@ def test_a_source_folder_without_a_model_is_an_error(
     ],
 )
 def test_help_is_quick_and_needs_neither_torch_nor_numpy(name: str) -> None:
-    """They are made impossible to import, which is exact where a stopwatch is not."""
+    """Importing either fails here, which is a more exact test than a time limit."""
     program = (
         "import runpy, sys; sys.modules['torch'] = sys.modules['numpy'] = None; "
         f"sys.argv = ['{name}', '--help']; "

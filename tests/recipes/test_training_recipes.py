@@ -1,4 +1,4 @@
-"""`--recipe`: named sets of flags, chosen by the source and the data, over which flags win."""
+"""`--recipe`: named sets of flags, chosen by source and data; flags of the user override them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_an_encoder_is_trained_by_its_recipe(
     assert re.search(
         r"block_2 +kept .*frozen for \d+ epochs; learning rate x 0\.2\n", result.stderr
     )
-    assert "--train_batch_size" not in result.stderr  # given, to another value: it wins
+    assert "--train_batch_size" not in result.stderr  # given, so the recipe does not set it
 
 
 def test_a_head_that_writes_is_not_trained_alone(
@@ -73,7 +73,7 @@ def test_a_head_that_writes_is_not_trained_alone(
     said = "all layers are trained at once, because the head is already trained: "
     for corpus, flags, expected in (
         (latin, (), True),
-        (latin, ("--head", "lstm"), False),  # a new one
+        (latin, ("--head", "lstm"), False),  # a new head
         (latin, ("--freeze_source_layers", -1, "--unfreeze_after_epochs", 1), False),
         (latin, ("--adapter", "lora"), False),
         (cyrillic, ("--drop_source_layers", 1), False),
@@ -103,7 +103,7 @@ def test_given_flags_win_and_a_run_keeps_its_recipe(
     begun = saved(folder).flags
     recipe = find_recipe(begun["recipe"])
     assert begun["learning_rate_schedule"] == "linear"
-    assert begun["tri_stage_hold"] == as_dict(TrainConfig())["tri_stage_hold"]  # of no use beside
+    assert begun["tri_stage_hold"] == as_dict(TrainConfig())["tri_stage_hold"]  # has no effect here
     won = {"train_batch_size", "epochs", "unfreeze_after_epochs", "learning_rate_schedule",
            "tri_stage_hold", "automatic_mixed_precision"}  # fmt: skip
     for name, value in recipe.flags.items():
@@ -240,7 +240,7 @@ def test_all_recipes_hold_flags_that_can_be() -> None:
 def test_frozen_layers_wait_for_a_head_that_writes(
     whisper: Path, latin: ToneCorpus, tmp_path: Path
 ) -> None:
-    """With a learning rate at which nothing is learnt, for as long as it may; resumed or not."""
+    """With a learning rate too low to learn, the wait lasts its maximum, also in a resumed run."""
 
     def run_to(folder: str, *flags: object) -> Result:
         result = train(

@@ -21,7 +21,7 @@ MIDDLE = "dark suit in greasy"
 
 @pytest.fixture
 def recording(tmp_path):
-    """The sentence three times, with silence between."""
+    """Return a recording of the sentence, three times with silence before each."""
     quiet = np.zeros(2 * 16000, np.int16)
     path = tmp_path / "recording.wav"
     soundfile.write(
@@ -51,7 +51,7 @@ def test_words_and_subtitles_count_from_the_start_of_the_recording(recording):
         words = entry["words"]
         assert [word["word"] for word in words] == entry["transcript"].split()
         assert entry["start"] / 1000 <= words[0]["start"] < words[-1]["start"] < entry["end"] / 1000
-    assert "\n00:00:06," in recording.with_suffix(".srt").read_text()  # it begins at 6.925 s
+    assert "\n00:00:06," in recording.with_suffix(".srt").read_text()  # the second, at 6.925 s
     assert recording.with_suffix(".vtt").read_text().startswith("WEBVTT")
 
 
