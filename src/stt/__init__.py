@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .model import Model
     from .stream import Stream
 
-DISTRIBUTION = OWN_DISTRIBUTION  # by which `installation` knows this package from others
+DISTRIBUTION = OWN_DISTRIBUTION  # `installation.py` reads it to recognise files of other packages
 
 __all__ = [
     "AudioBufferError",
@@ -50,7 +50,7 @@ _HOMES = {"Model": "model", "Stream": "stream"} | dict.fromkeys(
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: `stt.errors` alone needs none of the others."""
+    """Import a public name on first use, so that importing only `stt.errors` is fast."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(f".{_HOMES.get(name, 'errors')}", __name__), name)
@@ -60,11 +60,11 @@ def __getattr__(name: str) -> Any:
 
 def version() -> str:
     """Return the version of this package."""
-    from importlib import metadata  # late: it takes longer to import than all of this package
+    from importlib import metadata  # imported late: it is slower to import than this package
 
     try:
         return metadata.version("coqui-stt")
-    except metadata.PackageNotFoundError:  # run from a source tree that was never installed
+    except metadata.PackageNotFoundError:  # run from sources without installation
         return "0.0.0"
 
 

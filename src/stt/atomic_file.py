@@ -1,4 +1,4 @@
-"""Files that are either there in full or not at all, whenever the process is killed."""
+"""Writes files atomically: a process that is killed leaves either a complete file or none."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _MOST_NAME_BYTES = 200
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield an empty file beside `path` to write to; afterwards it takes the place of `path`.
+    """Yield an empty temporary file in the folder of `path`; at the end it replaces `path`.
 
-    Missing parent folders are made. On an error the old file stays and the new one is removed. When
-    this returns, the file is there after a power cut, too.
+    Missing parent folders are created. On an error the old file stays, and the temporary file is
+    removed. Once this returns, the file survives a power failure.
 
     Raises:
-        OSError: the folder cannot be written to, or the disk is full; it names the file.
+        OSError: the folder cannot be written to, or the disk is full; names `path`.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Nobody can have put a link there, as somebody may where the name can be guessed and the folder
-    # is everybody's; and threads that write the same file do not share one.
+    # The random name cannot be guessed, so nobody can put a link there in a folder that all may
+    # write to. Threads that write the same file do not share a temporary one either.
     partial = target.with_name(f".{_within_bounds(target.name)}.{secrets.token_hex(8)}{_PARTIAL}")
     try:
         mode = _make(partial)
@@ -37,27 +37,26 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise
     try:
         yield partial
-        partial.chmod(mode)  # libraries that write files of their own make 0600
+        partial.chmod(mode)  # some libraries replace the file by one with mode 0600
         with partial.open("rb") as written:
             os.fsync(written.fileno())
         partial.replace(target)
     except BaseException as error:
         partial.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno and error.filename in (None, str(partial)):
-            error.filename = str(path)  # a full disk names none
+            error.filename = str(path)  # the error for a full disk names no file
         raise
     _sync_folder(target.parent)
 
 
 def _sync_folder(folder: Path) -> None:
-    """See that the names in a folder are there after a power cut, where the system can do that.
+    """Make the names in a folder survive a power failure, if the system supports it.
 
-    By now the new file is in place, so a failure here is none of the writer's: who is told that
-    nothing was written does it again.
+    Errors are ignored, since the new file is already in place; a caller would write it again.
     """
-    if os.name != "posix":  # Windows opens no folders
+    if os.name != "posix":  # Windows cannot open folders
         return
-    with suppress(OSError):  # also where one may write to a folder, and not read it
+    with suppress(OSError):  # for instance if the folder is writable but not readable
         opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(opened)
@@ -66,7 +65,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _within_bounds(name: str) -> str:
-    """Return a file's name, or one in its place that leaves room: file systems take 255 bytes."""
+    """Return a file name, hashed if it is too long for a suffix; file systems allow 255 bytes."""
     encoded = os.fsencode(name)
     if len(encoded) <= _MOST_NAME_BYTES:
         return name
@@ -74,11 +73,11 @@ def _within_bounds(name: str) -> str:
 
 
 def _make(path: Path) -> int:
-    """Make a file that is not there yet; return the permissions that it got.
+    """Create a new file; return the permissions that the system gave it.
 
-    So they need not be computed: the umask can only be read by setting it, for all threads.
+    They are not computed, because the umask can only be read by setting it for all threads.
     """
-    made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # follows no link either
+    made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # O_EXCL follows no link
     try:
         return stat.S_IMODE(os.fstat(made).st_mode)
     finally:
@@ -86,21 +85,21 @@ def _make(path: Path) -> int:
 
 
 def write_atomically(path: str | Path, content: str | bytes) -> None:
-    """Write a file; text as UTF-8, line ends as they are.
+    """Write a file atomically; text is UTF-8, and its line ends are not changed.
 
     Raises:
-        OSError: the folder cannot be written to; the file that was there before is untouched.
+        OSError: the file cannot be written; an existing file is not changed.
     """
     with replacing(path) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def remove_partial_files(folder: Path, name: str = "") -> None:
-    """Remove what processes that were killed while writing have left in a folder.
+    """Remove temporary files left by processes that were killed while writing.
 
     Args:
-        folder: one in which nobody else writes these files.
-        name: of the file that was to be written; without one, any.
+        folder: folder to clean; no other process may be writing these files.
+        name: name of the file that was to be written; empty for any file.
     """
     pattern = f".{glob.escape(_within_bounds(name))}.*{_PARTIAL}" if name else f".*{_PARTIAL}"
     for partial in folder.glob(pattern):

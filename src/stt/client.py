@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 _SUBTITLES = ("srt", "vtt", "txt", "tsv")
 _STDIN = "-"
-_COMMANDS = "stt.commands"  # the group of entry points with tables of further commands
+_COMMANDS = "stt.commands"  # group of entry points; each is a dict of further commands
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status: 0, or 2 for an error of the user's."""
+    """Run the command; return its exit status: 0, 2 for an error, 130 after Ctrl-C."""
     if arguments is None:
         write_any_text(sys.stdout)
         arguments = sys.argv[1:]
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run_other(*arguments)
         else:
             parser = _parser()
-            if {"-h", "--help"} & set(arguments):  # to find the other commands takes a moment
+            if {"-h", "--help"} & set(arguments):  # looking up the other commands takes time
                 others = ", ".join(_other_commands())
                 parser.epilog = f"`stt COMMAND` also runs: {others}. Each has its own --help."
             _run(parser.parse_args(arguments))
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of our output has seen enough
+    except BrokenPipeError:  # the reader of our output has closed it
         sys.stderr.close()
         return 0
     except OSError as error:
@@ -67,10 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_other(name: str, *flags: str) -> int:
-    """Run a command that another package has registered: training, where it is installed.
+    """Run a command that another package has registered, such as the training package.
 
     Raises:
-        FlagError: there is none of that name.
+        FlagError: there is no command of this name.
     """
     commands = _other_commands()
     if name not in commands:
@@ -84,7 +84,7 @@ def _run_other(name: str, *flags: str) -> int:
 
 
 def _other_commands() -> dict[str, Callable[[Sequence[str]], int]]:
-    """Return the tables of commands that are entry points of the group `stt.commands`."""
+    """Return all commands of the entry points of the group `stt.commands`, by name."""
     commands: dict[str, Callable[[Sequence[str]], int]] = {}
     for point in metadata.entry_points(group=_COMMANDS):
         commands |= point.load()
@@ -187,7 +187,7 @@ def _run(flags: argparse.Namespace) -> None:
 
 
 def _expand(audio: Sequence[str]) -> Iterator[str]:
-    """Yield the files that names stand for: those in a folder, in the order of their names."""
+    """Yield the names of audio files; a folder is replaced by its audio files, sorted."""
     for name in audio:
         if name == _STDIN or not Path(name).is_dir():
             yield name
@@ -200,7 +200,7 @@ def _expand(audio: Sequence[str]) -> Iterator[str]:
 
 def _print_json(value: object) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # as JSON is, whatever the terminal's encoding
+        sys.stdout.reconfigure(encoding="utf-8")  # JSON is UTF-8, whatever the terminal's encoding
     print(shown_on(sys.stdout, json.dumps(value, ensure_ascii=False, indent=2)), flush=True)
 
 
@@ -215,7 +215,7 @@ def _print_all(model: Model, flags: argparse.Namespace, failed: list[UserError])
 
 
 def _write_all_subtitles(model: Model, flags: argparse.Namespace, failed: list[UserError]) -> None:
-    """Transcribe as `transcribe` does: what is said between pauses, each for itself."""
+    """Transcribe like the command `transcribe`, which cuts audio at pauses, and write subtitles."""
     from .transcriber import BatchLimits, transcribe_recordings
 
     recordings = transcribe_recordings(
@@ -229,7 +229,7 @@ def _write_all_subtitles(model: Model, flags: argparse.Namespace, failed: list[U
 
 
 def _fail(error: UserError, flags: argparse.Namespace, failed: list[UserError]) -> None:
-    """Take note of a file that is broken; it does not stop the others."""
+    """Record the error of a file, so that the other files are still transcribed."""
     failed.append(error)
     if len(flags.audio) > 1:
         _report(f"stt: {error}")
@@ -238,9 +238,9 @@ def _fail(error: UserError, flags: argparse.Namespace, failed: list[UserError]) 
 def _transcribe_all(
     model: Model, flags: argparse.Namespace, failed: list[UserError]
 ) -> Iterator[_Result]:
-    """Yield what is in each file, several of which are transcribed at a time.
+    """Yield the result of each file; several files are transcribed at the same time.
 
-    A broken one goes to `failed`, and does not stop the others.
+    The error of a broken file is added to `failed`; the other files are still transcribed.
     """
     stopping = Event()
     with ThreadPoolExecutor(min(len(flags.audio), model.streams_at_a_time)) as pool:
@@ -251,7 +251,7 @@ def _transcribe_all(
                     yield future.result()
                 except AudioError as error:
                     _fail(error, flags, failed)
-        finally:  # after Ctrl-C they would go on to the end of their files
+        finally:  # after Ctrl-C the threads would otherwise transcribe their files to the end
             stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -1,4 +1,4 @@
-"""How many cores there are to use."""
+"""The number of cores that this process may use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use: of a machine's, those that it was given."""
+    """Return the number of cores that this process may use, which its affinity may restrict."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""What a model decodes with, and how it is changed: beam width, scorer, hot words."""
+"""The decoder settings of a model: beam width, scorer and hot words."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _log = logging.getLogger(__name__)
 
 
 class DecoderControls:
-    """The part of a model that says how it decodes; streams keep what they were made with.
+    """The part of a model with its decoder settings. All methods are thread-safe.
 
-    All methods may be called from many threads.
+    A stream keeps the settings that the model had when the stream was created.
     """
 
     def _decode_with(self, alphabet: Alphabet, beam_width: int, step_seconds: float) -> None:
-        """Begin with a model file's values, and without a scorer."""
-        self._lock = threading.Lock()  # of the settings: replaced as a whole, never written to
+        """Set the defaults of a model file, without a scorer."""
+        self._lock = threading.Lock()  # for `_settings`, which is replaced and never modified
         self._settings = DecoderSettings(alphabet, _checked_beam_width(beam_width), step_seconds)
         self._scorer_path: Path | None = None
 
@@ -39,18 +39,18 @@ class DecoderControls:
 
     @property
     def step_seconds(self) -> float:
-        """Time from one frame to the next: the unit of `TokenMetadata.timestep`."""
+        """Time from one frame to the next, which is the unit of `TokenMetadata.timestep`."""
         return self._settings.step_seconds
 
     def beam_width(self) -> int:
-        """Return how many readings the decoder keeps; the model file's value unless it was set."""
+        """Return the beam width; the default is that of the model file."""
         return self._settings.beam_width
 
     def set_beam_width(self, beam_width: int) -> None:
-        """Set how many readings the decoder keeps: more are better and slower.
+        """Set the beam width; a larger one is more accurate and slower.
 
         Raises:
-            SttError: not a positive number.
+            SttError: the beam width is not positive.
         """
         self._change(lambda settings: replace(settings, beam_width=_checked_beam_width(beam_width)))
 
@@ -60,13 +60,13 @@ class DecoderControls:
         """Decode with a scorer from now on.
 
         Args:
-            scorer_path: the file, or `hf://owner/name` for that of a model on the hub.
-            alpha: the weight of the language model; None: what stands in the scorer.
-            beta: the bonus for each word; None: likewise.
+            scorer_path: path of the scorer, or `hf://owner/name` for that of a model on the hub.
+            alpha: weight of the language model; None takes the one in the scorer.
+            beta: bonus for each word; None takes the one in the scorer.
 
         Raises:
             SttError: the scorer is missing, broken, or not for the model's alphabet.
-            HubError: it cannot be had from the hub.
+            HubError: the scorer cannot be downloaded from the hub.
         """
         path = fetch_scorer(scorer_path) if is_hub_name(scorer_path) else Path(scorer_path)
         scorer = self._load_scorer(path, alpha, beta)
@@ -81,10 +81,10 @@ class DecoderControls:
             raise SttError("EnableExternalScorer", ErrorCode.INVALID_SCORER, reason) from None
 
     def disable_external_scorer(self) -> None:
-        """Decode without a scorer from now on; hot words are forgotten.
+        """Decode without a scorer from now on, and remove all hot words.
 
         Raises:
-            ScorerNotEnabledError: there is none.
+            ScorerNotEnabledError: there is no scorer.
         """
 
         def without(settings: DecoderSettings) -> DecoderSettings:
@@ -108,7 +108,7 @@ class DecoderControls:
     def set_scorer_alpha_beta(self, alpha: float, beta: float) -> None:
         """Set the weight of the language model and the bonus for each word.
 
-        Streams that exist keep the values they were made with.
+        Existing streams keep their values.
 
         Raises:
             ScorerNotEnabledError: there is no scorer.
@@ -120,9 +120,9 @@ class DecoderControls:
         self._change(lambda settings: replace(settings, scorer=scorer))
 
     def add_hot_word(self, word: str, boost: float) -> None:
-        """Make a word likelier (positive boost) or less likely (negative).
+        """Boost a word, or suppress it with a negative boost.
 
-        One that cannot be written with the alphabet has no effect, and the log says so.
+        A word that cannot be spelled with the alphabet has no effect; this is logged as a warning.
 
         Raises:
             ScorerNotEnabledError: there is no scorer.
@@ -150,11 +150,11 @@ class DecoderControls:
         self._change_hot_words("AddHotWord", added)
 
     def erase_hot_word(self, word: str) -> None:
-        """Forget a hot word.
+        """Remove a hot word.
 
         Raises:
             ScorerNotEnabledError: there is no scorer.
-            HotWordError: it is no hot word.
+            HotWordError: the word is not a hot word.
         """
 
         def erased(settings: DecoderSettings) -> Mapping[str, float]:
@@ -170,7 +170,7 @@ class DecoderControls:
         self._change_hot_words("EraseHotWord", erased)
 
     def clear_hot_words(self) -> None:
-        """Forget all hot words.
+        """Remove all hot words.
 
         Raises:
             ScorerNotEnabledError: there is no scorer.
@@ -191,18 +191,18 @@ class DecoderControls:
             self._settings = change(self._settings)
 
     def create_decoder_stream(self) -> DecoderStream:
-        """Return the second half of a stream: from posteriors to readings."""
+        """Return the second half of a stream: from posteriors to hypotheses."""
         return DecoderStream(self._settings)
 
-    # Upstream's names. They call, rather than alias, so that subclasses answer under both names.
-    # Three of them report by a number, 0 for success, as upstream's do; the others raise.
+    # Upstream's names. They are calls instead of aliases, so that overrides in subclasses work.
+    # Like upstream's, three of them return a status, 0 for success; the others raise.
 
     def beamWidth(self) -> int:
         """Return `beam_width()`."""
         return self.beam_width()
 
     def setBeamWidth(self, beam_width: int) -> int:
-        """Set how many readings the decoder keeps; return 0."""
+        """Set the beam width; return 0."""
         self.set_beam_width(beam_width)
         return 0
 
@@ -211,23 +211,23 @@ class DecoderControls:
         self.enable_external_scorer(scorer_path)
 
     def disableExternalScorer(self) -> int:
-        """Decode without a scorer; return 0, or 0x2004 (and log why) where there is none."""
+        """Decode without a scorer; return 0, or 0x2004 with a warning if there is none."""
         return _status(self.disable_external_scorer)
 
     def setScorerAlphaBeta(self, alpha: float, beta: float) -> int:
-        """Set the scorer's weights; return 0, or 0x2004 (and log why) where there is none."""
+        """Set the scorer's weights; return 0, or 0x2004 with a warning if there is none."""
         return _status(lambda: self.set_scorer_alpha_beta(alpha, beta))
 
     def addHotWord(self, word: str, boost: float) -> None:
-        """Make a word likelier, like `add_hot_word`."""
+        """Boost a word, like `add_hot_word`."""
         self.add_hot_word(word, boost)
 
     def eraseHotWord(self, word: str) -> None:
-        """Forget a hot word, like `erase_hot_word`."""
+        """Remove a hot word, like `erase_hot_word`."""
         self.erase_hot_word(word)
 
     def clearHotWords(self) -> None:
-        """Forget all hot words, like `clear_hot_words`."""
+        """Remove all hot words, like `clear_hot_words`."""
         self.clear_hot_words()
 
 

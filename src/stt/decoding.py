@@ -1,7 +1,7 @@
-"""From posteriors to readings: the beam search, and what it found put into words.
+"""Decodes posteriors to hypotheses with the settings of libstt.
 
-The search is `coqui_stt_ctcdecoder`'s; here are the settings libstt uses, and the translation of
-its labels into tokens with times and confidences.
+The beam search is in `coqui_stt_ctcdecoder`. This module converts its labels to tokens with times
+and confidences.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from coqui_stt_ctcdecoder.hot_words import why_unwritable
 from .engines import FloatArray
 from .metadata import CandidateTranscript, Metadata, TokenMetadata
 
-_CUTOFF_PROB = 1.0  # no pruning of classes, as libstt
+_CUTOFF_PROB = 1.0  # no pruning of classes, as in libstt
 _CUTOFF_TOP_N = 40
-_HELD_PROBABILITY = 0.1  # a label is heard as long as it has so much
+_HELD_PROBABILITY = 0.1  # a label lasts as long as its probability is higher
 _LONGEST_HELD_FRAMES = 16
 
 
 @dataclass(frozen=True)
 class DecoderSettings:
-    """What a decoder is made from; a stream keeps those of the moment it was created.
+    """Settings of a decoder; a stream keeps those that it was created with.
 
     Attributes:
-        alphabet: of the model.
-        beam_width: readings kept from frame to frame.
-        step_seconds: from one frame to the next.
-        scorer: the language model, where there is one.
-        hot_words: words and their boosts; used with a scorer only, and where they can be written.
+        alphabet: alphabet of the model.
+        beam_width: number of prefixes kept after each frame.
+        step_seconds: time from one frame to the next.
+        scorer: language model, or None.
+        hot_words: word -> boost. They need a scorer, and are ignored if they cannot be spelled.
     """
 
     alphabet: Alphabet
@@ -46,9 +46,9 @@ class DecoderSettings:
 
 
 class DecoderStream:
-    """The readings of one utterance so far. Not for two threads at once.
+    """The hypotheses of one utterance so far. Not thread-safe.
 
-    The posteriors are kept for the confidence of tokens: 21 MB an hour for 28 labels.
+    It keeps the posteriors for the confidences of tokens: 21 MB per hour for 28 labels.
     """
 
     def __init__(self, settings: DecoderSettings) -> None:
@@ -68,13 +68,13 @@ class DecoderStream:
         self._posteriors = _Rows(settings.alphabet.size + 1)
 
     def feed(self, posteriors: FloatArray) -> None:
-        """Go on with posteriors, float32 `[frames, classes]`."""
+        """Add posteriors, float32 `[frames, classes]`."""
         if len(posteriors):
             self._search.feed(posteriors)
             self._posteriors.append(posteriors)
 
     def decode(self, num_results: int = 1) -> Metadata:
-        """Return the best readings so far; the stream goes on undisturbed."""
+        """Return the best hypotheses so far. More posteriors may follow."""
         return Metadata(
             [
                 CandidateTranscript(
@@ -103,13 +103,13 @@ class DecoderStream:
 def tokens_of(
     reading: DecodeResult, posteriors: FloatArray, alphabet: Alphabet, step_seconds: float
 ) -> list[TokenMetadata]:
-    """Return the characters of a reading with their times and confidences.
+    """Return the characters of a hypothesis with their times and confidences.
 
     Args:
-        reading: of one utterance.
-        posteriors: that it was read from, float32 `[frames, classes]`.
-        alphabet: of the classes.
-        step_seconds: from one frame to the next.
+        reading: hypothesis of one utterance.
+        posteriors: posteriors of the utterance, float32 `[frames, classes]`.
+        alphabet: alphabet of the model.
+        step_seconds: time from one frame to the next.
     """
     rows = _Rows(alphabet.size + 1)
     rows.append(posteriors)
@@ -117,13 +117,14 @@ def tokens_of(
 
 
 def path_confidence(posteriors: FloatArray) -> float:
-    """Return how sure a model is of what it hears in an utterance, 0 to 1; 0 if it hears nothing.
+    """Return the confidence of a model in an utterance, 0 to 1; 0 if it outputs no labels.
 
-    That is the geometric mean, over the labels of the likeliest path, of the path's probability:
-    all that makes it unlikely counts, frames in which there may be a label or none, too.
+    It is `p ** (1 / n)`, where p is the probability of the likeliest path and n the number of its
+    labels. All frames contribute, also those in which a label and the blank are about equally
+    likely.
 
     Args:
-        posteriors: float32 `[frames, classes]`, the last class is the blank.
+        posteriors: float32 `[frames, classes]`; the last class is the blank.
     """
     if not len(posteriors):
         return 0.0
@@ -164,7 +165,7 @@ def _tokens(
 
 
 class _Rows:
-    """Posteriors of all frames so far; appending costs time in the new ones only."""
+    """Posteriors of all frames so far, in an array that grows by doubling."""
 
     def __init__(self, width: int) -> None:
         self._rows: FloatArray = np.empty((64, width), np.float32)
@@ -184,7 +185,7 @@ class _Rows:
         return found
 
     def held_frames(self, frames: list[int], classes: list[int]) -> NDArray[np.int64]:
-        """Return for how many frames each class stays likely, from its frame to the next one's."""
+        """Return for how many frames each class stays likely, at most until the next label."""
         first = np.array(frames)
         limits = np.append(first[1:], self._count).clip(first + 1, first + _LONGEST_HELD_FRAMES)
         ahead = first[:, None] + np.arange(1, _LONGEST_HELD_FRAMES)

@@ -1,4 +1,4 @@
-"""What an installation has and lacks: versions, kernels, engines, optional parts."""
+"""Describes an installation: versions, kernels, engines, and missing optional parts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PACKAGES = (
     "tensorboard", "transformers", "matplotlib", "av", "fastapi",
 )  # fmt: skip
 _ENGINES = {".tflite": "ai-edge-litert", ".onnx": "onnxruntime", "checkpoint folders": "torch"}
-# What each optional part is for, as `pip install '.[NAME]'` names it.
+# Extra, as in `pip install '.[NAME]'` -> what it is for.
 _PARTS = {
     "train": "training, evaluation, scorers",
     "export": "writing models to deploy",
@@ -39,7 +39,7 @@ _PARTS = {
 
 
 def installed(name: str) -> str | None:
-    """Return the version of a distribution, None where it is not installed."""
+    """Return the version of a distribution, or None if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -47,9 +47,9 @@ def installed(name: str) -> str | None:
 
 
 def diagnose_runtime() -> dict[str, Any]:
-    """Return versions, the processor's kernels, engines and missing parts, as JSON values.
+    """Return versions, the processor's kernels, engines and missing parts as JSON values.
 
-    `broken` says what keeps the installation from working at all.
+    `broken` lists the problems because of which the installation does not work.
     """
     kernels, broken = _kernels()
     folder = Path(__file__).parents[1]
@@ -78,9 +78,9 @@ def diagnose_runtime() -> dict[str, Any]:
 
 
 def _kernels() -> tuple[dict[str, list[str]], list[str]]:
-    """Return for each native part the kernels that this processor runs, the one in use first.
+    """Return the kernels of each native part that this processor can run, the one in use first.
 
-    Also what to do where the native parts cannot be loaded.
+    The second value lists problems: native parts that cannot be loaded.
     """
     try:
         from coqui_stt_ctcdecoder import _native as decoder

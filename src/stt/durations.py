@@ -1,10 +1,10 @@
-"""Lengths of time, as people say them."""
+"""Formats durations for messages."""
 
 from __future__ import annotations
 
 
 def say_duration(seconds: float) -> str:
-    """Return `0.4 s`, `12 s`, `5 min`, `2 h 5 min` or `3 days 4 h`: as exact as anybody asks."""
+    """Return a duration such as `0.4 s`, `12 s`, `5 min`, `2 h 5 min` or `3 days 4 h`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 99.5:
@@ -20,7 +20,7 @@ def say_duration(seconds: float) -> str:
 
 
 def say_audio_length(seconds: float) -> str:
-    """Return the length of recordings in hours, those of less than one in minutes."""
+    """Return the length of recordings in hours, or in minutes if it is less than an hour."""
     hours = seconds / 3600
     if hours >= 1:
         return f"{hours:.0f} hours" if hours >= 100 else f"{hours:.1f} hours"

@@ -1,8 +1,8 @@
-"""Errors of the runtime, and those that it shares with training; each says what mends it.
+"""Errors of the runtime, and those that it shares with training; each says how to fix it.
 
-Most of the runtime's carry upstream's code. Upstream raises `RuntimeError` with a code; these are
-`RuntimeError`s too, so that existing `except` clauses go on working, and `UserError`s like all
-others of this project.
+Most errors of the runtime have upstream's error code. Upstream raises `RuntimeError` with a code.
+These are `RuntimeError`s too, so that existing `except` clauses still work, and `UserError`s like
+all others of this project.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from coqui_stt_ctcdecoder.errors import UserError
 
 
 class FlagError(UserError):
-    """Flags that are unknown, malformed, or contradict each other."""
+    """Flags are unknown, malformed, or contradict each other."""
 
 
 class ServerError(UserError):
@@ -21,18 +21,19 @@ class ServerError(UserError):
 
 
 class FrontEndError(UserError):
-    """Values that describe no front end: what a model's features are computed from."""
+    """The values do not describe a valid front end."""
 
 
 class AudioError(UserError):
-    """An audio file that is missing, unreadable, or holds nothing to learn from."""
+    """An audio file is missing, unreadable, empty, or exceeds a limit."""
 
 
 class UnreadFormatError(AudioError):
-    """No audio in a format that can be read here; another package might read it.
+    """libsndfile cannot read an audio file, and PyAV, which might read it, is not installed.
 
     Attributes:
-        for_others: the same, for those who cannot install anything here.
+        for_others: message for people who cannot install packages here, such as clients of a
+            server.
     """
 
     def __init__(self, message: str, for_others: str) -> None:
@@ -41,10 +42,10 @@ class UnreadFormatError(AudioError):
 
 
 class ErrorCode(IntEnum):
-    """Upstream's error codes, with `message` as upstream words them.
+    """Upstream's error codes; `message` is upstream's text.
 
-    `stt.impl` has them under their C names, `STT_ERR_OK`. Scorers that cannot be read are all
-    `INVALID_SCORER` here; the text says what is wrong with them.
+    `stt.impl` has them under their C names, such as `STT_ERR_OK`. All scorers that cannot be read
+    are `INVALID_SCORER` here; the text of the error says what is wrong with them.
     """
 
     OK = 0x0000
@@ -105,10 +106,10 @@ _MESSAGES = {
 
 
 class SttError(UserError, RuntimeError):
-    """A failure that upstream has a code for.
+    """An operation failed for which upstream has an error code.
 
     Attributes:
-        code: upstream's number, `0x2004` for instance.
+        code: upstream's error code, such as `0x2004`.
     """
 
     def __init__(self, operation: str, code: ErrorCode, detail: str) -> None:
@@ -118,16 +119,16 @@ class SttError(UserError, RuntimeError):
 
     @property
     def detail(self) -> str:
-        """What is wrong, where, and what mends it, without upstream's text of the code."""
+        """What is wrong, where, and how to fix it, without upstream's text of the code."""
         return self._detail
 
 
 class ModelError(SttError):
-    """A model file that is missing, broken, or not a speech-to-text model."""
+    """A model file is missing, broken, or not a speech-to-text model; or the model cannot run."""
 
 
 class ScorerNotEnabledError(SttError):
-    """Something that needs a scorer was asked of a model without one."""
+    """An operation needs a scorer, and the model has none."""
 
     def __init__(self, operation: str) -> None:
         super().__init__(
@@ -138,22 +139,22 @@ class ScorerNotEnabledError(SttError):
 
 
 class HotWordError(SttError):
-    """A hot word that is there already, is not there, or can never occur."""
+    """A hot word cannot be added or erased."""
 
 
 class LatencyError(UserError, ValueError):
-    """A latency that a model cannot have."""
+    """The model does not support the requested latency."""
 
 
 class StreamError(UserError, RuntimeError):
-    """A stream that is finished, or otherwise cannot do what was asked."""
+    """A stream is finished, or cannot do what was requested."""
 
 
 class AudioBufferError(UserError, TypeError):
-    """Samples that are not 16-bit mono audio."""
+    """The samples are not 16-bit mono audio."""
 
 
 def describe_system_error(error: OSError) -> str:
-    """Say what the system refuses, and of which file: a full disk, no permission."""
+    """Return a message with the reason of a system error, such as a full disk, and the file."""
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{error.strerror or error}"

@@ -1,4 +1,4 @@
-"""What an optional part of the toolkit needs, and how to install it."""
+"""The packages of the optional parts of the toolkit, and how to install them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib import metadata
 from .errors import FlagError
 
 _DISTRIBUTION = "coqui-stt"
-# Packages whose names on the package index are others than those one imports.
+# Import name -> name on the package index, where the two differ.
 _INDEX_NAMES = {
     "yaml": "pyyaml",
     "google_crc32c": "google-crc32c",
@@ -21,14 +21,14 @@ _INDEX_NAMES = {
 
 
 def missing_packages(package: str, extra: str = "") -> str:
-    """Return that a package is not installed, and what mends it.
+    """Return a message that a package is not installed, and how to install it.
 
-    All packages of the same extra that are missing are named at once: else each attempt would end
-    at the next one.
+    It names all missing packages of the same extra at once; else each attempt would fail at the
+    next one.
 
     Args:
-        package: as one imports it.
-        extra: the part of the toolkit that was asked for; else the first that brings the package.
+        package: import name of the package.
+        extra: extra to install; empty for the first one that includes the package.
     """
     name = _INDEX_NAMES.get(package, package)
     members = _extras()
@@ -43,7 +43,7 @@ def missing_packages(package: str, extra: str = "") -> str:
 
 @contextmanager
 def server_packages(command: str) -> Iterator[None]:
-    """Import what a server needs, for a command.
+    """Turn an `ImportError` of a server's packages within the context into a `FlagError`.
 
     Raises:
         FlagError: a package is not installed.
@@ -56,16 +56,16 @@ def server_packages(command: str) -> Iterator[None]:
 
 
 def missing_parts(extra: str) -> tuple[list[str], str]:
-    """Return which packages of an optional part are not installed, and what adds them."""
+    """Return the packages of an extra that are not installed, and the command to install them."""
     lacking = [name for name in _extras().get(extra, ()) if not _is_installed(name)]
     return lacking, f"pip install '.[{extra}]'" if lacking else ""
 
 
 def _extras() -> dict[str, tuple[str, ...]]:
-    """Return the packages of each extra, those of extras that it includes too."""
+    """Return the packages of each extra, including those of the extras that it includes."""
     try:
         requirements = metadata.requires(_DISTRIBUTION) or []
-    except metadata.PackageNotFoundError:  # run from the sources, without having been installed
+    except metadata.PackageNotFoundError:  # run from sources without installation
         return {}
     direct: dict[str, list[str]] = {}
     for requirement in requirements:

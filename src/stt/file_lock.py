@@ -1,7 +1,7 @@
-"""A lock that a file carries, held by this process: one at a time may have it.
+"""Lock files, which one process at a time can hold.
 
-The system holds the lock for the process and lets it go when the process ends, however it ends. The
-file says who has it, for people.
+The system releases the lock when the process ends, however it ends. The file names the process that
+holds it, for messages.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ except ImportError:  # Windows
 _log = logging.getLogger(__name__)
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 _LARGEST_OWNER_BYTES = 4096
-# On Windows a locked byte cannot be read by others, so it is one beyond the text.
+# On Windows other processes cannot read a locked byte, so it is one beyond the text.
 _LOCKED_BYTE = 1 << 20
 
 
 @dataclass(frozen=True)
 class Owner:
-    """A process that has a lock: its number, and the name of its machine."""
+    """The process that holds a lock: its process ID and the name of its machine."""
 
     pid: int
     host: str
@@ -40,10 +40,10 @@ class Owner:
 
 
 class TakenError(Exception):
-    """Another process has the lock.
+    """Another process holds the lock.
 
     Attributes:
-        owner: who; None where the file does not say.
+        owner: process that holds the lock; None if unknown.
     """
 
     def __init__(self, owner: Owner | None) -> None:
@@ -53,11 +53,11 @@ class TakenError(Exception):
 
 @contextmanager
 def holding(path: Path) -> Iterator[None]:
-    """Hold the lock that a file carries; the file is made, and removed afterwards.
+    """Hold a lock file within the context; it is created, and removed afterwards.
 
     Raises:
-        TakenError: another process has it.
-        OSError: the file cannot be written.
+        TakenError: another process holds the lock.
+        OSError: the file cannot be created.
     """
     file = _open_locked(path)
     try:
@@ -65,7 +65,7 @@ def holding(path: Path) -> Iterator[None]:
         yield
     finally:
         try:
-            with suppress(OSError):  # Windows removes no open file
+            with suppress(OSError):  # Windows cannot remove an open file
                 path.unlink(missing_ok=True)
         finally:
             os.close(file)
@@ -82,7 +82,7 @@ def _open_locked(path: Path) -> int:
         except BaseException:
             os.close(file)
             raise
-        os.close(file)  # whoever had it has removed it meanwhile
+        os.close(file)  # the previous owner has removed the file meanwhile
 
 
 def _lock(file: int, path: Path) -> None:
@@ -100,7 +100,7 @@ def _lock(file: int, path: Path) -> None:
 
 
 def _ask_system(file: int) -> None:
-    """Lock a file, or raise OSError."""
+    """Lock a file; raise OSError if that is not possible."""
     if fcntl is not None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return
@@ -112,7 +112,7 @@ def _ask_system(file: int) -> None:
 
 
 def _name_owner(file: int) -> None:
-    """Say in the lock file whose it is; a full disk is no reason not to have it."""
+    """Write the owner into the lock file; errors such as a full disk are ignored."""
     owner = {"pid": os.getpid(), "host": socket.gethostname()}
     with suppress(OSError):
         os.ftruncate(file, 0)

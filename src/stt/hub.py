@@ -1,8 +1,7 @@
-"""Models of the Hugging Face hub, by name: `hf://owner/name`, or `hf://owner/name@revision`.
+"""Downloads models from the Hugging Face hub: `hf://owner/name` or `hf://owner/name@revision`.
 
-What is named so is downloaded once, into the cache that all programs share (`HF_HOME`), by
-`huggingface_hub`, whose settings hold: with `HF_HUB_OFFLINE=1` only the cache is looked at. Nothing
-is downloaded that was not named.
+`huggingface_hub` downloads a model once, into the cache that all programs share (`HF_HOME`). Its
+settings apply: with `HF_HUB_OFFLINE=1` only the cache is used. Nothing else is downloaded.
 """
 
 from __future__ import annotations
@@ -20,20 +19,20 @@ _NAME = re.compile(r"hf:/+([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 _PREFIX = re.compile(r"hf:/")
 _BY_HAND = "download its files from its page, and give their folder"
 _MODELS = ("*.tflite", "*.onnx")
-_USUAL_NAME = "output_graph"  # that export gives
+_USUAL_NAME = "output_graph"  # name of an exported model
 
 
 class HubError(UserError):
-    """A model of the hub that cannot be had."""
+    """A model of the hub cannot be downloaded or used."""
 
 
 @dataclass(frozen=True)
 class HubName:
-    """What names a model of the hub.
+    """The name of a model on the hub.
 
     Attributes:
         repository: `owner/name`.
-        revision: a branch, tag or commit; None: the newest.
+        revision: branch, tag or commit; None for the newest.
     """
 
     repository: str
@@ -44,15 +43,15 @@ class HubName:
 
 
 def is_hub_name(location: str | Path) -> bool:
-    """Say whether something names a model of the hub rather than a file."""
+    """Whether a location is the name of a model on the hub and not a path."""
     return _PREFIX.match(str(location)) is not None
 
 
 def parse_hub_name(location: str | Path) -> HubName:
-    """Return what a name says.
+    """Parse the name of a model on the hub.
 
     Raises:
-        HubError: it is none.
+        HubError: `location` is not such a name.
     """
     match = _NAME.fullmatch(str(location))
     if match is None:
@@ -61,10 +60,10 @@ def parse_hub_name(location: str | Path) -> HubName:
 
 
 def fetch_model(location: str | Path) -> Path:
-    """Return the file of a model to run, downloaded where it is not yet in the cache.
+    """Return the path of an exported model, downloaded if it is not in the cache.
 
     Raises:
-        HubError: it cannot be had, or the repository has none, or several.
+        HubError: the model cannot be downloaded, or the repository has none, or several.
     """
     name = parse_hub_name(location)
     folder = download(name, _MODELS)
@@ -83,10 +82,10 @@ def fetch_model(location: str | Path) -> Path:
 
 
 def fetch_scorer(location: str | Path) -> Path:
-    """Return the scorer of a model of the hub, downloaded where it is not yet in the cache.
+    """Return the path of the scorer of a model, downloaded if it is not in the cache.
 
     Raises:
-        HubError: it cannot be had, or the repository has none, or several.
+        HubError: the scorer cannot be downloaded, or the repository has none, or several.
     """
     name = parse_hub_name(location)
     found = sorted(download(name, ("*.scorer",)).glob("*.scorer"))
@@ -97,7 +96,7 @@ def fetch_scorer(location: str | Path) -> Path:
 
 
 def download(name: HubName, patterns: Sequence[str]) -> Path:
-    """Return a folder with the files of a repository that match patterns.
+    """Download the files of a repository that match patterns; return their folder.
 
     Raises:
         HubError: there is no such repository or revision, no network, or no `huggingface_hub`.
@@ -113,8 +112,8 @@ def download(name: HubName, patterns: Sequence[str]) -> Path:
             folder = snapshot_download(
                 name.repository, revision=name.revision, allow_patterns=list(patterns)
             )
-    # The client raises its own errors, the system's, and those of the library that it uses for
-    # HTTP, which is another from version to version.
+    # The client raises its own errors, system errors, and those of its HTTP library, which differs
+    # between its versions.
     except Exception as error:
         raise HubError(f"{name}: {_reason(error)}") from None
     return Path(folder)
@@ -122,9 +121,9 @@ def download(name: HubName, patterns: Sequence[str]) -> Path:
 
 @contextmanager
 def progress_on_terminals() -> Iterator[None]:
-    """Let the hub's client show progress bars to people alone, not to log files, for a while.
+    """Disable the progress bars of the hub's client within the context if stderr is no terminal.
 
-    It has one setting for the whole process, which is theirs who import this.
+    The client has one setting for the whole process, so it is restored at the end.
     """
     from huggingface_hub import utils
 
@@ -139,7 +138,7 @@ def progress_on_terminals() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """Say why a download failed, and what mends it."""
+    """Return why a download failed, and how to fix it."""
     from huggingface_hub import constants, errors
 
     if isinstance(error, errors.GatedRepoError):
@@ -161,5 +160,5 @@ def _reason(error: Exception) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error says, without what it explains at length."""
+    """Return the first line of an error's message that is not blank."""
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,7 +1,7 @@
-"""Upstream's C functions under the names that its `stt.impl` gives them, and its error codes.
+"""Upstream's C functions and error codes, under their names in upstream's `stt.impl`.
 
-Scripts for upstream use them to name an error, `stt.impl.ErrorCodeToErrorMessage(status)`, and
-seldom else. All of them call `stt.Model` and `stt.Stream`, which are the better way to do it.
+Scripts for upstream use mostly `stt.impl.ErrorCodeToErrorMessage(status)`. All functions call
+`stt.Model` and `stt.Stream`, which new code should use instead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .stream import Stream
 
 _log = logging.getLogger(__name__)
 
-# STT_ERR_OK and the like, and without STT_, as upstream's wrapper has them.
+# Like upstream's wrapper: STT_ERR_OK, ERR_OK and so on.
 globals().update(
     {f"{prefix}ERR_{code.name}": int(code) for code in ErrorCode for prefix in ("STT_", "")}
 )
@@ -37,7 +37,7 @@ def ErrorCodeToErrorMessage(aErrorCode: int) -> str:
 
 
 def CreateModel(aModelPath: str) -> tuple[int, Model | None]:
-    """Return 0 and a model, or an error code and None; the log says more."""
+    """Return 0 and a model, or an error code and None; the error is logged."""
     try:
         return int(ErrorCode.OK), Model(aModelPath)
     except SttError as error:
@@ -50,17 +50,17 @@ def FreeModel(aCtx: Model) -> None:
 
 
 def GetModelBeamWidth(aCtx: Model) -> int:
-    """Return how many readings the decoder keeps."""
+    """Return the beam width of the decoder."""
     return aCtx.beam_width()
 
 
 def SetModelBeamWidth(aCtx: Model, aBeamWidth: int) -> int:
-    """Set how many readings the decoder keeps; return 0, or an error code."""
+    """Set the beam width of the decoder; return 0, or an error code."""
     return _status(aCtx.set_beam_width, aBeamWidth)
 
 
 def GetModelSampleRate(aCtx: Model) -> int:
-    """Return the sample rate the model wants, in Hz."""
+    """Return the sample rate of the model in Hz."""
     return aCtx.sample_rate()
 
 
@@ -80,17 +80,17 @@ def SetScorerAlphaBeta(aCtx: Model, aAlpha: float, aBeta: float) -> int:
 
 
 def AddHotWord(aCtx: Model, word: str, boost: float) -> int:
-    """Make a word likelier; return 0, or an error code."""
+    """Boost a word; return 0, or an error code."""
     return _status(aCtx.add_hot_word, word, boost)
 
 
 def EraseHotWord(aCtx: Model, word: str) -> int:
-    """Forget a hot word; return 0, or an error code."""
+    """Remove a hot word; return 0, or an error code."""
     return _status(aCtx.erase_hot_word, word)
 
 
 def ClearHotWords(aCtx: Model) -> int:
-    """Forget all hot words; return 0, or an error code."""
+    """Remove all hot words; return 0, or an error code."""
     return _status(aCtx.clear_hot_words)
 
 
@@ -100,7 +100,7 @@ def SpeechToText(aCtx: Model, aBuffer: Any) -> str:
 
 
 def SpeechToTextWithMetadata(aCtx: Model, aBuffer: Any, aNumResults: int) -> Metadata:
-    """Return readings of audio; see `Model.stt_with_metadata`."""
+    """Return the hypotheses of audio; see `Model.stt_with_metadata`."""
     return aCtx.stt_with_metadata(aBuffer, aNumResults)
 
 
@@ -113,7 +113,7 @@ def CreateStream(aCtx: Model) -> tuple[int, Stream | None]:
 
 
 def FeedAudioContent(aSctx: Stream, aBuffer: Any) -> None:
-    """Go on with samples."""
+    """Add samples."""
     aSctx.feed_audio_content(aBuffer)
 
 
@@ -123,7 +123,7 @@ def IntermediateDecode(aSctx: Stream) -> str:
 
 
 def IntermediateDecodeWithMetadata(aSctx: Stream, aNumResults: int) -> Metadata:
-    """Return the readings so far."""
+    """Return the hypotheses so far."""
     return aSctx.intermediate_decode_with_metadata(aNumResults)
 
 
@@ -133,17 +133,17 @@ def IntermediateDecodeFlushBuffers(aSctx: Stream) -> str:
 
 
 def IntermediateDecodeWithMetadataFlushBuffers(aSctx: Stream, aNumResults: int) -> Metadata:
-    """Return the readings of all audio so far."""
+    """Return the hypotheses of all audio so far."""
     return aSctx.intermediate_decode_with_metadata_flush_buffers(aNumResults)
 
 
 def FinishStream(aSctx: Stream) -> str:
-    """Return the transcript, and end the stream."""
+    """End the stream, and return the transcript."""
     return aSctx.finish_stream()
 
 
 def FinishStreamWithMetadata(aSctx: Stream, aNumResults: int) -> Metadata:
-    """Return readings, and end the stream."""
+    """End the stream, and return the hypotheses."""
     return aSctx.finish_stream_with_metadata(aNumResults)
 
 

@@ -1,8 +1,8 @@
-"""Whether the files of this package are its own: other packages install files of the same names.
+"""Detects other packages that install files of the same names as this one.
 
-Coqui's `stt` (1.4 and earlier), `coqui_stt_ctcdecoder` and `coqui_stt_training` write into the same
-folders as this one. pip does not see that: installing one of them overwrites files of ours, and
-removing it removes them.
+Coqui's `stt` (1.4 and earlier), `coqui_stt_ctcdecoder` and `coqui_stt_training` use the same
+folders as this package. pip does not notice: installing one of them overwrites our files, and
+uninstalling it removes them.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ _REMEDY = (
     "pip uninstall -y stt stt-tflite coqui_stt_ctcdecoder coqui_stt_training, then pip install "
     "--force-reinstall --no-deps with what you installed coqui-stt from"
 )
-# Whose files would be in the folders of our packages, as pip names what it installed.
+# Packages with files in our folders, as named in `.dist-info`.
 _FOREIGN = ("stt", "stt_tflite", "coqui_stt_ctcdecoder", "coqui_stt_training")
 
 
 class InstallationError(ImportError):
-    """Files of another package are where ours should be.
+    """Files of this package are missing, or replaced by those of another package.
 
-    It is no `UserError`: that class may be among the files that are not ours.
+    It is not a `UserError`, because the file with that class may be affected.
     """
 
 
 def check_own_files(package: str) -> None:
-    """See that a package is still ours.
+    """Check that the files of a package are ours.
 
     Raises:
-        InstallationError: another package's is in its place, or removing one took files of ours.
+        InstallationError: the files are of another package, or missing.
     """
     module = import_module(package)
     if getattr(module, "DISTRIBUTION", None) == OWN_DISTRIBUTION:
@@ -46,12 +46,12 @@ def check_own_files(package: str) -> None:
 
 
 def foreign_distributions(site_packages: Path) -> list[str]:
-    """Return which packages that write into our folders are installed, as `stt 1.4.0`.
+    """Return the installed packages with files in our folders, such as `stt 1.4.0`.
 
-    One that holds no files, such as the one in `packaging/stt`, does no harm and is not listed.
+    A package without modules, such as the one in `packaging/stt`, is harmless and not listed.
 
     Args:
-        site_packages: the folder that holds our packages.
+        site_packages: folder that contains our packages.
     """
     found = []
     for entry in os.listdir(site_packages):  # noqa: PTH208 - every `import stt` waits for this
@@ -65,7 +65,7 @@ def foreign_distributions(site_packages: Path) -> list[str]:
 
 
 def warn_of_foreign_distributions(site_packages: Path) -> None:
-    """Warn where another package's files are mixed with ours: removing it would break this one."""
+    """Warn if another package has files in our folders; uninstalling it would break this one."""
     found = foreign_distributions(site_packages)
     if found:
         warnings.warn(

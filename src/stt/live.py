@@ -1,4 +1,4 @@
-"""Speech without end: utterances are closed at pauses, so that time and memory stay bounded."""
+"""Transcribes endless speech in bounded time and memory: utterances end at pauses."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from .model import Model
 from .words import Word, words_of
 
 _LOOK_FRAMES = 16  # pauses are looked for in steps of so many frames
-_TOLD_GROWTH = 1.04  # by how much an utterance grows before it is told again
-_FORGET_SILENCE_SECONDS = 10.0  # a decoder that heard nothing for so long is made anew
+_TOLD_GROWTH = 1.04  # `current` returns an utterance again when it has grown by this factor
+_FORGET_SILENCE_SECONDS = 10.0  # after so much silence the decoder is restarted
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """What was said, up to a pause or so far.
+    """The transcript of an utterance that has ended, or of one in progress.
 
     Attributes:
-        text: the transcript.
-        words: with times from the start of the audio, and confidences.
-        is_final: whether it stays as it is; else more audio may change it.
+        text: text of the utterance.
+        words: words with confidences, and with times from the start of the audio.
+        is_final: whether the utterance has ended; else more audio may change it.
     """
 
     text: str
@@ -32,16 +32,16 @@ class Utterance:
 
 
 class LiveTranscriber:
-    """Transcribes audio that goes on and on. Not for two threads at once.
+    """Transcribes endless audio. Not thread-safe.
 
-    The acoustic model runs through; the decoder starts anew after every utterance, which ends with
-    a pause in which the model hears blanks and spaces only.
+    The acoustic model runs continuously. The decoder restarts after every utterance, which ends
+    with a pause: frames in which the blank or the space is the likeliest class.
 
     Args:
-        model: loaded.
-        pause_seconds: how long a pause ends an utterance; None for one utterance without end,
-            which gives the very transcript that `Model.stt` gives.
-        longest_utterance_seconds: it is ended even without a pause after so long.
+        model: loaded model.
+        pause_seconds: length of a pause that ends an utterance. None never ends it; its transcript
+            then equals that of `Model.stt`.
+        longest_utterance_seconds: length after which an utterance ends even without a pause.
     """
 
     def __init__(
@@ -62,13 +62,13 @@ class LiveTranscriber:
         self._decoder: DecoderStream = self._model.create_decoder_stream()
         self._start_frame += frames
         self._frames = 0
-        self._told_frames = 0  # when `current` returned something last
+        self._told_frames = 0  # `_frames` when `current` last returned an utterance
         self._silent_frames = 0
         self._has_speech = False
         self._changed = False
 
     def feed(self, samples: Pcm) -> Iterator[Utterance]:
-        """Go on with samples; yield the utterances that ended in them."""
+        """Add samples; yield the utterances that ended in them."""
         posteriors = self._acoustic.feed(samples)
         for start in range(0, len(posteriors), _LOOK_FRAMES):
             self._take(posteriors[start : start + _LOOK_FRAMES])
@@ -80,14 +80,14 @@ class LiveTranscriber:
 
     @property
     def samples_until_due(self) -> int:
-        """How many samples `feed` needs to hear anything in them: with less there is no news."""
+        """Number of further samples until there can be a change in the transcript."""
         return self._acoustic.samples_until_due
 
     def current(self) -> Utterance | None:
-        """Return the utterance so far; None where there is nothing new since the last call.
+        """Return the utterance so far, or None if it has not changed since the last call.
 
-        Of an utterance that goes on for minutes not every change is told, so that the time all
-        this takes does not grow with the square of its length.
+        For an utterance of minutes not every change is returned. Otherwise the total time would
+        grow with the square of its length.
         """
         if not self._changed or self._frames < self._told_frames * _TOLD_GROWTH:
             return None
@@ -96,7 +96,7 @@ class LiveTranscriber:
         return self._utterance(is_final=False)
 
     def finish(self) -> Utterance:
-        """Return the last utterance. The transcriber must not be used afterwards."""
+        """End the audio; return the last utterance. The transcriber must not be used afterwards."""
         self._take(self._acoustic.finish())
         return self._utterance(is_final=True)
 

@@ -1,4 +1,4 @@
-"""Files as they lie on disk: read where they are looked at, without a copy of the whole."""
+"""Maps files into memory, so that only the parts in use are read."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from coqui_stt_ctcdecoder.regular_file import open_regular
 
 
 def map_file(path: Path, *, writable: bool = False) -> memoryview:
-    """Return a file's bytes, mapped where they can be.
+    """Return the bytes of a file, mapped into memory if possible.
 
     Args:
-        path: the file. It must be replaced by renaming, not overwritten, while the bytes are used.
-        writable: whether they may be written to: pages that are become private copies, and the file
-            does not change.
+        path: path of the file. While the bytes are in use, the file may be replaced by renaming,
+            but must not be overwritten.
+        writable: whether the bytes may be written to. A page that is written becomes a private
+            copy; the file does not change.
 
     Raises:
-        OSError: it cannot be read, or is no regular file.
+        OSError: the file cannot be read, or is not a regular file.
     """
     access = mmap.ACCESS_COPY if writable else mmap.ACCESS_READ
     with open_regular(path) as file:
         try:
             return memoryview(mmap.mmap(file.fileno(), 0, access=access))
-        except (OSError, ValueError):  # an empty file, or a disk that maps none
+        except (OSError, ValueError):  # an empty file, or a file system without mapping
             content = file.read()
     return memoryview(bytearray(content) if writable else content)

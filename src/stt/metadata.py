@@ -1,4 +1,4 @@
-"""What a transcription is made of: candidates, and their tokens with times."""
+"""The results of a transcription: candidate transcripts, and their tokens with times."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class TokenMetadata:
     """One character of a transcript.
 
     Attributes:
-        text: the character (of a bytes model: the whole character, not its single bytes).
-        timestep: index of the frame it was heard in, from the start of the stream.
-        start_time: the same in seconds.
-        confidence: probability that the acoustic model gave it in that frame, 0 to 1.
-        duration: how long the model went on hearing it, in seconds; at least one frame.
+        text: the character; a model that outputs bytes has whole characters here too.
+        timestep: index of the frame in which the character begins, from the start of the stream.
+        start_time: start time of this frame in seconds.
+        confidence: probability of the character in this frame by the acoustic model, 0 to 1.
+        duration: time in seconds for which the character stays likely; at least one frame.
     """
 
     text: str
@@ -26,12 +26,12 @@ class TokenMetadata:
 
 @dataclass(frozen=True)
 class CandidateTranscript:
-    """One reading of the audio.
+    """One hypothesis of the audio.
 
     Attributes:
-        tokens: its characters.
-        confidence: natural logarithm of the reading's score: acoustic model, language model, word
-            bonus and hot words together. Higher is better; comparable within one `Metadata`.
+        tokens: characters of the hypothesis.
+        confidence: natural log score: the sum of acoustic model, language model, word bonus and hot
+            words. Higher is better; comparable only within one `Metadata`.
     """
 
     tokens: list[TokenMetadata]
@@ -45,10 +45,10 @@ class CandidateTranscript:
 
 @dataclass(frozen=True)
 class Metadata:
-    """The readings of one audio, best first.
+    """The hypotheses of one utterance, best first.
 
     Attributes:
-        transcripts: at least one; as many as asked for, or as the beam held.
+        transcripts: at least one, at most as many as requested.
     """
 
     transcripts: list[CandidateTranscript]

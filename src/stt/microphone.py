@@ -1,4 +1,4 @@
-"""The microphone of this machine, transcribed as one speaks."""
+"""Transcribes the microphone of this machine live."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .model import Model
 from .terminal import printable
 
 _BLOCK_SECONDS = 0.1
-_BLOCKS_BEHIND = 300  # what is kept for a model that is slower than the speaker
+_BLOCKS_BEHIND = 300  # longest queue of blocks for a model that is slower than real time
 
 
 def transcribe_microphone(model: Model) -> None:
-    """Print utterances as they end, and on the terminal's error stream as they grow, until Ctrl-C.
+    """Print utterances as they end, and on a terminal's stderr as they grow, until Ctrl-C.
 
-    Where the model falls half a minute behind, audio is left out, and that is said.
+    If the model falls half a minute behind, audio is dropped, which is reported at the end.
 
     Raises:
         StreamError: sounddevice is not installed, or there is no microphone.

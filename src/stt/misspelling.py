@@ -1,4 +1,4 @@
-"""What was likely meant by a name that is unknown."""
+"""Suggests a known name for a misspelled one."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from collections.abc import Iterable
 
 
 def likely_meant(name: str, known: Iterable[str]) -> str | None:
-    """Return the one of some names that is most like another; None where none is."""
+    """Return the known name most similar to `name`, or None if none is similar."""
     return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)), None)

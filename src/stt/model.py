@@ -1,4 +1,4 @@
-"""Models: what speech is transcribed with."""
+"""The model, which transcribes speech."""
 
 from __future__ import annotations
 
@@ -27,17 +27,20 @@ from .stream import Stream, checked_count
 
 
 class Model(DecoderControls):
-    """A trained model, with or without a scorer. All methods may be called from many threads.
+    """A trained model, with or without a scorer. All methods are thread-safe.
 
     Args:
-        model_path: a `.tflite` file (upstream's or ours), an `.onnx` file, `hf://owner/name` of
-            one on the Hugging Face hub, or, where PyTorch is installed, a checkpoint directory.
-        threads: how many threads the acoustic model may use for one stream.
-        parallel: how many streams may be in the acoustic model at the same time.
+        model_path: path of a `.tflite` file (upstream's or ours), an `.onnx` file, or, if PyTorch
+            is installed, a checkpoint; or `hf://owner/name` for a model on the Hugging Face hub.
+        threads: number of threads that the acoustic model may use for one stream; None for all
+            cores.
+        parallel: number of streams that the acoustic model may compute at the same time; None for
+            one per core.
 
     Raises:
-        ModelError: the file is missing, broken, or not a speech-to-text model. It is a
+        ModelError: the file is missing, broken, or not a speech-to-text model. The error is a
             `RuntimeError`, as upstream's, and a `ValueError`.
+        HubError: the model cannot be downloaded from the hub.
 
     Example:
         >>> model = Model("model.tflite")  # doctest: +SKIP
@@ -53,7 +56,7 @@ class Model(DecoderControls):
 
     @classmethod
     def from_engine(cls, engine: Engine) -> Model:
-        """Return a model that runs on an engine made elsewhere."""
+        """Return a model that runs on an existing engine."""
         model = cls.__new__(cls)
         model._start(engine)
         return model
@@ -66,17 +69,17 @@ class Model(DecoderControls):
 
     @property
     def language(self) -> str:
-        """The language the model file names, a BCP 47 tag, or empty."""
+        """Language of the model, a BCP 47 tag; empty if its file does not state it."""
         return self._open_engine().info.language
 
     def set_live_latency(self, seconds: float) -> None:
-        """Say how late a live stream may be, those that are created from now on.
+        """Set the latency of live streams that are created from now on.
 
-        Models of whole clips hear the seconds before again with each new piece: the longer it may
-        be, the less often. Others hear as one speaks.
+        Only models of whole clips have this setting: they compute each piece with the seconds
+        before it, so longer pieces take less time. Other models are streaming models.
 
         Raises:
-            ValueError: too short or too long, or the model hears as one speaks.
+            LatencyError: the latency is out of range, or the model is a streaming model.
         """
         engine = self._open_engine()
         if not isinstance(engine, UtteranceEngine):
@@ -87,11 +90,11 @@ class Model(DecoderControls):
             raise LatencyError(str(error)) from None
 
     def sample_rate(self) -> int:
-        """Return the sample rate the model wants, in Hz."""
+        """Return the sample rate of the model in Hz."""
         return self._sample_rate_hz
 
     def create_stream(self) -> Stream:
-        """Return a stream: an utterance to be fed piece by piece."""
+        """Return a new stream for one utterance."""
         return Stream(self.create_acoustic_stream(), self.create_decoder_stream())
 
     def create_acoustic_stream(self) -> AcousticStream:
@@ -105,12 +108,12 @@ class Model(DecoderControls):
             audio_buffer: int16 `[samples]`, mono, at the model's sample rate.
 
         Raises:
-            AudioBufferError: it is something else.
+            AudioBufferError: `audio_buffer` is something else.
         """
         return self.stt_with_metadata(audio_buffer).transcripts[0].text
 
     def stt_with_metadata(self, audio_buffer: Any, num_results: int = 1) -> Metadata:
-        """Return at most `num_results` readings of audio, best first; see `stt`."""
+        """Return at most `num_results` hypotheses of audio, best first; see `stt`."""
         samples = as_pcm(audio_buffer)
         count = checked_count(num_results)
         return self._decode(self._open_engine().posteriors(samples), count)
@@ -125,15 +128,15 @@ class Model(DecoderControls):
         return self._open_engine().posteriors(as_pcm(audio_buffer))
 
     def stt_batch(self, audio_buffers: Sequence[Any]) -> list[str]:
-        """Return the transcripts of several recordings, each as `stt` gives it, but faster.
+        """Return the transcripts of several recordings, faster than by calls of `stt`.
 
-        The acoustic model takes them together where it can, and all cores are used.
+        All cores are used, and the acoustic model computes batches if it can.
 
         Args:
-            audio_buffers: the recordings, each as `stt` takes it.
+            audio_buffers: recordings, each as for `stt`.
 
         Raises:
-            AudioBufferError: one is something else.
+            AudioBufferError: a recording is something else.
         """
         return [
             metadata.transcripts[0].text for metadata in self.stt_batch_with_metadata(audio_buffers)
@@ -142,7 +145,7 @@ class Model(DecoderControls):
     def stt_batch_with_metadata(
         self, audio_buffers: Sequence[Any], num_results: int = 1
     ) -> list[Metadata]:
-        """Return at most `num_results` readings of each recording, best first; see `stt_batch`."""
+        """Return at most `num_results` hypotheses of each recording; see `stt_batch`."""
         recordings = [as_pcm(audio) for audio in audio_buffers]
         count = checked_count(num_results)
         with ThreadPoolExecutor(self.streams_at_a_time, "stt_batch") as pool:
@@ -153,37 +156,36 @@ class Model(DecoderControls):
 
     @property
     def is_small(self) -> bool:
-        """Whether streams take more of Python's time than of the acoustic model's."""
+        """Whether a stream takes more time in Python than in the acoustic model."""
         engine = self._open_engine()
         return isinstance(engine, SizedEngine) and engine.is_small
 
     @property
     def streams_at_a_time(self) -> int:
-        """How many streams to run at the same time, each in a thread, to get most done.
+        """Number of streams, each in its own thread, with the highest throughput.
 
-        As many as there are cores; more with models of which the engine takes the chunks of many
-        streams together.
+        It is the number of cores, or more if the engine batches the chunks of several streams.
         """
         return self.streams_on(available_cores())
 
     def streams_on(self, cores: int) -> int:
-        """Return `streams_at_a_time` where only so many cores should be used."""
+        """Return `streams_at_a_time` for a number of cores."""
         return streams_at_a_time(self._open_engine(), cores)
 
     @property
     def takes_batches(self) -> bool:
-        """Whether `batch_probabilities` is faster than streams side by side."""
+        """Whether the engine supports `batch_probabilities`; it is faster than parallel streams."""
         return isinstance(self._engine, BatchEngine)
 
     def batch_probabilities(self, audio_buffers: Sequence[Any]) -> list[FloatArray]:
         """Return the probabilities of whole utterances, float32 `[frames, classes]` each.
 
         Args:
-            audio_buffers: the utterances, each as `stt` takes it.
+            audio_buffers: utterances, each as for `stt`.
 
         Raises:
-            AudioBufferError: one is something else.
-            ModelError: the engine takes no batches, see `takes_batches`.
+            AudioBufferError: an utterance is something else.
+            ModelError: the engine does not support batches; see `takes_batches`.
         """
         engine = self._open_engine()
         if not isinstance(engine, BatchEngine):
@@ -211,7 +213,7 @@ class Model(DecoderControls):
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    # Upstream's names. They call, rather than alias, so that subclasses answer under both names.
+    # Upstream's names. They are calls instead of aliases, so that overrides in subclasses work.
 
     def sampleRate(self) -> int:
         """Return `sample_rate()`."""

@@ -1,4 +1,4 @@
-"""The flags that say how to transcribe, which the `stt` command and its server share."""
+"""The flags of the model and the decoder, which the `stt` command and its server share."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def add_model_flags(parser: argparse.ArgumentParser, *, threads: int | None = None) -> None:
-    """Add the flags that say how to transcribe; `load_model` takes their values.
+    """Add the flags of the model and the decoder; `load_model` takes their values.
 
     Args:
-        parser: gets them.
-        threads: default of `--threads`; None: all cores.
+        parser: parser to which the flags are added.
+        threads: default of `--threads`; None for all cores.
     """
     parser.add_argument(
         "--model",
@@ -61,10 +61,14 @@ def add_model_flags(parser: argparse.ArgumentParser, *, threads: int | None = No
 
 
 def load_model(flags: argparse.Namespace, *, parallel: int | None = None) -> Model:
-    """Load the model that `add_model_flags`' values describe.
+    """Load the model with the settings given by the flags of `add_model_flags`.
+
+    Args:
+        flags: values of the flags.
+        parallel: see `Model`.
 
     Raises:
-        UserError: it cannot be.
+        UserError: a flag is wrong, or the model or the scorer cannot be loaded.
     """
     from .model import Model
 
@@ -96,7 +100,7 @@ def parse_hot_words(text: str) -> dict[str, float]:
     """Parse `word:boost,word:boost`.
 
     Raises:
-        FlagError: malformed.
+        FlagError: the text is malformed.
     """
     boosts = {}
     for pair in filter(None, text.split(",")):
@@ -111,15 +115,15 @@ def parse_hot_words(text: str) -> dict[str, float]:
 
 
 def positive(text: str) -> int:
-    """Parse an integer above zero, for argparse."""
+    """Parse a positive integer, for argparse."""
     return whole_number(text, least=1)
 
 
 def whole_number(text: str, least: int, most: int | None = None) -> int:
-    """Parse an integer of a range, for argparse.
+    """Parse an integer within a range, for argparse.
 
     Raises:
-        argparse.ArgumentTypeError: it is none, or out of range.
+        argparse.ArgumentTypeError: the text is not an integer, or out of range.
     """
     try:
         value = int(text)

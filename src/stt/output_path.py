@@ -1,4 +1,4 @@
-"""Whether what a command is to write can be written: found out before hours of work, not after."""
+"""Checks that output can be written, before a command works for hours."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _LONGEST_HEAD_BYTES = 1 << 16
 
 
 def check_output_file(flag: str, path: str | Path, sources: Iterable[str | Path] = ()) -> None:
-    """See that a file can be written, without a trace.
+    """Check that a file can be written, without leaving anything behind.
 
     Args:
-        flag: that named it, for the error; `--test_output_file`.
-        path: the file; its folders need not exist yet.
-        sources: what is read, and not to be written over.
+        flag: flag that names the file, such as `--test_output_file`, for the error.
+        path: path of the file; its folders need not exist yet.
+        sources: input files, which must not be overwritten.
 
     Raises:
-        FlagError: it cannot, or is one of the sources.
+        FlagError: the file cannot be written, or is one of the sources.
     """
     file = Path(path)
     for source in sources:
@@ -41,16 +41,16 @@ def check_output_file(flag: str, path: str | Path, sources: Iterable[str | Path]
 def check_output_list(
     flag: str, path: str | Path, column: str, sources: Iterable[str | Path] = ()
 ) -> None:
-    """See that a CSV file can be written, and that somebody's own is not written over.
+    """Check that a CSV file can be written, and does not overwrite a file of the user's.
 
     Args:
-        flag: that named it.
-        path: the file.
-        column: that lists of the same command have, and others most likely have not.
-        sources: what is read.
+        flag: flag that names the file.
+        path: path of the file.
+        column: name of a column by which the output of this command is recognised.
+        sources: input files, which must not be overwritten.
 
     Raises:
-        FlagError: it cannot, or is there and none of these lists.
+        FlagError: the file cannot be written, or exists and was not written by this command.
     """
     check_output_file(flag, path, sources)
     if not Path(path).is_file():
@@ -65,10 +65,10 @@ def check_output_list(
 
 
 def check_output_folder(flag: str, path: str | Path) -> None:
-    """See that files can be written to a folder, or that it can be made, without a trace.
+    """Check that files can be written to a folder, or that it can be created.
 
     Raises:
-        FlagError: they cannot.
+        FlagError: the folder cannot be written to or created.
     """
     if Path(path).exists() and not Path(path).is_dir():
         raise FlagError(f"{flag} {path}: is a file; give a folder")
@@ -89,7 +89,7 @@ def _check_folder(flag: str, path: str | Path, folder: Path) -> None:
     if not nearest.is_dir():
         raise FlagError(f"{flag} {path}: {nearest} is a file, not a folder")
     try:
-        # Permissions alone do not tell: there are read-only disks, and folders like /proc.
+        # Permissions do not tell: disks may be read-only, and folders such as /proc take no files.
         with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as error:

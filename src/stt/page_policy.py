@@ -1,6 +1,6 @@
-"""Content-security policies of pages that hold their own scripts and styles.
+"""Content security policies of pages with inline scripts and styles.
 
-They name these by their hashes, so that text which gets past the escaping is not run.
+A policy lists the hashes of these, so that scripts injected past the escaping do not run.
 https://www.w3.org/TR/CSP3/#framework-directive-source-list
 """
 
@@ -14,18 +14,18 @@ _OWN = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
 
 
 def source_hash(text: str) -> str:
-    """Return how a policy names the text of a `<script>` or `<style>`."""
+    """Return the source expression of a policy for the text of a `<script>` or `<style>`."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def policy_of(page: str, further_scripts: str = "", **directives: str) -> str:
-    """Return the policy of a page under which only what is in it acts, and nothing is loaded.
+    """Return the policy of a page that allows its own scripts and styles, and nothing else.
 
     Args:
-        page: HTML of our own, whose `<style>` and `<script>` have no attributes.
-        further_scripts: other sources of scripts, as a policy spells them.
-        directives: what else is allowed: `img_src="data:"`.
+        page: HTML of the page, whose `<style>` and `<script>` have no attributes.
+        further_scripts: further source expressions for scripts.
+        directives: further directives, such as `img_src="data:"`.
     """
     texts = _OWN.findall(page)
     sources = {

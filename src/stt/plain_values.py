@@ -1,4 +1,4 @@
-"""Dataclasses of plain values, made of what a file says: each value is of its field's type."""
+"""Creates dataclasses from JSON values of files, and checks the type of each value."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any, TypeVar
 
 Made = TypeVar("Made")
 
-_LARGEST_INTEGER = 1 << 53  # JSON has no larger exact ones
+_LARGEST_INTEGER = 1 << 53  # larger integers are not exact in JSON
 
 
 def restore(kind: type[Made], values: Any, largest_integer: int = _LARGEST_INTEGER) -> Made:
-    """Return the dataclass that JSON values describe.
+    """Return a dataclass with JSON values.
 
     Args:
-        kind: the dataclass. Its fields are numbers, text, tuples, sequences and mappings.
-        values: by name, those that are not at their default.
-        largest_integer: beyond that, either way, a whole number is refused.
+        kind: the dataclass. Its fields are numbers, booleans, text, tuples, sequences and mappings.
+        values: field name -> value. Missing fields have their defaults.
+        largest_integer: highest allowed absolute value of an integer.
 
     Raises:
-        TypeError: names that are none of it, or values of another type.
-        ValueError: numbers that are too large or not finite, or what the class refuses.
+        TypeError: a name is unknown or missing, or a value has another type.
+        ValueError: a number is too large or not finite, or the class refuses a value.
     """
     if not isinstance(values, Mapping):
         raise TypeError(f"{type(values).__name__} where its values by name belong")
@@ -39,11 +39,11 @@ def restore(kind: type[Made], values: Any, largest_integer: int = _LARGEST_INTEG
 
 
 def plain(kind: Any, value: Any, name: str, largest_integer: int = _LARGEST_INTEGER) -> Any:
-    """Return a JSON value, if it is of a type; see `restore`.
+    """Return a JSON value as the type `kind`; see `restore`.
 
     Raises:
-        TypeError: it is of another type.
-        ValueError: it is too large or not finite.
+        TypeError: the value has another type.
+        ValueError: the number is too large or not finite.
     """
     if kind is Any:
         return value

@@ -1,7 +1,7 @@
-"""The protocol-buffer wire format, as little of it as reading models takes.
+"""Reads the Protocol Buffers wire format, as far as models need it.
 
-https://protobuf.dev/programming-guides/encoding/. A message is a sequence of fields; each is a tag
-(field number and wire type) and a value. Every length is checked against the bytes there are.
+https://protobuf.dev/programming-guides/encoding/. A message is a sequence of fields; each has a tag
+(field number and wire type) and a value. Every length is checked against the size of the message.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ def read_varint(
     """Return an unsigned 64-bit varint and the offset after it.
 
     Args:
-        buffer: the bytes it stands in.
-        offset: its first byte.
-        source: what the buffer is, for the error.
-        error: what to raise.
+        buffer: bytes that contain the varint.
+        offset: offset of its first byte.
+        source: name of the buffer for the error.
+        error: type of the error to raise.
 
     Raises:
-        error: the buffer ends inside it, or it has more than 64 bits.
+        error: the buffer ends inside the varint, or it has more than 64 bits.
     """
     value = 0
     for position in range(_LONGEST_VARINT_BYTES):
@@ -43,7 +43,7 @@ def read_varint(
 
 
 def signed(value: int) -> int:
-    """Read a varint as the two's complement number that `int32` and `int64` fields hold."""
+    """Return an unsigned 64-bit varint as the signed number of an `int32` or `int64` field."""
     return value - (1 << 64) if value >> 63 else value
 
 
@@ -52,16 +52,16 @@ def read_fields(
 ) -> Iterator[tuple[int, int, int | Bytes]]:
     """Yield the field number, wire type and value of every field, in the order of the message.
 
-    Values are integers, or bytes for wire type 2 (strings, bytes, messages). Groups, which no
-    message of ours has, are refused.
+    Values are integers, or bytes for wire type 2 (strings, bytes, messages).
 
     Args:
-        message: the bytes of a message; views of it are yielded if it is a `memoryview`.
-        source: what it is, for the error.
-        error: what to raise.
+        message: bytes of a message; values are views of it if it is a `memoryview`.
+        source: name of the message for the error.
+        error: type of the error to raise.
 
     Raises:
-        error: a field reaches past the end, or is of a type that does not exist.
+        error: a field exceeds the message, has the number 0, or has an unknown wire type or one of
+            groups, which are not supported.
     """
     offset = 0
     while offset < len(message):

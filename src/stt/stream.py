@@ -1,4 +1,4 @@
-"""Streams: utterances that are transcribed while they are spoken."""
+"""Streams, which transcribe an utterance while it is spoken."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .metadata import Metadata
 
 
 class Stream:
-    """One utterance, fed piece by piece. Made by `Model.createStream`.
+    """One utterance whose audio arrives in pieces. Created by `Model.create_stream`.
 
-    It keeps the scorer, hot words and beam width that the model had when it was made. Its methods
-    may be called from several threads, one after the other; different streams of one model run at
-    the same time. As a context manager it is freed at the end, if it was not finished before.
+    It keeps the scorer, hot words and beam width that the model had when the stream was created.
+    Its methods are thread-safe but run one at a time; different streams of a model run in parallel.
+    As a context manager it is freed at the end, unless it was finished before.
 
     All methods raise `StreamError` once the stream is finished or freed.
     """
@@ -27,13 +27,13 @@ class Stream:
         self._lock = threading.Lock()
 
     def feed_audio_content(self, audio_buffer: Any) -> None:
-        """Go on with samples, however many.
+        """Add any number of samples.
 
         Args:
             audio_buffer: int16 `[samples]`, mono, at the model's sample rate.
 
         Raises:
-            AudioBufferError: it is something else.
+            AudioBufferError: `audio_buffer` is something else.
         """
         samples = as_pcm(audio_buffer)
         with self._lock:
@@ -41,25 +41,29 @@ class Stream:
             decoder.feed(acoustic.feed(samples))
 
     def intermediate_decode(self) -> str:
-        """Return the transcript so far: of all audio but the last half second."""
+        """Return the transcript so far, without the audio that is not yet processed.
+
+        This is up to half a second with a DeepSpeech model, and up to the latency of live streams
+        with an encoder.
+        """
         return self.intermediate_decode_with_metadata().transcripts[0].text
 
     def intermediate_decode_with_metadata(self, num_results: int = 1) -> Metadata:
-        """Return the readings so far, at most `num_results`; audio heard before costs nothing."""
+        """Return at most `num_results` hypotheses so far; no audio is processed again."""
         with self._lock:
             _, decoder = self._open("decode")
             return decoder.decode(checked_count(num_results))
 
     def intermediate_decode_flush_buffers(self) -> str:
-        """Return the transcript of all audio so far, as if it ended here; the stream goes on.
+        """Return the transcript of all audio so far, as if it ended here. More audio may follow.
 
-        Dearer than `intermediate_decode`, by one call of the acoustic model. (Upstream's disturbs
-        what follows; this one does not.)
+        It is slower than `intermediate_decode` by one call of the acoustic model. (Upstream's
+        method changes later results; this one does not.)
         """
         return self.intermediate_decode_with_metadata_flush_buffers().transcripts[0].text
 
     def intermediate_decode_with_metadata_flush_buffers(self, num_results: int = 1) -> Metadata:
-        """Return the readings of all audio so far, as if it ended here; the stream goes on."""
+        """Return the hypotheses of all audio so far, as if it ended here. More may follow."""
         with self._lock:
             acoustic, decoder = self._open("decode")
             decoder = decoder.copy()
@@ -67,11 +71,11 @@ class Stream:
             return decoder.decode(checked_count(num_results))
 
     def finish_stream(self) -> str:
-        """Return the transcript, and end the stream."""
+        """End the stream, and return the transcript."""
         return self.finish_stream_with_metadata().transcripts[0].text
 
     def finish_stream_with_metadata(self, num_results: int = 1) -> Metadata:
-        """Return at most `num_results` readings, best first, and end the stream."""
+        """End the stream, and return at most `num_results` hypotheses, best first."""
         count = checked_count(num_results)
         with self._lock:
             acoustic, decoder = self._open("finish")
@@ -100,10 +104,10 @@ class Stream:
         with self._lock:
             self._parts = None
 
-    # Upstream's names. They call, rather than alias, so that subclasses answer under both names.
+    # Upstream's names. They are calls instead of aliases, so that overrides in subclasses work.
 
     def feedAudioContent(self, audio_buffer: Any) -> None:
-        """Go on with samples, like `feed_audio_content`."""
+        """Add samples, like `feed_audio_content`."""
         self.feed_audio_content(audio_buffer)
 
     def intermediateDecode(self) -> str:
@@ -136,10 +140,10 @@ class Stream:
 
 
 def checked_count(num_results: int) -> int:
-    """Return how many readings are asked for.
+    """Return the requested number of hypotheses.
 
     Raises:
-        StreamError: less than one.
+        StreamError: the number is less than 1.
     """
     if num_results < 1:
         raise StreamError(f"num_results is {num_results}; at least 1 reading must be asked for")

@@ -1,4 +1,4 @@
-"""Subtitles: words put into cues, and the files people have players for."""
+"""Subtitles: groups words into cues, and writes the usual file formats."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .words import Word, join_words
 
-LINE_CHARACTERS = 42  # what broadcasters allow (https://bbc.github.io/subtitle-guidelines/)
+LINE_CHARACTERS = 42  # limit of broadcasters (https://bbc.github.io/subtitle-guidelines/)
 LINES = 2
 LONGEST_CUE_SECONDS = 7.0
 SHORTEST_CUE_SECONDS = 1.0
@@ -17,7 +17,7 @@ PAUSE_SECONDS = 0.8  # a silence that ends a cue
 
 @dataclass(frozen=True)
 class Cue:
-    """What is shown at one time."""
+    """The text shown at one time; times in seconds."""
 
     start_time: float
     end_time: float
@@ -25,10 +25,10 @@ class Cue:
 
 
 def cues_of(words: Sequence[Word]) -> list[Cue]:
-    """Put words into cues.
+    """Group words into cues.
 
-    A cue ends before a pause, before it grows longer than two lines or 7 seconds. It stays for at
-    least a second, but not into the next one.
+    A cue ends at a pause, or before it would exceed two lines or 7 seconds. It is shown for at
+    least a second, but not beyond the start of the next one.
     """
     groups = list(_groups(words))
     starts = [group[0].start_time for group in groups]
@@ -84,7 +84,7 @@ def format_vtt(words: Sequence[Word]) -> str:
 
 
 def format_tsv(words: Sequence[Word]) -> str:
-    """Return words as a table of cues: start and end in milliseconds, and the text."""
+    """Return words as a tab-separated table of cues: start and end in milliseconds, and text."""
     return "start\tend\ttext\n" + "".join(
         f"{round(cue.start_time * 1000)}\t{round(cue.end_time * 1000)}\t{cue.text}\n"
         for cue in cues_of(words)
@@ -92,7 +92,7 @@ def format_tsv(words: Sequence[Word]) -> str:
 
 
 def format_txt(words: Sequence[Word]) -> str:
-    """Return words as plain text, one cue a line."""
+    """Return words as plain text, one cue per line."""
     return "".join(f"{cue.text}\n" for cue in cues_of(words))
 
 

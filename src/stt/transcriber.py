@@ -1,4 +1,4 @@
-"""Many recordings of any length, transcribed with all cores in bounded memory."""
+"""Transcribes many recordings of any length on all cores in bounded memory."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ from .model import Model
 from .subtitles import PAUSE_SECONDS
 from .words import Word, words_of
 
-_KEPT_SILENCE_SECONDS = 0.3  # by the two segments at both sides of a pause
+_KEPT_SILENCE_SECONDS = 0.3  # silence of a pause that the segments on both sides include
 
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """How much is transcribed side by side, which bounds the memory it takes.
+    """Limits on the segments transcribed at the same time, which bound the memory.
+
+    For engines without batches, both batch sizes are at least the number of cores.
 
     Attributes:
-        batch_size: segments.
-        outlier_milliseconds: length beyond which a segment is an outlier.
-        outlier_batch_size: outliers; at least one for each core.
+        batch_size: number of segments at the same time.
+        outlier_milliseconds: a longer segment is an outlier.
+        outlier_batch_size: number of outliers at the same time.
     """
 
     batch_size: int = 40
@@ -42,14 +44,14 @@ class BatchLimits:
 
 @dataclass(frozen=True)
 class Passage:
-    """A segment of a recording, and what is said in it; times count from the recording's start.
+    """The transcript of a segment of a recording. Times count from the start of the recording.
 
     Attributes:
-        start_milliseconds: where it begins.
-        end_milliseconds: where it ends.
-        text: what is said.
-        words: the same with times.
-        confidence: how sure the model is of it, 0 to 1; see `path_confidence`.
+        start_milliseconds: start of the segment.
+        end_milliseconds: end of the segment.
+        text: transcript of the segment.
+        words: words of the transcript with their times.
+        confidence: confidence of the model, 0 to 1; see `path_confidence`.
     """
 
     start_milliseconds: int
@@ -61,7 +63,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class TranscribedRecording:
-    """What became of a recording: its passages in order, or an error that says why not."""
+    """The transcript of a recording: its passages in order, or the error that prevented it."""
 
     source: Source
     passages: tuple[Passage, ...] = ()
@@ -69,12 +71,12 @@ class TranscribedRecording:
 
     @property
     def text(self) -> str:
-        """The transcript."""
+        """Text of the whole recording."""
         return " ".join(passage.text for passage in self.passages if passage.text)
 
     @property
     def words(self) -> list[Word]:
-        """All words, each with whether it comes after a pause."""
+        """All words of the recording; see `words_of_passages`."""
         return words_of_passages(self.passages)
 
 
@@ -99,7 +101,7 @@ class _Job:
         return TranscribedRecording(self.source, error=self.error)
 
 
-# Yields the segments of a recording, given it, its samples in blocks, and their rate in Hz.
+# Yields the segments of a recording. Arguments: the recording, its samples in blocks, rate in Hz.
 Cut = Callable[[Source, Iterator[Pcm], int], Iterator[Segment]]
 
 
@@ -112,19 +114,20 @@ def transcribe_recordings(
     any_sample_rate: bool = True,
     cut: Cut | None = None,
 ) -> Iterator[TranscribedRecording]:
-    """Yield recordings as they are done, roughly in order.
+    """Yield the transcripts of recordings, in the order of `sources`, as soon as they are done.
 
-    Segments of one recording, and of several, are transcribed at the same time; audio is read only
+    Segments of one and of several recordings are transcribed at the same time. Audio is read only
     as fast as it is transcribed.
 
     Args:
-        model: loaded.
-        sources: audio files of any format, rate and length: names, or seekable binary streams.
-        limits: of the memory this may take.
-        aggressiveness: of the voice activity detection, 0 to 3.
+        model: loaded model.
+        sources: audio files of any format, rate and length: paths, seekable binary streams or
+            references.
+        limits: limits on the segments at the same time.
+        aggressiveness: aggressiveness of the voice activity detection, 0 to 3.
         any_sample_rate: whether audio of another rate than the model's is resampled; else it is an
             error.
-        cut: says what its segments are; None: the stretches of speech.
+        cut: function that cuts a recording into segments; None cuts it by voice activity.
     """
     cut = cut or (lambda _, blocks, rate_hz: split_speech(blocks, rate_hz, aggressiveness))
     waiting: deque[_Job] = deque()
@@ -158,14 +161,14 @@ class _Workers(ABC):
 
     @abstractmethod
     def submit(self, segment: Segment) -> Future[Passage]:
-        """Have a segment transcribed; wait while as many as allowed are in flight."""
+        """Schedule a segment; wait while the allowed number of segments is in progress."""
 
     @abstractmethod
     def flush(self) -> None:
-        """Begin with what was held back."""
+        """Schedule the segments held back for an incomplete batch."""
 
     def read(self, segment: Segment, posteriors: FloatArray) -> Passage:
-        """Return what is said in a segment, of its posteriors, float32 `[frames, classes]`."""
+        """Decode the posteriors of a segment, float32 `[frames, classes]`."""
         decoder = self.model.create_decoder_stream()
         decoder.feed(posteriors)
         passage = passage_of(segment, decoder.decode().transcripts[0])
@@ -182,7 +185,7 @@ class _Workers(ABC):
 
 
 class _StreamWorkers(_Workers):
-    """Segments as streams of their own, which the acoustic model takes together where it can."""
+    """Transcribes each segment by itself, in parallel threads; some engines batch their calls."""
 
     def __init__(self, model: Model, limits: BatchLimits) -> None:
         super().__init__(model, limits)
@@ -197,13 +200,13 @@ class _StreamWorkers(_Workers):
         is_outlier = self.is_outlier(segment)
         in_flight = self._in_flight[is_outlier]
         while len(in_flight) >= self._capacity[is_outlier]:
-            in_flight.popleft().exception()  # waits; the error itself is told by the job
+            in_flight.popleft().exception()  # waits; the job reports the error
         future = self.pool.submit(self._transcribe, segment)
         in_flight.append(future)
         return future
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing, since no segment is held back."""
 
     def _transcribe(self, segment: Segment) -> Passage:
         return self.read(segment, self.model.probabilities(segment.samples))
@@ -214,7 +217,7 @@ _BATCHES_IN_FLIGHT = 2  # one in the acoustic model, one in the decoders
 
 
 class _BatchWorkers(_Workers):
-    """Segments in batches, for a GPU; decoding goes on beside it."""
+    """Transcribes segments in batches, such as on a GPU; decoding runs in parallel."""
 
     def __init__(self, model: Model, limits: BatchLimits) -> None:
         super().__init__(model, limits)
@@ -247,7 +250,7 @@ class _BatchWorkers(_Workers):
     def _run(self, batch: _Waiting) -> None:
         try:
             posteriors = self.model.batch_probabilities([part.samples for part, _ in batch])
-        except BaseException as error:  # handed to those who wait
+        except BaseException as error:  # raised where the result is awaited
             for _, future in batch:
                 future.set_exception(error)
             return
@@ -257,7 +260,7 @@ class _BatchWorkers(_Workers):
     def _decode(self, segment: Segment, future: Future[Passage], rows: FloatArray) -> None:
         try:
             future.set_result(self.read(segment, rows))
-        except BaseException as error:  # handed to those who wait
+        except BaseException as error:  # raised where the result is awaited
             future.set_exception(error)
 
     def __exit__(self, *_: object) -> None:
@@ -266,7 +269,7 @@ class _BatchWorkers(_Workers):
 
 
 def words_of_passages(passages: Iterable[Passage]) -> list[Word]:
-    """Return all words of a recording's passages, each with whether it comes after a pause."""
+    """Return all words of a recording; the first of a passage after a pause is marked."""
     words: list[Word] = []
     last_end_seconds = 0.0
     for passage in passages:
@@ -280,7 +283,7 @@ def words_of_passages(passages: Iterable[Passage]) -> list[Word]:
 
 
 def passage_of(segment: Segment, transcript: CandidateTranscript) -> Passage:
-    """Return a segment's transcript with times of the recording."""
+    """Return the transcript of a segment with times from the start of the recording."""
     offset_seconds = segment.start_milliseconds / 1000
     return Passage(
         segment.start_milliseconds,

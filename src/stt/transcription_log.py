@@ -1,7 +1,7 @@
-"""Transcription logs (`.tlog`): upstream's JSON list of what is said from when to when.
+"""Transcription logs (`.tlog`): upstream's JSON list of passages with their times.
 
-Each entry is `{"start": milliseconds, "end": milliseconds, "transcript": text}`, and with
-`--word_times` has `words`, too.
+Each entry is `{"start": milliseconds, "end": milliseconds, "transcript": text}`; with
+`--word_times` it also has `words`.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ def _word_entries(words: Sequence[Word]) -> list[dict[str, Any]]:
 def read_log(log: Path) -> list[Word]:
     """Return the words of a log, with times in seconds.
 
-    Where it has no times of words, each gets a share of its passage by its length.
+    If the log has no word times, each word gets a share of its passage in proportion to its length.
 
     Raises:
-        FlagError: it cannot be read, or is no log.
+        FlagError: the file cannot be read, or is not a transcription log.
     """
     try:
         passages = [_passage(entry) for entry in json.loads(read_regular(log))]

@@ -1,4 +1,4 @@
-"""Words: tokens put together, with times and confidences."""
+"""Joins tokens to words with times and confidences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from .metadata import TokenMetadata
 
-_LETTER_LAG_SECONDS = 0.06  # by which a letter after a space is heard late, at most
+_LETTER_LAG_SECONDS = 0.06  # longest delay of the first letter after a space
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,12 @@ class Word:
     """One word of a transcript.
 
     Attributes:
-        text: without spaces.
-        start_time: when it begins, in seconds.
-        end_time: when it ends, in seconds.
-        confidence: geometric mean of its characters' probabilities, 0 to 1.
-        spaced: whether a space stands before it, where it is not the first.
-        after_pause: whether nobody spoke before it; times alone may not show that.
+        text: text of the word, without spaces.
+        start_time: start of the word in seconds.
+        end_time: end of the word in seconds.
+        confidence: geometric mean of the probabilities of its characters, 0 to 1.
+        spaced: whether a space precedes the word, unless it is the first one.
+        after_pause: whether a pause precedes the word, even if the times do not show it.
     """
 
     text: str
@@ -38,21 +38,22 @@ class Word:
         return self.end_time - self.start_time
 
     def shifted(self, seconds: float) -> Word:
-        """Return the same word, so much later."""
+        """Return the word with its times moved by `seconds`."""
         return replace(self, start_time=self.start_time + seconds, end_time=self.end_time + seconds)
 
 
 def words_of(tokens: Sequence[TokenMetadata]) -> list[Word]:
     """Return the words that tokens spell.
 
-    Words end at spaces, before and after each character of scripts that write none (Chinese,
-    Japanese, Thai, ...), and at the end.
+    Words end at spaces. In scripts without spaces (Chinese, Japanese, Thai, ...) each character is
+    a word.
 
-    A model hears a space in the middle of where one word goes over into the next, and the first
-    letter of a word some frames after it began. So words meet in the middle of the space, unless
-    the letter comes much later: then there was a pause. The last word ends when its last letter is
-    not heard any more. (Upstream's words begin with their first letter, and end with the start of
-    the space, or of the last letter.)
+    A model outputs a space in the middle of the transition between two words, and the first letter
+    of a word some frames after the word began. So one word ends and the next begins in the middle
+    of the space. If the first letter comes much later, there was a pause, and the next word begins
+    shortly before the letter. The last word ends when its last letter becomes unlikely. (Upstream's
+    words begin with their first letter, and end with the start of the space, or of the last
+    letter.)
     """
     words: list[Word] = []
     letters: list[TokenMetadata] = []
@@ -107,7 +108,7 @@ _UNSPACED_SCRIPTS = ("CJK ", "HIRAGANA", "KATAKANA", "THAI", "LAO ", "KHMER", "M
 
 
 def is_unspaced(texts: Iterable[str]) -> bool:
-    """Say whether most letters of texts are of scripts that put no spaces between words."""
+    """Whether most letters of the texts are of scripts without spaces between words."""
     letters = [letter for text in texts for letter in text if letter.isalpha()]
     return 2 * sum(map(_stands_alone, letters)) > len(letters)
 
