@@ -1,4 +1,4 @@
-"""How sure a model is of each word, as words are counted in error rates."""
+"""Confidence of each word, with words as error rates count them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from stt.words import words_of
 
 
 def word_confidences(tokens: Sequence[TokenMetadata]) -> tuple[float, ...]:
-    """Return how sure each word is that blanks separate; of several without one between, the
-    least sure.
+    """Return the confidence of each space-separated word, 0 to 1.
+
+    Where several decoded words have no space between them, the lowest of their confidences counts.
     """
     found: list[float] = []
     for word in words_of(tokens):

@@ -18,11 +18,11 @@ def ctc_losses(emissions: Emissions, batch: Batch) -> Tensor:
     """Return the negative log-likelihood of each clip's labels, not divided by any length.
 
     Args:
-        emissions: of the batch.
-        batch: its labels.
+        emissions: output of the model.
+        batch: the batch, with its labels.
 
     Returns:
-        float32 `[batch]`; infinite where a clip has too few frames for its labels.
+        float32 `[batch]`; infinite if a clip has too few frames for its labels.
     """
     if emissions.logits.is_cpu:
         losses: Tensor = _CpuLosses.apply(emissions.logits.float(), emissions.lengths, batch)  # type: ignore[no-untyped-call]
@@ -39,7 +39,7 @@ def ctc_losses(emissions: Emissions, batch: Batch) -> Tensor:
 
 
 class _CpuLosses(torch.autograd.Function):
-    """The losses by our own arithmetic: PyTorch's takes ten times as long (benchmarks/ctc.py)."""
+    """The losses on a CPU, natively: PyTorch's take ten times as long (benchmarks/ctc.py)."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
@@ -67,7 +67,7 @@ class _CpuLosses(torch.autograd.Function):
 
 
 def best_path(classes: list[int], blank: int) -> list[int]:
-    """Collapse a path of frames to labels: repeats become one, blanks vanish."""
+    """Collapse a path, one class per frame, to labels: merge repeats, then remove blanks."""
     return [
         label
         for previous, label in zip([blank, *classes], classes, strict=False)

@@ -1,4 +1,4 @@
-"""From logits to transcripts, for evaluation and for the few samples decoded while training."""
+"""Decoders: from posteriors to transcripts, in evaluation and for examples during training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Decoder(Protocol):
 
         Args:
             posteriors: float32 `[batch, frames, classes]`, the last class is the blank.
-            lengths: frames of each clip.
+            lengths: number of frames of each clip.
 
         Returns:
             A transcript for each clip.
@@ -33,7 +33,7 @@ class Decoder(Protocol):
 
 
 class BestPathDecoder:
-    """Takes the likeliest class of each frame: no search, no language model."""
+    """Takes the most likely class of each frame, without search or language model."""
 
     def __init__(self, alphabet: Alphabet) -> None:
         self._alphabet = alphabet
@@ -48,15 +48,15 @@ class BestPathDecoder:
 
 
 class BeamSearchDecoder:
-    """Searches for the likeliest text, with a language model where there is a scorer.
+    """Searches for the most likely text by beam search, with a language model if there is a scorer.
 
     Clips of a batch are decoded in parallel.
 
     Args:
-        alphabet: of the model.
-        flags: beam width, cutoffs, and the scorer; its own alpha and beta act where the flags do
-            not say others.
-        given: names of the flags that were given.
+        alphabet: alphabet of the model.
+        flags: beam width, cutoffs and scorer. The scorer's own alpha and beta are used unless the
+            flags give others.
+        given: names of the flags on the command line.
 
     Raises:
         ScorerError: the scorer is missing, damaged, or was made for another alphabet.
@@ -76,7 +76,7 @@ class BeamSearchDecoder:
     def readings(
         self, posteriors: NDArray[np.float32], lengths: Sequence[int]
     ) -> list[DecodeResult]:
-        """Return the best reading of each clip, with the frames of its labels; see `Decoder`."""
+        """Return the best hypothesis of each clip, with the frames of its labels; see `Decoder`."""
         results = ctc_beam_search_decoder_batch(
             posteriors,
             lengths,

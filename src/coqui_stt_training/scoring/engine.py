@@ -1,4 +1,4 @@
-"""Checkpoints, on PyTorch, where that is installed: for trying a model before it is exported."""
+"""Engines that run checkpoints with PyTorch, so that a model can be tried before its export."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ from ..models.streaming.model import StreamingConformer, state_of
 from .evaluation import build_model
 
 _N_STEPS = 16
-_BEAM_WIDTH = 500  # what export writes by default
+_BEAM_WIDTH = 500  # the default of `export`
 _CLIPS_AT_A_TIME = 16
 
 
 def open_checkpoint(path: Path) -> BatchEngine:
-    """Read a checkpoint, of a folder its best or else its last, and return what runs it.
+    """Open a checkpoint as an engine; of a folder the best one, otherwise the last.
 
     Raises:
-        ModelError: there is none, or it does not say its alphabet.
+        ModelError: there is no checkpoint, or it has no output layer or no alphabet.
     """
     return checkpoint_engine(*read_usable(path))
 
 
 def read_usable(path: Path) -> tuple[SourceModel, Alphabet]:
-    """Read a checkpoint that can write, and its alphabet.
+    """Read a checkpoint that has an output layer, and its alphabet.
 
     Raises:
-        ModelError: there is none, or it does not say its alphabet.
+        ModelError: there is no checkpoint, or it has no output layer or no alphabet.
     """
     try:
         source = load_source(path)
@@ -71,23 +71,23 @@ def read_usable(path: Path) -> tuple[SourceModel, Alphabet]:
 
 
 def checkpoint_engine(source: SourceModel, alphabet: Alphabet) -> BatchEngine:
-    """Return what runs a checkpoint, on a GPU where there is one.
+    """Return an engine for a checkpoint, on the GPU if there is one.
 
     Args:
-        source: the checkpoint, read.
-        alphabet: its labels.
+        source: contents of the checkpoint.
+        alphabet: alphabet of the model.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return model_engine(build_model(source, device), source.features or FeatureConfig(), alphabet)
 
 
 def model_engine(model: AcousticModel, front_end: FrontEnd, alphabet: Alphabet) -> BatchEngine:
-    """Return what runs a model where it is.
+    """Return an engine for a model, on the model's device.
 
     Args:
-        model: in evaluation mode.
-        front_end: that it takes.
-        alphabet: its labels.
+        model: model in evaluation mode.
+        front_end: front end of the model.
+        alphabet: alphabet of the model.
     """
     if isinstance(model, DeepSpeech) and isinstance(front_end, FeatureConfig):
         return WindowedCheckpoint(model, front_end, alphabet)
@@ -99,11 +99,11 @@ def model_engine(model: AcousticModel, front_end: FrontEnd, alphabet: Alphabet) 
 
 
 def run_batch(model: AcousticModel, features: Sequence[FloatArray]) -> list[FloatArray]:
-    """Return the posteriors of clips, float32 `[frames, classes]` each.
+    """Compute clips as one batch; return their posteriors, float32 `[frames, classes]` each.
 
     Args:
-        model: in evaluation mode.
-        features: of each, float32 `[frames, values]`.
+        model: model in evaluation mode.
+        features: features of each clip, float32 `[frames, values]`.
     """
     device = next(model.parameters()).device
     lengths = torch.tensor([len(frames) for frames in features])
@@ -118,14 +118,15 @@ def run_batch(model: AcousticModel, features: Sequence[FloatArray]) -> list[Floa
 
 
 def batched_posteriors(model: AcousticModel, features: Sequence[FloatArray]) -> list[FloatArray]:
-    """Return the posteriors of any number of clips, those of like length together.
+    """Compute any number of clips in batches of similar length.
 
     Args:
-        model: in evaluation mode.
-        features: of each, float32 `[frames, values]`; one too short for a frame says nothing.
+        model: model in evaluation mode.
+        features: features of each clip, float32 `[frames, values]`. A clip too short for one output
+            frame gets none.
 
     Returns:
-        For each float32 `[frames, classes]`.
+        Posteriors of each clip, float32 `[frames, classes]`.
     """
     specification = model.specification
     found = [np.zeros((0, specification.n_classes), np.float32)] * len(features)
@@ -142,7 +143,7 @@ def batched_posteriors(model: AcousticModel, features: Sequence[FloatArray]) -> 
 
 
 class WindowedCheckpoint(WindowedEngine):
-    """Runs a checkpoint of the DeepSpeech graph. It also takes many utterances at a time."""
+    """Runs a checkpoint of the DeepSpeech graph; whole utterances also in batches."""
 
     def __init__(self, model: DeepSpeech, features: FeatureConfig, alphabet: Alphabet) -> None:
         self._model = model
@@ -156,7 +157,7 @@ class WindowedCheckpoint(WindowedEngine):
         )
 
     def initial_state(self) -> State:
-        """Return the state at the start of an utterance: zeros."""
+        """Return the state at the start of an utterance, which is zeros."""
         return tuple(part.cpu().numpy() for part in self._model.initial_state(1))
 
     @torch.inference_mode()
@@ -186,7 +187,7 @@ class WindowedCheckpoint(WindowedEngine):
 
 
 class StreamingCheckpoint(ChunkedEngine):
-    """Runs a checkpoint of the streaming encoder. It also takes many utterances at a time."""
+    """Runs a checkpoint of the streaming encoder; whole utterances also in batches."""
 
     def __init__(self, model: StreamingConformer, alphabet: Alphabet) -> None:
         specification = model.specification
@@ -238,7 +239,7 @@ def _arrays(tensors: Sequence[torch.Tensor]) -> State:
 
 
 def longest_seconds(specification: EncoderSpecification) -> float:
-    """Return how long a clip may be that an encoder hears as a whole."""
+    """Return the length of the longest clip that is computed in one piece."""
     step = step_seconds(specification, specification.front_end)
     return min(LONGEST_SECONDS, specification.most_frames * step)
 

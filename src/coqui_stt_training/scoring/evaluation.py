@@ -1,4 +1,4 @@
-"""Evaluation: loss, WER and CER of a model on corpus files, reported as upstream does."""
+"""Transcribing and scoring the batches of a test set."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .metrics import SampleResult, score_sample
 
 
 def build_model(source: SourceModel, device: torch.device) -> AcousticModel:
-    """Return a source's model, for inference."""
+    """Build the model of a source, in evaluation mode."""
     model = build(source.specification)
     load_weights(model, source.tensors)
     return model.to(device).eval()
@@ -31,12 +31,12 @@ def build_model(source: SourceModel, device: torch.device) -> AcousticModel:
 
 @dataclass(frozen=True)
 class ScoredClip:
-    """A clip that was transcribed, and scored.
+    """A transcribed clip with its error rates.
 
     Attributes:
-        clip: the recording.
-        sample: the texts and how they differ.
-        confidences: of each word of the transcript, 0 to 1; empty where nobody asked.
+        clip: the clip.
+        sample: reference, hypothesis and their edit distances.
+        confidences: confidence of each word of the hypothesis, 0 to 1; empty if not requested.
     """
 
     clip: Clip
@@ -54,7 +54,7 @@ def transcribe_batches(
     bar: Callable[[str, int], ProgressBar],
     with_confidences: bool = False,
 ) -> list[list[ScoredClip]]:
-    """Transcribe and score every clip of some batches; return them batch by batch."""
+    """Transcribe and score all clips of the batches; return the results of each batch."""
     device = next(model.parameters()).device
     results = []
     with bar("Test epoch", len(groups)) as shown:

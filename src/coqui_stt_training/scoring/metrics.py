@@ -1,9 +1,9 @@
 """Word and character error rates.
 
-A rate is the edit distance (substitutions, deletions and insertions) to the reference, divided by
-the reference's length. It is not clamped: a hypothesis with many insertions has a rate above 1. An
-empty reference counts as length 1 where it is divided by, so that a hypothesis of three words for
-it has a word error rate of 3, and an empty one of 0.
+An error rate is the edit distance (substitutions, deletions and insertions) from the reference,
+divided by the length of the reference. With many insertions it exceeds 1. The length of an empty
+reference counts as 1: a hypothesis of three words then has a word error rate of 3, an empty one
+of 0.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
-# CER of a model that answers with hardly anything but blank; a head that learns is soon below.
+# Above this CER a model outputs almost only blanks; a head that learns is soon below.
 DEAF_CER = 0.9
 
 
 @dataclass(frozen=True)
 class SampleResult:
-    """How well one clip was recognised. Names are those of upstream's `--test_output_file`.
+    """Error rates of one clip. Names are those of upstream's `--test_output_file`.
 
     Attributes:
         wav_filename: the audio file.
         src: the reference.
         res: the hypothesis.
         loss: CTC loss of the reference.
-        char_distance: edit distance in code points of normal form C.
-        char_length: of the reference, in the same.
-        word_distance: edit distance in words, which are what blanks separate.
-        word_length: of the reference, in words.
+        char_distance: edit distance in code points of Unicode normal form C.
+        char_length: length of the reference in these code points.
+        word_distance: edit distance in words, which are separated by white space.
+        word_length: number of words in the reference.
         cer: character error rate.
         wer: word error rate.
     """
@@ -50,11 +50,11 @@ class SampleResult:
 
 @dataclass(frozen=True)
 class SetResult:
-    """How well a set of clips was recognised: rates over all of its words and characters."""
+    """Error rates of a set of clips, over all of its words and characters."""
 
     wer: float
     cer: float
-    loss: float  # mean of the clips'; NaN for no clips
+    loss: float  # mean loss of the clips; NaN without clips
 
 
 def score_sample(wav_filename: str, src: str, res: str, loss: float) -> SampleResult:
@@ -78,7 +78,7 @@ def score_sample(wav_filename: str, src: str, res: str, loss: float) -> SampleRe
 
 
 def score_set(samples: Sequence[SampleResult]) -> SetResult:
-    """Return the rates over a set, long references weighing more than short ones."""
+    """Return the error rates of a set: the sum of edit distances divided by the sum of lengths."""
     return SetResult(
         wer=_rate(
             sum(sample.word_distance for sample in samples),
