@@ -56,7 +56,7 @@ def ctc_beam_search_decoder(
         alphabet: the labels; `classes` is their number plus one.
         beam_size: number of prefixes kept after each frame.
         cutoff_prob: keep a frame's likeliest classes until they sum to this probability; 1: all.
-        cutoff_top_n: keep at most so many classes of a frame; ignored if `cutoff_prob` is 1.
+        cutoff_top_n: most classes to keep of a frame; ignored if `cutoff_prob` is 1.
         scorer: language model; None decodes without one.
         hot_words: word -> boost. It is multiplied by the scorer's alpha and added to the log
             probability of every n-gram that contains the word, so that the following words are
@@ -105,10 +105,10 @@ def ctc_beam_search_decoder_batch(
             ignored.
         seq_lengths: number of frames of each utterance `[batch]`.
         alphabet: the labels; `classes` is their number plus one.
-        beam_size: prefixes kept after each frame.
+        beam_size: number of prefixes kept after each frame.
         num_processes: number of threads; they run without Python's global lock.
-        cutoff_prob: keep a frame's likeliest classes until they reach this mass; 1 keeps all.
-        cutoff_top_n: and at most so many; acts only where `cutoff_prob` is below 1.
+        cutoff_prob: keep a frame's likeliest classes until they sum to this probability; 1: all.
+        cutoff_top_n: most classes to keep of a frame; ignored if `cutoff_prob` is 1.
         scorer: language model; None decodes without one.
         hot_words: word -> boost, times the scorer's alpha; see `ctc_beam_search_decoder`.
         num_results: highest number of hypotheses returned.
@@ -154,7 +154,7 @@ def ctc_beam_search_decoder_for_wav2vec2am(
         alphabet: the labels, including the blank.
         beam_size: number of prefixes kept after each frame.
         cutoff_prob: keep a frame's likeliest classes until they sum to this probability; 1: all.
-        cutoff_top_n: keep at most so many classes of a frame; ignored if `cutoff_prob` is 1.
+        cutoff_top_n: most classes to keep of a frame; ignored if `cutoff_prob` is 1.
         blank_id: class index of the blank; -1 is the last class.
         ignored_symbols: classes that are never written, such as padding.
         scorer: language model; None decodes without one.
@@ -205,10 +205,10 @@ def ctc_beam_search_decoder_for_wav2vec2am_batch(
             frames past an utterance's length are ignored.
         seq_lengths: number of frames of each utterance `[batch]`.
         alphabet: the labels, including the blank.
-        beam_size: prefixes kept after each frame.
+        beam_size: number of prefixes kept after each frame.
         num_threads: number of threads; they run without Python's global lock.
-        cutoff_prob: keep a frame's likeliest classes until they reach this mass; 1 keeps all.
-        cutoff_top_n: and at most so many; acts only where `cutoff_prob` is below 1.
+        cutoff_prob: keep a frame's likeliest classes until they sum to this probability; 1: all.
+        cutoff_top_n: most classes to keep of a frame; ignored if `cutoff_prob` is 1.
         blank_id: class index of the blank; -1 is the last class.
         ignored_symbols: classes that are never written, such as padding.
         scorer: language model; None decodes without one.
@@ -260,7 +260,7 @@ class StreamingDecoder:
         alphabet: the labels; `classes` is their number plus one.
         beam_size: number of prefixes kept after each frame.
         cutoff_prob: keep a frame's likeliest classes until they sum to this probability; 1: all.
-        cutoff_top_n: keep at most so many classes of a frame; ignored if `cutoff_prob` is 1.
+        cutoff_top_n: most classes to keep of a frame; ignored if `cutoff_prob` is 1.
         scorer: language model; later changes of its alpha and beta have no effect. None decodes
             without one.
         hot_words: word -> boost, times the scorer's alpha; see `ctc_beam_search_decoder`.

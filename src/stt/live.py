@@ -11,7 +11,7 @@ from .engines import FloatArray
 from .model import Model
 from .words import Word, words_of
 
-_LOOK_FRAMES = 16  # pauses are looked for in steps of so many frames
+_LOOK_FRAMES = 16  # step of the search for pauses
 _TOLD_GROWTH = 1.04  # `current` returns an utterance again when it has grown by this factor
 _FORGET_SILENCE_SECONDS = 10.0  # after so much silence the decoder is restarted
 

@@ -49,8 +49,8 @@ class LiteRtEngine(WindowedEngine):
         source: path of the file, for messages.
         threads: number of threads that one call may use.
         parallel: number of calls that may run at the same time. An interpreter of LiteRT serves one
-            call at a time, so up to so many are made, a new one only if no other is idle. They
-            share the weights.
+            call at a time, so there are up to `parallel` interpreters; a new one is made only if no
+            other is idle. They share the weights.
 
     Raises:
         ModelError: the file is broken, or not a speech-to-text model.

@@ -32,7 +32,7 @@ from .windowed import State, WindowedEngine, WindowedInfo
 
 _LARGE = 1 << 18  # elements of a matrix; LiteRT is faster if all matrices are smaller
 _MOST_COLUMNS = 1 << 16  # `Int8Matrix` refuses more, since a sum of products could overflow
-_MOST_AT_A_TIME = 16  # streams; with so many, computing takes far longer than reading the weights
+_MOST_AT_A_TIME = 16  # streams; with 16, computing takes far longer than reading the weights
 
 _Chunk = tuple[FloatArray, State]  # the arguments of `run`; also its result
 

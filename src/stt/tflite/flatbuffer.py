@@ -13,7 +13,7 @@ from typing import Any
 # The largest table of a model has some 100 values for each of n_steps. The limit stops files that
 # refer to the same table a million times, and would take a million times its size to read.
 _MOST_VALUES = 2_000_000
-_VALUES_OF_A_TABLE = 16  # a table takes about as much memory as so many values
+_VALUES_OF_A_TABLE = 16  # a table takes about as much memory as 16 values
 
 
 class FlatBuffer:
