@@ -76,9 +76,9 @@ def test_speakers_are_drawn_where_they_are_known() -> None:
 def test_a_difference_is_significant_only_where_there_is_one() -> None:
     generator, lengths, units = np.random.default_rng(5), np.full(300, 10), units_of([""] * 300)
     one, other, worse = (generator.binomial(10, share, 300) for share in (0.2, 0.2, 0.3))
-    assert difference_of(one, other, lengths, units).chance > 0.05
+    assert difference_of(one, other, lengths, units).p_value > 0.05
     found = difference_of(one, worse, lengths, units)
-    assert found.chance < 0.01
+    assert found.p_value < 0.01
     assert found.rate.high < 0
 
 

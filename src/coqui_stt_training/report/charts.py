@@ -122,8 +122,8 @@ def bar_chart(title: str, bars: Sequence[Bar]) -> Html:
                 class_="interval"),
             tag("text", f"{bar.value:.1f} %", x=f"{max(end, high) + 6:.1f}", y=y + 13),
         ]  # fmt: skip
-    said = "; ".join(f"{bar.name}: {bar.value:.1f} %" for bar in bars)
-    return _figure(title, shapes, f"{title}. {said}", height=24 * len(bars) + 6, width=_BAR_WIDTH)
+    label = "; ".join(f"{bar.name}: {bar.value:.1f} %" for bar in bars)
+    return _figure(title, shapes, f"{title}. {label}", height=24 * len(bars) + 6, width=_BAR_WIDTH)
 
 
 def calibration_chart(title: str, bins: Sequence[tuple[float, float, int]]) -> Html:
@@ -145,8 +145,8 @@ def calibration_chart(title: str, bins: Sequence[tuple[float, float, int]]) -> H
             r=f"{3 + 9 * math.sqrt(count / most):.1f}", class_="mark s0", fill_opacity=".6")
         for sure, right, count in points
     )  # fmt: skip
-    said = "; ".join(f"confidence {sure:.0%}, accuracy {right:.0%}" for sure, right, _ in points)
-    return _figure(title, shapes, f"{title}. {said}")
+    label = "; ".join(f"confidence {sure:.0%}, accuracy {right:.0%}" for sure, right, _ in points)
+    return _figure(title, shapes, f"{title}. {label}")
 
 
 @dataclass(frozen=True)
@@ -235,14 +235,14 @@ def _legend(series: Iterable[tuple[int, str]]) -> Html:
 def _figure(
     title: str,
     shapes: Iterable[Html],
-    said: str,
+    label: str,
     legend: Html | None = None,
     values: Html | None = None,
     height: int = _HEIGHT,
     width: int = _WIDTH,
 ) -> Html:
     chart = tag("svg", joined(shapes), viewBox=f"0 0 {width} {height}", role="img",
-                aria_label=said, class_="chart", direction="ltr")  # fmt: skip
+                aria_label=label, class_="chart", direction="ltr")  # fmt: skip
     return tag("figure", tag("figcaption", title), legend, chart, values)
 
 

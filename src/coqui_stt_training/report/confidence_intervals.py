@@ -35,11 +35,11 @@ class Difference:
 
     Attributes:
         rate: difference with its interval; negative if the first model is better.
-        chance: two-sided p-value of the difference.
+        p_value: two-sided p-value of the difference.
     """
 
     rate: Rate
-    chance: float
+    p_value: float
 
 
 @dataclass(frozen=True)

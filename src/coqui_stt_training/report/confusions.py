@@ -34,13 +34,13 @@ def word_confusions(clips: Iterable[ClipResult]) -> Confusions:
     found = Confusions(Counter(), Counter(), Counter())
     for clip in clips:
         words = clip.sample.src.split(), clip.sample.res.split()
-        for letter, said, heard in pairs(clip.words, *words):
+        for letter, reference, hypothesis in pairs(clip.words, *words):
             if letter == "S":
-                found.substitutions[str(said), str(heard)] += 1
+                found.substitutions[str(reference), str(hypothesis)] += 1
             elif letter == "D":
-                found.deletions[str(said)] += 1
+                found.deletions[str(reference)] += 1
             elif letter == "I":
-                found.insertions[str(heard)] += 1
+                found.insertions[str(hypothesis)] += 1
     return found
 
 
@@ -63,16 +63,16 @@ def character_matrix(clips: Iterable[ClipResult]) -> CharacterMatrix:
     """Return the confusion matrix of the characters with the most errors, in Unicode order."""
     counts: Counter[tuple[str, str]] = Counter()
     for clip in clips:
-        for _, said, heard in pairs(clip.characters, clip.sample.src, clip.sample.res):
-            counts[said or NOTHING, heard or NOTHING] += 1
+        for _, reference, hypothesis in pairs(clip.characters, clip.sample.src, clip.sample.res):
+            counts[reference or NOTHING, hypothesis or NOTHING] += 1
     errors: Counter[str] = Counter()
-    for (said, heard), count in counts.items():
-        for character in {said, heard} - {NOTHING}:
-            errors[character] += count if said != heard else 0
+    for (reference, hypothesis), count in counts.items():
+        for character in {reference, hypothesis} - {NOTHING}:
+            errors[character] += count if reference != hypothesis else 0
     names = [*sorted(character for character, _ in errors.most_common(_MOST_CHARACTERS)), NOTHING]
     return CharacterMatrix(
         tuple(names),
-        tuple(tuple(counts[said, heard] for heard in names) for said in names),
+        tuple(tuple(counts[reference, hypothesis] for hypothesis in names) for reference in names),
         len(errors) - len(names) + 1,
     )
 

@@ -20,7 +20,7 @@ from .clip_data import fitting_clips, fitting_media
 from .clip_media import ClipMedia
 from .clips import ModelResults
 from .confidence_intervals import Difference, Rate, difference_of, units_of
-from .mistakes import confidence, confused, of_each
+from .mistakes import calibration_tables, confusion_tables, for_each_model
 from .page import (
     Html,
     asset,
@@ -67,8 +67,8 @@ def evaluation_page(
         *([_left_out(left_out)] if left_out else []),
         *([_comparison(sets)] if len(sets) > 1 else []),
         _parts(sets),
-        section("Confusions", *of_each(sets, confused), anchor="confusions"),
-        section("Confidence", *of_each(sets, confidence), anchor="confidence"),
+        section("Confusions", *for_each_model(sets, confusion_tables), anchor="confusions"),
+        section("Confidence", *for_each_model(sets, calibration_tables), anchor="confidence"),
         _clips_section(sets, len(kept), with_media),
         packed("clips-data", {**clips_data, "folder": folder, "media": with_media}),
         *(packed(f"media-{number}", content) for number, content in media_parts),
@@ -199,7 +199,7 @@ def compare(one: ModelResults, other: ModelResults) -> dict[str, Any]:
         "worse": sum(value > 0 for value in ahead),
         **{
             name: {"difference": found.rate.value, "low": found.rate.low, "high": found.rate.high,
-                   "chance": found.chance}
+                   "chance": found.p_value}
             for name, found in kinds.items()
         },
     }  # fmt: skip
@@ -215,7 +215,7 @@ def _comparison(sets: Sequence[ModelResults]) -> Html:
             texts += [
                 (f"{100 * value['difference']:+.2f}", value["difference"]),
                 f"{100 * value['low']:+.2f} to {100 * value['high']:+.2f}",
-                (_chance(value["chance"]), value["chance"]),
+                (_p_value_text(value["chance"]), value["chance"]),
             ]
         names = f"{one.model} − {other.model}"
         rows.append((names, *texts, found["better"], found["equal"], found["worse"]))
@@ -235,7 +235,7 @@ def _comparison(sets: Sequence[ModelResults]) -> Html:
     )
 
 
-def _chance(value: float) -> str:
+def _p_value_text(value: float) -> str:
     return f"{value:.3f}" + (" *" if value < 0.05 else "")
 
 

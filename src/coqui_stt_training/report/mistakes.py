@@ -17,7 +17,7 @@ from .page import Html, in_script, percent, table, tag
 _TOP = 25
 
 
-def of_each(
+def for_each_model(
     sets: Sequence[ModelResults], shown: Callable[[ModelResults, str], Html]
 ) -> Iterator[Html]:
     """Yield a block for each model; with several models, all but the first are collapsed.
@@ -34,7 +34,7 @@ def of_each(
         yield tag("details", name, shown(one, f", {one.model}"), open=not number)
 
 
-def confused(results: ModelResults, named: str) -> Html:
+def confusion_tables(results: ModelResults, named: str) -> Html:
     """Return tables of the words and characters a model confuses; their names end in `named`."""
     found = word_confusions(results.clips)
     swaps = [
@@ -106,7 +106,7 @@ def _shown_character(name: str) -> Html:
     return in_script(name)
 
 
-def confidence(results: ModelResults, named: str) -> Html:
+def calibration_tables(results: ModelResults, named: str) -> Html:
     """Return the calibration of a model's confidence; names of tables end in `named`."""
     found = calibration(results.clips)
     if found is None:

@@ -109,24 +109,24 @@ class RunLog:
         """Record the results over several dev sets together, which choose the best epoch."""
         self._summaries.epoch("dev", step, loss=loss, wer=wer, cer=cer)
 
-    def end_epoch(self, number: int, left: int, alike: int | None = None) -> None:
+    def end_epoch(self, number: int, left: int, until_unfreezing: int | None = None) -> None:
         """Report how long an epoch took, and estimate the time of the remaining epochs.
 
         Args:
             number: number of the epoch.
             left: number of remaining epochs.
-            alike: number of remaining epochs before more layers are trained, which takes longer;
-                None: all.
+            until_unfreezing: number of remaining epochs before more layers are trained, which takes
+                longer; None: all.
         """
         now = self._clock()
         took, validating = now - self._epoch_begun_at, now - self._trained_at
         speed = self._audio_seconds / max(self._trained_at - self._epoch_begun_at, 1e-9)
         to_go = f"; {counted(left, 'epoch')} to go" if left > 0 else ""
-        alike = left if alike is None else min(alike, left)
-        if alike > 0 and self._is_whole_epoch:
-            to_go += f", about {say_duration(alike * took)}"
-        if alike < left:
-            to_go += f" for {alike} of them" if alike else ""
+        until_unfreezing = left if until_unfreezing is None else min(until_unfreezing, left)
+        if until_unfreezing > 0 and self._is_whole_epoch:
+            to_go += f", about {say_duration(until_unfreezing * took)}"
+        if until_unfreezing < left:
+            to_go += f" for {until_unfreezing} of them" if until_unfreezing else ""
             to_go += "; then more layers are trained, which takes longer"
         _log.info(
             "Epoch %d took %s, %s of it validating; %.1f s of audio a second%s",

@@ -81,13 +81,13 @@ class Summaries:
         """Record the transcripts of a few clips, the same in all epochs; see `sample_log.py`."""
         if self._folder is None:
             return
-        with self._explained():
+        with self._reporting_errors():
             append_samples(self._folder, source, epoch, samples, is_new=self._begins_samples)
         self._begins_samples = False
 
     def close(self) -> None:
         """Write buffered events and close all files."""
-        with self._explained():
+        with self._reporting_errors():
             while self._files:
                 self._files.popitem()[1].close()
 
@@ -101,7 +101,7 @@ class Summaries:
         if self._folder is None:
             yield NoEventFile()
             return
-        with self._explained():
+        with self._reporting_errors():
             if name not in self._files:
                 first_step = self._begin_step - self._begun_step
                 # Values at the step of the last checkpoint itself stay visible.
@@ -109,7 +109,7 @@ class Summaries:
             yield self._files[name]
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _reporting_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
