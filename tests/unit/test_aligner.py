@@ -1,4 +1,4 @@
-"""The native aligner of known texts, on posteriors whose path is known."""
+"""The native aligner, on posteriors with a known path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLASSES = 5
 
 
 def posteriors(path: list[int], sharpness: float = 0.96) -> np.ndarray:
-    """Return float32 `[frames, classes]` whose likeliest classes are these."""
+    """Return float32 `[frames, classes]` in which `path` lists the most likely classes."""
     probs = np.full((len(path), CLASSES), (1 - sharpness) / (CLASSES - 1), np.float32)
     probs[np.arange(len(path)), path] = sharpness
     return probs
@@ -48,7 +48,7 @@ def test_a_unit_that_is_not_said_is_left_out_and_strange_speech_falls_into_gaps(
     strange = [C, BLANK] * 20
     path = [*strange, A, BLANK, B, BLANK, *strange, B, BLANK, A, BLANK]
     aligner = make([A, B, C, C, C, B, A], [2, 3, 2], filler_cost=1.0, skip_cost=4.0, beam=300.0)
-    # The middle one could be said in either stretch of Cs; it is said once at most, and whole.
+    # The middle unit fits either stretch of Cs; it is found at most once, and in one piece.
     found = spans(aligner, path, chunk)
     first, last = found[:2], found[-2:]
     assert first == [(0, 40, 41), (1, 42, 43)]

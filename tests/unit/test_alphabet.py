@@ -1,4 +1,4 @@
-"""Alphabets: upstream's file format, its binary form, and what is wrong with others."""
+"""Alphabets: upstream's file format, its binary form, and errors in other files."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_both_sides_are_normalised() -> None:
         (" \u0435\u0438\u0306\u0308", "\u0439 \u0451", "\u0438\u0306 \u0435\u0308"),
         (" \u00ea\u0301\u0323", "\u1ebf \u1ec7", "\u00ea\u0301 \u00ea\u0323"),  # half composed
         ("\u1112\u1161\u11ab", "\ud55c\ud558", "\u1112\u1161\u11ab\u1112\u1161"),
-        # These two are what NFC takes apart.
+        # NFC decomposes these two characters.
         ("\u09af\u09dc\u09df", "\u09af\u09bc\u09af\u09a1\u09bc", "\u09df\u09af\u09dc"),
         (["\u0438", "\u0438\u0306"], "\u0439\u0438", "\u0438\u0306\u0438"),
         ("\u212b", "\u00c5", "\u212b"),
@@ -142,7 +142,7 @@ def test_the_binary_form_comes_back(labels: list[str]) -> None:
     try:
         alphabet = Alphabet.from_labels(labels)
     except AlphabetError:
-        return  # two of them are the same once normalised
+        return  # two labels are equal after normalisation
     copy = Alphabet()
     copy.deserialize(alphabet.serialize())
     assert copy == alphabet

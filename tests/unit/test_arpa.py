@@ -1,4 +1,4 @@
-"""Keeping the n-grams of some words of an ARPA file."""
+"""Reducing an ARPA file to the n-grams of given words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from coqui_stt_training.lm.arpa import keep_words
 from coqui_stt_training.lm.kenlm import LanguageModelError
 
-# As lmplz writes it: the highest order has no back-offs, so its lines end with a word.
+# In lmplz's format: the highest order has no back-offs, so its lines end with a word.
 MODEL = """\\data\\
 ngram 1=5
 ngram 2=3

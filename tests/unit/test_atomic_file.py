@@ -1,4 +1,4 @@
-"""Files are replaced whole or left as they were."""
+"""Files are replaced as a whole or left unchanged."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_threads_that_write_at_once_get_the_usual_permissions(
 
     def slow_umask(mask: int) -> int:
         before = umask(mask)
-        time.sleep(0.001)  # others get their turn
+        time.sleep(0.001)  # lets other threads run
         return before
 
     monkeypatch.setattr(os, "umask", slow_umask)
@@ -80,7 +80,7 @@ def test_what_is_written_to_is_there_already_under_a_name_that_nobody_can_guess(
     names = set()
     for _ in range(2):
         with replacing(tmp_path / "file") as partial:
-            assert stat.S_ISREG(partial.lstat().st_mode)  # so nobody can put a link in its place
+            assert stat.S_ISREG(partial.lstat().st_mode)  # it exists, so no link can replace it
             names.add(partial.name)
     assert len(names) == 2
 
@@ -95,7 +95,7 @@ def test_a_link_of_somebody_else_is_not_written_through(
     with pytest.raises(FileExistsError):
         write_atomically(tmp_path / "file", "new")
     assert victim.read_text() == "precious"
-    assert (tmp_path / ".file.guessed.partial").is_symlink()  # what others own is not removed
+    assert (tmp_path / ".file.guessed.partial").is_symlink()  # files of others are not removed
 
 
 @pytest.mark.skipif(os.name != "posix", reason="folders can be synchronised on POSIX alone")

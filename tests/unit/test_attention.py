@@ -1,4 +1,4 @@
-"""Attention, whichever way it is computed."""
+"""Every implementation of attention gives the same result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audio by reference: files, bytes of an archive, pieces of recordings."""
+"""Audio by reference: files, bytes of an archive, parts of recordings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stt.audio.reference import AudioReference
 from stt.audio.source import read_pcm
 from stt.errors import AudioError
 
-RAMP = np.arange(-16000, 16000, dtype=np.int16)  # 2 s in which no two samples are equal
+RAMP = np.arange(-16000, 16000, dtype=np.int16)  # 2 s of distinct samples
 
 
 def _encoded(kind: str, samples: np.ndarray = RAMP, rate_hz: int = 16000) -> bytes:
@@ -100,7 +100,7 @@ def test_opus_packets_have_exactly_the_samples_of_their_header(
     heard = read_pcm(audio, rate_hz)
     assert len(heard) == len(tone) + skipped
     expected, _ = soundfile.read(io.BytesIO(ogg), dtype="int16")
-    settled = 2000 * rate_hz // 48000  # a decoder takes some time to agree with another
+    settled = 2000 * rate_hz // 48000  # decoders differ at the start
     assert np.abs(heard[skipped:][settled:] - expected[settled:].astype(int)).max() <= 400
 
 

@@ -1,4 +1,4 @@
-"""What `--augment` may say, and that chance follows from seed, epoch and clip."""
+"""The syntax of `--augment`, and random draws that depend only on seed, epoch and clip."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_share_of_the_clips_is_changed() -> None:
     assert shares["reverb"] == pytest.approx(0.3, abs=0.04)
     assert (shares["speed"], shares["resample"]) == (0.0, 1.0)
     both = np.mean([{"volume", "reverb"} <= set(drawn) for drawn in names])
-    assert both == pytest.approx(0.09, abs=0.03)  # whether one acts says nothing of the other
+    assert both == pytest.approx(0.09, abs=0.03)  # they are independent
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_values_move_with_training(text: str, clock: float, least: float, most: 
     drawn = [values.pick("dbfs") for _ in range(500)]
     assert min(drawn) >= least
     assert max(drawn) <= most
-    # Uniform: mean and extremes.
+    # Mean and extremes of a uniform distribution.
     assert np.mean(drawn) == pytest.approx((least + most) / 2, abs=(most - least) / 15 + 1e-9)
     assert max(drawn) - min(drawn) >= 0.95 * (most - least)
 

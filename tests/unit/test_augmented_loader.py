@@ -1,4 +1,4 @@
-"""Batches of clips that are changed: what of them follows from what."""
+"""Batches of augmented clips: views of a batch differ only in masks, and have other versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches group clips of like duration, in an order that seed and epoch decide."""
+"""Batches group clips of similar duration, in an order determined by seed and epoch."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_batches_by_seconds_hold_what_fits() -> None:
     ]
     both = make_batches(CLIPS, 2, seconds=12.0, reverse=True)
     assert [len(group) for group in both] == [1, 1, 1, 2, 2, 2, 1]
-    assert [len(group) for group in make_batches(CLIPS, 0, seconds=5.0)][-1] == 1  # alone
+    assert [len(group) for group in make_batches(CLIPS, 0, seconds=5.0)][-1] == 1  # too long
 
 
 @pytest.mark.parametrize(("count", "world_size"), [(9, 1), (9, 2), (10, 3), (1, 4)])

@@ -1,4 +1,4 @@
-"""Which epoch is the best: babble and silence never stay it, and words are told by their errors."""
+"""The choice of the best epoch: never one of random output or silence, then the lowest CER."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def new_progress() -> Progress:
 
 
 def best_of(rule: BestRule, epochs: list[tuple[float, float]], progress: Progress) -> list[int]:
-    """Return the epochs, as (loss, CER), that were taken as the best when they came."""
+    """Return the numbers of the epochs, given as (loss, CER), that became the best so far."""
     taken = []
     for number, (loss, cer) in enumerate(epochs):
         if rule.take(progress, loss, cer):
@@ -38,16 +38,16 @@ def test_a_model_that_hears_nothing_has_the_loss_of_guessing() -> None:
 @pytest.mark.parametrize(
     ("deaf", "epochs", "taken"),
     [
-        # One clip, LDC93S1: babble, then silence, then the first letters.
+        # One clip, LDC93S1: random output, then silence, then the first letters.
         (134.8, [(236.4, 0.981), (202.5, 1.0), (146.0, 1.0), (147.4, 1.0)], [0, 1, 2]),
         (134.8, [(236.4, 0.9), (138.2, 1.0), (134.4, 1.0), (120.0, 0.95)], [0, 1, 2, 3]),
         # an4 from new weights.
         (49.3, [(55.3, 0.9), (51.8, 1.0), (48.0, 0.98), (42.9, 0.90)], [0, 1, 2, 3]),
-        # Once it has heard, errors count and a loss that rises does not, however far.
+        # After the model has learnt something, only the CER counts, even if the loss rises.
         (49.3, [(40.0, 0.5), (24.0, 0.31), (23.0, 0.32), (55.0, 0.29), (24.5, 0.30)], [0, 1, 3]),
-        # Of equal error rates, the loss.
+        # Of equal CERs, the lower loss.
         (49.3, [(40.0, 0.5), (39.0, 0.5), (39.5, 0.5)], [0, 1]),
-        # A loss that is no number is the best only where there is none yet.
+        # A loss that is not finite is the best only if there is no other yet.
         (49.3, [(math.inf, 1.0), (math.nan, 1.0), (60.0, 1.0)], [0, 2]),
         (49.3, [(math.nan, 1.0), (60.0, 1.0), (math.nan, 0.9)], [0, 1]),
     ],
@@ -80,10 +80,10 @@ def test_the_rule_can_be_changed_within_a_run() -> None:
 @pytest.mark.parametrize(
     ("kept", "next_epoch", "taken"),
     [
-        ([0.9, 236.4], (140.0, 1.0), True),  # babble
+        ([0.9, 236.4], (140.0, 1.0), True),  # the best so far is random output
         ([0.3, 24.0], (23.0, 0.31), False),
         ([0.3, 24.0], (25.0, 0.29), True),
-        ([24.0], (23.0, 0.9), True),  # it was by loss, so no error rate is known
+        ([24.0], (23.0, 0.9), True),  # chosen by loss, so its CER is not known
     ],
 )
 def test_a_record_from_before_there_were_names_for_its_scores(

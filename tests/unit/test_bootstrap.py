@@ -1,4 +1,4 @@
-"""The plan of what a new model takes from a source, and its weights."""
+"""The plan for the layers of a new model, given a source, and the resulting weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `bootstrap` advises follows from what its stages found."""
+"""The advice of `bootstrap` follows from the results of its stages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of what was heard so far: a stream gives the frames of the whole clip."""
+"""Causal features: a stream gives the same frames as the whole clip."""
 
 from __future__ import annotations
 

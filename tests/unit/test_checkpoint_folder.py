@@ -1,4 +1,4 @@
-"""A checkpoint folder: what a run records, owns and removes, and what is said of a full disk."""
+"""Checkpoint folders: files that a run records, owns and removes, and errors on a full disk."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_full_disk_is_told_with_what_is_on_it(
 
 def test_only_files_of_the_run_are_removed_and_never_the_newest(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path)
-    for step in (5, 99):  # another run's, and one that somebody put there
+    for step in (5, 99):  # files of another run, and of a user
         write_checkpoint(tmp_path / f"train-{step}.safetensors", checkpoint(step))
     record = folder.take_over(NEW)
     for step in (11, 12, 13):

@@ -1,4 +1,4 @@
-"""Which clips are worth transcribing: what the model cannot do, and not the same twice."""
+"""The clips most worth transcribing: hard for the model, and different from each other."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_listening_costs_time_and_nothing_teaches_nothing() -> None:
 
 
 def test_each_choice_is_the_best_beside_those_before_it() -> None:
-    """As it is when everything is looked at each time."""
+    """The choices equal those of an exhaustive search at each step."""
     generator = random.Random(1)
     candidates = [
         Candidate("".join(generator.choices("abc ", k=12)), generator.random(), 1.0)

@@ -1,4 +1,4 @@
-"""Every format of collection gives the same clips, and what is wrong with one is said."""
+"""Every format of collection gives the same clips, and errors in one are reported."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_spreadsheet_saved_as_csv_is_read(
             fields = [str(number), *fields, ""]
         lines.append(separator.join(fields))
     path = tmp_path / "texts.csv"
-    encoding = "utf-16" if separator == "\t" else "utf-8-sig"  # Excel: Unicode text, CSV UTF-8
+    encoding = "utf-16" if separator == "\t" else "utf-8-sig"  # as Excel writes them
     path.write_bytes("\r\n".join(lines).encode(encoding))
     corpus = check_corpus(CorpusRules(ALPHABET, FeatureConfig()), train=[str(path)])
     clips = corpus.train[0].clips
@@ -154,7 +154,7 @@ def test_what_is_unpacked_is_unpacked_once_until_it_changes(tmp_path: Path, cach
     data.write_bytes(b"PAR1" + b"x" * 100)
     with pytest.raises(CorpusError, match="a damaged Parquet file"):
         read_rows(path)
-    assert len(list(cache.iterdir())) == 1  # nothing half-written
+    assert len(list(cache.iterdir())) == 1  # no partial files
 
 
 def test_digests_tell_contents_apart(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_pattern_is_one_set_and_clips_are_named_by_their_archive(tmp_path: Pat
 def test_a_damaged_sample_of_an_sdb_is_a_bad_row(tmp_path: Path) -> None:
     content = bytearray(sdb_bytes([(encoded(clip), text) for clip, text in
                                    zip(CLIPS, TEXTS, strict=True)]))  # fmt: skip
-    content[-8:] = b"\xff" * 8  # where the last sample begins
+    content[-8:] = b"\xff" * 8  # the offset of the last sample
     (tmp_path / "a.sdb").write_bytes(content)
     rows = read_rows(tmp_path / "a.sdb").rows
     assert [row.problem is None for row in rows] == [True, True, False]
@@ -206,7 +206,7 @@ def test_members_that_lead_out_of_a_tar_are_refused(tmp_path: Path, name: str) -
 
 
 def linked_tar(path: Path, *, hard: bool) -> None:
-    """Write a folder of which tar has met a recording before, under another name."""
+    """Write an archive of a folder in which one recording is a link to an earlier one."""
     (_, sound), (_, text), *_ = webdataset_members()
     with tarfile.open(path, "w") as archive:
         for name, content in (("first/a.flac", sound), ("first/a.json", text), ("b.json", text)):
@@ -268,7 +268,7 @@ def test_tars_without_transcripts_or_audio_or_end(tmp_path: Path) -> None:
             rows = read_rows(tmp_path / "cut.tar").rows
         except CorpusError as error:
             assert "cut.tar: a damaged tar archive" in str(error)  # noqa: PT017
-        else:  # what was hit is inside a recording
+        else:  # the damage is inside a recording
             assert len(rows) == 3
     (tmp_path / "one.tar").write_bytes(tar_bytes(members[:-1]))
     *_, last = read_rows(tmp_path / "one.tar").rows

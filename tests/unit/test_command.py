@@ -1,4 +1,4 @@
-"""What commands do around their work: errors of the user and of the system in one line."""
+"""The frame of every command: errors of the user and of the system take one line."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_command_whose_results_nobody_reads_still_writes_its_files(tmp_path: P
     code = (
         "import sys; from pathlib import Path; from coqui_stt_training.cli.command import *\n"
         "def main(argv):\n"
-        "    sys.stdin.read()\n"  # until nobody reads any more
+        "    sys.stdin.read()\n"  # until the reader has closed its end
         "    print_now('x' * 99999); print_now('y')\n"
         "    Path(argv[0]).write_text('written')\n"
         "sys.exit(run(main))\n"

@@ -1,4 +1,4 @@
-"""What of a difference between ways to train is more than chance."""
+"""The significance of differences between ways to train."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLIPS = 60
 def trainings(
     name: str, rate: float, random: np.random.Generator, *, seeds: int = 3, scatter: float = 0.04
 ) -> list[ComparisonMeasurement]:
-    """Trainings of a way: seeds scatter in proportion, and so do clips, each hard in all ways."""
+    """Return trainings of one way: rates vary by seed, and by clip in the same way for all ways."""
     hardness = np.random.default_rng(5).gamma(2.0, 0.5, CLIPS)
     found = []
     for seed in range(seeds):

@@ -1,4 +1,4 @@
-"""Statistics over a batch, within a Conformer."""
+"""Batch normalisation in Conformers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from coqui_stt_training.models.conformer.convolution import BatchNorm
 
 
 def batch() -> tuple[Tensor, Tensor, Tensor]:
-    """Return two clips of five and two frames, padded with what is not zero, and their frames."""
+    """Return two clips of 5 and 2 frames with non-zero padding, their lengths, and their frames."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(2, 5, 3, generator=generator) + 2.0
     lengths = torch.tensor([5, 2])

@@ -1,4 +1,4 @@
-"""Reading rows, and what becomes of a good corpus."""
+"""Reading rows, and the result of checking a valid corpus."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def write_tone(path: Path, seconds: float = 1.0, rate_hz: int = 16000) -> Path:
 
 @pytest.fixture
 def make_csv(tmp_path: Path) -> Callable[..., str]:
-    """Write a CSV of (name, transcript) rows whose audio is made, unless it is there."""
+    """Return a writer of CSV files from (name, transcript) rows; it makes audio that is missing."""
 
     def make(name: str, *rows: tuple[str, str]) -> str:
         path = tmp_path / name

@@ -1,4 +1,4 @@
-"""`--auto_input_dataset`: one CSV becomes three sets and an alphabet."""
+"""`--auto_input_dataset`: one CSV file becomes three sets and an alphabet."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 
 
 def sets_of(made: AutoInput) -> dict[str, set[str]]:
-    """Return the audio files of each set, as the files on the disk have them."""
+    """Return the audio names of each set, read from the files on disk."""
     return {
         path.name: {row.audio_name for row in read_rows(path).rows}
         for path in (made.train, made.dev, made.test)
@@ -131,7 +131,7 @@ def test_a_corrected_file_is_split_again_and_its_clips_stay_where_they_were(
     assert "clips.csv is split again, since it has changed: 32 rows to train on" in caplog.text
     assert sets_of(made) == before
     assert sorted(fields_of(made.train, made.dev, made.test)) == sorted(fields_of(dataset))
-    assert "ö" in Alphabet(made.alphabet).labels  # which was made of it, too
+    assert "ö" in Alphabet(made.alphabet).labels  # the alphabet was made of the changed file
 
 
 def test_few_clips_change_sets_where_others_are_added(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_a_set_that_was_edited_is_used_as_it_is_and_not_overwritten(
 
 
 def test_sets_without_a_record_are_used_if_they_hold_the_rows(tmp_path: Path) -> None:
-    """As other releases, or people, have split a file."""
+    """Other releases, and people, have split files without keeping a record."""
     dataset = write_dataset(tmp_path, rows=6)
     header, *lines = dataset.read_text().splitlines(keepends=True)
     for name, part in (("train", lines[:4]), ("dev", lines[4:5]), ("test", lines[5:])):
@@ -218,7 +218,7 @@ def test_planning_writes_nothing(tmp_path: Path) -> None:
 def test_a_split_that_was_killed_is_completed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever a first and a second split are stopped, the next gives what it would have given."""
+    """A first or second split that is killed at any point is completed by the next one."""
 
     class Killed(BaseException):
         pass
@@ -320,7 +320,7 @@ def test_any_collection_is_split_and_the_sets_can_be_read(
 
 
 def test_rows_that_are_malformed_are_in_no_set_that_is_written(tmp_path: Path) -> None:
-    """A list cannot say what is wrong with them, so that they would pass for silence."""
+    """A CSV file cannot contain their errors, so these rows would look like silence."""
     for number in range(20):
         (tmp_path / f"{number}.wav").write_bytes(b"")
         (tmp_path / f"{number}.txt").write_text(f"text {number}\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The CTC loss and its gradient, held against PyTorch's own in double precision."""
+"""The CTC loss and its gradient, compared with PyTorch's in double precision."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_losses_and_gradients_are_pytorchs(
 
 
 def test_a_model_that_says_blanks_alone_has_a_gradient() -> None:
-    """All paths of 200 labels are so improbable that no float holds them."""
+    """The probability of every path of 200 labels is too small for a float."""
     batch = make_batch([1500], [[i % 3 for i in range(200)]])
     logits = torch.zeros(1, 1500, 4)
     logits[..., 3] = 60.0
@@ -117,7 +117,7 @@ def test_threads_change_nothing() -> None:
 def test_what_is_no_number_is_told_and_others_are_not_touched_by_it() -> None:
     log_probs = np.full((3, 4, 3), np.log(1 / 3), np.float32)
     log_probs[1, 2, 0] = np.nan
-    log_probs[2, :, 1] = -np.inf  # the label that clip 2 is to say
+    log_probs[2, :, 1] = -np.inf  # the label of clip 2
     occupancies = np.zeros_like(log_probs)
     losses = ctc_loss(
         log_probs, np.array([4, 4, 4]), np.array([0, 0, 1]), np.array([1, 1, 1]),

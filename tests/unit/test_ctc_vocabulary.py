@@ -1,4 +1,4 @@
-"""Which characters an output layer of transformers writes, in the forms that say so."""
+"""The characters of an output layer of transformers, read from its vocabulary and settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from encoder_folders import write_for_languages, write_wav2vec2
 
 
 def labels_of(folder: Path, vocabulary: dict[str, Any], **settings: Any) -> tuple[str, ...]:
-    """Return the labels that a model writes with another vocabulary of five rows."""
+    """Return the labels of a model with five output rows, given its vocabulary and settings."""
     model = write_wav2vec2(folder / "model", " abc")
     (model / "vocab.json").write_text(json.dumps(vocabulary))
     (model / "tokenizer_config.json").write_text(json.dumps(settings))
@@ -104,7 +104,7 @@ def test_no_language_is_read_by_the_vocabulary_of_another(tmp_path: Path) -> Non
         file.unlink()
     settings = model / "tokenizer_config.json"
     settings.write_text(json.dumps({"target_lang": "ukr"}))
-    assert load_source(model).has_output  # the one within
+    assert load_source(model).has_output  # the output layer in the model file
     settings.write_text(json.dumps({"target_lang": "rus"}))
     with pytest.raises(CheckpointError, match=r"of rus has 5 tokens, and the output layer 6 rows"):
         load_source(model)

@@ -1,4 +1,4 @@
-"""Whisper models in folders of CTranslate2, beside the same in one of Hugging Face."""
+"""Whisper models in CTranslate2's folders equal the same models in Hugging Face's."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_heads_of_an_older_file_follow_from_its_width(tmp_path: Path) -> Non
     variables = ctranslate2_variables()
     del variables["encoder/num_heads"]
     source = load_source(write_ctranslate2(tmp_path, variables))
-    assert source.specification.attention_heads == 1  # 64 wide each; this one is 16
+    assert source.specification.attention_heads == 1  # heads are 64 wide; this model is 16
 
 
 def test_an_alias_stands_for_its_variable(tmp_path: Path) -> None:

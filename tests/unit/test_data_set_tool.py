@@ -1,4 +1,4 @@
-"""Collections written as others."""
+"""Conversion of collections to other formats."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_what_is_written_is_read_again(tmp_path: Path, name: str, encoding: str)
         heard = read_pcm(audio, 16000)
         if encoding == "opus":
             assert 0 <= len(heard) - len(samples) < 200
-            assert np.corrcoef(heard[-len(samples) :], samples)[0, 1] > 0.5  # it is noise
+            assert np.corrcoef(heard[-len(samples) :], samples)[0, 1] > 0.5  # Opus distorts noise
         else:
             assert np.array_equal(heard, samples)
     assert [path.name for path in (tmp_path / "out").iterdir() if path.name[0] == "."] == []
@@ -117,7 +117,7 @@ def test_a_folder_that_a_killed_command_left_is_gone_on_with(
     assert visible(tmp_path) == before | {"out.csv", "out"}
     assert visible(tmp_path / "out") == {f"sample{number:08d}.wav" for number in range(3)}
     assert len(read_rows(target).rows) == 3
-    with pytest.raises(CorpusError, match="is there already"):  # it is complete now
+    with pytest.raises(CorpusError, match="is there already"):  # because it is complete
         data_set_tool.main([str(source), str(target)])
 
 

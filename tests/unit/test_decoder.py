@@ -1,4 +1,4 @@
-"""Decoding through the public interface, on posteriors small enough to work out by hand."""
+"""Decoding through the public interface, on posteriors small enough to decode by hand."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def random_posteriors(
 
 
 def spell(text: str, alphabet: Alphabet, sure: float = 0.9) -> NDArray[np.float32]:
-    """Posteriors `[frames, classes]` that say a text, a blank after every label."""
+    """Return posteriors `[frames, classes]` of a text, with a blank after every label."""
     classes = alphabet.size + 1
     rows = []
     for label in alphabet.encode(text):
@@ -52,7 +52,7 @@ def collapse(path: Sequence[int], blank: int) -> tuple[int, ...]:
 
 
 def exhaustive(probs: NDArray[np.float32]) -> dict[tuple[int, ...], float]:
-    """Log probability of every label sequence, summed over all alignments."""
+    """Return the log probability of every label sequence, summed over all alignments."""
     frames, classes = probs.shape
     totals: dict[tuple[int, ...], float] = {}
     for path in itertools.product(range(classes), repeat=frames):
@@ -66,7 +66,7 @@ def exhaustive(probs: NDArray[np.float32]) -> dict[tuple[int, ...], float]:
 @settings(max_examples=50, deadline=None)
 def test_wide_beam_sums_every_alignment(seed: int, frames: int) -> None:
     probs = random_posteriors(frames, 3, seed)
-    assume(probs[0, -1] < 0.999)  # leading frames surer of the blank are skipped
+    assume(probs[0, -1] < 0.999)  # the decoder skips leading frames with more certain blanks
     truth = exhaustive(probs)
     results = ctc_beam_search_decoder(probs, AB, 1000, num_results=1000)
     assert {tuple(result.tokens) for result in results} == set(truth)

@@ -1,4 +1,4 @@
-"""Knowledge flows one way: between the three packages, and between the folders of each."""
+"""Imports go one way, between the three packages and between the folders of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 SOURCES = Path(__file__).parents[2] / "src"
 NATIVE = Path(__file__).parents[2] / "native"
-PACKAGES = ("coqui_stt_ctcdecoder", "stt", "coqui_stt_training")  # each may use those before it
+PACKAGES = ("coqui_stt_ctcdecoder", "stt", "coqui_stt_training")  # each may use earlier ones
 
 
 def _modules() -> dict[str, Path]:
@@ -26,7 +26,7 @@ MODULES = _modules()
 
 
 def _imports(module: str) -> Iterator[str]:
-    """Yield the modules of ours that a module imports, late imports too, those for types not."""
+    """Yield our modules that a module imports, also late, but not those only for type checkers."""
     path = MODULES[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -56,7 +56,7 @@ def _imports(module: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def imports() -> dict[str, set[str]]:
-    """What each module of ours imports of the others."""
+    """Return, for each of our modules, the others that it imports."""
     return {module: set(_imports(module)) for module in MODULES}
 
 
@@ -93,7 +93,7 @@ def test_folders_have_no_import_cycle(imports: dict[str, set[str]]) -> None:
 
 
 def test_folders_of_native_code_use_those_before_them() -> None:
-    """The runtime's products need no scorer; the core knows nothing of Python."""
+    """The runtime's matrix products need no scorer; only the bindings use Python."""
     uses = {
         "kernels": set(),
         "lm": set(),

@@ -1,4 +1,4 @@
-"""Whether the checkpoints of a run fit on the disk, asked before training."""
+"""The check before training that the checkpoints of a run fit on the disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learning from a teacher: whose frame teaches which, what is lost, and what is heard once."""
+"""Distillation: alignment of the teacher's frames, the loss, and computing each clip once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_frames_of_equal_length_stay_as_they_are() -> None:
     said = posteriors(A, BLANK, B)
     np.testing.assert_array_equal(aligned(said, 1.0, 3), said)
     np.testing.assert_array_equal(aligned(said, 1.0, 2), said[:2])
-    np.testing.assert_array_equal(aligned(said, 1.0, 5), said)  # it hears no more
+    np.testing.assert_array_equal(aligned(said, 1.0, 5), said)  # the teacher has no more frames
 
 
 def test_of_several_frames_that_with_the_least_blank_is_taken() -> None:
@@ -46,7 +46,7 @@ def test_of_several_frames_that_with_the_least_blank_is_taken() -> None:
 def test_a_frame_teaches_all_that_it_lasts_for() -> None:
     said = posteriors(A, BLANK)
     np.testing.assert_array_equal(aligned(said, 0.5, 4), posteriors(A, A, BLANK, BLANK))
-    seconds = 0.02 / 0.08  # no exact fraction
+    seconds = 0.02 / 0.08  # not exactly a quarter
     assert len(aligned(said, seconds, 8)) == 8
 
 
@@ -56,7 +56,7 @@ def test_nothing_teaches_nothing() -> None:
 
 
 class Loudness:
-    """Says A, B or blank by a frame's loudness, and counts how often it is asked."""
+    """An engine that gives A, B or blank by a frame's loudness, and counts its calls."""
 
     info = UtteranceInfo(Alphabet.from_labels("ab"), 16000, 0.02, beam_width=8)
 
@@ -120,7 +120,7 @@ def test_the_loss_is_of_transcripts_and_of_the_teacher(batch: Batch) -> None:
     expected = 0.25 * divergences(said) + 0.75 * ctc_losses(said, batch)
     losses = loss(said, batch)
     torch.testing.assert_close(losses[:2], expected[:2], rtol=1e-3, atol=1e-3)
-    # Where there is no transcript, the teacher alone.
+    # Without a transcript, only the teacher counts.
     torch.testing.assert_close(losses[2], divergences(said)[2], rtol=1e-3, atol=1e-3)
     losses.sum().backward()
     gradient = said.logits.grad
@@ -132,7 +132,7 @@ def test_the_loss_is_of_transcripts_and_of_the_teacher(batch: Batch) -> None:
 def test_audio_that_was_made_longer_is_taught_later(batch: Batch) -> None:
     loss = Distillation(Teacher(Loudness(), [0, 1, 2]), 1.0, 0.02, frames_of)
     logits = torch.randn(3, 8, 3, generator=torch.Generator().manual_seed(2))
-    said = Emissions(logits, torch.tensor([8, 4, 4]))  # all at half their speed
+    said = Emissions(logits, torch.tensor([8, 4, 4]))  # audio slowed to half its speed
     targets = [torch.from_numpy(target.repeat(2, axis=0)) for target in EXPECTED]
     expected = [
         torch.nn.functional.kl_div(log[: len(target)], target, reduction="sum")

@@ -1,4 +1,4 @@
-"""What several processes tell each other, and how they sum their gradients."""
+"""Communication between the processes of a run, and the sums of their gradients."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_what_each_found_is_put_together() -> None:
         )  # fmt: skip
 
     merged = [item * 10 for item in items]
-    mean = 5 / 3  # ranks 0, 1 and 2, which weigh as much
+    mean = 5 / 3  # of ranks 0, 1 and 2, each weighted by its rank
     for found in in_worlds(3, work):
         *exact, means, copied = found  # type: ignore[misc]
         assert exact == [merged, [3.0, 3.0], [True, False], "by 0"]
@@ -71,7 +71,7 @@ def test_a_failure_in_one_process_is_one_of_all() -> None:
 
 
 def test_gradients_are_sums_whatever_each_process_has_of_them() -> None:
-    """One process has a backward pass more than another, one none; a weight is used by nobody."""
+    """Processes have different numbers of backward passes, even none; one weight is not used."""
 
     def work(world: World) -> object:
         torch.manual_seed(0)
@@ -80,7 +80,7 @@ def test_gradients_are_sums_whatever_each_process_has_of_them() -> None:
         parameters = [*layers.parameters(), unused]
         sums = SummedGradients(parameters, bucket_bytes=150)
         found = []
-        for _ in range(2):  # the second step takes nothing over from the first
+        for _ in range(2):  # nothing of the first step may remain in the second
             for parameter in parameters:
                 parameter.grad = None
             for number in range(world.rank):
@@ -94,7 +94,7 @@ def test_gradients_are_sums_whatever_each_process_has_of_them() -> None:
 
     torch.manual_seed(0)
     expected = torch.nn.Sequential(*(torch.nn.Linear(5, 5) for _ in range(4)))
-    for value in (1.0, 1.0, 2.0):  # rank 1 has the first, rank 2 both
+    for value in (1.0, 1.0, 2.0):  # rank 1 has the first, rank 2 the others
         expected(torch.full((1, 5), value)).square().sum().backward()
     for steps, unused in in_worlds(3, work):  # type: ignore[misc]
         assert unused

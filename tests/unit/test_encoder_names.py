@@ -1,4 +1,4 @@
-"""Configurations of others that describe an encoder, and those that do not."""
+"""Foreign configurations that describe a supported encoder, and those that do not."""
 
 from __future__ import annotations
 

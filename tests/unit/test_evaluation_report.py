@@ -1,4 +1,4 @@
-"""Reports of evaluations: their numbers, their files, and the page in a browser."""
+"""Evaluation reports: their numbers, their files, and the page in a browser."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def test_the_interval_of_a_rate_holds_the_truth_as_often_as_it_says() -> None:
     for seed in range(100):
         rate = rate_of(generator.binomial(10, 0.2, 150), lengths, units_of([""] * 150), seed)
         inside += rate.low <= 0.2 <= rate.high
-    assert 88 <= inside <= 99  # 95 are expected, give or take 2
+    assert 88 <= inside <= 99  # 95 are expected, with a standard deviation of 2
 
 
 def test_speakers_are_drawn_where_they_are_known() -> None:
-    """Errors that all clips of a speaker share make a rate less sure than as many clips would."""
+    """Errors that all clips of a speaker share make a rate less certain than independent clips."""
     speakers = [f"s{number // 20}" for number in range(400)]
     errors = np.array([10 if number // 20 % 4 == 0 else 0 for number in range(400)])
     lengths = np.full(400, 10)
@@ -245,7 +245,7 @@ def test_models_are_compared_on_the_same_clips(tmp_path: Path) -> None:
         ]
         rates = by_speaker.locator("tbody tr >> nth=0").locator("td").all_inner_texts()
         assert float(rates[1].split()[0]) < float(rates[2].split()[0])
-        assert re.search(r"\d to \d", rates[1])  # its interval
+        assert re.search(r"\d to \d", rates[1])  # the interval
         for part in ("confusions", "confidence"):
             models = page.locator(f"#{part} ~ details > summary").all_inner_texts()
             assert models == ["good", "bad", "bad too"]
@@ -268,10 +268,10 @@ def test_what_a_browser_cannot_play_is_said(tmp_path: Path) -> None:
         page.select_option("#which", "media")
         page.click("#list .open >> nth=0")
         page.wait_for_selector(".strip canvas")
-        assert page.locator(".strip canvas").count() == 1  # probabilities, and no spectrogram
+        assert page.locator(".strip canvas").count() == 1  # probabilities without a spectrogram
         page.select_option("#which", "")
         page.select_option("#order", "file")
-        page.click("#list .open >> nth=-1")  # a clip whose file is not there
+        page.click("#list .open >> nth=-1")  # a clip whose file is missing
         page.evaluate("document.querySelector('.detail audio')?.play().catch(() => {})")
         page.wait_for_selector(".detail p")
         assert "cannot be played: its file is no longer there" in page.inner_text(".detail p")

@@ -1,4 +1,4 @@
-"""The model card: upstream's front matter, and what was measured."""
+"""The model card: upstream's front matter, and the measurements."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`.onnx` models, run by ONNX Runtime, against the model computed line by line."""
+"""`.onnx` models, run by ONNX Runtime, equal the model in plain NumPy."""
 
 import base64
 
@@ -75,7 +75,7 @@ def test_batch_models_compute_each_clip_as_if_alone(shape, features):
     window, step = features.window_samples, features.step_samples
     lengths = [5000, 0, 1, window - 1, window, window + 1, window + step - 1, window + step, 4999]
     clips = [noise(length, seed) for seed, length in enumerate(lengths)]
-    batch = np.full((len(clips), 5100), 0.3, np.float32)  # beyond each clip's end: anything
+    batch = np.full((len(clips), 5100), 0.3, np.float32)  # the padding may have any value
     for row, clip in zip(batch, clips, strict=True):
         row[: len(clip)] = clip
     posteriors, frame_counts = session(onnx_writer.batch_model(deployment)).run(
@@ -100,10 +100,11 @@ def test_features_are_those_of_training(features, samples):
 
 @pytest.mark.parametrize("signal", ["silence", "constant", "tone"])
 def test_features_of_what_has_no_noise(signal):
-    """In float32 the rounding noise of a tone stands far above the floor of the logarithm.
+    """Audio whose features are mostly rounding noise.
 
-    In float64 it stands a little above it, and is what is compared here for the tone: the logarithm
-    of numbers of which only the size is certain.
+    In float32, the rounding noise of a tone is far above the floor of the logarithm; in float64, a
+    little above it. For the tone, the test compares logarithms of noise, of which only the size is
+    certain, so the tolerance is large.
     """
     audio = {
         "silence": np.zeros(4096),

@@ -1,4 +1,4 @@
-"""Comparisons of exported files with their checkpoint."""
+"""Comparison of exported files with their checkpoint."""
 
 from dataclasses import replace
 from pathlib import Path

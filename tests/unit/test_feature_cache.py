@@ -1,4 +1,4 @@
-"""`--feature_cache`: entries that know when they are stale, damaged, or too many."""
+"""`--feature_cache`: stale and damaged entries are detected, and the size is limited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples of clips that are augmented in every epoch are read once, within the memory there is."""
+"""Samples of clips that are augmented in every epoch are read once, within a memory limit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_samples_are_read_once_as_far_as_memory_goes(
         "read_audio",
         lambda audio, rate_hz: (reads.append(str(audio)), read(audio, rate_hz))[1],
     )
-    store = FeatureStore(FeatureConfig(), memory_limit_bytes=100_000)  # of one clip
+    store = FeatureStore(FeatureConfig(), memory_limit_bytes=100_000)  # holds one clip
     for _ in range(3):
         assert store.samples(clips[0])[0] == pytest.approx(0.1, abs=1e-3)
         assert store.samples(clips[1])[0] == pytest.approx(0.2, abs=1e-3)

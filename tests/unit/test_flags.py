@@ -1,4 +1,4 @@
-"""Flags: upstream's value syntax, older forms, files of flags, and what is said about mistakes."""
+"""Flags: upstream's value syntax, older forms, configuration files, and error messages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_switches(words: list[str], expected: bool) -> None:
 
 
 def test_a_list_has_no_empty_names(tmp_path: Path) -> None:
-    """A script's `--train_files "$UNSET"` names nothing, and not the folder it runs in."""
+    """`--train_files "$UNSET"` in a script names no file, rather than the working directory."""
     assert read("--train_files", "").config.data.train_files == ()
     assert read("--train_files", "a.csv", "").config.data.train_files == ("a.csv",)
     assert from_values(TrainConfig, {"train_files": [""]}).config.data.train_files == ()

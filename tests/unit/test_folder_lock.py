@@ -1,4 +1,4 @@
-"""One run at a time in a folder: the lock is the process's, and goes with it."""
+"""One run at a time in a folder: the lock belongs to a process and ends with it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 def test_without_fcntl_the_other_system_call_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on Windows, whose module is stood in for by one that counts."""
+    """On Windows, `msvcrt` locks; here a stand-in records its calls."""
     calls: list[tuple[int, int]] = []
 
     class Msvcrt:

@@ -96,11 +96,11 @@ def test_dropout_and_noise_have_the_statistics_that_are_documented() -> None:
 def test_specaugment_covers_what_is_documented() -> None:
     count, frames, width = 400, 200, 80
     x = torch.zeros(count, frames, width)
-    x[:, ::2] = 2.0  # a mean of 1 that no frame has
+    x[:, ::2] = 2.0  # no frame has the mean value 1
     changed = change(x, [frames] * count, "specaugment")
     masked = changed == 1.0
     in_time = masked.all(-1).float().sum(1)
-    # Two of 0 to 40 frames (a fifth of the clip is less than a second), some overlapping.
+    # Two masks of 0 to 40 frames (a fifth of the clip, which is less than 1 s); they may overlap.
     assert in_time.max() <= 80
     assert in_time.mean() == pytest.approx(40 - 20 * 20 / 200, abs=4)
     bands = masked.all(1).float().sum(1)
@@ -114,7 +114,7 @@ def test_low_resource_masks_cover_what_is_documented() -> None:
     x[:, ::2] = 2.0
     changed = change(x, [frames] * count, "specaugment-lowresource")
     masked = changed == 1.0
-    # A share of .65 in spans of ten frames that may overlap.
+    # 65 % of the frames, in spans of ten frames that may overlap.
     assert masked.all(-1).float().mean() == pytest.approx(1 - np.exp(-0.65), abs=0.03)
     assert masked.all(1).float().mean() == pytest.approx(1 - np.exp(-0.25), abs=0.03)
     runs = masked[0].all(-1).int().diff().nonzero()
@@ -123,7 +123,7 @@ def test_low_resource_masks_cover_what_is_documented() -> None:
 
 def test_masks_of_cepstral_features_are_masks_of_the_bands_they_describe() -> None:
     rng = np.random.default_rng(1)
-    smooth = dct_matrix() @ rng.standard_normal(26) * 0.2  # a spectrum that 26 numbers describe
+    smooth = dct_matrix() @ rng.standard_normal(26) * 0.2  # a spectrum that 26 cepstra describe
     spectra = np.outer(rng.uniform(0.5, 1.5, 50), smooth)
     cepstra = torch.tensor(spectra @ dct_matrix(), dtype=torch.float32)[None].expand(40, -1, -1)
     cepstrum = cepstrum_of(FeatureConfig())
@@ -133,7 +133,7 @@ def test_masks_of_cepstral_features_are_masks_of_the_bands_they_describe() -> No
     widest = int((changed - cepstra).abs().sum((1, 2)).argmax())
     heard = (changed[widest] - changed[widest].mean(0)).numpy() @ np.linalg.pinv(dct_matrix())
     before = spectra - spectra.mean(0)
-    # In the masked bands nothing moves any more, but at the edges, which are smooth.
+    # The masked bands are constant except at their smooth edges.
     left = np.linalg.norm(heard, axis=0) / np.linalg.norm(before, axis=0)
     assert (left < 0.35).sum() >= 3
     assert 0.3 < np.linalg.norm(heard) / np.linalg.norm(before) < 0.95
@@ -144,7 +144,7 @@ def test_steps_of_hidden_frames_follow_from_the_clip() -> None:
     x = torch.ones(1, 50, 4)
     draws = (draw_augmentations(parse_augmentations(
         ["time_mask[domain=hidden,n=1,size=200]"]), 0.0, 3),)  # fmt: skip
-    changed = FrameChange(draws, (2.0,))(x, torch.tensor([50]))  # 40 ms a frame
+    changed = FrameChange(draws, (2.0,))(x, torch.tensor([50]))  # frames of 40 ms
     assert int((changed == 0).all(-1).sum()) == 5
 
 

@@ -1,4 +1,4 @@
-"""Layers that are not trained are run once for each batch, and what they gave is kept."""
+"""Frozen layers are run once for each batch, and their output is cached."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_the_average_does_not_touch_what_is_not_trained() -> None:
     average.update(model)
     for name, tensor in average.model.state_dict().items():
         assert (tensor._version != before[name]) == name.startswith("layer_6."), name
-        assert torch.equal(tensor, model.state_dict()[name]), name  # the first is the average
+        assert torch.equal(tensor, model.state_dict()[name]), name  # the first average is the model
 
 
 class Counting(FrozenStack):
@@ -135,7 +135,7 @@ def test_later_runs_read_what_was_computed(new_run: Callable[..., Counting]) -> 
 def test_what_is_kept_of_a_clip_counts_in_any_other_batch(
     new_run: Callable[..., Counting],
 ) -> None:
-    """Else a run that goes on would find other last bits than it had."""
+    """Otherwise the last bits of a resumed run would differ."""
     batch = make_batch()
     kept = new_run()(make_model(), batch)
     features = torch.cat([batch.features[1:], batch.features[:1] + 1])[:, :6]
@@ -197,7 +197,7 @@ def test_the_head_is_of_no_matter() -> None:
     assert stack_digest(one, 2) != stack_digest(other, 3)
     more = build(replace(small, head_blocks=2))
     more.load_state_dict(one.state_dict() | {"mix.weight": torch.zeros(2)})
-    assert stack_digest(one, 3) != stack_digest(more, 3)  # it is handed what both blocks give
+    assert stack_digest(one, 3) != stack_digest(more, 3)  # its head gets the output of both blocks
 
 
 def _head_of(model: AcousticModel) -> dict[str, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""Whisper models of whisper.cpp, beside the same in a folder of Hugging Face."""
+"""Whisper models of whisper.cpp equal the same models in Hugging Face's folders."""
 
 from __future__ import annotations
 

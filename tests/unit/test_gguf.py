@@ -1,4 +1,4 @@
-"""Whisper models in GGUF, as the `gguf` package writes them."""
+"""Whisper models in GGUF files written by the `gguf` package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models named on the Hugging Face hub, which is a local stand-in here."""
+"""Models named on the Hugging Face hub, tested with a local stand-in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hub_stand_in import COMMIT, serving
 from stt.hub import progress_on_terminals
 from whisper_formats import write_ctranslate2
 
-# The client reads its settings when it is imported: each group of names has a process of its own.
+# The client reads its settings on import, so each group of names is loaded in its own process.
 _LOAD = """
 import json, sys
 from coqui_stt_training.checkpoints.loading import digest_source, load_source
@@ -35,7 +35,7 @@ for name in sys.argv[1:]:
 
 
 def load(endpoint: str, home: Path, *names: str, **settings: str) -> list[object]:
-    """Return format, path and digest of each, or what is wrong with it."""
+    """Return format, path and digest of each model, or the error message."""
     pytest.importorskip("huggingface_hub")
     environment = {
         **os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1",
@@ -56,7 +56,7 @@ def test_progress_bars_are_off_for_a_while_only(monkeypatch: pytest.MonkeyPatch)
     with progress_on_terminals():
         assert utils.are_progress_bars_disabled()
     assert not utils.are_progress_bars_disabled()
-    utils.disable_progress_bars()  # as whoever imports this may have done
+    utils.disable_progress_bars()  # as a program that imports this may do
     try:
         with progress_on_terminals():
             pass
@@ -92,7 +92,7 @@ def test_a_model_is_fetched_once_and_kept(tmp_path: Path) -> None:
     assert Path(path).is_relative_to(home)
     assert pinned == whole
     assert sorted(set(fetched)) == ["config.json", "model.safetensors"]
-    assert len(fetched) == 3  # each once, and the other model's description
+    assert len(fetched) == 3  # both files once, and the description of `some/pickled`
     assert "hf://some/gone: the hub has no such model; check the name" in str(missing)
     assert "hf://some/whisper@v9: the hub has the model, but not this revision" in str(revision)
     assert "hf://some/pickled has no config.json with weights in safetensors" in str(other)

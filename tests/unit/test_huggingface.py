@@ -1,4 +1,4 @@
-"""Encoders in folders of Hugging Face's transformers."""
+"""Encoders in the folders of Hugging Face's transformers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from whisper_formats import write_ctranslate2
 
 
 def rewrite(folder: Path, **changes: Any) -> None:
-    """Change tensors of a folder; None takes one away."""
+    """Change tensors of a folder; None removes a tensor."""
     tensors = load_file(folder / "model.safetensors") | changes
     save_file(
         {name: tensor for name, tensor in tensors.items() if tensor is not None},
@@ -79,7 +79,7 @@ def test_what_is_not_there_of_a_model_is_named(tmp_path: Path) -> None:
     for path in (folder, weights):
         with pytest.raises(CheckpointError, match=r"not fetched \(Git LFS\); run git lfs pull"):
             load_source(path)
-    torch.save({}, folder / "pytorch_model.bin")  # is not read beside it
+    torch.save({}, folder / "pytorch_model.bin")  # must not be read in its place
     with pytest.raises(CheckpointError, match=r"not fetched \(Git LFS\); run git lfs pull"):
         load_source(folder)
     (folder / "pytorch_model.bin").unlink()
@@ -99,7 +99,7 @@ def test_what_is_not_read_of_a_folder_does_not_count(tmp_path: Path) -> None:
     index = {"weight_map": {"model.encoder.conv1.bias": "model-00001-of-00002.safetensors"}}
     assert load_source(folder).format == "huggingface"
     assert digest_source(folder) == digest
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))  # of an older one
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))  # from an older model
     assert load_source(folder).format == "huggingface"
 
 
@@ -128,11 +128,11 @@ def test_what_was_trained_in_the_folder_of_a_model_is_what_it_holds(tmp_path: Pa
     )
     run, begun = CheckpointFolder(folder), RunRecord(identity={}, begun_step=0)
     name, record = run.write("last", checkpoint, begun)
-    assert load_source(folder).format == "huggingface"  # before it counts
+    assert load_source(folder).format == "huggingface"  # the checkpoint is not recorded yet
     run.record(replace(record, last=(name,)))
     found = load_source(folder)
     assert (found.format, found.path.name, found.step) == ("coqui-stt", name, 7)
-    assert load_base(folder).keys() == source.tensors.keys()  # of adapters trained there
+    assert load_base(folder).keys() == source.tensors.keys()  # base model of adapters trained there
 
 
 def test_a_wrong_rate_is_said_of_the_file_that_says_it(tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def test_code_in_weights_is_refused(tmp_path: Path) -> None:
 
 
 def as_bytes_of(path: Path, name: str, dtype: str) -> None:
-    """Say of a float16 tensor that its bytes are numbers of 8 bits, in as many rows."""
+    """Change the header: a float16 tensor becomes one of 8-bit numbers, with twice the rows."""
     content = path.read_bytes()
     header_bytes = int.from_bytes(content[:8], "little")
     header, body = json.loads(content[8 : 8 + header_bytes]), content[8 + header_bytes :]
@@ -299,7 +299,7 @@ def as_bytes_of(path: Path, name: str, dtype: str) -> None:
 @pytest.mark.parametrize(("dtype", "kind"), [("F8_E4M3", "e4m3fn"), ("F8_E5M2", "e5m2")])
 def test_numbers_of_8_bits_are_read(tmp_path: Path, dtype: str, kind: str) -> None:
     path, name = write_whisper(tmp_path) / "model.safetensors", "model.encoder.layers.0.fc1.weight"
-    # Half as many rows, that the same bytes as numbers of 8 bits are the rows that there should be.
+    # The float16 tensor has half the rows, so that as 8-bit numbers it has the right shape.
     halves = np.random.default_rng(0).normal(size=(32, 16)).astype(np.float32)
     numbers = torch.from_numpy(np.concatenate([halves, -halves])).to(
         getattr(torch, f"float8_{kind}")

@@ -1,4 +1,4 @@
-"""What importers and scripts of upstream's import: they run on these names."""
+"""The names that upstream's importers and scripts import, and need to run."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Server(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def published(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A web server, and the folder that it shows."""
+    """Yield the URL of a web server and the folder that it serves."""
     folder = tmp_path / "published"
     folder.mkdir()
     server = http.server.ThreadingHTTPServer(
@@ -217,7 +217,7 @@ def test_samples_change_their_representation() -> None:
         assert sample.audio_type == audio_type
     assert audio.read_duration(sample.audio_type, sample.audio) == 0.5
     sample.change_audio_type(audio.AUDIO_TYPE_PCM)
-    assert sample.audio == pcm  # nothing was lost on the way
+    assert sample.audio == pcm  # the conversions are lossless
     with pytest.raises(AudioError, match="not understood"):
         audio.Sample("audio/unknown", b"")
     with pytest.raises(AudioError, match="audio_format"):
@@ -303,7 +303,7 @@ def test_an_sdb_file_is_written_and_read(tmp_path: Path, kind: str) -> None:
     longest.change_audio_type(audio.AUDIO_TYPE_NP)
     original = tone(2.0)
     heard = longest.audio[:, 0]
-    shift = len(heard) - len(original)  # the encoder's own beginning
+    shift = len(heard) - len(original)  # delay of the encoder
     assert np.corrcoef(heard[shift:], original)[0, 1] > 0.95
 
     def break_off() -> None:

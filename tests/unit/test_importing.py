@@ -1,4 +1,4 @@
-"""Importers of public corpora, each on a few clips in the corpus's own layout."""
+"""Importers of public corpora, each on a few clips in the layout of the corpus."""
 
 from __future__ import annotations
 

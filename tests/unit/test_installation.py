@@ -1,4 +1,4 @@
-"""Other packages that install files of the same names: noticed, and what mends it is said."""
+"""Other packages that install files of the same names are detected, and the remedy is given."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """A folder as pip installs to, with our packages; `stt` of links, so that files can be lost."""
+    """Return a `site-packages` with our packages; `stt` has a link per file, to remove some."""
     folder = tmp_path / "site-packages"
     (folder / "stt").mkdir(parents=True)
     for file in (REPOSITORY / "src/stt").iterdir():
@@ -32,7 +32,7 @@ def installed(tmp_path: Path) -> Path:
 
 
 def import_training(folder: Path) -> str:
-    """Return what `import coqui_stt_training` says last, without this environment's own copy."""
+    """Return the last line of stderr of `import coqui_stt_training`, imported from `folder`."""
     path = os.pathsep.join([str(folder), sysconfig.get_path("purelib")])
     done = subprocess.run(
         [sys.executable, "-S", "-c", "import coqui_stt_training"],
@@ -90,7 +90,7 @@ def test_the_empty_package_meets_requirements_and_is_no_other(tmp_path: Path) ->
          "--wheel-dir", tmp_path, sources], check=True, capture_output=True,
     )  # fmt: skip
     (wheel,) = tmp_path.glob("*.whl")
-    assert wheel.name.startswith("stt-1.4.0+")  # so `stt~=1.0` and `stt==1.4.0` are met
+    assert wheel.name.startswith("stt-1.4.0+")  # satisfies `stt~=1.0` and `stt==1.4.0`
     with zipfile.ZipFile(wheel) as archive:
         assert all(".dist-info/" in name for name in archive.namelist())
         archive.extractall(tmp_path)

@@ -1,4 +1,4 @@
-"""The kernels for every instruction set give the same results."""
+"""The kernels of all instruction sets give the same results."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def posteriors(seed: int, frames: int, classes: int, peak: float) -> Floats:
 
 
 def impossible_classes(seed: int) -> Floats:
-    """Rows with zeros, subnormal numbers and certain classes."""
+    """Return posteriors with zeros, subnormal numbers and classes of probability 1."""
     random = np.random.default_rng(seed)
     values = np.array([0, 0, 0, 1e-45, 1e-38, 1e-30, 1.0])
     probs = random.choice(values, (20, LETTERS.size + 1)) + np.eye(29)[random.integers(0, 29, 20)]
@@ -72,7 +72,7 @@ def test_kernels_agree_on_certain_and_impossible_classes(seed: int, cutoff: floa
 
 
 def check_that_kernels_agree(probs: Floats, alphabet: Alphabet, beam: int, cutoff: float) -> None:
-    """Scores agree to rounding: fused multiply-add rounds once where other processors do twice."""
+    """Assert equal scores up to rounding: a fused multiply-add rounds once instead of twice."""
 
     def decode() -> Any:
         return ctc_beam_search_decoder(probs, alphabet, beam, cutoff, num_results=5)
@@ -81,7 +81,7 @@ def check_that_kernels_agree(probs: Floats, alphabet: Alphabet, beam: int, cutof
     for others in results[1:]:
         for ours, theirs in zip(results[0], others, strict=False):
             assert ours.confidence == pytest.approx(theirs.confidence, rel=1e-5, abs=1e-4)
-        # Of hypotheses as good as equal either may come first.
+        # Hypotheses with almost equal scores may come in either order.
         if len(results[0]) > 1 and results[0][0].confidence - results[0][1].confidence < 1e-3:
             continue
         assert results[0][0].tokens == others[0].tokens

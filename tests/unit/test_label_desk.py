@@ -1,4 +1,4 @@
-"""The desk's store: nothing is lost or overwritten, whoever saves, whatever is killed."""
+"""The desk's store: no text is lost or overwritten, with several people and after kills."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def accept(desk: Desk, number: int, text: str, person: Person = ANNA, version: i
 
 
 def rows_of(out: Path) -> dict[str, str]:
-    """Return the transcripts that training would read, by audio file."""
+    """Return the transcripts that training reads, by audio file."""
     file = read_rows(out)
     assert all(audio.path.is_file() for audio in file.audio())
     return {Path(row.audio_name).name: row.transcript for row in file.rows}
@@ -49,7 +49,7 @@ def test_each_save_is_a_data_set_that_can_be_trained_on(tmp_path: Path, recordin
     desk = open_desk(out, recordings)
     accept(desk, 1, "  two\twords \n")
     assert rows_of(out) == {"a1.wav": "two words"}
-    assert read_rows(out).rows[0].audio_name == "in/a1.wav"  # both can be moved together
+    assert read_rows(out).rows[0].audio_name == "in/a1.wav"  # relative, so both can be moved
     accept(desk, 0, 'e\u0301, \x07quoted "so"')
     assert rows_of(out) == {"a0.wav": 'é, quoted "so"', "a1.wav": "two words"}
     clip = desk.listed(None, "")[1][0]
@@ -81,8 +81,8 @@ def test_a_clip_is_one_persons_until_the_lease_ends(tmp_path: Path, recordings: 
     assert desk.take(first, BEN) == ANNA
     assert desk.following("", 3, BEN) == [second, third]
     assert desk.following(second.identity, 3, BEN) == [third]
-    assert desk.take(first, ANNA) is None  # she goes on having it
-    desk.take(second, ANNA)  # and leaves the first by going on
+    assert desk.take(first, ANNA) is None  # she keeps it
+    desk.take(second, ANNA)  # this releases the first
     assert desk.take(first, BEN) is None
     clock.pass_lease()
     assert desk.take(second, BEN) is None
@@ -139,7 +139,7 @@ def test_many_who_save_at_once_overwrite_nothing(tmp_path: Path) -> None:
     assert len(refused) == 3 * 12
 
 
-# ------------------------------------------------------------------ kills, full disks, other hands
+# ------------------------------------------------------------------ kills, full disks, edits
 
 
 def test_a_journal_cut_off_at_any_byte_goes_on(tmp_path: Path, recordings: Path) -> None:
@@ -195,7 +195,7 @@ def test_what_was_changed_in_the_file_by_hand_counts(tmp_path: Path, recordings:
         accept(desk, number, f"text {number}")
     lines = out.read_text().splitlines()
     mended = lines[1].replace("text 0", "mended")
-    out.write_text("\n".join([lines[0], mended, lines[3]]) + "\n")  # and a1.wav taken out
+    out.write_text("\n".join([lines[0], mended, lines[3]]) + "\n")  # without a1.wav
     again = open_desk(out, recordings)
     labels = [label for _, label in again.listed(None, "")]
     assert [label.verdict for label in labels] == ["accepted", "rejected", "accepted"]
@@ -211,7 +211,7 @@ def test_rows_from_elsewhere_stay_with_their_columns(tmp_path: Path, recordings:
     out.write_text("wav_filename,transcript,accent\nother.wav,old,scots\nin/a0.wav,draft,irish\n")
     desk = open_desk(out, recordings)
     clip, label = desk.listed(None, "")[0]
-    assert (label.verdict, desk.first_text(clip)) == ("open", "draft")  # still to be looked at
+    assert (label.verdict, desk.first_text(clip)) == ("open", "draft")  # still to be checked
     accept(desk, 1, "new")
     assert rows_of(out) == {"other.wav": "old", "a0.wav": "draft", "a1.wav": "new"}
     accept(desk, 0, "mended")
@@ -256,7 +256,7 @@ def test_long_recordings_are_cut_at_pauses_and_written_as_clips(tmp_path: Path) 
     clip = desk.listed(None, "")[1][0]
     desk.save(clip, ANNA, Change(1, "rejected", "the second", "noise"))
     assert not written.exists()
-    again = open_desk(out, tmp_path / "talk.wav", clip_seconds=3)  # cut as it was
+    again = open_desk(out, tmp_path / "talk.wav", clip_seconds=3)  # the existing clips stay
     assert [one.span for one, _ in again.listed(None, "")] == spans
 
 
@@ -285,7 +285,7 @@ def test_lists_keep_their_order_and_their_texts(tmp_path: Path, recordings: Path
     assert find_recordings([str(listed)], tmp_path)[0].transcript == "said so"
     with pytest.raises(CorpusError, match="nowhere: no such file") as caught:
         find_recordings([str(tmp_path / "nowhere"), str(tmp_path / "neither")], tmp_path)
-    assert "neither" in str(caught.value)  # all at once
+    assert "neither" in str(caught.value)  # all missing files are named
     plain.write_text("gone.wav\n")
     with pytest.raises(CorpusError, match=r"no file listed .* exists: .*gone\.wav"):
         find_recordings([str(plain)], tmp_path)
@@ -302,4 +302,4 @@ def test_texts_are_brought_to_the_alphabet_where_that_is_asked_for() -> None:
     assert DeskSpelling(LETTERS).unwritable("Hello, World!") == ["H", ",", "W", "!"]
     assert DeskSpelling(LETTERS, normalize=True).tidy("Hello,  World!") == "hello world"
     assert DeskSpelling(None).unwritable("Ж") == []
-    assert desk_module.one_line(" a\u200cb\r\n c\0 ") == "a\u200cb c"  # joiners are letters' own
+    assert desk_module.one_line(" a\u200cb\r\n c\0 ") == "a\u200cb c"  # joiners belong to letters

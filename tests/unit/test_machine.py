@@ -1,4 +1,4 @@
-"""What a command says of the machine that it runs on."""
+"""The description of the machine that commands print."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `make` would run to set up, without running it."""
+"""The commands that `make` runs for setup, checked without running them."""
 
 import os
 import re
@@ -20,7 +20,7 @@ def test_each_step_is_a_command_of_its_own(target: str, extras: str, tmp_path: P
         cwd=REPOSITORY, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     steps = re.findall(r"mkdir -p build; \{\s*(\S+)", planned)
-    assert len(steps) >= 3  # an environment, PyTorch, the toolkit
+    assert len(steps) >= 3  # the environment, PyTorch, the toolkit
     assert set(steps) <= {"python3", f"{tmp_path}/new/bin/python"}
     assert f"pip install --editable '.[{extras}]'" in planned
 
@@ -33,7 +33,7 @@ def test_what_is_run_with_the_rights_of_root_is_said_before(tmp_path: Path) -> N
     for name, script in {
         "dpkg": f'grep -qx "installed $2" {log}',
         "sudo": 'exec "$@"',
-        # This system has no package `beyond`, and installs nothing that is asked for with it.
+        # Here apt-get knows no package `beyond`, and installs nothing of a request with it.
         "apt-get": f"""case "$*" in
             *beyond*) exit 100;;
             *install*) echo "installed ${{!#}}" >> {log};;

@@ -1,4 +1,4 @@
-"""Large CSV files: their rows stay on disk, and are checked as those of small ones are."""
+"""Large CSV files: their rows stay on disk, and are checked like those of small files."""
 
 from __future__ import annotations
 
@@ -271,7 +271,7 @@ def test_shards_are_indexed_once(
 def test_an_epoch_of_shards_goes_on_in_its_middle(
     tmp_path: Path, rows: list[tuple[object, ...]]
 ) -> None:
-    """A run that begins anew reads the same clips in the same order, from where it stopped."""
+    """A restarted run reads the same clips in the same order, from where it stopped."""
     pattern = write_shards(tmp_path, rows)
 
     def batches(files: CorpusFiles, start: int) -> list[list[bytes]]:

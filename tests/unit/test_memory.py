@@ -1,4 +1,4 @@
-"""Whether a batch fits into memory, asked before training."""
+"""The check before training that a batch fits into memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def clip(seconds: float) -> Clip:
 def check(
     memory_bytes: int, monkeypatch: pytest.MonkeyPatch, *groups: Sequence[Clip], processes: int = 1
 ) -> list[int]:
-    """Check with so much memory; return the sizes of the batches that were tried."""
+    """Run the check with a given amount of memory; return the sizes of the batches tried."""
     tried: list[int] = []
     monkeypatch.setattr(memory_check, "available_memory_bytes", lambda: memory_bytes)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
@@ -120,7 +120,7 @@ def files_of_the_system(root: Path, groups: str, files: dict[str, str]) -> Path:
         ("", {}, 2000 * 1024),
         ("0::/\n", {"sys/fs/cgroup/memory.max": "max\n"}, 2000 * 1024),
         (
-            "0::/job/step\n",  # the limit is that of a group around
+            "0::/job/step\n",  # the parent group has the limit
             {"sys/fs/cgroup/job/memory.max": "1000000\n",
              "sys/fs/cgroup/job/memory.current": "700000\n",
              "sys/fs/cgroup/job/memory.stat": "anon 1\nfile 300000\nshmem 100000\n",
@@ -129,7 +129,7 @@ def files_of_the_system(root: Path, groups: str, files: dict[str, str]) -> Path:
             500_000,
         ),
         (
-            "4:memory:/docker/1\n2:cpu,cpuacct:/\n",  # as of the machine, and mounted as the top
+            "4:memory:/docker/1\n2:cpu,cpuacct:/\n",  # path on the host, mounted as the top here
             {"sys/fs/cgroup/memory/memory.limit_in_bytes": "1000000\n",
              "sys/fs/cgroup/memory/memory.usage_in_bytes": "1200000\n",
              "sys/fs/cgroup/memory/memory.stat": "total_cache 100000\n"},

@@ -42,7 +42,7 @@ def test_a_share_is_that_part_of_each_epoch() -> None:
     assert set().union(*(clips[70:] for clips in epochs[:4])) == set(old.clips)
     assert all(len(set(clips[70:])) == 30 for clips in epochs[:3])
     assert epochs[0][70:] != epochs[1][70:]
-    assert mixture.clips(7) == epochs[7]  # whatever came before: a run can go on anywhere
+    assert mixture.clips(7) == epochs[7]  # independent of earlier epochs, so runs can resume
     assert Mixture((new, old), {"old.sdb": 0.3}, seed=2).clips(0) != epochs[0]
 
 

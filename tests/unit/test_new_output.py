@@ -1,4 +1,4 @@
-"""How a source that writes gets an output for another alphabet."""
+"""The output layer of a source with another alphabet: kept, mapped or replaced."""
 
 from __future__ import annotations
 

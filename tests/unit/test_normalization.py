@@ -1,4 +1,4 @@
-"""Transcripts brought to what an alphabet can write."""
+"""Normalization of transcripts to the labels of an alphabet."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def normalized(text: str, labels: str) -> str:
 @pytest.mark.parametrize(
     ("text", "labels", "expected"),
     [
-        # Case, both ways, and only as far as the alphabet lacks it.
+        # Case, in both directions, and only of letters that the alphabet lacks.
         ("Hello World", ENGLISH, "hello world"),
         ("Hello World", ENGLISH.upper(), "HELLO WORLD"),
         ("Hello World", ENGLISH + ENGLISH[1:-1].upper(), "Hello World"),
         ("ÉCOLE", ENGLISH + "é", "école"),
         ("NATO", ENGLISH[:5] + "NATO", "NATO"),
-        # Turkish: the alphabet says which language it is.
+        # Turkish, which is recognised by the alphabet.
         ("IĞDIR İZMİR", TURKISH, "ığdır izmir"),
         ("IĞDIR İZMİR", ENGLISH + "ğ", "iğdir izmir"),
         ("ığdır izmir", TURKISH.replace("i", "İ").replace("ı", "I").upper(), "IĞDIR İZMİR"),
         ("Illinois", ENGLISH, "illinois"),
-        # German sharp s stays where it can.
+        # German sharp s is kept if the alphabet has it.
         ("STRASSE Straße GROẞ", ENGLISH + "ß", "strasse straße groß"),
         ("Straße GROẞ", ENGLISH, "strasse gross"),
         ("Straße", ENGLISH.upper(), "STRASSE"),
@@ -80,7 +80,7 @@ def test_what_an_alphabet_lacks_is_written_with_what_it_has(
 @pytest.mark.parametrize(
     ("text", "labels", "unknown"),
     [
-        ("Café", ENGLISH, "é"),  # no accent is taken off
+        ("Café", ENGLISH, "é"),  # accents are not removed
         ("route 66", ENGLISH, "66"),
         ("50 % & more", ENGLISH + "05", "%&"),
         ("3.5 and 1,000", ENGLISH + "0135", ".,"),  # points and commas in numbers are spoken
@@ -131,7 +131,7 @@ def test_normalising_settles_and_loses_nothing_that_is_spoken(text: str, labels:
     assert again.text == result.text
     assert not again.changes
     assert normalize.alphabet.can_encode(result.text) == (not result.unknown)
-    # What stays unknown stood there before: nothing unwritable is put in its place.
+    # Unknown characters come from the text; normalization adds none.
     assert not Counter(result.unknown) - Counter(unicodedata.normalize("NFC", text))
     if normalize.alphabet.can_encode(text) and " ".join(text.split()) == text:
         assert result.text == unicodedata.normalize("NFC", text)
@@ -151,7 +151,7 @@ def test_an_alphabet_for_transcripts_that_are_to_be_normalised() -> None:
     alphabet = plain_alphabet(["Don’t “shout”, Zoë!", "ＷＩＤＥ 100 %", "well-known…"])
     assert "".join(alphabet.labels) == " %'01dehiklnostuwzë"
     assert "".join(plain_alphabet(["Iğdır’da İzmir"]).labels) == " 'adimrzğı"
-    assert "".join(plain_alphabet(["ᎣᏏᏲ ꭳꮟ"]).labels) == " ᎣᏏᏲ"  # which is written in capitals
+    assert "".join(plain_alphabet(["ᎣᏏᏲ ꭳꮟ"]).labels) == " ᎣᏏᏲ"  # Cherokee folds to capitals
 
 
 def test_changes_are_counted_by_kind() -> None:

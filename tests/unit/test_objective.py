@@ -1,4 +1,4 @@
-"""What training lowers beside the CTC loss, held against PyTorch's own pieces."""
+"""The terms of the objective beside the CTC loss, compared with PyTorch's functions."""
 
 from __future__ import annotations
 

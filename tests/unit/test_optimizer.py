@@ -1,4 +1,4 @@
-"""The optimizer and the learning rate, beside PyTorch's own."""
+"""The optimizer and the learning-rate schedules, compared with PyTorch's."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_weights_decay_as_pytorchs_do_and_biases_do_not() -> None:
             for name, parameter in theirs.named_parameters()
         ],
         betas=(0.9, 0.98),
-        eps=1e-12,  # so small that where it is added makes no difference
+        eps=1e-12,  # too small to matter; ours is added in another place
     )
     for step in range(STEPS):
         for model in (ours, theirs):
@@ -69,7 +69,7 @@ def test_decay_alone_follows_its_closed_form() -> None:
 
 
 def test_weights_are_drawn_back_to_their_anchors_in_closed_form() -> None:
-    """With a gradient of zero, what is left of the distance shrinks by the same part each step."""
+    """With zero gradients, the distance to the anchor shrinks by the same factor in each step."""
     model, decay = make_model(), 0.5
     before = {name: tensor.detach().clone() for name, tensor in model.named_parameters()}
     anchors = {
@@ -90,7 +90,7 @@ def test_weights_are_drawn_back_to_their_anchors_in_closed_form() -> None:
 
 
 def test_a_layer_warms_up_from_when_it_is_first_trained() -> None:
-    """Adam's step along a constant gradient is the learning rate, so steps show what that is."""
+    """With a constant gradient, Adam's step equals the learning rate, so steps show the rate."""
     model = make_model()
     adam = Adam(model, RATE, 0.9, 0.999, 1e-12, warmup_steps=4)
     steps: dict[str, list[float]] = {"layer_1": [], "layer_6": []}
@@ -162,7 +162,7 @@ def test_schedules_are_those_of_pytorch() -> None:
         schedule = LearningRateSchedule(kind, last, hold=0.25)
         ours = [RATE * schedule.factor(step / steps) for step in range(steps + 1)]
         assert ours == pytest.approx(rates(make), rel=1e-6), kind
-        assert schedule.factor(1.7) == schedule.factor(1.0)  # a run that goes on for longer
+        assert schedule.factor(1.7) == schedule.factor(1.0)  # for runs longer than planned
 
 
 @pytest.mark.parametrize("max_norm", [0.5, 1e6])

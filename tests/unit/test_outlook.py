@@ -1,4 +1,4 @@
-"""What a learning curve is said to mean."""
+"""The verdict on a learning curve."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def outlook_of(cers: dict[int, float]) -> Outlook:
     ],
 )
 def test_what_the_curve_means(cers: dict[int, float], said: str) -> None:
-    """A curve through models that have not learned to write is flat, whatever more data gives."""
+    """A curve of models that write nothing useful yet is flat, whatever more data would give."""
     outlook = outlook_of(cers)
     assert outlook.verdict.startswith(said), outlook.verdict
     assert outlook.as_json()["verdict"] == outlook.verdict

@@ -1,4 +1,4 @@
-"""What makes wheels is only run by hand: here, that it is in one piece."""
+"""The scripts and workflows that build wheels, which are run by hand, are consistent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_workflow_builds_on_each_system() -> None:
 
 def test_each_change_is_tested_by_the_command_that_all_run() -> None:
     workflow = yaml.safe_load((_ROOT / ".github/workflows/tests.yml").read_text())
-    assert {"push", "pull_request"} <= workflow[True].keys()  # YAML 1.1 reads `on` so
+    assert {"push", "pull_request"} <= workflow[True].keys()  # YAML 1.1 reads `on` as true
     assert ".ci/run" in [step.get("run") for step in workflow["jobs"]["tests"]["steps"]]
 
 
@@ -39,7 +39,7 @@ def test_actions_of_others_are_named_by_their_digest(file: Path) -> None:
 
 
 def test_each_python_has_its_wheel() -> None:
-    """From one configuration, 3.10 to 3.14; what `requires-python` says begins with the same."""
+    """One configuration builds 3.10 to 3.14, and `requires-python` starts at 3.10, too."""
     project = (_ROOT / "pyproject.toml").read_text()
     built = re.search(r"^build = (\[.*\])$", project, re.M)
     assert built
@@ -48,7 +48,7 @@ def test_each_python_has_its_wheel() -> None:
 
 
 def test_the_runtime_stays_as_small_as_it_is_said_to_be() -> None:
-    """The bound that wheels are tried with holds of what is installed here, too."""
+    """The size limit in the tests of wheels also holds for the installation here."""
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "runtime_is_small",
          _ROOT / "packaging/test_wheel.py"],
@@ -58,7 +58,7 @@ def test_the_runtime_stays_as_small_as_it_is_said_to_be() -> None:
 
 
 def test_every_native_file_is_built() -> None:
-    """One that CMake does not name would be missing from wheels, and nothing else would tell."""
+    """A file that CMake does not name would be missing from wheels, and no other test fails."""
     named = (_ROOT / "CMakeLists.txt").read_text().replace(
         "mapped_file$<$<PLATFORM_ID:Windows>:_windows>.cpp",
         "mapped_file.cpp native/lm/mapped_file_windows.cpp",

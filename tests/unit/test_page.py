@@ -1,4 +1,4 @@
-"""Pages of one file: escaping, tables, charts, and what a browser makes of them."""
+"""Pages of one file: escaping, tables, charts, and their look in a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies of pages name what is in them, and nothing else."""
+"""Content-security policies allow exactly the scripts and styles of their pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from stt.page_policy import policy_of, source_hash
 
 
 def test_a_hash_is_as_browsers_compute_it() -> None:
-    # The example of https://www.w3.org/TR/CSP3/#external-hash
+    # The example in https://www.w3.org/TR/CSP3/#external-hash
     text = "alert('Hello, world.');"
     assert source_hash(text) == "'sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng='"
 

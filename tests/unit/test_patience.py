@@ -1,4 +1,4 @@
-"""When validation has not improved for so long that training stops, or slows down."""
+"""Early stopping, and lower learning rates, after epochs without improvement in validation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from coqui_stt_training.training.progress import Progress
 
 
 def course(losses: list[float], **flags: object) -> list[str]:
-    """Return what is to be done after each validated epoch."""
+    """Return the decision after each validated epoch: `end`, `plateau`, or nothing."""
     patience = Patience(ScheduleFlags(**flags))  # type: ignore[arg-type]
     progress = Progress({}, begun_step=0, step=0, learning_rate=0.001)
     done = []

@@ -1,4 +1,4 @@
-"""Folders of Hugging Face's peft; what they merge to, tests/oracle compares with peft itself."""
+"""Adapter folders of Hugging Face's peft; tests/oracle compares the merged weights with peft's."""
 
 from __future__ import annotations
 

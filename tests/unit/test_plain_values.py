@@ -1,4 +1,4 @@
-"""Dataclasses of what a file says: of the right types, or refused."""
+"""Dataclasses made of file contents: values of the wrong type are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Power laws fitted to error rates: whether they find the curve, and whether intervals hold."""
+"""Power laws fitted to error rates: the curve is recovered, and the intervals are right."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_two_amounts_are_no_curve() -> None:
 def test_intervals_hold_as_many_trainings_as_they_say(
     law: PowerLaw, scatter: float, seeds: int
 ) -> None:
-    """Curves are drawn, measured with scatter, and continued; the next training is in or not."""
+    """Draw measurements with scatter; count how often the interval contains the next training."""
     generator = np.random.default_rng(1)
     amounts = [minutes for minutes in MINUTES for _ in range(seeds)]
     held, curves = np.zeros(3), 80
@@ -61,7 +61,7 @@ def test_intervals_hold_as_many_trainings_as_they_say(
             held[place] += one.low <= next_training <= one.high
             assert 0 < one.low <= one.error <= one.high
     assert (held / curves >= 0.7).all()
-    assert held[0] / curves <= 0.97  # wide enough to be right is easy
+    assert held[0] / curves <= 0.97  # the intervals must not be needlessly wide
 
 
 def test_more_scatter_and_farther_away_are_less_certain() -> None:

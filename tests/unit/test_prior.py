@@ -1,4 +1,4 @@
-"""The bias of a new output layer is the logarithm of how often each label comes."""
+"""The bias of a new output layer is the logarithm of the frequency of each label."""
 
 from __future__ import annotations
 

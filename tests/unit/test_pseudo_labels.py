@@ -1,4 +1,4 @@
-"""Transcripts that a model wrote: how recordings are cut, which transcripts are kept, and why."""
+"""Pseudo-labels: cutting of recordings, and the transcripts that are kept, with the reasons."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOTHING = MeasuredAudio({}, {})
 
 
 def voice(seconds: float) -> Pcm:
-    """Return what passes for speech: a buzz with the formants of a vowel, and its tremble."""
+    """Return samples that pass for speech: a modulated buzz with the formant of a vowel."""
     time = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
     sound = sum(
         np.exp(-(((harmonic * 120 - 600) / 500) ** 2)) * np.sin(2 * np.pi * harmonic * 120 * time)
@@ -69,7 +69,7 @@ def test_a_long_recording_is_cut_at_pauses_and_joined_over_breaths() -> None:
     assert first.start_milliseconds == pytest.approx(1800, abs=400)
     assert first.end_milliseconds == pytest.approx(6900, abs=500)
     assert second.start_milliseconds == pytest.approx(10700, abs=400)
-    for clip in (first, second):  # what is heard is what is at that place
+    for clip in (first, second):  # each clip's samples are those at its position
         begin = clip.start_milliseconds * RATE_HZ // 1000
         there = sound[begin : begin + len(clip.samples)]
         np.testing.assert_array_equal(clip.samples[: len(there)], there)
@@ -85,7 +85,7 @@ def test_hours_of_silence_take_no_memory() -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found == []
-    assert most < 12e6  # ten minutes are 19 MB
+    assert most < 12e6  # ten minutes of samples take 19 MB
 
 
 def test_digests_tell_recordings_from_others() -> None:
@@ -189,7 +189,7 @@ def test_confidence_counts_what_may_be_missing_too() -> None:
     sure = np.array([[0.9, 0.05, 0.05], [0.05, 0.05, 0.9], [0.05, 0.9, 0.05]], np.float32)
     assert path_confidence(sure) == pytest.approx((0.9**3) ** (1 / 2))
     doubtful = sure.copy()
-    doubtful[1] = [0.45, 0.0, 0.55]  # a label, or none
+    doubtful[1] = [0.45, 0.0, 0.55]  # a label or the blank
     assert path_confidence(doubtful) < path_confidence(sure)
     held = np.repeat(sure[:1], 3, axis=0)
     assert path_confidence(held) == pytest.approx(0.9**3)  # one label

@@ -1,4 +1,4 @@
-"""Publishing on the Hugging Face hub, which is a local stand-in here, and loading it again."""
+"""Publishing on the Hugging Face hub and loading from it, tested with a local stand-in."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOKENS = {"hf_writer": "write", "hf_reader": "read"}
 HOME = "/home/secret person/data"
 CACHED = f"{HOME}/hub/models--openai--whisper-base/snapshots/{COMMIT}/model.safetensors"
 
-# The client reads its settings when it is imported: each of them has a process of its own.
+# The client reads its settings on import, so each setting is tested in its own process.
 _RUN = """
 import os, sys
 from coqui_stt_training.errors import UserError
@@ -50,7 +50,7 @@ print(repr(stt.Model(name).stt(numpy.zeros(1600, numpy.int16))))
 
 
 def write_model(folder: Path) -> Checkpoint:
-    """Write a checkpoint whose description is full of paths, and an export of it."""
+    """Write a checkpoint whose description contains many paths, and an export of it."""
     deployment = random_deployment(language="uk-Cyrl-UA")
     checkpoint = Checkpoint(
         specification=deployment.geometry,
@@ -220,7 +220,7 @@ def test_what_cannot_be_published_is_told(tmp_path: Path) -> None:
         with pytest.raises(FlagError, match=message):
             main([*words, "--dry_run"])
     with pytest.raises(FlagError, match="no such file or folder"):
-        main([str(tmp_path / "nowhere"), "a/b"])  # whether there is a token or not
+        main([str(tmp_path / "nowhere"), "a/b"])  # with or without a token
     with pytest.raises(CheckpointError, match="a model of another toolkit"):
         main([str(write_whisper(tmp_path / "whisper")), "a/b", "--dry_run"])
     (export / "output_graph.tflite").write_bytes(b"no model")

@@ -1,4 +1,4 @@
-"""How many epochs a recipe's steps come to, by the data and by what the command says."""
+"""The number of epochs for a recipe's steps, given the data and the flags."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from coqui_stt_training.corpus.duration import Amount
 from coqui_stt_training.runs.course import Batches, Course, Phase, describe_course
 
 COURSE = Course(Batches(16.0, (4, 16)), everything=Phase(400, (4, 20)), head=Phase(300, (2, 40)))
-SOME = Amount(240, 960.0)  # 4 seconds each: 4 clips in a batch, 60 steps in an epoch
+SOME = Amount(240, 960.0)  # clips of 4 seconds: 4 clips in a batch, 60 steps in an epoch
 
 
 @pytest.mark.parametrize(
     ("clips", "clip_seconds", "size", "head", "everything"),
     [
-        (50, 3.0, 5, 30, 20),  # 10 steps in an epoch: 300 are reached, 400 would be too many epochs
+        (50, 3.0, 5, 30, 20),  # 10 steps in an epoch: 30 epochs for 300; 400 exceed the maximum
         (240, 4.0, 4, 5, 7),
         (720, 1.0, 16, 7, 9),
-        (4000, 10.0, 4, 2, 4),  # never fewer than that, however many steps these are
+        (4000, 10.0, 4, 2, 4),  # the minimum of epochs, however many steps these have
         (1, 0.0, 4, 40, 20),
-        (43, 1.9, 5, 35, 20),  # not 8 clips in a batch, of which there would be 5
+        (43, 1.9, 5, 35, 20),  # with 8 clips in a batch, there would be only 5 batches
     ],
 )
 def test_data_makes_epochs_of_steps(
@@ -40,12 +40,12 @@ def test_data_makes_epochs_of_steps(
         ({"train_batch_size": 8}, 23, 10),
         ({"train_batch_size": 2, "gradient_accumulation_steps": 4}, 23, 10),
         ({"train_batch_seconds": 32.0}, 23, 10),
-        ({"epochs": 6}, 6, 2),  # in the proportion of the plan
+        ({"epochs": 6}, 6, 2),  # in the proportions of the plan
         ({"epochs": 2}, 2, 1),
         ({"epochs": 1}, 1, None),
-        ({"epochs": 100}, 100, 5),  # the head needs no more than the plan gives it
+        ({"epochs": 100}, 100, 5),  # the head gets no more epochs than in the plan
         ({"unfreeze_after_epochs": 3}, 10, 3),
-        ({"unfreeze_after_epochs": 0}, 5, None),  # the head alone, for good
+        ({"unfreeze_after_epochs": 0}, 5, None),  # only the head is trained, to the end
         ({"freeze_source_layers": -1}, 5, None),
         ({"freeze_source_layers": 3, "unfreeze_after_epochs": 2}, 9, 2),
         ({"freeze_source_layers": 0}, 7, None),

@@ -1,4 +1,4 @@
-"""Collections at URLs: copied once, again when they change, and never by halves."""
+"""Collections at URLs: copied once, copied again after a change, and never used incomplete."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_names_that_are_none() -> None:
 
 
 class FlakyServer(ThreadingHTTPServer):
-    """Serves a folder; `fail` says of each request whether it ends half-way."""
+    """A server of a folder; `fail(path, count)` decides whether a download breaks off half-way."""
 
     def __init__(self, folder: Path, fail: Callable[[str, int], bool]) -> None:
         self.asked: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""What was found of clips is kept, and a full disk is said of the file."""
+"""Results per clip are kept in a file, and errors of a full disk name it."""
 
 from __future__ import annotations
 
@@ -34,4 +34,4 @@ def test_a_full_disk_is_said_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"results\.jsonl: cannot be written \(No space left"):
         results.flush()
     with pytest.raises(KeyError), ResultsFile(path, "one"):
-        raise KeyError  # what went wrong first is what is said
+        raise KeyError  # the first error is reported

@@ -1,4 +1,4 @@
-"""What a run tells: progress without a terminal, time left, the epochs at a glance."""
+"""The log of a run: progress without a terminal, the time left, a table of the epochs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stt.durations import say_audio_length, say_duration
 
 
 class Clock:
-    """A clock that goes on when it is told to."""
+    """A clock that tests advance."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -88,7 +88,7 @@ def test_an_epoch_says_how_long_it_took_and_how_long_the_rest_will(
         "Finished training epoch 0 - loss: 5.000000",
         f"Epoch 0 {took}; 9 epochs to go, about 4 min for 3 of them; then {longer}",
         "Finished training epoch 1 - loss: 5.000000",
-        f"Epoch 1 {took}; 8 epochs to go",  # begun before, so nobody knows how long one takes
+        f"Epoch 1 {took}; 8 epochs to go",  # it was resumed, so its duration is not known
         "Finished training epoch 3 - loss: 5.000000",
         f"Epoch 3 {took}; 6 epochs to go; then {longer}",
         "Finished training epoch 9 - loss: 5.000000",

@@ -1,4 +1,4 @@
-"""What augmentations do to samples and spectra, in the numbers that their documentation states."""
+"""The effect of augmentations on samples and spectra, in the numbers of their documentation."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_an_overlay_has_the_ratio_that_was_asked_for(snr: float, layers: int, ke
     heard = change(clip, text, key, sources={"s": others})
     assert len(heard) == len(clip)
     assert peak_dbfs(heard) == pytest.approx(peak_dbfs(clip), abs=1e-3)
-    # The clip is in it with some gain; what remains is the overlay.
+    # The mixture contains the clip with some gain; the rest is the overlay.
     basis = np.stack([clip, np.roll(clip, 9)]).astype(np.float64)
     gains = np.linalg.lstsq(basis.T, heard.astype(np.float64), rcond=None)[0]
     rest = heard - gains @ basis
@@ -102,7 +102,7 @@ def test_the_first_echo_comes_when_and_as_loud_as_asked(delay: float) -> None:
     echo = 100 + int(delay * RATE_HZ / 1000)
     direct = heard[100]
     assert np.abs(heard[101:echo]).max() == 0
-    # Six times the impulse itself, one comb's echo.
+    # The direct sound is six impulses; the echo comes from one comb filter.
     assert 20 * np.log10(heard[echo] * 6 / direct) == pytest.approx(-10.0, abs=0.01)
     second = heard[2 * echo - 100]
     assert 20 * np.log10(second * 6 / direct) == pytest.approx(-20.0, abs=0.01)
@@ -133,7 +133,7 @@ def test_more_bits_lose_less() -> None:
 def test_speed_changes_time_and_pitch(step: int, beside: float) -> None:
     clip = tone(440, 2.0)
     heard = change(clip, f"speed[factor={step / 200 + beside:.4f}]")
-    factor = step / 200  # of which filters are quickly made
+    factor = step / 200  # factors are rounded to these, for which filters are fast to make
     assert len(heard) == pytest.approx(len(clip) / factor, rel=1e-3)
     assert loudest_hertz(heard) == pytest.approx(440 * factor, rel=0.01)
 
@@ -175,7 +175,7 @@ def test_signal_domain() -> None:
     assert change(clip, "add[domain=signal,stddev=0.1]").std() == pytest.approx(0.1, rel=0.05)
 
 
-# Spectra.
+# Spectrograms.
 
 
 def plane(frames: int = 100, bins: int = 257) -> NDArray[np.float32]:
@@ -277,7 +277,7 @@ def test_tempo_and_pitch_of_samples() -> None:
     assert heard[0] == pytest.approx(RATE_HZ / 2, abs=400)
 
 
-# Sources.
+# Sources of overlays.
 
 
 def test_sources_are_files_folders_and_lists(tmp_path: Path) -> None:

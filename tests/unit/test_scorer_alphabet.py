@@ -1,4 +1,4 @@
-"""Where the alphabet of a scorer comes from."""
+"""The sources of a scorer's alphabet."""
 
 from __future__ import annotations
 

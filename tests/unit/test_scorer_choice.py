@@ -1,4 +1,4 @@
-"""Which scorer a bootstrap delivers: one that loses nothing on the dev set."""
+"""The scorer that a bootstrap delivers: one that is not worse on the dev set."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ WITHOUT = TuningRates(0.45, 0.10)
     ("words", "characters", "kind"),
     [
         ((0.40, 0.09), (0.41, 0.08), "words"),
-        ((0.42, 0.19), (0.41, 0.08), "characters"),  # words that are not in it are spoiled
+        ((0.42, 0.19), (0.41, 0.08), "characters"),  # the word scorer spoils unknown words
         ((0.42, 0.19), (0.44, 0.11), ""),
-        ((0.45, 0.10), (0.45, 0.10), ""),  # as good without
+        ((0.45, 0.10), (0.45, 0.10), ""),  # no better than without a scorer
         ((0.45, 0.09), None, "words"),
         ((0.50, 0.08), None, ""),
         (None, (0.45, 0.09), "characters"),

@@ -1,4 +1,4 @@
-"""What can be asked of a language model without making a scorer of it."""
+"""Queries of a language model that need no scorer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCORER = SCORERS / "smoke_word.scorer"
 def test_a_language_model_knows_its_words_and_its_size() -> None:
     assert words_known(SCORER, ["she", "xyzzy", "water"]) == [True, False, True]
     size = language_model_bytes(SCORER)
-    assert SCORER.read_bytes()[size:][:4] == b"EIRT"  # where the part of a scorer begins
+    assert SCORER.read_bytes()[size:][:4] == b"EIRT"  # start of the scorer's own part
 
 
 def test_what_is_no_language_model_is_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A model that transcribes for itself: which labels it gives, and which it does not trust."""
+"""Self-training: the labels that a model gives to clips, and those that get no weight."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ALPHABET = Alphabet.from_labels("ab")
 
 
 class Parrot(DeepSpeech):
-    """Says what is in its input: a frame's value is its class."""
+    """A model that copies its input: a frame's value is its class."""
 
     def run(  # type: ignore[override]
         self, x: Tensor, lengths: Tensor, dropout: object = None, *, first: int = 0,
@@ -84,7 +84,7 @@ def test_clips_without_transcripts_get_the_best_path_and_the_others_keep_theirs(
     ("frames", "seconds", "changed"),
     [
         ([BLANK, BLANK, BLANK], 1.0, {}),
-        ([0, 1, 0, 1], 1.0, {}),  # four labels a second
+        ([0, 1, 0, 1], 1.0, {}),  # four labels in one second
         ([0, BLANK, BLANK], 3.0, {}),
         ([0, BLANK, 1], 1.0, {"least_confidence": 0.99}),
     ],
@@ -110,7 +110,7 @@ def test_plausible_rates_are_those_of_the_transcripts_and_somewhat_beyond() -> N
 
 
 def test_clips_without_transcripts_are_not_joined_with_others(tmp_path: Path) -> None:
-    """Their batch would have the labels of these, as if that were all that is said."""
+    """The joined clip would have only the labels of the transcribed part."""
     clips = []
     for number, transcript in enumerate(["", "ab", "ab"]):
         path = tmp_path / f"{number}.wav"

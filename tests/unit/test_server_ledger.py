@@ -1,4 +1,4 @@
-"""What the processes of a server count together."""
+"""Counters that the processes of a server share."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ needs_shared_files = pytest.mark.skipif(os.name != "posix", reason="a server is 
 
 @pytest.fixture
 def rows():
-    """The ledgers of two processes."""
+    """Yield the ledgers of two processes."""
     file = shared_file()
     yield [Ledger(**NAMES, processes=2, row=row, file=file) for row in range(2)]
     os.close(file)
@@ -51,7 +51,7 @@ def test_what_a_process_had_taken_is_free_when_it_is_gone_and_what_it_did_stays(
         ledger.add("done", 10)
     first.retire(1)
     assert (first.total("taken"), first.total("done")) == (2, 20)
-    second.add("done")  # by the process that took its place
+    second.add("done")  # by the replacement of that process
     first.retire(1)
     assert (first.total("taken"), first.total("done")) == (2, 21)
 

@@ -1,4 +1,4 @@
-"""How many processes a server is by default."""
+"""The default number of processes of a server."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from stt.server.process_count import cores_before, cores_each, suitable_count
 
 
 class Sized:
-    """As much of a model as counts."""
+    """A stand-in for a model with the property that the default depends on."""
 
     def __init__(self, is_small):
         self.is_small = is_small
@@ -19,7 +19,7 @@ class Sized:
         (1, True, 256, 1),
         (2, True, 256, 2),
         (4, True, 256, 4),
-        (64, True, 256, 4),  # 64 streams each are few
+        (64, True, 256, 4),  # each process takes 64 streams
         (64, True, 10_000, 64),
         (64, True, 10, 1),
         (2, False, 256, 1),

@@ -1,4 +1,4 @@
-"""The token of a server: where it comes from, and what is none."""
+"""The token of a server: its sources, and texts that are not valid tokens."""
 
 from __future__ import annotations
 

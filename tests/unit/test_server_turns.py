@@ -1,4 +1,4 @@
-"""Threads that work by turns for those who wait in an event loop."""
+"""Threads that run calls in turn for coroutines of an event loop."""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ from stt.server.turns import Turns
 
 
 def run(work):
-    """Run what waits for turns of two threads."""
+    """Run a coroutine function that gets the turns of two threads."""
 
     async def all_of_it():
         turns = Turns(2)

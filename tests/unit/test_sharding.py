@@ -1,4 +1,4 @@
-"""Weights that processes share out: what they compute is what they compute with all of them."""
+"""Sharded weights: processes compute the same as with all weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-import torch._dynamo  # as `fully_shard` does: once here, and not in each process that is forked
+import torch._dynamo  # `fully_shard` imports it; here once, rather than in every forked process
 import torch.distributed.fsdp
 
 from conformance.examples import EXAMPLES, Example
@@ -41,14 +41,14 @@ MODELS = {
     "deepspeech-norm": EXAMPLES["deepspeech-norm"],
     "whisper-mix": EXAMPLES["whisper-mix"],
     "fastconformer-lstm": EXAMPLES["fastconformer-lstm"],
-    "wavlm-base": EXAMPLES["wavlm-base"],  # whose blocks look at a weight of another layer
+    "wavlm-base": EXAMPLES["wavlm-base"],  # its blocks use a weight of another layer
     "lora": adapted("streaming", "lora:rank=2,targets=all"),
     "bottleneck": adapted("wav2vec2-base", "bottleneck:size=2"),
 }
 
 
 def sharing(size: int, work: Callable[[World], object], *, may_die: bool = False) -> list[object]:
-    """Do something in so many processes, none of which warns of anything."""
+    """Run `work` in `size` processes with sharded weights; any warning is an error."""
 
     def joining(_: int) -> object:
         warnings.simplefilter("error")
@@ -65,7 +65,7 @@ def shared_out(world: World, example: Example) -> AcousticModel:
 
 
 def compute(model: AcousticModel, example: Example, clip: int, precision: Precision) -> None:
-    """Go forwards through a model, first without gradients and then in two parts, and back."""
+    """Run a model on a clip without gradients, then again in two parts, and backwards."""
     x, lengths = (of_all[clip : clip + 1] for of_all in example.batch())
     with precision.forward():
         with torch.no_grad():
@@ -77,7 +77,7 @@ def compute(model: AcousticModel, example: Example, clip: int, precision: Precis
 
 @pytest.mark.parametrize("mixed", [False, True], ids=["float32", "bfloat16"])
 def test_gradients_are_those_of_one_process(mixed: bool) -> None:
-    """Of all architectures, with frozen layers, and with those unfrozen."""
+    """The gradients of all architectures are equal, with frozen layers and after unfreezing."""
     precision = Precision(mixed, CPU)
 
     def compare(world: World, example: Example) -> None:
@@ -102,7 +102,7 @@ def test_gradients_are_those_of_one_process(mixed: bool) -> None:
 
 
 def test_steps_and_all_that_is_kept_of_them_are_those_of_one_process() -> None:
-    """In three processes, some of which have nothing of small tensors."""
+    """Of three processes, some have no part of small tensors."""
     example = MODELS["whisper-mix"]
     source = weights_of(example.model(2))
     precision = Precision(False, CPU)
@@ -141,7 +141,7 @@ def test_steps_and_all_that_is_kept_of_them_are_those_of_one_process() -> None:
             np.testing.assert_array_equal(values, theirs.second_moments[name])
         whole = world.whole(our_average.model)
         x, lengths = example.batch()
-        if world.is_first:  # which runs it while the others do something else
+        if world.is_first:  # it runs the whole model while the others do something else
             torch.testing.assert_close(
                 whole.run(x, lengths)[0], average.model.run(x, lengths)[0], atol=1e-4, rtol=1e-3
             )

@@ -1,4 +1,4 @@
-"""Labels that sound alike, by a table or by how they are written in Latin letters."""
+"""Labels that sound alike, by a table or by their transliteration to Latin letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of public models: what the command and the documentation say of it."""
+"""The table of public models, in the command and in the documentation."""
 
 from __future__ import annotations
 

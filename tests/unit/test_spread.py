@@ -1,4 +1,4 @@
-"""Work spread over a cluster, with a stand-in for Ray whose workers die when told to."""
+"""Work spread over a cluster, with a stand-in for Ray whose workers die on demand."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RayTaskError(RayError):
 
 @dataclass
 class FakeRay:
-    """Runs each call when it is waited for, the oldest first; a death is a `KeyboardInterrupt`."""
+    """A Ray that runs calls when they are awaited, oldest first; `KeyboardInterrupt` is a death."""
 
     calls: list[Callable[[], Any]] = field(default_factory=list)
     started: int = 0
@@ -78,7 +78,7 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
 
 
 def doubled(deadly: Counter[int], heard: Counter[int]) -> Callable[[int], Any]:
-    """Return work that doubles numbers; each of `deadly` kills so many workers."""
+    """Return work that doubles numbers; `deadly` counts the workers that each number kills."""
 
     def work(items: Sequence[int]) -> Any:
         for item in items:

@@ -1,4 +1,4 @@
-"""Where a command starts: it continues a run, fine-tunes, or begins from scratch."""
+"""The start of a training command: it continues a run, fine-tunes, or starts from scratch."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def identity(data: DataFlags, flags: CheckpointFlags, bootstrap: BootstrapFlags)
 def save_run(folder: Path, data: DataFlags, flags: CheckpointFlags,
              bootstrap: BootstrapFlags = NOTHING, finished: str = "", step: int = 7,
              record: RunRecord | None = None) -> None:  # fmt: skip
-    """Leave a run in a folder as training does; without a record, as it did before there were."""
+    """Write a run to a folder as training does; without `record`, as before records existed."""
     geometry = Geometry(n_hidden=2, n_classes=3)
     tensors = {name: np.ones(shape, np.float32) for name, shape in geometry.tensor_shapes().items()}
     progress = Progress(
@@ -148,7 +148,7 @@ def test_new_weights_are_begun_with_though_the_run_of_the_command_is_finished(
 def test_another_source_of_the_same_name_is_another_source(
     tmp_path: Path, data: DataFlags, written: str
 ) -> None:
-    """Its contents are compared; only runs from before that was so are known by its name."""
+    """Sources are compared by content; only runs of older versions record a name instead."""
     for place, step in (("a", 7), ("b", 8)):
         save_run(tmp_path / place / "model", data, CheckpointFlags(), step=step)
     flags = [
@@ -247,7 +247,7 @@ def test_changes_of_flags_are_told_by_whether_they_act() -> None:
 
 
 def test_a_table_that_is_not_there_is_said_with_its_flag(tmp_path: Path, data: DataFlags) -> None:
-    """Other flags of its kind are true or false, so that is what is tried first."""
+    """Similar flags take true or false, so users try that first."""
     mapped = BootstrapFlags(drop_source_layers=1, map_alphabet="true")
     with pytest.raises(FlagError, match=r"--map_alphabet true: no such file; .*, or auto"):
         start(data, CheckpointFlags(checkpoint_dir=str(tmp_path / "new")), mapped)

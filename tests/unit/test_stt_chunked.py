@@ -1,4 +1,4 @@
-"""Engines that hear chunk by chunk: whole clips, and live, with a state."""
+"""Engines that compute chunk by chunk with a state, on whole clips and live."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INFO = ChunkedInfo(Alphabet.from_labels("ab"), CausalLogMel(4, 50), CHUNK, REDUC
 
 
 class Adder(ChunkedEngine):
-    """A frame says how many there were, and the sum of all features heard so far."""
+    """An engine whose frames give their number and the sum of all features so far."""
 
     info = INFO
 

@@ -1,4 +1,4 @@
-"""Chunks of several streams go through the acoustic model together, and nobody can tell."""
+"""Chunks of several streams run in one batch, with the same results as alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 20
 
 
 class Doubling:
-    """Doubles numbers; the first batch takes until it is told to go on."""
+    """A function that doubles numbers; the first batch waits for `go_on`."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -42,7 +42,7 @@ class Doubling:
 def start(
     pool: ThreadPoolExecutor, call: Callable[[int], int], numbers: Sequence[int]
 ) -> list[Future[int]]:
-    """Make calls in threads, one after the other, each when those before it wait."""
+    """Make calls in threads, each after the previous ones have started to wait."""
     futures = []
     for number in numbers:
         futures.append(pool.submit(call, number))
@@ -91,7 +91,7 @@ def test_an_error_reaches_all_whose_calls_were_made_together_and_nobody_else():
 
 
 def test_calls_that_are_given_up_hold_up_nobody():
-    """As Ctrl-C does: the one whose turn comes next, and one that would be made with it."""
+    """Interrupt, as Ctrl-C does, the call that is next and one that would be in its batch."""
     double = Doubling()
     gathering = Gathering(double, most=3, parallel=1)
     threads: dict[int, int] = {}
@@ -130,7 +130,7 @@ def engine(quantize: bool, n_hidden: int = 48, parallel: int = 1) -> NativeEngin
 @pytest.mark.parametrize("quantize", [True, False], ids=["int8", "float"])
 @pytest.mark.parametrize("count", [2, 5, 17])
 def test_chunks_of_many_streams_give_what_each_gives_alone_to_the_bit(quantize, count):
-    """With every kernel, whatever others are in the batch, and where each of them is."""
+    """With every kernel, whatever the other streams of the batch and their positions."""
     random = np.random.default_rng(count)
     windows = random.normal(0, 3, (count, 16, 19, 26)).astype(np.float32)
     for kernels in (INT8, FLOAT):
@@ -138,7 +138,7 @@ def test_chunks_of_many_streams_give_what_each_gives_alone_to_the_bit(quantize, 
             with kernels.using(name):
                 model = engine(quantize)
                 states = [model.initial_state() for _ in range(count)]
-                # Some streams came earlier than others.
+                # Half of the streams started one chunk earlier.
                 for n in range(0, count, 2):
                     states[n] = model.run(windows[n], states[n])[1]
                 alone = [model.run(*chunk) for chunk in zip(windows, states, strict=True)]
@@ -160,7 +160,7 @@ def test_streams_that_come_and_go_hear_what_they_hear_alone(quantize):
         batches.append(len(chunks))
         until = time.monotonic() + 30
         while len(batches) == 1 and len(gathering._waiting) < 5 and time.monotonic() < until:
-            time.sleep(0.01)  # until others are there
+            time.sleep(0.01)  # until other calls wait
         return run_many(chunks)
 
     gathering = model._gathering

@@ -1,4 +1,4 @@
-"""`stt --mic`, with a sound card of the test's own."""
+"""`stt --mic`, with a stand-in for the sound card."""
 
 import sys
 import types
@@ -18,7 +18,7 @@ class PortAudioError(Exception):
 
 
 def sound_card(samples=None):
-    """A module like `sounddevice`; without samples it knows no microphone."""
+    """Return a stand-in for `sounddevice`; without samples it has no microphone."""
 
     class RawInputStream:
         def __init__(self, rate_hz, block_samples, channels, dtype, callback):

@@ -240,7 +240,7 @@ def test_onnx_and_tflite_files_of_one_model_hear_the_same(tmp_path):
 
 
 def test_a_language_that_nobody_filled_in_is_none(tmp_path):
-    """Coqui STT exports the help text of its flag where that is not given."""
+    """If the flag is not given, Coqui STT exports its help text as the language."""
     placeholder = "<language the model was trained on - IETF BCP 47 language tag>"
     assert stt.Model(write_random_model(tmp_path, language=placeholder)).language == ""
 

@@ -1,4 +1,4 @@
-"""Our matrix products, the rewritten LSTM, and the engine that uses both."""
+"""The native matrix products, the fused LSTM, and the engine that uses both."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +38,7 @@ def multiply(weights, scale, x, bias, threads):
 
 
 def reference(weights, scale, x, bias, peaks=0):
-    """TensorFlow Lite's hybrid product, in integers."""
+    """Return TensorFlow Lite's hybrid product, computed in integers."""
     largest = np.maximum(np.abs(x).max(axis=1, keepdims=True), peaks)
     inverse = np.divide(127, largest, where=largest > 0, out=np.zeros_like(largest))
     scaled = x * inverse.astype(np.float32)
@@ -140,7 +140,7 @@ def test_activations_of_all_numbers(function):
     with np.errstate(over="ignore"):
         wide = x.astype(np.float64)
         exact = np.tanh(wide) if function is hyperbolic_tangent else 1 / (1 + np.exp(-wide))
-    # Ten units in the last place of the result; the smallest results are rounded coarsely.
+    # Ten roundings of the result; the smallest results are rounded more coarsely.
     np.testing.assert_allclose(function(x), exact, rtol=10 * 2**-24, atol=2**-149)
     assert np.array_equal(function(x[:60].reshape(3, 4, 5)), function(x[:60]).reshape(3, 4, 5))
     assert function(x[:0]).shape == (0,)
@@ -212,7 +212,7 @@ def test_the_engine_gives_libstts_probabilities(name):
     geometry, precision = name.rsplit("_", 1)
     path = ORACLE / f"tflite/{name}.tflite"
     engine = NativeEngine(*read_model(path.read_bytes(), path), threads=2)
-    # Of int8 all but the softmax is equal to the bit; float sums may be added up in any order.
+    # With int8, all but the softmax is bit-identical; float sums may be added in any order.
     tolerance = 2e-6 if precision == "quant" else 1e-5
     for key, expected in libstt(f"probs_{geometry}.npz").items():
         if key.startswith(precision):
@@ -235,7 +235,7 @@ def test_a_released_int8_model_gives_libstts_probabilities():
 
 
 def varied_model(quantize, layer_norm=False, spread=0.3, n_hidden=48, n_steps=16):
-    """Return graph and information of a model whose layer 3 gives values of about `spread`."""
+    """Return graph and information of a model whose layer 3 has outputs of about `spread`."""
     plain = random_deployment(n_hidden=n_hidden)
     geometry = Geometry(n_hidden, plain.geometry.n_classes, layer_norm=layer_norm)
     random = np.random.default_rng(1)
@@ -267,14 +267,14 @@ def test_both_engines_and_the_rewritten_graph_agree(tmp_path, quantize, layer_no
         second, state = engine.run(windows, state)
         results.append([first, second, *state])
     for litert, ours in zip(*results, strict=True):
-        # LiteRT's activations are newer than libstt's, and differ in the last place: a value on the
-        # edge between two steps of int8 may fall to either side.
+        # LiteRT's activations are newer than libstt's and differ in the last bit, so a value
+        # between two int8 steps may be rounded to either.
         assert np.abs(litert - ours).max() < (0.05 if quantize else 1e-4)
 
 
 @pytest.mark.parametrize("spread", [0.003, 0.3], ids=["h is larger", "x is larger"])
 def test_an_int8_lstm_rounds_x_and_h_together(spread):
-    """A graph of one step is not rewritten: its product is that of the file."""
+    """A graph of one step is not fused, so it uses the product of the file."""
     whole = NativeEngine(*varied_model(True, spread=spread), threads=1)
     graph, info = varied_model(True, spread=spread, n_steps=1)
     assert fuse_lstm(graph) is graph

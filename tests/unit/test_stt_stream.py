@@ -1,4 +1,4 @@
-"""Streams: the same transcript whatever the pieces, and what they refuse."""
+"""Streams: the same transcript for pieces of any size, and errors on invalid use."""
 
 import numpy as np
 import pytest
@@ -103,7 +103,7 @@ def test_streams_are_freed_by_name_and_by_context(model):
         stream.feedAudioContent(noise(0.5))
     with pytest.raises(stt.StreamError):
         stream.intermediateDecode()
-    with model.createStream() as stream:  # finishing inside is fine
+    with model.createStream() as stream:  # finishing inside the block is allowed
         stream.finishStream()
 
 
@@ -113,7 +113,7 @@ def test_no_results_cannot_be_asked_for(model):
         stream.intermediateDecodeWithMetadata(0)
     with pytest.raises(stt.StreamError, match="at least 1"):
         stream.finishStreamWithMetadata(-1)
-    stream.finishStream()  # it was not ended by the mistake
+    stream.finishStream()  # the error did not end the stream
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Engines that hear whole clips: whole, in pieces, and live."""
+"""Engines of whole clips, on short clips, on long ones in pieces, and live."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INFO = UtteranceInfo(
 
 
 class Loudness(UtteranceEngine):
-    """Frame n says how loud samples n * 20 to n * 20 + 40 are: it looks half a frame ahead."""
+    """An engine whose frame n gives the loudness of samples n * 20 to n * 20 + 40."""
 
     info = INFO
 
@@ -83,7 +83,7 @@ def test_a_stream_hears_no_more_than_it_must() -> None:
     stream = engine.open_stream()
     for start in range(0, 5000, 50):
         stream.feed(audio(5000)[start : start + 50])
-    assert max(engine.lengths) <= 700  # 0.4 s before, 0.2 s new, 0.1 s ahead
+    assert max(engine.lengths) <= 700  # 0.4 s of context, 0.2 s new, 0.1 s ahead
     assert len(engine.lengths) == 24
 
 

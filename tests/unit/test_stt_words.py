@@ -78,7 +78,7 @@ def test_cues_are_short_ordered_and_complete():
     for cue, following in itertools.pairwise(cues):
         assert cue.start_time < cue.end_time <= following.start_time
     assert all(len(cue.text) <= 2 * LINE_CHARACTERS + 1 for cue in cues)
-    assert any(cue.start_time == 30 for cue in cues)  # a pause begins a new one
+    assert any(cue.start_time == 30 for cue in cues)  # a pause starts a new cue
 
 
 def test_a_pause_that_word_times_do_not_show_ends_a_cue():

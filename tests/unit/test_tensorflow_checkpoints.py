@@ -1,4 +1,4 @@
-"""Checkpoint directories in all the forms they come in, made by a small writer of the format."""
+"""TensorFlow checkpoint folders in all their variants, made by a small writer of the format."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FIXTURE = Path(__file__).parents[1] / "data/tensorflow_1_15"
 
 
 def assert_holds(source: SourceModel, tensors: Tensors) -> None:
-    """The source's weights are these, under upstream's names."""
+    """Assert that a source has these weights, under upstream's names."""
     for name, tensor in to_upstream(source.tensors).items():
         np.testing.assert_array_equal(tensor, tensors[name], err_msg=name)
 
@@ -125,7 +125,7 @@ def test_names_of_deepspeech_0_5_and_its_forget_bias(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, old)
     source = load_source(tmp_path, with_adam=True)
     bias = tensors[f"{LSTM}/bias"].copy()
-    bias[2 * 8 : 3 * 8] += 1  # the forget gate is the third of upstream's four
+    bias[2 * 8 : 3 * 8] += 1  # the forget gate is the third of upstream's four gates
     assert_holds(source, {**tensors, f"{LSTM}/bias": bias})
     assert any("forget bias" in note for note in source.notes)
 
@@ -134,7 +134,7 @@ def test_names_of_deepspeech_0_5_and_its_forget_bias(tmp_path: Path) -> None:
     ("step", "power_step", "expected"),
     [
         (41, 41, 41),
-        (1000, 12, 12),  # after a transfer the training's count may start anew, or Adam's
+        (1000, 12, 12),  # after a transfer, the step count of training or of Adam may restart
         (12, 1000, 1000),
         (300_000, 300_000, 300_000),  # 0.999^300001 is 0 in float32
     ],
@@ -287,7 +287,7 @@ def test_layout_conversion_goes_back_and_forth_without_a_copy_of_the_kernel() ->
 
 
 def test_gates_are_reordered_by_what_they_do() -> None:
-    """One step of the LSTM as upstream defines it, columns i, g, f, o, equals ours."""
+    """Steps of the LSTM in upstream's order of columns (i, g, f, o) equal ours."""
     tensors = {k: v for k, v in random_tensors(6, 5, adam=False).items() if "/" in k}
     rng = np.random.default_rng(3)
     x = rng.standard_normal((4, 6), np.float32)

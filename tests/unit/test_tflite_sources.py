@@ -1,4 +1,4 @@
-"""Exports by TensorFlow 1.15's converter, of a layer-normalised graph, as sources."""
+"""Exports of a layer-normalised graph by TensorFlow 1.15's converter, as source models."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def test_layer_normalised_export(kind: str, logit_tolerance: float) -> None:
         largest = np.abs(expected).max()
         error = np.abs(source.tensors[name] - expected).max()
         assert error <= largest / (200 if kind == "int8" else 2000), name
-    # Normalisation can tell: exchanged or forgotten gains and biases are far off.
+    # The logits show errors in normalisation: exchanged or missing gains and biases are far off.
     logits = numpy_graph.logits(source.tensors, source.specification, truth["x"])
     assert np.abs(logits - truth["logits"]).max() <= logit_tolerance
 
 
 def test_integers_around_another_zero_are_the_same_weights(tmp_path: Path) -> None:
-    """As older converters store them: uint8 around 128."""
+    """Older converters store uint8 with zero point 128."""
     graph = read_graph((FIXTURE / "int8.tflite").read_bytes())
 
     def shifted(tensor: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Subtitles, labels and tiers beside long recordings: which pieces they make of them."""
+"""Subtitles, labels and tiers beside long recordings, and the clips they define."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_what_is_said_when_makes_pieces(
     suffix: str, content: str, speakers: tuple[str, str], tmp_path: Path
 ) -> None:
     soundfile.write(tmp_path / "talk.wav", np.zeros(64 * 8000), 8000)
-    encoding = "utf-16" if suffix == ".TextGrid" else "utf-8-sig"  # as Praat writes them
+    encoding = "utf-16" if suffix == ".TextGrid" else "utf-8-sig"  # Praat writes UTF-16
     (tmp_path / f"talk{suffix}").write_bytes(content.encode(encoding))
     file = read_rows(tmp_path)
     assert [(row.transcript, row.problem) for row in file.rows] == [

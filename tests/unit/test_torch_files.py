@@ -1,4 +1,4 @@
-"""Models that PyTorch wrote, read without running anything: Whisper's `.pt`, and NeMo's `.nemo`."""
+"""Files written by PyTorch, read without running code: Whisper's `.pt` and NeMo's `.nemo`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_views_and_shared_storages_are_what_they_show(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64, torch.bfloat16])
 def test_files_from_before_1_6_are_read_alike(tmp_path: Path, dtype: torch.dtype) -> None:
     stored: dict[str, Any] = {n: torch.from_numpy(t).to(dtype) for n, t in openai_tensors().items()}
-    both = torch.arange(512.0).reshape(16, 32)  # two views of one storage
+    both = torch.arange(512.0).reshape(16, 32)  # one storage for the next two tensors
     stored["encoder.blocks.0.attn.query.weight"] = both[:, 16:].T
     stored["encoder.blocks.0.attn.key.weight"] = torch.nn.Parameter(both[:, :16])
     stored["decoder.steps"] = torch.arange(3)
@@ -220,7 +220,7 @@ def test_the_only_model_of_a_folder_is_found_in_capitals_too(tmp_path: Path) -> 
     write_openai(tmp_path / "TINY.PT")
     assert load_source(tmp_path).format == "pytorch"
     (tmp_path / "TINY.PT").unlink()
-    torch.save({"state_dict": {"a": torch.zeros(2)}}, tmp_path / "last.ckpt")  # of Lightning
+    torch.save({"state_dict": {"a": torch.zeros(2)}}, tmp_path / "last.ckpt")  # as in Lightning
     fails(tmp_path, "is a PyTorch file without the dims and model_state_dict of Whisper")
 
 

@@ -1,4 +1,4 @@
-"""The speech that comes with the repository is what its README says."""
+"""The speech in the repository is as its README describes it."""
 
 from __future__ import annotations
 

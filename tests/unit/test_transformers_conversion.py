@@ -1,4 +1,4 @@
-"""Models of ours as CTC models of transformers; tests/oracle compares what both compute."""
+"""Conversion of our models to CTC models of transformers; tests/oracle compares their results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/troubleshooting.md quotes is what the program says."""
+"""The messages that docs/troubleshooting.md quotes are those of the program."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What transcripts hold that is not read as letters are is found, and said before training."""
+"""Characters that are not spoken as letters are found in transcripts and named before training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from coqui_stt_training.runs.announcements import log_unspoken_characters
 
 CLEAN = [
     "it's a well-known fact, isn't it?",
-    "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian, whose spelling has a joiner
+    "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian is spelled with joiners
     "\u00abso\u00bb \u2014 and\u00a0so\u2026",
 ]
 

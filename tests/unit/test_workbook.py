@@ -1,4 +1,4 @@
-"""Spreadsheets of Excel."""
+"""Excel workbooks as collections."""
 
 from __future__ import annotations
 
