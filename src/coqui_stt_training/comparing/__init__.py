@@ -1,1 +1,1 @@
-"""What `compare` does: ways to train, measured with several seeds each."""
+"""The work of `compare`: train in several ways with several seeds each, and compare the results."""

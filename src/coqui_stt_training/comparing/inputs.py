@@ -1,4 +1,4 @@
-"""What a comparison is made of, checked before anything is trained."""
+"""The inputs of a comparison, checked before anything is trained."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..experiments.out_folder import check_out_folder
 from ..experiments.trainings import NO_RESULT, OWN, say_missing, say_own
 from .record import RECORD
 
-_OF_WAYS = OWN | {"test_files"}  # what is measured on is the same for all
+_OF_WAYS = OWN | {"test_files"}  # all ways are tested on the same files
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Way:
     """A way to train.
 
     Attributes:
-        name: for people.
-        flags: for its trainings.
-        digest: of all that makes a difference but the seed.
+        name: name in the output.
+        flags: flags of its trainings.
+        digest: digest of everything that affects results, except the seed.
     """
 
     name: str
@@ -37,13 +37,13 @@ class Way:
 
 
 def check_flags(parsed: Parsed[ComparisonConfig]) -> dict[str, Parsed[TrainConfig]]:
-    """See that flags go together, and that the folder can be written to; nothing is made.
+    """Check that the flags are consistent and the folder can be written to; write nothing.
 
     Returns:
         The flags of each way by its name.
 
     Raises:
-        FlagError: all that is wrong.
+        FlagError: something is wrong; the message lists all problems.
     """
     config, problems, ways = parsed.config, [], {}
     if not config.comparison.out:
@@ -64,7 +64,7 @@ def check_flags(parsed: Parsed[ComparisonConfig]) -> dict[str, Parsed[TrainConfi
 
 
 def _merged(parsed: Parsed[ComparisonConfig], words: Sequence[str]) -> Parsed[TrainConfig]:
-    """Return the flags of a way: those of the command, but for what its own words say."""
+    """Return the flags of a way: those of the command, overridden by its own."""
     own = flags_in(TrainConfig, words)
     if said := say_own("compare", own, _OF_WAYS):
         raise FlagError(said)
@@ -76,13 +76,13 @@ def _merged(parsed: Parsed[ComparisonConfig], words: Sequence[str]) -> Parsed[Tr
 
 
 def read_ways(ways: Mapping[str, Parsed[TrainConfig]]) -> list[Way]:
-    """Return ways with digests of what they are made of.
+    """Return the ways with digests of their flags, data and sources.
 
     Args:
-        ways: what `check_flags` gave.
+        ways: result of `check_flags`.
 
     Raises:
-        UserError: data or a source that cannot be read.
+        UserError: data or a source cannot be read.
     """
     files, found, sources = CorpusFiles(), [], dict[str, str]()
     for name, parsed in ways.items():

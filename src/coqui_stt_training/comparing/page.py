@@ -1,4 +1,4 @@
-"""The page of a comparison: error rates of each way, what is chance, and the trainings."""
+"""The page of a comparison: error rates of each way, their differences, and all trainings."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def write_page(
     """Write the page.
 
     Args:
-        path: of it.
-        found: what each way came to.
+        path: path of the page.
+        found: summary of each way.
         measured: all trainings.
-        level: how probably an interval holds a difference.
+        level: probability that an interval contains the difference.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the page cannot be written.
     """
     parts = [
         section("Result", tag("p", conclusion(found)), _chart(found),

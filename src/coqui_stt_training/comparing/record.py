@@ -1,4 +1,4 @@
-"""`comparison.json`: what trainings came to, and what follows from it."""
+"""`comparison.json`: the results of all trainings, and the conclusion."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ RECORD = "comparison.json"
 
 @dataclass(frozen=True)
 class ComparisonMeasurement:
-    """One training.
+    """The result of one training.
 
     Attributes:
-        way: its name.
-        seed: of the training.
+        way: name of the way.
+        seed: random seed of the training.
         cer: character error rate on the test files.
-        wer: word error rate on them.
-        cpu_minutes: that it took; None where it was interrupted.
-        clip_errors: wrong characters in each test clip.
-        clip_lengths: characters in each.
-        command: that was run.
+        wer: word error rate on the test files.
+        cpu_minutes: CPU time; None if the training was interrupted.
+        clip_errors: number of character errors in each test clip.
+        clip_lengths: number of characters in each test clip's reference.
+        command: command line of the training.
     """
 
     way: str
@@ -36,7 +36,7 @@ class ComparisonMeasurement:
 
 
 def read_record(folder: Path) -> Measurements[ComparisonMeasurement]:
-    """Return what a folder records; nothing where it is new.
+    """Read the record of a folder; it is empty in a new folder.
 
     Raises:
         CheckpointError: the record is damaged, or of a later release.

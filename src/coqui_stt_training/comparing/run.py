@@ -1,4 +1,4 @@
-"""What `compare` does after its flags are read: trainings in turns, and what they say."""
+"""The run of `compare`: train in each way in turn, then compare the results."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .wording import describe
 
 
 class Comparison:
-    """A comparison on its way.
+    """A comparison in progress.
 
     Args:
-        flags: of it.
-        ways: to train.
-        show: is given what there is to say.
+        flags: flags of the comparison.
+        ways: ways to train.
+        show: called with each line of output.
 
     Raises:
-        CheckpointError: what its folder records is damaged.
+        CheckpointError: the record in its folder is damaged.
     """
 
     def __init__(
@@ -39,16 +39,16 @@ class Comparison:
         self._record = read_record(self._out)
 
     def run(self, *, dry: bool) -> None:
-        """Train what was not trained yet, and say what follows.
+        """Run the trainings that are missing, and print the conclusion.
 
         Args:
-            dry: only check that all could be trained.
+            dry: only check that all ways can be trained.
 
         Raises:
             StoppedError: a training was interrupted.
-            UserError: whatever a training says.
+            UserError: a training failed.
         """
-        todo = {  # ways that come to the same flags are trained once
+        todo = {  # ways with the same flags are trained once
             _key(way, seed): (seed, way)
             for seed in self._seeds()
             for way in self._ways
@@ -62,7 +62,7 @@ class Comparison:
             check_training(way.flags, self._out / "unmade", self._show)
         if dry:
             return
-        self._record.write()  # so that it is known whose folder it is
+        self._record.write()  # marks the folder as that of a comparison
         for number, (seed, way) in enumerate(todo, 1):
             self._show(f"\n=== {number}/{len(todo)}: {way.name}, seed {seed}")
             self._measure(way, seed)

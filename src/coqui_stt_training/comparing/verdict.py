@@ -1,10 +1,10 @@
-"""What of a difference between ways to train is more than chance.
+"""Whether a difference between ways to train is statistically significant.
 
-Two things make one training come out better than another: its seed, and which clips happen to be in
-the test set. Both are in the interval of a difference. The scatter of seeds is taken for the same
-in both ways, in proportion to the error rate, so that few trainings of each tell it together; how
-little they know of it widens the interval (Student's t). That of the clips is the standard error
-of a ratio of sums over them, of the difference between the two ways clip by clip.
+Chance enters in two ways: by the seed of a training, and by the choice of test clips. The interval
+of a difference covers both. The standard deviation over seeds, relative to the error rate, is
+assumed to be equal in both ways and is estimated from the trainings of both; since they are few,
+the interval is that of Student's t. The part of the test clips is the standard error of a ratio of
+sums over clips, for the differences between the two ways on the same clips.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from numpy.typing import NDArray
 from .record import ComparisonMeasurement
 
 _DRAWS = 20_000
-_SEED = 0  # an interval is the same whenever it is found
-_LEAST_RATE = 1e-4  # rates of 0 have no proportion
+_SEED = 0  # so that an interval is the same each time
+_LEAST_RATE = 1e-4  # instead of 0, which has no logarithm
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What the trainings of one way came to.
+    """The results of all trainings of one way.
 
     Attributes:
-        name: of the way.
-        seeds: how many trainings.
+        name: name of the way.
+        seeds: number of trainings.
         cer: mean character error rate.
-        cer_spread: its standard deviation; None with one training.
+        cer_spread: standard deviation of the CER; None with one training.
         wer: mean word error rate.
-        wer_spread: likewise.
-        cpu_minutes: mean, of the trainings that were not interrupted; None: of none.
-        low: how much its CER is above the first way's, at least; None for that, and where the
-            scatter is not known.
-        high: at most.
+        wer_spread: standard deviation of the WER; None with one training.
+        cpu_minutes: mean CPU time of the uninterrupted trainings; None without any.
+        low: lower end of the interval of its CER minus the first way's; None for the first way, and
+            if all ways have one training only.
+        high: upper end of the interval.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Summary:
 
     @property
     def verdict(self) -> str:
-        """How it compares with the first way, in a word."""
+        """The comparison with the first way in a word or three; empty without an interval."""
         if self.low is None or self.high is None:
             return ""
         if self.high < 0:
@@ -66,11 +66,11 @@ class Summary:
 
 
 def summarize(ways: Sequence[Sequence[ComparisonMeasurement]], level: float) -> list[Summary]:
-    """Return what each way came to, held against the first.
+    """Summarize each way, and compare it with the first.
 
     Args:
-        ways: the trainings of each.
-        level: how probably an interval is to hold the difference.
+        ways: trainings of each way.
+        level: probability that an interval contains the difference.
     """
     random = np.random.default_rng(_SEED)
     found = []
@@ -94,7 +94,7 @@ def _interval(
     level: float,
     random: np.random.Generator,
 ) -> tuple[float, float] | None:
-    """Return between what the difference of two ways lies; None: nothing tells of the scatter."""
+    """Return the interval of the difference in CER; None if both have one training only."""
     pair = (first, other)
     freedom = sum(len(way) - 1 for way in pair)
     if not freedom:
@@ -117,10 +117,10 @@ def _mean_cer(way: Sequence[ComparisonMeasurement]) -> float:
 def _error_of_clips(
     first: Sequence[ComparisonMeasurement], other: Sequence[ComparisonMeasurement]
 ) -> float:
-    """Return the standard error of a difference that comes from the choice of test clips.
+    """Return the part of the standard error that is due to the choice of test clips.
 
-    Where a way could not be tested on all, as its alphabet lacks their characters and bad rows are
-    skipped, there are no pairs, and the errors of both add up.
+    If the two ways were tested on different clips, because an alphabet lacks characters of some and
+    bad rows are skipped, clips cannot be paired, and the variances of both add up.
     """
     if first[0].clip_lengths == other[0].clip_lengths:
         return _error_of_ratio(_mean_errors(other) - _mean_errors(first), first[0].clip_lengths)
@@ -130,7 +130,7 @@ def _error_of_clips(
 
 
 def _error_of_ratio(errors: NDArray[np.float64], clip_lengths: Sequence[int]) -> float:
-    """Return the standard error of the sum of errors over that of lengths."""
+    """Return the standard error of the ratio of summed errors to summed lengths."""
     lengths = np.array(clip_lengths, float)
     if len(lengths) < 2:
         return 0.0

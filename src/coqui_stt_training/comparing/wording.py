@@ -1,4 +1,4 @@
-"""What a comparison says to people."""
+"""The text output of a comparison."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .verdict import Summary
 
 
 def describe(found: Sequence[Summary], level: float) -> Iterator[str]:
-    """Yield what a person reads on a terminal."""
+    """Yield the lines of the table and the conclusion for a terminal."""
     width = max(len("way"), *(len(one.name) for one in found))
     first = found[0].name
     against = f"CER difference to {first!r}, {level:.0%} interval" if len(found) > 1 else ""
@@ -22,24 +22,24 @@ def describe(found: Sequence[Summary], level: float) -> Iterator[str]:
 
 
 def rate(mean: float, spread: float | None) -> str:
-    """Return an error rate and its standard deviation over seeds."""
+    """Format an error rate and its standard deviation over seeds."""
     return f"{mean:.3f}" if spread is None else f"{mean:.3f} ± {spread:.3f}"
 
 
 def minutes(took: float | None) -> str:
-    """Return a CPU time; nothing where it is not known."""
+    """Format a CPU time; an empty string if it is unknown."""
     return "" if took is None else f"{took:.1f}"
 
 
 def difference(one: Summary) -> str:
-    """Return how far a way is from the first; nothing where that is not known."""
+    """Format the difference from the first way; an empty string if it is unknown."""
     if one.low is None or one.high is None:
         return ""
     return f"{one.low:+.3f} to {one.high:+.3f}: {one.verdict}"
 
 
 def conclusion(found: Sequence[Summary]) -> str:
-    """Return what follows, in a sentence."""
+    """Return the conclusion in one sentence."""
     first, best = found[0], min(found, key=lambda one: one.cer)
     if deaf := say_deaf(best.cer, "which way is better"):
         return deaf

@@ -1,1 +1,1 @@
-"""Learning curves: error rates by how much there is to train on, and what more of it would give."""
+"""The work of `learning_curve`: error rates by amount of data, extrapolated to more data."""

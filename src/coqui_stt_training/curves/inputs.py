@@ -1,4 +1,4 @@
-"""What a learning curve is made of, checked before anything is trained."""
+"""The inputs of a learning curve, checked before anything is trained."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from ..experiments.trainings import NO_RESULT, OWN, say_missing, say_own
 from .record import RECORD, read_record
 from .subsets import GrowingOrder, growing_order
 
-LEAST_CLIPS = 8  # of the smallest part
+LEAST_CLIPS = 8  # in the smallest part
 _OWN = OWN | {"limit_train"}
 
 
 @dataclass(frozen=True)
 class CurveInputs:
-    """What a learning curve is made of.
+    """The inputs of a learning curve.
 
     Attributes:
-        rows: to train on.
-        given: flags for the trainings, as they were given, and where these start.
-        digest: of all that makes a difference but the parts and seeds.
-        seconds_a_clip: mean length of the clips, or about so.
+        rows: training data.
+        given: flags of the trainings: those on the command line, and those for their start.
+        digest: digest of everything that affects results, except parts and seeds.
+        seconds_a_clip: mean length of the clips, possibly an estimate.
     """
 
     rows: tuple[Row, ...]
@@ -50,18 +50,18 @@ class CurveInputs:
     seconds_a_clip: float
 
     def order(self, seed: int) -> GrowingOrder:
-        """Return the growing order of a seed."""
+        """Return the order in which parts grow, for a seed."""
         return growing_order(self.rows, seed)
 
 
 def check_inputs(parsed: Parsed[CurveConfig]) -> CurveInputs:
-    """Read what there is to read.
+    """Read the data and the source.
 
     Args:
-        parsed: the flags, of which `check_flags` has seen that they go together.
+        parsed: flags, already checked by `check_flags`.
 
     Raises:
-        UserError: data that cannot be read, or too little of it.
+        UserError: data or the source cannot be read, or there is too little data.
     """
     config = parsed.config
     out = Path(config.curve.out)
@@ -82,7 +82,7 @@ def check_inputs(parsed: Parsed[CurveConfig]) -> CurveInputs:
     flags = as_dict(config)
     names = parsed.given - vars(config.curve).keys() - {"train_files", "dry_run"}
     given = {name: flags[name] for name in sorted(names)}
-    read_record(out).write()  # so that it is known whose folder it is
+    read_record(out).write()  # marks the folder as that of a learning curve
     given = {**_start(config, model, given, files, out), **given}
     acting = {name: value for name, value in given.items() if name not in NO_RESULT}
     digest = digest_of([acting, digests, digest_source(source) if source else ""])
@@ -91,10 +91,10 @@ def check_inputs(parsed: Parsed[CurveConfig]) -> CurveInputs:
 
 
 def check_flags(parsed: Parsed[CurveConfig]) -> None:
-    """See that flags go together, and that the folder can be written to; nothing is made.
+    """Check that the flags are consistent and the folder can be written to; write nothing.
 
     Raises:
-        FlagError: all that is wrong.
+        FlagError: something is wrong; the message lists all problems.
     """
     config, problems = parsed.config, []
     if not config.curve.out:
@@ -124,7 +124,7 @@ def _start(
     files: CorpusFiles,
     out: Path,
 ) -> dict[str, Any]:
-    """Return where trainings start: all write the characters of all the data."""
+    """Return the flags for the start of all trainings, with an alphabet for all the data."""
     transcripts = (
         row.transcript
         for name in ("train_files", "dev_files", "test_files")
@@ -148,10 +148,10 @@ def _start(
 
 
 def write_part(path: Path, rows: Sequence[Row]) -> None:
-    """Write some rows as a CSV file, with audio where it is.
+    """Write rows as a CSV file that refers to the audio where it is.
 
     Raises:
-        CorpusError: it cannot be written.
+        CorpusError: the file cannot be written.
     """
     entries = [
         Entry(row.source, row.line, row.transcript, row.audio, speaker=row.speaker) for row in rows

@@ -1,4 +1,4 @@
-"""What follows from measurements: the curves of both error rates, and what more data would give."""
+"""The curves of both error rates, and predictions for more data."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .power_law import PowerLaw, Prediction, fit, predict
 from .record import CurveMeasurement
 
 FACTORS = (1.0, 2.0, 5.0, 10.0)
-_LEAST_RATE = 1e-4  # rates of 0 are on no power law, and only few test clips give them
+_LEAST_RATE = 1e-4  # instead of 0, which no power law reaches; it means that test clips are few
 _BAND_STEPS = 48
-_WORTH_IT = 0.1  # of the error, mended by twice the data
+_WORTH_IT = 0.1  # relative reduction of the error with twice the data
 
 
 @dataclass(frozen=True)
 class Ahead:
-    """What so many times the data will give."""
+    """Predicted error rates with a multiple of the data."""
 
     factor: float
     cer: Prediction
@@ -27,14 +27,14 @@ class Ahead:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What follows from measurements.
+    """Conclusions from the measurements.
 
     Attributes:
-        cer: the curve of the character error rate, by clips.
-        wer: that of the word error rate.
-        ahead: what more data will give.
-        band: what there would have been, and will be, over all amounts; of the CER.
-        level: how probably an interval holds the next training.
+        cer: curve of the character error rate by number of clips.
+        wer: curve of the word error rate by number of clips.
+        ahead: predictions for more data.
+        band: curve of the CER with its interval, over all amounts of data.
+        level: probability that an interval contains the next training.
         seconds_a_clip: mean length of the clips.
     """
 
@@ -47,7 +47,7 @@ class Outlook:
 
     @property
     def verdict(self) -> str:
-        """What that means, in a sentence."""
+        """The conclusion in a sentence."""
         now, twice = self.ahead[0].cer, self.ahead[1].cer
         if deaf := say_deaf(now.error, "what more data would give"):
             return deaf
@@ -81,13 +81,13 @@ class Outlook:
 def look_ahead(
     measured: Sequence[CurveMeasurement], clips: int, seconds_a_clip: float, level: float
 ) -> Outlook:
-    """Return what follows from measurements.
+    """Fit curves to measurements, and predict the error rates with more data.
 
     Args:
-        measured: on three parts of the data or more.
-        clips: of all the data.
-        seconds_a_clip: their mean length.
-        level: how probably an interval is to hold the next training.
+        measured: measurements on at least three different parts of the data.
+        clips: number of clips in all the data.
+        seconds_a_clip: mean length of the clips.
+        level: probability that an interval contains the next training.
     """
     amounts = [float(one.clips) for one in measured]
     cers = [max(one.cer, _LEAST_RATE) for one in measured]

@@ -1,4 +1,4 @@
-"""The page of a learning curve: what was measured, the curve through it, and how it goes on."""
+"""The page of a learning curve: the measurements, the fitted curve and its predictions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def write_page(path: Path, outlook: Outlook, measured: Sequence[CurveMeasurement
     """Write the page.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the page cannot be written.
     """
     parts = [
         section("The effect of more data", _figures(outlook), tag("p", outlook.verdict),

@@ -1,18 +1,18 @@
 """Power laws of learning: error = a + b * n^-c, fitted to measured error rates.
 
-Errors of models fall so with the data they are trained on, over orders of magnitude
-(https://arxiv.org/abs/1712.00409). What cannot be learned from more of the same data is `a`.
+Error rates follow this law over orders of magnitude of training data
+(https://arxiv.org/abs/1712.00409). `a` is the error that more of the same data does not reduce.
 
-For a given c, the law is linear in a and b. So c is searched on a grid and the other two are
-computed, exactly and neither below 0. Error rates scatter in proportion to themselves, so relative
-deviations are what is least.
+For a given c, the law is linear in a and b. So c is searched on a grid, and a and b are computed
+exactly, with neither below 0. The standard deviation of an error rate is proportional to the rate,
+so the fit minimizes relative deviations.
 
-Intervals come from a parametric bootstrap: measurements are drawn around the fitted curve, with the
-scatter that was seen, itself drawn from what it may be after so few of them, and are fitted like
-the real ones. What each predicts, scattered like a measurement, says where the error rate of one
-more training will lie. A fit easily takes scatter for a floor, so measurements are also drawn
-around the best curve with a = 0, the more often the better that fits (weights by the Bayesian
-information criterion).
+Intervals come from a parametric bootstrap. Measurements are drawn around the fitted curve and
+fitted like the real ones. Their standard deviation is the observed one, itself drawn from its
+distribution after so few measurements. The predictions of these curves, with the same deviation
+added, are the distribution of one more training's error rate. A fit easily mistakes random
+deviations for a floor `a`. So measurements are also drawn around the best curve with a = 0; the
+Bayesian information criterion says how often.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-LEAST_SIZES = 3  # distinct amounts of data: as many as the law has parameters
+LEAST_SIZES = 3  # least number of distinct amounts of data: the law has three parameters
 _EXPONENTS: Floats = np.geomspace(0.02, 2.0, 120)
 _PARAMETERS = 3
-_MOST_SCATTER = 1.0  # what few measurements cannot tell from even more
-_LEAST_SCATTER = 0.005  # relative; rates are no exact numbers, however well they lie on a curve
+_MOST_SCATTER = 1.0  # relative; with few measurements, the estimate may be far too large
+_LEAST_SCATTER = 0.005  # relative; error rates are never exact, even if all lie on a curve
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class PowerLaw:
     """error = a + b * n^-c.
 
     Attributes:
-        a: the error that more data does not mend, 0 or more.
-        b: of what it does, at n = 1; 0 or more.
-        c: how fast it falls.
+        a: error that more data does not reduce, 0 or more.
+        b: error at n = 1 that more data reduces, 0 or more.
+        c: exponent: how fast the error falls.
     """
 
     a: float
@@ -47,19 +47,19 @@ class PowerLaw:
     c: float
 
     def __call__(self, amount: float) -> float:
-        """Return the error rate to expect of so much data."""
+        """Return the expected error rate with this amount of data."""
         return float(self.a + self.b * amount**-self.c)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one training on so much data will give.
+    """The predicted error rate of one training.
 
     Attributes:
-        amount: of data.
-        error: to expect.
-        low: the error rate that so many trainings stay below.
-        high: that so many stay above.
+        amount: amount of data.
+        error: expected error rate.
+        low: lower end of the interval.
+        high: upper end of the interval.
     """
 
     amount: float
@@ -69,14 +69,14 @@ class Prediction:
 
 
 def fit(amounts: Sequence[float], errors: Sequence[float]) -> PowerLaw:
-    """Return the law that lies nearest to measurements.
+    """Fit a power law to measurements.
 
     Args:
-        amounts: of data, above 0; several measurements may have the same.
-        errors: their error rates, above 0.
+        amounts: amount of data of each measurement, above 0; amounts may repeat.
+        errors: error rate of each measurement, above 0.
 
     Raises:
-        ValueError: fewer than `LEAST_SIZES` distinct amounts.
+        ValueError: there are fewer than `LEAST_SIZES` distinct amounts.
     """
     if len(set(amounts)) < LEAST_SIZES:
         raise ValueError(
@@ -96,18 +96,18 @@ def predict(
     seed: int = 0,
     draws: int = 1000,
 ) -> list[Prediction]:
-    """Return what more or less data will give, with the interval a training will lie in.
+    """Predict the error rate of one training with other amounts of data.
 
     Args:
-        amounts: of data that was measured with.
-        errors: their error rates.
+        amounts: amount of data of each measurement.
+        errors: error rate of each measurement.
         wanted: amounts to predict for.
-        level: how probably the interval holds the next training.
-        seed: of the bootstrap.
-        draws: of the bootstrap.
+        level: probability that the interval contains the error rate of the training.
+        seed: seed of the bootstrap.
+        draws: number of bootstrap draws.
 
     Raises:
-        ValueError: fewer than `LEAST_SIZES` distinct amounts.
+        ValueError: there are fewer than `LEAST_SIZES` distinct amounts.
     """
     law = fit(amounts, errors)
     scale = _scale(amounts)
@@ -140,7 +140,7 @@ def _scattered(scatter: Floats, shape: tuple[int, ...], generator: np.random.Gen
 
 
 def _possible_curves(amounts: Floats, errors: Floats) -> tuple[Floats, Floats]:
-    """Return the best curves with and without a floor, `[2, measurements]`, and their chances."""
+    """Return the best curves with and without a floor, `[2, measurements]`, and probabilities."""
     found = []
     for floor in (True, False):
         (a,), (b,), (c,) = _fit_all(amounts, errors[None], floor=floor)
@@ -158,7 +158,7 @@ def _fit_all(
     """Fit many curves over the same amounts.
 
     Args:
-        amounts: `[measurements]`, around 1.
+        amounts: `[measurements]`, with a geometric mean of 1.
         errors: `[curves, measurements]`.
         floor: whether a may be above 0.
 

@@ -1,4 +1,4 @@
-"""`curve.json`: what trainings on growing parts came to, and what follows from it."""
+"""`curve.json`: the results of all trainings, and the curve through them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ RECORD = "curve.json"
 
 @dataclass(frozen=True)
 class CurveMeasurement:
-    """One training.
+    """The result of one training.
 
     Attributes:
-        seed: of its part, and of its weights.
-        part: of the data, 0 to 1.
-        clips: in it.
+        seed: random seed of the part and of the training.
+        part: share of the data, 0 to 1.
+        clips: number of training clips.
         cer: character error rate on the test files.
-        wer: word error rate on them.
-        command: that was run.
+        wer: word error rate on the test files.
+        command: command line of the training.
     """
 
     seed: int
@@ -32,7 +32,7 @@ class CurveMeasurement:
 
 
 def read_record(folder: Path) -> Measurements[CurveMeasurement]:
-    """Return what a folder records; nothing where it is new.
+    """Read the record of a folder; it is empty in a new folder.
 
     Raises:
         CheckpointError: the record is damaged, or of a later release.

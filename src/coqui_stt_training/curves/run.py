@@ -1,4 +1,4 @@
-"""What `learning_curve` does after its flags are read: trainings one by one, and a fit."""
+"""The run of `learning_curve`: train on growing parts of the data, then fit a curve."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .record import CurveMeasurement, read_record
 
 
 class Curve:
-    """A learning curve on its way.
+    """A learning curve in progress.
 
     Args:
-        parsed: the flags.
-        show: is given what there is to say.
+        parsed: flags of the command.
+        show: called with each line of output.
 
     Raises:
-        UserError: data that cannot be read, or too little of it.
+        UserError: data or the source cannot be read, or there is too little data.
     """
 
     def __init__(self, parsed: Parsed[CurveConfig], show: Callable[[str], object]) -> None:
@@ -37,11 +37,11 @@ class Curve:
         self._show = show
 
     def run(self) -> None:
-        """Train on what was not trained on yet, and say what follows.
+        """Run the trainings that are missing, and print the predictions.
 
         Raises:
             StoppedError: a training was interrupted.
-            UserError: whatever a training says.
+            UserError: a training failed.
         """
         flags = self.config.curve
         sizes = flags.sizes()
@@ -68,9 +68,9 @@ class Curve:
         self._show(f"Parts of {clips} clips, growing {how}; {counted(left, 'training')} to do")
 
     def _check(self) -> None:
-        """Check all that trainings check before their first step, on the data as it was given.
+        """Do a dry run on the user's own files.
 
-        So what is wrong is said of the user's own files, and of the rows that are in no part, too.
+        Error messages then name these files, and cover rows that are in no part, too.
         """
         flags = {**self.inputs.given, "train_files": self.config.data.train_files}
         check_training(flags, self.out / "unmade", self._show)
@@ -112,7 +112,7 @@ class Curve:
 
 
 def describe(outlook: Outlook) -> Iterator[str]:
-    """Yield what a person reads on a terminal."""
+    """Yield the lines of the table and the verdict for a terminal."""
     level = f"{outlook.level:.0%}"
     yield f"\n{'data':<30} {'CER':>6} {level + ' between':>17} {'WER':>7} {level + ' between':>17}"
     for ahead in outlook.ahead:

@@ -1,4 +1,4 @@
-"""Growing parts of a data set, each within the next; of several speakers, speaker by speaker."""
+"""Growing parts of a data set, each contained in the next: speaker by speaker, or clip by clip."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from dataclasses import dataclass
 from ..corpus import Row
 from ..corpus.groups import place_by_seed
 
-# With fewer, a part would be one speaker's, and its error rate that speaker's.
+# With fewer speakers, a part could be a single one, and the curve would show differences of speakers.
 LEAST_SPEAKERS = 8
 
 
 @dataclass(frozen=True)
 class GrowingOrder:
-    """The rows of a data set, of which each part is the first ones.
+    """The rows of a data set in an order such that each part is a prefix.
 
     Attributes:
-        rows: in order.
-        by_speaker: whether a part has all clips of a speaker before it has any of the next.
+        rows: rows in this order.
+        by_speaker: whether the clips of each speaker are together.
     """
 
     rows: tuple[Row, ...]
     by_speaker: bool
 
     def part(self, share: float) -> tuple[Row, ...]:
-        """Return a part, and one row at least."""
+        """Return a part with this share of the rows, at least one row."""
         return self.rows[: max(1, round(share * len(self.rows)))]
 
 
 def growing_order(rows: Sequence[Row], seed: int) -> GrowingOrder:
-    """Return rows in an order that depends on the seed, and not on their order.
+    """Order rows at random, independent of their order in the files.
 
-    More data means more speakers, where it says who speaks: so speakers come one after the other.
-    Rows without one are each a speaker of their own.
+    If speakers are known, more data usually means more speakers. So speakers come one after the
+    other; a row without a speaker counts as a speaker of its own.
 
     Args:
-        rows: of the data.
-        seed: of the order.
+        rows: rows of the data set.
+        seed: seed of the order.
     """
     speakers = {row.speaker for row in rows if row.speaker}
     by_speaker = len(speakers) >= LEAST_SPEAKERS

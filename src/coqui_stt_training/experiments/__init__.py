@@ -1,1 +1,1 @@
-"""Trainings that a command runs and measures, and what it keeps of them."""
+"""What commands with several trainings share: running and measuring them, and recording results."""

@@ -1,4 +1,4 @@
-"""Digests that tell the inputs of a command from those of an earlier run of it."""
+"""Digests of a command's inputs, to detect that they have changed since an earlier run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from typing import Any
 
 
 def digest_of(values: Any) -> str:
-    """Return 16 hexadecimal digits that tell JSON values apart."""
+    """Return a digest of JSON values: 16 hexadecimal digits."""
     content = json.dumps(values, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""A JSON file of what trainings came to, and what follows from it; replaced whole after each."""
+"""A JSON file of the results of trainings and a conclusion, replaced after each training."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Measurement = TypeVar("Measurement")  # a dataclass of JSON values
 
 @dataclass(frozen=True)
 class Measurements(Generic[Measurement]):
-    """What is recorded in a file.
+    """Contents of the file.
 
     Attributes:
-        path: the file.
-        conclusion: what is found is called in it.
-        all: by what they were made of. Those of other flags or data stay.
-        found: what follows from the last command's, JSON values.
+        path: path of the file.
+        conclusion: key of the conclusion in the file.
+        all: measurements by a key made of their inputs. Those with other flags or data are kept.
+        found: conclusion of the last command, JSON values.
     """
 
     path: Path
@@ -33,15 +33,15 @@ class Measurements(Generic[Measurement]):
     found: Mapping[str, Any] = field(default_factory=dict)
 
     def add(self, key: str, measurement: Measurement) -> Measurements[Measurement]:
-        """Return these and another one, which is written."""
+        """Add a measurement, write the file, and return the new contents."""
         return replace(self, all={**self.all, key: measurement}).write()
 
     def conclude(self, found: Mapping[str, Any]) -> Measurements[Measurement]:
-        """Return these with what follows from them, which is written."""
+        """Set the conclusion, write the file, and return the new contents."""
         return replace(self, found=found).write()
 
     def write(self) -> Measurements[Measurement]:
-        """Write them; their folder is made where it is missing."""
+        """Write the file, and its folder if it is missing; return self."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         content = {
             self.conclusion: dict(self.found),
@@ -54,15 +54,15 @@ class Measurements(Generic[Measurement]):
 def read_measurements(
     path: Path, kind: type[Measurement], conclusion: str
 ) -> Measurements[Measurement]:
-    """Return what a file records; nothing where there is none.
+    """Read a file of measurements; without a file, there are none.
 
     Args:
-        path: the file.
-        kind: of the measurements.
-        conclusion: what is found is called in it.
+        path: path of the file.
+        kind: class of the measurements.
+        conclusion: key of the conclusion in the file.
 
     Raises:
-        CheckpointError: it is damaged, or of a later release.
+        CheckpointError: the file is damaged, or of a later release.
     """
 
     def parse(content: Mapping[str, Any]) -> Measurements[Measurement]:

@@ -1,4 +1,4 @@
-"""The folder that a command of several trainings writes to."""
+"""The output folder of a command with several trainings."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ..errors import FlagError
 
 
 def check_out_folder(out: str, record: str, what: str) -> None:
-    """See that a command can write to its folder, and that it is new or the command's own.
+    """Check that a command can write to its folder, and that the folder is new or the command's own.
 
     Args:
-        out: the folder.
-        record: file in it that says whose it is.
-        what: the command makes there, for the error.
+        out: path of the folder.
+        record: name of the file that marks the folder as the command's own.
+        what: what the command makes there, for the error message.
 
     Raises:
-        FlagError: it cannot, or the folder holds something else.
+        FlagError: the folder cannot be written to, or holds something else.
     """
     check_output_folder("--out", out)
     folder = Path(out)

@@ -1,4 +1,4 @@
-"""Error rates, read from what `evaluate` wrote."""
+"""Error rates, read from a `--test_output_file`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..errors import CorpusError
 
 @dataclass(frozen=True)
 class Rates:
-    """How well a model writes a set of clips.
+    """Error rates of a model on a set of clips.
 
     Attributes:
         wer: word error rate over all words.
         cer: character error rate over all characters.
-        loss: mean of the clips'; infinite where one's is not finite.
+        loss: mean loss of the clips; infinite if one of them is not finite.
     """
 
     wer: float
@@ -30,12 +30,12 @@ class Rates:
 
 @dataclass(frozen=True)
 class Results:
-    """What `--test_output_file` says.
+    """Contents of a `--test_output_file`.
 
     Attributes:
-        rates: of the set.
-        char_errors: wrong characters in each clip; clips are in the order of their names.
-        char_lengths: characters in each.
+        rates: error rates of the set.
+        char_errors: number of character errors in each clip; clips are sorted by name.
+        char_lengths: number of characters in each clip's reference.
     """
 
     rates: Rates
@@ -44,7 +44,7 @@ class Results:
 
 
 def read_rates(path: Path) -> Rates:
-    """Return the rates of `--test_output_file`.
+    """Return the error rates in a `--test_output_file`.
 
     Raises:
         CorpusError: the file is missing or damaged.
@@ -53,7 +53,7 @@ def read_rates(path: Path) -> Rates:
 
 
 def read_results(path: Path) -> Results:
-    """Return what `--test_output_file` says.
+    """Read a `--test_output_file`.
 
     Raises:
         CorpusError: the file is missing or damaged.

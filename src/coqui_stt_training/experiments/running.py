@@ -1,4 +1,4 @@
-"""Commands that a command runs: printed as one types them, then run in this process."""
+"""Running one command from within another: it is printed as typed, then run in this process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PACKAGE = "coqui_stt_training"
 
 
 class StoppedError(Exception):
-    """A command was stopped, and has said so."""
+    """A command ended with an error status, after it printed its own message."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"status {status}")
@@ -18,21 +18,21 @@ class StoppedError(Exception):
 
 
 def as_typed(module: str, words: Sequence[str]) -> str:
-    """Return a command as one types it."""
+    """Return a command line as a user types it."""
     return shlex.join(["python", "-m", f"{_PACKAGE}.{module}", *words])
 
 
 def run_shown(module: str, words: Sequence[str], show: Callable[[str], object]) -> None:
-    """Print a command as one types it, and run it.
+    """Print a command as a user types it, and run it.
 
     Args:
-        module: of the command, such as `train`.
-        words: after its name.
-        show: is given the command.
+        module: name of the command, such as `train`.
+        words: its arguments.
+        show: called with the command line.
 
     Raises:
-        StoppedError: it ended with another status than 0.
-        UserError: whatever it says.
+        StoppedError: the command returned another status than 0.
+        UserError: the command failed.
     """
     show(f"$ {as_typed(module, words)}")
     status = import_module(f"{_PACKAGE}.{module}").main(list(words))

@@ -1,4 +1,4 @@
-"""The flags that say where a training starts: at what source, with what output."""
+"""The flags that determine the start of a training: its source and its output layer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..bootstrapping.new_output import OUTPUT_OF_ROWS, new_output_flags
 from ..checkpoints.source import SourceModel
 from ..corpus import Normalizer, pieces_of
 
-# Of the new output layer; beside them the alphabet is decided here.
+# Flags about a new output layer. If one is given, only the alphabet is decided here.
 _OF_OUTPUT = frozenset(
     {"drop_source_layers", "map_shared_characters", "map_alphabet", "extend_alphabet"}
 )
@@ -25,16 +25,16 @@ def start_flags(
     given: Mapping[str, Any],
     transcripts: Iterable[str],
 ) -> dict[str, Any]:
-    """Return the flags that say where training starts, and what writes the new alphabet.
+    """Return the flags for the source, the alphabet and the output layer.
 
-    A source that can write every character of the data is kept whole, with its alphabet; else its
-    output is made anew, as `new_output_flags` says.
+    A source that can write every character of the data is kept as it is, with its alphabet.
+    Otherwise its output layer is replaced, as `new_output_flags` says.
 
     Args:
-        source: the model; None from scratch.
-        alphabet: file of the data's characters; None for a model that writes bytes.
-        given: flags that were given, which win.
-        transcripts: of the data.
+        source: source model; None to train from scratch.
+        alphabet: path of an alphabet for the data; None for a model that outputs bytes.
+        given: flags on the command line, which take precedence.
+        transcripts: transcripts of the data.
     """
     wanted = {"alphabet_config_path": str(alphabet)} if alphabet else {}
     if source is None:
@@ -57,7 +57,7 @@ def _writes(
     given: Mapping[str, Any],
     transcripts: Iterable[str],
 ) -> bool:
-    """Say whether an alphabet will do for the data, whose characters a file lists."""
+    """Return whether an alphabet can write the data, whose characters are in a file."""
     if own is None or own.is_bytes or path is None:
         return own is not None and own.is_bytes
     wanted = Alphabet(path)
@@ -66,7 +66,7 @@ def _writes(
     missing = "".join(label for label in wanted.labels if not own.can_encode(label))
     if not all(unicodedata.combining(one) for one in missing):
         return False
-    # Accents of letters that it has as a whole it need not write apart.
+    # It needs no separate accents if it has the letters with these accents.
     if missing and given.get("normalize_transcripts") == "true":
         normalize = Normalizer(own)
         transcripts = (normalize(text).text for text in transcripts)

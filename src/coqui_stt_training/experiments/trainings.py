@@ -1,4 +1,4 @@
-"""Trainings that a command runs to measure what they come to."""
+"""Running a training and measuring the model, for commands that compare trainings."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from ..scoring.metrics import DEAF_CER
 from .rates import Results, read_results
 from .running import as_typed, run_shown
 
-FIRST_SEED = 4568  # that of `train`
-# What such a command says to the trainings itself.
+FIRST_SEED = 4568  # default of `train`
+# Flags that such a command sets itself.
 OWN = frozenset(
     {
         "checkpoint_dir", "save_checkpoint_dir", "auto_input_dataset", "test_output_file",
         "random_seed", "run", "load_train", "load_evaluate", "report", "one_shot_infer",
     }
 )  # fmt: skip
-# What makes no difference to what they come to.
+# Flags that do not affect results.
 NO_RESULT = frozenset({*vars(OutputFlags()), *vars(MachineFlags())})
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training came to.
+    """The outcome of one training.
 
     Attributes:
-        results: on the test files.
-        cpu_minutes: that it took, with its tests; None where it went on from an earlier one.
-        command: that was run.
+        results: results on the test files.
+        cpu_minutes: CPU time of training and testing; None if it resumed an interrupted training.
+        command: command line of the training.
     """
 
     results: Results
@@ -44,12 +44,12 @@ class Trained:
 
 
 def say_own(command: str, given: frozenset[str], own: frozenset[str] = OWN) -> str | None:
-    """Say which flags a command is not to be given, if any are.
+    """Return an error message about flags that a command sets itself; None if none was given.
 
     Args:
-        command: its name.
-        given: names of flags.
-        own: of those that it says itself.
+        command: name of the command.
+        given: names of the flags on the command line.
+        own: names of the flags that it sets itself.
     """
     if not (theirs := sorted(given & own)):
         return None
@@ -61,11 +61,11 @@ def say_own(command: str, given: frozenset[str], own: frozenset[str] = OWN) -> s
 
 
 def say_deaf(cer: float, question: str) -> str | None:
-    """Say that trainings answer nothing, if they have not learned to write.
+    """Return a message that the trainings allow no conclusion if no model has learned to transcribe.
 
     Args:
-        cer: character error rate of the best of them.
-        question: what they were to tell.
+        cer: character error rate of the best model.
+        question: the question that the trainings should answer.
     """
     if cer <= DEAF_CER:
         return None
@@ -77,21 +77,21 @@ def say_deaf(cer: float, question: str) -> str | None:
 
 
 def say_missing(data: DataFlags) -> list[str]:
-    """Say which files a command needs to measure trainings by, and is not given."""
+    """Return an error message for each kind of data file that is needed and was not given."""
     needed = (("train_files", "to train on"), ("test_files", "to measure on"))
     return [f"no data {why}; give --{name}" for name, why in needed if not getattr(data, name)]
 
 
 def check_training(flags: Mapping[str, Any], folder: Path, show: Callable[[str], object]) -> None:
-    """Check all that a training checks before its first step; nothing is made.
+    """Do a dry run of a training, which makes all checks and writes nothing.
 
     Args:
-        flags: for it.
-        folder: of its model.
-        show: is given the command.
+        flags: flags of the training.
+        folder: checkpoint folder of the training.
+        show: called with the command line.
 
     Raises:
-        UserError: whatever it says.
+        UserError: a check failed.
     """
     flags = {**flags, "save_checkpoint_dir": str(folder), "dry_run": True}
     run_shown("train", spell_flags(flags), show)
@@ -109,16 +109,16 @@ def run_training(
     """Train a model, and measure it.
 
     Args:
-        flags: for the training.
-        folder: of its model; one that was interrupted there goes on.
-        results: file of what it says of each clip of the test files; its folder is made.
-        seed: of the training.
-        show: is given what there is to say.
-        keeps_model: whether it stays when it is measured.
+        flags: flags of the training.
+        folder: checkpoint folder; an interrupted training there is resumed.
+        results: file for the results on each test clip; its folder is made if it is missing.
+        seed: random seed of the training.
+        show: called with the command line.
+        keeps_model: whether to keep the model after it is measured.
 
     Raises:
-        StoppedError: it was interrupted.
-        UserError: whatever it says.
+        StoppedError: the training was interrupted.
+        UserError: the training failed.
     """
     results.parent.mkdir(parents=True, exist_ok=True)
     own = {
@@ -134,5 +134,5 @@ def run_training(
 
 
 def _cpu_seconds() -> float:
-    """Return what this process, and those it started, have taken."""
+    """Return the CPU time of this process and its children."""
     return sum(os.times()[:4])

@@ -1,4 +1,4 @@
-"""JSON files of a command's progress: replaced whole, and read with their version."""
+"""JSON files with a version number, for the progress of a command."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Parsed = TypeVar("Parsed")
 
 
 def write_versioned(path: Path, version: int, content: Mapping[str, Any]) -> None:
-    """Replace a file.
+    """Write or replace a file.
 
     Args:
-        path: the file, in a folder that is there.
-        version: of what it holds.
+        path: path of the file, in an existing folder.
+        version: version of the format.
         content: JSON values.
 
     Raises:
-        OSError: it cannot be written; what was there is untouched.
+        OSError: the file cannot be written; an existing one is unchanged.
     """
     remove_partial_files(path.parent, path.name)
     text = json.dumps({"version": version, **content}, ensure_ascii=False, indent=1)
@@ -34,15 +34,15 @@ def write_versioned(path: Path, version: int, content: Mapping[str, Any]) -> Non
 def read_versioned(
     path: Path, version: int, parse: Callable[[Mapping[str, Any]], Parsed]
 ) -> Parsed | None:
-    """Return what a file of the `--out` folder holds; None where there is none.
+    """Read a file in the `--out` folder; return None if there is none.
 
     Args:
-        path: the file.
-        version: that it must have.
-        parse: makes something of its content.
+        path: path of the file.
+        version: expected version of the format.
+        parse: converts the JSON values.
 
     Raises:
-        CheckpointError: it is damaged, or of a later release.
+        CheckpointError: the file is damaged, or of a later release.
     """
     if not path.exists():
         return None
