@@ -152,6 +152,8 @@ def test_a_checkpoint_of_adapters_names_its_base_and_is_whole_again(
         read_checkpoint(path)
     (path.parent / "base").symlink_to(moved)
     assert read_checkpoint(path).tensors.keys() == read.tensors.keys()
+    base.write_bytes(b"damaged")
+    assert read_checkpoint(path).tensors.keys() == read.tensors.keys()
 
 
 def test_adapters_are_refused_on_another_base(tmp_path: Path) -> None:
@@ -180,6 +182,7 @@ def test_adapters_do_not_stand_on_adapters(tmp_path: Path) -> None:
         ("lore:rank=4", "is not an adapter"),
         ("lora:rank=0", "rank=0: must be from 1 to"),
         ("lora:rank=٣", "1 to"),
+        ("lora:rank=00000000199999", "1 to"),
         ("lora:size=4", "lora takes rank="),
         ("lora:rank=4,rank=5", "twice"),
         ("lora:targets=all+query", "or only all"),

@@ -71,7 +71,11 @@ def find_base(
 
     names, problems = base_tensors(specification), []
     for place in filter(Path.exists, (Path(base.path), *places_beside(path.parent))):
-        tensors = load_base(place.resolve())  # by the name of what a link leads to
+        try:
+            tensors = load_base(place.resolve())  # by the name of what a link leads to
+        except CheckpointError as error:
+            problems.append(f"{place} cannot be used ({error})")
+            continue
         if names <= tensors.keys() and digest_tensors(tensors, names) == base.digest:
             return place.resolve(), {name: np.asarray(tensors[name]) for name in names}
         problems.append(f"{place} is another model")

@@ -18,6 +18,7 @@ LORA, BOTTLENECK = "lora", "bottleneck"
 LORA_A, LORA_B = "lora_a", "lora_b"
 ALL = "all"
 _LARGEST = 1 << 12
+_MOST_DIGITS = 9  # Python refuses to read numbers of thousands
 _DEFAULTS: Mapping[str, Mapping[str, str]] = {
     LORA: {"rank": "16", "alpha": "32", "targets": "query+value", "above": "1"},
     BOTTLENECK: {"size": "64", "above": "1"},
@@ -160,7 +161,8 @@ def parse_adapter(text: str) -> Adapter:
 
 def _number(values: Mapping[str, str], name: str) -> int:
     value = values[name]
-    if not (value.isascii() and value.isdigit()) or not 0 < int(value[:9]) <= _LARGEST:
+    is_number = value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS
+    if not is_number or not 0 < int(value) <= _LARGEST:
         raise ValueError(f"{name}={value[:40]}: must be from 1 to {_LARGEST}")
     return int(value)
 
