@@ -87,6 +87,8 @@ def test_a_fused_product_that_cannot_be_shared(tmp_path: Path) -> None:
     variables = ctranslate2_variables()
     variables["encoder/layer_0/self_attention/linear_0/weight"] = np.zeros((47, 16), np.float32)
     fails(write_ctranslate2(tmp_path, variables), r"attention.value.weight is \[15, 16\] instead")
+    variables["encoder/layer_0/self_attention/linear_0/weight"] = np.zeros((), np.float32)
+    fails(write_ctranslate2(tmp_path, variables), "attention.query.weight.* missing")
 
 
 def test_types_without_a_float(tmp_path: Path) -> None:

@@ -213,6 +213,18 @@ def test_integers_are_no_weights(tmp_path: Path, dtype: Any) -> None:
     assert len(str(caught.value)) < 600
 
 
+@pytest.mark.parametrize(("end", "shape"), [("weight", ()), ("bias", ()), ("bias", (2,))])
+def test_an_output_layer_of_different_rows(
+    tmp_path: Path, end: str, shape: tuple[int, ...]
+) -> None:
+    folder = write_wav2vec2(tmp_path / "model", " abc")
+    tensors = load_file(folder / "model.safetensors")
+    tensors[f"lm_head.{end}"] = np.ones(shape, np.float32)
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match=rf"{folder}: .*output.{end} is \[.*a bias for each"):
+        load_source(folder)
+
+
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     folder = write_whisper(tmp_path)
     rewrite(folder, **{"model.encoder.conv1.bias": np.full(16, np.nan, np.float16)})

@@ -124,6 +124,8 @@ def test_settings_that_are_not_built_here(
          ["lora_E is unknown", "x.y is unknown"]),
         ({"MODULE.k_proj.base_layer.bias": np.ones(16, np.float32)},
          ["block_1.attention.key.bias is [16], and there []"]),
+        ({"MODULE.q_proj.base_layer.weight": np.ones((), np.float32)},
+         ["block_1.attention.query.weight is [], and there [16, 16]"]),
         ({"base_model.model.embedding.weight": np.ones(3, np.float32)},
          ["is no adapter for", "embedding.weight is unknown"]),
         ({"MODULE.q_proj.lora_A.weight": None, "MODULE.q_proj.lora_B.weight": None},

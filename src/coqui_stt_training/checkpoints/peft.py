@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,7 @@ from ..models.encoder import EncoderSpecification
 from .base import BESIDE, add_low_rank, places_beside
 from .hub import find_cached
 from .readers.ctc_vocabulary import TOKENIZER, VOCABULARY, read_vocabulary
-from .readers.encoder_tensors import OUTPUT_LAYER, leave_out_output
+from .readers.encoder_tensors import OUTPUT_LAYER, leave_out_output, output_rows
 from .readers.huggingface import ARCHITECTURES, folder_of, names_of, reason_against_place
 from .readers.huggingface import CONFIG as MODEL_CONFIG
 from .readers.json_file import read_json
@@ -135,8 +136,8 @@ def _parts_of(
     products: dict[str, LowRank] = {}
     unknown, ignored = [], 0
     weights = {f"{module}.weight": low for module, low in adapter.products.items()}
-    parts: dict[str, Any] = {**adapter.whole, **weights}
-    for name, value in parts.items():
+    parts: tuple[tuple[str, Any], ...] = (*adapter.whole.items(), *weights.items())
+    for name, value in parts:
         ours: str | None = names.our_name(name, specification)
         if ours is None and names.is_ignored(name):
             ignored += 1
@@ -190,12 +191,12 @@ def _vocabulary_folder(folder: Path, base: SourceModel) -> Path | None:
 
 def _order_head(folder: Path, whole: Tensors, products: dict[str, LowRank]) -> Alphabet:
     """Put the rows of what is for the output layer in the order of our classes, in place."""
-    weight, bias = OUTPUT_LAYER
+    weight, _ = OUTPUT_LAYER
     low = products.get(weight)
-    rows = len(low.up if low else whole[weight if weight in whole else bias])
+    rows = len(low.up) if low else output_rows(folder, whole)
     alphabet, order = read_vocabulary(folder, _settings_of(folder), rows)
     for name in OUTPUT_LAYER:
-        if name in whole and len(whole[name]) == rows:
+        if name in whole and whole[name].shape[:1] == (rows,):
             whole[name] = np.ascontiguousarray(whole[name][order])
     if low:
         parts = {name: getattr(low, name) for name in ("bias", "lengths")}
@@ -220,7 +221,7 @@ def _misfit(name: str, low: LowRank, tensors: Tensors) -> str | None:
     weight = tensors.get(name)
     if weight is None:
         return f"{name} is not there"
-    if len(low.up) != len(weight) or low.down[0].size != weight[0].size:
+    if weight.shape[:1] != (len(low.up),) or low.down[0].size != prod(weight.shape[1:]):
         shapes = f"lora_A {list(low.down.shape)} and lora_B {list(low.up.shape)}"
         return f"{shapes} do not fit {name} {list(weight.shape)}"
     if low.bias is not None and _bias(name) not in tensors:

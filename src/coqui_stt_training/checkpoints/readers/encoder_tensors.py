@@ -69,6 +69,27 @@ def sort_names(
     return SortedNames(ours, tuple(surplus), left_out)
 
 
+def output_rows(path: Path, tensors: Mapping[str, NDArray[np.float32]]) -> int:
+    """Return the number of rows of an output layer.
+
+    Args:
+        path: the file, for messages.
+        tensors: the weight, the bias, or both, and any others.
+
+    Raises:
+        CheckpointError: the weight and the bias have different numbers of rows, or none.
+    """
+    shapes = {name: tensors[name].shape for name in OUTPUT_LAYER if name in tensors}
+    counts = {shape[:1] for shape in shapes.values()}
+    if len(counts) != 1 or () in counts:
+        found = " and ".join(f"{name} is {list(shape)}" for name, shape in shapes.items())
+        raise CheckpointError(
+            f"{path}: {found}; an output layer has a row of weights and a bias for each class, so "
+            "the file is damaged, copy or download it again"
+        )
+    return counts.pop()[0]
+
+
 def order_output(tensors: dict[str, NDArray[np.float32]], rows: NDArray[np.int64]) -> None:
     """Let some rows of an output layer, in this order, take its place among the tensors."""
     for name in OUTPUT_LAYER:

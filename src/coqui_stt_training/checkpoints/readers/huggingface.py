@@ -29,6 +29,7 @@ from .encoder_tensors import (
     leave_out_output,
     name_some,
     order_output,
+    output_rows,
     sort_names,
 )
 from .json_file import read_json
@@ -136,7 +137,7 @@ def load_huggingface(path: Path) -> SourceModel:
         notes.append(reason)
     elif weight is not None:
         alphabet, rows = read_vocabulary(
-            folder, config, len(weight), language, is_its_own=has_language
+            folder, config, output_rows(path, tensors), language, is_its_own=has_language
         )
         order_output(tensors, rows)
         specification = specification.with_classes(alphabet.size + 1)

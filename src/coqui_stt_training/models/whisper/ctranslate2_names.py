@@ -87,7 +87,7 @@ def convert(tensors: Tensors) -> Tensors:
     """
     converted = {}
     for name, tensor in tensors.items():
-        if f".{_FUSED}." not in name:
+        if f".{_FUSED}." not in name or not tensor.ndim:
             converted[name] = tensor
             continue
         rows = -(-len(tensor) // 3)  # rounded up: what cannot be shared has a wrong shape then
