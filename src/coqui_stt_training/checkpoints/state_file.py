@@ -26,8 +26,10 @@ Kind = Literal["last", "best"]
 Which: TypeAlias = Literal["auto", "best", "last"]
 STATE_FILES: dict[Kind, str] = {"best": "best_dev_checkpoint", "last": "checkpoint"}
 _LARGEST_TEXT_BYTES = 1 << 20
+# A match stays on its line, so that a hostile file takes linear time.
 _LINE = re.compile(
-    rb'^\s*(model_checkpoint_path|all_model_checkpoint_paths)\s*:\s*"((?:[^"\\]|\\.)*)"',
+    rb"^[ \t]*(model_checkpoint_path|all_model_checkpoint_paths)[ \t]*:"
+    rb'[ \t]*"((?:[^"\\\r\n]|\\.)*)"',
     re.MULTILINE,
 )
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|x[0-9a-fA-F]{1,2}|.)", re.DOTALL)

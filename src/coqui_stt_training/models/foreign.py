@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 _Item = TypeVar("_Item")
 
 _SHOWN = 80  # characters of a value
+# Values of a few lines of YAML or pickle can refer to each other so often that their `repr` would
+# fill the memory.
+_SHORTENED = reprlib.Repr()
+_SHORTENED.maxlevel = 3
+_SHORTENED.maxlist = _SHORTENED.maxtuple = _SHORTENED.maxdict = 12
+_SHORTENED.maxstring = _SHORTENED.maxlong = _SHORTENED.maxother = _SHOWN
 _LARGEST_NUMBER = 1e9
 
 
@@ -133,5 +140,5 @@ class ForeignConfig:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = _SHORTENED.repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -25,6 +25,7 @@ from .encoder_tensors import (
     encoder_source,
     leave_out_output,
     order_output,
+    output_rows,
     sort_names,
 )
 from .torch_file import TorchFile
@@ -95,11 +96,8 @@ def load_fairseq(file: TorchFile) -> SourceModel:
 
 def _settings(value: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
     """Return the settings of the pre-trained model, and whether clips were normalised."""
-    whole = _plain(value.get(_SETTINGS)) or _plain(value.get(_ARGUMENTS))
-    whole = whole if isinstance(whole, Mapping) else {}
-    model, normalize = _model_of(whole)
-    inner = model.get("w2v_args")  # of the model that this one was fine-tuned from
-    if isinstance(inner, Mapping):
+    model, normalize = _model_of(_members(value.get(_SETTINGS)) or _members(value.get(_ARGUMENTS)))
+    if inner := _members(model.get("w2v_args")):  # of the model that this one was fine-tuned from
         model, before = _model_of(inner)
         normalize = before if normalize is None else normalize
     return model, normalize is True
@@ -107,32 +105,39 @@ def _settings(value: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
 
 def _model_of(settings: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool | None]:
     """Return the settings of a model among those of a run, and whether clips were normalised."""
-    model, task = settings.get("model"), settings.get("task")
-    model = model if isinstance(model, Mapping) else settings  # of old, all are in one
-    task = task if isinstance(task, Mapping) else settings
+    model = _members(settings.get("model")) or settings  # of old, all are in one
+    task = _members(settings.get("task")) or settings
     said = (part.get("normalize") for part in (model, task))  # or a reference to the other's
     return model, next((value for value in said if isinstance(value, bool)), None)
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
-    """Return described settings as dicts: argparse's, and OmegaConf's with their nodes."""
-    if depth > _DEEPEST:
-        return None
-    if isinstance(value, Described):
+def _members(value: Any) -> Mapping[str, Any]:
+    """Return the members of a group of settings by name; of anything else, none.
+
+    Groups within it stay as they are: a hostile file can nest them so that all together are more
+    than fit in memory.
+    """
+    group = _content(value)
+    if not isinstance(group, Mapping):
+        return {}
+    return {name: _content(member) for name, member in group.items() if isinstance(name, str)}
+
+
+def _content(value: Any) -> Any:
+    """Return what an object of argparse or a node of OmegaConf holds; other values as they are."""
+    for _ in range(_DEEPEST):
+        if not isinstance(value, Described):
+            return value
         state = value.state if isinstance(value.state, Mapping) else {}
-        if "_val" in state:
-            return _plain(state["_val"], depth + 1)
-        return _plain(state.get("_content", state), depth + 1)
-    if isinstance(value, Mapping):
-        return {name: _plain(one, depth + 1) for name, one in value.items()}
-    return value
+        value = state["_val"] if "_val" in state else state.get("_content", state)
+    return None
 
 
 def _alphabet(path: Path, tensors: dict[str, NDArray[np.float32]]) -> Alphabet | None:
     """Return what an output layer writes, None where nothing says so; its rows get that order.
 
     Raises:
-        CheckpointError: the dictionary does not go with the output layer.
+        CheckpointError: the dictionary does not fit the output layer, or that is damaged.
     """
     found = [path.parent / name for name in _DICTIONARIES if (path.parent / name).is_file()]
     if not found:
@@ -142,7 +147,7 @@ def _alphabet(path: Path, tensors: dict[str, NDArray[np.float32]]) -> Alphabet |
     except UnicodeDecodeError:
         raise CheckpointError(f"{found[0]}: is no UTF-8 text") from None
     symbols = [line.split(" ")[0] for line in lines if line.strip()]
-    rows = len(tensors[OUTPUT_LAYER[0]])
+    rows = output_rows(path, tensors)
     if len(symbols) + _BEFORE != rows:
         raise CheckpointError(
             f"{found[0]}: has {counted(len(symbols), 'symbol')}, and {_BEFORE} before them, for "

@@ -6,7 +6,7 @@ Its description and its PyTorch file are needed.
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,13 @@ from .lfs_pointer import refuse_pointers
 CONFIG = "model_config.yaml"
 WEIGHTS = "model_weights.ckpt"
 _LARGEST_CONFIG_BYTES = 4 << 20
-_UNREADABLE = (tarfile.TarError, OSError, ValueError, OverflowError)
+_UNREADABLE = (tarfile.TarError, OSError, ValueError, OverflowError, RecursionError)
 
 
 def is_nemo(path: Path) -> bool:
     """Say whether a tar archive has what a `.nemo` has; one that is cut off, before its end."""
     try:
-        with tarfile.open(path, "r:") as archive:
-            return any(Path(member.name).name in (CONFIG, WEIGHTS) for member in archive)
+        return any(Path(member.name).name in (CONFIG, WEIGHTS) for member in _members(path))
     except _UNREADABLE:
         return False
 
@@ -51,12 +50,11 @@ def read_nemo(path: Path) -> Mapping[str, memoryview]:
 def _read_archive(path: Path) -> Mapping[str, memoryview]:
     content = whole_file(path)
     try:
-        with tarfile.open(path, "r:") as archive:
-            found = {
-                Path(member.name).name: content[member.offset_data :][: member.size]
-                for member in archive
-                if member.isreg() and not member.issparse()
-            }
+        found = {
+            Path(member.name).name: content[member.offset_data :][: member.size]
+            for member in _members(path)
+            if member.isreg() and not member.issparse()
+        }
     except _UNREADABLE as error:
         raise CheckpointError(
             f"{path}: is no whole .nemo ({error}); copy or download it again"
@@ -68,6 +66,22 @@ def _read_archive(path: Path) -> Mapping[str, memoryview]:
             "unpack it and give what is in it"
         )
     return found
+
+
+def _members(path: Path) -> Iterator[tarfile.TarInfo]:
+    """Yield the members of a tar archive.
+
+    Raises:
+        TarError: the archive is damaged. A negative size would lead back to an earlier member, and
+            `tarfile` would go round for ever.
+    """
+    with tarfile.open(path, "r:") as archive:
+        newest = -1
+        for member in archive:
+            if member.offset <= newest:
+                raise tarfile.HeaderError("a member lies before the one that precedes it")
+            newest = member.offset
+            yield member
 
 
 def read_config(path: Path, content: bytes) -> Mapping[str, Any]:

@@ -117,16 +117,18 @@ class TorchFile:
             for length, stride in zip(tensor.shape, tensor.strides, strict=True)
         )
         # Nothing may be there twice: a view that repeats itself could be larger than any memory.
-        if record is None or not prod(tensor.shape) <= size or not 0 <= last < size:
+        if record is None or not 0 < prod(tensor.shape) <= size or not 0 <= last < size:
             raise self._damaged(f"{name} is {list(tensor.shape)}, which is not all in it")
         # A file may describe one storage as any number of tensors; a model has each value once.
         self._taken_bytes += 4 * prod(tensor.shape)
         if self._taken_bytes > _MOST_GROWTH * len(self._content):
             raise self._damaged("its tensors are larger than it")
         values = np.frombuffer(record, stored, size)[tensor.offset :]
-        view = np.lib.stride_tricks.as_strided(
-            values, tensor.shape, [stride * stored.itemsize for stride in tensor.strides]
-        )
+        strides_bytes = [  # strides of single values do not matter, and may be too large for NumPy
+            stride * stored.itemsize if length > 1 else 0
+            for length, stride in zip(tensor.shape, tensor.strides, strict=True)
+        ]
+        view = np.lib.stride_tricks.as_strided(values, tensor.shape, strides_bytes)
         if kind == "BFloat16Storage":
             return np.asarray((view.astype(np.uint32) << 16).view(np.float32))
         with np.errstate(over="ignore"):  # what is no number is found later

@@ -32,6 +32,7 @@ _EMPTY: dict[str, Callable[[], Any]] = {
 }  # fmt: skip
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _NOTHING = ("PROTO", "FRAME", "STOP")
+_MOST_DIMENSIONS = 64  # NumPy's limit
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class TensorView:
     strides: tuple[int, ...]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Described:
     """An object of a class that was not looked up.
 
@@ -90,6 +91,10 @@ class Described:
     name: str
     arguments: Any
     state: Any = None
+
+    def __repr__(self) -> str:
+        """Return the name alone: arguments can refer to each other very often."""
+        return f"<{self.name}>"
 
 
 @dataclass(frozen=True)
@@ -220,8 +225,13 @@ class _Machine:
 
 
 def _fill(target: Any, items: list[Any]) -> None:
+    """Add keys and values to a dict, but for keys that are tuples.
+
+    Nothing that is read here has such keys, and to hash deeply nested ones overflows the C stack.
+    """
     if isinstance(target, dict):
-        target.update(zip(items[::2], items[1::2], strict=True))
+        pairs = zip(items[::2], items[1::2], strict=True)
+        target.update((key, value) for key, value in pairs if not isinstance(key, tuple))
 
 
 def _storage(identity: Any) -> Storage:
@@ -244,7 +254,7 @@ def _rebuild(called: Any, arguments: Any) -> Any:
     numbers = (offset, *shape, *strides)
     if (
         not isinstance(storage, Storage)
-        or len(shape) != len(strides)
+        or not len(shape) == len(strides) <= _MOST_DIMENSIONS
         or any(type(number) is not int or number < 0 for number in numbers)
     ):
         raise ValueError("a tensor is not described as PyTorch does")

@@ -29,7 +29,8 @@ _IGNORED = (  # of pre-training
 )  # fmt: skip
 # A list of fairseq's, which evaluates it: (channels, kernel, stride), ...
 _LAYER = re.compile(r"\(\s*(\d{1,6})\s*,\s*(\d{1,6})\s*,\s*(\d{1,6})\s*\)")
-_TERM = re.compile(rf"\s*\[\s*((?:{_LAYER.pattern}\s*,?\s*)+)\]\s*(?:\*\s*(\d{{1,2}})\s*)?")
+# Each run of spaces can match in one way only: two ways would take exponential time to fail.
+_TERM = re.compile(rf"\s*\[\s*((?:{_LAYER.pattern}\s*(?:,\s*)?)+)\]\s*(?:\*\s*(\d{{1,2}})\s*)?")
 _LONGEST_LIST = 2000
 _NAMES = tuple(
     (re.compile(pattern), theirs)
