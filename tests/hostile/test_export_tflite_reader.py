@@ -194,7 +194,7 @@ def test_what_no_runtime_here_computes_is_refused(change, reason):
 
 def test_builtin_operators_unknown_here_are_read_and_not_run():
     content = bytearray(MODEL)
-    place = content.index(struct.pack("<i", 25))  # SOFTMAX, in the newer field
+    place = content.index(struct.pack("<i", 25))  # SOFTMAX, in the newer field of the code
     struct.pack_into("<i", content, place, 120)
     graph = read_graph(bytes(content))
     assert "builtin operator 120" in [operator.name for operator in graph.operators]

@@ -92,7 +92,7 @@ def test_validation_hears_clips_as_they_are(latin: ToneCorpus, tmp_path: Path) -
     assert [one["loss"] for one in plain] == [one["loss"] for one in augmented]
     assert [one["training_loss"] for one in plain] != [one["training_loss"] for one in augmented]
     first, second = (one["training_loss"] for one in augmented)
-    assert first != second  # another augmentation in each epoch
+    assert first != second  # each epoch is augmented differently
     assert contents(tmp_path / "cache") == cached
 
 

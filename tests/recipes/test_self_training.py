@@ -1,4 +1,4 @@
-"""`train --unlabelled_files` without a teacher: a model that transcribes for itself."""
+"""`train --unlabelled_files` without a teacher: the model learns from its own transcripts."""
 
 from __future__ import annotations
 

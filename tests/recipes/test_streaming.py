@@ -59,7 +59,7 @@ def test_a_live_stream_says_what_the_whole_clip_says(
     for number in range(3):
         samples = read_pcm(latin.test.parent / f"test{number}.wav", model.sampleRate())
         stream = engine.open_stream()
-        assert stream.samples_until_due == 16000 * 160 // 1000  # a chunk
+        assert stream.samples_until_due == 16000 * 160 // 1000  # one chunk
         parts = [stream.feed(samples[start : start + 999]) for start in range(0, len(samples), 999)]
         live = np.concatenate([*parts, stream.finish()])
         whole = engine.posteriors(samples)

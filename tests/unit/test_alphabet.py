@@ -75,7 +75,7 @@ def test_both_sides_are_normalised() -> None:
     [
         (" e\u0301", "\u00e9 e", "e\u0301 e"),
         (" \u0435\u0438\u0306\u0308", "\u0439 \u0451", "\u0438\u0306 \u0435\u0308"),
-        (" \u00ea\u0301\u0323", "\u1ebf \u1ec7", "\u00ea\u0301 \u00ea\u0323"),  # half composed
+        (" \u00ea\u0301\u0323", "\u1ebf \u1ec7", "\u00ea\u0301 \u00ea\u0323"),  # partly composed
         ("\u1112\u1161\u11ab", "\ud55c\ud558", "\u1112\u1161\u11ab\u1112\u1161"),
         # NFC decomposes these two characters.
         ("\u09af\u09dc\u09df", "\u09af\u09bc\u09af\u09a1\u09bc", "\u09df\u09af\u09dc"),

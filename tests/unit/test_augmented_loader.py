@@ -1,4 +1,4 @@
-"""Batches of augmented clips: views of a batch differ only in masks, and have other versions."""
+"""Batches of augmented clips: their views differ only in masks, and versions tell views apart."""
 
 from __future__ import annotations
 

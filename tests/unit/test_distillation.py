@@ -95,7 +95,7 @@ def batch(tmp_path: Path) -> Batch:
 
 def emissions() -> Emissions:
     logits = torch.randn(3, 4, 3, generator=torch.Generator().manual_seed(1))
-    logits[1:, 2:] = float("nan")  # beyond the lengths
+    logits[1:, 2:] = float("nan")  # padding
     return Emissions(logits.requires_grad_(), torch.tensor([4, 2, 2]))
 
 

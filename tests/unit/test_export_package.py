@@ -1,4 +1,4 @@
-"""The folder of an export: complete or untouched."""
+"""The folder of an export is written completely or not changed."""
 
 import errno
 import zipfile

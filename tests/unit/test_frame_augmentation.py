@@ -65,7 +65,7 @@ def test_time_masks_have_the_size_that_is_documented() -> None:
     x = torch.ones(200, 100, 3)
     changed = change(x, [100] * 200, "time_mask[domain=features,n=1,size=300]")
     blank = (changed == 0).all(-1)
-    assert (blank.sum(1) == 15).all()  # 300 ms of 20 ms each
+    assert (blank.sum(1) == 15).all()  # 300 ms in frames of 20 ms
     begins = blank.int().argmax(1)
     assert begins.min() < 8
     assert begins.max() > 77

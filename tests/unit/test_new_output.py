@@ -1,4 +1,4 @@
-"""The output layer of a source with another alphabet: kept, mapped or replaced."""
+"""The output layer for another alphabet: rows of the source are kept, or a new head is made."""
 
 from __future__ import annotations
 
