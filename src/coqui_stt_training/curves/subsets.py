@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..corpus import Row
 from ..corpus.groups import place_by_seed
 
-# With fewer speakers, a part could be a single one, and the curve would show differences of speakers.
+# With fewer, a part could be one speaker, and the curve would show how speakers differ.
 LEAST_SPEAKERS = 8
 
 

@@ -12,7 +12,7 @@ from ..errors import FlagError
 
 
 def check_out_folder(out: str, record: str, what: str) -> None:
-    """Check that a command can write to its folder, and that the folder is new or the command's own.
+    """Check that a command can write to its folder, and that it is new or the command's own.
 
     Args:
         out: path of the folder.

@@ -61,7 +61,7 @@ def say_own(command: str, given: frozenset[str], own: frozenset[str] = OWN) -> s
 
 
 def say_deaf(cer: float, question: str) -> str | None:
-    """Return a message that the trainings allow no conclusion if no model has learned to transcribe.
+    """Return a message if no model has learned to transcribe, so that nothing can be concluded.
 
     Args:
         cer: character error rate of the best model.
