@@ -87,7 +87,8 @@ def output_rows(path: Path, tensors: Mapping[str, NDArray[np.float32]]) -> int:
             f"{path}: {found}; an output layer has a row of weights and a bias for each class, so "
             "the file is damaged, copy or download it again"
         )
-    return counts.pop()[0]
+    rows: int = counts.pop()[0]
+    return rows
 
 
 def order_output(tensors: dict[str, NDArray[np.float32]], rows: NDArray[np.int64]) -> None:
