@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from numpy.typing import NDArray
 
 from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
 from coqui_stt_training.corpus import (
@@ -23,10 +24,12 @@ from coqui_stt_training.corpus import (
     expand_file_list,
     read_rows,
 )
+from coqui_stt_training.corpus import same_audio as same_audio_module
 from coqui_stt_training.corpus.audio_scan import AudioScan
 from coqui_stt_training.corpus.clip_table import seconds_of
 from coqui_stt_training.errors import CorpusError
-from stt.audio.file import AudioSummary
+from stt.audio.file import AudioSummary, read_audio
+from stt.audio.reference import AudioReference
 from stt.frontends.mfcc_config import FeatureConfig
 
 LETTERS = Alphabet.from_labels(" abcdefghijklmnopqrstuvwxyz")
@@ -192,6 +195,28 @@ def test_recordings_in_two_sets_are_found_under_other_names(
     (message,) = caplog.messages
     assert message.startswith("Recordings in both train and test: 1, the first in")
     assert f"{train}:2 and {test}:3" in message
+
+
+def test_recordings_are_decoded_for_comparison_only_if_they_may_be_equal(
+    make_csv: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_tone(tmp_path / "a.wav", 1.0)
+    samples, rate_hz = soundfile.read(tmp_path / "a.wav", dtype="int16")
+    soundfile.write(tmp_path / "copy.flac", samples, rate_hz)
+    soundfile.write(tmp_path / "b.wav", samples[::-1], rate_hz)  # of equal length and peaks
+    soundfile.write(tmp_path / "softer.wav", samples // 2, rate_hz)
+    train = make_csv("train.csv", ("a.wav", "one"))
+    dev = make_csv("dev.csv", ("b.wav", "one"), ("softer.wav", "one"))
+    test = make_csv("test.csv", ("copy.flac", "one"))
+    decoded: list[str] = []
+
+    def counting(audio: AudioReference, sample_rate_hz: int) -> NDArray[np.float32]:
+        decoded.append(audio.path.name)
+        return read_audio(audio, sample_rate_hz)
+
+    monkeypatch.setattr(same_audio_module, "read_audio", counting)
+    check_corpus(CorpusRules(LETTERS, FEATURES), train=[train], dev=[dev], test=[test])
+    assert sorted(decoded) == ["a.wav", "b.wav", "copy.flac"]
 
 
 def test_sets_in_characters_that_are_not_trained_on_are_a_warning(

@@ -13,11 +13,12 @@ class Clip:
     """One recording and its transcript.
 
     Attributes:
-        audio: where it is.
+        audio: reference to the recording.
         transcript: what is said, in Unicode normal form C.
-        source: where it is listed, for messages: `train.csv:17`.
-        size_bytes: of the audio as it is stored, None where unknown.
-        duration_seconds: of the audio.
+        source: file and line that list it, for messages: `train.csv:17`.
+        size_bytes: size of the audio as it is stored; None if unknown.
+        duration_seconds: length of the audio.
+        peak_to_peak: largest minus smallest sample, full scale is 2; None if not decoded yet.
     """
 
     audio: AudioReference
@@ -25,6 +26,7 @@ class Clip:
     source: str
     size_bytes: int | None
     duration_seconds: float
+    peak_to_peak: float | None = None
 
 
 @dataclass(frozen=True)

@@ -238,9 +238,8 @@ def _check_input(
         row, problems = check_row(as_given, found, rules, given.may_be_empty, changes)
         report.add(*problems)
         if not problems and isinstance(found, AudioScan):
-            clips.append(
-                Clip(audio, row.transcript, row.source, _size(audio, found), found.duration_seconds)
-            )
+            size, seconds = _size(audio, found), found.duration_seconds
+            clips.append(Clip(audio, row.transcript, row.source, size, seconds, found.peak_to_peak))
     return ClipSet(given.file.path, tuple(clips))
 
 
