@@ -54,11 +54,11 @@ class Admission:
         names = headers.getlist("host")
         found = _HOST.fullmatch(names[0]) if len(names) == 1 else None
         if found is None or not self.hosts.include(found["host"]):
-            told = " and ".join(repr(name) for name in names) or "nothing"
+            given = " and ".join(repr(name) for name in names) or "nothing"
             raise RequestError(
                 403,
                 "unknown_host",
-                f"the request's Host is {told}, which is not a name of this server; to allow it, "
+                f"the request's Host is {given}, which is not a name of this server; to allow it, "
                 "start the server with --allowed_hosts and that name",
             )
 

@@ -47,25 +47,25 @@ def _sections(description: Mapping[str, Any]) -> Iterator[str]:
 
 def _query(operation: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for parameter in operation.get("parameters", ()):
-        yield parameter["name"], f"in the {parameter['in']}", _told(parameter["schema"])
+        yield parameter["name"], f"in the {parameter['in']}", _schema_text(parameter["schema"])
 
 
 def _body(operation: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
         fields = content["schema"].get("properties", {})
         if not fields:
-            yield "the body itself", kind, _told(content["schema"])
+            yield "the body itself", kind, _schema_text(content["schema"])
         for name, schema in fields.items():
-            yield name, f"field of {kind}", _told(schema)
+            yield name, f"field of {kind}", _schema_text(schema)
 
 
-def _told(schema: Mapping[str, Any]) -> str:
-    said = [str(schema[key]) for key in ("description", "type") if key in schema][:1]
+def _schema_text(schema: Mapping[str, Any]) -> str:
+    parts = [str(schema[key]) for key in ("description", "type") if key in schema][:1]
     if "enum" in schema:
-        said.append(f"one of {', '.join(map(str, schema['enum']))}")
+        parts.append(f"one of {', '.join(map(str, schema['enum']))}")
     if "default" in schema:
-        said.append(f"default {schema['default']}")
-    return "; ".join(said)
+        parts.append(f"default {schema['default']}")
+    return "; ".join(parts)
 
 
 def _section(
@@ -75,22 +75,22 @@ def _section(
     parameters: Any,
     answers: Mapping[str, str],
 ) -> str:
-    paragraphs = "".join(f"<p>{_marked(part)}</p>" for part in text.split("\n\n") if part)
+    paragraphs = "".join(f"<p>{_as_html(part)}</p>" for part in text.split("\n\n") if part)
     rows = "".join(
         f"<tr><th scope=row><code>{escape(one)}</code></th><td>{escape(place)}</td>"
-        f"<td>{_marked(what)}</td></tr>"
+        f"<td>{_as_html(what)}</td></tr>"
         for one, place, what in parameters
     )
     table = f"<table>{rows}</table>" if rows else ""
-    told = "".join(
+    terms = "".join(
         f"<dt>{escape(status)}</dt><dd>{escape(answers[status])}</dd>" for status in sorted(answers)
     )
     return (
         f"<section><h2><code>{escape(name)}</code></h2><p><b>{escape(summary)}</b></p>"
-        f"{paragraphs}{table}{f'<dl>{told}</dl>' if told else ''}</section>"
+        f"{paragraphs}{table}{f'<dl>{terms}</dl>' if terms else ''}</section>"
     )
 
 
-def _marked(text: str) -> str:
+def _as_html(text: str) -> str:
     """Return text as HTML; text between backticks becomes code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

@@ -15,8 +15,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from .collected import Collected
 
 _MOST_SECONDS = 10.0  # to send the header of a request
-_MOST_WAITING = 256
-_FRESH_SECONDS = 1.0  # to send a request if there are too many idle connections
+_MOST_IDLE = 256
+_CROWDED_SECONDS = 1.0  # to send a request if there are too many idle connections
 _SAMPLE_BYTES = 2
 _log_of_requests = logging.getLogger("uvicorn.error.streams")
 _log_of_requests.setLevel(logging.INFO)
@@ -36,7 +36,7 @@ class Lobby:
     """
 
     def __init__(self, seconds: float, processes: int = 1) -> None:
-        self._most = -(-_MOST_WAITING // processes)
+        self._most = -(-_MOST_IDLE // processes)
         self._seconds = min(seconds, _MOST_SECONDS)
         self._since: dict[HttpConnection, float] = {}  # in order of arrival
         self._timer: asyncio.TimerHandle | None = None
@@ -44,26 +44,26 @@ class Lobby:
     def enter(self, connection: HttpConnection) -> None:
         """Add a connection, unless it is here already."""
         self._since.setdefault(connection, monotonic())
-        self._send_away()
+        self._close_expired()
 
     def leave(self, connection: HttpConnection) -> None:
         """Remove a connection."""
         self._since.pop(connection, None)
 
-    def _send_away(self) -> None:
+    def _close_expired(self) -> None:
         now = monotonic()
         for connection, since in list(self._since.items()):
             crowded = len(self._since) > self._most
-            if now - since < (_FRESH_SECONDS if crowded else self._seconds):
+            if now - since < (_CROWDED_SECONDS if crowded else self._seconds):
                 break
             self.leave(connection)
             connection.transport.close()
         if self._since and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_FRESH_SECONDS, self._look_again)
+            self._timer = asyncio.get_running_loop().call_later(_CROWDED_SECONDS, self._check_again)
 
-    def _look_again(self) -> None:
+    def _check_again(self) -> None:
         self._timer = None
-        self._send_away()
+        self._close_expired()
 
 
 class HttpConnection(H11Protocol):
@@ -85,7 +85,7 @@ class HttpConnection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave the lobby."""
-        self._leave_for_good()
+        self._mark_closed()
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
@@ -95,7 +95,7 @@ class HttpConnection(H11Protocol):
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """Hand the connection over to a WebSocket."""
-        self._leave_for_good()
+        self._mark_closed()
         super().handle_websocket_upgrade(event)
 
     def on_response_complete(self) -> None:
@@ -111,7 +111,7 @@ class HttpConnection(H11Protocol):
         else:
             self._lobby.leave(self)
 
-    def _leave_for_good(self) -> None:
+    def _mark_closed(self) -> None:
         self._is_open = False
         self._lobby.leave(self)
 

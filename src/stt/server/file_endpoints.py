@@ -53,8 +53,8 @@ def add_file_endpoints(app: FastAPI, service: Service) -> None:
                 "duration": round(result.audio_seconds, 3),
                 "words": [describe_word(word) for word in result.words],
                 "candidates": [
-                    {"text": reading.text, "confidence": reading.confidence}
-                    for reading in result.candidates
+                    {"text": candidate.text, "confidence": candidate.confidence}
+                    for candidate in result.candidates
                 ],
             }
         )

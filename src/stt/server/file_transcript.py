@@ -50,18 +50,18 @@ async def transcribe_file(
     Raises:
         RequestError: the file cannot be read as audio, or is longer than allowed.
     """
-    reading = _Reading(service, audio)
+    file_audio = _FileAudio(service, audio)
     try:
         if in_passages:
-            result = await _transcribe_passages(service, reading)
+            result = await _transcribe_passages(service, file_audio)
         else:
-            result = await _transcribe_whole(service, reading, candidates)
+            result = await _transcribe_whole(service, file_audio, candidates)
     except (UserError, RequestError) as error:
         service.metrics.file_ended("refused")
         if isinstance(error, RequestError):
             raise
-        told = error.for_others if isinstance(error, UnreadFormatError) else str(error)
-        raise RequestError(400, "bad_audio", told) from None
+        message = error.for_others if isinstance(error, UnreadFormatError) else str(error)
+        raise RequestError(400, "bad_audio", message) from None
     except BaseException:
         service.metrics.file_ended("failed")
         raise
@@ -70,7 +70,7 @@ async def transcribe_file(
     return result
 
 
-class _Reading:
+class _FileAudio:
     """Iterator over the blocks of a file's audio, which raises if the audio is too long."""
 
     def __init__(self, service: Service, audio: io.BytesIO) -> None:
@@ -97,22 +97,24 @@ class _Reading:
         return self._samples / self._rate_hz
 
 
-async def _transcribe_whole(service: Service, reading: _Reading, candidates: int) -> FileTranscript:
-    pieces = (piece for block in reading for piece in _slices(block, service.slice_samples))
+async def _transcribe_whole(
+    service: Service, file_audio: _FileAudio, candidates: int
+) -> FileTranscript:
+    pieces = (piece for block in file_audio for piece in _slices(block, service.slice_samples))
     with service.model.create_stream() as stream:
         while (piece := await service.run(next, pieces, None)) is not None:
             await service.run(stream.feed_audio_content, piece)
         metadata = await service.run(stream.finish_stream_with_metadata, candidates)
     best = metadata.transcripts[0]
     return FileTranscript(
-        best.text, words_of(best.tokens), tuple(metadata.transcripts), reading.seconds
+        best.text, words_of(best.tokens), tuple(metadata.transcripts), file_audio.seconds
     )
 
 
-async def _transcribe_passages(service: Service, reading: _Reading) -> FileTranscript:
+async def _transcribe_passages(service: Service, file_audio: _FileAudio) -> FileTranscript:
     model = service.model
     passages: list[Passage] = []
-    segments = split_speech(reading, model.sample_rate(), AGGRESSIVENESS)
+    segments = split_speech(file_audio, model.sample_rate(), AGGRESSIVENESS)
     while (segment := await service.run(next, segments, None)) is not None:
         with model.create_stream() as stream:
             for piece in _slices(segment.samples, service.slice_samples):
@@ -120,7 +122,7 @@ async def _transcribe_passages(service: Service, reading: _Reading) -> FileTrans
             metadata = await service.run(stream.finish_stream_with_metadata, 1)
         passages.append(passage_of(segment, metadata.transcripts[0]))
     text = " ".join(passage.text for passage in passages if passage.text)
-    return FileTranscript(text, words_of_passages(passages), (), reading.seconds)
+    return FileTranscript(text, words_of_passages(passages), (), file_audio.seconds)
 
 
 def _slices(samples: Pcm, slice_samples: int) -> Iterator[Pcm]:

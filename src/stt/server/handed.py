@@ -50,7 +50,7 @@ class HandedServer(DrainingServer):
         """Listen to the supervisor only; called by uvicorn."""
         await super().startup(sockets=[])
         self._control.setblocking(False)
-        asyncio.get_running_loop().add_reader(self._control, self._look)
+        asyncio.get_running_loop().add_reader(self._control, self._receive)
 
     async def on_tick(self, counter: int) -> bool:
         """Update the number of closed connections; called by uvicorn ten times per second."""
@@ -62,29 +62,29 @@ class HandedServer(DrainingServer):
         """Refuse new connections, and end; called by uvicorn."""
         with suppress(OSError):  # the supervisor is gone
             self._control.send(json.dumps({LEAVING: True}).encode() + b"\n")
-        self._look()
+        self._receive()
         asyncio.get_running_loop().remove_reader(self._control)
         await super().shutdown(sockets)
 
-    def _look(self) -> None:
+    def _receive(self) -> None:
         try:
-            said, files, _, _ = socket.recv_fds(self._control, _MOST_AT_ONCE, _MOST_AT_ONCE)
+            data, files, _, _ = socket.recv_fds(self._control, _MOST_AT_ONCE, _MOST_AT_ONCE)
         except BlockingIOError:
             return
         except OSError:
-            said, files = b"", []
-        if not said:  # the supervisor is gone, so there will be no more connections
+            data, files = b"", []
+        if not data:  # the supervisor is gone, so there will be no more connections
             asyncio.get_running_loop().remove_reader(self._control)
             if not self.is_stopping:
                 self._begin_to_stop()
             return
         # If no descriptors are left, HAND_OVER arrives without one, but still counts.
-        self._handed_over += said.count(HAND_OVER)
+        self._handed_over += data.count(HAND_OVER)
         for file in files:
             opening = asyncio.get_running_loop().create_task(self._open(file))
             self._opening.add(opening)
             opening.add_done_callback(self._opening.discard)
-        for _ in range(said.count(STOP)):
+        for _ in range(data.count(STOP)):
             self._begin_to_stop()
 
     async def _open(self, file: int) -> None:

@@ -94,12 +94,12 @@ def _busy(service: Service) -> _RefusedError:
 async def _refuse(websocket: WebSocket, refusal: _RefusedError) -> None:
     message = {"type": "error", "code": refusal.code, "message": str(refusal)}
 
-    async def tell() -> None:
+    async def send() -> None:
         await websocket.send_json(message)
         await websocket.close(refusal.close_code, refusal.code)
 
     with suppress(asyncio.TimeoutError, RuntimeError, WebSocketDisconnect):
-        await asyncio.wait_for(tell(), _REFUSAL_SECONDS)
+        await asyncio.wait_for(send(), _REFUSAL_SECONDS)
 
 
 class _LiveStream:
@@ -118,7 +118,7 @@ class _LiveStream:
         self._waiting = bytearray()  # received but not yet transcribed
         self._turn_bytes = self._next_turn_bytes()
         self._received_samples = 0
-        self._heard_samples = 0  # `_received_samples` when the client last sent enough audio
+        self._active_samples = 0  # `_received_samples` when the client last sent enough audio
         self._idle_seconds = 0.0  # time spent waiting for the client since then
         self._stopping = asyncio.ensure_future(service.draining.wait())
         self._task: asyncio.Task[Any] | None = None
@@ -228,8 +228,8 @@ class _LiveStream:
             self._received_samples += len(as_pcm(message))
         except UserError as error:
             raise _RefusedError(_BAD_DATA, "bad_audio", str(error)) from None
-        if self._received_samples - self._heard_samples >= _SHORTEST_TURN_SECONDS * self._rate_hz:
-            self._heard_samples, self._idle_seconds = self._received_samples, 0.0
+        if self._received_samples - self._active_samples >= _SHORTEST_TURN_SECONDS * self._rate_hz:
+            self._active_samples, self._idle_seconds = self._received_samples, 0.0
         most = self._service.limits.max_stream_seconds
         if self._received_samples > most * self._rate_hz:
             raise _RefusedError(
@@ -247,22 +247,22 @@ class _LiveStream:
         for start in range(0, len(received), slice_bytes):
             piece = bytes(received[start : start + slice_bytes])
             started = perf_counter()
-            news = await self._service.run(self._transcribe, piece, started)
+            utterances = await self._service.run(self._transcribe, piece, started)
             self._service.metrics.chunk_took(perf_counter() - started)
             self._service.metrics.heard("live", len(piece) / 2 / self._rate_hz)
-            for utterance in news:
+            for utterance in utterances:
                 await self._send(_describe(utterance))
         self._turn_bytes = self._next_turn_bytes()
 
     def _transcribe(self, piece: bytes, asked_at: float) -> list[Utterance]:
         is_late = perf_counter() - asked_at > _LATE_SECONDS
-        news = list(self._live.feed(self._resampler.feed_pcm(as_pcm(piece))))
+        utterances = list(self._live.feed(self._resampler.feed_pcm(as_pcm(piece))))
         current = None if is_late else self._live.current()
-        return news if current is None else [*news, current]
+        return utterances if current is None else [*utterances, current]
 
     def _transcribe_rest(self) -> list[Utterance]:
-        news = list(self._live.feed(self._resampler.finish()))
-        return [*news, self._live.finish()]
+        utterances = list(self._live.feed(self._resampler.finish()))
+        return [*utterances, self._live.finish()]
 
     async def _finish(self, close_code: int) -> None:
         await self._transcribe_waiting()

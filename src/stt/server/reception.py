@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 _log = logging.getLogger("uvicorn.error")
-_FULL_SECONDS = 0.05  # until the next attempt if no process can take a connection
+_RETRY_SECONDS = 0.05  # until the next attempt if no process can take a connection
 _NO_FILES_SECONDS = 0.5  # until the next attempt if no file descriptors are left
 _BACKLOG = 2048
 
@@ -45,7 +45,7 @@ class Reception:
         """Hand over the waiting connections until no process can take one."""
         while self._waiting:
             if not self._hand_over(self._waiting[0]):
-                self._pause(_FULL_SECONDS)
+                self._pause(_RETRY_SECONDS)
                 return
             self._waiting.popleft().close()
 
@@ -74,9 +74,9 @@ class Reception:
         loop = asyncio.get_running_loop()
         for listener in self._listeners:
             loop.remove_reader(listener)
-        loop.call_later(seconds, self._go_on)
+        loop.call_later(seconds, self._resume)
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         self._is_paused = False
         self.serve_waiting()
         if not self._waiting:

@@ -20,7 +20,7 @@ from .worker_process import FAILED, LEAVING, READY, WorkerProcess, WorkerSetting
 
 _log = logging.getLogger("uvicorn.error")
 _MOST_FAILURES = 3  # consecutive failures to start
-_AGAIN_SECONDS = 1.0  # before another start after a failed one
+_RESTART_SECONDS = 1.0  # before another start after a failed one
 _END_SECONDS = 5.0  # for a process to end after it has finished its requests
 
 
@@ -79,7 +79,7 @@ class Supervisor:
         logging.config.dictConfig(LOGGING_CONFIG)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._take_signal)
+            loop.add_signal_handler(number, self._handle_signal)
         self._reception.listen()
         try:
             self._start(0, is_first=True)
@@ -104,20 +104,20 @@ class Supervisor:
         asyncio.get_running_loop().add_reader(worker.control, self._receive, worker)
 
     def _receive(self, worker: WorkerProcess) -> None:
-        news = worker.news()
-        if news is None:
+        messages = worker.messages()
+        if messages is None:
             asyncio.get_running_loop().remove_reader(worker.control)
-            self._do(self._bury(worker))
+            self._start_task(self._replace(worker))
             return
-        for said in news:
-            if READY in said:
-                self._welcome(worker, said[READY])
-            elif FAILED in said:
-                worker.failure = said[FAILED]
-            elif LEAVING in said:
+        for message in messages:
+            if READY in message:
+                self._add_ready(worker, message[READY])
+            elif FAILED in message:
+                worker.failure = message[FAILED]
+            elif LEAVING in message:
                 worker.is_ready = False
 
-    def _welcome(self, worker: WorkerProcess, suitable_count: int) -> None:
+    def _add_ready(self, worker: WorkerProcess, suitable_count: int) -> None:
         worker.is_ready = True
         self._failures = 0
         if self._count is None:
@@ -131,32 +131,32 @@ class Supervisor:
             self._begin_to_serve()
         self._reception.serve_waiting()
 
-    async def _bury(self, worker: WorkerProcess) -> None:
+    async def _replace(self, worker: WorkerProcess) -> None:
         """Clean up after a process that is gone, and start another one in its place."""
         was_ready, worker.is_ready = worker.is_ready, False
         streams = int(self._ledger.of(worker.row, LIVE_STREAMS))
-        how = await asyncio.to_thread(worker.wait, _END_SECONDS)
+        status = await asyncio.to_thread(worker.wait, _END_SECONDS)
         self._ledger.retire(worker.row)
         del self._workers[worker.row]
         if self._is_stopping:
             if not self._workers:
                 self._ended.set()
             return
-        why = worker.failure or f"a server process ended during its start ({how})"
+        reason = worker.failure or f"a server process ended during its start ({status})"
         if not was_ready:
             self._failures += 1
             if not self._is_serving or self._failures >= _MOST_FAILURES:
-                self._fail(why)
+                self._fail(reason)
                 return
         _log.error(
             "Process %d ended (%s) with %d live streams; starting another one",
-            worker.pid, worker.failure or how, streams,
+            worker.pid, worker.failure or status, streams,
         )  # fmt: skip
-        await self._start_again(worker.row)
+        await self._restart(worker.row)
 
-    async def _start_again(self, row: int) -> None:
+    async def _restart(self, row: int) -> None:
         while True:
-            await asyncio.sleep(_AGAIN_SECONDS if self._failures else 0)
+            await asyncio.sleep(_RESTART_SECONDS if self._failures else 0)
             if self._is_stopping:
                 return
             try:
@@ -184,7 +184,7 @@ class Supervisor:
         """Return the number of open connections of a process."""
         return worker.handed_over - self._ledger.of(worker.row, CLOSED_CONNECTIONS)
 
-    def _take_signal(self) -> None:
+    def _handle_signal(self) -> None:
         if self._is_stopping:
             for worker in self._workers.values():
                 worker.stop()
@@ -195,8 +195,8 @@ class Supervisor:
         )
         self._stop()
 
-    def _fail(self, why: str) -> None:
-        self._error = ServerError(why)
+    def _fail(self, reason: str) -> None:
+        self._error = ServerError(reason)
         if self._is_serving:
             _log.error("Processes keep ending during their start; stopping the server")
         self._stop()
@@ -217,7 +217,7 @@ class Supervisor:
         for worker in self._workers.values():
             worker.kill()
 
-    def _do(self, work: Coroutine[None, None, None]) -> None:
+    def _start_task(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -27,10 +27,10 @@ class Turns:
     def __init__(self, threads: int) -> None:
         self._most = threads
         self._threads: list[threading.Thread] = []
-        self._asked: SimpleQueue[_Turn | None] = SimpleQueue()
+        self._requested: SimpleQueue[_Turn | None] = SimpleQueue()
         self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
         self._open = 0  # turns requested whose results are not yet delivered
-        self._is_told = False  # whether the loop is going to run `_tell`
+        self._is_delivering = False  # whether the loop is going to run `_deliver`
 
     async def run(self, work: Callable[..., Result], *args: Any) -> Result:
         """Run one turn of work; it is skipped if the caller is cancelled before its turn."""
@@ -39,13 +39,13 @@ class Turns:
         if len(self._threads) < min(self._open - len(self._done), self._most):
             self._start(loop)
         future: asyncio.Future[Result] = loop.create_future()
-        self._asked.put((future, work, args))
+        self._requested.put((future, work, args))
         return await future
 
     def close(self) -> None:
         """Let the threads end after the turns requested so far."""
         for _ in self._threads:
-            self._asked.put(None)
+            self._requested.put(None)
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         name = f"turns_{len(self._threads)}"
@@ -55,7 +55,7 @@ class Turns:
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         with suppress(RuntimeError):  # the loop is closed
-            while (turn := self._asked.get()) is not None:
+            while (turn := self._requested.get()) is not None:
                 future, work, args = turn
                 result, error = None, None
                 try:
@@ -64,12 +64,12 @@ class Turns:
                     error = raised
                 self._done.append((future, result, error))
                 del turn, future, work, args, result, error  # else kept alive until the next turn
-                if not self._is_told:
-                    self._is_told = True
-                    loop.call_soon_threadsafe(self._tell)
+                if not self._is_delivering:
+                    self._is_delivering = True
+                    loop.call_soon_threadsafe(self._deliver)
 
-    def _tell(self) -> None:
-        self._is_told = False  # reset first, so that turns which end from now on call it again
+    def _deliver(self) -> None:
+        self._is_delivering = False  # reset first: turns that end from now on call this again
         while self._done:
             future, result, error = self._done.popleft()
             self._open -= 1

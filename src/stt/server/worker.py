@@ -25,20 +25,20 @@ from .token import TOKEN_VARIABLE
 from .worker_process import FAILED, READY, WorkerTask
 
 
-def main(told: str) -> int:
+def main(task_json: str) -> int:
     """Serve as described by a `WorkerTask` in JSON; return the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM):  # the supervisor handles them
         signal.signal(number, signal.SIG_IGN)
-    task = WorkerTask.loads(told)
+    task = WorkerTask.loads(task_json)
     ledger = shared_ledger(task.ledger, processes=task.rows, row=task.row)
     with socket.socket(fileno=task.control) as control:
         try:
             _serve(task, ledger, control)
         except UserError as error:
-            _tell(control, FAILED, str(error))
+            _send(control, FAILED, str(error))
             return 2
         except OSError as error:
-            _tell(control, FAILED, describe_system_error(error))
+            _send(control, FAILED, describe_system_error(error))
             return 2
     return 0
 
@@ -50,7 +50,7 @@ def _serve(task: WorkerTask, ledger: Ledger, control: socket.socket) -> None:
         from .handed import HandedServer
     flags = read_flags(task.settings.arguments)
     limits = limits_of(flags)
-    with _silence(unless=task.is_first):
+    with _silenced(unless=task.is_first):
         model = load_model(flags, parallel=cores_before(flags.processes))
     processes = flags.processes or suitable_count(model, limits.max_streams)
     app = create_app(
@@ -64,17 +64,17 @@ def _serve(task: WorkerTask, ledger: Ledger, control: socket.socket) -> None:
     config = server_config(app, flags.idle_seconds, processes=processes, **connection_flags(flags))
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # the supervisor logs the rest
     with settled():
-        _tell(control, READY, processes)
+        _send(control, READY, processes)
         HandedServer(config, app.state.service.drain, control, ledger).run()
 
 
-def _tell(control: socket.socket, what: str, value: str | int) -> None:
+def _send(control: socket.socket, key: str, value: str | int) -> None:
     with suppress(OSError):  # the supervisor is gone; `HandedServer` will notice
-        control.sendall(json.dumps({what: value}).encode() + b"\n")
+        control.sendall(json.dumps({key: value}).encode() + b"\n")
 
 
 @contextmanager
-def _silence(unless: bool) -> Iterator[None]:
+def _silenced(unless: bool) -> Iterator[None]:
     """Suppress log messages about the model in all processes but the first."""
     if not unless:
         logging.disable(logging.WARNING)

@@ -139,7 +139,7 @@ class WorkerProcess:
         """Kill the process."""
         self._process.kill()
 
-    def news(self) -> list[dict[str, Any]] | None:
+    def messages(self) -> list[dict[str, Any]] | None:
         """Return the messages since the last call, or None if the process is gone."""
         try:
             received = self.control.recv(65536)
