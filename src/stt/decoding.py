@@ -22,7 +22,7 @@ from .metadata import CandidateTranscript, Metadata, TokenMetadata
 
 _CUTOFF_PROB = 1.0  # no pruning of classes, as in libstt
 _CUTOFF_TOP_N = 40
-_HELD_PROBABILITY = 0.1  # a label lasts as long as its probability is higher
+_LEAST_PROBABILITY = 0.1  # a label lasts as long as its probability is higher
 _LONGEST_HELD_FRAMES = 16
 
 
@@ -79,14 +79,14 @@ class DecoderStream:
             [
                 CandidateTranscript(
                     _tokens(
-                        reading,
+                        hypothesis,
                         self._posteriors,
                         self._settings.alphabet,
                         self._settings.step_seconds,
                     ),
-                    reading.confidence,
+                    hypothesis.confidence,
                 )
-                for reading in self._search.decode(num_results)
+                for hypothesis in self._search.decode(num_results)
             ]
             or [CandidateTranscript([], 0.0)]
         )
@@ -101,7 +101,7 @@ class DecoderStream:
 
 
 def tokens_of(
-    reading: DecodeResult, posteriors: FloatArray, alphabet: Alphabet, step_seconds: float
+    hypothesis: DecodeResult, posteriors: FloatArray, alphabet: Alphabet, step_seconds: float
 ) -> list[TokenMetadata]:
     """Return the characters of a hypothesis with their times and confidences.
 
@@ -113,7 +113,7 @@ def tokens_of(
     """
     rows = _Rows(alphabet.size + 1)
     rows.append(posteriors)
-    return _tokens(reading, rows, alphabet, step_seconds)
+    return _tokens(hypothesis, rows, alphabet, step_seconds)
 
 
 def path_confidence(posteriors: FloatArray) -> float:
@@ -136,9 +136,9 @@ def path_confidence(posteriors: FloatArray) -> float:
 
 
 def _tokens(
-    reading: DecodeResult, posteriors: _Rows, alphabet: Alphabet, step_seconds: float
+    hypothesis: DecodeResult, posteriors: _Rows, alphabet: Alphabet, step_seconds: float
 ) -> list[TokenMetadata]:
-    labels, timesteps = reading.tokens, reading.timesteps
+    labels, timesteps = hypothesis.tokens, hypothesis.timesteps
     if not labels:
         return []
     confidences = posteriors.at(timesteps, labels)
@@ -190,7 +190,7 @@ class _Rows:
         limits = np.append(first[1:], self._count).clip(first + 1, first + _LONGEST_HELD_FRAMES)
         ahead = first[:, None] + np.arange(1, _LONGEST_HELD_FRAMES)
         rows = ahead.clip(max=self._count - 1)
-        held = (self._rows[rows, np.array(classes)[:, None]] > _HELD_PROBABILITY) & (
+        held = (self._rows[rows, np.array(classes)[:, None]] > _LEAST_PROBABILITY) & (
             ahead < limits[:, None]
         )
         counts: NDArray[np.int64] = 1 + np.logical_and.accumulate(held, axis=1).sum(axis=1)

@@ -11,9 +11,9 @@ from .engines import FloatArray
 from .model import Model
 from .words import Word, words_of
 
-_LOOK_FRAMES = 16  # step of the search for pauses
-_TOLD_GROWTH = 1.04  # `current` returns an utterance again when it has grown by this factor
-_FORGET_SILENCE_SECONDS = 10.0  # after so much silence the decoder is restarted
+_SEARCH_STEP_FRAMES = 16  # step of the search for pauses
+_MIN_GROWTH = 1.04  # `current` returns an utterance again when it has grown by this factor
+_RESTART_SILENCE_SECONDS = 10.0  # after so much silence the decoder is restarted
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class LiveTranscriber:
         self._decoder: DecoderStream = self._model.create_decoder_stream()
         self._start_frame += frames
         self._frames = 0
-        self._told_frames = 0  # `_frames` when `current` last returned an utterance
+        self._returned_frames = 0  # `_frames` when `current` last returned an utterance
         self._silent_frames = 0
         self._has_speech = False
         self._changed = False
@@ -70,9 +70,9 @@ class LiveTranscriber:
     def feed(self, samples: Pcm) -> Iterator[Utterance]:
         """Add samples; yield the utterances that ended in them."""
         posteriors = self._acoustic.feed(samples)
-        for start in range(0, len(posteriors), _LOOK_FRAMES):
-            self._take(posteriors[start : start + _LOOK_FRAMES])
-            if self._must_end():
+        for start in range(0, len(posteriors), _SEARCH_STEP_FRAMES):
+            self._take(posteriors[start : start + _SEARCH_STEP_FRAMES])
+            if self._is_at_end():
                 utterance = self._utterance(is_final=True)
                 self._restart(self._frames)
                 if utterance.text:
@@ -89,10 +89,10 @@ class LiveTranscriber:
         For an utterance of minutes not every change is returned. Otherwise the total time would
         grow with the square of its length.
         """
-        if not self._changed or self._frames < self._told_frames * _TOLD_GROWTH:
+        if not self._changed or self._frames < self._returned_frames * _MIN_GROWTH:
             return None
         self._changed = False
-        self._told_frames = self._frames
+        self._returned_frames = self._frames
         return self._utterance(is_final=False)
 
     def finish(self) -> Utterance:
@@ -112,11 +112,11 @@ class LiveTranscriber:
             self._has_speech = True
             self._changed = True
 
-    def _must_end(self) -> bool:
+    def _is_at_end(self) -> bool:
         if self._pause_frames is None:
             return False
         if not self._has_speech:
-            return self._frames * self._model.step_seconds >= _FORGET_SILENCE_SECONDS
+            return self._frames * self._model.step_seconds >= _RESTART_SILENCE_SECONDS
         return self._silent_frames >= self._pause_frames or self._frames >= self._longest_frames
 
     def _utterance(self, *, is_final: bool) -> Utterance:

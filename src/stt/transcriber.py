@@ -131,8 +131,8 @@ def transcribe_recordings(
     """
     cut = cut or (lambda _, blocks, rate_hz: split_speech(blocks, rate_hz, aggressiveness))
     waiting: deque[_Job] = deque()
-    make_workers = _BatchWorkers if model.takes_batches else _StreamWorkers
-    with make_workers(model, limits) as workers:
+    workers_type = _BatchWorkers if model.takes_batches else _StreamWorkers
+    with workers_type(model, limits) as workers:
         for source in sources:
             job = _Job(source)
             waiting.append(job)
@@ -212,7 +212,7 @@ class _StreamWorkers(_Workers):
         return self.read(segment, self.model.probabilities(segment.samples))
 
 
-_Waiting = list[tuple[Segment, "Future[Passage]"]]
+_Batch = list[tuple[Segment, "Future[Passage]"]]
 _BATCHES_IN_FLIGHT = 2  # one in the acoustic model, one in the decoders
 
 
@@ -222,9 +222,9 @@ class _BatchWorkers(_Workers):
     def __init__(self, model: Model, limits: BatchLimits) -> None:
         super().__init__(model, limits)
         self._device = ThreadPoolExecutor(1, "acoustic")
-        self._held_back: dict[bool, _Waiting] = {False: [], True: []}
+        self._held_back: dict[bool, _Batch] = {False: [], True: []}
         self._size = {False: limits.batch_size, True: limits.outlier_batch_size}
-        self._in_flight: deque[_Waiting] = deque()
+        self._in_flight: deque[_Batch] = deque()
 
     def submit(self, segment: Segment) -> Future[Passage]:
         future: Future[Passage] = Future()
@@ -247,7 +247,7 @@ class _BatchWorkers(_Workers):
         self._in_flight.append(batch)
         self._device.submit(self._run, batch)
 
-    def _run(self, batch: _Waiting) -> None:
+    def _run(self, batch: _Batch) -> None:
         try:
             posteriors = self.model.batch_probabilities([part.samples for part, _ in batch])
         except BaseException as error:  # raised where the result is awaited

@@ -55,11 +55,11 @@ def test_calls_that_come_while_one_is_made_are_made_together_in_their_order():
     gathering = Gathering(double, most=3, parallel=1)
     with ThreadPoolExecutor(8) as pool:
         futures = start(pool, gathering.run, range(6))
-        assert gathering.at_work == 1
+        assert gathering.running == 1
         double.go_on.set()
         assert [future.result() for future in futures] == [0, 2, 4, 6, 8, 10]
     assert double.batches == [[0], [1, 2, 3], [4, 5]]
-    assert gathering.at_work == 0
+    assert gathering.running == 0
 
 
 def test_a_call_on_its_own_does_not_wait():

@@ -162,7 +162,7 @@ def _cut(
         skipped = 0
     whole = Allowance(name, rate_hz, opened.channels, file_bytes)
     part = Allowance(name, rate_hz, opened.channels, file_bytes, longest_seconds)
-    blocks = _between(
+    blocks = _limited(
         _bounded(opened.blocks, name, whole), skipped, None if end is None else end - start
     )
     known = opened.sample_count
@@ -171,7 +171,7 @@ def _cut(
     return MonoAudio(rate_hz, count, _bounded(blocks, name, part), opened.is_exact)
 
 
-def _between(blocks: Iterator[Samples], skipped: int, wanted: int | None) -> Iterator[Samples]:
+def _limited(blocks: Iterator[Samples], skipped: int, wanted: int | None) -> Iterator[Samples]:
     for block in blocks:
         rest = block[skipped:]
         skipped -= len(block) - len(rest)
@@ -218,9 +218,9 @@ def _open_with_av(source: _Opening, name: str, reason: str, stack: ExitStack) ->
     try:
         import av
     except ImportError:
-        told = f"{name}: not an audio file that libsndfile reads ({reason})"
+        message = f"{name}: not an audio file that libsndfile reads ({reason})"
         raise UnreadFormatError(
-            f"{told}; for M4A, WebM and video, {missing_packages('av', 'formats')}",
+            f"{message}; for M4A, WebM and video, {missing_packages('av', 'formats')}",
             f"{name}: not an audio file in a format that is read here: WAV, FLAC, OGG, Opus, MP3 "
             "or AIFF",
         ) from None

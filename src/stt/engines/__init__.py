@@ -209,8 +209,8 @@ def _open_tflite(content: memoryview, file: Path, threads: int, parallel: int) -
 
     graph, info = read_model(content, file)
     if NativeEngine.suits(graph):
-        forget = partial(_forget, content)
-        return NativeEngine(graph, info, threads=threads, parallel=parallel, forget=forget)
+        drop_pages = partial(_drop_pages, content)
+        return NativeEngine(graph, info, threads=threads, parallel=parallel, drop_pages=drop_pages)
     return LiteRtEngine(graph, info, source=file, threads=threads, parallel=parallel)
 
 
@@ -251,7 +251,7 @@ def _map(file: Path) -> memoryview:
     return content
 
 
-def _forget(content: memoryview) -> None:
+def _drop_pages(content: memoryview) -> None:
     """Drop the pages of a mapped file from this process's memory until they are read again."""
     if isinstance(content.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         content.obj.madvise(mmap.MADV_DONTNEED)

@@ -13,13 +13,13 @@ Result = TypeVar("Result")
 
 
 @dataclass(eq=False)
-class _Ticket(Generic[Call, Result]):
+class _Entry(Generic[Call, Result]):
     """A waiting call, and its result."""
 
     call: Call
-    news: threading.Event = field(default_factory=threading.Event)
+    is_ready: threading.Event = field(default_factory=threading.Event)
     # The batch that the thread of this call has to run, if any.
-    batch: list[_Ticket[Call, Result]] = field(default_factory=list)
+    batch: list[_Entry[Call, Result]] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)  # one, once the call is done
     error: BaseException | None = None
 
@@ -46,65 +46,65 @@ class Gathering(Generic[Call, Result]):
         self.most = most
         self.parallel = parallel
         self._lock = threading.Lock()
-        self._waiting: deque[_Ticket[Call, Result]] = deque()
-        self._at_work = 0
+        self._waiting: deque[_Entry[Call, Result]] = deque()
+        self._running = 0
 
     @property
-    def at_work(self) -> int:
+    def running(self) -> int:
         """Number of batches that are running."""
-        return self._at_work
+        return self._running
 
     def run(self, call: Call) -> Result:
         """Run a call, and return its result."""
-        ticket: _Ticket[Call, Result] = _Ticket(call)
+        entry: _Entry[Call, Result] = _Entry(call)
         with self._lock:
-            self._waiting.append(ticket)
-            if self._at_work < self.parallel:
-                self._at_work += 1
-                self._pass_on()
-        self._wait(ticket)
-        if ticket.batch:
-            self._make(ticket.batch)
-        if ticket.error is not None:
-            raise ticket.error
-        return ticket.results[0]
+            self._waiting.append(entry)
+            if self._running < self.parallel:
+                self._running += 1
+                self._start_batch()
+        self._wait(entry)
+        if entry.batch:
+            self._run_batch(entry.batch)
+        if entry.error is not None:
+            raise entry.error
+        return entry.results[0]
 
-    def _pass_on(self) -> None:
+    def _start_batch(self) -> None:
         """Form the next batch, and wake the thread of its first call to run it.
 
         The caller holds the lock.
         """
         if not self._waiting:
-            self._at_work -= 1
+            self._running -= 1
             return
         count = min(self.most, len(self._waiting))
         batch = [self._waiting.popleft() for _ in range(count)]
         batch[0].batch = batch
-        batch[0].news.set()
+        batch[0].is_ready.set()
 
-    def _wait(self, ticket: _Ticket[Call, Result]) -> None:
+    def _wait(self, entry: _Entry[Call, Result]) -> None:
         """Wait until the call is done, or this thread has to run its batch."""
         try:
-            ticket.news.wait()
+            entry.is_ready.wait()
         except BaseException:  # Ctrl-C: the other calls continue without this one
             with self._lock:
-                if ticket in self._waiting:
-                    self._waiting.remove(ticket)
-                elif ticket.batch:
-                    self._waiting.extendleft(reversed(ticket.batch[1:]))
-                    self._pass_on()
+                if entry in self._waiting:
+                    self._waiting.remove(entry)
+                elif entry.batch:
+                    self._waiting.extendleft(reversed(entry.batch[1:]))
+                    self._start_batch()
             raise
 
-    def _make(self, batch: list[_Ticket[Call, Result]]) -> None:
+    def _run_batch(self, batch: list[_Entry[Call, Result]]) -> None:
         try:
-            results = self._run([ticket.call for ticket in batch])
-            for ticket, result in zip(batch, results, strict=True):
-                ticket.results.append(result)
+            results = self._run([entry.call for entry in batch])
+            for entry, result in zip(batch, results, strict=True):
+                entry.results.append(result)
         except BaseException as error:  # raised in the threads of all calls
-            for ticket in batch:
-                ticket.error = error
+            for entry in batch:
+                entry.error = error
         finally:
             with self._lock:
-                self._pass_on()
-            for ticket in batch:
-                ticket.news.set()
+                self._start_batch()
+            for entry in batch:
+                entry.is_ready.set()

@@ -45,7 +45,7 @@ class NativeEngine(WindowedEngine):
         info: description of the model.
         threads: number of threads for the products of all calls together.
         parallel: number of batches of calls that may run at the same time.
-        forget: called after a part of the file was copied, to drop its pages from memory.
+        drop_pages: called after a part of the file was copied, to drop its pages from memory.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class NativeEngine(WindowedEngine):
         *,
         threads: int,
         parallel: int = 1,
-        forget: Callable[[], None] = lambda: None,
+        drop_pages: Callable[[], None] = lambda: None,
     ) -> None:
         self.info = info
         fused = fuse_lstm(graph)
@@ -71,7 +71,7 @@ class NativeEngine(WindowedEngine):
                 continue
             constant = fused.tensors[index].array()
             if index in matrices:
-                self._matrices[index] = _laid_out(constant, forget)
+                self._matrices[index] = _packed(constant, drop_pages)
             else:
                 self._constants[index] = constant[None]
         # The data is left out, since it would keep the file open after `close`.
@@ -170,8 +170,8 @@ class NativeEngine(WindowedEngine):
         offsets = None if bias is None else bias[0]
         if isinstance(weights, Int8Matrix):
             scale = self._graph.tensors[operator.inputs[1]].scales[0]
-            return multiply_int8(weights, scale, rows, offsets, None, None, self._share)
-        return multiply_float(weights, rows, offsets, self._share)
+            return multiply_int8(weights, scale, rows, offsets, None, None, self._threads_per_batch)
+        return multiply_float(weights, rows, offsets, self._threads_per_batch)
 
     def _lstm(self, operator: Operator, inputs: Sequence[Any]) -> list[Array]:
         x, h, c, x_weights, h_weights, bias = inputs
@@ -181,16 +181,18 @@ class NativeEngine(WindowedEngine):
         if isinstance(x_weights, Int8Matrix):
             scale = self._graph.tensors[operator.inputs[3]].scales[0]
             all_h, last_c = lstm_int8(
-                x_weights, h_weights, scale, offsets, steps, h, c, self._share
+                x_weights, h_weights, scale, offsets, steps, h, c, self._threads_per_batch
             )
         else:
-            all_h, last_c = lstm_float(x_weights, h_weights, offsets, steps, h, c, self._share)
+            all_h, last_c = lstm_float(
+                x_weights, h_weights, offsets, steps, h, c, self._threads_per_batch
+            )
         return [*np.split(all_h, all_h.shape[1], axis=1), last_c[:, None]]
 
     @property
-    def _share(self) -> int:
+    def _threads_per_batch(self) -> int:
         """Number of threads for each of the running batches."""
-        return max(1, self._threads // max(1, self._gathering.at_work))
+        return max(1, self._threads // max(1, self._gathering.running))
 
 
 # Operator -> the inputs that are matrices.
@@ -217,7 +219,7 @@ def _multiplies_constants(graph: Graph) -> bool:
     )
 
 
-def _laid_out(matrix: Array, forget: Callable[[], None]) -> Array | Int8Matrix:
+def _packed(matrix: Array, drop_pages: Callable[[], None]) -> Array | Int8Matrix:
     """Return a matrix in the layout of the kernels; for float32 it is that of the file."""
     if matrix.dtype != np.int8:
         return np.require(matrix, requirements="A")
@@ -225,7 +227,7 @@ def _laid_out(matrix: Array, forget: Callable[[], None]) -> Array | Int8Matrix:
     block_rows = max(1, _BLOCK_BYTES // max(1, matrix.strides[0]))
     for start in range(0, len(matrix), block_rows):
         packed.fill(start, matrix[start : start + block_rows])
-        forget()
+        drop_pages()
     return packed
 
 

@@ -304,18 +304,18 @@ class Graph:
         )
 
     @cached_property
-    def makers(self) -> Mapping[int, Operator]:
+    def producers(self) -> Mapping[int, Operator]:
         """Tensor index -> the operator that produces the tensor."""
         return {index: operator for operator in self.operators for index in operator.outputs}
 
     @cached_property
-    def takers(self) -> Mapping[int, Sequence[Operator]]:
+    def consumers(self) -> Mapping[int, Sequence[Operator]]:
         """Tensor index -> the operators with the tensor as an input, in the order they run."""
-        takers: dict[int, list[Operator]] = {}
+        consumers: dict[int, list[Operator]] = {}
         for operator in self.operators:
             for index in dict.fromkeys(operator.inputs):
-                takers.setdefault(index, []).append(operator)
-        return takers
+                consumers.setdefault(index, []).append(operator)
+        return consumers
 
     def constant(self, index: int) -> Tensor | None:
         """Return the constant of a tensor, or from which it is only reshaped or dequantised."""
@@ -324,10 +324,10 @@ class Graph:
                 return None
             if self.tensors[index].data is not None:
                 return self.tensors[index]
-            maker = self.makers.get(index)
-            if maker is None or maker.name not in ("RESHAPE", "DEQUANTIZE"):
+            producer = self.producers.get(index)
+            if producer is None or producer.name not in ("RESHAPE", "DEQUANTIZE"):
                 return None
-            index = maker.inputs[0]
+            index = producer.inputs[0]
         return None
 
     def constant_output(self, name: str) -> Tensor:

@@ -69,37 +69,40 @@ class _Search:
 
     def _cell(self, step: LstmStep) -> _Cell:
         (product,) = self.graph.operators[step.product].outputs
-        split = self._taking("SPLIT", product, uses=1)
+        split = self._consumer("SPLIT", product, uses=1)
         outputs = self.graph.operators[split].outputs
         i, j, f, o = outputs if len(outputs) == 4 else (-1,) * 4
         positions = [split]
         gates = []
         for name, gate in (("LOGISTIC", i), ("TANH", j), ("LOGISTIC", f), ("LOGISTIC", o)):
-            positions.append(self._taking(name, gate, uses=1))
-            gates.append(self.made(positions[-1]))
-        new, kept = (self._taking("MUL", gates[n], uses=1) for n in (0, 2))
+            positions.append(self._consumer(name, gate, uses=1))
+            gates.append(self.output_of(positions[-1]))
+        new, kept = (self._consumer("MUL", gates[n], uses=1) for n in (0, 2))
         c_before = self._other(kept, gates[2])
-        add = self._taking("ADD", self.made(new), uses=1)
-        c = self.made(add)
-        tanh = self._taking("TANH", c)
-        last = self._taking("MUL", gates[3], uses=1)
+        add = self._consumer("ADD", self.output_of(new), uses=1)
+        c = self.output_of(add)
+        tanh = self._consumer("TANH", c)
+        last = self._consumer("MUL", gates[3], uses=1)
         for position, one, other in (
             (new, gates[0], gates[1]),
-            (add, self.made(new), self.made(kept)),
-            (last, gates[3], self.made(tanh)),
+            (add, self.output_of(new), self.output_of(kept)),
+            (last, gates[3], self.output_of(tanh)),
         ):
             if self._other(position, one) != other:
                 raise LookupError
-        if any(self._uses[index] != 1 for index in (gates[1], self.made(kept), self.made(tanh))):
+        if any(
+            self._uses[index] != 1
+            for index in (gates[1], self.output_of(kept), self.output_of(tanh))
+        ):
             raise LookupError
         positions += [new, kept, add, tanh, last]
-        return _Cell(frozenset(positions), c_before, c, self.made(last))
+        return _Cell(frozenset(positions), c_before, c, self.output_of(last))
 
     def uses(self, tensor: int) -> int:
         """Number of uses of a tensor, as an input of operators or an output of the graph."""
         return self._uses[tensor]
 
-    def _taking(self, name: str, tensor: int, uses: int | None = None) -> int:
+    def _consumer(self, name: str, tensor: int, uses: int | None = None) -> int:
         """Return the position of the one operator of this name with `tensor` as an input.
 
         Raises:
@@ -116,7 +119,7 @@ class _Search:
             raise LookupError
         return found[0]
 
-    def made(self, position: int) -> int:
+    def output_of(self, position: int) -> int:
         """Return the first output of the operator at a position."""
         return self.graph.operators[position].outputs[0]
 
@@ -143,15 +146,15 @@ def _fused(search: _Search, steps: Sequence[LstmStep], cells: Sequence[_Cell]) -
     )
     # Once the first cell has run, all inputs of the new operator have been computed.
     place = max(cells[0].operators)
-    gone = {position for cell in cells for position in cell.operators}
-    gone.update(position for step in steps for position in (step.join, step.product))
-    gone.update(step.slice for step in steps if search.uses(search.made(step.slice)) == 1)
+    removed = {position for cell in cells for position in cell.operators}
+    removed.update(position for step in steps for position in (step.join, step.product))
+    removed.update(step.slice for step in steps if search.uses(search.output_of(step.slice)) == 1)
 
     def operators() -> Iterator[Operator]:
         for position, operator in enumerate(graph.operators):
             if position == place:
                 yield lstm
-            if position not in gone:
+            if position not in removed:
                 yield operator
 
     return replace(

@@ -130,7 +130,7 @@ def _nearest_layer(
     passed: dict[int, Operator] = {}
     queue, seen = list(starts), set(starts)
     while queue:
-        operator = graph.makers.get(queue.pop())
+        operator = graph.producers.get(queue.pop())
         if operator is None or operator.outputs[0] in passed or operator.outputs[0] in found:
             continue
         if operator.name == "FULLY_CONNECTED":
@@ -216,7 +216,7 @@ def _gate_order(graph: Graph, lstm: _Layer) -> list[int]:
     """Return which quarter of the kernel's rows is the input, forget, cell and output gate."""
     state = graph.input("previous_state_h")
     for use in lstm.uses:
-        join = graph.makers.get(use.inputs[0])
+        join = graph.producers.get(use.inputs[0])
         if join is not None and join.name == "CONCATENATION" and state in join.inputs[1:2]:
             gates = _gates(graph, use)
             if sorted(gates) == sorted(_GATES):
@@ -229,12 +229,12 @@ def _gate_order(graph: Graph, lstm: _Layer) -> list[int]:
 
 def _gates(graph: Graph, use: Operator) -> dict[str, int]:
     """Return which part of the split product is which gate; what is not clear is left out."""
-    splits = graph.takers.get(use.outputs[0], [])
+    splits = graph.consumers.get(use.outputs[0], [])
     if len(splits) != 1 or splits[0].name != "SPLIT":
         return {}
     gates: dict[str, int] = {}
     for position, part in enumerate(splits[0].outputs):
-        activations = graph.takers.get(part, [])
+        activations = graph.consumers.get(part, [])
         role = _gate_role(graph, splits[0], activations[0]) if len(activations) == 1 else None
         if role is not None:
             gates[role] = position
@@ -245,10 +245,10 @@ def _gate_role(graph: Graph, split: Operator, activation: Operator) -> str | Non
     """Tell a gate by c' = s(forget) c + s(input) tanh(cell) and h' = s(output) tanh(c')."""
     if activation.name == "TANH":
         return "cell"
-    products = graph.takers.get(activation.outputs[0], [])
+    products = graph.consumers.get(activation.outputs[0], [])
     if activation.name != "LOGISTIC" or len(products) != 1 or products[0].name != "MUL":
         return None
-    factors = [graph.makers.get(index) for index in products[0].inputs]
+    factors = [graph.producers.get(index) for index in products[0].inputs]
     others = [factor for factor in factors if factor is not activation]
     if len(others) != 1:
         return None
