@@ -1,1 +1,1 @@
-"""What a new model takes from a pre-trained one."""
+"""Bootstrapping: which weights a new model takes from a pre-trained source model."""

@@ -1,4 +1,4 @@
-"""How two alphabets differ, in words."""
+"""The difference between two alphabets, as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from stt.counted import some_of
 
 
 def describe_difference(source: Alphabet, target: Alphabet) -> str:
-    """Say how two alphabets differ: what each has alone, or that only the order differs."""
+    """Describe how two alphabets differ: the labels that only one has, or just the order."""
     if source.is_bytes != target.is_bytes:
         kinds = ["bytes" if alphabet.is_bytes else "characters" for alphabet in (source, target)]
         return f"the source writes {kinds[0]}, the new model {kinds[1]}"

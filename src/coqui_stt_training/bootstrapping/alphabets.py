@@ -1,4 +1,4 @@
-"""Which alphabet a command works with: given, the source's, beside the data, or from the data."""
+"""The choice of the alphabet: given, the source's, next to the data, or made from the data."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def choose_alphabet(
     """Return the alphabet of the model to train.
 
     Args:
-        flags: what was asked for.
-        bootstrap: whether the output layer is dropped or extended.
-        source_alphabet: of the model to start from, if there is one.
+        flags: flags about the alphabet.
+        bootstrap: flags about dropping or extending the output layer.
+        source_alphabet: alphabet of the source model, if there is one.
         data_files: all corpus files of the command.
-        normalizes: whether their transcripts will be normalised.
-        files: reads them.
+        normalizes: whether transcripts will be normalised.
+        files: reader of the corpus files.
 
     Raises:
         AlphabetError: the alphabet file is malformed.
@@ -79,7 +79,7 @@ def choose_alphabet(
 def alphabet_of_data(
     data_files: Sequence[str], normalizes: bool, files: CorpusFiles | None
 ) -> Alphabet:
-    """Return the characters of the data, of its normalised transcripts where they will be that.
+    """Make an alphabet of the characters in the data, normalised if transcripts will be.
 
     Raises:
         CorpusError: the data cannot be read.
@@ -91,9 +91,9 @@ def alphabet_of_data(
 def _as_written_with(
     source: Alphabet, data_files: Sequence[str], normalizes: bool, files: CorpusFiles | None
 ) -> Alphabet:
-    """Return all that another alphabet writes of the data, and the characters that it cannot.
+    """Return the labels of the source that occur in the data, and the characters that it lacks.
 
-    The data is normalised first as far as that alphabet can write it, if it is to be.
+    With `normalizes`, transcripts are first normalised to the alphabet of the source.
     """
     normalize = Normalizer(source)
 
@@ -104,10 +104,10 @@ def _as_written_with(
 
 
 def given_alphabet(flags: AlphabetFlags) -> Alphabet | None:
-    """Return the alphabet that flags name, or None.
+    """Return the alphabet that the flags name, or None.
 
     Raises:
-        AlphabetError: its file is malformed.
+        AlphabetError: the alphabet file is malformed.
     """
     if flags.bytes_output_mode:
         return UTF8Alphabet()
@@ -127,7 +127,7 @@ def _extend(source: Alphabet, wanted: Alphabet) -> Alphabet:
 
 
 def _is_written(label: str, source: Alphabet) -> bool:
-    """Say whether a source has a label, or writes that character in parts."""
+    """Return whether the source has a label, or writes the character as a sequence of labels."""
     pieces = source.pieces(label)
     return len(pieces) == 1 and pieces[0][1]
 

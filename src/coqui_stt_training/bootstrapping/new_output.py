@@ -1,4 +1,4 @@
-"""How a source gets an output for another alphabet: by its rows, or by a new head."""
+"""The new output of a source for another alphabet: rows of shared characters, or a new head."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ..models.encoder import EncoderSpecification
 from .output_rows import shared_rows
 from .request import DEFAULT_HEAD
 
-# Of the new alphabet's labels, from which on the rows that a source has of them are worth keeping.
+# Least share of the new alphabet's labels that the source must have, to make it worth keeping rows.
 _LEAST_SHARE = 0.5
-# An output of the source's rows, where both alphabets have a character.
+# Replace the output layer, but keep the rows of characters that both alphabets have.
 OUTPUT_OF_ROWS: Mapping[str, Any] = {"drop_source_layers": 1, "map_shared_characters": True}
 
 
 def new_output_flags(source: SourceModel, alphabet: Alphabet) -> Mapping[str, Any]:
-    """Return the flags that make the output of a source anew, for another alphabet.
+    """Return the flags that replace the output layer of a source for another alphabet.
 
-    Rows of characters that both have are kept. But where an encoder's head is its output layer
-    alone, as in CTC models of others, and writes another script, nothing of that is worth keeping:
-    it gets the head of an encoder that never wrote.
+    Rows of shared characters are kept. One exception: if the head of an encoder is an output layer
+    alone, as in CTC models of other toolkits, and writes another script, it is not worth keeping.
+    Such an encoder gets a new head, as one without an output layer does.
 
     Args:
-        source: a model with an output layer.
-        alphabet: of the new model.
+        source: source model with an output layer.
+        alphabet: alphabet of the new model.
     """
     specification = source.specification
     is_bare = isinstance(specification, EncoderSpecification) and not specification.below_output

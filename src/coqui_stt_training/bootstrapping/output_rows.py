@@ -1,4 +1,4 @@
-"""Rows of an output layer that a new alphabet takes from a source's: one a class."""
+"""The rows of an output layer, one per class, that a new alphabet takes from the source's."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from coqui_stt_ctcdecoder.alphabet import Alphabet
 
 
 def shared_rows(source: Alphabet, target: Alphabet) -> dict[int, int]:
-    """Return for each class of `target` that `source` has too, the class there; blank included.
+    """Map each class of `target` that `source` also has to the class there, including the blank.
 
-    A letter that the source has in the other case only is taken from there.
+    A letter that the source has only in the other case is mapped to that one.
     """
     if source.is_bytes or target.is_bytes:
         positions = {label: index for index, label in enumerate(source.label_bytes())}
@@ -29,7 +29,7 @@ def shared_rows(source: Alphabet, target: Alphabet) -> dict[int, int]:
 def similar_rows(
     source: Alphabet, target: Alphabet, similar: Mapping[str, Sequence[str]]
 ) -> dict[int, tuple[int, ...]]:
-    """Return for each class of `target` that is similar to classes of `source`, these classes."""
+    """Map each class of `target` to the classes of `source` that it is similar to, if any."""
     return {
         index: tuple(source.encode_single(one) for one in similar[label])
         for index, label in enumerate(target.labels)

@@ -1,7 +1,7 @@
-"""Bootstrapping: what a new model takes from a pre-trained one.
+"""The bootstrap plan: for each layer, what happens to it and why.
 
-It is a plan first, for each layer what happens to it and why; the plan is printed, kept in the
-checkpoint's lineage, and only then carried out. Nothing here reads or writes files.
+The plan is printed, stored in the checkpoint's lineage, and then carried out. Nothing here reads or
+writes files.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ Action = Literal["kept", "mapped", "new"]
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """What happens to one layer.
+    """The plan for one layer.
 
     Attributes:
-        layer: its name.
-        action: kept as it is; mapped, row by row, to another alphabet; or new weights.
-        reason: why, for people.
-        frozen_epochs: epochs at the start in which it is not trained; None: never trained.
-        learning_rate_factor: of its learning rate.
+        layer: name of the layer.
+        action: `kept`: the source's weights; `mapped`: rows of shared characters are the source's;
+            `new`: new random weights.
+        reason: reason for the action, as text.
+        frozen_epochs: number of first epochs in which the layer is not trained; None: all epochs.
+        learning_rate_factor: factor of the layer's learning rate.
     """
 
     layer: str
@@ -41,7 +42,7 @@ class LayerPlan:
     learning_rate_factor: float = 1.0
 
     def describe(self, width: int = 8) -> str:
-        """Return the layer's line of the plan, its name in a column so wide."""
+        """Return the layer's line of the plan, with its name in a column of this width."""
         words = {"kept": "kept", "mapped": "mapped", "new": "new weights"}[self.action]
         line = f"{self.layer:<{width}} {words:12} {self.reason}"
         if self.frozen_epochs is None:
@@ -55,13 +56,14 @@ class LayerPlan:
 
 @dataclass(frozen=True)
 class BootstrapPlan:
-    """How a model is made from a source.
+    """How a new model is made from a source.
 
     Attributes:
-        specification: of the new model.
-        layers: from the input to the output.
-        mapped_rows: of output rows, blank included, the rows of the source whose mean they are.
-        notices: what the user should know, a sentence each.
+        specification: specification of the new model.
+        layers: plan for each layer, from the input to the output.
+        mapped_rows: for output rows of the new model, including the blank's, the rows of the source
+            that are averaged.
+        notices: notices for the user, one sentence each.
     """
 
     specification: Specification
@@ -70,7 +72,7 @@ class BootstrapPlan:
     notices: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        """Return the plan for people, a line a layer."""
+        """Return the plan as text, one line per layer."""
         width = max(8, *(len(layer.layer) for layer in self.layers))
         return "\n".join(f"  {layer.describe(width)}" for layer in self.layers)
 
@@ -79,13 +81,13 @@ class BootstrapPlan:
         return [asdict(layer) for layer in self.layers]
 
     def going_on(self, step: int) -> BootstrapPlan:
-        """Return the plan of a run that goes on, with its optimizer, from a source's step."""
+        """Return the plan of a run that continues the source's training, with its optimizer."""
         reason = f"continued with its Adam slots from step {step}"
         return replace(self, layers=tuple(replace(layer, reason=reason) for layer in self.layers))
 
     @property
     def drawn_layers(self) -> tuple[str, ...]:
-        """Layers of which new weights are needed: new ones, and those with new adapters."""
+        """Layers for which new weights must be drawn: new, mapped, or with new adapters."""
         adapted = {layer_of(name) for name in self._adapter_tensors}
         return tuple(
             layer
@@ -99,12 +101,12 @@ class BootstrapPlan:
 
     @property
     def new_layers(self) -> tuple[str, ...]:
-        """Layers that need new weights, mapped ones included: not all of their rows are mapped."""
+        """Layers with new weights, including mapped ones, of which not all rows are mapped."""
         return tuple(layer.layer for layer in self.layers if layer.action != "kept")
 
 
 def from_scratch(specification: Specification) -> BootstrapPlan:
-    """Return the plan of a model without a source."""
+    """Return the plan of a model that is trained from scratch."""
     layers = tuple(
         LayerPlan(layer, "new", "training from scratch") for layer in specification.layers
     )
@@ -117,12 +119,12 @@ def bootstrapped_tensors(
     """Carry out a plan.
 
     Args:
-        plan: what to take.
-        source: the source's weights.
-        fresh: new weights of the planned model; only layers in `plan.drawn_layers` are read.
+        plan: the plan.
+        source: weights of the source.
+        fresh: new weights for the layers in `plan.drawn_layers`; others are not read.
 
     Returns:
-        The weights to start training from.
+        Weights at the start of training.
     """
     actions = {layer.layer: layer.action for layer in plan.layers}
     tensors = {}

@@ -1,4 +1,4 @@
-"""Makes the plan: what of a source is kept, mapped or left, and why."""
+"""The planner: decides which layers of a source are kept, mapped or replaced."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from .request import ALL_LAYERS, DEFAULT_HEAD, Request
 def plan_bootstrap(
     source: SourceModel, alphabet: Alphabet, request: Request, retry_command: str
 ) -> BootstrapPlan:
-    """Decide, layer by layer, what to take from a source.
+    """Decide for each layer what to take from the source.
 
     Args:
-        source: the pre-trained model; its alphabet is known, if it has an output layer.
-        alphabet: of the new model.
-        request: what was asked for.
-        retry_command: how the user can call for transfer-learning, for the error message.
+        source: source model. If it has an output layer, it must have an alphabet.
+        alphabet: alphabet of the new model.
+        request: request of the user.
+        retry_command: command line for transfer learning, for the error message.
 
     Raises:
-        BootstrapError: the alphabets differ and nothing was said about the output layer, or more
-            layers are to be dropped or frozen than there are.
+        BootstrapError: the alphabets differ but the output layer should be kept, the source has no
+            alphabet, there are fewer layers than should be dropped or frozen, or the adapter does
+            not go with the other flags.
     """
     if source.has_output and source.alphabet is None:
         raise BootstrapError(
@@ -78,7 +79,7 @@ def plan_bootstrap(
 def _mapped_rows(
     source: Alphabet, target: Alphabet, request: Request
 ) -> tuple[dict[int, tuple[int, ...]], str]:
-    """Return which output rows of a source a target's begin from, and say how many they are."""
+    """Return the source rows of each output row of the target, and a description."""
     copied = shared_rows(source, target)
     rows = similar_rows(source, target, request.similar_labels)
     rows |= {row: (source_row,) for row, source_row in copied.items()}
@@ -107,7 +108,7 @@ def _target(source: SourceModel, alphabet: Alphabet, request: Request) -> Specif
 
 
 def _below_head(specification: Specification, request: Request) -> int:
-    """Return how many layers from the input on are neither of the head nor dropped."""
+    """Return the number of layers, from the input on, that are below the head and not dropped."""
     kept = len(specification.layers) - max(1, request.drop_source_layers)
     return min(kept, len(specification.encoder_layers))
 
@@ -134,7 +135,7 @@ def _with_adapter(
 
 
 def _check_adapter(specification: Specification, request: Request) -> None:
-    """See that an encoder with adapters stays what it is, as they are of use to it alone."""
+    """Check that an encoder with adapters is neither dropped nor trained: they fit it alone."""
     if not isinstance(specification, EncoderSpecification) or not specification.adapter:
         return
     head = len(specification.layers) - len(specification.encoder_layers)
@@ -151,7 +152,7 @@ def _check_adapter(specification: Specification, request: Request) -> None:
 
 
 def _adapted(plans: list[LayerPlan], specification: Specification) -> Iterator[LayerPlan]:
-    """Say of each layer of an encoder with adapters whether it has one; others are frozen."""
+    """Yield the plans of an encoder with adapters: layers without one are frozen."""
     base = {layer_of(name) for name in base_tensors(specification)}
     adapted = {layer_of(name) for name in specification.tensor_shapes() if is_adapter_tensor(name)}
     for plan in plans:
@@ -162,7 +163,7 @@ def _adapted(plans: list[LayerPlan], specification: Specification) -> Iterator[L
 
 
 def _has_layer(source: SourceModel, target: Specification, layer: str) -> bool:
-    """Say whether a source has a layer as the target wants it, but for the number of classes."""
+    """Return whether the source has a layer of the target's shape, for any number of classes."""
     first = 1 if layer == target.layers[-1] else 0
     return all(
         name in source.tensors and source.tensors[name].shape[first:] == shape[first:]
@@ -197,7 +198,7 @@ def _sized(layer: str, specification: Specification, alphabet: Alphabet) -> str:
 
 
 def _describe_rows(shared: int, mapped: int, classes: int) -> str:
-    """Say of how many classes the output rows are there before training; empty: of none."""
+    """Describe how many output rows come from the source; an empty string for none."""
     if not mapped:
         return ""
     if shared == classes:
@@ -232,7 +233,7 @@ def _decide(
 
 
 def _scheduled(plans: list[LayerPlan], request: Request) -> Iterator[LayerPlan]:
-    """Add to each kept layer when it is trained, and how fast."""
+    """Yield the plans with frozen epochs and learning rates of the kept layers."""
     kept = [index for index, plan in enumerate(plans) if plan.action == "kept"]
     for index, plan in enumerate(plans):
         if plan.action != "kept":

@@ -1,4 +1,4 @@
-"""How often a new output layer says each label before it has heard anything."""
+"""The prior probability of each class, for the initial bias of a new output layer."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 
 def log_prior(labels: Iterable[Sequence[int]], frames: int, n_classes: int) -> NDArray[np.float32]:
-    """Return the logarithm of each class's share of the frames, float32 `[classes]`.
+    """Return the logarithm of each class's share of the output frames, float32 `[classes]`.
 
-    Each label is one frame and all others are blank, which is how peaky CTC models end up. Every
-    class counts once more than it occurs, so that none is impossible.
+    Each label of a transcript counts as one frame and all other frames as blank, as in trained CTC
+    models, which are peaky. One is added to each count, so that no probability is zero.
 
     Args:
-        labels: of each transcript.
-        frames: of the model's output, over all clips.
-        n_classes: labels and the blank, which is the last.
+        labels: labels of each transcript.
+        frames: number of output frames of all clips.
+        n_classes: number of classes: the labels, and the blank, which is the last.
     """
     counts = np.ones(n_classes)
     for transcript in labels:

@@ -1,6 +1,6 @@
-"""Public pre-trained models that a run can start from: the one table of them.
+"""The table of public pre-trained models that can be sources.
 
-An entry says what its publisher says of it. What the readers cannot read has no place here.
+Entries state what their publishers state. Models in formats that cannot be read are not listed.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-MANY_LANGUAGES = "mul"  # ISO 639's code for it
+MANY_LANGUAGES = "mul"  # ISO 639 code for multiple languages
 _GITHUB = "https://github.com"
 _COQUI = f"{_GITHUB}/coqui-ai/STT-models/releases/tag"
 _DEEPSPEECH = f"{_GITHUB}/mozilla/DeepSpeech/releases/tag/v0.9.3"
@@ -23,23 +23,23 @@ HOW_TO_USE = {
     "pytorch": "--load_checkpoint_dir {files}",
     "nemo": "--load_checkpoint_dir {files}",
 }
-_FILES = ("tflite", "ggml", "pytorch", "nemo")  # formats of one file, whose name is a flag's value
+_FILES = ("tflite", "ggml", "pytorch", "nemo")  # single-file formats
 
 
 @dataclass(frozen=True)
 class PublicSource:
-    """A model that somebody has published.
+    """A published model.
 
     Attributes:
-        name: what it is called here.
-        language: its name in English.
-        tag: of the language, BCP 47; `mul` for many.
-        licence: as its publisher names it.
-        size_megabytes: of the files, None where it is not said.
-        format: as `inspect` names it.
-        files: what to download from there, by name.
-        url: the page where it is published.
-        note: what else to know; may be empty.
+        name: name in the table.
+        language: English name of the language.
+        tag: BCP 47 tag of the language; `mul` for many.
+        licence: licence, as the publisher names it.
+        size_megabytes: size of the files; None if it is not stated.
+        format: format, as `inspect` names it.
+        files: names of the files to download.
+        url: page where the model is published.
+        note: further information; may be empty.
     """
 
     name: str
@@ -54,14 +54,14 @@ class PublicSource:
 
     @property
     def hub_name(self) -> str:
-        """By which it is fetched, where it is one that can be; else an empty string."""
+        """The model's `hf://` name, if it can be fetched from the hub; otherwise empty."""
         of_huggingface = self.format == "huggingface" and "safetensors" in self.files
         fetched = of_huggingface or self.format == "ctranslate2"
         return f"hf://{self.url.removeprefix(_HUGGINGFACE).lstrip('/')}" if fetched else ""
 
     @property
     def how_to_use(self) -> str:
-        """The flag of `train` that starts from it."""
+        """The flag of `train` that makes it the source."""
         if self.hub_name:
             return f"--load_checkpoint_dir {self.hub_name} (or a FOLDER with {self.files})"
         return HOW_TO_USE[self.format].format(files=self.files)
@@ -70,7 +70,7 @@ class PublicSource:
 def _of_coqui(
     language: str, tag: str, release: str, licence: str, note: str = "", size: int = 46
 ) -> PublicSource:
-    """Return a `.tflite` of Coqui's model repository."""
+    """Return an entry for a `.tflite` of Coqui's model repository."""
     name = f"{language} STT {release.rpartition('/')[2]}, {release.split('/')[1]}"
     return PublicSource(
         name, language, tag, licence, size, "tflite", "model.tflite", f"{_COQUI}/{release}", note
@@ -85,7 +85,7 @@ def _on_hub(
     language: tuple[str, str] = ("many languages", MANY_LANGUAGES),
     files: str = "config.json and model.safetensors",
 ) -> PublicSource:  # fmt: skip
-    """Return a model of transformers on the Hugging Face hub."""
+    """Return an entry for a transformers model on the Hugging Face hub."""
     url = f"{_HUGGINGFACE}/{repository}"
     return PublicSource(name, *language, licence, megabytes, "huggingface", files, url, note)
 
@@ -97,8 +97,8 @@ def _whisper(size: str, megabytes: int, licence: str = "Apache-2.0") -> PublicSo
     )
 
 
-# Checkpoints and float models are the better sources; Coqui's others are quantised to 8 bits. Error
-# rates are those of the model cards, on Common Voice, without or with a scorer as they have it.
+# Checkpoints and float models are better sources than Coqui's other models, which are quantised to
+# 8 bits. Error rates are those of the model cards, on Common Voice, some with a scorer.
 PUBLIC_SOURCES = (
     PublicSource(
         "Coqui STT 1.0.0, checkpoint", "English", "en", "Apache-2.0", 677, "tensorflow-1",
@@ -186,9 +186,9 @@ PUBLIC_SOURCES = (
 
 
 def find_sources(language: str = "") -> list[PublicSource]:
-    """Return the models of a language, given as a tag (`uk`, `uk-UA`) or a name; all without one.
+    """Return the models for a language, given as a tag (`uk`, `uk-UA`) or a name; by default all.
 
-    Models of many languages are among the answer, whether they know this one or not.
+    The result includes all multilingual models, even if they do not cover this language.
     """
     wanted = language.strip().lower()
     tag = wanted.replace("_", "-").split("-")[0]
@@ -202,7 +202,7 @@ def find_sources(language: str = "") -> list[PublicSource]:
 
 
 def markdown_row(source: PublicSource) -> str:
-    """Return a model's row of the table in the documentation."""
+    """Return the row of a model in the documentation's table."""
     size = "" if source.size_megabytes is None else f"{source.size_megabytes} MB"
     cells = (
         f"[{source.name}]({source.url})", f"{source.language} (`{source.tag}`)", source.licence,
@@ -212,7 +212,7 @@ def markdown_row(source: PublicSource) -> str:
 
 
 def describe_sources(sources: Iterable[PublicSource]) -> str:
-    """Return what a person wants to know of models, four lines each."""
+    """Describe models as text, four lines each."""
     blocks = []
     for source in sources:
         facts = [

@@ -1,4 +1,4 @@
-"""What a user asks of bootstrapping."""
+"""The user's request for bootstrapping."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Head:
 
     Attributes:
         kind: `linear` or `lstm`.
-        layers: BiLSTM layers of the latter.
-        size: width of one of their directions.
+        layers: number of BiLSTM layers of an `lstm` head.
+        size: width of each direction of a BiLSTM layer.
     """
 
     kind: str
@@ -23,22 +23,22 @@ class Head:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a source.
+    """What to take from a source, and how to train it.
 
     Attributes:
-        drop_source_layers: how many layers to make anew, from the output backwards.
-        map_shared_characters: copy the output rows of characters that both alphabets have.
-        similar_labels: of labels that only the new alphabet has, those of the source that sound
-            alike: the new rows are the means of theirs.
-        extend_alphabet: copy the rows, where the new alphabet is the source's with more characters.
-        freeze_source_layers: how many layers not to train, from the input on; or `ALL_LAYERS`.
-        unfreeze_after_epochs: when frozen layers are trained too; 0: never.
-        unfreeze_every_epochs: how many epochs later the next one below follows; 0: all at once.
-        source_learning_rate_factor: of layers kept from the source.
-        layer_learning_rate_decay: factor from each of these layers to the one below it.
-        head: for an encoder; None: the one it has, else a default.
-        head_blocks: for a new head, how many blocks of the encoder it listens to.
-        adapter: for an encoder, see `parse_adapter`; empty: those it has, or none.
+        drop_source_layers: number of layers to replace, from the output backwards.
+        map_shared_characters: whether to copy the output rows of characters in both alphabets.
+        similar_labels: for labels that only the new alphabet has, similar-sounding labels of the
+            source; a new row starts as the mean of their rows.
+        extend_alphabet: whether the new alphabet is the source's plus more characters.
+        freeze_source_layers: number of layers to freeze, from the input on; or `ALL_LAYERS`.
+        unfreeze_after_epochs: epochs after which frozen layers are trained; 0: never.
+        unfreeze_every_epochs: epochs between unfreezing a layer and the one below; 0: all at once.
+        source_learning_rate_factor: learning rate factor of layers kept from the source.
+        layer_learning_rate_decay: further factor from each of these layers to the one below.
+        head: head for an encoder; None: its own, or a default if it has none.
+        head_blocks: number of encoder blocks whose outputs are the input of a new head.
+        adapter: adapter for an encoder, see `parse_adapter`; empty: its own, or none.
     """
 
     drop_source_layers: int = 0
@@ -55,5 +55,5 @@ class Request:
     adapter: str = ""
 
 
-ALL_LAYERS = -1  # those below the head
-DEFAULT_HEAD = Head("lstm")  # a BiLSTM layer is worth more than anything else on a frozen encoder
+ALL_LAYERS = -1  # all layers below the head
+DEFAULT_HEAD = Head("lstm")  # on a frozen encoder, nothing else gains as much as a BiLSTM layer

@@ -1,7 +1,7 @@
-"""Which labels of a source sound like one of a new alphabet: its row can start from theirs.
+"""Labels of a source that sound like a label of the new alphabet, whose row can start from theirs.
 
-Scripts differ more than sounds do. An output layer of a language in another script so begins with
-what the source knows of its sounds, not with noise.
+Scripts differ more than sounds do. So an output layer for another script can start from what the
+source knows about its sounds, instead of random weights.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from ..errors import BootstrapError
 
 AUTO = "auto"
 
-# For each label of a new alphabet labels of the source, whose rows are averaged.
+# Maps labels of the new alphabet to labels of the source, whose rows are averaged.
 SimilarLabels = Mapping[str, Sequence[str]]
 
 
 def similar_labels(map_alphabet: str, source: Alphabet, target: Alphabet) -> SimilarLabels:
-    """Return what `--map_alphabet` says.
+    """Return the similar labels that `--map_alphabet` asks for.
 
     Args:
-        map_alphabet: the path of a table, or `auto`: by how labels are written in Latin letters.
-        source: the alphabet of the pre-trained model.
-        target: that of the new one.
+        map_alphabet: path of a table, or `auto`: labels with the same romanisation.
+        source: alphabet of the source model.
+        target: alphabet of the new model.
 
     Raises:
-        BootstrapError: an alphabet has bytes, the table names labels that its alphabet has not,
-            or nothing is similar.
+        BootstrapError: an alphabet has bytes, the table names labels that an alphabet lacks, or no
+            labels are similar.
         FlagError: uroman is not installed.
         UserError: the table cannot be read.
     """
@@ -52,14 +52,14 @@ def similar_labels(map_alphabet: str, source: Alphabet, target: Alphabet) -> Sim
 def labels_that_sound_alike(
     source: Alphabet, target: Alphabet, romanize: Callable[[str], str]
 ) -> dict[str, list[str]]:
-    """Return for each target label those of the source that are written as it is in Latin letters.
+    """Map labels of the target to labels of the source with the same romanisation.
 
-    Where none is, what it is written with is cut into such labels, longest first, and these are it.
+    If there is none, the romanisation is split into romanisations of source labels, longest first.
 
     Args:
-        source: the alphabet of the pre-trained model.
-        target: that of the new one.
-        romanize: writes a label in Latin letters.
+        source: alphabet of the source model.
+        target: alphabet of the new model.
+        romanize: returns the romanisation of a label.
     """
     sounds: dict[str, list[str]] = defaultdict(list)
     for label in source.labels:
@@ -75,7 +75,7 @@ def labels_that_sound_alike(
 
 
 def _parts(sound: str, known: Mapping[str, object]) -> list[str]:
-    """Cut a sound into known ones, longest first; what is not known is passed over."""
+    """Split a romanisation into known ones, longest first; skip letters in between."""
     parts = []
     while sound:
         length = next((n for n in range(len(sound), 0, -1) if sound[:n] in known), 0)
@@ -86,7 +86,7 @@ def _parts(sound: str, known: Mapping[str, object]) -> list[str]:
 
 
 def _read_table(path: str, source: Alphabet, target: Alphabet) -> dict[str, list[str]]:
-    """Return a table: a label, a tab, and the labels of the source that it is to start from."""
+    """Read a table whose lines have a label, a tab, and labels of the source."""
     similar = {}
     problems = []
     for label, text in read_character_map(Path(path)).items():
