@@ -106,7 +106,7 @@ def tokens_of(
     """Return the characters of a hypothesis with their times and confidences.
 
     Args:
-        reading: hypothesis of one utterance.
+        hypothesis: hypothesis of one utterance.
         posteriors: posteriors of the utterance, float32 `[frames, classes]`.
         alphabet: alphabet of the model.
         step_seconds: time from one frame to the next.
