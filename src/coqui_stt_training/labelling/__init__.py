@@ -1,1 +1,1 @@
-"""A desk for transcribers: recordings to clips, drafts, what people make of them, a data set."""
+"""A transcription desk: cuts recordings, drafts transcripts, and saves the corrected ones."""

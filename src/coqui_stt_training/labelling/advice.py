@@ -1,4 +1,4 @@
-"""What to do with a data set: the command that trains on it."""
+"""The command that trains on a data set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FEWEST_CLIPS = 20
 
 @dataclass(frozen=True)
 class Advice:
-    """A command to copy, and what one should know of it."""
+    """A command to copy, and remarks about it."""
 
     command: str
     remarks: tuple[str, ...]
@@ -26,12 +26,12 @@ class Advice:
 def training_command(
     data_set: Path, model: str, spelling: DeskSpelling, texts: Iterable[str]
 ) -> Advice:
-    """Return how to train on what was transcribed.
+    """Return the command that trains on the data set.
 
     Args:
         data_set: the CSV file.
-        model: what made the drafts; empty: none.
-        spelling: its alphabet.
+        model: the model that made the drafts; empty: none.
+        spelling: the alphabet of that model, and how texts are normalized.
         texts: the transcripts so far.
     """
     listed = list(texts)
@@ -58,7 +58,7 @@ def training_command(
 
 
 def _spelling_flags(spelling: DeskSpelling, texts: list[str], remarks: list[str]) -> list[str]:
-    """Return the flags for texts that the model's alphabet cannot write as they are."""
+    """Return the flags for texts with characters that are not in the model's alphabet."""
     if spelling.alphabet is None or not any(map(spelling.unwritable, texts)):
         return []
     normalize = Normalizer(spelling.alphabet)
@@ -72,7 +72,7 @@ def _spelling_flags(spelling: DeskSpelling, texts: list[str], remarks: list[str]
 
 
 def _joined(words: list[str]) -> str:
-    """Return a command line, a flag on each line."""
+    """Return a command line with each flag on a line of its own."""
     lines = ["python -m coqui_stt_training." + words[0]]
     for word in words[1:]:
         if word.startswith("--"):

@@ -1,4 +1,4 @@
-"""The desk's endpoints: its page, and what that asks for."""
+"""The desk's endpoints: its page, and the API that the page calls."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from .lease import Person
 from .preparation import Preparation
 from .requests import Save, StepRequest, Visit, read_body
 
-_AHEAD = 6  # clips that drafts are made of before somebody comes to them
-_DRAFT_WAIT_SECONDS = 4.0  # each that waits has a thread
+_AHEAD = 6  # upcoming clips that are drafted in advance
+_DRAFT_WAIT_SECONDS = 4.0  # each waiting request occupies a thread
 _MOST_LISTED = 500
 _ASSETS = {
     "/": ("page.html", "text/html; charset=utf-8"),
@@ -50,14 +50,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class DeskContext:
-    """A desk, and those who work for it in the background.
+    """A desk, and its background work.
 
     Attributes:
-        desk: with its clips.
-        preparation: what cuts them.
-        drafts: what a model hears; None: there is no model.
-        model: its name, as it was given; empty: none.
-        language: of the model, a BCP 47 tag; may be empty.
+        desk: the desk.
+        preparation: the thread that cuts recordings into clips.
+        drafts: drafts by a model; None: there is no model.
+        model: the model's name, as the user gave it; empty: none.
+        language: language of the model, a BCP 47 tag; may be empty.
     """
 
     desk: Desk
@@ -67,19 +67,19 @@ class DeskContext:
     language: str = ""
 
     def close(self) -> None:
-        """End the work in the background."""
+        """Stop the background work."""
         self.preparation.close()
         if self.drafts is not None:
             self.drafts.close()
 
 
 def create_app(context: DeskContext, hosts: Hosts | None = None, token: str = "") -> FastAPI:
-    """Return the application, for any ASGI server.
+    """Return the ASGI application.
 
     Args:
-        context: what is served; its threads end with the application.
-        hosts: the names under which it may be asked; those of this machine itself by default.
-        token: what those who ask must know; empty: nothing.
+        context: the desk to serve; its threads end with the application.
+        hosts: host names that requests may use; by default those of this machine.
+        token: token that requests must have; empty: none is needed.
     """
     admission = Admission(hosts or Hosts())
 
@@ -118,7 +118,7 @@ def _asset(name: str, kind: str) -> Callable[[], Response]:
 
 
 def _add_reading(app: FastAPI, context: DeskContext, admission: Admission) -> None:
-    """Add what changes nothing. Pages of others may not even let it be computed."""
+    """Add the endpoints that change nothing. Requests from pages of other sites are refused."""
     desk = context.desk
 
     @app.get("/api/desk")
@@ -162,30 +162,30 @@ def _add_reading(app: FastAPI, context: DeskContext, admission: Admission) -> No
 
 
 def _add_working(app: FastAPI, context: DeskContext) -> None:
-    """Add what people do. Each waits for the desk in a thread, since a save takes its time."""
+    """Add the endpoints for work on clips. Each runs in a thread, because saving takes time."""
 
     @app.post("/api/next")
     async def go_on(request: Request) -> JSONResponse:
-        """Name the open clip that comes after another, and that nobody else works on."""
+        """Return the next open clip that nobody else works on."""
         step = await read_body(request, StepRequest)
         return await run_in_threadpool(_go_on, context, step)
 
     @app.post("/api/leave")
     async def leave(request: Request) -> JSONResponse:
-        """Let others have what somebody worked on."""
+        """Release the clip that a person works on."""
         visit = await read_body(request, Visit)
         await run_in_threadpool(context.desk.leave, visit.person)
         return _private({})
 
     @app.post("/api/clips/{identity}/open")
     async def open_clip(request: Request, identity: str) -> JSONResponse:
-        """Let somebody work on a clip for a while, or for a while longer."""
+        """Lease a clip to a person, or renew the lease."""
         visit = await read_body(request, Visit)
         return await run_in_threadpool(_open, context, identity, visit.person)
 
     @app.put("/api/clips/{identity}")
     async def save(request: Request, identity: str) -> JSONResponse:
-        """Save what somebody made of a clip."""
+        """Save a person's label of a clip."""
         asked = await read_body(request, Save)
         return await run_in_threadpool(_save, context, identity, asked)
 
@@ -265,10 +265,10 @@ def _change(asked: Save) -> Change:
 
 
 def _answered(work: Callable[[], Result]) -> Result:
-    """Return a result; what is wrong with audio or disk is told to whoever asked.
+    """Call a function, and turn its errors into answers to the request.
 
     Raises:
-        RequestError: something is.
+        RequestError: the audio cannot be read, or the disk cannot be written to.
     """
     try:
         return work()
@@ -306,7 +306,7 @@ def _row(desk: Desk, clip: DeskClip, label: DeskLabel) -> dict[str, Any]:
 
 
 def _preview(context: DeskContext, clip: DeskClip, label: DeskLabel) -> str:
-    """Return what a model hears in a clip that nobody has decided on, as far as that is known."""
+    """Return the draft of a clip that has no label yet; empty if there is no draft."""
     draft = context.drafts.get(clip) if context.drafts and not label.version else None
     return draft.text if draft else ""
 

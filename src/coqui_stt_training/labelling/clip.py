@@ -1,4 +1,4 @@
-"""Clips, and what people made of them."""
+"""Clips, and their labels."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of a recording.
+    """A segment of a recording.
 
     Attributes:
-        start_milliseconds: from the start of the recording.
-        end_milliseconds: likewise.
-        is_whole: whether it is all of the recording.
+        start_milliseconds: start, from the start of the recording.
+        end_milliseconds: end, from the start of the recording.
+        is_whole: whether it is the whole recording.
     """
 
     start_milliseconds: int
@@ -31,27 +31,27 @@ class Span:
 
     @property
     def milliseconds(self) -> int:
-        """Length."""
+        """The duration."""
         return self.end_milliseconds - self.start_milliseconds
 
 
 @dataclass(frozen=True)
 class DeskClip:
-    """A stretch of a recording that is transcribed at a time."""
+    """A segment of a recording, to be transcribed by itself."""
 
     recording: DeskRecording
     span: Span
 
     @cached_property
     def identity(self) -> str:
-        """What requests call it: 16 hexadecimal digits, the same each time."""
+        """The name of the clip in requests: 16 hexadecimal digits, the same in each session."""
         bounds = "" if self.span.is_whole else f"{self._start}-{self._end}"
         named = f"{self.recording.key}\0{bounds}"
         return hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     @property
     def audio(self) -> AudioReference:
-        """Where its sound is."""
+        """Where the audio is."""
         whole = self.recording.audio
         if self.span.is_whole:
             return whole
@@ -62,7 +62,7 @@ class DeskClip:
 
     @property
     def is_plain_file(self) -> bool:
-        """Whether a data set can name its audio as it is, without a copy."""
+        """Whether the data set can name the audio file itself, without a copy."""
         audio = self.recording.audio
         return self.span.is_whole and not audio.is_piece and audio.size_bytes is None
 
@@ -77,15 +77,15 @@ class DeskClip:
 
 @dataclass(frozen=True)
 class DeskLabel:
-    """What somebody made of a clip.
+    """The label that a person gave a clip.
 
     Attributes:
-        version: counts the changes; 0: nobody has yet.
-        verdict: accepted clips are in the data set.
+        version: number of changes; 0: not labelled yet.
+        verdict: the decision; accepted clips are in the data set.
         text: the transcript.
-        reason: why it was rejected.
-        person: who, as they call themselves.
-        time: when, as ISO 8601 has it.
+        reason: why the clip was rejected.
+        person: name that the person entered.
+        time: time of the change, in ISO 8601.
     """
 
     version: int = 0
@@ -96,5 +96,5 @@ class DeskLabel:
     time: str = ""
 
     def says_the_same(self, other: DeskLabel) -> bool:
-        """Whether verdict, text and reason are those of another."""
+        """Return whether verdict, text and reason equal those of another label."""
         return (self.verdict, self.text, self.reason) == (other.verdict, other.text, other.reason)

@@ -1,4 +1,4 @@
-"""Long recordings cut at their pauses, into clips that one can keep in mind."""
+"""Cuts long recordings at pauses, into clips short enough to remember while typing."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from stt.audio.voice_activity import AGGRESSIVENESS, Segment, split_speech
 
 from .clip import Span
 
-_RATE_HZ = 16000  # at which speech is looked for
-_JOINED_PAUSE_SECONDS = 1.0  # clips are joined over pauses up to this
-_STEP_SECONDS = 0.03  # in which the quietest place of a stretch without pauses is looked for
+_RATE_HZ = 16000  # sample rate of the voice activity detection
+_JOINED_PAUSE_SECONDS = 1.0  # the longest pause within a clip
+_STEP_SECONDS = 0.03  # frame length of the search for the quietest place
 _QUIET_STEPS = 10
 
 
 def cut_recording(audio: AudioReference, longest_seconds: float) -> Iterator[Span]:
-    """Yield the clips of a recording, as they are found; one of it all where it is short.
+    """Yield the clips of a recording as they are found. A short recording is one clip.
 
-    Where nobody pauses for too long, the quietest place is cut.
+    Speech without a pause is cut at its quietest place.
 
     Args:
-        audio: of any length; it is read in blocks.
-        longest_seconds: of a clip.
+        audio: recording of any length; it is read in blocks.
+        longest_seconds: greatest length of a clip.
 
     Raises:
-        AudioError: it cannot be read.
+        AudioError: the recording cannot be read.
     """
     blocks = read_pcm_blocks(audio, _RATE_HZ)
     begun: list[Pcm] = []
@@ -78,7 +78,7 @@ def _shortened(segments: Iterable[Segment], longest_seconds: float) -> Iterator[
 
 
 def _quietest(samples: Pcm, first: int, last: int) -> int:
-    """Return the middle of the quietest 0.3 s that lie between two places."""
+    """Return the middle of the quietest 0.3 s between two sample indices."""
     step = int(_STEP_SECONDS * _RATE_HZ)
     part = samples[first:last].astype(np.float64)
     steps = np.square(part[: len(part) // step * step].reshape(-1, step)).mean(axis=1)

@@ -1,4 +1,4 @@
-"""The data set that is made: a CSV file that `--train_files` takes, and the clips that were cut."""
+"""The data set: a CSV file for `--train_files`, and the audio of clips cut from recordings."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ _LONGEST_NAME = 60
 
 @dataclass(frozen=True)
 class Transcribed:
-    """A clip, and its text."""
+    """A clip and its transcript."""
 
     clip: DeskClip
     text: str
 
 
 class DataSet:
-    """A CSV file, and a folder beside it for what is cut out of recordings.
+    """A CSV file, and a folder beside it for the audio of clips cut from recordings.
 
-    Rows of clips that the desk does not know are kept as they are, so that it can go on with a data
-    set that came from elsewhere.
+    Rows of clips that the desk does not know are kept unchanged, so that the desk can extend an
+    existing data set.
 
     Args:
-        path: of the CSV file, which need not be there yet.
+        path: path of the CSV file, which need not exist yet.
 
     Raises:
-        CorpusError: it is there, and is no such file.
+        CorpusError: the file exists, but is not a CSV file with audio names and transcripts.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,19 +49,19 @@ class DataSet:
         self.clips_folder = path.parent / f"{path.stem}_clips"
         self._found: dict[str, dict[str, str]] = {}
         self._columns: tuple[str, ...] = _COLUMNS
-        self._names: dict[str, str] = {}  # by the identity of clips: paths take their time
-        self._rows: dict[str, tuple[str, dict[str, str]]] = {}  # by that: the text, and its row
+        self._names: dict[str, str] = {}  # by identity of the clip: computing paths is slow
+        self._rows: dict[str, tuple[str, dict[str, str]]] = {}  # text and row, by identity
         if path.exists():
             self._read()
         remove_partial_files(path.parent, path.name)
 
     def text_found(self, clip: DeskClip) -> str | None:
-        """Return what the file said of a clip when it was opened; None: it did not name it."""
+        """Return the transcript that the file had for a clip when opened; None: it had no row."""
         row = self._found.get(self.audio_name(clip))
         return None if row is None else row[TRANSCRIPT_COLUMN]
 
     def audio_name(self, clip: DeskClip) -> str:
-        """Return how the file names the audio of a clip."""
+        """Return the file's name for the audio of a clip."""
         if clip.identity not in self._names:
             self._names[clip.identity] = self._name(clip)
         return self._names[clip.identity]
@@ -73,7 +73,7 @@ class DataSet:
         return self.piece_path(clip).relative_to(self.path.parent).as_posix()
 
     def piece_path(self, clip: DeskClip) -> Path:
-        """Return where the sound of a clip goes that is a piece of a recording."""
+        """Return the path of the WAV file for a clip that is a piece of a recording."""
         recording, span = clip.recording, clip.span
         stem = Path(recording.audio.member or recording.audio.path.name).stem
         plain = re.sub(r"[^\w.-]+", "_", stem).strip("._")[:_LONGEST_NAME] or "recording"
@@ -81,7 +81,7 @@ class DataSet:
         return self.clips_folder / f"{plain}-{recording.identity[:6]}" / f"{times}.wav"
 
     def write_audio(self, clip: DeskClip) -> None:
-        """See that the sound of a clip is where the file will name it.
+        """Write the audio of a clip, unless the file exists.
 
         Raises:
             AudioError: the recording cannot be read.
@@ -92,19 +92,19 @@ class DataSet:
         write_atomically(self.piece_path(clip), wav_of(clip))
 
     def remove_audio(self, clip: DeskClip) -> None:
-        """Remove what `write_audio` has written, once the file does not name it any more."""
+        """Remove the audio that `write_audio` wrote, once the CSV file has no row for it."""
         if not clip.is_plain_file:
             self.piece_path(clip).unlink(missing_ok=True)
 
     def write(self, rows: Iterable[Transcribed], known: Iterable[DeskClip]) -> None:
-        """Write the file anew.
+        """Write the whole file.
 
         Args:
-            rows: what is accepted, in order.
-            known: all clips of the desk; what the file says of others stays.
+            rows: the accepted clips, in order.
+            known: all labelled clips; the file's rows of other clips are kept.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         own = {self.audio_name(clip) for clip in known}
         kept = [row for name, row in self._found.items() if name not in own]
@@ -164,10 +164,10 @@ class DataSet:
 
 
 def wav_of(clip: DeskClip) -> bytes:
-    """Return the sound of a clip as a WAV file: 16 bits, mono, at the recording's own rate.
+    """Return the audio of a clip as a WAV file: 16 bits, mono, at the recording's sample rate.
 
     Raises:
-        AudioError: it cannot be read.
+        AudioError: the recording cannot be read.
     """
     rate_hz = read_sample_rate(clip.audio)
     return encode_audio(to_pcm(read_audio(clip.audio, rate_hz)), rate_hz, "wav")

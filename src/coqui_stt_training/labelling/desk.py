@@ -1,4 +1,4 @@
-"""All clips of a desk, what was made of them, and who works on which. For many threads."""
+"""All clips of a desk, their labels, and who works on which. Thread-safe."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .spelling import DeskSpelling, one_line
 
 
 class UnknownClipError(LookupError):
-    """There is no clip of that identity."""
+    """There is no clip with that identity."""
 
 
 class OutdatedError(Exception):
     """Somebody else has saved a clip since it was opened.
 
     Attributes:
-        current: what they saved.
+        current: the label that they saved.
     """
 
     def __init__(self, current: DeskLabel) -> None:
@@ -34,13 +34,13 @@ class OutdatedError(Exception):
 
 @dataclass(frozen=True)
 class Change:
-    """What somebody wants to save of a clip.
+    """A label that a person wants to save.
 
     Attributes:
-        version: of the label that they saw.
-        verdict: what they decided.
+        version: version of the label that the person saw.
+        verdict: the decision.
         text: the transcript.
-        reason: why they reject it.
+        reason: why the clip is rejected.
     """
 
     version: int
@@ -51,14 +51,14 @@ class Change:
 
 @dataclass(frozen=True)
 class DeskProgress:
-    """How far it is.
+    """How much is labelled.
 
     Attributes:
-        clips: found so far.
-        accepted: of them.
-        rejected: of them.
-        seconds: of speech in all clips.
-        accepted_seconds: of speech in those accepted.
+        clips: number of clips found so far.
+        accepted: number of accepted clips.
+        rejected: number of rejected clips.
+        seconds: duration of all clips.
+        accepted_seconds: duration of the accepted clips.
     """
 
     clips: int
@@ -71,15 +71,15 @@ class DeskProgress:
 class Desk:
     """Clips in their order, with their labels.
 
-    What is saved is in the journal first, which is on the disk then; the data set is written of it.
-    A process that is killed in between loses nothing: the next one writes the data set anew.
+    A label is first written to the journal on the disk, then to the data set. If the process is
+    killed in between, nothing is lost: the next process writes the data set from the journal.
 
     Args:
-        data_set: to write.
-        journal: of what was decided so far.
-        spelling: how texts are saved.
-        leases: who works on what.
-        now: tells the time, for the journal.
+        data_set: the data set to write.
+        journal: the labels and cuts so far.
+        spelling: how texts are normalized before they are saved.
+        leases: who works on which clip.
+        now: returns the current time, for the journal.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Desk:
         self._labels: dict[str, DeskLabel] = {}
         self._verdicts: Counter[Verdict] = Counter()
         self._milliseconds: Counter[Verdict] = Counter()
-        self._is_behind = False  # whether the data set lacks something
+        self._is_behind = False  # whether the data set lacks labels of the journal
         self._had_file = data_set.path.exists()
         labels = [one for one in journal.entries if isinstance(one, LabelEntry) and one.taken]
         self._last = labels[-1].clip if labels else ""
@@ -111,12 +111,12 @@ class Desk:
     # ------------------------------------------------------------------ clips
 
     def cut_before(self, recording: DeskRecording, audio_bytes: int) -> list[Span] | None:
-        """Return how a recording was cut before; None: not yet, or it is another file now."""
+        """Return how a recording was cut before; None: not yet, or the file has changed since."""
         cut = self._cuts.get(recording.key)
         return cut.clips() if cut and cut.audio_bytes == audio_bytes else None
 
     def keep_cut(self, recording: DeskRecording, audio_bytes: int, spans: Sequence[Span]) -> None:
-        """Take note of how a recording was cut, so that it is cut the same next time.
+        """Record how a recording was cut, so that it is cut the same way next time.
 
         Raises:
             OSError: the journal cannot be written.
@@ -129,7 +129,7 @@ class Desk:
             self._journal.append(CutEntry(recording.key, audio_bytes, times, is_whole))
 
     def add(self, clip: DeskClip) -> None:
-        """Take in a clip, after all others.
+        """Append a clip.
 
         Raises:
             OSError: the journal cannot be written.
@@ -143,12 +143,12 @@ class Desk:
             self._follow_file(clip)
 
     def _follow_file(self, clip: DeskClip) -> None:
-        """Take over what somebody changed in the file itself since the desk was last open."""
+        """Adopt changes that somebody made in the CSV file since the desk was last open."""
         label, found = self._labels[clip.identity], self.data_set.text_found(clip)
         is_accepted = label.verdict == "accepted"
         if not label.version or (is_accepted and found == label.text):
             return
-        # What was decided last may have been written to the journal alone, before a kill.
+        # If the process was killed, the last label may be in the journal only.
         if clip.identity == self._last or not self._had_file:
             self._is_behind = self._is_behind or is_accepted or found is not None
         elif found is not None:
@@ -178,7 +178,7 @@ class Desk:
         self._labels[clip.identity] = label
 
     def progress(self) -> DeskProgress:
-        """Return how far it is."""
+        """Return how much is labelled."""
         with self._lock:
             return DeskProgress(
                 len(self._clips),
@@ -192,7 +192,7 @@ class Desk:
         """Return a clip.
 
         Raises:
-            UnknownClipError: there is none.
+            UnknownClipError: there is no such clip.
         """
         with self._lock:
             if identity not in self._places:
@@ -200,16 +200,16 @@ class Desk:
             return self._clips[self._places[identity]]
 
     def place(self, clip: DeskClip) -> int:
-        """Return the number of a clip, counted from 0."""
+        """Return the index of a clip, from 0."""
         return self._places[clip.identity]
 
     def label(self, clip: DeskClip) -> DeskLabel:
-        """Return what was made of a clip."""
+        """Return the label of a clip."""
         with self._lock:
             return self._labels[clip.identity]
 
     def first_text(self, clip: DeskClip) -> str:
-        """Return what a list or the data set said of a clip before anybody looked at it here."""
+        """Return the transcript that the data set or the input list had before any labelling."""
         found = self.data_set.text_found(clip)
         if found is not None:
             return found
@@ -219,8 +219,8 @@ class Desk:
         """Return clips and labels, in order.
 
         Args:
-            verdict: only those with it; None: all.
-            search: only those with this in their text, name or reason, whatever the case.
+            verdict: only clips with this verdict; None: all.
+            search: only clips with this in their text, name or reason, ignoring case.
         """
         wanted = search.casefold().strip()
         with self._lock:
@@ -239,12 +239,12 @@ class Desk:
     # ------------------------------------------------------------------ people
 
     def following(self, after: str, count: int, person: Person | None = None) -> list[DeskClip]:
-        """Return open clips that come after one, then those from the start.
+        """Return the open clips after a given clip, then those before it.
 
         Args:
-            after: the identity of a clip; any other text: from the start.
-            count: how many at most.
-            person: leave out what others work on besides this one; None: leave out nothing.
+            after: identity of a clip; any other text: from the start.
+            count: greatest number of clips.
+            person: leave out clips that anybody but this person works on; None: leave out nothing.
         """
         with self._lock:
             start = self._places.get(after, -1) + 1
@@ -262,24 +262,24 @@ class Desk:
             return found
 
     def take(self, clip: DeskClip, person: Person) -> Person | None:
-        """Let somebody have a clip for a while; return who has it instead."""
+        """Lease a clip to a person; return who else holds it, or None if the lease is granted."""
         with self._lock:
             return self._leases.take(clip.identity, person)
 
     def leave(self, person: Person) -> None:
-        """Let what somebody has be free."""
+        """Release the clip that a person holds."""
         with self._lock:
             self._leases.release(person)
 
     def save(self, clip: DeskClip, person: Person, change: Change) -> DeskLabel:
-        """Save what somebody made of a clip, and write the data set.
+        """Save a person's label of a clip, and write the data set.
 
-        Saving the same again does nothing, so that one may ask again where no answer came.
+        Saving the same label again changes nothing, so a request without an answer can be repeated.
 
         Raises:
             OutdatedError: somebody else has saved it meanwhile; this text is kept in the journal.
             AudioError: the recording cannot be read.
-            OSError: the disk takes nothing.
+            OSError: the disk cannot be written to.
         """
         wanted = DeskLabel(
             change.version + 1,
@@ -304,10 +304,10 @@ class Desk:
             return current
 
     def settle(self) -> None:
-        """Write the data set, if it lacks anything.
+        """Write the data set, if it lacks labels of the journal.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the data set cannot be written.
         """
         with self._lock:
             if not self._is_behind:

@@ -1,4 +1,4 @@
-"""What a model hears in clips, found out in the background, ahead of those who correct it."""
+"""Draft transcripts by a model, made in the background before people reach the clips."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _MOST_PEOPLE = 32
 
 @dataclass(frozen=True)
 class Draft:
-    """What a model hears in a clip.
+    """A model's transcript of a clip.
 
     Attributes:
         text: the transcript.
-        words: of it, with times from the start of the clip.
-        problem: why there is none.
+        words: words of the transcript, with times from the start of the clip.
+        problem: why there is no transcript; empty: there is one.
     """
 
     text: str = ""
@@ -36,14 +36,14 @@ class Draft:
 
 
 class Drafts:
-    """Drafts of the clips that people look at, and will look at next. For many threads.
+    """Drafts of the clips on people's screens, and of the clips that follow. Thread-safe.
 
-    One thread transcribes, in the order of need: what is on somebody's screen, then what follows.
-    Nothing is transcribed that nobody is near to, and only so many drafts are kept.
+    One thread transcribes the clips on screens first, then those that follow. Other clips are not
+    transcribed. A limited number of drafts is kept.
 
     Args:
-        model: to transcribe with.
-        most_kept: drafts in memory.
+        model: model that transcribes.
+        most_kept: greatest number of drafts in memory.
     """
 
     def __init__(self, model: Model, most_kept: int = _MOST_KEPT) -> None:
@@ -57,7 +57,7 @@ class Drafts:
         self._thread.start()
 
     def look_at(self, person: str, clips: Sequence[DeskClip]) -> None:
-        """Say what somebody has on the screen, and what comes next; it replaces what they had."""
+        """Set the clips that a person needs: the one on the screen, then those that follow."""
         with self._changed:
             self._wanted.pop(person, None)
             self._wanted[person] = list(clips)
@@ -66,11 +66,11 @@ class Drafts:
             self._changed.notify_all()
 
     def get(self, clip: DeskClip, wait_seconds: float = 0.0) -> Draft | None:
-        """Return the draft of a clip; None: it is not there yet.
+        """Return the draft of a clip; None: it is not made yet.
 
         Args:
-            clip: one that somebody looks at.
-            wait_seconds: how long to wait for it.
+            clip: the clip.
+            wait_seconds: longest time to wait for the draft.
         """
         with self._changed:
             self._changed.wait_for(
@@ -82,7 +82,7 @@ class Drafts:
             return draft
 
     def close(self) -> None:
-        """End the thread, after the clip that it is at."""
+        """End the thread after its current clip."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -97,7 +97,7 @@ class Drafts:
                 self._changed.notify_all()
 
     def _next(self) -> DeskClip | None:
-        """Return the clip that is needed first; wait until there is one; None: it is closed."""
+        """Wait for the most urgent clip and return it; None: the drafts were closed."""
         with self._changed:
             while not self._is_closed:
                 clip = self._first_missing()
@@ -109,7 +109,7 @@ class Drafts:
     def _first_missing(self) -> DeskClip | None:
         longest = max((len(clips) for clips in self._wanted.values()), default=0)
         for depth in range(longest):
-            for clips in reversed(self._wanted.values()):  # who came last first
+            for clips in reversed(self._wanted.values()):  # the latest request first
                 if depth < len(clips) and clips[depth].identity not in self._done:
                     return clips[depth]
         return None
@@ -120,7 +120,7 @@ class Drafts:
             transcript = self._model.stt_with_metadata(samples).transcripts[0]
         except UserError as error:
             return Draft(problem=str(error))
-        except Exception:  # one clip must not end the thread that all others wait for
+        except Exception:  # one bad clip must not end the thread
             _log.exception("no draft of %s", clip.audio)
             return Draft(problem="the model failed on this clip; see the log of the command")
         return Draft(transcript.text, tuple(words_of(transcript.tokens)))

@@ -1,7 +1,7 @@
-"""What was decided, in the order in which it was: one JSON object a line, never changed.
+"""The journal of all labels, in order: one JSON object per line, append-only.
 
-The data set is made of it; it also has what a data set has no place for: what was rejected and why,
-how recordings were cut, and texts that were not taken because somebody else was faster.
+The data set is written from it. It also holds what the CSV file cannot: rejected clips with their
+reasons, how recordings were cut, and texts that were refused because somebody else saved first.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class CutEntry:
     """How a recording was cut.
 
     Attributes:
-        recording: its key.
-        audio_bytes: size of the file, which tells whether it is still the same.
-        spans: start and end of each clip, in milliseconds, one after the other.
-        is_whole: whether it is one clip.
+        recording: key of the recording.
+        audio_bytes: size of the file, to detect that it has changed.
+        spans: start and end of each clip in milliseconds, alternating.
+        is_whole: whether the whole recording is one clip.
     """
 
     recording: str
@@ -40,20 +40,20 @@ class CutEntry:
     kind: Literal["cut"] = "cut"
 
     def clips(self) -> list[Span]:
-        """Return the stretches."""
+        """Return the spans of the clips."""
         pairs = zip(self.spans[::2], self.spans[1::2], strict=False)
         return [Span(start, end, self.is_whole) for start, end in pairs]
 
 
 @dataclass(frozen=True)
 class LabelEntry:
-    """What somebody made of a clip.
+    """A label of a clip.
 
     Attributes:
-        clip: its identity.
-        taken: whether it counts; else somebody else had saved the clip meanwhile, and it is kept
-            here alone.
-        label: what it was.
+        clip: identity of the clip.
+        taken: whether the label counts. If not, somebody else had saved the clip meanwhile, and
+            the label is kept only here.
+        label: the label.
     """
 
     clip: str
@@ -62,13 +62,13 @@ class LabelEntry:
 
 
 class DeskJournal:
-    """A file that only grows. For one process, which holds its lock.
+    """An append-only file. One process uses it at a time; `serve_desk` holds a lock.
 
     Args:
-        path: the file, which need not be there yet.
+        path: the file, which need not exist yet.
 
     Raises:
-        CorpusError: it is there, and is none, or cannot be read.
+        CorpusError: the file exists, but is not a journal or cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -77,16 +77,16 @@ class DeskJournal:
         self.entries: list[CutEntry | LabelEntry] = list(self._read())
 
     def append(self, entry: CutEntry | LabelEntry) -> None:
-        """Write an entry. A label is on the disk when this returns; cuts can be made again.
+        """Append an entry. Labels are synced to the disk; cuts are not, as they can be repeated.
 
         Raises:
-            OSError: it is not.
+            OSError: the entry cannot be written.
         """
         values = _values(entry)
         line = (json.dumps(values, ensure_ascii=True) + "\n").encode()
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666)
         try:
-            # Half a line at the end is what a kill or a full disk has left of an entry before.
+            # Remove the incomplete line that a killed process or a full disk may have left.
             os.ftruncate(descriptor, self._sound_bytes)
             os.lseek(descriptor, self._sound_bytes, os.SEEK_SET)
             written = 0
@@ -103,7 +103,7 @@ class DeskJournal:
             content = read_regular(self.path, _LARGEST_BYTES) if self.path.exists() else b""
         except OSError as error:
             raise CorpusError(f"{self.path}: {error.strerror or error}") from None
-        lines = content.split(b"\n")  # what follows the last line end is half an entry, or nothing
+        lines = content.split(b"\n")  # the last element is an incomplete entry, or empty
         for number, line in enumerate(lines[:-1], 1):
             try:
                 yield _entry(json.loads(line))
@@ -151,7 +151,7 @@ def verdict_of(name: str) -> Verdict:
     """Return a verdict by its name.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: no verdict has that name.
     """
     for verdict in VERDICTS:
         if verdict == name:

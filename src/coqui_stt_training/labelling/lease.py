@@ -1,4 +1,4 @@
-"""Who works on which clip: for some minutes at a time, so that whoever leaves blocks nobody."""
+"""Who works on which clip. Leases expire after minutes, so that people who leave block nobody."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ LEASE_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody at the desk.
+    """A person at the desk.
 
     Attributes:
-        key: of the page that is open, which nobody else knows.
-        name: as they call themselves; may be empty.
+        key: secret key of the person's open page.
+        name: name that the person entered; may be empty.
     """
 
     key: str
@@ -22,7 +22,7 @@ class Person:
 
     @property
     def shown(self) -> str:
-        """What to call them."""
+        """The name to show to others."""
         return self.name or "somebody else"
 
 
@@ -33,11 +33,11 @@ class _Lease:
 
 
 class Leases:
-    """Leases of clips. Each person has one at a time. Not for several threads at once.
+    """Leases of clips. Each person has one at a time. Not thread-safe.
 
     Args:
-        clock: tells the time in seconds, from any beginning.
-        seconds: how long a lease holds that is not renewed.
+        clock: returns the time in seconds, from any origin.
+        seconds: duration of a lease that is not renewed.
     """
 
     def __init__(self, clock: Callable[[], float], seconds: float = LEASE_SECONDS) -> None:
@@ -46,9 +46,9 @@ class Leases:
         self._by_clip: dict[str, _Lease] = {}
 
     def take(self, clip: str, person: Person) -> Person | None:
-        """Let a person have a clip, or go on having it; return who has it instead.
+        """Lease a clip to a person, or renew the lease; return who else holds it, or None.
 
-        What they had before is free then, in either case: they look at something else.
+        The person's earlier lease ends in either case, because they look at another clip now.
         """
         self.release(person)
         holder = self.holder(clip, person)
@@ -57,12 +57,12 @@ class Leases:
         return holder
 
     def release(self, person: Person) -> None:
-        """Let what a person has be free."""
+        """End the lease of a person."""
         for clip in [name for name, one in self._by_clip.items() if one.person.key == person.key]:
             del self._by_clip[clip]
 
     def holder(self, clip: str, besides: Person) -> Person | None:
-        """Return who has a clip, unless it is this person, or nobody."""
+        """Return who holds a clip; None: nobody, or the given person."""
         lease = self._by_clip.get(clip)
         if lease is None or lease.person.key == besides.key:
             return None

@@ -1,4 +1,4 @@
-"""Recordings become clips in the background, while people are at work on the first."""
+"""Cuts recordings into clips in the background, while people work on the first clips."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _MOST_TOLD = 50
 
 @dataclass(frozen=True)
 class Prepared:
-    """How far it is.
+    """How many recordings are cut.
 
     Attributes:
-        done: recordings that were cut.
-        of: all recordings.
-        problems: recordings that cannot be used, and why; the first of them.
+        done: number of recordings that are finished.
+        of: number of all recordings.
+        problems: the first recordings that cannot be used, and why.
     """
 
     done: int
@@ -37,12 +37,12 @@ class Prepared:
 
 
 class Preparation:
-    """A thread that cuts recordings, one after the other, and gives their clips to a desk.
+    """A thread that cuts recordings, one after the other, and adds their clips to a desk.
 
     Args:
-        desk: that gets the clips.
-        recordings: in the order of work.
-        longest_seconds: of a clip.
+        desk: desk to which clips are added.
+        recordings: recordings, in the order in which they are cut.
+        longest_seconds: greatest length of a clip.
     """
 
     def __init__(
@@ -57,19 +57,19 @@ class Preparation:
         self._thread = threading.Thread(target=self._work, name="cutting", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Wait until all is cut, or no longer than that."""
+        """Wait until all recordings are cut, but at most so many seconds."""
         self._thread.join(seconds)
 
     def close(self) -> None:
-        """Stop at the next clip; what was not cut to its end is cut anew the next time."""
+        """Stop at the next clip. A recording that is not finished is cut again next time."""
         self._is_closed.set()
 
     def progress(self) -> Prepared:
-        """Return how far it is."""
+        """Return how many recordings are cut."""
         return Prepared(self._done, len(self._recordings), tuple(self._problems[:_MOST_TOLD]))
 
     def _work(self) -> None:
@@ -80,7 +80,7 @@ class Preparation:
                 self._tell(str(error))
             except OSError as error:
                 self._tell(f"{recording.name}: {error.strerror or error}")
-            except Exception:  # a thread that dies would leave all others out, without a word
+            except Exception:  # one bad recording must not end the thread
                 _log.exception("cannot cut %s", recording.audio)
                 self._tell(f"{recording.name}: cannot be cut; see the log of the command")
             if self._is_closed.is_set():

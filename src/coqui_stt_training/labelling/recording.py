@@ -1,4 +1,4 @@
-"""What is to be transcribed: folders, audio files, lists, and collections of clips."""
+"""Recordings to transcribe, from folders, audio files, lists and collections of clips."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class DeskRecording:
     """Audio to transcribe.
 
     Attributes:
-        audio: where it is.
-        name: what people call it.
-        key: what tells it from others, also after both it and the data set were moved.
-        transcript: what a list says of it, to begin with; may be empty.
-        speaker: who speaks, as far as a list says.
+        audio: where the audio is.
+        name: name to show to people.
+        key: unique key, which stays the same if the audio is moved together with the data set.
+        transcript: transcript in the input list; may be empty.
+        speaker: speaker in the input list; may be empty.
     """
 
     audio: AudioReference
@@ -50,21 +50,21 @@ class DeskRecording:
 
     @property
     def identity(self) -> str:
-        """A short name without any meaning: 12 hexadecimal digits of its key."""
+        """12 hexadecimal digits of a hash of the key."""
         return hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def find_recordings(inputs: Sequence[str], home: Path) -> list[DeskRecording]:
-    """Return the recordings that names stand for, in their order, each once.
+    """Return the recordings in some inputs, in order, each once.
 
     Args:
-        inputs: folders, whose audio files come in the order of their names, subfolders too; audio
-            files; CSV files with a column `wav_filename`; text files (.txt, .lst) with a name of a
-            file on each line; or other collections of clips, see `read_rows`.
-        home: the folder of the data set: recordings below it are known by their names from there.
+        inputs: folders (their audio files in the order of the names, with subfolders); audio
+            files; CSV files with a column `wav_filename`; text files (.txt, .lst, .list) with one
+            file name per line; or other collections of clips, see `read_rows`.
+        home: folder of the data set; keys of recordings inside it are relative to it.
 
     Raises:
-        CorpusError: all that is wrong with them.
+        CorpusError: inputs cannot be read, or none of the files exists; all problems in one.
     """
     found: dict[str, DeskRecording] = {}
     problems: list[str] = []
@@ -117,7 +117,7 @@ def _plain(file: Path, name: str, home: Path) -> DeskRecording:
 
 
 def _of_csv(path: Path, home: Path) -> Iterator[DeskRecording]:
-    """Yield what a CSV file lists: it may lack transcripts, which is what this is about."""
+    """Yield the recordings of a CSV file, which need not have a column of transcripts."""
     columns, records = parse_csv(path)
     if TRANSCRIPT_COLUMN in columns:
         yield from _of_collection(str(path), home)

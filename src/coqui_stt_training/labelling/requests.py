@@ -1,4 +1,4 @@
-"""What pages send to the desk, parsed at the door."""
+"""Requests of pages to the desk, and how they are parsed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from stt.server.request_error import RequestError
 
 from .lease import Person
 
-_MOST_BYTES = 1 << 16  # of a request: a transcript of a clip is a few hundred
-_MOST_SECONDS = 15.0  # for it to arrive
+_MOST_BYTES = 1 << 16  # size of a request; the transcript of a clip has a few hundred bytes
+_MOST_SECONDS = 15.0  # time in which a request must arrive
 _MOST_NAME = 80
 _PAGE_KEY = re.compile(r"[\w-]{8,64}", re.ASCII)
 
@@ -25,17 +25,17 @@ Body = TypeVar("Body")
 
 @dataclass(frozen=True)
 class Visit:
-    """Who asks: a key that the page made for itself, and the name of the person."""
+    """The sender of a request: a random key of the page, and the person's name."""
 
     page: str
     name: str = ""
 
     @property
     def person(self) -> Person:
-        """Who it is.
+        """The person, with a printable name of limited length.
 
         Raises:
-            RequestError: the key is none.
+            RequestError: the key is malformed.
         """
         if not _PAGE_KEY.fullmatch(self.page):
             raise RequestError(422, "bad_request", "page must be 8 to 64 letters, digits, - or _")
@@ -45,14 +45,14 @@ class Visit:
 
 @dataclass(frozen=True)
 class StepRequest(Visit):
-    """Where to go on: after which clip."""
+    """A request for the next clip: the identity of the clip before it."""
 
     after: str = ""
 
 
 @dataclass(frozen=True)
 class Save(Visit):
-    """What to save; see `Change`."""
+    """A request to save a label; see `Change`."""
 
     version: int = -1
     verdict: str = ""
@@ -61,10 +61,10 @@ class Save(Visit):
 
 
 async def read_body(request: Request, kind: type[Body]) -> Body:
-    """Return the JSON object that a request holds, as a dataclass.
+    """Return the JSON object in the body of a request, as a dataclass.
 
     Raises:
-        RequestError: it is too large, too slow, no JSON, or has other values than it should.
+        RequestError: the body is too large, too slow, not JSON, or has other fields or types.
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
@@ -81,7 +81,7 @@ async def read_body(request: Request, kind: type[Body]) -> Body:
     try:
         values = json.loads(body)
         for value in values.values() if isinstance(values, dict) else ():
-            str(value).encode()  # JSON may hold halves of characters, which no file can
+            str(value).encode()  # JSON may contain lone surrogates, which no file can
         return restore(kind, values)
     except (ValueError, TypeError, RecursionError) as error:
         raise RequestError(422, "bad_request", f"the request cannot be read: {error}") from None

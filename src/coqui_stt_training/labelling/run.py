@@ -1,4 +1,4 @@
-"""A desk put together of its flags, and served."""
+"""Builds a desk from its flags, and serves it."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def serve_desk(inputs: Sequence[str], config: DeskConfig, given: frozenset[str])
     """Serve a desk until SIGINT or SIGTERM.
 
     Args:
-        inputs: what is to be transcribed, see `find_recordings`.
+        inputs: recordings to transcribe, see `find_recordings`.
         config: all flags.
-        given: names of those that were given.
+        given: names of the flags that were given.
 
     Raises:
         UserError: a flag, file or model is wrong, or a package is missing.
@@ -94,7 +94,7 @@ async def _nothing_to_wait_for() -> None:
 
 @contextmanager
 def _only_one(path: Path) -> Iterator[None]:
-    """Hold the data set: two desks would overwrite what the other has saved."""
+    """Lock the data set, because two desks would overwrite each other's labels."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with holding(path.with_name(f".{path.name}.lock")):

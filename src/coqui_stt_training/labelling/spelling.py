@@ -1,4 +1,4 @@
-"""What a model can write of a text: put into its form where that is plain, marked where not."""
+"""Normalizes texts, and finds the characters that a model cannot write."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ class DeskSpelling:
     """The rules of one data set.
 
     Attributes:
-        alphabet: of the model; None: any text will do.
-        normalize: whether texts are brought to what the alphabet can write.
+        alphabet: alphabet of the model; None: all characters are allowed.
+        normalize: whether texts are normalized for the alphabet.
     """
 
     alphabet: Alphabet | None = None
     normalize: bool = False
 
     def tidy(self, text: str) -> str:
-        """Return a text as it is saved: on one line, in Unicode's form C, without idle spaces."""
+        """Return a text as it is saved: on one line, in NFC, with single spaces."""
         plain = one_line(text)
         if self.normalize and self.alphabet is not None:
             return Normalizer(self.alphabet)(plain).text
@@ -37,7 +37,7 @@ class DeskSpelling:
 
 
 def one_line(text: str) -> str:
-    """Return a text in Unicode's form C, without line ends, idle spaces and control characters."""
+    """Return a text in NFC on one line, with single spaces and without control characters."""
     seen = "".join(
         " " if one.isspace() else one
         for one in unicodedata.normalize("NFC", text)
