@@ -1,1 +1,1 @@
-"""Recordings heard by workers on many machines, or by several on this one: a Ray cluster."""
+"""Work on recordings, spread over the workers of a Ray cluster, on this or other machines."""

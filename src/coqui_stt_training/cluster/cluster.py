@@ -1,4 +1,4 @@
-"""A Ray cluster: which one, how large its workers are, and how many it has room for."""
+"""A Ray cluster: its address, the size of its workers, and how many fit."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _CORES_OF_A_WORKER = 4
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where workers run, each with a model of its own.
+    """A cluster on which workers run, each with its own copy of the model.
 
     Attributes:
-        address: `auto`, `HOST:PORT` or `ray://HOST:PORT` of a cluster that runs; `local:N` starts N
+        address: `auto`, `HOST:PORT` or `ray://HOST:PORT` of a running cluster; `local:N` starts N
             workers on this machine, and ends them.
-        workers: how many; 0: as many as there is room for.
-        worker_cpus: cores of each; 0: four, of a local cluster an equal part of what there is.
-        worker_gpus: of each; less than one where several share one.
+        workers: number of workers; 0: as many as fit.
+        worker_cpus: cores of each worker; 0: four, or an equal share of a local cluster's cores.
+        worker_gpus: GPUs of each worker; less than one where workers share a GPU.
     """
 
     address: str
@@ -37,25 +37,25 @@ class Cluster:
 
     @property
     def local_workers(self) -> int:
-        """How many workers are to be started on this machine; 0: it is another cluster."""
+        """Number of workers to start on this machine; 0: the cluster is not a local one."""
         return int(self.address.removeprefix(LOCAL)) if self.address.startswith(LOCAL) else 0
 
     @property
     def cores_of_a_worker(self) -> int:
-        """How many cores each worker has."""
+        """Number of cores of each worker."""
         if self.worker_cpus or not self.local_workers:
             return self.worker_cpus or _CORES_OF_A_WORKER
         return max(1, available_cores() // self.local_workers)
 
     @contextmanager
     def joined(self) -> Iterator[Any]:
-        """Yield Ray, connected to the cluster; a local one ends with the context.
+        """Yield the module `ray`, connected to the cluster; a local cluster ends with the context.
 
         Raises:
-            FlagError: Ray is not installed, or there is no such cluster.
+            FlagError: Ray is not installed, or the cluster cannot be reached.
         """
         try:
-            # Nothing is told to anybody; and no cluster in which a run happens is changed by it.
+            # Ray sends no usage statistics, unless the user has allowed it in the environment.
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             import ray
         except ModuleNotFoundError:
@@ -78,13 +78,13 @@ class Cluster:
             ray.shutdown()
 
     def count_workers(self, machines: Sequence[Mapping[str, float]]) -> int:
-        """Return how many workers are to run.
+        """Return the number of workers to run.
 
         Args:
-            machines: what each has, as Ray says it: `CPU` and `GPU`.
+            machines: Ray's resources of each machine: `CPU` and `GPU`.
 
         Raises:
-            FlagError: as many as there is room for were asked for, and there is none.
+            FlagError: no number is set, and no machine has room for a worker.
         """
         if self.local_workers or self.workers:
             return self.local_workers or self.workers

@@ -1,8 +1,8 @@
-"""Work on many items, spread over the workers of a cluster, that goes on when workers die.
+"""Work on many items, spread over the workers of a cluster, which survives the death of workers.
 
-Ray starts workers, finds room for them, moves what they return, and tells when one has died. What
-is done then is here, because neither Ray's retries nor Ray Data know of single recordings: they
-would give a whole block of them up, or try one that kills its worker for ever.
+Ray starts and places workers, transfers their results, and reports their deaths. Retries are here,
+because Ray's own retries and Ray Data do not know single recordings: they would give up a whole
+block of them, or retry one that kills its worker for ever.
 """
 
 from __future__ import annotations
@@ -23,28 +23,29 @@ from .worker import Failure, Item, Result, Work, Worker
 
 _log = logging.getLogger(__name__)
 
-_SECONDS_OF_A_PARCEL = 20.0  # more is lost with a worker; less is spent on sending to and fro
+_SECONDS_OF_A_PARCEL = 20.0  # longer: more is lost when a worker dies; shorter: more transfers
 _LARGEST_PARCEL = 64
-_PARCELS_OF_A_WORKER = 4  # at least, of what is left: so that all end at about the same time
+_PARCELS_OF_A_WORKER = 4  # the rest is divided at least so finely: workers finish together
 _MOST_DEATHS = 3
-_SECONDS_TO_WAIT = 60.0  # until it is said that there is no worker yet
+_SECONDS_TO_WAIT = 60.0  # until a message says that no worker has started yet
 
 
 def spread(
     open_work: Callable[[int], Work[Item, Result]], items: Sequence[Item], cluster: Cluster
 ) -> Iterator[tuple[Item, Result | UserError]]:
-    """Yield each item once, with what a worker made of it or why it could not, as they are done.
+    """Yield each item once with its result or error, in the order in which they are done.
 
-    When a worker dies, another one takes its place, and what it was at is done again. An item that
-    was alone with three workers that died is given up.
+    When a worker dies, another one replaces it, and its items are processed again. An item is given
+    up once three workers have died while processing it alone.
 
     Args:
-        open_work: is called in each worker with its number of cores; it and the items are pickled.
-        items: hashable, each once.
-        cluster: where the workers are.
+        open_work: function that each worker calls with its number of cores; it returns the
+            function that processes items. It and the items are pickled.
+        items: hashable items, each once.
+        cluster: cluster of the workers.
 
     Raises:
-        UserError: the cluster cannot be joined; workers cannot open their work.
+        UserError: the cluster cannot be reached, or workers cannot open their work.
     """
     if not items:
         return
@@ -75,12 +76,12 @@ def _unused_gpus(cluster: Cluster, machines: Sequence[dict[str, float]]) -> str:
 
 @dataclass(frozen=True)
 class _Job(Generic[Item]):
-    """What a worker is at.
+    """A call that a worker is running.
 
     Attributes:
-        worker: Ray's handle.
-        parcel: the items; none: it opens its model.
-        begun_at: when, in seconds of `time.monotonic`.
+        worker: Ray's handle of the worker.
+        parcel: items of the call; none: the worker opens its model.
+        begun_at: start of the call, in seconds of `time.monotonic`.
     """
 
     worker: Any
@@ -89,7 +90,7 @@ class _Job(Generic[Item]):
 
 
 class _Foreman(Generic[Item, Result]):
-    """Gives parcels to workers, and takes back what becomes of them."""
+    """Gives parcels of items to workers, and collects their results."""
 
     def __init__(
         self, ray: Any, start_worker: Callable[[], Any], items: Sequence[Item], workers: int
@@ -98,16 +99,16 @@ class _Foreman(Generic[Item, Result]):
         self._start_worker = start_worker
         self._count = workers
         self._waiting = deque(items)
-        self._suspects: deque[Item] = deque()  # each was with a worker that died
-        self._deaths: dict[Item, int] = {}  # of workers that were at this item alone
+        self._suspects: deque[Item] = deque()  # items of workers that died
+        self._deaths: dict[Item, int] = {}  # of workers that processed this item alone
         self._deaths_at_opening = 0
-        self._jobs: dict[Any, _Job[Item]] = {}  # by Ray's promise of their results
+        self._jobs: dict[Any, _Job[Item]] = {}  # by Ray's reference to their results
         self._idle: list[Any] = []
         self._is_open = False
-        self._mean_seconds = _SECONDS_OF_A_PARCEL  # of an item
+        self._mean_seconds = _SECONDS_OF_A_PARCEL  # moving average of the time of an item
 
     def results(self) -> Iterator[tuple[Item, Result | UserError]]:
-        """Yield what becomes of the items."""
+        """Yield each item with its result or error."""
         for _ in range(self._count):
             self._open_another()
         while self._hand_out():
@@ -125,7 +126,7 @@ class _Foreman(Generic[Item, Result]):
         self._jobs[worker.open.remote()] = _Job(worker)
 
     def _hand_out(self) -> bool:
-        """Give idle workers something to do; say whether there is something yet to be done."""
+        """Give parcels to idle workers; return whether items are left or being processed."""
         while self._idle and (parcel := self._next_parcel()):
             worker = self._idle.pop()
             self._jobs[worker.process.remote(parcel)] = _Job(worker, parcel)
@@ -133,7 +134,7 @@ class _Foreman(Generic[Item, Result]):
         return is_left or any(job.parcel for job in self._jobs.values())
 
     def _next_parcel(self) -> tuple[Item, ...]:
-        """Take what a worker is to do next: what may have killed one alone, else some items."""
+        """Take the next parcel: a suspect item alone, else several waiting items."""
         if self._suspects:
             return (self._suspects.popleft(),)
         count = min(
@@ -164,9 +165,10 @@ class _Foreman(Generic[Item, Result]):
                 yield item, UserError(found.message) if isinstance(found, Failure) else found
 
     def _failed(self, job: _Job[Item], error: Exception) -> Iterator[tuple[Item, UserError]]:
-        """Replace a worker that died, and put back what it was at, or give up what kills workers.
+        """Replace a worker that died, and put its items back, or give up an item.
 
-        An error that is no answer and no death is a fault of ours: it is not tried three times.
+        An exception in the worker's code is a bug, not a death: an item that raises it when alone
+        is not tried again.
         """
         is_fault = isinstance(error, self._ray.exceptions.RayTaskError)
         reason = " ".join(str(error).split())[-300 if is_fault else 0 :][:300]
@@ -189,7 +191,7 @@ class _Foreman(Generic[Item, Result]):
             self._suspects.extend(job.parcel)
 
     def _blamed(self, item: Item, is_fault: bool, reason: str) -> Iterator[tuple[Item, UserError]]:
-        """Try an item again that was alone with a worker that died, or give it up."""
+        """Retry or give up an item whose worker failed while processing it alone."""
         deaths = self._deaths[item] = self._deaths.get(item, 0) + 1
         if is_fault:
             yield item, UserError(f"{item}: {reason}")

@@ -1,4 +1,4 @@
-"""What runs in a worker: it opens its model once, then hears parcels of recordings."""
+"""The code of a worker: it opens its model once, then processes parcels of items."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..errors import UserError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Hears some items: yields each with what is heard, or with why it cannot be.
+# Processes items: yields each with its result or error.
 Work = Callable[[Sequence[Item]], Iterable[tuple[Item, Result | UserError]]]
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An error as it travels: errors of some kinds cannot be pickled."""
+    """The message of an error; errors themselves cannot always be pickled."""
 
     message: str
 
@@ -28,9 +28,9 @@ class Worker(Generic[Item, Result]):
     """A process of a cluster.
 
     Args:
-        open_work: is given the number of cores to use, and returns what hears.
-        cores: that number.
-        folder: in which relative names are meant, where this machine has it.
+        open_work: function of the number of cores; it returns the function that processes items.
+        cores: number of cores to use.
+        folder: folder that relative paths start from, if this machine has it.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Worker(Generic[Item, Result]):
         self._folder = folder
 
     def open(self) -> Failure | None:
-        """Load the model; return what is wrong with it."""
+        """Load the model; return the error, or None."""
         try:
             if self._folder.is_dir():
                 os.chdir(self._folder)
@@ -51,7 +51,7 @@ class Worker(Generic[Item, Result]):
         return None
 
     def process(self, items: Sequence[Item]) -> list[tuple[Item, Result | Failure]]:
-        """Return what is heard in some items."""
+        """Return items, each with its result or error."""
         return [
             (item, Failure(str(found)) if isinstance(found, UserError) else found)
             for item, found in self._work(items)
