@@ -1,1 +1,1 @@
-"""Recordings of any length to transcription logs and subtitles."""
+"""Transcribes recordings of any length into transcription logs and subtitles."""

@@ -1,4 +1,4 @@
-"""The model that transcribes, as flags choose it; opened here, or in a worker elsewhere."""
+"""The model that transcribes, as the flags choose it. It is opened here or in a worker."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class ModelChoice:
 
     Attributes:
         file: exported model, `.tflite` or `.onnx`; empty: a checkpoint.
-        source: which checkpoint.
-        alphabet: of it.
-        features: of it.
-        decoder: the scorer, and how to search.
+        source: flags that choose the checkpoint.
+        alphabet: flags for the checkpoint's alphabet.
+        features: flags for the checkpoint's features.
+        decoder: flags for the scorer and the beam search.
         given: names of the flags that were given.
     """
 
@@ -32,13 +32,13 @@ class ModelChoice:
     given: frozenset[str]
 
     def open(self, cores: int) -> Model:
-        """Load it.
+        """Load the model.
 
         Args:
-            cores: how many may be busy at a time.
+            cores: number of cores to use.
 
         Raises:
-            UserError: none is chosen, or it cannot be used.
+            UserError: no model is chosen, or it cannot be used.
         """
         if self.file:
             model = Model(self.file, threads=1, parallel=cores)
@@ -52,10 +52,10 @@ class ModelChoice:
         return model
 
     def check(self) -> None:
-        """See that there is one.
+        """Check that a model is chosen.
 
         Raises:
-            FlagError: there is none.
+            FlagError: no model is chosen.
         """
         if not self.file and not self.source.load_dir:
             raise FlagError("no model; give --checkpoint_dir FOLDER or --model FILE.tflite")

@@ -1,4 +1,4 @@
-"""Where recordings and logs are: in files here, or at URLs."""
+"""Places of recordings and logs: local paths or URLs."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from stt.atomic_file import write_atomically
 
 from ..corpus.stores import Stores, is_url
 
-Place = Path | str  # a file or folder here, or a URL
+Place = Path | str  # a local file or folder, or a URL
 
 
 def place_of(name: str) -> Place:
-    """Return what a user named."""
+    """Return the place that a user named: a URL, or else a path."""
     return name if is_url(name) else Path(name)
 
 
 def inside(folder: Place, relative: PurePath) -> Place:
-    """Return what lies in a folder."""
+    """Return the place of a relative path in a folder."""
     if isinstance(folder, Path):
         return folder / relative
     return f"{folder.rstrip('/')}/{relative.as_posix()}"
 
 
 def with_suffix(place: Place, suffix: str) -> Place:
-    """Return a place beside another, of the same name but for its ending."""
+    """Return a place with another suffix."""
     if isinstance(place, Path):
         return place.with_suffix(suffix)
     folder, _, name = place.rpartition("/")
@@ -36,11 +36,11 @@ def with_suffix(place: Place, suffix: str) -> Place:
 
 
 def write(place: Place, text: str) -> None:
-    """Write a text, in full or not at all.
+    """Write a text atomically.
 
     Raises:
         OSError: the folder cannot be written to.
-        CorpusError: the store cannot be.
+        CorpusError: the store cannot be written to.
     """
     if isinstance(place, Path):
         write_atomically(place, text)
@@ -50,10 +50,10 @@ def write(place: Place, text: str) -> None:
 
 @contextmanager
 def copied_here(place: Place) -> Iterator[Path]:
-    """Yield a file's name; of a URL, that of a copy that is removed afterwards.
+    """Yield a local path: of the file itself, or of a temporary copy of a URL.
 
     Raises:
-        CorpusError: it cannot be fetched.
+        CorpusError: the URL cannot be fetched.
     """
     if isinstance(place, Path):
         yield place
@@ -65,9 +65,9 @@ def copied_here(place: Place) -> Iterator[Path]:
 
 
 def files_there(places: Sequence[Place]) -> Callable[[Place], bool]:
-    """Return what tells whether a file exists that is among these or beside them.
+    """Return a function that tells whether one of these files, or one beside them, exists.
 
-    Stores are asked once for all that they have, not for each file.
+    It lists remote stores once, instead of a request for each file.
     """
     urls = [place for place in places if isinstance(place, str)]
     known: set[str] = set()

@@ -1,4 +1,4 @@
-"""What `transcribe` does after its flags are read."""
+"""The work of `transcribe`, once its flags are read."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _NAMED = 20
 
 
 def run_transcription(config: TranscribeConfig, given: frozenset[str]) -> None:
-    """Transcribe what is to be transcribed and is not yet.
+    """Transcribe the recordings that have no log yet.
 
     Raises:
-        UserError: a model, recordings or logs that cannot be used; flags that do not go together.
+        UserError: the model, a recording or a log cannot be used, or flags exclude each other.
     """
     flags = config.transcription
     unreadable: list[FlagError] = []
@@ -53,12 +53,12 @@ def run_transcription(config: TranscribeConfig, given: frozenset[str]) -> None:
 def _unfinished(
     tasks: Sequence[Task], flags: TranscribeFlags, unreadable: list[FlagError]
 ) -> Iterator[Task]:
-    """Yield what is still to be transcribed; write the subtitles that finished logs lack.
+    """Yield the tasks without a log; write the missing subtitles of existing logs.
 
     Args:
-        tasks: all of them.
-        flags: what is asked for.
-        unreadable: gets an error for each log that is none.
+        tasks: all tasks.
+        flags: the flags of `transcribe`.
+        unreadable: list that gets an error for each log that cannot be read.
     """
     exists = files_there([task.dst for task in tasks])
     for task in tasks:
@@ -76,7 +76,7 @@ def _unfinished(
 
 
 def _write_missing_subtitles(log: Place, missing: dict[str, Place]) -> None:
-    """Write the subtitles that a finished log lacks, from what is in it."""
+    """Write the missing subtitles of a finished log, from its words."""
     if not missing:
         return
     with copied_here(log) as file:
@@ -137,6 +137,6 @@ def _transcribed(
 
 
 def _write(recording: TranscribedRecording, dst: Place, flags: TranscribeFlags) -> None:
-    for name in flags.subtitles:  # the log last: where it stands, all is done
+    for name in flags.subtitles:  # the log is last: if it exists, the recording is done
         write(with_suffix(dst, f".{name}"), FORMATS[name](recording.words))
     write(dst, format_log(recording.passages, flags.word_times))

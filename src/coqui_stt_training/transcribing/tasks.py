@@ -1,4 +1,4 @@
-"""Which recordings are to be transcribed, and where their logs go."""
+"""The recordings to transcribe, and the places of their logs."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from .place import Place, inside, place_of, with_suffix
 
 @dataclass(frozen=True)
 class Task:
-    """One recording, and where its log goes."""
+    """A recording, and the place of its log."""
 
     src: Place
     dst: Place
 
 
 def find_tasks(src: str, dst: str = "", *, recursive: bool = False) -> list[Task]:
-    """Return what `--src` and `--dst` ask for.
+    """Return the tasks that `--src` and `--dst` ask for.
 
     Args:
-        src: an audio file, a folder of them, or a catalog; the first two may be URLs.
-        dst: a log, or a folder of them, or the URL of one; empty: beside the recordings.
-        recursive: whether to look in subfolders, too.
+        src: an audio file, a folder of audio files, or a catalog; the first two may be URLs.
+        dst: a log, or a folder for logs, or the URL of either; empty: beside the recordings.
+        recursive: whether to include subfolders.
 
     Raises:
-        FlagError: they are missing, or do not go together.
+        FlagError: `src` is missing or has no audio, or `src` and `dst` exclude each other.
         CorpusError: a URL cannot be read.
     """
     source = place_of(src)
@@ -94,7 +94,7 @@ def _tasks_of_folder(
 
 
 def _tasks_of_catalog(catalog: Path) -> list[Task]:
-    """Return what a catalog lists; a file that it names several times is transcribed for each."""
+    """Return the tasks of a catalog, which may name a recording several times."""
     try:
         entries = json.loads(read_regular(catalog))
         named = [(entry["audio"], entry["tlog"]) for entry in entries]

@@ -1,4 +1,4 @@
-"""What a model hears in recordings, in whatever process it is."""
+"""Transcribes recordings with a model, in this process or in a worker."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _FETCHED_AHEAD = 4
 
 @dataclass(frozen=True)
 class TranscriptionSettings:
-    """How recordings are transcribed; it can be pickled.
+    """How recordings are transcribed. It can be pickled.
 
     Attributes:
         choice: the model.
-        limits: of what is in memory.
-        aggressiveness: of the voice activity detection, 0 to 3.
-        any_sample_rate: whether audio of another rate than the model's is resampled.
+        limits: limits of a batch in memory.
+        aggressiveness: aggressiveness of the voice activity detection, 0 to 3.
+        any_sample_rate: whether audio with another sample rate than the model's is resampled.
     """
 
     choice: ModelChoice
@@ -42,7 +42,7 @@ class TranscriptionSettings:
         """Load the model.
 
         Raises:
-            UserError: it cannot be used.
+            UserError: the model cannot be used.
         """
         return RecordingTranscriber(self, self.choice.open(cores))
 
@@ -57,7 +57,7 @@ class RecordingTranscriber:
     def __call__(
         self, places: Sequence[Place]
     ) -> Iterator[tuple[Place, TranscribedRecording | UserError]]:
-        """Yield each recording with what is heard in it, or why it cannot be, as they are done."""
+        """Yield each recording with its transcript or error, in the order in which they finish."""
         with tempfile.TemporaryDirectory() as folder:
             fetched = _Fetched(places, Path(folder))
             recordings = transcribe_recordings(
@@ -79,12 +79,12 @@ class RecordingTranscriber:
 
 @dataclass
 class _Fetched(Iterable[Source]):
-    """Recordings as files here: of URLs, copies that are made a little ahead.
+    """Recordings as local files. URLs are copied a few recordings ahead.
 
     Attributes:
-        places: all of them.
-        folder: for the copies.
-        failed: those that could not be fetched.
+        places: places of all recordings.
+        folder: folder for the copies.
+        failed: recordings that could not be fetched, with the errors.
     """
 
     places: Sequence[Place]
@@ -118,7 +118,7 @@ class _Fetched(Iterable[Source]):
         return copy
 
     def release(self, source: Source) -> Place:
-        """Return where a recording came from; where that is elsewhere, remove the copy."""
+        """Return the place of a recording; if that is a URL, remove the copy."""
         place = self._places[source]
         if isinstance(place, str):
             Path(str(source)).unlink()
