@@ -1,1 +1,1 @@
-"""Which clips to transcribe next: those that teach the model most."""
+"""Chooses the clips to transcribe next: those that teach the model most."""

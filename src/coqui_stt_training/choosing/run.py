@@ -1,4 +1,4 @@
-"""What `select_clips` does after its flags are read."""
+"""The work of `select_clips`, once its flags are read."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _SHOWN = 5
 def run_selection(
     config: SelectionConfig, given: frozenset[str], show: Callable[[str], object]
 ) -> None:
-    """Hear what is to be heard, and write what is worth transcribing.
+    """Transcribe the recordings with the model, and write the clips most worth labelling.
 
     Args:
-        config: what is asked for.
+        config: all flags.
         given: names of the flags that were given.
-        show: is given what there is to say.
+        show: called with each line of output.
 
     Raises:
-        UserError: models, sets or recordings that cannot be read; nothing to choose from.
+        UserError: a model, set or recording cannot be read, or there is nothing to choose from.
     """
     flags, files, out = config.selection, CorpusFiles(), Path(config.selection.out)
     train = expand_file_list(flags.train_files)
@@ -80,7 +80,7 @@ def run_selection(
 def _within(
     choices: Iterable[ChosenClip], labels: Sequence[PseudoLabel], flags: SelectionFlags
 ) -> Iterator[ChosenClip]:
-    """Yield the first choices, as many as were asked for."""
+    """Yield the first choices, up to the number or the minutes that the flags ask for."""
     seconds = 0.0
     for number, choice in enumerate(choices):
         if flags.count and number == flags.count:
@@ -94,7 +94,7 @@ def _within(
 def _write(
     out: Path, clips: Sequence[PseudoLabel], values: Sequence[str], reasons: Sequence[str]
 ) -> None:
-    """Write the list: names, or a CSV file with what the model hears and why each was chosen."""
+    """Write the names of the recordings, or a CSV file with hypotheses, values and reasons."""
     if out.suffix == ".txt":
         names = dict.fromkeys(str(clip.recording.audio.path) for clip in clips)
         write_corpus_file(out, "".join(f"{name}\n" for name in names).encode())
@@ -103,7 +103,7 @@ def _write(
 
 
 def _remainder(left_out: Sequence[LeftOut]) -> str:
-    """Say what became of clips that could not be chosen."""
+    """Return in words why clips were left out."""
     words = {
         Reason.MEASURED: "in the given sets",
         Reason.REPEATED: "duplicates",

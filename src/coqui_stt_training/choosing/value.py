@@ -1,12 +1,11 @@
-"""What a transcript of a clip would teach a model, beside those that it has.
+"""The value of transcribing a clip, given the transcripts that exist.
 
-    value = (1 - confidence) * sum over the clip's letter groups of 1 / 2 ** (times seen) / seconds
+    value = (1 - confidence) * sum over the clip's trigrams of 1 / 2 ** (times seen) / seconds
 
-A clip teaches what the model is unsure of, and what is said in it that is not said elsewhere.
-Groups of three letters, as the model hears them, stand for sounds in their surroundings; each time
-one is seen, in a transcript or in a clip that was chosen before, it is worth half. So clips are
-chosen one by one, the best each time, which for a sum with diminishing returns is near the best
-choice of all. It is divided by the time it takes to listen.
+A clip is valuable if the model is unsure of it, and if it has speech that other clips do not have.
+Letter trigrams of the model's hypothesis stand for sounds in context. The weight of a trigram is
+halved for each transcript or chosen clip that contains it. Clips are chosen greedily, which for a
+sum with diminishing returns is near the optimum. The value is per second of listening.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 
 _GROUP = 3
 _SHOWN = 4
-_LEAST_SECONDS = 1.0  # it takes so long to open a clip
+_LEAST_SECONDS = 1.0  # time to open a clip
 
 
 @dataclass(frozen=True)
@@ -26,9 +25,9 @@ class Candidate:
     """A clip that may be transcribed.
 
     Attributes:
-        text: what the model hears.
-        confidence: how sure it is, 0 to 1.
-        seconds: how long it is.
+        text: hypothesis of the model.
+        confidence: confidence of the model, 0 to 1.
+        seconds: duration of the clip.
     """
 
     text: str
@@ -41,10 +40,10 @@ class ChosenClip:
     """A clip that was chosen.
 
     Attributes:
-        index: among the candidates.
-        value: what it teaches for a second of listening, beside those chosen before it.
-        new: letter groups that were never seen before it.
-        groups: how many different ones it has.
+        index: index among the candidates.
+        value: value per second of listening, given the clips chosen before it.
+        new: letter groups that occur in no transcript and in no clip chosen before it.
+        groups: number of different letter groups of the clip.
     """
 
     index: int
@@ -54,7 +53,7 @@ class ChosenClip:
 
 
 def letter_groups(text: str) -> set[str]:
-    """Return the groups of letters in a text, across words; a short text is one group."""
+    """Return the letter trigrams of a text, with spaces at word boundaries and at both ends."""
     padded = f" {' '.join(text.split())} "
     if len(padded) == 2:
         return set()
@@ -62,11 +61,11 @@ def letter_groups(text: str) -> set[str]:
 
 
 def choose(candidates: Sequence[Candidate], known: Iterable[str]) -> Iterator[ChosenClip]:
-    """Yield candidates, the one that teaches most first; those that teach nothing are left out.
+    """Yield the most valuable candidate, then the next; candidates without value are left out.
 
     Args:
         candidates: clips without a transcript.
-        known: transcripts that there are.
+        known: existing transcripts.
     """
     seen: Counter[str] = Counter()
     for text in known:
@@ -78,7 +77,7 @@ def choose(candidates: Sequence[Candidate], known: Iterable[str]) -> Iterator[Ch
         novelty = sum(0.5 ** seen[group] for group in groups[index])
         return (1 - one.confidence) * novelty / max(_LEAST_SECONDS, one.seconds)
 
-    # A value only falls as others are chosen: what is still the best after a second look is it.
+    # Lazy greedy search: values only fall, so a recomputed value that is still highest is the best.
     waiting = [(-value(index), index) for index in range(len(candidates))]
     heapq.heapify(waiting)
     while waiting:
@@ -95,7 +94,7 @@ def choose(candidates: Sequence[Candidate], known: Iterable[str]) -> Iterator[Ch
 
 
 def why(choice: ChosenClip, candidate: Candidate) -> str:
-    """Say why a clip was chosen."""
+    """Return in words why a clip was chosen."""
     shown = ", ".join(repr(group) for group in choice.new[:_SHOWN])
     more = ", ..." if len(choice.new) > _SHOWN else ""
     said = f": {shown}{more}" if choice.new else ""

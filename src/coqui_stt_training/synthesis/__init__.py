@@ -1,1 +1,1 @@
-"""What `synthesize` does: speech made of text by a synthesiser, as a set to train on."""
+"""The work of `synthesize`: a training set of speech that a synthesiser makes from text."""

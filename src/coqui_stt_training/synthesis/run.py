@@ -1,4 +1,4 @@
-"""What `synthesize` does after its flags are read."""
+"""The work of `synthesize`, once its flags are read."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from .sentences import Chosen, Sentence, choose_sentences, digest_of, draw_style
 from .synthesiser import SpeakingStyle, Synthesiser, find_synthesiser, speak
 
 _COLUMNS = (AUDIO_COLUMN, SIZE_COLUMN, TRANSCRIPT_COLUMN, "duration", SPEAKER_COLUMNS[0])
-_AT_ONCE = 200  # in pieces: a synthesiser that never speaks is not asked a million times
+_AT_ONCE = 200  # takes per round: if the whole first round fails, the rest is not tried
 _SHOWN = 3
 
 
 @dataclass(frozen=True)
 class _Take:
-    """A sentence to speak in one style, into one file."""
+    """A sentence to speak, its speaking style, and the file to write."""
 
     sentence: Sentence
     style: SpeakingStyle
@@ -47,21 +47,21 @@ class _Take:
 
 @dataclass(frozen=True)
 class _Spoken:
-    """A clip, and how long it is."""
+    """A clip, and its duration."""
 
     take: _Take
     seconds: float
 
 
 def run_synthesis(config: SynthesisConfig, show: Callable[[str], object]) -> None:
-    """Speak what is to be spoken, and write the set.
+    """Synthesize the clips, and write the set.
 
     Args:
-        config: what is asked for.
-        show: is given what there is to say.
+        config: all flags.
+        show: called with each line of output.
 
     Raises:
-        UserError: no synthesiser, text that cannot be read, no sentence that could be spoken.
+        UserError: there is no synthesiser, the text cannot be read, or no clip could be made.
     """
     flags, out = config.synthesis, Path(config.synthesis.out)
     synthesiser = find_synthesiser(flags.command, tuple(flags.voices))
@@ -89,7 +89,7 @@ def _takes(
     for sentence in chosen.sentences:
         for number in range(flags.takes):
             style = draw_style(sentence, number, synthesiser.voices, speeds, flags.random_seed)
-            # Whatever makes another file has another name: one that is there is right.
+            # The name is a digest of all that decides the audio, so existing files can be kept.
             said = (sentence.spoken, *astuple(style))
             name = digest_of((synthesiser.name, *said, flags.audio_sample_rate))
             yield _Take(sentence, style, out / "clips" / name[:2] / f"{name}.{flags.audio}")
@@ -98,7 +98,7 @@ def _takes(
 def _speak_all(
     takes: Sequence[_Take], synthesiser: Synthesiser, flags: SynthesisFlags, show_progressbar: bool
 ) -> tuple[list[_Spoken], Counter[str]]:
-    """Return the clips, in order, and what went wrong with others, with how often it did."""
+    """Return the clips, in order, and the error messages of the others, with their counts."""
     spoken: list[_Spoken] = []
     problems: Counter[str] = Counter()
     work = partial(_speak, synthesiser=synthesiser, flags=flags)
@@ -114,12 +114,12 @@ def _speak_all(
                     problems[found] += 1
                 bar.advance(1)
             if not spoken:
-                break  # it would not speak the others either
+                break  # the other takes would fail as well
     return spoken, problems
 
 
 def _speak(take: _Take, synthesiser: Synthesiser, flags: SynthesisFlags) -> _Spoken | str:
-    """Return a clip that was made, or was there; what is wrong where it could not be."""
+    """Return the existing or new clip of a take, or an error message."""
     try:
         if take.path.is_file():
             summary = summarise_audio(str(take.path))

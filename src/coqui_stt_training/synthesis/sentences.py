@@ -1,4 +1,4 @@
-"""Which sentences of a text are spoken, and what is written as their transcripts."""
+"""The sentences of a text that are spoken, their transcripts, and their speaking styles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .synthesiser import SpeakingStyle
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence: as it is read out, with its punctuation, and as it is transcribed."""
+    """A sentence: the text to speak, with punctuation, and its transcript."""
 
     spoken: str
     transcript: str
@@ -27,7 +27,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The sentences to speak, and how many are left out, by reason."""
+    """The sentences to speak, and the number of sentences left out for each reason."""
 
     sentences: Sequence[Sentence]
     left_out: Counter[str]
@@ -37,7 +37,7 @@ def read_sentences(paths: Sequence[str]) -> list[str]:
     """Return the lines of text files, each once.
 
     Raises:
-        FlagError: a file is missing, damaged or not UTF-8.
+        FlagError: a file is missing, damaged or not UTF-8, or the files contain no words.
     """
     try:
         lines = dict.fromkeys(read_lines([Path(path) for path in paths], Case.KEPT))
@@ -55,11 +55,11 @@ def choose_sentences(
     """Return the sentences that the alphabet can write, in the order of the text.
 
     Args:
-        lines: the text.
-        alphabet: of the transcripts; None: of the letters of the text.
-        max_characters: longer sentences are left out.
-        limit: draw so many of them; 0: all.
-        seed: of that.
+        lines: lines of the text.
+        alphabet: alphabet of the transcripts; None: the letters of the text.
+        max_characters: longest transcript that is kept.
+        limit: number of sentences to draw at random; 0: all.
+        seed: seed of that draw.
     """
     alphabet = alphabet or corpus_alphabet(lines, "drop")
     label = LabelFilter(alphabet, "keep" if _has_digits(alphabet) else "drop")
@@ -90,14 +90,14 @@ def _has_digits(alphabet: Alphabet) -> bool:
 def draw_style(
     sentence: Sentence, take: int, voices: Sequence[str], speeds: tuple[float, float], seed: int
 ) -> SpeakingStyle:
-    """Return how a sentence is spoken: it follows from these arguments alone.
+    """Return a random speaking style, which depends on nothing but the arguments.
 
     Args:
         sentence: the sentence.
-        take: which time it is spoken, from 0.
-        voices: to draw from; the takes of a sentence have different ones, while there are some.
-        speeds: lowest and highest.
-        seed: of all that is drawn.
+        take: index of the take of this sentence, from 0.
+        voices: voices to draw from; takes of a sentence repeat no voice until all are used.
+        speeds: lowest and highest speed.
+        seed: seed of all draws.
     """
     order = _random(seed, sentence.transcript).sample(list(voices), len(voices))
     chance = _random(seed, take, sentence.transcript)
@@ -111,5 +111,5 @@ def _random(*parts: object) -> random.Random:
 
 
 def digest_of(parts: Iterable[object]) -> str:
-    """Return 16 hexadecimal digits that tell values apart."""
+    """Return 16 hexadecimal digits of a hash of some values."""
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]

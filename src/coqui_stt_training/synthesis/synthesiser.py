@@ -1,4 +1,4 @@
-"""Programs that speak: espeak-ng, or what a command line says; each is asked for one sentence."""
+"""Speech synthesisers: espeak-ng, or any command line; each call speaks one sentence."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..errors import FlagError, SynthesisError
 _ESPEAK = "espeak-ng"
 _ESPEAK_WORDS_PER_MINUTE = 175
 _ESPEAK_PITCH, _ESPEAK_PITCH_RANGE = 50, 25
-# Its voices of one throat each; the others are jokes, or speak through a telephone.
+# The variants that sound like one human speaker; others are jokes or telephone voices.
 _ESPEAK_VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f4", "f5")
-_LONGEST_SECONDS = 120  # that a program may take for a sentence
-_SAID = 300  # characters of what it says that are shown
+_LONGEST_SECONDS = 120  # timeout of a program for a sentence
+_SAID = 300  # characters of its error message that are shown
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class SpeakingStyle:
     """How a sentence is spoken.
 
     Attributes:
-        voice: as the synthesiser calls it; "" where it has but one.
-        speed: 1 is the synthesiser's own.
-        pitch: -1 to 1, low to high.
+        voice: the synthesiser's name of the voice; "" if it has only one.
+        speed: speed relative to the synthesiser's normal speed, 1.
+        pitch: pitch from -1, low, to 1, high.
     """
 
     voice: str
@@ -37,47 +37,47 @@ class SpeakingStyle:
 
 
 class Synthesiser(Protocol):
-    """A program that speaks."""
+    """A program that synthesizes speech."""
 
     @property
     def name(self) -> str:
-        """What tells its clips from those of another."""
+        """A name that distinguishes its clips from those of other synthesisers."""
         ...
 
     @property
     def voices(self) -> Sequence[str]:
-        """What to draw voices from; at least one."""
+        """The voices to draw from; at least one."""
         ...
 
     @property
     def advice(self) -> str:
-        """What to look at where it does not speak."""
+        """Advice for errors, at the end of an error message."""
         ...
 
     def words(self, style: SpeakingStyle, out: Path) -> list[str]:
-        """Return the words of its command line, which writes a WAV file `out`."""
+        """Return the words of the command line that writes the WAV file `out`."""
         ...
 
 
 @dataclass(frozen=True)
 class Espeak:
-    """espeak-ng: more than a hundred languages, by rules."""
+    """espeak-ng: a rule-based synthesiser of more than a hundred languages."""
 
     languages: tuple[str, ...]
 
     @property
     def name(self) -> str:
-        """Of the program."""
+        """The name of the program."""
         return _ESPEAK
 
     @property
     def advice(self) -> str:
-        """Where its voices are listed."""
+        """How to list its languages."""
         return f"`{_ESPEAK} --voices` lists its languages in the second column"
 
     @property
     def voices(self) -> Sequence[str]:
-        """Each language in the voices of thirteen throats, unless one was named (`uk+f2`)."""
+        """Each language in thirteen variants, unless it names one itself (`uk+f2`)."""
         return [
             voice
             for language in self.languages
@@ -103,17 +103,17 @@ class OtherProgram:
 
     @property
     def name(self) -> str:
-        """The command line as it was given."""
+        """The command line, as the user gave it."""
         return shlex.join(self.template)
 
     @property
     def advice(self) -> str:
-        """How to try it by hand."""
+        """How to test it by hand."""
         return f"test it with: echo hello | {self.name}"
 
     @property
     def voices(self) -> Sequence[str]:
-        """Those that were given."""
+        """The voices that the user gave; one empty name if there are none."""
         return self.given_voices or ("",)
 
     def words(self, style: SpeakingStyle, out: Path) -> list[str]:
@@ -134,14 +134,14 @@ def _filled(word: str, values: dict[str, str]) -> str:
 
 
 def find_synthesiser(command: str, voices: tuple[str, ...]) -> Synthesiser:
-    """Return what speaks.
+    """Return the synthesiser that the flags choose.
 
     Args:
-        command: of another program than espeak-ng; empty: espeak-ng.
+        command: command line of a program; empty: espeak-ng.
         voices: languages of espeak-ng, or voices of the program.
 
     Raises:
-        FlagError: it is not installed, or the command is no command line.
+        FlagError: the program is not installed, or the command line cannot be parsed.
     """
     if not command:
         if shutil.which(_ESPEAK) is None:
@@ -160,10 +160,10 @@ def find_synthesiser(command: str, voices: tuple[str, ...]) -> Synthesiser:
 
 
 def speak(synthesiser: Synthesiser, text: str, style: SpeakingStyle, out: Path) -> None:
-    """Let a program speak a sentence into a WAV file.
+    """Synthesize a sentence into a WAV file.
 
     Raises:
-        SynthesisError: it fails, takes minutes, or writes nothing.
+        SynthesisError: the program fails, takes too long, or writes no file.
     """
     words = synthesiser.words(style, out)
     try:
