@@ -1,1 +1,1 @@
-"""Transcripts of audio that nobody has transcribed, to train on."""
+"""Pseudo-labels: a model's transcripts of unlabelled audio, to train on."""

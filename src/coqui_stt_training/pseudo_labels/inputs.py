@@ -1,4 +1,4 @@
-"""What is to be heard, by which model, and what is kept apart from it: read before it is heard."""
+"""The unlabelled recordings, the model, and the dev and test audio to keep apart from them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .transcriber import Transcriber, TranscriberSettings, open_transcriber, tra
 
 @dataclass(frozen=True)
 class PseudoLabelInputs:
-    """What is to be heard.
+    """The recordings to transcribe, and the model that does it.
 
     Attributes:
-        recordings: of which each may be there several times.
-        unusable: rows that name none, with the reasons.
+        recordings: recordings, maybe with duplicates.
+        unusable: rows without usable audio, with the reasons.
         transcriber: the model.
-        measured: what must not be among the recordings.
+        measured: dev and test audio, which must not be among the recordings.
     """
 
     recordings: Sequence[UnlabelledRecording]
@@ -35,13 +35,13 @@ class PseudoLabelInputs:
     def transcribe(
         self, bounds: Bounds, results: ResultsFile, *, title: str, show_progressbar: bool
     ) -> Iterator[PseudoLabel | LeftOut]:
-        """Yield each clip as the model hears it, with what speaks against it where something does.
+        """Yield the pseudo-label of each clip, or the reason why it is left out.
 
         Args:
-            bounds: what a transcript must be like.
-            results: what was heard before.
-            title: of the progress bar.
-            show_progressbar: whether to show one on a terminal.
+            bounds: limits that a transcript must meet.
+            results: cache of earlier transcripts.
+            title: title of the progress bar.
+            show_progressbar: whether to show a progress bar on a terminal.
         """
         for recording, problem in self.unusable:
             nothing = PseudoLabel(recording, recording.audio, 0.0, "", 0.0)
@@ -62,18 +62,18 @@ def read_inputs(
     *,
     cluster: Cluster | None = None,
 ) -> PseudoLabelInputs:
-    """Read what there is to read, and load the model.
+    """Read the collections, and load the model.
 
     Args:
-        flags: what is asked for.
-        decoder: how to search for text.
+        flags: flags about the unlabelled audio and the model.
+        decoder: flags of the scorer and the beam search.
         given: names of the flags that were given.
-        files: reads collections.
+        files: reader of collections.
         transcribed: further collections whose audio is left out.
-        cluster: whose workers listen; None: this process does.
+        cluster: cluster whose workers transcribe; None: this process does.
 
     Raises:
-        UserError: a model, sets or recordings that cannot be read.
+        UserError: a model, set or recording cannot be read.
     """
     recordings, unusable = read_recordings(expand_file_list(flags.unlabelled_files), files)
     settings = TranscriberSettings(

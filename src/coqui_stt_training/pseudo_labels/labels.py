@@ -1,4 +1,4 @@
-"""Which of the transcripts that a model wrote are good enough to train on."""
+"""Decides which pseudo-labels are good enough to train on."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .measured import MeasuredAudio
 from .recordings import UnlabelledRecording
 from .transcriber import ClipTranscript, RecordingTranscript
 
-_LEAST_SECONDS = 1e-3  # times are in milliseconds, and a clip of a few samples has none
+_LEAST_SECONDS = 1e-3  # in whole milliseconds, a clip of a few samples has no duration
 
 
 class Reason(Enum):
-    """Why a clip is left out, in words after a number of clips."""
+    """Why a clip is left out, in words that follow a number of clips."""
 
     UNREADABLE = "cannot be read"
     MEASURED = "are among the dev or test files"
@@ -36,14 +36,14 @@ class Reason(Enum):
 
 @dataclass(frozen=True)
 class PseudoLabel:
-    """A clip, and the transcript that a model wrote.
+    """A clip, and a model's transcript of it.
 
     Attributes:
-        recording: it, or what it is a piece of; `audio` is of the clip itself.
-        audio: of the clip.
-        seconds: how long it is.
-        text: what is heard.
-        confidence: how sure the model is, 0 to 1.
+        recording: recording that the clip is, or is a piece of.
+        audio: audio of the clip itself.
+        seconds: duration of the clip.
+        text: the transcript.
+        confidence: confidence of the model, 0 to 1.
     """
 
     recording: UnlabelledRecording
@@ -55,7 +55,7 @@ class PseudoLabel:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A clip, or a recording that has none, that is not to be trained on."""
+    """A clip, or a recording without clips, that is left out of training, and why."""
 
     label: PseudoLabel
     reason: Reason
@@ -64,13 +64,13 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a transcript must be like.
+    """Limits that a transcript must meet.
 
     Attributes:
-        least_confidence: 0 to 1.
-        least_rate: characters a second.
-        most_rate: characters a second.
-        longest_seconds: of a clip.
+        least_confidence: lowest confidence, 0 to 1.
+        least_rate: lowest number of characters per second.
+        most_rate: highest number of characters per second.
+        longest_seconds: greatest duration of a clip.
     """
 
     least_confidence: float
@@ -79,7 +79,7 @@ class Bounds:
     longest_seconds: float
 
     def against(self, label: PseudoLabel) -> tuple[Reason, str] | None:
-        """Return what speaks against a transcript; None: nothing."""
+        """Return the limit that a transcript fails, with a detail; None: it meets all."""
         if label.seconds > self.longest_seconds:
             return Reason.LONG, f"{label.seconds:.1f} s without a pause"
         if not label.text.strip():
@@ -98,13 +98,13 @@ def judge(
     measured: MeasuredAudio,
     bounds: Bounds,
 ) -> Iterator[PseudoLabel | LeftOut]:
-    """Yield each clip, with what speaks against it where something does.
+    """Yield the pseudo-label of each clip, or the reason why it is left out.
 
     Args:
-        recordings: in the order in which they are listed.
-        transcripts: what a model hears in each.
-        measured: what error rates are measured on.
-        bounds: what a transcript must be like.
+        recordings: recordings, in the order in which they are listed.
+        transcripts: the model's transcript of each recording, or the error.
+        measured: dev and test audio.
+        bounds: limits that a transcript must meet.
     """
     seen: dict[str, UnlabelledRecording] = {}
     for recording in recordings:
@@ -131,7 +131,7 @@ def judge(
 def labels_of(
     recording: UnlabelledRecording, passages: Sequence[ClipTranscript]
 ) -> Iterator[PseudoLabel]:
-    """Yield the clips of a recording; one that begins at its start and is alone is all of it."""
+    """Yield the clips of a recording; a single clip that begins at 0 is the whole recording."""
     is_whole = len(passages) == 1 and passages[0].start_seconds == 0
     for part in passages:
         audio, seconds = recording.audio, part.end_seconds - part.start_seconds
@@ -148,12 +148,12 @@ def labels_of(
 def disputed(
     label: PseudoLabel, found: RecordingTranscript | UserError, most: float
 ) -> PseudoLabel | LeftOut:
-    """Return a clip, or why it is left out: another model hears something else in it.
+    """Return a clip, or why it is left out: a second model's transcript differs too much.
 
     Args:
         label: the clip.
-        found: what the other model hears in it.
-        most: the share of characters in which they may differ, of the longer transcript.
+        found: the second model's transcript, or the error.
+        most: greatest edit distance, as a share of the longer transcript's characters.
     """
     if isinstance(found, UserError):
         return LeftOut(label, Reason.UNREADABLE, str(found))

@@ -1,4 +1,4 @@
-"""Recordings that error rates are measured on: they must not be trained on, under any name."""
+"""Dev and test recordings: they must not be trained on, not even as copies with other names."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from ..corpus import CorpusFiles
 from ..errors import AudioError, CorpusError
 from .pieces import digest_audio
 
-_Container = tuple[Path, str]  # a file, and what of an archive
+_Container = tuple[Path, str]  # a file, and the member of an archive
 
 
 @dataclass(frozen=True)
 class MeasuredAudio:
-    """What is measured on.
+    """The audio of dev and test sets.
 
     Attributes:
-        by_digest: where each is listed, `test.csv:3`, by its digest.
-        by_file: the recordings that are in a file, or are pieces of it, and where they are listed.
+        by_digest: row that lists a recording, such as `test.csv:3`, by the digest of its audio.
+        by_file: recordings in a file, or pieces of it, with the rows that list them.
     """
 
     by_digest: dict[str, str]
     by_file: dict[_Container, list[tuple[AudioReference, str]]]
 
     def same_as(self, audio: AudioReference, digest: str) -> str:
-        """Return where a recording, or a part of it, is listed; "" if it is not.
+        """Return the row that lists the same or overlapping audio; "" if there is none.
 
         Args:
-            audio: the recording, or a piece of one.
-            digest: of the whole recording.
+            audio: a recording, or a piece of one.
+            digest: digest of the whole recording.
         """
         if digest in self.by_digest:
             return self.by_digest[digest]
@@ -46,11 +46,11 @@ def read_measured(paths: Iterable[str], files: CorpusFiles, sample_rate_hz: int)
 
     Args:
         paths: the sets.
-        files: reads them.
-        sample_rate_hz: at which audio is compared.
+        files: reader of the sets.
+        sample_rate_hz: sample rate at which audio is compared.
 
     Raises:
-        CorpusError: sets or recordings that cannot be read, all in one.
+        CorpusError: sets or recordings cannot be read; one error lists all problems.
     """
     problems: list[str] = []
     found: list[tuple[AudioReference, str]] = []

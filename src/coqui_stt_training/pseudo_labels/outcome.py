@@ -1,4 +1,4 @@
-"""What is written of the labels: a set to train on, what was left out, and both in words."""
+"""Writes the pseudo-labels as a training set, the clips left out, and a summary of both."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def write_labels(
     labels: Sequence[PseudoLabel],
     further: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> None:
-    """Write the set: what any CSV file to train on has, and how sure the model is.
+    """Write the set: the usual columns of a CSV file, and a column `confidence`.
 
     Args:
         out: the file.
         labels: the clips.
-        further: columns, by name.
+        further: values of further columns, by name.
 
     Raises:
-        CorpusError: it cannot be written.
+        CorpusError: the file cannot be written.
     """
     entries = [
         Entry(label.recording.source, 0, label.text, label.audio, speaker=label.recording.speaker)
@@ -47,10 +47,10 @@ def write_labels(
 
 
 def write_left_out(path: Path, left_out: Sequence[LeftOut]) -> None:
-    """Write what was left out, with the reasons.
+    """Write the clips that were left out, with the reasons.
 
     Raises:
-        CorpusError: it cannot be written.
+        CorpusError: the file cannot be written.
     """
     columns = ("audio", "listed", "transcript", "confidence", "reason")
     rows = [
@@ -64,7 +64,7 @@ def write_left_out(path: Path, left_out: Sequence[LeftOut]) -> None:
 def summary(
     out: Path, list_of_left_out: Path, labels: Sequence[PseudoLabel], left_out: Sequence[LeftOut]
 ) -> Iterator[str]:
-    """Yield what a person is told, line by line."""
+    """Yield the lines of the summary."""
     every = len(labels) + len(left_out)
     seconds = sum(label.seconds for label in labels)
     sure = statistics.median(label.confidence for label in labels) if labels else 0.0

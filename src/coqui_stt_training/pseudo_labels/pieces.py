@@ -1,4 +1,4 @@
-"""Recordings of any length as clips: whole where they are short, else cut at pauses."""
+"""Splits recordings into clips: short ones are kept whole, longer ones are cut at pauses."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from stt.audio.pcm import Pcm
 from stt.audio.source import read_pcm_blocks
 from stt.audio.voice_activity import LONGEST_SEGMENT_SECONDS, Segment, split_speech
 
-# Within a clip; the quiet at both ends of each stretch of speech, 0.6 s, is not counted.
+# Longest pause within a clip, beyond the 0.6 s of silence that segments have at their ends.
 _LONGEST_PAUSE_MILLISECONDS = 500
 
 
 def digest_audio(source: Source, sample_rate_hz: int) -> str:
-    """Return what tells audio from other audio, in whatever format and under whatever name it is.
+    """Return a digest of the samples, which depends on neither the file's format nor its name.
 
     Raises:
-        AudioError: it cannot be read.
+        AudioError: the audio cannot be read.
     """
     digest = hashlib.sha256()
     for block in read_pcm_blocks(source, sample_rate_hz):
@@ -30,15 +30,15 @@ def digest_audio(source: Source, sample_rate_hz: int) -> str:
 
 
 class Cutter:
-    """Cuts recordings as they are read; see `stt.transcriber.Cut`. Not for two threads at once.
+    """Cuts recordings as they are read; see `stt.transcriber.Cut`. Not thread-safe.
 
     Args:
-        longest_seconds: a recording up to there is one clip. A longer one is cut where nobody
-            speaks, into clips of up to that length, and longer ones where nobody pauses.
-        aggressiveness: how readily sound is taken for a pause, 0 to 3.
+        longest_seconds: a recording up to this length is one clip. A longer one is cut at pauses
+            into clips of at most this length; clips without a pause may be longer.
+        aggressiveness: aggressiveness of the voice activity detection, 0 to 3.
 
     Attributes:
-        digests: of recordings that were read to their end; see `digest_audio`.
+        digests: digests of the recordings that were read to their end; see `digest_audio`.
     """
 
     def __init__(self, longest_seconds: float, aggressiveness: int) -> None:
@@ -69,7 +69,7 @@ class Cutter:
         self.digests[source] = digest.hexdigest()
 
     def _clips(self, blocks: Iterable[Pcm], sample_rate_hz: int) -> Iterator[Segment]:
-        """Yield stretches of speech, joined over short pauses to clips that are not too long."""
+        """Yield segments of speech, joined over short pauses while the clip is not too long."""
         recent = _Recent(blocks, sample_rate_hz)
         longest = 1000 * self._longest_seconds
         clip: list[Segment] = []
@@ -97,16 +97,16 @@ def _joined(parts: Sequence[Segment]) -> Segment:
 
 
 class _Recent:
-    """Passes blocks on, and keeps what a pause before the stretch that ends now may be in."""
+    """Passes blocks on, and keeps the latest samples, from which pauses are taken."""
 
     def __init__(self, blocks: Iterable[Pcm], sample_rate_hz: int) -> None:
         self._blocks = blocks
         self._rate_hz = sample_rate_hz
         self._kept = np.zeros(0, np.int16)
-        self._first = 0  # place of the first kept sample in the recording
+        self._first = 0  # index of the first kept sample in the recording
 
     def __iter__(self) -> Iterator[Pcm]:
-        most = (LONGEST_SEGMENT_SECONDS + 1) * self._rate_hz  # a stretch, and a pause before it
+        most = (LONGEST_SEGMENT_SECONDS + 1) * self._rate_hz  # a segment, and a pause before it
         for block in self._blocks:
             forgotten = max(0, len(self._kept) - most)
             self._kept = np.concatenate([self._kept[forgotten:], block])
@@ -114,7 +114,7 @@ class _Recent:
             yield block
 
     def between(self, begin_milliseconds: int, end_milliseconds: int) -> Segment:
-        """Return a stretch of what is kept."""
+        """Return a segment of the kept samples."""
         begin, end = (
             max(0, round(at * self._rate_hz / 1000) - self._first)
             for at in (begin_milliseconds, end_milliseconds)

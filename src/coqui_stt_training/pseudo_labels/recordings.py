@@ -1,4 +1,4 @@
-"""Audio that nobody has transcribed, as collections list it."""
+"""Unlabelled recordings, as listed in collections."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..errors import CorpusError
 
 @dataclass(frozen=True)
 class UnlabelledRecording:
-    """Audio that nobody has transcribed.
+    """A recording without a transcript.
 
     Attributes:
-        audio: where it is.
-        source: where it is listed, for messages.
-        speaker: who speaks, "" where unknown.
+        audio: where the audio is.
+        source: row that lists it, for messages.
+        speaker: the speaker; "" if unknown.
     """
 
     audio: AudioReference
@@ -29,14 +29,14 @@ class UnlabelledRecording:
 def read_recordings(
     paths: Sequence[str], files: CorpusFiles
 ) -> tuple[list[UnlabelledRecording], list[tuple[UnlabelledRecording, str]]]:
-    """Return the recordings of some collections, and rows that name none, with the reasons.
+    """Return the recordings of some collections, and the rows without usable audio, with reasons.
 
     Args:
-        paths: audio files, folders of them, or collections.
-        files: reads them.
+        paths: audio files, folders of audio files, or collections.
+        files: reader of collections.
 
     Raises:
-        CorpusError: collections that cannot be read, all in one.
+        CorpusError: collections cannot be read or are empty; one error lists all problems.
     """
     problems: list[str] = []
     recordings: list[UnlabelledRecording] = []

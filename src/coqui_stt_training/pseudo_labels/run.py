@@ -1,4 +1,4 @@
-"""What `pseudo_label` does after its flags are read."""
+"""The work of `pseudo_label`, once its flags are read."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from .transcriber import KIND, TranscriberSettings, open_transcriber, transcribe
 if TYPE_CHECKING:
     from ..pseudo_label import PseudoLabelConfig
 
-# What speaks against a transcript, not against the recording.
+# Reasons that concern the transcript, not the recording.
 _OF_MODEL = frozenset({Reason.EMPTY, Reason.RATE, Reason.UNSURE, Reason.DISPUTED})
 
 
 def run_labelling(
     config: PseudoLabelConfig, given: frozenset[str], show: Callable[[str], object]
 ) -> None:
-    """Transcribe what is to be transcribed, and write what is worth it.
+    """Transcribe the unlabelled recordings, and write the transcripts that are good enough.
 
     Args:
-        config: what is asked for.
+        config: all flags.
         given: names of the flags that were given.
-        show: is given what there is to say.
+        show: called with each line of output.
 
     Raises:
-        UserError: models, sets or recordings that cannot be read; no transcript that is kept.
+        UserError: a model, set or recording cannot be read, or no transcript is kept.
     """
     flags, unlabelled, out = config.labels, config.unlabelled, Path(config.labels.out)
     cluster = config.cluster.chosen()
@@ -94,7 +94,7 @@ def _write(
 
 
 def _advice(list_of_left_out: Path, left_out: Sequence[LeftOut]) -> list[str]:
-    """Say what to do where a model has nothing to teach."""
+    """Return advice for the case that no transcript of the model is kept."""
     if _OF_MODEL.isdisjoint(one.reason for one in left_out):
         return []
     return [

@@ -1,4 +1,4 @@
-"""What a model hears in recordings, kept as it is heard, so that each is heard once."""
+"""Transcribes unlabelled recordings, and saves each transcript at once, so that work can resume."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from ..errors import UserError
 from .pieces import Cutter
 
 KIND = "coqui-stt pseudo_label 1"
-# Without a language model there is little to search for.
+# Without a language model, a wide beam gains little.
 _BEAM_WIDTH_WITHOUT_SCORER = 32
 
 
 @dataclass(frozen=True)
 class ClipTranscript:
-    """A clip of a recording, and what a model hears in it.
+    """A clip of a recording, and its transcript.
 
     Attributes:
-        start_seconds: where in the recording it begins.
-        end_seconds: where it ends.
-        text: what is heard.
-        confidence: how sure the model is of it, 0 to 1.
+        start_seconds: start of the clip in the recording.
+        end_seconds: end of the clip in the recording.
+        text: the transcript.
+        confidence: confidence of the model, 0 to 1.
     """
 
     start_seconds: float
@@ -50,13 +50,13 @@ class ClipTranscript:
 
 @dataclass(frozen=True)
 class RecordingTranscript:
-    """A recording that was transcribed: its digest, and its clips."""
+    """The digest of a recording's audio, and the transcripts of its clips."""
 
     digest: str
     passages: tuple[ClipTranscript, ...]
 
 
-# Yields recordings with what is heard in each, or why it cannot be.
+# Transcribes recordings: yields each with its transcript or error.
 Transcribe = Callable[
     [Sequence[AudioReference]], Iterable[tuple[AudioReference, RecordingTranscript | UserError]]
 ]
@@ -64,14 +64,14 @@ Transcribe = Callable[
 
 @dataclass(frozen=True)
 class TranscriberSettings:
-    """A model that is to transcribe, and how; it can be pickled.
+    """Which model transcribes, and how. It can be pickled.
 
     Attributes:
         location: a checkpoint folder or an exported model.
-        decoder: the scorer, and how to search.
+        decoder: flags of the scorer and the beam search.
         given: names of the flags that were given.
-        longest_seconds: of a clip.
-        aggressiveness: how readily sound is taken for a pause, 0 to 3.
+        longest_seconds: greatest duration of a clip.
+        aggressiveness: aggressiveness of the voice activity detection, 0 to 3.
     """
 
     location: str
@@ -81,10 +81,10 @@ class TranscriberSettings:
     aggressiveness: int
 
     def open(self, cores: int) -> Transcribe:
-        """Load the model in a worker; return what transcribes.
+        """Load the model in a worker; return the function that transcribes.
 
         Args:
-            cores: how many may be busy at a time.
+            cores: number of cores to use.
 
         Raises:
             UserError: the model or the scorer cannot be used.
@@ -94,7 +94,7 @@ class TranscriberSettings:
         def transcribe(
             recordings: Sequence[AudioReference],
         ) -> Iterator[tuple[AudioReference, RecordingTranscript | UserError]]:
-            # Where machines share no data cache, each has copies of its own.
+            # If machines share no data cache, each needs its own copies of remote files.
             Mirror().fetch_all([audio.path for audio in recordings], anew=False)
             yield from _transcribe(
                 model, Cutter(self.longest_seconds, self.aggressiveness), recordings
@@ -106,7 +106,7 @@ class TranscriberSettings:
         """Load the model, with its scorer.
 
         Raises:
-            UserError: it cannot be used.
+            UserError: the model or the scorer cannot be used.
         """
         model = Model(self.location, threads=1, parallel=cores)
         if self.decoder.scorer_path:
@@ -121,12 +121,12 @@ class TranscriberSettings:
 
 @dataclass(frozen=True)
 class Transcriber:
-    """A model that transcribes, and what tells its transcripts from those of others.
+    """A model that transcribes, and the key of its transcripts in the cache.
 
     Attributes:
-        key: of the model, the scorer, and how recordings are cut.
-        sample_rate_hz: of the model.
-        transcribe: transcribes recordings, here or elsewhere.
+        key: digest of the model, the scorer, the beam width, and how recordings are cut.
+        sample_rate_hz: sample rate of the model.
+        transcribe: function that transcribes recordings, here or in workers.
     """
 
     key: str
@@ -138,8 +138,8 @@ def open_transcriber(settings: TranscriberSettings, cluster: Cluster | None) -> 
     """Load a model.
 
     Args:
-        settings: which, and how it transcribes.
-        cluster: whose workers transcribe; None: this process does.
+        settings: which model, and how it transcribes.
+        cluster: cluster whose workers transcribe; None: this process does.
 
     Raises:
         UserError: the model or the scorer cannot be used.
@@ -168,17 +168,17 @@ def transcribe_all(
     title: str,
     show_progressbar: bool,
 ) -> dict[AudioReference, RecordingTranscript | UserError]:
-    """Transcribe the recordings that the results do not hold yet, in bounded memory.
+    """Transcribe the recordings that are not in the cache, in bounded memory.
 
     Args:
         transcriber: the model.
-        recordings: each once.
-        results: what was heard before; is told at once of each that was heard to its end.
-        title: of the progress bar.
-        show_progressbar: whether to show one on a terminal.
+        recordings: recordings, each once.
+        results: cache of transcripts; each new transcript is added at once.
+        title: title of the progress bar.
+        show_progressbar: whether to show a progress bar on a terminal.
 
     Returns:
-        What is heard in each, or why it cannot be heard.
+        The transcript or error of each recording.
     """
     keys = {audio: f"{transcriber.key}\0{audio.key}\0{_state(audio)}" for audio in recordings}
     transcripts: dict[AudioReference, RecordingTranscript | UserError] = {}
@@ -224,12 +224,12 @@ def _state(audio: AudioReference) -> str:
     try:
         status = audio.path.stat()
     except OSError:
-        return ""  # it will be reported as one that cannot be read
+        return ""  # the error is reported when it is read
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _restored(values: list[Any] | None) -> RecordingTranscript | None:
-    """Return what a line of the results says; None where it is not ours."""
+    """Return the transcript in an entry of the cache; None: there is none, or it is malformed."""
     try:
         (value,) = values or [None]
         passages = tuple(restore(ClipTranscript, part) for part in value["passages"])
