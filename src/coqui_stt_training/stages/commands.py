@@ -1,4 +1,4 @@
-"""The words of the commands that the stages are: whoever types them does the same by hand."""
+"""The flags of the commands that the stages run, which a user can also type by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..cli.spelling import spell_flags
 from ..cli.synthesis_flags import SynthesisConfig
 from .scorer_choice import CHARACTERS
 
-# A trial says which source hears best, so it trains the new layers alone, and each in the same way.
+# A trial compares sources, so it trains only the new layers, with equal settings for all sources.
 _TRIAL = {
     "recipe": "none",
     "freeze_source_layers": -1,
@@ -35,7 +35,7 @@ _NOT_IN_TRIALS = frozenset(
         "tri_stage_hold", "warmup_steps", *_TRIAL,
     }
 )  # fmt: skip
-# A trained model brings these along.
+# Flags that a trained checkpoint records.
 _OF_MODEL = frozenset(
     {
         "alphabet_config_path", "bytes_output_mode", "normalize_transcripts", "audio_sample_rate",
@@ -49,7 +49,14 @@ DEV_POSTERIORS = "dev.npz"
 
 @dataclass(frozen=True)
 class SplitFiles:
-    """The CSV files of a split, and what is trained on beside its train set, with shares."""
+    """The CSV files of a split.
+
+    Attributes:
+        train: train set.
+        dev: dev set.
+        test: test set.
+        beside: further training files, each with its share of an epoch: `FILE:SHARE`.
+    """
 
     train: Path
     dev: Path
@@ -64,7 +71,7 @@ def speak_words(
     pipeline: PipelineFlags,
     given: Mapping[str, Any],
 ) -> list[str]:
-    """Return the flags of `synthesize`, which reads out sentences in the data's alphabet."""
+    """Return the flags of `synthesize`, for sentences in the data's alphabet."""
     flags = {
         "text": texts, "voices": pipeline.voices or None, "command": pipeline.synthesiser or None,
         "alphabet_config_path": alphabet, "limit": pipeline.spoken_sentences, "out": folder,
@@ -75,7 +82,7 @@ def speak_words(
 def train_words(
     start: Mapping[str, Any], sets: SplitFiles, folder: Path, given: Mapping[str, Any]
 ) -> list[str]:
-    """Return the flags of `train`: by the recipe that fits, where there is a source."""
+    """Return the flags of `train`, with `--recipe auto` if there is a source."""
     files = {**_to_train(sets, folder), "train_files": [sets.train, *sets.beside]}
     return spell_flags({**start, **files, **_recipe(start), **given})
 
@@ -83,10 +90,10 @@ def train_words(
 def check_words(
     start: Mapping[str, Any], data: str, folder: Path, given: Mapping[str, Any]
 ) -> list[str]:
-    """Return the flags of `train` that check all that it would do.
+    """Return the flags of `train` for a dry run, which checks everything.
 
-    They name the collection, not the sets made of it: what is wrong is said of the user's own
-    files, and of clips that were left out of the sets, too.
+    They name the collection, not the sets made from it. So messages name the user's own files, and
+    clips that were left out of the sets are checked, too.
     """
     files = {"save_checkpoint_dir": folder, "auto_input_dataset": data}
     return spell_flags({**start, **files, **_recipe(start), **given, "dry_run": True})
@@ -108,7 +115,7 @@ def trial_words(
 def trial_result_words(
     sets: SplitFiles, folder: Path, results: Path, given: Mapping[str, Any]
 ) -> list[str]:
-    """Return the flags of `evaluate` that measure a trial on the dev set."""
+    """Return the flags of `evaluate` for a trial on the dev set."""
     flags = {
         "checkpoint_dir": folder, "test_files": sets.dev, "limit_test": _TRIAL["limit_dev"],
         "report_count": 0, "test_output_file": results,
@@ -128,13 +135,13 @@ def scorer_words(
     """Return the flags of `lm.build_scorer`.
 
     Args:
-        texts: one sentence a line.
+        texts: text files with one sentence per line.
         model: folder of the checkpoint.
-        scorer: the file to write.
-        alphabet: of the model.
-        kind: `words` or `characters`.
-        small: whether there are only transcripts, which hold few long word sequences.
-        keeps_case: whether the model writes capital letters, where its alphabet does not say.
+        scorer: scorer file to write.
+        alphabet: alphabet of the model.
+        kind: kind of scorer, `words` or `characters`.
+        small: whether the text is transcripts only, which have few long n-grams.
+        keeps_case: whether to keep capital letters although the alphabet, bytes, does not tell.
     """
     flags: dict[str, Any] = {"input_txt": texts, "checkpoint": model, "package": scorer}
     if kind == CHARACTERS:
@@ -152,7 +159,7 @@ def scorer_words(
 def tune_words(
     sets: SplitFiles, model: Path, scorer: Path, trials: int, given: Mapping[str, Any]
 ) -> list[str]:
-    """Return the flags of `util.lm_optimize`; what the model says is kept beside the scorer."""
+    """Return the flags of `util.lm_optimize`; it keeps the model's posteriors beside the scorer."""
     flags = {
         "checkpoint_dir": model, "scorer_path": scorer, "test_files": sets.dev, "n_trials": trials,
         "write_scorer": True, "posteriors": scorer.with_name(DEV_POSTERIORS),
@@ -174,7 +181,7 @@ def export_words(
 def evaluate_words(
     sets: SplitFiles, model: Path, results: Path, scorer: Path | None, given: Mapping[str, Any]
 ) -> list[str]:
-    """Return the flags of `evaluate`, with a page of the clips beside the results."""
+    """Return the flags of `evaluate`, with an HTML report beside the results."""
     flags = {
         "checkpoint_dir": model, "test_files": sets.test, "test_output_file": results,
         "report": results.with_suffix(".html"), "scorer_path": scorer,
@@ -191,6 +198,6 @@ def _to_train(sets: SplitFiles, folder: Path) -> dict[str, Any]:
 
 
 def _acting(given: Mapping[str, Any], config: Any) -> dict[str, Any]:
-    """Return those of the flags that mean something to another command than `train`."""
+    """Return the given flags that a command other than `train` also has."""
     names = as_dict(config).keys() - _OF_MODEL
     return {name: value for name, value in given.items() if name in names}

@@ -1,4 +1,4 @@
-"""What a bootstrap is given, checked before anything is made: all that is wrong in one message."""
+"""Checks the inputs of a bootstrap before its first stage, and reports all problems at once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ..synthesis.synthesiser import find_synthesiser
 LEAST_CLIPS = 20
 SCRATCH = "scratch"
 SETS = ("train", "dev", "test")
-# What this command says to the commands that it runs.
+# Flags that `bootstrap` sets itself for the commands that it runs.
 _OWN = frozenset(
     {
         "train_files", "dev_files", "test_files", "auto_input_dataset", "checkpoint_dir",
@@ -49,14 +49,14 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True)
 class BootstrapInputs:
-    """What a bootstrap is made of.
+    """The inputs of a bootstrap.
 
     Attributes:
-        split: the sets, and what of them is still to be written.
-        sources: models to start from; none: from scratch.
-        text: files of more text.
-        given: flags for the commands that are run, as they were given.
-        digests: of all that makes a difference, by what it is in words.
+        split: the train, dev and test set, maybe still to be written.
+        sources: source models to choose from; none: train from scratch.
+        text: text files for the scorers.
+        given: flags that are passed on to the commands.
+        digests: digest of each input that affects results, by its name in words.
     """
 
     split: AutoInput
@@ -67,14 +67,14 @@ class BootstrapInputs:
 
 
 def check_inputs(data: str, parsed: Parsed[BootstrapConfig]) -> BootstrapInputs:
-    """Read what there is to read, and raise all that is wrong.
+    """Read and check all inputs.
 
     Args:
-        data: the collection.
+        data: the collection of clips.
         parsed: the flags.
 
     Raises:
-        FlagError: one sentence for each thing that is wrong.
+        FlagError: inputs are wrong; the message has one line for each problem.
     """
     config, pipeline = parsed.config, parsed.config.pipeline
     problems: list[str] = []
@@ -189,7 +189,7 @@ def _check_beside(data: str, folder: Path) -> None:
 
 
 def transcripts_of(split: AutoInput, names: Sequence[str]) -> Iterator[str]:
-    """Yield the transcripts of some of the sets, those that are not empty.
+    """Yield the transcripts of some sets, without empty ones and those of unusable rows.
 
     Raises:
         CorpusError: a set cannot be read.
@@ -210,7 +210,7 @@ def _read_source(source: str) -> str:
 
 
 def _read_text(path: str, split: AutoInput | None) -> str:
-    """Return a digest of a text that is in the characters of the transcripts."""
+    """Check that a text has letters of the transcripts, and return the digest of its file."""
     if not Path(path).is_file():
         raise FlagError(f"--text {path}: no such file")
     try:
@@ -242,7 +242,7 @@ def _check_voices(pipeline: PipelineFlags) -> None:
 
 
 def _alphabet(config: BootstrapConfig) -> list[Any]:
-    """Return what decides on the alphabet, beside the data."""
+    """Return the settings that the alphabet depends on, besides the data."""
     path = config.alphabet.alphabet_config_path
     normalizes = config.data.normalize_transcripts == "true"
     return [file_digest(path) if path else "", config.alphabet.bytes_output_mode, normalizes]

@@ -1,7 +1,7 @@
-"""`bootstrap.json`: which stages of a bootstrap are done, what of, and what they found.
+"""`bootstrap.json`: which stages of a bootstrap are done, their inputs and their results.
 
-The file is replaced whole after each stage, so that whoever comes after a kill goes on with the
-stage that was not finished.
+The file is replaced atomically after each stage, so that a killed bootstrap resumes with the stage
+that it did not finish.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Done:
     """A stage that is done.
 
     Attributes:
-        inputs: digests of all that it was made of, by what it is in words.
-        found: what it found out, JSON values.
-        made: files and folders that must be there, as paths in the folder or absolute ones.
-        commands: that it ran.
-        seconds: how long it took, since it was last begun.
-        cpu_seconds: of all processors, likewise.
+        inputs: digest of each input, by its name in words.
+        found: results of the stage, as JSON values.
+        made: files and folders that must exist, absolute or relative to the bootstrap's folder.
+        commands: commands that it ran.
+        seconds: duration since the stage was last begun.
+        cpu_seconds: CPU time since the stage was last begun.
     """
 
     inputs: Mapping[str, str]
@@ -42,13 +42,13 @@ class Done:
 
 @dataclass(frozen=True)
 class BootstrapJournal:
-    """What is recorded in a folder.
+    """The record of a bootstrap's folder.
 
     Attributes:
-        folder: where.
-        stages: those that are done, by name.
-        places: names of folders within it, by a digest of what is made there. Other inputs get
-            another folder, so that nothing of earlier ones is lost or mixed in.
+        folder: the folder.
+        stages: finished stages, by name.
+        places: names of subfolders, by kind and digest of the inputs. Other inputs get another
+            subfolder, so that earlier results are neither lost nor mixed with new ones.
     """
 
     folder: Path
@@ -56,16 +56,16 @@ class BootstrapJournal:
     places: Mapping[str, str] = field(default_factory=dict)
 
     def with_stage(self, name: str, done: Done) -> BootstrapJournal:
-        """Record a stage."""
+        """Record a finished stage."""
         return replace(self, stages={**self.stages, name: done})._write()
 
     def without(self, names: Sequence[str]) -> BootstrapJournal:
-        """Forget stages, which are to be done anew."""
+        """Remove stages, so that they are done again."""
         left = {name: done for name, done in self.stages.items() if name not in names}
         return replace(self, stages=left)._write()
 
     def place(self, kind: str, digest: str) -> tuple[BootstrapJournal, Path]:
-        """Return the folder for what is made of some inputs: `training`, `training-2`, ..."""
+        """Return the subfolder for some inputs: `training`, `training-2`, ..."""
         key = f"{kind}:{digest}"
         if key in self.places:
             return self, self.folder / self.places[key]
@@ -83,7 +83,7 @@ class BootstrapJournal:
 
 
 def read_journal(folder: Path) -> BootstrapJournal:
-    """Return what a folder records; nothing where it is new.
+    """Return the journal of a folder; an empty one if the folder has none.
 
     Raises:
         CheckpointError: the record is damaged, or of a later release.

@@ -1,4 +1,4 @@
-"""The page about a bootstrap, `report.html`: what it gave, how it was made, what to do next."""
+"""The report of a bootstrap, `report.html`: results, next steps, and how the model was made."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DATA_SET_TOOL = "python -m coqui_stt_training.data_set_tool"
 
 @dataclass(frozen=True)
 class NextStep:
-    """Something to do next, with the command for it where there is one."""
+    """Advice on what to do next, with a command if there is one."""
 
     text: str
     command: str = ""
@@ -34,17 +34,17 @@ class NextStep:
 def write_page(
     path: Path, data: str, sets: SplitFiles, journal: BootstrapJournal, names: Sequence[str]
 ) -> list[str]:
-    """Write the page; return the same in a few lines for a terminal.
+    """Write the page; return its main content as lines for a terminal.
 
     Args:
-        path: of the page.
+        path: path of the page.
         data: the collection, as the user named it.
-        sets: it was split into, or holds.
-        journal: of all stages but the last.
-        names: of the stages, in order.
+        sets: train, dev and test set of the collection.
+        journal: record of all stages before the report.
+        names: names of the stages, in order.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the page cannot be written.
     """
     stages = {name: journal.stages[name] for name in names if name in journal.stages}
     rates, advice = stages["evaluate"].found, next_steps(data, sets, journal)
@@ -69,7 +69,7 @@ def write_page(
 
 
 def next_steps(data: str, sets: SplitFiles, journal: BootstrapJournal) -> list[NextStep]:
-    """Return what to do next, by what the stages found."""
+    """Return the next steps that the results of the stages suggest."""
     found = {name: done.found for name, done in journal.stages.items()}
     out, rates = journal.folder, found["evaluate"]
     return [*_use(out, found), *_improve(data, sets, out, rates)]
@@ -210,7 +210,7 @@ def _trials(stages: Mapping[str, Done]) -> list[Html]:
 
 
 def _scorers(stages: Mapping[str, Done]) -> list[Html]:
-    """Show the error rates by which the scorer was chosen."""
+    """Return a table of the error rates by which the scorer was chosen."""
     found = stages["tune"].found
     rows = [
         (

@@ -1,4 +1,4 @@
-"""Whether a model is better with a scorer, and with which: decided on the dev set."""
+"""Decides by the dev set whether a scorer improves the model, and which one."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ WORDS, CHARACTERS = "words", "characters"
 
 @dataclass(frozen=True)
 class Tuned:
-    """What tuning a scorer found on the dev set.
+    """The error rates on the dev set from tuning a scorer.
 
     Attributes:
-        without: the rates without a scorer.
-        expected: those with it, each tenth of the clips decoded with what is best for the others.
+        without: error rates without a scorer.
+        expected: cross-validated error rates with it: each tenth of the clips is decoded with the
+            weights that are best for the others.
     """
 
     without: TuningRates
@@ -32,8 +33,8 @@ class ScorerChoice:
     """The scorer to deliver.
 
     Attributes:
-        kind: `words` or `characters`; empty: none.
-        why: a sentence for people.
+        kind: `words` or `characters`; empty: no scorer.
+        why: reason, for people.
     """
 
     kind: str
@@ -41,7 +42,7 @@ class ScorerChoice:
 
 
 def read_tuned(path: Path) -> Tuned:
-    """Return what `lm_optimize --results` wrote.
+    """Return the results that `lm_optimize --results` wrote.
 
     Raises:
         CorpusError: the file is missing or damaged.
@@ -61,15 +62,15 @@ def read_tuned(path: Path) -> Tuned:
 
 
 def choose_scorer(tuned: Mapping[str, Tuned]) -> ScorerChoice:
-    """Return the scorer to deliver: of those that lose nothing, that with the fewest wrong words.
+    """Return the scorer to deliver: the one with the lowest WER among those that do no harm.
 
-    Nothing is lost where neither the word nor the character error rate on the dev set is higher
-    than without a scorer, and one of them is lower. A scorer of few words lowers the first and
-    raises the second: it writes words that it has in place of those that are said, which a reader
-    cannot tell from words that were heard. So both count.
+    A scorer does no harm if neither the WER nor the CER on the dev set is higher than without a
+    scorer, and one of them is lower. Both count, because a scorer with a small vocabulary lowers
+    the WER but raises the CER: it replaces spoken words with others that it knows, and a reader
+    cannot notice that.
 
     Args:
-        tuned: what was found, by the kind of the scorer; empty where none could be made.
+        tuned: tuning results, by the kind of the scorer; empty if no scorer could be made.
     """
     good = {kind: one for kind, one in tuned.items() if _loses_nothing(one)}
     if good:

@@ -1,4 +1,4 @@
-"""A walk through the stages of a bootstrap, each recorded once it is done."""
+"""Runs the stages of a bootstrap in order, and records each one that is done."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .journal import BootstrapJournal, Done
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage.
+    """A stage of a bootstrap.
 
     Attributes:
-        name: in the journal and for people.
-        title: what it does.
-        inputs: of what it is made, beside what the stages before it made.
-        work: does it; returns what it found out.
+        name: name of the stage, in the journal and for people.
+        title: short description.
+        inputs: names of its inputs, besides the results of earlier stages.
+        work: function that does the work, and returns its results.
     """
 
     name: str
@@ -39,15 +39,15 @@ class Stage:
 
 
 class StageWalk:
-    """A walk through the stages.
+    """Runs the stages.
 
     Args:
         data: the collection, as the user named it.
-        inputs: of the bootstrap, checked.
-        flags: of the command.
-        journal: what is done already.
-        stages: in order.
-        show: is given what there is to say.
+        inputs: checked inputs of the bootstrap.
+        flags: flags of the command.
+        journal: record of the finished stages.
+        stages: stages, in order.
+        show: called with each line of output.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class StageWalk:
         self._made: list[str] = []
 
     def run(self) -> None:
-        """Do what is not done.
+        """Run the stages that are not done, or whose inputs have changed.
 
         Raises:
             StoppedError: a command was interrupted.
-            UserError: whatever a command says.
+            UserError: a command failed.
         """
         worked = False
         for number, stage in enumerate(self.stages, 1):
@@ -88,7 +88,7 @@ class StageWalk:
             if changes:
                 self._forget(number - 1, changes)
             self._show(f"\n{header}")
-            made = self._do(stage, wanted)  # which may name places in the journal
+            made = self._do(stage, wanted)  # this may add places to the journal
             self.journal = self.journal.with_stage(stage.name, made)
             worked = True
         if not worked:
@@ -96,14 +96,14 @@ class StageWalk:
 
     @property
     def page(self) -> Path:
-        """The page of all that was done."""
+        """The path of the report."""
         return self.out / "report.html"
 
     def found(self, stage: str, name: str) -> Any:
-        """Return something that a stage found out, which is done.
+        """Return a result of a finished stage.
 
         Raises:
-            CheckpointError: it is not recorded.
+            CheckpointError: the journal has no such result.
         """
         found = self.journal.stages[stage].found
         if name not in found:
@@ -115,7 +115,7 @@ class StageWalk:
 
     @property
     def sets(self) -> SplitFiles:
-        """What there is to train on, and to measure on."""
+        """The train, dev and test set, and the synthetic speech if there is any."""
         done = self.journal.stages.get("speak")
         spoken = done.found.get("clips") if done else None
         beside = [f"{self.out / spoken}:{self.flags.spoken_share:g}"] if spoken else []
@@ -128,38 +128,38 @@ class StageWalk:
 
     @property
     def scorers(self) -> dict[str, Path]:
-        """The scorers that could be made, by kind."""
+        """The scorers that were built, by kind."""
         return {kind: self.out / name for kind, name in self.found("scorer", "scorers").items()}
 
     @property
     def scorer(self) -> Path | None:
-        """The scorer that the model is better with, where there is one."""
+        """The scorer that was chosen; None: no scorer."""
         return self.scorers.get(self.found("tune", "kind"))
 
     @property
     def alphabet(self) -> Path | None:
-        """The alphabet file of the data; None where the model is to write bytes."""
+        """The alphabet file of the data; None: the model writes bytes."""
         name = self.found("split", "alphabet")
         return Path(name) if name else None
 
     def command(self, module: str, words: Sequence[str]) -> None:
-        """Print a command as one types it, and run it.
+        """Print a command as a user would type it, and run it.
 
         Raises:
-            StoppedError: it ended with another status than 0.
-            UserError: whatever it says.
+            StoppedError: the command ended with an exit status other than 0.
+            UserError: the command failed.
         """
         self._ran.append(as_typed(module, words))
         run_shown(module, words, self._show)
 
     def keep(self, *paths: Path) -> None:
-        """Note what the stage has made: it is done anew where any of that is gone."""
+        """Record outputs of the stage; if one of them is missing later, the stage is repeated."""
         for path in paths:
             inside = path.is_relative_to(self.out)
             self._made.append(str(path.relative_to(self.out) if inside else path.absolute()))
 
     def say(self, text: str) -> None:
-        """Say something about the stage."""
+        """Show a line of output about the stage."""
         self._show(text)
 
     def _do(self, stage: Stage, wanted: Mapping[str, str]) -> Done:
@@ -172,7 +172,7 @@ class StageWalk:
         return Done(wanted, found, tuple(self._made), tuple(self._ran), seconds, cpu_seconds)
 
     def _changes(self, done: Done, wanted: Mapping[str, str]) -> list[str]:
-        """Say why a stage that is done is to be done anew; nothing where it is not."""
+        """Return the reasons to repeat a finished stage; empty if there are none."""
         names = dict.fromkeys((*wanted, *done.inputs))
         changed = [name for name in names if done.inputs.get(name) != wanted.get(name)]
         lost = [path for path in done.made if not (self.out / path).exists()]
@@ -182,13 +182,13 @@ class StageWalk:
         ]
 
     def place(self, kind: str, inputs: Sequence[str], *others: str) -> Path:
-        """Return the folder for what is made of inputs: others get another one."""
+        """Return the folder for these inputs; other inputs get another folder."""
         digests = [*others, list(self._digests(inputs).values())]
         self.journal, folder = self.journal.place(kind, digest_of(digests))
         return folder
 
     def _digests(self, names: Sequence[str]) -> dict[str, str]:
-        """Return the digests of inputs, of those that there are."""
+        """Return the digests of the inputs that this bootstrap has."""
         digests = self.inputs.digests
         return {name: digests[name] for name in names if name in digests}
 

@@ -1,4 +1,4 @@
-"""What each stage of a bootstrap does, and of what."""
+"""The work of each stage of a bootstrap, and its inputs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _OF_TRIAL = ("the data", "the alphabet", "the source", "the flags", "the trial")
 _OF_MODEL = (*_OF_TRIAL, "what is read out")
 _OF_SPEECH = ("the data", "the alphabet", "what is read out")
 _OF_ALL = (*_OF_MODEL, "the text", "--n_trials")
-_WORDLESS_CER = 0.95  # models that write next to nothing are compared by their loss
+_WORDLESS_CER = 0.95  # models that transcribe almost nothing are compared by their loss
 
 
 def _split(walk: StageWalk) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def _start(walk: StageWalk, source: str) -> dict[str, Any]:
 def _check(walk: StageWalk) -> dict[str, Any]:
     problems = []
     for source in walk.inputs.sources or ("",):
-        # Of a folder that is not there, since one that is may hold another run.
+        # The folder must not exist, because an existing one may hold another run.
         words = commands.check_words(
             _start(walk, source), walk.data, walk.out / "unmade", walk.inputs.given
         )
@@ -137,7 +137,7 @@ def _train(walk: StageWalk) -> dict[str, Any]:
 
 def _scorer(walk: StageWalk) -> dict[str, Any]:
     model = load_source(walk.model)
-    alphabet = cast(Alphabet, model.alphabet)  # a checkpoint of ours has one
+    alphabet = cast(Alphabet, model.alphabet)  # our own checkpoints always have one
     transcripts = walk.out / "scorer" / "transcripts.txt"
     sentences = list(transcripts_of(walk.inputs.split, ("train",)))
     if model.normalizes_transcripts("auto"):
@@ -147,7 +147,7 @@ def _scorer(walk: StageWalk) -> dict[str, Any]:
     texts = [transcripts, *map(Path, walk.inputs.text)]
     keeps_case = alphabet.is_bytes and any(text != text.lower() for text in sentences)
     scorers, why = {}, {}
-    for left in transcripts.parent.glob(f"{SCRATCH_PREFIX}*"):  # by a process that was killed
+    for left in transcripts.parent.glob(f"{SCRATCH_PREFIX}*"):  # of a killed process
         shutil.rmtree(left, ignore_errors=True)
     for kind in (CHARACTERS,) if alphabet.is_bytes else (WORDS, CHARACTERS):
         scorer = transcripts.with_name(f"{kind}.scorer")
@@ -170,7 +170,8 @@ def _tune(walk: StageWalk) -> dict[str, Any]:
     tuned: dict[str, Tuned] = {}
     for kind, scorer in walk.scorers.items():
         if not tuned:
-            scorer.with_name(commands.DEV_POSTERIORS).unlink(missing_ok=True)  # of another model
+            # They may be those of another model.
+            scorer.with_name(commands.DEV_POSTERIORS).unlink(missing_ok=True)
         words = commands.tune_words(
             walk.sets, walk.model, scorer, walk.flags.n_trials, walk.inputs.given
         )
