@@ -288,6 +288,31 @@ def test_an_epoch_of_shards_goes_on_in_its_middle(
     assert batches(SMALL, 2) == whole[2:]
 
 
+def test_bad_rows_of_shards_are_skipped_and_listed(
+    tmp_path: Path, rows: list[tuple[object, ...]]
+) -> None:
+    rows[3] = (*rows[3][:2], "clip 7")
+    pattern = write_shards(tmp_path, rows)
+    listed = [tmp_path / "large.csv", tmp_path / "small.csv"]
+    for files, path in zip((LARGE, SMALL), listed, strict=True):
+        check(files, Path(pattern), on_bad_row="skip", skipped_rows_path=path)
+    (large,), (small,) = (list(csv.DictReader(path.open(encoding="utf-8"))) for path in listed)
+    assert large["transcript"] == "clip 7"
+    assert (large["wav_filename"], large["reason"]) == (small["wav_filename"], small["reason"])
+
+
+def test_an_index_is_not_used_where_its_relative_paths_are_wrong(
+    tmp_path: Path, rows: list[tuple[object, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pattern = write_shards(tmp_path, rows)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert len(read_rows("shards/s-*.tar", large_bytes=0).rows) == len(rows)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    file = read_rows(pattern, large_bytes=0)
+    assert all(audio.path.is_file() for audio in file.audio())
+
+
 def test_one_bad_shard_is_named(tmp_path: Path, rows: list[tuple[object, ...]]) -> None:
     pattern = write_shards(tmp_path, rows)
     (tmp_path / "shards" / "s-000002.tar").write_bytes(b"no archive" * 100)

@@ -79,7 +79,7 @@ def write_cleaned(
         write_corpus_file(path, content)
         written.append(Cleaned(path, len(entries), len(file.rows) - len(entries)))
     left_out = out.with_name(f"{out.stem}.left_out.csv")
-    write_skipped_rows(left_out, files, problems)
+    write_skipped_rows(left_out, files, problems, findings.report.bad_rows)
     return written, left_out
 
 

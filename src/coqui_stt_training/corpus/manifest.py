@@ -110,13 +110,6 @@ class Manifest(Sequence[Row]):
             parts.append(start + np.flatnonzero(held.to_numpy(zero_copy_only=False)))
         return np.concatenate(parts)
 
-    def at_lines(self, lines: Sequence[int]) -> Iterator[Row]:
-        """Yield the rows that begin at some lines of the file."""
-        for batch in self.passed_over():
-            held = np.isin(batch.column(_LINE).to_numpy(), np.array(lines, np.int64))
-            for place in np.flatnonzero(held).tolist():
-                yield from self._rows_of(batch.slice(place, 1))
-
     def hiding(self, column: str) -> Manifest:
         """Return the same rows, with a column that `field` does not find."""
         unnamed = tuple("" if name == column else name for name in self.columns)

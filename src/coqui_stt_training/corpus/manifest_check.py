@@ -156,7 +156,7 @@ def check_manifest(
             seconds[number] = getattr(found, "duration_seconds", np.nan)
         found = found or AudioScan(0, 0, rate_hz, int(seconds[number] * rate_hz), 1.0)
         row, problems = check_row(row, found, rules, may_be_empty, changes)
-        report.add(*problems)
+        report.add_row(file.path, number, problems)
         if problems:
             good[number] = False
             bad_count += 1

@@ -62,15 +62,17 @@ class Report:
     Attributes:
         file_problems: one text for each file that cannot be used at all; an ordered set.
         row_problems: in the order of the files and rows; an ordered set.
-        sources: of all rows looked at, but for those of large files.
-        large_files: how many rows each of these has, by name.
-        advice: what to do about it all, the last line.
+        sources: sources of all checked rows, except those of large files.
+        large_files: number of rows of each large file, by path.
+        bad_rows: numbers of the rows with problems, counted from 0, by the path of their file.
+        advice: what to do about the problems; the last line.
     """
 
     file_problems: dict[str, None] = field(default_factory=dict)
     row_problems: dict[Problem, None] = field(default_factory=dict)
     sources: set[str] = field(default_factory=set)
     large_files: dict[str, int] = field(default_factory=dict)
+    bad_rows: dict[str, list[int]] = field(default_factory=dict)
     advice: str = ""
 
     def add(self, *problems: str | Problem) -> None:
@@ -80,6 +82,18 @@ class Report:
                 self.row_problems[problem] = None
             else:
                 self.file_problems[problem] = None
+
+    def add_row(self, path: str, number: int, problems: Sequence[Problem]) -> None:
+        """Add the problems of a row.
+
+        Args:
+            path: path of its file.
+            number: number of the row in the file, counted from 0.
+            problems: what is wrong with the row; may be empty.
+        """
+        self.add(*problems)
+        if problems:
+            self.bad_rows.setdefault(path, []).append(number)
 
     @property
     def row_count(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from .csv_file import format_csv, write_corpus_file
@@ -15,19 +15,25 @@ ADDED_COLUMNS = ("file", "line", "reason")
 
 
 def write_skipped_rows(
-    path: Path, files: Iterable[RowFile], problems: Iterable[Problem], *, overwrite: bool = True
+    path: Path,
+    files: Iterable[RowFile],
+    problems: Iterable[Problem],
+    bad_rows: Mapping[str, Sequence[int]],
+    *,
+    overwrite: bool = True,
 ) -> Path:
     """Write each row that has a problem: its own columns, then `file`, `line` and `reason`.
 
     Args:
         path: the CSV file to write.
-        files: whose rows these are.
-        problems: of the rows.
-        overwrite: whether a file that is there is replaced. Otherwise the list goes to the first
-            of `skipped_rows-2.csv`, `skipped_rows-3.csv`, ... that is free.
+        files: the files with these rows.
+        problems: the problems of the rows.
+        bad_rows: numbers of the rows with problems, by file; needed for large files only.
+        overwrite: whether to replace an existing file. Otherwise the list is written to the first
+            of `skipped_rows-2.csv`, `skipped_rows-3.csv`, ... that does not exist.
 
     Returns:
-        Where the list is.
+        The path of the list.
 
     Raises:
         CorpusError: the folder cannot be written to.
@@ -38,7 +44,7 @@ def write_skipped_rows(
     skipped = {
         row.source: (file, row)
         for file in files
-        for row in _rows_of(file, reasons)
+        for row in _rows_of(file, bad_rows)
         if row.source in reasons
     }
     columns = dict.fromkeys(column for file, _ in skipped.values() for column in file.columns)
@@ -56,7 +62,7 @@ def write_skipped_rows(
 
 
 def _free(path: Path, content: bytes) -> Path:
-    """Return the first place where no file is, or one that says the same."""
+    """Return the first path without a file, or with a file of the same content."""
     numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
     return next(
         one
@@ -65,9 +71,8 @@ def _free(path: Path, content: bytes) -> Path:
     )
 
 
-def _rows_of(file: RowFile, sources: Iterable[str]) -> Iterable[Row]:
-    """Return the rows of a file; of a large one, those of these sources' lines."""
+def _rows_of(file: RowFile, bad_rows: Mapping[str, Sequence[int]]) -> Iterable[Row]:
+    """Return the rows of a file; of a large file, only those with problems."""
     if not isinstance(file.rows, Manifest):
         return file.rows
-    own = (source for source in sources if source.startswith(f"{file.path}:"))
-    return file.rows.at_lines([int(source.rpartition(":")[2]) for source in own])
+    return (file.rows[number] for number in bad_rows.get(file.path, ()))

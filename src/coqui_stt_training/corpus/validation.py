@@ -233,10 +233,10 @@ def _check_input(
             changes,
         )  # fmt: skip
     clips = []
-    for as_given, audio in zip(given.file.rows, given.audio, strict=True):
+    for number, (as_given, audio) in enumerate(zip(given.file.rows, given.audio, strict=True)):
         found = scans[audio]
         row, problems = check_row(as_given, found, rules, given.may_be_empty, changes)
-        report.add(*problems)
+        report.add_row(given.file.path, number, problems)
         if not problems and isinstance(found, AudioScan):
             size, seconds = _size(audio, found), found.duration_seconds
             clips.append(Clip(audio, row.transcript, row.source, size, seconds, found.peak_to_peak))
@@ -283,7 +283,7 @@ def _skip_rows(
     listed = ""
     if skipped_rows_path:
         listed_in = write_skipped_rows(
-            skipped_rows_path, files, report.row_problems, overwrite=overwrite
+            skipped_rows_path, files, report.row_problems, report.bad_rows, overwrite=overwrite
         )
         listed = f"; they are listed in {listed_in}"
     rows_are = (
