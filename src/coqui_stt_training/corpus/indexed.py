@@ -28,28 +28,35 @@ _log = logging.getLogger(__name__)
 
 
 def find_index(name: str, files: Sequence[Path], more_than: int) -> RowFile | None:
-    """Return what is known of a collection of these files, if it has more clips than that.
+    """Return the indexed collection of these files, if it has more clips than `more_than`.
 
-    None where nothing is known, or no longer.
+    None if there is no index, or one of the files has changed.
     """
-    path = cached_name(files, _SUFFIX)
-    if not path.exists() or not has_pyarrow():  # an import is no quick look
+    path = cached_name(files, _SUFFIX, _context(name))
+    if not path.exists() or not has_pyarrow():  # the import takes time: look for the file first
         return None
     found = _row_file(name, path)
     return found if len(found.rows) > more_than else None
 
 
 def make_index(name: str, files: Sequence[Path], entries: Iterable[Entry]) -> RowFile:
-    """Write what a collection of these files holds, and return it.
+    """Write the index of a collection of these files, and return the collection.
 
     Raises:
-        CorpusError: of `entries`; or the cache cannot be written.
+        CorpusError: raised by `entries`; or the cache cannot be written to.
     """
     _log.info("%s: many clips, of which an index is written once", name)
-    path = made_once(
-        files, _SUFFIX, lambda target: write_arrow(target, _batches(entries), len(_COLUMNS))
-    )
+
+    def write(target: Path) -> None:
+        write_arrow(target, _batches(entries), len(_COLUMNS))
+
+    path = made_once(files, _SUFFIX, write, _context(name))
     return _row_file(name, path)
+
+
+def _context(name: str) -> str:
+    """Return what an index depends on besides the files: relative paths in it begin here."""
+    return f"{Path.cwd()}\0{name}"
 
 
 def entries_of(file: RowFile) -> Iterator[Entry]:

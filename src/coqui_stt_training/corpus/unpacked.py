@@ -43,9 +43,15 @@ def unpacked(path: Path, suffix: str, unpack: Callable[[Path], None]) -> Path:
     return made_once([path], suffix, unpack)
 
 
-def cached_name(paths: Sequence[Path], suffix: str) -> Path:
-    """Return what is called in the cache what is made of files, as they are now."""
-    digest = hashlib.sha256()
+def cached_name(paths: Sequence[Path], suffix: str, context: str = "") -> Path:
+    """Return the path in the cache of what is made of files in their present state.
+
+    Args:
+        paths: the files.
+        suffix: suffix of the result.
+        context: what else the result depends on.
+    """
+    digest = hashlib.sha256(context.encode(errors="surrogatepass"))
     for path in paths:
         status = path.stat()
         key = f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}"
@@ -53,18 +59,21 @@ def cached_name(paths: Sequence[Path], suffix: str) -> Path:
     return cache_folder() / f"{paths[0].name[:80]}-{digest.hexdigest()[:16]}{suffix}"
 
 
-def made_once(paths: Sequence[Path], suffix: str, make: Callable[[Path], None]) -> Path:
-    """Return what was made of files; it is made now, unless it was, and none of them changed.
+def made_once(
+    paths: Sequence[Path], suffix: str, make: Callable[[Path], None], context: str = ""
+) -> Path:
+    """Return the path of what is made of files; make it if it is missing or a file has changed.
 
     Args:
         paths: the files.
-        suffix: what to call the result.
-        make: writes the result to the name that it is given.
+        suffix: suffix of the result.
+        make: writes the result to a given path.
+        context: what else the result depends on.
 
     Raises:
         CorpusError: the cache cannot be written to.
     """
-    target = cached_name(paths, suffix)
+    target = cached_name(paths, suffix, context)
     if not target.exists():
         try:
             with replacing(target) as partial:
