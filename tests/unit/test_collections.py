@@ -275,6 +275,36 @@ def test_tars_without_transcripts_or_audio_or_end(tmp_path: Path) -> None:
     assert last.problem == "no text member has its name"
 
 
+def test_each_recording_of_a_tar_has_its_own_text(tmp_path: Path) -> None:
+    """Names may have dots, webdataset's too; macOS adds files with its own attributes."""
+    sound, fork = webdataset_members()[0][1], b"\0\5\x16\7"
+    path = tmp_path / "a.tar"
+    path.write_bytes(
+        tar_bytes([*{
+            "talk.1.wav": sound, "talk.2.wav": sound, "talk.3.wav": sound,
+            "talk.1.txt": b"one", "talk.2.txt": b"two",
+            "web.wav": sound, "web.json": b'{"duration": 1}', "web.transcript.txt": b"three",
+            "OLD.WAV": sound, "OLD.JSON": b'{"text": "four"}',
+            "._talk.1.wav": fork, "._talk.1.txt": fork,
+        }.items()])
+    )  # fmt: skip
+    assert [(row.transcript, row.problem) for row in read_rows(path).rows] == [
+        ("one", None), ("two", None), ("", "no text member has its name"), ("three", None),
+        ("four", None),
+    ]  # fmt: skip
+
+
+def test_a_tar_with_several_lists_is_not_guessed_at(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    one, two = (b"wav_filename,wav_filesize,transcript\na.wav,1,%s\n" % one for one in (b"1", b"2"))
+    sound = ("a.wav", webdataset_members()[0][1])
+    path.write_bytes(tar_bytes([sound, ("train.csv", one), ("dev.csv", two)]))
+    with pytest.raises(CorpusError, match=r"several lists of clips: train.csv, dev.csv; unpack"):
+        read_rows(path)
+    path.write_bytes(tar_bytes([sound, ("dev.csv", two), ("samples.csv", one)]))
+    assert [row.transcript for row in read_rows(path).rows] == ["1"]
+
+
 def test_commands_are_named_and_never_run(tmp_path: Path) -> None:
     path = write_kaldi(tmp_path)
     (path / "wav.scp").write_text(f"rec touch {tmp_path}/ran |\n")

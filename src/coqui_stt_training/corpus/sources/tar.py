@@ -1,6 +1,6 @@
-"""Tar archives: upstream's, with a `samples.csv`, and webdataset shards, with a text beside audio.
+"""Tar archives: upstream's with a `samples.csv`, and webdataset shards with a text per recording.
 
-Members are read where they lie; nothing is ever extracted by the name that the archive gives it.
+Members are read in place in the archive; none is extracted to the path that the archive names.
 """
 
 from __future__ import annotations
@@ -30,23 +30,25 @@ _MAGIC, _MAGIC_PLACE = b"ustar", 257
 _BLOCK_BYTES = 512
 _GZIP = b"\x1f\x8b"
 _TEXT_SUFFIXES = (".txt", ".text", ".transcript", ".lab", ".json")
-_TABLE_SUFFIXES = (".tsv", ".csv")  # of an archive that is unpacked first
+_TABLE = "samples.csv"  # upstream's name
+_TABLE_SUFFIXES = (".tsv", ".csv")  # tables of corpora that must be unpacked
+_RESOURCE_FORK = "._"  # begins the names of files that macOS adds
 _MOST_TEXT_BYTES = 1 << 26
 
 Members = dict[str, AudioReference]
 
 
 def begins(head: bytes) -> bool:
-    """Whether a file that begins so is a tar archive."""
+    """Whether a file that begins with these bytes is a tar archive."""
     return head[_MAGIC_PLACE : _MAGIC_PLACE + len(_MAGIC)] == _MAGIC
 
 
 def members(path: Path) -> Members:
-    """Return where each file in an archive is.
+    """Return the position of each file in an archive.
 
     Raises:
-        CorpusError: no archive, a damaged one, or one with members of absolute or `..` names, or
-            with recordings or texts that are links to what is not in it.
+        CorpusError: the file is no archive, is damaged, or has members with absolute paths or
+            `..` in their names, or recordings or texts that are links to files outside of it.
     """
     plain = _plain(path)
     found: Members = {}
@@ -54,6 +56,8 @@ def members(path: Path) -> Members:
     try:
         with open_regular(plain) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             for member in archive:
+                if PurePosixPath(member.name).name.startswith(_RESOURCE_FORK):
+                    continue
                 if member.isreg() and not member.issparse():
                     found[member.name] = AudioReference(
                         plain, member.name, member.offset_data, member.size,
@@ -69,7 +73,7 @@ def members(path: Path) -> Members:
         raise _damaged(path, f"it cannot be read ({str(error)[:100]})") from None
     _check_names(path, [*found, *links])
     found |= _linked(path, links, found)
-    if rest.strip(b"\0"):  # tarfile takes a header that it cannot read for the end
+    if rest.strip(b"\0"):  # tarfile stops silently at a header that it cannot read
         raise _damaged(path, f"no member begins at byte {end}")
     beyond = [name for name, at in found.items() if at.offset_bytes + (at.size_bytes or 0) > size]
     if beyond or any((at.size_bytes or 0) < 0 for at in found.values()):
@@ -78,23 +82,30 @@ def members(path: Path) -> Members:
 
 
 def entries(path: Path, *, labelled: bool = True) -> Iterator[Entry]:
-    """Yield what an archive says of each clip, transcripts from its CSV file or its text members.
+    """Yield the clips of an archive, with transcripts from its CSV file or its text members.
 
     Args:
         path: the archive.
-        labelled: whether it has to have transcripts.
+        labelled: whether transcripts are required.
 
     Raises:
-        CorpusError: see `members`; or it has no transcripts.
+        CorpusError: see `members`; or the archive has no transcripts, or several CSV files.
     """
     found = members(path)
-    tables = [name for name in found if name.endswith(".csv")]
-    for name in tables:
-        listed = list(_table_entries(path, name, found, labelled))
-        if listed:
-            yield from listed
-            return
-    yield from _pairs(path, found, labelled)
+    names = [name for name in found if name.lower().endswith(".csv")]
+    tables = {
+        name: rows for name in names if (rows := list(_table_entries(path, name, found, labelled)))
+    }
+    if not tables:
+        yield from _pairs(path, found, labelled)
+        return
+    main = next((name for name in tables if PurePosixPath(name).name == _TABLE), None)
+    if main is None and len(tables) > 1:
+        raise CorpusError(
+            f"{path}: a tar archive with several lists of clips: {some_of(list(tables))}; unpack "
+            "it, and name one of them"
+        )
+    yield from tables[main or next(iter(tables))]
 
 
 def _plain(path: Path) -> Path:
@@ -117,10 +128,10 @@ def _check_names(path: Path, names: Iterable[str]) -> None:
 
 
 def _linked(path: Path, links: Mapping[str, str], found: Members) -> Members:
-    """Return the members that are links to others, hard or symbolic, as tar writes files it met.
+    """Return the members that are hard or symbolic links to other members.
 
     Raises:
-        CorpusError: a recording or a text is a link to what is not in the archive.
+        CorpusError: a recording or a text is a link to a file outside the archive.
     """
     there = {posixpath.normpath(name): member for name, member in found.items()}
     needed = (*SUFFIXES, *_TEXT_SUFFIXES, ".csv")
@@ -142,7 +153,7 @@ def _linked(path: Path, links: Mapping[str, str], found: Members) -> Members:
 
 
 def _table_entries(path: Path, table: str, found: Members, labelled: bool) -> Iterator[Entry]:
-    """Yield the rows of a CSV file in the archive, none where it has not upstream's columns."""
+    """Yield the rows of a CSV file in the archive; none if it lacks upstream's columns."""
     columns, records = parse_csv_text(_text(found[table], path), f"{path}:{table}")
     if AUDIO_COLUMN not in columns or (labelled and TRANSCRIPT_COLUMN not in columns):
         return
@@ -163,18 +174,12 @@ def _table_entries(path: Path, table: str, found: Members, labelled: bool) -> It
 
 
 def _pairs(path: Path, found: Members, labelled: bool) -> Iterator[Entry]:
-    """Yield the audio members with the text that has the same name up to its first dot."""
-    texts: dict[str, list[str]] = {}
-    sounds = []
-    for name in found:
-        suffix = PurePosixPath(name).suffix.lower()
-        if suffix in SUFFIXES:
-            sounds.append(name)
-        elif suffix in _TEXT_SUFFIXES:
-            texts.setdefault(_key(name), []).append(name)
+    """Yield the audio members, each with the text of the same name."""
+    sounds = [name for name in found if _suffix(name) in SUFFIXES]
+    texts = _texts_of(found)
     if not sounds:
         raise CorpusError(f"{path}: a tar archive without audio; {_what_is_read()}")
-    if labelled and not any(_key(name) in texts for name in sounds):
+    if labelled and not any(texts.of(name) for name in sounds):
         tables = sorted(name for name in found if name.endswith(_TABLE_SUFFIXES))
         remedy = (
             f"unpack it, and name one of its tables, such as {tables[0]}"
@@ -187,16 +192,46 @@ def _pairs(path: Path, found: Members, labelled: bool) -> Iterator[Entry]:
         )
     for number, name in enumerate(sounds):
         source = f"{path}:{name}"
-        if _key(name) not in texts:
+        names = texts.of(name)
+        if not names:
             missing = "no text member has its name" if labelled else None
             yield Entry(source, number, "", found[name], missing)
             continue
         try:
-            said = _said(texts[_key(name)], found, path)
+            said = _said(names, found, path)
         except CorpusError as error:
             yield Entry(source, number, "", found[name], str(error))
             continue
         yield Entry(source, number, said.text, found[name], None, said.speaker, said.seconds)
+
+
+class _Texts(NamedTuple):
+    """The text members of an archive, by the names of recordings.
+
+    Attributes:
+        by_stem: texts by their name without its suffix.
+        by_key: texts whose stem is that of no recording, by their name up to its first dot, as
+            webdataset groups members.
+    """
+
+    by_stem: Mapping[str, list[str]]
+    by_key: Mapping[str, list[str]]
+
+    def of(self, sound: str) -> list[str]:
+        """Return the texts of a recording: `a.1.txt` of `a.1.wav`, not `a.2.txt` of `a.2.wav`."""
+        return [*self.by_stem.get(_stem(sound), ()), *self.by_key.get(_key(sound), ())]
+
+
+def _texts_of(found: Members) -> _Texts:
+    by_stem: dict[str, list[str]] = {}
+    by_key: dict[str, list[str]] = {}
+    stems = {_stem(name) for name in found if _suffix(name) in SUFFIXES}
+    for name in found:
+        if _suffix(name) in _TEXT_SUFFIXES:
+            by_stem.setdefault(_stem(name), []).append(name)
+            if _stem(name) not in stems:
+                by_key.setdefault(_key(name), []).append(name)
+    return _Texts(by_stem, by_key)
 
 
 def _what_is_read() -> str:
@@ -204,7 +239,7 @@ def _what_is_read() -> str:
 
 
 class _Said(NamedTuple):
-    """What text members say of a recording."""
+    """Transcript, speaker and length of a recording, as its text members state them."""
 
     text: str
     speaker: str = ""
@@ -212,11 +247,11 @@ class _Said(NamedTuple):
 
 
 def _said(names: list[str], found: Members, path: Path) -> _Said:
-    plain = [name for name in names if not name.endswith(".json")]
+    plain = [name for name in names if _suffix(name) != ".json"]
     transcript: str | None = _text(found[plain[0]], path).strip() if plain else None
     speaker, seconds = "", None
     for name in names:
-        if not name.endswith(".json"):
+        if _suffix(name) != ".json":
             continue
         try:
             values = json.loads(_text(found[name], path))
@@ -239,6 +274,14 @@ def _text(member: AudioReference, path: Path) -> str:
     with open_regular(member.path) as file:
         file.seek(member.offset_bytes)
         return decode_text(file.read(member.size_bytes or 0), name)
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _stem(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))
 
 
 def _key(name: str) -> str:
