@@ -1,1 +1,1 @@
-"""The command line: flags, their groups, logging, progress bars."""
+"""The command line: flags in groups, logging, progress bars."""

@@ -1,4 +1,4 @@
-"""The flags of commands whose work may be spread over a cluster."""
+"""The flags of commands that can spread their work over a cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every command does around its work: flags, logging, and errors a person can read."""
+"""What all commands share: their main functions, logging, and readable errors."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .launch import Launch
 
 _OWN_PACKAGES = ("", "coqui_stt_training", "coqui_stt_ctcdecoder", "stt")
 LOG_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
-# What Python says of names of files that it could not read as UTF-8.
+# Python's message for file names that are not UTF-8.
 _NO_UTF8 = "surrogates not allowed"
-_SHOWN = 60  # characters around them
+_SHOWN = 60  # characters shown before and after the invalid ones
 _OUT_OF_MEMORY = (
     "out of memory: use smaller batches (--train_batch_size, --dev_batch_size, --test_batch_size) "
     "or a smaller model. Everything saved so far is intact"
@@ -33,7 +33,7 @@ More = ParamSpec("More")
 
 
 class Command(Protocol[More]):
-    """A command's main function: with flags it does the work, without any it is the process."""
+    """A command's main function. Without flags, it reads those of the process; see `command`."""
 
     def __call__(
         self, argv: list[str] | None = None, *more: More.args, **named: More.kwargs
@@ -43,10 +43,10 @@ class Command(Protocol[More]):
 
 
 def command(main: Callable[Concatenate[list[str], More], int]) -> Command[More]:
-    """Let a main function also be called without arguments, as scripts of upstream's users do.
+    """Let a main function also be called without arguments, as scripts written for upstream do.
 
-    `main(flags)` returns the status and raises errors. `main()` takes the flags of this process,
-    prints an error as all commands do, and ends the process where there was one.
+    `main(flags)` returns the status and raises errors. `main()` reads the flags of this process,
+    prints errors like all commands, and exits the process if the status is not 0.
     """
 
     @functools.wraps(main)
@@ -62,16 +62,16 @@ def command(main: Callable[Concatenate[list[str], More], int]) -> Command[More]:
 
 
 def words_before_flags(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return what a command is given by its place alone, and the flags after it."""
+    """Return the positional arguments of a command, and the flags after them."""
     words = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
     return words, list(argv[len(words) :])
 
 
 def print_now(text: str) -> None:
-    """Print, without waiting for more.
+    """Print a text, and flush.
 
-    Where nobody reads any more (`evaluate ... --report x.html | head`), the command goes on: it may
-    have files to write.
+    If the reader has closed the pipe (`evaluate ... --report x.html | head`), the command goes on,
+    because it may have files to write.
     """
     try:
         print(shown_on(sys.stdout, text), flush=True)
@@ -86,8 +86,8 @@ def _print_nowhere() -> None:
 def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) -> int:
     """Run a command's main function and return its exit status.
 
-    A user's mistake, and what the system refuses, is printed in one line, or as one report, and
-    gives status 2; an interrupt gives 130, as shells expect.
+    Errors of the user and of the system are printed without a traceback, and give status 2. An
+    interrupt gives 130, as shells expect.
     """
     if argv is None:
         write_any_text(sys.stdout)
@@ -95,7 +95,7 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
         return main(sys.argv[1:] if argv is None else argv) or 0
     except ElsewhereError:
         return 2
-    except BrokenPipeError:  # `inspect model | head`: whoever read has seen enough
+    except BrokenPipeError:  # the reader has closed the pipe: `inspect model | head`
         _print_nowhere()
         return 1
     except KeyboardInterrupt as stop:
@@ -111,7 +111,7 @@ def run(main: Callable[[list[str]], int | None], argv: list[str] | None = None) 
 
 @contextlib.contextmanager
 def resumable() -> Iterator[None]:
-    """Let an interrupt of work that can be gone on with say so."""
+    """Add to an interrupt the message that the same command resumes the work."""
     try:
         yield
     except KeyboardInterrupt:
@@ -119,7 +119,7 @@ def resumable() -> Iterator[None]:
 
 
 def _explanation(error: Exception) -> str | None:
-    """Return what is said of an error in place of a traceback; None: it is a fault of ours."""
+    """Return the message to print instead of a traceback; None: the error is a bug."""
     if isinstance(error, UserError):
         return error.detail
     if isinstance(error, ModuleNotFoundError):
@@ -134,21 +134,19 @@ def _explanation(error: Exception) -> str | None:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Whether it is one of Python's, or of PyTorch's, which has several and is slow to import."""
+    """Return whether memory ran out. PyTorch's errors are known by name: its import is slow."""
     names = {kind.__name__ for kind in type(error).__mro__}
     return bool(names & {"MemoryError", "OutOfMemoryError"}) or "allocate memory" in str(error)
 
 
 def stand_in(notice: str, main: Callable[[list[str]], int], argv: list[str]) -> int:
-    """Say that another command takes this one's place, and run it."""
+    """Print that another command replaces this one, and run it."""
     print(f"note: {notice}", file=sys.stderr)
     return main(argv)
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """An `argparse` parser whose errors are like those of all commands, and that knows absl's
-    `--helpfull`.
-    """
+    """An `argparse` parser that raises `FlagError`, and accepts absl's `--helpfull`."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -162,14 +160,13 @@ class ArgumentParser(argparse.ArgumentParser):
 def start_logging(
     log_level: int, notices: Iterable[str] = (), stream: TextIO | None = None
 ) -> None:
-    """Log the time and upstream's form, `I message`, from `--log_level` upwards.
+    """Log with the time and upstream's format, `I message`.
 
     Args:
-        log_level: 0 to 3.
-        notices: what there is to say about the flags; logged at once.
-        stream: where to. The log of `train` and `evaluate` is what they have to say, and goes to
-            the standard output, where upstream's users look for it; that of other commands to the
-            standard error, beside their results.
+        log_level: lowest level to log, 0 to 3.
+        notices: notices about the flags, which are logged at once.
+        stream: stream to log to, by default the standard error. `train` and `evaluate` log to the
+            standard output like upstream, because the log is their result.
     """
     handler = _Handler(stream or sys.stderr)
     handler.setFormatter(_LetterFormatter())
@@ -179,9 +176,9 @@ def start_logging(
     level = LOG_LEVELS[min(max(log_level, 0), 3)]
     root.setLevel(level)
     if not Launch.read().is_first:
-        root.setLevel(logging.CRITICAL)  # the first process of a run speaks for all,
+        root.setLevel(logging.CRITICAL)  # the first process of a run logs for all,
         batches = logging.getLogger("coqui_stt_training.batches")
-        batches.setLevel(max(level, logging.WARNING))  # but of their own clips
+        batches.setLevel(max(level, logging.WARNING))  # but each warns about its own clips
     for notice in notices:
         root.info(notice)
 
@@ -190,16 +187,17 @@ class _Handler(logging.StreamHandler[TextIO]):
     _has_failed = False
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Let a training go on whose log nobody reads any more: `train ... | head`.
+        """Let training go on if the log cannot be written.
 
-        Where the log is a file on a full disk, it is said once; checkpoints may be on another.
+        If the reader has closed the pipe (`train ... | head`), nothing is printed. Other errors,
+        such as a full disk, are printed once; checkpoints may be on another disk.
         """
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)
         elif not self._has_failed and not isinstance(error, BrokenPipeError):
             self._has_failed = True
-            with contextlib.suppress(OSError):  # the same disk's
+            with contextlib.suppress(OSError):  # the standard error may be on the same disk
                 print(f"cannot write the log: {error.strerror or error}", file=sys.stderr)
 
 

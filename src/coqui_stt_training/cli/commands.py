@@ -1,6 +1,6 @@
-"""All commands, by the names under which `stt` and `python -m coqui_stt_training` run them.
+"""All commands, by their names in `stt COMMAND` and `python -m coqui_stt_training COMMAND`.
 
-The runtime does not know of training: it finds this table as an entry point of `stt.commands`.
+The runtime does not import training: it finds this table through the entry point `stt.commands`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ class CommandEntry:
     """One command.
 
     Attributes:
-        module: within this package; its `main` is given the flags.
-        description: what it does, in a line.
+        module: name of the module in this package; its `main` receives the flags.
+        description: one line about what the command does.
     """
 
     module: str
     description: str
 
     def __call__(self, argv: Sequence[str]) -> int:
-        """Run the command, print a user's mistake as all commands do, and return its status."""
+        """Run the command, print errors like all commands, and return its exit status."""
         return run(import_module(f"{_PACKAGE}.{self.module}").main, list(argv))
 
 

@@ -37,10 +37,10 @@ class ComparisonFlags:
             raise FlagError("--interval: must be less than 1")
 
     def words(self) -> dict[str, list[str]]:
-        """Return the words of each way by its name.
+        """Return the flags of each way, as words, by the name of the way.
 
         Raises:
-            FlagError: all that are no names and flags.
+            FlagError: ways are malformed or have the same name; one error lists all.
         """
         words: dict[str, list[str]] = {}
         problems = []

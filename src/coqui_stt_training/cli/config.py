@@ -1,7 +1,7 @@
-"""The flags of training and evaluation, in the groups that `--help` shows, and each command's.
+"""The flags of training and evaluation, in the groups of `--help`, and the commands' flags.
 
-Names, defaults and meanings are upstream's; where upstream's flag did something surprising, the
-help text says what it does here. See `flags.py` for how these become a command line.
+Names, defaults and meanings are upstream's. If a flag of upstream did something surprising, the
+help text says what it does here. `flags.py` turns these into a command line.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class SourceFlags:
     )
 
     def overruled(self) -> str:
-        """Return a sentence about folders that `--checkpoint_dir` overrules; empty where none."""
+        """Return a warning about folders that `--checkpoint_dir` overrules; empty if none."""
         idle = [
             f"--{name} {folder}"
             for name, folder in vars(self).items()
@@ -167,7 +167,7 @@ class ScorerFlags:
     lm_beta: float = flag(1.1834137581510284, "bonus for each word; if not given, the scorer's own")
 
     def weights(self, given: frozenset[str]) -> tuple[float | None, float | None]:
-        """Return alpha and beta; None: not among the flags given, and as the scorer says."""
+        """Return alpha and beta; None: the flag was not given, so the scorer's value applies."""
         return (
             self.lm_alpha if "lm_alpha" in given else None,
             self.lm_beta if "lm_beta" in given else None,

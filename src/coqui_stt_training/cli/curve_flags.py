@@ -34,10 +34,10 @@ class CurveFlags:
             raise FlagError("--interval: must be less than 1")
 
     def sizes(self) -> list[float]:
-        """Return the parts, from the smallest.
+        """Return the parts in ascending order.
 
         Raises:
-            FlagError: one is no number between 0 and 1, or they are too few for a curve.
+            FlagError: a part is not a number above 0 and up to 1, or there are too few for a curve.
         """
         try:
             parts = sorted({float(part) for part in self.parts})

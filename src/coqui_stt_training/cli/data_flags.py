@@ -1,4 +1,4 @@
-"""The flags that say what to train and to evaluate on."""
+"""The flags about the data to train and to evaluate on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Names = tuple[str, ...]
 
 
 def normalize_transcripts_flag(auto: str) -> str:
-    """Declare `--normalize_transcripts`; `auto` says what that value means to a command."""
+    """Declare `--normalize_transcripts`; `auto` is the help text for its value `auto`."""
     text: str = flag(
         "auto",
         "adapt transcripts to the alphabet: change letters to its case and typographic variants "
@@ -134,5 +134,5 @@ class DataFlags:
 
     @property
     def all_files(self) -> list[str]:
-        """All collections, of whatever use."""
+        """All collections: train, dev, test and metrics."""
         return [*self.train_files, *self.dev_files, *self.test_files, *self.metrics_files]

@@ -1,4 +1,4 @@
-"""The flags of learning from another model."""
+"""The flags of distillation from a teacher model."""
 
 from __future__ import annotations
 

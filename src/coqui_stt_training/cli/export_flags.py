@@ -96,9 +96,9 @@ class ExportFlags:
 
     @property
     def writes_onnx(self) -> bool:
-        """Whether `.onnx` files are asked for, by the name of today or of old.
+        """Whether to write `.onnx` files.
 
-        `--export_tflite false` alone was upstream's way to ask for a TensorFlow graph, for servers.
+        Upstream's `--export_tflite false` asked for a TensorFlow graph, for servers.
         """
         return self.export_onnx or self.export_savedmodel or not self.export_tflite
 
@@ -150,7 +150,7 @@ class CardFlags:
 
     @property
     def language_tag(self) -> str:
-        """The language for the model itself: empty while the flag is still to be filled in."""
+        """The language to store in the model; empty if the flag still has its placeholder."""
         return "" if self.export_language == _to_fill_in(_LANGUAGE) else self.export_language
 
 

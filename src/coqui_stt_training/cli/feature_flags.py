@@ -1,4 +1,4 @@
-"""The flags that say what a model hears of audio."""
+"""The flags of feature extraction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stt.frontends.mfcc_config import FeatureConfig
 from ..errors import FlagError
 from .flags import flag, positive
 
-# The flags that say each value of `FeatureConfig`.
+# The flag for each attribute of `FeatureConfig`.
 FEATURE_FLAGS = {
     "sample_rate_hz": "audio_sample_rate",
     "window_milliseconds": "feature_win_len",
@@ -30,10 +30,10 @@ class AudioFlags:
         self.to_config()
 
     def to_config(self) -> FeatureConfig:
-        """Return the feature definition these flags ask for.
+        """Return the feature configuration.
 
         Raises:
-            FlagError: a window or step is no whole number of samples.
+            FlagError: a value is invalid; the message names the flag.
         """
         return features_of(self.audio_sample_rate, self.feature_win_len, self.feature_win_step)
 
@@ -50,10 +50,10 @@ class FeatureFlags(AudioFlags):
 def features_of(
     sample_rate_hz: int, window_milliseconds: int, step_milliseconds: int
 ) -> FeatureConfig:
-    """Return features by the values of their flags.
+    """Return the feature configuration for the values of the flags.
 
     Raises:
-        FlagError: they are impossible; names the flags.
+        FlagError: the values are invalid; the message names the flags.
     """
     try:
         return FeatureConfig(sample_rate_hz, window_milliseconds, step_milliseconds)

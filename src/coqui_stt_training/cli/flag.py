@@ -1,4 +1,4 @@
-"""One flag: how it is declared as a field of a dataclass, and what its values are."""
+"""A flag: its declaration as a field of a dataclass, and the conversion of its values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LARGEST_INTEGER = 2**40
 
 @dataclass(frozen=True)
 class FlagSpec:
-    """What the command line must know of one flag."""
+    """The properties of a flag besides its name, type and default; see `flag`."""
 
     help: str
     choices: tuple[str, ...] = ()
@@ -38,14 +38,13 @@ def flag(
     """Declare a flag as a dataclass field.
 
     Args:
-        default: its value when not given.
+        default: value if the flag is not given.
         help: one sentence for `--help`.
-        choices: the only values allowed.
-        check: returns what is wrong with a value, or None.
-        replacement: for a flag that only TensorFlow needed: what takes its place, said once when
-            the flag is used.
-        aliases: further names, of older releases.
-        repeatable: whether a list grows where the flag is given again; else the last one counts.
+        choices: allowed values; none: all.
+        check: function that returns the problem with a value, or None.
+        replacement: for a flag that only TensorFlow needed: notice about what replaces it.
+        aliases: further names, from older releases.
+        repeatable: whether a repeated flag extends the list; if not, the last one counts.
     """
     spec = FlagSpec(help, tuple(choices), check, replacement, tuple(aliases), repeatable)
     if isinstance(default, list):
@@ -54,45 +53,45 @@ def flag(
 
 
 def positive(value: float) -> str | None:
-    """Check: greater than zero."""
+    """Check that a value is greater than zero."""
     return None if value > 0 else "must be greater than 0"
 
 
 def not_negative(value: float) -> str | None:
-    """Check: zero or more."""
+    """Check that a value is zero or more."""
     return None if value >= 0 else "must be 0 or more"
 
 
 def probability(value: float) -> str | None:
-    """Check: in [0, 1)."""
+    """Check that a value is in [0, 1)."""
     return None if 0 <= value < 1 else "must be at least 0 and less than 1"
 
 
 def share(value: float) -> str | None:
-    """Check: in (0, 1]."""
+    """Check that a value is in (0, 1]."""
     return None if 0 < value <= 1 else "must be greater than 0 and at most 1"
 
 
 def writable_place(value: str) -> str | None:
-    """Check: no model of a hub, which can only be started from."""
+    """Check that a value is not a model on the hub, which cannot be written to."""
     if not value.startswith("hf:"):
         return None
     return "must be a folder; start from a model of the hub with --load_checkpoint_dir"
 
 
 def at_most(most: int, least: int = 1) -> Callable[[int], str | None]:
-    """Return a check: in `least..most`."""
+    """Return a check that a value is from `least` to `most`."""
     return lambda value: None if least <= value <= most else f"must be from {least} to {most}"
 
 
 def at_least(least: int) -> Callable[[int], str | None]:
-    """Return a check: so much or more."""
+    """Return a check that a value is `least` or more."""
     return lambda value: None if value >= least else f"must be {least} or more"
 
 
 @dataclass(frozen=True)
 class Flag:
-    """A flag as a command knows it: its field, read."""
+    """A flag, read from the field of a dataclass."""
 
     name: str
     kind: Any
@@ -106,7 +105,7 @@ class Flag:
 
     @property
     def metavar(self) -> str:
-        """What `--help` shows for its value."""
+        """The placeholder of the value in `--help`."""
         if self.spec.choices:
             return "{" + ",".join(self.spec.choices) + "}"
         if self.is_list:
@@ -153,6 +152,6 @@ class Flag:
             if self.kind is int and abs(number) > _LARGEST_INTEGER:
                 raise ValueError("is too large")
             return number
-        if "true" in self.spec.choices:  # besides others; YAML has True
+        if "true" in self.spec.choices:  # YAML reads true as True
             return str(value).lower()
         return "" if value is None else str(value)

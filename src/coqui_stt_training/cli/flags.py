@@ -1,11 +1,11 @@
-"""Flags: frozen dataclasses on one side, the command line and YAML files on the other.
+"""Reads flags from the command line and YAML files into frozen dataclasses.
 
 A command's configuration is a frozen dataclass whose fields are groups; a group is a frozen
-dataclass whose fields are flags, made with `flag`. Nothing here touches disk but `--config`'s
-file, and nothing has side effects.
+dataclass whose fields are flags, declared with `flag`. Only the file of `--config` is read, and
+nothing has side effects.
 
-Value syntax is upstream's: `--early_stop false`, `--train_files a.csv b.csv`, `--epochs=3`. Older
-DeepSpeech forms are understood too: `--early_stop` and `--noearly_stop`.
+The syntax is upstream's: `--early_stop false`, `--train_files a.csv b.csv`, `--epochs=3`. The older
+forms of DeepSpeech are accepted, too: `--early_stop` and `--noearly_stop`.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ _LARGEST_CONFIG_BYTES = 1 << 24
 
 @dataclass(frozen=True)
 class Parsed(Generic[Config]):
-    """A configuration, and how it came about.
+    """A configuration, and how it was given.
 
     Attributes:
-        config: all values.
+        config: the configuration.
         given: names of the flags that the command line or the `--config` file set.
-        notices: sentences about flags whose meaning TensorFlow took along.
+        notices: notices about flags without effect, such as those that only TensorFlow needed.
     """
 
     config: Config
@@ -65,7 +65,7 @@ class Parsed(Generic[Config]):
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Shows `--epochs N`: values are counted by us, so argparse takes any number of them."""
+    """Shows `--epochs N`, although argparse accepts any number of values, which we count."""
 
     def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
         return str(action.metavar or default_metavar)
@@ -90,10 +90,11 @@ def parse(
         program: the command's name, for `--help`.
         description: what the command does, for `--help`.
         epilog: examples, for the end of `--help`.
-        tolerated: configurations whose flags are known too, but act in other commands: scripts
-            pass one set of flags to several commands.
-        announce_tolerated: whether using one of those gives a notice.
-        passed_on: those among them that the command hands to another, and so gives no notice of.
+        tolerated: configurations of other commands, whose flags are accepted without effect,
+            because scripts pass one set of flags to several commands.
+        announce_tolerated: whether such flags give a notice.
+        passed_on: tolerated configurations that this command passes on to another one; their flags
+            give no notice.
 
     Raises:
         FlagError: everything that is wrong with the flags, in one message.
@@ -127,11 +128,11 @@ def parse(
 def from_values(
     config_type: type[Config], values: Mapping[str, Any], *, tolerated: Sequence[type] = ()
 ) -> Parsed[Config]:
-    """Make a command's configuration of Python values, as `parse` makes it of words.
+    """Build a command's configuration from Python values.
 
     Args:
         config_type: the configuration to build.
-        values: of flags, by name; those that are None count as not given.
+        values: values of flags, by name; a flag whose value is None counts as not given.
         tolerated: see `parse`.
 
     Raises:
@@ -161,7 +162,7 @@ def _assemble(
 ) -> Parsed[Config]:
     """Convert values and build the configuration, or raise all problems at once.
 
-    `homes` says of flags that come from a file, how a message about them begins.
+    `homes` has the prefixes of messages about flags that come from a file.
     """
     flags = _flags_of(config_type)
     values, wrong = _converted(given, {**flags, **_elsewhere(config_type, tolerated)})
@@ -182,7 +183,7 @@ def _assemble(
 def _converted(
     given: Mapping[str, Any], flags: Mapping[str, Flag]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the typed values of flags, and of those that have none what is wrong."""
+    """Return the typed values of flags, and the problems of invalid ones."""
     values, problems = {}, {}
     for name, value in given.items():
         try:
@@ -194,13 +195,13 @@ def _converted(
 
 
 def _replaced(config: Config, values: Mapping[str, Any]) -> tuple[Config, list[str]]:
-    """Return a configuration with other values of some flags, and what its groups find wrong."""
+    """Return a configuration with other values of some flags, and the problems between flags."""
     parts, problems = {}, []
     for name, (_, members) in _groups(type(config)).items():
         own = {item.name: values[item.name] for item in members if item.name in values}
         try:
             parts[name] = dataclasses.replace(getattr(config, name), **own)
-        except UserError as error:  # what a group's __post_init__ finds between its flags
+        except UserError as error:  # from the group's __post_init__
             problems.append(str(error))
     return dataclasses.replace(config, **parts), problems  # type: ignore[type-var]
 
@@ -216,12 +217,12 @@ def _elsewhere(config_type: type, tolerated: Sequence[type]) -> dict[str, Flag]:
 
 
 def _canonical(name: str, flags: Mapping[str, Flag]) -> str:
-    """Return a flag's name for one of its aliases."""
+    """Return the name of the flag with this alias, or the name itself."""
     return next((known for known, item in flags.items() if name in item.spec.aliases), name)
 
 
 def flags_in(config_type: type, words: Sequence[str]) -> frozenset[str]:
-    """Return the names of the flags that some words of a command line give."""
+    """Return the names of the flags in some words of a command line."""
     flags = _flags_of(config_type)
     return frozenset(
         _canonical(word[2:].split("=")[0], flags)
@@ -234,12 +235,12 @@ def overlay(config: Config, values: Mapping[str, Any], home: str) -> Config:
     """Return a configuration with other values of some flags.
 
     Args:
-        config: some command's.
-        values: of its flags, by name, as YAML and JSON have them.
-        home: where they are from; a message about them begins with it.
+        config: configuration of a command.
+        values: values of flags, by name, as read from YAML or JSON.
+        home: origin of the values, the prefix of messages.
 
     Raises:
-        FlagError: everything that is wrong with them, in one message.
+        FlagError: everything that is wrong with the values, in one message.
     """
     flags = _flags_of(type(config))
     problems = [
@@ -254,7 +255,7 @@ def overlay(config: Config, values: Mapping[str, Any], home: str) -> Config:
 
 
 def as_dict(config: Any) -> dict[str, Any]:
-    """Return all flags of a configuration, flat, as JSON values."""
+    """Return the values of all flags of a configuration, by name, as JSON values."""
     return {
         name: list(value) if isinstance(value, tuple) else value
         for group in dataclasses.fields(config)
@@ -267,7 +268,7 @@ def _flags_of(config_type: type) -> dict[str, Flag]:
 
 
 def _groups(config_type: type) -> dict[str, tuple[str, list[Flag]]]:
-    """Return for each field of a configuration its group's title and flags."""
+    """Return the title and the flags of each group, by the group's field."""
     groups = {}
     for name, group_type in typing.get_type_hints(config_type).items():
         kinds = typing.get_type_hints(group_type)
@@ -355,19 +356,19 @@ def _unknown_flags(unknown: Sequence[str], flags: Mapping[str, Flag]) -> list[st
     for word in unknown:
         if word.startswith("--"):
             problems.append(f"unknown flag {word.split('=')[0]}{closest(word[2:], flags)}")
-        elif not problems:  # else it is the unknown flag's value
+        elif not problems:  # otherwise it is the value of an unknown flag
             problems.append(f"unexpected argument {word!r}; values must follow a flag")
     return problems
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence about an unknown flag: which known one was likely meant."""
+    """Return the end of a message about an unknown flag, with the most similar known one."""
     meant = likely_meant(name.split("=")[0], known)
     return f", did you mean --{meant}?" if meant else "; see --help"
 
 
 def _read_config_file(path: Path, flags: Mapping[str, Flag]) -> tuple[dict[str, Any], list[str]]:
-    import yaml  # only a command with --config pays for this import
+    import yaml  # slow to import, and only needed for --config
 
     try:
         loaded = yaml.safe_load(read_regular(path, _LARGEST_CONFIG_BYTES).decode())

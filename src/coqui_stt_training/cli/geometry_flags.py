@@ -1,4 +1,4 @@
-"""The flags of a model that is trained from scratch: its architecture and its sizes."""
+"""The flags about the architecture and sizes of a model that is trained from scratch."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How this process was started: alone, or by `torchrun` as one of several that are one run.
+"""How this process was started: alone, or by `torchrun` as one of several processes of a run.
 
-`torchrun` says it in the environment, in the names that PyTorch reads
+`torchrun` sets environment variables that PyTorch reads
 (https://docs.pytorch.org/docs/stable/elastic/run.html#environment-variables).
 """
 
@@ -16,13 +16,13 @@ from ..errors import ElsewhereError, FlagError, UserError
 
 @dataclass(frozen=True)
 class Launch:
-    """A process among those of a run.
+    """A process, and its place in a distributed run.
 
     Attributes:
-        rank: its number among all of them.
-        size: how many there are.
-        local_rank: its number among those of its machine.
-        local_size: how many there are on its machine.
+        rank: rank of the process, from 0.
+        size: number of processes.
+        local_rank: rank among the processes of its machine.
+        local_size: number of processes of its machine.
     """
 
     rank: int = 0
@@ -32,12 +32,12 @@ class Launch:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process speaks and writes for all."""
+        """Whether this process logs and writes files for all."""
         return self.rank == 0
 
     @property
     def program(self) -> list[str]:
-        """What starts a module in as many processes; `-m` and its name come next."""
+        """The words that start a module in as many processes; `-m MODULE` follows them."""
         if self.size == 1:
             return ["python"]
         machines = -(-self.size // max(1, self.local_size))
@@ -46,10 +46,10 @@ class Launch:
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Launch:
-        """Return what the environment says; where it says nothing, the process is alone.
+        """Return the launch that the environment describes; by default a single process.
 
         Raises:
-            FlagError: what it says is impossible.
+            FlagError: the variables contradict each other or are malformed.
         """
         if not {"MASTER_ADDR", "RANK", "WORLD_SIZE"} <= set(environment):
             return cls()
@@ -71,10 +71,11 @@ class Launch:
 
 @contextmanager
 def said_once() -> Iterator[None]:
-    """Let the first process alone say what all of them find wrong in the same way.
+    """Let only the first process report an error that all processes find.
 
     Raises:
-        ElsewhereError: in the others, for the error.
+        UserError: the error, in the first process.
+        ElsewhereError: the error, in all other processes.
     """
     try:
         yield

@@ -48,7 +48,7 @@ class PipelineFlags:
 
     @property
     def reads_out(self) -> bool:
-        """Whether sentences of the text are read out, to train on."""
+        """Whether sentences of the text are synthesized as training data."""
         return bool(self.voices or self.synthesiser)
 
 

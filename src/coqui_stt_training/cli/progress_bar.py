@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, and where there is none, a line of the log every minute."""
+"""Progress: a bar on a terminal, or else a line in the log every minute."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _SECONDS_BETWEEN_LINES = 60
 
 
 class ProgressBar:
-    """Shows how much is done, clips a second, the time left, and the mean loss.
+    """Shows how much is done, clips per second, the time left, and the mean loss.
 
     Args:
-        title: of what is done, as `Epoch 3 |   Training`.
-        count: how much there is to do.
-        shown: whether to show a bar where there is a terminal (`--show_progressbar`).
-        unit: of `count`.
-        clock: seconds, of any origin.
+        title: title of the work, such as `Epoch 3 |   Training`.
+        count: total number of units.
+        shown: whether to show a bar on a terminal (`--show_progressbar`).
+        unit: name of a unit.
+        clock: function that returns the time in seconds, from any origin.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ProgressBar:
             total=count,
             unit=unit,
             file=sys.stderr,
-            disable=not shown or None,  # None: disabled where the output is not a terminal
+            disable=not shown or None,  # None: disabled if the output is not a terminal
             dynamic_ncols=True,
             leave=False,
         )
@@ -59,12 +59,12 @@ class ProgressBar:
         self._bar.close()
 
     def start_at(self, done: int) -> None:
-        """Begin in the middle: earlier batches were done before an interruption."""
+        """Start with units that were done before an interruption."""
         self._first = self._done = done
         self._bar.initial = self._bar.n = done
 
     def advance(self, clips: int, loss: float = math.nan, amount: int = 1) -> None:
-        """Count a batch, or `amount` of whatever is counted."""
+        """Count `amount` units, with some clips."""
         self._clips += clips
         self._done += amount
         now = self._clock()

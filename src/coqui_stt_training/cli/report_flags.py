@@ -1,4 +1,4 @@
-"""The flags of evaluation reports, which several commands have."""
+"""The flags of evaluation reports, shared by several commands."""
 
 from __future__ import annotations
 

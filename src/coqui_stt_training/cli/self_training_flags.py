@@ -1,4 +1,4 @@
-"""The flags of learning from audio without transcripts."""
+"""The flags of self-training on audio without transcripts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SelfTrainingFlags:
 
     @property
     def of_the_model_itself(self) -> list[str]:
-        """The flags that were changed, and mean nothing where a teacher says what is said."""
+        """The changed flags that have no effect with a teacher."""
         return [
             f"--{item.name}"
             for item in fields(self)

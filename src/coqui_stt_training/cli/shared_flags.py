@@ -1,4 +1,4 @@
-"""What upstream's commands all know: scripts pass one set of flags to several of them."""
+"""The flags that all of upstream's commands accept: scripts pass one set to several commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flags as the words of a command line."""
+"""Turns flags into the words of a command line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def spell_flags(flags: Mapping[str, Any]) -> list[str]:
-    """Return the words that give flags their values; flags without one, None, are left out."""
+    """Return the words that set flags; flags whose value is None are left out."""
     words: list[str] = []
     for name, value in flags.items():
         if value is None:

@@ -47,10 +47,10 @@ class SynthesisFlags:
     )
 
     def check(self) -> None:
-        """See that what cannot be done without is given, and that there is where to write.
+        """Check that required flags are given, and that the output folder can be written to.
 
         Raises:
-            FlagError: one sentence for each thing that is wrong.
+            FlagError: flags are missing or wrong; the message has one line for each problem.
         """
         problems = self.speech_problems()
         if not self.out:
@@ -60,7 +60,7 @@ class SynthesisFlags:
         check_output_folder("--out", self.out)
 
     def speech_problems(self) -> list[str]:
-        """Return what is wrong with what is to be spoken, and by whom, a sentence each."""
+        """Return the problems with text, voices, command and speeds, one sentence each."""
         problems = []
         if not self.text:
             problems.append("no text; give files of sentences with --text")

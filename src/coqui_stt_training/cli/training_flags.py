@@ -1,6 +1,6 @@
-"""The flags of how a model is trained, and of what it starts with, in the groups of `--help`.
+"""The flags about training and the source model, in the groups of `--help`.
 
-Names, defaults and meanings are upstream's, where upstream has them.
+Names, defaults and meanings are upstream's if upstream has the flag.
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ class OptimizerFlags:
 
     @property
     def decay_in_force(self) -> float:
-        """The weight decay, 0 where the optimizer has none."""
+        """The weight decay, or 0 if the optimizer has none."""
         return self.weight_decay if self.optimizer == "adamw" else 0.0
 
 
@@ -305,9 +305,9 @@ class DropoutFlags:
                 raise FlagError(f"--{name} {getattr(self, name)}: {probability(1)}")
 
     def by_layer(self) -> dict[str, float]:
-        """Return the rate of each layer's output.
+        """Return the dropout rate of each layer's output.
 
-        Upstream applied `dropout_rate6` to what enters layer 6, and 4 and 5 nowhere.
+        Upstream applied `dropout_rate6` to the input of layer 6, and ignored rates 4 and 5.
         """
 
         def rate(value: float) -> float:

@@ -1,4 +1,4 @@
-"""The flags of commands that let a model hear audio that nobody has transcribed."""
+"""The flags of commands that transcribe unlabelled audio with a model."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class UnlabelledFlags:
     vad_aggressiveness: int = vad_aggressiveness_flag()
 
     def check(self, out: str, endings: Sequence[str]) -> None:
-        """See that what cannot be done without is given, and that there is where to write.
+        """Check that required flags are given, and that the output file can be written.
 
         Args:
             out: the file to write.
-            endings: of its name, one of them.
+            endings: allowed endings of its name.
 
         Raises:
-            FlagError: not so.
+            FlagError: a flag is missing, or the file's name is wrong, or it cannot be written.
         """
         needed = (
             ("checkpoint_dir", "no model", self.checkpoint_dir),
