@@ -1,7 +1,7 @@
 """Train, bootstrap, evaluate and export speech-to-text models.
 
-What is named here is the API for Python programs, see docs/python.md. Its functions have names that
-no module has: `coqui_stt_training.train` is the command, and upstream's module of that name.
+The names exported here are the API for Python programs, see docs/python.md. No function has the
+name of a module: `coqui_stt_training.train` is the command, as it is upstream's module.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .scoring.metrics import SampleResult
     from .workflow import evaluate_model, export_model, load_checkpoint, train_model
 
-DISTRIBUTION = OWN_DISTRIBUTION  # by which `stt.installation` knows this package from others
+DISTRIBUTION = OWN_DISTRIBUTION  # `stt.installation` recognizes our packages by this name
 
 __all__ = [
     "Alphabet",
@@ -84,7 +84,7 @@ for _package in ("stt", "coqui_stt_ctcdecoder"):
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that commands start quickly."""
+    """Import a public name on first use, so that commands start quickly."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(_HOMES.get(name, ".errors"), __name__), name)

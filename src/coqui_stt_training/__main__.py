@@ -1,4 +1,4 @@
-"""`python -m coqui_stt_training` lists the commands; with the name of one it runs that."""
+"""`python -m coqui_stt_training` lists the commands, or runs the command that follows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Say when the words of a text are said; make clips to train on out of long recordings.
+"""Align texts with recordings, word by word, and cut long recordings into training clips.
 
 python -m coqui_stt_training.align --checkpoint_dir my-model --audio book.mp3 --text book.txt \\
     --clips clips
@@ -70,8 +70,8 @@ def main(argv: list[str]) -> int:
     """Run the command and return its exit status.
 
     Raises:
-        UserError: flags that do not go together, a model or files that cannot be read, recordings
-            that their text does not belong to.
+        UserError: flags exclude each other, a model or file cannot be read, or a text does not
+            belong to its recording.
     """
     parsed = parse(
         AlignConfig,
@@ -85,7 +85,7 @@ def main(argv: list[str]) -> int:
     start_logging(parsed.config.output.log_level, parsed.notices)
     _check(flags)
 
-    from .aligning.run import run_alignment  # NumPy takes its time, and --help does not need it
+    from .aligning.run import run_alignment  # NumPy is slow to import
 
     run_alignment(flags, parsed.config.output)
     return 0

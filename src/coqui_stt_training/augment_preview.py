@@ -1,4 +1,4 @@
-"""Hear and see what augmentations do, on one HTML page.
+"""Write an HTML page to hear and see the effect of augmentations.
 
 python -m coqui_stt_training.augment_preview --audio clip.wav --augment speed specaugment
 """
@@ -48,8 +48,8 @@ def main(argv: list[str]) -> int:
 
 
 def _write(flags: PreviewFlags) -> int:
-    """Write the page and return of how many recordings it is."""
-    # PyTorch takes a second to import, and --help needs none of it.
+    """Write the page, and return the number of recordings on it."""
+    # PyTorch takes a second to import, and --help does not need it.
     from stt.frontends.log_mel import LogMel
 
     from .augmentation.chance import draw_augmentations

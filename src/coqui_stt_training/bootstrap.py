@@ -1,9 +1,9 @@
-"""From recordings and text to a model to deploy, in one command that goes on where it stopped.
+"""Make a deployable model from recordings and text, in one command that can be resumed.
 
     python -m coqui_stt_training.bootstrap DATA --source whisper-base --out my-model
 
-It splits and checks the data, chooses among the sources, trains, makes and tunes a scorer, exports,
-evaluates, and says what to do next; before each stage it prints the command that the stage is.
+It splits and checks the data, chooses the best source, trains, builds and tunes a scorer, exports,
+evaluates, and advises what to do next. It prints each command before it runs it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Check data before it is trained on, and say what it holds.
+"""Check data before training, and describe it.
 
 python -m coqui_stt_training.check train.csv dev.csv test.csv --html report.html
 """
@@ -63,10 +63,10 @@ class CheckConfig:
 
 @command
 def main(argv: list[str]) -> int:
-    """Run the command and return its exit status: 1 where rows cannot be used.
+    """Run the command and return its exit status: 1 if there are unusable rows.
 
     Raises:
-        UserError: no data, files that cannot be written, a model that cannot be read.
+        UserError: there is no data, a file cannot be written, or the model cannot be read.
     """
     data, words = words_before_flags(argv)
     parsed = parse(
@@ -89,7 +89,7 @@ def main(argv: list[str]) -> int:
     if flags.fix_suspects and not (flags.fix and flags.checkpoint_dir):
         raise FlagError("--fix_suspects needs --fix and a model (--checkpoint_dir)")
 
-    from .checking.run import run_check  # NumPy takes its time, and --help does not need it
+    from .checking.run import run_check  # NumPy is slow to import
 
     return run_check(data, flags, parsed.config.output, print_now)
 

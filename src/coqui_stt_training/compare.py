@@ -1,4 +1,4 @@
-"""Which way to train is better? Several trainings of each, and what of the difference is chance.
+"""Compare ways to train, by several trainings of each, and test which differences are significant.
 
 python -m coqui_stt_training.compare --out compared --load_checkpoint_dir whisper-base \\
     --train_files train.csv --dev_files dev.csv --test_files test.csv \\
@@ -33,8 +33,7 @@ def main(argv: list[str]) -> int:
     """Run the command and return its exit status.
 
     Raises:
-        UserError: flags that do not go together, data that cannot be read, or whatever a training
-            says.
+        UserError: flags exclude each other, data cannot be read, or a training failed.
     """
     parsed = parse(
         ComparisonConfig,

@@ -1,8 +1,8 @@
-"""Write what lets a shell complete commands and flags: for bash, zsh and fish.
+"""Write scripts that complete commands and flags in bash, zsh and fish.
 
     eval "$(stt completion bash)"
 
-What is completed is read from the help of each command, so that it is what the commands know.
+The flags are read from the --help of each command, so they are always up to date.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FILES = re.compile(r"(?i)\b(file|dir|folder|text|value|path)\b")
 
 @dataclass(frozen=True)
 class _Flag:
-    """A flag: its name, and its values where they are few."""
+    """A flag: its name, its choices if it has any, and whether it takes files."""
 
     name: str
     choices: tuple[str, ...]
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
 
 
 def _flags_of(run: Callable[[Sequence[str]], int], words: Sequence[str]) -> list[_Flag]:
-    """Return the flags that a command's help names; none where it needs what is not installed."""
+    """Return the flags in a command's help; none if a package for it is not installed."""
     text = io.StringIO()
     with redirect_stdout(text), redirect_stderr(io.StringIO()), suppress(SystemExit):
         run([*words, "--help"])

@@ -1,11 +1,11 @@
-"""Turn a model of any readable format into a checkpoint folder of our own.
+"""Convert a model of any readable format into a checkpoint folder of our own.
 
     python -m coqui_stt_training.convert SOURCE TARGET_DIR
 
-TensorFlow checkpoints and `.tflite` models can be trained from as they are; converting one is for
-keeping it: one file, checked, that holds its alphabet and features. Two ways lead back to Hugging
-Face: `--to transformers` writes a model of the wav2vec 2.0 family as its CTC models are, and
-`--to peft` the LoRA adapters of a checkpoint.
+Training can start from TensorFlow checkpoints and `.tflite` models directly. Conversion is for
+archiving: it makes one checked file with the alphabet and the features. Two options convert back to
+Hugging Face: `--to transformers` writes a model of the wav2vec 2.0 family as a CTC model of
+transformers, and `--to peft` writes the LoRA adapters of a checkpoint.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def main(argv: list[str]) -> int:
 
 
 def _convert(arguments: Namespace) -> tuple[Path, tuple[str, ...]]:
-    """Write what is asked for; return its place, and what there is to know of it."""
-    # NumPy takes its time; --help does not need it.
+    """Write the converted model; return its path, and notes about it."""
+    # NumPy is slow to import, and --help does not need it.
     source, target, which = arguments.source, arguments.target_dir, arguments.which
     if arguments.to == "peft":
         from .checkpoints.peft_conversion import convert_to_peft

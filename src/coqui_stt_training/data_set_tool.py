@@ -4,8 +4,8 @@
     python -m coqui_stt_training.data_set_tool --audio-type flac --shard-clips 1000 cv.tsv cv.tar
     python -m coqui_stt_training.data_set_tool --augment overlay[source=noise.sdb] a.csv noisy.sdb
 
-The last name is what is written; its suffix says what kind. A run that was stopped goes on when the
-same command is given again.
+The last argument is the target; its suffix determines the format. To continue after an
+interruption, run the same command again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .batches.audio_source import AudioSource
 
 _AUDIO_TYPES = ("wav", "flac", "opus")
-_CHECKED_RATE_HZ = 16000  # at which sources are read to see whether they can be
+_CHECKED_RATE_HZ = 16000  # sample rate at which sources are test-read
 
 
 @command
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     """Run the command and return its exit status.
 
     Raises:
-        CorpusError: sources that cannot be read, or a target that cannot be written.
+        CorpusError: a source cannot be read, or the target cannot be written.
     """
     flags = _parser().parse_args(argv)
     from stt.audio.encoding import Encoding
@@ -68,11 +68,12 @@ def main(argv: list[str]) -> int:
 
 
 def _change(augment: list[str], seed: int) -> ChangedOnce:
-    """Return what changes clips as asked for.
+    """Return the object that augments clips.
 
     Raises:
-        FlagError: what no audio can hold, or a library that is missing; all in one.
-        CorpusError: sources that cannot be read.
+        FlagError: an augmentation cannot be applied to audio files, or a library is missing; one
+            error lists all problems.
+        CorpusError: a source of noise cannot be read.
     """
     from stt.frontends.waveform import Waveform
 

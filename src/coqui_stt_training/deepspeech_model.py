@@ -1,4 +1,4 @@
-"""Upstream's module of this name: parts of a TensorFlow graph, which say what replaces them."""
+"""Upstream's module of parts of a TensorFlow graph; its names raise errors with replacements."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from .util.upstream_names import find_upstream_name
 
 
 def reset_default_graph() -> None:
-    """Do nothing, as there is no graph; scripts call it between two runs."""
+    """Do nothing, because there is no graph. Scripts call it between two runs."""
 
 
 def __getattr__(name: str) -> Any:
-    """Find what upstream's module has."""
+    """Look up a name of upstream's module."""
     return find_upstream_name(__name__, name)

@@ -1,4 +1,4 @@
-"""Say what this installation has and lacks, and try a training step on each device.
+"""Show what is installed and what is missing, and try a training step on each device.
 
 python -m coqui_stt_training.doctor
 """
@@ -20,7 +20,7 @@ from .lm.kenlm import find_program
 from .synthesis.synthesiser import find_synthesiser
 
 PROGRAM = "python -m coqui_stt_training.doctor"
-# What runs programs that are not Python; each says how to get its own where it is missing.
+# Features that run external programs. The function raises an error with a remedy if one is missing.
 _PROGRAMS: dict[str, Callable[[], object]] = {
     "language models": lambda: find_program("lmplz"),
     "scorers": lambda: find_program("build_binary"),
@@ -30,7 +30,7 @@ _PROGRAMS: dict[str, Callable[[], object]] = {
 
 @command
 def main(argv: list[str]) -> int:
-    """Run the command and return its exit status: 0, or 1 where something is broken."""
+    """Run the command and return its exit status: 0, or 1 if something is broken."""
     parser = ArgumentParser(
         prog=PROGRAM,
         description=(
@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
 
 
 def _missing_programs() -> list[dict[str, str]]:
-    """Return what cannot be done for want of a program, and what adds it."""
+    """Return the features whose programs are missing, and how to install these."""
     missing = []
     for what, find in _PROGRAMS.items():
         try:
@@ -62,7 +62,7 @@ def _missing_programs() -> list[dict[str, str]]:
 def _try_devices() -> list[dict[str, Any]]:
     try:
         import torch
-    except (ImportError, OSError) as error:  # a library of the system that it needs
+    except (ImportError, OSError) as error:  # a system library may be missing
         problem = f"PyTorch cannot be loaded: {error}; install it again"
         return [{"device": "cpu", "name": "CPU", "works": False, "problem": problem}]
     names = [("cpu", f"CPU, {counted(torch.get_num_threads(), 'thread')}")]
@@ -77,14 +77,14 @@ def _try_devices() -> list[dict[str, Any]]:
 
 
 def _try(device: str) -> dict[str, Any]:
-    """Do a training step of a tiny model of the kind that `train` makes, and see its loss fall."""
-    from .models.deepspeech import model  # noqa: F401 - imports are no part of the step
+    """Train a tiny DeepSpeech model for some steps, and check that the loss falls."""
+    from .models.deepspeech import model  # noqa: F401 - import time must not count as step time
     from .scoring import ctc  # noqa: F401
 
     begun = time.monotonic()
     try:
         losses = _tiny_training(device)
-    except RuntimeError as error:  # a driver that does not fit, no memory left
+    except RuntimeError as error:  # such as an incompatible driver, or no free memory
         return {"works": False, "problem": str(error).splitlines()[0]}
     works = all(map(math.isfinite, losses)) and losses[-1] < losses[0]
     problem = "" if works else f"the loss went from {losses[0]:.3f} to {losses[-1]:.3f}"
@@ -92,7 +92,7 @@ def _try(device: str) -> dict[str, Any]:
 
 
 def _tiny_training(device: str) -> list[float]:
-    """Return the CTC losses of a few steps on noise of a fixed seed, by what `train` computes."""
+    """Return the CTC losses of a few steps on noise with a fixed seed, computed as in `train`."""
     import torch
 
     from .batches.batch import Batch

@@ -1,4 +1,4 @@
-"""Errors a user can mend. Each says what is wrong, where, why, and what to do about it."""
+"""Errors that a user can fix. Each message says what is wrong, where, why, and the remedy."""
 
 from coqui_stt_ctcdecoder.errors import AlphabetError, DecodeError, ScorerError, UserError
 from stt.errors import AudioError, FlagError
@@ -23,36 +23,36 @@ __all__ = [
 
 
 class CorpusError(UserError):
-    """Problems in the rows of a corpus, all of them in one report."""
+    """Problems in the files or rows of a corpus, all in one message."""
 
 
 class CheckpointError(UserError):
-    """A checkpoint that is missing, broken, foreign, or does not fit."""
+    """A checkpoint is missing, damaged, of an unknown format, or does not fit."""
 
 
 class NoModelError(CheckpointError):
-    """A folder with no model in it, in no format."""
+    """A folder contains no model of any format."""
 
 
 class BootstrapError(UserError):
-    """A source model and a target that do not go together as asked."""
+    """The source model does not fit the target model that the flags describe."""
 
 
 class ExportError(UserError):
-    """A model that cannot be exported, or an export that is not the model."""
+    """A model cannot be exported, or the export differs from the model."""
 
 
 class TrainingError(UserError):
-    """Training that cannot go on; the last good checkpoint is intact."""
+    """Training cannot continue; the last good checkpoint is intact."""
 
 
 class SynthesisError(UserError):
-    """A synthesiser that does not speak."""
+    """A synthesiser failed, or no sentence could be synthesized."""
 
 
 class TensorFlowOnlyError(UserError, NotImplementedError):
-    """A name of upstream's that only its TensorFlow graph gave a meaning."""
+    """A name of upstream's API that makes sense only with a TensorFlow graph."""
 
 
 class ElsewhereError(UserError):
-    """One process of several that are a run ends because another one does, which says why."""
+    """A process of a distributed run ends because another one failed, which reports the error."""

@@ -27,8 +27,8 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
 
     Args:
         argv: the words after the command's name.
-        announce_tolerated: whether to name flags that act in other commands only; `train`, which
-            calls this with its own, does not.
+        announce_tolerated: whether to report flags that have an effect only on other commands.
+            `train` passes all of its own flags, and sets this to False.
     """
     with said_once():
         parsed = parse(
@@ -55,7 +55,7 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
 
 
 def __getattr__(name: str) -> Any:
-    """Find what upstream's module of this name has: `test` and `evaluate`."""
+    """Look up a name of upstream's module: `test` or `evaluate`."""
     return find_upstream_name(__name__, name)
 
 

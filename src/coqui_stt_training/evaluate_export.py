@@ -1,4 +1,4 @@
-"""Measure an exported model on CSV files.
+"""Evaluate an exported model on CSV files.
 
 python -m coqui_stt_training.evaluate_export --model FILE --csv test.csv
 """
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
         check_output_file("--dump", f"{flags.dump}.txt")
         check_output_file("--dump", f"{flags.dump}.out")
 
-    from .exporting.evaluation import run_evaluation  # keeps --help quick
+    from .exporting.evaluation import run_evaluation  # imported late, to keep --help fast
 
     return run_evaluation(parsed.config)
 

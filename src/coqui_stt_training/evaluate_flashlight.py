@@ -1,4 +1,4 @@
-"""Upstream's evaluation with flashlight's decoder: `evaluate` takes its place.
+"""Upstream's evaluation with flashlight's decoder, replaced by `evaluate`.
 
     python -m coqui_stt_training.evaluate_flashlight --checkpoint_dir DIR \\
         --scorer_path kenlm.scorer --test_files test.csv
@@ -17,7 +17,7 @@ _NOTICE = (
 
 @command
 def main(argv: list[str]) -> int:
-    """Say what takes this command's place, run that, and return its exit status."""
+    """Print which command replaces this one, run that, and return its exit status."""
     return stand_in(_NOTICE, evaluate.main, argv)
 
 

@@ -1,4 +1,4 @@
-"""Upstream's older name of `evaluate_export`.
+"""Upstream's older name for `evaluate_export`.
 
 python -m coqui_stt_training.evaluate_tflite --model FILE --csv test.csv
 """
@@ -11,7 +11,7 @@ from .cli.command import command, stand_in
 
 @command
 def main(argv: list[str]) -> int:
-    """Say what this command is called now, run that, and return its exit status."""
+    """Print the new name of this command, run it, and return its exit status."""
     return stand_in("evaluate_tflite is now called evaluate_export", evaluate_export.main, argv)
 
 

@@ -1,4 +1,4 @@
-"""Upstream's evaluation of exported wav2vec 2.0 models: `evaluate_export` takes its place.
+"""Upstream's evaluation of exported wav2vec 2.0 models, replaced by `evaluate_export`.
 
 python -m coqui_stt_training.evaluate_wav2vec2am --model model.onnx --csv test.csv
 """
@@ -16,7 +16,7 @@ _NOTICE = (
 
 @command
 def main(argv: list[str]) -> int:
-    """Say what takes this command's place, run that, and return its exit status."""
+    """Print which command replaces this one, run that, and return its exit status."""
     return stand_in(_NOTICE, evaluate_export.main, argv)
 
 

@@ -1,4 +1,4 @@
-"""Write a checkpoint as a model to deploy.
+"""Export a checkpoint as a model to deploy.
 
 python -m coqui_stt_training.export --checkpoint_dir DIR --export_dir DIR
 """
@@ -35,10 +35,11 @@ examples:
 
 
 def read_flags(argv: list[str], announce_tolerated: bool = True) -> Parsed[ExportConfig]:
-    """Read the flags, and see that what they name can be written.
+    """Read the flags, and check them with `check_flags`.
 
     Raises:
-        FlagError: something about the flags is wrong.
+        FlagError: flags are wrong.
+        ExportError: a package is missing.
     """
     parsed = parse(
         ExportConfig,
@@ -54,11 +55,11 @@ def read_flags(argv: list[str], announce_tolerated: bool = True) -> Parsed[Expor
 
 
 def check_flags(parsed: Parsed[ExportConfig]) -> None:
-    """See that there is something to export, and that what the flags name can be written.
+    """Check that the flags ask for a format, and that its files can be written.
 
     Raises:
-        FlagError: there is not, or it cannot.
-        ExportError: a package to write it with is missing.
+        FlagError: no format is asked for, or the output folder cannot be written to.
+        ExportError: the package `onnx` is needed and missing.
     """
     flags = parsed.config.export
     if (
@@ -84,8 +85,8 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
 
     Args:
         argv: the words after the command's name.
-        announce_tolerated: whether to name flags that act in other commands only; `train`, which
-            calls this with its own, does not.
+        announce_tolerated: whether to report flags that have an effect only on other commands.
+            `train` passes all of its own flags, and sets this to False.
     """
     parsed = read_flags(argv, announce_tolerated)
     start_logging(parsed.config.output.log_level, parsed.notices)
@@ -101,7 +102,7 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
 
 
 def __getattr__(name: str) -> Any:
-    """Find what upstream's module of this name has: `export`."""
+    """Look up a name of upstream's module: `export`."""
     return find_upstream_name(__name__, name)
 
 

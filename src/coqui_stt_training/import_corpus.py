@@ -1,4 +1,4 @@
-"""Write CSV files of a public corpus that was unpacked here.
+"""Write CSV files for training from an unpacked public corpus.
 
 python -m coqui_stt_training.import_corpus cv2 cv-corpus-22.0/cy
 """
@@ -19,7 +19,7 @@ def main(argv: list[str]) -> int:
     """Run the importer that is named first, and return its exit status.
 
     Raises:
-        UserError: no such importer; or see `run_importer`.
+        UserError: there is no such importer, or it failed, see `run_importer`.
     """
     words, flags = words_before_flags(argv)
     parsed = parse(

@@ -1,8 +1,8 @@
-"""Say what a checkpoint or an exported model is.
+"""Describe a checkpoint or an exported model.
 
     python -m coqui_stt_training.inspect SOURCE [--which best] [--json]
 
-Reads everything and verifies every checksum on the way, so it also answers whether a file is whole.
+It reads the whole model and verifies all checksums, so it also tells whether a file is complete.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FLOAT32_BYTES = 4
 
 
 def describe(source: SourceModel) -> dict[str, Any]:
-    """Return what is known of a source as JSON values; what it does not say is null."""
+    """Return the description of a source model as JSON values; unknown ones are None."""
     shapes = source.specification.tensor_shapes()
     parameters = {
         name: math.prod(shape) for name, shape in shapes.items() if name in source.tensors
@@ -79,12 +79,12 @@ def _features(front_end: FrontEnd) -> dict[str, Any]:
 
 
 def format_text(description: Mapping[str, Any]) -> str:
-    """Return the lines a person reads."""
+    """Return a readable description of a source model."""
     return "\n".join(f"{title:<12}{text}" for title, text in _lines(description))
 
 
 def format_export_text(description: Mapping[str, Any]) -> str:
-    """Return the lines a person reads of an `.onnx` file."""
+    """Return a readable description of an `.onnx` file."""
     return "\n".join(f"{title:<12}{text}" for title, text in _export_lines(description))
 
 
@@ -189,7 +189,7 @@ def _training_text(description: Mapping[str, Any]) -> str:
 
 
 def _mapping_text(mapping: Mapping[str, Any]) -> str:
-    """Show what fits on a line; --json has the rest."""
+    """Return the scalar values on one line; lists and mappings are only in --json."""
     return ", ".join(
         f"{key.replace('_', ' ')}: {value}"
         for key, value in mapping.items()
@@ -218,7 +218,7 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
 
     path = Path(arguments.source)
-    # NumPy takes its time, and --help does not need it.
+    # NumPy is slow to import, and --help does not need it.
     if path.suffix == ".onnx" and path.is_file():
         from .exporting.onnx_file import describe_onnx
 

@@ -1,4 +1,4 @@
-"""A page to transcribe recordings on, which makes a data set to train on.
+"""Serve a web page on which people transcribe recordings, to make a data set.
 
 stt label recordings --model model.tflite --out data.csv
 """
@@ -92,8 +92,8 @@ def main(argv: list[str]) -> int:
     """Serve the page until Ctrl-C, and return the exit status.
 
     Raises:
-        UserError: nothing to transcribe, a file that cannot be written, a model that cannot be
-            read, an address that cannot be had.
+        UserError: there is nothing to transcribe, the file cannot be written, the model cannot be
+            read, or the address cannot be used.
     """
     inputs, flags = words_before_flags(argv)
     parsed = parse(
@@ -120,7 +120,7 @@ def main(argv: list[str]) -> int:
     if desk.normalize_transcripts and not (desk.model or desk.alphabet_config_path):
         raise FlagError("--normalize_transcripts needs an alphabet; give --alphabet_config_path")
 
-    from .labelling.run import serve_desk  # NumPy takes its time, and --help does not need it
+    from .labelling.run import serve_desk  # NumPy is slow to import
 
     serve_desk(inputs, parsed.config, parsed.given)
     return 0

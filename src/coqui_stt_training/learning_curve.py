@@ -1,4 +1,4 @@
-"""What would more data give? Train on growing parts of what there is, and go on from there.
+"""Train on growing parts of the data, and extrapolate the error rates to more data.
 
 python -m coqui_stt_training.learning_curve --out curve --load_checkpoint_dir whisper-base \\
     --train_files train.csv --dev_files dev.csv --test_files test.csv
@@ -33,8 +33,8 @@ def main(argv: list[str]) -> int:
     """Run the command and return its exit status.
 
     Raises:
-        UserError: flags that do not go together, data that cannot be read or is too little, or
-            whatever a training says.
+        UserError: flags exclude each other, data cannot be read or is too little, or a training
+            failed.
     """
     parsed = parse(
         CurveConfig,

@@ -1,4 +1,4 @@
-"""Transcribe audio that nobody has transcribed, to train on what a model is sure of.
+"""Transcribe unlabelled audio with a model, and keep confident transcripts as training data.
 
 python -m coqui_stt_training.pseudo_label --checkpoint_dir my-model --unlabelled_files recordings \\
     --dev_files dev.csv --test_files test.csv --out labels.csv
@@ -70,8 +70,8 @@ def main(argv: list[str]) -> int:
     """Run the command and return its exit status.
 
     Raises:
-        UserError: flags that do not go together, models or files that cannot be read, no
-            transcript that is kept.
+        UserError: flags exclude each other, a model or file cannot be read, or no transcript is
+            kept.
     """
     parsed = parse(
         PseudoLabelConfig,
@@ -85,7 +85,7 @@ def main(argv: list[str]) -> int:
     start_logging(config.output.log_level, parsed.notices)
     config.unlabelled.check(config.labels.out, (".csv",))
 
-    from .pseudo_labels.run import run_labelling  # NumPy takes its time; --help needs it not
+    from .pseudo_labels.run import run_labelling  # NumPy is slow to import
 
     with resumable():
         run_labelling(config, parsed.given, print_now)

@@ -65,7 +65,7 @@ def main(argv: list[str], show: Callable[[str], object] = print_now) -> int:
     """Run the command and return its exit status.
 
     Raises:
-        UserError: no such model, or the hub does not take it.
+        UserError: there is no such model, or the hub refuses it.
     """
     words, flags = words_before_flags(argv)
     parsed = parse(
@@ -86,7 +86,7 @@ def main(argv: list[str], show: Callable[[str], object] = print_now) -> int:
 
 
 def _push(model: Path, name: str, flags: PushFlags, show: Callable[[str], object]) -> None:
-    # NumPy and PyTorch take their time, and --help needs neither.
+    # NumPy and PyTorch are slow to import, and --help needs neither.
     from .publishing.card import CardFields, model_card
     from .publishing.contents import find_contents, uploads
     from .publishing.upload import check_access, check_repository, upload

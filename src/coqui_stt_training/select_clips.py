@@ -59,7 +59,7 @@ def main(argv: list[str]) -> int:
     """Run the command and return its exit status.
 
     Raises:
-        UserError: flags that do not go together, a model or files that cannot be read, nothing to
+        UserError: flags exclude each other, a model or file cannot be read, or there is nothing to
             choose from.
     """
     parsed = parse(
@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
     start_logging(config.output.log_level, parsed.notices)
     config.unlabelled.check(config.selection.out, (".csv", ".txt"))
 
-    from .choosing.run import run_selection  # NumPy takes its time, and --help does not need it
+    from .choosing.run import run_selection  # NumPy is slow to import
 
     with resumable():
         run_selection(config, parsed.given, print_now)

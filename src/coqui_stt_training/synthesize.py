@@ -1,4 +1,4 @@
-"""Make speech of text, to train on beside real speech.
+"""Synthesize speech from text, to train on together with real speech.
 
 python -m coqui_stt_training.synthesize --text sentences.txt --voices uk \\
     --alphabet_config_path alphabet.txt --out synthetic
@@ -28,8 +28,8 @@ def main(argv: list[str]) -> int:
     """Run the command and return its exit status.
 
     Raises:
-        UserError: flags that do not go together, a synthesiser or a voice that is not there, text
-            that cannot be read, no sentence that could be spoken.
+        UserError: flags exclude each other, there is no such synthesiser or voice, the text cannot
+            be read, or no sentence could be synthesized.
     """
     parsed = parse(
         SynthesisConfig,
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
     start_logging(config.output.log_level, parsed.notices)
     config.synthesis.check()
 
-    from .synthesis.run import run_synthesis  # NumPy takes its time, and --help does not need it
+    from .synthesis.run import run_synthesis  # NumPy is slow to import
 
     with resumable():
         run_synthesis(config, print_now)

@@ -1,4 +1,4 @@
-"""Train a model: from scratch, fine-tuning a pre-trained one, or transfer-learning from one.
+"""Train a model from scratch, fine-tune a pre-trained one, or transfer it to another alphabet.
 
     python -m coqui_stt_training.train --checkpoint_dir DIR --train_files train.csv \\
         --dev_files dev.csv --test_files test.csv
@@ -57,9 +57,9 @@ def main(argv: list[str]) -> int:
         start_logging(parsed.config.output.log_level, parsed.notices, sys.stdout)
 
         if "export_dir" in parsed.given:
-            export.read_flags(argv)  # a mistake in them should not wait for the end of the training
+            export.read_flags(argv)  # report mistakes before training, not after it
 
-    # Scripts of upstream's users call `train` also for what has commands of its own.
+    # Scripts written for upstream also use `train` to export and to transcribe a file.
     afterwards = [
         step
         for step, wanted in (
@@ -86,7 +86,7 @@ def main(argv: list[str]) -> int:
 
 
 def __getattr__(name: str) -> Any:
-    """Find what upstream's module of this name has: `train`, `test`, `early_training_checks`."""
+    """Look up a name of upstream's module: `train`, `test` or `early_training_checks`."""
     return find_upstream_name(__name__, name)
 
 

@@ -21,8 +21,8 @@ def main(argv: list[str], announce_tolerated: bool = True) -> int:
 
     Args:
         argv: the words after the command's name.
-        announce_tolerated: whether to name flags that act in other commands only; `train`, which
-            calls this with its own, does not.
+        announce_tolerated: whether to report flags that have an effect only on other commands.
+            `train` passes all of its own flags, and sets this to False.
     """
     parsed = parse(
         InferenceConfig,

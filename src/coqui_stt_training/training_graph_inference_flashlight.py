@@ -1,4 +1,4 @@
-"""Upstream's inference with flashlight's decoder: `training_graph_inference` takes its place.
+"""Upstream's inference with flashlight's decoder, replaced by `training_graph_inference`.
 
     python -m coqui_stt_training.training_graph_inference_flashlight --checkpoint_dir DIR \\
         --scorer_path kenlm.scorer --one_shot_infer audio.wav
@@ -17,7 +17,7 @@ _NOTICE = (
 
 @command
 def main(argv: list[str]) -> int:
-    """Say what takes this command's place, run that, and return its exit status."""
+    """Print which command replaces this one, run that, and return its exit status."""
     return stand_in(_NOTICE, training_graph_inference.main, argv)
 
 

@@ -1,7 +1,7 @@
 """`python -m coqui_stt_training.transcribe`: recordings of any length to transcription logs.
 
-A recording is read in blocks, cut where nobody speaks, and its segments are transcribed side by
-side on all cores, or in batches on a GPU. What is written (`.tlog`, JSON) is upstream's: a list of
+A recording is read in blocks and cut at pauses. Its segments are transcribed in parallel on all
+cores, or in batches on a GPU. The log (`.tlog`, JSON) has upstream's format: a list of
 `{"start": milliseconds, "end": milliseconds, "transcript": text}`.
 """
 
@@ -93,7 +93,7 @@ def main(argv: list[str]) -> int:
     config = parsed.config
     start_logging(config.output.log_level, parsed.notices)
 
-    from .transcribing.run import run_transcription  # NumPy takes its time; --help needs none
+    from .transcribing.run import run_transcription  # NumPy is slow to import
 
     run_transcription(config, parsed.given)
     return 0

@@ -1,4 +1,4 @@
-"""Training, evaluation and export for Python programs: the commands as functions.
+"""The commands for training, evaluation and export as Python functions.
 
     from coqui_stt_training import evaluate_model, export_model, train_model
 
@@ -6,10 +6,9 @@
     (result,) = evaluate_model(checkpoint_dir="model", test_files=["test.csv"])
     print(result.wer, result.cer)
 
-Flags are those of the command line, by name; values may be Python's (lists, paths, numbers, True).
-What is wrong with them, or with the files they name, raises `UserError`, as does all else a user
-can mend. Nothing is printed: what a command would print goes to the logger `coqui_stt_training`.
-Nothing is kept between calls.
+Keyword arguments are the flags of the command line; values may be Python's (lists, paths, numbers,
+True). All errors that a user can fix, in flags or files, raise `UserError`. Nothing is printed:
+the output of the command goes to the logger `coqui_stt_training`. No state is kept between calls.
 """
 
 from __future__ import annotations
@@ -39,14 +38,16 @@ _log = logging.getLogger(__name__)
 def train_model(**flags: Any) -> TrainingResult:
     """Train a model, from scratch or from a pre-trained one, and evaluate it on `test_files`.
 
-    As with the command, calling it again with the same flags goes on with an unfinished run. Ctrl-C
-    saves and stops, and the result says so: `exit_status` is not 0, `finished` is empty.
+    As with the command, calling it again with the same flags resumes an unfinished run. Ctrl-C
+    saves a checkpoint and stops; then the result's `exit_status` is not 0, and `finished` is empty.
 
     Args:
-        flags: of `python -m coqui_stt_training.train`; those of other commands are accepted too.
+        flags: flags of `python -m coqui_stt_training.train`; those of other commands are accepted,
+            too.
 
     Raises:
-        UserError: whatever the user can mend, before the first step where it can be known then.
+        UserError: flags, data or a model are wrong, or training failed. Most errors are raised
+            before the first step.
     """
     from .runs.training import run_training  # PyTorch takes a second to import
 
@@ -56,13 +57,14 @@ def train_model(**flags: Any) -> TrainingResult:
 
 
 def evaluate_model(**flags: Any) -> tuple[EvaluationResult, ...]:
-    """Evaluate a checkpoint on `test_files`, and return how well it does on each.
+    """Evaluate a checkpoint on `test_files`, and return the result of each file.
 
     Args:
-        flags: of `python -m coqui_stt_training.evaluate`; those of other commands are accepted too.
+        flags: flags of `python -m coqui_stt_training.evaluate`; those of other commands are
+            accepted, too.
 
     Raises:
-        UserError: no checkpoint, no test files, bad rows, ...
+        UserError: there is no checkpoint or no test file, a file has unusable rows, ...
     """
     parsed = from_values(EvaluateConfig, flags, tolerated=SHARED)
     if not parsed.config.data.test_files:
@@ -78,13 +80,15 @@ def evaluate_model(**flags: Any) -> tuple[EvaluationResult, ...]:
 
 
 def export_model(**flags: Any) -> Exported:
-    """Write a checkpoint as `.tflite` and `.onnx` models to deploy, and return what was written.
+    """Export a checkpoint as `.tflite` and `.onnx` models, and return what was written.
 
     Args:
-        flags: of `python -m coqui_stt_training.export`; those of other commands are accepted too.
+        flags: flags of `python -m coqui_stt_training.export`; those of other commands are accepted,
+            too.
 
     Raises:
-        UserError: no checkpoint, no folder, a model that is not the checkpoint's, ...
+        UserError: there is no checkpoint or no output folder, the exported model's output differs
+            from the checkpoint's, ...
     """
     parsed = from_values(ExportConfig, flags, tolerated=SHARED)
     if not parsed.config.source.load_dir or not parsed.config.export.export_dir:
@@ -104,10 +108,10 @@ def load_checkpoint(path: str | Path, which: Which = "auto") -> SourceModel:
     Args:
         path: a checkpoint folder, one of its files, the prefix of a TensorFlow checkpoint, or a
             `.tflite` file.
-        which: of a folder: its `best` or `last` checkpoint; `auto`: the best, or else the last.
+        which: which checkpoint of a folder: `best` or `last`; `auto`: the best, or else the last.
 
     Raises:
-        CheckpointError: nothing there, damaged, or of a format that is not read.
+        CheckpointError: the model is missing, damaged, or of an unsupported format.
     """
     from .checkpoints.loading import load_source
 
