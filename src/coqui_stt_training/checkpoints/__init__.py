@@ -1,1 +1,1 @@
-"""Checkpoints: our own format, and readers of the formats people already have."""
+"""Checkpoints: our own format, and readers of foreign formats."""

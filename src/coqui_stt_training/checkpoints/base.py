@@ -1,4 +1,4 @@
-"""What adapters stand beside: a model kept once, elsewhere, known by a digest of its tensors."""
+"""The base model of adapters: it is stored once, elsewhere, and identified by a digest."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ..models.encoder import EncoderSpecification, base_tensors
 from ..models.specification import Specification
 from .source import SourceModel, Tensors
 
-BESIDE = "base"  # where a model may be put that is no longer where it was
+BESIDE = "base"  # name beside the adapters for a base model that was moved
 
 
 @dataclass(frozen=True)
 class Base:
-    """Where the weights are that adapters stand beside, and what they are.
+    """Location and digest of the base model of adapters.
 
     Attributes:
-        path: of the model they were taken from, whatever its format.
-        digest: of these tensors.
+        path: path of the base model when training began, in any format.
+        digest: digest of its tensors.
     """
 
     path: str
@@ -34,7 +34,7 @@ class Base:
 
 
 def digest_tensors(tensors: Tensors, names: Iterable[str]) -> str:
-    """Return a digest of some tensors: of what they are called, their shapes, and their values."""
+    """Return a digest of the names, shapes and values of some tensors."""
     digest = hashlib.sha256()
     for name in sorted(names):
         tensor = np.ascontiguousarray(tensors[name], np.float32)
@@ -46,10 +46,17 @@ def digest_tensors(tensors: Tensors, names: Iterable[str]) -> str:
 def read_base(
     path: Path, base: Base, specification: Specification, allowed: bool
 ) -> dict[str, NDArray[np.float32]]:
-    """Return the weights that a checkpoint leaves out.
+    """Return the weights of the base model, which a checkpoint of adapters leaves out.
+
+    Args:
+        path: path of the checkpoint.
+        base: location and digest of the base model.
+        specification: specification of the checkpoint's model.
+        allowed: whether the checkpoint may have a base model. A base model itself may not.
 
     Raises:
-        CheckpointError: the model they are of is not there, or another one.
+        CheckpointError: the base model is missing, another model is in its place, or it is not
+            allowed.
     """
     if not allowed:
         raise CheckpointError(
@@ -62,17 +69,17 @@ def read_base(
 def find_base(
     path: Path, base: Base, specification: Specification
 ) -> tuple[Path, dict[str, NDArray[np.float32]]]:
-    """Return where the model is that a checkpoint of adapters stands on, and its weights.
+    """Return the path and the weights of the base model of a checkpoint of adapters.
 
     Raises:
-        CheckpointError: it is not there, or another one.
+        CheckpointError: the base model is missing, or another model is in its place.
     """
-    from .loading import load_base  # here, since a base is of any format, ours among them
+    from .loading import load_base  # here, as `loading` imports this module
 
     names, problems = base_tensors(specification), []
     for place in filter(Path.exists, (Path(base.path), *places_beside(path.parent))):
         try:
-            tensors = load_base(place.resolve())  # by the name of what a link leads to
+            tensors = load_base(place.resolve())  # a link may have another suffix
         except CheckpointError as error:
             problems.append(f"{place} cannot be used ({error})")
             continue
@@ -87,16 +94,16 @@ def find_base(
 
 
 def places_beside(folder: Path) -> list[Path]:
-    """Return where in a folder of adapters their model may have been put."""
+    """Return the paths beside adapters where their base model may be."""
     return [folder / BESIDE, *sorted(folder.glob(f"{BESIDE}.*"))]
 
 
 def merged(source: SourceModel, base: Base | None) -> SourceModel:
-    """Return a model with what LoRA adds merged into its weights; bottlenecks cannot be.
+    """Return a model with LoRA merged into its weights; bottleneck adapters stay.
 
     Args:
         source: a model, with or without adapters.
-        base: what it stands on, where it was kept apart; to tell of.
+        base: location of its base model, for the details, or None if it has none.
     """
     specification = source.specification
     adapter = (
@@ -112,7 +119,7 @@ def merged(source: SourceModel, base: Base | None) -> SourceModel:
         source,
         specification=specification.with_adapter(None),
         tensors=merge_lora(adapter, source.tensors),
-        adam=None,  # it is of the adapters
+        adam=None,  # its moments are those of the adapters
         details=details,
         notes=(*source.notes, f"Merged into the weights: {adapter.describe()}."),
     )
@@ -121,13 +128,13 @@ def merged(source: SourceModel, base: Base | None) -> SourceModel:
 def add_low_rank(
     weight: NDArray[np.float32], down: NDArray[np.float32], up: NDArray[np.float32], scale: float
 ) -> NDArray[np.float32]:
-    """Return W + scale B A: what a product beside another adds, in the weight itself.
+    """Return W + scale B A.
 
     Args:
-        weight: `[outputs, inputs]`, or of a convolution `[outputs, inputs, ...]`.
+        weight: W, `[outputs, inputs]`, for a convolution `[outputs, inputs, ...]`.
         down: A, `[rank, inputs, ...]`.
-        up: B, `[outputs, rank]`, with further dimensions of 1.
-        scale: by how much it counts.
+        up: B, `[outputs, rank]`, possibly with further dimensions of 1.
+        scale: factor of B A.
     """
     added = _rows(up).astype(np.float64) @ _rows(down).astype(np.float64)
     return np.asarray(weight + scale * added.reshape(weight.shape), np.float32)
@@ -138,7 +145,7 @@ def _rows(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def merge_lora(adapter: Adapter, tensors: Tensors) -> dict[str, Any]:
-    """Return tensors with what LoRA adds in the weights themselves: W + (alpha / rank) B A."""
+    """Return tensors with LoRA merged into the weights: W + (alpha / rank) B A."""
     merged: dict[str, Any] = {
         name: tensor for name, tensor in tensors.items() if not is_adapter_tensor(name)
     }

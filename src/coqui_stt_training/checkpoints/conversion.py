@@ -1,4 +1,4 @@
-"""What `convert` does: any source to our own checkpoint."""
+"""The work of `convert`: write any source model as a checkpoint of ours."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def convert(
     alphabet_path: str = "",
     sample_rate_hz: int = 0,
 ) -> tuple[Path, tuple[str, ...]]:
-    """Write a source as the best and the last checkpoint of a new folder.
+    """Write a source model as the best and the last checkpoint of a new folder.
 
     Args:
-        source_path: what `load_source` reads.
-        target: a folder without a checkpoint; it is made where it is missing.
-        which: of a source folder's checkpoints.
-        alphabet_path: of the source's alphabet, where it does not say itself; or an empty string.
-        sample_rate_hz: likewise; 0 where it is not known.
+        source_path: path of the source model, see `load_source`.
+        target: a folder without a checkpoint; it is made if it is missing.
+        which: which checkpoint of a source folder to convert.
+        alphabet_path: alphabet file, or an empty string: the source's own alphabet.
+        sample_rate_hz: sample rate of the source model, or 0: the source's own.
 
     Returns:
-        The checkpoint's file, and what there is to know of the source.
+        The path of the checkpoint, and notes for the user.
 
     Raises:
-        CheckpointError: no source, a damaged one, one without an output layer, or a target that
-            holds a checkpoint already.
-        BootstrapError: no alphabet, or one that does not fit.
+        CheckpointError: there is no source model, it is damaged or has no output layer, or the
+            target already holds a checkpoint.
+        BootstrapError: there is no alphabet, or it does not fit.
     """
     check_output_folder("target_dir", target)
     if not is_vacant(target):
@@ -70,7 +70,7 @@ def convert(
             {"converted_from": str(source.path), "source_format": source.format, "plan": []},
         ),
     )
-    alphabet_text = alphabet.serialize_text()  # which may fail, and then nothing is written
+    alphabet_text = alphabet.serialize_text()  # before anything is written, as it may fail
     folder = CheckpointFolder(target)
     path = folder.save("best", checkpoint)
     folder.name("last", path.name)
@@ -79,7 +79,7 @@ def convert(
 
 
 def _features_of(source: SourceModel, sample_rate_hz: int) -> tuple[FrontEnd, tuple[str, ...]]:
-    """Return what the new model's features are, and what there is to know of them."""
+    """Return the features of the new model, and notes for the user."""
     features = source.features or FeatureConfig()
     if sample_rate_hz and isinstance(features, FeatureConfig):
         return replace(features, sample_rate_hz=sample_rate_hz), ()

@@ -1,18 +1,18 @@
-"""Our checkpoint file: one safetensors file, weights and all that is known about them.
+"""Our checkpoint file: one safetensors file with the weights and their description.
 
-    tensors   NAME             the weights, as its specification names them
-              average/NAME     their running average, which is what the model is used with
+    tensors   NAME             weights, by the names of the specification
+              average/NAME     their running average, with which the model is used
               adam.m/NAME      Adam's first moments
               adam.v/NAME      Adam's second moments
-                               (an average that is the weight itself, and moments of weights that
-                               were never updated, are not there: frozen layers have neither;
-                               nor is what adapters stand beside, where `base` says whose it is)
     metadata  format           "coqui-stt-checkpoint"
-              content          JSON: version, specification (its architecture's name too),
-                               alphabet, features (the front end), step, flags, lineage,
-                               run (what resuming needs; absent in converted models)
+              content          JSON: version, specification (with the name of the architecture),
+                               alphabet, features (the front end), step, flags, lineage, run (for
+                               resuming; null in converted models), base (of adapters)
 
-One file, so that weights and their description cannot disagree, and one rename replaces both.
+An average that equals its weight is left out, and so are moments of weights that were never
+updated; frozen layers have neither. If there is a `base`, its weights are left out too.
+
+As weights and description are in one file, they cannot disagree, and one rename replaces both.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from .source import AdamState, SourceModel, Tensors
 
 FORMAT = "coqui-stt-checkpoint"
 VERSION = 3
-_WITHOUT_ADAPTERS = 2  # what earlier releases read, too
+_WITHOUT_ADAPTERS = 2  # earlier releases read this version too
 SUFFIX = ".safetensors"
 _AVERAGE = "average/"
 _FIRST_MOMENT = "adam.m/"
@@ -58,20 +58,20 @@ _OBJECT = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything a checkpoint file holds.
+    """The content of a checkpoint file.
 
     Attributes:
-        specification: of the model.
-        alphabet: of its output.
-        features: of its input.
-        tensors: the weights, float32.
-        average: their running average, where one is kept beside them; see `training/average.py`.
-        step: training steps behind them, those of the source included.
-        adam: optimizer state, if training may go on.
-        flags: those in force when it was written.
-        lineage: what the weights were made from, oldest first; see `lineage.py`.
-        run: what resuming needs; see `training/progress.py`.
-        base: what the file leaves out, where it does. `tensors` are all of the model's.
+        specification: specification of the model.
+        alphabet: alphabet of the output layer.
+        features: front end that computes the model's input.
+        tensors: all weights of the model, float32, including those of the base model.
+        average: running average of the weights, if there is one; see `training/average.py`.
+        step: number of training steps, including those of the source model.
+        adam: optimizer state, for resuming.
+        flags: flags of the training.
+        lineage: origin of the weights, oldest first; see `lineage.py`.
+        run: state of the run, for resuming; see `training/progress.py`.
+        base: base model of adapters, whose weights the file leaves out.
     """
 
     specification: Specification
@@ -137,13 +137,13 @@ def read_checkpoint(
     Args:
         path: the file.
         with_adam: whether to read the optimizer's state too.
-        with_base: whether it may leave weights out that are elsewhere.
-        mapped: whether tensors stay in the file until they are looked at, so that several processes
-            share what is read of it; it takes PyTorch, and the file must stay as it is.
+        with_base: whether the file may have a base model, whose weights it leaves out.
+        mapped: whether to map tensors into memory, so that several processes share them. This needs
+            PyTorch, and the file must not change.
 
     Raises:
-        CheckpointError: missing, truncated, not one of ours, of a later version, or with tensors
-            that do not fit its own description; or what it leaves out is not where it says.
+        CheckpointError: the file is missing, truncated, not one of ours, of a later version, or its
+            tensors do not fit its description; or the base model is missing or another one.
     """
     content, tensors = _read(path, with_adam, mapped)
     described = _description(path, content)
@@ -152,7 +152,7 @@ def read_checkpoint(
     if described.base:
         weights |= read_base(path, described.base, specification, with_base)
     average = _named(tensors, _AVERAGE)
-    if content.get("averaged"):  # earlier files do not say; they have all or nothing
+    if content.get("averaged"):  # files without this key have all averages or none
         average = weights | average
     check_shapes(path, specification, weights)
     if average:
@@ -163,7 +163,7 @@ def read_checkpoint(
 
 
 def _description(path: Path, content: Mapping[str, Any]) -> Checkpoint:
-    """Return what a file says of its model and its run: a checkpoint without tensors."""
+    """Return a checkpoint with all but its tensors."""
     try:
         version = plain(int, content["version"], "version")
         if version > VERSION:
@@ -171,7 +171,7 @@ def _description(path: Path, content: Mapping[str, Any]) -> Checkpoint:
                 f"{path}: written by a later release (checkpoint version {version}, "
                 f"this one reads {VERSION}); install that release"
             )
-        # Version 1 knew the DeepSpeech graph alone, and called its parameters geometry.
+        # Version 1 had only the DeepSpeech graph, and called its parameters geometry.
         described = content["geometry" if version == 1 else "specification"]
         adam_step = plain(int | None, content["adam_step"], "adam_step")
         tensor_steps = {
@@ -190,7 +190,7 @@ def _description(path: Path, content: Mapping[str, Any]) -> Checkpoint:
             run=_checked_run(plain(_OBJECT | None, content["run"], "run")),
             base=restore(Base, content["base"]) if content.get("base") is not None else None,
         )
-        found.specification.tensor_shapes()  # refuses adapters that find nothing to adapt
+        found.specification.tensor_shapes()  # fails if adapters have nothing to adapt
     except CheckpointError:
         raise
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
@@ -209,7 +209,7 @@ def _description(path: Path, content: Mapping[str, Any]) -> Checkpoint:
 def _with_moments(
     path: Path, specification: Specification, adam: AdamState, tensors: Tensors
 ) -> AdamState:
-    """Return an optimizer's state with its moments; those that a file leaves out are zero."""
+    """Return the optimizer's state with its moments; those that the file leaves out are zero."""
     never_updated = _never_updated(adam.tensor_steps)
     zeros = {
         name: np.zeros(shape, np.float32)
@@ -224,7 +224,7 @@ def _with_moments(
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Say whether a safetensors file is one of ours, or too damaged to say that it is not."""
+    """Say whether a safetensors file is a checkpoint of ours, or too damaged to tell."""
     try:
         with safe_open(path, framework="np") as opened:
             return (opened.metadata() or {}).get("format") == FORMAT
@@ -244,13 +244,14 @@ def check_shapes(
 
     Args:
         path: the file, for messages.
-        specification: of the model.
-        tensors: by the model's names.
-        prefix: of the names in the file.
-        statistics: whether running statistics are among them.
+        specification: specification of the model.
+        tensors: tensors by the names of the specification.
+        prefix: prefix of these names in the file.
+        statistics: whether the tensors include running statistics.
 
     Raises:
-        CheckpointError: all tensors that are missing, unexpected, or of another shape.
+        CheckpointError: tensors are missing, unexpected, or of another shape; the message names
+            them.
     """
     expected = {
         name: shape
@@ -272,9 +273,9 @@ def check_shapes(
 
 
 def as_source(path: Path, checkpoint: Checkpoint) -> SourceModel:
-    """Return a checkpoint as something to start from: with its averaged weights, if it has them.
+    """Return a checkpoint as a source model: with averaged weights, if it has any.
 
-    What LoRA adds is merged into the weights; bottlenecks cannot be.
+    LoRA is merged into the weights; bottleneck adapters stay.
     """
     run = checkpoint.run or {}
     source = SourceModel(
@@ -297,7 +298,7 @@ def as_source(path: Path, checkpoint: Checkpoint) -> SourceModel:
 
 
 def _validated(path: Path, run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a best checkpoint came to on its dev files; of others that is not known."""
+    """Return loss and CER on the dev files, which are known for best checkpoints only."""
     loss, cer = run.get("best_loss"), run.get("best_cer")
     if not path.name.startswith("best_dev") or loss is None or cer is None:
         return {}
@@ -307,7 +308,7 @@ def _validated(path: Path, run: Mapping[str, Any]) -> dict[str, Any]:
 def _read(
     path: Path, with_adam: bool, mapped: bool
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    framework = "pt" if mapped and os.name == "posix" else "np"  # Windows keeps mapped files
+    framework = "pt" if mapped and os.name == "posix" else "np"  # Windows locks mapped files
     try:
         with safe_open(path, framework=framework) as opened:
             metadata = opened.metadata() or {}
@@ -319,7 +320,7 @@ def _read(
             content = json.loads(metadata["content"])
             tensors = {
                 name: np.asarray(opened.get_tensor(name))
-                for name in opened.keys()  # noqa: SIM118 - it is no mapping
+                for name in opened.keys()  # noqa: SIM118 - it is not a mapping
                 if with_adam or not name.startswith("adam.")
             }
     except CheckpointError:
@@ -355,7 +356,7 @@ _RUN = {
 
 
 def _checked_run(run: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Check what is read of a run before it goes on; see `Progress.from_json` for the rest."""
+    """Check the values of a run that are used here; `Progress.from_json` checks the others."""
     for name in _RUN.keys() & (run or {}).keys():
         plain(_RUN[name], (run or {})[name], name)
     return run
@@ -372,5 +373,5 @@ def _restore_alphabet(description: Mapping[str, Any]) -> Alphabet:
         return UTF8Alphabet()
     labels = plain(Sequence[Any], description["labels"], "labels")
     alphabet = Alphabet.from_labels([plain(str, label, "label") for label in labels])
-    alphabet.serialize()  # refuses what no model can be exported with, and what is no text
+    alphabet.serialize()  # refuses labels that cannot be exported, or are not text
     return alphabet

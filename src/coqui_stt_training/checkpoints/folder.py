@@ -1,14 +1,13 @@
-"""A checkpoint folder: upstream's names, our files.
+"""A checkpoint folder, with upstream's file names.
 
-    run.json               what the newest run has, and has still to do; see `run_record.py`
+    run.json               record of the newest run; see `run_record.py`
     checkpoint             names the most recent checkpoint, and all others
-    best_dev_checkpoint    names the one that is best on the validation set
+    best_dev_checkpoint    names the best checkpoint on the validation set
     train-STEP.safetensors, best_dev-STEP.safetensors
     alphabet.txt, flags.txt
 
-The two state files have upstream's format. In a folder that came with a TensorFlow checkpoint they
-go on to name that one, so that upstream can still read it; our files lie beside it, and `run.json`
-names them.
+The two state files have upstream's format. In a folder with a TensorFlow checkpoint they continue
+to name that checkpoint, so that upstream can still read it; `run.json` names our files beside it.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class CheckpointFolder:
     path: Path
 
     def newest_of_ours(self, kind: Kind) -> Path | None:
-        """Return the folder's checkpoint of a kind, if it is in our format, or None.
+        """Return the folder's last or best checkpoint if it is in our format, else None.
 
         Raises:
             CheckpointError: the record or the state file is damaged.
@@ -54,9 +53,9 @@ class CheckpointFolder:
         return newest if newest and newest.suffix == SUFFIX and newest.exists() else None
 
     def highest_step(self) -> int:
-        """Return the highest step in any checkpoint's name, of whatever format; 0 if none.
+        """Return the highest step in the name of any checkpoint, of any format; 0 if there is none.
 
-        What a run that was cut off has left unrecorded does not count.
+        Files that an interrupted run has left unrecorded do not count.
         """
         if not self.path.is_dir():
             return 0
@@ -67,7 +66,7 @@ class CheckpointFolder:
         return max((int(match[1]) for match in matches if match), default=0)
 
     def read(self, kind: Kind) -> Checkpoint | None:
-        """Read the newest checkpoint of our format, or None.
+        """Return the folder's last or best checkpoint if it is in our format, else None.
 
         Raises:
             CheckpointError: it is damaged.
@@ -76,7 +75,7 @@ class CheckpointFolder:
         return read_checkpoint(newest) if newest else None
 
     def models_before(self) -> dict[Kind, str]:
-        """Return what the folder's last and best checkpoint are, for a run that begins there.
+        """Return the names of the last and the best checkpoint, for a run that begins here.
 
         Raises:
             CheckpointError: the record or a state file is damaged.
@@ -91,7 +90,9 @@ class CheckpointFolder:
         return found
 
     def take_over(self, record: RunRecord) -> RunRecord:
-        """Make a run the folder's own: remove what the one before left unrecorded, and record it.
+        """Record a run as the folder's newest, after removing files that are no longer needed.
+
+        These are the unrecorded files of the run before, and the superseded ones of this run.
 
         Returns:
             The record, without the files that were removed.
@@ -111,13 +112,13 @@ class CheckpointFolder:
         return record
 
     def write(self, kind: Kind, checkpoint: Checkpoint, record: RunRecord) -> tuple[str, RunRecord]:
-        """Write a run's checkpoint, after noting in its record that the file is its own.
+        """Write a checkpoint of a run, after noting its file name in the run's record.
 
         Returns:
             The file's name, and the record.
 
         Raises:
-            CheckpointError: the folder cannot be written to; what is recorded is intact.
+            CheckpointError: the folder cannot be written to; recorded checkpoints are intact.
         """
         name = self._free_name(kind, checkpoint.step, record)
         noted = replace(record, files=tuple(dict.fromkeys((*record.files, name))))
@@ -131,13 +132,13 @@ class CheckpointFolder:
         return name, noted
 
     def record(self, record: RunRecord) -> RunRecord:
-        """Record what a run has and has to do, then remove what it no longer needs.
+        """Write the record of a run, then remove the files that it no longer needs.
 
         Returns:
             The record, without the files that were removed.
 
         Raises:
-            CheckpointError: the folder cannot be written to; what was recorded before is intact.
+            CheckpointError: the folder cannot be written to; the earlier record is intact.
         """
         try:
             write_record(self.path, record)
@@ -152,7 +153,7 @@ class CheckpointFolder:
         return record.trimmed()
 
     def save(self, kind: Kind, checkpoint: Checkpoint) -> Path:
-        """Write a checkpoint that belongs to no run, then name it in the state file.
+        """Write a checkpoint that belongs to no run, and name it in the state file.
 
         Raises:
             CheckpointError: the folder cannot be written to; earlier checkpoints are intact.
@@ -166,12 +167,12 @@ class CheckpointFolder:
         return path
 
     def name(self, kind: Kind, name: str, useless: Sequence[str] = ()) -> None:
-        """Name a checkpoint in a state file, unless that names one of TensorFlow's.
+        """Name a checkpoint in a state file, unless that names a TensorFlow checkpoint.
 
         Args:
             kind: which state file.
-            name: the checkpoint.
-            useless: others, which are about to be removed and are not to be listed.
+            name: name of the checkpoint.
+            useless: names of checkpoints that will be removed, which are not listed.
         """
         state_file = self.path / STATE_FILES[kind]
         newest_first = read_state(state_file)
@@ -186,9 +187,10 @@ class CheckpointFolder:
             write_state(state_file, name, others)
 
     def describe(self, flags: Mapping[str, Any], alphabet_text: bytes) -> None:
-        """Make the folder, with `flags.txt` and `alphabet.txt` for people; checkpoints hold both.
+        """Make the folder, with `flags.txt` and `alphabet.txt` for people to read.
 
-        Files that came with a checkpoint of another format describe that one and are left alone.
+        Checkpoints hold both. If the folder has a TensorFlow checkpoint, these files describe that
+        one and are left alone.
 
         Raises:
             CheckpointError: the folder cannot be written to.
@@ -205,7 +207,7 @@ class CheckpointFolder:
             raise self._unwritable(error) from None
 
     def _free_name(self, kind: Kind, step: int, record: RunRecord) -> str:
-        """Return the name of a run's checkpoint: never that of a file that is not the run's."""
+        """Return a file name for a run's checkpoint, other than those of files not of the run."""
         stem = f"{_STEMS[kind]}-{step}"
         names = (f"{stem}{suffix}{SUFFIX}" for suffix in chain([""], (f".{n}" for n in count(2))))
         return next(
@@ -233,10 +235,10 @@ class CheckpointFolder:
 
 
 def adopt(folder: Path, last: Checkpoint) -> RunRecord:
-    """Return the record of a run from before there were records, by its last checkpoint.
+    """Return a record for a run of an earlier release, which has none, from its last checkpoint.
 
     Raises:
-        CheckpointError: the checkpoint does not say enough of it.
+        CheckpointError: the checkpoint lacks information about the run.
     """
     run = last.run or {}
     missing = {"identity", "begun_step", "best_checkpoint", "finished"} - run.keys()
@@ -265,7 +267,7 @@ def adopt(folder: Path, last: Checkpoint) -> RunRecord:
 
 
 def _what_is_left(record: RunRecord) -> str:
-    """Say what a run has on disk when a checkpoint cannot be written, and how to go on."""
+    """Return a message on the checkpoints that a run has on disk, and how to continue."""
     remedy = "Make room or mend the folder, then run the same command again"
     if record.last:
         names = ", ".join(filter(None, (record.last[-1], record.best)))
@@ -284,7 +286,7 @@ def _what_is_left(record: RunRecord) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return the system's words for why a file could not be written."""
+    """Return the reason why a file could not be written, in the system's words."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return str(error).removeprefix("Error while serializing: ").removeprefix("I/O error: ")

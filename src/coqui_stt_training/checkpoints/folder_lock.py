@@ -1,4 +1,4 @@
-"""A lock on a folder: one run at a time writes checkpoints there."""
+"""A lock on a folder, so that only one run at a time writes checkpoints there."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ _FLAG = "--save_checkpoint_dir"
 
 @contextmanager
 def locked(folder: Path, flag: str = _FLAG) -> Iterator[None]:
-    """Hold a folder's lock; a folder that is missing is made, and gone again if nothing came in it.
+    """Hold the lock of a folder.
+
+    The folder is made if it is missing, and removed at the end if it is still empty.
 
     Args:
-        folder: to write to.
-        flag: that names it.
+        folder: the folder.
+        flag: flag that names it, for messages.
 
     Raises:
-        CheckpointError: another process has it, or the folder cannot be written to.
+        CheckpointError: another process has the lock, or the folder cannot be written to.
     """
     with ExitStack() as stack:
         missing = [one for one in (folder, *folder.parents) if not one.exists()]
@@ -43,7 +45,7 @@ def locked(folder: Path, flag: str = _FLAG) -> Iterator[None]:
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:
-    """Remove folders, each within the next, as far as they are empty."""
+    """Remove folders, each within the next, up to the first that is not empty."""
     with suppress(OSError):
         for folder in folders:
             if any(folder.iterdir()):
@@ -52,10 +54,10 @@ def _remove_empty(folders: Sequence[Path]) -> None:
 
 
 def check_still_new(folder: Path) -> None:
-    """See that no run has begun in a folder that was missing when this command looked.
+    """Check that no run has begun in a folder since this command found it missing.
 
     Raises:
-        CheckpointError: one has.
+        CheckpointError: a run has begun.
     """
     if read_record(folder) is not None:
         raise CheckpointError(

@@ -1,6 +1,6 @@
-"""Models of the Hugging Face hub to start from; see `stt.hub`.
+"""Downloads source models from the Hugging Face hub; see `stt.hub`.
 
-Weights are fetched as safetensors, as `.tflite`, or as CTranslate2's `model.bin`, never a pickle.
+Weights are downloaded as safetensors, `.tflite`, or CTranslate2's `model.bin`, never as a pickle.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from .readers.peft_folder import base_of, is_peft
 
 __all__ = ["OWN_WEIGHTS", "fetch", "find_cached", "is_hub_name", "name_on_hub"]
 
-OWN_WEIGHTS = "model.safetensors"  # of our own checkpoints, as of models of Hugging Face
+OWN_WEIGHTS = "model.safetensors"  # for our own checkpoints, too
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
-# A folder of the cache: owner and name of the model, and the revision.
+# A folder of the hub's cache: owner and name of the model, and the revision.
 _CACHED = re.compile(r"models--([\w.-]+?)--([\w.-]+)/snapshots/([0-9a-f]+)")
 _OF_LANGUAGE = re.compile(r"(hf:/+[\w.-]+/[\w.-]+)/(adapter\.[\w-]+\.safetensors)(@.+)?")
 _FILES = (
@@ -41,13 +41,13 @@ _FILES = (
 
 
 def fetch(location: str | Path) -> Path:
-    """Return the folder or file of a model of the hub, downloaded where it is not in the cache.
+    """Return the folder or file of a model of the hub, after downloading it if it is not cached.
 
-    Of an adapter, the model that it names is downloaded, too.
+    For an adapter, the base model that it names is downloaded too.
 
     Raises:
-        CheckpointError: no such name or revision, no network, no `huggingface_hub`, or a model
-            that is neither ours nor one of Hugging Face with safetensors.
+        CheckpointError: there is no such name or revision, no network, or no `huggingface_hub`, or
+            the model is of a format that is not downloaded.
     """
     try:
         name, language = _parted(str(location))
@@ -57,7 +57,7 @@ def fetch(location: str | Path) -> Path:
 
 
 def _parted(location: str) -> tuple[str, str]:
-    """Part the name of a model from that of a file of one of its languages, `adapter.ukr...`."""
+    """Split a location into a model and the file of a language (`adapter.ukr.safetensors`)."""
     match = _OF_LANGUAGE.fullmatch(location)
     return (f"{match[1]}{match[3] or ''}", match[2]) if match else (location, "")
 
@@ -67,7 +67,7 @@ def _fetch(name: HubName, language: str = "") -> Path:
     if language:
         return _file_of_language(folder, language, name)
     if (folder / CONFIG).is_file() and "model_type" not in read_json(folder / CONFIG):
-        folder = download(name, [*_FILES, CTRANSLATE2_NAME])  # whose config.json names none
+        folder = download(name, [*_FILES, CTRANSLATE2_NAME])  # its config.json has no model_type
         if (folder / CTRANSLATE2_NAME).is_file():
             return folder
     own = folder / OWN_WEIGHTS
@@ -95,7 +95,7 @@ def _fetch(name: HubName, language: str = "") -> Path:
 
 
 def find_cached(repository: str, revision: str | None) -> Path | None:
-    """Return the folder of a model of the hub that was downloaded before, or None."""
+    """Return the folder of a model of the hub that is in the cache, or None."""
     if not _REPOSITORY.fullmatch(repository):
         return None
     try:
@@ -111,13 +111,13 @@ def find_cached(repository: str, revision: str | None) -> Path | None:
 
 
 def name_on_hub(folder: Path) -> tuple[str, str] | None:
-    """Return the name and revision of the model that a folder of the cache is of, else None."""
+    """Return the model's name and revision for a folder of the hub's cache, else None."""
     match = _CACHED.search(folder.as_posix())
     return (f"{match[1]}/{match[2]}", match[3]) if match else None
 
 
 def _language_adapter(folder: Path) -> str | None:
-    """Return the file of the language that a model for many (MMS) is set to."""
+    """Return the file of the language chosen in a multilingual model (MMS), or None."""
     if read_json(folder / CONFIG).get("adapter_attn_dim") is None:
         return None
     language = language_of(folder)
@@ -125,10 +125,10 @@ def _language_adapter(folder: Path) -> str | None:
 
 
 def _file_of_language(folder: Path, file: str, name: HubName) -> Path:
-    """Return a file of a language that was asked for by name.
+    """Return the path of a language's file.
 
     Raises:
-        CheckpointError: the repository has none, or no model for many languages.
+        CheckpointError: the repository has no such file.
     """
     if not (folder / file).is_file():
         raise CheckpointError(

@@ -1,7 +1,7 @@
-"""What weights were made from, oldest first: JSON of a checkpoint, checked when it is read.
+"""The lineage of a checkpoint: the trainings and conversions that made its weights, oldest first.
 
-An entry tells of one training (`begun`, `source`, `plan`, ...) or conversion (`converted_from`).
-Its plan has an entry for each layer: `layer`, `action`, and how it was trained.
+It is JSON. An entry describes a training (`begun`, `source`, `plan`, ...) or a conversion
+(`converted_from`). Its plan has an entry for each layer: `layer`, `action`, and training settings.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ Lineage = tuple[Mapping[str, Any], ...]
 
 
 def parse_lineage(value: Any) -> Lineage:
-    """Return a lineage whose entries are what the rest of the program takes them for.
+    """Return a lineage after checking the values that the program uses.
 
     Args:
-        value: JSON values, of whatever origin.
+        value: JSON value from a checkpoint.
 
     Raises:
-        ValueError: something in it is of the wrong type; says what.
+        ValueError: a value is missing or of the wrong type; the message says which.
     """
     if not isinstance(value, list):
         raise ValueError("the lineage is no list")
@@ -34,12 +34,12 @@ def parse_lineage(value: Any) -> Lineage:
 
 
 def newest_plan(lineage: Lineage) -> dict[str, Mapping[str, Any]]:
-    """Return what the newest training does with each layer, by the layer's name."""
+    """Return the plan of the newest training: the entry of each layer, by its name."""
     return {layer["layer"]: layer for layer in lineage[-1]["plan"]} if lineage else {}
 
 
 def frozen_epochs(lineage: Lineage) -> dict[str, int | None]:
-    """Return, by layer, for how many first epochs the newest training freezes it; None: for all."""
+    """Return how many epochs the newest training freezes each layer; None: all epochs."""
     return {name: layer.get("frozen_epochs", 0) for name, layer in newest_plan(lineage).items()}
 
 

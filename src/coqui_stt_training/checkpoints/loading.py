@@ -1,4 +1,4 @@
-"""Finding and reading the model that a flag names, in whatever format it is."""
+"""Finds and reads the source model that a flag names, in any format."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from .run_record import read_record
 from .source import SourceModel, Tensors, is_finite
 from .state_file import Which
 
-# In folders of Hugging Face and NeMo.
-_OF_A_MODEL = (".json", ".safetensors", ".bin", ".yaml", ".ckpt")
+# Suffixes of the files of a model in folders of Hugging Face and NeMo.
+_MODEL_SUFFIXES = (".json", ".safetensors", ".bin", ".yaml", ".ckpt")
 
 
 def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False) -> SourceModel:
@@ -40,12 +40,12 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
             a `.bin` of whisper.cpp, a `.gguf` of Whisper, a `.pt` of OpenAI's Whisper or fairseq,
             a `.nemo`, an adapter folder of peft, or the name of a model on the Hugging Face hub,
             `hf://owner/name`.
-        which: of a folder: its `best` or `last` checkpoint. `auto` takes the best of the newest
-            run, else the last: a best checkpoint older than the newest run is another model.
+        which: which checkpoint of a folder: `best`, `last`, or `auto`: the best of the newest run,
+            else the last. A best checkpoint older than the newest run is another model.
         with_adam: whether to read the optimizer's state too.
 
     Raises:
-        CheckpointError: nothing there, damaged, of a format that is not read, or with weights that
+        CheckpointError: there is no model, it is damaged, of an unknown format, or has weights that
             are not finite.
     """
     found = _find(path, which)
@@ -54,7 +54,7 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
         _check_finite(source)
         return source
     if found.format is Format.TENSORFLOW:
-        # It looks for broken weights itself, and names them as the checkpoint does.
+        # This checks the weights itself, to name tensors as the checkpoint does.
         source = load_tensorflow(found.path, optimizer=with_adam)
     else:
         source = as_source(found.path, read_checkpoint(found.path, with_adam))
@@ -63,10 +63,10 @@ def load_source(path: str | Path, which: Which = "auto", with_adam: bool = False
 
 
 def load_base(path: Path) -> Tensors:
-    """Return the tensors of a model that adapters stand beside.
+    """Return the tensors of the base model of adapters.
 
     Raises:
-        CheckpointError: damaged, of a format that is not read, or adapters alone itself.
+        CheckpointError: the model is damaged, of an unknown format, or has a base model itself.
     """
     found = recognise_base(path)
     if found.format in _READERS:
@@ -77,13 +77,13 @@ def load_base(path: Path) -> Tensors:
 
 
 def _load_peft(folder: Path) -> SourceModel:
-    """Read an adapter, and the model that it is for."""
+    """Read an adapter of peft, merged into its base model."""
     adapter, found = read_peft(folder), _recognise_base(folder)
     return merge_peft(folder, adapter, _READERS[found.format](found.path))
 
 
 def _recognise_base(folder: Path) -> Recognised:
-    """Find the model that an adapter of peft is for, which must be none that needs another."""
+    """Find the base model of an adapter of peft, which must not be an adapter itself."""
     found = recognise(find_base(folder))
     if found.format not in _READERS or found.format is Format.PEFT:
         raise CheckpointError(
@@ -93,7 +93,7 @@ def _recognise_base(folder: Path) -> Recognised:
     return found
 
 
-# Readers of what is no checkpoint of a run: one model, without an optimizer's state.
+# Readers of formats of single models, without an optimizer's state.
 _READERS: Mapping[Format, Callable[[Path], SourceModel]] = {
     Format.TFLITE: load_tflite,
     Format.HUGGINGFACE: load_huggingface,
@@ -107,10 +107,10 @@ _READERS: Mapping[Format, Callable[[Path], SourceModel]] = {
 
 
 def digest_source(path: str | Path, which: Which = "auto") -> str:
-    """Return a digest of what `load_source` would read, without reading it all.
+    """Return a digest of the files that `load_source` would read.
 
     Raises:
-        CheckpointError: nothing there, or of a format that is not read.
+        CheckpointError: there is no model, or it is of an unknown format.
     """
     return _digest(_find(path, which))[:16]
 
@@ -130,13 +130,13 @@ def _digest(found: Recognised) -> str:
 
 
 def _digested_files(found: Recognised) -> list[Path]:
-    if found.format is Format.TENSORFLOW:  # its index holds a checksum of each tensor
+    if found.format is Format.TENSORFLOW:  # the index has a checksum of each tensor
         return [with_suffix(found.path, ".index")]
     if found.path.is_dir():
-        files = [file for file in sorted(found.path.iterdir()) if file.suffix in _OF_A_MODEL]
+        files = [file for file in sorted(found.path.iterdir()) if file.suffix in _MODEL_SUFFIXES]
         if found.format is not Format.HUGGINGFACE:
             return files
-        # Beside what is read, folders there have the same weights in other forms.
+        # Such folders may have the same weights in other formats, which are not read.
         weights = weight_files(found.path)
         return [file for file in files if file.suffix == ".json" or file in weights]
     return [found.path]

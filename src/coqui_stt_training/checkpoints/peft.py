@@ -1,4 +1,4 @@
-"""An adapter of Hugging Face's peft, merged into the encoder that it is for."""
+"""Merges an adapter of Hugging Face's peft into its base model."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ _LISTED = 8
 
 
 def find_base(folder: Path) -> Path:
-    """Return where the model is that an adapter is for.
+    """Return the path of an adapter's base model.
 
-    It is what lies beside the adapter as `base`, or else what the adapter names: a path, or a
-    model of the hub that was downloaded already.
+    This is `base` beside the adapter, or else what the adapter names: a path, or a model of the hub
+    that is in the cache.
 
     Raises:
-        CheckpointError: it is nowhere; says where to put it.
+        CheckpointError: there is no base model; the message says where to put it.
     """
     named, revision = base_of(folder)
     places = [*places_beside(folder), *([folder / named, Path(named)] if named else [])]
     if found := next(filter(Path.exists, places), None):
-        return found.resolve()  # by the name of what a link leads to
+        return found.resolve()  # a link may have another suffix
     if cached := find_cached(named, revision):
         return cached
     raise CheckpointError(
@@ -54,15 +54,15 @@ def find_base(folder: Path) -> Path:
 
 
 def merge_peft(folder: Path, adapter: PeftAdapter, base: SourceModel) -> SourceModel:
-    """Return an encoder with an adapter in its weights.
+    """Return the base model with an adapter merged into its weights.
 
     Args:
-        folder: of the adapter.
-        adapter: what was read of it.
-        base: the model that it is for.
+        folder: folder of the adapter.
+        adapter: content of that folder.
+        base: the base model.
 
     Raises:
-        CheckpointError: the adapter is for another model; says all that does not fit.
+        CheckpointError: the adapter is for another model; the message lists what does not fit.
     """
     specification, names = _encoder_of(folder, base)
     parts = _parts_of(names, specification, adapter)
@@ -97,7 +97,14 @@ def merge_peft(folder: Path, adapter: PeftAdapter, base: SourceModel) -> SourceM
 
 @dataclass(frozen=True)
 class _Parts:
-    """What an adapter has for an encoder, by our names, and what else it has."""
+    """The content of an adapter by our names.
+
+    Attributes:
+        whole: tensors that replace those of the encoder.
+        products: low-rank updates of weights of the encoder.
+        unknown: foreign names of unknown tensors.
+        notes: notes for the user.
+    """
 
     whole: Tensors
     products: dict[str, LowRank]
@@ -107,7 +114,13 @@ class _Parts:
 
 @dataclass(frozen=True)
 class _Head:
-    """What becomes of the output layer."""
+    """The output layer of the merged model.
+
+    Attributes:
+        alphabet: its alphabet, or None if it is unknown or there is no output layer.
+        is_left_out: whether the model gets no output layer.
+        notes: notes for the user.
+    """
 
     alphabet: Alphabet | None
     is_left_out: bool = False
@@ -115,7 +128,7 @@ class _Head:
 
 
 def _encoder_of(folder: Path, base: SourceModel) -> tuple[EncoderSpecification, ModuleType]:
-    """Return what a base is, and the module that knows what others call its tensors."""
+    """Return the specification of a base model, and the module with its foreign names."""
     specification = base.specification
     architecture = specification.architecture
     if (
@@ -154,7 +167,7 @@ def _parts_of(
 
 
 def _head_of(folder: Path, base: SourceModel, parts: _Parts) -> _Head:
-    """Decide about the output layer; what is for it gets the order of our classes, in place."""
+    """Return the output layer of the merged model, after ordering its rows in place."""
     if (parts.whole.keys() | parts.products.keys()).isdisjoint(OUTPUT_LAYER):
         return _Head(base.alphabet)
     reason = reason_against_place(folder_of(base.path))
@@ -170,7 +183,7 @@ def _head_of(folder: Path, base: SourceModel, parts: _Parts) -> _Head:
 def _problems(
     specification: EncoderSpecification, parts: _Parts, tensors: Tensors
 ) -> Iterator[str]:
-    """Yield all in which an adapter and a model do not fit."""
+    """Yield the reasons why an adapter does not fit a model."""
     yield from (f"{name} is unknown" for name in parts.unknown)
     shapes = specification.tensor_shapes()
     for name, tensor in tensors.items():
@@ -184,13 +197,13 @@ def _problems(
 
 
 def _vocabulary_folder(folder: Path, base: SourceModel) -> Path | None:
-    """Return the folder that says what a new output layer writes: the adapter's, or the base's."""
+    """Return the folder with the vocabulary of a new output layer: the adapter's or the base's."""
     places = (folder, folder_of(base.path))
     return next((place for place in places if (place / VOCABULARY).is_file()), None)
 
 
 def _order_head(folder: Path, whole: Tensors, products: dict[str, LowRank]) -> Alphabet:
-    """Put the rows of what is for the output layer in the order of our classes, in place."""
+    """Put the rows of the output layer in the order of our classes, in place."""
     weight, _ = OUTPUT_LAYER
     low = products.get(weight)
     rows = len(low.up) if low else output_rows(folder, whole)
@@ -206,7 +219,7 @@ def _order_head(folder: Path, whole: Tensors, products: dict[str, LowRank]) -> A
 
 
 def _settings_of(folder: Path) -> Mapping[str, Any]:
-    """Return which row of an output layer is the blank, as a `config.json` says it."""
+    """Return settings like those of a `config.json`, which say the row of the blank."""
     if (folder / MODEL_CONFIG).is_file():
         return read_json(folder / MODEL_CONFIG)
     tokenizer = read_json(folder / TOKENIZER) if (folder / TOKENIZER).is_file() else {}
@@ -217,7 +230,7 @@ def _settings_of(folder: Path) -> Mapping[str, Any]:
 
 
 def _misfit(name: str, low: LowRank, tensors: Tensors) -> str | None:
-    """Say why what stands beside a product does not fit it, or return None."""
+    """Return why a low-rank update does not fit its weight, or None."""
     weight = tensors.get(name)
     if weight is None:
         return f"{name} is not there"
@@ -231,7 +244,7 @@ def _misfit(name: str, low: LowRank, tensors: Tensors) -> str | None:
 
 def _merge(tensors: Tensors, name: str, low: LowRank) -> None:
     weight = add_low_rank(tensors[name], low.down, low.up, low.scale)
-    if low.lengths is not None:  # the sum has the directions alone, as DoRA says
+    if low.lengths is not None:  # DoRA: the sum gives only the direction of each row
         rows = weight.reshape(len(weight), -1)
         lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
         factors = low.lengths.reshape(-1) / np.maximum(lengths, np.finfo(np.float32).tiny)

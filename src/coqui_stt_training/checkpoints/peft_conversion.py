@@ -1,4 +1,4 @@
-"""What `convert --to peft` does: adapters of ours as Hugging Face's peft has them."""
+"""The work of `convert --to peft`: write our LoRA adapters in the format of Hugging Face's peft."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def convert_to_peft(
     """Write the LoRA adapters of a checkpoint as a folder of peft.
 
     Args:
-        source: a checkpoint, or a folder of them.
-        target: a folder without an adapter; it is made where it is missing.
-        which: of a folder's checkpoints.
+        source: a checkpoint, or a folder of checkpoints.
+        target: a folder without an adapter; it is made if it is missing.
+        which: which checkpoint of a source folder to convert.
 
     Returns:
-        The folder, and what there is to know of it.
+        The folder, and notes for the user.
 
     Raises:
-        CheckpointError: the source has no LoRA adapters, its encoder is in no folder of
-            transformers, or the target holds an adapter.
+        CheckpointError: the source has no LoRA adapters, its base model is not in a folder of
+            transformers, or the target already holds an adapter.
     """
     check_output_folder("target_dir", target)
     if is_peft(target):
@@ -96,10 +96,10 @@ def convert_to_peft(
 
 
 def _with_head(content: PeftAdapter, place: Path, tensors: Tensors) -> PeftAdapter:
-    """Return an adapter of an encoder as one of its CTC model, with an output layer."""
+    """Return an adapter of an encoder as an adapter of its CTC model, with an output layer."""
     kind, known = _ctc_models(place)
     prefix = known[kind]
-    products = {  # in a folder of the encoder alone, modules have no prefix
+    products = {  # in a folder with only the encoder, modules have no prefix
         module if module.startswith(prefix) else prefix + module: low
         for module, low in content.products.items()
     }
@@ -110,7 +110,7 @@ def _with_head(content: PeftAdapter, place: Path, tensors: Tensors) -> PeftAdapt
 def _reason_against_head(
     place: Path, specification: EncoderSpecification, alphabet: Alphabet
 ) -> str:
-    """Say why the CTC model of transformers has no place for a head; nothing where it has."""
+    """Return why the CTC model of transformers cannot have this head, or an empty string."""
     kind, known = _ctc_models(place)
     if kind not in known:
         return f"{kind} in transformers is no CTC model with an {HEAD}"
@@ -122,13 +122,13 @@ def _reason_against_head(
 
 
 def _ctc_models(place: Path) -> tuple[str, Mapping[str, str]]:
-    """Return the `model_type` of a folder, and where CTC models of its kind have the encoder."""
+    """Return the `model_type` of a folder, and the prefix of the encoder in CTC models by type."""
     kind = read_json(place / CONFIG)["model_type"]
     return kind, getattr(names_of(ARCHITECTURES[kind]), "IN_CTC_MODEL", {})
 
 
 def _lora_of(path: Path, checkpoint: Checkpoint) -> tuple[EncoderSpecification, Adapter, Base]:
-    """Return an encoder, its LoRA, and what that stands on."""
+    """Return the specification of a checkpoint, its LoRA, and its base model."""
     specification = checkpoint.specification
     adapter = (
         specification.parsed_adapter if isinstance(specification, EncoderSpecification) else None
@@ -153,7 +153,7 @@ def _lora_of(path: Path, checkpoint: Checkpoint) -> tuple[EncoderSpecification, 
 def _products(
     place: Path, specification: EncoderSpecification, tensors: Tensors, adapter: Adapter
 ) -> dict[str, LowRank]:
-    """Return the two matrices of each product by its name in the encoder's folder."""
+    """Return the low-rank updates, by the name of the module in the folder of the base model."""
     adapted = [name.removesuffix(f".{LORA_A}") for name in tensors if name.endswith(f".{LORA_A}")]
     weights = [f"{product}.weight" for product in adapted]
     stored = read_as_stored(place, specification, weights)
@@ -166,7 +166,7 @@ def _products(
     products = {}
     for product, weight in zip(adapted, weights, strict=True):
         theirs, tensor = stored[weight]
-        ones = (1,) * (tensor.ndim - 2)  # a product that they have as a convolution of one frame
+        ones = (1,) * (tensor.ndim - 2)  # the weight may be a convolution of one frame there
         down, up = tensors[f"{product}.{LORA_A}"], tensors[f"{product}.{LORA_B}"]
         products[theirs.removesuffix(".weight")] = LowRank(
             down.reshape(*down.shape, *ones), up.reshape(*up.shape, *ones), adapter.scale

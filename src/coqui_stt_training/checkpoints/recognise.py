@@ -1,4 +1,4 @@
-"""What a path is: told by content, before any reader is tried."""
+"""Recognises the format of a path by its content, before any reader is called."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class Format(Enum):
     PEFT = "peft"
 
 
-BOOTSTRAP_RECORD = "bootstrap.json"  # in what `bootstrap` made: which stages are done
+BOOTSTRAP_RECORD = "bootstrap.json"  # in a folder of `bootstrap`: the finished stages
 _HOW_TO = (
     "give a checkpoint directory, the prefix of a TensorFlow checkpoint (its path without .index), "
     "an exported .tflite, a model folder of Hugging Face or CTranslate2, an adapter of peft, a "
     ".bin of whisper.cpp, a .gguf of Whisper, a .pt of Whisper or fairseq, or a .nemo"
 )
 _NOT_TRAINABLE = "it cannot be trained further; " + _HOW_TO
-_ON_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")  # as models are named there
+_ON_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")  # a model's name on the hub
 _SUFFIXES = (".index", ".meta")
 _HEAD_BYTES = 512
 _OTHER_WEIGHTS = frozenset({"flax_model.msgpack", "tf_model.h5", "model.onnx", "onnx"})
@@ -62,10 +62,10 @@ _SPEECHBRAIN = "hyperparams.yaml"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ARCHIVES = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2"}
 _KENLM = b"mmap lm http://kheafield.com/code"
-_MEMMAPPED = b"memmapped_package://"  # names the parts of a .pbmm, near its end
-# Files of one whole model each, of which a directory may hold one.
+_MEMMAPPED = b"memmapped_package://"  # in the directory at the end of a .pbmm
+# Files that are a whole model each; a directory may hold one.
 _MODEL_SUFFIXES = (".tflite", ".bin", ".gguf", ".pt", ".nemo")
-# Files that are no source, by their suffix, for directories that hold nothing else.
+# Files that may be models of other programs, in directories that hold nothing else.
 _FOREIGN_SUFFIXES = (
     ".pb", ".pbmm", ".pt", ".pth", ".ckpt", ".bin", ".h5", ".hdf5", ".keras", ".zip", ".gguf",
     ".nemo",
@@ -74,12 +74,14 @@ _FOREIGN_SUFFIXES = (
 
 @dataclass(frozen=True)
 class Recognised:
-    """What a path is.
+    """A recognised model.
 
     Attributes:
         format: its format.
-        path: what to give to the format's reader: a file, or a TensorFlow checkpoint's prefix.
-        chosen: of a directory: its `best`, `last` or `only` checkpoint; else `named`.
+        path: path for the reader of the format: a file, a folder, or the prefix of a TensorFlow
+            checkpoint.
+        chosen: kind of the checkpoint chosen in a directory: `best`, `last` or `only`; else
+            `named`.
     """
 
     format: Format
@@ -88,16 +90,15 @@ class Recognised:
 
 
 def recognise(path: Path, which: Which = "auto") -> Recognised:
-    """Tell what a path is, and choose among a directory's checkpoints.
+    """Recognise the format of a path, and choose a checkpoint of a directory.
 
     Args:
         path: a directory, a file, or the prefix of a TensorFlow checkpoint.
-        which: of a directory: its `best` checkpoint, its `last`, or `auto`: the best or else the
+        which: which checkpoint of a directory: `best`, `last`, or `auto`: the best, or else the
             last.
 
     Raises:
-        CheckpointError: nothing there, or something that is no source of weights; the message says
-            what it is.
+        CheckpointError: there is no source model; the message says what the path is instead.
     """
     if path.is_dir():
         return _recognise_directory(path, which)
@@ -118,17 +119,17 @@ def recognise(path: Path, which: Which = "auto") -> Recognised:
 
 
 def recognise_base(path: Path) -> Recognised:
-    """Tell what a model is that adapters stand beside, which may lie in its directory.
+    """Recognise the base model of adapters, which may have been trained in its own directory.
 
     Raises:
-        CheckpointError: as `recognise`.
+        CheckpointError: see `recognise`.
     """
     foreign = _foreign_model(path) if path.is_dir() else None
     return Recognised(foreign, path) if foreign else recognise(path)
 
 
 def find_checkpoints(path: Path) -> Path:
-    """Return where a model's checkpoints are: in what `bootstrap` made, in a folder within it."""
+    """Return the folder with checkpoints: in a folder of `bootstrap`, a folder within it."""
     if not (path / BOOTSTRAP_RECORD).is_file() or _has_checkpoint(path):
         return path
     try:
@@ -140,7 +141,7 @@ def find_checkpoints(path: Path) -> Path:
 
 
 def is_vacant(path: Path) -> bool:
-    """Whether training may begin from scratch in a folder: nothing in it looks like a model."""
+    """Say whether training may begin from scratch in a folder: it holds nothing like a model."""
     if not path.is_dir():
         return not path.exists() and not with_suffix(path, ".index").is_file()
     if find_checkpoints(path) != path:
@@ -158,7 +159,7 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
     if not entries:
         raise NoModelError(f"{path} is an empty directory; {_HOW_TO}")
-    # A model that was trained further in its own directory is what that gave.
+    # If a foreign model was trained further in its own directory, the result counts.
     if not _has_run(path) and (foreign := _foreign_model(path)):
         return Recognised(foreign, path)
     if (path / CTRANSLATE2_NAME).is_file() and not _has_checkpoint(path):
@@ -202,7 +203,7 @@ def _has_run(directory: Path) -> bool:
 
 
 def _foreign_model(directory: Path) -> Format | None:
-    """Return the format of a model that a directory is as a whole, None where it is none."""
+    """Return the format of a directory that is a foreign model as a whole, else None."""
     if is_peft(directory) and not has_weights(directory):
         return Format.PEFT
     if is_model(directory):
@@ -211,9 +212,9 @@ def _foreign_model(directory: Path) -> Format | None:
 
 
 def _describe_directory(path: Path, entries: Sequence[Path]) -> str:
-    """Say what a directory is that is no source, and what to do about it."""
+    """Return a message on a directory that is not a source model, with a remedy."""
     names = {entry.name for entry in entries}
-    snapshots = path / "snapshots"  # of the cache of the Hugging Face hub
+    snapshots = path / "snapshots"  # in the cache of the Hugging Face hub
     below = [*entries, *(sorted(snapshots.iterdir()) if snapshots.is_dir() else ())]
     inside = [entry for entry in below if entry.is_dir() and _is_source(entry)]
     if inside:
@@ -248,7 +249,7 @@ def _has_checkpoint(directory: Path) -> bool:
 
 
 def _recognise_file(path: Path) -> Recognised:
-    """Recognise a file; one of a TensorFlow checkpoint's files stands for the checkpoint."""
+    """Recognise a file; a file of a TensorFlow checkpoint stands for the whole checkpoint."""
     refuse_pointers([path])
     try:
         with path.open("rb") as file:
@@ -292,7 +293,7 @@ def _prefix_of(path: Path, tail: bytes) -> Path | None:
 
 
 def _describe(path: Path, head: bytes, tail: bytes) -> str:
-    """Say what a file is that is no source, and what to do about it."""
+    """Return a message on a file that is not a source model, with a remedy."""
     if not head:
         return f"is empty (0 bytes); copy or download it again, or {_HOW_TO}"
     if path.name in STATE_FILES.values() and b"model_checkpoint_path" in head:
@@ -346,10 +347,10 @@ def _describe_zip(path: Path) -> str:
 
 
 def _is_graph(head: bytes) -> bool:
-    """Whether a file starts as a GraphDef: a first node (field 1) with a name and an operator."""
+    """Say whether a file starts like a GraphDef: a first node (field 1) with name and operator."""
     try:
         number, wire_type, node = next(read_fields(head, "the head", CheckpointError), (0, 0, b""))
-    except CheckpointError:  # the first node may be longer than what was read of it
+    except CheckpointError:  # the first node may be longer than the head
         return (head[:1] == b"\x0a" and b"\x12\x0bPlaceholder" in head) or b"\x12\x05Const" in head
     if (number, wire_type) != (1, BYTES):
         return False

@@ -1,14 +1,14 @@
-"""`run.json`: what the newest run of a checkpoint folder has, and what it still has to do.
+"""`run.json`: the record of the newest run of a checkpoint folder.
 
-    identity, begun_step, source, ...    how it began, so that it can begin again
-    phase, finished                      what is left to do
+    identity, begun_step, source, ...    how the run began, so that it can begin again
+    phase, finished                      how far it is
     last, best                           its checkpoints
-    files                                all that it has written, or is about to write
-    before                               what the folder's model was when it began
+    files                                checkpoint files that it has written, or is about to write
+    before                               the folder's checkpoints when it began
 
-The file is replaced whole, so a process may be killed between any two operations: what the record
-names is there, and what `files` lists beyond that is of no use and is removed by whoever comes
-next. Files that the record does not list are never touched.
+The file is replaced atomically, so a process may be killed between any two operations: checkpoints
+that the record names exist, and other entries of `files` are not needed and are removed by the next
+process. Files that the record does not list are never touched.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..errors import CheckpointError
 from .state_file import Kind, Which, read_small_file
 
 RECORD = "run.json"
-# `evaluating` stands for all that a command does once its training is finished.
+# `evaluating` is everything that a command does after its training.
 Phase = Literal["training", "evaluating", "done"]
 
 
@@ -34,17 +34,18 @@ class RunRecord:
     """The record of a run.
 
     Attributes:
-        identity: what makes two commands the same run; see `starting_point.py`.
-        begun_step: training steps that the source already had.
-        source: what it began from: a name in the folder, a path elsewhere, or empty: from scratch.
+        identity: settings that are equal if two commands are the same run; see
+            `starting_point.py`.
+        begun_step: number of training steps of the source model.
+        source: source model: a name in the folder, a path elsewhere, or empty: from scratch.
         drops_layers: whether `--drop_source_layers` applied when it began.
-        keeps_optimizer: whether it began with the source's optimizer state.
-        phase: what it is at.
-        finished: why its training is over; empty while it is not.
-        last: names of the checkpoints that it can go on from, oldest first.
-        best: name of its best checkpoint; None before the first.
+        keeps_optimizer: whether it began with the source model's optimizer state.
+        phase: its phase.
+        finished: why its training ended; empty while it goes on.
+        last: names of the checkpoints that it can resume from, oldest first.
+        best: name of its best checkpoint; None before the first one.
         files: names of all checkpoint files that it has written or is about to write.
-        before: the folder's last and best checkpoint when it began, where there were any.
+        before: names of the folder's last and best checkpoint when it began, if any.
     """
 
     identity: Mapping[str, Any]
@@ -61,24 +62,24 @@ class RunRecord:
 
     @property
     def left_over(self) -> tuple[str, ...]:
-        """Files that are of no use: superseded, or written and never recorded."""
+        """Files that are not needed: superseded, or written but never recorded."""
         return tuple(name for name in self.files if name not in (*self.last, self.best))
 
     def trimmed(self) -> RunRecord:
-        """Return the record once all that was left over is removed."""
+        """Return the record after the removal of the files in `left_over`."""
         useless = self.left_over
         return replace(self, files=tuple(name for name in self.files if name not in useless))
 
     def named(self, kind: Kind) -> str | None:
-        """Return the folder's checkpoint of a kind: the run's own, or else that from before it."""
+        """Return the folder's checkpoint of a kind: the run's own, else the one from before it."""
         own = (self.last[-1] if kind == "last" else self.best) if self.last else None
         return own or self.before.get(kind)
 
     def choose(self, which: Which) -> tuple[str, Kind] | None:
-        """Return the folder's checkpoint and of which kind it is; None where there is none.
+        """Return the folder's checkpoint and its kind, or None if there is none.
 
-        `auto` takes the best, or else the last. A best checkpoint from before the run is another
-        model, and no choice where the run itself has a last one.
+        `auto` chooses the best, or else the last. A best checkpoint from before the run is another
+        model, so it is not chosen if the run has a last checkpoint.
         """
         kinds: tuple[Kind, ...] = ("best", "last") if which == "auto" else (which,)
         if which == "auto" and self.last and not self.best:
@@ -88,7 +89,7 @@ class RunRecord:
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """Return a folder's record, or None where it has none.
+    """Return a folder's record, or None if it has none.
 
     Raises:
         CheckpointError: it is damaged.

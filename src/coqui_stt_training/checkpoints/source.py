@@ -1,4 +1,4 @@
-"""A pre-trained model as something to start from, whatever file it was read from."""
+"""A source model: a pre-trained model to start from, read from any format."""
 
 from __future__ import annotations
 
@@ -26,28 +26,26 @@ class AdamState:
     first_moments: Tensors
     second_moments: Tensors
     step: int  # updates done so far; bias correction of the next one uses step + 1
-    tensor_steps: Mapping[str, int] = field(default_factory=dict)  # where layers were frozen
+    tensor_steps: Mapping[str, int] = field(default_factory=dict)  # if layers were frozen
 
 
 @dataclass(frozen=True)
 class SourceModel:
-    """What a checkpoint says of itself, and its weights.
+    """A source model.
 
     Attributes:
-        format: `coqui-stt`, `tflite`, ...: a value of `recognise.Format`.
-        path: the file, or the prefix, that was read.
-        specification: of the model, read from the tensors.
-        tensors: float32, named and shaped as `specification.tensor_shapes()` says. May be
-            memory-mapped or transposed views (`Adam`'s moments too); copy before writing, and do
-            not count on strides. An encoder's file may lack the layers of a head.
-        alphabet: None where neither the checkpoint nor a file beside it says.
-        features: sample rate, window and step; None where the format does not say.
-        adam: optimizer state where the checkpoint has any; moments it lacks are zero, as upstream
-            makes them, and a note says so.
-        learning_rate: the stored one, where there is one.
-        step: training steps taken, 0 where unknown.
-        notes: what a person should know of this source, a sentence each (precision lost, slots
-            missing, ...).
+        format: name of its format: a value of `recognise.Format`, or `fairseq`.
+        path: the file, folder, or prefix that was read.
+        specification: specification of the model.
+        tensors: float32, with names and shapes of `specification.tensor_shapes()`. They may be
+            memory-mapped or transposed views, as may Adam's moments: copy them before writing, and
+            make no assumption on strides. A pre-trained encoder lacks the layers of the head.
+        alphabet: alphabet of the output layer, or None if it is unknown.
+        features: front end, or None if it is unknown.
+        adam: optimizer state, or None; missing moments are zero, as in upstream, with a note.
+        learning_rate: learning rate of the training, or None if it is unknown.
+        step: number of training steps, 0 if unknown.
+        notes: notes for the user, each a sentence (lost precision, missing moments, ...).
         details: further facts for `inspect`, JSON values.
     """
 
@@ -65,11 +63,11 @@ class SourceModel:
 
     @property
     def has_output(self) -> bool:
-        """Whether it has an output layer; a pre-trained encoder alone has none."""
+        """Whether the model has an output layer; a pre-trained encoder has none."""
         return f"{self.specification.layers[-1]}.weight" in self.tensors
 
     def normalizes_transcripts(self, asked: str) -> bool:
-        """Say whether transcripts are normalised for this model.
+        """Say whether to normalise transcripts for this model.
 
         Args:
             asked: `true`, `false`, or `auto`: as the model was trained.
@@ -80,7 +78,7 @@ class SourceModel:
 
 
 def is_finite(values: NDArray[np.float32]) -> bool:
-    """Say whether an array holds neither NaN nor infinity, without an array of answers."""
-    # A sum is quick and shows any; only one that is too large by itself needs the closer look.
+    """Say whether an array has neither NaN nor infinity, without a temporary array if possible."""
+    # A finite sum proves it. Other sums prove nothing, as a sum of finite values can overflow.
     with np.errstate(over="ignore", invalid="ignore"):
         return math.isfinite(values.sum()) or bool(np.isfinite(values).all())

@@ -1,4 +1,4 @@
-"""The files `checkpoint` and `best_dev_checkpoint`: which checkpoint of a folder is which.
+"""The files `checkpoint` and `best_dev_checkpoint`, which name the checkpoints of a folder.
 
 Protobuf's text format, as TensorFlow writes it:
 
@@ -6,8 +6,8 @@ Protobuf's text format, as TensorFlow writes it:
     all_model_checkpoint_paths: "train-250"
     all_model_checkpoint_paths: "train-303"
 
-The paths may be of the machine that wrote the file, or of where the folder was copied from. Only
-their last part counts, and it is looked for beside the state file.
+The paths may be those of another machine or folder. Only their last part counts: checkpoints are
+expected in the folder of the state file.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SINGLE_ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r"}
 
 
 def read_state(state_file: Path) -> list[str]:
-    """Return the names of a folder's checkpoints, the chosen one first; none without the file.
+    """Return the names in a state file, the chosen one first; none if the file is missing.
 
     Raises:
         CheckpointError: the file is damaged.
@@ -61,21 +61,21 @@ def read_state(state_file: Path) -> list[str]:
 
 
 def write_state(state_file: Path, chosen: str, others: Sequence[str]) -> None:
-    """Name a folder's chosen checkpoint, and the others that are there."""
+    """Write a state file with the chosen checkpoint and the others of the folder."""
     lines = [f'model_checkpoint_path: "{chosen}"']
     lines += [f'all_model_checkpoint_paths: "{name}"' for name in [*others, chosen]]
     write_atomically(state_file, "\n".join(lines) + "\n")
 
 
 def read_small_file(path: Path, most_bytes: int = _LARGEST_TEXT_BYTES) -> bytes:
-    """Return the content of a text file.
+    """Return the content of a small file.
 
     Args:
         path: the file.
-        most_bytes: what any such file has at most.
+        most_bytes: largest size of a valid file.
 
     Raises:
-        CheckpointError: it cannot be read, or is larger than any such file is.
+        CheckpointError: the file cannot be read, or is larger.
     """
     try:
         if path.stat().st_size > most_bytes:

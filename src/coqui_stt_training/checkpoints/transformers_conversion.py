@@ -1,4 +1,4 @@
-"""What `convert --to transformers` does: a model of ours as a CTC model of transformers."""
+"""The work of `convert --to transformers`: write our model as a CTC model of transformers."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def convert_to_transformers(
     """Write a model as a folder that `AutoModelForCTC` and `AutoProcessor` load.
 
     Args:
-        source_path: what `load_source` reads; LoRA is merged into the weights.
-        target: a folder without a model; it is made where it is missing.
-        which: of a source folder's checkpoints.
+        source_path: path of the model, see `load_source`; LoRA is merged into the weights.
+        target: a folder without a model; it is made if it is missing.
+        which: which checkpoint of a source folder to convert.
 
     Returns:
-        The folder, and what there is to know of it.
+        The folder, and notes for the user.
 
     Raises:
-        CheckpointError: no source, a damaged one, one that is no CTC model of transformers, or a
-            target that holds a model.
+        CheckpointError: there is no source model, it is damaged, transformers has no such CTC
+            model, or the target already holds a model.
     """
     check_output_folder("target_dir", target)
     if not is_vacant(target) or (target / CONFIG).exists():
@@ -67,7 +67,7 @@ def convert_to_transformers(
         "vocab_size": specification.n_classes, "pad_token_id": BLANK_ROW,
         "bos_token_id": None, "eos_token_id": None, "ctc_loss_reduction": "mean",
     }  # fmt: skip
-    write_json(target / CONFIG, config)  # last, as it makes the folder a model
+    write_json(target / CONFIG, config)  # last: with it, the folder is complete
     return target, (
         *source.notes,
         f"It is a {config['architectures'][0]}; AutoModelForCTC and AutoProcessor load it.",
@@ -75,7 +75,11 @@ def convert_to_transformers(
 
 
 def _encoder_of(source: SourceModel) -> Wav2Vec2Encoder:
-    """Return what a source is, if transformers has a CTC model like it."""
+    """Return the specification of a source model, if transformers has such a CTC model.
+
+    Raises:
+        CheckpointError: it has none, or the source has no output layer.
+    """
     specification = source.specification
     why_not = _reason_against(specification)
     if not isinstance(specification, Wav2Vec2Encoder) or why_not:
@@ -86,7 +90,7 @@ def _encoder_of(source: SourceModel) -> Wav2Vec2Encoder:
 
 
 def _reason_against(specification: Specification) -> str:
-    """Say why transformers has no CTC model with such parameters; nothing where it has."""
+    """Return why transformers has no CTC model with such parameters, or an empty string."""
     if not isinstance(specification, Wav2Vec2Encoder):
         return (
             f"is a {specification.architecture} model, and written are those of the wav2vec 2.0 "

@@ -1,4 +1,4 @@
-"""What every acoustic model is to the rest: layers in order, from features to emissions."""
+"""The interface of all acoustic models: layers in order, from features to emissions."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from .specification import ARCHITECTURES, Specification, layer_of, load
 
 
 class Emissions(NamedTuple):
-    """What a model says of a batch.
+    """The output of a model for a batch.
 
     Attributes:
-        logits: `[batch, frames, classes]`, the last class is the blank; what is beyond a clip's
-            length means nothing.
-        lengths: int64 `[batch]`, on the CPU: frames of each clip.
+        logits: `[batch, frames, classes]`; the last class is the blank. Values beyond the length of
+            a clip are undefined.
+        lengths: int64 `[batch]`, on the CPU: number of frames of each clip.
     """
 
     logits: Tensor
     lengths: Tensor
 
     def log_probabilities(self) -> Tensor:
-        """Return float32 `[batch, frames, classes]`."""
+        """Return the log-probabilities of classes, float32 `[batch, frames, classes]`."""
         return self.logits.float().log_softmax(dim=-1)
 
     def posteriors(self) -> NDArray[np.float32]:
-        """Return the posteriors as decoders take them, float32 `[batch, frames, classes]`."""
+        """Return the probabilities of classes for decoders, float32 `[batch, frames, classes]`."""
         posteriors: NDArray[np.float32] = self.logits.float().softmax(dim=-1).cpu().numpy()
         return posteriors
 
@@ -40,7 +40,7 @@ class Emissions(NamedTuple):
 class AcousticModel(nn.Module, ABC):
     """An acoustic model. Its weights are drawn by `initialize`, or loaded.
 
-    Its layers are attributes, modules under the names that the specification gives in order.
+    Its layers are submodules, with the names of `specification.layers`.
     """
 
     specification: Specification
@@ -58,27 +58,27 @@ class AcousticModel(nn.Module, ABC):
         """Run some of the layers, one after the other.
 
         Args:
-            x: float32 `[batch, frames, values]`, features or what layer `first - 1` gave; zero
-                beyond each clip's length.
-            lengths: int64 `[batch]`, frames of each clip.
-            dropout: what to drop after each layer.
-            first: number of the first layer to run.
-            last: number of the layer before which to stop; None: run all.
+            x: float32 `[batch, frames, values]`, features or the output of layer `first - 1`; zero
+                beyond the length of each clip.
+            lengths: int64 `[batch]`, number of frames of each clip.
+            dropout: dropout after each layer.
+            first: index of the first layer to run.
+            last: index of the layer to stop before; None: run all.
 
         Returns:
-            `[batch, frames, values]` and the lengths of it. Padding changes nothing within a
-            clip's length.
+            The output `[batch, frames, values]` and its lengths. Padding does not change frames
+            within the length of a clip.
         """
 
     def inner_emissions(
         self, x: Tensor, lengths: Tensor, dropout: Dropout = NO_DROPOUT
     ) -> Emissions:
-        """Return what the head makes of an inner block of an encoder, for training.
+        """Return the output of the head on top of an inner block of an encoder, for training.
 
         Args:
-            x: what the block gave, `[batch, frames, values]`.
-            lengths: int64 `[batch]`.
-            dropout: what to drop after each layer of the head.
+            x: output of the block, `[batch, frames, values]`.
+            lengths: int64 `[batch]`, number of frames of each clip.
+            dropout: dropout after each layer of the head.
 
         Raises:
             NotImplementedError: the model has no blocks.
@@ -98,8 +98,8 @@ class AcousticModel(nn.Module, ABC):
     def initialize(self, seed: int, layers: Iterable[str] | None = None) -> None:
         """Draw new weights for some layers, or for all.
 
-        Each layer has a generator of its own, so a layer's weights do not depend on which others
-        are drawn.
+        Each layer has its own random generator, so its weights do not depend on the choice of
+        layers.
         """
         names = self.specification.layers
         wanted = names if layers is None else tuple(layers)
@@ -119,7 +119,7 @@ class AcousticModel(nn.Module, ABC):
 
 
 def build(specification: Specification) -> AcousticModel:
-    """Return the model that a specification describes, with weights yet to be set."""
+    """Return the model that a specification describes; its weights are not set."""
     module = load(ARCHITECTURES[specification.architecture][1])
     model: AcousticModel = module(specification)
     return model

@@ -1,12 +1,12 @@
-"""Adapters: a few weights beside those of an encoder, which stay as they are.
+"""Adapters: a few trained weights that are added to a frozen encoder.
 
-    lora:rank=16,alpha=32,targets=query+value     W x + (alpha / rank) B A x   in products of blocks
-    bottleneck:size=64                            x + up(relu(down(norm(x))))  behind each block
+    lora:rank=16,alpha=32,targets=query+value     W x + (alpha / rank) B A x   in linear layers
+    bottleneck:size=64                            x + up(relu(down(norm(x))))  after each block
 
 LoRA: https://arxiv.org/abs/2106.09685; bottlenecks: https://arxiv.org/abs/1902.00751. B and `up`
-begin at zero, so that a model begins as the one without adapters.
+are zero at first, so that adapters do not change the output before training.
 
-Nothing here needs PyTorch; the modules are in `adapter_modules.py`.
+This module does not import PyTorch; the modules are in `adapter_modules.py`.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Adapter:
-    """What is added to an encoder.
+    """The adapters of an encoder.
 
     Attributes:
         kind: `lora` or `bottleneck`.
-        size: rank of the former, inner width of the latter.
-        alpha: by how much over the rank the product of the two matrices counts.
-        targets: names of the products that get one, the last parts of them; `all`: every one.
-        above: so many layers from the input on have none.
+        size: rank of LoRA, or inner width of bottlenecks.
+        alpha: factor of B A in LoRA, times the rank.
+        targets: names of the linear layers with LoRA, or the last parts of these names; `all`: all.
+        above: number of layers without adapters, from the input on.
     """
 
     kind: str
@@ -46,7 +46,7 @@ class Adapter:
     above: int = 1
 
     def __str__(self) -> str:
-        """Return it as `parse_adapter` takes it."""
+        """Return the text from which `parse_adapter` makes it."""
         if self.kind == BOTTLENECK:
             return f"{BOTTLENECK}:size={self.size},above={self.above}"
         targets = "+".join(self.targets)
@@ -54,37 +54,38 @@ class Adapter:
 
     @property
     def scale(self) -> float:
-        """How much what LoRA adds counts."""
+        """Factor of B A in LoRA."""
         return self.alpha / self.size
 
     def describe(self) -> str:
-        """Say what it is, for people."""
+        """Return a description for people."""
         if self.kind == BOTTLENECK:
             return f"bottleneck adapters of width {self.size}"
         targets = "all products" if self.targets == (ALL,) else ", ".join(self.targets)
         return f"LoRA of rank {self.size}, alpha {self.alpha}, on {targets}"
 
     def with_above(self, layers: int) -> Adapter:
-        """Return the same, but for more layers from the input on without any."""
+        """Return the same adapters, with at least so many layers without, from the input on."""
         return replace(self, above=max(self.above, layers))
 
     def adapts(self, product: str) -> bool:
-        """Say whether a product `LAYER.PART...PART` is one of the targets."""
+        """Say whether a linear layer `LAYER.PART...PART` is one of the targets."""
         _, _, path = product.partition(".")
         return self.targets == (ALL,) or any(
             path == target or path.endswith(f".{target}") for target in self.targets
         )
 
     def shapes(self, layers: tuple[str, ...], width: int, base: Shapes) -> Shapes:
-        """Return the shapes of its tensors.
+        """Return the shapes of the adapters' tensors.
 
         Args:
-            layers: of the encoder, from the input on.
-            width: values of a frame between blocks.
-            base: shapes of the encoder's own tensors.
+            layers: names of the encoder's layers, from the input on.
+            width: number of values of a frame between blocks.
+            base: shapes of the encoder's tensors.
 
         Raises:
-            ValueError: it finds no product, or no block; says which there are.
+            ValueError: there is no such linear layer, or no block; the message lists those that
+                exist.
         """
         adapted = layers[self.above :]
         if not adapted:
@@ -134,7 +135,7 @@ def parse_adapter(text: str) -> Adapter:
     """Return the adapter that a text describes: `KIND:NAME=VALUE,NAME=VALUE`.
 
     Raises:
-        ValueError: it describes none; says what is wrong.
+        ValueError: it describes none; the message says what is wrong.
     """
     kind, _, rest = text.partition(":")
     if kind not in _DEFAULTS:

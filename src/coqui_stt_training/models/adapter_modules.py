@@ -9,7 +9,7 @@ from .adapter import BOTTLENECK, LORA, Adapter
 
 
 class LoraLinear(nn.Linear):
-    """A product, and one of low rank beside it: W x + b + scale B A x."""
+    """A linear layer with LoRA: W x + b + scale B A x."""
 
     def __init__(self, base: nn.Linear, adapter: Adapter) -> None:
         super().__init__(
@@ -25,14 +25,14 @@ class LoraLinear(nn.Linear):
         return super().forward(x) + self.scale * added
 
     def draw_adapter(self, generator: torch.Generator) -> None:
-        """Draw A, within 1 / sqrt(inputs); B is zero, so that nothing is added."""
+        """Draw A uniformly within 1 / sqrt(inputs); B is zero, so that nothing is added."""
         bound = self.in_features**-0.5
         nn.init.uniform_(self.lora_a, -bound, bound, generator=generator)
         nn.init.zeros_(self.lora_b)
 
 
 class ResidualMlp(nn.Module):
-    """x + up(relu(down(norm(x)))): a narrow path beside all values of a frame."""
+    """A narrow MLP with a residual connection: x + up(relu(down(norm(x))))."""
 
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
@@ -47,10 +47,10 @@ class ResidualMlp(nn.Module):
 
 
 class Bottleneck(ResidualMlp):
-    """The adapter behind a block that changes nothing at first."""
+    """The adapter after a block; at first it changes nothing."""
 
     def draw_adapter(self, generator: torch.Generator) -> None:
-        """Draw `down`, within 1 / sqrt(width); `up` is zero, so that nothing is added."""
+        """Draw `down` uniformly within 1 / sqrt(width); `up` is zero, so that nothing is added."""
         bound = self.down.in_features**-0.5
         self.norm.reset_parameters()
         nn.init.uniform_(self.down.weight, -bound, bound, generator=generator)
@@ -59,13 +59,13 @@ class Bottleneck(ResidualMlp):
 
 
 def add_adapter(layer: nn.Module, name: str, adapter: Adapter, width: int) -> None:
-    """Add what an adapter has for a layer of an encoder.
+    """Add adapters to a layer of an encoder.
 
     Args:
         layer: a block.
-        name: of the layer.
-        adapter: what to add.
-        width: values of a frame that it gives.
+        name: name of the layer.
+        adapter: the adapters to add.
+        width: number of values of a frame of the layer's output.
     """
     if adapter.kind == BOTTLENECK:
         layer.add_module(BOTTLENECK, Bottleneck(width, adapter.size))

@@ -1,4 +1,4 @@
-"""Self-attention of transformer blocks, and the MLP beside it."""
+"""Self-attention of transformer blocks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MOST_FRAMES_IN_PARTS = 512
 
 
 class Attention(nn.Module):
-    """Self-attention of several heads."""
+    """Multi-head self-attention."""
 
     def __init__(self, width: int, heads: int, *, bias: bool = True, key_bias: bool = True) -> None:
         super().__init__()
@@ -23,9 +23,9 @@ class Attention(nn.Module):
         """Map `[batch, frames, width]` to the same.
 
         Args:
-            x: what enters.
-            mask: broadcast to `[batch, heads, frames, frames]`: bool, where a frame may look at
-                another, or float, what is added to their product.
+            x: the input.
+            mask: broadcast to `[batch, heads, frames, frames]`: bool, whether a frame may attend to
+                another, or float, a bias that is added to the scores.
         """
         return self.mix(*self.projected(x), mask)
 
@@ -42,7 +42,7 @@ class Attention(nn.Module):
         return x.reshape(*x.shape[:-1], self.heads, -1).transpose(1, 2)
 
     def mix(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        """Return the values that each query finds, `[batch, frames, width]`."""
+        """Return the output of attention, `[batch, frames, width]`; see `forward` for the mask."""
         if _is_quicker_in_parts(query):
             mixed = mix_in_parts(query, key, value, mask)
         else:
@@ -52,10 +52,11 @@ class Attention(nn.Module):
 
 
 def _is_quicker_in_parts(query: Tensor) -> bool:
-    """Say whether PyTorch's own attention would take longer than its products one by one.
+    """Say whether `mix_in_parts` is faster than PyTorch's `scaled_dot_product_attention`.
 
-    In bfloat16 on a CPU its backward pass takes seven times its forward pass, and both together up
-    to four times as long; in float32 it is the quicker one. Of long clips it saves much memory.
+    In bfloat16 on a CPU the backward pass of the latter takes seven times its forward pass, and
+    both together up to four times as long; in float32 it is faster. It saves much memory for long
+    clips.
     """
     is_short = query.shape[-2] <= _MOST_FRAMES_IN_PARTS
     in_bfloat16 = query.dtype == torch.bfloat16 and query.device.type == "cpu"
@@ -63,12 +64,14 @@ def _is_quicker_in_parts(query: Tensor) -> bool:
 
 
 def mix_in_parts(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-    """Return what `scaled_dot_product_attention` does; it keeps all weights for the backward pass.
+    """Compute `scaled_dot_product_attention` as two products and a softmax.
+
+    All attention weights are kept for the backward pass.
 
     Args:
         query: `[batch, heads, frames, values]`, as are `key` and `value`.
-        key: what it is compared with.
-        value: what is found.
+        key: keys of the frames.
+        value: values of the frames.
         mask: see `Attention.forward`.
     """
     products = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)

@@ -1,4 +1,4 @@
-"""Reading a binary file from its start on, and never beyond its end."""
+"""Reads a binary file from start to end, with bounds checks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ...errors import CheckpointError
 
 
 class ByteCursor:
-    """A place in a mapped file, all of whose numbers are little-endian.
+    """A position in a memory-mapped file with little-endian numbers.
 
     Args:
         path: the file.
 
     Raises:
-        CheckpointError: it is missing, empty, or no regular file.
+        CheckpointError: the file is missing, empty, or not a regular file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,16 +36,20 @@ class ByteCursor:
 
     @property
     def size(self) -> int:
-        """Of the file, in bytes."""
+        """Size of the file in bytes."""
         return len(self._content)
 
     @property
     def at_end(self) -> bool:
-        """Whether all has been read."""
+        """Whether the whole file has been read."""
         return self.position == self.size
 
     def take(self, count: int, what: str) -> memoryview:
-        """Return the next `count` bytes, without copying them.
+        """Return the next `count` bytes, without a copy.
+
+        Args:
+            count: number of bytes.
+            what: what they are, for messages.
 
         Raises:
             CheckpointError: the file ends before.
@@ -61,7 +65,7 @@ class ByteCursor:
         return taken
 
     def numbers(self, layout: str, what: str) -> tuple[int, ...]:
-        """Return the next whole numbers, laid out as `struct` describes, without a byte order.
+        """Return the next integers; `layout` is a format of `struct` without a byte order.
 
         Raises:
             CheckpointError: the file ends before.
@@ -70,7 +74,7 @@ class ByteCursor:
         return struct.unpack(layout, self.take(struct.calcsize(layout), what))
 
     def number(self, layout: str, what: str) -> int:
-        """Return the next whole number.
+        """Return the next number.
 
         Raises:
             CheckpointError: the file ends before.
@@ -78,10 +82,10 @@ class ByteCursor:
         return self.numbers(layout, what)[0]
 
     def text(self, count: int, what: str) -> str:
-        """Return the next `count` bytes as text, without a NUL at their end.
+        """Return the next `count` bytes as UTF-8 text, without a NUL at the end.
 
         Raises:
-            CheckpointError: the file ends before, or they are nothing that can be printed.
+            CheckpointError: the file ends before, or the bytes are not printable text.
         """
         content = bytes(self.take(count, what))
         text = content.removesuffix(b"\0").decode("utf-8", "replace")
@@ -90,13 +94,13 @@ class ByteCursor:
         return text
 
     def damaged(self, what: str) -> CheckpointError:
-        """Return an error that says what cannot be in a whole file."""
+        """Return an error for `what`, which no intact file contains."""
         return CheckpointError(
             f"{self.path}: {what}; the file is damaged, copy or download it again"
         )
 
     def move_to(self, position: int, what: str) -> None:
-        """Go on reading at a byte of the file.
+        """Move the position to a byte of the file.
 
         Raises:
             CheckpointError: the file has no such byte.
@@ -106,10 +110,10 @@ class ByteCursor:
 
 
 def whole_file(path: Path) -> memoryview:
-    """Return a file's bytes, mapped.
+    """Return the memory-mapped bytes of a file.
 
     Raises:
-        CheckpointError: it is missing, empty, or no regular file.
+        CheckpointError: the file is missing, empty, or not a regular file.
     """
     cursor = ByteCursor(path)
     return cursor.take(cursor.size, "the file")

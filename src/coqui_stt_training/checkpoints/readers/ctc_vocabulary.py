@@ -1,7 +1,8 @@
-"""The vocabulary of a CTC model of transformers, as an alphabet of ours.
+"""Converts the vocabulary of a CTC model of transformers to an alphabet, and back.
 
-There the blank is the padding token, a word separator (`|`) stands for the space, and special
-tokens have rows of their own. Here the blank is the last class, and all others are characters.
+In transformers, the blank is the padding token, a word delimiter (`|`) stands for the space, and
+special tokens have rows of the output layer. Here the blank is the last class, and all other
+classes are characters.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from .json_file import read_json, write_json
 VOCABULARY = "vocab.json"
 TOKENIZER = "tokenizer_config.json"
 HEAD = "lm_head"
-BLANK_ROW = 0  # of what is written
+BLANK_ROW = 0  # in the vocabularies that `write_vocabulary` writes
 _BLANK = "<pad>"
 _SEPARATOR = "|"
 _LISTED = 6
@@ -41,18 +42,18 @@ def read_vocabulary(
     language: str | None = None,
     is_its_own: bool = True,
 ) -> tuple[Alphabet, NDArray[np.int64]]:
-    """Return a CTC model's alphabet, and which rows of its output layer are of it, in that order.
+    """Return a CTC model's alphabet, and the rows of its output layer in the order of our classes.
 
     Args:
-        folder: where `vocab.json` is.
-        config: of the model; its `pad_token_id`, or `blank_token_id` where it has that, is the
-            blank, whose row comes last.
-        rows: of the output layer.
-        language: that it writes, of those that the file has vocabularies of.
-        is_its_own: whether the output layer surely is that language's.
+        folder: folder with `vocab.json`.
+        config: content of the model's `config.json`. The blank is `blank_token_id` if it has one,
+            else `pad_token_id`; its row comes last.
+        rows: number of rows of the output layer.
+        language: language to use, if `vocab.json` has vocabularies of several languages.
+        is_its_own: whether the output layer is known to be the one of that language.
 
     Raises:
-        CheckpointError: there is no such file, or it does not go with the output layer.
+        CheckpointError: the file is missing, or it does not fit the output layer.
     """
     path = folder / VOCABULARY
     vocabulary: Mapping[str, Any] = read_json(path)
@@ -68,7 +69,7 @@ def read_vocabulary(
     separator = _separator(folder)
     labels, order = [], []
     for token, row in sorted(vocabulary.items(), key=lambda item: int(item[1])):
-        # A space of its own beside the separator is never written.
+        # If there is a delimiter, a separate token for the space is never output.
         if row == blank or _is_special(token) or (token == " " and separator in vocabulary):
             continue
         labels.append(" " if token == separator else token)
@@ -83,10 +84,10 @@ def read_vocabulary(
 
 
 def _checked(path: Path, vocabulary: Mapping[str, Any], rows: int) -> Mapping[str, int]:
-    """Return the tokens that have a row; special ones without, which nothing writes, are left out.
+    """Return the tokens that have a row; special tokens without a row are left out.
 
     Raises:
-        CheckpointError: others have none, or two have the same.
+        CheckpointError: another token has no row, or two tokens have the same row.
     """
     tokens: dict[int, str] = {}
     wrong = []
@@ -109,17 +110,17 @@ def _checked(path: Path, vocabulary: Mapping[str, Any], rows: int) -> Mapping[st
 def alphabet_of_rows(
     path: Path, labels: Sequence[str], rows: Sequence[int]
 ) -> tuple[Alphabet, list[int]]:
-    """Return the alphabet that rows of an output layer write, and those of the rows that are kept.
+    """Return the alphabet of an output layer, and the row of each of its labels.
 
-    Of rows that write the same, in two forms of Unicode, one is kept.
+    If two labels are the same text in different Unicode forms, only one of them is kept.
 
     Args:
-        path: where the labels are from, for messages.
-        labels: what each row writes.
-        rows: numbers of them.
+        path: file with the labels, for messages.
+        labels: label of each row.
+        rows: numbers of these rows.
 
     Raises:
-        CheckpointError: these are no labels of an alphabet.
+        CheckpointError: the labels cannot form an alphabet.
     """
     kept = _one_of_each_text(labels)
     try:
@@ -130,9 +131,9 @@ def alphabet_of_rows(
 
 
 def _one_of_each_text(labels: Sequence[str]) -> list[int]:
-    """Return which labels are to be kept of those that write the same.
+    """Return the indices of the labels to keep, one for each text in NFC.
 
-    All transcripts are in NFC, so the one that is in it is; where none is, the first.
+    Transcripts are in NFC, so of several labels the one in NFC is kept, or else the first.
     """
     texts = [unicodedata.normalize("NFC", label) for label in labels]
     best: dict[str, str] = {}
@@ -144,14 +145,14 @@ def _one_of_each_text(labels: Sequence[str]) -> list[int]:
 
 
 def _is_special(token: str) -> bool:
-    """Say whether a token is no part of a text; a line break, which some have, is of none."""
+    """Say whether a token is not text: a special token, or a token with a line break."""
     if "\n" in token or "\r" in token:
         return True
     return token in _SPECIAL or (token.startswith("<") and token.endswith(">"))
 
 
 def reason_against_head(specification: EncoderSpecification) -> str:
-    """Say why a head is not that of a CTC model of transformers; nothing where it is."""
+    """Return why CTC models of transformers cannot have this head, or an empty string."""
     if specification.below_output:
         return (
             "CTC models of transformers have one layer as their head, which --head linear "
@@ -161,7 +162,7 @@ def reason_against_head(specification: EncoderSpecification) -> str:
 
 
 def reason_against(alphabet: Alphabet) -> str:
-    """Say why an alphabet cannot be such a vocabulary; nothing where it can."""
+    """Return why an alphabet cannot become such a vocabulary, or an empty string."""
     if alphabet.is_bytes:
         return "it writes bytes, and a vocabulary there has characters"
     taken = [label for label in alphabet.labels if label == _SEPARATOR or _is_special(label)]
@@ -171,17 +172,17 @@ def reason_against(alphabet: Alphabet) -> str:
 
 
 def write_vocabulary(folder: Path, alphabet: Alphabet) -> None:
-    """Write an alphabet as the vocabulary of a CTC model, whose row 0 is the blank.
+    """Write an alphabet as the vocabulary of a CTC model; row 0 is the blank.
 
     Args:
-        folder: where `vocab.json`, and the tokenizer's settings, are to be.
-        alphabet: one that `reason_against` has nothing against.
+        folder: where to write `vocab.json` and the tokenizer's settings.
+        alphabet: an alphabet for which `reason_against` returns an empty string.
     """
     tokens = [_SEPARATOR if label == " " else label for label in alphabet.labels]
     vocabulary = {token: row for row, token in enumerate([_BLANK, *tokens])}
     settings = {
         "tokenizer_class": "Wav2Vec2CTCTokenizer", "pad_token": _BLANK,
-        # Tokens that are not in the vocabulary would get numbers behind its last row.
+        # transformers would add tokens that are not in the vocabulary, after its last row.
         "word_delimiter_token": _SEPARATOR if _SEPARATOR in vocabulary else None,
         "replace_word_delimiter_char": " ", "do_lower_case": False,
         "unk_token": None, "bos_token": None, "eos_token": None,
@@ -191,25 +192,32 @@ def write_vocabulary(folder: Path, alphabet: Alphabet) -> None:
 
 
 def head_rows(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the rows of an output layer in the order of `write_vocabulary`: the blank first."""
+    """Return the rows of our output layer in the order of `write_vocabulary`: the blank first."""
     return np.roll(tensor, 1, axis=0)
 
 
 def chosen_language(folder: Path) -> str | None:
-    """Return the language that a model for many (MMS) is set to, None where it is to none."""
+    """Return the language set in the folder of a multilingual model (MMS), or None."""
     language = _settings(folder).get("target_lang")
     return language if isinstance(language, str) and _LANGUAGE.fullmatch(language) else None
 
 
 def language_file(language: str) -> str:
-    """Return the name of the file with what a model for many (MMS) has for a language."""
+    """Return the name of the file with a multilingual model's weights for a language (MMS)."""
     return f"adapter.{language}.safetensors"
 
 
 def _of_language(
     path: Path, vocabularies: Mapping[str, Any], language: str | None, rows: int | None
 ) -> Mapping[str, Any]:
-    """Choose the vocabulary of a model for many languages (MMS)."""
+    """Choose the vocabulary of one language of a multilingual model (MMS).
+
+    Args:
+        path: path of `vocab.json`, for messages.
+        vocabularies: vocabulary of each language.
+        language: language to choose.
+        rows: number of rows that the vocabulary must have; None: any.
+    """
     file = language_file(language or "ukr")
     if language is None or language not in vocabularies:
         raise CheckpointError(
@@ -227,7 +235,7 @@ def _of_language(
 
 
 def _separator(folder: Path) -> str:
-    """Return the token that stands between words."""
+    """Return the word delimiter token."""
     token = _settings(folder).get("word_delimiter_token")
     token = token.get("content") if isinstance(token, Mapping) else token
     return token if isinstance(token, str) else _SEPARATOR

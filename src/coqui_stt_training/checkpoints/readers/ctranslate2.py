@@ -1,4 +1,4 @@
-"""Model folders of CTranslate2, as faster-whisper uses them: their encoder."""
+"""Reads the encoder of CTranslate2 models, the format of faster-whisper."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from .ctranslate2_file import CTranslate2File
 from .encoder_tensors import encoder_source, sort_names
 from .whisper_source import QUANTISED
 
-_OF_NO_TENSOR = ("_scale", "num_heads")
+_NOT_WEIGHTS = ("_scale", "num_heads")
 
 
 def load_ctranslate2(path: Path) -> SourceModel:
     """Read the encoder of a Whisper model.
 
     Args:
-        path: the `model.bin`. What lies beside it says nothing of the encoder.
+        path: the `model.bin`; the encoder needs no other file of the folder.
 
     Raises:
-        CheckpointError: cut off, damaged, of another kind of model, or with tensors missing or
-            misshapen; all of them are named.
+        CheckpointError: the file is cut off, damaged, or of another kind of model, or tensors are
+            missing or have wrong shapes; the message names them.
     """
     file = CTranslate2File(path)
     if file.specification != names.SPECIFICATION:
@@ -36,7 +36,7 @@ def load_ctranslate2(path: Path) -> SourceModel:
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
     known = sort_names(
-        (name for name in shapes if not name.endswith(_OF_NO_TENSOR)),
+        (name for name in shapes if not name.endswith(_NOT_WEIGHTS)),
         lambda name: names.our_name(name, specification),
         lambda name: not name.startswith(names.PREFIX),
     )

@@ -1,17 +1,17 @@
-"""The `model.bin` of CTranslate2: named variables, one after the other.
+"""The `model.bin` of CTranslate2, a sequence of named variables.
 
-    uint32   version of the layout
+    uint32   version of the format
     text     name of the model's specification, such as WhisperSpec
     uint32   revision of that specification
-    uint32   how many variables; then of each
+    uint32   number of variables; then for each
         text    name
-        uint8   how many dimensions, and a uint32 for each
+        uint8   number of dimensions, and a uint32 for each
         uint8   type of its values
-        uint32  bytes of its values, and the values
-    uint32   how many aliases; then of each its name and that of a variable
+        uint32  size of its values in bytes, and the values
+    uint32   number of aliases; then for each its name and the name of a variable
 
-A text is its length as uint16, its characters, and a NUL that counts. Quantised weights come with a
-variable `<name>_scale`: the factor that made them whole numbers.
+A text is its length as uint16, its characters, and a NUL, which the length includes. A quantised
+weight has a variable `<name>_scale`: the factor by which it was multiplied before rounding.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _VERSIONS = range(4, 7)
 _HEAD = re.compile(rb"[\x01-\x1f]\0\0\0(.)\0([A-Z][A-Za-z0-9]{2,60}Spec)\0", re.DOTALL)
 _MOST_DIMENSIONS = 8
 _SCALE = "_scale"
-# By their numbers in the file: name, and NumPy's type of what is stored.
+# By type number: name, and NumPy's type of the stored values.
 _TYPES: tuple[tuple[str, np.dtype[Any]], ...] = (
     ("float32", np.dtype("<f4")),
     ("int8", np.dtype("i1")),
@@ -51,9 +51,9 @@ class Variable:
     """A variable as it is stored.
 
     Attributes:
-        shape: may be empty: a single number.
-        type: by CTranslate2's name.
-        content: its bytes.
+        shape: its shape, empty for a single number.
+        type: CTranslate2's name of its type.
+        content: bytes of its values.
     """
 
     shape: tuple[int, ...]
@@ -62,23 +62,23 @@ class Variable:
 
 
 def is_ctranslate2(head: bytes) -> bool:
-    """Say whether a file begins as a `model.bin` of CTranslate2 does."""
+    """Say whether the first bytes of a file are those of a `model.bin` of CTranslate2."""
     found = _HEAD.match(head)
     return found is not None and found[1][0] == len(found[2]) + 1
 
 
 class CTranslate2File:
-    """A `model.bin`, read as far as to know where everything is.
+    """The variables of a `model.bin`; their values are read when they are asked for.
 
     Args:
         path: the file.
 
     Attributes:
         specification: name of the model's specification.
-        variables: by name, aliases among them.
+        variables: variables by name, including aliases.
 
     Raises:
-        CheckpointError: it is missing, cut off, damaged, or of another version.
+        CheckpointError: the file is missing, cut off, damaged, or of an unknown version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -106,17 +106,17 @@ class CTranslate2File:
             )
 
     def number(self, name: str) -> int | None:
-        """Return a single whole number, None where there is none of this name."""
+        """Return the value of a variable that is a single integer, or None if there is none."""
         variable = self.variables.get(name)
         if variable is None or variable.shape or not variable.type.startswith("int"):
             return None
         return int(_stored(variable)[()])
 
     def tensors(self, names: Iterable[str]) -> dict[str, NDArray[np.float32]]:
-        """Return variables as float32, quantised ones multiplied out; aliases share an array.
+        """Return variables as float32, quantised ones dequantised; aliases share an array.
 
         Raises:
-            CheckpointError: some have no float32; all of them are named.
+            CheckpointError: some variables cannot be converted to float32; the message names them.
         """
         tensors: dict[str, NDArray[np.float32]] = {}
         problems: list[str] = []
@@ -146,7 +146,7 @@ class CTranslate2File:
         if scale.shape not in ((), variable.shape[:1]):
             raise ValueError(f"is {list(variable.shape)}, its scale {list(scale.shape)}")
         factors = _stored(scale).reshape(-1, *(1,) * (len(variable.shape) - 1))
-        with np.errstate(divide="ignore", invalid="ignore"):  # what is no number is found later
+        with np.errstate(divide="ignore", invalid="ignore"):  # NaN is refused later
             return np.asarray(stored / factors, np.float32).reshape(variable.shape)
 
 

@@ -1,4 +1,4 @@
-"""The tensors of a foreign encoder: which of them are ours, and whether all are there."""
+"""Matches the tensors of a foreign encoder with ours, and checks that none is missing."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from ...models.encoder import OUTPUT, EncoderSpecification
 from ...models.specification import layer_of
 from ..source import SourceModel
 
-OUTPUT_LAYER = (f"{OUTPUT}.weight", f"{OUTPUT}.bias")  # of what is read here
+OUTPUT_LAYER = (f"{OUTPUT}.weight", f"{OUTPUT}.bias")
 WRITES_PIECES = "Its output layer is left out: it writes pieces of words, not characters."
 _LISTED = 6
 
 
 @dataclass(frozen=True)
 class SortedNames:
-    """What the tensors of a file are.
+    """The names of a file's tensors, by the part of the model that they belong to.
 
     Attributes:
-        ours: our name of each that belongs to the encoder.
-        surplus: those of which nothing is known.
-        left_out: how many belong to other parts of the model.
+        ours: our name of each tensor of the encoder and its CTC head.
+        surplus: names of unknown tensors.
+        left_out: number of tensors of other parts of the model.
     """
 
     ours: Mapping[str, str]
@@ -39,7 +39,7 @@ class SortedNames:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know, a sentence each."""
+        """Notes for the user, each a sentence."""
         if not self.left_out:
             return ()
         verb = "is" if self.left_out == 1 else "are"
@@ -51,12 +51,12 @@ def sort_names(
     our_name: Callable[[str], str | None],
     is_ignored: Callable[[str], bool],
 ) -> SortedNames:
-    """Tell what tensors are by their names.
+    """Sort the tensors of a file by the part of the model that they belong to.
 
     Args:
-        stored: names of all tensors of a file.
-        our_name: returns what we call one; None: it does not belong to the encoder.
-        is_ignored: says whether one belongs to another part of the model.
+        stored: names of all tensors of the file.
+        our_name: returns our name of a tensor, or None if it does not belong to the encoder.
+        is_ignored: says whether a tensor belongs to another part of the model.
     """
     ours, surplus, left_out = {}, [], 0
     for name in stored:
@@ -92,14 +92,14 @@ def output_rows(path: Path, tensors: Mapping[str, NDArray[np.float32]]) -> int:
 
 
 def order_output(tensors: dict[str, NDArray[np.float32]], rows: NDArray[np.int64]) -> None:
-    """Let some rows of an output layer, in this order, take its place among the tensors."""
+    """Replace the output layer by some of its rows, in the given order, in place."""
     for name in OUTPUT_LAYER:
         if name in tensors:
             tensors[name] = np.ascontiguousarray(tensors[name][rows])
 
 
 def leave_out_output(parts: dict[str, Any]) -> bool:
-    """Remove what is of an output layer; say whether there was anything."""
+    """Remove the output layer, in place; say whether there was one."""
     taken = [parts.pop(name) for name in OUTPUT_LAYER if name in parts]
     return bool(taken)
 
@@ -115,20 +115,20 @@ def encoder_source(
     notes: Iterable[str] = (),
     details: Mapping[str, Any],
 ) -> SourceModel:
-    """Return an encoder as what can be started from, if it is whole.
+    """Return an encoder as a source model, after checking that it is complete.
 
     Args:
-        format_name: of its file.
+        format_name: name of its format.
         path: the file, or the folder.
-        specification: of the encoder, and of its head where it has one.
-        tensors: by our names.
-        known: what the file's tensors are.
-        alphabet: of its output layer.
-        notes: what is to be said before what `known` says.
+        specification: specification of the encoder, and of its head if it has one.
+        tensors: tensors by our names.
+        known: names of the file's tensors.
+        alphabet: alphabet of the output layer.
+        notes: notes that come before those of `known`.
         details: further facts, JSON values.
 
     Raises:
-        CheckpointError: tensors are missing, unknown or misshapen; all of them are named.
+        CheckpointError: tensors are missing, unknown, or have wrong shapes; the message names them.
     """
     _check_encoder(path, specification, tensors, known.surplus)
     return SourceModel(
@@ -149,10 +149,10 @@ def _check_encoder(
     tensors: Mapping[str, NDArray[np.float32]],
     surplus: Iterable[str],
 ) -> None:
-    """Check that an encoder is whole: all its tensors, of the right shapes, and no others.
+    """Check that an encoder has all its tensors, in the right shapes, and no others.
 
     Raises:
-        CheckpointError: it is not; says everything that is wrong.
+        CheckpointError: it does not; the message lists the problems.
     """
     shapes = specification.tensor_shapes()
     layers = {layer_of(name) for name in tensors}
@@ -180,5 +180,5 @@ def _check_encoder(
 
 
 def name_some(names: list[str]) -> str:
-    """Name a few, and say `is` or `are`."""
+    """Return the first few names, followed by `is` or `are`."""
     return f"{some_of(names, _LISTED)} {'is' if len(names) == 1 else 'are'}"

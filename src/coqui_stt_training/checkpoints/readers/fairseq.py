@@ -1,6 +1,7 @@
-"""Checkpoints of fairseq, `.pt`: wav2vec 2.0, XLS-R, HuBERT, data2vec-audio; and WavLM's, alike.
+"""Reads `.pt` checkpoints of fairseq: wav2vec 2.0, XLS-R, HuBERT, data2vec-audio; also WavLM.
 
-Settings are dicts, or objects of argparse and OmegaConf, of which only the description is read.
+Settings are dicts, or objects of argparse and OmegaConf. Such objects are never created: only their
+description in the pickle is read.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ from .torch_pickle import Described
 
 _TENSORS, _SETTINGS, _ARGUMENTS = "model", "cfg", "args"
 _DICTIONARIES = ("dict.ltr.txt", "dict.txt")
-# Rows of the output layer before those of the dictionary; the first, <s>, is the blank.
+# Rows of the output layer before those of the dictionary; the first of them, <s>, is the blank.
 _BEFORE = 4
 _SEPARATOR = "|"
-_DEEPEST = 6
+_DEEPEST = 6  # objects within each other around one value
 
 
 def is_fairseq(value: Any) -> bool:
-    """Say whether a file of PyTorch holds what fairseq saves."""
+    """Say whether the content of a PyTorch file is a checkpoint of fairseq."""
     return (
         isinstance(value, Mapping)
         and isinstance(value.get(_TENSORS), Mapping)
@@ -49,14 +50,14 @@ def is_fairseq(value: Any) -> bool:
 
 
 def load_fairseq(file: TorchFile) -> SourceModel:
-    """Read an encoder, and the output layer of one that was trained to write characters.
+    """Read an encoder, and its output layer if it was fine-tuned with CTC on characters.
 
     Args:
-        file: a checkpoint; `dict.ltr.txt` beside it says which characters.
+        file: a checkpoint; its characters are in `dict.ltr.txt` in the same folder.
 
     Raises:
-        CheckpointError: of another model, or with tensors missing or misshapen; all of them are
-            named.
+        CheckpointError: the file is of another model, or tensors are missing or have wrong shapes;
+            the message names them.
     """
     path = file.path
     settings, normalize = _settings(file.value)
@@ -95,7 +96,7 @@ def load_fairseq(file: TorchFile) -> SourceModel:
 
 
 def _settings(value: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
-    """Return the settings of the pre-trained model, and whether clips were normalised."""
+    """Return the settings of the pre-trained model, and whether it takes normalised audio."""
     model, normalize = _model_of(_members(value.get(_SETTINGS)) or _members(value.get(_ARGUMENTS)))
     if inner := _members(model.get("w2v_args")):  # of the model that this one was fine-tuned from
         model, before = _model_of(inner)
@@ -104,10 +105,10 @@ def _settings(value: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
 
 
 def _model_of(settings: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool | None]:
-    """Return the settings of a model among those of a run, and whether clips were normalised."""
-    model = _members(settings.get("model")) or settings  # of old, all are in one
+    """Return the model's part of the settings of a run, and whether it takes normalised audio."""
+    model = _members(settings.get("model")) or settings  # older checkpoints have one flat group
     task = _members(settings.get("task")) or settings
-    said = (part.get("normalize") for part in (model, task))  # or a reference to the other's
+    said = (part.get("normalize") for part in (model, task))  # one may refer to the other
     return model, next((value for value in said if isinstance(value, bool)), None)
 
 
@@ -134,7 +135,9 @@ def _content(value: Any) -> Any:
 
 
 def _alphabet(path: Path, tensors: dict[str, NDArray[np.float32]]) -> Alphabet | None:
-    """Return what an output layer writes, None where nothing says so; its rows get that order.
+    """Return the alphabet of the output layer, or None if there is no dictionary.
+
+    The rows of the output layer are put in the order of our classes, in place.
 
     Raises:
         CheckpointError: the dictionary does not fit the output layer, or that is damaged.

@@ -1,4 +1,4 @@
-"""Whisper models of whisper.cpp: their encoder."""
+"""Reads the encoder of Whisper models in the format of whisper.cpp."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def load_ggml(path: Path) -> SourceModel:
         path: a `.bin` of whisper.cpp.
 
     Raises:
-        CheckpointError: cut off, damaged, of another model, or with tensors missing or misshapen;
-            all of them are named.
+        CheckpointError: the file is cut off, damaged, or of another model, or tensors are missing
+            or have wrong shapes; the message names them.
     """
     dimensions, stored = read_ggml(path)
     return ggml_source("ggml", path, dimensions, stored)
@@ -36,17 +36,17 @@ def ggml_source(
     stored: Mapping[str, StoredTensor],
     theirs: ModuleType = openai_names,
 ) -> SourceModel:
-    """Return the encoder of a Whisper model as ggml stores it; says so if that is quantised.
+    """Return the encoder of a Whisper model with ggml's types, with a note if it is quantised.
 
     Args:
-        format_name: of the file.
+        format_name: name of the format.
         path: the file.
-        dimensions: of the model, by OpenAI's names.
-        stored: all the file's tensors.
-        theirs: knows whose names they have.
+        dimensions: dimensions of the model, by OpenAI's names.
+        stored: all tensors of the file.
+        theirs: module with the names of the tensors.
 
     Raises:
-        CheckpointError: as `whisper_source` does.
+        CheckpointError: see `whisper_source`.
     """
     source = whisper_source(
         format_name, path, dimensions, stored, lambda name: stored[name].decode(), theirs

@@ -1,4 +1,4 @@
-"""Values as ggml stores them: floats, or blocks of small whole numbers with a factor.
+"""Decodes ggml's types: floats, or blocks of small integers with a common scale.
 
     q8_0  f16 scale                 32 x int8                        w = scale q
     q4_0  f16 scale                 32 x 4 bits                      w = scale (q - 8)
@@ -6,8 +6,8 @@
     q5_0  f16 scale                 uint32 of high bits, 32 x 4      w = scale (q - 16)
     q5_1  f16 scale, f16 offset     uint32 of high bits, 32 x 4      w = scale q + offset
 
-Of two numbers in a byte, the lower four bits are of the block's first half. Blocks of 256 numbers,
-in parts with factors of their own, are in `ggml_super_blocks.py`.
+A byte holds two 4-bit integers: its lower half belongs to the first half of the block. Blocks of
+256 values, whose parts have their own scales, are in `ggml_super_blocks.py`.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _BLOCK = 32
 
 @dataclass(frozen=True)
 class BlockType:
-    """A type of ggml's.
+    """A type of ggml.
 
     Attributes:
-        name: as ggml calls it.
-        values: of a block.
-        size: of a block, in bytes.
-        decode: makes values `[blocks, values]` of bytes `[blocks, size]`.
+        name: ggml's name of the type.
+        values: number of values of a block.
+        size: size of a block in bytes.
+        decode: converts bytes `[blocks, size]` to values `[blocks, values]`.
     """
 
     name: str
@@ -45,7 +45,7 @@ class BlockType:
 
     @property
     def is_quantised(self) -> bool:
-        """Whether its values were rounded to a few steps."""
+        """Whether the type is quantised: a block of integers with a scale."""
         return self.values > 1
 
 
@@ -99,7 +99,7 @@ def _as(blocks: Bytes, stored: str) -> NDArray[Any]:
     return np.ascontiguousarray(blocks).view(stored)
 
 
-# By their numbers in a file.
+# By type number.
 BLOCK_TYPES = {
     0: BlockType("f32", 1, 4, _plain("<f4")),
     1: BlockType("f16", 1, 2, _plain("<f2")),
@@ -119,12 +119,12 @@ KNOWN_TYPES = ", ".join(kind.name for kind in BLOCK_TYPES.values())
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor as it lies in a file.
+    """A tensor as it is stored in a file.
 
     Attributes:
-        shape: the outermost dimension first.
-        type: of its values.
-        content: its bytes.
+        shape: its shape, the outermost dimension first.
+        type: type of its values.
+        content: bytes of its values.
     """
 
     shape: tuple[int, ...]
@@ -132,7 +132,7 @@ class StoredTensor:
     content: memoryview
 
     def decode(self) -> Floats:
-        """Return its values."""
+        """Return the values as float32."""
         blocks = np.frombuffer(self.content, np.uint8).reshape(-1, self.type.size)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is found later
+        with np.errstate(over="ignore", invalid="ignore"):  # NaN is refused later
             return self.type.decode(blocks).reshape(self.shape)

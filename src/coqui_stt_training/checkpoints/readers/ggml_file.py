@@ -1,11 +1,11 @@
-"""The `.bin` of whisper.cpp, in the format that ggml had before GGUF.
+"""The `.bin` format of whisper.cpp, which ggml used before GGUF.
 
 int32    0x67676d6c, "ggml"
 int32    11 numbers that describe the model
-int32    how many mel filters, how wide; and their float32 values
-int32    how many tokens; then of each its length as int32, and its bytes
-then of each tensor, up to the end of the file
-    int32    how many dimensions, length of the name, type of the values
+int32    number of mel filters and their width, then their float32 values
+int32    number of tokens; then for each its length as int32, and its bytes
+then for each tensor, up to the end of the file
+    int32    number of dimensions, length of the name, type of the values
     int32    each dimension, the innermost first
     text     name
     values
@@ -22,24 +22,24 @@ from .byte_cursor import ByteCursor
 from .ggml_blocks import BLOCK_TYPES, KNOWN_TYPES, StoredTensor
 
 MAGIC = b"lmgg"
-# What llama.cpp and others had instead, before GGUF.
+# Formats of llama.cpp and other programs from before GGUF.
 OTHER_MAGICS = (b"fmgg", b"tjgg", b"algg")
-# As OpenAI calls the dimensions of the model; whisper.cpp says them in this order.
+# OpenAI's names of the model's dimensions, in the order of the file.
 _DIMENSIONS = (
     "n_vocab", "n_audio_ctx", "n_audio_state", "n_audio_head", "n_audio_layer",
     "n_text_ctx", "n_text_state", "n_text_head", "n_text_layer", "n_mels",
 )  # fmt: skip
-_FILTER_WIDTH = 201  # frequencies of a window of 400 samples
+_FILTER_WIDTH = 201  # frequency bins of a window of 400 samples
 _MOST_MELS = 1024
 _MOST_DIMENSIONS = 4
-_QUANTISATION, _VERSION_FACTOR = 2, 1000  # of the layout of quantised blocks, in the type of a file
+_QUANTISATION, _VERSION_FACTOR = 2, 1000  # version of quantised types, in the type of a file
 
 
 def read_ggml(path: Path) -> tuple[Mapping[str, int], dict[str, StoredTensor]]:
-    """Return the dimensions of a Whisper model, and its tensors as they are stored.
+    """Return the dimensions of a Whisper model, and its stored tensors.
 
     Raises:
-        CheckpointError: cut off, damaged, or of another model.
+        CheckpointError: the file is cut off, damaged, or of another model.
     """
     cursor = ByteCursor(path)
     cursor.take(len(MAGIC), "its first word")
@@ -78,16 +78,16 @@ def _tensor(cursor: ByteCursor) -> tuple[str, StoredTensor]:
 
 
 def stored_tensor(cursor: ByteCursor, name: str, shape: tuple[int, ...], kind: int) -> StoredTensor:
-    """Return the tensor that begins where the cursor is.
+    """Return the tensor whose values begin at the cursor.
 
     Args:
-        cursor: at the first byte of its values; moved behind the last.
-        name: for messages.
-        shape: the outermost dimension first.
+        cursor: a cursor at the first byte of the values; it is moved behind the last one.
+        name: name of the tensor, for messages.
+        shape: its shape, the outermost dimension first.
         kind: number of its type.
 
     Raises:
-        CheckpointError: an unknown type, a shape that cannot be, or the file ends before.
+        CheckpointError: the type is unknown, the shape is impossible, or the file ends before.
     """
     if kind not in BLOCK_TYPES:
         raise CheckpointError(

@@ -1,13 +1,14 @@
-"""ggml's blocks of 256 numbers ("K-quants"): 8 or 16 parts, with small factors of their own.
+"""Decodes ggml's blocks of 256 values ("K-quants"): 8 or 16 parts, each with a small scale.
 
-    q2_k  w = d s q - m o           q 2 bits, s and o 4 bits of each of 16 parts
-    q3_k  w = d s (q - 4)           q 3 bits, s 6 bits with a sign of each of 16 parts
-    q4_k  w = d s q - m o           q 4 bits, s and o 6 bits of each of 8 parts
-    q5_k  w = d s q - m o           q 5 bits, likewise
-    q6_k  w = d s (q - 32)          q 6 bits, s 8 bits with a sign of each of 16 parts
+    q2_k  w = d s q - m o           16 parts: q has 2 bits, s and o have 4
+    q3_k  w = d s (q - 4)           16 parts: q has 3 bits, s has 6 with a sign
+    q4_k  w = d s q - m o           8 parts: q has 4 bits, s and o have 6
+    q5_k  w = d s q - m o           8 parts: q has 5 bits, s and o have 6
+    q6_k  w = d s (q - 32)          16 parts: q has 6 bits, s has 8 with a sign
 
-d and m are float16 numbers of the whole block. Numbers of few bits share bytes: those that are one
-half, or one quarter, of 128 numbers apart. Higher bits are kept apart from lower ones.
+d and m are float16 scales of the whole block, s and o are the scale and offset of a part, and q is
+the integer of a value. Integers that share a byte are 64 or 32 values apart. The higher bits of
+integers are stored separately from the lower ones.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def _q6_k(blocks: Bytes) -> Floats:
 
 
 def _with_offsets(d: Bytes, m: Bytes, scales: Bytes, numbers: NDArray[Any]) -> Floats:
-    """Return w = d s q - m o, where factors and offsets of 8 parts share 12 bytes."""
+    """Return w = d s q - m o; the scales s and offsets o of 8 parts share 12 bytes."""
     first, second, last = scales[:, :4], scales[:, 4:8], scales[:, 8:]
     factors = np.concatenate([first & 63, (last & 15) | (first >> 6 << 4)], axis=1)
     offsets = np.concatenate([second & 63, (last >> 4) | (second >> 6 << 4)], axis=1)
@@ -75,12 +76,12 @@ def _with_offsets(d: Bytes, m: Bytes, scales: Bytes, numbers: NDArray[Any]) -> F
 
 
 def _cut(blocks: Bytes, *sizes: int) -> list[Bytes]:
-    """Cut bytes `[blocks, size]` into fields of these sizes."""
+    """Split bytes `[blocks, size]` into fields of the given sizes."""
     return np.split(blocks, np.cumsum(sizes)[:-1], axis=1)
 
 
 def _unpacked(packed: Bytes, run: int, shifts: NDArray[Any], mask: int) -> Bytes:
-    """Return numbers of few bits: of each run of bytes all that are lowest, then those above."""
+    """Unpack integers: for each run of bytes, those in the lowest bits first, then those above."""
     runs = packed.reshape(len(packed), -1, 1, run)
     return np.asarray((runs >> shifts[:, None]) & np.uint8(mask))
 
@@ -93,7 +94,7 @@ def _whole(values: NDArray[Any]) -> Floats:
     return np.asarray(values, np.float32).reshape(-1, SUPER_BLOCK)
 
 
-# By their numbers in a file: name, bytes of a block, and what makes values of them.
+# By type number: name, size of a block in bytes, and the function that decodes blocks.
 SUPER_BLOCKS: dict[int, tuple[str, int, Callable[[Bytes], Floats]]] = {
     10: ("q2_k", 84, _q2_k),
     11: ("q3_k", 110, _q3_k),

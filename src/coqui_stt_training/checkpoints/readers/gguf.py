@@ -1,4 +1,4 @@
-"""Whisper models in GGUF: their encoder."""
+"""Reads the encoder of Whisper models in GGUF files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .gguf_file import read_gguf
 _SOUND = re.compile(r"(?:model\.)?encoder\.conv1\.weight")
 _POSITIONS = re.compile(r"(?:model\.)?encoder\.(?:embed_positions\.weight|positional_embedding)")
 _BLOCK = re.compile(r"(?:model\.)?encoder\.(layers|blocks)\.(\d{1,4})\..+")
-# Ends of the settings in which writers say how many heads the encoder has.
+# Ends of the names that different writers give the number of the encoder's attention heads.
 _HEADS = (
     "encoder.attention.head_count", "audio.attention.head_count", "audio.head_count",
     "n_audio_head", "encoder_attention_heads",
@@ -29,11 +29,11 @@ def load_gguf(path: Path) -> SourceModel:
     """Read the encoder of a Whisper model, quantised or not.
 
     Args:
-        path: a `.gguf` whose tensors have the names of transformers or of OpenAI's own code.
+        path: a `.gguf` whose tensors have the names of transformers or of OpenAI's code.
 
     Raises:
-        CheckpointError: cut off, damaged, of another model, or with tensors missing or misshapen;
-            all of them are named.
+        CheckpointError: the file is cut off, damaged, or of another model, or tensors are missing
+            or have wrong shapes; the message names them.
     """
     settings, stored = read_gguf(path)
     dimensions, is_openai = _dimensions(path, settings, stored)
@@ -43,7 +43,7 @@ def load_gguf(path: Path) -> SourceModel:
 def _dimensions(
     path: Path, settings: Mapping[str, Any], stored: Mapping[str, StoredTensor]
 ) -> tuple[dict[str, Any], bool]:
-    """Return the dimensions that shapes and settings tell, and whether names are OpenAI's."""
+    """Return the dimensions of the model, and whether its tensors have OpenAI's names."""
     sound = _shape_of(_SOUND, stored)
     positions = _shape_of(_POSITIONS, stored)
     if len(sound) != 3 or len(positions) != 2:

@@ -1,16 +1,16 @@
-"""GGUF, the format of ggml's programs: settings, and tensors, quantised or not.
+"""GGUF, the format of ggml's programs: settings and tensors.
 
     4 bytes  "GGUF"
     uint32   version
-    uint64   how many tensors, how many settings
-    of each setting     text name, uint32 type, value
-    of each tensor      text name, uint32 how many dimensions, uint64 each, the innermost first,
-                        uint32 type of its values, uint64 where they begin, from the first byte
-                        behind all this that is a multiple of `general.alignment`
+    uint64   number of tensors, number of settings
+    for each setting    text name, uint32 type, value
+    for each tensor     text name, uint32 number of dimensions, uint64 for each, the innermost
+                        first, uint32 type of its values, uint64 offset of its values
     values
 
-A text is its length as uint64, and its bytes. An array is the type and the number of its values,
-and these. See https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
+Offsets count from the first byte of the values, which is a multiple of `general.alignment`. A text
+is its length as uint64, and its bytes. An array is the type of its values, their number, and the
+values. See https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .ggml_file import stored_tensor
 MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
 _BOOLEAN, _TEXT, _ARRAY = 7, 8, 9
-# By their numbers in a file.
+# By type number.
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", _BOOLEAN: "?", 10: "Q",
             11: "q", 12: "d"}  # fmt: skip
 _ALIGNMENT = "general.alignment"
@@ -38,10 +38,10 @@ _LONGEST_NAME = 1 << 10
 
 
 def read_gguf(path: Path) -> tuple[Mapping[str, Any], dict[str, StoredTensor]]:
-    """Return the settings of a file, but for arrays, and its tensors as they are stored.
+    """Return the settings of a file and its stored tensors; settings that are arrays are None.
 
     Raises:
-        CheckpointError: cut off, damaged, or of an unknown version or type.
+        CheckpointError: the file is cut off or damaged, or has an unknown version or type.
     """
     cursor = ByteCursor(path)
     cursor.take(len(MAGIC), "its first word")
@@ -64,7 +64,7 @@ def read_gguf(path: Path) -> tuple[Mapping[str, Any], dict[str, StoredTensor]]:
     start = -(-cursor.position // alignment) * alignment
     tensors: dict[str, StoredTensor] = {}
     end = start
-    # Nothing may be there twice: tensors over the same values could be larger than any memory.
+    # Tensors must not overlap: together they could be larger than any memory.
     for name, shape, kind, offset in sorted(heads, key=lambda head: head[3]):
         if name in tensors or start + offset < end:
             raise cursor.damaged(f"{name} is there twice, or lies over another tensor")
@@ -75,7 +75,7 @@ def read_gguf(path: Path) -> tuple[Mapping[str, Any], dict[str, StoredTensor]]:
 
 
 def _tensor_head(cursor: ByteCursor) -> tuple[str, tuple[int, ...], int, int]:
-    """Return a tensor's name, shape, type, and where its values begin."""
+    """Return the name, shape, type and offset of a tensor."""
     name = _text(cursor, "the name of a tensor")
     rank = cursor.number("I", "the head of a tensor")
     if rank > _MOST_DIMENSIONS:
@@ -86,7 +86,7 @@ def _tensor_head(cursor: ByteCursor) -> tuple[str, tuple[int, ...], int, int]:
 
 
 def _value(cursor: ByteCursor, name: str) -> Any:
-    """Return the value of a setting; of an array, which is passed over, None."""
+    """Return the value of a setting; an array is skipped, and None is returned."""
     kind = cursor.number("I", name)
     if kind != _ARRAY:
         return _single(cursor, name, kind)

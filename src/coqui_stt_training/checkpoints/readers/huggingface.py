@@ -1,9 +1,8 @@
-"""Model folders of Hugging Face's transformers: `config.json` and weights, whole or in shards.
+"""Reads model folders of Hugging Face's transformers: `config.json` and weights, also in shards.
 
 Weights are safetensors, or else the `pytorch_model.bin` of older models, which is never unpickled.
-
-Encoders are read as what a model can be started from; what writes text in their own program (a
-decoder) is left out. The head of a CTC model is read with its vocabulary.
+The encoder of a model is read, and the head of a CTC model with its vocabulary; decoders are left
+out.
 """
 
 from __future__ import annotations
@@ -38,16 +37,16 @@ from .tensor_file import read_tensors, tensor_names
 
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
-PROCESSOR = "processor_config.json"  # which has it within, as transformers 5 writes it
+PROCESSOR = "processor_config.json"  # of transformers 5; contains the preprocessor's
 _EXTRACTOR = "feature_extractor"
 _ADAPTER_OF_LANGUAGE = re.compile(r"adapter\.([\w-]+)\.safetensors")
 TORCH_WHOLE = "pytorch_model.bin"
 _INDEX_END = ".index.json"
-# What has all weights, or says where they are; the first that is there counts, as transformers
-# has it: an index may have been left there by an earlier model in shards.
+# Files with all weights, or an index of the files with weights. As in transformers, the first that
+# exists counts: an index may be left over from an earlier model in shards.
 _HOMES = ("model.safetensors", "model.safetensors.index.json")
 _TORCH_HOMES = (TORCH_WHOLE, "pytorch_model.bin.index.json")
-# The architecture that reads each `model_type`; its folder has a module `names`, or another.
+# Our architecture for each `model_type`. Names are in its module `names`, or in `_OTHER_NAMES`.
 ARCHITECTURES = {
     "whisper": "whisper",
     "wav2vec2": "wav2vec2",
@@ -76,15 +75,15 @@ def is_model(folder: Path) -> bool:
 
 
 def has_weights(folder: Path) -> bool:
-    """Say whether a folder holds a model's own weights, by their usual names."""
+    """Say whether a folder has a file of weights with one of the usual names."""
     return any((folder / name).is_file() for name in (*_HOMES, *_TORCH_HOMES))
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """Return the files that a model in a folder is read from, with that of its language.
+    """Return the files that the weights of a folder's model, and of its language, are read from.
 
     Raises:
-        CheckpointError: nothing says which they are.
+        CheckpointError: there are several files and no index.
     """
     main, language = _main_file(folder), language_of(folder)
     is_index = main.name.endswith(_INDEX_END)
@@ -94,20 +93,20 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def folder_of(path: Path) -> Path:
-    """Return the folder of a model, which may be named by one of its files."""
+    """Return the folder of a model, given the folder or a file in it."""
     return path if path.is_dir() else path.parent
 
 
 def load_huggingface(path: Path) -> SourceModel:
-    """Read an encoder.
+    """Read an encoder, and the output layer of a CTC model.
 
     Args:
-        path: the folder, a file of weights beside its `config.json`, or that of a language
-            (`adapter.ukr.safetensors`) beside the weights of a model for many (MMS).
+        path: the folder, or a file of weights in it; for a multilingual model (MMS), also the file
+            of a language in it (`adapter.ukr.safetensors`).
 
     Raises:
-        CheckpointError: damaged, of an unknown kind, or with tensors missing or misshapen; all of
-            them are named.
+        CheckpointError: the model is damaged or of an unknown kind, or tensors are missing or have
+            wrong shapes; the message names them.
     """
     folder = folder_of(path)
     config, sound = read_json(folder / CONFIG), _preprocessor(folder)
@@ -156,15 +155,15 @@ def load_huggingface(path: Path) -> SourceModel:
 def read_as_stored(
     folder: Path, specification: EncoderSpecification, wanted: Collection[str]
 ) -> dict[str, tuple[str, NDArray[np.float32]]]:
-    """Return some tensors of an encoder, under our names, with the names and shapes they have.
+    """Return tensors of an encoder by our names, each with its stored name and in its stored shape.
 
     Args:
-        folder: of the model.
-        specification: of the encoder.
-        wanted: our names; those that the model has otherwise, or not at all, are left out.
+        folder: folder of the model.
+        specification: specification of the encoder.
+        wanted: our names of the tensors; those that the model stores in another form are left out.
 
     Raises:
-        CheckpointError: damaged, or of an unknown kind.
+        CheckpointError: the model is damaged or of an unknown kind.
     """
     names = _names_module(folder, read_json(folder / CONFIG))
     homes = _homes(folder)
@@ -175,20 +174,20 @@ def read_as_stored(
 
 
 def language_of(path: Path) -> str | None:
-    """Return which language a model for many (MMS) is to write; None: that is not said.
+    """Return the language chosen for a multilingual model (MMS), or None.
 
     Args:
-        path: the folder, or the file of a language.
+        path: folder of the model, or the file of a language in it.
     """
     match = _ADAPTER_OF_LANGUAGE.fullmatch(path.name)
     return match[1] if match else chosen_language(folder_of(path))
 
 
 def _preprocessor(folder: Path) -> dict[str, Any]:
-    """Return what is said of the audio; nothing where nothing is.
+    """Return the settings of the preprocessor, or none without such a file.
 
     Raises:
-        CheckpointError: that cannot be read, or is of another rate than all that is read here.
+        CheckpointError: the file is damaged, or says a sample rate other than 16 kHz.
     """
     file = folder / PREPROCESSOR
     values = read_json(file) if file.is_file() else {}
@@ -215,18 +214,18 @@ def _names_module(folder: Path, config: Mapping[str, Any]) -> ModuleType:
 
 
 def names_of(architecture: str, model_type: str = "") -> ModuleType:
-    """Return the module that knows what transformers calls an architecture's tensors.
+    """Return the module with transformers' names of an architecture's tensors.
 
     Args:
-        architecture: ours.
-        model_type: theirs; of an architecture it has several names for, the one that counts.
+        architecture: name of our architecture.
+        model_type: the `model_type` of transformers; some have a module of their own.
     """
     module = _OTHER_NAMES.get(model_type, "names")
     return import_module(f"...models.{architecture}.{module}", __package__)
 
 
 def reason_against_place(folder: Path) -> str:
-    """Say why an output layer does not stand on a model's encoder itself; nothing where it does."""
+    """Return why the output layer is not directly on top of the encoder, or an empty string."""
     path = folder / CONFIG
     if path.is_file() and read_json(path).get("add_adapter"):
         return (
@@ -236,7 +235,7 @@ def reason_against_place(folder: Path) -> str:
 
 
 def _reason_against_output(folder: Path) -> str:
-    """Say why a CTC model's output layer cannot be taken; nothing where it can."""
+    """Return why the output layer of a CTC model cannot be used, or an empty string."""
     if reason := reason_against_place(folder):
         return f"Its output layer is left out: {reason}."
     if (folder / VOCABULARY).is_file():
@@ -252,10 +251,10 @@ def _reason_against_output(folder: Path) -> str:
 
 
 def _homes(path: Path) -> dict[str, Path]:
-    """Return the file that each tensor is in.
+    """Return the file of each tensor.
 
     Raises:
-        CheckpointError: shards are missing, or the index names files outside of the folder.
+        CheckpointError: shards are missing, or the index names files outside the folder.
     """
     main = _main_file(path)
     if main.name.endswith(_INDEX_END):
@@ -265,7 +264,7 @@ def _homes(path: Path) -> dict[str, Path]:
 
 
 def _main_file(path: Path) -> Path:
-    """Return the file that has all weights of a model, or the index that says where they are."""
+    """Return the file with all weights of a model, or the index of its shards."""
     if path.is_file():
         return path
     for name in (*_HOMES, *_TORCH_HOMES):
@@ -299,7 +298,7 @@ def _homes_of_shards(index: Path) -> dict[str, Path]:
 
 
 def _listed_files(index: Path) -> dict[str, Path]:
-    """Return the file of each tensor, as an index has it."""
+    """Return the file of each tensor according to an index."""
     listed = read_json(index).get("weight_map")
     if not isinstance(listed, dict) or not all(
         isinstance(file, str) and Path(file).name == file for file in listed.values()

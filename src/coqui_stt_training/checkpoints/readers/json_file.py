@@ -1,4 +1,4 @@
-"""Small JSON files beside foreign models."""
+"""Reads and writes the JSON files of foreign models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stt.atomic_file import replacing
 from ...errors import CheckpointError
 from ..state_file import read_small_file
 
-# The vocabulary of a model for a thousand languages (MMS) has more than one megabyte.
+# The vocabulary of a model for a thousand languages (MMS) is larger than one megabyte.
 _MOST_BYTES = 32 << 20
 
 
@@ -20,7 +20,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a small JSON object.
 
     Raises:
-        CheckpointError: missing, too large, or none.
+        CheckpointError: the file is missing, too large, or not a JSON object.
     """
     if not path.is_file():
         raise CheckpointError(
@@ -36,6 +36,6 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON object as people read it, whole or not at all."""
+    """Write a JSON object atomically, indented for people."""
     with replacing(path) as partial:
         partial.write_text(json.dumps(content, ensure_ascii=False, indent=2), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What Git LFS leaves in the place of a file that it has not fetched: a few lines of text."""
+"""Detects Git LFS pointers: a few lines of text instead of a file that was not fetched."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _BEGINNING = b"version https://git-lfs"
 
 
 def refuse_pointers(files: Iterable[Path]) -> None:
-    """See that files are what they are named, and not what Git LFS puts in their place.
+    """Check that files are not Git LFS pointers.
 
     Raises:
-        CheckpointError: some are not; names them all.
+        CheckpointError: some are; the message names all of them.
     """
     absent = [file for file in files if file.is_file() and _is_pointer(file)]
     if absent:
@@ -30,4 +30,4 @@ def _is_pointer(file: Path) -> bool:
         with file.open("rb") as opened:
             return opened.read(len(_BEGINNING)) == _BEGINNING
     except OSError:
-        return False  # what reads it says why
+        return False  # the reader of the file reports the error

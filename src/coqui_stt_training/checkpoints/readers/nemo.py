@@ -1,4 +1,4 @@
-"""Conformers of NVIDIA's NeMo, `.nemo`: a description and a PyTorch file."""
+"""Reads Conformers from NVIDIA NeMo's `.nemo` files."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from .torch_file import TorchFile
 
 
 def load_nemo(path: Path) -> SourceModel:
-    """Read a Conformer, and its output layer where that writes characters.
+    """Read a Conformer, and its output layer if the classes of that are characters.
 
     Args:
-        path: a `.nemo`, which is not compressed, or the folder that unpacking one gave.
+        path: an uncompressed `.nemo`, or the folder of an unpacked one.
 
     Raises:
-        CheckpointError: cut off, damaged, with code in it, of another model, or with tensors
-            missing or misshapen; all of them are named.
+        CheckpointError: the file is cut off, damaged, has code in it, or is of another model, or
+            tensors are missing or have wrong shapes; the message names them.
     """
     members = read_nemo(path)
     config = read_config(path, bytes(members[CONFIG]))
@@ -63,7 +63,7 @@ def load_nemo(path: Path) -> SourceModel:
 
 
 def _alphabet(config: Mapping[str, Any]) -> Alphabet | None:
-    """Return the characters that the model writes, None where it writes anything else."""
+    """Return the alphabet of the model, or None if its classes are not characters."""
     decoder = config.get("decoder")
     labels = decoder.get("vocabulary") if isinstance(decoder, Mapping) else None
     if "tokenizer" in config or not isinstance(labels, list):

@@ -1,6 +1,6 @@
-"""The `.nemo` of NVIDIA's NeMo: a tar archive, or the folder that unpacking one gave.
+"""The `.nemo` format of NVIDIA NeMo: a tar archive, or the folder of an unpacked one.
 
-Its description and its PyTorch file are needed.
+Two of its files are read: the configuration and the PyTorch file with the weights.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _UNREADABLE = (tarfile.TarError, OSError, ValueError, OverflowError, RecursionEr
 
 
 def is_nemo(path: Path) -> bool:
-    """Say whether a tar archive has what a `.nemo` has; one that is cut off, before its end."""
+    """Say whether a tar archive has a file of a `.nemo`, even if the archive is cut off."""
     try:
         return any(Path(member.name).name in (CONFIG, WEIGHTS) for member in _members(path))
     except _UNREADABLE:
@@ -31,15 +31,15 @@ def is_nemo(path: Path) -> bool:
 
 
 def is_unpacked_nemo(folder: Path) -> bool:
-    """Say whether a folder has what a `.nemo` has."""
+    """Say whether a folder has the files of a `.nemo`."""
     return (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
 
 
 def read_nemo(path: Path) -> Mapping[str, memoryview]:
-    """Return the files of a model by their last names, `CONFIG` and `WEIGHTS` among them.
+    """Return the files of a model by name without folder, including `CONFIG` and `WEIGHTS`.
 
     Raises:
-        CheckpointError: cut off, damaged, or without these two.
+        CheckpointError: the file is cut off, damaged, or lacks one of these two.
     """
     if path.is_dir():
         refuse_pointers([path / WEIGHTS])
@@ -73,7 +73,7 @@ def _members(path: Path) -> Iterator[tarfile.TarInfo]:
 
     Raises:
         TarError: the archive is damaged. A negative size would lead back to an earlier member, and
-            `tarfile` would go round for ever.
+            `tarfile` would never end.
     """
     with tarfile.open(path, "r:") as archive:
         newest = -1
@@ -88,7 +88,7 @@ def read_config(path: Path, content: bytes) -> Mapping[str, Any]:
     """Return the settings of a `model_config.yaml`.
 
     Raises:
-        CheckpointError: it cannot be read, or holds anything else.
+        CheckpointError: it cannot be parsed, or is not a mapping.
     """
     try:
         if len(content) > _LARGEST_CONFIG_BYTES:

@@ -1,8 +1,9 @@
 """Adapters of Hugging Face's peft: `adapter_config.json` and `adapter_model.safetensors`.
 
-Read is LoRA (https://arxiv.org/abs/2106.09685), rank-stabilised too, and DoRA
-(https://arxiv.org/abs/2402.09353). Beside the two matrices of each product a folder may hold whole
-tensors that take the place of the model's: biases, and modules that were trained as they are.
+LoRA (https://arxiv.org/abs/2106.09685), rank-stabilised LoRA, and DoRA
+(https://arxiv.org/abs/2402.09353) are read. Besides the two matrices for each adapted weight, a
+folder may hold whole tensors that replace those of the model: biases, and modules that were
+trained in full.
 """
 
 from __future__ import annotations
@@ -30,14 +31,13 @@ CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
 _WEIGHT_FILES = (WEIGHTS, "adapter_model.bin")
-# What changes more than two matrices say, beside what is read here; null or false where it is off.
+# Settings of peft that change the model in ways that are not supported; null or false if unused.
 _UNBUILT = (
     "alora_invocation_tokens", "arrow_config", "kasa_config", "layer_replication",
     "megatron_config", "monteclora_config", "target_parameters", "trainable_token_indices",
     "use_bdlora", "use_qalora",
 )  # fmt: skip
-# How matrices may have begun, beside true, false and null: other ways begin by changing the weights
-# of the model as well.
+# Supported initialisations, besides true, false and null: others also change the model's weights.
 _BEGINNINGS = ("gaussian", "eva", "orthogonal")
 _LORA = re.compile(r"(.+)\.lora_(A|B|magnitude_vector)(?:\.(weight|bias))?")
 _KINDS = {
@@ -54,14 +54,14 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class LowRank:
-    """What stands beside one product.
+    """The low-rank update of one weight W: W + scale B A.
 
     Attributes:
-        down: A, `[rank, inputs, ...]`.
-        up: B, `[outputs, rank, ...]`.
-        scale: by how much B A counts.
-        bias: of B, `[outputs]`; None: there is none.
-        lengths: of the rows of the sum (DoRA), of `outputs` values; None: as they are.
+        down: the matrix A, `[rank, inputs, ...]`.
+        up: the matrix B, `[outputs, rank, ...]`.
+        scale: factor of B A.
+        bias: bias of B, `[outputs]`, or None.
+        lengths: norm of each row of the sum (DoRA), `[outputs]` values; None: rows keep their norm.
     """
 
     down: Array
@@ -73,13 +73,13 @@ class LowRank:
 
 @dataclass(frozen=True)
 class PeftAdapter:
-    """What a folder of peft holds.
+    """The content of a folder of peft.
 
     Attributes:
-        base: the model that it is for: a path, or a name on the hub; empty where it does not say.
-        revision: of that name, or None.
-        products: by the names of their modules in the model.
-        whole: tensors that take the place of the model's, by their names in it.
+        base: the model that the adapter is for: a path, or a name on the hub, or empty if unknown.
+        revision: revision of that model on the hub, or None.
+        products: low-rank updates, by the name of the module in the model.
+        whole: tensors that replace those of the model, by the name of the tensor in the model.
     """
 
     base: str
@@ -110,7 +110,7 @@ def is_peft(folder: Path) -> bool:
 
 
 def is_weights(file: Path) -> bool:
-    """Say whether a file holds the tensors of an adapter beside it."""
+    """Say whether a file holds the tensors of an adapter, with its settings in the same folder."""
     return file.name in _WEIGHT_FILES and (file.parent / CONFIG).is_file()
 
 
@@ -129,13 +129,13 @@ def base_of(folder: Path) -> tuple[str, str | None]:
 
 
 def write_peft(folder: Path, adapter: PeftAdapter, rank: int, alpha: float) -> None:
-    """Write an adapter as peft reads it; the settings last, as they make a folder one.
+    """Write an adapter for peft. The settings are written last: with them, the folder is complete.
 
     Args:
-        folder: made where it is missing.
-        adapter: matrices of one rank, and modules that are new as a whole.
-        rank: of them.
-        alpha: by how much over the rank they count.
+        folder: the folder; it is made if it is missing.
+        adapter: low-rank updates of one rank, and whole tensors of new modules.
+        rank: the rank.
+        alpha: the scale of the updates, times the rank.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"{PREFIX}{name}": np.ascontiguousarray(one) for name, one in adapter.whole.items()}
@@ -159,8 +159,8 @@ def read_peft(folder: Path) -> PeftAdapter:
     """Read an adapter.
 
     Raises:
-        CheckpointError: missing, damaged, of another kind, or with tensors that do not go together;
-            everything that is wrong is named.
+        CheckpointError: the adapter is missing, damaged, or of another kind, or its tensors do not
+            fit each other; the message lists the problems.
     """
     try:
         settings = _settings(folder)
@@ -199,7 +199,7 @@ def _settings(folder: Path) -> _Settings:
             values.refuse(name)
         if not isinstance(config.get("init_lora_weights"), (bool, type(None))):
             values.choice("init_lora_weights", _BEGINNINGS)
-        for name in ("fan_in_fan_out", "use_dora", "lora_bias"):  # tensors and shapes show them
+        for name in ("fan_in_fan_out", "use_dora", "lora_bias"):  # the tensors show these
             values.flag(name, False)
         return _Settings(
             rank=values.integer("r", 8),
@@ -211,7 +211,7 @@ def _settings(folder: Path) -> _Settings:
 
 
 def _literal(patterns: Mapping[str, float]) -> Mapping[str, float]:
-    """Return patterns that are plain names; an expression of a stranger's may run for ever."""
+    """Return patterns that are plain names; matching a hostile regular expression may never end."""
     foreign = [pattern for pattern in patterns if not _LITERAL.fullmatch(pattern)]
     if foreign:
         raise ValueError(f"patterns of modules that are no plain names: {', '.join(foreign[:6])}")
@@ -219,7 +219,7 @@ def _literal(patterns: Mapping[str, float]) -> Mapping[str, float]:
 
 
 def _of_pattern(patterns: Mapping[str, float], module: str, default: float) -> float:
-    """Return the value of the first pattern that is the end of a module's name."""
+    """Return the value of the first pattern that a module's name ends with."""
     for pattern, value in patterns.items():
         anchored = pattern.startswith("^")
         name = pattern.removeprefix("^")
@@ -229,7 +229,7 @@ def _of_pattern(patterns: Mapping[str, float], module: str, default: float) -> f
 
 
 def _problems(module: str, part: Mapping[str, Any], settings: _Settings) -> Iterator[str]:
-    """Yield what does not go together in the tensors beside one product."""
+    """Yield the problems of the low-rank update of one module."""
     missing = [name for name in ("down", "up") if name not in part]
     if missing:
         letters = " and ".join(f"lora_{'A' if name == 'down' else 'B'}" for name in missing)

@@ -1,6 +1,6 @@
-"""Tensors of a `.safetensors` file by any writer, as float32 (https://huggingface.co/docs/safetensors).
+"""Reads tensors of `.safetensors` files as float32 (https://huggingface.co/docs/safetensors).
 
-Files are mapped; what is asked for is copied out of them.
+Files are memory-mapped, and only the requested tensors are copied.
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ def read_tensors(path: Path, names: Iterable[str]) -> dict[str, NDArray[np.float
     """Return some of a file's tensors.
 
     Raises:
-        CheckpointError: the file is cut off or damaged, or a tensor is of a type without an exact
-            or near float32.
+        CheckpointError: the file is cut off or damaged, or a tensor is not of a float type.
     """
     wanted = list(names)
     try:
@@ -64,7 +63,7 @@ def read_tensors(path: Path, names: Iterable[str]) -> dict[str, NDArray[np.float
 
 
 def _read_shortened(path: Path, names: list[str]) -> dict[str, NDArray[np.float32]]:
-    """Read tensors that NumPy has no type for with PyTorch."""
+    """Read tensors whose type NumPy does not have, with PyTorch."""
     if not names:
         return {}
     with safe_open(path, framework="pt") as opened:

@@ -1,4 +1,4 @@
-"""Tensors by name in one file of a model of transformers: safetensors, or what PyTorch saved."""
+"""Reads tensors by name from a file of transformers: safetensors, or a `.bin` of PyTorch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_tensors(path: Path, names: Iterable[str]) -> dict[str, NDArray[np.float
     """Return some of a file's tensors.
 
     Raises:
-        CheckpointError: the file is cut off or damaged, or a tensor is of a type that is not read.
+        CheckpointError: the file is cut off or damaged, or a tensor is not of a float type.
     """
     if path.suffix != TORCH_SUFFIX:
         return safetensors_file.read_tensors(path, names)

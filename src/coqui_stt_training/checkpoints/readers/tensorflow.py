@@ -1,8 +1,8 @@
-"""TensorFlow 1 checkpoints of Coqui STT 0.9 - 1.4 and Mozilla DeepSpeech 0.5 - 0.9.
+"""Reads TensorFlow 1 checkpoints of Coqui STT 0.9 - 1.4 and Mozilla DeepSpeech 0.5 - 0.9.
 
 Checkpoints of `--train_cudnn`, of CPU training and of `--automatic_mixed_precision` hold the same
-weights under the same names; cuDNN's only lack the LSTM's moments in that form, and mixed precision
-adds the state of its loss scaling. What is not needed is not read.
+weights under the same names. Those of cuDNN lack the LSTM's moments in this form, and those of
+mixed precision also hold the state of the loss scaling. Other tensors are not read.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ DEFAULT_RELU_CLIP = 20.0
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _CUDNN_WEIGHTS = "cudnn_lstm/opaque_kernel"
 _LOSS_SCALE = "current_loss_scale"
-# DeepSpeech 0.5 and before: another name, and a forget bias of 1 that its cell added by itself
-# (LSTMBlockFusedCell's default), where 0.6 and later have all of it in the variable.
+# DeepSpeech 0.5 and earlier: the LSTM has another name, and its cell adds a forget bias of 1 (the
+# default of LSTMBlockFusedCell). In 0.6 and later the variable contains the whole bias.
 _OLD_LSTM_SCOPE = "lstm_fused_cell"
 _OLD_FORGET_BIAS = 1.0
 _ADAM_SLOTS = ("Adam", "Adam_1")  # first and second moments
@@ -42,11 +42,11 @@ def load_tensorflow(prefix: Path, *, optimizer: bool = True) -> SourceModel:
     """Load a TensorFlow 1 checkpoint.
 
     Args:
-        prefix: its path without `.index`.
-        optimizer: read Adam's moments too; without them two thirds of the file are left alone.
+        prefix: path of the checkpoint without `.index`.
+        optimizer: whether to read Adam's moments too, which are two thirds of the file.
 
     Raises:
-        CheckpointError: no such checkpoint, damaged, or not one of upstream's.
+        CheckpointError: the checkpoint is missing, damaged, or not one of upstream's.
     """
     bundle = TensorBundle(prefix)
     if _OBJECT_GRAPH in bundle.entries:
@@ -91,7 +91,7 @@ def load_tensorflow(prefix: Path, *, optimizer: bool = True) -> SourceModel:
 
 
 def _stored_names(bundle: TensorBundle) -> dict[str, str]:
-    """Map upstream's names of today to the names the checkpoint has them under."""
+    """Return the name in the checkpoint of each tensor, by its name in current upstream."""
     present = bundle.entries
     names = {name: name for name in upstream_shapes(Geometry(1, 1, layer_norm=True))}
     if f"{_OLD_LSTM_SCOPE}/kernel" in present and f"{LSTM_SCOPE}/kernel" not in present:
@@ -118,7 +118,7 @@ def _check_finite(weights: Mapping[str, Float32], prefix: Path) -> None:
 
 
 def _read_scalar(bundle: TensorBundle, name: str) -> float | None:
-    """Return a float32 scalar, or None where there is none or it is not finite."""
+    """Return a float32 scalar, or None if it is missing or not finite."""
     entry = bundle.entries.get(name)
     if entry is None or entry.shape != ():
         return None
@@ -142,7 +142,7 @@ def _read_adam(
     *,
     wanted: bool,
 ) -> tuple[AdamState | None, str | None]:
-    """Read Adam's moments; those a checkpoint lacks are zero, as upstream makes them."""
+    """Return Adam's state, and a note if moments are missing; those are zero, as in upstream."""
     with_moments = {
         name: at
         for name, at in stored.items()
@@ -185,18 +185,18 @@ def _read_moments(
 
 
 def _adam_step(bundle: TensorBundle, flags: Mapping[str, Any], step: int) -> int:
-    """Return Adam's own count of steps: beta2_power is beta2^(steps + 1).
+    """Return the number of Adam's steps, given by beta2_power = beta2^(steps + 1).
 
-    It differs from the training's steps after a transfer. The power underflows after some hundred
-    thousand steps, when nothing depends on it any more.
+    It differs from the number of training steps after transfer learning. The power underflows after
+    some hundred thousand steps, when it no longer matters.
     """
     power = _read_scalar(bundle, "beta2_power")
     beta2 = np.float32(number_flag(flags, "beta2") or 0.999)
     if power is None or not 0 < beta2 < 1 or not 1e-30 < power < 1:
         return step
     counted = max(0, round(math.log(power) / math.log(beta2)) - 1)
-    # The power is a product of so many roundings: where the two agree but for that, the
-    # training's count is the exact one.
+    # Each step has rounded the power. If both counts agree within that error, the training's
+    # count is the exact one.
     return step if abs(counted - step) <= 1 + step // 100 else counted
 
 

@@ -1,4 +1,4 @@
-"""TensorFlow's checkpoint format ("tensor bundle"), read without TensorFlow.
+"""Reads TensorFlow's checkpoint format ("tensor bundle") without TensorFlow.
 
     PREFIX.index                   a LevelDB table: tensor name -> BundleEntryProto
     PREFIX.data-00000-of-00002     raw little-endian values, at the offsets the entries say
@@ -6,8 +6,7 @@
 
 Formats: tensorflow/core/protobuf/tensor_bundle.proto and
 https://github.com/google/leveldb/blob/main/doc/table_format.md. Every block of the index and every
-tensor carries a CRC-32C; whatever is read here is verified, so a damaged file is an error and never
-wrong weights.
+tensor has a CRC-32C. It is verified, so a damaged file is an error and never gives wrong weights.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ from ...errors import CheckpointError
 TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
 _FOOTER_BYTES = 48
 _BLOCK_TRAILER_BYTES = 5  # compression type, masked CRC-32C
-# Our indexes have some 50 entries in 2 KB; what is far beyond is an attack on memory.
+# Upstream's indexes have some 50 entries in 2 KB. Larger ones may be meant to fill the memory.
 _LARGEST_INDEX_BYTES = 16 << 20
 _MOST_ENTRIES = 10_000
 _LONGEST_KEY_BYTES = 4096
-_CHUNK_BYTES = 4 << 20  # read and checksummed at a time, while it is in the cache
+_CHUNK_BYTES = 4 << 20  # read and checksummed at a time, to stay in the processor's cache
 
 _DTYPE_NAMES = {
     **{1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: "string"},
@@ -46,7 +45,7 @@ _NUMPY_DTYPES = {"float32": "<f4", "float64": "<f8", "int32": "<i4", "int64": "<
 
 @dataclass(frozen=True)
 class BundleEntry:
-    """Where a tensor lies and what it is (BundleEntryProto)."""
+    """Type, shape and location of a tensor (BundleEntryProto)."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -58,13 +57,13 @@ class BundleEntry:
 
 
 class TensorBundle:
-    """A checkpoint's index, and its tensors on demand.
+    """The index of a checkpoint; tensors are read when they are asked for.
 
     Args:
-        prefix: the path of the checkpoint without `.index`.
+        prefix: path of the checkpoint without `.index`.
 
     Raises:
-        CheckpointError: the index is missing, damaged, or says what cannot be.
+        CheckpointError: the index is missing, damaged, or contradictory.
     """
 
     def __init__(self, prefix: Path) -> None:
@@ -140,15 +139,15 @@ class TensorBundle:
         """Read one tensor and verify its checksum.
 
         Args:
-            name: of an entry.
-            dtype: what it must be: `float32`, `float64`, `int32` or `int64`.
+            name: name of the tensor.
+            dtype: type that it must have: `float32`, `float64`, `int32` or `int64`.
 
         Returns:
             A new array of the entry's shape.
 
         Raises:
-            CheckpointError: not there, of another type, its data file missing, too short, or
-                damaged.
+            CheckpointError: the tensor is missing or of another type, or its data file is missing,
+                too short, or damaged.
         """
         entry = self.entries.get(name)
         if entry is None:
@@ -210,12 +209,12 @@ class TensorBundle:
 
 
 def with_suffix(prefix: Path, suffix: str) -> Path:
-    """Append to the last component of a path, dots in it or not."""
+    """Append a suffix to the last component of a path, even if that contains dots."""
     return prefix.parent / (prefix.name + suffix)
 
 
 def mask_crc(crc: int) -> int:
-    """Rotate and offset a CRC-32C, as LevelDB does so that CRCs of CRCs stay sound."""
+    """Mask a CRC-32C by rotation and an offset, as LevelDB does before it stores one."""
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
@@ -233,7 +232,7 @@ def _read_into(file: Any, chunk: NDArray[np.uint8], path: Path) -> None:
 
 
 def _read_shape(message: bytes, source: str) -> tuple[int, ...]:
-    """Read a TensorShapeProto: dimensions as messages whose field 1 is the size."""
+    """Read a TensorShapeProto: each dimension is a message whose field 1 is its size."""
     shape = []
     for number, wire_type, value in read_fields(message, source, CheckpointError):
         if (number, wire_type) != (2, BYTES):
@@ -293,7 +292,7 @@ def _read_handle(buffer: bytes, offset: int, source: str) -> tuple[tuple[int, in
 def _read_block(
     content: bytes, offset: int, size: int, source: str
 ) -> Iterator[tuple[bytes, bytes]]:
-    """Verify one block and yield its keys and values; keys share prefixes with the one before."""
+    """Verify one block and yield its keys and values."""
     end = offset + size
     if end + _BLOCK_TRAILER_BYTES > len(content):
         raise CheckpointError(
@@ -314,6 +313,10 @@ def _read_block(
 
 
 def _read_block_entries(block: bytes, source: str) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the keys and values of a block; each key is stored without its common prefix.
+
+    The common prefix is that with the key before it.
+    """
     restart_count = int.from_bytes(block[-4:], "little")
     end = len(block) - 4 * (restart_count + 1)
     if len(block) < 4 or end < 0:

@@ -1,4 +1,4 @@
-"""What upstream leaves around a TensorFlow checkpoint: state files, flags.txt, alphabet.txt."""
+"""Reads the files of upstream's checkpoint directories: state files, flags.txt, alphabet.txt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BYTES_MODE_CLASSES = 256
 
 
 def prefixes_in(directory: Path) -> list[Path]:
-    """Return the TensorFlow checkpoints of a directory, named without their `.index`."""
+    """Return the TensorFlow checkpoints of a directory, as paths without `.index`."""
     return sorted(
         path.with_name(path.name.removesuffix(".index")) for path in directory.glob("*.index")
     )
@@ -31,17 +31,17 @@ def choose_checkpoint(directory: Path, which: Which) -> tuple[Path, str]:
     """Choose a directory's best or last checkpoint.
 
     Args:
-        directory: one with a run's record, with state files, or with a single checkpoint.
+        directory: a directory with the record of a run, state files, or a single checkpoint.
         which: `best` (on the validation set), `last` (most recent), or `auto`: the best, or the
-            last where there is no best.
+            last if there is no best.
 
     Returns:
-        A TensorFlow checkpoint's prefix or a file of our own format, which the same state files
-        may name; and which it is: `best`, `last` or `only`.
+        The prefix of a TensorFlow checkpoint or a file of our own format (state files can name
+        both), and its kind: `best`, `last` or `only`.
 
     Raises:
-        CheckpointError: none there, several and no state file to choose by, or the state file names
-            one that is not there.
+        CheckpointError: there is no checkpoint, there are several and no state file to choose by,
+            or the state file names one that is missing.
     """
     record = read_record(directory)
     recorded = record.choose(which) if record else None
@@ -74,7 +74,11 @@ def choose_checkpoint(directory: Path, which: Which) -> tuple[Path, str]:
 
 
 def _find_named(state_file: Path) -> Path:
-    """Return the checkpoint that a state file names, if it is there."""
+    """Return the checkpoint that a state file names.
+
+    Raises:
+        CheckpointError: it is missing.
+    """
     name = read_state(state_file)[0]
     if checkpoint := _present(state_file.parent / name):
         return checkpoint
@@ -88,15 +92,15 @@ def _find_named(state_file: Path) -> Path:
 
 
 def _present(checkpoint: Path) -> Path | None:
-    """Return a checkpoint, ours or TensorFlow's, if it is there."""
+    """Return the path of a checkpoint, ours or TensorFlow's, if it exists, else None."""
     is_native = checkpoint.suffix == NATIVE_SUFFIX and checkpoint.is_file()
     return checkpoint if is_native or with_suffix(checkpoint, ".index").is_file() else None
 
 
 def read_flags(path: Path) -> dict[str, Any]:
-    """Read flags.txt: JSON, or, as releases before Coqui STT 1.0 have it, `--name=value` lines.
+    """Read flags.txt: JSON, or lines `--name=value` in releases before Coqui STT 1.0.
 
-    Values of the second form stay strings. A missing or unreadable file is as one without flags.
+    Values of the second form stay strings. A missing or unreadable file has no flags.
     """
     try:
         text = read_small_file(path).decode("utf-8", "replace")
@@ -122,7 +126,7 @@ def _flag_lines(text: str) -> list[tuple[str, str]]:
 
 
 def number_flag(flags: Mapping[str, Any], name: str) -> float | None:
-    """Return a flag as a finite number, or None where it is not there or is none."""
+    """Return a flag as a finite number, or None if it is missing or not a finite number."""
     value = flags.get(name)
     if value is None or isinstance(value, bool):
         return None
@@ -134,9 +138,9 @@ def number_flag(flags: Mapping[str, Any], name: str) -> float | None:
 
 
 def features_of(flags: Mapping[str, Any]) -> tuple[FeatureConfig | None, str | None]:
-    """Return what the flags say of the features, and a note where they cannot be right.
+    """Return the features that the flags describe, and a note if the flags contradict each other.
 
-    A flag that is not there has upstream's default; without any of the three nothing is known.
+    A missing flag has upstream's default. Without any of the three flags, the features are unknown.
     """
     values = {
         "sample_rate_hz": number_flag(flags, "audio_sample_rate"),
@@ -153,10 +157,10 @@ def features_of(flags: Mapping[str, Any]) -> tuple[FeatureConfig | None, str | N
 
 
 def alphabet_beside(directory: Path, class_count: int) -> tuple[Alphabet | None, str | None]:
-    """Return the alphabet of a model from alphabet.txt, and a note where it does not fit.
+    """Return the alphabet of a model from alphabet.txt, and a note if it does not fit.
 
-    256 classes are bytes (`--bytes_output_mode true`), whose alphabet.txt cannot be read back: LF,
-    CR and `#` vanish in it. Only a file of exactly 255 labels says otherwise.
+    256 classes are bytes (`--bytes_output_mode true`), unless the file has exactly 255 labels. The
+    alphabet.txt of a model of bytes cannot be read back: it lacks LF, CR and `#`.
     """
     path = directory / "alphabet.txt"
     bytes_mode = UTF8Alphabet() if class_count == BYTES_MODE_CLASSES else None

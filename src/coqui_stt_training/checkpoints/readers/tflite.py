@@ -1,9 +1,9 @@
-"""Exported TFLite models as sources: the weights found by what the graph does with them.
+"""Reads exported TFLite models: weights are identified by their role in the graph.
 
-An export is the inference graph of 16 frames: three dense layers, the LSTM unrolled 16 times around
-one kernel, two more dense layers, softmax. Walking from the output back to the input meets the six
-weight matrices in order, whatever a converter called them; gates are told apart by what is done to
-them. Kernels are `[outputs, inputs]`, as ours.
+An export is the inference graph of 16 frames: three dense layers, an LSTM unrolled 16 times with
+one kernel, two more dense layers, softmax. A walk from the output back to the input meets the six
+weight matrices in order, so the names that a converter gave them do not matter. The LSTM's gates
+are identified by the operators on them. Kernels are `[outputs, inputs]`, like ours.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class _Layer:
     """One weight matrix in the graph.
 
     Attributes:
-        uses: the FULLY_CONNECTED operators with it: one, or one a frame for the LSTM.
-        weights, bias: constants.
+        uses: the FULLY_CONNECTED operators with this matrix: one, or one per frame for the LSTM.
+        weights, bias: constant tensors.
         after: the operators between this layer and the next.
     """
 
@@ -51,7 +51,8 @@ def load_tflite(path: Path) -> SourceModel:
     """Load an exported model.
 
     Raises:
-        CheckpointError: no TFLite file, damaged, or not an export of a DeepSpeech graph.
+        CheckpointError: the file is not a TFLite file, is damaged, or is not an export of a
+            DeepSpeech graph.
     """
     try:
         content = map_file(path, writable=True)
@@ -65,7 +66,11 @@ def load_tflite(path: Path) -> SourceModel:
 
 
 def _source_model(path: Path, graph: Graph, size_bytes: int) -> SourceModel:
-    """Return what a graph holds; raises `TFLiteError` where it is another kind of graph."""
+    """Return a graph as a source model.
+
+    Raises:
+        TFLiteError: it is another kind of graph.
+    """
     layers = dict(zip(LAYERS, _find_layers(graph), strict=True))
     stored: dict[str, Tensor] = {}
     for name, layer in layers.items():
@@ -98,7 +103,7 @@ def _source_model(path: Path, graph: Graph, size_bytes: int) -> SourceModel:
 
 
 def _find_layers(graph: Graph) -> list[_Layer]:
-    """Return the weight matrices from the input to the output."""
+    """Return the layers from the input to the output."""
     layers: list[_Layer] = []
     uses, after = _nearest_layer(graph, [graph.output("logits")], None)
     while uses and len(layers) <= len(LAYERS):
@@ -122,11 +127,11 @@ def _find_layers(graph: Graph) -> list[_Layer]:
 def _nearest_layer(
     graph: Graph, starts: list[int], through: Tensor | None
 ) -> tuple[list[Operator], list[Operator]]:
-    """Walk back from tensors to the layer before: return its operators, and those on the way.
+    """Return the operators of the nearest layer before some tensors, and the operators between.
 
-    Uses of the matrix `through` are walked through: the LSTM's frames depend on each other.
+    The walk goes through uses of the matrix `through`, as the LSTM's frames depend on each other.
     """
-    found: dict[int, Operator] = {}  # by what they make first, in order
+    found: dict[int, Operator] = {}  # by first output, in order
     passed: dict[int, Operator] = {}
     queue, seen = list(starts), set(starts)
     while queue:
@@ -160,7 +165,10 @@ def _constants(graph: Graph, operator: Operator) -> tuple[Tensor, Tensor]:
 
 
 def _find_norm(graph: Graph, name: str, layer: _Layer) -> dict[str, Tensor]:
-    """Return a dense layer's normalisation, if any: the gain is multiplied, the bias added."""
+    """Return the gain and bias of a dense layer's normalisation, or nothing if it has none.
+
+    The gain is a factor of a MUL, the bias an operand of an ADD or SUB.
+    """
     if not any(operator.name in _NORM_OPERATORS for operator in layer.after):
         return {}
     norm: dict[str, list[Tensor]] = {"weight": [], "bias": []}
@@ -180,7 +188,7 @@ def _find_norm(graph: Graph, name: str, layer: _Layer) -> dict[str, Tensor]:
 
 
 def _clip_of_all(graph: Graph, layers: dict[str, _Layer]) -> float:
-    """Return the one upper bound of all dense layers' activations."""
+    """Return the upper bound of the activations, which is the same in all dense layers."""
     clips = {
         _relu_clip(graph, name, layer)
         for name, layer in layers.items()
@@ -213,7 +221,7 @@ def _relu_clip(graph: Graph, name: str, layer: _Layer) -> float:
 
 
 def _gate_order(graph: Graph, lstm: _Layer) -> list[int]:
-    """Return which quarter of the kernel's rows is the input, forget, cell and output gate."""
+    """Return the quarters of the kernel's rows that are the input, forget, cell and output gate."""
     state = graph.input("previous_state_h")
     for use in lstm.uses:
         join = graph.producers.get(use.inputs[0])
@@ -228,7 +236,7 @@ def _gate_order(graph: Graph, lstm: _Layer) -> list[int]:
 
 
 def _gates(graph: Graph, use: Operator) -> dict[str, int]:
-    """Return which part of the split product is which gate; what is not clear is left out."""
+    """Return the position of each gate in the split product; unclear gates are left out."""
     splits = graph.consumers.get(use.outputs[0], [])
     if len(splits) != 1 or splits[0].name != "SPLIT":
         return {}
@@ -242,7 +250,7 @@ def _gates(graph: Graph, use: Operator) -> dict[str, int]:
 
 
 def _gate_role(graph: Graph, split: Operator, activation: Operator) -> str | None:
-    """Tell a gate by c' = s(forget) c + s(input) tanh(cell) and h' = s(output) tanh(c')."""
+    """Identify a gate by c' = s(forget) c + s(input) tanh(cell) and h' = s(output) tanh(c')."""
     if activation.name == "TANH":
         return "cell"
     products = graph.consumers.get(activation.outputs[0], [])
@@ -258,7 +266,7 @@ def _gate_role(graph: Graph, split: Operator, activation: Operator) -> str | Non
 
 
 def _split_lstm(tensors: dict[str, Float32], order: list[int]) -> None:
-    """Replace the LSTM's one kernel by views of its halves, our two, gates in our order."""
+    """Replace the LSTM's kernel by two views, for input and state, with gates in our order."""
     kernel, bias = tensors.pop("lstm.weight"), tensors["lstm.bias"]
     n_hidden = kernel.shape[0] // 4
     gates = kernel.reshape(4, n_hidden, -1)
@@ -271,7 +279,7 @@ def _split_lstm(tensors: dict[str, Float32], order: list[int]) -> None:
 
 
 def _precision_note(stored: dict[str, Tensor]) -> str | None:
-    """Say how far weights can be from those that were trained."""
+    """Return a note on the quantisation error of the weights, or None if they are float32."""
     kinds = {tensor.type.name.lower() for tensor in stored.values()} - {"float32"}
     if not kinds:
         return None

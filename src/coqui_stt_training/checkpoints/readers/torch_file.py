@@ -1,7 +1,7 @@
-"""Tensors of a file that `torch.save` wrote, without PyTorch and without running what is in it.
+"""Reads tensors of files that `torch.save` wrote, without PyTorch and without running any code.
 
-Such a file is a zip archive of uncompressed records: `data.pkl` describes, `data/0`, `data/1` ...
-are the values. Files of PyTorch before 1.6 are something else: see `torch_legacy.py`.
+Such a file is a zip archive of uncompressed records: `data.pkl` describes the tensors, `data/0`,
+`data/1` ... hold their values. For files of PyTorch before 1.6 see `torch_legacy.py`.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from .torch_legacy import MAGIC as LEGACY_MAGIC
 from .torch_pickle import FLOAT_STORAGES, STORAGE_TYPES, PickledCodeError, TensorView, read_pickle
 
 ZIP_MAGIC = b"PK\x03\x04"
-_LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a record: magic, lengths of its name and the rest
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a record: magic, lengths of its name and extra field
 _PICKLE = "data.pkl"
 _STORAGES = "data/"
 _MOST_RECORDS = 1 << 20
-_MOST_GROWTH = 4  # of half floats that become whole ones, with room to spare
+_MOST_GROWTH = 4  # size as float32 over stored size: 2 for half floats, and a margin
 
 
 def is_torch(path: Path, head: bytes) -> bool:
-    """Say whether a file is of PyTorch's; an archive that is damaged is not known as one.
+    """Say whether a file is a PyTorch file; for a damaged archive the answer is no.
 
     Args:
         path: the file.
@@ -49,18 +49,18 @@ def is_torch(path: Path, head: bytes) -> bool:
 
 
 class TorchFile:
-    """What a file describes, and the values of its tensors.
+    """The content of a PyTorch file; values of tensors are read when they are asked for.
 
     Args:
-        path: for messages.
-        content: the file, or the part of one that is such a file.
-        describes: objects of unknown classes become `Described` instead of an error.
+        path: path of the file, for messages.
+        content: bytes of the file, or of the part of an archive that is such a file.
+        describes: whether objects of unknown classes become `Described`; else they are an error.
 
     Attributes:
-        value: dicts, lists, numbers, texts, and `TensorView`s.
+        value: the saved object: dicts, lists, numbers, texts, and `TensorView`s.
 
     Raises:
-        CheckpointError: cut off, damaged, or with code in it, which is named.
+        CheckpointError: the file is cut off, damaged, or has code in it, which the message names.
     """
 
     def __init__(self, path: Path, content: memoryview, *, describes: bool = False) -> None:
@@ -87,7 +87,7 @@ class TorchFile:
         """Return the tensors of a part of the value, by name.
 
         Raises:
-            CheckpointError: it is no dict of tensors.
+            CheckpointError: it is not a dict.
         """
         if not isinstance(found, Mapping):
             raise CheckpointError(f"{self.path}: holds no tensors by name")
@@ -101,7 +101,7 @@ class TorchFile:
         """Return a tensor's values.
 
         Raises:
-            CheckpointError: they are no floats, or not in the file.
+            CheckpointError: they are not floats, or not all in the file.
         """
         kind = tensor.storage.kind
         if kind not in FLOAT_STORAGES:
@@ -116,10 +116,10 @@ class TorchFile:
             (length - 1) * stride
             for length, stride in zip(tensor.shape, tensor.strides, strict=True)
         )
-        # Nothing may be there twice: a view that repeats itself could be larger than any memory.
+        # A view must not repeat values: it could be larger than any memory.
         if record is None or not 0 < prod(tensor.shape) <= size or not 0 <= last < size:
             raise self._damaged(f"{name} is {list(tensor.shape)}, which is not all in it")
-        # A file may describe one storage as any number of tensors; a model has each value once.
+        # Tensors may share a storage, but all together must not be much larger than the file.
         self._taken_bytes += 4 * prod(tensor.shape)
         if self._taken_bytes > _MOST_GROWTH * len(self._content):
             raise self._damaged("its tensors are larger than it")
@@ -131,7 +131,7 @@ class TorchFile:
         view = np.lib.stride_tricks.as_strided(values, tensor.shape, strides_bytes)
         if kind == "BFloat16Storage":
             return np.asarray((view.astype(np.uint32) << 16).view(np.float32))
-        with np.errstate(over="ignore"):  # what is no number is found later
+        with np.errstate(over="ignore"):  # `load_source` refuses infinity
             return np.array(view, np.float32)
 
     def _open_archive(self) -> tuple[bytes, dict[str, memoryview]]:
@@ -153,7 +153,7 @@ class TorchFile:
         return bytes(described), storages
 
     def _find_records(self) -> dict[str, memoryview]:
-        """Return what is in the archive, by its name below the one folder that all is in."""
+        """Return the records of the archive by name, without the folder that contains them all."""
         try:
             with zipfile.ZipFile(_Window(self._content)) as archive:
                 members = archive.infolist()
@@ -174,7 +174,7 @@ class TorchFile:
         }
 
     def _record(self, member: zipfile.ZipInfo) -> memoryview:
-        # PyTorch never compresses; who does may mean to fill the memory.
+        # PyTorch never compresses; a compressed record may be meant to fill the memory.
         head = self._content[member.header_offset : member.header_offset + _LOCAL_HEADER.size]
         if member.compress_type != zipfile.ZIP_STORED or len(head) < _LOCAL_HEADER.size:
             raise self._damaged(f"its record {member.filename!r} is compressed or cut off")
@@ -193,7 +193,7 @@ class TorchFile:
 
 
 class _Window(io.RawIOBase):
-    """A part of a mapped file, as a file."""
+    """Part of a memory-mapped file, as a file object."""
 
     def __init__(self, content: memoryview) -> None:
         self._content = content

@@ -1,13 +1,13 @@
-"""Files that PyTorch wrote before 1.6, or since then when asked to: pickles, then the values.
+"""The format of PyTorch before 1.6, and of `torch.save` without zip files: pickles, then values.
 
     pickle  a magic number
-    pickle  the version of the protocol, 1001
+    pickle  version of the protocol, 1001
     pickle  sizes of types, and whether the machine was little-endian
-    pickle  the value; its tensors name storages by their keys
-    pickle  the keys of all storages, in the order in which they follow
-    int64   how many values the first has, then the values; and so on
+    pickle  the saved object; its tensors refer to storages by keys
+    pickle  keys of all storages, in the order of the file
+    for each storage: int64 number of values, then the values
 
-Nothing is unpickled: `torch_pickle.py` reads descriptions.
+Nothing is unpickled: `torch_pickle.py` reads the pickles as descriptions.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _COUNT_BYTES = 8
 
 
 def read_legacy(content: memoryview, *, describes: bool) -> tuple[Any, dict[str, memoryview]]:
-    """Return the value that a file describes, and the bytes of each storage by its key.
+    """Return the saved object, and the bytes of each storage by its key.
 
     Args:
-        content: the file.
+        content: bytes of the file.
         describes: see `read_pickle`.
 
     Raises:
-        PickledCodeError: the value needs more than plain values and tensors, and `describes` is
-            not set.
-        ValueError: cut off, damaged, or from a machine of the other byte order.
+        PickledCodeError: the object has more than plain values and tensors, and `describes` is not
+            set.
+        ValueError: the file is cut off, damaged, or from a big-endian machine.
     """
     start = len(MAGIC)
     head = []
@@ -64,7 +64,7 @@ def _read(content: memoryview, start: int, most_bytes: int, *, describes: bool =
 def _storages(
     content: memoryview, start: int, keys: list[Any], known: Mapping[str, Storage]
 ) -> dict[str, memoryview]:
-    """Return the bytes of the storages that follow one another from a place on."""
+    """Return the bytes of the storages, which begin at `start`, one after the other."""
     found = {}
     for key in keys:
         storage = known.get(key) if isinstance(key, str) else None

@@ -1,9 +1,9 @@
-"""The one pickle in a PyTorch file, read as a description of tensors and not run.
+"""Reads the pickle of a PyTorch file as a description of tensors, without running it.
 
-A pickle is a program for a small machine with a stack. This one knows the instructions that
-describe plain values: dicts, lists, tuples, texts, numbers, and tensors by the storage they lie in.
-What a pickle otherwise asks for, any class or function of Python, is never looked up: the error
-names it, or, where that is wanted, it is described: by what name, with which arguments and state.
+A pickle is a program for a small stack machine. This machine knows the instructions that describe
+plain values: dicts, lists, tuples, texts, numbers, and tensors as views of storages. Classes and
+functions of Python are never looked up: they are an error that names them, or, if the caller wants
+that, become descriptions with their name, arguments and state.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Global:
     name: str
 
 
-# How the values of each kind of storage lie in a file; NumPy has no name for those of bfloat16.
+# NumPy's type of the values of each kind of storage; bfloat16, which NumPy lacks, as uint16.
 STORAGE_TYPES: Mapping[str, np.dtype[Any]] = {
     f"{kind}Storage": np.dtype(stored)
     for kind, stored in (
@@ -55,12 +55,12 @@ FLOAT_STORAGES = ("FloatStorage", "HalfStorage", "BFloat16Storage", "DoubleStora
 
 @dataclass(frozen=True)
 class Storage:
-    """Where values of tensors lie.
+    """A block of values that tensors are views of.
 
     Attributes:
-        kind: PyTorch's name of their type, such as `HalfStorage`.
-        key: of the file's record that has them.
-        values: how many there are.
+        kind: PyTorch's name of its type, such as `HalfStorage`.
+        key: key of the record in the file that holds its values.
+        values: number of values.
     """
 
     kind: str
@@ -70,7 +70,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class TensorView:
-    """A tensor as a part of a storage; strides and the offset count values."""
+    """A tensor as a view of a storage; its offset and strides are in values."""
 
     storage: Storage
     offset: int
@@ -80,12 +80,12 @@ class TensorView:
 
 @dataclass(eq=False, repr=False)
 class Described:
-    """An object of a class that was not looked up.
+    """An object whose class was not looked up.
 
     Attributes:
-        name: of the class or function: `module name`.
-        arguments: that it would be called with.
-        state: what it would be given after that, usually its attributes; None: nothing.
+        name: name of the class or function: `module name`.
+        arguments: arguments of the call that would create the object.
+        state: state that would be set after that, usually the attributes; None: none.
     """
 
     name: str
@@ -99,12 +99,12 @@ class Described:
 
 @dataclass(frozen=True)
 class Pickled:
-    """What a pickle describes.
+    """The content of a pickle.
 
     Attributes:
-        value: dicts, lists, numbers, texts, `TensorView`s and, where wanted, `Described`.
-        storages: those that tensors lie in, by their keys.
-        size_bytes: of the pickle; more may follow it.
+        value: dicts, lists, numbers, texts, `TensorView`s and, if wanted, `Described`.
+        storages: storages of the tensors, by key.
+        size_bytes: size of the pickle; other data may follow it.
     """
 
     value: Any
@@ -117,15 +117,15 @@ class PickledCodeError(ValueError):
 
 
 def read_pickle(content: bytes, *, describes: bool = False) -> Pickled:
-    """Return what a pickle describes.
+    """Return the content of a pickle.
 
     Args:
-        content: the pickle, and anything behind it.
-        describes: what it asks for, beyond plain values and tensors, becomes `Described`.
+        content: the pickle, which other data may follow.
+        describes: whether objects other than plain values and tensors become `Described`.
 
     Raises:
-        PickledCodeError: it needs more than plain values and tensors, and `describes` is not set.
-        ValueError: it is cut off, damaged, or has instructions that PyTorch does not write.
+        PickledCodeError: there are such objects, and `describes` is not set.
+        ValueError: the pickle is cut off, damaged, or has instructions that PyTorch does not write.
     """
     machine, stream = _Machine(), io.BytesIO(content)
     try:
@@ -140,7 +140,7 @@ def read_pickle(content: bytes, *, describes: bool = False) -> Pickled:
 
 
 class _Machine:
-    """A stack and a memory."""
+    """The stack machine that reads a pickle."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -199,7 +199,7 @@ class _Machine:
             stack.append(_rebuild(called, arguments))
         elif instruction == "BUILD":
             state = stack.pop()
-            if isinstance(stack[-1], Described):  # of a dict of tensors it is their versions
+            if isinstance(stack[-1], Described):  # for a dict of tensors, the state is metadata
                 stack[-1].state = state
         else:
             raise ValueError(f"PyTorch writes no instruction {instruction}")
@@ -242,7 +242,7 @@ def _storage(identity: Any) -> Storage:
 
 
 def _rebuild(called: Any, arguments: Any) -> Any:
-    """Return what a call would, of the few that are known, or a description of it."""
+    """Return the result of a call if the function is known, else a description of the call."""
     name = called.name
     if name == _DICT:
         return {}

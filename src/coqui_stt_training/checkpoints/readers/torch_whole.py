@@ -1,4 +1,4 @@
-"""Models that PyTorch saved whole, `.pt`: Whisper as OpenAI publishes it, and those of fairseq."""
+"""Reads `.pt` files: Whisper as OpenAI publishes it, and checkpoints of fairseq."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _DIMENSIONS, _TENSORS = "dims", "model_state_dict"
 
 
 def load_torch(path: Path) -> SourceModel:
-    """Read the encoder of a file that PyTorch saved.
+    """Read the encoder of a PyTorch file.
 
     Args:
-        path: a `.pt` of OpenAI's Whisper or of fairseq, or one in the same form.
+        path: a `.pt` in the form of OpenAI's Whisper or of fairseq.
 
     Raises:
-        CheckpointError: cut off, damaged, with code in it, of another model, or with tensors
-            missing or misshapen; all of them are named.
+        CheckpointError: the file is cut off, damaged, has code in it, or is of another model, or
+            tensors are missing or have wrong shapes; the message names them.
     """
     content = whole_file(path)
     described = TorchFile(path, content, describes=True)

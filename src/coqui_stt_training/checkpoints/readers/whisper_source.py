@@ -1,4 +1,4 @@
-"""A Whisper encoder under the names of others, wherever its tensors lie."""
+"""Makes a source model of a Whisper encoder that has foreign names."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def whisper_source(
     read: Callable[[str], NDArray[np.float32]],
     theirs: ModuleType = openai_names,
 ) -> SourceModel:
-    """Return the encoder of a model that OpenAI's dimensions describe.
+    """Return the encoder of a Whisper model as a source model.
 
     Args:
-        format_name: of the file.
+        format_name: name of the format.
         path: the file.
-        dimensions: of the model, by OpenAI's names.
-        names: of all the file's tensors.
-        read: returns one of them.
-        theirs: knows whose names they are.
+        dimensions: dimensions of the model, by OpenAI's names.
+        names: names of all tensors of the file.
+        read: reads the tensor of a name.
+        theirs: module with the names of the tensors.
 
     Raises:
-        CheckpointError: dimensions that are not built here, or tensors missing, unknown or
-            misshapen; all of them are named.
+        CheckpointError: the dimensions are not supported, or tensors are missing, unknown, or have
+            wrong shapes; the message names them.
     """
     try:
         specification = openai_names.specification_of(dimensions)
