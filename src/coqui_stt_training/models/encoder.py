@@ -1,14 +1,13 @@
-"""What pre-trained encoders have in common: a stack of their own, and a CTC head on top.
+"""The common part of the specifications of pre-trained encoders with a CTC head.
 
-    encoder layers ...        the architecture's own
-    mix                       of what several blocks give, where the head listens to more than the
-                              last one (`head_blocks`)
-    head_1 .. head_N          BiLSTM layers, where the head has any (`head` is "lstm")
+    encoder layers ...        layers of the architecture
+    mix                       weighted mean of several blocks, if `head_blocks` is more than 1
+    head_1 .. head_N          BiLSTM layers, if `head` is "lstm"
     output                    W x + b, the logits; the last class is the blank
 
-Its blocks may have adapters; see `adapter.py`. Then all else of the encoder is not trained.
+Blocks may have adapters, see `adapter.py`. Then the encoder's own weights are not trained.
 
-Nothing here needs PyTorch; the modules are in `encoder_model.py`.
+This module does not import PyTorch; the modules are in `encoder_model.py`.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from .specification import Specification, layer_of
 
 OUTPUT = "output"
 MIX = "mix"
-ENCODER = "encoder"  # by what name dropout knows what the head takes; it is no layer
+ENCODER = "encoder"  # name in `Dropout.rates` of the input of the head; it is not a layer
 HEADS = ("linear", "lstm")
-_MOST_FRAMES = 1500  # 30 s of most models
-_LARGEST = 1 << 16  # of any width, so that a damaged file cannot ask for all memory
-# Float32 values that a frame keeps for the backward pass of a BiLSTM, in widths of one direction.
+_MOST_FRAMES = 1500  # 30 s in most models
+_LARGEST = 1 << 16  # of any parameter, so that a damaged file cannot fill the memory
+# Float32 values that a frame keeps for the backward pass of a BiLSTM, per width of one direction.
 _LSTM_WIDTHS = 16
-_MIX_WIDTHS = 3  # and for a block that the head hears: what it gave, copied, and normalised
+_MIX_WIDTHS = 3  # per width for each mixed block: its output, a copy, and the normalised output
 
 Encoder = TypeVar("Encoder", bound="EncoderSpecification")
 
@@ -41,26 +40,26 @@ class EncoderSpecification(ABC):
     """An encoder with a CTC head; see `Specification` for what each member is.
 
     Attributes:
-        n_classes: labels of the alphabet and the blank.
+        n_classes: number of labels of the alphabet, plus one for the blank.
         head: `linear`, or `lstm`: BiLSTM layers below the output layer.
-        head_layers: how many of those.
-        head_size: width of one of their directions.
-        head_blocks: how many blocks, from the top, the head listens to: a mean of what each gives,
-            normalised, with weights that are learnt (as ELMo and SUPERB have it,
-            https://arxiv.org/abs/2105.01051). 1: to the last alone, as it is.
-        width: values of a frame that the encoder gives.
-        blocks: how many it has, above what turns its input into frames of that width.
-        adapter: of the encoder's blocks, as `parse_adapter` takes it; empty: none.
+        head_layers: number of BiLSTM layers.
+        head_size: width of one direction of a BiLSTM layer.
+        head_blocks: number of blocks, from the top, that the head uses: a mean of their normalised
+            outputs with learnt weights (as in ELMo and SUPERB, https://arxiv.org/abs/2105.01051).
+            With 1, the head uses the output of the last block as it is.
+        width: number of values of a frame of the encoder's output.
+        blocks: number of blocks, above the first layer.
+        adapter: adapters of the blocks, as a text for `parse_adapter`; empty: none.
 
     Raises:
-        ValueError: an unknown head or adapter, or numbers out of range.
+        ValueError: the head or adapter is unknown, or a number is out of range.
     """
 
     architecture: ClassVar[str]
     takes_bottlenecks: ClassVar[bool] = True
     takes_mix: ClassVar[bool] = True
     kind: ClassVar[str]  # for messages, with its article
-    first_layer: ClassVar[str]  # what is below the blocks
+    first_layer: ClassVar[str]  # name of the layer below the blocks
 
     n_classes: int = 1
     head: str = "linear"
@@ -82,7 +81,7 @@ class EncoderSpecification(ABC):
             raise ValueError(f"{', '.join(bad)}: 1 to {_LARGEST} is possible")
         if problems := [*self.problems(), *self._problems_of_mix()]:
             raise ValueError(f"impossible in {self.kind}: {'; '.join(problems)}")
-        self.front_end  # noqa: B018 - refuses what it cannot be
+        self.front_end  # noqa: B018 - fails if the parameters are invalid
 
     def _problems_of_mix(self) -> Iterator[str]:
         if self.head_blocks > 1 and not self.takes_mix:
@@ -93,7 +92,7 @@ class EncoderSpecification(ABC):
     @property
     @abstractmethod
     def front_end(self) -> FrontEnd:
-        """What the encoder takes; it follows from the encoder."""
+        """Front end that computes the encoder's input."""
 
     @abstractmethod
     def encoder_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -101,18 +100,18 @@ class EncoderSpecification(ABC):
 
     @abstractmethod
     def problems(self) -> Iterator[str]:
-        """Yield what does not go together in the encoder's parameters, each in its range."""
+        """Yield contradictions between the encoder's parameters, which are in range."""
 
     @abstractmethod
     def output_length(self, frames: int) -> int:
-        """Return how many frames come out for so many frames of the front end."""
+        """Return the number of output frames for a number of frames of the front end."""
 
     @abstractmethod
     def encoder_activation_values(self, frames: int) -> int:
         """Return about how many float32 values the encoder keeps of a clip for the backward pass.
 
         Args:
-            frames: of the front end.
+            frames: number of frames of the front end.
         """
 
     @abstractmethod
@@ -131,7 +130,7 @@ class EncoderSpecification(ABC):
 
     @property
     def most_frames(self) -> int:
-        """Frames of the longest clip that is heard as a whole: attention compares them all."""
+        """Output frames of the longest clip that is processed in one piece."""
         return _MOST_FRAMES
 
     @property
@@ -143,7 +142,7 @@ class EncoderSpecification(ABC):
         """Return the shapes of the adapters' tensors by name.
 
         Raises:
-            ValueError: the adapter finds nothing to adapt.
+            ValueError: there is nothing to adapt.
         """
         adapter = self.parsed_adapter
         if adapter is None:
@@ -154,7 +153,7 @@ class EncoderSpecification(ABC):
 
     @property
     def mixed_layers(self) -> tuple[str, ...]:
-        """Names of the layers of which the head hears a mix; none where it hears the last alone."""
+        """Names of the layers that the head uses a mix of; none if it uses only the last one."""
         return self.encoder_layers[-self.head_blocks :] if self.head_blocks > 1 else ()
 
     @property
@@ -166,7 +165,7 @@ class EncoderSpecification(ABC):
 
     @property
     def below_output(self) -> tuple[str, ...]:
-        """Names of all the head's layers below the output layer."""
+        """Names of the head's layers below the output layer."""
         return (*((MIX,) if self.mixed_layers else ()), *self.head_names)
 
     @property
@@ -206,10 +205,10 @@ class EncoderSpecification(ABC):
         """Return the same encoder with another head.
 
         Args:
-            head: see the attributes, as for the others.
-            layers: of BiLSTM.
-            size: of these.
-            blocks: that it listens to; of an encoder that has fewer, all.
+            head: `linear` or `lstm`.
+            layers: number of BiLSTM layers.
+            size: width of one direction of a BiLSTM layer.
+            blocks: number of blocks that the head uses, at most those of the encoder.
         """
         blocks = min(blocks, self.blocks) if self.takes_mix else 1
         return replace(
@@ -220,7 +219,7 @@ class EncoderSpecification(ABC):
         """Return the same model with other adapters, or without any.
 
         Raises:
-            ValueError: the adapter finds nothing to adapt.
+            ValueError: there is nothing to adapt.
         """
         changed = replace(self, adapter=str(adapter or ""))
         changed.adapter_shapes()
@@ -238,7 +237,7 @@ class EncoderSpecification(ABC):
 
 
 def base_tensors(specification: Specification) -> frozenset[str]:
-    """Return the tensors that are never trained, as adapters beside them are; most have none."""
+    """Return the names of the frozen tensors of an encoder with adapters; without any, none."""
     if not isinstance(specification, EncoderSpecification) or not specification.adapter:
         return frozenset()
     encoder = specification.encoder_layers
@@ -252,7 +251,7 @@ def base_tensors(specification: Specification) -> frozenset[str]:
 def linear_shapes(
     name: str, inputs: int, outputs: int, *, bias: bool = True
 ) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of a product's tensors by name."""
+    """Return the shapes of a linear layer's tensors by name."""
     return {f"{name}.weight": (outputs, inputs)} | ({f"{name}.bias": (outputs,)} if bias else {})
 
 

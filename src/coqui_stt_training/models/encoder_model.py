@@ -1,4 +1,4 @@
-"""What the modules of pre-trained encoders have in common: the CTC head, and running a layer."""
+"""The common part of the modules of pre-trained encoders: the CTC head, and running layers."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .adapter_modules import Bottleneck, add_adapter, draw_adapters
 from .dropout import NO_DROPOUT, Dropout
 from .encoder import ENCODER, MIX, OUTPUT, EncoderSpecification
 
-_LAST_BLOCK = 2.0  # e^2 for it and 1 for each other: of four blocks, it has 0.7 at first
+_LAST_BLOCK = 2.0  # initial parameter; of four blocks, e^2 / (e^2 + 3) = 0.7 is the last one
 
 
 class EncoderModel(AcousticModel):
     """An encoder with a CTC head.
 
-    A layer is a module of this one under its name in the specification; it maps
-    `[batch, frames, values]` and lengths `[batch]` to the same of its output. The architecture's
-    class adds those of the encoder, this one those of the head.
+    A layer is a submodule with its name in the specification. It maps `[batch, frames, values]` and
+    lengths `[batch]` to its output and the lengths of that. The class of the architecture adds the
+    layers of the encoder, this class those of the head.
 
-    Where the head hears a mix of blocks, what each of them gives is passed on beside what those
-    below gave: between layers lie `[batch, frames, blocks * width]`, the newest last.
+    If the head uses a mix of blocks, the outputs of these blocks are concatenated: from block to
+    block, `[batch, frames, blocks * width]` is passed on, the newest block last.
     """
 
     specification: EncoderSpecification
@@ -35,7 +35,7 @@ class EncoderModel(AcousticModel):
         self.specification = specification
 
     def add_head(self) -> None:
-        """Add the layers of the head, and adapters; called when the encoder's layers are there."""
+        """Add the layers of the head, and adapters. The encoder's layers must exist already."""
         specification, width = self.specification, self.specification.width
         if adapter := specification.parsed_adapter:
             for name in specification.encoder_layers[adapter.above :]:
@@ -74,23 +74,23 @@ class EncoderModel(AcousticModel):
         return x, lengths
 
     def end_encoder(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Put in order what the encoder gives, for architectures that take clips in pieces.
+        """Rearrange the encoder's output, for architectures that process clips in pieces.
 
         Args:
             x: float32 `[batch, frames, width]`.
-            lengths: int64 `[batch]`, frames of each clip.
+            lengths: int64 `[batch]`, number of frames of each clip.
 
         Returns:
-            Frames and lengths of the same kind.
+            Output and lengths of the same form.
         """
         return x, lengths
 
     def inner_emissions(
         self, x: Tensor, lengths: Tensor, dropout: Dropout = NO_DROPOUT
     ) -> Emissions:
-        """Return what the head makes of an inner block; see `AcousticModel.inner_emissions`.
+        """Return the head's output for an inner block; see `AcousticModel.inner_emissions`.
 
-        What the block gives is normalised, as the last one's is in most encoders.
+        The output of the block is normalised, like that of the last block in most encoders.
         """
         x = nn.functional.layer_norm(x, x.shape[-1:])
         x, lengths = self.end_encoder(x, lengths)
@@ -98,26 +98,26 @@ class EncoderModel(AcousticModel):
         return Emissions(*self.run(zero_beyond(x, lengths), lengths, dropout, first=head))
 
     def _behind(self, name: str, x: Tensor) -> Tensor:
-        """Run the bottleneck behind a layer, if it has one."""
+        """Run the bottleneck adapter after a layer, if it has one."""
         bottleneck = getattr(self.get_submodule(name), BOTTLENECK, None)
         return bottleneck(x) if isinstance(bottleneck, Bottleneck) else x
 
     def run_layer(self, name: str, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Run one layer; for architectures whose layers look at more than what came before.
+        """Run one layer. Architectures override it if a layer needs more than its input.
 
         Args:
-            name: of the layer.
-            x: float32 `[batch, frames, values]`; of the first layer, features.
-            lengths: int64 `[batch]`, frames of each clip.
+            name: name of the layer.
+            x: float32 `[batch, frames, values]`; features for the first layer.
+            lengths: int64 `[batch]`, number of frames of each clip.
 
         Returns:
-            What the layer makes of it, float32 `[batch, frames, values]`, and its lengths.
+            The output of the layer, float32 `[batch, frames, values]`, and its lengths.
         """
         out: tuple[Tensor, Tensor] = self.get_submodule(name)(x, lengths)
         return out
 
     def initialize_layer(self, name: str, generator: torch.Generator) -> None:
-        """Draw new weights: see `initialize_modules`; of the output, weights as Glorot has them."""
+        """Draw new weights: Glorot uniform for the output layer, else see `initialize_modules`."""
         layer = self.get_submodule(name)
         if isinstance(layer, Output):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
@@ -128,17 +128,17 @@ class EncoderModel(AcousticModel):
 
 
 class Drawn(nn.Module):
-    """A module with parameters of its own, not only those of PyTorch's modules within."""
+    """A module with parameters of its own, besides those of its submodules."""
 
     def draw(self, generator: torch.Generator) -> None:
-        """Draw new values for its own parameters."""
+        """Draw new values for the module's own parameters."""
         raise NotImplementedError
 
 
 class Mix(Drawn):
-    """A mean of what several blocks give, each normalised, with weights that are learnt.
+    """A weighted mean of the normalised outputs of several blocks.
 
-    Weights are the softmax of parameters. At first most of it is the last block.
+    The weights are the softmax of parameters. At first, the last block has most of the weight.
     """
 
     def __init__(self, blocks: int, width: int) -> None:
@@ -147,7 +147,7 @@ class Mix(Drawn):
         self.width = width
 
     def draw(self, generator: torch.Generator) -> None:
-        """Begin with the last block for the most part."""
+        """Set the parameters so that the last block has most of the weight."""
         with torch.no_grad():
             self.weight.zero_()
             self.weight[-1] = _LAST_BLOCK
@@ -170,9 +170,9 @@ class Output(nn.Linear):
 class BiLstm(nn.Module):
     """One bidirectional LSTM layer over a padded batch.
 
-    The backward direction runs forward over each clip turned around within its own length, so that
-    padding comes last for both, and changes nothing; packed sequences, which do the same, take many
-    times as long on a CPU.
+    The backward direction is a forward LSTM over reversed clips. Each clip is reversed within its
+    own length, so padding comes last in both directions and does not matter. Packed sequences would
+    give the same, but take many times as long on a CPU.
     """
 
     def __init__(self, inputs: int, size: int) -> None:
@@ -196,24 +196,24 @@ class BiLstm(nn.Module):
 
 @cache
 def _has_bfloat16_lstm() -> bool:
-    """Whether this processor's LSTM takes bfloat16; with AVX2 alone, oneDNN's raises an error."""
+    """Say whether LSTMs can run in bfloat16 here; with AVX2 alone, oneDNN raises an error."""
     return not torch._C._has_mkldnn or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _gather(x: Tensor, frames: Tensor) -> Tensor:
-    """Return the frames of each clip in another order: `[batch, frames, values]`, `[batch, n]`."""
+    """Reorder the frames of each clip: `[batch, frames, values]` by indices `[batch, n]`."""
     return x.gather(1, frames[:, :, None].expand(-1, -1, x.shape[-1]))
 
 
 def padding_mask(lengths: Tensor, frames: int, device: torch.device) -> Tensor | None:
-    """Return which frames attention may look at, bool `[batch, 1, 1, frames]`.
+    """Return the mask of the frames within each clip's length, bool `[batch, 1, 1, frames]`.
 
     Returns:
-        None where every clip has all frames: attention is quicker without a mask.
+        The mask, or None if there is no padding: attention is faster without a mask.
     """
     if bool((lengths == frames).all()):
         return None
-    # A clip too short for any frame looks at one, as attention to nothing gives NaN.
+    # A clip without frames attends to one frame of padding, as attention to nothing gives NaN.
     return (torch.arange(frames) < lengths.clamp(min=1)[:, None]).to(device)[:, None, None, :]
 
 
@@ -226,10 +226,11 @@ def zero_beyond(x: Tensor, lengths: Tensor) -> Tensor:
 
 
 def initialize_modules(layer: nn.Module, generator: torch.Generator) -> None:
-    """Draw new weights for everything in a layer, as PyTorch would, from one generator.
+    """Draw new weights for all modules of a layer from one generator.
 
     Linear and convolutional weights are uniform within 1 / sqrt(inputs), LSTM weights within
-    1 / sqrt(size), biases zero, normalisations the identity. Modules of our own draw theirs.
+    1 / sqrt(size), as in PyTorch. Biases are zero and normalisations the identity. `Drawn` modules
+    draw their own parameters.
     """
     for module in layer.modules():
         if isinstance(module, Drawn):

@@ -1,4 +1,4 @@
-"""Parameters as other programs write them down, read with suspicion."""
+"""Reads the configuration files of other programs, and checks every value."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _LARGEST_NUMBER = 1e9
 
 
 class ForeignConfig:
-    """Reads values of a `config.json`, and says all that is wrong with them at once.
+    """Reads values of a `config.json`, and reports all invalid values in one error.
 
         with ForeignConfig(config) as values:
             return Encoder(width=values.integer("hidden_size"), blocks=values.integer("layers"))
 
-    A value that cannot be read is noted, and one that can be takes its place. What was noted is
-    raised where the block ends, instead of what these led to.
+    An invalid value is noted, and a valid one is returned instead. At the end of the block, all
+    noted problems are raised as one error, instead of any error that followed from them.
 
     Args:
-        values: the file's content.
+        values: content of the file.
 
     Raises:
-        ValueError: at the end of the block; names all values that are missing or cannot be read.
+        ValueError: at the end of the block: values are missing or invalid; the message names them.
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -47,7 +47,7 @@ class ForeignConfig:
             raise ValueError("; ".join(self._problems.values())) from None
 
     def part(self, name: str) -> ForeignConfig:
-        """Return the values of one part, an object of its own; without any if it is none."""
+        """Return the values of a nested object; without any values if it is not an object."""
         values = self._values.get(name)
         if not isinstance(values, Mapping):
             self._note(name, f"is {_shown(values)}, and must describe that part of the model")
@@ -56,7 +56,7 @@ class ForeignConfig:
         return part
 
     def integer(self, name: str, default: int | None = None) -> int:
-        """Return a positive whole number."""
+        """Return a positive integer."""
         value = self._values.get(name, default)
         if type(value) is int and value > 0:
             return value
@@ -64,7 +64,7 @@ class ForeignConfig:
         return 1
 
     def integers(self, name: str, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
-        """Return a list of positive whole numbers."""
+        """Return a list of positive integers."""
         value = self._values.get(name, default)
         if (
             isinstance(value, (list, tuple))
@@ -84,7 +84,7 @@ class ForeignConfig:
         return 1.0
 
     def numbers(self, name: str) -> dict[str, float]:
-        """Return positive numbers by name; none where they are missing or null."""
+        """Return an object of positive numbers; an empty one if it is missing or null."""
         part = self.part(name) if self._values.get(name) is not None else ForeignConfig({})
         return {one: part.number(one) for one in part._values if isinstance(one, str)}
 
@@ -97,7 +97,7 @@ class ForeignConfig:
         return default
 
     def choice(self, name: str, known: tuple[str, ...], default: str | None = None) -> str:
-        """Return one of a few words."""
+        """Return one of the known texts."""
         value = self._values.get(name, default)
         if isinstance(value, str) and value in known:
             return value
@@ -105,24 +105,25 @@ class ForeignConfig:
         return known[0]
 
     def expect(self, name: str, wanted: Any, *, given: tuple[str, ...] = ()) -> None:
-        """See that a value, if it is there, is the only one that is built here.
+        """Check that a value, if it exists, is the only supported one.
 
         Args:
-            name: of the value.
-            wanted: the only one.
-            given: values of which it was computed; if one of them is bad, this cannot be told.
+            name: name of the value.
+            wanted: the only supported value.
+            given: names of the values from which `wanted` was computed. If one of them is invalid,
+                the check is skipped.
         """
         value = self._values.get(name, wanted)
         if value != wanted and not any(self._path + one in self._problems for one in given):
             self._note(name, f"is {_shown(value)}; only {wanted!r} can be read")
 
     def parsed(self, name: str, parse: Callable[[str], list[_Item]], what: str) -> list[_Item]:
-        """Return the list that a text says.
+        """Return the list that a text describes.
 
         Args:
-            name: of the text.
-            parse: returns nothing where it is no such list.
-            what: it must be, for the message.
+            name: name of the text.
+            parse: parses the text; returns an empty list if it is invalid.
+            what: description of a valid text, for the message.
         """
         value = self._values.get(name)
         found = parse(value) if isinstance(value, str) else []
@@ -131,7 +132,7 @@ class ForeignConfig:
         return found
 
     def refuse(self, name: str) -> None:
-        """See that a value is missing, null, false or empty: what it asks for is not built here."""
+        """Check that a value is missing, null, false or empty, as its feature is not supported."""
         if value := self._values.get(name):
             self._note(name, f"is {_shown(value)}, which is not built here")
 

@@ -1,8 +1,8 @@
-"""What an acoustic model is, without its weights: everything that is needed to build it.
+"""The specification of an acoustic model: its architecture and parameters, without weights.
 
-A specification names its architecture and owns what follows from its parameters: the layers in
-order, the tensors and their shapes, how many frames come out, how much memory they take. The rest
-of the program knows models by this alone. Nothing here needs PyTorch.
+From the parameters follow the layers in order, the tensors and their shapes, the number of output
+frames, and the memory for training. The rest of the program uses only this interface. This module
+does not import PyTorch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from stt.plain_values import restore
 
 Spec = TypeVar("Spec", bound="Specification")
 
-# The specification and the module of each architecture; imported when one is needed.
+# The specification and the module of each architecture, which are imported when needed.
 ARCHITECTURES: Mapping[str, tuple[str, str]] = {
     "deepspeech": ("deepspeech.geometry:Geometry", "deepspeech.model:DeepSpeech"),
     "whisper": ("whisper.specification:WhisperEncoder", "whisper.model:Whisper"),
@@ -30,7 +30,7 @@ ARCHITECTURES: Mapping[str, tuple[str, str]] = {
     "wav2vec2": ("wav2vec2.specification:Wav2Vec2Encoder", "wav2vec2.model:Wav2Vec2"),
 }
 
-# Layers, widths, classes: an alphabet has at most as many labels.
+# Of layers, widths and classes; an alphabet cannot have more labels.
 _LARGEST_PARAMETER = 1 << 16
 _RATIO_SECONDS = 10
 
@@ -38,36 +38,36 @@ _RATIO_SECONDS = 10
 class Specification(Protocol):
     """Describes an acoustic model; a frozen dataclass of JSON values.
 
-    A tensor's name begins with that of its layer: `layer_1.norm.bias` is of `layer_1`. One whose
-    last part begins with `running_` is a statistic that a layer keeps, which no gradient changes.
+    A tensor's name begins with that of its layer: `layer_1.norm.bias` belongs to `layer_1`. If its
+    last part begins with `running_`, it is a running statistic of the layer, without gradient.
     """
 
     architecture: ClassVar[str]
 
     @property
     def n_classes(self) -> int:
-        """Labels of the alphabet and the blank, which is the last class."""
+        """Number of classes: the labels of the alphabet, and the blank, which is the last class."""
         ...
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Names of the layers from the input to the output; the last one has a row for a class."""
+        """Names of the layers from the input to the output layer."""
         ...
 
     @property
     def encoder_layers(self) -> tuple[str, ...]:
-        """Names of those that hear, from the input on; the others are the head, which writes."""
+        """Names of the encoder's layers, from the input on; the other layers are the head."""
         ...
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every tensor by name, in the order of the layers.
 
-        The output layer has a `weight` `[classes, ...]` and a `bias` `[classes]` and nothing else.
+        The output layer has a `weight` `[classes, ...]`, a `bias` `[classes]`, and nothing else.
         """
         ...
 
     def output_length(self, frames: int) -> int:
-        """Return how many frames come out for so many frames of the front end."""
+        """Return the number of output frames for a number of frames of the front end."""
         ...
 
     def activation_values(self, frames: int) -> int:
@@ -97,10 +97,10 @@ def step_seconds(specification: Specification, front_end: FrontEnd) -> float:
     """Return the time from the start of one output frame to that of the next.
 
     Args:
-        specification: of the model.
-        front_end: what it takes.
+        specification: specification of the model.
+        front_end: front end that computes its input.
     """
-    # What a longer clip has more is told by the ratio alone, not by what its ends lack.
+    # The difference of two lengths does not depend on frames that are lost at the ends.
     count = front_end.frame_count(_RATIO_SECONDS * front_end.sample_rate_hz)
     more = specification.output_length(2 * count) - specification.output_length(count)
     return front_end.step_seconds * round(count / more)
@@ -113,7 +113,7 @@ def describe_specification(specification: Specification) -> dict[str, Any]:
 
 
 def parameter_count(specification: Specification) -> int:
-    """Return how many values the tensors of a model have together."""
+    """Return the number of values of all tensors of a model."""
     return sum(math.prod(shape) for shape in specification.tensor_shapes().values())
 
 
@@ -121,12 +121,12 @@ def restore_specification(description: Mapping[str, Any]) -> Specification:
     """Return the specification that JSON values describe.
 
     Args:
-        description: what `describe_specification` gave; without an architecture it is of the
-            DeepSpeech graph, as all were once.
+        description: result of `describe_specification`. Without an architecture it describes the
+            DeepSpeech graph, the only one in early releases.
 
     Raises:
-        ValueError: it describes none: an unknown architecture, or impossible parameters.
-        TypeError: parameters that are none of it.
+        ValueError: the architecture is unknown, or parameters are invalid.
+        TypeError: there are parameters that the architecture does not have.
     """
     parameters = dict(description)
     architecture = parameters.pop("architecture", "deepspeech")
@@ -140,6 +140,6 @@ def restore_specification(description: Mapping[str, Any]) -> Specification:
 
 
 def load(home: str) -> Any:
-    """Import what `module:name` says, relative to this folder."""
+    """Import a `module:name`, relative to this folder."""
     module, name = home.split(":")
     return getattr(import_module(f".{module}", __package__), name)

@@ -1,6 +1,6 @@
-"""The tensors of a model as arrays, and back: weights, and buffers such as running statistics.
+"""Converts the tensors of a model to arrays, and back: weights, and running statistics.
 
-Of several processes each may have a part of a tensor alone, a `DTensor` of PyTorch's.
+With several processes, a tensor may be a `DTensor`, of which each process has a part.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def load_weights(model: AcousticModel, tensors: Mapping[str, Any]) -> None:
 
 @torch.no_grad()
 def copy_values(tensor: torch.Tensor, values: Any) -> None:
-    """Copy values into a tensor, or those of this process's part where it has a part alone.
+    """Copy values into a tensor, or into the part of it that this process has.
 
     Args:
-        tensor: what to change.
-        values: an array or a tensor, in the shape of the whole.
+        tensor: the tensor to change.
+        values: an array or a tensor with the shape of the whole tensor.
     """
     values = torch.as_tensor(values)
     if is_part(tensor):
@@ -50,19 +50,19 @@ def copy_values(tensor: torch.Tensor, values: Any) -> None:
 
 
 def all_of(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the whole of a tensor, which all processes that have a part of it have to ask for."""
+    """Return a whole tensor. All processes that have a part of it must call this."""
     part: Any = tensor
     found: torch.Tensor = part.full_tensor() if is_part(tensor) else tensor
     return found
 
 
 def is_part(tensor: torch.Tensor) -> bool:
-    """Say whether it is a tensor of which this process has a part alone."""
-    return hasattr(tensor, "full_tensor")  # its class takes seconds to import
+    """Say whether this process has only a part of a tensor."""
+    return hasattr(tensor, "full_tensor")  # importing its class takes seconds
 
 
 def trained_statistics(model: AcousticModel) -> list[torch.Tensor]:
-    """Return the running statistics that training changes: those of modules that are trained."""
+    """Return the running statistics that training changes: those of trained modules."""
     return [
         buffer
         for module in model.modules()

@@ -1,1 +1,1 @@
-"""Conformer encoders: specification, module, and the names others give their tensors."""
+"""Conformer encoders: specification, module, and foreign names of tensors."""

@@ -1,4 +1,4 @@
-"""What tensors a Conformer block has, and what it keeps, here and in the streaming encoder."""
+"""Tensors and training memory of a Conformer block, also in the streaming encoder."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ..encoder import linear_shapes, norm_shapes
 
-# Float32 values that a frame keeps for the backward pass of a block: inputs of normalisations and
-# products, queries, keys, values and convolutions in widths; those within both MLPs in theirs.
+# Float32 values that a frame keeps for the backward pass of a block: per width, for the inputs of
+# normalisations, linear layers and convolutions, queries, keys and values; and per width of MLPs.
 _BLOCK_WIDTHS, _MLP_WIDTHS = 20, 4
 
 
@@ -17,13 +17,13 @@ class BlockSizes:
     """The sizes of a Conformer block.
 
     Attributes:
-        width: values of a frame.
-        mlp_width: between the two products of an MLP.
+        width: number of values of a frame.
+        mlp_width: inner width of the MLPs.
         kernel: width of the convolution.
-        bias: whether products of attention and MLPs have one.
-        key_bias: whether that of the keys has one.
-        convolution_bias: whether those of the convolution have one.
-        running_norm: whether the convolution's normalisation keeps means and variances.
+        bias: whether the linear layers of attention and MLPs have a bias.
+        key_bias: whether the linear layer of the keys has a bias.
+        convolution_bias: whether the layers of the convolution have a bias.
+        running_norm: whether the normalisation of the convolution has running statistics.
     """
 
     width: int
@@ -40,8 +40,8 @@ class BlockSizes:
         """Return the shapes of a block's tensors by name.
 
         Args:
-            block: its name.
-            positions: of the tensors by which its attention knows positions.
+            block: name of the block.
+            positions: shapes of the tensors for relative positions.
         """
         width = self.width
         shapes = mlp_shapes(f"{block}.mlp_1", width, self.mlp_width, bias=self.bias)
@@ -68,9 +68,9 @@ class BlockSizes:
         """Return about how many float32 values blocks keep of each frame for the backward pass.
 
         Args:
-            frames: of the clip.
-            matrices: of frames by frames that the attention of a block keeps.
-            blocks: how many.
+            frames: number of frames of the clip.
+            matrices: number of matrices of frames by frames that the attention of a block keeps.
+            blocks: number of blocks.
         """
         of_block = _BLOCK_WIDTHS * self.width + _MLP_WIDTHS * self.mlp_width + matrices * frames
         return 2 * self.width + of_block * blocks
@@ -79,7 +79,7 @@ class BlockSizes:
 def mlp_shapes(
     name: str, width: int, inner: int, *, bias: bool = True
 ) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of an MLP's tensors by name, its normalisation among them."""
+    """Return the shapes of an MLP's tensors by name, including its normalisation."""
     return {
         **norm_shapes(f"{name}.norm", width),
         **linear_shapes(f"{name}.inner", width, inner, bias=bias),

@@ -1,4 +1,4 @@
-"""The convolution of a Conformer block, and the normalisation over a batch within it."""
+"""The convolution of a Conformer block, with its normalisation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _VARIANCE_FLOOR = 1e-5
 
 
 class Convolution(nn.Module):
-    """outputs(silu(norm(depthwise(glu(inputs(x))))))."""
+    """The convolution: outputs(silu(norm(depthwise(glu(inputs(x))))))."""
 
     def __init__(self, specification: ConformerEncoder) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Convolution(nn.Module):
 
 
 class FrameNorm(nn.LayerNorm):
-    """Layer normalisation, which looks at one frame."""
+    """Layer normalisation of each frame."""
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
         """Map `[batch, frames, width]` to the same."""
@@ -43,10 +43,10 @@ class FrameNorm(nn.LayerNorm):
 
 
 class BatchNorm(Drawn):
-    """Brings each value to mean 0 and variance 1, scales and shifts it.
+    """Batch normalisation: brings each value to mean 0 and variance 1, then scales and shifts it.
 
-    In training the statistics are of the frames of a batch's clips, padding left out, and running
-    averages of them are kept for use; a layer that is not trained goes on with those it came with.
+    In training, the statistics are those of all frames of the batch without padding, and running
+    averages of them are kept for inference. A frozen layer always uses its running averages.
     """
 
     running_mean: Tensor
@@ -60,7 +60,7 @@ class BatchNorm(Drawn):
         self.register_buffer("running_var", torch.ones(width))
 
     def draw(self, generator: torch.Generator) -> None:
-        """Make it change nothing."""
+        """Set the identity: scale 1 and shift 0, with running mean 0 and variance 1."""
         with torch.no_grad():
             for tensor, value in (
                 (self.weight, 1.0),
@@ -80,7 +80,7 @@ class BatchNorm(Drawn):
         return (x - mean) * scale + self.bias
 
     def _statistics(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and variance of the frames within lengths, and take them in."""
+        """Return mean and variance without padding, and update the running averages."""
         count = int(lengths.sum())
         mean = zero_beyond(x, lengths).sum((0, 1)) / count
         variance = zero_beyond(x - mean, lengths).square().sum((0, 1)) / count

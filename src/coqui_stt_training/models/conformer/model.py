@@ -1,11 +1,11 @@
-"""Conformer encoders, and a CTC head; see `ConformerEncoder` for which models they are.
+"""Conformer encoders with a CTC head; see `ConformerEncoder` for the models.
 
-    stem      relu(conv 3 x 3, stride 2), several times, and a projection; or norm and projection
+    stem      relu(conv 3 x 3, stride 2), several times, then a projection; or norm, projection
     block_n   x + mlp_1(x) / 2; x + attention(norm(x)); x + convolution(norm(x));
               x + mlp_2(x) / 2; norm
 
-A clip gives the same in a batch as alone: convolutions find zeros beyond its end, attention looks
-at its own frames, and statistics of a batch are those of its clips' frames.
+The output for a clip does not depend on padding: convolutions see zeros beyond its end, attention
+only its own frames, and statistics of a batch leave padding out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .specification import ConformerEncoder
 
 
 class ConvolutionStem(nn.Module):
-    """Convolutions over time and frequency, each of which halves both, and a projection."""
+    """Convolutions, each of which halves time and frequency, and a projection."""
 
     def __init__(self, specification: ConformerEncoder) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class ConvolutionStem(nn.Module):
 
 
 class SubsamplingConv(nn.Module):
-    """A convolution of each channel, which halves time and frequency, and one that mixes them."""
+    """A depthwise convolution, which halves time and frequency, and a pointwise convolution."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class ProjectionStem(nn.Module):
 
 
 class SinusoidAttention(Attention, Drawn):
-    """Attention that knows distances by their sinusoids, as Transformer-XL does.
+    """Attention with sinusoids of distances as relative positions, as in Transformer-XL.
 
     See section 3.3 of https://arxiv.org/abs/1901.02860.
     """
@@ -97,7 +97,7 @@ class SinusoidAttention(Attention, Drawn):
             nn.init.normal_(bias, std=0.02, generator=generator)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Map `[batch, frames, width]` to the same; the mask is `padding_mask`'s."""
+        """Map `[batch, frames, width]` to the same; `mask` is from `padding_mask`."""
         query, key, value = self.projected(x)
         positions = self.in_heads(self.position(distance_sinusoids(x)))
         scores = (query + self.position_bias[:, None]) @ positions.transpose(-2, -1)
@@ -108,10 +108,12 @@ class SinusoidAttention(Attention, Drawn):
 
 
 def distance_sinusoids(x: Tensor) -> Tensor:
-    """Return sines and cosines of the distances of frames, `[1, 2 * frames - 1, width]`.
+    """Return sines and cosines of the distances of the frames of x, `[1, 2 * frames - 1, width]`.
 
-    The first is of the frame farthest before, the last of the one farthest behind, among those of
-    `[batch, frames, width]`.
+    The first distance is `frames - 1`, to the farthest earlier frame; the last is `1 - frames`.
+
+    Args:
+        x: `[batch, frames, width]`.
     """
     frames, width = x.shape[-2:]
     rates = 10000.0 ** (-torch.arange(0, width, 2, device=x.device, dtype=torch.float32) / width)
@@ -121,9 +123,9 @@ def distance_sinusoids(x: Tensor) -> Tensor:
 
 
 def _by_frame(scores: Tensor) -> Tensor:
-    """Map scores of distances `[.., frames, 2 * frames - 1]` to those of frames `[.., frames]`.
+    """Map scores by distance `[.., frames, 2 * frames - 1]` to scores by frame `[.., frames]`.
 
-    Row n begins where the distance to frame 0 is n: each row is one farther along than the last.
+    Row n begins with distance n, which is that to frame 0: each row is shifted by one.
     """
     frames, distances = scores.shape[-2:]
     padded = nn.functional.pad(scores, (1, 0)).reshape(*scores.shape[:-2], distances + 1, frames)
@@ -131,9 +133,9 @@ def _by_frame(scores: Tensor) -> Tensor:
 
 
 class DistanceAttention(Attention, Drawn):
-    """Attention that has a vector for each distance, up to the farthest.
+    """Attention with a learnt vector for each distance, up to a maximum, in the scores.
 
-    See https://arxiv.org/abs/1803.02155, where it is of the keys alone.
+    See https://arxiv.org/abs/1803.02155; only its vectors of keys are used.
     """
 
     def __init__(self, specification: ConformerEncoder) -> None:
@@ -147,7 +149,7 @@ class DistanceAttention(Attention, Drawn):
         nn.init.normal_(self.distances, std=0.02, generator=generator)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Map `[batch, frames, width]` to the same; the mask is `padding_mask`'s."""
+        """Map `[batch, frames, width]` to the same; `mask` is from `padding_mask`."""
         query, key, value = self.projected(x)
         places = torch.arange(x.shape[1], device=x.device)
         away = (places[None, :] - places[:, None]).clamp(-self.before, self.behind) + self.before
@@ -159,7 +161,7 @@ class DistanceAttention(Attention, Drawn):
 
 
 class Mlp(nn.Module):
-    """Two products, with a normalisation before."""
+    """A normalisation and two linear layers."""
 
     def __init__(self, width: int, inner: int, *, bias: bool = True) -> None:
         super().__init__()
@@ -199,7 +201,7 @@ class ConformerBlock(nn.Module):
 
 
 class Conformer(EncoderModel):
-    """A Conformer, and a CTC head."""
+    """A Conformer with a CTC head."""
 
     specification: ConformerEncoder
 

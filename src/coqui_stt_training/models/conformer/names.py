@@ -1,4 +1,4 @@
-"""What others call a Conformer's parameters and tensors: transformers, and NVIDIA's NeMo."""
+"""Names of a Conformer's parameters and tensors in transformers and in NVIDIA NeMo."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ MODEL_TYPES = (
     "parakeet_rnnt",
     "parakeet_tdt",
 )
-# Where in the CTC model of one of them its encoder is; the head beside it is its `lm_head`.
+# Prefix of the encoder in CTC models whose head is called `lm_head`.
 IN_CTC_MODEL = {"wav2vec2-bert": "wav2vec2_bert."}
 _PREFIXES = ("", "encoder.", *IN_CTC_MODEL.values(), "model.encoder.")
-_IGNORED = (  # of pre-training, of other decoders, and what follows from the configuration
+_IGNORED = (  # parts for pre-training, other decoders, and tables that follow from the settings
     "masked_spec_embed",
     "preprocessor.",
     "pos_enc.",
@@ -34,7 +34,7 @@ _IGNORED = (  # of pre-training, of other decoders, and what follows from the co
     "projector.",
     "classifier.",
     "layer_weights",
-    "intermediate_ffn.",  # on top of the encoder, with the adapter that makes fewer frames of its
+    "intermediate_ffn.",  # on top of the encoder, before the adapter that shortens its output
     "adapter.",
 )
 _END = r"(weight|bias)"
@@ -47,7 +47,7 @@ _STEM_NAMES = {
     "feature_projection.projection": "stem.projection",
 }
 _BLOCK = re.compile(r"(?:encoder\.)?layers\.(\d{1,5})\.(.+)")
-# Of a block's tensors, all but the end: `weight`, `bias`, or a running statistic.
+# Modules of a block, by foreign name.
 _PARTS = {
     "norm_feed_forward1": "mlp_1.norm",
     "feed_forward1.linear1": "mlp_1.inner",
@@ -101,7 +101,7 @@ def specification_of(config: Mapping[str, Any]) -> ConformerEncoder:
     """Return the specification that a `config.json` of transformers describes.
 
     Raises:
-        ValueError: values are missing or of the wrong type, or ask for what is not built here.
+        ValueError: values are missing, of the wrong type, or not supported.
     """
     with ForeignConfig(config) as values:
         kind = values.choice("model_type", MODEL_TYPES)
@@ -159,7 +159,7 @@ def _parakeet(values: ForeignConfig) -> ConformerEncoder:
     )
 
 
-# The only values of NeMo's settings that are built here.
+# The only supported values of NeMo's settings.
 _NEMO_SOUND: dict[str, Any] = {
     "sample_rate": 16000,
     "normalize": "per_feature",
@@ -189,10 +189,10 @@ def specification_of_nemo(config: Mapping[str, Any]) -> ConformerEncoder:
     """Return the specification that a `model_config.yaml` of NeMo describes.
 
     Args:
-        config: its values; references to others of them (`${...}`) may stand unresolved.
+        config: content of the file; references to other values (`${...}`) may be unresolved.
 
     Raises:
-        ValueError: values are missing or of the wrong type, or ask for what is not built here.
+        ValueError: values are missing, of the wrong type, or not supported.
     """
     with ForeignConfig({name: _nemo_part(part) for name, part in config.items()}) as values:
         return _nemo(values.part("preprocessor"), values.part("encoder"))
@@ -221,10 +221,10 @@ def _nemo(sound: ForeignConfig, values: ForeignConfig) -> ConformerEncoder:
 
 
 def _nemo_part(part: Any) -> Any:
-    """Return one part of NeMo's configuration, without references and what asks for a default."""
+    """Return a part of NeMo's configuration without references and requests for a default."""
     if not isinstance(part, Mapping):
         return part
-    asks_default = "subsampling_conv_channels"  # -1 there is the width
+    asks_default = "subsampling_conv_channels"  # -1 means the width
     return {
         key: value
         for key, value in part.items()
@@ -234,7 +234,7 @@ def _nemo_part(part: Any) -> Any:
 
 
 def our_name(name: str, specification: ConformerEncoder) -> str | None:
-    """Return our name of a tensor, or None where it is none of the encoder's or its CTC head's."""
+    """Return our name of a tensor of the encoder or its CTC head, or None for other tensors."""
     if match := _HEADS.fullmatch(name):
         return f"output.{match[2]}"
     for prefix in _PREFIXES:
@@ -262,7 +262,7 @@ def _our_bare_name(name: str) -> str | None:
 
 
 def _our_stem_name(position: int, end: str) -> str | None:
-    """Name one of the stem's convolutions by its place among them and their activations."""
+    """Return our name of a convolution of the stem, given its index among all its modules."""
     if position == 0:
         return f"stem.first.{end}"
     index, place = divmod(position - 2, 3)
@@ -271,7 +271,7 @@ def _our_stem_name(position: int, end: str) -> str | None:
 
 
 def is_ignored(name: str) -> bool:
-    """Say whether a tensor is known, and no part of what is taken."""
+    """Say whether a tensor is known and not needed."""
     return name.endswith(".num_batches_tracked") or any(
         name.removeprefix(prefix).startswith(_IGNORED)
         for prefix in _PREFIXES
@@ -280,7 +280,7 @@ def is_ignored(name: str) -> bool:
 
 
 def convert(tensors: Tensors, specification: ConformerEncoder) -> Tensors:
-    """Return tensors as the specification has them: convolutions of one frame are products."""
+    """Return tensors in our shapes: convolutions of one frame become linear layers."""
     products = (".inputs.weight", ".outputs.weight", "output.weight")
     return {
         name: tensor[:, :, 0]

@@ -1,4 +1,4 @@
-"""The parameters of a Conformer encoder, and what follows from them."""
+"""The specification of Conformer encoders."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ STEMS = ("convolutions", "projection")
 POSITIONS = ("sinusoids", "distances")
 NORMS = ("batch", "layer")
 _REDUCTIONS = (2, 4, 8, 16)
-_ATTENTION_MATRICES = 2  # kept of each head: products with positions, and weights
+_ATTENTION_MATRICES = 2  # kept for each head: scores of positions, and weights
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConformerEncoder(EncoderSpecification):
-    """A Conformer (https://arxiv.org/abs/2005.08100), and a CTC head.
+    """A Conformer (https://arxiv.org/abs/2005.08100) with a CTC head.
 
     With convolutions before its blocks it is NVIDIA's FastConformer
     (https://arxiv.org/abs/2305.05084), Parakeet; with a projection, w2v-BERT 2.0.
 
     Attributes:
-        mel_channels: of the front end.
-        stem: what is before the blocks: `convolutions` over normalised log-mel frames, or a
-            `projection` of Kaldi's filter-bank frames.
-        reduction: frames, 100 a second, that become one.
-        stem_channels: of the convolutions.
-        width: values of a frame.
-        attention_heads: of each block.
-        blocks: how many.
-        mlp_width: between the two products of an MLP.
+        mel_channels: number of mel channels of the front end.
+        stem: the first layer: `convolutions` over normalised log-mel frames, or a `projection` of
+            Kaldi's filter-bank frames.
+        reduction: number of input frames, 100 per second, for each output frame.
+        stem_channels: number of channels of the stem's convolutions.
+        width: number of values of a frame.
+        attention_heads: number of attention heads of a block.
+        blocks: number of blocks.
+        mlp_width: inner width of the MLPs.
         kernel: width of a block's convolution.
-        positions: how attention knows them: from projected `sinusoids` of distances, or a vector
-            for each of the `distances`.
-        farthest_before: distance from which on all before share a vector.
-        farthest_behind: distance from which on all behind share a vector.
-        convolution_norm: of a block's convolution: `batch`, or `layer`.
-        causal: whether a block's convolution sees only what came before.
-        bias: whether products of attention and MLPs have one.
-        convolution_bias: whether those of a block's convolution have one.
-        scale_input: whether what enters the blocks is multiplied by the root of the width.
+        positions: relative positions in attention: projected `sinusoids` of distances, or a learnt
+            vector for each of the `distances`.
+        farthest_before: distance from which on all earlier frames share a vector.
+        farthest_behind: distance from which on all later frames share a vector.
+        convolution_norm: normalisation in a block's convolution: `batch`, or `layer`.
+        causal: whether a block's convolution sees only earlier frames.
+        bias: whether the linear layers of attention and MLPs have a bias.
+        convolution_bias: whether the layers of a block's convolution have a bias.
+        scale_input: whether the input of the blocks is multiplied by the root of the width.
 
     Raises:
-        ValueError: parameters that do not go together.
+        ValueError: parameters contradict each other.
     """
 
     architecture: ClassVar[str] = "conformer"
@@ -75,7 +75,7 @@ class ConformerEncoder(EncoderSpecification):
     scale_input: bool = True
 
     def problems(self) -> Iterator[str]:
-        """Yield what does not go together."""
+        """Yield contradictions between parameters."""
         for name, value, known in (
             ("stem", self.stem, STEMS),
             ("positions", self.positions, POSITIONS),
@@ -94,14 +94,14 @@ class ConformerEncoder(EncoderSpecification):
 
     @property
     def front_end(self) -> FrontEnd:
-        """What the encoder takes."""
+        """Front end that computes the encoder's input."""
         if self.stem == "convolutions":
             return NormalizedLogMel(self.mel_channels)
         return Fbank(self.mel_channels, self.reduction)
 
     @property
     def halvings(self) -> int:
-        """How many convolutions before the blocks halve the number of frames."""
+        """Number of convolutions before the blocks that halve the number of frames."""
         return self.reduction.bit_length() - 1 if self.stem == "convolutions" else 0
 
     def encoder_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -156,7 +156,7 @@ class ConformerEncoder(EncoderSpecification):
         }
 
     def output_length(self, frames: int) -> int:
-        """Return how many frames come out; each convolution of the stem halves, rounding up."""
+        """Return the number of output frames; convolutions of the stem halve it, rounding up."""
         for _ in range(self.halvings):
             frames = (frames + 1) // 2
         return frames

@@ -1,1 +1,1 @@
-"""The DeepSpeech graph: geometry, module, weights."""
+"""The DeepSpeech graph: specification, module, and weights in upstream's layout."""

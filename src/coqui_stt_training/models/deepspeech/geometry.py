@@ -1,4 +1,4 @@
-"""The shape of an acoustic model: everything needed to build it, and nothing else."""
+"""The specification of the DeepSpeech graph."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from stt.frontends.mfcc_config import MFCC_COEFFICIENTS
 
-# From the input to the output. Dropping layers removes them from the end of this list.
+# From the input to the output. `--drop_source_layers` drops layers from the end.
 LAYERS = ("layer_1", "layer_2", "layer_3", "lstm", "layer_5", "layer_6")
 
-# Float32 values that one clip's frame keeps for the backward pass, in widths of a layer: the
-# activations, clips and dropout masks of the dense layers, and the gates and states of the LSTM.
+# Float32 values that a frame keeps for the backward pass, per width of a layer: activations,
+# clipped values and dropout masks of the dense layers, and gates and states of the LSTM.
 _LAYER_WIDTHS_PER_FRAME = 34
 
 
@@ -21,9 +21,9 @@ class Geometry:
 
     Attributes:
         n_hidden: width of every layer but the last.
-        n_classes: labels of the alphabet, plus one for the blank, which is the last class.
+        n_classes: number of labels of the alphabet, plus one for the blank, the last class.
         layer_norm: whether dense layers 1, 2, 3 and 5 are layer-normalised.
-        n_context: frames to each side of the one a window of the input is about.
+        n_context: number of frames of context on each side of an input frame.
         relu_clip: upper bound of the activations of dense layers.
     """
 
@@ -37,7 +37,7 @@ class Geometry:
 
     @property
     def n_input(self) -> int:
-        """Values in one window: 19 frames of 26 coefficients."""
+        """Number of values of one window: by default, 19 frames of 26 coefficients."""
         return (2 * self.n_context + 1) * MFCC_COEFFICIENTS
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -74,7 +74,7 @@ class Geometry:
         return LAYERS[: LAYERS.index("lstm") + 1]
 
     def output_length(self, frames: int) -> int:
-        """Return how many frames come out: one for each."""
+        """Return the number of output frames: one for each input frame."""
         return frames
 
     def activation_values(self, frames: int) -> int:

@@ -4,9 +4,9 @@
     c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g)
     h_t = sigmoid(o) tanh(c_t)
 
-No peepholes, no clipping, one bias: PyTorch's `nn.LSTM` has two, which Adam would move twice as
-fast as upstream's one. So its kernels are called, oneDNN's on a CPU and cuDNN's on a GPU, and the
-second bias is zero.
+There are no peepholes, no clipping, and one bias. PyTorch's `nn.LSTM` has two biases, which Adam
+would change twice as fast as upstream's one. So this code calls the kernels of `nn.LSTM` (oneDNN on
+a CPU, cuDNN on a GPU) with a second bias of zero.
 """
 
 from __future__ import annotations
@@ -31,23 +31,24 @@ def lstm(
 
     Args:
         x: `[frames, batch, inputs]`.
-        lengths: int64 `[batch]`, frames of each sequence.
-        state: where to start.
+        lengths: int64 `[batch]`, number of frames of each sequence.
+        state: initial state.
         weight_ih: `[4 * n_hidden, inputs]`, gates i, f, g, o.
         weight_hh: `[4 * n_hidden, n_hidden]`.
         bias: `[4 * n_hidden]`.
 
     Returns:
-        `[frames, batch, n_hidden]`, zero beyond each sequence's length, and the state there. In
-        training, which starts every batch anew, the state is that after the last frame of all.
+        The output `[frames, batch, n_hidden]`, zero beyond the length of each sequence, and the
+        state at the end of each sequence. With gradients, the state is that after all frames,
+        including padding, as training does not use it.
     """
     weights = [weight_ih, weight_hh, bias, torch.zeros_like(bias)]
     if not x.is_cuda:
         x = x.float()  # autocast covers cuDNN's kernels only
     initial = LstmState(state.c.to(x.dtype), state.h.to(x.dtype))
     with torch.autocast("cpu", enabled=False):
-        # On a CPU, packed sequences take many times as long: their gradients are summed up frame
-        # by frame. Frames of padding come last and change nothing before them.
+        # On a CPU, packed sequences take many times as long in training, as their gradients are
+        # summed frame by frame. Padding comes last, so it does not change earlier frames.
         if torch.is_grad_enabled() or bool((lengths == x.shape[0]).all()):
             h, h_n, c_n = torch.lstm(
                 x, (initial.h[None], initial.c[None]), weights,

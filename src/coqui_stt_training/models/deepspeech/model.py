@@ -3,8 +3,8 @@
     layer_1, layer_2, layer_3, layer_5:  dropout(norm(min(relu(W x + b), 20)))
     layer_6:                             W x + b, the logits
 
-After https://arxiv.org/abs/1412.5567, as Mozilla DeepSpeech and Coqui STT built it. Arrays inside
-are time-major; features come and go batch-major.
+It follows https://arxiv.org/abs/1412.5567, in the variant of Mozilla DeepSpeech and Coqui STT.
+Tensors are time-major inside the model; its input and output are batch-major.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .lstm import LstmState, lstm
 
 
 class Dense(nn.Module):
-    """A dense layer; all but the output layer have a clipped ReLU and may be normalised.
+    """A dense layer, with a clipped ReLU and a normalisation if wanted.
 
     The normalisation's epsilon is that of `tf.contrib.layers.layer_norm`.
     """
@@ -56,7 +56,7 @@ class Lstm(nn.Module):
         self.bias = nn.Parameter(torch.empty(4 * n_hidden))
 
     def initialize(self, generator: torch.Generator) -> None:
-        """Draw new weights: Glorot uniform over both matrices as one; biases are zero."""
+        """Draw new weights: Glorot uniform, as if both matrices were one; biases are zero."""
         outputs, inputs = self.weight_ih.shape[0], self.weight_ih.shape[1] + self.weight_hh.shape[1]
         bound = (6.0 / (inputs + outputs)) ** 0.5
         nn.init.uniform_(self.weight_ih, -bound, bound, generator=generator)
@@ -69,7 +69,7 @@ class Lstm(nn.Module):
 
 
 class DeepSpeech(AcousticModel):
-    """The acoustic model. Its weights are drawn by `initialize`, or loaded."""
+    """The DeepSpeech graph. Its weights are drawn by `initialize`, or loaded."""
 
     def __init__(self, geometry: Geometry) -> None:
         super().__init__()
@@ -109,12 +109,12 @@ class DeepSpeech(AcousticModel):
     def forward_windows(
         self, windows: Tensor, lengths: Tensor, state: LstmState | None = None
     ) -> tuple[Tensor, LstmState]:
-        """Map windows to logits, from wherever earlier audio left off.
+        """Map windows to logits, possibly as the continuation of earlier audio.
 
         Args:
             windows: float32 `[frames, batch, 494]`.
-            lengths: int64 `[batch]`, frames of each clip.
-            state: of the LSTM, where this continues earlier audio.
+            lengths: int64 `[batch]`, number of frames of each clip.
+            state: state of the LSTM after the earlier audio, or None: the initial state.
 
         Returns:
             Logits `[frames, batch, classes]`, and the LSTM's state at each clip's end.
@@ -140,11 +140,11 @@ class DeepSpeech(AcousticModel):
 
 
 def context_windows(features: Tensor, n_context: int) -> Tensor:
-    """Put each frame between its neighbours, oldest first, zeros beyond the ends.
+    """Concatenate each frame with its neighbours, oldest first, with zeros beyond the ends.
 
     Args:
         features: `[batch, frames, 26]`.
-        n_context: frames to each side.
+        n_context: number of frames on each side.
 
     Returns:
         `[batch, frames, (2 * n_context + 1) * 26]`.

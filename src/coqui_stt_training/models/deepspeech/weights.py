@@ -1,4 +1,4 @@
-"""The DeepSpeech graph's weights under upstream's TensorFlow names and layout, and under ours.
+"""Converts weights of the DeepSpeech graph between upstream's names and layout, and ours.
 
     upstream                                      ours
     layer_1/weights            [inputs, outputs]  layer_1.weight       [outputs, inputs]
@@ -7,9 +7,9 @@
     LSTM_SCOPE/kernel          [2H, 4H]           lstm.weight_ih [4H, H], lstm.weight_hh [4H, H]
     LSTM_SCOPE/bias            [4H]               lstm.bias [4H]
 
-Upstream's LSTM kernel has the input's rows above the state's, and the gates' columns in the order
-input, cell, forget, output; ours are input, forget, cell, output, as PyTorch's. The same mapping
-holds for Adam's moments, and for gradients.
+In upstream's LSTM kernel, the rows of the input come before those of the state, and the gates are
+in the order input, cell, forget, output. Ours are in the order input, forget, cell, output, as in
+PyTorch. Adam's moments and gradients are converted in the same way.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LISTED = 4
 
 
 def upstream_name(name: str) -> str:
-    """Return upstream's name of a tensor of ours; both LSTM weights are in one kernel."""
+    """Return upstream's name of one of our tensors; both LSTM weights are in one kernel."""
     layer, kind = name.split(".", 1)
     if layer == "lstm":
         return f"{LSTM_SCOPE}/{'bias' if kind == 'bias' else 'kernel'}"
@@ -49,17 +49,18 @@ def upstream_shapes(geometry: Geometry) -> dict[str, tuple[int, ...]]:
 
 
 def from_upstream(tensors: Mapping[str, Float32]) -> dict[str, Float32]:
-    """Return tensors under our names, those of the LSTM and of dense layers in our layout.
+    """Return tensors under our names and in our layout.
 
     Args:
-        tensors: some or all of `upstream_shapes`, by upstream's names. The caller gives them up:
-            the LSTM's gates are reordered in place, as its kernel is by far the largest tensor.
+        tensors: some or all tensors of `upstream_shapes`, by upstream's names. The caller must not
+            use them afterwards: the LSTM's gates are reordered in place, as its kernel is by far
+            the largest tensor.
 
     Returns:
-        Views of the given arrays where the layout allows it; matrices are transposed views.
+        Views of the given arrays; matrices are transposed.
 
     Raises:
-        KeyError: a name that is not upstream's.
+        KeyError: a name is not upstream's.
     """
     ours: dict[str, Float32] = {}
     for name, tensor in tensors.items():
@@ -83,7 +84,7 @@ def to_upstream(tensors: Mapping[str, Float32]) -> dict[str, Float32]:
     """Return tensors under upstream's names and in its layout; the inverse of `from_upstream`.
 
     Args:
-        tensors: some or all of `Geometry.tensor_shapes`; of the LSTM's weights both or none.
+        tensors: some or all tensors of `Geometry.tensor_shapes`, with both LSTM weights or neither.
     """
     theirs: dict[str, Float32] = {}
     for name, tensor in tensors.items():
@@ -98,7 +99,7 @@ def to_upstream(tensors: Mapping[str, Float32]) -> dict[str, Float32]:
 
 
 def _swap_cell_and_forget(columns: Float32) -> Float32:
-    """Exchange the second and third quarter of the last axis, in place."""
+    """Swap the second and third quarter of the last axis, in place."""
     gates = columns.reshape(-1, 4, columns.shape[-1] // 4)  # a view: the arrays are contiguous
     for start in range(0, len(gates), _ROWS_AT_A_TIME):
         rows = gates[start : start + _ROWS_AT_A_TIME]
@@ -109,15 +110,15 @@ def _swap_cell_and_forget(columns: Float32) -> Float32:
 
 
 def geometry_of(shapes: Mapping[str, tuple[int, ...]], relu_clip: float, source: str) -> Geometry:
-    """Tell the geometry from the shapes of upstream's tensors, and check all of them.
+    """Return the geometry that follows from the shapes of upstream's tensors, after checking them.
 
     Args:
-        shapes: by upstream's names; other names are ignored.
-        relu_clip: upper bound of the activations, which no shape tells.
-        source: what file they are in, for the errors.
+        shapes: shapes of tensors by upstream's names; other names are ignored.
+        relu_clip: upper bound of the activations, which does not follow from the shapes.
+        source: path of the file, for messages.
 
     Raises:
-        CheckpointError: a tensor is missing, or its shape does not go with the others'.
+        CheckpointError: a tensor is missing, or its shape does not fit the others.
     """
     plain = [name for name in upstream_shapes(Geometry(1, 1)) if name not in shapes]
     if plain:

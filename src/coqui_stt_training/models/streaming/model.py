@@ -1,11 +1,11 @@
-"""The streaming encoder, and a CTC head; see `StreamingEncoder`.
+"""The streaming encoder with a CTC head; see `StreamingEncoder`.
 
-    stem      relu(conv 3 x 3, stride 2), several times, and a projection
+    stem      relu(conv 3 x 3, stride 2), several times, then a projection
     block_n   x + mlp_1(x) / 2; x + attention(norm(x)); x + convolution(norm(x));
               x + mlp_2(x) / 2; norm
 
-Each module has a state, what it must keep of the frames before to go on; a whole clip begins with
-that of silence before it, as a stream does, and so one way of computing serves both.
+Each module has a state: what it needs of the frames before. The state before a clip or a stream is
+zero, so whole clips and streams are computed by the same code.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from ..encoder import ENCODER, OUTPUT
 from ..encoder_model import Drawn, EncoderModel
 from .specification import StreamingEncoder
 
-Dropping = Callable[[Tensor], Tensor]  # drops values of what a branch adds
+Dropping = Callable[[Tensor], Tensor]  # dropout of the output of a branch
 
 
 class BlockState(NamedTuple):
-    """What a block keeps of the frames before.
+    """The state of a block.
 
     Attributes:
         keys: `[batch, heads, left_frames, width / heads]`.
         values: `[batch, heads, left_frames, width / heads]`.
-        convolved: `[batch, width, kernel - 1]`, what enters the convolution.
+        convolved: `[batch, width, kernel - 1]`, input of the convolution.
     """
 
     keys: Tensor
@@ -43,13 +43,12 @@ class BlockState(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the encoder keeps of the frames before.
+    """The state of the encoder.
 
     Attributes:
-        left_valid: float32 `[batch, left_frames]`: 1 for each frame that there was, 0 before
-            the start.
-        stem: for each halving the frame before, `[batch, channels, 1, mel]`.
-        blocks: of each block.
+        left_valid: float32 `[batch, left_frames]`: 1 for each earlier frame, 0 before the start.
+        stem: last input frame of each convolution of the stem, `[batch, channels, 1, mel]`.
+        blocks: state of each block.
     """
 
     left_valid: Tensor
@@ -57,12 +56,12 @@ class State(NamedTuple):
     blocks: tuple[BlockState, ...]
 
     def tensors(self) -> tuple[Tensor, ...]:
-        """Return all tensors in order, for `state_of`."""
+        """Return all tensors of the state in order, for `state_of`."""
         return (self.left_valid, *self.stem, *(tensor for block in self.blocks for tensor in block))
 
 
 def state_of(specification: StreamingEncoder, tensors: tuple[Tensor, ...]) -> State:
-    """Return the state whose `tensors()` these are."""
+    """Return the state with these tensors, in the order of `State.tensors`."""
     split = 1 + specification.halvings
     blocks = tensors[split:]
     return State(
@@ -73,9 +72,9 @@ def state_of(specification: StreamingEncoder, tensors: tuple[Tensor, ...]) -> St
 
 
 class CausalSubsamplingConv(nn.Module):
-    """A convolution of each channel, which halves time and frequency, and one that mixes them.
+    """A depthwise convolution, which halves time and frequency, and a pointwise convolution.
 
-    Frame n of the output sees frames 2n - 1, 2n and 2n + 1.
+    Output frame n depends on input frames 2n - 1, 2n and 2n + 1.
     """
 
     def __init__(self, inputs: int, channels: int) -> None:
@@ -87,18 +86,18 @@ class CausalSubsamplingConv(nn.Module):
         """Map `[batch, channels, frames, mel]` to half the frames and half the mel.
 
         Args:
-            x: what enters; an odd last frame has no part in what comes out.
-            before: the frame before it.
+            x: the input; if the number of frames is odd, the output does not depend on the last.
+            before: the input frame before it.
 
         Returns:
-            What comes out, and the last frame that entered.
+            The output, and the last input frame.
         """
         x = torch.cat([before, x], dim=2)
         return self.pointwise(self.depthwise(x)).relu(), x[:, :, -1:]
 
 
 class Stem(nn.Module):
-    """Convolutions over time and frequency, each of which halves both, and a projection."""
+    """Convolutions, each of which halves time and frequency, and a projection."""
 
     def __init__(self, specification: StreamingEncoder) -> None:
         super().__init__()
@@ -113,7 +112,8 @@ class Stem(nn.Module):
     def forward(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Map `[batch, frames, mel]` to `[batch, frames // reduction, width]`, and the state.
 
-        Too few frames for one are filled up to one, which is beyond each clip's length.
+        If there are too few frames for an output frame, they are padded to one; it is beyond the
+        length of each clip.
         """
         x, after = nn.functional.pad(x, (0, 0, 0, max(0, self.reduction - x.shape[1])))[:, None], []
         for halving, before in zip(self.halvings, state, strict=True):
@@ -122,9 +122,9 @@ class Stem(nn.Module):
         return self.projection(x.transpose(1, 2).flatten(2)), tuple(after)
 
     def draw(self, generator: torch.Generator) -> None:
-        """Draw weights that keep the size of what goes through them.
+        """Draw weights that preserve the variance of their input.
 
-        Drawn like those of other modules, what is heard would be a thirtieth of what the first
+        With the initialisation of other modules, the output would be a thirtieth of what the first
         block adds to it, and hardly change from frame to frame. See He et al., Delving deep into
         rectifiers, https://arxiv.org/abs/1502.01852.
         """
@@ -135,7 +135,7 @@ class Stem(nn.Module):
 
 
 class RelativePositionBias(Drawn):
-    """What attention adds to a product for the distance of its frames: a number for each head."""
+    """A learnt bias of attention scores for each head and distance of frames."""
 
     def __init__(self, specification: StreamingEncoder) -> None:
         super().__init__()
@@ -149,18 +149,19 @@ class RelativePositionBias(Drawn):
         nn.init.normal_(self.bias, std=0.02, generator=generator)
 
     def forward(self, mask: AttentionMask) -> Tensor:
-        """Return what is added to products, `[batch or 1, heads, frames, keys]`."""
+        """Return the bias of the scores, `[batch or 1, heads, frames, keys]`; -inf where masked."""
         away = (mask.distances - self.nearest).clamp(0, self.bias.shape[1] - 1)
         added = self.bias.index_select(1, away.flatten()).reshape(-1, *away.shape)
         return added.masked_fill(~mask.allowed, -math.inf)
 
 
 class AttentionMask(NamedTuple):
-    """At which frames each frame looks.
+    """The frames that each frame attends to.
 
     Attributes:
-        allowed: bool `[batch or 1, 1, frames, keys]`; keys are the frames kept, and then these.
-        distances: int64 `[frames, keys]`: how much later a frame is than a key.
+        allowed: bool `[batch or 1, 1, frames, keys]`; keys are the frames of the state, followed by
+            the input frames.
+        distances: int64 `[frames, keys]`: index of the frame minus index of the key.
     """
 
     allowed: Tensor
@@ -170,13 +171,13 @@ class AttentionMask(NamedTuple):
 def attention_mask_of(
     specification: StreamingEncoder, frames: int, left_valid: Tensor, valid: Tensor
 ) -> AttentionMask:
-    """Return at which frames each frame looks.
+    """Return the frames that each frame attends to.
 
     Args:
-        specification: of the encoder.
-        frames: how many there are, from the start of a chunk on.
-        left_valid: of the state, or `[batch, 0]`.
-        valid: bool `[batch, frames]`, which are there.
+        specification: specification of the encoder.
+        frames: number of input frames, which begin with a chunk.
+        left_valid: `State.left_valid`, or `[batch, 0]`.
+        valid: bool `[batch, frames]`, input frames that are not padding.
     """
     chunk, kept = specification.chunk_frames, left_valid.shape[1]
     places = torch.arange(frames, device=left_valid.device)
@@ -184,13 +185,13 @@ def attention_mask_of(
     starts = (places // chunk * chunk)[:, None]
     seen = (keys >= starts - specification.left_frames) & (keys < starts + chunk)
     there = torch.cat([left_valid > 0, valid], dim=1)
-    # A frame that is not there looks at itself, as attention to nothing gives NaN.
+    # A frame of padding attends to itself, as attention to nothing gives NaN.
     allowed = (seen & there[:, None, None, :]) | (keys == places[:, None])
     return AttentionMask(allowed, places[:, None] - keys)
 
 
 class CausalConvolution(nn.Module):
-    """outputs(silu(norm(depthwise(glu(inputs(x))))))."""
+    """The convolution of a block: outputs(silu(norm(depthwise(glu(inputs(x))))))."""
 
     def __init__(self, specification: StreamingEncoder) -> None:
         super().__init__()
@@ -201,7 +202,7 @@ class CausalConvolution(nn.Module):
         self.outputs = nn.Linear(width, width)
 
     def forward(self, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-        """Map `[batch, frames, width]` to the same, and return what to keep of its input."""
+        """Map `[batch, frames, width]` to the same, and return the new `BlockState.convolved`."""
         x = nn.functional.glu(self.inputs(x), dim=-1).transpose(1, 2)
         x = torch.cat([before, x], dim=2)
         kept = x[:, :, x.shape[2] - before.shape[2] :]
@@ -210,7 +211,7 @@ class CausalConvolution(nn.Module):
 
 
 class StreamingBlock(nn.Module):
-    """A Conformer block whose attention and convolution look no further than their chunk."""
+    """A Conformer block whose attention and convolution do not see later chunks."""
 
     def __init__(self, specification: StreamingEncoder) -> None:
         super().__init__()
@@ -229,7 +230,7 @@ class StreamingBlock(nn.Module):
     ) -> tuple[Tensor, BlockState]:
         """Map `[batch, frames, width]` to the same, and return the state after it.
 
-        The keys and values of a state may be those of no frame: then none before is looked at.
+        A state may have keys and values of no frames: then attention sees no earlier frames.
         """
         if not self.training:
             drop = _keep
@@ -249,7 +250,7 @@ def _keep(x: Tensor) -> Tensor:
 
 
 class StreamingConformer(EncoderModel):
-    """The streaming encoder, whole clips or chunk by chunk, and a CTC head."""
+    """The streaming encoder with a CTC head, for whole clips or chunk by chunk."""
 
     specification: StreamingEncoder
     stem: Stem
@@ -278,7 +279,7 @@ class StreamingConformer(EncoderModel):
     ) -> tuple[Tensor, Tensor]:
         """Run some of the layers; see `AcousticModel.run`.
 
-        Of what the branches of blocks in training add, as much is dropped as before the head.
+        In training, the branches of blocks have the dropout rate of the head's input.
         """
         head = len(self.specification.encoder_layers)
         state = self.initial_state(len(x), left_frames=0)
@@ -302,8 +303,8 @@ class StreamingConformer(EncoderModel):
         """Return the state at the start of an utterance.
 
         Args:
-            batch: how many utterances.
-            left_frames: how many frames a stream keeps; None: all that attention looks at.
+            batch: number of utterances.
+            left_frames: number of frames of keys and values; None: all that attention sees.
         """
         own = self.specification
         left = own.left_frames if left_frames is None else left_frames
@@ -316,12 +317,12 @@ class StreamingConformer(EncoderModel):
         return State(zeros(batch, left), tuple(stem), (block,) * own.blocks)
 
     def stream(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Go on with chunks of an utterance.
+        """Process the next chunks of an utterance.
 
         Args:
             x: float32 `[batch, frames, mel]`, whole chunks; the last of the utterance may be
                 shorter.
-            state: after the chunks before; it is left as it is.
+            state: state after the chunks before; it is not changed.
 
         Returns:
             Logits `[batch, frames // reduction, classes]`, and the state after them.

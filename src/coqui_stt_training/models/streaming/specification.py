@@ -1,4 +1,4 @@
-"""The parameters of a streaming encoder, and what follows from them."""
+"""The specification of streaming encoders."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from ..conformer.block_sizes import BlockSizes
 from ..encoder import EncoderSpecification, linear_shapes
 
 _REDUCTIONS = (2, 4, 8)
-_ATTENTION_MATRICES = 3  # kept of each head: the biases of distances, sums, and weights
+_ATTENTION_MATRICES = 3  # kept for each head: biases of distances, scores, and weights
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamingEncoder(EncoderSpecification):
-    """A Conformer (https://arxiv.org/abs/2005.08100) that looks ahead within a chunk alone.
+    """A Conformer (https://arxiv.org/abs/2005.08100) that sees only its chunk and earlier frames.
 
-    As in "Stateful Conformer with Cache-based Inference" (https://arxiv.org/abs/2312.17279) the
-    limits of live use hold in training too: convolutions see what came before, attention its own
-    chunk and some frames before that. So a stream gives what the whole clip gives, and computes
-    nothing twice. Here attention knows distances by a number of each head for each distance, as
-    T5 does (https://arxiv.org/abs/1910.10683), normalisations are of one frame alone, and
-    convolutions before the blocks look only back as well.
+    As in "Stateful Conformer with Cache-based Inference" (https://arxiv.org/abs/2312.17279), the
+    limits of streaming hold in training too: convolutions see earlier frames, and attention sees
+    its chunk and some frames before it. So a stream gives the same output as the whole clip, and
+    nothing is computed twice. Different from there, attention has a learnt bias for each head and
+    distance, as in T5 (https://arxiv.org/abs/1910.10683), each frame is normalised by itself, and
+    the convolutions before the blocks are causal too.
 
     Attributes:
-        mel_channels: of the front end.
-        tail_milliseconds: silence that the front end puts behind a clip.
-        reduction: frames, 100 a second, that become one.
-        stem_channels: of the convolutions before the blocks.
-        width: values of a frame.
-        attention_heads: of each block.
-        blocks: how many.
-        mlp_width: between the two products of an MLP.
-        kernel: width of a block's convolution, over the frames before.
-        chunk_frames: output frames of a chunk; a live stream is so much late.
-        left_frames: output frames before its chunk that attention looks at.
+        mel_channels: number of mel channels of the front end.
+        tail_milliseconds: length of the silence that the front end appends to a clip.
+        reduction: number of input frames, 100 per second, for each output frame.
+        stem_channels: number of channels of the convolutions before the blocks.
+        width: number of values of a frame.
+        attention_heads: number of attention heads of a block.
+        blocks: number of blocks.
+        mlp_width: inner width of the MLPs.
+        kernel: width of a block's convolution, over a frame and those before it.
+        chunk_frames: output frames of a chunk, which is the latency of a live stream.
+        left_frames: output frames before its chunk that attention sees.
 
     Raises:
-        ValueError: parameters that do not go together.
+        ValueError: parameters contradict each other.
     """
 
     architecture: ClassVar[str] = "streaming_conformer"
@@ -62,7 +62,7 @@ class StreamingEncoder(EncoderSpecification):
     left_frames: int = 64
 
     def problems(self) -> Iterator[str]:
-        """Yield what does not go together."""
+        """Yield contradictions between parameters."""
         if self.width % self.attention_heads:
             yield f"width {self.width} for {self.attention_heads} heads"
         if self.reduction not in _REDUCTIONS or self.mel_channels % self.reduction:
@@ -72,17 +72,17 @@ class StreamingEncoder(EncoderSpecification):
 
     @property
     def front_end(self) -> CausalLogMel:
-        """What the encoder takes."""
+        """Front end that computes the encoder's input."""
         return CausalLogMel(self.mel_channels, self.tail_milliseconds)
 
     @property
     def halvings(self) -> int:
-        """How many convolutions before the blocks halve the number of frames."""
+        """Number of convolutions before the blocks that halve the number of frames."""
         return self.reduction.bit_length() - 1
 
     @property
     def distances(self) -> int:
-        """How many distances there are between a frame and those that it looks at."""
+        """Number of different distances between a frame and those that it attends to."""
         return self.left_frames + 2 * self.chunk_frames - 1
 
     def encoder_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -111,7 +111,7 @@ class StreamingEncoder(EncoderSpecification):
         return sizes.shapes(block, {f"{block}.distances.bias": distances})
 
     def output_length(self, frames: int) -> int:
-        """Return how many frames come out: one for so many whole ones as the reduction says."""
+        """Return the number of output frames: one for each `reduction` complete input frames."""
         return frames // self.reduction
 
     def encoder_activation_values(self, frames: int) -> int:

@@ -1,1 +1,1 @@
-"""Encoders over samples, wav2vec 2.0 and its kin: specification, module, and others' names."""
+"""The wav2vec 2.0 family, encoders of samples: specification, module, and foreign names."""

@@ -1,7 +1,7 @@
-"""How fairseq describes wav2vec 2.0 and its kin, and names their tensors.
+"""Settings and tensor names of the wav2vec 2.0 family in fairseq.
 
-WavLM, which is not of fairseq, is published in the same form. Names become those of transformers
-first; what they are here, `names.py` knows.
+WavLM is not part of fairseq, but published in the same form. Names are first converted to those of
+transformers, and these to ours by `names.py`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _EXPECTED = {
 _MODES = {"default": "group", "layer_norm": "layer"}
 _PREFIXES = ("w2v_encoder.w2v_model.", "w2v_model.")
 _HEAD = "w2v_encoder.proj."
-_IGNORED = (  # of pre-training
+_IGNORED = (  # parts for pre-training
     "mask_emb", "quantizer.", "input_quantizer.", "project_q.", "final_proj.", "target_glu.",
     "label_embs_concat", "_ema", "encoder.version",
 )  # fmt: skip
-# A list of fairseq's, which evaluates it: (channels, kernel, stride), ...
+# fairseq evaluates a Python expression for the list of (channels, kernel, stride).
 _LAYER = re.compile(r"\(\s*(\d{1,6})\s*,\s*(\d{1,6})\s*,\s*(\d{1,6})\s*\)")
 # Each run of spaces can match in one way only: two ways would take exponential time to fail.
 _TERM = re.compile(rf"\s*\[\s*((?:{_LAYER.pattern}\s*(?:,\s*)?)+)\]\s*(?:\*\s*(\d{{1,2}})\s*)?")
@@ -65,11 +65,11 @@ def specification_of(model: Mapping[str, Any], normalize: bool) -> Wav2Vec2Encod
     """Return the specification that fairseq's settings of a model describe.
 
     Args:
-        model: of the pre-trained model.
-        normalize: whether clips were given mean 0 and variance 1, which is a setting of its task.
+        model: settings of the pre-trained model.
+        normalize: whether audio is normalised to mean 0 and variance 1, a setting of the task.
 
     Raises:
-        ValueError: values are missing or of the wrong type, or ask for what is not built here.
+        ValueError: values are missing, of the wrong type, or not supported.
     """
     with ForeignConfig(model) as values:
         for name, wanted in _EXPECTED.items():
@@ -101,7 +101,7 @@ def specification_of(model: Mapping[str, Any], normalize: bool) -> Wav2Vec2Encod
 
 
 def _convolutions(text: str) -> list[tuple[int, ...]]:
-    """Return channels, kernel and stride of each convolution of a list; of no list none."""
+    """Return channels, kernel and stride of each convolution; an empty list if it is invalid."""
     layers: list[tuple[int, ...]] = []
     for term in text[:_LONGEST_LIST].split("+"):
         match = _TERM.fullmatch(term)
@@ -113,7 +113,7 @@ def _convolutions(text: str) -> list[tuple[int, ...]]:
 
 
 def our_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
-    """Return our name of a tensor, or None: it is none of the encoder's or its CTC head's."""
+    """Return our name of a tensor of the encoder or its CTC head, or None for other tensors."""
     if name.startswith(_HEAD):
         return f"output.{name.removeprefix(_HEAD)}"
     bare = _bare(name)
@@ -124,7 +124,7 @@ def our_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
 
 
 def is_ignored(name: str) -> bool:
-    """Say whether a tensor is known, and no part of what is taken."""
+    """Say whether a tensor is known and not needed."""
     return _bare(name).startswith(_IGNORED)
 
 

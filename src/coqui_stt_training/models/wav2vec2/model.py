@@ -1,13 +1,13 @@
-"""wav2vec 2.0 and its kin, and a CTC head; see `Wav2Vec2Encoder` for which models they are.
+"""The wav2vec 2.0 family with a CTC head; see `Wav2Vec2Encoder` for the models.
 
     convolutions   gelu(norm(conv)) over samples, several times; norm, projection;
-                   + gelu(a wide grouped conv), which tells positions; norm where blocks are
-                   normalised behind
-    block_n        norm(x + attention(x)); norm(x + mlp_out(gelu(mlp_in(x)))), or with norms before
-    the last block ends with the encoder's final norm where blocks are normalised before
+                   + gelu(a wide grouped conv), which encodes positions; norm, if not norm_first
+    block_n        norm(x + attention(x)); norm(x + mlp_out(gelu(mlp_in(x)))), or, if norm_first,
+                   x + attention(norm(x)); x + mlp_out(gelu(mlp_in(norm(x))))
+    the last block ends with the encoder's final norm, if norm_first
 
-A clip gives the same in a batch as alone: statistics over time are those of its own frames, and
-what looks beyond its end finds zeros, as at the end of a batch.
+The output for a clip does not depend on padding: statistics over time are those of its own frames,
+and convolutions see zeros beyond its end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _VARIANCE_FLOOR = 1e-5  # of normalisations, PyTorch's default
 
 
 class SampleConvolution(nn.Module):
-    """gelu(norm(conv)); no padding, so that a clip's frames look at its own samples alone."""
+    """gelu(norm(conv)), without padding, so that a clip's frames depend only on its samples."""
 
     def __init__(self, specification: Wav2Vec2Encoder, index: int) -> None:
         super().__init__()
@@ -56,9 +56,9 @@ class SampleConvolution(nn.Module):
 
 
 class TimeNorm(Drawn):
-    """Brings each channel to mean 0 and variance 1 over a clip's own frames, scales and shifts it.
+    """Normalises each channel over the frames of a clip, then scales and shifts it.
 
-    PyTorch's `GroupNorm` with as many groups as channels, but for the padding.
+    This is PyTorch's `GroupNorm` with as many groups as channels, but it leaves padding out.
     """
 
     def __init__(self, channels: int) -> None:
@@ -67,7 +67,7 @@ class TimeNorm(Drawn):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def draw(self, generator: torch.Generator) -> None:
-        """Make it scale by 1 and shift by 0."""
+        """Set scale 1 and shift 0."""
         nn.init.ones_(self.weight)
         nn.init.zeros_(self.bias)
 
@@ -85,7 +85,7 @@ class TimeNorm(Drawn):
 
 
 class WaveformStem(Drawn):
-    """All before the blocks: from samples to frames that know their positions."""
+    """The first layer: from samples to frames with encoded positions."""
 
     def __init__(self, specification: Wav2Vec2Encoder) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class WaveformStem(Drawn):
             )
 
     def draw(self, generator: torch.Generator) -> None:
-        """Draw the bias of distances, all but none."""
+        """Draw a small bias of distances."""
         if self.distances is not None:
             nn.init.normal_(self.distances, std=0.02, generator=generator)
 
@@ -133,9 +133,9 @@ class WaveformStem(Drawn):
         return (x if self.norm is None else self.norm(x)), lengths
 
     def position_values(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Return what tells the frames of `[batch, frames, width]` where they are."""
+        """Return the encoded positions of frames, `[batch, frames, width]`."""
         for convolution in self.positions:
-            # An even kernel gives a frame too many.
+            # With an even kernel, there is one frame too many.
             out = convolution(zero_beyond(x, lengths).transpose(1, 2))[:, :, : x.shape[1]]
             x = out.transpose(1, 2)
             if self.position_norm:
@@ -145,9 +145,10 @@ class WaveformStem(Drawn):
 
 
 class GatedAttention(Attention, Drawn):
-    """Attention that adds a bias for the distance of two frames, by as much as a frame's gate lets.
+    """Attention with WavLM's gated relative position bias.
 
-    WavLM's gated relative position bias, section 4 of https://arxiv.org/abs/2110.13900.
+    A gate of each frame scales the bias for its distance to other frames. See section 4 of
+    https://arxiv.org/abs/2110.13900.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -156,16 +157,16 @@ class GatedAttention(Attention, Drawn):
         self.gate = nn.Linear(width // heads, 8)
 
     def draw(self, generator: torch.Generator) -> None:
-        """Make it scale by 1."""
+        """Set the scale of gates to 1."""
         nn.init.ones_(self.gate_scale)
 
     def position_bias(self, x: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
-        """Return what is added to products, float `[batch, heads, frames, frames]`.
+        """Return the gated bias of the scores, `[batch, heads, frames, frames]`; -inf where masked.
 
         Args:
-            x: `[batch, frames, width]`, what enters.
-            bias: `[heads, frames, frames]`, of the distances.
-            mask: `padding_mask`'s.
+            x: `[batch, frames, width]`, input of the block's attention.
+            bias: `[heads, frames, frames]`, see `distance_bias`.
+            mask: mask from `padding_mask`.
         """
         gates = self.gate(self.in_heads(x))
         gates = gates.reshape(*gates.shape[:-1], 2, 4).sum(-1).sigmoid()
@@ -191,14 +192,14 @@ class Wav2Vec2Block(nn.Module):
         self.mlp_in = nn.Linear(width, specification.mlp_width)
         self.mlp_out = nn.Linear(specification.mlp_width, width)
         inner = specification.adapter_width
-        # Trained for one language, as MMS has them.
+        # MMS has such an adapter for each language.
         self.adapter = ResidualMlp(width, inner) if inner else None
         self.final_norm = nn.LayerNorm(width) if is_last and self.norm_first else None
 
     def forward(
         self, x: Tensor, lengths: Tensor, bias: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Map `[batch, frames, width]` to the same; the bias is of `distance_bias`."""
+        """Map `[batch, frames, width]` to the same; `bias` is from `distance_bias`."""
         mask = padding_mask(lengths, x.shape[1], x.device)
         if self.norm_first:
             x = x + self._attend(self.attention_norm(x), mask, bias)
@@ -222,7 +223,7 @@ class Wav2Vec2Block(nn.Module):
 
 
 class Wav2Vec2(EncoderModel):
-    """wav2vec 2.0, HuBERT or WavLM, and a CTC head."""
+    """An encoder of the wav2vec 2.0 family with a CTC head."""
 
     specification: Wav2Vec2Encoder
 
@@ -236,9 +237,9 @@ class Wav2Vec2(EncoderModel):
         self.add_head()
 
     def run_layer(self, name: str, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Map `[batch, frames, values]` and lengths `[batch]` by one layer.
+        """Run one layer; see `EncoderModel.run_layer`.
 
-        Blocks share the bias of distances, which the convolutions hold.
+        Blocks share the bias of distances, which is a parameter of the first layer.
         """
         block = self.get_submodule(name)
         distances = self.convolutions.distances
@@ -250,12 +251,13 @@ class Wav2Vec2(EncoderModel):
 
 
 def distance_bias(distances: Tensor, frames: int, most: int) -> Tensor:
-    """Return the bias of each two frames, `[heads, frames, frames]`.
+    """Return the bias of each pair of frames, `[heads, frames, frames]`.
 
     Args:
-        distances: `[buckets, heads]`; half of the buckets are for frames ahead. Half of those are
-            for a distance each, the others widen with the logarithm.
-        frames: how many.
+        distances: `[buckets, heads]`; the first half of the buckets is for earlier frames, the
+            second half for later ones. In each half, the first buckets are for one distance each,
+            and the others for logarithmically growing ranges.
+        frames: number of frames.
         most: distance from which on all share the last bucket.
     """
     places = torch.arange(frames, device=distances.device)

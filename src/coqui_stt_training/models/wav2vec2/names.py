@@ -1,4 +1,4 @@
-"""How Hugging Face's transformers describe wav2vec 2.0 and its kin, and name their tensors."""
+"""Settings and tensor names of the wav2vec 2.0 family in Hugging Face's transformers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .specification import NORMS, Wav2Vec2Encoder
 Tensors = dict[str, NDArray[np.float32]]
 
 MODEL_TYPES = ("wav2vec2", "hubert", "wavlm", "data2vec-audio", "unispeech", "unispeech-sat")
-# Where in the CTC model of each of them its encoder is.
+# Prefix of the encoder in CTC models, by model type.
 IN_CTC_MODEL = {kind: f"{kind.replace('-', '_')}." for kind in MODEL_TYPES}
 _EXPECTED = {
     "hidden_act": "gelu",
@@ -25,7 +25,7 @@ _EXPECTED = {
     "conv_pos_batch_norm": False,
 }
 _PREFIXES = ("", *IN_CTC_MODEL.values(), "encoder.")
-_IGNORED = (  # of pre-training, and heads for other tasks than transcribing
+_IGNORED = (  # parts for pre-training, and heads for other tasks
     "masked_spec_embed",
     "quantizer.",
     "project_q.",
@@ -38,11 +38,11 @@ _IGNORED = (  # of pre-training, and heads for other tasks than transcribing
     "layer_norm_for_extract.",
     "speaker_proj.",
     "ctc_proj.",
-    "adapter.",  # on top of the encoder, which makes fewer frames of its
+    "adapter.",  # on top of the encoder; shortens its output
 )
-# What a weight-normalised weight is made of, until `convert` has put it together.
+# Suffixes of the parts of a weight-normalised weight, which `convert` combines.
 _LENGTH, _DIRECTION = ".length", ".direction"
-# Modules, theirs and ours; # stands for a number.
+# Foreign and our names of modules; # stands for a number.
 MODULE_NAMES = {
     "feature_extractor.conv_layers.#.conv": "convolutions.samples.#.convolution",
     "feature_extractor.conv_layers.#.layer_norm": "convolutions.samples.#.norm",
@@ -50,7 +50,7 @@ MODULE_NAMES = {
     "feature_projection.projection": "convolutions.projection",
     "encoder.pos_conv_embed.layers.#.conv": "convolutions.positions.#",
 }
-# The only convolution for positions, where its weight is normalised.
+# The convolution for positions, if there is only one; its weight is weight-normalised.
 THEIR_POSITIONS, OUR_POSITIONS = "encoder.pos_conv_embed.conv", "convolutions.positions.0"
 _READ_MODULES = {**MODULE_NAMES, THEIR_POSITIONS: OUR_POSITIONS, "lm_head": "output"}
 _READ_TENSORS = {
@@ -89,11 +89,11 @@ def specification_of(config: Mapping[str, Any]) -> Wav2Vec2Encoder:
     """Return the specification that a `config.json` of transformers describes.
 
     Args:
-        config: its values, and those of `preprocessor_config.json` where there is one: whether
-            clips are normalised.
+        config: content of the file, and of `preprocessor_config.json`, which says whether audio is
+            normalised.
 
     Raises:
-        ValueError: values are missing or of the wrong type, or ask for what is not built here.
+        ValueError: values are missing, of the wrong type, or not supported.
     """
     with ForeignConfig(config) as values:
         kind = values.choice("model_type", MODEL_TYPES)
@@ -104,7 +104,7 @@ def specification_of(config: Mapping[str, Any]) -> Wav2Vec2Encoder:
         norm = "layer" if is_data2vec else values.choice("feat_extract_norm", NORMS, "group")
         with_adapter = norm_first and config.get("adapter_attn_dim") is not None
         return Wav2Vec2Encoder(
-            # WavLM's small models, alone among these, were trained on samples as they are.
+            # Only WavLM's small models were trained on audio that is not normalised.
             normalize=values.flag("do_normalize", kind != "wavlm" or norm == "layer"),
             channels=values.integers("conv_dim", (512,) * 7),
             kernels=values.integers("conv_kernel", (10, 3, 3, 3, 3, 2, 2)),
@@ -126,7 +126,7 @@ def specification_of(config: Mapping[str, Any]) -> Wav2Vec2Encoder:
 
 
 def _positions(values: ForeignConfig, *, is_data2vec: bool) -> dict[str, Any]:
-    """Return the parameters of the convolutions for positions, which have two spellings."""
+    """Return the parameters of the convolutions for positions, which data2vec names differently."""
     if not is_data2vec:
         return {"position_kernel": values.integer("num_conv_pos_embeddings", 128)}
     return {
@@ -137,7 +137,7 @@ def _positions(values: ForeignConfig, *, is_data2vec: bool) -> dict[str, Any]:
 
 
 def our_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
-    """Return our name of a tensor, or None: it is none of the encoder's or its CTC head's."""
+    """Return our name of a tensor of the encoder or its CTC head, or None for other tensors."""
     for prefix in _PREFIXES:
         if name.startswith(prefix):
             ours = _our_bare_name(name.removeprefix(prefix), specification)
@@ -163,7 +163,7 @@ def _our_bare_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
 
 
 def rename_module(module: str, names: Mapping[str, str]) -> str | None:
-    """Return another name of a module, or None; in the names, # stands for its number."""
+    """Return the other name of a module, or None; in `names`, # stands for a number."""
     number = _NUMBER.search(module)
     if number is None:
         return names.get(module)
@@ -172,7 +172,7 @@ def rename_module(module: str, names: Mapping[str, str]) -> str | None:
 
 
 def is_ignored(name: str) -> bool:
-    """Say whether a tensor is known, and no part of what is taken."""
+    """Say whether a tensor is known and not needed."""
     return any(
         name.removeprefix(prefix).startswith(_IGNORED)
         for prefix in _PREFIXES
@@ -181,12 +181,10 @@ def is_ignored(name: str) -> bool:
 
 
 def convert(tensors: Tensors, specification: Wav2Vec2Encoder) -> Tensors:
-    """Return tensors as the specification has them.
-
-    Plain weights take the place of those whose length and direction were kept apart.
+    """Return tensors in our shapes; weight-normalised weights become plain weights.
 
     Raises:
-        ValueError: a length and a direction do not fit each other.
+        ValueError: the length and direction of a weight do not fit each other.
     """
     converted = dict(tensors)
     for name, tensor in tensors.items():
@@ -203,7 +201,7 @@ def convert(tensors: Tensors, specification: Wav2Vec2Encoder) -> Tensors:
 def _folded(
     name: str, length: NDArray[np.float32], direction: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return the weight of a convolution: each tap, over all channels, brought to its length."""
+    """Return the weight of a convolution: the direction of each tap, times its length."""
     if direction.ndim != 3 or length.shape != (1, 1, direction.shape[2]):
         raise ValueError(
             f"{name}: lengths {list(length.shape)} do not go with a weight of "

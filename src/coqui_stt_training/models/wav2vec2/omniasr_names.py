@@ -1,7 +1,7 @@
-"""How Hugging Face's transformers describe Omnilingual ASR, and name its tensors.
+"""Settings and tensor names of Omnilingual ASR in Hugging Face's transformers.
 
-Its encoder (https://arxiv.org/abs/2511.09690) is a wav2vec 2.0 under other names, with a CTC head,
-or below a language model.
+Its encoder (https://arxiv.org/abs/2511.09690) is a wav2vec 2.0 with other names, below a CTC head
+or a language model.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def specification_of(config: Mapping[str, Any]) -> Wav2Vec2Encoder:
     """Return the specification that a `config.json` of transformers describes.
 
     Args:
-        config: its values, and those of `preprocessor_config.json` where there is one: whether
-            clips are normalised.
+        config: content of the file, and of `preprocessor_config.json`, which says whether audio is
+            normalised.
 
     Raises:
-        ValueError: values are missing or of the wrong type, or ask for what is not built here.
+        ValueError: values are missing, of the wrong type, or not supported.
     """
     with ForeignConfig(config) as whole:
         kind = whole.choice("model_type", MODEL_TYPES)
@@ -63,7 +63,7 @@ def specification_of(config: Mapping[str, Any]) -> Wav2Vec2Encoder:
 
 
 def our_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
-    """Return our name of a tensor, or None: it is none of the encoder's or its CTC head's."""
+    """Return our name of a tensor of the encoder or its CTC head, or None for other tensors."""
     for prefix in _PREFIXES:
         if name.startswith(prefix):
             ours = _our_bare_name(name.removeprefix(prefix), specification)
@@ -86,5 +86,5 @@ def _our_bare_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
 
 
 def is_ignored(name: str) -> bool:
-    """Say whether a tensor is known, and no part of what is taken."""
+    """Say whether a tensor is known and not needed."""
     return name.removeprefix("model.").startswith(_IGNORED)

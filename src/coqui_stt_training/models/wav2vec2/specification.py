@@ -1,4 +1,4 @@
-"""The parameters of a wav2vec 2.0 encoder and its kin, and what follows from them."""
+"""The specification of encoders of the wav2vec 2.0 family."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from ..encoder import EncoderSpecification, linear_shapes, norm_shapes
 
 NORMS = ("group", "layer")
 _MOST_CONVOLUTIONS = 32
-# Float32 values that a frame keeps for the backward pass of a block: inputs of normalisations and
-# products, queries, keys and values in widths; those within the MLP in widths of it.
+# Float32 values that a frame keeps for the backward pass of a block: per width, for the inputs of
+# normalisations and linear layers, queries, keys and values; and per width of the MLP.
 _BLOCK_WIDTHS, _MLP_WIDTHS = 10, 2
-_CONVOLUTION_WIDTHS = 3  # a convolution's output, normalised, and through GELU
-_ATTENTION_MATRICES = 2  # kept of each head where attention has a bias: that, and the weights
+_CONVOLUTION_WIDTHS = 3  # per channel of a convolution: its output, normalised, and after GELU
+_ATTENTION_MATRICES = 2  # kept for each head, if attention has a bias: the bias, and weights
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wav2Vec2Encoder(EncoderSpecification):
-    """An encoder over samples, and a CTC head: wav2vec 2.0 and what came of it.
+    """An encoder of samples with a CTC head: wav2vec 2.0 and models like it.
 
-    That is wav2vec 2.0 (https://arxiv.org/abs/2006.11477), XLS-R, MMS with its adapter of a
+    These are wav2vec 2.0 (https://arxiv.org/abs/2006.11477), XLS-R, MMS with the adapter of a
     language, HuBERT, WavLM (https://arxiv.org/abs/2110.13900) and data2vec-audio.
 
     Attributes:
-        normalize: whether clips come with mean 0 and variance 1.
+        normalize: whether audio is normalised to mean 0 and variance 1.
         channels: output channels of each convolution over samples.
-        kernels: their widths.
-        strides: their steps; the product is samples per frame.
-        convolution_norm: `group`: the first convolution's channels are normalised over time, or
-            `layer`: each frame over the channels, behind every convolution.
-        convolution_bias: whether convolutions have one.
-        projection_norm: whether frames are normalised before they get the blocks' width.
-        width: values of a frame.
-        attention_heads: of each block.
-        blocks: how many.
-        mlp_width: between the two products of a block's MLP.
-        norm_first: whether a block normalises what enters its halves, or what leaves them.
-        position_kernel: width of the convolution that tells positions.
-        position_groups: of its channels.
-        position_depth: how many there are; more than one are each normalised.
-        position_norm: whether those are normalised.
-        relative_buckets: of WavLM's position bias; None: there is none.
-        relative_distance: frames from which on all distances share a bucket.
-        adapter_width: of the small MLP behind each block that speaks for a language; None: none.
+        kernels: width of each convolution.
+        strides: stride of each convolution; their product is the number of samples per frame.
+        convolution_norm: `group`: the channels of the first convolution are normalised over time,
+            or `layer`: each frame is normalised over the channels, after every convolution.
+        convolution_bias: whether convolutions have a bias.
+        projection_norm: whether frames are normalised before the projection to the blocks' width.
+        width: number of values of a frame.
+        attention_heads: number of attention heads of a block.
+        blocks: number of blocks.
+        mlp_width: inner width of the MLPs.
+        norm_first: whether normalisations are before attention and MLP, or after them.
+        position_kernel: width of the convolutions that encode positions.
+        position_groups: number of groups of their channels.
+        position_depth: number of these convolutions.
+        position_norm: whether their output is normalised.
+        relative_buckets: number of buckets of WavLM's position bias; None: no such bias.
+        relative_distance: distance in frames from which on all distances share a bucket.
+        adapter_width: inner width of the adapter of a language after each block; None: no adapter.
 
     Raises:
-        ValueError: parameters that do not go together.
+        ValueError: parameters contradict each other.
     """
 
     architecture: ClassVar[str] = "wav2vec2"
@@ -78,12 +78,12 @@ class Wav2Vec2Encoder(EncoderSpecification):
     adapter_width: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("channels", "kernels", "strides"):  # lists, where they come from JSON
+        for name in ("channels", "kernels", "strides"):  # lists, if they come from JSON
             object.__setattr__(self, name, tuple(getattr(self, name)))
         super().__post_init__()
 
     def problems(self) -> Iterator[str]:
-        """Yield what does not go together."""
+        """Yield contradictions between parameters."""
         lists = (self.channels, self.kernels, self.strides)
         if len(self.channels) > _MOST_CONVOLUTIONS:
             yield f"{len(self.channels)} convolutions"
@@ -106,7 +106,7 @@ class Wav2Vec2Encoder(EncoderSpecification):
 
     @property
     def front_end(self) -> Waveform:
-        """What the encoder takes."""
+        """Front end that computes the encoder's input."""
         return Waveform(self.normalize)
 
     def encoder_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -164,14 +164,14 @@ class Wav2Vec2Encoder(EncoderSpecification):
 
     @property
     def shortest_samples(self) -> int:
-        """Samples that make the first frame."""
+        """Number of samples that the first frame depends on."""
         samples = 1
         for kernel, stride in zip(reversed(self.kernels), reversed(self.strides), strict=True):
             samples = (samples - 1) * stride + kernel
         return samples
 
     def output_length(self, frames: int) -> int:
-        """Return how many frames come out for so many samples; convolutions are not padded."""
+        """Return the number of output frames for a number of samples; there is no padding."""
         for kernel, stride in zip(self.kernels, self.strides, strict=True):
             frames = max(0, (frames - kernel) // stride + 1)
         return frames

@@ -1,6 +1,6 @@
-"""A wav2vec 2.0 encoder with one product as its head, as the CTC model of transformers that it is.
+"""Writes an encoder of the wav2vec 2.0 family with a linear head as a CTC model of transformers.
 
-`names.py` reads what this writes.
+This is the inverse of `names.py`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _FINAL_NORM = ".final_norm"
 
 
 def model_type_of(specification: Wav2Vec2Encoder) -> str:
-    """Return which of the family has such parameters; HuBERT's are most often wav2vec 2.0's."""
+    """Return a model type with such parameters; HuBERT mostly has those of wav2vec 2.0."""
     if specification.relative_buckets:
         return "wavlm"
     if specification.position_norm:
@@ -64,7 +64,7 @@ def config_of(specification: Wav2Vec2Encoder) -> dict[str, Any]:
         "num_feat_extract_layers": len(specification.channels),
         "conv_bias": specification.convolution_bias,
         "num_conv_pos_embedding_groups": specification.position_groups,
-        # Masks would need a vector of pre-training, which is not here.
+        # Masks would need a vector from pre-training, which we do not have.
         "mask_time_prob": 0.0,
         "mask_feature_prob": 0.0,
     }
@@ -97,17 +97,17 @@ def preprocessor_of(specification: Wav2Vec2Encoder) -> dict[str, Any]:
         "do_normalize": specification.normalize,
         "padding_value": 0.0,
         "padding_side": "right",
-        # Where the first convolution is normalised over time, padding is a part of the clip there.
+        # transformers normalises the first convolution over time including padding, without a mask.
         "return_attention_mask": specification.convolution_norm == "layer",
     }
 
 
 def their_tensors(specification: Wav2Vec2Encoder, tensors: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the tensors of an encoder by their names in the CTC model.
+    """Return the tensors of an encoder by their names in the CTC model of transformers.
 
     Args:
-        specification: of the encoder.
-        tensors: by our names; those of the head are left out.
+        specification: specification of the encoder.
+        tensors: tensors by our names; those of the head are left out.
     """
     prefix = IN_CTC_MODEL[model_type_of(specification)]
     return {
@@ -120,7 +120,7 @@ def their_tensors(specification: Wav2Vec2Encoder, tensors: Mapping[str, Array]) 
 def _written(
     specification: Wav2Vec2Encoder, name: str, tensor: Array
 ) -> Iterator[tuple[str, Array]]:
-    """Yield what one of our tensors is there: most often one tensor with another name."""
+    """Yield the tensors that represent one of ours: mostly one, with another name."""
     if name == f"{OUR_POSITIONS}.weight" and not specification.position_norm:
         lengths = np.sqrt((tensor.astype(np.float64) ** 2).sum(axis=(0, 1), keepdims=True))
         yield f"{THEIR_POSITIONS}.weight_g", lengths.astype(np.float32)
@@ -141,7 +141,7 @@ def _their_name(name: str) -> str:
         return f"encoder.layers.{int(match[1]) - 1}.{_IN_BLOCK[match[2]]}"
     module, _, end = name.rpartition(".")
     if module.endswith(_FINAL_NORM):
-        module = "convolutions.norm"  # theirs has the one or the other, under one name
+        module = "convolutions.norm"  # in transformers both have one name
     theirs = rename_module(module, _OUR_MODULES)
     if theirs is None:
         raise KeyError(name)

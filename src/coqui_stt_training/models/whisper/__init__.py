@@ -1,1 +1,1 @@
-"""The encoder of Whisper: specification, module, and the names others give its tensors."""
+"""The encoder of Whisper: specification, module, and foreign names of tensors."""

@@ -1,4 +1,4 @@
-"""How CTranslate2 (faster-whisper) describes a Whisper model, and names the encoder's tensors."""
+"""Variables of Whisper's encoder in CTranslate2 (faster-whisper)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPECIFICATION = "WhisperSpec"
 _BLOCK = re.compile(r"layer_(\d{1,4})/(.+)")
 _ENDS = {"weight": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
 _PLAIN = {"conv1": "convolutions.first", "conv2": "convolutions.second"}
-_FUSED = "attention.query_key_value"  # one product, one below the other, until `convert`
+_FUSED = "attention.query_key_value"  # rows of all three in one weight, which `convert` splits
 _PARTS = {
     "self_attention/layer_norm": "attention_norm",
     "self_attention/linear_0": _FUSED,
@@ -32,14 +32,14 @@ _PARTS = {
 def specification_of(
     shapes: Mapping[str, tuple[int, ...]], attention_heads: int | None
 ) -> WhisperEncoder:
-    """Return the specification that shapes of variables tell.
+    """Return the specification that follows from the shapes of variables.
 
     Args:
-        shapes: of the model's variables, by name.
-        attention_heads: as the file says, None where it does not.
+        shapes: shapes of the model's variables, by name.
+        attention_heads: number of attention heads, or None if the file does not say it.
 
     Raises:
-        ValueError: there is no encoder, or one that is not built here.
+        ValueError: there is no encoder, or it is not supported.
     """
     sound = shapes.get(f"{PREFIX}conv1/weight", ())
     positions = shapes.get(f"{PREFIX}position_encodings/encodings", ())
@@ -64,7 +64,7 @@ def specification_of(
 
 
 def our_name(name: str, specification: WhisperEncoder) -> str | None:
-    """Return our name of a variable, or None where it is no tensor of the encoder's."""
+    """Return our name of a variable of the encoder, or None for other variables."""
     name = name.removeprefix(PREFIX)
     if name == "position_encodings/encodings":
         return "convolutions.positions"
@@ -80,17 +80,17 @@ def our_name(name: str, specification: WhisperEncoder) -> str | None:
 
 
 def convert(tensors: Tensors) -> Tensors:
-    """Return tensors as our specification has them: queries, keys and values apart.
+    """Return tensors with separate queries, keys and values.
 
-    The keys' bias is zero in every converted model, and would change nothing: it moves all scores
-    of a query alike.
+    The bias of the keys is left out. It is zero in every converted model, and has no effect, as it
+    shifts all scores of a query by the same value.
     """
     converted = {}
     for name, tensor in tensors.items():
         if f".{_FUSED}." not in name or not tensor.ndim:
             converted[name] = tensor
             continue
-        rows = -(-len(tensor) // 3)  # rounded up: what cannot be shared has a wrong shape then
+        rows = -(-len(tensor) // 3)  # rounded up, so that other numbers give a wrong shape
         for number, part in enumerate(("query", "key", "value")):
             if (part, name.rpartition(".")[2]) != ("key", "bias"):
                 ours = name.replace(_FUSED, f"attention.{part}")

@@ -1,13 +1,13 @@
-"""The encoder of Whisper (https://arxiv.org/abs/2212.04356), and a CTC head.
+"""The encoder of Whisper (https://arxiv.org/abs/2212.04356) with a CTC head.
 
     convolutions   gelu(conv 3), gelu(conv 3, stride 2), + positions
     block_n        x + attention(norm(x)); x + mlp_out(gelu(mlp_in(norm(x))))
     the last block ends with the encoder's final norm
 
-A clip has as many frames as it is long: it is not filled up to 30 seconds, and padding within a
-batch is masked. Clips longer than the positions are taken in pieces that overlap by half. From the
-convolutions to the last block the pieces lie one behind another; behind that are kept, of each, the
-frames that are farthest inside.
+A clip is not padded to 30 seconds, and padding within a batch is masked. Clips longer than the
+number of positions are split into pieces that overlap by half. From the convolutions to the last
+block, the pieces of a clip are concatenated. After that, only the frames in the middle of each
+piece are kept.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .specification import WhisperEncoder
 
 
 class LogMelStem(Drawn):
-    """Two convolutions over log-mel frames, of which the second halves their number."""
+    """Two convolutions over log-mel frames; the second one halves their number."""
 
     def __init__(self, specification: WhisperEncoder) -> None:
         super().__init__()
@@ -31,12 +31,12 @@ class LogMelStem(Drawn):
         self.positions = nn.Parameter(torch.empty(specification.positions, width))
 
     def draw(self, generator: torch.Generator) -> None:
-        """Make the positions Whisper's sinusoids."""
+        """Set the positions to Whisper's sinusoids."""
         with torch.no_grad():
             self.positions.copy_(sinusoids(*self.positions.shape))
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Map `[batch, frames, mel]` to `[batch, frames / 2, width]`, or pieces of it."""
+        """Map `[batch, frames, mel]` to `[batch, frames / 2, width]`, or to concatenated pieces."""
         batch, most = x.shape[0], 2 * self.positions.shape[0]
         if x.shape[1] <= most:
             return self.embed(x, lengths)
@@ -45,7 +45,7 @@ class LogMelStem(Drawn):
         return x.reshape(batch, -1, x.shape[-1]), piece_lengths.view(batch, -1).sum(1)
 
     def embed(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Map `[batch, frames, mel]`, no more frames than fit, to `[batch, frames / 2, width]`."""
+        """Map `[batch, frames, mel]` to `[batch, frames / 2, width]`, for at most one piece."""
         x = nn.functional.gelu(self.first(x.transpose(1, 2))).transpose(1, 2)
         x = nn.functional.gelu(self.second(zero_beyond(x, lengths).transpose(1, 2))).transpose(1, 2)
         return x + self.positions[: x.shape[1]], (lengths + 1) // 2
@@ -56,12 +56,12 @@ def overlapping_pieces(x: Tensor, lengths: Tensor, most: int) -> tuple[Tensor, T
 
     Args:
         x: `[batch, frames, values]`.
-        lengths: frames of each clip, `[batch]`.
-        most: frames of a piece.
+        lengths: `[batch]`, number of frames of each clip.
+        most: number of frames of a piece.
 
     Returns:
-        `[batch * pieces, most, values]`, and frames of each piece; a clip has no more pieces than
-        it needs, those beyond have no frames.
+        The pieces, `[batch * pieces, most, values]`, and the number of frames of each piece, which
+        is 0 for pieces that a clip does not need.
     """
     shift = most // 2
     count = 1 + -(-(x.shape[1] - most) // shift)
@@ -74,12 +74,12 @@ def overlapping_pieces(x: Tensor, lengths: Tensor, most: int) -> tuple[Tensor, T
 
 
 def stitched(x: Tensor, lengths: Tensor, positions: int) -> tuple[Tensor, Tensor]:
-    """Undo `overlapping_pieces`: keep of each piece the frames that are farthest inside.
+    """Undo `overlapping_pieces`: keep the frames in the middle of each piece.
 
     Args:
         x: `[batch, pieces * positions, width]`.
-        lengths: frames of all of a clip's pieces together, `[batch]`.
-        positions: frames of a piece.
+        lengths: `[batch]`, number of frames of all pieces of a clip together.
+        positions: number of frames of a piece.
     """
     half, quarter = positions // 2, positions // 4
     last = (lengths.clamp(min=1) - 1) // positions
@@ -91,7 +91,7 @@ def stitched(x: Tensor, lengths: Tensor, positions: int) -> tuple[Tensor, Tensor
 
 
 class WhisperBlock(nn.Module):
-    """A transformer block, normalised before each half."""
+    """A transformer block, with normalisations before attention and MLP."""
 
     def __init__(self, specification: WhisperEncoder, *, is_last: bool) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class WhisperBlock(nn.Module):
 
 
 class Whisper(EncoderModel):
-    """Whisper's encoder, and a CTC head."""
+    """Whisper's encoder with a CTC head."""
 
     specification: WhisperEncoder
 
@@ -136,7 +136,7 @@ class Whisper(EncoderModel):
         self.add_head()
 
     def end_encoder(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Put the pieces of long clips together, `[batch, frames, width]`, lengths `[batch]`."""
+        """Join the pieces of long clips; see `stitched`."""
         positions = self.specification.positions
         return (x, lengths) if x.shape[1] <= positions else stitched(x, lengths, positions)
 

@@ -1,4 +1,4 @@
-"""What others call a Whisper encoder's parameters and tensors: Hugging Face's transformers."""
+"""Settings and tensor names of Whisper's encoder in Hugging Face's transformers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PLAIN = {
     "fc2": "mlp_out",
 }
 _BLOCK = re.compile(r"layers\.(\d{1,4})\.(.+)\.(weight|bias)")
-# What writes text, which the head replaces; and heads that tell languages or speakers.
+# The decoder, which our head replaces, and heads for other tasks.
 _IGNORED = ("model.decoder.", "decoder.", "proj_out.", "projector.", "classifier.", "layer_weights")
 
 
@@ -31,7 +31,7 @@ def specification_of(config: Mapping[str, Any]) -> WhisperEncoder:
     """Return the specification that a `config.json` of transformers describes.
 
     Raises:
-        ValueError: values are missing or of the wrong type, or ask for what is not built here.
+        ValueError: values are missing, of the wrong type, or not supported.
     """
     with ForeignConfig(config) as values:
         width = values.integer("d_model")
@@ -49,7 +49,7 @@ def specification_of(config: Mapping[str, Any]) -> WhisperEncoder:
 
 
 def our_name(name: str, specification: WhisperEncoder) -> str | None:
-    """Return our name of a tensor, or None where it is none of the encoder's."""
+    """Return our name of a tensor of the encoder, or None for other tensors."""
     name = name.removeprefix(next(prefix for prefix in _PREFIXES if name.startswith(prefix)))
     if name == "embed_positions.weight":
         return "convolutions.positions"
@@ -64,5 +64,5 @@ def our_name(name: str, specification: WhisperEncoder) -> str | None:
 
 
 def is_ignored(name: str) -> bool:
-    """Say whether a tensor is known, and no part of what is taken."""
+    """Say whether a tensor is known and not needed."""
     return name.startswith(_IGNORED)

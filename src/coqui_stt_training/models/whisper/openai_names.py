@@ -1,6 +1,6 @@
-"""How OpenAI's own code describes a Whisper model, and names the encoder's tensors.
+"""Dimensions and tensor names of Whisper's encoder in OpenAI's code.
 
-Its `.pt` files have these names, and those of whisper.cpp (ggml).
+Its `.pt` files have these names, as do the files of whisper.cpp (ggml).
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _PARTS = {
 
 
 def specification_of(dimensions: Mapping[str, Any]) -> WhisperEncoder:
-    """Return the specification that OpenAI's dimensions describe.
+    """Return the specification with OpenAI's dimensions.
 
     Raises:
-        ValueError: some are missing or no positive whole numbers.
+        ValueError: dimensions are missing or not positive integers.
     """
     with ForeignConfig(dimensions) as values:
         return WhisperEncoder(
@@ -47,7 +47,7 @@ def specification_of(dimensions: Mapping[str, Any]) -> WhisperEncoder:
 
 
 def our_name(name: str, specification: WhisperEncoder) -> str | None:
-    """Return our name of a tensor, or None where it is none of the encoder's."""
+    """Return our name of a tensor of the encoder, or None for other tensors."""
     if not name.startswith(_PREFIX):
         return None
     name = name.removeprefix(_PREFIX)
@@ -63,12 +63,12 @@ def our_name(name: str, specification: WhisperEncoder) -> str | None:
 
 
 def is_ignored(name: str) -> bool:
-    """Say whether a tensor is known, and no part of what is taken."""
+    """Say whether a tensor is known and not needed."""
     return name.startswith(("decoder.", "alignment_heads"))
 
 
 def convert(tensors: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    """Return tensors as our specification has them: whisper.cpp writes some biases as columns."""
+    """Return tensors in our shapes: whisper.cpp writes some biases as columns."""
     return {
         name: tensor[:, 0]
         if name.endswith(".bias") and tensor.ndim == 2 and tensor.shape[1] == 1

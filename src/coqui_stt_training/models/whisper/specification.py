@@ -1,4 +1,4 @@
-"""The parameters of a Whisper encoder, and what follows from them."""
+"""The specification of Whisper's encoder."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from stt.frontends.log_mel import LogMel
 
 from ..encoder import EncoderSpecification, linear_shapes, norm_shapes
 
-HEAD_WIDTH = 64  # of all published models; some files do not say how many heads there are
-# Float32 values that a frame keeps for the backward pass of a block, in widths: the inputs of each
-# normalisation and product, queries, keys and values, and four times the width within the MLP.
+HEAD_WIDTH = 64  # in all published models; some files do not say the number of heads
+# Float32 values that a frame keeps for the backward pass of a block, per width: the inputs of
+# normalisations and linear layers, queries, keys and values, and four widths within the MLP.
 _BLOCK_WIDTHS = 18
 
 
 @dataclass(frozen=True, kw_only=True)
 class WhisperEncoder(EncoderSpecification):
-    """The encoder of Whisper (https://arxiv.org/abs/2212.04356), and a CTC head.
+    """The encoder of Whisper (https://arxiv.org/abs/2212.04356) with a CTC head.
 
     Attributes:
-        mel_channels: of the log-mel front end.
-        width: values of a frame.
-        attention_heads: of each block.
-        blocks: how many.
-        positions: frames that fit at once; longer clips are taken in pieces. Two frames of the
-            front end are one here.
+        mel_channels: number of mel channels of the front end.
+        width: number of values of a frame.
+        attention_heads: number of attention heads of a block.
+        blocks: number of blocks.
+        positions: number of output frames of the longest clip that is processed in one piece. An
+            output frame is two frames of the front end.
     """
 
     architecture: ClassVar[str] = "whisper"
@@ -40,7 +40,7 @@ class WhisperEncoder(EncoderSpecification):
     positions: int = 1500
 
     def problems(self) -> Iterator[str]:
-        """Yield what does not go together."""
+        """Yield contradictions between parameters."""
         if self.width % self.attention_heads or self.width % 2:
             yield f"width {self.width} for {self.attention_heads} heads"
         if self.positions % 4:
@@ -48,7 +48,7 @@ class WhisperEncoder(EncoderSpecification):
 
     @property
     def front_end(self) -> LogMel:
-        """What the encoder takes."""
+        """Front end that computes the encoder's input."""
         return LogMel(self.mel_channels)
 
     def encoder_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -74,11 +74,11 @@ class WhisperEncoder(EncoderSpecification):
 
     @property
     def most_frames(self) -> int:
-        """Frames of the longest clip that is heard as a whole: as many as there are positions."""
+        """Output frames of the longest clip that is processed in one piece."""
         return min(super().most_frames, self.positions)
 
     def output_length(self, frames: int) -> int:
-        """Return how many frames come out: half of those that enter."""
+        """Return the number of output frames: half the input frames, rounding up."""
         return (frames + 1) // 2
 
     def encoder_activation_values(self, frames: int) -> int:
