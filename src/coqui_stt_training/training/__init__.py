@@ -1,1 +1,1 @@
-"""The training loop and all it changes."""
+"""The training loop and its state: optimizer, schedules, losses, processes."""

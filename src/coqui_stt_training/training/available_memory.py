@@ -1,4 +1,4 @@
-"""How much main memory can still be used: of the machine, and of what a container may use of it."""
+"""The main memory that is still available, within the limits of the machine and of a container."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _NO_LIMIT = 1 << 62
 
 
 def available_memory_bytes(root: Path = _ROOT) -> int:
-    """Return how much main memory this process can still use.
+    """Return the main memory that this process can still use.
 
-    A container, and a job of a cluster, is a control group, which may use less than there is; where
-    it uses more, the system kills it.
+    A container or a job of a cluster is a control group with a limit of its own. The system kills
+    processes of a group that exceeds it.
 
     Args:
-        root: below which the system tells about itself, in `proc` and `sys`.
+        root: folder that contains `proc` and `sys`.
     """
     return min(_left_of_machine(root), *_left_of_groups(root))
 
@@ -33,7 +33,7 @@ def _left_of_machine(root: Path) -> int:
 
 
 def _left_of_groups(root: Path) -> Iterator[int]:
-    """Yield what is left of each limit; see the kernel's admin-guide on cgroup-v2 and cgroup-v1."""
+    """Yield what is left of each limit (kernel documentation: cgroup-v2 and cgroup-v1)."""
     yield _NO_LIMIT
     mounted = root / "sys" / "fs" / "cgroup"
     for line in _text(root / "proc" / "self" / "cgroup").splitlines():
@@ -64,7 +64,7 @@ def _left_of(group: Path, limit: str, used: str) -> int:
 
 
 def _numbers(path: Path) -> dict[str, int]:
-    """Return what a file of lines of a name and a number says."""
+    """Read a file with a name and a number in each line."""
     lines = (line.split() for line in _text(path).splitlines())
     return {words[0]: int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
 

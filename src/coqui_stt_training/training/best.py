@@ -1,14 +1,12 @@
-"""Which validated epoch is the best one: the rule of `--best_by`.
+"""The rule of `--best_by`: which validated epoch is the best.
 
-The character error rate says most about a model, but nothing about one that does not listen yet.
-Training from new weights begins with babble, which hits some characters of the reference by chance,
-so that its rate is below 1; then comes silence, whose rate is exactly 1, with a far lower loss;
-then words. By the rate alone the babble of the first epoch would stay the best until late, or for
-ever.
+The character error rate (CER) is the better measure, but not at the start of training from new
+weights. The first outputs are random text, which matches some characters by chance, with a CER
+below 1. Then the model outputs only blanks: a CER of exactly 1 with a far lower loss. Then words
+follow. By CER alone, the random text of the first epoch would stay the best for long, or for ever.
 
-So the rate decides from the first epoch on whose loss is below that of a model that knows how often
-each character occurs and hears nothing. That epoch replaces whatever was the best before it. Until
-then the loss decides.
+So the CER decides from the first epoch on whose loss is below that of a model that knows only how
+frequent each character is. That epoch replaces any earlier best. Until then the loss decides.
 """
 
 from __future__ import annotations
@@ -22,11 +20,11 @@ from .progress import Progress
 
 
 def deaf_loss(transcripts: Iterable[str]) -> float:
-    """Return the loss that can be had without listening, in nats: the mean over some clips.
+    """Return a lower bound of the loss of a model that ignores the audio, in nats per clip.
 
-    It is that of guessing each character by how often it occurs in all transcripts. When to say one
-    would have to be guessed too, so the CTC loss of a model that hears nothing is above this, be
-    its labels characters or the bytes of them.
+    It is the mean loss of predicting each character by its frequency in all transcripts. Such a
+    model would also have to guess when each occurs, so its CTC loss is higher. This holds for
+    labels that are characters and for bytes.
     """
     texts = list(transcripts)
     counts = Counter("".join(texts))
@@ -40,20 +38,20 @@ class BestRule:
     """Decides whether an epoch is better than the best so far.
 
     Attributes:
-        by: `cer` or `loss`, as `--best_by` says.
-        deaf_loss: of the validation clips; see `deaf_loss`.
+        by: `cer` or `loss`, the value of `--best_by`.
+        deaf_loss: result of `deaf_loss` for the validation clips.
     """
 
     by: str
     deaf_loss: float
 
     def take(self, progress: Progress, loss: float, cer: float) -> bool:
-        """Note an epoch as the best if it is; return whether it is.
+        """Record an epoch as the best if it is; return whether it is.
 
         Args:
-            progress: says which was the best so far.
+            progress: progress of the run, with its best epoch so far.
             loss: mean loss of the validation clips.
-            cer: their character error rate.
+            cer: character error rate on the validation clips.
         """
         heard_before = progress.best_heard or _below(progress.best_loss, self.deaf_loss)
         hears = heard_before or loss < self.deaf_loss

@@ -18,11 +18,11 @@ _log = logging.getLogger(__name__)
 
 
 class CheckpointSizes(NamedTuple):
-    """About how large the checkpoints of a run are.
+    """Estimated sizes of the checkpoints of a run.
 
     Attributes:
-        last_bytes: size of one to continue from: weights, their average, Adam's two moments.
-        best_bytes: size of the best one: weights alone.
+        last_bytes: size of a last checkpoint: weights, their average, Adam's two moments.
+        best_bytes: size of the best checkpoint: weights alone.
     """
 
     last_bytes: int
@@ -32,12 +32,12 @@ class CheckpointSizes(NamedTuple):
 def checkpoint_sizes(
     specification: Specification, never_trained: Collection[str], *, averages: bool
 ) -> CheckpointSizes:
-    """Estimate how large the checkpoints of a run are.
+    """Estimate the sizes of the checkpoints of a run.
 
     Args:
-        specification: of the model.
+        specification: specification of the model.
         never_trained: names of layers that stay frozen; they have no optimizer state.
-        averages: whether a second copy of the weights, their average, is kept.
+        averages: whether checkpoints also contain the average of the weights.
     """
     left_out = base_tensors(specification)  # with adapters, the encoder stays where it is
     sizes = {
@@ -51,15 +51,15 @@ def checkpoint_sizes(
 
 
 def check_disk_space(folder: Path, sizes: CheckpointSizes, max_to_keep: int) -> None:
-    """Check that checkpoints can be saved, and warn if not as many fit as are to be kept.
+    """Check that checkpoints can be saved, and warn if fewer fit than should be kept.
 
     Args:
-        folder: where they go; it may be missing. Checkpoints in it make room for new ones.
-        sizes: size of each kind.
+        folder: checkpoint folder; it may be missing. Existing checkpoints make room for new ones.
+        sizes: size of each kind of checkpoint.
         max_to_keep: number of last checkpoints to keep.
 
     Raises:
-        TrainingError: not even two fit, of which one is written before the other is removed.
+        TrainingError: two do not fit; a new one is written before an old one is removed.
     """
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     there = sum(file.stat().st_size for file in folder.glob(f"*{SUFFIX}")) if folder.exists() else 0

@@ -1,15 +1,15 @@
-"""Distillation: a student learns from what a teacher hears, and from transcripts where there are.
+"""Distillation: a student learns from the posteriors of a teacher, and from transcripts if any.
 
     loss = (1 - weight) * CTC + weight * sum over frames of KL(teacher || student)
 
-Frame by frame, after https://arxiv.org/abs/1503.02531 and, for models of CTC, section 3 of
-https://www.isca-archive.org/interspeech_2015/senior15_interspeech.html. A transcript says what was
-said; the teacher also says when, and how sure it is of what else it may have been. That spares the
-student the search for an alignment, which is most of what training on minutes of speech is.
+Frame by frame, after https://arxiv.org/abs/1503.02531 and, for CTC models, section 3 of
+https://www.isca-archive.org/interspeech_2015/senior15_interspeech.html. Beyond a transcript, the
+teacher gives the time of each label and the probabilities of alternatives. The student then need
+not search for an alignment, which is most of the work in training on minutes of speech.
 
-Models of CTC say most things in a single frame. So where several frames of the teacher are one of
-the student's, that with the least blank is taken, rather than their mean; where one of the
-teacher's is several of the student's, each of them takes it.
+CTC models output most labels in a single frame. So if several teacher frames fall into one student
+frame, the one with the least blank is its target, rather than their mean. If one teacher frame
+covers several student frames, it is the target of each.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _ALMOST = 1e-6  # of a frame: seconds are no exact fractions
 
 
 class Teacher:
-    """Says what a model hears in clips. Each clip is heard once, and what was heard is kept.
+    """Computes the posteriors of clips with the teacher model, and caches them.
 
     Args:
-        engine: runs the model.
-        columns: which of its classes each of the student's is.
-        memory_limit_bytes: how much to keep; beyond it clips are heard anew.
+        engine: engine that runs the teacher.
+        columns: the teacher's class for each class of the student.
+        memory_limit_bytes: size of the cache; posteriors that do not fit are recomputed.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class Distillation:
     """The loss of a student.
 
     Args:
-        teacher: what it learns from.
-        weight: of what the teacher says, against the transcripts; clips without a transcript are
-            learned from the teacher alone.
-        step_seconds: from one frame of the student to the next.
-        frames_of: how many frames of the student so many seconds are. Audio that was made longer
-            or shorter is taught by what the teacher hears in it as it was, as much later or sooner.
+        teacher: teacher model.
+        weight: weight of the teacher's loss relative to that of transcripts; for clips without a
+            transcript, the teacher's loss counts alone.
+        step_seconds: duration of a student frame.
+        frames_of: returns the number of student frames in a duration in seconds. If augmentation
+            changes the speed of a clip, the posteriors of the original are stretched accordingly.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Distillation:
     def _divergences(self, emissions: Emissions, batch: Batch) -> Tensor:
         """Return the sum over each clip's frames of KL(teacher || student), float32 `[batch]`."""
         ours = emissions.log_probabilities()
-        theirs = np.zeros(ours.shape, np.float32)  # frames without a target say nothing
+        theirs = np.zeros(ours.shape, np.float32)  # frames without a target have no divergence
         for row, clip, length in zip(theirs, batch.clips, emissions.lengths.tolist(), strict=True):
             ratio = self._ratio
             if batch.augmented and length:
@@ -120,20 +120,20 @@ class Distillation:
             row[: len(posteriors)] = posteriors
         targets = torch.from_numpy(theirs).to(ours.device)
         own = torch.special.xlogy(targets, targets)
-        # What is beyond a clip's length may be infinite, and is no part of the loss.
+        # Values beyond a clip's length may be infinite, and are not part of the loss.
         return torch.where(targets > 0, own - targets * ours, 0.0).sum((1, 2))
 
 
 def aligned(posteriors: FloatArray, ratio: float, frames: int) -> FloatArray:
-    """Bring what a teacher says to the frames of a student.
+    """Convert posteriors from teacher frames to student frames.
 
     Args:
-        posteriors: float32 `[frames, classes]` of the teacher, the blank last.
-        ratio: how long a frame of the student is, in frames of the teacher.
-        frames: of the student.
+        posteriors: posteriors of the teacher, float32 `[frames, classes]`, the blank last.
+        ratio: duration of a student frame divided by that of a teacher frame.
+        frames: number of student frames.
 
     Returns:
-        float32 `[at most frames, classes]`; fewer where the teacher hears no more.
+        float32 `[at most frames, classes]`; fewer if the teacher's output ends earlier.
     """
     edges = np.floor(np.arange(frames + 1) * ratio + _ALMOST).astype(np.int64)
     first, behind = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)

@@ -1,14 +1,16 @@
-"""The processes that are one run: each takes batches of its own, all keep the same weights.
+"""Data-parallel training: the processes of one run train on different batches.
 
-Or they share these out, each keeping a part of every one: see `sharding.py`.
+Each process has a copy of the weights, or a shard of each weight: see `sharding.py`.
 
-A step is the same as in one process that adds up the gradients of as many batches
-(`--gradient_accumulation_steps`): gradients are summed over the processes, and divided by the clips
-of all. So a process may have fewer batches than others in a step, or none, and clips of any length.
+A step equals one in a single process that accumulates the gradients of as many batches
+(`--gradient_accumulation_steps`): gradients are summed over the processes and divided by the total
+number of clips. So processes may have different numbers of batches in a step, even none, and clips
+of any length.
 
-What all processes know alike needs no talking: the order of batches, the position, the weights,
-and all that follows from them. What only one can know is made known to all at fixed places: the
-loss of a step, a signal, the clock, what was heard in validation. Files are written by the first.
+Everything that follows from the seed and the position is computed alike in all processes, without
+communication: the order of batches, the weights. What only one process knows is communicated at
+fixed places: the loss of a step, signals, the clock, results of validation. The first process
+writes all files.
 """
 
 from __future__ import annotations
@@ -35,9 +37,9 @@ from .gradients import Gradients, SummedGradients
 from .lost_process import talking
 from .meeting import meeting
 
-# A step waits that long for the slowest process, before the run is taken for stuck.
+# A step waits this long for the slowest process; then the run counts as stuck.
 _STEP_TIMEOUT = timedelta(minutes=30)
-# So long may the first take for what the others wait for: to look at each file of a large corpus.
+# The others wait this long for work of the first, such as checking each file of a large corpus.
 _ALONE_TIMEOUT = timedelta(days=2)
 
 Item = TypeVar("Item")
@@ -45,13 +47,13 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class World:
-    """All processes of a run: here one, which has nobody to talk to.
+    """All processes of a run. This class is for one; its methods need no communication.
 
     Attributes:
         rank: number of this process.
-        size: how many there are.
-        local_size: how many there are on this machine.
-        device: what this one computes on; None: what `machine.py` finds.
+        size: number of processes.
+        local_size: number of processes on this machine.
+        device: device of this process; None: the one that `machine.py` finds.
     """
 
     rank: int = 0
@@ -61,117 +63,117 @@ class World:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process speaks and writes for all."""
+        """Whether this process logs and writes files for all."""
         return self.rank == 0
 
     @property
     def shares_weights(self) -> bool:
-        """Whether each has a part of the weights; then none can run the trained model alone."""
+        """Whether weights are sharded; then no process can run the trained model alone."""
         return False
 
     def share(self, items: Sequence[Item]) -> list[Item]:
-        """Return this process's part of a list: each takes every so many-th."""
+        """Return this process's part of a list: every `size`-th item."""
         return list(items[self.rank :: self.size])
 
     def merge(self, results: Sequence[Item]) -> list[Item]:
-        """Return what all made of their shares, in the order of the whole list."""
+        """Return the results of all processes for their shares, in the order of the whole list."""
         return list(results)
 
     def gather(self, item: Item) -> list[Item]:
-        """Return what each process has."""
+        """Return the item of each process."""
         return [item]
 
     def total(self, *values: float) -> list[float]:
-        """Return each value summed over the processes; not finite where one of them is not."""
+        """Return each value summed over the processes; not finite if one of them is not."""
         return list(values)
 
     def any(self, *marks: bool) -> list[bool]:
-        """Return of each mark whether some process has it."""
+        """Return for each mark whether it is true in any process."""
         return [value > 0 for value in self.total(*map(float, marks))]
 
     def of_all(self, error: UserError) -> UserError:
-        """Return what to raise for an error that all processes find alike: the first says it."""
+        """Return the error to raise if all processes found it: only the first reports it."""
         return error if self.is_first else ElsewhereError(str(error))
 
     def first(self, work: Callable[[], Item]) -> Item:
-        """Let the first process do something, and return what came out.
+        """Let the first process do something, and return the result in all.
 
         Raises:
-            ElsewhereError: in the others, where it failed in the first.
+            ElsewhereError: in the other processes, if it failed in the first.
         """
         return work()
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Do what is within in all processes; if one fails, all end.
+        """Run the body in all processes; if it fails in one, all end.
 
         Raises:
-            ElsewhereError: in those that did not fail.
+            ElsewhereError: in the processes in which it did not fail.
         """
         yield
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
-        """Let the first process do what is within before the others do; if one fails, all end.
+        """Run the body in the first process, then in the others; if it fails in one, all end.
 
         Raises:
-            ElsewhereError: in those that did not fail.
+            ElsewhereError: in the processes in which it did not fail.
         """
         yield
 
     def check_alike(self, find: Callable[[], Mapping[str, str]]) -> None:
-        """See that all processes find the same.
+        """Check that all processes have the same inputs.
 
         Args:
-            find: gives digests, by what they are of.
+            find: returns digests of the inputs by their names.
 
         Raises:
-            TrainingError: they have not.
+            TrainingError: the digests differ.
         """
 
     def place(self, model: AcousticModel, device: torch.device) -> None:
-        """Put a model that is to be trained where it is computed: all of it, or this one's part."""
+        """Move a model to the device, or only this process's shard."""
         model.to(device)
 
     def whole(self, model: AcousticModel) -> AcousticModel:
-        """Return a model with all weights, which this process can run alone.
+        """Return a model with unsharded weights, which this process can run alone.
 
         Args:
-            model: that is trained, or has the average of its weights.
+            model: the model in training, or the one with the average of its weights.
         """
         return model
 
     def arrays(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float32]]:
-        """Return whole tensors as arrays in the first process, and nothing in the others."""
+        """Return unsharded tensors as arrays in the first process, and nothing in the others."""
         return arrays_of(tensors)
 
     @contextmanager
     def stepping(self) -> Iterator[None]:
-        """Run the model that is trained, forwards or backwards.
+        """Run the body, which does a forward or backward pass of the model in training.
 
         Raises:
-            TrainingError: in the first process: it takes all of them, and another one has gone.
+            TrainingError: in the first process, if a pass needs all processes and one has ended.
             ElsewhereError: in the others.
         """
         yield
 
     def copy_first_(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Put the values of the first process in the place of tensors.
+        """Replace the values of tensors by those of the first process.
 
         Args:
-            tensors: of the same shapes everywhere; those of which each has a part stay.
+            tensors: tensors, of the same shapes in all processes; sharded ones are not changed.
         """
 
     def average_(self, tensors: Sequence[torch.Tensor], weight: float) -> None:
-        """Put the mean over the processes in the place of float tensors.
+        """Replace the values of tensors by the weighted mean over the processes.
 
         Args:
-            tensors: of the same shapes everywhere.
-            weight: of this process's.
+            tensors: float tensors, of the same shapes in all processes.
+            weight: weight of this process.
         """
 
     def gradients(self, parameters: Sequence[torch.nn.Parameter]) -> Gradients:
-        """Return what sums the gradients of some parameters, which are the same everywhere."""
+        """Return the object that sums the gradients of parameters over the processes."""
         return Gradients()
 
 
@@ -183,20 +185,20 @@ class Processes(World):
     """Several processes.
 
     Attributes:
-        group: what is not about tensors goes through: on CPUs, with patience.
+        group: process group for everything but tensors: on CPUs, with a long timeout.
     """
 
     group: Any = field(default=None, kw_only=True)
 
     def gather(self, item: Item) -> list[Item]:
-        """Return what each process has, pickled on the way: these processes trust each other."""
+        """Return the item of each process. Items are pickled: these processes trust each other."""
         every: list[Any] = [None] * self.size
         with talking():
             dist.all_gather_object(every, item, group=self.group)
         return every
 
     def merge(self, results: Sequence[Item]) -> list[Item]:
-        """Return what all made of their shares; see `World`."""
+        """Return the results of all processes; see `World`."""
         parts = self.gather(list(results))
         count = sum(map(len, parts))
         return [parts[place % self.size][place // self.size] for place in range(count)]
@@ -229,7 +231,7 @@ class Processes(World):
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Do what is within, and end if it fails in one process; see `World`."""
+        """Run the body in all processes; see `World`."""
         failure: Exception | None = None
         try:
             yield
@@ -239,7 +241,7 @@ class Processes(World):
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
-        """Let the first process go first; see `World`."""
+        """Run the body in the first process first; see `World`."""
         if not self.is_first:
             self._agree(None)
         with self.together():
@@ -248,7 +250,7 @@ class Processes(World):
             self._agree(None)
 
     def _agree(self, failure: Exception | None) -> None:
-        """Raise if some process has failed: in the lowest of them that, else `ElsewhereError`."""
+        """Raise if a process failed: `failure` in the first such one, else `ElsewhereError`."""
         failed = [rank for rank, bad in enumerate(self.gather(failure is not None)) if bad]
         if not failed:
             return
@@ -260,7 +262,7 @@ class Processes(World):
         raise ElsewhereError(f"process {failed[0]} of the run failed")
 
     def check_alike(self, find: Callable[[], Mapping[str, str]]) -> None:
-        """See that all have found the same; see `World`."""
+        """Check that all have the same inputs; see `World`."""
         every = self.gather((dict(find()), socket.gethostname()))
         first, _ = every[0]
         for rank, (theirs, host) in enumerate(every):
@@ -276,9 +278,9 @@ class Processes(World):
                 )
 
     def arrays(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float32]]:
-        """Return whole tensors in the first process; see `World`."""
+        """Return unsharded tensors in the first process; see `World`."""
         found: dict[str, NDArray[np.float32]] = {}
-        for name, tensor in tensors.items():  # one after the other: all may not fit on a GPU
+        for name, tensor in tensors.items():  # one by one: all may not fit on a GPU
             with talking():
                 values = all_of(tensor)
             if self.is_first:
@@ -308,22 +310,22 @@ class Processes(World):
             tensor.copy_(mean.view_as(tensor))
 
     def gradients(self, parameters: Sequence[torch.nn.Parameter]) -> Gradients:
-        """Return what sums gradients; see `World`."""
+        """Return the object that sums gradients; see `World`."""
         return SummedGradients(parameters)
 
 
 @contextmanager
 def joined(launch: Launch, *, shares_weights: bool = False) -> Iterator[World]:
-    """Meet the other processes of a run, and part with them in the end.
+    """Connect to the other processes of the run, and disconnect at the end.
 
     Args:
-        launch: this process.
-        shares_weights: whether each is to keep but a part of what is trained; one alone keeps all.
+        launch: how this process was started.
+        shares_weights: whether weights are sharded; a single process keeps all of them.
 
     Raises:
-        FlagError: they cannot share the GPUs, or have met already.
-        TrainingError: they cannot meet, or one goes.
-        ElsewhereError: another process says so.
+        FlagError: there are too few GPUs, or the processes are connected already.
+        TrainingError: the processes cannot connect, or one has ended.
+        ElsewhereError: another process reports the error.
     """
     if launch.size == 1:
         yield ALONE
@@ -337,8 +339,8 @@ def joined(launch: Launch, *, shares_weights: bool = False) -> Iterator[World]:
     if torch.cuda.is_available():
         device = torch.device("cuda", launch.local_rank % torch.cuda.device_count())
         torch.cuda.set_device(device)
-    # What is left of the groups goes while Python runs: a thread of gloo's that lets go of a tensor
-    # once it does not, ends the process (https://github.com/pytorch/pytorch/pull/179291).
+    # The groups are destroyed while Python runs: if one of gloo's threads frees a tensor after
+    # that, the process crashes (https://github.com/pytorch/pytorch/pull/179291).
     atexit.register(gc.collect)
     try:
         with talking(), meeting(launch, _STEP_TIMEOUT) as store:
@@ -363,13 +365,13 @@ def joined(launch: Launch, *, shares_weights: bool = False) -> Iterator[World]:
 def _kind(shares_weights: bool) -> type[Processes]:
     if not shares_weights:
         return Processes
-    from .sharding import Sharers  # what it takes of PyTorch takes seconds to import
+    from .sharding import Sharers  # FSDP takes seconds to import
 
     return Sharers
 
 
 def _check_devices(world: Processes) -> None:
-    """See that each process has a GPU of its own, or all compute on CPUs.
+    """Check that each process has a GPU of its own, or all compute on CPUs.
 
     Raises:
         FlagError: in the first process.

@@ -1,4 +1,4 @@
-"""Training that cannot go on: weights that are no longer sound, losses that are not finite."""
+"""Diverged training: weights that are too large or not finite, losses that are not finite."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from ..models.acoustic_model import AcousticModel
 from .progress import Progress
 
 _BLAMED_LISTED = 8
-_LARGEST_SOUND_NORM = 1e6  # of all weights together; those of trained models have some thousands
+_LARGEST_SOUND_NORM = 1e6  # norm of all weights; in trained models it is some thousands
 
 
 def are_weights_sound(model: AcousticModel) -> bool:
-    """Say whether the weights that are trained are those of a model, and can be kept."""
+    """Return whether the trained weights are finite and of plausible size, so they can be saved."""
     trained = [weight.detach() for weight in model.parameters() if weight.requires_grad]
     return float(torch.nn.utils.get_total_norm(trained)) < _LARGEST_SOUND_NORM  # not so for NaN
 
 
 def name_clips(clips: Sequence[Clip]) -> str:
-    """Return the files of some clips, and the rows they come from, in words."""
+    """Return the audio files of clips and their rows, as text."""
     return some_of([f"{clip.audio} ({clip.source})" for clip in clips], _BLAMED_LISTED)
 
 
 def explain_end(
     model: AcousticModel, progress: Progress, last: Path | None, names: str
 ) -> TrainingError:
-    """Return why training ends, and what to do.
+    """Return an error with the reason why training ends, and the remedy.
 
     Args:
-        model: as it is.
-        progress: of the run.
-        last: the newest good checkpoint, if there is one.
-        names: of the files in the last step.
+        model: model in its present state.
+        progress: progress of the run.
+        last: newest good checkpoint, if there is one.
+        names: audio files in the last step.
     """
     saved = f"the last good checkpoint is {last}" if last else "no checkpoint was saved yet"
     if not are_weights_sound(model):

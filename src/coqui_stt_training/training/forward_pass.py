@@ -1,7 +1,8 @@
-"""The forward pass of training: what a model makes of a batch, and the loss of each of its clips.
+"""The forward pass of training: the loss of each clip of a batch.
 
-Layers that are frozen run once for all views of a batch, and masks of what a layer gives are put
-in place above them. Clips without transcripts are heard by the model's own average first.
+A view is an augmented version of a batch. Frozen layers run once for all views, and masks on a
+layer's output are applied above them. Clips without transcripts are first transcribed by the
+average of the model.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ from .self_training import SelfTraining, as_they_are
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """Computes losses that gradients can be taken of.
+    """Computes losses with gradients.
 
     Attributes:
-        model: what is trained.
-        frozen: runs its frozen layers.
-        precision: of the computation.
-        objective: what training lowers.
-        inner_layer: number of an encoder's layer before which the loss is also taken; 0: none.
-        self_training: transcribes clips that have no transcript; None: there are none.
-        loader: loads such clips as they are, without augmentation.
+        model: model in training.
+        frozen: runs the frozen layers.
+        precision: precision of the computation.
+        objective: training objective.
+        inner_layer: index of the encoder layer whose input also has a loss; 0: none.
+        self_training: transcribes clips without transcripts; None: there are none.
+        loader: loads such clips without augmentation.
     """
 
     model: AcousticModel
@@ -46,14 +47,14 @@ class ForwardPass:
     loader: BatchLoader
 
     def losses(self, batch: Batch, dropout: Dropout) -> Tensor:
-        """Return the loss of each clip of a batch, weighted, `[batch]`."""
+        """Return the weighted loss of each clip of a batch, `[batch]`."""
         labelled = self._transcribed(batch)
         last, inner = self._emissions(batch, dropout)
         losses = self.objective.losses(last, labelled, inner)
         return losses if labelled.weights is None else losses * labelled.weights.to(losses.device)
 
     def _transcribed(self, batch: Batch) -> Batch:
-        """Return a batch with labels for all clips, those of the model's own among them."""
+        """Return a batch with labels for all clips, including those transcribed by the model."""
         if self.self_training is None or all(clip.transcript for clip in batch.clips):
             return batch
         plain = self.loader.load(batch.clips) if batch.augmented else as_they_are(batch)
@@ -61,10 +62,10 @@ class ForwardPass:
             return self.self_training.transcribe(batch, self.frozen(self.model, plain))
 
     def _emissions(self, batch: Batch, dropout: Dropout) -> tuple[list[Emissions], list[Emissions]]:
-        """Run the model once over all views of a batch, one below the other.
+        """Run the model once over all views of a batch, concatenated along the batch axis.
 
         Returns:
-            What it says of each view, and what its head makes of the inner block, if it is trained.
+            The emissions of each view, and those of the inner block if it is trained.
         """
         count = self.objective.views
         views = [*itertools.islice(itertools.cycle(batch.views), count)]
@@ -81,9 +82,9 @@ class ForwardPass:
             return _parted(last, count), inner
 
     def _hidden(self, batch: Batch, views: Sequence[View], dropout: Dropout) -> list[Hidden]:
-        """Return each view of a batch where its masks are all in place.
+        """Return each view of a batch at the layer above which no more masks are applied.
 
-        What is below the masks runs once, where nothing makes the views different there.
+        Layers below the masks run once if the views do not differ there.
         """
         lowest = self.model.specification.layers[max(self.frozen.depth - 1, 0)]
         differ = dropout.rates.get(lowest) or any(view.on_features for view in views)
@@ -96,7 +97,7 @@ class ForwardPass:
         ]
 
     def _below_masks(self, batch: Batch, view: View, dropout: Dropout) -> Hidden:
-        """Return a view of a batch where masks of what layers give are to be put in place."""
+        """Return a view of a batch at the layer whose input is masked."""
         hidden = self.frozen(self.model, batch, view)
         if hidden.first > 0:
             topmost = self.model.specification.layers[hidden.first - 1]
@@ -107,6 +108,6 @@ class ForwardPass:
 
 
 def _parted(emissions: Emissions, count: int) -> list[Emissions]:
-    """Return what a model says of each of so many views, which it heard one below the other."""
+    """Split emissions of concatenated views into those of each view."""
     of_views = zip(emissions.logits.chunk(count), emissions.lengths.chunk(count), strict=True)
     return [Emissions(*one) for one in of_views]

@@ -1,4 +1,4 @@
-"""Which layers are trained when: those frozen at first wait until the layers above them write."""
+"""When layers are frozen: those frozen at first wait until the layers above produce text."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Freezing:
-    """When layers are trained.
+    """The epochs from which frozen layers are trained.
 
     Attributes:
-        epochs: for layers not trained from the start, the epochs until they are, or None: never.
-        most_waited: for how many more they stay frozen while the model writes next to nothing.
+        epochs: for each layer that is frozen at first, the number of frozen epochs; None: all.
+        most_waited: maximum number of further frozen epochs while the model outputs almost nothing.
     """
 
     epochs: Mapping[str, int | None]
@@ -36,27 +36,27 @@ class Freezing:
             model.get_submodule(layer).train(not frozen)
 
     def depth(self, layers: Sequence[str], epoch: int) -> int:
-        """Return how many layers from the input on are frozen in an epoch, and so give the same.
+        """Return how many layers, from the input on, are frozen in an epoch.
 
         Args:
-            layers: from the input to the output.
-            epoch: of the plan.
+            layers: names of the layers, from the input to the output.
+            epoch: number of the epoch in the plan.
         """
         trained = (n for n, layer in enumerate(layers) if not self._is_frozen(layer, epoch))
         return next(trained, len(layers) - 1)
 
     def alike_after(self, epoch: int) -> int | None:
-        """Return how many epochs there are behind one before more layers are trained; None: all."""
+        """Return the number of epochs after this one until more layers are trained; None: never."""
         later = [begin - epoch - 1 for begin in self.epochs.values() if begin and begin > epoch]
         return min(later, default=None)
 
     def wait(self, progress: Progress, cer: float) -> None:
-        """After an epoch, stay frozen for one more if the model does not write yet.
+        """After an epoch, extend freezing by one epoch if the model outputs almost nothing yet.
 
-        Unfrozen now, the layers below would learn from a head that tells them nothing.
+        If they were unfrozen now, the layers below would get useless gradients from the head.
 
         Args:
-            progress: of the run, moved to the next epoch.
+            progress: progress of the run, already at the next epoch.
             cer: character error rate on the dev files.
         """
         first = min((begin for begin in self.epochs.values() if begin), default=None)

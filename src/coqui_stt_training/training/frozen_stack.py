@@ -1,11 +1,11 @@
-"""What layers that are not trained make of the data: computed once for each batch, and kept.
+"""The cached outputs of frozen layers: each batch passes through them only once.
 
-The layers from the input on that are frozen give the same for a batch in every epoch, so an epoch
-over a frozen encoder takes the seconds of its head alone. Dropout, which is for learning, leaves
-them alone, but for what the topmost of them hands to the layers that learn. Batches hold the same
-clips in every epoch, and a run that goes on computes them anew in the same way, so it stays the
-same to the bit. Of a batch that augmentation changes before the model, as much is kept as it has
-versions that come again; of one that never comes again, nothing. A folder keeps it for later runs.
+The frozen layers from the input on have the same output for a batch in every epoch. So an epoch on
+a frozen encoder takes only the time of its head. Dropout is not applied in frozen layers, only to
+the output of the topmost one. Batches contain the same clips in every epoch, and a resumed run
+recomputes them in the same way, so it stays identical to the bit. If augmentation changes a batch
+before the model, each of its recurring versions is cached; versions that do not recur are not. A
+folder can keep the outputs for later runs.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ DEFAULT_MEMORY_LIMIT_BYTES = 4 << 30
 
 
 class Hidden(NamedTuple):
-    """What the frozen layers give of a batch, and the first layer that is to run on it.
+    """The output of the frozen layers for a batch.
 
     Attributes:
-        x: `[batch, frames, values]`.
-        lengths: int64 `[batch]`.
-        first: number of the layer that takes it.
+        x: output, `[batch, frames, values]`.
+        lengths: number of frames of each clip, int64 `[batch]`.
+        first: index of the first layer above.
     """
 
     x: Tensor
@@ -41,13 +41,13 @@ class Hidden(NamedTuple):
 
 
 class FrozenStack:
-    """Runs the frozen layers at the bottom of a model, and remembers what they gave.
+    """Runs the frozen layers at the bottom of a model, and caches their outputs.
 
     Args:
-        device: where the model is.
-        memory_limit_bytes: how much to keep in memory; beyond it what the folder has is read, or
-            the layers are run each time. 0: always.
-        cache: what is kept for later runs too; None: nothing.
+        device: device of the model.
+        memory_limit_bytes: size of the cache in memory. Outputs beyond it are read from the folder
+            or recomputed each time.
+        cache: cache folder for later runs; None: no folder.
     """
 
     def __init__(
@@ -59,31 +59,31 @@ class FrozenStack:
         self.depth = 0
         self._device = device
         self._cache = cache
-        self._stack = b""  # a digest of the layers, once it is known
+        self._stack = b""  # digest of the layers; computed when it is first needed
         self._memory_limit = memory_limit_bytes
         self._memory_left = memory_limit_bytes
         self._kept: dict[tuple[tuple[Clip, ...], int], Hidden] = {}
 
     def set_depth(self, depth: int) -> None:
-        """Say how many layers from the input on are frozen now; what is kept of others goes."""
+        """Set the number of frozen layers, from the input on; if it changes, clear the cache."""
         if depth != self.depth:
             self.forget()
             self._stack = b""
         self.depth = depth
 
     def forget(self) -> None:
-        """Forget everything, for features that are computed anew."""
+        """Clear the cache, because features are recomputed."""
         self._kept.clear()
         self._memory_left = self._memory_limit
 
     @torch.no_grad()
     def __call__(self, model: AcousticModel, batch: Batch, view: View | None = None) -> Hidden:
-        """Return what the frozen layers make of a batch; without any, its features.
+        """Return the output of the frozen layers for a batch; without frozen layers, its features.
 
         Args:
-            model: whose layers they are.
-            batch: the clips.
-            view: of the batch; its first one where none is given.
+            model: the model.
+            batch: the batch.
+            view: augmented version of the batch; by default the first.
         """
         view = view or batch.views[0]
         if self.depth == 0 or view.version is None:
@@ -125,10 +125,10 @@ class FrozenStack:
 def _complete(
     cache: HiddenCache, names: Sequence[str], rows: Sequence[Tensor | None], computed: Hidden
 ) -> list[Tensor]:
-    """Return what a cache has of a batch's clips, and what was computed of the others, now kept.
+    """Return the cached outputs of a batch's clips, or else the computed ones, which are cached.
 
-    What is kept counts: in another batch a clip differs in the last bits, and a run that goes on is
-    to find what it had.
+    A cached output takes precedence over a computed one. In another batch, the output for a clip
+    may differ in the last bits, and a resumed run must find the same values as before.
     """
     complete = []
     for name, row, x, length in zip(

@@ -1,11 +1,11 @@
-"""Gradients of a step, summed over the processes of a run while others are still computed.
+"""Summing gradients over the processes of a run, while the backward pass is still running.
 
-PyTorch's `DistributedDataParallel` is not used: it takes the mean over processes, each counting the
-same, and all of them must go through the same backward passes with the same parameters. Here
-processes have batches of unlike size, or none left; layers are unfrozen during a run; a model is
-run layer by layer; and a loss that is not finite ends a backward pass in one of them alone. What
-makes it fast is here too: gradients go in buckets, the last layers' first, each as soon as it is
-complete, while those of earlier layers are computed (https://arxiv.org/abs/2006.15704).
+PyTorch's `DistributedDataParallel` is not used: it takes the unweighted mean over processes, and
+all of them must do the same backward passes with the same parameters. Here processes have batches
+of different sizes, or none; layers are unfrozen during a run; a model is run layer by layer; and a
+loss that is not finite ends a backward pass in one process alone. The technique that makes it fast
+is the same: gradients are sent in buckets, the last layers' first, each as soon as it is complete,
+while those of earlier layers are computed (https://arxiv.org/abs/2006.15704).
 """
 
 from __future__ import annotations
@@ -23,27 +23,28 @@ BUCKET_BYTES = 25 << 20
 
 
 class Gradients:
-    """The gradients of one process alone, to which nothing is to be done."""
+    """The gradients of a single process; there is nothing to sum."""
 
     def expect(self) -> None:
-        """Say that the next backward pass is the last one of a step."""
+        """Announce that the next backward pass is the last one of a step."""
 
     def finish(self) -> None:
-        """Put the sums in the place of the gradients; all processes do this once in a step."""
+        """Replace the gradients by the sums; all processes call this once in a step."""
 
     def close(self) -> None:
-        """Let the parameters go."""
+        """Release the parameters."""
 
 
 class SummedGradients(Gradients):
-    """Sums the gradients of some parameters over all processes.
+    """Sums the gradients of parameters over all processes.
 
-    A parameter that no process has a gradient of has none afterwards; where one has, all have. It
-    also keeps what is sent after it waiting until the pass is over; our models have none such.
+    After that, either all processes have a gradient of a parameter, or none if none had. If a
+    parameter gets no gradient, all later buckets wait until the backward pass is over; our models
+    have no such parameters.
 
     Args:
-        parameters: the same, in the same order, in all processes.
-        bucket_bytes: what is sent at once.
+        parameters: parameters, in the same order in all processes.
+        bucket_bytes: size of a bucket, which is sent at once.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class SummedGradients(Gradients):
         ]
 
     def expect(self) -> None:
-        """Send buckets as they become complete from now on; see `Gradients`."""
+        """From now on, send each bucket as soon as it is complete; see `Gradients`."""
         self._expecting = True
         for bucket in self._buckets:
             bucket.missing = len(bucket.parameters)
@@ -73,7 +74,7 @@ class SummedGradients(Gradients):
         with talking():
             for bucket in self._buckets:
                 bucket.wait()
-        # One copy to the CPU for all of them: on a GPU each would wait for it.
+        # One copy to the CPU for all, because on a GPU each copy would wait for it.
         owners = torch.cat([bucket.owners for bucket in self._buckets]).tolist()
         for bucket in self._buckets:
             bucket.put_back(owners[: len(bucket.parameters)])
@@ -81,7 +82,7 @@ class SummedGradients(Gradients):
         self._sent = 0
 
     def close(self) -> None:
-        """Take the hooks away; see `Gradients`."""
+        """Remove the hooks; see `Gradients`."""
         for hook in self._hooks:
             hook.remove()
 
@@ -94,7 +95,7 @@ class SummedGradients(Gradients):
         return computed
 
     def _send_complete(self) -> None:
-        """Send what is complete: in the same order in all processes, whatever that of layers is."""
+        """Send complete buckets, in an order that is the same in all processes."""
         complete = self._sent
         while complete < len(self._buckets) and self._buckets[complete].missing == 0:
             complete += 1
@@ -108,7 +109,7 @@ class SummedGradients(Gradients):
 
 
 class _Bucket:
-    """Gradients that are sent together."""
+    """A bucket: gradients that are sent together."""
 
     def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
         self.parameters = parameters
@@ -119,11 +120,11 @@ class _Bucket:
 
     @property
     def owners(self) -> Tensor:
-        """In how many processes each parameter has a gradient, float32 `[parameters]`."""
+        """Number of processes in which each parameter has a gradient, float32 `[parameters]`."""
         return self._flat[sum(self._sizes) :]
 
     def send(self) -> None:
-        """Begin to sum over the processes; the gradients are in the bucket alone from now on."""
+        """Start the sum over the processes; from now on, only the bucket holds the gradients."""
         gradients = [parameter.grad for parameter in self.parameters]
         have = [float(gradient is not None) for gradient in gradients]
         like = self.parameters[0]
@@ -139,10 +140,10 @@ class _Bucket:
     def wait(self) -> None:
         """Wait for the sums."""
         self._work.wait()
-        self._work = None  # it holds on to the other processes, which end when this one has ended
+        self._work = None  # it refers to the process group, which must be freed before the end
 
     def put_back(self, owners: Sequence[float]) -> None:
-        """Make the sums the gradients, where they are."""
+        """Copy the sums back to the gradients of parameters that have any."""
         sums = self._flat[: sum(self._sizes)].split_with_sizes(self._sizes)
         for parameter, summed, count in zip(self.parameters, sums, owners, strict=True):
             if count:
@@ -151,7 +152,7 @@ class _Bucket:
 
 
 def _buckets(parameters: Iterable[nn.Parameter], bucket_bytes: int) -> Iterator[list[nn.Parameter]]:
-    """Group parameters of the same type, in order, so that each group has at most so many bytes."""
+    """Group parameters of the same type, in order, into buckets of at most this size."""
     bucket: list[nn.Parameter] = []
     size = 0
     for parameter in parameters:

@@ -1,8 +1,8 @@
-"""What frozen layers gave of clips, in a folder, for later runs from the same source.
+"""A folder of frozen layers' outputs for clips, for later runs from the same source.
 
-An entry's name is a digest of all that it follows from: the layers' weights, what they are, the
-precision, and the clip's features. So entries are never stale, and clips of any batch, run or data
-set find theirs.
+The name of an entry is a digest of everything that it depends on: the weights and the specification
+of the layers, the precision, and the clip's features. So entries are never stale, and are found for
+the same clip in any batch, run or data set.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _OF_THE_HEAD = frozenset({"n_classes", "head", "head_layers", "head_size"})
 
 
 class HiddenCache:
-    """What the lowest layers of a model gave, in a folder.
+    """A cache folder for outputs of a model's lowest layers.
 
     Args:
-        folder: where.
+        folder: the folder.
     """
 
     def __init__(self, folder: CacheFolder) -> None:
@@ -38,9 +38,9 @@ class HiddenCache:
         """Return the names of a batch's entries.
 
         Args:
-            stack: a digest of the layers, see `stack_digest`.
-            features: `[batch, frames, values]`, what the layers take.
-            lengths: int64 `[batch]`, frames of each clip.
+            stack: digest of the layers, see `stack_digest`.
+            features: input of the layers, `[batch, frames, values]`.
+            lengths: number of frames of each clip, int64 `[batch]`.
         """
         rows, precision = features.float().cpu().numpy(), _precision(features.device)
         return [
@@ -52,7 +52,7 @@ class HiddenCache:
         ]
 
     def read(self, names: Sequence[str]) -> list[Tensor | None]:
-        """Return what is kept of each of a batch's clips, `[frames, values]`; None: nothing."""
+        """Return the cached output for each name, `[frames, values]`, or None."""
         return [self._read(name) for name in names]
 
     def _read(self, name: str) -> Tensor | None:
@@ -66,11 +66,11 @@ class HiddenCache:
         return tensor if tensor.ndim == 2 else None
 
     def write(self, name: str, hidden: Tensor) -> None:
-        """Keep what the layers gave of a clip, unless the folder is full.
+        """Write the output for a clip, unless the folder is full.
 
         Args:
-            name: of its entry.
-            hidden: `[frames, values]`, on the CPU.
+            name: name of the entry.
+            hidden: output of the layers, `[frames, values]`, on the CPU.
 
         Raises:
             FlagError: the folder cannot be written to.
@@ -79,9 +79,9 @@ class HiddenCache:
 
 
 def stack_digest(model: AcousticModel, depth: int) -> bytes:
-    """Return a digest of the lowest layers of a model: their weights, and what they are.
+    """Return a digest of the weights and the specification of a model's lowest layers.
 
-    The alphabet and the head, which are no concern of theirs, may be others.
+    It does not depend on the alphabet or the head.
     """
     specification = model.specification
     layers = specification.layers[:depth]
@@ -98,7 +98,7 @@ def stack_digest(model: AcousticModel, depth: int) -> bytes:
 
 
 def _precision(device: torch.device) -> bytes:
-    """Return what products are computed in, at most 16 bytes."""
+    """Return the name of the type that matrix products are computed in, at most 16 bytes."""
     if not torch.is_autocast_enabled(device.type):
         return b"float32"
     return str(torch.get_autocast_dtype(device.type)).removeprefix("torch.").encode()[:16]

@@ -1,4 +1,4 @@
-"""What a process does when another one of its run has gone."""
+"""The error of a process when another process of its run has ended."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ..errors import ElsewhereError, TrainingError
 
 @contextmanager
 def talking() -> Iterator[None]:
-    """Talk to the other processes of a run.
+    """Run the body, which communicates with the other processes.
 
     Raises:
-        TrainingError: in the first process: another one has gone, or does not answer.
+        TrainingError: in the first process, if another one has ended or does not answer.
         ElsewhereError: in the others.
     """
     try:
         yield
     except torch.OutOfMemoryError:
         raise
-    except RuntimeError as error:  # PyTorch has no narrower one for all that can happen
+    except RuntimeError as error:  # PyTorch has no narrower class for all such errors
         if not dist.is_initialized():
             raise TrainingError(
                 f"the processes of the run cannot connect ({_reason(error)}); check that each "
@@ -40,6 +40,6 @@ def talking() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first sentence of an error of PyTorch's, without the place in its sources."""
+    """Return the first sentence of a PyTorch error, without the place in PyTorch's source."""
     line = str(error).strip().partition("\n")[0]
     return re.sub(r"^\[[^]]*\] ", "", line).partition(". ")[0]

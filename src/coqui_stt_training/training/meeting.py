@@ -1,8 +1,8 @@
-"""Where the processes of a run find each other, each time that `torchrun` has started them anew.
+"""The rendezvous of the processes of a run, also after `torchrun` has restarted them.
 
-`torchrun` keeps one store for all its attempts, and what the processes of an earlier one have
-written there sends those of the next to addresses where nobody is. So the first process opens a
-store of its own for each attempt; the others take what is written of it for old until it answers.
+`torchrun` keeps one store for all attempts. Addresses that the processes of an earlier attempt have
+written there are not valid any more. So the first process opens a new store for each attempt, and
+the others read its address from `torchrun`'s store until it answers.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _TRY = timedelta(seconds=2)
 
 @contextmanager
 def meeting(launch: Launch, timeout: timedelta) -> Iterator[Any]:
-    """Give a store by which the processes of this attempt find each other, all within.
+    """Open the store through which the processes of this attempt connect.
 
     Args:
-        launch: this process.
-        timeout: of finding the store, and of what is done with it.
+        launch: how this process was started.
+        timeout: timeout for finding the store, and for operations on it.
 
     Yields:
-        The store; None where what PyTorch finds itself will do.
+        The store; None if PyTorch's own rendezvous is sufficient.
 
     Raises:
-        RuntimeError: it cannot be found.
+        RuntimeError: the store was not found.
     """
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
         yield None
@@ -52,7 +52,7 @@ def meeting(launch: Launch, timeout: timedelta) -> Iterator[Any]:
     own.set(_MARK, mark)
     common.set(_PLACE, f"{own.port} {mark}")
     yield own
-    common.delete_key(_PLACE)  # the same processes may meet again, elsewhere
+    common.delete_key(_PLACE)  # the same processes may connect again, at another address
 
 
 def _find(host: str, common: Any, timeout: timedelta) -> Any:
@@ -60,7 +60,7 @@ def _find(host: str, common: Any, timeout: timedelta) -> Any:
     while True:
         port, mark = common.get(_PLACE).decode().split()
         try:
-            # PyTorch complains at length where nobody is there: at the place of an earlier attempt.
+            # PyTorch logs long errors if nobody answers, as at the address of an earlier attempt.
             socket.create_connection((host, int(port)), _TRY.total_seconds()).close()
             found = _store(host, int(port), _TRY)
             if found.get(_MARK).decode() == mark:

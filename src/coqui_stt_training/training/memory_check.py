@@ -1,4 +1,4 @@
-"""Whether the longest batch fits into memory, found out before training and not hours into it."""
+"""Whether the model and the longest batch fit into memory, checked before training."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ def check_memory(
     processes: int = 1,
     agree: Callable[[bool], bool] | None = None,
 ) -> None:
-    """Try a training step on the longest batch, without changing anything.
+    """Try a training step on the longest batch, without changing any weights.
 
     Args:
         groups: all training batches.
-        specification: of the model.
-        frames_of: number of frames of a clip.
-        try_step: does a forward and a backward pass over clips and forgets the gradients.
-        by_seconds: whether it is seconds that bound batches, for the message.
-        processes: how many on this machine try at the same time.
-        agree: says whether all processes can, where they have to try together. One that then fails
-            half-way raises what it met: the others wait for it, and cannot try again.
+        specification: specification of the model.
+        frames_of: returns the number of frames of a clip.
+        try_step: does a forward and a backward pass over clips, and discards the gradients.
+        by_seconds: whether batches are limited by seconds, for the error message.
+        processes: number of processes on this machine that try at the same time.
+        agree: returns whether a batch fits in all processes, if they must try together. If a pass
+            then fails in one, the error is raised: the others wait in it, and cannot try again.
 
     Raises:
-        TrainingError: it does not fit; says which durations and which batch size would.
+        TrainingError: the batch does not fit; the message gives its durations and a size that fits.
     """
     longest = max(groups, key=lambda group: len(group) * max(map(frames_of, group)))
     frames = max(map(frames_of, longest))
-    clips = sorted(longest, key=frames_of, reverse=True)  # what fits must fit the longest clips
+    clips = sorted(longest, key=frames_of, reverse=True)  # a size must fit for the longest clips
     while clips:
         if _fits(clips, frames, specification, try_step, processes, agree):
             break
@@ -82,21 +82,21 @@ def _spread(durations: Sequence[float]) -> str:
 
 
 def check_model_memory(specification: Specification, processes: int = 1, sharers: int = 1) -> None:
-    """Find out whether a model can be trained at all, before it is made.
+    """Check, before the model is built, that there is enough memory to train it.
 
     Args:
-        specification: of the model.
-        processes: how many on this machine train it.
-        sharers: how many, here and elsewhere, share out what is trained.
+        specification: specification of the model.
+        processes: number of processes on this machine.
+        sharers: number of processes, on all machines, over which weights are sharded.
 
     Raises:
-        TrainingError: its weights and their companions do not fit into main memory.
+        TrainingError: weights, gradients and optimizer state do not fit into main memory.
     """
     parameters = parameter_count(specification)
-    copies = 2.0  # the source, and the model before it is on the GPU
+    copies = 2.0  # the source, and the model before it is moved to the GPU
     if not torch.cuda.is_available():
         copies = _COPIES_OF_WEIGHTS / sharers
-        copies += sharers > 1  # all weights, where a process validates
+        copies += sharers > 1  # the unsharded weights for validation
     needed, available = 4 * parameters * copies * processes, available_memory_bytes()
     if needed > available:
         where = f" in {processes} processes" if processes > 1 else ""
@@ -115,7 +115,7 @@ def _fits(
     agree: Callable[[bool], bool] | None,
 ) -> bool:
     if not torch.cuda.is_available():
-        # Linux kills a process that uses more than there is, so do not try it out.
+        # Linux kills a process that uses more memory than there is, so do not try.
         needed = 4 * len(clips) * specification.activation_values(frames) * processes
         enough = needed <= available_memory_bytes()
         if not (agree(enough) if agree else enough):

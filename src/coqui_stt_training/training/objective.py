@@ -1,13 +1,13 @@
-"""What training lowers: the CTC loss, and what keeps a small corpus from being learnt by heart.
+"""The training objective: the CTC loss, and regularisation for small corpora.
 
-entropy        - w * H(p_t), summed over a clip's frames: a penalty on being sure
+entropy        - w * H(p_t), summed over a clip's frames: a penalty on confident output
                (https://arxiv.org/abs/1701.06548, for CTC https://arxiv.org/abs/1810.12020)
-consistency    two forward passes of a batch, which differ in what dropout drops and augmentation
-               masks; their mean CTC loss, and w / 2 * (KL(p_t || q_t) + KL(q_t || p_t)), summed
-               over frames, where what each is compared with gets no gradient
+consistency    two forward passes of a batch with different dropout and augmentation masks; their
+               mean CTC loss plus w / 2 * (KL(p_t || q_t) + KL(q_t || p_t)), summed over frames,
+               with no gradient through the first argument
                (https://arxiv.org/abs/2106.14448, for CTC https://arxiv.org/abs/2410.05101)
-intermediate   (1 - w) times the CTC loss, and w times that of what an inner block of an encoder
-               gives, read by the same head (https://arxiv.org/abs/2102.03216)
+intermediate   (1 - w) times the CTC loss, plus w times the CTC loss of an inner block's output,
+               which passes through the same head (https://arxiv.org/abs/2102.03216)
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from ..scoring.ctc import ctc_losses
 
 @dataclass(frozen=True)
 class Objective:
-    """The loss of training; validation goes by the CTC loss alone.
+    """The loss of training; validation uses the CTC loss alone.
 
     Attributes:
-        entropy_weight: of the frames' entropy; 0: none.
-        consistency_weight: of how far two passes lie apart; 0: there is one pass.
-        inner_weight: share of the CTC loss that is of an inner block.
-        supervision: the loss of each clip by what is said in it.
+        entropy_weight: weight of the entropy of frames; 0: not used.
+        consistency_weight: weight of the divergence of two passes; 0: there is one pass.
+        inner_weight: weight of the CTC loss of an inner block.
+        supervision: returns the supervised loss of each clip: CTC, or distillation.
     """
 
     entropy_weight: float = 0.0
@@ -41,7 +41,7 @@ class Objective:
 
     @property
     def views(self) -> int:
-        """How many forward passes over a batch it takes."""
+        """Number of forward passes over a batch."""
         return 2 if self.consistency_weight else 1
 
     def losses(
@@ -50,9 +50,9 @@ class Objective:
         """Return each clip's loss, `[batch]`.
 
         Args:
-            emissions: of as many passes as there are `views`.
-            batch: its labels.
-            inner: of an inner block, in each pass; none while it is frozen.
+            emissions: emissions of each of the `views` passes.
+            batch: the batch, with its labels.
+            inner: emissions of an inner block in each pass; empty while the block is frozen.
         """
         if inner:
             of_block = torch.stack([self.supervision(one, batch) for one in inner]).mean(0)
@@ -73,7 +73,7 @@ class Objective:
 
 
 def _distance(one: Emissions, other: Emissions) -> Tensor:
-    """Return the symmetric divergence of two views of each clip, `[batch]`."""
+    """Return the symmetric KL divergence of two passes for each clip, `[batch]`."""
     p, q = one.log_probabilities(), other.log_probabilities()
     there, back = (
         target.detach().exp() * (target.detach() - logs) for target, logs in ((q, p), (p, q))
@@ -82,7 +82,7 @@ def _distance(one: Emissions, other: Emissions) -> Tensor:
 
 
 def _over_frames(values: Tensor, emissions: Emissions) -> Tensor:
-    """Sum `[batch, frames, classes]` over the classes, and the frames that are a clip's own."""
+    """Sum `[batch, frames, classes]` over classes and over the frames within each clip's length."""
     frames = torch.arange(values.shape[1])
     valid = (frames < emissions.lengths[:, None]).to(values.device)
     return (values.sum(-1) * valid).sum(1)

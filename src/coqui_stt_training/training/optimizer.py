@@ -4,10 +4,10 @@
     w   -= lr_t * m / (sqrt(v) + epsilon)
 
 AdamW (https://arxiv.org/abs/1711.05101) first does `w -= lr * decay * w`, whatever the gradient is.
-Only matrices decay: biases, and the factors of normalisations, have no reason to be small.
+Only matrices decay, not biases and the factors of normalisations.
 
-A layer warms up over its own first updates, in which its learning rate grows evenly: one that is
-frozen at first when it is unfrozen, since its moments begin only then.
+Each layer warms up over its own first updates, in which its learning rate grows linearly. A layer
+that is frozen at first warms up when it is unfrozen, because its moments begin only then.
 
 This is the formula before section 2.1's last paragraph of https://arxiv.org/abs/1412.6980
 ("epsilon hat"). PyTorch divides v by its bias correction before it adds epsilon; the two are the
@@ -30,19 +30,19 @@ from ..models.tensors import arrays_of, copy_values
 
 
 class Adam:
-    """Updates a model's weights from their gradients; weights without gradients stay.
+    """Updates a model's weights from their gradients; weights without gradients do not change.
 
     Args:
-        model: its weights are updated in place.
-        learning_rate: of all layers, before their factor.
+        model: model whose weights are updated in place.
+        learning_rate: learning rate of all layers, before their factors.
         beta1: decay of the first moment.
         beta2: decay of the second moment.
         epsilon: added to the root of the second moment.
-        layer_factors: learning rate factor of layers; 1 where not named.
-        warmup_steps: updates of a layer over which its learning rate grows to the whole one.
-        weight_decay: what part of the weights decays in a step, times the learning rate; 0: Adam.
-        anchors: weights, by name, to which those of the model are drawn back.
-        anchor_decay: what part of the way in a step, times the learning rate.
+        layer_factors: learning rate factors by layer; 1 for layers not named.
+        warmup_steps: number of updates of a layer over which its learning rate grows linearly.
+        weight_decay: decay of weights per step, times the learning rate; 0: Adam.
+        anchors: weights by name towards which the model's weights are pulled.
+        anchor_decay: share of the distance to the anchors per step, times the learning rate.
     """
 
     def __init__(
@@ -79,11 +79,11 @@ class Adam:
 
     @property
     def torch_optimizer(self) -> torch.optim.AdamW:
-        """What `torch.amp.GradScaler` wants to see."""
+        """The optimizer as `torch.amp.GradScaler` needs it."""
         return self._adam
 
     def prepare_step(self) -> None:
-        """Count the coming update, set its learning rates and epsilons, and draw weights back."""
+        """Count the coming update, set its learning rates and epsilons, and pull to the anchors."""
         self.step_count += 1
         for group in self._adam.param_groups:
             updates = 1 + max(self._updates(parameter) for parameter in group["params"])
@@ -94,9 +94,9 @@ class Adam:
 
     @torch.no_grad()
     def _draw_back(self, parameters: list[torch.nn.Parameter], learning_rate: float) -> None:
-        """Draw weights that are trained towards their anchors (https://arxiv.org/abs/1802.01483).
+        """Pull trained weights towards their anchors (L2-SP, https://arxiv.org/abs/1802.01483).
 
-        Apart from the gradient, as AdamW's decay is: what Adam divides it by would undo its size.
+        This is separate from the gradient, like AdamW's decay: Adam would normalise its size away.
         """
         for parameter in parameters:
             anchor = self._anchors.get(parameter)
@@ -109,7 +109,7 @@ class Adam:
         self._adam.step()
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Clear the gradients."""
         self._adam.zero_grad(set_to_none=True)
 
     def _updates(self, parameter: torch.Tensor) -> int:
@@ -120,10 +120,10 @@ class Adam:
         self,
         arrays: Callable[[Mapping[str, torch.Tensor]], dict[str, NDArray[np.float32]]] = arrays_of,
     ) -> AdamState:
-        """Return what a checkpoint keeps; moments of weights never updated are zero.
+        """Return the state for a checkpoint; moments of weights never updated are zero.
 
         Args:
-            arrays: returns tensors as arrays.
+            arrays: converts tensors to arrays.
         """
 
         def moments(key: str) -> dict[str, torch.Tensor]:
@@ -142,16 +142,16 @@ class Adam:
         )
 
     def forget_directions(self) -> None:
-        """Go on from other weights: the first moments begin anew, the second ones stay.
+        """Reset the first moments and keep the second ones, after the weights were replaced.
 
-        The first ones point along the way that is left. The second ones say how large gradients
-        are, which holds for weights nearby, too.
+        The first moments are the direction of past updates, which does not apply to other weights.
+        The second moments are the size of gradients, which still applies to similar weights.
         """
         for state in self._adam.state.values():
             state["exp_avg"].zero_()
 
     def load_state(self, state: AdamState) -> None:
-        """Go on from a checkpoint's state."""
+        """Restore a checkpoint's state."""
         self.step_count = state.step
         for name, parameter in self._parameters.items():
             updates = state.tensor_steps.get(name, state.step)
@@ -169,7 +169,7 @@ class Adam:
 def _by_decay(
     members: list[torch.nn.Parameter], weight_decay: float
 ) -> list[tuple[list[torch.nn.Parameter], float]]:
-    """Return a layer's parameters in groups, none of them empty, with the weight decay of each."""
+    """Return a layer's parameters in non-empty groups, with the weight decay of each group."""
     if weight_decay == 0.0:
         return [(members, 0.0)]
     groups = (
@@ -180,7 +180,7 @@ def _by_decay(
 
 
 def _like(parameter: torch.Tensor, values: NDArray[np.float32]) -> torch.Tensor:
-    """Return values laid out as a parameter is; the fused kernel walks both in memory order."""
+    """Return values in the memory layout of a parameter, which the fused kernel requires."""
     like = torch.empty_like(parameter, requires_grad=False)
     copy_values(like, values)
     return like

@@ -1,4 +1,4 @@
-"""How long a run waits for validation to improve, and what it does then."""
+"""Early stopping, and detection of plateaus."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Patience:
     """Counts validated epochs without improvement.
 
     Attributes:
-        schedule: how many there may be.
+        schedule: limits for early stopping and plateaus.
     """
 
     schedule: ScheduleFlags
@@ -29,14 +29,14 @@ class Patience:
         progress.best_dev_loss = min(lowest, loss)
 
     def is_at_end(self, progress: Progress) -> bool:
-        """Whether training is to stop early."""
+        """Return whether training should stop early."""
         return (
             self.schedule.early_stop
             and progress.epochs_without_improvement >= self.schedule.es_epochs
         )
 
     def is_on_plateau(self, progress: Progress) -> bool:
-        """Whether the learning rate is to be lowered now."""
+        """Return whether the learning rate should be reduced now."""
         stale = progress.epochs_without_improvement
         return bool(
             self.schedule.reduce_lr_on_plateau

@@ -1,4 +1,4 @@
-"""What the training loop is given: what to do, what to validate with, and what it talks to."""
+"""The inputs of the training loop: the plan, the validation sets, and the surroundings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .state import RunFolder
 
 @dataclass(frozen=True)
 class ValidationSets:
-    """What to validate with, in batches, by file name."""
+    """Validation sets: batches by file name."""
 
     dev: Mapping[str, ClipGroups]
     metrics: Mapping[str, ClipGroups]
@@ -30,19 +30,19 @@ class ValidationSets:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the loop talks to.
+    """The objects that the loop interacts with.
 
     Attributes:
-        folder: where checkpoints go.
-        report: what people read of the run.
+        folder: checkpoint folder.
+        report: receives the events that are reported to the user.
         bar: makes progress bars.
-        decoder: for validation.
-        interrupted: whether the user asked to stop.
-        new_epoch: called with the number of an epoch before it begins; says whether features are
-            computed anew.
-        clock: seconds, for the interval between checkpoints.
-        world: the processes of the run.
-        hidden_cache: keeps what frozen layers gave for later runs; None: nothing does.
+        decoder: decoder for validation.
+        interrupted: returns whether the user asked to stop.
+        new_epoch: called with the number of an epoch before it begins; returns whether features are
+            recomputed.
+        clock: returns seconds, for the interval between checkpoints.
+        world: processes of the run.
+        hidden_cache: cache folder for outputs of frozen layers; None: no folder.
     """
 
     folder: RunFolder
@@ -58,22 +58,22 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do.
+    """The plan of a training run.
 
     Attributes:
-        epochs: how many.
-        dropout_rates: of each layer's output.
-        seed: of the dropout masks.
-        batches_per_step: whose gradients are added up before the weights change.
-        schedule: early stopping and plateaus.
-        checkpoint_seconds: between checkpoints within an epoch; 0: none there.
-        learning_rates: how the learning rate goes over the run.
-        max_gradient_norm: to which gradients are scaled down; 0: they are taken as they are.
-        objective: what training lowers.
-        inner_layer: number of an encoder's layer before which the loss is also taken; 0: none.
-        freezing: which layers are trained when.
-        advice_on_new_layers: what to try where new layers on a source do not learn.
-        self_training: transcribes clips that have no transcript; None: there are none, or a teacher
+        epochs: number of epochs.
+        dropout_rates: dropout rate of each layer's output.
+        seed: seed of the dropout masks.
+        batches_per_step: number of batches whose gradients are accumulated for a step.
+        schedule: limits for early stopping and plateaus.
+        checkpoint_seconds: interval between checkpoints within an epoch; 0: none.
+        learning_rates: learning rate schedule.
+        max_gradient_norm: norm to which larger gradients are scaled down; 0: no clipping.
+        objective: training objective.
+        inner_layer: index of the encoder layer whose input also has a loss; 0: none.
+        freezing: epochs from which frozen layers are trained.
+        advice_on_new_layers: advice for the user if new layers on a source do not learn.
+        self_training: transcribes clips without transcripts; None: there are none, or a teacher
             does.
     """
 

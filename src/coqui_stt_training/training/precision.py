@@ -1,4 +1,4 @@
-"""Mixed precision: what is computed in 16 bits, on which device. Weights are always float32."""
+"""Mixed precision: forward passes in 16 bits. Weights are always float32."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .optimizer import Adam
 
 
 class Precision:
-    """Forward passes in 16 bits where asked for, and the scaling of the loss that float16 needs.
+    """Forward passes in 16 bits if requested, and the loss scaling that float16 needs.
 
-    bfloat16 where the device computes in it, else float16 with a scaled loss: gradients that
-    float16 cannot hold are found, their step is left out, and the scale is lowered.
+    bfloat16 if the device supports it, otherwise float16 with a scaled loss. If gradients overflow
+    in float16, the step is skipped and the scale is reduced.
     """
 
     def __init__(self, mixed: bool, device: torch.device) -> None:
@@ -35,22 +35,22 @@ class Precision:
         return torch.autocast(self._device.type, self._dtype)
 
     def backward(self, loss: Tensor) -> None:
-        """Compute gradients, and add them to those that are there."""
+        """Compute gradients, and add them to the existing ones."""
         torch.autograd.backward(self._scaler.scale(loss))
 
     def gradient_norm(self, model: AcousticModel) -> float:
-        """Return the norm of all gradients, not finite where they cannot be used."""
+        """Return the norm of all gradients; not finite if they overflowed."""
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         return float(norm) / self._scaler.get_scale()
 
     def clip(self, model: AcousticModel, norm: float, max_norm: float) -> None:
-        """Scale the gradients down to a norm.
+        """Scale gradients down to a maximum norm.
 
         Args:
-            model: whose gradients.
-            norm: what `gradient_norm` returned.
-            max_norm: what they may have at most; 0: anything.
+            model: model with gradients.
+            norm: result of `gradient_norm`.
+            max_norm: maximum norm; 0: no limit.
         """
         if max_norm and norm > max_norm:
             gradients = [p.grad for p in model.parameters() if p.grad is not None]
@@ -63,7 +63,7 @@ class Precision:
         self._scaler.update()
 
     def skip(self) -> bool:
-        """Say whether gradients that overflowed are routine: they are while a scale is sought."""
+        """Handle overflowed gradients; return whether they are expected, as they are in float16."""
         if not self._scaler.is_enabled():
             return False
         self._scaler.update(self._scaler.get_scale() * self._scaler.get_backoff_factor())
@@ -71,10 +71,10 @@ class Precision:
 
     @property
     def state(self) -> Mapping[str, Any]:
-        """What a checkpoint keeps."""
+        """State for a checkpoint."""
         return self._scaler.state_dict()
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint's state; one without 16 bits has none."""
+        """Restore a checkpoint's state, which is empty without float16."""
         if state and self._scaler.is_enabled():
             self._scaler.load_state_dict(dict(state))

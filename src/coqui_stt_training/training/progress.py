@@ -1,4 +1,4 @@
-"""How far a training run is: what a checkpoint keeps so that the run can go on from it."""
+"""The progress of a training run, which checkpoints store so that the run can be resumed."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ class Progress:
     """The state of a run besides its weights. Everything random follows from it and the seed.
 
     Attributes:
-        identity: what makes two commands the same run; see `runs/identity.py`.
-        begun_step: training steps that the source already had.
-        step: training steps behind the weights, the source's included.
-        learning_rate: the current one.
-        epoch: the current epoch, from 0.
-        batch: the batch of the epoch that comes next, of those of all processes; all done:
-            validation comes next.
-        loss_sum: of the epoch's batches so far.
-        loss_count: of batches in `loss_sum`.
-        best_dev_loss: the lowest validation loss so far; None before the first.
-        best_checkpoint: name of the best checkpoint's file; None before the first validation.
-        best_loss: its validation loss.
-        best_cer: its character error rate.
-        best_heard: whether it was chosen by that rate; see `best.py`.
-        epochs_without_improvement: for early stopping and plateaus.
-        waited_epochs: for how many epochs layers stayed frozen beyond the plan.
-        non_finite_steps: steps skipped in a row because their loss was not finite.
-        averaged_steps: steps in the running average of the weights.
-        loss_scale: of float16 training.
-        processes: how many of them did the last step.
-        history: what the epochs behind came to, as JSON; see `report/epochs.py`.
-        finished: why the run is over; empty while it is not.
+        identity: identity of the run, which decides whether a command resumes it; see
+            `runs/identity.py`.
+        begun_step: number of training steps of the source.
+        step: number of training steps so far, including the source's.
+        learning_rate: current learning rate.
+        epoch: current epoch, from 0.
+        batch: next batch of the epoch, over all processes; after the last one, validation is next.
+        loss_sum: sum of the losses of the epoch's batches so far.
+        loss_count: number of batches in `loss_sum`.
+        best_dev_loss: lowest validation loss so far; None before the first validation.
+        best_checkpoint: file name of the best checkpoint; None before the first validation.
+        best_loss: validation loss of the best checkpoint.
+        best_cer: character error rate of the best checkpoint.
+        best_heard: whether the best checkpoint was chosen by its CER; see `best.py`.
+        epochs_without_improvement: number of validations without improvement.
+        waited_epochs: number of epochs for which layers stayed frozen beyond the plan.
+        non_finite_steps: number of consecutive steps skipped because the loss was not finite.
+        averaged_steps: number of steps in the running average of the weights.
+        loss_scale: loss scale of float16 training.
+        processes: number of processes in the last step.
+        history: results of past epochs, as JSON; see `report/epochs.py`.
+        finished: reason for the end of the run; empty before its end.
     """
 
     identity: Mapping[str, Any]
@@ -63,15 +63,15 @@ class Progress:
     finished: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
+        """Return the progress as JSON values for a checkpoint."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Progress:
-        """Return the progress that a checkpoint kept.
+        """Restore the progress from a checkpoint.
 
         Raises:
-            CheckpointError: it is malformed.
+            CheckpointError: the progress is malformed.
         """
         names = {item.name for item in fields(cls)}
         kept = _with_scores_named(kept)
@@ -90,7 +90,7 @@ class Progress:
 
     @property
     def planned_epoch(self) -> int:
-        """The epoch of the plan, which waiting repeats."""
+        """Epoch of the plan, which does not advance while layers stay frozen beyond the plan."""
         return self.epoch - self.waited_epochs
 
     @property
@@ -100,10 +100,9 @@ class Progress:
 
 
 def _with_scores_named(kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record in which the best epoch's scores have names.
+    """Convert a record of an earlier version, in which the best epoch's scores are a list.
 
-    Earlier ones have a list of them, in the order in which they counted: the character error rate
-    and the loss, or the loss alone.
+    The list has the character error rate and the loss, or the loss alone.
     """
     named = dict(kept)
     scores = named.pop("best_score", ())

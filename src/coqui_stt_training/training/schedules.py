@@ -1,13 +1,13 @@
-"""How the learning rate goes over a run: what factor it has when so much of the run is done.
+"""Learning rate schedules: a factor as a function of the share of the run that is done.
 
     constant    1
-    linear      from 1 to the last factor, by the same amount each step
+    linear      linearly from 1 to the last factor
     cosine      from 1 to the last factor along half a cosine
-    tri_stage   1 for the first part of the run, then by the same factor each step to the last one
-                (as wav2vec 2.0 is fine-tuned: https://arxiv.org/abs/2006.11477, appendix B)
+    tri_stage   1 for the first part of the run, then exponentially down to the last factor
+                (as for fine-tuning wav2vec 2.0: https://arxiv.org/abs/2006.11477, appendix B)
 
-The warm-up before these is the optimizer's: each layer warms up when it is first trained, which is
-later than the run's begin where it is frozen at first; see `optimizer.py`.
+The optimizer does the warm-up: each layer warms up when it is first trained, which is later if it
+is frozen at first; see `optimizer.py`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LearningRateSchedule:
-    """A schedule.
+    """A learning rate schedule.
 
     Attributes:
         kind: one of `_SHAPES`.
-        last_factor: the factor at the end of the run, above 0; not of `constant`.
-        hold: what part of the run `tri_stage` keeps the whole rate for.
+        last_factor: factor at the end of the run, above 0; not used by `constant`.
+        hold: share of the run in which `tri_stage` keeps the factor 1.
     """
 
     kind: str = "constant"
@@ -35,7 +35,7 @@ class LearningRateSchedule:
         """Return the factor of the learning rate.
 
         Args:
-            done: what part of the run's steps is done, 0 to 1.
+            done: share of the run's steps that are done, 0 to 1.
         """
         return _SHAPES[self.kind](self, min(max(done, 0.0), 1.0))
 

@@ -1,10 +1,10 @@
-"""Self-training: what a model hears in clips without transcripts becomes their transcripts.
+"""Self-training: the model's own hypotheses are the transcripts of clips without any.
 
-The teacher is the running average of the weights, which is steadier than the weights of the moment
-and better than they are. What is read from what it hears in a clip as it is, with a language model
-where there is one, becomes the transcript that the model, with dropout and augmentation, is to
-write. Transcripts are made anew in each step, so they grow better with the model, and nothing has
-to be kept for a run that goes on.
+The teacher is the running average of the weights, which is steadier and more accurate than the
+current weights. It decodes the unchanged clip, with a language model if there is one. Its
+hypothesis is the target for the model, which gets the clip with augmentation and dropout.
+Hypotheses are made anew in each step. So they improve with the model, and a resumed run needs none
+of the earlier ones.
 
 Continuous pseudo-labelling (slimIPL, https://arxiv.org/abs/2010.11524), with an average as the
 teacher (Momentum Pseudo-Labeling, https://arxiv.org/abs/2106.08922).
@@ -32,33 +32,32 @@ from .frozen_stack import Hidden
 
 _log = logging.getLogger(__name__)
 
-_BEYOND_TRANSCRIPTS = 1.5  # how much quicker, or slower, speech may be than any transcript says
+_BEYOND_TRANSCRIPTS = 1.5  # factor by which speech may be faster or slower than in any transcript
 
 
 @dataclass(frozen=True)
 class SpeechRate:
-    """How many labels there may be in a second of audio."""
+    """Limits of the number of labels in a second of audio."""
 
     least: float
     most: float
 
     @classmethod
     def of(cls, clips: Iterable[tuple[float, int]]) -> SpeechRate:
-        """Return what is plausible beside transcripts: seconds and labels of each."""
+        """Return plausible limits, given seconds and number of labels of transcribed clips."""
         rates = [labels / seconds for seconds, labels in clips if seconds and labels]
         if not rates:
             return cls(0.0, float("inf"))
         return cls(min(rates) / _BEYOND_TRANSCRIPTS, max(rates) * _BEYOND_TRANSCRIPTS)
 
     def allows(self, clip: Clip, labels: int) -> bool:
-        """Say whether a clip may have so many labels."""
+        """Return whether a number of labels is plausible for a clip."""
         return bool(labels) and self.least <= labels / clip.duration_seconds <= self.most
 
 
 @dataclass
 class Tally:
-    """What became of clips without transcripts: how many there were, and how many were learned
-    from."""
+    """The number of clips without transcripts, and how many of them were used."""
 
     clips: int = 0
     taken: int = 0
@@ -72,7 +71,7 @@ class Tally:
 
     @property
     def counts(self) -> tuple[float, float, float]:
-        """What can be summed over processes."""
+        """The counts as numbers that can be summed over processes."""
         return self.clips, self.taken, self.sureness
 
     def __str__(self) -> str:
@@ -87,14 +86,14 @@ class SelfTraining:
     """Transcribes the clips of a batch that have no transcript.
 
     Attributes:
-        teacher: a model in evaluation mode, the average of what is being trained.
-        decoder: reads text from what it hears.
-        alphabet: of the labels.
-        weight: of such a clip's loss.
-        first_epoch: before it, clips without transcripts are no part of an epoch.
-        least_confidence: of a clip, below which it has no weight.
-        rate: how many labels a second there may be, beyond which it has none either.
-        tally: of the epoch, as far as this process has seen it since it began or went on.
+        teacher: model in evaluation mode, with the average of the weights.
+        decoder: decoder of the teacher's posteriors.
+        alphabet: alphabet of the labels.
+        weight: weight of such a clip's loss.
+        first_epoch: first epoch that includes clips without transcripts.
+        least_confidence: confidence below which a clip is not used.
+        rate: plausible numbers of labels per second; other clips are not used.
+        tally: counts of this process in the current epoch, since it began or was resumed.
     """
 
     teacher: AcousticModel
@@ -107,11 +106,11 @@ class SelfTraining:
     tally: Tally = field(default_factory=Tally)
 
     def begin_epoch(self) -> None:
-        """Count anew."""
+        """Reset the counts."""
         self.tally = Tally()
 
     def log_epoch(self, world: World) -> None:
-        """Say what became of the clips of an epoch, in all processes together."""
+        """Log how many clips were used in the epoch, over all processes."""
         heard, taken, sureness = world.total(*self.tally.counts)
         if heard:
             _log.info("Self-training: %s", Tally(int(heard), int(taken), sureness))
@@ -121,8 +120,8 @@ class SelfTraining:
         """Return a batch with labels for its clips without transcripts, and weights of all clips.
 
         Args:
-            batch: to be trained on.
-            hidden: what the layers that are not trained make of its clips as they are.
+            batch: batch to train on.
+            hidden: output of the frozen layers for the clips without augmentation.
         """
         unlabelled = [row for row, clip in enumerate(batch.clips) if not clip.transcript]
         labels = list(torch.split(batch.labels, batch.label_lengths.tolist()))
@@ -146,7 +145,7 @@ class SelfTraining:
         )
 
     def _readings(self, emissions: Emissions) -> list[tuple[Sequence[int], float]]:
-        """Return for each clip its labels, and how sure the teacher is of what it hears, 0 to 1."""
+        """Return the labels of each clip, and the teacher's confidence in them, 0 to 1."""
         posteriors, lengths = emissions.posteriors(), emissions.lengths.tolist()
         texts = self.decoder(posteriors, lengths)
         return [
@@ -160,5 +159,5 @@ class SelfTraining:
 
 
 def as_they_are(batch: Batch) -> Batch:
-    """Return a batch without what is to be done to its frames."""
+    """Return a batch without augmentation of its frames."""
     return replace(batch, views=(View(),))

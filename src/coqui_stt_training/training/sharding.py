@@ -1,14 +1,14 @@
-"""Weights that the processes of a run share out: each keeps a part of every one (FSDP).
+"""Sharded weights: each process of a run keeps a shard of each weight (FSDP).
 
-Beside its part of a weight a process has that of the gradient, of the moments of the optimizer and
-of the running average, 20 bytes of a parameter in all processes together. All of a layer is put
-together where the layer is computed, in the forward pass and again in the backward pass, and let go
-behind it; its gradients are summed there, and each process keeps its part of the sums
-(https://arxiv.org/abs/2304.11277). PyTorch's `fully_shard` does that. To the rest, a weight is a
-tensor as ever, one of which this process holds some rows.
+A process also keeps only its shard of the gradient, of the optimizer's moments and of the running
+average; all processes together have 20 bytes per parameter. A layer's weights are gathered to
+compute the layer, in the forward pass and again in the backward pass, and freed after it. There its
+gradients are summed, and each process keeps its shard of the sums
+(https://arxiv.org/abs/2304.11277). PyTorch's `fully_shard` does this. For the rest of the code, a
+weight is a tensor as usual, of which this process holds some rows.
 
-So a layer can only be computed by all processes at once: in a step they have equally many batches,
-a stand-in of no weight where one has none, and no process keeps what frozen layers gave.
+So a layer can only be computed by all processes together. In a step all have equally many batches
+(a process without one gets a stand-in of weight zero), and outputs of frozen layers are not cached.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from .lost_process import talking
 
 @dataclass(frozen=True)
 class Sharers(Processes):
-    """Several processes, each of which has a part of the weights."""
+    """Several processes with sharded weights."""
 
     def __post_init__(self) -> None:
         if not hasattr(FSDPModule, "set_force_sum_reduction_for_comms"):
@@ -46,22 +46,22 @@ class Sharers(Processes):
 
     @property
     def shares_weights(self) -> bool:
-        """Whether each has a part of the weights; see `World`."""
+        """Whether weights are sharded; see `World`."""
         return True
 
     def place(self, model: AcousticModel, device: torch.device) -> None:
-        """Put this process's part of the weights in the place of all of them; see `World`."""
-        # It says of many layers not to change in place what they give, which nobody does.
+        """Replace the weights by this process's shards; see `World`."""
+        # It warns against changing many layers' outputs in place, which no code here does.
         warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view")
         mesh = init_device_mesh(device.type, (self.size,))
         for module in (*_units(model), model):
             unit: Any = fully_shard(module, mesh=mesh)
-            unit.set_gradient_divide_factor(1.0)  # sums: they are divided by the clips of all
+            unit.set_gradient_divide_factor(1.0)  # sums, divided later by the number of clips
             unit.set_force_sum_reduction_for_comms(True)
         _gather_around_run(model)
 
     def whole(self, model: AcousticModel) -> AcousticModel:
-        """Return a copy with all weights; see `World`."""
+        """Return a copy with unsharded weights; see `World`."""
         with torch.device(next(model.parameters()).device):
             copy = build(model.specification)
         parts = model.state_dict()
@@ -72,20 +72,20 @@ class Sharers(Processes):
 
     @contextmanager
     def stepping(self) -> Iterator[None]:
-        """Run the model that is trained; see `World`."""
+        """Run the body, a forward or backward pass; see `World`."""
         with talking():
             yield
 
     def gradients(self, parameters: Sequence[nn.Parameter]) -> Gradients:
-        """Return what has nothing to do: gradients are summed where they are computed."""
+        """Return an object without work: `fully_shard` sums gradients in the backward pass."""
         return Gradients()
 
 
 def _units(model: AcousticModel) -> Iterator[nn.Module]:
-    """Yield what is put together at once: a layer each.
+    """Yield the modules whose weights are gathered together: each layer but the first and last.
 
-    The first and the last belong to the model itself, which is put together for a whole pass:
-    other layers look at weights of theirs. Bottlenecks run behind their layer.
+    These two belong to the model itself, whose weights stay gathered for a whole pass, because
+    other layers access them. Bottlenecks run after their layer, so they are separate.
     """
     for name in model.specification.layers[1:-1]:
         layer = model.get_submodule(name)
@@ -95,10 +95,10 @@ def _units(model: AcousticModel) -> Iterator[nn.Module]:
 
 
 def _gather_around_run(model: Any) -> None:
-    """Let `fully_shard` do around `run` what it does around `forward`.
+    """Make `fully_shard`'s hooks act around `run` as they do around `forward`.
 
-    It would also move the tensors that `run` is given to the GPU, where lengths do not belong: so
-    they are hidden from it in a function.
+    They would also move tensor arguments to the GPU, but lengths must stay on the CPU. So the
+    arguments are hidden in a function.
     """
     run = model.run
     model.carry_out = lambda work: work()

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainingState:
-    """All that training changes; without an average, the weights themselves are validated."""
+    """Everything that training changes. Without an average, the model itself is validated."""
 
     model: AcousticModel
     average: WeightAverage | None
@@ -32,7 +32,7 @@ class TrainingState:
 
     @property
     def validated_model(self) -> AcousticModel:
-        """The model to validate, evaluate and keep as the best."""
+        """The model to validate, to evaluate and to save as the best."""
         return self.average.model if self.average else self.model
 
 
@@ -40,15 +40,15 @@ class RunFolder:
     """Saves the checkpoints of one run, and keeps its record.
 
     A last checkpoint and the best one that it refers to are recorded together, in one step. A best
-    one that is written and not yet recorded is as if it were not there: the run would go on from
-    the checkpoint before it.
+    checkpoint that is written but not yet recorded does not count: a resumed run would start from
+    the last checkpoint before it.
 
     Args:
-        folder: where to.
-        description: a checkpoint with all that does not change during the run; no tensors.
-        max_to_keep: how many of the last checkpoints to keep; of the best, one is kept.
-        record: how the run began, and what it has.
-        world: the processes of the run, of which the first writes.
+        folder: checkpoint folder.
+        description: checkpoint with everything that does not change during the run; no tensors.
+        max_to_keep: number of last checkpoints to keep; one best checkpoint is kept.
+        record: record of the run: its start and its checkpoints.
+        world: processes of the run, of which the first writes.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class RunFolder:
 
     @property
     def last(self) -> Path | None:
-        """The newest checkpoint that the run can go on from; None before the first."""
+        """The newest checkpoint to resume from; None before the first."""
         return self.folder.path / self.record.last[-1] if self.record.last else None
 
     def begin(self) -> None:
-        """Clean and describe the folder, and record what the run is about to do.
+        """Clean the folder, write the run's description and its record.
 
         Raises:
             CheckpointError: the folder cannot be written to.
@@ -85,11 +85,11 @@ class RunFolder:
     def save(self, kind: Kind, state: TrainingState) -> str:
         """Write a checkpoint and return its file name.
 
-        The last one holds the weights, their average and the optimizer's state, to go on from; the
-        best one holds what was validated.
+        A last checkpoint contains the weights, their average and the optimizer's state; the best
+        checkpoint contains the validated weights.
 
         Raises:
-            CheckpointError: it cannot be written; what was recorded before is intact.
+            CheckpointError: the file cannot be written; earlier checkpoints are intact.
         """
         progress = state.progress
         progress.loss_scale = state.precision.state
@@ -100,7 +100,7 @@ class RunFolder:
         return name
 
     def _checkpoint(self, kind: Kind, state: TrainingState) -> Checkpoint:
-        """Return what is to be written; in the processes that do not write it lacks tensors."""
+        """Return the checkpoint to write; without tensors in processes that do not write."""
         arrays, both = self._world.arrays, kind == "last" and state.average is not None
         weights = (state.model if both else state.validated_model).state_dict()
         return replace(
@@ -130,18 +130,18 @@ class RunFolder:
         return name, record
 
     def end(self) -> None:
-        """Record that nothing is left to do.
+        """Record that the run is done.
 
         Raises:
             CheckpointError: the folder cannot be written to.
         """
-        if self._world.is_first:  # nobody waits for it: the others are done
+        if self._world.is_first:  # the others need not wait
             self.record = self.folder.record(replace(self.record, phase="done"))
 
     def reload(self, name: str) -> Checkpoint:
         """Read one of this run's checkpoints.
 
         Raises:
-            CheckpointError: it is gone or damaged.
+            CheckpointError: the file is missing or damaged.
         """
         return read_checkpoint(self.folder.path / name, mapped=True)

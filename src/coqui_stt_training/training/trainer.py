@@ -1,9 +1,9 @@
 """The training loop.
 
-Position, loss sums and counters live in `Progress`, weights in the model, moments in the
-optimizer; the order of batches and the dropout masks follow from the seed and the position. So a
-run that goes on from a checkpoint is the run that was never interrupted, bit for bit on a CPU.
-Several processes may be one run: see `distributed.py`.
+Position, loss sums and counters are in `Progress`, weights in the model, moments in the optimizer.
+The order of batches and the dropout masks follow from the seed and the position. So a resumed run
+equals an uninterrupted one, on a CPU bit for bit. A run can have several processes: see
+`distributed.py`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _NON_FINITE_STEPS_BEFORE_STOP = 5
 
 
 class Interrupted(BaseException):
-    """The user asked to stop; everything is saved. Not an error, which something might handle."""
+    """The user asked to stop; everything is saved. Not an `Exception`, which could be caught."""
 
 
 class Trainer:
@@ -70,7 +70,7 @@ class Trainer:
         self._gradients = Gradients()
         device = next(state.model.parameters()).device
         self._generator = torch.Generator(device)
-        if self._world.shares_weights:  # the layers above are shared out too, so nothing is quick
+        if self._world.shares_weights:  # frozen layers cannot be computed by one process alone
             self._frozen = FrozenStack(device, 0)
         else:
             self._frozen = FrozenStack(device, cache=around.hidden_cache)
@@ -134,7 +134,7 @@ class Trainer:
             self.progress.finished = f"epoch {last} of {last} is done"
 
     def try_step(self, clips: Sequence[Clip]) -> None:
-        """Do a forward and a backward pass and forget the gradients: see `memory_check`."""
+        """Do a forward and a backward pass, and discard the gradients: see `memory_check`."""
         dropout = Dropout(self._plan.dropout_rates, self._generator)
         self._freeze_layers()
         self._model.eval()  # running statistics must not change
@@ -155,7 +155,7 @@ class Trainer:
         progress, own = self.progress, self._plan.self_training
         if own:
             own.begin_epoch()
-            if progress.epoch == own.first_epoch:  # what is kept is of other batches
+            if progress.epoch == own.first_epoch:  # batches change, so cached outputs do not apply
                 self._frozen.forget()
         self._around.report.begin_epoch(progress.epoch, is_whole=progress.batch == 0)
         self._model.train()
@@ -174,7 +174,7 @@ class Trainer:
             own.log_epoch(self._world)
 
     def _train_step(self, step: Step) -> None:
-        """Change the weights once, by the mean over all clips of some batches."""
+        """Update the weights once, by the mean gradient over all clips of the step's batches."""
         progress = self.progress
         self._optimizer.zero_grad()
         value, losses = self._add_gradients(step)
@@ -201,10 +201,10 @@ class Trainer:
         )
 
     def _add_gradients(self, step: Step) -> tuple[float, list[float]]:
-        """Compute the gradients of a step, of all processes together.
+        """Compute the gradients of a step over all processes.
 
         Returns:
-            What this process's clips have of the step's loss, and the loss of each of them.
+            This process's part of the step's loss, and the loss of each of its clips.
         """
         value, heard, clip_count = 0.0, list[float](), step.groups.clip_count
         for number, (place, batch) in enumerate(step.batches, 1):
@@ -222,20 +222,20 @@ class Trainer:
         return value, heard
 
     def _dropout(self, place: int) -> Dropout:
-        """Return the dropout of a batch: the same masks, whichever process has it."""
+        """Return the dropout of a batch; its masks do not depend on the process."""
         number = self.progress.epoch * len(self.pipeline) + place
         self._generator.manual_seed(self._plan.seed * 1_000_003 + number)
         return Dropout(self._plan.dropout_rates, self._generator)
 
     def _learning_rate(self) -> float:
-        """Return that of the coming step: of a plateau's rate what the schedule takes."""
+        """Return the learning rate of the coming step, reduced by plateaus and the schedule."""
         progress = self.progress
         batches = self.pipeline.batches_in(progress.epoch)
         done = (progress.planned_epoch + progress.batch / batches) / self._plan.epochs
         return progress.learning_rate * self._plan.learning_rates.factor(done)
 
     def _skip_step(self, step: Step, losses: Sequence[float], value: float) -> None:
-        """Leave a step out whose loss or gradient is not finite, and name the files."""
+        """Skip a step whose loss or gradient is not finite, and log the files."""
         if math.isfinite(value) and self._precision.skip():
             return
         own = (clip for _, batch in step.batches for clip in batch.clips)
@@ -250,7 +250,7 @@ class Trainer:
             raise self._give_up(names)
 
     def _between_batches(self) -> None:
-        """Stop if the user asked to, after saving; save if that is due."""
+        """Save if a checkpoint is due; save and stop if the user asked to."""
         seconds, interval = self._around.clock() - self._saved_at, self._plan.checkpoint_seconds
         is_due = bool(interval) and seconds >= interval
         stops, is_due = self._world.any(self._around.interrupted(), is_due)
@@ -260,7 +260,7 @@ class Trainer:
             raise Interrupted
 
     def _save(self, kind: Kind) -> str:
-        """Save the weights; broken ones never take the place of a good checkpoint."""
+        """Save a checkpoint, unless weights are not finite."""
         if not are_weights_sound(self._model):
             raise self._give_up("")
         self._saved_at = self._around.clock()
@@ -271,7 +271,7 @@ class Trainer:
         return self._world.of_all(error)
 
     def _end_epoch(self) -> None:
-        """Validate, keep the best, and move on."""
+        """Validate, save the best, and advance to the next epoch."""
         progress = self.progress
         done = Epoch(progress.epoch, progress.mean_loss)
         left = self._plan.epochs - progress.planned_epoch - 1
@@ -292,10 +292,7 @@ class Trainer:
             self._save("last")
 
     def _after_validation(self, dev: SetResult) -> bool:
-        """Keep the best; stop early; react to a plateau.
-
-        Returns whether the epoch is the best so far.
-        """
+        """Save the best, stop early or react to a plateau; return whether the epoch is the best."""
         progress, patience = self.progress, self._patience
         patience.count(progress, dev.loss)
         best = self._best_rule.take(progress, dev.loss, dev.cer)
@@ -314,7 +311,7 @@ class Trainer:
         return best
 
     def _leave_plateau(self) -> None:
-        """Go back to this run's best weights with a lower learning rate."""
+        """Return to this run's best weights with a lower learning rate."""
         progress = self.progress
         if progress.best_checkpoint:
             _log.info("Loading best validating checkpoint from %s", progress.best_checkpoint)

@@ -1,4 +1,4 @@
-"""Evaluates the dev and metrics sets: losses, transcripts, and what people are told of them."""
+"""Validation: evaluates the dev and metrics sets, and reports losses and transcripts."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from .state import TrainingState
 _log = logging.getLogger(__name__)
 
 _EPOCHS_BEFORE_BLANK_WARNING = 3
-_STEPS_BEFORE_BLANK_WARNING = 150  # a new head may need as many, and little data has few an epoch
+_STEPS_BEFORE_BLANK_WARNING = 150  # a new head may need this many; epochs of small sets have few
 _ALL_BLANK = 0.999
 
 
 class _BatchResult(NamedTuple):
-    """The transcripts of a batch, and how much of it is blank."""
+    """The transcripts of a batch, and its number of blank frames."""
 
     samples: list[SampleResult]
     blank_frames: int
@@ -42,18 +42,18 @@ class _BatchResult(NamedTuple):
 
 @dataclass(frozen=True)
 class Validator:
-    """Evaluates sets with the weights of a run that validation is to see.
+    """Evaluates sets with the validated model of a run.
 
     Attributes:
-        state: the run: its model and precision, and its position, which reports name.
-        loader: of batches.
-        frozen: outputs kept of frozen layers.
+        state: state of the run: model, precision and position.
+        loader: loads batches.
+        frozen: cached outputs of frozen layers.
         decoder: makes transcripts.
-        report: is told the result of each set.
+        report: receives the result of each set.
         bar: makes progress bars.
         between_batches: called before each batch, in all processes; may raise to stop.
-        world: the processes of the run, which share the batches.
-        advice_on_new_layers: what to try where new layers on a source do not learn.
+        world: processes of the run, which share the batches.
+        advice_on_new_layers: advice for the user if new layers on a source do not learn.
     """
 
     state: TrainingState
@@ -67,11 +67,11 @@ class Validator:
     advice_on_new_layers: str = ""
 
     def evaluate(self, name: str, sets: Mapping[str, ClipGroups]) -> list[SampleResult]:
-        """Return all clips of some sets with their transcripts, after reporting each set.
+        """Evaluate and report sets, and return the results of all clips.
 
         Args:
             name: `"dev"` or `"metrics"`.
-            sets: batches of clips by the name of the file they come from.
+            sets: batches of clips by file name.
         """
         progress, several = self.state.progress, len(sets) > 1
         everything: list[SampleResult] = []
