@@ -15,10 +15,10 @@ from ..corpus import CorpusFiles, expand_file_list
 from ..errors import FlagError
 from ..experiments.digest import digest_of
 from ..experiments.out_folder import check_out_folder
-from ..experiments.trainings import NO_RESULT, OWN, say_missing, say_own
+from ..experiments.trainings import FIXED_FLAGS, NEUTRAL_FLAGS, fixed_flags_problem, missing_files
 from .record import RECORD
 
-_OF_WAYS = OWN | {"test_files"}  # all ways are tested on the same files
+_FIXED_FOR_WAYS = FIXED_FLAGS | {"test_files"}  # all ways are tested on the same files
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,15 @@ def check_flags(parsed: Parsed[ComparisonConfig]) -> dict[str, Parsed[TrainConfi
     config, problems, ways = parsed.config, [], {}
     if not config.comparison.out:
         problems.append("no output folder; give --out")
-    if own := say_own("compare", parsed.given):
-        problems.append(own)
+    if problem := fixed_flags_problem("compare", parsed.given):
+        problems.append(problem)
     for name, words in config.comparison.words().items():
         try:
             ways[name] = _merged(parsed, words)
         except FlagError as error:
             problems.append(f"--ways {name!r}: {error}")
     for name, way in ways.items():
-        problems += [f"{problem} ({name})" for problem in say_missing(way.config.data)]
+        problems += [f"{missing} ({name})" for missing in missing_files(way.config.data)]
     if problems:
         raise FlagError("; ".join(problems))
     check_out_folder(config.comparison.out, RECORD, "a comparison")
@@ -66,8 +66,8 @@ def check_flags(parsed: Parsed[ComparisonConfig]) -> dict[str, Parsed[TrainConfi
 def _merged(parsed: Parsed[ComparisonConfig], words: Sequence[str]) -> Parsed[TrainConfig]:
     """Return the flags of a way: those of the command, overridden by its own."""
     own = flags_in(TrainConfig, words)
-    if said := say_own("compare", own, _OF_WAYS):
-        raise FlagError(said)
+    if problem := fixed_flags_problem("compare", own, _FIXED_FOR_WAYS):
+        raise FlagError(problem)
     if own & {"help", "config"} or "-h" in words:
         raise FlagError("a way takes only flags of train, without --help and --config")
     flags, names = as_dict(parsed.config), parsed.given - vars(parsed.config.comparison).keys()
@@ -92,7 +92,7 @@ def read_ways(ways: Mapping[str, Parsed[TrainConfig]]) -> list[Way]:
         source = config.checkpoints.load_checkpoint_dir
         if source and source not in sources:
             sources[source] = digest_source(source)
-        acting = {flag: value for flag, value in given.items() if flag not in NO_RESULT}
+        acting = {flag: value for flag, value in given.items() if flag not in NEUTRAL_FLAGS}
         digests = [files.digest(path) for path in expand_file_list(data)]
         found.append(Way(name, given, digest_of([acting, digests, sources.get(source, "")])))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..experiments.trainings import say_deaf
+from ..experiments.trainings import nothing_learned
 from .verdict import Summary
 
 
@@ -41,8 +41,8 @@ def difference(one: Summary) -> str:
 def conclusion(found: Sequence[Summary]) -> str:
     """Return the conclusion in one sentence."""
     first, best = found[0], min(found, key=lambda one: one.cer)
-    if deaf := say_deaf(best.cer, "which way is better"):
-        return deaf
+    if message := nothing_learned(best.cer, "which way is better"):
+        return message
     if len(found) == 1:
         return "Only one way; add others to compare it with: --ways."
     if all(one.seeds == 1 for one in found):

@@ -25,12 +25,12 @@ from ..errors import FlagError
 from ..experiments.digest import digest_of
 from ..experiments.out_folder import check_out_folder
 from ..experiments.start_flags import start_flags
-from ..experiments.trainings import NO_RESULT, OWN, say_missing, say_own
+from ..experiments.trainings import FIXED_FLAGS, NEUTRAL_FLAGS, fixed_flags_problem, missing_files
 from .record import RECORD, read_record
 from .subsets import GrowingOrder, growing_order
 
 LEAST_CLIPS = 8  # in the smallest part
-_OWN = OWN | {"limit_train"}
+_FIXED_FLAGS = FIXED_FLAGS | {"limit_train"}
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def check_inputs(parsed: Parsed[CurveConfig]) -> CurveInputs:
     given = {name: flags[name] for name in sorted(names)}
     read_record(out).write()  # marks the folder as that of a learning curve
     given = {**_start(config, model, given, files, out), **given}
-    acting = {name: value for name, value in given.items() if name not in NO_RESULT}
+    acting = {name: value for name, value in given.items() if name not in NEUTRAL_FLAGS}
     digest = digest_of([acting, digests, digest_source(source) if source else ""])
     amount = estimate_amount(train, files)
     return CurveInputs(tuple(rows), given, digest, amount.seconds / max(1, amount.clips))
@@ -99,9 +99,9 @@ def check_flags(parsed: Parsed[CurveConfig]) -> None:
     config, problems = parsed.config, []
     if not config.curve.out:
         problems.append("no output folder; give --out")
-    if own := say_own("learning_curve", parsed.given, _OWN):
-        problems.append(own)
-    problems += say_missing(config.data)
+    if problem := fixed_flags_problem("learning_curve", parsed.given, _FIXED_FLAGS):
+        problems.append(problem)
+    problems += missing_files(config.data)
     if problems:
         raise FlagError("; ".join(problems))
     check_out_folder(config.curve.out, RECORD, "a learning curve")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..experiments.trainings import say_deaf
+from ..experiments.trainings import nothing_learned
 from .power_law import PowerLaw, Prediction, fit, predict
 from .record import CurveMeasurement
 
@@ -49,8 +49,8 @@ class Outlook:
     def verdict(self) -> str:
         """The conclusion in a sentence."""
         now, twice = self.ahead[0].cer, self.ahead[1].cer
-        if deaf := say_deaf(now.error, "what more data would give"):
-            return deaf
+        if message := nothing_learned(now.error, "what more data would give"):
+            return message
         gain = 1 - twice.error / now.error
         if twice.high < now.error and gain >= _WORTH_IT:
             return f"More data is worth it: twice as much reduces the CER by about {gain:.0%}."

@@ -18,14 +18,14 @@ from .running import as_typed, run_shown
 
 FIRST_SEED = 4568  # default of `train`
 # Flags that such a command sets itself.
-OWN = frozenset(
+FIXED_FLAGS = frozenset(
     {
         "checkpoint_dir", "save_checkpoint_dir", "auto_input_dataset", "test_output_file",
         "random_seed", "run", "load_train", "load_evaluate", "report", "one_shot_infer",
     }
 )  # fmt: skip
 # Flags that do not affect results.
-NO_RESULT = frozenset({*vars(OutputFlags()), *vars(MachineFlags())})
+NEUTRAL_FLAGS = frozenset({*vars(OutputFlags()), *vars(MachineFlags())})
 
 
 @dataclass(frozen=True)
@@ -43,24 +43,26 @@ class Trained:
     command: str
 
 
-def say_own(command: str, given: frozenset[str], own: frozenset[str] = OWN) -> str | None:
+def fixed_flags_problem(
+    command: str, given: frozenset[str], fixed: frozenset[str] = FIXED_FLAGS
+) -> str | None:
     """Return an error message about flags that a command sets itself; None if none was given.
 
     Args:
         command: name of the command.
         given: names of the flags on the command line.
-        own: names of the flags that it sets itself.
+        fixed: names of the flags that it sets itself.
     """
-    if not (theirs := sorted(given & own)):
+    if not (used := sorted(given & fixed)):
         return None
-    names = ", ".join(f"--{name}" for name in theirs)
+    names = ", ".join(f"--{name}" for name in used)
     source = "; use --load_checkpoint_dir for the model to start from"
     return f"{names}: {command} sets this itself; leave it out" + (
-        source if "checkpoint_dir" in theirs else ""
+        source if "checkpoint_dir" in used else ""
     )
 
 
-def say_deaf(cer: float, question: str) -> str | None:
+def nothing_learned(cer: float, question: str) -> str | None:
     """Return a message if no model has learned to transcribe, so that nothing can be concluded.
 
     Args:
@@ -76,7 +78,7 @@ def say_deaf(cer: float, question: str) -> str | None:
     )
 
 
-def say_missing(data: DataFlags) -> list[str]:
+def missing_files(data: DataFlags) -> list[str]:
     """Return an error message for each kind of data file that is needed and was not given."""
     needed = (("train_files", "to train on"), ("test_files", "to measure on"))
     return [f"no data {why}; give --{name}" for name, why in needed if not getattr(data, name)]

@@ -25,7 +25,7 @@ from ..corpus.files import file_digest
 from ..errors import CorpusError, FlagError
 from ..experiments.digest import digest_of
 from ..experiments.out_folder import check_out_folder
-from ..experiments.trainings import NO_RESULT
+from ..experiments.trainings import NEUTRAL_FLAGS
 from ..lm.text import Case, read_lines
 from ..synthesis.synthesiser import find_synthesiser
 
@@ -33,7 +33,7 @@ LEAST_CLIPS = 20
 SCRATCH = "scratch"
 SETS = ("train", "dev", "test")
 # Flags that `bootstrap` sets itself for the commands that it runs.
-_OWN = frozenset(
+_FIXED_FLAGS = frozenset(
     {
         "train_files", "dev_files", "test_files", "auto_input_dataset", "checkpoint_dir",
         "load_checkpoint_dir", "save_checkpoint_dir", "load_train", "load_evaluate", "run",
@@ -41,7 +41,7 @@ _OWN = frozenset(
         "one_shot_infer",
     }
 )  # fmt: skip
-_NO_RESULT = NO_RESULT.union(vars(BootstrapConfig().pipeline))
+_NEUTRAL_FLAGS = NEUTRAL_FLAGS.union(vars(BootstrapConfig().pipeline))
 _LINES_LOOKED_AT = 2000
 _LEAST_SHARE_OF_LETTERS = 0.5
 _EXAMPLES = 3
@@ -99,7 +99,7 @@ def check_inputs(data: str, parsed: Parsed[BootstrapConfig]) -> BootstrapInputs:
         raise FlagError("\n".join(problems))
     flags = as_dict(config)
     given = {name: flags[name] for name in sorted(parsed.given) if name not in vars(pipeline)}
-    acting = {name: value for name, value in given.items() if name not in _NO_RESULT}
+    acting = {name: value for name, value in given.items() if name not in _NEUTRAL_FLAGS}
     digests = {
         "the data": digest_of([split.files.digest(str(path)) for path in sets_of(split)]),
         "the source": digest_of(models),
@@ -126,8 +126,8 @@ def sets_of(split: AutoInput) -> tuple[Path, Path, Path]:
 
 
 def _check_flags(given: frozenset[str]) -> None:
-    if own := sorted(given & _OWN):
-        names = ", ".join(f"--{name}" for name in own)
+    if fixed := sorted(given & _FIXED_FLAGS):
+        names = ", ".join(f"--{name}" for name in fixed)
         raise FlagError(
             f"{names}: bootstrap sets this itself; leave it out, or run the commands that "
             "bootstrap prints by hand"
