@@ -137,10 +137,34 @@ def test_what_is_no_transcript_is_not_taken_for_one(tmp_path: Path, content: str
         read_rows(tmp_path / "list.csv")
 
 
-def test_a_spreadsheet_in_its_own_format_is_told_apart(tmp_path: Path) -> None:
-    (tmp_path / "texts.xlsx").write_bytes(b"PK\x03\x04" + b"\0" * 100)
+@pytest.mark.parametrize(
+    ("name", "head"), [("texts.xlsx", b"PK\x03\x04"), ("texts.xls", b"\xd0\xcf\x11\xe0")]
+)
+def test_a_spreadsheet_in_its_own_format_is_told_apart(
+    tmp_path: Path, name: str, head: bytes
+) -> None:
+    (tmp_path / name).write_bytes(head + b"\0" * 600)
     with pytest.raises(CorpusError, match=r"spreadsheet .* save it as CSV"):
-        read_rows(tmp_path / "texts.xlsx")
+        read_rows(tmp_path / name)
+
+
+def test_a_table_with_a_header_is_read_by_it(tmp_path: Path) -> None:
+    """Such as those of Coqui TTS, in which the last column is not the transcript."""
+    path = tmp_path / "metadata.csv"
+    path.write_text("audio_file|text|speaker_name\na.wav|hello there|anna\n")
+    assert [row.transcript for row in read_rows(path).rows] == ["hello there"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("list.txt", "wav_filename\ttranscript\r\na.wav\thello\r\n"),  # "Unicode Text" of Excel
+        ("list.jsonl", '{"audio_filepath": "a.wav", "text": "hello"}\r\n'),  # as PowerShell writes
+    ],
+)
+def test_utf16_is_read_whatever_the_suffix(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-16", newline="")
+    assert [row.transcript for row in read_rows(tmp_path / name).rows] == ["hello"]
 
 
 def test_what_is_unpacked_is_unpacked_once_until_it_changes(tmp_path: Path, cache: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import logging
 import random
@@ -186,6 +187,24 @@ def test_missing_audio_is_found_in_the_sample(
     path = write_table(tmp_path / "train.csv", rows, COLUMNS)
     (tmp_path / "4.wav").unlink()
     assert "4.wav: no such file" in complaint(LARGE, path)
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_large_tables_with_other_separators_are_read(tmp_path: Path, separator: str) -> None:
+    path = tmp_path / "table.csv"
+    lines = [("wav_filename", "transcript"), ("a.wav", "one"), ("b.wav", "two")]
+    path.write_text("".join(f"{separator.join(line)}\n" for line in lines))
+    large, small = read_rows(path, large_bytes=0), read_rows(path)
+    assert isinstance(large.rows, Manifest)
+    assert list(large.rows) == list(small.rows)
+
+
+def test_what_arrow_cannot_read_is_read_however_large(tmp_path: Path) -> None:
+    text = "wav_filename,transcript\na.wav,one\n"
+    (tmp_path / "list.csv.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "list.csv").write_text(text, encoding="utf-16")
+    for name in ("list.csv.gz", "list.csv"):
+        assert [row.transcript for row in read_rows(tmp_path / name, large_bytes=0).rows] == ["one"]
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path, rows: list[tuple[object, ...]]) -> None:

@@ -175,8 +175,16 @@ def is_large(path: Path, limit_bytes: int = LARGE_CSV_BYTES) -> bool:
     return True
 
 
-def open_manifest(path: Path, columns: tuple[str, ...], make_row: MakeRow) -> Manifest:
-    """Return the rows of a CSV file with these columns; the first time, they are written.
+def open_manifest(
+    path: Path, columns: tuple[str, ...], make_row: MakeRow, separator: str = ","
+) -> Manifest:
+    """Return the rows of a CSV file; the first time, write them to the data cache.
+
+    Args:
+        path: the file.
+        columns: names of its columns.
+        make_row: makes a row of its line number and its fields.
+        separator: character between fields.
 
     Raises:
         CorpusError: it is not UTF-8, a quote is open for 128 KiB, or the cache cannot be written.
@@ -184,21 +192,21 @@ def open_manifest(path: Path, columns: tuple[str, ...], make_row: MakeRow) -> Ma
 
     def write(target: Path) -> None:
         try:
-            write_arrow(target, _even_batches(path, columns), len(columns))
+            write_arrow(target, _even_batches(path, columns, separator), len(columns))
         except _UnevenError:
-            write_arrow(target, _any_batches(path, columns), len(columns))
+            write_arrow(target, _any_batches(path, columns, separator), len(columns))
 
     return Manifest(columns, unpacked(path, _SUFFIX, write), make_row)
 
 
-def read_columns(path: Path) -> tuple[str, ...]:
-    """Return a CSV file's column names, stripped of blanks.
+def read_columns(path: Path, separator: str = ",") -> tuple[str, ...]:
+    """Return the column names of a CSV file, without blanks around them.
 
     Raises:
         CorpusError: it is empty, or not UTF-8, or a quote is open for 128 KiB.
     """
     with _opened(path) as file:
-        return read_header(read_records(file, str(path)), str(path))
+        return read_header(read_records(file, str(path), separator), str(path))
 
 
 def _opened(path: Path) -> Any:
@@ -217,7 +225,7 @@ def write_arrow(target: Path, batches: Iterator[list[Any]], count: int) -> None:
             writer.write_batch(pa.record_batch(arrays, schema=schema))
 
 
-def _even_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
+def _even_batches(path: Path, columns: Sequence[str], separator: str) -> Iterator[list[Any]]:
     """Yield batches of a file in which every line is a row, as Arrow reads it: seven times faster.
 
     Raises:
@@ -234,7 +242,7 @@ def _even_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
             pyarrow.csv.ReadOptions(
                 use_threads=False, block_size=_BLOCK_BYTES, column_names=names, skip_rows=1
             ),
-            pyarrow.csv.ParseOptions(ignore_empty_lines=False),
+            pyarrow.csv.ParseOptions(delimiter=separator, ignore_empty_lines=False),
             pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
@@ -272,7 +280,7 @@ def _line_count(path: Path) -> int:
     return count + (last not in (b"", b"\n"))
 
 
-def _any_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
+def _any_batches(path: Path, columns: Sequence[str], separator: str) -> Iterator[list[Any]]:
     """Yield batches of any CSV file, as Python reads it.
 
     Raises:
@@ -281,7 +289,7 @@ def _any_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
     import pyarrow as pa
 
     with _opened(path) as file:
-        records = read_records(file, str(path))
+        records = read_records(file, str(path), separator)
         next(records)  # the header
         while some := list(itertools.islice(records, _ROWS_AT_ONCE)):
             lines, odd = [], []

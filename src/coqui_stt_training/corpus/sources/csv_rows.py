@@ -28,7 +28,7 @@ from ..rows import (
 )
 from .archives import members_of, read_head
 from .sheet import LIKELY, is_headless, own_names, separator_of, with_names_of_files
-from .text_file import read_text
+from .text_file import first_line_of, is_plain_text, read_text
 from .workbook import is_workbook, read_workbook
 
 REQUIRED_COLUMNS = (AUDIO_COLUMN, TRANSCRIPT_COLUMN)
@@ -55,15 +55,17 @@ def read_csv_rows(
     """
     archives: dict[Path, dict[str, AudioReference]] = {}
     required = REQUIRED_COLUMNS if labelled else REQUIRED_COLUMNS[:1]
-    is_book = is_workbook(Path(path), read_head(path))
-    if not is_book and is_large(Path(path), large_bytes):
-        columns = own_names(read_columns(Path(path)), ())
+    head = read_head(path)
+    is_book = is_workbook(Path(path), head)
+    if not is_book and is_plain_text(head) and is_large(Path(path), large_bytes):
+        separator = separator_of(first_line_of(head))
+        columns = own_names(read_columns(Path(path), separator), ())
         _check_columns(path, columns, required)
 
         def make_row(line: int, fields: tuple[str, ...]) -> Row:
             return _whole_row(path, columns, line, fields, archives)
 
-        return RowFile(path, columns, open_manifest(Path(path), columns, make_row))
+        return RowFile(path, columns, open_manifest(Path(path), columns, make_row, separator))
     columns, records = _parse(path, is_book)
     _check_columns(path, columns, required)
     rows = (_whole_row(path, columns, line, fields, archives) for line, fields in records)
@@ -76,14 +78,17 @@ def _parse(path: str, is_book: bool) -> tuple[tuple[str, ...], list[Record]]:
         columns, records = read_workbook(Path(path))
     else:
         text = read_text(path)
-        first_line = next(filter(str.strip, io.StringIO(text)), "")
-        columns, records = parse_csv_text(text, path, separator_of(first_line))
+        columns, records = parse_csv_text(text, path, separator_of(_first_line(text)))
     named = own_names(columns, records)
     if named != columns:
         if is_headless(columns, named):
             records = [(1, columns), *records]
         records = list(with_names_of_files(Path(path).parent, named, records))
     return named, records
+
+
+def _first_line(text: str) -> str:
+    return next(filter(str.strip, io.StringIO(text, newline="")), "")
 
 
 def _whole_row(

@@ -24,6 +24,7 @@ from ..stores import is_url
 from . import audio_folder, json_lines, kaldi, parquet, sdb, tables, tar, text_folder, timed_text
 from .archives import read_head
 from .csv_rows import read_csv_rows
+from .text_file import first_line_of, may_be_text
 from .unknown_folder import describe_folder
 from .workbook import is_workbook
 
@@ -262,7 +263,7 @@ def _file_reader(name: str) -> Entries | None:
             f"{name}: tells of the recording beside it, which has to have the same name; give the "
             "folder of both"
         )
-    if path.suffix.lower() != ".csv" and not head.startswith(_GZIP) and not _is_text(head):
+    if path.suffix.lower() != ".csv" and not head.startswith(_GZIP) and not may_be_text(head):
         raise CorpusError(f"{name}: no collection of clips that is known; {_KNOWN}")
     line = _first_line(path, head)
     if line.lstrip().startswith(("{", "[")):
@@ -296,12 +297,7 @@ def _first_line(path: Path, head: bytes) -> str:
     else:
         with open_regular(path) as file:
             content = file.read(_FIRST_LINE_BYTES)
-    lines = content.decode("utf-8-sig", errors="replace").lstrip().splitlines()
-    return lines[0] if lines else ""
-
-
-def _is_text(head: bytes) -> bool:
-    return b"\0" not in head
+    return first_line_of(content)
 
 
 def _folder_reader(path: Path) -> Entries | None:

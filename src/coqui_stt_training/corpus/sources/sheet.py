@@ -23,15 +23,21 @@ LIKELY = {
     ),
     TRANSCRIPT_COLUMN: ("text", "sentence", "transcription", "transcripts", "label"),
 }
-_SEPARATORS = (",", ";", "\t")
+_SEPARATORS = (",", ";", "\t", "|")
 _MOST_LOOKED_AT = 100  # records, and folders beside the table
 
 
 def separator_of(first_line: str) -> str:
-    """Return what stands between the names of columns; a comma where nothing else tells."""
+    """Return the separator of the column names; a comma if there is none."""
     if AUDIO_COLUMN in (name.strip() for name in first_line.split(",")):
         return ","
     return max(_SEPARATORS, key=first_line.count)
+
+
+def is_header(first_line: str, separator: str) -> bool:
+    """Whether a line names a column of recordings and a column of transcripts."""
+    columns = first_line.split(separator)
+    return all(_named(columns, wanted) for wanted in LIKELY)
 
 
 def own_names(columns: Sequence[str], records: Sequence[Record]) -> tuple[str, ...]:
@@ -58,7 +64,7 @@ def own_names(columns: Sequence[str], records: Sequence[Record]) -> tuple[str, .
 
 def _named(columns: Sequence[str], wanted: str) -> list[int]:
     """Return which columns are called so, or else which may be meant."""
-    plain = [name.casefold().replace(" ", "_").replace("-", "_") for name in columns]
+    plain = [name.strip().casefold().replace(" ", "_").replace("-", "_") for name in columns]
     for names in ((wanted,), LIKELY[wanted]):
         if places := [index for index, name in enumerate(plain) if name in names]:
             return places

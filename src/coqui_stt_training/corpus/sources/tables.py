@@ -10,14 +10,18 @@ from stt.audio.reference import AudioReference
 
 from ...errors import CorpusError
 from ..rows import Entry, speaker_of
+from .sheet import is_header
 from .text_file import numbered_lines
 
 _AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 
 
 def is_ljspeech(first_line: str) -> bool:
-    """Whether a file that begins so is a table of `id|transcript|normalised transcript`."""
-    return first_line.count("|") in (1, 2) and "wav_filename" not in first_line
+    """Whether the first line is that of a table of `id|transcript|normalised transcript`.
+
+    A line that names columns is not: in `audio_file|text|speaker_name`, the last is no transcript.
+    """
+    return first_line.count("|") in (1, 2) and not is_header(first_line, "|")
 
 
 def ljspeech_entries(path: Path) -> Iterator[Entry]:

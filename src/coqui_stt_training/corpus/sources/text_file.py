@@ -1,6 +1,6 @@
-"""Text files of corpora: UTF-8, or UTF-16 that says so, as spreadsheet programs and Praat write it.
+"""Text files of corpora: UTF-8, or UTF-16 with a byte order mark, as Excel and Praat write it.
 
-Gzip is opened on the way.
+Files that are compressed with gzip are decompressed.
 """
 
 from __future__ import annotations
@@ -23,21 +23,38 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # byte order marks
 
 
 def read_text(path: str | Path) -> str:
-    """Return a file's text, without a byte order mark.
+    """Return the text of a file, without a byte order mark.
 
     Raises:
-        CorpusError: missing, no regular file, neither UTF-8 nor marked UTF-16, with NUL bytes, or
-            damaged gzip.
+        CorpusError: the file is missing, not a regular file, neither UTF-8 nor marked UTF-16,
+            contains NUL characters, or is damaged gzip.
     """
     content = read_content(path, MOST_TEXT_BYTES)
     return decode_text(_gunzip(content, path) if content.startswith(_GZIP) else content, str(path))
 
 
+def is_plain_text(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is neither compressed nor UTF-16."""
+    return not head.startswith((_GZIP, *_UTF_16))
+
+
+def may_be_text(head: bytes) -> bool:
+    """Whether the first bytes of a file may be text, in UTF-8 or UTF-16."""
+    return head.startswith(_UTF_16) or b"\0" not in head
+
+
+def first_line_of(content: bytes) -> str:
+    """Return the first line that is not blank of the beginning of a text file."""
+    encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8-sig"
+    lines = content.decode(encoding, errors="replace").lstrip().splitlines()
+    return lines[0] if lines else ""
+
+
 def read_content(path: str | Path, largest_bytes: int) -> bytes:
-    """Return what is in a file.
+    """Return the content of a file.
 
     Raises:
-        CorpusError: missing, no regular file, or larger than that.
+        CorpusError: the file is missing, not a regular file, or larger than `largest_bytes`.
     """
     try:
         return read_regular(path, largest_bytes)
@@ -46,10 +63,11 @@ def read_content(path: str | Path, largest_bytes: int) -> bytes:
 
 
 def decode_text(content: bytes, name: str) -> str:
-    """Return the text that bytes are.
+    """Decode the content of a text file.
 
     Raises:
-        CorpusError: they are neither UTF-8 nor marked UTF-16, or hold a NUL byte; names the line.
+        CorpusError: it is neither UTF-8 nor marked UTF-16, or contains a NUL character; the
+            message names the line.
     """
     encoding = "UTF-16" if content.startswith(_UTF_16) else "UTF-8"
     try:
@@ -66,7 +84,7 @@ def decode_text(content: bytes, name: str) -> str:
 
 
 def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a text file that are not blank, with their numbers, counted from 1.
+    """Yield the number, counted from 1, and the text of each line of a file that is not blank.
 
     Raises:
         CorpusError: see `read_text`.
@@ -75,7 +93,7 @@ def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
 
 
 def lines_of(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a text that are not blank, with their numbers, counted from 1."""
+    """Yield the number, counted from 1, and the text of each line that is not blank."""
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield number, line.rstrip("\r")

@@ -16,8 +16,8 @@ from ..csv_file import Record
 from .text_file import EXCEL, read_content
 
 _SUFFIXES = (".xlsx", ".xlsm")
-_UNREADABLE_SUFFIXES = (".ods", ".numbers", ".xlsb")
-_ZIP = b"PK"
+_UNREADABLE_SUFFIXES = (".ods", ".numbers", ".xlsb", ".xls")
+_BEGINNINGS = (b"PK", b"\xd0\xcf\x11\xe0")  # of zip files, and of files of Excel before 2007
 _LARGEST_BYTES = 1 << 28
 _LARGEST_UNPACKED_BYTES = 1 << 31
 _MOST_ROWS = 1 << 20  # that Excel has
@@ -25,8 +25,9 @@ _MOST_COLUMNS = 64  # a cell far out makes all rows as wide as it is
 
 
 def is_workbook(path: Path, head: bytes) -> bool:
-    """Whether a file that begins so is a spreadsheet in the format of a program."""
-    return head.startswith(_ZIP) and path.suffix.lower() in (*_SUFFIXES, *_UNREADABLE_SUFFIXES)
+    """Whether a file with these first bytes is a spreadsheet in the format of a program."""
+    suffixes = (*_SUFFIXES, *_UNREADABLE_SUFFIXES)
+    return head.startswith(_BEGINNINGS) and path.suffix.lower() in suffixes
 
 
 def read_workbook(path: Path) -> tuple[tuple[str, ...], list[Record]]:
