@@ -172,6 +172,15 @@ def _recognise_directory(path: Path, which: Which) -> Recognised:
         return Recognised(Format.TENSORFLOW, checkpoint, chosen)
     if (path / "saved_model.pb").is_file():
         raise CheckpointError(f"{path} is a TensorFlow SavedModel; {_NOT_TRAINABLE}")
+    return _recognise_only_file(path, entries)
+
+
+def _recognise_only_file(path: Path, entries: Sequence[Path]) -> Recognised:
+    """Recognise the only model file of a directory without checkpoints.
+
+    Raises:
+        CheckpointError: there is no model file, or several; the message says what there is instead.
+    """
     models = [
         entry for entry in entries if entry.suffix.lower() in _MODEL_SUFFIXES and entry.is_file()
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 _Item = TypeVar("_Item")
@@ -138,6 +138,11 @@ class ForeignConfig:
 
     def _note(self, name: str, what: str) -> None:
         self._problems[self._path + name] = f"{self._path}{name} {what}"
+
+
+def without_prefix(name: str, prefixes: Iterable[str]) -> Iterator[str]:
+    """Yield the name of a tensor without each of the prefixes that it begins with."""
+    return (name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix))
 
 
 def _shown(value: Any) -> str:

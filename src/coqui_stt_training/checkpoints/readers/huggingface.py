@@ -109,19 +109,14 @@ def load_huggingface(path: Path) -> SourceModel:
             wrong shapes; the message names them.
     """
     folder = folder_of(path)
-    config, sound = read_json(folder / CONFIG), _preprocessor(folder)
+    config, preprocessor = read_json(folder / CONFIG), _preprocessor(folder)
     names = _names_module(folder, config)
     try:
-        specification: EncoderSpecification = names.specification_of({**sound, **config})
+        specification = names.specification_of({**preprocessor, **config})
     except ValueError as error:
         raise CheckpointError(f"{folder / CONFIG}: {error}") from None
     language = language_of(path)
-    file = folder / language_file(language) if language else path
-    homes = _homes(folder if path == file else path)
-    has_language = language is not None and file.is_file()
-    if has_language:
-        refuse_pointers([file])
-        homes |= dict.fromkeys(tensor_names(file), file)
+    homes, has_language = _homes_with_language(path, language)
     known = sort_names(homes, lambda name: names.our_name(name, specification), names.is_ignored)
     tensors = _read(homes, known.ours)
     if hasattr(names, "convert"):
@@ -130,14 +125,12 @@ def load_huggingface(path: Path) -> SourceModel:
         except ValueError as error:
             raise CheckpointError(f"{path}: {error}") from None
     alphabet, notes = None, []
-    weight = tensors.get(OUTPUT_LAYER[0])
-    if weight is not None and (reason := _reason_against_output(folder)):
+    if OUTPUT_LAYER[0] in tensors and (reason := _reason_against_output(folder)):
         leave_out_output(tensors)
         notes.append(reason)
-    elif weight is not None:
-        alphabet, rows = read_vocabulary(
-            folder, config, output_rows(path, tensors), language, is_its_own=has_language
-        )
+    elif OUTPUT_LAYER[0] in tensors:
+        count = output_rows(path, tensors)
+        alphabet, rows = read_vocabulary(folder, config, count, language, is_its_own=has_language)
         order_output(tensors, rows)
         specification = specification.with_classes(alphabet.size + 1)
     return encoder_source(
@@ -261,6 +254,17 @@ def _homes(path: Path) -> dict[str, Path]:
         return _homes_of_shards(main)
     refuse_pointers([main])
     return dict.fromkeys(tensor_names(main), main)
+
+
+def _homes_with_language(path: Path, language: str | None) -> tuple[dict[str, Path], bool]:
+    """Return the file of each tensor, and whether there is a file of the language."""
+    folder = folder_of(path)
+    file = folder / language_file(language) if language else path
+    homes = _homes(folder if path == file else path)
+    if language is None or not file.is_file():
+        return homes, False
+    refuse_pointers([file])
+    return homes | dict.fromkeys(tensor_names(file), file), True
 
 
 def _main_file(path: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..foreign import ForeignConfig
+from ..foreign import ForeignConfig, without_prefix
 from .specification import ConformerEncoder
 
 Tensors = dict[str, NDArray[np.float32]]
@@ -237,12 +237,8 @@ def our_name(name: str, specification: ConformerEncoder) -> str | None:
     """Return our name of a tensor of the encoder or its CTC head, or None for other tensors."""
     if match := _HEADS.fullmatch(name):
         return f"output.{match[2]}"
-    for prefix in _PREFIXES:
-        if name.startswith(prefix):
-            ours = _our_bare_name(name.removeprefix(prefix))
-            if ours is not None:
-                return ours
-    return None
+    ours = (_our_bare_name(bare) for bare in without_prefix(name, _PREFIXES))
+    return next(filter(None, ours), None)
 
 
 def _our_bare_name(name: str) -> str | None:
@@ -273,9 +269,7 @@ def _our_stem_name(position: int, end: str) -> str | None:
 def is_ignored(name: str) -> bool:
     """Say whether a tensor is known and not needed."""
     return name.endswith(".num_batches_tracked") or any(
-        name.removeprefix(prefix).startswith(_IGNORED)
-        for prefix in _PREFIXES
-        if name.startswith(prefix)
+        bare.startswith(_IGNORED) for bare in without_prefix(name, _PREFIXES)
     )
 
 

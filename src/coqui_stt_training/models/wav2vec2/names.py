@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..foreign import ForeignConfig
+from ..foreign import ForeignConfig, without_prefix
 from .specification import NORMS, Wav2Vec2Encoder
 
 Tensors = dict[str, NDArray[np.float32]]
@@ -106,23 +106,32 @@ def specification_of(config: Mapping[str, Any]) -> Wav2Vec2Encoder:
         return Wav2Vec2Encoder(
             # Only WavLM's small models were trained on audio that is not normalised.
             normalize=values.flag("do_normalize", kind != "wavlm" or norm == "layer"),
-            channels=values.integers("conv_dim", (512,) * 7),
-            kernels=values.integers("conv_kernel", (10, 3, 3, 3, 3, 2, 2)),
-            strides=values.integers("conv_stride", (5, 2, 2, 2, 2, 2, 2)),
             convolution_norm=norm,
             convolution_bias=values.flag("conv_bias", False),
             projection_norm=kind != "hubert" or values.flag("feat_proj_layer_norm", True),
-            width=values.integer("hidden_size", 768),
-            attention_heads=values.integer("num_attention_heads", 12),
-            blocks=values.integer("num_hidden_layers", 12),
-            mlp_width=values.integer("intermediate_size", 3072),
             norm_first=norm_first,
-            position_groups=values.integer("num_conv_pos_embedding_groups", 16),
             relative_buckets=values.integer("num_buckets", 320) if kind == "wavlm" else None,
             relative_distance=values.integer("max_bucket_distance", 800),
             adapter_width=values.integer("adapter_attn_dim") if with_adapter else None,
             **_positions(values, is_data2vec=is_data2vec),
+            **sizes_of(values, width=768, attention_heads=12, blocks=12, mlp_width=3072),
         )
+
+
+def sizes_of(
+    values: ForeignConfig, *, width: int, attention_heads: int, blocks: int, mlp_width: int
+) -> dict[str, Any]:
+    """Return the sizes of convolutions and blocks; the other arguments are defaults."""
+    return {
+        "channels": values.integers("conv_dim", (512,) * 7),
+        "kernels": values.integers("conv_kernel", (10, 3, 3, 3, 3, 2, 2)),
+        "strides": values.integers("conv_stride", (5, 2, 2, 2, 2, 2, 2)),
+        "width": values.integer("hidden_size", width),
+        "attention_heads": values.integer("num_attention_heads", attention_heads),
+        "blocks": values.integer("num_hidden_layers", blocks),
+        "mlp_width": values.integer("intermediate_size", mlp_width),
+        "position_groups": values.integer("num_conv_pos_embedding_groups", 16),
+    }
 
 
 def _positions(values: ForeignConfig, *, is_data2vec: bool) -> dict[str, Any]:
@@ -138,12 +147,8 @@ def _positions(values: ForeignConfig, *, is_data2vec: bool) -> dict[str, Any]:
 
 def our_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
     """Return our name of a tensor of the encoder or its CTC head, or None for other tensors."""
-    for prefix in _PREFIXES:
-        if name.startswith(prefix):
-            ours = _our_bare_name(name.removeprefix(prefix), specification)
-            if ours is not None:
-                return ours
-    return None
+    ours = (_our_bare_name(bare, specification) for bare in without_prefix(name, _PREFIXES))
+    return next(filter(None, ours), None)
 
 
 def _our_bare_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
@@ -173,11 +178,7 @@ def rename_module(module: str, names: Mapping[str, str]) -> str | None:
 
 def is_ignored(name: str) -> bool:
     """Say whether a tensor is known and not needed."""
-    return any(
-        name.removeprefix(prefix).startswith(_IGNORED)
-        for prefix in _PREFIXES
-        if name.startswith(prefix)
-    )
+    return any(bare.startswith(_IGNORED) for bare in without_prefix(name, _PREFIXES))
 
 
 def convert(tensors: Tensors, specification: Wav2Vec2Encoder) -> Tensors:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..foreign import ForeignConfig
-from .names import BLOCK_NAMES, OUR_POSITIONS, rename_module
+from ..foreign import ForeignConfig, without_prefix
+from .names import BLOCK_NAMES, OUR_POSITIONS, rename_module, sizes_of
 from .specification import Wav2Vec2Encoder
 
 _ENCODER, _WITH_CTC, _WITH_LANGUAGE_MODEL = MODEL_TYPES = (
@@ -47,29 +47,18 @@ def specification_of(config: Mapping[str, Any]) -> Wav2Vec2Encoder:
         values.expect("layer_norm_eps", 1e-5)
         return Wav2Vec2Encoder(
             normalize=whole.flag("do_normalize", True),
-            channels=values.integers("conv_dim", (512,) * 7),
-            kernels=values.integers("conv_kernel", (10, 3, 3, 3, 3, 2, 2)),
-            strides=values.integers("conv_stride", (5, 2, 2, 2, 2, 2, 2)),
             convolution_norm="layer",
             convolution_bias=values.flag("conv_bias", True),
-            width=values.integer("hidden_size", 1024),
-            attention_heads=values.integer("num_attention_heads", 16),
-            blocks=values.integer("num_hidden_layers", 24),
-            mlp_width=values.integer("intermediate_size", 4096),
             norm_first=True,
             position_kernel=values.integer("num_conv_pos_embeddings", 128),
-            position_groups=values.integer("num_conv_pos_embedding_groups", 16),
+            **sizes_of(values, width=1024, attention_heads=16, blocks=24, mlp_width=4096),
         )
 
 
 def our_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
     """Return our name of a tensor of the encoder or its CTC head, or None for other tensors."""
-    for prefix in _PREFIXES:
-        if name.startswith(prefix):
-            ours = _our_bare_name(name.removeprefix(prefix), specification)
-            if ours is not None:
-                return ours
-    return None
+    ours = (_our_bare_name(bare, specification) for bare in without_prefix(name, _PREFIXES))
+    return next(filter(None, ours), None)
 
 
 def _our_bare_name(name: str, specification: Wav2Vec2Encoder) -> str | None:
