@@ -148,7 +148,7 @@ def test_a_checkpoint_of_adapters_names_its_base_and_is_whole_again(
     has_bottlenecks = any(is_adapter_tensor(name) for name in source.tensors)
     assert has_bottlenecks == ("bottleneck" in str(source.details["adapter"]))
     moved = base.rename(tmp_path / "moved.safetensors")
-    with pytest.raises(CheckpointError, match="that is not there; put that model, or a link"):
+    with pytest.raises(CheckpointError, match="is missing; put that model, or a link"):
         read_checkpoint(path)
     (path.parent / "base").symlink_to(moved)
     assert read_checkpoint(path).tensors.keys() == read.tensors.keys()
@@ -172,7 +172,7 @@ def test_adapters_do_not_stand_on_adapters(tmp_path: Path) -> None:
     _, base, path = write_pair(ENCODERS["whisper-lora"], tmp_path)
     base.unlink()
     base.symlink_to(path)
-    with pytest.raises(CheckpointError, match="cannot be what others stand on"):
+    with pytest.raises(CheckpointError, match="cannot be the base model of other adapters"):
         read_checkpoint(path)
 
 

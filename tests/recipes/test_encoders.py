@@ -328,7 +328,7 @@ def test_every_form_of_an_encoder_is_known_to_the_commands(
     converted = run_command("convert", source, tmp_path / "converted")
     assert (converted.returncode == 0) == (form == "nemo"), converted.stderr
     if form != "nemo":  # NeMo's file has an output layer and an alphabet
-        assert "train starts from it as it is" in converted.stderr
+        assert "train can start from it directly" in converted.stderr
 
 
 def test_the_exported_model_is_the_checkpoint(

@@ -124,6 +124,8 @@ def test_another_version_and_bytes_behind_the_end(tmp_path: Path) -> None:
 
 def test_an_encoder_alone_is_not_converted_but_trained_from(tmp_path: Path) -> None:
     path = write_ctranslate2(tmp_path / "model")
-    with pytest.raises(CheckpointError, match="train starts from it as it is, with --load_check"):
+    with pytest.raises(
+        CheckpointError, match="train can start from it directly, with --load_check"
+    ):
         convert(path, tmp_path / "converted")
     assert not (tmp_path / "converted").exists()

@@ -60,8 +60,8 @@ def read_base(
     """
     if not allowed:
         raise CheckpointError(
-            f"{path}: adapters alone, on {base.path}, cannot be what others stand on; make it a "
-            "model of its own: python -m coqui_stt_training.convert"
+            f"{path}: contains only adapters for {base.path}, so it cannot be the base model of "
+            "other adapters; merge it into a whole model: python -m coqui_stt_training.convert"
         )
     return find_base(path, base, specification)[1]
 
@@ -87,9 +87,9 @@ def find_base(
             return place.resolve(), {name: np.asarray(tensors[name]) for name in names}
         problems.append(f"{place} is another model")
     raise CheckpointError(
-        f"{path}: holds adapters alone, for the model that was {base.path} (digest {base.digest}), "
-        f"and {' and '.join(problems) or 'that is not there'}; put that model, or a link to it, at "
-        f"{path.parent / BESIDE}"
+        f"{path}: contains only adapters; their base model, {base.path} (digest {base.digest}), is "
+        f"missing{''.join(f', {problem}' for problem in problems)}; put that model, or a link to "
+        f"it, at {path.parent / BESIDE}"
     )
 
 

@@ -52,8 +52,8 @@ def convert(
     source = load_source(source_path, which, with_adam=True)
     if not source.has_output:
         raise CheckpointError(
-            f"{source.path} is an encoder without an output layer, of which no checkpoint can be "
-            f"made; train starts from it as it is, with --load_checkpoint_dir {source_path}"
+            f"{source.path} is an encoder without an output layer, so it cannot be converted; "
+            f"train can start from it directly, with --load_checkpoint_dir {source_path}"
         )
     alphabet = _alphabet_of(source, alphabet_path)
     features, notes = _features_of(source, sample_rate_hz)

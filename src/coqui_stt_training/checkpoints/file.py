@@ -31,6 +31,7 @@ from safetensors.numpy import save_file
 
 from coqui_stt_ctcdecoder import Alphabet, UTF8Alphabet
 from stt.atomic_file import replacing
+from stt.counted import some_clauses
 from stt.frontends import FrontEnd, describe_front_end, restore_front_end
 from stt.plain_values import plain, restore
 
@@ -54,6 +55,7 @@ _AVERAGE = "average/"
 _FIRST_MOMENT = "adam.m/"
 _SECOND_MOMENT = "adam.v/"
 _OBJECT = Mapping[str, Any]
+_LISTED = 12  # tensors in a message
 
 
 @dataclass(frozen=True)
@@ -251,7 +253,7 @@ def check_shapes(
 
     Raises:
         CheckpointError: tensors are missing, unexpected, or of another shape; the message names
-            them.
+            the first of them.
     """
     expected = {
         name: shape
@@ -269,7 +271,7 @@ def check_shapes(
         if name in tensors and (tensors[name].shape != shape or tensors[name].dtype != np.float32)
     ]
     if problems:
-        raise CheckpointError(f"{path}: {'; '.join(problems)}")
+        raise CheckpointError(f"{path}: {some_clauses(problems, _LISTED)}")
 
 
 def as_source(path: Path, checkpoint: Checkpoint) -> SourceModel:

@@ -72,7 +72,7 @@ def load_base(path: Path) -> Tensors:
     if found.format in _READERS:
         return _READERS[found.format](found.path).tensors
     if found.format is not Format.NATIVE:
-        raise CheckpointError(f"{path} is no encoder; name the model that the adapters are for")
+        raise CheckpointError(f"{path} is not an encoder; give the base model of the adapters")
     return as_source(found.path, read_checkpoint(found.path, False, with_base=False)).tensors
 
 
