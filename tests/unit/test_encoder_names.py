@@ -113,8 +113,8 @@ def test_settings_of_nemo_that_are_not_built_here(config: dict[str, Any], messag
         (
             wav2vec2.specification_of,
             {"model_type": "wav2vec2", "conv_bias": 1, "conv_dim": "x" * 200},
-            f"conv_dim is '{'x' * 37}...{'x' * 38}', and must be a list of positive whole numbers; "
-            "conv_bias is 1, and must be true or false",
+            "conv_bias is 1, and must be true or false; "
+            f"conv_dim is '{'x' * 37}...{'x' * 38}', and must be a list of positive whole numbers",
         ),
     ],
 )  # fmt: skip
