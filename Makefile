@@ -25,9 +25,9 @@ lint: setup
 
 setup: $(VENV)/.ready
 
-# What each step prints goes to a file; it is shown where the step fails.
+# The output of each step goes to a file; its end is shown if the step fails.
 LOG := build/setup.log
-# A comma that is written out ends an argument of call.
+# A literal comma would end an argument of `call`.
 comma := ,
 step = @echo "[setup] $(1)"; mkdir -p build; { $(2); } >>$(LOG) 2>&1 || \
   { tail -n 20 $(LOG); echo "[setup] That failed; all of what it said is in $(LOG)"; exit 1; }
@@ -40,13 +40,13 @@ PACKAGES ?= $(TOUR_PACKAGES) $(TEST_PACKAGES)
 
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard native/*.* native/*/*)
 
-# What the tour needs: training, and the server that it ends by naming.
+# The tour needs training, and the server, which its last lines mention.
 $(VENV)/.tour: $(SOURCES) | $(VENV)/.torch
 	$(call step,the toolkit to train and to serve; it is compiled: some minutes,\
 	  $(BIN)/python -m pip install --editable '.[train$(comma)server]')
 	@touch $@
 
-# What the tests need, which is all that the tour needs, too.
+# The tests need everything that the tour needs, and more.
 $(VENV)/.ready: $(SOURCES) | $(VENV)/.torch
 	@$(MAKE) --no-print-directory system PACKAGES="$(TEST_PACKAGES)"
 	$(call step,the toolkit and what tests it; it is compiled: some minutes,\
@@ -60,8 +60,8 @@ $(VENV)/.torch:
 	$(call step,$(TORCH),$(BIN)/python -m pip install "$(TORCH)")
 	@touch $@
 
-# It says what it runs before it does, as it is the only step that changes anything beyond this
-# folder. Packages that a distribution does not have keep none of the others out.
+# Prints its command first, because it is the only step that changes anything outside this folder.
+# Installs packages one by one, so that one that is unavailable does not prevent the others.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 missing = command -v dpkg >/dev/null && for package in $(PACKAGES); do \
   dpkg -s $$package >/dev/null 2>&1 || printf '%s ' $$package; done

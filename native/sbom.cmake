@@ -1,9 +1,9 @@
-# What a wheel has inside that is not ours, as a CycloneDX list in its metadata
+# Lists the third-party components of a wheel, as a CycloneDX file in its metadata
 # (https://peps.python.org/pep-0770/).
 
 set(SBOM_COMPONENTS "")
 
-# Adds a library; how says in which way it is part of a wheel.
+# Adds a library; `how` describes in which way it is part of a wheel.
 function(add_to_sbom name version licence how)
   set(component "
     {

@@ -23,12 +23,12 @@
 namespace stt {
 
 struct AlignerOptions {
-  int classes = 0;  // of the posteriors
+  int classes = 0;  // number of classes of the posteriors
   int blank = -1;   // class of the blank; -1: the last
-  int space = -1;   // class that a gap may hold, too; -1: none
-  // Nats that a frame of a gap costs at most. Infinite: a gap is silent.
+  int space = -1;   // a second class that gaps may hold; -1: none
+  // Maximal cost of a frame of a gap, in nats. Infinite: gaps are silent.
   double filler_cost = std::numeric_limits<double>::infinity();
-  // Nats that leaving out a unit costs. Infinite: none is left out.
+  // Cost of skipping a unit, in nats. Infinite: no unit is skipped.
   double skip_cost = std::numeric_limits<double>::infinity();
   // Nats behind the best state at which states at the edges are given up. Infinite: never.
   double beam = std::numeric_limits<double>::infinity();
@@ -36,12 +36,12 @@ struct AlignerOptions {
   int64_t most_memory = int64_t{256} << 20;  // bytes of frames kept undecided; more force a decision
 };
 
-// A label of the text, and where it is said.
+// A label of the text, and the frames in which it is spoken.
 struct LabelSpan {
-  int64_t position;     // in the text
-  int64_t start_frame;  // the first that says it
-  int64_t end_frame;    // behind the last that says it
-  float log_prob;       // mean of its frames
+  int64_t position;     // index of the label in the text
+  int64_t start_frame;  // first frame of the label
+  int64_t end_frame;    // one after the last frame
+  float log_prob;       // mean log-probability over its frames
   float cost;           // mean distance of its frames from the best class, in nats; 0 is best
 };
 
@@ -49,20 +49,20 @@ class Aligner {
  public:
   static constexpr int kAnything = -1;  // a label that stands for speech of any kind
 
-  // `labels` is the whole text, `unit_lengths` says how many of them each unit has.
-  // Throws DecodeError where they do not fit each other or the classes.
+  // `labels` is the whole text; `unit_lengths` holds the number of labels of each unit.
+  // Throws DecodeError if they do not fit each other or the classes.
   Aligner(const AlignerOptions& options, std::vector<int> labels,
           const std::vector<int64_t>& unit_lengths);
 
-  // Goes on with so many frames of posteriors. Throws DecodeError where they are none.
+  // Takes `frames` rows of posteriors. Throws DecodeError if a row is not a distribution.
   void feed(const float* probs, int64_t frames);
-  // The spans that nothing to come can change any more, each once, in order.
+  // Returns the spans that later frames cannot change, each once, in order.
   std::vector<LabelSpan> take();
   // The spans that are left, at the end of the audio. Throws DecodeError where the text does not fit.
   std::vector<LabelSpan> finish();
 
   int64_t frames() const { return frames_; }
-  // Of those frames, how many are still undecided.
+  // Number of frames that are still undecided.
   int64_t kept_frames() const { return static_cast<int64_t>(kept_.size()); }
 
  private:

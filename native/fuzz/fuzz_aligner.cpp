@@ -1,5 +1,5 @@
-// Whatever the text, settings and posteriors are: they are refused with a DecodeError, or give spans in
-// the text's order that do not overlap, of whole units.
+// For any text, settings and posteriors: the aligner throws DecodeError, or gives spans of whole
+// units, in the order of the text, that do not overlap.
 
 #include <cmath>
 #include <cstdint>

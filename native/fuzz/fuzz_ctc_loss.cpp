@@ -1,5 +1,5 @@
-// Whatever a model says and a transcript asks for: the loss is that of a plain implementation in
-// logarithms, occupancies are shares of each frame, and all kernels agree.
+// For any log-probabilities and labels: the loss equals that of a plain implementation in
+// logarithms, the occupancies of each frame sum to 1, and all kernels agree.
 
 #include <algorithm>
 #include <cmath>

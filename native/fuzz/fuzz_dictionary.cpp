@@ -1,5 +1,5 @@
-// Whatever follows a scorer's header: it is no dictionary, or every walk through it stays inside.
-// And whatever words there are: the dictionary that is built of them spells them and no others.
+// For any bytes after a scorer's header: the dictionary is refused, or every walk through it stays
+// in bounds. For any words: the dictionary built from them accepts these words and no others.
 
 #include <algorithm>
 #include <cstdint>

@@ -1,5 +1,4 @@
-// Writes what fuzzing starts from: write_seeds FOLDER makes a folder for each target that has
-// seeds. The other targets take any bytes.
+// Writes the seeds of the fuzz targets: write_seeds FOLDER makes a folder for each target.
 
 #include <cstdint>
 #include <filesystem>

@@ -10,7 +10,7 @@ struct TrellisKernel;
 
 // "log 0": far below any score, yet finite, so that sums and differences of it stay finite.
 constexpr float kLogZero = -1e30f;
-// Scores at or below this are of prefixes that no path reaches.
+// A score at or below this means that no path reaches the prefix.
 constexpr float kDead = -1e29f;
 
 // Slot 0 stands for "no parent": all its scores are kLogZero. Prefixes are in slots 1..count.
@@ -20,7 +20,7 @@ struct SlotView {
   const float* blank = nullptr;
   const float* label_end = nullptr;
   const float* score = nullptr;
-  const float* bonus = nullptr;      // what the language model adds to the step to this prefix
+  const float* bonus = nullptr;      // added to the score of the step to this prefix
   const int32_t* label = nullptr;    // last label; the number of classes for the empty prefix
   const int32_t* parent = nullptr;   // slot of the prefix without its last label
   const int32_t* repeats = nullptr;  // whether the parent ends in the same label
@@ -42,7 +42,7 @@ struct FrameView {
   // By class: the blank's log probability where it is seen after the class, else kLogZero.
   const float* blank_rival = nullptr;
   float blank = 0;       // log probability of the blank
-  float min_cutoff = 0;  // steps that score less are not taken
+  float min_cutoff = 0;  // repeats and steps that score less, without bonus, are not taken
 };
 
 // Leads over the floor are told apart in steps of 1/kLeadsPerNat.
@@ -55,8 +55,9 @@ struct FrameKernel {
   void (*advance)(const FrameView& frame, const SlotView& slots);
   // Writes the indices in 1..count whose value is at least `floor`; returns how many.
   int (*collect_at_least)(const float* values, int count, float floor, int32_t* indices);
-  // Writes which classes each slot in 1..count may be extended by: those of `open` that a prefix
-  // with so much of a lead over `floor` can afford. Returns how many slots have any, and which.
+  // Writes to `steps` a bit mask of the classes that may extend each slot in 1..count: the bits of
+  // `open` that the slot's lead over `floor` affords. Writes the slots that have any to `indices`;
+  // returns how many.
   int (*collect_steps)(const float* scores, const uint64_t* open, int count, float floor,
                        const uint64_t* affordable, uint64_t* steps, int32_t* indices);
   // Finds the extremes of values[1..count]; count is at least 1.
@@ -70,8 +71,8 @@ struct FrameKernel {
 std::span<const FrameKernel* const> frame_kernels();
 // The fastest of them, or the one chosen below.
 const FrameKernel& frame_kernel();
-// Makes searches from now on use another of them, to test and to measure those that newer
-// processors pass over.
+// Sets the kernel of all later searches, so that kernels that newer processors do not use can be
+// tested and measured.
 void use_frame_kernel(const FrameKernel& kernel);
 
 }  // namespace stt

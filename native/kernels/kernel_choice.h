@@ -1,5 +1,5 @@
-// Which of several implementations of the same arithmetic runs: the fastest, unless a test says
-// else.
+// The choice between implementations of the same arithmetic: the fastest, unless a test chooses
+// another.
 #pragma once
 
 #include <atomic>
@@ -24,7 +24,7 @@ class KernelChoice {
     for (const Kernel& kernel : kernels_) names.emplace_back(kernel.name);
     return names;
   }
-  // Throws std::invalid_argument where this processor runs none of that name.
+  // Throws std::invalid_argument if this processor runs no kernel of that name.
   void use(std::string_view name) {
     for (const Kernel& kernel : kernels_) {
       if (name == kernel.name) return chosen_.store(&kernel, std::memory_order_relaxed);

@@ -13,11 +13,11 @@
 
 namespace stt {
 
-// Rows of floats, and what goes into their product besides: each may be null.
+// Rows of floats, and optional inputs of their product: `peaks` and `addends` may be null.
 struct FloatRows {
   const float* values = nullptr;  // [count, columns]
   int64_t count = 0;
-  const float* peaks = nullptr;  // [count]: what the scale of each row must hold too
+  const float* peaks = nullptr;  // [count]: magnitudes that each row's scale must cover, too
   // [count, rows], rows `addends_stride` apart: sums of integer products with other columns.
   const int32_t* addends = nullptr;
   int64_t addends_stride = 0;
@@ -36,8 +36,8 @@ void sum(const Int8Matrix& matrix, const FloatRows& x, int32_t* out, int threads
 
 // The kernels that this processor runs, fastest first. They give equal results.
 std::vector<std::string> int8_kernels();
-// Makes products from now on use another of them, to test and to measure those that newer
-// processors pass over. Throws std::invalid_argument where there is none of that name.
+// Sets the kernel of all later products, so that kernels that newer processors do not use can be
+// tested and measured. Throws std::invalid_argument if there is no kernel of that name.
 void use_int8_kernel(std::string_view name);
 
 }  // namespace stt

@@ -1,5 +1,5 @@
-// An LSTM, run over some steps of several streams at a time, which reads its weights once for all of
-// them: those of its input once for all steps, those of its state once for each.
+// An LSTM over several steps of several streams at a time. It reads the input weights once for all
+// steps, and the state weights once for each step, for all streams together.
 //
 //     i, j, f, o = W [x_t; h] + b
 //     c = logistic(f) c + logistic(i) tanh(j)
@@ -13,8 +13,8 @@
 
 namespace stt {
 
-// Weights of int8, both halves of them with one scale. They take x and h rounded by one scale too,
-// that of the larger of them, as TensorFlow Lite's hybrid product of [x; h] does.
+// Int8 weights; both matrices have the same scale. x and h are quantised with one scale, too: the
+// larger of theirs, as in TensorFlow Lite's hybrid product of [x; h].
 struct Int8Lstm {
   const Int8Matrix& x;         // [4 * hidden, columns]
   const Int8Matrix& h;         // [4 * hidden, hidden]
@@ -27,7 +27,7 @@ struct FloatLstm {
   const float* bias;
 };
 
-// What goes in and what comes out; streams in front.
+// Inputs and outputs, stream-major.
 struct LstmRun {
   int64_t streams = 0, steps = 0;
   const float* x = nullptr;   // [streams, steps, columns]
@@ -36,7 +36,7 @@ struct LstmRun {
   float* h = nullptr;         // [streams, steps, hidden]: after each step
 };
 
-// A stream's results are equal to the bit whatever other streams there are.
+// The results of a stream are bit-identical whatever other streams run with it.
 void run_lstm(const Int8Lstm& lstm, const LstmRun& run, int threads);
 void run_lstm(const FloatLstm& lstm, const LstmRun& run, int threads);
 

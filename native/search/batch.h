@@ -9,7 +9,7 @@
 
 namespace stt {
 
-// Posteriors [batch, frames, classes], contiguous, of which the first `lengths[i]` frames count.
+// Posteriors [batch, frames, classes], contiguous; utterance i has `lengths[i]` valid frames.
 template <typename Real>
 struct PosteriorBatch {
   const Real* probs = nullptr;
@@ -17,7 +17,7 @@ struct PosteriorBatch {
   std::vector<int64_t> lengths;
 };
 
-// Throws DecodeError, naming the utterance, for the first that cannot be decoded.
+// Throws DecodeError, naming the utterance, for the first utterance that cannot be decoded.
 template <typename Real>
 std::vector<std::vector<Hypothesis>> decode_batch(const PosteriorBatch<Real>& batch,
                                                   const DecoderOptions& options,

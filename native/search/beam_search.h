@@ -1,12 +1,14 @@
 // CTC prefix beam search with a language model: upstream's results, streaming, in flat memory.
 //
 // It maximises, over label sequences y,
-//     log P_ctc(y | x) + sum over words (or characters, see ScoredUnit) w of (alpha (log P_lm(w | history) + boosts) + beta)
+//     log P_ctc(y | x)
+//         + sum over units w of (alpha (log P_lm(w | history) + boosts) + beta)
 //         + bonuses of the hot phrases in y,
-// where P_ctc sums over alignments that stay in the beam. Method: Hannun et al., "First-Pass Large
-// Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs", 2014. Candidates
-// that cannot enter the beam are never made: the beam's worst prefix, moved over the frame, is a
-// floor that a new one has to reach. That prunes nothing that upstream keeps.
+// where units are words or characters (see ScoredUnit), and P_ctc sums over alignments that stay in
+// the beam. Method: Hannun et al., "First-Pass Large Vocabulary Continuous Speech Recognition using
+// Bi-Directional Recurrent DNNs", 2014. Candidates that cannot enter the beam are never made: the
+// beam's worst prefix, moved over the frame, is a floor that a new one has to reach. That prunes
+// nothing that upstream keeps.
 #pragma once
 
 #include <cstdint>
@@ -30,18 +32,18 @@
 namespace stt {
 
 struct Hypothesis {
-  double confidence = 0;  // log, the language model's part included
+  double confidence = 0;  // log score, with the language model's part
   std::vector<int> tokens;
-  std::vector<int> timesteps;  // by token: the frame where it best begins
+  std::vector<int> timesteps;  // by token: the frame in which its best alignment begins
 };
 
 class BeamSearch {
  public:
-  // `scorer` may be null. Throws DecodeError where the options make no sense.
+  // `scorer` may be null. Throws DecodeError if the options are invalid.
   BeamSearch(const DecoderOptions& options, std::shared_ptr<const Scorer> scorer);
 
   // Moves over `frames` rows of probabilities [frames, classes].
-  // Throws DecodeError where a row is not a distribution; the rows before it have been taken.
+  // Throws DecodeError if a row is not a distribution; the search is then unchanged.
   template <typename Real>
   void feed(const Real* probs, int64_t frames);
   // Returns the best `num_results` hypotheses so far, best first. The search can go on.
@@ -60,7 +62,8 @@ class BeamSearch {
     WordContexts::Context context = 0;
     HotPhrases::State phrase = 0;
   };
-  // A candidate that has won, with what it needs of its parent, whose slot may be given away.
+  // A candidate that enters the beam, with copies of its parent's data, since the parent's slot may
+  // be reused.
   struct Birth {
     float score = 0, bonus = 0;
     int32_t label = 0;
@@ -71,7 +74,7 @@ class BeamSearch {
     Prefix prefix;
   };
 
-  // The frame, in the order in which it happens.
+  // The parts of a frame's work, in order.
   void step();
   bool take_step();
   void propose_by_slot(float min_cutoff);
@@ -119,7 +122,7 @@ class BeamSearch {
   HistoryForest timesteps_;
   size_t prefix_limit_, timestep_limit_, context_limit_;
 
-  // Of the frame at hand.
+  // State of the current frame.
   PosteriorFrame frame_;
   float floor_ = 0;  // score that a new prefix has to reach
   LastPlace last_place_;

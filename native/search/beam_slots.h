@@ -14,8 +14,8 @@ namespace stt {
 
 constexpr int32_t kNoSlot = 0;
 
-// What every frame needs of a prefix is in columns; the rest, needed when a step is taken, in one
-// record. Slot 0 stands for "none": no path reaches it, and it is the parent of those without one.
+// Fields that every frame reads are stored in columns; fields that only steps read, in one record.
+// Slot 0 stands for "none": no path reaches it, and prefixes without a parent have it as theirs.
 struct BeamSlots {
   struct Prefix {
     PrefixTree::Node node = 0;
@@ -23,8 +23,8 @@ struct BeamSlots {
     Dictionary::State state = Dictionary::kNone;
     WordContexts::Context context = 0;  // the words before the one being spelled
     HotPhrases::State phrase = 0;
-    WordContexts::Scored word;  // the score of the word that ends here, once asked
-    int32_t children = 0;       // in the beam
+    WordContexts::Scored word;  // score of the word that ends here; valid if word_known
+    int32_t children = 0;       // number of children in the beam
     bool word_known = false;
     uint8_t bytes_seen = 0, bytes_needed = 0;  // of the code point being spelled
   };
@@ -67,14 +67,14 @@ struct BeamSlots {
             parent_base_.data()};
   }
 
-  // Makes what comes after the frame the present.
+  // Makes the scores after the frame the current ones.
   void advance() {
     blank.swap(next_blank);
     label_end.swap(next_label_end);
     score.swap(next_score);
   }
 
-  // Moves a prefix to a lower slot, all but its family ties.
+  // Moves a prefix to a lower slot, without its links to parent and children.
   void move(size_t from, size_t to) {
     for (auto* column : {&blank, &label_end, &score, &bonus}) (*column)[to] = (*column)[from];
     for (auto* column : {&label, &repeats}) (*column)[to] = (*column)[from];

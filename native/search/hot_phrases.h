@@ -1,4 +1,4 @@
-// Words and phrases that the user expects to hear, each worth a bonus once every time it is said.
+// Words and phrases that the user expects. Each occurrence in the text earns a bonus.
 //
 // An Aho-Corasick automaton over labels. While a phrase is being spelled, part of its bonus is lent
 // in advance, so that it stays in the beam; where the spelling goes another way the loan is taken
@@ -31,13 +31,13 @@ class HotPhrases {
 
   bool empty() const { return nodes_.size() <= 1; }
   State start() const { return start_; }
-  // The state after `label`, and in `bonus` what the step is worth.
+  // Returns the state after `label`; sets `bonus` to the bonus of the step.
   State next(State state, int label, float& bonus) const;
-  // What ending the text in `state` is worth: a phrase may be complete, a loan is returned.
+  // Returns the bonus for ending the text in `state`: completed phrases less the loan.
   float finish(State state) const;
   // Whether `label` continues a phrase being spelled: such words need not be in a dictionary.
   bool continues(State state, int label) const;
-  // The most that a step can be worth.
+  // An upper bound of the bonus of a step.
   float largest_bonus() const { return largest_bonus_; }
 
  private:
@@ -45,7 +45,7 @@ class HotPhrases {
     std::map<int, State> children;
     State fail = 0;
     int depth = 0;
-    float loan = 0;    // what spelling this far has been lent
+    float loan = 0;    // bonus paid in advance up to here
     float reward = 0;  // bonuses of the phrases complete here
   };
   State child(State state, int label) const;

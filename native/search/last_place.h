@@ -1,4 +1,4 @@
-// Who fits into a beam: the best so many by score, and of equals those with the lower label.
+// Which prefixes fit into a beam: the best by score; among equal scores, those with lower labels.
 #pragma once
 
 #include <cstddef>
@@ -11,18 +11,18 @@ namespace stt {
 
 class LastPlace {
  public:
-  // Finds the score of the `places`-th best of two lists, of which there must be as many, without
-  // sorting: scores are counted by range, and only the range that holds the last place is looked
-  // at closely. Scores below `lowest` are as good as `lowest`.
+  // Finds the `places`-th best score of two lists, which must hold at least `places`, without
+  // sorting: it counts scores by range and examines only the range that holds the last place.
+  // Scores below `lowest` are counted as `lowest`.
   float find(std::span<const float> first, std::span<const float> second, size_t places,
              float lowest, float highest);
 
-  // Whether more score exactly the last place than fit. Valid after `find`.
+  // Whether more scores equal the last place's than fit. Valid after `find`.
   bool is_contested() const { return surplus_ > 0; }
-  // Decides who of those fits. `labels` has an entry for each; those with the lower label fit, and
-  // of equal ones those that ask first.
+  // Decides which of those fit. `labels` holds the label of each; lower labels fit first, and among
+  // equal labels the first to call `admits`.
   void settle(std::vector<int32_t> labels);
-  // Whether the next one at the last place fits. Valid after `settle`.
+  // Whether the next prefix at the last place fits. Valid after `settle`.
   bool admits(int32_t label);
 
  private:

@@ -1,4 +1,4 @@
-// One row of posteriors, checked, cut and taken to logarithms.
+// One row of posteriors: its check, its cutoff and its logarithms.
 #pragma once
 
 #include <cstddef>
@@ -16,11 +16,11 @@ class PosteriorFrame {
   PosteriorFrame(int classes, int blank, std::vector<bool> ignored, double cutoff_prob,
                  int64_t cutoff_top_n);
 
-  // Throws DecodeError where a row of `classes` numbers is no distribution; `number` is for the
-  // message.
+  // Throws DecodeError if a row of `classes` numbers is not a distribution; `number` is the frame
+  // number in the message.
   template <typename Real>
   void check(const Real* row, int64_t number) const;
-  // Takes a row that has been checked.
+  // Reads a row that `check` has accepted.
   template <typename Real>
   void read(const Real* row);
   // Takes logarithms of the classes that the cutoff leaves, or of all.
@@ -28,7 +28,7 @@ class PosteriorFrame {
 
   double blank_prob() const { return blank_prob_; }
   float log_prob(int label) const { return log_probs_[static_cast<size_t>(label)]; }
-  // The classes that are left, the blank not among them.
+  // The classes that the cutoff leaves, without the blank.
   const std::vector<int>& labels() const { return labels_; }
   FrameView view(float min_cutoff) const {
     return {log_probs_.data(), blank_rival_.data(), log_prob(blank_), min_cutoff};

@@ -9,8 +9,8 @@
 
 namespace stt {
 
-// A history forest in which a child is found by its label, so that a prefix that leaves the beam
-// and comes back is known again by those that grew from it.
+// A history forest with a hash table of children by label. A prefix that leaves the beam and comes
+// back gets the same node, so its descendants are linked to it again.
 class PrefixTree {
  public:
   using Node = HistoryForest::Node;
@@ -31,7 +31,7 @@ class PrefixTree {
     }
   }
 
-  // Returns the child of `parent` with this label, which is made where it is missing.
+  // Returns the child of `parent` with this label; adds it if it is missing.
   Node find_or_add(Node parent, int32_t label) {
     if (2 * (forest_.size() + 1) > table_.size()) rebuild();
     size_t i = hash(parent, label);
@@ -46,8 +46,8 @@ class PrefixTree {
     table_[i] = node;
     return node;
   }
-  // Calls `visit(child)` for what has grown from this prefix, be it in the beam or not. Labels are
-  // below `labels`.
+  // Calls `visit(child)` for each child of this prefix, in the beam or not. Labels are below
+  // `labels`.
   template <typename Visit>
   void for_each_child(Node node, int32_t labels, Visit visit) const {
     for (uint64_t bits = children_[node]; bits != 0; bits &= bits - 1) {
@@ -58,7 +58,7 @@ class PrefixTree {
     }
   }
 
-  // Forgets nodes that are neither in a slot nor before one that is; returns new indices by old.
+  // Drops nodes that are not in a slot and have no descendant in one. Returns new indices by old.
   std::vector<Node> compact() {
     std::vector<Node> marks(forest_.size());
     for (size_t i = 0; i < marks.size(); ++i) marks[i] = slots_[i] != 0 ? 1 : 0;
@@ -93,8 +93,8 @@ class PrefixTree {
   }
 
   HistoryForest forest_;
-  std::vector<int32_t> slots_{0};      // where each node is in the beam; 0: it is not
-  std::vector<uint64_t> children_{0};  // bit l: one whose label is l, modulo 64
+  std::vector<int32_t> slots_{0};      // slot of each node; 0: not in the beam
+  std::vector<uint64_t> children_{0};  // bit l: has a child whose label modulo 64 is l
   std::vector<Node> table_;
   size_t mask_ = 0;
 };

@@ -1,7 +1,7 @@
-// What has been said so far, as far as it decides the score of the next word.
+// The part of a prefix's history that determines the score of its next word.
 //
 // Many prefixes of a beam share their last words. They share one context, and the score of a word
-// after a context is asked of the language model once. In UTF-8 mode the "words" are code points.
+// after a context is computed once. In UTF-8 mode the "words" are code points.
 #pragma once
 
 #include <array>
@@ -37,7 +37,7 @@ class WordContexts {
   double largest_boost() const { return largest_boost_; }
 
   size_t size() const { return entries_.size(); }
-  // Keeps only the contexts in `used` and rewrites those to their new numbers.
+  // Keeps only the contexts in `used`, and replaces each by its new number.
   void compact(std::span<Context> used);
 
  private:
@@ -62,7 +62,7 @@ class WordContexts {
   bool same(const Entry& a, const Entry& b) const;
 
   const NgramModel& model_;
-  size_t history_;  // words before the current one that matter
+  size_t history_;  // number of previous words that the model uses
   std::unordered_map<uint64_t, float> hot_words_;
   double largest_boost_ = 0;
   std::vector<Entry> entries_;
