@@ -1,5 +1,5 @@
-"""Changes of the training data: what may be asked for, and what is then done to samples and frames.
+"""Data augmentation: the kinds and their parameters, and what they do to samples and frames.
 
-Nothing here knows of clips, files or batches' order: samples go in and samples come out, with all
-chance as an argument. `batches/` decides which clip is changed how in which epoch.
+Nothing here depends on clips, files or the order of batches: the functions map samples to samples,
+with all randomness as an argument. `batches/` decides how each clip is changed in each epoch.
 """

@@ -1,4 +1,4 @@
-"""Chance that follows from what it is for: the same seed, epoch and clip give the same values."""
+"""Randomness derived from a key: the same seed, epoch and clip always give the same values."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .specification import Augmentation
 
 
 def chance_of(*parts: object) -> np.random.Generator:
-    """Return a generator that depends on these values alone, and on nothing drawn before."""
+    """Return a random generator that depends only on these values."""
     return np.random.Generator(np.random.Philox(key=_key_of(*parts)))
 
 
 def share_of(*parts: object) -> float:
-    """Return a number from 0 to below 1 that depends on these values alone.
+    """Return a number in [0, 1) that depends only on these values.
 
-    A hash is as even as what a generator would draw, and making one takes ten times as long.
+    It is a hash, which is distributed as evenly; making a generator takes ten times as long.
     """
     return (_key_of(*parts) >> 75) / (1 << 53)
 
@@ -33,13 +33,13 @@ def _key_of(*parts: object) -> int:
 
 @dataclass(frozen=True)
 class Draw:
-    """An augmentation that changes a clip in an epoch.
+    """An augmentation that is applied to a clip in an epoch.
 
     Attributes:
-        augmentation: which.
-        number: its place among all that were asked for.
-        key: what its chance follows from.
-        clock: how far training is, 0 to 1.
+        augmentation: the augmentation.
+        number: index among all augmentations of the run.
+        key: key of the random generator: seed, epoch and clip.
+        clock: share of training that is done, 0 to 1.
     """
 
     augmentation: Augmentation
@@ -48,49 +48,46 @@ class Draw:
     clock: float
 
     def values(self) -> Values:
-        """Return its values, which are the same each time."""
+        """Return the values of its parameters, which are the same at each call."""
         return Values(self)
 
 
 @dataclass(frozen=True)
 class Values:
-    """The values of an augmentation for one clip, drawn one after the other."""
+    """The parameter values of an augmentation for one clip, drawn one after the other."""
 
     draw: Draw
 
     @cached_property
     def chance(self) -> np.random.Generator:
-        """Where everything random of this clip and augmentation comes from."""
+        """Random generator for this clip and augmentation."""
         return chance_of(self.draw.key, "values")
 
     def pick(self, name: str) -> float:
-        """Draw a value of a parameter; another each time.
-
-        Where the radius reaches beyond what the parameter may be, it is the nearest possible one.
-        """
+        """Draw the next value of a parameter, limited to the parameter's bounds."""
         one = self.draw.augmentation
         value = one.ranges[name].at(self.draw.clock, float(self.chance.random()))
         bounds = KINDS[one.name].parameters[name]
         return min(bounds.most, max(bounds.least, value)) if isinstance(bounds, Number) else value
 
     def count(self, name: str) -> int:
-        """Draw a value of a parameter that counts something; none below 0."""
+        """Draw the next value of a parameter that is a count, at least 0."""
         return max(0, int(self.pick(name)))
 
     def text(self, name: str) -> str:
-        """Return a parameter that is a text."""
+        """Return the value of a text parameter."""
         return self.draw.augmentation.texts[name]
 
 
 def draw_augmentations(
     augmentations: Sequence[Augmentation], clock: float, *key: object
 ) -> tuple[Draw, ...]:
-    """Draw which augmentations change a clip.
+    """Draw which augmentations are applied to a clip.
 
     Args:
-        augmentations: all that were asked for.
-        clock: how far training is, 0 to 1.
-        key: what chance follows from: seed, epoch, clip.
+        augmentations: all augmentations of the run.
+        clock: share of training that is done, 0 to 1.
+        key: key of the random generator: seed, epoch and clip.
     """
     draws = []
     for number, one in enumerate(augmentations):
@@ -101,5 +98,5 @@ def draw_augmentations(
 
 
 def within(draws: Sequence[Draw], *domains: str) -> tuple[Draw, ...]:
-    """Return the draws that act in some domains, in the order of these."""
+    """Return the draws that act in the given domains, domain by domain."""
     return tuple(draw for domain in domains for draw in draws if draw.augmentation.domain == domain)

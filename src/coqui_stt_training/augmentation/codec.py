@@ -1,4 +1,4 @@
-"""Opus, at any bit rate: in and out again."""
+"""Encoding and decoding with Opus, at any bit rate."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from stt.audio.file import read_audio
 
 Samples = NDArray[np.float32]
-_RATES_HZ = (8000, 12000, 16000, 24000, 48000)  # that Opus knows
+_RATES_HZ = (8000, 12000, 16000, 24000, 48000)  # the sample rates of Opus
 
 
 def opus_and_back(samples: Samples, rate_hz: int, bits_per_second: int) -> Samples:
-    """Return what is left of samples, float32 `[samples]`, as many as there were."""
+    """Encode samples, float32 `[samples]`, with Opus and decode them; the length is the same."""
     import av
 
     coded_hz = next((rate for rate in _RATES_HZ if rate >= rate_hz), _RATES_HZ[-1])

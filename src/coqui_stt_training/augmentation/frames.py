@@ -1,4 +1,4 @@
-"""Changes of features and of hidden frames: drawn for each clip, done to a batch on its device."""
+"""Augmentation of features and hidden frames: drawn for each clip, applied to the whole batch."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .plane import FACTORS, Array, Place, noise, spans
 
 @dataclass(frozen=True)
 class FrameChange:
-    """Changes a batch of features or hidden frames, as was drawn for each of its clips.
+    """Applies the draws of each clip to a batch of features or hidden frames, on its device.
 
     Attributes:
-        draws: for each clip, those of one domain.
+        draws: draws of each clip, all in one domain.
         seconds: duration of each clip's frames.
-        cepstrum: of features that are the cosine transform of a spectrum: from them to its bands
-            and back, float32 `[values, bands]` and `[bands, values]`; None: values are bands.
+        cepstrum: for cepstral features, the matrices to spectral bands and back, float32
+            `[values, bands]` and `[bands, values]`; None: the features are bands.
     """
 
     draws: tuple[tuple[Draw, ...], ...]
@@ -70,7 +70,7 @@ class FrameChange:
         return x * _stacked(made, x, 1.0, 1 if name == "frequency_mask" else None)
 
     def _mask(self, x: Tensor, lengths: Tensor, over_time: Tensor, over_bands: Tensor) -> Tensor:
-        """Put the mean over the clip in the place of what is masked.
+        """Replace masked values by the mean over the clip.
 
         Args:
             x: `[batch, frames, values]`.
@@ -85,8 +85,8 @@ class FrameChange:
             apart = apart * over_bands
         elif bool((over_bands != 1).any()):
             there, back = (torch.from_numpy(one).to(x) for one in self.cepstrum)
-            # What the masked bands contribute, taken away: their share of the smooth spectrum
-            # that the coefficients describe.
+            # Subtract what the masked bands contribute to the coefficients, which describe a
+            # smooth spectrum.
             apart = apart - ((apart @ there) * (1 - over_bands)) @ back
         valid = torch.arange(x.shape[1], device=x.device)[None, :, None] < ends
         return torch.where(valid, mean + apart, x)
@@ -95,7 +95,7 @@ class FrameChange:
 def _stacked(
     arrays: Mapping[int, Array], x: Tensor, rest: float, frames: int | None = None
 ) -> Tensor:
-    """Return arrays of clips as one tensor; `rest` for other clips, and beyond their lengths."""
+    """Stack arrays of clips; `rest` fills other clips and the frames beyond an array's length."""
     frames = x.shape[1] if frames is None else frames
     width = next(iter(arrays.values())).shape[1]
     stack = np.full((x.shape[0], frames, width), rest, np.float32)
@@ -118,12 +118,12 @@ def _specaugment(values: Values, place: Place) -> tuple[Array, Array]:
 
 
 def _low_resource(values: Values, place: Place) -> tuple[Array, Array]:
-    """Return masks as `compute_mask_indices` of fairseq has them: of one length, overlapping."""
+    """Return masks like fairseq's `compute_mask_indices`: of one length, possibly overlapping."""
     frames = max(1, place.frames_of(values.pick("time_length")))
     channels = max(1, min(values.count("channel_length"), place.width // 8))
 
     def mask(share: float, size: int, length: int) -> Array:
-        # Rounded up or down by chance, so that the share is met on average in short clips too.
+        # Rounded up or down at random, so that short clips have the right share on average, too.
         count = int(share * length / size + values.chance.random())
         return spans(values.chance, [size] * count, length)
 
@@ -133,7 +133,7 @@ def _low_resource(values: Values, place: Place) -> tuple[Array, Array]:
     )
 
 
-# Those that put the clip's mean in the place of what they mask, over time and over bands.
+# The kinds that replace masked values by the clip's mean, over time and over bands.
 _MASKS: Mapping[str, Callable[[Values, Place], tuple[Array, Array]]] = {
     "specaugment": _specaugment,
     "specaugment-lowresource": _low_resource,
@@ -141,7 +141,7 @@ _MASKS: Mapping[str, Callable[[Values, Place], tuple[Array, Array]]] = {
 
 
 def cepstrum_of(front_end: FrontEnd) -> tuple[Array, Array] | None:
-    """Return the way from cepstral features to a spectrum and back; see `FrameChange`."""
+    """Return the matrices from cepstral features to spectral bands and back; see `FrameChange`."""
     if not isinstance(front_end, FeatureConfig):
         return None
     back = dct_matrix()

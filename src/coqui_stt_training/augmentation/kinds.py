@@ -1,6 +1,6 @@
-"""What may be asked for with `--augment`: the kinds, their parameters, and where each acts.
+"""The kinds of `--augment`: their parameters, and the domains in which each acts.
 
-Names, defaults and meanings of the first thirteen are upstream's. Nothing here computes anything.
+Names, defaults and meanings of the first thirteen are upstream's. Nothing is computed here.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from .value_range import ValueRange
 
-# In the order in which they are gone through. "samples" and "signal" are both the waveform; the
-# first is what upstream did in NumPy and the second in TensorFlow, and so comes later.
+# In the order in which they are applied. "samples" and "signal" are both the waveform: upstream
+# applied the first in NumPy, and the second later, in TensorFlow.
 CLIPS, SAMPLES, SIGNAL = "clips", "samples", "signal"
 SPECTROGRAM, FEATURES, HIDDEN = "spectrogram", "features", "hidden"
 AUTO = "auto"
@@ -23,10 +23,10 @@ class Number:
     """A parameter that is a range of numbers.
 
     Attributes:
-        default: what it is when not given.
-        meaning: for people, with the unit.
-        least: of all values it may have.
-        most: of all values it may have.
+        default: value if none is given.
+        meaning: description, with the unit.
+        least: lowest allowed value.
+        most: highest allowed value.
     """
 
     default: ValueRange
@@ -42,7 +42,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Text:
-    """A parameter that is a text; without a default it must be given."""
+    """A parameter that is a text; it is required if it has no default."""
 
     default: str | None
     meaning: str
@@ -56,9 +56,9 @@ class Kind:
     """A kind of augmentation.
 
     Attributes:
-        meaning: what it does, for people.
-        domains: where it may act; the first is where it does by default.
-        parameters: by name, without `p` and `domain`.
+        meaning: description of what it does.
+        domains: domains in which it can act; the first is the default.
+        parameters: parameters by name, except `p` and `domain`.
     """
 
     meaning: str
@@ -72,7 +72,7 @@ def _number(
     return Number(ValueRange(default, default, r), meaning, least, most)
 
 
-_COUNT = 10_000  # of intervals, layers, grid lines: more is a slip of the pen
+_COUNT = 10_000  # largest number of intervals, layers or grid lines; more must be a typing error
 _SECOND = 1000.0
 
 KINDS: Mapping[str, Kind] = {

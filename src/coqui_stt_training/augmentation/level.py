@@ -12,7 +12,7 @@ _SILENCE = 1e-16
 
 
 def dbfs(amplitude: float) -> float:
-    """Return the level of a constant, or of a root mean square."""
+    """Return the level of a constant or root-mean-square amplitude."""
     return 20.0 * math.log10(max(_SILENCE, amplitude)) + FULL_SINE_DB
 
 
@@ -22,11 +22,11 @@ def peak_dbfs(samples: NDArray[np.floating]) -> float:
 
 
 def gain(decibels: float) -> float:
-    """Return the factor that is so many decibels."""
+    """Convert decibels to an amplitude factor."""
     return float(10.0 ** (decibels / 20.0))
 
 
 def at_peak_dbfs(samples: NDArray[np.floating], level: float) -> NDArray[np.float32]:
-    """Return samples whose loudest has a level; nothing is louder than full scale."""
+    """Scale samples so that the loudest has this level, at most full scale."""
     louder = samples * gain(level - peak_dbfs(samples))
     return np.asarray(louder.clip(-1.0, 1.0), np.float32)

@@ -1,4 +1,4 @@
-"""What augmentations need that may not be there, or that does not go with a model."""
+"""Requirements of augmentations: optional libraries, and compatible front ends."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from stt.frontends.waveform import Waveform
 from .kinds import FEATURES, SPECTROGRAM
 from .specification import Augmentation
 
-# The library of each kind, and the extra that brings it.
+# The library that each kind needs, and the extra that installs it.
 _LIBRARIES = {"codec": ("av", "augment"), "room": ("pyroomacoustics", "augment")}
 _STRETCH = ("python_stretch", "augment")
 _BANDS = ("frequency_mask", "specaugment", "specaugment-lowresource")
 
 
 def find_problems(augmentations: Sequence[Augmentation], front_end: FrontEnd) -> Iterator[str]:
-    """Yield what stands in the way, a sentence for each."""
+    """Yield an error message for each unmet requirement."""
     on_samples = isinstance(front_end, Waveform)
     for one in augmentations:
         library = None if one.texts.get("source") else _LIBRARIES.get(one.name)

@@ -1,4 +1,4 @@
-"""What changes values over time: masks, gaps and noise of one clip's samples or features."""
+"""Augmentation of a clip's values over time, samples or features: masks, dropout and noise."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Place:
-    """What there is of a clip to be changed.
+    """The size of a clip's plane of values.
 
     Attributes:
-        frames: how many.
-        width: values, or frequencies, of each.
-        step_milliseconds: from one frame to the next.
+        frames: number of frames.
+        width: number of values, or frequencies, in a frame.
+        step_milliseconds: time from one frame to the next.
     """
 
     frames: int
@@ -28,17 +28,17 @@ class Place:
     step_milliseconds: float
 
     def frames_of(self, milliseconds: float) -> int:
-        """Return the number of whole frames in so much time."""
+        """Return the number of whole frames in a duration."""
         return int(milliseconds / self.step_milliseconds)
 
 
 def spans(chance: np.random.Generator, sizes: Sequence[int], length: int) -> Array:
-    """Return a mask, float32 `[length]`: 0 within spans of some sizes, 1 outside.
+    """Return a mask, float32 `[length]`: 0 within spans, 1 outside.
 
     Args:
-        chance: says where they begin: anywhere where they end within the length.
-        sizes: of the spans.
-        length: of the mask. No span covers all of it.
+        chance: random generator for the starts of the spans, all of which end within the length.
+        sizes: sizes of the spans.
+        length: length of the mask. No span covers all of it.
     """
     kept = np.ones(length, np.float32)
     for size in sizes:
@@ -49,21 +49,21 @@ def spans(chance: np.random.Generator, sizes: Sequence[int], length: int) -> Arr
 
 
 def time_mask(values: Values, place: Place) -> Array:
-    """Return factors `[frames, 1]`; a stretch is one frame at least, as upstream's."""
+    """Return factors `[frames, 1]`; a masked interval has at least one frame, as in upstream."""
     sizes = [max(1, place.frames_of(values.pick("size"))) for _ in range(values.count("n"))]
     return spans(values.chance, sizes, place.frames)[:, None]
 
 
 def frequency_mask(values: Values, place: Place) -> Array:
-    """Return factors `[1, width]`; a band is one frequency at least, as upstream's."""
+    """Return factors `[1, width]`; a masked band has at least one frequency, as in upstream."""
     sizes = [max(1, values.count("size")) for _ in range(values.count("n"))]
     return spans(values.chance, sizes, place.width)[None, :]
 
 
 def dropout(values: Values, place: Place) -> Array:
-    """Return factors `[frames, width]`, 0 for the share `rate` of them.
+    """Return factors `[frames, width]`, of which the share `rate` is 0.
 
-    Upstream blanked the others, against its documentation.
+    Upstream, contrary to its documentation, sets the others to 0.
     """
     kept = values.chance.random((place.frames, place.width), np.float32) >= values.pick("rate")
     return kept.astype(np.float32)
@@ -81,7 +81,7 @@ def factors(values: Values, place: Place) -> Array:
     return 1.0 + noise(values, place)
 
 
-# How each kind changes values: by a factor of each, or by what is added to each.
+# How each kind changes values: it multiplies them by factors, or adds to them.
 FACTORS: Mapping[str, Callable[[Values, Place], Array]] = {
     "time_mask": time_mask,
     "frequency_mask": frequency_mask,
@@ -91,12 +91,12 @@ FACTORS: Mapping[str, Callable[[Values, Place], Array]] = {
 
 
 def change_plane(x: Array, draw: Draw, step_milliseconds: float) -> Array:
-    """Change one clip's spectrogram or samples by a kind that may act on anything.
+    """Change one clip's spectrogram or samples.
 
     Args:
         x: float32 `[frames, values]`.
-        draw: of a kind in `FACTORS`, or `add`.
-        step_milliseconds: from one frame to the next.
+        draw: draw of a kind in `FACTORS`, or of `add`.
+        step_milliseconds: time from one frame to the next.
     """
     values, place = draw.values(), Place(x.shape[0], x.shape[1], step_milliseconds)
     if draw.augmentation.name == "add":

@@ -1,4 +1,4 @@
-"""Rooms: impulse responses, made where the user has none, and what they do to samples."""
+"""Room acoustics: simulated impulse responses, and applying a response to samples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .level import at_peak_dbfs, peak_dbfs
 
 Samples = NDArray[np.float32]
 
-ROOMS = 40  # shapes of rooms; with each, places of speaker and microphone
+ROOMS = 40  # number of simulated rooms, each with places of speaker and microphone
 _RT60_STEP_SECONDS = 0.05
 _SMALLEST_METRES, _LARGEST_METRES = (3.0, 3.0, 2.3), (9.0, 7.0, 3.5)
 _FROM_WALL_METRES = 0.5
@@ -23,10 +23,11 @@ def room_response(number: int, rt60_seconds: float, rate_hz: int) -> Samples:
     """Return the impulse response of a room, float32 `[samples]`, its direct sound first.
 
     Args:
-        number: of the room, from 0 to `ROOMS` - 1: its size, and where speaker and microphone are.
-        rt60_seconds: until sound has fallen by 60 dB; in steps of 50 ms, and no less than a room
-            of that size lets.
-        rate_hz: of the samples.
+        number: number of the room, from 0 to `ROOMS` - 1, which determines its size and the places
+            of speaker and microphone.
+        rt60_seconds: time in which sound decays by 60 dB, rounded to 50 ms; at least the shortest
+            that is possible in a room of this size.
+        rate_hz: sample rate.
     """
     steps = max(2, round(rt60_seconds / _RT60_STEP_SECONDS))
     return _response(number, steps * _RT60_STEP_SECONDS, rate_hz)
@@ -45,7 +46,7 @@ def _response(number: int, rt60_seconds: float, rate_hz: int) -> Samples:
         try:
             absorption, order = pyroomacoustics.inverse_sabine(rt60_seconds, size)
             break
-        except ValueError:  # even walls that swallow all sound leave a room this size longer
+        except ValueError:  # even fully absorbing walls give a longer decay in a room of this size
             rt60_seconds += _RT60_STEP_SECONDS
     room = pyroomacoustics.ShoeBox(
         size,
@@ -60,12 +61,12 @@ def _response(number: int, rt60_seconds: float, rate_hz: int) -> Samples:
 
 
 def from_direct_sound(response: Samples) -> Samples:
-    """Return an impulse response from its loudest sample on, so that it delays nothing."""
+    """Cut an impulse response before its loudest sample, so that it causes no delay."""
     return response[int(np.abs(response).argmax()) :]
 
 
 def in_room(samples: Samples, response: Samples) -> Samples:
-    """Return samples as a room lets them sound, as many, at equal peak."""
+    """Apply an impulse response to samples; length and peak stay the same."""
     length = len(samples) + len(response) - 1
     size = 1 << (length - 1).bit_length()
     product = np.fft.rfft(samples, size) * np.fft.rfft(response, size)

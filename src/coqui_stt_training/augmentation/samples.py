@@ -1,4 +1,4 @@
-"""Changes of the samples of a recording."""
+"""Augmentation of the samples of a recording."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ Samples = NDArray[np.float32]
 _COMB_PRIMES = (17, 19, 23, 29, 31)
 _SHORTEST_DELAY_SAMPLES = 16
 _INAUDIBLE = 1e-7  # below the rounding of float32 samples
-_SPEED_STEPS = 200  # factors are multiples of its inverse: filters of ratios are quickly made
+_SPEED_STEPS = 200  # factors are multiples of 1/200: resampling filters of such ratios are small
 
 
 class Recordings(Protocol):
     """Recordings by number."""
 
     def __len__(self) -> int:
-        """How many."""
+        """Return the number of recordings."""
         ...
 
     def __getitem__(self, number: int) -> Samples:
-        """Return one, float32 `[samples]`."""
+        """Return the samples of a recording, float32 `[samples]`."""
         ...
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What a change of samples must know of them.
+    """Properties of a recording that augmentation needs.
 
     Attributes:
-        rate_hz: of the samples.
-        fits: whether so many samples are long enough for what is said in them.
+        rate_hz: sample rate.
+        fits: returns whether a number of samples is long enough for the transcript.
         sources: recordings to draw from, at the same rate, by name.
     """
 
@@ -55,9 +55,9 @@ class Recording:
 
 
 def speed(samples: Samples, values: Values, recording: Recording) -> Samples:
-    """Resample, so that what is played at the same rate is faster and higher.
+    """Change the speed by resampling, which changes tempo and pitch together.
 
-    A clip that would become too short for its labels stays as it is.
+    A clip that would become too short for its labels is not changed.
     """
     steps = max(1, round(values.pick("factor") * _SPEED_STEPS))
     if steps == _SPEED_STEPS or not recording.fits(int(len(samples) * _SPEED_STEPS / steps)):
@@ -66,7 +66,7 @@ def speed(samples: Samples, values: Values, recording: Recording) -> Samples:
 
 
 def resample(samples: Samples, values: Values, recording: Recording) -> Samples:
-    """Resample to another rate and back: what lies above half that rate is lost."""
+    """Resample to another rate and back, which removes frequencies above half that rate."""
     rate_hz = values.pick("rate")
     there = soxr.resample(samples, recording.rate_hz, rate_hz)
     back = np.asarray(soxr.resample(there, rate_hz, recording.rate_hz), np.float32)[: len(samples)]
@@ -74,7 +74,7 @@ def resample(samples: Samples, values: Values, recording: Recording) -> Samples:
 
 
 def volume(samples: Samples, values: Values, recording: Recording) -> Samples:
-    """Bring the loudest sample to a level."""
+    """Scale the samples so that the loudest has a given level."""
     return at_peak_dbfs(samples, values.pick("dbfs"))
 
 
@@ -92,7 +92,7 @@ def reverb(samples: Samples, values: Values, recording: Recording) -> Samples:
 def _comb(samples: Samples, delay_samples: int, kept: float) -> NDArray[np.float64]:
     """Return y[t] = x[t] + kept * y[t - delay].
 
-    That is the sum of x[t - n * delay] * kept ** n, of which each pass makes twice as many terms.
+    This is the sum of x[t - n * delay] * kept ** n over n; each pass doubles the number of terms.
     """
     result = samples.astype(np.float64)
     while kept > _INAUDIBLE and delay_samples < len(result):
@@ -107,7 +107,7 @@ def codec(samples: Samples, values: Values, recording: Recording) -> Samples:
 
 
 def room(samples: Samples, values: Values, recording: Recording) -> Samples:
-    """Let samples sound as in a room: one of the user's, or one that is made."""
+    """Apply room acoustics: an impulse response of the user's, or a simulated one."""
     if source := values.text("source"):
         responses = recording.sources[source]
         response = from_direct_sound(responses[int(values.chance.integers(len(responses)))])
@@ -118,7 +118,7 @@ def room(samples: Samples, values: Values, recording: Recording) -> Samples:
 
 
 def overlay(samples: Samples, values: Values, recording: Recording) -> Samples:
-    """Add other recordings, whose peak together is `snr` dB lower, at equal peak of the whole."""
+    """Add other recordings, whose common peak is `snr` dB lower; the peak stays the same."""
     source = recording.sources[values.text("source")]
     added = np.zeros(len(samples))
     for _ in range(values.count("layers")):
@@ -131,9 +131,9 @@ def overlay(samples: Samples, values: Values, recording: Recording) -> Samples:
 
 
 def _stitched(source: Recordings, length: int, chance: np.random.Generator) -> Samples:
-    """Return so many samples of recordings drawn one after the other, from anywhere in the first.
+    """Concatenate random recordings to a given length, starting at a random place in the first.
 
-    No recording is without samples, which reading them makes sure of.
+    Reading ensures that no recording is empty.
     """
     pieces: list[Samples] = []
     missing = length
@@ -147,12 +147,12 @@ def _stitched(source: Recordings, length: int, chance: np.random.Generator) -> S
 
 
 def pitch(samples: Samples, values: Values, recording: Recording) -> Samples:
-    """Shift the pitch of samples, of which no spectrogram is made."""
+    """Shift the pitch, for models that take samples."""
     return stretched(samples, recording.rate_hz, pitch=values.pick("pitch"))
 
 
 def tempo(samples: Samples, values: Values, recording: Recording) -> Samples:
-    """Change the tempo of samples, of which no spectrogram is made, as far as labels allow."""
+    """Change the tempo, for models that take samples; the labels limit how much."""
     factor = values.pick("factor")
     longest_samples = int(values.pick("max_time") * recording.rate_hz / 1000)
     if longest_samples > 0:
@@ -179,9 +179,9 @@ def change_samples(samples: Samples, draws: Sequence[Draw], recording: Recording
     """Return the changed samples, float32 `[samples]`.
 
     Args:
-        samples: float32 `[samples]`; they stay as they are.
-        draws: those that act on samples, in their order.
-        recording: what else is to be known.
+        samples: float32 `[samples]`; not modified.
+        draws: draws that act on samples, in the order of application.
+        recording: further properties of the recording.
     """
     for draw in draws:
         if draw.augmentation.domain == SIGNAL:

@@ -1,4 +1,4 @@
-"""Reads `--augment`: `name[p=0.1,parameter=value,...]`."""
+"""The syntax of `--augment`: `name[p=0.1,parameter=value,...]`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _SPECIFICATION = re.compile(r"([\w-]+)(?:\[(.*)\])?", re.DOTALL)
 
 @dataclass(frozen=True)
 class Augmentation:
-    """One augmentation as it was asked for.
+    """One augmentation with its parameters.
 
     Attributes:
         name: one of `KINDS`.
-        probability: of each clip to be changed by it.
-        domain: where it acts.
-        ranges: of all parameters that are numbers.
-        texts: of all others.
+        probability: probability that a clip is changed.
+        domain: domain in which it acts.
+        ranges: ranges of all numeric parameters.
+        texts: values of all text parameters.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Augmentation:
     texts: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __str__(self) -> str:
-        """Return it as the flag gives it, with all parameters."""
+        """Return it in the flag's syntax, with all parameters."""
         texts = {name: text for name, text in self.texts.items() if text}
         values = {"p": f"{self.probability:g}", **texts, **self.ranges}
         if len(KINDS[self.name].domains) > 1:
@@ -42,10 +42,10 @@ class Augmentation:
 
 
 def parse_augmentations(texts: Iterable[str]) -> tuple[Augmentation, ...]:
-    """Return the augmentations that texts describe, in their order.
+    """Parse the values of `--augment`.
 
     Raises:
-        FlagError: everything that is wrong with them, in one message.
+        FlagError: something is wrong; the message lists all problems.
     """
     problems: list[str] = []
     found = [_parse(text, problems) for text in texts]
@@ -94,7 +94,7 @@ def _parse(text: str, problems: list[str]) -> Augmentation | None:
 
 
 def _find_kind(name: str) -> tuple[str, Kind | None]:
-    """Return a kind by its name, written with underscores or hyphens."""
+    """Find a kind by its name, written with underscores or hyphens."""
     plain = name.replace("-", "_")
     known = {one.replace("-", "_"): one for one in KINDS}
     return (known[plain], KINDS[known[plain]]) if plain in known else (name, None)
@@ -159,7 +159,7 @@ def _range(parameter: Number, name: str, text: str | None) -> ValueRange:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ` (nearest: ...)` where one of some names is like a name; else an empty text."""
+    """Return ` (nearest: ...)` with the known name most similar to a name; empty if none is."""
     matches = difflib.get_close_matches(name, list(known), 1, 0.5)
     return f" (nearest: {matches[0]})" if matches else ""
 
@@ -167,12 +167,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def settle_domains(
     augmentations: Sequence[Augmentation], *, on_hidden: bool
 ) -> tuple[Augmentation, ...]:
-    """Put a domain in the place of `auto`.
+    """Replace the domain `auto` by a definite one.
 
     Args:
-        augmentations: as asked for.
-        on_hidden: whether masks go to what the first layers give, not to features: so for models
-            that take samples, and for those whose first layers are frozen.
+        augmentations: augmentations as given.
+        on_hidden: whether masks apply to the output of the first layers instead of to features: for
+            models that take samples, and for models whose first layers are frozen.
     """
     settled = "hidden" if on_hidden else "features"
     return tuple(

@@ -1,4 +1,4 @@
-"""Changes of a power spectrum, before features are made of it."""
+"""Augmentation of a power spectrum, before features are computed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _WINDOW_SAMPLES, _STEP_SAMPLES = 512, 128
 
 @dataclass(frozen=True)
 class Spectrum:
-    """What a change of a spectrum must know of it.
+    """Properties of a spectrum that augmentation needs.
 
     Attributes:
-        step_milliseconds: from one frame to the next.
-        fits: whether so many frames are enough for what is said in them.
+        step_milliseconds: time from one frame to the next.
+        fits: returns whether a number of frames is enough for the transcript.
     """
 
     step_milliseconds: float
@@ -34,14 +34,14 @@ class Spectrum:
 
 
 def _pitch(power: Array, values: Values, spectrum: Spectrum) -> Array:
-    """Stretch frequencies; what is beyond the highest is lost, what was beyond it is silent."""
+    """Stretch the frequency axis: bins beyond the highest are lost, missing ones are silent."""
     bins = power.shape[1]
     scaled = _resized(power.T, max(1, int(bins * values.pick("pitch")))).T
     return np.pad(scaled[:, :bins], ((0, 0), (0, max(0, bins - scaled.shape[1]))))
 
 
 def _tempo(power: Array, values: Values, spectrum: Spectrum) -> Array:
-    """Stretch time, no further than what is said can still be told."""
+    """Stretch the time axis; the labels limit how much."""
     frames = len(power)
     wanted = max(1, int(frames / values.pick("factor")))
     longest = int(values.pick("max_time") / spectrum.step_milliseconds)
@@ -53,9 +53,9 @@ def _tempo(power: Array, values: Values, spectrum: Spectrum) -> Array:
 
 
 def _resized(plane: Array, rows: int) -> Array:
-    """Return so many rows of a plane, those between two of its own mixed of these.
+    """Return a plane with this number of rows, by linear interpolation.
 
-    In NumPy, as PyTorch would take threads away from the model for it.
+    This uses NumPy because PyTorch would take threads away from the model.
     """
     places = np.linspace(0, len(plane) - 1, rows, dtype=np.float32)
     before = places.astype(np.int64)
@@ -65,7 +65,7 @@ def _resized(plane: Array, rows: int) -> Array:
 
 
 def _warp(power: Array, values: Values, spectrum: Spectrum) -> Array:
-    """Shift the points of a grid by chance, and what lies between them smoothly with them."""
+    """Shift the points of a grid at random, and the values in between smoothly with them."""
     lines = values.count("nt"), values.count("nf")
     flow = []
     for name, size, count in zip(("wt", "wf"), power.shape, lines, strict=True):
@@ -88,9 +88,9 @@ def _warp(power: Array, values: Values, spectrum: Spectrum) -> Array:
 
 @lru_cache(maxsize=4096)
 def _bicubic(points: int, size: int) -> torch.Tensor:
-    """Return the weights `[size, points]` of some points at places between the first and the last.
+    """Return weights `[size, points]` for bicubic interpolation from `points` to `size` places.
 
-    Interpolation of a plane is one along each side, which is two small products of matrices.
+    Interpolating a plane is interpolating along each side: two small matrix products.
     """
     square = torch.eye(points)[None, None]
     return torch.nn.functional.interpolate(
@@ -107,12 +107,12 @@ ELEMENTWISE = (*FACTORS, "add")
 
 
 def change_spectrum(power: NDArray[Any], draws: Sequence[Draw], spectrum: Spectrum) -> NDArray[Any]:
-    """Return the changed power spectrum; none of it is below 0.
+    """Return the changed power spectrum, with no value below 0.
 
     Args:
-        power: `[frames, bins]`; it stays as it is.
-        draws: those that act on spectra, in their order.
-        spectrum: what else is to be known.
+        power: `[frames, bins]`; not modified.
+        draws: draws that act on spectra, in the order of application.
+        spectrum: further properties of the spectrum.
     """
     changed = np.asarray(power, np.float32)
     for draw in draws:
@@ -129,14 +129,15 @@ def change_spectrum(power: NDArray[Any], draws: Sequence[Draw], spectrum: Spectr
 def change_like_spectrogram(
     samples: NDArray[np.float32], draws: Sequence[Draw], recording: Recording
 ) -> NDArray[np.float32]:
-    """Change samples, of which no spectrogram is made, as spectrograms would be changed.
+    """Apply augmentations of spectra to samples, for models that take samples.
 
-    What changes the shape of these acts first; `warp` has no counterpart, and must not be drawn.
+    Those that change the shape of a spectrum act first. `warp` has no counterpart for samples, and
+    must not be among the draws.
 
     Args:
         samples: float32 `[samples]`.
-        draws: those that act on spectra, in their order.
-        recording: what else is to be known of the samples.
+        draws: draws that act on spectra, in the order of application.
+        recording: further properties of the recording.
     """
     of_shape = [draw for draw in draws if draw.augmentation.name not in ELEMENTWISE]
     masks = [draw for draw in draws if draw not in of_shape]
@@ -147,12 +148,12 @@ def change_like_spectrogram(
 def change_spectrum_of_samples(
     samples: NDArray[np.float32], draws: Sequence[Draw], rate_hz: int
 ) -> NDArray[np.float32]:
-    """Change the spectrum of samples, for models that take these. Phases stay.
+    """Change the spectrum of samples and keep the phases, for models that take samples.
 
     Args:
         samples: float32 `[samples]`.
-        draws: of kinds in `ELEMENTWISE`.
-        rate_hz: of the samples.
+        draws: draws of kinds in `ELEMENTWISE`.
+        rate_hz: sample rate.
     """
     if not draws or len(samples) < _WINDOW_SAMPLES:
         return samples

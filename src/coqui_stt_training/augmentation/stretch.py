@@ -1,4 +1,4 @@
-"""Time and pitch of samples, each without the other: for models that take samples."""
+"""Changing tempo or pitch of samples independently, for models that take samples."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ Samples = NDArray[np.float32]
 
 
 def stretched(samples: Samples, rate_hz: int, *, tempo: float = 1.0, pitch: float = 1.0) -> Samples:
-    """Return samples played at another tempo or pitch, by Signalsmith Stretch.
+    """Change tempo and pitch with Signalsmith Stretch.
 
     Args:
         samples: float32 `[samples]`.
-        rate_hz: of the samples.
-        tempo: factor; 2 is twice as fast.
-        pitch: factor; 2 is an octave up.
+        rate_hz: sample rate.
+        tempo: tempo factor; 2 is twice as fast.
+        pitch: frequency factor; 2 is an octave up.
     """
     from python_stretch import Signalsmith
 
@@ -24,7 +24,7 @@ def stretched(samples: Samples, rate_hz: int, *, tempo: float = 1.0, pitch: floa
     stretch.setTimeFactor(tempo)
     stretch.setTransposeFactor(pitch)
     wanted = int(len(samples) / tempo)
-    # It makes up for its own delay, and needs a block more to give the end.
+    # The library compensates its own delay, and needs one more block to output the end.
     padded = np.pad(samples, (0, 2 * stretch.blockSamples()))
     made: Samples = stretch.process(padded[None])[0]  # type: ignore[index, assignment]
     return np.pad(made[:wanted], (0, max(0, wanted - len(made))))

@@ -1,4 +1,4 @@
-"""A value that moves during training: `0.5`, `1:2`, `1~0.2`, `1:2~0.2`."""
+"""Ranges of values that can change during training: `0.5`, `1:2`, `1~0.2`, `1:2~0.2`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 
 class ValueRange(NamedTuple):
-    """A value that moves during training: from `start` to `end`, give or take `r`.
+    """A range that moves from `start` to `end` during training, with radius `r`.
 
-    Values are whole numbers where `start` is one.
+    Values are whole numbers if `start` is one.
     """
 
     start: float
@@ -18,35 +18,35 @@ class ValueRange(NamedTuple):
 
     @property
     def least(self) -> float:
-        """The lowest value at any time of training."""
+        """Lowest value at any time of training."""
         return min(self.start, self.end) - abs(self.r)
 
     def at(self, clock: float, place: float) -> float:
         """Return a value.
 
         Args:
-            clock: how far training is, 0 to 1.
-            place: from 0 to 1: where between the lowest and the highest value at that time.
+            clock: share of training that is done, 0 to 1.
+            place: position between the lowest and the highest value at that time, 0 to 1.
         """
         centre = self.start + min(1.0, max(0.0, clock)) * (self.end - self.start)
         value = centre + (2.0 * place - 1.0) * self.r
         return round(value) if isinstance(self.start, int) else value
 
     def __str__(self) -> str:
-        """Return it as a flag gives it."""
+        """Return the range in the flag's syntax."""
         moving = f":{self.end:g}" if self.end != self.start else ""
         return f"{self.start:g}{moving}" + (f"~{self.r:g}" if self.r else "")
 
 
 def parse_range(text: str, *, whole: bool) -> ValueRange:
-    """Return the range that a text describes.
+    """Parse a range.
 
     Args:
-        text: `VALUE`, `START:END`, each with `~RADIUS` behind it or without.
-        whole: whether its values are whole numbers.
+        text: `VALUE` or `START:END`, optionally followed by `~RADIUS`.
+        whole: whether values are whole numbers.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a range, or a number is not finite.
     """
     bounds, *radius = text.split("~")
     start, *end = bounds.split(":")

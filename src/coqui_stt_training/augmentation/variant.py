@@ -1,4 +1,4 @@
-"""A recording as augmentations change it, to be heard and seen."""
+"""Augmented versions of a recording, for listening and for display."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _BANDS = 80
 
 @dataclass(frozen=True)
 class Variant:
-    """A recording, changed.
+    """An augmented recording.
 
     Attributes:
-        draws: what changed it.
-        samples: to be heard, float32 `[samples]`.
-        bands: to be seen, log-mel energies float32 `[frames, 80]`.
+        draws: applied draws.
+        samples: samples for listening, float32 `[samples]`.
+        bands: log-mel energies for display, float32 `[frames, 80]`.
     """
 
     draws: tuple[Draw, ...]
@@ -41,16 +41,16 @@ def make_variant(
     draws: Sequence[Draw],
     sources: Mapping[str, Recordings],
 ) -> Variant:
-    """Change a recording.
+    """Augment a recording.
 
-    What acts on spectra is heard with the phases that were there. What acts on frames within a
-    model, which nobody can see, is shown on the features.
+    Changes of spectra are made audible with the original phases. Changes of a model's hidden frames
+    are displayed on the features.
 
     Args:
         samples: float32 `[samples]`.
-        rate_hz: of the samples.
-        draws: in their order.
-        sources: recordings that augmentations draw from.
+        rate_hz: sample rate.
+        draws: draws in the order of application.
+        sources: recordings that augmentations draw from, by name.
     """
     recording = Recording(rate_hz, sources=sources)
     samples = change_samples(samples, within(draws, SAMPLES, SIGNAL), recording)

@@ -1,4 +1,4 @@
-"""Clips that are changed once, to be written: `data_set_tool --augment`."""
+"""Augmentation of clips that are written to files: `data_set_tool --augment`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AUDIBLE = (SAMPLES, SIGNAL, SPECTROGRAM)
 
 
 def find_inaudible(augmentations: tuple[Augmentation, ...]) -> list[str]:
-    """Return what no audio file can hold, a sentence for each."""
+    """Return an error message for each augmentation that does not act on audio."""
     return [
         f"--augment {one.name}: "
         + (
@@ -30,12 +30,12 @@ def find_inaudible(augmentations: tuple[Augmentation, ...]) -> list[str]:
 
 @dataclass(frozen=True)
 class ChangedOnce:
-    """Changes each clip as its name, its place and the seed decide, always in the same way.
+    """Augments each clip in a way that depends only on its name, its position and the seed.
 
     Attributes:
-        augmentations: in the order in which they act within a domain.
-        seed: of what is drawn.
-        sources: gives the recordings that they draw from, by name, at a rate in Hz.
+        augmentations: augmentations in the order of application within a domain.
+        seed: random seed.
+        sources: returns recordings to draw from by name, given a sample rate in Hz.
     """
 
     augmentations: tuple[Augmentation, ...]
@@ -43,13 +43,13 @@ class ChangedOnce:
     sources: Callable[[int], Mapping[str, Recordings]]
 
     def __call__(self, samples: Samples, rate_hz: int, name: str, clock: float) -> Samples:
-        """Return the samples of a clip, changed.
+        """Return the augmented samples of a clip.
 
         Args:
             samples: float32 `[samples]`.
-            rate_hz: of these.
-            name: of the clip.
-            clock: its place among all of them, 0 to 1, for values that move.
+            rate_hz: sample rate.
+            name: name of the clip.
+            clock: position of the clip among all clips, 0 to 1, for ranges that move.
         """
         draws = draw_augmentations(self.augmentations, clock, self.seed, name)
         if not draws:
