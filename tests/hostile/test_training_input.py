@@ -134,12 +134,22 @@ def test_flags_that_cannot_be_followed(
 
 def test_idle_flags_are_named(speech: Speech, source: Path, tmp_path: Path) -> None:
     result = train(
-        *("--checkpoint_dir", tmp_path, "--load_checkpoint_dir", source, "--early_stop", "true"),
+        *("--checkpoint_dir", source, "--load_checkpoint_dir", tmp_path, "--early_stop", "true"),
         *("--train_files", speech.train, "--dry_run"),
     )
-    assert f"--load_checkpoint_dir {source} is ignored; leave out --checkpoint_dir" in result.stderr
+    ignored = f"--load_checkpoint_dir {tmp_path} is ignored; leave out --checkpoint_dir"
+    assert ignored in result.stderr
     assert "--early_stop has no effect without --dev_files" in result.stderr
-    assert "Training from scratch" in result.stderr
+
+
+def test_a_model_to_start_from_is_not_ignored_for_an_empty_folder(
+    speech: Speech, source: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "new"
+    flags = ("--checkpoint_dir", folder, "--load_checkpoint_dir", source)
+    error = refused(train(*flags, "--train_files", speech.train))
+    assert f"--load_checkpoint_dir {source} --save_checkpoint_dir {folder}" in error
+    assert train(*flags, "--train_files", speech.train, "--load_train", "init").returncode == 0
 
 
 def test_the_command_for_another_alphabet_is_the_users_own(

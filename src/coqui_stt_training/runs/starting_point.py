@@ -205,6 +205,15 @@ def _begin(flags: CheckpointFlags, bootstrap: BootstrapFlags, why: str) -> Start
     source = None if flags.load_train == "init" else _find_source(flags)
     if source:
         return Start(f"Beginning a new run from {source.path}, because {why}", source=source)
+    ignored = flags.load_checkpoint_dir
+    if flags.load_train != "init" and ignored not in ("", flags.load_dir):
+        # Upstream lets --checkpoint_dir win, and would train from scratch here.
+        raise CheckpointError(
+            f"--checkpoint_dir {flags.checkpoint_dir} is used to load, too, but contains no "
+            f"checkpoint, and --load_checkpoint_dir {ignored} would be ignored; to start from that "
+            f"model and save here: --load_checkpoint_dir {ignored} --save_checkpoint_dir "
+            f"{flags.checkpoint_dir}"
+        )
     origin = (
         "--load_train init was given"
         if flags.load_train == "init"
