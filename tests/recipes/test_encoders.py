@@ -119,15 +119,20 @@ def test_the_model_is_evaluated_and_inspected(
     assert heard.returncode == 0, heard.stderr
 
 
+@pytest.mark.parametrize("share", [None, 0.4])
 def test_a_run_that_goes_on_is_the_run_that_was_never_interrupted(
-    whisper: Path, latin: ToneCorpus, tmp_path: Path
+    whisper: Path, latin: ToneCorpus, tmp_path: Path, share: float | None
 ) -> None:
+    """With a share, epochs have different clips, whose outputs of frozen layers are cached, too."""
+    sets = [latin.train] if share is None else [latin.train, f"{latin.test}:{share}"]
+    frozen_epochs = 1 if share is None else 3
+
     def run_to(folder: str, epochs: int) -> Path:
         result = train(
             "--load_checkpoint_dir", whisper, "--save_checkpoint_dir", tmp_path / folder,
-            "--train_files", latin.train, "--dev_files", latin.dev, "--epochs", epochs,
+            "--train_files", *sets, "--dev_files", latin.dev, "--epochs", epochs,
             "--alphabet_config_path", latin.alphabet, "--freeze_source_layers", 3,
-            "--unfreeze_after_epochs", 1, "--unfreeze_every_epochs", 1, "--run",
+            "--unfreeze_after_epochs", frozen_epochs, "--unfreeze_every_epochs", 1, "--run",
             "continue" if (tmp_path / folder).exists() else "auto",
             "--layer_learning_rate_decay", 0.5, "--dropout_rate", 0.1,
         )  # fmt: skip

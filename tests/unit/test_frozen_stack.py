@@ -11,6 +11,7 @@ import torch
 
 from coqui_stt_training.batches.batch import Batch, View
 from coqui_stt_training.batches.cache_folder import CacheFolder
+from coqui_stt_training.corpus import Clip
 from coqui_stt_training.models.acoustic_model import AcousticModel, build
 from coqui_stt_training.models.deepspeech.geometry import LAYERS, Geometry
 from coqui_stt_training.models.whisper.specification import WhisperEncoder
@@ -18,6 +19,7 @@ from coqui_stt_training.training.average import WeightAverage
 from coqui_stt_training.training.freezing import Freezing
 from coqui_stt_training.training.frozen_stack import FrozenStack, Hidden
 from coqui_stt_training.training.hidden_cache import HiddenCache, stack_digest
+from stt.audio.reference import AudioReference
 
 
 def make_batch() -> Batch:
@@ -68,6 +70,49 @@ def test_versions_that_come_again_are_kept_apart() -> None:
     assert stack(model, batch).x is plain
     never = replace(other, views=(View(version=None),))
     assert stack(model, never).x is not stack(model, never).x
+
+
+def make_clips(*lengths: int) -> Batch:
+    """Return a batch of clips, each of which has features of its own, the same in any batch."""
+    rows = [
+        torch.randn(length, 26, generator=torch.Generator().manual_seed(length))
+        for length in lengths
+    ]
+    return Batch(
+        clips=tuple(
+            Clip(AudioReference(Path(f"{length}.wav")), "a", "train.csv:2", None, 1.0)
+            for length in lengths
+        ),
+        features=torch.nn.utils.rnn.pad_sequence(rows, batch_first=True),
+        lengths=torch.tensor(lengths),
+        labels=torch.ones(len(lengths)).long(),
+        label_lengths=torch.ones(len(lengths)).long(),
+    )
+
+
+@pytest.mark.parametrize("mixed_precision", [False, True])
+def test_a_clip_is_run_once_where_each_epoch_has_other_batches(mixed_precision: bool) -> None:
+    def run(stack: FrozenStack, *lengths: int) -> Hidden:
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed_precision):
+            return stack(model, make_clips(*lengths))
+
+    model = make_model()
+    stack, resumed = (Counting(torch.device("cpu"), batches_recur=False) for _ in range(2))
+    for one in (stack, resumed):
+        one.set_depth(3)
+    first = run(stack, 7, 4)
+    assert stack.runs == 2
+    second = run(stack, 9, 7)
+    assert stack.runs == 3  # only the clip of 9 frames is new
+    assert (second.x.dtype, second.lengths.tolist()) == (torch.float32, [9, 7])
+    assert torch.equal(second.x[1, :7], first.x[0])
+    assert torch.equal(run(resumed, 9, 7).x, second.x)  # to the bit
+    whole = FrozenStack(torch.device("cpu"))
+    whole.set_depth(3)
+    expected = run(whole, 9, 7).x
+    for row, length in enumerate((9, 7)):
+        close = {"rtol": 0.02, "atol": 0.02} if mixed_precision else {}
+        torch.testing.assert_close(second.x[row, :length], expected[row, :length], **close)
 
 
 def test_what_does_not_fit_is_computed_each_time() -> None:

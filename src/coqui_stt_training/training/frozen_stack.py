@@ -1,11 +1,15 @@
 """The cached outputs of frozen layers: each batch passes through them only once.
 
-The frozen layers from the input on have the same output for a batch in every epoch. So an epoch on
+The frozen layers from the input on have the same output for a clip in every epoch. So an epoch on
 a frozen encoder takes only the time of its head. Dropout is not applied in frozen layers, only to
-the output of the topmost one. Batches contain the same clips in every epoch, and a resumed run
-recomputes them in the same way, so it stays identical to the bit. If augmentation changes a batch
-before the model, each of its recurring versions is cached; versions that do not recur are not. A
-folder can keep the outputs for later runs.
+the output of the topmost one. If augmentation changes a clip before the model, each of its
+recurring versions is cached; versions that do not recur are not. A folder can keep the outputs for
+later runs.
+
+A resumed run stays identical to the bit on a CPU, although the last bits of an output depend on the
+batch that it is computed in. Where batches contain the same clips in every epoch, a batch is
+computed and cached as a whole. Where epochs draw their clips from larger sets (`--train_files
+old.sdb:0.3`), each clip is computed alone.
 """
 
 from __future__ import annotations
@@ -25,6 +29,8 @@ from .hidden_cache import HiddenCache, stack_digest
 # Ten hours of audio at 50 frames a second of 512 values take 3.7 GB.
 DEFAULT_MEMORY_LIMIT_BYTES = 4 << 30
 
+_Key = tuple[tuple[Clip, ...], int]  # clips that are computed together, and their version
+
 
 class Hidden(NamedTuple):
     """The output of the frozen layers for a batch.
@@ -43,11 +49,15 @@ class Hidden(NamedTuple):
 class FrozenStack:
     """Runs the frozen layers at the bottom of a model, and caches their outputs.
 
+    Outputs of mixed precision are cached as bfloat16, which they were computed from, and returned
+    as float32.
+
     Args:
         device: device of the model.
         memory_limit_bytes: size of the cache in memory. Outputs beyond it are read from the folder
             or recomputed each time.
         cache: cache folder for later runs; None: no folder.
+        batches_recur: whether batches contain the same clips in every epoch.
     """
 
     def __init__(
@@ -55,14 +65,17 @@ class FrozenStack:
         device: torch.device,
         memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES,
         cache: HiddenCache | None = None,
+        *,
+        batches_recur: bool = True,
     ) -> None:
         self.depth = 0
         self._device = device
         self._cache = cache
+        self._batches_recur = batches_recur
         self._stack = b""  # digest of the layers; computed when it is first needed
         self._memory_limit = memory_limit_bytes
         self._memory_left = memory_limit_bytes
-        self._kept: dict[tuple[tuple[Clip, ...], int], Hidden] = {}
+        self._kept: dict[_Key, Hidden] = {}
 
     def set_depth(self, depth: int) -> None:
         """Set the number of frozen layers, from the input on; if it changes, clear the cache."""
@@ -88,14 +101,42 @@ class FrozenStack:
         view = view or batch.views[0]
         if self.depth == 0 or view.version is None:
             return self._run(model, self._features(batch, view), batch.lengths)
-        key = (batch.clips, view.version)
-        hidden = self._kept.get(key)
-        if hidden is None:
-            hidden = self._read_or_run(model, self._features(batch, view), batch.lengths)
-            size = hidden.x.numel() * hidden.x.element_size()
-            if size <= self._memory_left:
-                self._memory_left -= size
-                self._kept[key] = hidden
+        if self._batches_recur:
+            found = self._find(model, batch, view, [slice(None)])
+            return found[0]._replace(x=found[0].x.float())
+        parts = [slice(row, row + 1) for row in range(len(batch.lengths))]
+        found = self._find(model, batch, view, parts)
+        return Hidden(
+            pad_sequence([one.x[0].float() for one in found], batch_first=True),
+            torch.cat([one.lengths for one in found]),
+            self.depth,
+        )
+
+    def _find(
+        self, model: AcousticModel, batch: Batch, view: View, parts: Sequence[slice]
+    ) -> list[Hidden]:
+        """Return the outputs for some rows of a batch each, cached or computed."""
+        keys = [(batch.clips[rows], view.version or 0) for rows in parts]
+        found = [self._kept.get(key) for key in keys]
+        if all(one is not None for one in found):
+            return [one for one in found if one is not None]
+        features = self._features(batch, view)
+        return [
+            one or self._compute(model, features[rows], batch.lengths[rows], key)
+            for one, rows, key in zip(found, parts, keys, strict=True)
+        ]
+
+    def _compute(
+        self, model: AcousticModel, features: Tensor, lengths: Tensor, key: _Key
+    ) -> Hidden:
+        """Return the output for features, and cache it if there is room."""
+        hidden = self._read_or_run(model, features[:, : int(lengths.max())], lengths)
+        if torch.is_autocast_enabled(self._device.type):
+            hidden = hidden._replace(x=hidden.x.bfloat16())
+        size = hidden.x.numel() * hidden.x.element_size()
+        if size <= self._memory_left:
+            self._memory_left -= size
+            self._kept[key] = hidden
         return hidden
 
     def _read_or_run(self, model: AcousticModel, features: Tensor, lengths: Tensor) -> Hidden:

@@ -73,7 +73,11 @@ class Trainer:
         if self._world.shares_weights:  # frozen layers cannot be computed by one process alone
             self._frozen = FrozenStack(device, 0)
         else:
-            self._frozen = FrozenStack(device, cache=around.hidden_cache)
+            self._frozen = FrozenStack(
+                device,
+                cache=around.hidden_cache,
+                batches_recur=pipeline.sampler.regroup is None,
+            )
         self._forward_pass = ForwardPass(
             model=state.model,
             frozen=self._frozen,
