@@ -64,6 +64,19 @@ def test_an_encoder_is_trained_by_its_recipe(
     assert "--train_batch_size" not in result.stderr  # given, so the recipe does not set it
 
 
+@pytest.mark.parametrize(("share", "name"), [(0.3, "minutes"), (0.5, "mixture"), (0.9, "mixture")])
+def test_a_mixture_has_a_recipe_of_its_own(
+    whisper: Path, latin: ToneCorpus, tmp_path: Path, share: float, name: str
+) -> None:
+    mixed = ("--train_files", latin.train, f"{latin.test}:{share}", "--dry_run", "true")
+    result = train(whisper, latin, tmp_path / "model", *mixed)
+    assert result.returncode == 0, result.stderr
+    assert f"Recipe encoder-{name}@" in result.stderr
+    assert f"minutes in each epoch, {share:.0%} of them drawn from sets with a share" in (
+        result.stderr
+    )
+
+
 def test_a_head_that_writes_is_not_trained_alone(
     whisper: Path, latin: ToneCorpus, cyrillic: ToneCorpus, tmp_path: Path
 ) -> None:

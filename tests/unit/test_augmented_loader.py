@@ -64,3 +64,12 @@ def test_versions_tell_views_apart_only_where_they_differ(clips: list[Clip]) -> 
     assert versions("speed[p=1]", variants=2, epoch=1) == [2, 2]
     hidden = "specaugment[p=1,domain=hidden]"
     assert versions(hidden, variants=2, epoch=1) == [0, 0]
+
+
+def test_versions_are_reused_only_where_layers_are_frozen(clips: list[Clip]) -> None:
+    def features(epoch: int, *, reuses: bool) -> torch.Tensor:
+        moment = Moment(epoch, 0.0, reuses)
+        return loader("speed[p=1,factor=1~0.2]", views=1, variants=1).load(clips, moment).features
+
+    assert torch.equal(features(0, reuses=True), features(1, reuses=True))
+    assert features(0, reuses=False).shape != features(1, reuses=False).shape

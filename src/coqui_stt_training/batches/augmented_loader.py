@@ -41,10 +41,12 @@ class Moment:
     Attributes:
         epoch: counted from 0.
         clock: how far all of training is, 0 to 1.
+        reuses: whether the outputs of frozen layers are cached, so that versions are of use.
     """
 
     epoch: int
     clock: float
+    reuses: bool = True
 
 
 class _Changed(NamedTuple):
@@ -66,8 +68,8 @@ class AugmentedLoader:
         output_length: how many frames the model makes of so many of the front end.
         sources: recordings that augmentations draw from, by name.
         clips: all training clips, for those that others are joined with.
-        variants: how many versions there are of a batch before it enters the model, of which
-            epochs take turns; 0: a new one in each epoch.
+        variants: number of versions of a batch before it enters the model, which epochs with frozen
+            layers use in turn; 0: a new version in each epoch.
         views: how many views there are of a batch, which differ in what masks hide.
     """
 
@@ -142,7 +144,7 @@ class AugmentedLoader:
             )
 
         drawn = draw(moment)
-        if not self.variants:
+        if not self.variants or not moment.reuses:
             return drawn
         turn = moment.epoch % self.variants
         early = draw(Moment(turn, turn / self.variants))
@@ -151,7 +153,7 @@ class AugmentedLoader:
     def _version(self, draws: Sequence[Sequence[Draw]], moment: Moment, view: int) -> int | None:
         if not any(within(drawn, *_BEFORE_THE_MODEL) for drawn in draws):
             return 0
-        if not self.variants:
+        if not self.variants or not moment.reuses:
             return None
         turn = moment.epoch % self.variants
         differs = any(within(drawn, FEATURES) for drawn in draws)

@@ -58,19 +58,22 @@ class TrainingPipeline:
         """Return how many batches of all processes there are in an epoch, counted from 0."""
         return self.sampler.batches_in(epoch)
 
-    def epoch(self, epoch: int, start: int = 0, batches_per_step: int = 1) -> Iterator[Step]:
+    def epoch(
+        self, epoch: int, start: int = 0, batches_per_step: int = 1, *, reuses: bool = True
+    ) -> Iterator[Step]:
         """Yield the steps of an epoch.
 
         Args:
             epoch: counted from 0.
             start: how many batches of all processes have been trained on: where a run goes on.
             batches_per_step: of each process.
+            reuses: see `Moment`.
 
         Raises:
             AudioError: the audio has become unreadable since the corpus was checked.
         """
         order = self.sampler.epoch(epoch, start)
-        own = made_ahead(lambda one: self._load(one, epoch), self.sampler.own(order))
+        own = made_ahead(lambda one: self._load(one, epoch, reuses), self.sampler.own(order))
         together = batches_per_step * self.sampler.world_size
         for first in range(0, len(order), together):
             numbered = order[first : first + together]
@@ -78,7 +81,7 @@ class TrainingPipeline:
             most = -(-len(numbered) // self.sampler.world_size)
             lacking = most - len(batches) if self.evens_out else 0
             others = numbered[:lacking]
-            stand_ins = (self._without_weight(one, epoch) for one in others)
+            stand_ins = (self._without_weight(one, epoch, reuses) for one in others)
             yield Step(numbered, (*batches, *stand_ins), lacking)
 
     def longest_seconds(self, clip: Clip) -> float:
@@ -96,12 +99,12 @@ class TrainingPipeline:
         frames = math.ceil(growth * batch.features.shape[1])
         return replace(batch, features=again[:, :frames], lengths=(batch.lengths * growth).long())
 
-    def _without_weight(self, one: NumberedGroup, epoch: int) -> tuple[int, Batch]:
-        place, batch = self._load(one, epoch)
+    def _without_weight(self, one: NumberedGroup, epoch: int, reuses: bool) -> tuple[int, Batch]:
+        place, batch = self._load(one, epoch, reuses)
         return place, replace(batch, weights=torch.zeros(len(batch.clips)))
 
-    def _load(self, one: NumberedGroup, epoch: int) -> tuple[int, Batch]:
+    def _load(self, one: NumberedGroup, epoch: int, reuses: bool) -> tuple[int, Batch]:
         if self.augmented is None:
             return one.place, self.loader.load(one.clips)
         clock = (epoch + one.place / max(1, self.batches_in(epoch))) / max(1, self.epochs)
-        return one.place, self.augmented.load(one.clips, Moment(epoch, clock))
+        return one.place, self.augmented.load(one.clips, Moment(epoch, clock, reuses))

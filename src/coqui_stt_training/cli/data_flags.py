@@ -118,9 +118,9 @@ class DataFlags:
     )
     augment_variants: int = flag(
         0,
-        "augmented versions of each clip, used in turn from epoch to epoch, so that outputs of "
-        "frozen layers are computed once for each; masks are new every time. 0: a new version in "
-        "each epoch",
+        "augmented versions of each clip, used in turn from epoch to epoch while layers are "
+        "frozen, so that their outputs are computed once for each; masks are new every time. 0: "
+        "a new version in each epoch",
         check=not_negative,
     )
 

@@ -112,6 +112,8 @@ def log_augmentations(
     """Say how training clips are changed, and what that means for layers that are frozen."""
     _log.info("Augmenting training clips: %s", " ".join(map(str, augmentations)))
     anew = [one.name for one in augmentations if one.domain != HIDDEN]
+    if variants and not frozen:
+        _log.info("--augment_variants has no effect, because no layers are frozen")
     if not frozen or not anew:
         return
     names = " or ".join(dict.fromkeys(anew))

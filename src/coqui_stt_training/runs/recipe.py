@@ -7,6 +7,8 @@ It is a YAML file, in `coqui_stt_training/recipes` or the user's own:
     architectures: [whisper, wav2vec2]     the sources it is for
     minutes: [0, 90]                       of training data: from, and below which
     parameters: [0, 20_000_000]            of the source: from, and below which; left out: of any
+    share: [0, 0.5]                        of an epoch that is drawn from sets with a share
+                                           (`spoken.csv:0.75`): likewise
     why: one line for the log
     batch: {seconds: 16, clips: [4, 16]}   of audio in a batch, as many clips as make it
     head: {steps: 300, epochs: [6, 80]}    first the new head alone, then
@@ -74,6 +76,7 @@ class Recipe:
         architectures: of the sources that it is for.
         minutes: of training data that it is for, from the first to below the second.
         parameters: of the sources that it is for, likewise.
+        share: of an epoch that is drawn from sets with a share, likewise.
         why: the idea of it, for people.
         flags: values by name.
         course: how long it trains, where its flags do not say that.
@@ -85,6 +88,7 @@ class Recipe:
     architectures: tuple[str, ...]
     minutes: tuple[float, ...]
     parameters: tuple[float, ...]
+    share: tuple[float, ...]
     why: str
     flags: Mapping[str, Any]
     course: Course | None
@@ -95,12 +99,19 @@ class Recipe:
         """Its name and version, as `--recipe` takes them."""
         return f"{self.name}@{self.version}"
 
-    def suits(self, source: Specification, minutes: float) -> bool:
-        """Say whether it is for such a source and so much training data."""
+    def suits(self, source: Specification, minutes: float, share: float = 0.0) -> bool:
+        """Say whether it is for such a source and such training data.
+
+        Args:
+            source: the source.
+            minutes: of speech in an epoch.
+            share: of an epoch that is drawn from sets with a share.
+        """
         return (
             source.architecture in self.architectures
             and self.minutes[0] <= minutes < self.minutes[1]
             and self.parameters[0] <= parameter_count(source) < self.parameters[1]
+            and self.share[0] <= share < self.share[1]
         )
 
 
@@ -138,13 +149,14 @@ class _File:
     architectures: tuple[str, ...] = ()
     minutes: tuple[float, ...] = (0.0, float("inf"))
     parameters: tuple[float, ...] = (0.0, float("inf"))
+    share: tuple[float, ...] = (0.0, float("inf"))
     why: str = "your own"
     batch: Mapping[str, Any] | None = None
     head: Mapping[str, Any] | None = None
     everything: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("minutes", "parameters"):
+        for name in ("minutes", "parameters", "share"):
             if len(getattr(self, name)) != 2:
                 raise ValueError(
                     f"{name} must be two numbers: a minimum, and a maximum that is excluded"
@@ -159,8 +171,8 @@ class _File:
             head = restore(Phase, self.head) if self.head is not None else None
             course = Course(restore(Batches, self.batch), restore(Phase, self.everything), head)
         return Recipe(
-            self.name, self.version, self.architectures, self.minutes, self.parameters, self.why,
-            self.flags, course, path,
+            self.name, self.version, self.architectures, self.minutes, self.parameters, self.share,
+            self.why, self.flags, course, path,
         )  # fmt: skip
 
 

@@ -137,9 +137,16 @@ def _choose(config: TrainConfig, source: SourceModel | None, files: CorpusFiles)
     if not asked and not isinstance(specification, EncoderSpecification):
         return None  # such a model is trained as upstream does
     amount = _amount(config, files)
-    why = f"the source is a {specification.architecture} model and there are {amount} to train on"
+    share = sum(files.shares.values())
+    drawn = f" in each epoch, {share:.0%} of them drawn from sets with a share" if share else ""
+    why = (
+        f"the source is a {specification.architecture} model and there are {amount}{drawn} to "
+        "train on"
+    )
     suiting = [
-        recipe for recipe in all_recipes() if recipe.suits(specification, amount.seconds / 60)
+        recipe
+        for recipe in all_recipes()
+        if recipe.suits(specification, amount.seconds / 60, share)
     ]
     if not suiting:
         _log.info("No recipe: there is none for it; %s", why)

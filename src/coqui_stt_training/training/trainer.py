@@ -167,7 +167,10 @@ class Trainer:
         with self._around.bar(title, self.pipeline.batches_in(progress.epoch)) as bar:
             bar.start_at(progress.batch)
             for step in self.pipeline.epoch(
-                progress.epoch, progress.batch, self._plan.batches_per_step
+                progress.epoch,
+                progress.batch,
+                self._plan.batches_per_step,
+                reuses=self._frozen.depth > 0,
             ):
                 self._train_step(step)
                 progress.batch += len(step.groups)
