@@ -27,6 +27,7 @@ from .generate_scorer_package import (
     check_outputs,
     find_alphabet,
     make_scorer,
+    parse_bool,
     report_scorer,
 )
 from .text import Case, case_of
@@ -57,6 +58,7 @@ def main(argv: list[str]) -> int:
         code_points=unit is Unit.CODE_POINT,
         alphabet=alphabet,
         by_character=unit is Unit.CHARACTER,
+        normalize=flags.normalize_text,
         case=_case_of(alphabet, flags),
     )
     if options.case is not Case.LOWER or alphabet.is_bytes:
@@ -82,6 +84,16 @@ def _parser() -> ArgumentParser:
     generate_lm.add_flags(parser)
     generate_scorer_package.add_flags(
         parser, _DEFAULT_ALPHA, _DEFAULT_BETA, "as in the checkpoint, else false"
+    )
+    parser.add_argument(
+        "--normalize_text",
+        type=parse_bool,
+        default=True,
+        metavar="true|false",
+        help=(
+            "write text as the alphabet can: without punctuation, with its apostrophe and hyphen "
+            "(default: true; nothing that the alphabet has is changed)"
+        ),
     )
     parser.add_argument(
         "--characters",

@@ -20,6 +20,7 @@ from stt.counted import counted
 from stt.output_path import check_output_folder
 
 from ..cli.command import ArgumentParser, command
+from ..corpus.normalization import Normalizer
 from .arpa import keep_words
 from .kenlm import LanguageModelError, find_program, run_build_binary, run_lmplz
 from .text import Case, WordCounts, as_characters, as_code_points, as_written, read_lines
@@ -47,6 +48,7 @@ class LanguageModelOptions:
             None: unknown.
         by_character: whether every label of the alphabet is a word, for scorers that can write any
             word.
+        normalize: whether to normalise the text to what the alphabet can write.
         kenlm_bins: folder of another KenLM build; empty: the programs of this package.
     """
 
@@ -62,6 +64,7 @@ class LanguageModelOptions:
     code_points: bool = False
     alphabet: Alphabet | None = None
     by_character: bool = False
+    normalize: bool = False
     kenlm_bins: str = ""
 
 
@@ -280,6 +283,9 @@ def _words(lines: Iterator[str], options: LanguageModelOptions) -> Iterator[str]
         return as_code_points(lines)
     if options.alphabet is None:
         return lines
+    if options.normalize:
+        normalize = Normalizer(options.alphabet)
+        lines = (normalize(line).text for line in lines)
     return (as_characters if options.by_character else as_written)(lines, options.alphabet)
 
 

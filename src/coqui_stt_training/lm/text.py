@@ -204,7 +204,7 @@ def spelling_hints(spelling: Spelling, alphabet: Alphabet) -> list[str]:
         )
     if marks:
         hints.append(
-            f"{counted(marks, 'word')} left out only for punctuation; remove it from the text, "
-            "because the model was trained without it"
+            f"{counted(marks, 'word')} left out only for punctuation; build_scorer removes it from "
+            "the text, unless --normalize_text false is given"
         )
     return hints

@@ -15,7 +15,7 @@ from ..checkpoints.loading import load_source
 from ..checkpoints.run_record import read_record
 from ..checkpoints.source import SourceModel
 from ..cli.config import DecoderFlags, TuningFlags
-from ..corpus import Normalizer, all_characters, plain_alphabet
+from ..corpus import all_characters, plain_alphabet
 from ..errors import CorpusError, ExportError, ScorerError
 from ..experiments.rates import read_rates
 from ..experiments.start_flags import start_flags
@@ -136,13 +136,11 @@ def _train(walk: StageWalk) -> dict[str, Any]:
 
 
 def _scorer(walk: StageWalk) -> dict[str, Any]:
-    model = load_source(walk.model)
-    alphabet = cast(Alphabet, model.alphabet)  # our own checkpoints always have one
+    alphabet = cast(
+        Alphabet, load_source(walk.model).alphabet
+    )  # our own checkpoints always have one
     transcripts = walk.out / "scorer" / "transcripts.txt"
     sentences = list(transcripts_of(walk.inputs.split, ("train",)))
-    if model.normalizes_transcripts("auto"):
-        normalize = Normalizer(alphabet)
-        sentences = [normalize(text).text for text in sentences]
     write_atomically(transcripts, "".join(f"{text}\n" for text in sentences))
     texts = [transcripts, *map(Path, walk.inputs.text)]
     keeps_case = alphabet.is_bytes and any(text != text.lower() for text in sentences)
