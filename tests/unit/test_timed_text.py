@@ -141,8 +141,10 @@ ELAN = {
     ("suffix", "content", "speakers"),
     [
         (".srt", SRT, ("", "")),
+        (".SRT", SRT.replace("\n\n", "\n"), ("", "")),  # as some programs write it
         (".vtt", VTT, ("Ann", "")),
         (".txt", LABELS, ("", "")),
+        (".TXT", LABELS, ("", "")),
         (".TextGrid", LONG_GRID, ("", "")),
         (".textgrid", SHORT_GRID, ("", "")),
         (".eaf", ELAN["a tier"], ("", "")),
@@ -154,6 +156,7 @@ def test_what_is_said_when_makes_pieces(
     suffix: str, content: str, speakers: tuple[str, str], tmp_path: Path
 ) -> None:
     soundfile.write(tmp_path / "talk.wav", np.zeros(64 * 8000), 8000)
+    (tmp_path / "._talk.wav").write_bytes(b"\0\5\x16\7")  # which macOS writes
     encoding = "utf-16" if suffix == ".TextGrid" else "utf-8-sig"  # Praat writes UTF-16
     (tmp_path / f"talk{suffix}").write_bytes(content.encode(encoding))
     file = read_rows(tmp_path)
@@ -163,6 +166,16 @@ def test_what_is_said_when_makes_pieces(
     assert tuple(row.speaker for row in file.rows) == speakers
     pieces = [(audio.path.name, audio.start_seconds, audio.end_seconds) for audio in file.audio()]
     assert pieces == [("talk.wav", 0.5, 1.25), ("talk.wav", 2.0, 63.5)]
+
+
+def test_a_label_may_begin_before_the_recording(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "talk.wav", np.zeros(3 * 8000), 8000)
+    (tmp_path / "talk.txt").write_text("-0.250000\t1.5\tone\n-2.0\t-1.0\tno\n1.5\t2.0\t30\n")
+    one, no, number = read_rows(tmp_path).rows
+    assert (one.transcript, one.problem) == ("one", None)
+    assert no.problem is not None
+    assert "-1 s is no place in a recording" in no.problem
+    assert number.transcript == "30"
 
 
 def test_captions_win_over_a_text_and_a_text_over_tiers(tmp_path: Path) -> None:

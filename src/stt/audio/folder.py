@@ -11,9 +11,12 @@ SUFFIXES = (
 
 
 def audio_files(folder: Path, recursive: bool = False) -> list[Path]:
-    """Return the files in a folder that have an audio suffix, sorted by path."""
+    """Return the files in a folder that have an audio suffix, sorted by path.
+
+    What macOS writes beside files on other systems' disks, such as `._a.wav`, is not audio.
+    """
     return sorted(
         path
         for path in (folder.rglob("*") if recursive else folder.glob("*"))
-        if path.suffix.lower() in SUFFIXES and path.is_file()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith("._") and path.is_file()
     )

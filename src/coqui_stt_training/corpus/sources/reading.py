@@ -258,7 +258,7 @@ def _file_reader(name: str) -> Entries | None:
         return tar.entries
     if is_workbook(path, head):
         return None
-    if path.suffix in timed_text.SUFFIXES:
+    if path.suffix.lower() in timed_text.SUFFIXES:
         raise CorpusError(
             f"{name}: tells of the recording beside it, which has to have the same name; give the "
             "folder of both"

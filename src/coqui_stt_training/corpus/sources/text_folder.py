@@ -45,7 +45,7 @@ def entries(path: Path) -> Iterator[Entry]:
             continue
         [text] = found
         try:
-            if text.suffix != ".txt":
+            if text.suffix.lower() != ".txt":
                 yield from _pieces(audio, text, timed_text.read_timed_text(text))
                 continue
             content = read_text(text)
@@ -76,10 +76,10 @@ def _texts(path: Path) -> dict[Path, list[Path]]:
     """
     texts: dict[Path, list[Path]] = {}
     of_languages: dict[Path, list[Path]] = {}
-    files = (one for one in path.rglob("*") if one.suffix in _SUFFIXES and one.is_file())
-    for text in sorted(files, key=lambda one: (_SUFFIXES.index(one.suffix), one)):
+    files = (one for one in path.rglob("*") if one.suffix.lower() in _SUFFIXES and one.is_file())
+    for text in sorted(files, key=lambda one: (_SUFFIXES.index(one.suffix.lower()), one)):
         name = text.with_suffix("")
         texts.setdefault(name, [text])
-        if text.suffix in timed_text.CAPTIONS and _LANGUAGE.fullmatch(name.suffix):
+        if text.suffix.lower() in timed_text.CAPTIONS and _LANGUAGE.fullmatch(name.suffix):
             of_languages.setdefault(name.with_suffix(""), []).append(text)
     return of_languages | texts

@@ -24,7 +24,7 @@ _TIME = r"(?:(\d{1,6}):)?(\d{1,6}):(\d{1,6}[.,]\d+)"
 _CAPTION_TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>")
 _MARKUP = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
-_LABEL = re.compile(r"(\d+[.,]\d+)\t(\d+[.,]\d+)(?:\t(.*))?")
+_LABEL = re.compile(r"(-?\d+[.,]\d+)\t(-?\d+[.,]\d+)(?:\t(.*))?")
 _FREQUENCIES = "\\\t"  # begin the second line of a label of a spectrum
 # What stands for something in a TextGrid: a text between quotes, or a number that stands alone.
 _PRAAT_VALUE = re.compile(r'"((?:[^"]|"")*)"|(?<!\S)(-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?!\S)')
@@ -70,7 +70,9 @@ def read_label_track(text: str, path: Path) -> Iterator[TimedText]:
     for number, line in enumerate(text.splitlines(), 1):
         if found := _LABEL.fullmatch(line):
             start, end = (float(time.replace(",", ".")) for time in found.groups()[:2])
-            yield from _said(number, start, end, found[3] or "")
+            yield from _said(
+                number, max(0.0, start), end, found[3] or ""
+            )  # 0 is where audio begins
 
 
 def read_captions(text: str, path: Path) -> Iterator[TimedText]:
@@ -80,15 +82,17 @@ def read_captions(text: str, path: Path) -> Iterator[TimedText]:
         text: of the file.
         path: of the file, for messages.
     """
-    lines = enumerate(text.splitlines(), 1)
-    for number, line in lines:
-        if not (times := _CAPTION_TIMES.match(line)):
-            continue
-        start, end = _seconds(times.groups()[:3]), _seconds(times.groups()[3:])
-        caption = [line for _, line in itertools.takewhile(lambda one: one[1].strip(), lines)]
+    lines = text.splitlines()
+    found = {i: times for i, line in enumerate(lines) if (times := _CAPTION_TIMES.match(line))}
+    for index, end in itertools.pairwise([*found, len(lines)]):
+        bounds = found[index].groups()
+        start, until = _seconds(bounds[:3]), _seconds(bounds[3:])
+        caption = [*itertools.takewhile(str.strip, lines[index + 1 : end])]
+        if index + 1 + len(caption) == end < len(lines) and caption[-1:] and caption[-1].isdigit():
+            caption.pop()  # the number of the next caption, which no empty line separates
         voice = _VOICE.search(" ".join(caption))
         plain = html.unescape(_MARKUP.sub("", " ".join(caption)))
-        yield from _said(number, start, end, plain, voice[1].strip() if voice else "")
+        yield from _said(index + 1, start, until, plain, voice[1].strip() if voice else "")
 
 
 def _seconds(parts: Sequence[str | None]) -> float:
@@ -224,7 +228,6 @@ def _said(
 
 _READERS: Mapping[str, Callable[[str, Path], Iterator[TimedText]]] = {
     **dict.fromkeys(CAPTIONS, read_captions),
-    ".TextGrid": read_textgrid,
     ".textgrid": read_textgrid,
     ".eaf": read_elan,
 }
@@ -240,5 +243,5 @@ def read_timed_text(path: Path) -> list[TimedText]:
     Raises:
         CorpusError: it cannot be read, is of no such kind, or is damaged.
     """
-    read = _READERS.get(path.suffix, read_label_track)
+    read = _READERS.get(path.suffix.lower(), read_label_track)
     return list(read(decode_text(read_content(path, _LARGEST_BYTES), str(path)), path))
