@@ -72,9 +72,8 @@ def test_a_mixture_has_a_recipe_of_its_own(
     result = train(whisper, latin, tmp_path / "model", *mixed)
     assert result.returncode == 0, result.stderr
     assert f"Recipe encoder-{name}@" in result.stderr
-    assert f"minutes in each epoch, {share:.0%} of them drawn from sets with a share" in (
-        result.stderr
-    )
+    drawn = f"{100 * share:.0f} % of them drawn from sets with a share"
+    assert f"minutes to train on in each epoch, {drawn}" in result.stderr
 
 
 def test_a_head_that_writes_is_not_trained_alone(

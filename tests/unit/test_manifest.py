@@ -137,9 +137,10 @@ def test_lines_that_are_no_rows_keep_their_numbers(
     some = [*rows[:2], ("x.wav", 40044, text), *rows[2:]]
     write_wav(tmp_path / "x.wav", 1.25)
     path = write_table(tmp_path / "train.csv", some, COLUMNS)
-    path.write_text(path.read_text().replace("3.wav", "\n\n3.wav"))
+    path.write_text(path.read_text().replace("3.wav", "\n,,\n3.wav"))
     large, small = (CorpusFiles(large_bytes=one).rows(str(path)) for one in (0, 1 << 40))
     assert isinstance(large.rows, Manifest)
+    assert len(small.rows) == len(some)  # Excel ends some files with rows of nothing but commas
     assert list(large.rows) == list(small.rows)
     assert large.rows[-1] == small.rows[-1]
     assert large.rows[2:4] == tuple(small.rows[2:4])

@@ -48,7 +48,7 @@ def read_header(records: Iterator[Record], name: str) -> tuple[str, ...]:
 
 
 def read_records(text: Iterable[str], name: str, separator: str = ",") -> Iterator[Record]:
-    """Yield the header of a CSV file and its records; blank lines are skipped.
+    """Yield the header of a CSV file and its records; blank lines, and Excel's `,,`, are skipped.
 
     Args:
         text: its lines, whose ends are as they are there.
@@ -62,7 +62,7 @@ def read_records(text: Iterable[str], name: str, separator: str = ",") -> Iterat
     line = 1
     try:
         for fields in reader:
-            if fields:
+            if any(map(str.strip, fields)):
                 yield line, tuple(fields)
             line = reader.line_num + 1
     except UnicodeDecodeError:

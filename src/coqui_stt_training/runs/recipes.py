@@ -138,10 +138,12 @@ def _choose(config: TrainConfig, source: SourceModel | None, files: CorpusFiles)
         return None  # such a model is trained as upstream does
     amount = _amount(config, files)
     share = sum(files.shares.values())
-    drawn = f" in each epoch, {share:.0%} of them drawn from sets with a share" if share else ""
+    drawn = (
+        f" in each epoch, {100 * share:.0f} % of them drawn from sets with a share" if share else ""
+    )
     why = (
-        f"the source is a {specification.architecture} model and there are {amount}{drawn} to "
-        "train on"
+        f"the source is a {specification.architecture} model and there are {amount} to train on"
+        f"{drawn}"
     )
     suiting = [
         recipe
