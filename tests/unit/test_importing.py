@@ -227,9 +227,10 @@ def test_what_is_left_out_is_listed(tmp_path: Path, capsys: pytest.CaptureFixtur
     text(
         corpus / "metadata.csv",
         *(f"{one}|{sentence}" for one in ("good", "short", "long", "fast", "mute", "broken")),
-        "digits|in 1990", "foreign|žluť", "noise|[laughs]", "gone|not there",
+        "digits|in 1990", "foreign|žluť", "noise|[laughs]", "gone|not there", "no text",
     )  # fmt: skip
-    assert import_corpus(["ljspeech", str(corpus), "--out", str(tmp_path / "out")]) == 0
+    words = ["ljspeech", str(corpus), "--out", str(tmp_path / "out")]
+    assert import_corpus(words) == 0
     found = written(tmp_path / "out")
     assert [row["transcript"] for rows in (found["train"],) for row in rows] == [sentence]
     reasons = {row["source"].rpartition(":")[2]: row["reason"] for row in found["left_out"]}
@@ -239,10 +240,15 @@ def test_what_is_left_out_is_listed(tmp_path: Path, capsys: pytest.CaptureFixtur
         "8": "hold characters outside the alphabet", "9": "hold what nobody said",
         "10": "cannot be read",
         "4": "are too short for their transcripts",
+        "11": "are malformed (no ID and transcript with | between: 'no text')",
     }  # fmt: skip
     said = capsys.readouterr().out
-    assert "9 clips left out:" in said
+    assert "10 clips left out:" in said
     assert "1 hold characters outside the alphabet: ž ť" in said
+    text(corpus / "metadata.csv", f"good|{sentence}")
+    assert import_corpus([*words, "--splits", "train", "train"]) == 0
+    assert len(written(tmp_path / "out")["train"]) == 1
+    assert "left_out" not in written(tmp_path / "out")  # that of the earlier import
 
 
 def test_an_import_goes_on_where_it_stopped(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stt.audio.reference import AudioReference
 
+from ..corpus.rows import Entry
 from ..errors import CorpusError
 
 
@@ -72,6 +73,14 @@ class Layout:
             raise CorpusError(
                 f"{folder}: does not hold {self.title}, which has {self.tree} ({self.page})"
             )
+
+
+def utterance_of(entry: Entry, table: Path, split: str, speaker: str) -> CorpusUtterance:
+    """Return what a row of a table says; a malformed row is one that is left out, and says why."""
+    if entry.audio is not None:
+        return CorpusUtterance(entry.source, entry.audio, entry.transcript, split, speaker)
+    why = f"are malformed ({entry.problem})"
+    return CorpusUtterance(entry.source, AudioReference(table), "", split, dropped=why)
 
 
 def within(folder: Path, *names: str) -> Path:

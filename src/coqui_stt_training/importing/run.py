@@ -112,7 +112,7 @@ def read_utterances(layout: Layout, folder: Path, limits: ImportLimits) -> list[
         found = _parted(found)
     known = dict.fromkeys(one.split for one in found)
     usual = [split for split in layout.usual if split in known] or list(known)
-    wanted = limits.splits or tuple(usual)
+    wanted = tuple(dict.fromkeys(limits.splits)) or tuple(usual)
     if missing := [split for split in wanted if split not in known]:
         raise CorpusError(
             f"{folder}: no set {' and no set '.join(missing)}; there are {', '.join(known)}"
@@ -264,9 +264,11 @@ def _write(clips: Iterable[_Clip], out: Path, outcome: Outcome) -> None:
         write_csv(path, columns, [_row(one, out, pieces) for one in members])
         seconds = sum(one.scan.duration_seconds for one in members)
         outcome.written[path] = (len(members), seconds)
+    left_out = out / "left_out.csv"
+    left_out.unlink(missing_ok=True)  # that of an earlier import
     if outcome.dropped:
         rows = [(one.source, one.reason, one.named, one.text) for one in outcome.dropped]
-        write_csv(out / "left_out.csv", ("source", "reason", "found", "text"), rows)
+        write_csv(left_out, ("source", "reason", "found", "text"), rows)
 
 
 def _row(clip: _Clip, out: Path, pieces: bool) -> tuple[object, ...]:

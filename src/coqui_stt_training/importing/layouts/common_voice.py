@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...corpus.sources.tables import common_voice_entries
-from ..layout import CorpusUtterance, Layout
+from ..layout import CorpusUtterance, Layout, utterance_of
 
 _SETS = ("train", "dev", "test")
 _FURTHER = ("validated", "other")
@@ -29,8 +29,7 @@ def _table(path: Path, split: str) -> Iterator[CorpusUtterance]:
     if not path.is_file():
         return
     for entry in common_voice_entries(path):
-        if entry.audio is not None:
-            yield CorpusUtterance(entry.source, entry.audio, entry.transcript, split, entry.speaker)
+        yield utterance_of(entry, path, split, entry.speaker)
 
 
 def _language(folder: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...corpus.sources.tables import ljspeech_entries
-from ..layout import CorpusUtterance, Layout, within
+from ..layout import CorpusUtterance, Layout, utterance_of, within
 
 
 def _read_ljspeech(folder: Path) -> Iterator[CorpusUtterance]:
@@ -25,8 +25,7 @@ def _read_m_ailabs(folder: Path) -> Iterator[CorpusUtterance]:
 
 def _table(path: Path, speaker: str) -> Iterator[CorpusUtterance]:
     for entry in ljspeech_entries(path):
-        if entry.audio is not None:
-            yield CorpusUtterance(entry.source, entry.audio, entry.transcript, "", speaker)
+        yield utterance_of(entry, path, "", speaker)
 
 
 def _language(folder: Path) -> str:
