@@ -17,6 +17,17 @@ from coqui_stt_training.checkpoints.file import (
     read_checkpoint,
     write_checkpoint,
 )
+from coqui_stt_training.checkpoints.recognise import (
+    BOOTSTRAP_RECORD,
+    find_checkpoints,
+    is_vacant,
+)
+from coqui_stt_training.checkpoints.run_record import (
+    RECORD,
+    RunRecord,
+    read_record,
+    write_record,
+)
 from coqui_stt_training.errors import CheckpointError
 from coqui_stt_training.models.deepspeech.geometry import Geometry
 from stt.frontends.mfcc_config import FeatureConfig
@@ -59,6 +70,8 @@ def write_changed(path: Path, **changes: Any) -> Path:
         {"lineage": [{"plan": [{"layer": "lstm", "action": "kept", "frozen_epochs": "few"}]}]},
         {"lineage": [{"plan": [{"layer": "a", "action": "kept", "learning_rate_factor": 0}]}]},
         {"run": 7},
+        {"run": {"best_loss": "low"}},
+        {"run": {"best_cer": True}},
         {"flags": ["epochs"]},
         {"step": "many"},
         {"alphabet": {"kind": "labels", "labels": [3]}},
@@ -73,6 +86,26 @@ def test_a_malformed_description_is_an_error_that_names_the_file(
     path = write_changed(tmp_path / "train-1.safetensors", **changes)
     with pytest.raises(CheckpointError, match=r"train-1.safetensors: .*(malformed|do not go with)"):
         read_checkpoint(path)
+
+
+def test_names_of_files_lead_to_no_other_folder(tmp_path: Path) -> None:
+    write_changed(tmp_path / "train-1.safetensors")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / BOOTSTRAP_RECORD).write_text('{"stages": {"train": {"found": {"folder": ".."}}}}')
+    assert find_checkpoints(folder) == folder
+    write_record(folder, RunRecord({}, begun_step=1))
+    for name in ("..", "../train-1.safetensors", "", "a\0b", 3):
+        record = json.loads((folder / RECORD).read_text())
+        (folder / RECORD).write_text(json.dumps({**record, "best": name}))
+        with pytest.raises(CheckpointError, match=r"is not the name of a file in the folder"):
+            read_record(folder)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    name = tmp_path / ("x" * 300)  # too long for any file system
+    with pytest.raises(CheckpointError, match=r"x cannot be read \(File name too long\)"):
+        is_vacant(name)
 
 
 def test_a_later_version_says_so(tmp_path: Path) -> None:

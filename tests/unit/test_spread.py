@@ -120,6 +120,11 @@ def test_what_cannot_begin_is_told_at_once(ray: FakeRay) -> None:
     def deadly(cores: int) -> Any:
         raise KeyboardInterrupt
 
+    def faulty(cores: int) -> Any:
+        raise ZeroDivisionError("a bug")
+
+    with pytest.raises(UserError, match=r"a worker cannot load the model: .*a bug"):
+        list(spread(faulty, [1], Cluster("auto", 2)))
     with pytest.raises(UserError, match=r"cannot start: model.tflite: no such file; all machines"):
         list(spread(missing, [1], Cluster("auto", 2)))
     with pytest.raises(UserError, match="check that there is enough memory for the model"):

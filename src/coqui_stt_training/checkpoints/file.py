@@ -354,6 +354,7 @@ def _named(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArra
 _RUN = {
     **{"identity": _OBJECT, "begun_step": int, "learning_rate": float, "epoch": int},
     **{"best_checkpoint": str | None, "finished": str},
+    **{"best_loss": float | None, "best_cer": float | None},
 }
 
 

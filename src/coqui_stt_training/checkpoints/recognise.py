@@ -28,7 +28,7 @@ from .readers.peft_folder import is_weights as is_peft_weights
 from .readers.tensorflow_bundle import TABLE_MAGIC, with_suffix
 from .readers.tensorflow_directory import NATIVE_SUFFIX, choose_checkpoint
 from .readers.torch_file import ZIP_MAGIC, is_torch
-from .run_record import read_record
+from .run_record import is_file_name, read_record
 from .state_file import STATE_FILES, Which, read_small_file
 
 
@@ -137,18 +137,26 @@ def find_checkpoints(path: Path) -> Path:
         name = str(record["stages"]["train"]["found"]["folder"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return path
-    return path / name if Path(name).name == name and (path / name).is_dir() else path
+    return path / name if is_file_name(name) and (path / name).is_dir() else path
 
 
 def is_vacant(path: Path) -> bool:
-    """Say whether training may begin from scratch in a folder: it holds nothing like a model."""
-    if not path.is_dir():
-        return not path.exists() and not with_suffix(path, ".index").is_file()
+    """Say whether training may begin from scratch in a folder: it holds nothing like a model.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    try:
+        if not path.is_dir():
+            return not path.exists() and not with_suffix(path, ".index").is_file()
+        entries = list(path.iterdir())
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
     if find_checkpoints(path) != path:
         return False
     suffixes = {".tflite", *_FOREIGN_SUFFIXES}
     return not _has_checkpoint(path) and not any(
-        entry.suffix in suffixes or ".data-" in entry.name for entry in path.iterdir()
+        entry.suffix in suffixes or ".data-" in entry.name for entry in entries
     )
 
 

@@ -128,10 +128,16 @@ def _parse(kept: Any) -> RunRecord:
     names = [*record.last, *record.files, *record.before.values()]
     names += [record.best] if record.best is not None else []
     for name in names:
-        if not isinstance(name, str) or not name or Path(name).name != name or "\0" in name:
+        if not is_file_name(name):
             raise ValueError(f"{name!r} is not the name of a file in the folder")
     if record.phase not in get_args(Phase) or not isinstance(record.begun_step, int):
         raise ValueError(f"phase {record.phase!r}, begun_step {record.begun_step!r}")
     if not isinstance(record.identity, dict) or not isinstance(record.source, str):
         raise TypeError("identity or source")
     return record
+
+
+def is_file_name(name: object) -> bool:
+    """Whether a value is the name of a file in a folder, and leads to no other folder."""
+    is_plain = isinstance(name, str) and name not in ("", "..") and "\0" not in name
+    return is_plain and Path(str(name)).name == name

@@ -165,16 +165,18 @@ class _Foreman(Generic[Item, Result]):
                 yield item, UserError(found.message) if isinstance(found, Failure) else found
 
     def _failed(self, job: _Job[Item], error: Exception) -> Iterator[tuple[Item, UserError]]:
-        """Replace a worker that died, and put its items back, or give up an item.
+        """Replace a worker that exited, and put its items back, or give up an item.
 
-        An exception in the worker's code is a bug, not a death: an item that raises it when alone
-        is not tried again.
+        An exception in the worker's code is a bug, and the worker goes on: an item that raises it
+        when alone is not tried again.
         """
         is_fault = isinstance(error, self._ray.exceptions.RayTaskError)
         reason = " ".join(str(error).split())[-300 if is_fault else 0 :][:300]
         if not job.parcel:
             self._deaths_at_opening += 1
-            if is_fault or self._deaths_at_opening >= _MOST_DEATHS:
+            if is_fault:
+                raise UserError(f"a worker cannot load the model: {reason}") from None
+            if self._deaths_at_opening >= _MOST_DEATHS:
                 raise UserError(
                     "workers exit before they start; check that there is enough memory for the "
                     f"model: {reason}"
@@ -187,7 +189,10 @@ class _Foreman(Generic[Item, Result]):
         if len(job.parcel) == 1:
             yield from self._blamed(job.parcel[0], is_fault, reason)
         elif job.parcel:
-            _log.warning("A worker exited; others continue with its %d recordings", len(job.parcel))
+            what = f"failed ({reason})" if is_fault else "exited"
+            _log.warning(
+                "A worker %s; others continue with its %d recordings", what, len(job.parcel)
+            )
             self._suspects.extend(job.parcel)
 
     def _blamed(self, item: Item, is_fault: bool, reason: str) -> Iterator[tuple[Item, UserError]]:
