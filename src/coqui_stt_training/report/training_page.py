@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stt.counted import counted
+
 from .charts import Series, line_chart
 from .epochs import best_epoch
 from .lineage import ancestor_text
@@ -118,7 +120,7 @@ def _training(layer: Mapping[str, Any]) -> str:
     epochs, factor = layer.get("frozen_epochs", 0), layer.get("learning_rate_factor", 1.0)
     if epochs is None:
         return "frozen"
-    words = [f"frozen for {epochs} epochs"] if epochs else []
+    words = [f"frozen for {counted(epochs, 'epoch')}"] if epochs else []
     return ", ".join([*words, f"learning rate × {factor:.3g}" if factor != 1 else "trained"])
 
 

@@ -352,7 +352,7 @@ def _idle_flags(config: TrainConfig) -> list[str]:
     if late >= config.training.epochs > 0 and late:
         notes.append(
             f"--unfreeze_after_epochs {late} is never reached: the run has "
-            f"{config.training.epochs} epochs"
+            f"{counted(config.training.epochs, 'epoch')}"
         )
     return [note for note in notes if note]
 
