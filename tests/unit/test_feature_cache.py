@@ -67,6 +67,22 @@ def test_later_runs_read_what_was_computed(
     assert found.flags.writeable
 
 
+def test_a_recording_of_many_pieces_is_digested_once(
+    tmp_path: Path, new_run: Callable[..., Counting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, stored = list[AudioReference](), AudioReference.stored
+
+    def count(self: AudioReference) -> bytes:
+        read.append(self)
+        return stored(self)
+
+    monkeypatch.setattr(AudioReference, "stored", count)
+    clip, store = write_clip(tmp_path / "long.wav"), new_run()
+    for start in (0.0, 0.25, 0.5):
+        store(replace(clip, audio=replace(clip.audio, start_seconds=start, end_seconds=1.0)))
+    assert len(read) == 1
+
+
 def test_other_audio_and_front_ends_are_no_match(
     tmp_path: Path, new_run: Callable[..., Counting]
 ) -> None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +48,14 @@ def identify(audio: AudioReference) -> AudioIdentity:
         status = audio.path.stat()
     except OSError as error:
         raise AudioError(f"{audio}: {(error.strerror or str(error)).lower()}") from None
-    digest = hashlib.blake2b(audio.stored(), digest_size=16).digest()
+    whole = replace(audio, start_seconds=0.0, end_seconds=None)
+    digest = _digest(whole, status.st_size, status.st_mtime_ns)
     return AudioIdentity(status.st_size, status.st_mtime_ns, digest)
+
+
+@lru_cache(maxsize=256)  # a long recording is that of many pieces
+def _digest(recording: AudioReference, size_bytes: int, modified_ns: int) -> bytes:
+    return hashlib.blake2b(recording.stored(), digest_size=16).digest()
 
 
 class FeatureCache:
